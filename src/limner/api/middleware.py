@@ -1,0 +1,127 @@
+"""Around every request: a trace id, a cap on the body, and an answer even when something breaks."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from limner.domain.refusal import Code, Refusal
+
+log = structlog.get_logger()
+
+TRACE = "X-Tripo-Trace-ID"
+
+MIB = 1024 * 1024
+LARGEST_JSON = 28 * MIB
+"""A picture of 20 MiB in base64, and room for the words around it."""
+
+LARGEST_UPLOAD = 20 * MIB + 64 * 1024
+"""A picture of 20 MiB and the multipart frame around it."""
+
+LARGEST_SWALLOWED = 64 * MIB
+"""How much of a body that is too large is read and thrown away, so that the sender hears why it was refused."""
+
+AnswerError = Callable[[Scope, Refusal], Response]
+
+
+class Trace:
+    """Gives every answer its trace id, and turns an exception nobody caught into the error envelope."""
+
+    def __init__(self, app: ASGIApp, answer: AnswerError) -> None:
+        self._app = app
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trace = str(uuid.uuid4())
+        started = False
+
+        async def send_traced(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)[TRACE] = trace
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_traced)
+        except Exception:
+            log.exception("request broke", trace=trace, method=scope["method"], path=scope["path"])
+            if started:
+                raise
+            await self._answer(scope, _broken(trace))(scope, receive, send_traced)
+
+
+def _broken(trace: str) -> Refusal:
+    return Refusal(
+        Code.UNKNOWN,
+        "the server met a fault of its own",
+        suggestion=f"Please contact the support with request id {trace}",
+    )
+
+
+class BodyCap:
+    """Refuses bodies that are too large, whether they say so or not, without keeping them."""
+
+    def __init__(self, app: ASGIApp, answer: AnswerError) -> None:
+        self._app = app
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        cap = LARGEST_UPLOAD if headers.get("content-type", "").startswith("multipart/") else LARGEST_JSON
+        announced = headers.get("content-length", "0")
+        if announced.isdigit() and int(announced) > cap:
+            if "expect" not in headers:
+                await _swallow(receive)
+            await self._answer(scope, _too_large(cap))(scope, receive, send)
+            return
+        await self._app(scope, _counted(receive, cap), send)
+
+
+def _counted(receive: Receive, cap: int) -> Receive:
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > cap:
+                await _swallow(receive)
+                raise _too_large(cap)
+        return message
+
+    return counting
+
+
+async def _swallow(receive: Callable[[], Awaitable[Message]]) -> None:
+    left = LARGEST_SWALLOWED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+
+
+def _too_large(cap: int) -> Refusal:
+    if cap == LARGEST_UPLOAD:
+        return Refusal(
+            Code.IMAGE_TOO_LARGE,
+            "the upload is over 20 MB",
+            suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
+            field="file",
+        )
+    return Refusal(
+        Code.MALFORMED,
+        f"the body is over {cap // MIB} MB",
+        suggestion="Send pictures of at most 20 MB, best with POST /upload, and name them by file_token.",
+    )

@@ -1,0 +1,54 @@
+"""Stopping a task where it can be stopped: while it waits for somebody else, never while it writes."""
+
+import asyncio
+from collections.abc import Coroutine
+from enum import StrEnum
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Reason(StrEnum):
+    """Why a running task is interrupted."""
+
+    CANCEL = "cancel"
+    LEASE_LOST = "lease_lost"
+    SHUTDOWN = "shutdown"
+    DEADLINE = "deadline"
+
+
+class Interrupted(Exception):
+    """The wait was ended before what was waited for came."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Interrupt:
+    """A switch that ends a task's waits; the first reason given stands."""
+
+    def __init__(self) -> None:
+        self._reason: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
+
+    def __call__(self, reason: Reason) -> None:
+        if not self._reason.done():
+            self._reason.set_result(reason)
+
+    async def wait_for(self, awaited: Coroutine[Any, Any, T], at_most_s: float) -> T:
+        """What `awaited` returns. Raises `Interrupted` when the switch is thrown or the time is up first."""
+        work = asyncio.ensure_future(awaited)
+        try:
+            await asyncio.wait({work, self._reason}, timeout=max(0.0, at_most_s), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            raise Interrupted(self._reason.result() if self._reason.done() else Reason.DEADLINE)
+        finally:
+            await _let_go(work)
+
+
+async def _let_go(work: "asyncio.Future[Any]") -> None:
+    """Cancel, and wait until the other side has put its things in order."""
+    if not work.done():
+        work.cancel()
+        await asyncio.wait({work})

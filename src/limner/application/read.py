@@ -1,0 +1,52 @@
+"""Reading tasks, one's own only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.refusal import Code, Refusal
+from limner.domain.task import Status, Task
+from limner.ports.records import Records, Store
+
+QUEUE_COUNT_CAP = 10_000
+"""A place in the queue is counted up to here; beyond, the exact number helps nobody and costs more each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A task as its owner sees it now. `ahead` is how many come before it in the queue, None when it has left it."""
+
+    task: Task
+    ahead: int | None
+
+
+def own_task(records: Records, account: AccountId | None, task_id: TaskId) -> Task:
+    """The task, if it is this account's; for the operator (no account) any. Another's is not found, like none at all."""
+    task = records.tasks.get(task_id)
+    if task is None or (account is not None and task.account != account):
+        raise Refusal(
+            Code.TASK_NOT_FOUND,
+            f"there is no task {task_id!r}",
+            suggestion="Check the task id, and that the key belongs to the account that created the task.",
+            field="task_id",
+        )
+    return task
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    store: Store
+
+    async def __call__(self, account: AccountId | None, task_id: TaskId) -> Seen:
+        return await self.store.read(lambda records: _see(records, own_task(records, account, task_id)))
+
+    async def many(self, account: AccountId, task_ids: Sequence[TaskId]) -> Sequence[Seen]:
+        """Those of `task_ids` that are this account's, in no particular order."""
+        return await self.store.read(
+            lambda records: [_see(records, task) for task in records.tasks.of(account, task_ids)]
+        )
+
+
+def _see(records: Records, task: Task) -> Seen:
+    waiting = task.status is Status.QUEUED
+    return Seen(task, records.tasks.ahead(task.id, QUEUE_COUNT_CAP) if waiting else None)

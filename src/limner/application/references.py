@@ -1,0 +1,206 @@
+"""The reference pictures of a request: taken in when the task is accepted, made clean when it first runs."""
+
+import asyncio
+import base64
+import binascii
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from limner.application.upload import KeepPicture, KeptPicture
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.model import WEBP, ModelFacts
+from limner.domain.refusal import Code, Refusal
+from limner.domain.request import FileInput, InlineSource, ObjectSource, UploadedSource, UrlSource
+from limner.domain.upload import BUCKET
+from limner.ports.blobs import BlobStore
+from limner.ports.clock import Clock
+from limner.ports.intake import Intake
+from limner.ports.provider import Reference
+from limner.ports.records import Input, Records, Store, Upload
+
+INLINE_LIMIT = 20 * 1024 * 1024
+"""Most bytes of one inline picture, as for an upload."""
+
+
+def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_webp: bool) -> None:
+    """Refuse a picture of a kind the model does not take."""
+    if media_type in model.accepts or (media_type == WEBP and transcode_webp):
+        return
+    raise Refusal(
+        Code.IMAGE_TYPE_UNSUPPORTED,
+        f"{model.name} takes no {media_type} images",
+        suggestion=f"Convert the picture to {' or '.join(sorted(model.accepts))}, or choose another model_version.",
+        field=field,
+    )
+
+
+# --- when the task is accepted ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TakeInline:
+    """Keep the pictures that came inside a request."""
+
+    keep: KeepPicture
+    scratch: Path
+    transcode_webp: bool
+
+    async def __call__(self, files: Sequence[FileInput], model: ModelFacts) -> Mapping[str, KeptPicture]:
+        """The kept pictures by field. All are verified before the first is kept."""
+        paths: dict[str, Path] = {}
+        try:
+            for file in files:
+                paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
+                await self._verify(file, paths[file.field], model)
+            return {field: await self.keep(path) for field, path in paths.items()}
+        finally:
+            await asyncio.to_thread(_remove, list(paths.values()))
+
+    async def _verify(self, file: FileInput, path: Path, model: ModelFacts) -> None:
+        assert isinstance(file.source, InlineSource)
+        field = f"{file.field}.data"
+        try:
+            await asyncio.to_thread(_write_base64, file.source.data, path)
+            inspected = await self.keep.inspect(path)
+        except Refusal as refusal:
+            raise refusal.at(field) from None
+        check_format(inspected.media_type, model, field, transcode_webp=self.transcode_webp)
+
+
+def _write_base64(data: str, path: Path) -> None:
+    """Decode into a file. A `data:` prefix is allowed, as some clients send it."""
+    encoded = data.partition(",")[2] if data.startswith("data:") else data
+    if len(encoded) > INLINE_LIMIT * 4 // 3 + 4:
+        raise Refusal(
+            Code.IMAGE_TOO_LARGE,
+            "the inline picture is over 20 MB",
+            suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
+        )
+    try:
+        path.write_bytes(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        raise Refusal(
+            Code.INVALID,
+            "data is not base64",
+            suggestion="Send the file's bytes in standard base64, or upload them with POST /upload.",
+        ) from None
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """Turning a request's files into rows, inside the unit of work that accepts the task."""
+
+    records: Records
+    account: AccountId
+    model: ModelFacts
+    inline: Mapping[str, KeptPicture]
+    now_ms: int
+    transcode_webp: bool
+
+    def __call__(self, files: Sequence[FileInput]) -> tuple[list[Input], dict[str, Any]]:
+        """The rows, and what the echo shows in place of tokens and inline bytes."""
+        resolved = [(file, *self._one(file, position)) for position, file in enumerate(files)]
+        views = {file.field: ({"type": file.type} if file.type else {}) | view for file, _, view in resolved}
+        return [row for _, row, _ in resolved], _echo(views)
+
+    def _one(self, file: FileInput, position: int) -> tuple[Input, dict[str, Any]]:
+        match file.source:
+            case UrlSource(url):
+                return Input(position, file.field, url, None), {"url": url}
+            case InlineSource():
+                return self._kept(self.inline[file.field], file, position)
+            case UploadedSource(token):
+                upload = self.records.uploads.by_token(self.account, token)
+                return self._uploaded(upload, file, position, f"{file.field}.file_token", token)
+            case ObjectSource(bucket, key):
+                upload = self.records.uploads.by_object(self.account, key) if bucket == BUCKET else None
+                return self._uploaded(upload, file, position, f"{file.field}.object", key)
+
+    def _kept(self, kept: KeptPicture, file: FileInput, position: int) -> tuple[Input, dict[str, Any]]:
+        self.records.blobs.add(kept.blob, kept.size, kept.media_type, self.now_ms)
+        return Input(position, file.field, None, kept.blob), {"data": f"<{kept.size} bytes of {kept.media_type}>"}
+
+    def _uploaded(
+        self, upload: Upload | None, file: FileInput, position: int, field: str, name: str
+    ) -> tuple[Input, dict[str, Any]]:
+        if upload is None or upload.expires_ms <= self.now_ms:
+            raise _upload_gone(name, field, expired=upload is not None)
+        check_format(upload.media_type, self.model, field, transcode_webp=self.transcode_webp)
+        row = Input(position, file.field, None, upload.blob)
+        return row, {"object": {"bucket": BUCKET, "key": upload.object_key}}
+
+
+def _upload_gone(name: str, field: str, *, expired: bool) -> Refusal:
+    return Refusal(
+        Code.FILE_NOT_FOUND,
+        f"upload {name!r} {'has expired' if expired else 'is not known'}",
+        suggestion="Upload the picture again with POST /upload and use the image_token it answers.",
+        field=field,
+    )
+
+
+def _echo(views: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """`file` as one object, `files[0]`, `files[1]`… as a list, anything else (`style_image`) under its own name."""
+    listed = [view for field, view in views.items() if field.startswith("files[")]
+    single = {field: view for field, view in views.items() if not field.startswith("files[")}
+    return single | ({"files": listed} if listed else {})
+
+
+# --- when the task first runs -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Fetch and clean a task's pictures once; a retry or a resume finds the clean copies by their hash."""
+
+    store: Store
+    blobs: BlobStore
+    intake: Intake
+    clock: Clock
+    transcode_webp: bool
+
+    async def __call__(self, task: TaskId, model: ModelFacts, workdir: Path) -> tuple[Reference, ...]:
+        """The task's pictures on this machine's disk, in the caller's order. Raises `Refusal` for one that will not do."""
+        inputs = await self.store.read(lambda records: records.tasks.inputs(task))
+        prepared = [item if item.clean else await self._clean(task, item, model, workdir) for item in inputs]
+        return tuple([await self._reference(item, workdir) for item in prepared])
+
+    async def _clean(self, task: TaskId, item: Input, model: ModelFacts, workdir: Path) -> Input:
+        try:
+            source = await self._source(item, model, workdir)
+            target = workdir / f"clean-{item.position}"
+            clean = await asyncio.to_thread(self.intake.normalise, source, target)
+        except Refusal as refusal:
+            raise refusal.at(refusal.field or item.field) from None
+        stored = await self.blobs.put(target)
+        row = replace(item, clean=stored.blob, media_type=clean.media_type, width=clean.width, height=clean.height)
+        await self.store.run(lambda records: _keep_clean(records, task, row, stored.size, self.clock.now_ms()))
+        return row
+
+    async def _source(self, item: Input, model: ModelFacts, workdir: Path) -> Path:
+        if item.blob is not None:
+            return await self.blobs.local(item.blob, workdir)
+        assert item.url is not None
+        target = workdir / f"fetched-{item.position}"
+        await self.intake.fetch(item.url, target)
+        inspected = await asyncio.to_thread(self.intake.inspect, target)
+        check_format(inspected.media_type, model, f"{item.field}.url", transcode_webp=self.transcode_webp)
+        return target
+
+    async def _reference(self, item: Input, workdir: Path) -> Reference:
+        assert item.clean and item.media_type and item.width and item.height
+        return Reference(await self.blobs.local(item.clean, workdir), item.media_type, item.width, item.height)
+
+
+def _keep_clean(records: Records, task: TaskId, row: Input, size: int, now_ms: int) -> None:
+    assert row.clean and row.media_type
+    records.blobs.add(row.clean, size, row.media_type, now_ms)
+    records.tasks.keep_clean(task, row)

@@ -1,0 +1,203 @@
+"""Accepting a task: once this returns, the task is on disk, its credits are held, and nothing short of its end loses it."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from limner.application.plan import Plan, plan
+from limner.application.references import Resolving, TakeInline
+from limner.application.routing import Routing
+from limner.application.upload import KeptPicture
+from limner.domain import fairness
+from limner.domain.credits import hold
+from limner.domain.ids import TaskId
+from limner.domain.model import ModelFacts
+from limner.domain.refusal import Code, Refusal
+from limner.domain.request import BUCKET_OF, ImageRequest, InlineSource, UrlSource
+from limner.domain.task import Status
+from limner.ports.clock import Clock
+from limner.ports.intake import Intake
+from limner.ports.records import Key, NewTask, Records, Remembered, Store
+from limner.ports.signals import Signals
+from limner.ports.templates import Templates
+
+RETRY_AFTER_S = 5
+"""What a client is told to wait when its account is at its limit; a picture takes a few seconds."""
+
+
+class IdempotencyConflict(Refusal):
+    """One idempotency key, two different requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's key and what the request was, so that a repeat is told from a different request."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """`replayed` says that an earlier request with the same idempotency key made the task."""
+
+    task: TaskId
+    provider: str
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an operator chose about accepting tasks. `limit` is tasks under way per account and bucket."""
+
+    limit: int
+    queue_deadline_s: int
+    run_deadline_s: int
+    transcode_webp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    store: Store
+    intake: Intake
+    take_inline: TakeInline
+    templates: Templates
+    routing: Routing
+    signals: Signals
+    clock: Clock
+    terms: Terms
+
+    async def __call__(
+        self, key: Key, request: ImageRequest, *, idempotency: Idempotency | None = None, prompt_limit: int = 1024
+    ) -> Submitted:
+        made = plan(request, self.templates, prompt_limit)
+        self._check_addresses(request)
+        inline = await self._take_inline(key, request, made)
+        task = self._new_task(key, request, made)
+        promise = _Promise(task, request, made.model, inline, idempotency, self.terms)
+        earlier = await self.store.run(lambda records: _accept(records, promise))
+        if earlier is None:
+            self.signals.work_arrived()
+        provider = self.routing.route(made.model.name).provider
+        return Submitted(earlier or task.id, provider, replayed=earlier is not None)
+
+    def _check_addresses(self, request: ImageRequest) -> None:
+        for file in request.files:
+            if isinstance(file.source, UrlSource):
+                try:
+                    self.intake.check_url(file.source.url)
+                except Refusal as refusal:
+                    raise refusal.at(f"{file.field}.url") from None
+
+    async def _take_inline(self, key: Key, request: ImageRequest, made: Plan) -> Mapping[str, KeptPicture]:
+        inline = [file for file in request.files if isinstance(file.source, InlineSource)]
+        if not inline:
+            return {}
+        # A request that would be refused anyway must leave no bytes behind. The hold below decides; this only looks.
+        await self.store.read(lambda records: _check_credit(records, key, made.price))
+        return await self.take_inline(inline, made.model)
+
+    def _new_task(self, key: Key, request: ImageRequest, made: Plan) -> NewTask:
+        now_ms = self.clock.now_ms()
+        return NewTask(
+            id=TaskId(str(uuid.uuid4())),
+            account=key.account,
+            type=request.type,
+            bucket=BUCKET_OF[request.type],
+            model=made.model.name,
+            echo={**request.echo, "model_version": made.model.name},
+            order=_order(request, made),
+            price=made.price,
+            priority=request.priority,
+            place=0,
+            created_ms=now_ms,
+            queue_deadline_ms=now_ms + self.terms.queue_deadline_s * 1000,
+            run_limit_ms=self.terms.run_deadline_s * 1000,
+        )
+
+
+def _order(request: ImageRequest, made: Plan) -> dict[str, Any]:
+    """What the worker needs to run the task, by itself."""
+    return {
+        "prompt": made.prompt,
+        "template": made.template.template.slug if made.template else None,
+        "t_pose": request.t_pose,
+        "sketch_to_render": request.sketch_to_render,
+        "negative_prompt": request.negative_prompt,
+        "ignored": list(request.ignored),
+    }
+
+
+# --- the unit of work ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """All that one unit of work needs to accept a task."""
+
+    task: NewTask
+    request: ImageRequest
+    model: ModelFacts
+    inline: Mapping[str, KeptPicture]
+    idempotency: Idempotency | None
+    terms: Terms
+
+
+def _accept(records: Records, promise: _Promise) -> TaskId | None:
+    """Write the task, or raise; the id of an earlier task when this request was made before."""
+    task = promise.task
+    earlier = _replay(records, promise)
+    if earlier:
+        return earlier.task
+    resolving = Resolving(
+        records, task.account, promise.model, promise.inline, task.created_ms, promise.terms.transcode_webp
+    )
+    inputs, echo = resolving(promise.request.files)
+    if not records.accounts.enter(task.account, task.bucket, promise.terms.limit):
+        raise _too_many()
+    place = records.accounts.take_place(task.account, task.price, fairness.step(task.priority))
+    if place is None:
+        raise _lacks_credit(records.accounts.balance(task.account).available, task.price)
+    records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)
+    records.tasks.add(replace(task, place=place, echo={**task.echo, **echo}), inputs)
+    records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
+    return None
+
+
+def _replay(records: Records, promise: _Promise) -> Remembered | None:
+    if promise.idempotency is None:
+        return None
+    key, digest = promise.idempotency.key, promise.idempotency.digest
+    earlier = records.idempotency.remember(promise.task.account, key, digest, promise.task.id, promise.task.created_ms)
+    if earlier and earlier.digest != digest:
+        raise IdempotencyConflict(
+            Code.INVALID,
+            f"idempotency key {key!r} was used for a different request",
+            suggestion="Send the same body again to get the first answer, or use a new key for a new request.",
+            field="Idempotency-Key",
+        )
+    return earlier
+
+
+def _check_credit(records: Records, key: Key, price: int) -> None:
+    available = records.accounts.balance(key.account).available
+    if available < price:
+        raise _lacks_credit(available, price)
+
+
+def _lacks_credit(available: int, price: int) -> Refusal:
+    return Refusal(
+        Code.NO_CREDIT,
+        f"the task costs {price} credits, {available} are left",
+        suggestion=f"The task costs {price} credits and {available} are left: ask the operator for more.",
+    )
+
+
+def _too_many() -> Refusal:
+    return Refusal(
+        Code.TOO_MANY_TASKS,
+        "the account has as many tasks queued or running as it may",
+        suggestion=f"Wait until one is done, or for {RETRY_AFTER_S} seconds (`Retry-After`), and try again.",
+        retry_after_s=RETRY_AFTER_S,
+    )

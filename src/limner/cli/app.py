@@ -1,0 +1,44 @@
+"""The command and its families. Each command imports what it needs when it runs: `limner --help` is instant."""
+
+from typing import Annotated
+
+import typer
+
+from limner import __version__
+from limner.cli import accounts, credits, db, doctor, generate, keys, serve, tasks, templates, worker
+from limner.cli.common import out
+
+app = typer.Typer(
+    name="limner",
+    help="A self-hosted image-generation service: one durable task API over many image models.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        out.print(f"limner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A self-hosted image-generation service: one durable task API over many image models."""
+
+
+app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
+app.command("generate")(generate.generate)
+app.command("doctor")(doctor.doctor)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(keys.app, name="keys")
+app.add_typer(credits.app, name="credits")
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(templates.app, name="templates")
+app.add_typer(db.app, name="db")

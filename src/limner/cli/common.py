@@ -1,0 +1,113 @@
+"""What every command shares: its options, how it speaks, and how it says no."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from limner.domain.refusal import Refusal
+
+if TYPE_CHECKING:
+    from limner.bootstrap import Limner
+    from limner.settings import Settings
+
+T = TypeVar("T")
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder. Default: LIMNER_DATA, or the user's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Account = Annotated[str, typer.Option("--account", help="Name of the account.")]
+
+LOCAL = "local"
+"""The account that the first start creates."""
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def settings_for(data: Path | None, **chosen: Any) -> "Settings":
+    from pydantic import ValidationError  # noqa: PLC0415 - commands that only print help need none of it
+
+    from limner.settings import load_settings  # noqa: PLC0415
+
+    try:
+        return load_settings(data=data, **chosen)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            name = ".".join(str(part) for part in problem["loc"])
+            err.print(f"[red]setting {name}[/]: {problem['msg']}", soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, json: bool) -> T:
+    """Run `work` on the opened service. A refusal is told with its remedy, and the command exits with 1."""
+    from limner.bootstrap import opened  # noqa: PLC0415
+    from limner.telemetry.logs import configure_logs  # noqa: PLC0415
+
+    settings = settings_for(data)
+    configure_logs(settings.log_format, "warning")
+
+    async def run() -> T:
+        async with opened(settings) as limner:
+            return await work(limner)
+
+    return guarded(lambda: asyncio.run(run()), json=json)
+
+
+def guarded(call: Callable[[], T], *, json: bool) -> T:
+    try:
+        return call()
+    except Refusal as refusal:
+        refuse(refusal, json=json)
+    except KeyboardInterrupt:
+        err.print("stopped; what was accepted goes on when a worker runs")
+        raise typer.Exit(130) from None
+
+
+def refuse(refusal: Refusal, *, json: bool) -> NoReturn:
+    if json:
+        body = {"code": int(refusal.code), "reason": refusal.reason, "suggestion": refusal.suggestion}
+        print_json({"error": body | ({"field": refusal.field} if refusal.field else {})})
+    else:
+        where = f"{refusal.field}: " if refusal.field and refusal.field not in refusal.reason else ""
+        err.print(f"[red]{where}{refusal.reason}[/]", soft_wrap=True)
+        err.print(refusal.suggestion, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def table(*columns: str, rows: list[tuple[Any, ...]], empty: str) -> None:
+    """Rows under a heading; `empty` is said when there are none."""
+    if not rows:
+        out.print(empty)
+        return
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(("" if cell is None else str(cell)) for cell in row))
+    out.print(shown)
+
+
+def when(ms: int | None) -> str:
+    """A time for people, in their own zone."""
+    import datetime  # noqa: PLC0415
+
+    if ms is None:
+        return ""
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

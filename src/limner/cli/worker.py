@@ -1,0 +1,41 @@
+"""`limner worker`: runs tasks that a server elsewhere accepts."""
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+from limner.cli.common import Data, Json, err, print_json, settings_for
+
+if TYPE_CHECKING:
+    from limner.settings import Settings
+
+
+def worker(data: Data = None, json: Json = False) -> None:
+    """Run tasks until told to stop. Any number of workers may share a database."""
+    from limner.bootstrap import prepare_data  # noqa: PLC0415
+    from limner.telemetry.logs import configure_logs  # noqa: PLC0415
+
+    settings = settings_for(data)
+    configure_logs(settings.log_format, settings.log_level)
+    prepare_data(settings)
+    asyncio.run(_work(settings, json=json))
+
+
+async def _work(settings: "Settings", *, json: bool) -> None:
+    from limner.bootstrap import build  # noqa: PLC0415
+
+    limner = build(settings)
+    running = limner.worker()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    running.start()
+    if json:
+        print_json({"ready": True, "worker": running.dispatcher.owner})
+    else:
+        err.print("Working. Ctrl-C stops after the tasks in hand.")
+    with contextlib.suppress(asyncio.CancelledError):
+        await stop.wait()
+    await running.stop()
+    await limner.close()

@@ -1,0 +1,45 @@
+"""What happened to tasks, in order, and what was promised under an idempotency key."""
+
+from sqlalchemy import Connection, text
+
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.task import Status
+from limner.ports.records import Remembered
+
+_ADD = text("INSERT INTO task_events (account, task, status, at_ms) VALUES (:account, :task, :status, :at_ms)")
+_REMEMBER = text("""
+    INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
+    ON CONFLICT (account, key) DO NOTHING RETURNING task
+""")
+_RECALL = text("SELECT digest, task, created_ms FROM idempotency WHERE account = :account AND key = :key")
+_REBIND = text("""
+    UPDATE idempotency SET digest = :digest, task = :task, created_ms = :now_ms
+    WHERE account = :account AND key = :key
+""")
+
+MEMORY_MS = 24 * 3600 * 1000
+"""How long a key stays bound to its first answer."""
+
+
+class SqlEvents:
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
+        self._conn.execute(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
+
+
+class SqlIdempotency:
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> Remembered | None:
+        facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
+        # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.
+        if self._conn.execute(_REMEMBER, facts).one_or_none():
+            return None
+        known = self._conn.execute(_RECALL, {"account": account, "key": key}).one()
+        if known.created_ms + MEMORY_MS > now_ms:
+            return Remembered(known.digest, TaskId(known.task))
+        self._conn.execute(_REBIND, facts)
+        return None

@@ -1,0 +1,278 @@
+"""Tasks, which are also the queue."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from limner.db.sql import by_ids, dump, for_dialect, load, skipping_locked
+from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.domain.task import Ending, Result, Status, Task
+from limner.ports.records import Claimed, Input, NewTask
+
+_COLUMNS = (
+    "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, started_ms, "
+    "finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, error_msg"
+)
+
+_ADD = text("""
+    INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
+                       created_ms, queue_deadline_ms, run_limit_ms)
+    VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
+            :created_ms, :queue_deadline_ms, :run_limit_ms)
+""")
+_ADD_INPUT = text("""
+    INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
+""")
+_GET = text(f"SELECT {_COLUMNS} FROM tasks WHERE id = :id")
+_OF = by_ids(f"SELECT {_COLUMNS} FROM tasks WHERE account = :account AND id IN :ids")
+_LIST = text(f"""
+    SELECT {_COLUMNS} FROM tasks
+    WHERE (CAST(:account AS VARCHAR) IS NULL OR account = :account)
+      AND (CAST(:status AS VARCHAR) IS NULL OR status = :status)
+    ORDER BY created_ms DESC, id DESC LIMIT :limit
+""")
+_AHEAD = text("""
+    SELECT count(*) FROM (
+        SELECT 1 FROM tasks
+        WHERE status = 'queued' AND (place, id) < (SELECT place, id FROM tasks WHERE id = :id)
+        ORDER BY place, id LIMIT :cap) AS earlier
+""")
+
+_CLAIM = skipping_locked(f"""
+    UPDATE tasks
+    SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
+        started_ms = coalesce(started_ms, :now_ms)
+    WHERE id IN (SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit {{skip_locked}})
+    RETURNING {_COLUMNS}, task_order, claims, place
+""")
+_RESCUE = skipping_locked(f"""
+    UPDATE tasks
+    SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
+    WHERE id IN (SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :now_ms
+                 ORDER BY lease_until_ms LIMIT :limit {{skip_locked}})
+    RETURNING {_COLUMNS}, task_order, claims, place
+""")
+_CLOCK = text("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
+
+_EXPECT = text("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
+_RENEW = by_ids("""
+    UPDATE tasks SET lease_until_ms = :until_ms WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
+    RETURNING id, cancel_requested
+""")
+_REPORT = text("UPDATE tasks SET progress = :progress WHERE id = :id AND progress < :progress")
+_HAND_BACK = by_ids("""
+    UPDATE tasks SET lease_until_ms = 0 WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
+""")
+_FREE_LEASES = by_ids("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
+_LEASE_OWNERS = text("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
+_OVERDUE = text(f"""
+    SELECT {_COLUMNS} FROM tasks WHERE status = 'queued' AND queue_deadline_ms < :now_ms
+    ORDER BY queue_deadline_ms LIMIT :limit
+""")
+
+_FINISH = """
+    UPDATE tasks
+    SET status = :status, consumed = :consumed, progress = 100, finished_ms = :now_ms, result = :result,
+        served_by = :served_by, error_code = :error_code, error_msg = :error_msg, lease_owner = NULL,
+        lease_until_ms = NULL
+    WHERE id = :id AND {fence}
+    RETURNING {columns}
+"""
+_FINISH_RUNNING = text(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
+_FINISH_QUEUED = text(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
+_ASK_CANCEL = text("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
+_RESULTS = text("SELECT result FROM tasks WHERE result IS NOT NULL")
+_ORDER = text("SELECT task_order FROM tasks WHERE id = :id")
+_INPUTS = text("""
+    SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
+    WHERE task = :task ORDER BY position
+""")
+_KEEP_CLEAN = text("""
+    UPDATE task_inputs SET clean = :clean, media_type = :media_type, width = :width, height = :height
+    WHERE task = :task AND position = :position
+""")
+
+
+class SqlTasks:
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def add(self, task: NewTask, inputs: Sequence[Input]) -> None:
+        self._conn.execute(
+            _ADD,
+            {
+                "id": task.id,
+                "account": task.account,
+                "type": task.type,
+                "bucket": task.bucket,
+                "model": task.model,
+                "echo": dump(task.echo),
+                "task_order": dump(task.order),
+                "price": task.price,
+                "priority": task.priority,
+                "place": task.place,
+                "created_ms": task.created_ms,
+                "queue_deadline_ms": task.queue_deadline_ms,
+                "run_limit_ms": task.run_limit_ms,
+            },
+        )
+        if inputs:
+            self._conn.execute(
+                _ADD_INPUT,
+                [
+                    {"task": task.id, "position": i.position, "field": i.field, "url": i.url, "blob": i.blob}
+                    for i in inputs
+                ],
+            )
+
+    def get(self, task: TaskId) -> Task | None:
+        row = self._conn.execute(_GET, {"id": task}).one_or_none()
+        return _task(*row) if row else None
+
+    def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
+        return [_task(*row) for row in self._conn.execute(_OF, {"account": account, "ids": list(tasks)})]
+
+    def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]:
+        rows = self._conn.execute(_LIST, {"account": account, "status": status, "limit": limit})
+        return [_task(*row) for row in rows]
+
+    def ahead(self, task: TaskId, cap: int) -> int:
+        return int(self._conn.execute(_AHEAD, {"id": task, "cap": cap}).scalar_one())
+
+    def claim(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
+        claimed = self._take(_CLAIM, owner, now_ms, lease_until_ms, limit)
+        if claimed:
+            self._conn.execute(_CLOCK, {"place": max(place for place, _ in claimed)})
+        return [task for _, task in claimed]
+
+    def rescue(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
+        return [task for _, task in self._take(_RESCUE, owner, now_ms, lease_until_ms, limit)]
+
+    def _take(self, statement: Any, owner: str, now_ms: int, until_ms: int, limit: int) -> list[tuple[int, Claimed]]:
+        rows = self._conn.execute(
+            for_dialect(self._conn, statement),
+            {"owner": owner, "now_ms": now_ms, "until_ms": until_ms, "limit": limit},
+        )
+        # RETURNING has no order of its own.
+        taken = [(place, Claimed(_task(*columns), load(order), claims)) for *columns, order, claims, place in rows]
+        return sorted(taken, key=lambda pair: (pair[0], pair[1].task.id))
+
+    def expect(self, task: TaskId, expected_ms: int) -> None:
+        self._conn.execute(_EXPECT, {"id": task, "expected_ms": expected_ms})
+
+    def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
+        rows = self._conn.execute(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": list(reported)}).all()
+        news = [{"id": task, "progress": progress} for task, progress in reported.items() if progress]
+        if news:
+            self._conn.execute(_REPORT, news)
+        return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}
+
+    def hand_back(self, owner: str, tasks: Sequence[TaskId]) -> None:
+        self._conn.execute(_HAND_BACK, {"owner": owner, "ids": list(tasks)})
+
+    def free_leases_of(self, owners: Sequence[str]) -> int:
+        return self._conn.execute(_FREE_LEASES, {"ids": list(owners)}).rowcount
+
+    def lease_owners(self) -> Sequence[str]:
+        return [row[0] for row in self._conn.execute(_LEASE_OWNERS)]
+
+    def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
+        return [_task(*row) for row in self._conn.execute(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+
+    def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
+        facts = {
+            "id": task,
+            "status": ending.status,
+            "consumed": ending.consumed,
+            "now_ms": now_ms,
+            "result": dump(ending.result) if ending.result else None,
+            "served_by": dump(ending.served_by) if ending.served_by else None,
+            "error_code": ending.error_code,
+            "error_msg": ending.error_msg,
+        }
+        if owner is None:
+            row = self._conn.execute(_FINISH_QUEUED, facts).one_or_none()
+        else:
+            row = self._conn.execute(_FINISH_RUNNING, facts | {"owner": owner}).one_or_none()
+        return _task(*row) if row else None
+
+    def ask_cancel(self, task: TaskId) -> None:
+        self._conn.execute(_ASK_CANCEL, {"id": task})
+
+    def result_blobs(self) -> Sequence[BlobId]:
+        return sorted({BlobId(load(row[0])["blob"]) for row in self._conn.execute(_RESULTS)})
+
+    def order(self, task: TaskId) -> dict[str, Any]:
+        order: dict[str, Any] = load(self._conn.execute(_ORDER, {"id": task}).scalar_one())
+        return order
+
+    def inputs(self, task: TaskId) -> Sequence[Input]:
+        return [Input(*row) for row in self._conn.execute(_INPUTS, {"task": task})]
+
+    def keep_clean(self, task: TaskId, item: Input) -> None:
+        self._conn.execute(
+            _KEEP_CLEAN,
+            {
+                "task": task,
+                "position": item.position,
+                "clean": item.clean,
+                "media_type": item.media_type,
+                "width": item.width,
+                "height": item.height,
+            },
+        )
+
+
+def _task(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
+    id_: str,
+    account: str,
+    type_: str,
+    bucket: str,
+    status: str,
+    model: str,
+    echo: str,
+    price: int,
+    consumed: int,
+    priority: int,
+    progress: int,
+    expected_ms: int | None,
+    created_ms: int,
+    started_ms: int | None,
+    finished_ms: int | None,
+    queue_deadline_ms: int,
+    run_limit_ms: int,
+    cancel_requested: int,
+    result: str | None,
+    served_by: str | None,
+    error_code: int | None,
+    error_msg: str | None,
+) -> Task:
+    return Task(
+        TaskId(id_),
+        AccountId(account),
+        type_,
+        bucket,
+        Status(status),
+        model,
+        load(echo),
+        price,
+        consumed,
+        priority,
+        progress,
+        expected_ms,
+        created_ms,
+        started_ms,
+        finished_ms,
+        queue_deadline_ms,
+        run_limit_ms,
+        bool(cancel_requested),
+        _result(load(result)),
+        load(served_by),
+        error_code,
+        error_msg,
+    )
+
+
+def _result(stored: Mapping[str, Any] | None) -> Result | None:
+    return Result(**{**stored, "blob": BlobId(stored["blob"])}) if stored else None

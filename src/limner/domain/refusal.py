@@ -1,0 +1,68 @@
+"""Why a request is turned down, in the vocabulary every face of Limner translates from."""
+
+from enum import IntEnum
+
+
+class Code(IntEnum):
+    """The numbers clients branch on; they are Tripo's, v2 and v3 share them."""
+
+    UNKNOWN = 1000
+    FATAL = 1001
+    UNAUTHENTICATED = 1002
+    MALFORMED = 1003
+    INVALID = 1004
+    FORBIDDEN = 1005
+    RATE_LIMITED = 1007
+    TOO_MANY_TASKS = 2000
+    TASK_NOT_FOUND = 2001
+    TYPE_UNSUPPORTED = 2002
+    IMAGE_EMPTY = 2003
+    IMAGE_TYPE_UNSUPPORTED = 2004
+    ORIGINAL_TYPE_UNSUPPORTED = 2006
+    ORIGINAL_NOT_SUCCEEDED = 2007
+    CONTENT_POLICY = 2008
+    PROMPT_CHARACTERS = 2009
+    NO_CREDIT = 2010
+    PRIORITY_INVALID = 2013
+    AUDIT_FAILED = 2014
+    VERSION_DEPRECATED = 2015
+    TYPE_DEPRECATED = 2016
+    VERSION_UNKNOWN = 2017
+    FILE_NOT_FOUND = 2019
+    IMAGE_TOO_LARGE = 2022
+    ROUTE_NOT_FOUND = 9404
+    METHOD_NOT_ALLOWED = 9405
+
+
+class Refusal(Exception):
+    """A request was turned down before anything was held, stored or spent.
+
+    `reason` says what is wrong and with which value; `suggestion` says what to do about it and names the
+    limit; `field` is the path of the field at fault in the caller's own words (`files[2].url`), where one is.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        reason: str,
+        *,
+        suggestion: str,
+        field: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.suggestion = suggestion
+        self.field = field
+        self.retry_after_s = retry_after_s
+
+    def at(self, field: str) -> "Refusal":
+        """The same refusal, blamed on `field`."""
+        return Refusal(
+            self.code,
+            self.reason,
+            suggestion=self.suggestion,
+            field=field,
+            retry_after_s=self.retry_after_s,
+        )

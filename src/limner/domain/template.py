@@ -1,0 +1,101 @@
+"""A template: words, and at most two pictures, that come with a request by name; and the two switches' words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TypeVar
+
+from limner.domain.refusal import Code, Refusal
+
+T = TypeVar("T")
+
+MOST_PICTURES = 2
+"""How many pictures one template may bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePicture:
+    """A picture that a template adds behind the caller's own.
+
+    `name` is its file name, which the loader turns into a path. `role` completes the sentence "Image 2: …" and says
+    what to take from the picture; the template's text never speaks of it, for not every model is sent it.
+    """
+
+    name: str
+    role: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One preset.
+
+    `text` comes before the caller's words; its first sentence states the change and is never left out. `best_with`
+    and `needs_image` are advice, not conditions.
+    """
+
+    slug: str
+    title: str
+    summary: str
+    text: str
+    aspect_ratio: str | None = None
+    best_with: tuple[str, ...] = ()
+    needs_image: bool = False
+    pictures: tuple[TemplatePicture, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.pictures) > MOST_PICTURES:
+            raise ValueError(
+                f"template {self.slug!r} brings {len(self.pictures)} pictures, at most {MOST_PICTURES} may travel"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A yes-or-no field of a request that adds words, and a shape where the words need one."""
+
+    name: str
+    text: str
+    aspect_ratio: str | None = None
+
+
+# Stated as what to show, for the FLUX family knows no negatives: hands that are empty, not "nothing in the hands".
+T_POSE = Switch(
+    "t_pose",
+    "Pose the subject in a T-pose: upright and facing the camera, both arms stretched out level at shoulder height, "
+    "empty hands with palms down, legs straight and slightly apart. "
+    "Keep its face, outfit, colours, proportions and art style unchanged. "
+    "Full body visible, feet included.",
+    aspect_ratio="1:1",
+)
+SKETCH_TO_RENDER = Switch(
+    "sketch_to_render",
+    "Turn the sketch into a finished render: every stroke becomes a real surface with material, colour and soft "
+    "studio light. "
+    "Keep the placement of the lines, the silhouette, the pose and the composition exactly as drawn. "
+    "All areas look complete, clean and polished.",
+)
+
+
+def normalise_slug(slug: str) -> str:
+    """The one spelling of a slug: `t-pose` and `t_pose` name the same template."""
+    return slug.strip().replace("-", "_")
+
+
+def named_template(slug: str, templates: Mapping[str, T], *, field: str = "template") -> T:
+    """The template a caller named; `templates` is keyed by normalised slug. Refuses a name nobody knows."""
+    try:
+        return templates[normalise_slug(slug)]
+    except KeyError:
+        raise Refusal(
+            Code.INVALID,
+            f"there is no template {slug!r}",
+            suggestion=_suggestion(slug, tuple(templates)),
+            field=field,
+        ) from None
+
+
+def _suggestion(slug: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(normalise_slug(slug).lower(), known, n=1)
+    guess = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{guess}Known templates: {', '.join(sorted(known))}."

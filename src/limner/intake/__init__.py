@@ -1,0 +1,1 @@
+"""Reference images: fetched safely, verified, and stripped of what should not travel."""

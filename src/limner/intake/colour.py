@@ -1,0 +1,48 @@
+"""Colours as every screen and every vendor expects them: sRGB, three channels, maybe alpha."""
+
+from io import BytesIO
+from typing import Final
+
+from PIL import ImageCms
+from PIL.Image import Image
+
+_SPACES: Final = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
+"""Which ICC colour space can describe a picture of which mode."""
+
+_WITHOUT_ALPHA: Final = {"LA": "L", "RGBA": "RGB"}
+
+
+def working_mode(image: Image) -> str:
+    """The mode that `image` is scaled in: 8 bits a channel, colours not yet converted."""
+    alpha = "A" if image.has_transparency_data else ""
+    match image.mode:
+        case "CMYK":
+            return "CMYK"
+        case "I;16":
+            # Pillow cannot turn a transparent 16-bit shade into alpha; such a picture counts as opaque.
+            return "L"
+        case "1" | "L" | "LA":
+            return f"L{alpha}"
+        case _:
+            return f"RGB{alpha}"
+
+
+def to_srgb(image: Image, profile: bytes | None) -> Image:
+    """`image`, which is in a working mode, as RGB or RGBA. A profile that makes no sense counts as none."""
+    opaque = image.convert(_WITHOUT_ALPHA.get(image.mode, image.mode))
+    coloured = _by_profile(opaque, profile) if profile else None
+    result = coloured or opaque.convert("RGB")
+    if image.mode in _WITHOUT_ALPHA:
+        result.putalpha(image.getchannel("A"))
+    return result
+
+
+def _by_profile(image: Image, profile: bytes) -> Image | None:
+    try:
+        described = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if described.profile.xcolor_space != _SPACES[image.mode]:
+            return None
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, described, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,66 @@
+"""What a container says about its picture, and the container without what says nothing about pixels."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+
+class BrokenError(Exception):
+    """The bytes are not a whole picture; the message ends the sentence "cannot be decoded: ..."."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One picture's facts, read without decoding a pixel.
+
+    `essence` holds the bytes a decoder needs and no more: comments, text, EXIF, XMP and colour profiles never
+    reach it, so neither do the bombs that hide in them. `orientation` is EXIF's 1 to 8, `profile` an ICC profile.
+    """
+
+    width: int
+    height: int
+    essence: bytes
+    orientation: int = 1
+    profile: bytes | None = None
+    animated: bool = False
+    lossless: bool = False
+
+
+MAX_PROFILE: Final = 4 * 1024 * 1024
+"""The largest ICC profile worth reading; big printing profiles have about 3 MB."""
+
+_ORIENTATION_TAG: Final = 0x0112
+
+
+def orientation(exif: bytes) -> int:
+    """The orientation an EXIF block asks for; 1 where it is silent, absurd or damaged."""
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return 1
+    try:
+        value = _first_directory_value(tiff, order)
+    except struct.error:
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _first_directory_value(tiff: bytes, order: str) -> int:
+    (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+    (count,) = struct.unpack_from(f"{order}H", tiff, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        tag, _kind, _count, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+        if tag == _ORIENTATION_TAG:
+            return int(value)
+    return 1
+
+
+def inflate(data: bytes, limit: int) -> bytes | None:
+    """`data` unpacked, or None when it is damaged or unpacks to more than `limit` bytes."""
+    unpacker = zlib.decompressobj()
+    try:
+        plain = unpacker.decompress(data, limit)
+    except zlib.error:
+        return None
+    return plain if unpacker.eof else None

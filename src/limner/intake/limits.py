@@ -1,0 +1,28 @@
+"""How big, how small and how slow a reference may be."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What a reference may weigh and measure.
+
+    `max_bytes` is the file's size, `min_side` and `longest_side` are pixels, `max_pixels` is width times height.
+    A picture longer than `longest_side` is accepted and scaled down to it when it is normalised. Of pictures above
+    `huge_pixels` one is decoded at a time: a WebP takes up to 16 bytes a pixel, 1.6 GB at the limit.
+    """
+
+    max_bytes: int = 20 * 1024 * 1024
+    min_side: int = 20
+    max_pixels: int = 100_000_000
+    longest_side: int = 2048
+    huge_pixels: int = 36_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """How long a download may take, in seconds, and how far it may be sent around."""
+
+    total_s: float = 20.0
+    idle_s: float = 10.0
+    redirects: int = 3

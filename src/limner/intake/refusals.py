@@ -1,0 +1,95 @@
+"""The sentences intake turns things down with: what is wrong, and what would be right."""
+
+from limner.domain.refusal import Code, Refusal
+from limner.intake.limits import ImageLimits
+
+
+def megabytes(size: int) -> str:
+    return f"{size / (1024 * 1024):.4g} MB"
+
+
+def _wanted(limits: ImageLimits) -> str:
+    return f"Send a JPEG, PNG or WebP of at most {megabytes(limits.max_bytes)}."
+
+
+def empty(limits: ImageLimits) -> Refusal:
+    return Refusal(Code.IMAGE_EMPTY, "The image file is empty.", suggestion=_wanted(limits))
+
+
+def broken(why: str, limits: ImageLimits) -> Refusal:
+    return Refusal(
+        Code.IMAGE_EMPTY,
+        f"The image cannot be decoded: {why}.",
+        suggestion=f"Check that the file opens in a viewer and arrived complete. {_wanted(limits)}",
+    )
+
+
+def wrong_type(name: str, limits: ImageLimits) -> Refusal:
+    return Refusal(
+        Code.IMAGE_TYPE_UNSUPPORTED,
+        f"The file is {name}, which is not accepted as a reference image.",
+        suggestion=f"Convert it to a still picture first. {_wanted(limits)}",
+    )
+
+
+def too_heavy(size: int, limits: ImageLimits) -> Refusal:
+    return Refusal(
+        Code.IMAGE_TOO_LARGE,
+        f"The image has {size} bytes, more than the {megabytes(limits.max_bytes)} allowed.",
+        suggestion=f"{_wanted(limits)} A smaller side length or a JPEG of quality 90 usually does it.",
+    )
+
+
+def too_many_pixels(width: int, height: int, limits: ImageLimits) -> Refusal:
+    allowed = f"{limits.max_pixels / 1_000_000:g} megapixels"
+    return Refusal(
+        Code.IMAGE_TOO_LARGE,
+        f"The image measures {width} x {height} px, more than the {allowed} allowed.",
+        suggestion=f"Scale it down: width times height may be at most {allowed}; sides up to 6000 px are plenty.",
+    )
+
+
+def too_small(width: int, height: int, limits: ImageLimits) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"The image measures {width} x {height} px; each side must have at least {limits.min_side} px.",
+        suggestion=f"Send a picture of at least {limits.min_side} x {limits.min_side} px; 256 px or more work best.",
+    )
+
+
+def bad_url(url: str, why: str) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"The URL {_short(url)!r} {why}.",
+        suggestion="Give a full http:// or https:// address of a JPEG, PNG or WebP, or upload the file instead.",
+    )
+
+
+def not_public(host: str) -> Refusal:
+    return Refusal(
+        Code.FILE_NOT_FOUND,
+        f"The host {_short(host)!r} is not on the public internet, so nothing is fetched from it.",
+        suggestion="Use a public http(s) address, or upload the file. "
+        "An operator can allow an intranet host with LIMNER_FETCH_ALLOW.",
+    )
+
+
+def unreachable(url: str, why: str) -> Refusal:
+    return Refusal(
+        Code.FILE_NOT_FOUND,
+        f"The file at {_short(url)!r} could not be fetched: {why}.",
+        suggestion="Check that the URL opens without a login and answers in time, or upload the file instead.",
+    )
+
+
+def download_too_heavy(url: str, limits: ImageLimits) -> Refusal:
+    return Refusal(
+        Code.IMAGE_TOO_LARGE,
+        f"The file at {_short(url)!r} is larger than the {megabytes(limits.max_bytes)} allowed.",
+        suggestion=_wanted(limits),
+    )
+
+
+def _short(text: str) -> str:
+    """A caller's text, cut so that an error stays readable and a signed query does not fill a log."""
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,1 @@
+"""What the inside needs from the outside, in the inside's own words."""

@@ -1,0 +1,109 @@
+"""What a task asks of a model, and what may come back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from limner.domain.failure import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference picture, normalised, on this machine's disk for as long as the attempt runs."""
+
+    path: Path
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attempt's order to one provider.
+
+    `prompt` is the composed prompt in the words this model likes; `brief` is what the caller asked, for an
+    engine that follows instructions rather than prose. `references` are the caller's pictures in their own order, then
+    the template's. `workdir` is a scratch folder of this attempt: pictures are written there.
+    """
+
+    task_id: str
+    attempt_id: str
+    upstream: str
+    prompt: str
+    brief: "Brief"
+    references: tuple[Reference, ...]
+    aspect_ratio: str | None
+    seed: int
+    workdir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The caller's wishes before they were composed into one prompt."""
+
+    prompt: str
+    template: str | None
+    t_pose: bool
+    sketch_to_render: bool
+    own_references: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that a provider delivered: a file inside the order's `workdir`, as the vendor made it."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The work is done. `served_by` is shown to the caller; `cost_usd` is what the vendor charged, where known."""
+
+    picture: Picture
+    served_by: Mapping[str, Any] = field(default_factory=dict)
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The vendor took the job and gave a handle; ask again after `wait_s` seconds."""
+
+    handle: Mapping[str, Any]
+    wait_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The job is not done. `progress` is the vendor's own figure, 0 to 100, where it tells one."""
+
+    progress: int | None = None
+    wait_s: float = 1.0
+
+
+Report = Callable[[int], None]
+"""Called by a provider with 0 to 100 while it works; cheap, and safe to call from any thread."""
+
+
+class Provider(Protocol):
+    """One vendor's protocol. Failures come back as values; only a bug raises.
+
+    `resumable` providers answer `submit` with `Accepted` and can be asked by handle after a crash. `free`
+    providers may be called again after an unknown outcome, for nothing is bought.
+    """
+
+    name: str
+    resumable: bool
+    free: bool
+
+    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+        """Send the order. A synchronous vendor answers with the picture, an asynchronous one with a handle."""
+        ...
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        """Ask after a job by its handle; fetch the picture once it is there."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and child processes."""
+        ...

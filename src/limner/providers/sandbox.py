@@ -1,0 +1,67 @@
+"""A provider that draws a plain card: for tests of the plumbing and for rehearsals, never for pictures.
+
+It answers like an asynchronous vendor: `submit` gives a handle, the card is there after `delay_s`. The card's colour
+and bars come from the prompt, so that two prompts are told apart at a glance.
+"""
+
+import asyncio
+import hashlib
+import struct
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from limner.domain.failure import Failure
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report
+
+SIDE = 256
+"""Width and height of the card in pixels."""
+
+
+class SandboxProvider:
+    name = "sandbox"
+    resumable = True
+    free = True
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self._delay_s = delay_s
+
+    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002
+        if not self._delay_s:
+            return await self._deliver(order)
+        return Accepted({"ready_at": time.time() + self._delay_s}, wait_s=self._delay_s)
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        left_s = float(handle["ready_at"]) - time.time()
+        if left_s > 0:
+            return Pending(wait_s=left_s)
+        return await self._deliver(order)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _deliver(self, order: Order) -> Delivered:
+        path = order.workdir / "card.png"
+        await asyncio.to_thread(_draw, order.prompt, path)
+        return Delivered(Picture(path), {"generative": False, "notice": "a test card, not a picture"})
+
+
+def _draw(prompt: str, path: Path) -> None:
+    path.write_bytes(card(prompt))
+
+
+def card(prompt: str) -> bytes:
+    """A PNG of `SIDE` pixels squared: sixteen bars in two colours, set by the prompt's hash."""
+    digest = hashlib.sha256(prompt.encode()).digest()
+    dark, light = digest[:3], bytes(255 - byte // 3 for byte in digest[3:6])
+    bars = int.from_bytes(digest[6:8])
+    row = b"\0" + b"".join((light if bars >> (x * 16 // SIDE) & 1 else dark) for x in range(SIDE))
+    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(row * SIDE, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,0 +1,1 @@
+"""Picture bytes: content-addressed, behind signed links."""

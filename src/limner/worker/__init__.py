@@ -1,0 +1,1 @@
+"""The loops that move tasks: one noun a file."""

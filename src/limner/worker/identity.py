@@ -1,0 +1,42 @@
+"""Who holds a lease, told so that a worker that died on this machine is known to be dead."""
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`<machine>/<pid>/<random>`. `machine` is the kernel's boot and process-id space: inside it a pid says who lives."""
+
+    machine: str
+    pid: int
+    run: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}/{self.pid}/{self.run}"
+
+
+def this_process() -> Identity:
+    return Identity(_machine(), os.getpid(), uuid.uuid4().hex[:8])
+
+
+def is_dead(owner: str, me: Identity) -> bool:
+    """True only for a worker of this machine whose process is gone; of others nothing is known."""
+    machine, _, rest = owner.partition("/")
+    pid, _, run = rest.partition("/")
+    if machine != me.machine or not pid.isdigit():
+        return False
+    if int(pid) == me.pid:
+        return run != me.run
+    return not Path(f"/proc/{pid}").exists()
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return f"elsewhere-{uuid.uuid4().hex}"  # no way to tell who lives: every lease then runs its time
+    return f"{boot}-{space}"

@@ -1,0 +1,54 @@
+"""Keeps the leases of what is in hand, and passes on what the providers report."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from limner.application.interrupt import Reason
+from limner.domain.ids import TaskId
+from limner.ports.clock import Clock
+from limner.ports.records import Store
+from limner.worker.running import Running
+
+log = structlog.get_logger()
+
+BEAT_S = 0.5
+"""How often reported progress reaches the database; a watcher sees it that fresh."""
+
+
+@dataclass(slots=True)
+class LeaseKeeper:
+    store: Store
+    clock: Clock
+    running: Running
+    owner: str
+    lease_ms: int
+    _kept: dict[TaskId, int] = field(default_factory=dict, init=False)
+    _renewed_ms: int = field(default=0, init=False)
+
+    async def run(self) -> None:
+        while True:
+            await self.clock.sleep(BEAT_S)
+            try:
+                await self.beat()
+            except Exception:  # the beat goes on; a lease survives several missed ones
+                log.exception("leases not renewed")
+
+    async def beat(self) -> None:
+        """Renew every lease when a third of its time has gone, else only write down the news."""
+        now_ms = self.clock.now_ms()
+        reported = self.running.reported()
+        due = now_ms - self._renewed_ms >= self.lease_ms // 3
+        news = {task: percent for task, percent in reported.items() if due or percent > self._kept.get(task, 0)}
+        self._kept = reported
+        if not news:
+            return
+        ours, cancelled = await self.store.run(
+            lambda records: records.tasks.renew(self.owner, now_ms + self.lease_ms, news)
+        )
+        if due:
+            self._renewed_ms = now_ms
+        for task in cancelled:
+            self.running.interrupt(task, Reason.CANCEL)
+        for task in news.keys() - ours:
+            self.running.interrupt(task, Reason.LEASE_LOST)

@@ -1,0 +1,47 @@
+"""A worker: the loops together, with a start and a graceful stop."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from limner.application.interrupt import Reason
+from limner.domain.ids import TaskId
+from limner.ports.records import Store
+from limner.worker.dispatcher import Dispatcher
+from limner.worker.leases import LeaseKeeper
+from limner.worker.rescuer import Rescuer
+from limner.worker.running import Running
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Worker:
+    store: Store
+    dispatcher: Dispatcher
+    leases: LeaseKeeper
+    rescuer: Rescuer
+    running: Running
+    drain_s: float
+    _loops: "list[asyncio.Task[None]]" = field(default_factory=list, init=False)
+
+    def start(self) -> None:
+        loops = {"dispatcher": self.dispatcher, "leases": self.leases, "rescuer": self.rescuer}
+        self._loops = [asyncio.create_task(loop.run(), name=name) for name, loop in loops.items()]
+
+    async def stop(self) -> None:
+        """Take nothing new, let what runs finish for a while, and hand the rest to whoever comes next."""
+        self.dispatcher.stop()
+        if not await self.running.settled(self.drain_s):
+            await self._hand_back()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+
+    async def _hand_back(self) -> None:
+        tasks: list[TaskId] = list(self.running.tasks)
+        log.info("handing back tasks", tasks=len(tasks))
+        self.running.interrupt_all(Reason.SHUTDOWN)
+        await self.running.settled(5)
+        await self.store.run(lambda records: records.tasks.hand_back(self.dispatcher.owner, tasks))
