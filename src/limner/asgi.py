@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from limner.api.app import create_app
 from limner.api.face import Face
@@ -12,7 +12,7 @@ from limner.settings import Settings, load_settings
 from limner.telemetry.logs import configure_logs
 
 
-def create(settings: Settings | None = None, *, with_worker: bool = True) -> FastAPI:
+def create(settings: Settings | None = None, *, with_worker: bool = True) -> Starlette:
     """The application over its data folder; with a worker in it unless told otherwise."""
     settings = settings or load_settings()
     configure_logs(settings.log_format, settings.log_level)
@@ -20,9 +20,9 @@ def create(settings: Settings | None = None, *, with_worker: bool = True) -> Fas
     return application(build(settings), with_worker=with_worker)
 
 
-def application(limner: Limner, *, with_worker: bool) -> FastAPI:
+def application(limner: Limner, *, with_worker: bool) -> Starlette:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         worker = limner.worker() if with_worker else None
         if worker:
             worker.start()

@@ -20,7 +20,7 @@ from limner.application.routing import Routing
 from limner.application.submit import Submit, Terms
 from limner.application.upload import KeepPicture, TakeUpload
 from limner.db.migrate import migrate
-from limner.db.open import open_engine, open_store
+from limner.db.open import open_store
 from limner.intake.allow import FetchAllow
 from limner.intake.door import ImageIntake
 from limner.intake.limits import ImageLimits
@@ -144,11 +144,7 @@ def prepare_data(settings: Settings) -> str:
     """Make the data folder and bring the database up to date; says what was done to the database."""
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.scratch.mkdir(exist_ok=True)
-    engine = open_engine(settings.resolved_database_url)
-    try:
-        return migrate(engine)
-    finally:
-        engine.dispose()
+    return migrate(settings.resolved_database_url)
 
 
 def build(settings: Settings) -> Limner:

@@ -4,11 +4,11 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from limner.api.face import Face
+from limner.api.operation import Operation
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -28,6 +28,20 @@ _SAFE = {
 }
 
 
+_DESCRIBED = {
+    "parameters": [
+        {"name": "exp", "in": "query", "required": True, "schema": {"type": "string"}},
+        {"name": "sig", "in": "query", "required": True, "schema": {"type": "string"}},
+    ],
+    "responses": {
+        "200": {"description": "The picture", "content": {"image/*": {}}},
+        "206": {"description": "A part of it"},
+        "403": {"description": "The link has expired or was changed"},
+        "404": {"description": "There is no such picture"},
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """The bytes from `start` up to, not including, `end`, of `size`."""
@@ -41,11 +55,10 @@ class Span:
         return (self.start, self.end) != (0, self.size)
 
 
-def routes(face: Face) -> APIRouter:
-    router = APIRouter(tags=["files"])
-
-    async def picture(request: Request, tag: str, task_id: str, name: str) -> Response:  # noqa: ARG001 - in the path
+def operations(face: Face) -> list[Operation]:
+    async def picture(request: Request) -> Response:
         _check_link(face, request)
+        task_id, name = request.path_params["task_id"], request.path_params["name"]
         task = await face.store.read(lambda records: own_task(records, None, TaskId(task_id)))
         if task.result is None or name != f"generated_image.{task.result.extension}":
             raise _gone()
@@ -56,9 +69,7 @@ def routes(face: Face) -> APIRouter:
         return _answer(face, request, task.result, size)
 
     path = "/files/{tag}/{task_id}/{name}"
-    router.get(path, summary="Fetch a picture", response_class=Response)(picture)
-    router.head(path, include_in_schema=False)(picture)
-    return router
+    return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
 
 
 def _check_link(face: Face, request: Request) -> None:

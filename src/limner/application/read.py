@@ -8,7 +8,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.task import Status, Task
 from limner.ports.records import Records, Store
 
-QUEUE_COUNT_CAP = 10_000
+QUEUE_COUNT_CAP = 1_000
 """A place in the queue is counted up to here; beyond, the exact number helps nobody and costs more each time."""
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -58,6 +58,15 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
             return await work(limner)
 
     return guarded(lambda: asyncio.run(run()), json=json)
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a service's main coroutine, on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
 
 
 def guarded(call: Callable[[], T], *, json: bool) -> T:

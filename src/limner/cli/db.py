@@ -11,7 +11,7 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 def upgrade(data: Data = None, json: Json = False) -> None:
     """Bring the database to the schema of this version. `serve` and `worker` do the same when they start."""
     from limner.bootstrap import prepare_data  # noqa: PLC0415
-    from limner.db.schema import HEAD  # noqa: PLC0415
+    from limner.db.migrate import HEAD  # noqa: PLC0415
 
     done = prepare_data(settings_for(data))
     if json:

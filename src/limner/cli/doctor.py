@@ -92,7 +92,7 @@ def _python() -> Finding:
 
 async def _database(settings: "Settings") -> str:
     from limner.bootstrap import prepare_data  # noqa: PLC0415
-    from limner.db.schema import HEAD  # noqa: PLC0415
+    from limner.db.migrate import HEAD  # noqa: PLC0415
 
     done = await asyncio.to_thread(prepare_data, settings)
     return f"{settings.resolved_database_url.partition(':')[0]}, schema {HEAD} ({done})"

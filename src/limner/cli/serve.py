@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.common import LOCAL, Data, err, print_json, settings_for
+from limner.cli.common import LOCAL, Data, err, print_json, run_loop, settings_for
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -43,7 +43,7 @@ def serve(
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     prepare_data(settings)
-    asyncio.run(_serve(settings, listener, with_worker=not api_only, json=json))
+    run_loop(_serve(settings, listener, with_worker=not api_only, json=json))
 
 
 async def _serve(settings: "Settings", listener: socket.socket, *, with_worker: bool, json: bool) -> None:
@@ -64,6 +64,7 @@ def _server(app: object) -> "Server":
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         http="httptools",
+        proxy_headers=False,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -5,7 +5,7 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING
 
-from limner.cli.common import Data, Json, err, print_json, settings_for
+from limner.cli.common import Data, Json, err, print_json, run_loop, settings_for
 
 if TYPE_CHECKING:
     from limner.settings import Settings
@@ -19,7 +19,7 @@ def worker(data: Data = None, json: Json = False) -> None:
     settings = settings_for(data)
     configure_logs(settings.log_format, settings.log_level)
     prepare_data(settings)
-    asyncio.run(_work(settings, json=json))
+    run_loop(_work(settings, json=json))
 
 
 async def _work(settings: "Settings", *, json: bool) -> None:

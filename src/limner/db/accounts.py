@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
 
+from limner.db.sql import Db, Sql
 from limner.domain.credits import Balance, Entry
 from limner.domain.ids import AccountId, KeyId
 from limner.ports.records import Account, Key
 
-_ADD = text("INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, :name, :tag, :created_ms)")
-_GET = text("SELECT id, name, tag, created_ms FROM accounts WHERE id = :id")
-_NAMED = text("SELECT id, name, tag, created_ms FROM accounts WHERE name = :name")
-_ALL = text("SELECT id, name, tag, created_ms FROM accounts ORDER BY name")
-_BALANCE = text("SELECT available, frozen FROM accounts WHERE id = :id")
+_ADD = Sql("INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, :name, :tag, :created_ms)")
+_GET = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE id = :id")
+_NAMED = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE name = :name")
+_ALL = Sql("SELECT id, name, tag, created_ms FROM accounts ORDER BY name")
+_BALANCE = Sql("SELECT available, frozen FROM accounts WHERE id = :id")
 
 # The hold and the queue clock move in one statement: the row is locked once, and a submit costs one write less.
-_TAKE_PLACE = text("""
+_TAKE_PLACE = Sql("""
     UPDATE accounts
     SET available = available - :price,
         frozen = frozen + :price,
@@ -25,83 +25,84 @@ _TAKE_PLACE = text("""
     WHERE id = :id AND available >= :price
     RETURNING queue_clock - :step
 """)
-_MOVE = text("UPDATE accounts SET available = available + :available, frozen = frozen + :frozen WHERE id = :id")
+_MOVE = Sql("UPDATE accounts SET available = available + :available, frozen = frozen + :frozen WHERE id = :id")
 
-_ENTER = text("""
+_ENTER = Sql("""
     INSERT INTO buckets (account, bucket, active) SELECT :account, :bucket, 1 WHERE :limit > 0
     ON CONFLICT (account, bucket) DO UPDATE SET active = buckets.active + 1
     WHERE buckets.active < coalesce(buckets.cap, :limit)
     RETURNING active
 """)
-_LEAVE = text("UPDATE buckets SET active = active - 1 WHERE account = :account AND bucket = :bucket")
-_SET_LIMIT = text("""
+_LEAVE = Sql("UPDATE buckets SET active = active - 1 WHERE account = :account AND bucket = :bucket")
+_SET_LIMIT = Sql("""
     INSERT INTO buckets (account, bucket, active, cap) VALUES (:account, :bucket, 0, :cap)
     ON CONFLICT (account, bucket) DO UPDATE SET cap = :cap
 """)
 
 
 class SqlAccounts:
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, db: Db) -> None:
+        self._db = db
 
     def add(self, account: Account) -> None:
-        self._conn.execute(
+        self._db.run(
             _ADD, {"id": account.id, "name": account.name, "tag": account.tag, "created_ms": account.created_ms}
         )
 
     def get(self, account: AccountId) -> Account | None:
-        row = self._conn.execute(_GET, {"id": account}).one_or_none()
+        row = self._db.one(_GET, {"id": account})
         return Account(*row) if row else None
 
     def named(self, name: str) -> Account | None:
-        row = self._conn.execute(_NAMED, {"name": name}).one_or_none()
+        row = self._db.one(_NAMED, {"name": name})
         return Account(*row) if row else None
 
     def all(self) -> Sequence[Account]:
-        return [Account(*row) for row in self._conn.execute(_ALL)]
+        return [Account(*row) for row in self._db.all(_ALL)]
 
     def balance(self, account: AccountId) -> Balance:
-        return Balance(*self._conn.execute(_BALANCE, {"id": account}).one())
+        available, frozen = self._db.all(_BALANCE, {"id": account})[0]
+        return Balance(available, frozen)
 
     def take_place(self, account: AccountId, price: int, step: int) -> int | None:
-        place: int | None = self._conn.execute(_TAKE_PLACE, {"id": account, "price": price, "step": step}).scalar()
+        place: int | None = self._db.value(_TAKE_PLACE, {"id": account, "price": price, "step": step})
         return place
 
     def move(self, account: AccountId, entry: Entry) -> None:
-        self._conn.execute(_MOVE, {"id": account, "available": entry.available, "frozen": entry.frozen})
+        self._db.run(_MOVE, {"id": account, "available": entry.available, "frozen": entry.frozen})
 
     def enter(self, account: AccountId, bucket: str, limit: int) -> bool:
-        entered = self._conn.execute(_ENTER, {"account": account, "bucket": bucket, "limit": limit}).scalar()
+        entered = self._db.value(_ENTER, {"account": account, "bucket": bucket, "limit": limit})
         return entered is not None
 
     def leave(self, account: AccountId, bucket: str) -> None:
-        self._conn.execute(_LEAVE, {"account": account, "bucket": bucket})
+        self._db.run(_LEAVE, {"account": account, "bucket": bucket})
 
     def set_limit(self, account: AccountId, bucket: str, limit: int) -> None:
-        self._conn.execute(_SET_LIMIT, {"account": account, "bucket": bucket, "cap": limit})
+        self._db.run(_SET_LIMIT, {"account": account, "bucket": bucket, "cap": limit})
 
 
 _KEY_COLUMNS = "k.id, k.account, a.tag, k.name, k.hint, k.scopes, k.created_ms, k.revoked_ms"
-_KEY_ADD = text("""
+_KEY_ADD = Sql("""
     INSERT INTO api_keys (id, account, name, hint, digest, scopes, created_ms)
     VALUES (:id, :account, :name, :hint, :digest, :scopes, :created_ms)
 """)
-_KEY_BY_DIGEST = text(f"""
+_KEY_BY_DIGEST = Sql(f"""
     SELECT {_KEY_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account WHERE k.digest = :digest
 """)
-_KEYS_OF = text(f"""
+_KEYS_OF = Sql(f"""
     SELECT {_KEY_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account
     WHERE k.account = :account ORDER BY k.created_ms, k.id
 """)
-_KEY_REVOKE = text("UPDATE api_keys SET revoked_ms = :now_ms WHERE id = :id AND revoked_ms IS NULL")
+_KEY_REVOKE = Sql("UPDATE api_keys SET revoked_ms = :now_ms WHERE id = :id AND revoked_ms IS NULL")
 
 
 class SqlKeys:
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, db: Db) -> None:
+        self._db = db
 
     def add(self, key: Key, digest: bytes) -> None:
-        self._conn.execute(
+        self._db.run(
             _KEY_ADD,
             {
                 "id": key.id,
@@ -115,14 +116,14 @@ class SqlKeys:
         )
 
     def by_digest(self, digest: bytes) -> Key | None:
-        row = self._conn.execute(_KEY_BY_DIGEST, {"digest": digest}).one_or_none()
+        row = self._db.one(_KEY_BY_DIGEST, {"digest": digest})
         return _key(*row) if row else None
 
     def of(self, account: AccountId) -> Sequence[Key]:
-        return [_key(*row) for row in self._conn.execute(_KEYS_OF, {"account": account})]
+        return [_key(*row) for row in self._db.all(_KEYS_OF, {"account": account})]
 
     def revoke(self, key: KeyId, now_ms: int) -> bool:
-        return self._conn.execute(_KEY_REVOKE, {"id": key, "now_ms": now_ms}).rowcount == 1
+        return self._db.run(_KEY_REVOKE, {"id": key, "now_ms": now_ms}) == 1
 
 
 def _key(

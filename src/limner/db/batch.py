@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from limner.ports.records import Records
 
@@ -13,19 +13,27 @@ Job = tuple[Work, "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
-class Closed(RuntimeError):
+class Lane(Protocol):
+    """What a batch is given to; used by its one thread alone."""
+
+    def __call__(self, batch: Sequence[Job], /) -> Sequence[Outcome]: ...
+    def close(self) -> None: ...
+
+
+class StoreClosed(RuntimeError):
     """The store is closed; nothing can be kept any more."""
 
 
 class BatchThread:
-    """A thread that takes every unit of work that is waiting and gives the lot to `perform`.
+    """A thread that takes every unit of work that is waiting and gives the lot to its lane.
 
-    One wake-up of the thread and one of the loop serve a whole batch; under load that is what a unit of work costs least of.
+    One wake-up of the thread and one of the loop serve a whole batch: under load a unit costs little more than its SQL.
     """
 
-    def __init__(self, name: str, perform: Callable[[Sequence[Job]], Sequence[Outcome]], *, largest: int = 256) -> None:
-        self._perform = perform
+    def __init__(self, name: str, lane: Lane, *, largest: int = 256) -> None:
+        self._lane = lane
         self._largest = largest
+        self._turn: list[Job] = []
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -33,16 +41,25 @@ class BatchThread:
         self._thread.start()
 
     def hand_in(self, work: Work) -> "asyncio.Future[Any]":
-        future = asyncio.get_running_loop().create_future()
-        with self._wake:
-            if self._closing:
-                raise Closed
-            self._waiting.append((work, future))
-            self._wake.notify()
+        """Queue a unit of work. What one turn of the loop hands in wakes the thread once, at the end of the turn."""
+        if self._closing:
+            raise StoreClosed
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        if not self._turn:
+            loop.call_soon(self._pass_on)
+        self._turn.append((work, future))
         return future
+
+    def _pass_on(self) -> None:
+        with self._wake:
+            self._waiting.extend(self._turn)
+            self._turn.clear()
+            self._wake.notify()
 
     async def close(self) -> None:
         """Finish what is waiting, then end the thread."""
+        self._pass_on()
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -50,10 +67,11 @@ class BatchThread:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            outcomes = self._perform(batch)
+            outcomes = self._lane(batch)
             loop = batch[0][1].get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver, outcomes)
+        self._lane.close()
 
     def _next_batch(self) -> list[Job]:
         with self._wake:

@@ -1,18 +1,18 @@
 """What happened to tasks, in order, and what was promised under an idempotency key."""
 
-from sqlalchemy import Connection, text
 
+from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.task import Status
 from limner.ports.records import Remembered
 
-_ADD = text("INSERT INTO task_events (account, task, status, at_ms) VALUES (:account, :task, :status, :at_ms)")
-_REMEMBER = text("""
+_ADD = Sql("INSERT INTO task_events (account, task, status, at_ms) VALUES (:account, :task, :status, :at_ms)")
+_REMEMBER = Sql("""
     INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
     ON CONFLICT (account, key) DO NOTHING RETURNING task
 """)
-_RECALL = text("SELECT digest, task, created_ms FROM idempotency WHERE account = :account AND key = :key")
-_REBIND = text("""
+_RECALL = Sql("SELECT digest, task, created_ms FROM idempotency WHERE account = :account AND key = :key")
+_REBIND = Sql("""
     UPDATE idempotency SET digest = :digest, task = :task, created_ms = :now_ms
     WHERE account = :account AND key = :key
 """)
@@ -22,24 +22,24 @@ MEMORY_MS = 24 * 3600 * 1000
 
 
 class SqlEvents:
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, db: Db) -> None:
+        self._db = db
 
     def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
-        self._conn.execute(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
+        self._db.run(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
 
 
 class SqlIdempotency:
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, db: Db) -> None:
+        self._db = db
 
     def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> Remembered | None:
         facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
         # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.
-        if self._conn.execute(_REMEMBER, facts).one_or_none():
+        if self._db.one(_REMEMBER, facts):
             return None
-        known = self._conn.execute(_RECALL, {"account": account, "key": key}).one()
-        if known.created_ms + MEMORY_MS > now_ms:
-            return Remembered(known.digest, TaskId(known.task))
-        self._conn.execute(_REBIND, facts)
+        [(known_digest, known_task, bound_ms)] = self._db.all(_RECALL, {"account": account, "key": key})
+        if bound_ms + MEMORY_MS > now_ms:
+            return Remembered(known_digest, TaskId(known_task))
+        self._db.run(_REBIND, facts)
         return None

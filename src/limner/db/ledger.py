@@ -2,25 +2,25 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
 
+from limner.db.sql import Db, Sql
 from limner.domain.credits import Entry
 from limner.domain.ids import AccountId, TaskId
 from limner.ports.records import Movement
 
-_APPEND = text("""
+_APPEND = Sql("""
     INSERT INTO ledger (account, task, leg, movement, available, frozen, note, at_ms)
     VALUES (:account, :task, :leg, :movement, :available, :frozen, :note, :at_ms)
 """)
 _COLUMNS = "id, account, task, movement, available, frozen, note, at_ms"
-_OF = text(f"SELECT {_COLUMNS} FROM ledger WHERE account = :account ORDER BY id DESC LIMIT :limit")
-_OF_TASK = text(f"SELECT {_COLUMNS} FROM ledger WHERE task = :task ORDER BY id")
+_OF = Sql(f"SELECT {_COLUMNS} FROM ledger WHERE account = :account ORDER BY id DESC LIMIT :limit")
+_OF_TASK = Sql(f"SELECT {_COLUMNS} FROM ledger WHERE task = :task ORDER BY id")
 
 # Each question selects contradictions: (subject, what the book says, what it should say).
 _PROOFS = (
     (
         "account {0} shows {1} credits, its ledger rows add up to {2}",
-        text("""
+        Sql("""
             SELECT a.id, a.available, coalesce(sum(l.available), 0) FROM accounts a
             LEFT JOIN ledger l ON l.account = a.id
             GROUP BY a.id, a.available HAVING a.available <> coalesce(sum(l.available), 0)
@@ -28,7 +28,7 @@ _PROOFS = (
     ),
     (
         "account {0} shows {1} credits frozen, its ledger rows add up to {2}",
-        text("""
+        Sql("""
             SELECT a.id, a.frozen, coalesce(sum(l.frozen), 0) FROM accounts a
             LEFT JOIN ledger l ON l.account = a.id
             GROUP BY a.id, a.frozen HAVING a.frozen <> coalesce(sum(l.frozen), 0)
@@ -36,7 +36,7 @@ _PROOFS = (
     ),
     (
         "finished task {0} moved {1} credits, it consumed {2}",
-        text("""
+        Sql("""
             SELECT t.id, coalesce(sum(-l.available), 0), t.consumed FROM tasks t
             LEFT JOIN ledger l ON l.task = t.id
             WHERE t.status NOT IN ('queued', 'running')
@@ -45,14 +45,14 @@ _PROOFS = (
     ),
     (
         "finished task {0} still holds {1} credits instead of {2}",
-        text("""
+        Sql("""
             SELECT t.id, sum(l.frozen), 0 FROM tasks t JOIN ledger l ON l.task = t.id
             WHERE t.status NOT IN ('queued', 'running') GROUP BY t.id HAVING sum(l.frozen) <> 0
         """),
     ),
     (
         "task {0} under way holds {1} credits, its price is {2}",
-        text("""
+        Sql("""
             SELECT t.id, coalesce(sum(l.frozen), 0), t.price FROM tasks t
             LEFT JOIN ledger l ON l.task = t.id
             WHERE t.status IN ('queued', 'running')
@@ -61,18 +61,18 @@ _PROOFS = (
     ),
     (
         "task {0} ended as {1} but was charged {2} credits",
-        text("SELECT id, status, consumed FROM tasks WHERE consumed <> 0 AND status NOT IN ('success', 'cancelled')"),
+        Sql("SELECT id, status, consumed FROM tasks WHERE consumed <> 0 AND status NOT IN ('success', 'cancelled')"),
     ),
     (
         "ledger row for task {0}, which does not exist ({1}, {2})",
-        text("""
+        Sql("""
             SELECT l.task, l.movement, l.available FROM ledger l LEFT JOIN tasks t ON t.id = l.task
             WHERE l.task IS NOT NULL AND t.id IS NULL
         """),
     ),
     (
         "account {0} counts {1} tasks under way, there are {2}",
-        text("""
+        Sql("""
             SELECT b.account, b.active, count(t.id) FROM buckets b
             LEFT JOIN tasks t ON t.account = b.account AND t.bucket = b.bucket AND t.status IN ('queued', 'running')
             GROUP BY b.account, b.bucket, b.active HAVING b.active <> count(t.id)
@@ -82,13 +82,13 @@ _PROOFS = (
 
 
 class SqlLedger:
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, db: Db) -> None:
+        self._db = db
 
     def append(
         self, account: AccountId, entry: Entry, now_ms: int, *, task: TaskId | None = None, note: str | None = None
     ) -> None:
-        self._conn.execute(
+        self._db.run(
             _APPEND,
             {
                 "account": account,
@@ -103,10 +103,10 @@ class SqlLedger:
         )
 
     def of(self, account: AccountId, limit: int) -> Sequence[Movement]:
-        return [Movement(*row) for row in self._conn.execute(_OF, {"account": account, "limit": limit})]
+        return [Movement(*row) for row in self._db.all(_OF, {"account": account, "limit": limit})]
 
     def of_task(self, task: TaskId) -> Sequence[Movement]:
-        return [Movement(*row) for row in self._conn.execute(_OF_TASK, {"task": task})]
+        return [Movement(*row) for row in self._db.all(_OF_TASK, {"task": task})]
 
     def faults(self) -> Sequence[str]:
-        return [sentence.format(*row) for sentence, proof in _PROOFS for row in self._conn.execute(proof)]
+        return [sentence.format(*row) for sentence, proof in _PROOFS for row in self._db.all(proof)]

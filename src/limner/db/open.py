@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine
-
-from limner.db.postgres import PostgresStore, postgres_engine
-from limner.db.sqlite import SqliteStore, sqlite_engine
 from limner.ports.records import Store
 
-_SQLITE = "sqlite:///"
-_POSTGRES = ("postgresql://", "postgresql+psycopg://")
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgresql+psycopg://")
 
 
 class DatabaseUrlUnknown(ValueError):
@@ -20,18 +16,13 @@ class DatabaseUrlUnknown(ValueError):
         super().__init__(f"no database of kind {scheme!r}: use sqlite:///path or postgresql://user@host/name")
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for migrations and checks; the service itself runs on `open_store`."""
-    if url.startswith(_SQLITE):
-        return sqlite_engine(Path(url.removeprefix(_SQLITE)))
-    if url.startswith(_POSTGRES):
-        return postgres_engine(url, 1)
-    raise DatabaseUrlUnknown(url)
-
-
 def open_store(url: str) -> Store:
-    if url.startswith(_SQLITE):
-        return SqliteStore(Path(url.removeprefix(_SQLITE)))
-    if url.startswith(_POSTGRES):
+    if url.startswith(SQLITE):
+        from limner.db.sqlite import SqliteStore  # noqa: PLC0415
+
+        return SqliteStore(Path(url.removeprefix(SQLITE)))
+    if url.startswith(POSTGRES):
+        from limner.db.postgres import PostgresStore  # noqa: PLC0415 - the driver takes half a second to import
+
         return PostgresStore(url)
     raise DatabaseUrlUnknown(url)

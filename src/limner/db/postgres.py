@@ -1,72 +1,96 @@
-"""The store on PostgreSQL: a pool of threads, each unit of work a transaction; the server groups the commits."""
+"""The store on PostgreSQL: a pool of threads, each with its connection; each unit of work is a transaction."""
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+import psycopg
 
 from limner.db.records import SqlRecords
+from limner.db.sql import Db
 from limner.domain.backoff import full_jitter_s
 from limner.ports.records import Records
 
 T = TypeVar("T")
 
-_SERIALIZATION_FAILURE = "40001"
-_DEADLOCK = "40P01"
 _TRIES = 6
 
 
-def postgres_engine(url: str, threads: int) -> Engine:
-    return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
-        pool_size=threads,
-        max_overflow=0,
-        pool_pre_ping=False,
-        connect_args={"options": "-c synchronous_commit=on", "connect_timeout": 10},
-    )
+def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection whose commits are on the server's disk when they return."""
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    return psycopg.connect(plain, options="-c synchronous_commit=on", connect_timeout=10)
 
 
 class PostgresStore:
-    """Units of work on a PostgreSQL database, side by side."""
+    """Units of work on a PostgreSQL database, side by side; the server groups their commits."""
 
     def __init__(self, url: str, *, threads: int = 8) -> None:
-        self._engine = postgres_engine(url, threads)
+        self._url = url
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-postgres")
+        self._mine = threading.local()
+        self._open: list[psycopg.Connection[Any]] = []
 
     async def run(self, work: Callable[[Records], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work)
 
-    read = run
+    async def read(self, work: Callable[[Records], T]) -> T:
+        return await self.run(work)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
-        self._engine.dispose()
+        for connection in self._open:
+            await asyncio.to_thread(connection.close)
 
     def _perform(self, work: Callable[[Records], T]) -> T:
         for attempt in range(_TRIES):
+            transaction = _Transaction(self._connection())
             try:
-                return self._transact(work)
-            except DBAPIError as error:
-                if attempt == _TRIES - 1 or not _worth_repeating(error):
+                return transaction.run(work)
+            except psycopg.Error as error:
+                if attempt == _TRIES - 1 or not transaction.worth_repeating(error):
                     raise
-                time.sleep(full_jitter_s(attempt, random.random(), base_s=0.02))  # noqa: S311 - spreads a crowd
+                time.sleep(full_jitter_s(attempt, random.random(), base_s=0.05))  # noqa: S311 - spreads a crowd
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _transact(self, work: Callable[[Records], T]) -> T:
-        with self._engine.begin() as conn:
-            return work(SqlRecords(conn))
+    def _connection(self) -> "psycopg.Connection[Any]":
+        mine: psycopg.Connection[Any] | None = getattr(self._mine, "connection", None)
+        if mine is None or mine.closed:
+            mine = self._mine.connection = connect(self._url)
+            self._open = [each for each in self._open if not each.closed] + [mine]
+        return mine
 
 
-def _worth_repeating(error: DBAPIError) -> bool:
-    """Conflicts are repeated: the server undid the transaction. So is work whose statement met a dead connection.
+class _Transaction:
+    """One try at a unit of work. It knows whether a failure came before the commit, when a repeat is safe."""
 
-    A COMMIT that broke is not a statement: SQLAlchemy raises it without one, and whether it was kept is unclear.
-    """
-    if getattr(error.orig, "sqlstate", None) in {_SERIALIZATION_FAILURE, _DEADLOCK}:
-        return True
-    return error.connection_invalidated and error.statement is not None
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._connection = connection
+        self._committing = False
+
+    def run(self, work: Callable[[Records], T]) -> T:
+        try:
+            result = work(SqlRecords(Db(self._connection, is_sqlite=False)))
+            self._committing = True
+            self._connection.commit()
+        except BaseException:
+            self._undo()
+            raise
+        return result
+
+    def worth_repeating(self, error: psycopg.Error) -> bool:
+        """Conflicts, which the server has undone, and connections lost before the commit was sent."""
+        if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
+            return True
+        return self._connection.closed and not self._committing
+
+    def _undo(self) -> None:
+        if not self._connection.closed:
+            try:
+                self._connection.rollback()
+            except psycopg.Error:
+                self._connection.close()

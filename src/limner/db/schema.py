@@ -17,9 +17,6 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
-"""The newest migration. Compared with the database's own mark at start, without loading Alembic."""
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -1,29 +1,86 @@
-"""Small helpers around statements. The SQL is the subset that SQLite and PostgreSQL share."""
+"""Plain SQL on the drivers: statements written once, in the subset that SQLite and PostgreSQL share.
 
-from typing import Any
+On the path of every request a statement costs what the driver costs and no more; SQLAlchemy keeps the schema and its
+migrations. `docs/decisions/0003-plain-sql.md` has the figures.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import Connection, TextClause, bindparam, text
+
+_NAME = re.compile(r"(?<![:\w]):(\w+)")
+_LIST = re.compile(r"\bIN :(\w+)")
 
 
-def by_ids(sql: str) -> TextClause:
-    """A statement with one list of ids in it, written `IN :ids`."""
-    return text(sql).bindparams(bindparam("ids", expanding=True))
+class Sql:
+    """A statement in both dialects.
 
-
-def skipping_locked(sql: str) -> dict[str, TextClause]:
-    """A statement that takes rows nobody else is taking, written with `{skip_locked}` at the end of its choice.
-
-    SQLite has one writer at a time and nothing to skip.
+    `:name` is a value, `IN :name` a list of strings (hand it over through `Db.ids`), and `{skip_locked}` at the end of
+    a choice of rows passes over those that somebody else is taking; SQLite has one writer and nothing to pass over.
     """
-    return {
-        "sqlite": text(sql.format(skip_locked="")),
-        "postgresql": text(sql.format(skip_locked="FOR UPDATE SKIP LOCKED")),
-    }
+
+    __slots__ = ("postgres", "sqlite")
+
+    def __init__(self, text: str) -> None:
+        self.sqlite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", text.replace("{skip_locked}", ""))
+        listed = _LIST.sub(r"= ANY(:\1)", text.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED"))
+        self.postgres = _NAME.sub(r"%(\1)s", listed)
 
 
-def for_dialect(conn: Connection, statements: dict[str, TextClause]) -> TextClause:
-    return statements[conn.dialect.name]
+class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Connection(Protocol):
+    """What the two drivers have in common."""
+
+    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
+    def cursor(self) -> Any: ...
+
+
+class Db:
+    """One connection, speaking its dialect."""
+
+    __slots__ = ("_connection", "_is_sqlite")
+
+    def __init__(self, connection: Connection, *, is_sqlite: bool) -> None:
+        self._connection = connection
+        self._is_sqlite = is_sqlite
+
+    def run(self, statement: Sql, values: Mapping[str, Any] | None = None) -> int:
+        """How many rows it touched."""
+        return int(self._execute(statement, values or {}).rowcount)
+
+    def many(self, statement: Sql, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._connection.cursor().executemany(self._text(statement), rows)
+
+    def one(self, statement: Sql, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._execute(statement, values).fetchone()
+        return row
+
+    def all(self, statement: Sql, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return self._execute(statement, values or {}).fetchall()
+
+    def value(self, statement: Sql, values: Mapping[str, Any]) -> Any:
+        """The first column of the first row, None without one."""
+        row = self.one(statement, values)
+        return row[0] if row else None
+
+    def ids(self, values: Sequence[str]) -> Any:
+        """A list of strings, as `IN :name` wants it."""
+        return dump(list(values)) if self._is_sqlite else list(values)
+
+    def _execute(self, statement: Sql, values: Mapping[str, Any]) -> Cursor:
+        cursor: Cursor = self._connection.execute(self._text(statement), values)
+        return cursor
+
+    def _text(self, statement: Sql) -> str:
+        return statement.sqlite if self._is_sqlite else statement.postgres
 
 
 def dump(value: Any) -> str:

@@ -1,14 +1,13 @@
 """The store on SQLite: one writer thread with group commit, one reader thread beside it."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from typing import TypeVar
 
 from limner.db.batch import BatchThread, Job, Outcome
 from limner.db.records import SqlRecords
+from limner.db.sql import Db
 from limner.ports.records import Records
 
 T = TypeVar("T")
@@ -24,28 +23,23 @@ _PRAGMAS = (
 )
 
 
-def sqlite_engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, isolation_level="AUTOCOMMIT")
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-
-    return engine
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode: transactions are opened and closed in plain sight."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    return connection
 
 
 class SqliteStore:
     """Units of work on one SQLite file.
 
-    The writer runs each waiting unit in a savepoint and commits them together, so that one fsync makes many requests durable.
-    The connections are in autocommit mode: the transaction is opened and closed in plain sight, below.
+    The writer runs each waiting unit in a savepoint and commits them together: one fsync makes many requests durable.
     """
 
     def __init__(self, path: Path) -> None:
-        self._engine = sqlite_engine(path)
-        self._writer = BatchThread("limner-writer", _Lane(self._engine, _write))
-        self._reader = BatchThread("limner-reader", _Lane(self._engine, _read))
+        self._writer = BatchThread("limner-writer", _Lane(path, _write))
+        self._reader = BatchThread("limner-reader", _Lane(path, _read))
 
     async def run(self, work: Callable[[Records], T]) -> T:
         result: T = await self._writer.hand_in(work)
@@ -58,68 +52,66 @@ class SqliteStore:
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
-        self._engine.dispose()
 
 
 class _Lane:
-    """One connection, opened by the thread that uses it."""
+    """One connection, opened by the thread that uses it and opened anew after trouble."""
 
     def __init__(
-        self, engine: Engine, perform: "Callable[[Connection, Records, Sequence[Job]], list[Outcome]]"
+        self, path: Path, perform: Callable[[sqlite3.Connection, Records, Sequence[Job]], list[Outcome]]
     ) -> None:
-        self._engine = engine
+        self._path = path
         self._perform = perform
-        self._opened: tuple[Connection, Records] | None = None
+        self._opened: tuple[sqlite3.Connection, Records] | None = None
 
     def __call__(self, batch: Sequence[Job]) -> Sequence[Outcome]:
         try:
-            conn, records = self._open()
-            return self._perform(conn, records, batch)
+            connection, records = self._open()
+            return self._perform(connection, records, batch)
         except Exception as error:  # noqa: BLE001 - whatever happened, everybody who waits must hear of it
-            self._drop()
+            self.close()
             return [(future, None, error) for _, future in batch]
 
-    def _open(self) -> tuple[Connection, Records]:
+    def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
-            conn = self._engine.connect()
-            self._opened = conn, SqlRecords(conn)
+            connection = connect(self._path)
+            self._opened = connection, SqlRecords(Db(connection, is_sqlite=True))
         return self._opened
 
-    def _drop(self) -> None:
+    def close(self) -> None:
         if self._opened is not None:
-            self._opened[0].invalidate()
             self._opened[0].close()
             self._opened = None
 
 
-def _write(conn: Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
-    conn.exec_driver_sql("BEGIN IMMEDIATE")
-    outcomes = [_in_savepoint(conn, records, job) for job in batch]
-    conn.exec_driver_sql("COMMIT")
+def _write(connection: sqlite3.Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
+    connection.execute("BEGIN IMMEDIATE")
+    outcomes = [_in_savepoint(connection, records, job) for job in batch]
+    connection.execute("COMMIT")
     return outcomes
 
 
-def _in_savepoint(conn: Connection, records: Records, job: Job) -> Outcome:
+def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) -> Outcome:
     work, future = job
-    conn.exec_driver_sql("SAVEPOINT unit")
+    connection.execute("SAVEPOINT unit")
     try:
         outcome = (future, work(records), None)
     except Exception as error:  # noqa: BLE001 - it belongs to the caller of this unit, the others go on
-        conn.exec_driver_sql("ROLLBACK TO unit")
+        connection.execute("ROLLBACK TO unit")
         outcome = (future, None, error)
-    conn.exec_driver_sql("RELEASE unit")
+    connection.execute("RELEASE unit")
     return outcome
 
 
-def _read(conn: Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
-    conn.exec_driver_sql("BEGIN")
+def _read(connection: sqlite3.Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
+    connection.execute("BEGIN")
     try:
-        return [_unprotected(records, job) for job in batch]
+        return [_outcome(records, job) for job in batch]
     finally:
-        conn.exec_driver_sql("COMMIT")
+        connection.execute("COMMIT")
 
 
-def _unprotected(records: Records, job: Job) -> Outcome:
+def _outcome(records: Records, job: Job) -> Outcome:
     work, future = job
     try:
         return future, work(records), None

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
 
-from limner.db.sql import by_ids, dump, for_dialect, load, skipping_locked
+from limner.db.sql import Db, Sql, dump, load
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.task import Ending, Result, Status, Task
 from limner.ports.records import Claimed, Input, NewTask
@@ -15,58 +14,58 @@ _COLUMNS = (
     "finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, error_msg"
 )
 
-_ADD = text("""
+_ADD = Sql("""
     INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
                        created_ms, queue_deadline_ms, run_limit_ms)
     VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
             :created_ms, :queue_deadline_ms, :run_limit_ms)
 """)
-_ADD_INPUT = text("""
+_ADD_INPUT = Sql("""
     INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
 """)
-_GET = text(f"SELECT {_COLUMNS} FROM tasks WHERE id = :id")
-_OF = by_ids(f"SELECT {_COLUMNS} FROM tasks WHERE account = :account AND id IN :ids")
-_LIST = text(f"""
+_GET = Sql(f"SELECT {_COLUMNS} FROM tasks WHERE id = :id")
+_OF = Sql(f"SELECT {_COLUMNS} FROM tasks WHERE account = :account AND id IN :ids")
+_LIST = Sql(f"""
     SELECT {_COLUMNS} FROM tasks
     WHERE (CAST(:account AS VARCHAR) IS NULL OR account = :account)
       AND (CAST(:status AS VARCHAR) IS NULL OR status = :status)
     ORDER BY created_ms DESC, id DESC LIMIT :limit
 """)
-_AHEAD = text("""
+_AHEAD = Sql("""
     SELECT count(*) FROM (
         SELECT 1 FROM tasks
         WHERE status = 'queued' AND (place, id) < (SELECT place, id FROM tasks WHERE id = :id)
         ORDER BY place, id LIMIT :cap) AS earlier
 """)
 
-_CLAIM = skipping_locked(f"""
+_CLAIM = Sql(f"""
     UPDATE tasks
     SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
         started_ms = coalesce(started_ms, :now_ms)
     WHERE id IN (SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit {{skip_locked}})
     RETURNING {_COLUMNS}, task_order, claims, place
 """)
-_RESCUE = skipping_locked(f"""
+_RESCUE = Sql(f"""
     UPDATE tasks
     SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
     WHERE id IN (SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :now_ms
                  ORDER BY lease_until_ms LIMIT :limit {{skip_locked}})
     RETURNING {_COLUMNS}, task_order, claims, place
 """)
-_CLOCK = text("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
+_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
 
-_EXPECT = text("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
-_RENEW = by_ids("""
+_EXPECT = Sql("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
+_RENEW = Sql("""
     UPDATE tasks SET lease_until_ms = :until_ms WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
     RETURNING id, cancel_requested
 """)
-_REPORT = text("UPDATE tasks SET progress = :progress WHERE id = :id AND progress < :progress")
-_HAND_BACK = by_ids("""
+_REPORT = Sql("UPDATE tasks SET progress = :progress WHERE id = :id AND progress < :progress")
+_HAND_BACK = Sql("""
     UPDATE tasks SET lease_until_ms = 0 WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
 """)
-_FREE_LEASES = by_ids("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
-_LEASE_OWNERS = text("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
-_OVERDUE = text(f"""
+_FREE_LEASES = Sql("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
+_LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
+_OVERDUE = Sql(f"""
     SELECT {_COLUMNS} FROM tasks WHERE status = 'queued' AND queue_deadline_ms < :now_ms
     ORDER BY queue_deadline_ms LIMIT :limit
 """)
@@ -79,27 +78,27 @@ _FINISH = """
     WHERE id = :id AND {fence}
     RETURNING {columns}
 """
-_FINISH_RUNNING = text(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
-_FINISH_QUEUED = text(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
-_ASK_CANCEL = text("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
-_RESULTS = text("SELECT result FROM tasks WHERE result IS NOT NULL")
-_ORDER = text("SELECT task_order FROM tasks WHERE id = :id")
-_INPUTS = text("""
+_FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
+_FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
+_ASK_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
+_RESULTS = Sql("SELECT result FROM tasks WHERE result IS NOT NULL")
+_ORDER = Sql("SELECT task_order FROM tasks WHERE id = :id")
+_INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
     WHERE task = :task ORDER BY position
 """)
-_KEEP_CLEAN = text("""
+_KEEP_CLEAN = Sql("""
     UPDATE task_inputs SET clean = :clean, media_type = :media_type, width = :width, height = :height
     WHERE task = :task AND position = :position
 """)
 
 
 class SqlTasks:
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    def __init__(self, db: Db) -> None:
+        self._db = db
 
     def add(self, task: NewTask, inputs: Sequence[Input]) -> None:
-        self._conn.execute(
+        self._db.run(
             _ADD,
             {
                 "id": task.id,
@@ -118,7 +117,7 @@ class SqlTasks:
             },
         )
         if inputs:
-            self._conn.execute(
+            self._db.many(
                 _ADD_INPUT,
                 [
                     {"task": task.id, "position": i.position, "field": i.field, "url": i.url, "blob": i.blob}
@@ -127,31 +126,31 @@ class SqlTasks:
             )
 
     def get(self, task: TaskId) -> Task | None:
-        row = self._conn.execute(_GET, {"id": task}).one_or_none()
+        row = self._db.one(_GET, {"id": task})
         return _task(*row) if row else None
 
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
-        return [_task(*row) for row in self._conn.execute(_OF, {"account": account, "ids": list(tasks)})]
+        return [_task(*row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
 
     def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]:
-        rows = self._conn.execute(_LIST, {"account": account, "status": status, "limit": limit})
+        rows = self._db.all(_LIST, {"account": account, "status": status, "limit": limit})
         return [_task(*row) for row in rows]
 
     def ahead(self, task: TaskId, cap: int) -> int:
-        return int(self._conn.execute(_AHEAD, {"id": task, "cap": cap}).scalar_one())
+        return int(self._db.value(_AHEAD, {"id": task, "cap": cap}))
 
     def claim(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
         claimed = self._take(_CLAIM, owner, now_ms, lease_until_ms, limit)
         if claimed:
-            self._conn.execute(_CLOCK, {"place": max(place for place, _ in claimed)})
+            self._db.run(_CLOCK, {"place": max(place for place, _ in claimed)})
         return [task for _, task in claimed]
 
     def rescue(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
         return [task for _, task in self._take(_RESCUE, owner, now_ms, lease_until_ms, limit)]
 
-    def _take(self, statement: Any, owner: str, now_ms: int, until_ms: int, limit: int) -> list[tuple[int, Claimed]]:
-        rows = self._conn.execute(
-            for_dialect(self._conn, statement),
+    def _take(self, statement: Sql, owner: str, now_ms: int, until_ms: int, limit: int) -> list[tuple[int, Claimed]]:
+        rows = self._db.all(
+            statement,
             {"owner": owner, "now_ms": now_ms, "until_ms": until_ms, "limit": limit},
         )
         # RETURNING has no order of its own.
@@ -159,26 +158,26 @@ class SqlTasks:
         return sorted(taken, key=lambda pair: (pair[0], pair[1].task.id))
 
     def expect(self, task: TaskId, expected_ms: int) -> None:
-        self._conn.execute(_EXPECT, {"id": task, "expected_ms": expected_ms})
+        self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
 
     def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
-        rows = self._conn.execute(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": list(reported)}).all()
+        rows = self._db.all(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": self._db.ids(list(reported))})
         news = [{"id": task, "progress": progress} for task, progress in reported.items() if progress]
         if news:
-            self._conn.execute(_REPORT, news)
+            self._db.many(_REPORT, news)
         return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}
 
     def hand_back(self, owner: str, tasks: Sequence[TaskId]) -> None:
-        self._conn.execute(_HAND_BACK, {"owner": owner, "ids": list(tasks)})
+        self._db.run(_HAND_BACK, {"owner": owner, "ids": self._db.ids(tasks)})
 
     def free_leases_of(self, owners: Sequence[str]) -> int:
-        return self._conn.execute(_FREE_LEASES, {"ids": list(owners)}).rowcount
+        return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
 
     def lease_owners(self) -> Sequence[str]:
-        return [row[0] for row in self._conn.execute(_LEASE_OWNERS)]
+        return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
     def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
-        return [_task(*row) for row in self._conn.execute(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+        return [_task(*row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
         facts = {
@@ -192,26 +191,26 @@ class SqlTasks:
             "error_msg": ending.error_msg,
         }
         if owner is None:
-            row = self._conn.execute(_FINISH_QUEUED, facts).one_or_none()
+            row = self._db.one(_FINISH_QUEUED, facts)
         else:
-            row = self._conn.execute(_FINISH_RUNNING, facts | {"owner": owner}).one_or_none()
+            row = self._db.one(_FINISH_RUNNING, facts | {"owner": owner})
         return _task(*row) if row else None
 
     def ask_cancel(self, task: TaskId) -> None:
-        self._conn.execute(_ASK_CANCEL, {"id": task})
+        self._db.run(_ASK_CANCEL, {"id": task})
 
     def result_blobs(self) -> Sequence[BlobId]:
-        return sorted({BlobId(load(row[0])["blob"]) for row in self._conn.execute(_RESULTS)})
+        return sorted({BlobId(load(row[0])["blob"]) for row in self._db.all(_RESULTS)})
 
     def order(self, task: TaskId) -> dict[str, Any]:
-        order: dict[str, Any] = load(self._conn.execute(_ORDER, {"id": task}).scalar_one())
+        order: dict[str, Any] = load(self._db.value(_ORDER, {"id": task}))
         return order
 
     def inputs(self, task: TaskId) -> Sequence[Input]:
-        return [Input(*row) for row in self._conn.execute(_INPUTS, {"task": task})]
+        return [Input(*row) for row in self._db.all(_INPUTS, {"task": task})]
 
     def keep_clean(self, task: TaskId, item: Input) -> None:
-        self._conn.execute(
+        self._db.run(
             _KEEP_CLEAN,
             {
                 "task": task,

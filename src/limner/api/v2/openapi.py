@@ -1,6 +1,6 @@
 """How the v2 routes describe themselves in the OpenAPI document.
 
-The handlers read requests by hand, for the wire has error codes that a framework does not know; so they are described by hand too.
+The handlers read requests by hand, for the wire has error codes that no framework knows; so they are described by hand.
 """
 
 from typing import Any
@@ -74,17 +74,15 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _answers(data: dict[str, Any], *errors: int) -> dict[int, Any]:
+def _answers(data: dict[str, Any], *errors: int) -> dict[str, Any]:
     success = {"description": "Success", **_content(_object(code={"const": 0}, data=data))}
-    refused = {code: {"description": f"Refused, HTTP {code}", **_content(_ref("Error"))} for code in (401, *errors)}
-    return {200: success, **refused}
+    refused = {str(code): {"description": f"Refused, HTTP {code}", **_content(_ref("Error"))} for code in (401, *errors)}
+    return {"200": success, **refused}
 
 
 def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    extra: dict[str, Any] = {"security": [{"key": []}]}
-    if body:
-        extra["requestBody"] = {"required": True, **body}
-    return {"responses": _answers(data, *errors), "openapi_extra": extra}
+    described = {"security": [{"key": []}], "responses": _answers(data, *errors)}
+    return described | ({"requestBody": {"required": True, **body}} if body else {})
 
 
 CREATE = _operation(
@@ -92,7 +90,7 @@ CREATE = _operation(
     *(400, 403, 404, 422, 429),
     body=_content({"oneOf": [_ref("GenerateImage"), _ref("TextToImage")]}),
 )
-CREATE["openapi_extra"]["parameters"] = [
+CREATE["parameters"] = [
     {
         "name": "Idempotency-Key",
         "in": "header",

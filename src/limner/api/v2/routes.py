@@ -4,11 +4,12 @@ import asyncio
 import hashlib
 import shutil
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-from fastapi import APIRouter
 from pydantic import BaseModel, Field, StrictStr, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.face import Face
+from limner.api.operation import Endpoint, Operation
 from limner.api.pace import Pace
 from limner.api.v2 import openapi
 from limner.api.v2.task import task_body
@@ -38,79 +40,92 @@ class Batch(BaseModel):
     task_ids: list[StrictStr] = Field(min_length=1, max_length=100)
 
 
-def routes(face: Face) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, tags=["v2"])
-    upload_pace = Pace(face.uploads_per_second, "uploads")
+def operations(face: Face) -> list[Operation]:
+    """The table of the face; the calls that clients make most stand first."""
+    handle = Handlers(face, Pace(face.uploads_per_second, "uploads"))
 
-    @router.post("/task", summary="Create a task", **openapi.CREATE)
-    async def create_task(request: Request) -> Response:
-        key = await face.authenticate(request.headers.get("authorization"), "generate")
+    def operation(method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]) -> Operation:
+        return Operation(method, PREFIX + path, endpoint, "v2", summary, described)
+
+    return [
+        operation("GET", "/task/{task_id}", handle.read, "Read a task", openapi.READ),
+        operation("POST", "/task", handle.create, "Create a task", openapi.CREATE),
+        operation("POST", "/task/batch", handle.read_batch, "Read several tasks", openapi.BATCH),
+        operation("POST", "/task/{task_id}/cancel", handle.cancel, "Cancel a task", openapi.CANCEL),
+        operation("POST", "/upload", handle.upload, "Upload a picture", openapi.UPLOAD),
+        operation("POST", "/upload/sts", handle.upload, "Upload a picture (the newer path)", openapi.UPLOAD),
+        operation("GET", "/user/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
+        operation("GET", "/user/wallet/balance", handle.balance, "The same, by its other name", openapi.BALANCE),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """One method a call of the wire."""
+
+    face: Face
+    upload_pace: Pace
+
+    async def create(self, request: Request) -> Response:
+        key = await self._key(request, "generate")
         body = await request.body()
         wish = await asyncio.to_thread(read_task, body) if len(body) > LARGE else read_task(body)
-        made = await face.submit(key, wish, idempotency=_idempotency(request, body))
-        headers = {SERVED_BY: made.provider} | ({"Idempotency-Replayed": "true"} if made.replayed else {})
-        return _success({"task_id": made.task}, headers)
+        made = await self.face.submit(key, wish, idempotency=_idempotency(request, body))
+        replay = {"Idempotency-Replayed": "true"} if made.replayed else {}
+        return _success({"task_id": made.task}, {SERVED_BY: made.provider} | replay)
 
-    @router.get("/task/{task_id}", summary="Read a task", **openapi.READ)
-    async def get_task(request: Request, task_id: str) -> Response:
-        key = await face.authenticate(request.headers.get("authorization"), "read")
-        seen = await face.read(key.account, TaskId(task_id))
-        return _success(_body(face, key, seen), {SERVED_BY: _provider(face, seen)})
+    async def read(self, request: Request) -> Response:
+        key = await self._key(request, "read")
+        seen = await self.face.read(key.account, TaskId(request.path_params["task_id"]))
+        return self._task(key, seen)
 
-    @router.post("/task/batch", summary="Read several tasks", **openapi.BATCH)
-    async def get_tasks(request: Request) -> Response:
-        key = await face.authenticate(request.headers.get("authorization"), "read")
+    async def read_batch(self, request: Request) -> Response:
+        key = await self._key(request, "read")
         wanted = _read_batch(await request.body()).task_ids
-        found = {seen.task.id: _body(face, key, seen) for seen in await face.read.many(key.account, _ids(wanted))}
-        return _success({"tasks": found, "missed": [each for each in dict.fromkeys(wanted) if each not in found]})
+        found = await self.face.read.many(key.account, [TaskId(each) for each in wanted])
+        tasks = {seen.task.id: self._body(key, seen) for seen in found}
+        return _success({"tasks": tasks, "missed": [each for each in dict.fromkeys(wanted) if each not in tasks]})
 
-    @router.post("/task/{task_id}/cancel", summary="Cancel a task", **openapi.CANCEL)
-    async def cancel_task(request: Request, task_id: str) -> Response:
-        key = await face.authenticate(request.headers.get("authorization"), "generate")
-        await face.cancel(key.account, TaskId(task_id))
-        seen = await face.read(key.account, TaskId(task_id))
-        return _success(_body(face, key, seen))
+    async def cancel(self, request: Request) -> Response:
+        key = await self._key(request, "generate")
+        task_id = TaskId(request.path_params["task_id"])
+        await self.face.cancel(key.account, task_id)
+        return self._task(key, await self.face.read(key.account, task_id))
 
-    async def upload(request: Request) -> Response:
-        key = await face.authenticate(request.headers.get("authorization"), "generate")
-        upload_pace.check(key.account, face.clock.now_ms())
-        path = await _receive_file(request, face.scratch)
+    async def upload(self, request: Request) -> Response:
+        key = await self._key(request, "generate")
+        self.upload_pace.check(key.account, self.face.clock.now_ms())
+        path = await _receive_file(request, self.face.scratch)
         try:
-            kept = await face.upload(key, path)
+            kept = await self.face.upload(key, path)
         except Refusal as refusal:
             raise refusal.at("file") from None
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         return _success({"image_token": kept.token})
 
-    router.post("/upload", summary="Upload a picture", **openapi.UPLOAD)(upload)
-    router.post("/upload/sts", summary="Upload a picture (the newer path)", **openapi.UPLOAD)(upload)
-
-    async def balance(request: Request) -> Response:
-        key = await face.authenticate(request.headers.get("authorization"), "read")
-        has = await face.store.read(lambda records: records.accounts.balance(key.account))
+    async def balance(self, request: Request) -> Response:
+        key = await self._key(request, "read")
+        has = await self.face.store.read(lambda records: records.accounts.balance(key.account))
         return _success({"balance": has.available, "frozen": has.frozen})
 
-    router.get("/user/balance", summary="Credits to spend, and credits held", **openapi.BALANCE)(balance)
-    router.get("/user/wallet/balance", summary="The same, under its other name", **openapi.BALANCE)(balance)
-    return router
+    async def _key(self, request: Request, scope: str) -> Key:
+        return await self.face.authenticate(request.headers.get("authorization"), scope)
+
+    def _task(self, key: Key, seen: Seen) -> Response:
+        return _success(self._body(key, seen), {SERVED_BY: self._provider(seen)})
+
+    def _body(self, key: Key, seen: Seen) -> dict[str, Any]:
+        return task_body(seen, key.account_tag, self.face.links, self.face.clock.now_ms())
+
+    def _provider(self, seen: Seen) -> str:
+        """What served the task, or would serve it now."""
+        served_by = seen.task.served_by or {}
+        return str(served_by.get("provider") or self.face.routing.route(seen.task.model).provider)
 
 
 def _success(data: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps({"code": 0, "data": data}), 200, headers, "application/json")
-
-
-def _body(face: Face, key: Key, seen: Seen) -> dict[str, Any]:
-    return task_body(seen, key.account_tag, face.links, face.clock.now_ms())
-
-
-def _provider(face: Face, seen: Seen) -> str:
-    served_by = seen.task.served_by or {}
-    return str(served_by.get("provider") or face.routing.route(seen.task.model).provider)
-
-
-def _ids(values: list[str]) -> list[TaskId]:
-    return [TaskId(value) for value in values]
 
 
 def _read_batch(body: bytes) -> Batch:
