@@ -34,12 +34,12 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
         default=None,
-        description="How clients reach this server, e.g. `https://images.example.org`. Links to pictures begin with it. "
-        "Default: the address listened on.",
+        description="How clients reach this server, e.g. `https://images.example.org`. Links to pictures begin with "
+        "it. Default: the address listened on.",
     )
     database_url: str | None = Field(
         default=None,
-        description="`sqlite:///path` or `postgresql://user:password@host/name`. Default: `limner.db` in the data folder.",
+        description="`sqlite:///path` or `postgresql://user@host/name`. Default: `limner.db` in the data folder.",
     )
     storage_url: str | None = Field(
         default=None,
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     )
     secret: SecretStr | None = Field(
         default=None,
-        description="At least 32 characters that sign links and pepper key hashes. Several machines on one database need "
+        description="At least 32 characters that sign links and pepper key hashes. Machines that share a database need "
         "the same. Default: made at the first start and kept in the data folder as `secret`.",
     )
     templates: Path | None = Field(
@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     )
     engine: Literal["builtin", "sandbox"] = Field(
         default="builtin",
-        description="What serves the models while no vendor is configured: `builtin` composes pictures, `sandbox` returns "
-        "a plain card at once, for tests of the plumbing.",
+        description="What serves the models while no vendor is configured: `builtin` composes pictures, `sandbox` "
+        "returns a plain card at once, for tests of the plumbing.",
     )
     sandbox_delay_s: float = Field(
         default=0.0, ge=0, description="How long the sandbox pretends to work on each picture, in seconds."
@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     )
     fetch_allow: str = Field(
         default="",
-        description="Hosts, `host:port` pairs or networks, separated by commas, that a `file.url` may point to although "
-        "they are not public. For tests and intranets.",
+        description="Hosts, `host:port` pairs or networks, separated by commas, that a `file.url` may point to "
+        "although they are not public. For tests and intranets.",
     )
     unknown_outcome: UnknownOutcome = Field(
         default=UnknownOutcome.RESEND_ONCE,

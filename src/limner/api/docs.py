@@ -31,7 +31,9 @@ def pages(operations: Sequence[Operation], schemas: Mapping[str, Any]) -> list[O
         return Response(as_json, media_type="application/json")
 
     async def docs(_request: Request) -> Response:
-        return HTMLResponse(as_page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+        return HTMLResponse(
+            as_page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        )
 
     return [
         Operation("GET", "/openapi.json", openapi, "documents", "This API as an OpenAPI document"),

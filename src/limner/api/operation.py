@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method on one path. `described` is its OpenAPI operation object, less its summary, tag and path parameters."""
+    """One method on one path. `described` is its OpenAPI operation object, less summary, tag and path parameters."""
 
     method: str
     path: str

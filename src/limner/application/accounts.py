@@ -46,9 +46,9 @@ class Accounts:
     clock: Clock
     digest: KeyDigest
 
-    async def create(self, name: str, credits: int = 0) -> Account:
+    async def create(self, name: str, opening: int = 0) -> Account:
         account = _new_account(name, self.clock.now_ms())
-        return await self.store.run(lambda records: _create(records, account, credits, self.clock.now_ms()))
+        return await self.store.run(lambda records: _create(records, account, opening, self.clock.now_ms()))
 
     async def create_key(self, account_name: str, key_name: str, scopes: tuple[str, ...]) -> MadeKey:
         secret = KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
@@ -113,7 +113,7 @@ def _new_account(name: str, now_ms: int) -> Account:
     return Account(AccountId(str(uuid.uuid4())), name, f"tcli_{uuid.uuid4().hex}", now_ms)
 
 
-def _create(records: Records, account: Account, credits: int, now_ms: int) -> Account:
+def _create(records: Records, account: Account, opening: int, now_ms: int) -> Account:
     if records.accounts.named(account.name):
         raise Refusal(
             Code.INVALID,
@@ -122,8 +122,8 @@ def _create(records: Records, account: Account, credits: int, now_ms: int) -> Ac
             field="name",
         )
     records.accounts.add(account)
-    if credits:
-        _grant(records, account, credits, "opening credits", now_ms)
+    if opening:
+        _grant(records, account, opening, "opening credits", now_ms)
     return account
 
 

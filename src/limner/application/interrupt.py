@@ -38,8 +38,9 @@ class Interrupt:
     async def wait_for(self, awaited: Coroutine[Any, Any, T], at_most_s: float) -> T:
         """What `awaited` returns. Raises `Interrupted` when the switch is thrown or the time is up first."""
         work = asyncio.ensure_future(awaited)
+        either: set[asyncio.Future[Any]] = {work, self._reason}
         try:
-            await asyncio.wait({work, self._reason}, timeout=max(0.0, at_most_s), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=max(0.0, at_most_s), return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 return work.result()
             raise Interrupted(self._reason.result() if self._reason.done() else Reason.DEADLINE)

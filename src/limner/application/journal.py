@@ -1,4 +1,4 @@
-"""The spend journal: an order is written down before it is sent, its handle right after, its picture before it counts."""
+"""The spend journal: an order is written before it is sent, its handle right after, its picture before it counts."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -81,9 +81,9 @@ class Journal:
 
 def kept_in(attempt: Attempt) -> Kept:
     """What a delivered attempt brought."""
-    assert attempt.result is not None
-    result = attempt.result["result"]
-    return Kept(Result(**{**result, "blob": BlobId(result["blob"])}), attempt.result["served_by"])
+    brought = attempt.result or {}
+    result = brought["result"]
+    return Kept(Result(**{**result, "blob": BlobId(result["blob"])}), brought["served_by"])
 
 
 def _intend(records: Records, attempt: Attempt) -> None:

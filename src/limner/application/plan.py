@@ -69,7 +69,7 @@ def _check_file_count(model: ModelFacts, request: ImageRequest) -> None:
         raise Refusal(
             Code.INVALID,
             f"{model.name} takes no reference images",
-            suggestion=f"Leave file and files out, or choose a model that takes images: {', '.join(models_with_images())}.",
+            suggestion=f"Leave the images out, or choose a model that takes them: {', '.join(models_with_images())}.",
             field=request.files[0].field,
         )
     raise Refusal(

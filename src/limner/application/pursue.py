@@ -1,11 +1,11 @@
-"""Getting a picture for a task: take up what an earlier worker left, else order, follow, keep, and try again where it helps."""
+"""Getting a picture for a task: take up what an earlier worker left, else order; follow, keep, and try again."""
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, assert_never
 
 from limner.application.interrupt import Interrupt, Interrupted, Reason
 from limner.application.journal import Journal, Kept, kept_in
@@ -20,8 +20,12 @@ from limner.domain.upload import EXTENSION
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Provider, Report
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Report
 from limner.ports.records import Attempt
+
+T = TypeVar("T")
+
+_ASK_AGAIN_S = 2.0
 
 FREE_REPEATS = 5
 """How often a call that costs nothing is repeated after an unknown outcome; a task that kills its worker ends there."""
@@ -97,18 +101,13 @@ class Pursue:
 
     async def _take_up(self, chase: Chase, past: Sequence[Attempt]) -> Kept | Failure | None:
         """Go on from the journal's last line, where it was left open by a worker that is gone."""
-        last = past[-1] if past else None
-        match last.state if last else "closed":
-            case "delivered":
-                assert last
+        match past[-1] if past else None:
+            case Attempt(state="delivered") as last:
                 return kept_in(last)
-            case "submitted":
-                assert last
-                assert last.handle is not None
-                return await self._follow(chase, last.id, last.handle, wait_s=0)
-            case "intended":
-                assert last
-                return await self._close(last.id, _cut_off())
+            case Attempt(state="submitted", id=attempt, handle=handle) if handle is not None:
+                return await self._follow(chase, attempt, handle, wait_s=0)
+            case Attempt(state="intended", id=attempt):
+                return await self._close(attempt, _cut_off())
         return None
 
     async def _order(self, chase: Chase, number: int) -> Kept | Failure:
@@ -121,31 +120,36 @@ class Pursue:
                 return await self._follow(chase, attempt, handle, wait_s)
             case Delivered() | Failure():
                 return await self._conclude(chase, attempt, answer)
+            case None:
+                return await self._close(attempt, _no_answer(chase.route))
+            case _:
+                assert_never(answer)
 
     async def _follow(
         self, chase: Chase, attempt: AttemptId, handle: Mapping[str, Any], wait_s: float
     ) -> Kept | Failure:
-        provider: Provider = self.routing.provider(chase.route)
+        """Ask until the job has ended. A question without an answer is asked again: the job is bought already."""
+        provider = self.routing.provider(chase.route)
         while True:
             await self._wait(chase, wait_s)
             answer = await self._ask(chase, provider.poll(handle, chase.order_for(attempt)))
             match answer:
                 case Pending(progress, wait_s):
-                    if progress is not None:
-                        chase.report(progress)
+                    chase.report(progress or 0)
                 case Delivered() | Failure():
                     return await self._conclude(chase, attempt, answer)
+                case None:
+                    wait_s = _ASK_AGAIN_S
+                case _:
+                    assert_never(answer)
 
-    async def _ask(self, chase: Chase, call: Any) -> Any:
-        """What the provider answers, within the route's deadline for one call and the task's for all."""
-        left_s = self._left_s(chase)
+    async def _ask(self, chase: Chase, call: Coroutine[Any, Any, T]) -> T | None:
+        """What the provider answers; None when it did not within the route's deadline for one call."""
         try:
-            return await chase.interrupt.wait_for(call, min(chase.route.deadline_s, left_s))
+            return await chase.interrupt.wait_for(call, min(chase.route.deadline_s, self._left_s(chase)))
         except Interrupted as interrupted:
             if interrupted.reason is Reason.DEADLINE and self._left_s(chase) > 0:
-                return Failure(
-                    FailureKind.TIMEOUT, f"{chase.route.provider} did not answer within {chase.route.deadline_s:g} s"
-                )
+                return None
             raise
 
     async def _conclude(self, chase: Chase, attempt: AttemptId, answer: Delivered | Failure) -> Kept | Failure:
@@ -171,6 +175,10 @@ class Pursue:
     async def _close(self, attempt: AttemptId, failure: Failure) -> Failure:
         await self.journal.failed(attempt, failure)
         return failure
+
+
+def _no_answer(route: Route) -> Failure:
+    return Failure(FailureKind.TIMEOUT, f"{route.provider} did not answer within {route.deadline_s:g} s")
 
 
 def _cut_off() -> Failure:

@@ -21,7 +21,7 @@ class Seen:
 
 
 def own_task(records: Records, account: AccountId | None, task_id: TaskId) -> Task:
-    """The task, if it is this account's; for the operator (no account) any. Another's is not found, like none at all."""
+    """The task, if it is this account's, or any for the operator (no account). Another's is not found, as if none."""
     task = records.tasks.get(task_id)
     if task is None or (account is not None and task.account != account):
         raise Refusal(

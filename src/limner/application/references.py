@@ -5,12 +5,12 @@ import base64
 import binascii
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from limner.application.upload import KeepPicture, KeptPicture
-from limner.domain.ids import AccountId, TaskId
+from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.model import WEBP, ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.request import FileInput, InlineSource, ObjectSource, UploadedSource, UrlSource
@@ -19,7 +19,7 @@ from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.provider import Reference
-from limner.ports.records import Input, Records, Store, Upload
+from limner.ports.records import CleanCopy, Input, Records, Store, Upload
 
 INLINE_LIMIT = 20 * 1024 * 1024
 """Most bytes of one inline picture, as for an upload."""
@@ -53,17 +53,17 @@ class TakeInline:
         paths: dict[str, Path] = {}
         try:
             for file in files:
-                paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
-                await self._verify(file, paths[file.field], model)
+                if isinstance(file.source, InlineSource):
+                    paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
+                    await self._verify(file, file.source.data, paths[file.field], model)
             return {field: await self.keep(path) for field, path in paths.items()}
         finally:
             await asyncio.to_thread(_remove, list(paths.values()))
 
-    async def _verify(self, file: FileInput, path: Path, model: ModelFacts) -> None:
-        assert isinstance(file.source, InlineSource)
+    async def _verify(self, file: FileInput, data: str, path: Path, model: ModelFacts) -> None:
         field = f"{file.field}.data"
         try:
-            await asyncio.to_thread(_write_base64, file.source.data, path)
+            await asyncio.to_thread(_write_base64, data, path)
             inspected = await self.keep.inspect(path)
         except Refusal as refusal:
             raise refusal.at(field) from None
@@ -168,39 +168,37 @@ class Prepare:
     transcode_webp: bool
 
     async def __call__(self, task: TaskId, model: ModelFacts, workdir: Path) -> tuple[Reference, ...]:
-        """The task's pictures on this machine's disk, in the caller's order. Raises `Refusal` for one that will not do."""
+        """The task's pictures on this machine's disk, in the caller's order. Raises `Refusal` for one that won't do."""
         inputs = await self.store.read(lambda records: records.tasks.inputs(task))
-        prepared = [item if item.clean else await self._clean(task, item, model, workdir) for item in inputs]
-        return tuple([await self._reference(item, workdir) for item in prepared])
+        copies = [item.clean or await self._clean(task, item, model, workdir) for item in inputs]
+        return tuple([await self._reference(copy, workdir) for copy in copies])
 
-    async def _clean(self, task: TaskId, item: Input, model: ModelFacts, workdir: Path) -> Input:
+    async def _clean(self, task: TaskId, item: Input, model: ModelFacts, workdir: Path) -> CleanCopy:
+        target = workdir / f"clean-{item.position}"
         try:
             source = await self._source(item, model, workdir)
-            target = workdir / f"clean-{item.position}"
             clean = await asyncio.to_thread(self.intake.normalise, source, target)
         except Refusal as refusal:
             raise refusal.at(refusal.field or item.field) from None
         stored = await self.blobs.put(target)
-        row = replace(item, clean=stored.blob, media_type=clean.media_type, width=clean.width, height=clean.height)
-        await self.store.run(lambda records: _keep_clean(records, task, row, stored.size, self.clock.now_ms()))
-        return row
+        copy = CleanCopy(stored.blob, clean.media_type, clean.width, clean.height)
+        now_ms = self.clock.now_ms()
+
+        def work(records: Records) -> None:
+            records.blobs.add(copy.blob, stored.size, copy.media_type, now_ms)
+            records.tasks.keep_clean(task, item.position, copy)
+
+        await self.store.run(work)
+        return copy
 
     async def _source(self, item: Input, model: ModelFacts, workdir: Path) -> Path:
-        if item.blob is not None:
-            return await self.blobs.local(item.blob, workdir)
-        assert item.url is not None
+        if item.url is None:
+            return await self.blobs.local(BlobId(item.blob or ""), workdir)
         target = workdir / f"fetched-{item.position}"
         await self.intake.fetch(item.url, target)
         inspected = await asyncio.to_thread(self.intake.inspect, target)
         check_format(inspected.media_type, model, f"{item.field}.url", transcode_webp=self.transcode_webp)
         return target
 
-    async def _reference(self, item: Input, workdir: Path) -> Reference:
-        assert item.clean and item.media_type and item.width and item.height
-        return Reference(await self.blobs.local(item.clean, workdir), item.media_type, item.width, item.height)
-
-
-def _keep_clean(records: Records, task: TaskId, row: Input, size: int, now_ms: int) -> None:
-    assert row.clean and row.media_type
-    records.blobs.add(row.clean, size, row.media_type, now_ms)
-    records.tasks.keep_clean(task, row)
+    async def _reference(self, copy: CleanCopy, workdir: Path) -> Reference:
+        return Reference(await self.blobs.local(copy.blob, workdir), copy.media_type, copy.width, copy.height)

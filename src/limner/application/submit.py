@@ -1,4 +1,4 @@
-"""Accepting a task: once this returns, the task is on disk, its credits are held, and nothing short of its end loses it."""
+"""Accepting a task: once this returns it is on disk, its credits are held, and nothing short of its end loses it."""
 
 import uuid
 from collections.abc import Mapping
@@ -91,12 +91,11 @@ class Submit:
                     raise refusal.at(f"{file.field}.url") from None
 
     async def _take_inline(self, key: Key, request: ImageRequest, made: Plan) -> Mapping[str, KeptPicture]:
-        inline = [file for file in request.files if isinstance(file.source, InlineSource)]
-        if not inline:
+        if not any(isinstance(file.source, InlineSource) for file in request.files):
             return {}
         # A request that would be refused anyway must leave no bytes behind. The hold below decides; this only looks.
         await self.store.read(lambda records: _check_credit(records, key, made.price))
-        return await self.take_inline(inline, made.model)
+        return await self.take_inline(request.files, made.model)
 
     def _new_task(self, key: Key, request: ImageRequest, made: Plan) -> NewTask:
         now_ms = self.clock.now_ms()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.common import Data, Json, out, print_json, table, when, with_limner
+from limner.cli.terminal import Data, Json, out, print_json, table, when, with_limner
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
@@ -16,7 +16,7 @@ app = typer.Typer(help="Accounts: who may use the service.", no_args_is_help=Tru
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="A name of your choice, in lower case.")],
-    credits: Annotated[int, typer.Option("--credits", min=0, help="Credits to begin with.")] = 0,
+    opening: Annotated[int, typer.Option("--credits", min=0, help="Credits to begin with.")] = 0,
     tasks: Annotated[
         int | None, typer.Option("--tasks", min=0, help="How many image tasks it may have queued or running.")
     ] = None,
@@ -26,16 +26,16 @@ def create(
     """Create an account."""
 
     async def work(limner: "Limner") -> "Account":
-        account = await limner.accounts.create(name, credits)
+        account = await limner.accounts.create(name, opening)
         if tasks is not None:
             await limner.store.run(lambda records: records.accounts.set_limit(account.id, "image", tasks))
         return account
 
     account = with_limner(data, work, json=json)
     if json:
-        print_json({"account": account.name, "id": account.id, "credits": credits})
+        print_json({"account": account.name, "id": account.id, "credits": opening})
     else:
-        out.print(f"Created account {account.name} with {credits} credits. Next: limner keys create --account {name}")
+        out.print(f"Created account {account.name} with {opening} credits. Next: limner keys create --account {name}")
 
 
 @app.command("list")
@@ -63,7 +63,7 @@ def limit(
     json: Json = False,
 ) -> None:
     """Set how many image tasks an account may have under way."""
-    from limner.application.accounts import named  # noqa: PLC0415
+    from limner.application.accounts import named
 
     def work(records: "Records") -> None:
         records.accounts.set_limit(named(records, name).id, "image", tasks)

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from limner import __version__
-from limner.cli import accounts, credits, db, doctor, generate, keys, serve, tasks, templates, worker
-from limner.cli.common import out
+from limner.cli import accounts, db, doctor, generate, keys, serve, tasks, templates, worker
+from limner.cli import credits as credits_
+from limner.cli.terminal import out
 
 app = typer.Typer(
     name="limner",
@@ -17,7 +18,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+def _version(wanted: bool) -> None:
     if wanted:
         out.print(f"limner {__version__}")
         raise typer.Exit
@@ -38,7 +39,7 @@ app.command("generate")(generate.generate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
-app.add_typer(credits.app, name="credits")
+app.add_typer(credits_.app, name="credits")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(templates.app, name="templates")
 app.add_typer(db.app, name="db")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from limner.cli.common import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
+from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
 from limner.domain.credits import Balance
 from limner.ports.records import Movement, Records
 
@@ -36,7 +36,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show an account's balance and its last ledger rows."""
-    from limner.application.accounts import named  # noqa: PLC0415
+    from limner.application.accounts import named
 
     def work(records: Records) -> tuple[Balance, Sequence[Movement]]:
         found = named(records, account)

@@ -2,7 +2,7 @@
 
 import typer
 
-from limner.cli.common import Data, Json, out, print_json, settings_for
+from limner.cli.terminal import Data, Json, out, print_json, settings_for
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -10,8 +10,8 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 @app.command("upgrade")
 def upgrade(data: Data = None, json: Json = False) -> None:
     """Bring the database to the schema of this version. `serve` and `worker` do the same when they start."""
-    from limner.bootstrap import prepare_data  # noqa: PLC0415
-    from limner.db.migrate import HEAD  # noqa: PLC0415
+    from limner.bootstrap import prepare_data
+    from limner.db.migrate import HEAD
 
     done = prepare_data(settings_for(data))
     if json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.common import Data, Json, out, print_json, settings_for
+from limner.cli.terminal import Data, Json, out, print_json, settings_for
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
@@ -50,7 +50,7 @@ def doctor(
 
 
 async def _examine(settings: "Settings", *, deep: bool) -> list[Finding]:
-    from limner import bootstrap  # noqa: PLC0415
+    from limner import bootstrap
 
     findings = [_python(), await _attempt("database", lambda: _database(settings), "See LIMNER_DATABASE_URL.")]
     if not findings[-1].well:
@@ -91,8 +91,8 @@ def _python() -> Finding:
 
 
 async def _database(settings: "Settings") -> str:
-    from limner.bootstrap import prepare_data  # noqa: PLC0415
-    from limner.db.migrate import HEAD  # noqa: PLC0415
+    from limner.bootstrap import prepare_data
+    from limner.db.migrate import HEAD
 
     done = await asyncio.to_thread(prepare_data, settings)
     return f"{settings.resolved_database_url.partition(':')[0]}, schema {HEAD} ({done})"
@@ -138,7 +138,7 @@ async def _ledger(limner: "Limner") -> Finding:
 
 async def _pictures(limner: "Limner") -> Finding:
     """Every picture of a finished task must be there, byte for byte."""
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     results = await limner.store.read(lambda records: records.tasks.result_blobs())
     broken = []

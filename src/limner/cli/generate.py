@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from limner.cli.common import LOCAL, Account, Data, Json, err, out, print_json, with_limner
+from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.progress import progress
 from limner.domain.refusal import Code, Refusal
@@ -74,7 +74,7 @@ async def _generate(
 
 
 def _request(wish: Wish, files: "list[FileInput]") -> "ImageRequest":
-    from limner.domain.request import ImageRequest, TaskType  # noqa: PLC0415
+    from limner.domain.request import ImageRequest, TaskType
 
     echo = {"prompt": wish.prompt, "template": wish.template, "t_pose": wish.t_pose}
     return ImageRequest(
@@ -93,7 +93,7 @@ def _request(wish: Wish, files: "list[FileInput]") -> "ImageRequest":
 
 
 async def _upload(limner: "Limner", key: "Key", path: Path, field: str) -> "FileInput":
-    from limner.domain.request import FileInput, UploadedSource  # noqa: PLC0415
+    from limner.domain.request import FileInput, UploadedSource
 
     try:
         upload: Upload = await limner.upload(key, path)
@@ -142,10 +142,10 @@ async def _save(limner: "Limner", task: Task, output: Path | None) -> Path:
 
 async def _key(limner: "Limner", account: str) -> "Key":
     """Stands for the operator at this machine: the account is enough, for the data folder is open to them anyway."""
-    from limner.application.accounts import named  # noqa: PLC0415
-    from limner.cli.serve import first_start  # noqa: PLC0415
-    from limner.domain.ids import KeyId  # noqa: PLC0415
-    from limner.ports.records import Key  # noqa: PLC0415
+    from limner.application.accounts import named
+    from limner.cli.serve import first_start
+    from limner.domain.ids import KeyId
+    from limner.ports.records import Key
 
     if account == LOCAL:
         await first_start(limner)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from limner.application.accounts import SCOPES
-from limner.cli.common import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
+from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
 from limner.domain.ids import KeyId
 from limner.ports.records import Key, Records
 
@@ -35,7 +35,7 @@ def create(
 @app.command("list")
 def list_keys(account: Account = LOCAL, data: Data = None, json: Json = False) -> None:
     """List an account's keys, without their secrets."""
-    from limner.application.accounts import named  # noqa: PLC0415
+    from limner.application.accounts import named
 
     def work(records: Records) -> list[Key]:
         return list(records.keys.of(named(records, account).id))

@@ -1,17 +1,14 @@
 """`limner serve`: the API, and a worker beside it in the same process."""
 
-import asyncio
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.common import LOCAL, Data, err, print_json, run_loop, settings_for
+from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, settings_for
 
 if TYPE_CHECKING:
-    from uvicorn import Server
-
     from limner.bootstrap import Limner
     from limner.settings import Settings
 
@@ -35,8 +32,8 @@ def serve(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready, for programs.")] = False,
 ) -> None:
     """Serve the API and run tasks."""
-    from limner.bootstrap import prepare_data  # noqa: PLC0415
-    from limner.telemetry.logs import configure_logs  # noqa: PLC0415
+    from limner.bootstrap import prepare_data
+    from limner.telemetry.logs import configure_logs
 
     settings = settings_for(data, host=host, port=port)
     configure_logs(settings.log_format, settings.log_level)
@@ -47,51 +44,27 @@ def serve(
 
 
 async def _serve(settings: "Settings", listener: socket.socket, *, with_worker: bool, json: bool) -> None:
-    from limner.asgi import application  # noqa: PLC0415
-    from limner.bootstrap import build  # noqa: PLC0415
+    from limner.asgi import application
+    from limner.bootstrap import build
+    from limner.cli.listening import Listening
 
     limner = build(settings)
     welcome = await first_start(limner)
-    server = _server(application(limner, with_worker=with_worker))
-    ready = asyncio.create_task(_announce(server, settings, welcome, json=json))
-    await server.serve(sockets=[listener])
-    ready.cancel()
+    app = application(limner, with_worker=with_worker)
+    await Listening(app, lambda: _announce(settings, welcome, json=json)).serve(sockets=[listener])
 
 
-def _server(app: object) -> "Server":
-    import uvicorn  # noqa: PLC0415
-
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http="httptools",
-        proxy_headers=False,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        timeout_keep_alive=65,
-        timeout_graceful_shutdown=10,
-    )
-    return uvicorn.Server(config)
-
-
-async def _announce(server: "Server", settings: "Settings", welcome: Welcome | None, *, json: bool) -> None:
-    while not server.started:
-        await asyncio.sleep(0.01)
+def _announce(settings: "Settings", welcome: Welcome | None, *, json: bool) -> None:
     url = settings.public_url or f"http://{settings.host}:{settings.port}"
     if json:
         made = {"account": welcome.account, "key": welcome.key} if welcome else {}
         print_json({"ready": True, "url": url, "data": str(settings.data), **made})
         return
     if welcome:
-        err.print(f"Created the account [bold]{welcome.account}[/] with {welcome.credits} credits and this key, ")
-        err.print(f"which is not shown again:\n\n  [bold green]{welcome.key}[/]\n")
+        err.print(f"Created the account [bold]{welcome.account}[/] with {welcome.credits} credits and this key,")
+        err.print(f"which is not shown again:\n\n  [bold green]{welcome.key}[/]\n", soft_wrap=True)
     if settings.engine == "builtin":
-        err.print(
-            "No vendor is configured: pictures come from the built-in engine, which composes and does not generate."
-        )
+        err.print("No vendor is configured: the built-in engine serves every model. It composes, it does not generate.")
     err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
 
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.common import Data, Json, out, print_json, table, when, with_limner
+from limner.cli.terminal import Data, Json, out, print_json, table, when, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.task import Status, Task
 
 if TYPE_CHECKING:
     from limner.application.explain import Explanation
-    from limner.ports.records import Records
+    from limner.ports.records import CleanCopy, Records
 
 app = typer.Typer(help="Tasks: list them, look into them, cancel them.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def list_tasks(
     json: Json = False,
 ) -> None:
     """List tasks, newest first."""
-    from limner.application.accounts import named  # noqa: PLC0415
+    from limner.application.accounts import named
 
     def work(records: "Records") -> list[Task]:
         owner = named(records, account).id if account else None
@@ -114,8 +114,8 @@ def _tell(told: "Explanation") -> None:
 def _tell_rows(told: "Explanation") -> None:
     if told.inputs:
         out.print("\n[bold]pictures[/]")
-        rows = [(i.field, i.url or i.blob, i.clean, i.media_type, i.width, i.height) for i in told.inputs]
-        table("FIELD", "FROM", "CLEAN COPY", "TYPE", "WIDTH", "HEIGHT", rows=list(rows), empty="")
+        rows = [(i.field, i.url or i.blob, _clean(i.clean)) for i in told.inputs]
+        table("FIELD", "FROM", "CLEAN COPY", rows=list(rows), empty="")
     out.print("\n[bold]attempts[/]")
     attempts = [
         (a.number, a.route, a.state, a.outcome, when(a.intended_ms), _cost(a.cost_usd, charged=a.charged), a.reason)
@@ -125,6 +125,10 @@ def _tell_rows(told: "Explanation") -> None:
     out.print("\n[bold]credits[/]")
     moves = [(when(m.at_ms), m.movement, f"{m.available:+d}", f"{m.frozen:+d}") for m in told.ledger]
     table("WHEN", "MOVEMENT", "CREDITS", "HELD", rows=moves, empty="nothing moved")
+
+
+def _clean(copy: "CleanCopy | None") -> str:
+    return f"{copy.width} x {copy.height} {copy.media_type} {copy.blob[:12]}…" if copy else "not made yet"
 
 
 def _cost(cost_usd: float | None, *, charged: bool) -> str:

@@ -1,10 +1,11 @@
 """`limner templates`: the presets a request may name."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from limner.cli.common import Data, Json, guarded, out, print_json, settings_for, table
+from limner.cli.terminal import Data, Json, guarded, out, print_json, settings_for, table
 
 app = typer.Typer(help="Templates: presets of words and pictures.", no_args_is_help=True)
 
@@ -12,12 +13,12 @@ app = typer.Typer(help="Templates: presets of words and pictures.", no_args_is_h
 @app.command("list")
 def list_templates(data: Data = None, json: Json = False) -> None:
     """List the templates at hand."""
-    from limner.templates.loader import load_templates  # noqa: PLC0415
+    from limner.templates.loader import load_templates
 
     settings = settings_for(data)
     found = load_templates(*([settings.templates] if settings.templates else [])).values()
     if json:
-        print_json([{**_facts(each.template), "version": each.version} for each in found])
+        print_json([{**asdict(each.template), "version": each.version} for each in found])
         return
     rows = [(t.slug, t.title, t.aspect_ratio, len(t.pictures), t.summary) for t in (each.template for each in found)]
     table("TEMPLATE", "TITLE", "SHAPE", "PICTURES", "WHAT IT DOES", rows=rows, empty="No templates.")
@@ -30,24 +31,17 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one template in full."""
-    from limner.domain.template import named_template  # noqa: PLC0415
-    from limner.templates.loader import load_templates  # noqa: PLC0415
+    from limner.domain.template import named_template
+    from limner.templates.loader import load_templates
 
     settings = settings_for(data)
     found = load_templates(*([settings.templates] if settings.templates else []))
     loaded = guarded(lambda: named_template(slug, found), json=json)
     if json:
-        print_json({**_facts(loaded.template), "version": loaded.version, "files": [str(p) for p in loaded.pictures]})
+        print_json({**asdict(loaded.template), "version": loaded.version, "files": [str(p) for p in loaded.pictures]})
         return
     template = loaded.template
     out.print(f"[bold]{template.title}[/] ({template.slug}, version {loaded.version})\n{template.summary}\n")
     out.print(template.text + "\n", soft_wrap=True)
     for picture, path in zip(template.pictures, loaded.pictures, strict=True):
         out.print(f"{picture.name}: {picture.role}\n  {path}", soft_wrap=True)
-
-
-def _facts(template: object) -> dict[str, object]:
-    from dataclasses import asdict, is_dataclass  # noqa: PLC0415
-
-    assert is_dataclass(template)
-    return asdict(template)  # type: ignore[arg-type]

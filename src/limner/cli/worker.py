@@ -5,7 +5,7 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING
 
-from limner.cli.common import Data, Json, err, print_json, run_loop, settings_for
+from limner.cli.terminal import Data, Json, err, print_json, run_loop, settings_for
 
 if TYPE_CHECKING:
     from limner.settings import Settings
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def worker(data: Data = None, json: Json = False) -> None:
     """Run tasks until told to stop. Any number of workers may share a database."""
-    from limner.bootstrap import prepare_data  # noqa: PLC0415
-    from limner.telemetry.logs import configure_logs  # noqa: PLC0415
+    from limner.bootstrap import prepare_data
+    from limner.telemetry.logs import configure_logs
 
     settings = settings_for(data)
     configure_logs(settings.log_format, settings.log_level)
@@ -23,7 +23,7 @@ def worker(data: Data = None, json: Json = False) -> None:
 
 
 async def _work(settings: "Settings", *, json: bool) -> None:
-    from limner.bootstrap import build  # noqa: PLC0415
+    from limner.bootstrap import build
 
     limner = build(settings)
     running = limner.worker()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-
 from limner.db.sql import Db, Sql
 from limner.domain.credits import Balance, Entry
 from limner.domain.ids import AccountId, KeyId
@@ -126,7 +125,7 @@ class SqlKeys:
         return self._db.run(_KEY_REVOKE, {"id": key, "now_ms": now_ms}) == 1
 
 
-def _key(
+def _key(  # noqa: PLR0917 - the columns, in their order
     id_: str, account: str, tag: str, name: str, hint: str, scopes: str, created_ms: int, revoked_ms: int | None
 ) -> Key:
     return Key(KeyId(id_), AccountId(account), tag, name, hint, tuple(scopes.split()), created_ms, revoked_ms)

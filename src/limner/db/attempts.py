@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 from limner.db.sql import Db, Sql, dump, load
 from limner.domain.ids import AttemptId, TaskId
 from limner.ports.records import Attempt

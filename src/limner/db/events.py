@@ -1,6 +1,5 @@
 """What happened to tasks, in order, and what was promised under an idempotency key."""
 
-
 from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.task import Status

@@ -1,6 +1,5 @@
 """Uploads and the bytes behind them."""
 
-
 from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, BlobId, UploadToken
 from limner.ports.records import Upload

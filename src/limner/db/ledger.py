@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-
 from limner.db.sql import Db, Sql
 from limner.domain.credits import Entry
 from limner.domain.ids import AccountId, TaskId

@@ -1,7 +1,8 @@
 """Bringing a database to the newest schema.
 
-SQLAlchemy and Alembic take two seconds to import. A start that finds the database current never loads them: its mark is read
-with the driver alone. An empty database gets the whole schema and its mark at once; a test holds the two ways to one result.
+SQLAlchemy and Alembic take two seconds to import. A start that finds the database current never loads them: its mark
+is read with the driver alone. An empty database gets the whole schema and its mark at once; a test holds the two ways
+to one result.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tables. Times are whole milliseconds since 1970, structures are JSON text: both databases then agree on every byte."""
+"""The tables. Times are whole milliseconds since 1970, structures JSON text: both databases agree on every byte."""
 
 from sqlalchemy import (
     BigInteger,

@@ -95,7 +95,7 @@ def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) ->
     work, future = job
     connection.execute("SAVEPOINT unit")
     try:
-        outcome = (future, work(records), None)
+        outcome: Outcome = (future, work(records), None)
     except Exception as error:  # noqa: BLE001 - it belongs to the caller of this unit, the others go on
         connection.execute("ROLLBACK TO unit")
         outcome = (future, None, error)

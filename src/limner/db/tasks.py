@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 from limner.db.sql import Db, Sql, dump, load
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.task import Ending, Result, Status, Task
-from limner.ports.records import Claimed, Input, NewTask
+from limner.ports.records import Claimed, CleanCopy, Input, NewTask
 
 _COLUMNS = (
-    "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, started_ms, "
-    "finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, error_msg"
+    "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
+    "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
+    "error_msg"
 )
 
 _ADD = Sql("""
@@ -207,20 +207,16 @@ class SqlTasks:
         return order
 
     def inputs(self, task: TaskId) -> Sequence[Input]:
-        return [Input(*row) for row in self._db.all(_INPUTS, {"task": task})]
+        return [_input(*row) for row in self._db.all(_INPUTS, {"task": task})]
 
-    def keep_clean(self, task: TaskId, item: Input) -> None:
-        self._db.run(
-            _KEEP_CLEAN,
-            {
-                "task": task,
-                "position": item.position,
-                "clean": item.clean,
-                "media_type": item.media_type,
-                "width": item.width,
-                "height": item.height,
-            },
-        )
+    def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None:
+        facts = {"clean": clean.blob, "media_type": clean.media_type, "width": clean.width, "height": clean.height}
+        self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position})
+
+
+def _input(position: int, field: str, url: str | None, blob: str | None, *clean: Any) -> Input:
+    copy = CleanCopy(*clean) if clean[0] else None
+    return Input(position, field, url, BlobId(blob) if blob else None, copy)
 
 
 def _task(  # noqa: PLR0917 - the columns, in the order of _COLUMNS

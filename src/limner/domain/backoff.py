@@ -6,4 +6,4 @@ def full_jitter_s(attempt: int, chance: float, *, base_s: float = 0.5, cap_s: fl
 
     Full jitter spreads a crowd that failed together better than any fixed share of it.
     """
-    return chance * min(cap_s, base_s * 2**attempt)
+    return chance * min(cap_s, base_s * 2.0**attempt)

@@ -1,7 +1,7 @@
 """Credits: whole numbers, moved by rows that are only ever added.
 
-Every movement is one ledger row with two amounts: what it does to the credits an account may spend and what it
-does to those set aside for tasks under way. The balance of an account is the sum of its rows. A task opens with a hold and is
+Every movement is one ledger row with two amounts: what it does to the credits an account may spend and what it does to
+those set aside for tasks under way. The balance of an account is the sum of its rows. A task opens with a hold and is
 closed once, by a settlement or a release; the table's own uniqueness rule makes a second closing impossible.
 """
 

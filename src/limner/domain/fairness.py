@@ -1,8 +1,8 @@
 """Start-time fair queueing: who is next, decided when a task is accepted.
 
 Each account has a virtual clock that advances by a task's cost over its weight; a task's place in the queue is the
-later of that clock and the service's own. A busy account's tasks thus lie one behind the other in virtual time while a quiet account's
-first task lands at the front, and one index on that number serves a fair order at any backlog.
+later of that clock and the service's own. A busy account's tasks thus lie one behind the other in virtual time while a
+quiet account's first task lands at the front, and one index on that number serves a fair order at any backlog.
 """
 
 QUANTUM = 1_000_000

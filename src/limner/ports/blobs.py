@@ -28,7 +28,7 @@ class BlobStore(Protocol):
         ...
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
-        """A readable file with these bytes; inside `workdir` unless the store already is a folder. Never write to it."""
+        """A readable file with these bytes; in `workdir` unless the store is a folder itself. Never write to it."""
         ...
 
     async def size(self, blob: BlobId) -> int:

@@ -101,7 +101,10 @@ class Provider(Protocol):
         ...
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
-        """Ask after a job by its handle; fetch the picture once it is there."""
+        """Ask after a job by its handle; fetch the picture once it is there.
+
+        A question that got no answer (connection, 5xx, 429) is `Pending`: `Failure` says that the job itself ended.
+        """
         ...
 
     async def close(self) -> None:

@@ -49,17 +49,24 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanCopy:
+    """A reference picture as it may leave the house: upright, within limits, nothing in it but the picture."""
+
+    blob: BlobId
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
-    """One reference picture of a task: where it comes from and, once prepared, the clean copy of it."""
+    """One reference picture of a task: from a `url` or a `blob` of ours, and its clean copy once it was prepared."""
 
     position: int
     field: str
     url: str | None
     blob: BlobId | None
-    clean: BlobId | None = None
-    media_type: str | None = None
-    width: int | None = None
-    height: int | None = None
+    clean: CleanCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +228,7 @@ class Tasks(Protocol):
 
     def order(self, task: TaskId) -> dict[str, Any]: ...
     def inputs(self, task: TaskId) -> Sequence[Input]: ...
-    def keep_clean(self, task: TaskId, item: Input) -> None: ...
+    def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None: ...
 
 
 class Attempts(Protocol):

@@ -10,8 +10,8 @@ from limner.domain.ids import TaskId
 class SignedLinks:
     """Links of the form `/files/<account tag>/<task>/generated_image.<ext>?exp=…&sig=…`.
 
-    The signature covers the whole path and the expiry. It stands for read access to one picture, so a link can be handed
-    to a program that has no key.
+    The signature covers the whole path and the expiry. It stands for read access to one picture, so a link can be
+    handed to a program that has no key.
     """
 
     def __init__(self, secret: bytes, public_url: str, life_s: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`<machine>/<pid>/<random>`. `machine` is the kernel's boot and process-id space: inside it a pid says who lives."""
+    """`<machine>/<pid>/<random>`. `machine` is the kernel's boot and process-id space: in it a pid says who lives."""
 
     machine: str
     pid: int
@@ -36,7 +36,7 @@ def is_dead(owner: str, me: Identity) -> bool:
 def _machine() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = os.stat("/proc/self/ns/pid").st_ino
+        space = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
         return f"elsewhere-{uuid.uuid4().hex}"  # no way to tell who lives: every lease then runs its time
     return f"{boot}-{space}"

@@ -27,8 +27,8 @@ class Worker:
     _loops: "list[asyncio.Task[None]]" = field(default_factory=list, init=False)
 
     def start(self) -> None:
-        loops = {"dispatcher": self.dispatcher, "leases": self.leases, "rescuer": self.rescuer}
-        self._loops = [asyncio.create_task(loop.run(), name=name) for name, loop in loops.items()]
+        loops = {"dispatcher": self.dispatcher.run(), "leases": self.leases.run(), "rescuer": self.rescuer.run()}
+        self._loops = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
     async def stop(self) -> None:
         """Take nothing new, let what runs finish for a while, and hand the rest to whoever comes next."""

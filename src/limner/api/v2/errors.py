@@ -1,7 +1,7 @@
 """The error table of the v2 wire, and the envelope around it.
 
-The messages are Tripo's, with their spelling: clients match on them. What is ours is the suggestion, which names the field,
-the value and the limit wherever we know them.
+The messages are Tripo's, with their spelling: clients match on them. What is ours is the suggestion, which names the
+field, the value and the limit wherever we know them.
 """
 
 from dataclasses import dataclass

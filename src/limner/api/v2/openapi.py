@@ -76,7 +76,9 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
 
 def _answers(data: dict[str, Any], *errors: int) -> dict[str, Any]:
     success = {"description": "Success", **_content(_object(code={"const": 0}, data=data))}
-    refused = {str(code): {"description": f"Refused, HTTP {code}", **_content(_ref("Error"))} for code in (401, *errors)}
+    refused = {
+        str(code): {"description": f"Refused, HTTP {code}", **_content(_ref("Error"))} for code in (401, *errors)
+    }
     return {"200": success, **refused}
 
 

@@ -158,17 +158,16 @@ async def _receive_file(request: Request, scratch: Path) -> Path:
     """The uploaded file, in a scratch file of its own."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise _not_multipart("the body is not multipart/form-data")
+    path = scratch / f"upload-{uuid.uuid4()}"
     try:
-        form = await request.form(max_files=1, max_fields=20)
+        async with request.form(max_files=1, max_fields=20) as form:
+            part = form.get("file")
+            if not isinstance(part, UploadFile):
+                raise _not_multipart("there is no file part named 'file'")
+            await asyncio.to_thread(_copy, part.file, path)
     except HTTPException as error:
         raise _not_multipart(str(error.detail)) from None
-    async with form:
-        part = form.get("file")
-        if not isinstance(part, UploadFile):
-            raise _not_multipart("there is no file part named 'file'")
-        path = scratch / f"upload-{uuid.uuid4()}"
-        await asyncio.to_thread(_copy, part.file, path)
-        return path
+    return path
 
 
 def _copy(source: BinaryIO, path: Path) -> None:

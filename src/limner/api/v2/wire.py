@@ -175,7 +175,7 @@ def _required_prompt(task: GenerateImage) -> str:
         raise Refusal(
             Code.INVALID,
             "prompt is missing",
-            suggestion=f"Say what to draw, in 1 to {PROMPT_LIMIT} characters. It may be left out where a template is set.",
+            suggestion=f"Say what to draw, in 1 to {PROMPT_LIMIT} characters. With a template it may be left out.",
             field="prompt",
         )
     return task.prompt or ""

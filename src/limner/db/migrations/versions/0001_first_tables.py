@@ -141,8 +141,6 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status = 'running'"),
         postgresql_where=sa.text("status = 'running'"),
-        postgresql_where=sa.text("status = 'running'"),
-        postgresql_where=sa.text("status = 'running'"),
     )
     op.create_index(
         "ix_tasks_queue",
@@ -151,8 +149,6 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status = 'queued'"),
         postgresql_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
     )
     op.create_index(
         "ix_tasks_queue_deadline",
@@ -160,8 +156,6 @@ def upgrade() -> None:
         ["queue_deadline_ms"],
         unique=False,
         sqlite_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
-        postgresql_where=sa.text("status = 'queued'"),
         postgresql_where=sa.text("status = 'queued'"),
     )
     op.create_table(

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -32,9 +33,9 @@ err = Console(stderr=True, highlight=False)
 
 
 def settings_for(data: Path | None, **chosen: Any) -> "Settings":
-    from pydantic import ValidationError  # noqa: PLC0415 - commands that only print help need none of it
+    from pydantic import ValidationError
 
-    from limner.settings import load_settings  # noqa: PLC0415
+    from limner.settings import load_settings
 
     try:
         return load_settings(data=data, **chosen)
@@ -47,8 +48,8 @@ def settings_for(data: Path | None, **chosen: Any) -> "Settings":
 
 def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, json: bool) -> T:
     """Run `work` on the opened service. A refusal is told with its remedy, and the command exits with 1."""
-    from limner.bootstrap import opened  # noqa: PLC0415
-    from limner.telemetry.logs import configure_logs  # noqa: PLC0415
+    from limner.bootstrap import opened
+    from limner.telemetry.logs import configure_logs
 
     settings = settings_for(data)
     configure_logs(settings.log_format, "warning")
@@ -63,7 +64,7 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run a service's main coroutine, on uvloop where there is one."""
     try:
-        import uvloop  # noqa: PLC0415 - not on every platform
+        import uvloop
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)
@@ -92,6 +93,7 @@ def refuse(refusal: Refusal, *, json: bool) -> NoReturn:
 
 def print_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()  # whoever started us may wait for this line
 
 
 def _plain(value: Any) -> Any:
@@ -115,8 +117,6 @@ def table(*columns: str, rows: list[tuple[Any, ...]], empty: str) -> None:
 
 def when(ms: int | None) -> str:
     """A time for people, in their own zone."""
-    import datetime  # noqa: PLC0415
-
     if ms is None:
         return ""
-    return datetime.datetime.fromtimestamp(ms / 1000, datetime.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

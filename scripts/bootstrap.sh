@@ -1,0 +1,155 @@
+#!/bin/sh
+# Makes .venv at the root of the checkout and installs what is asked for, by the hashes in requirements/.
+#
+#   sh scripts/bootstrap.sh run     what `make demo` and `make serve` need
+#   sh scripts/bootstrap.sh dev     that, and what `make test` needs, PostgreSQL's programs included
+#   sh scripts/bootstrap.sh make    only `make` itself
+#
+# Nothing happens when it has been done already. Debian packages are installed when this runs as root;
+# otherwise the one command that installs them is printed. PYTHON names another interpreter than python3.
+set -eu
+
+python=${PYTHON:-python3}
+
+main() {
+    cd "$(dirname "$0")/.."
+    case "${1-}" in
+    make)
+        have make || debian_packages make
+        ;;
+    run | dev)
+        up_to_date "$1" || up_to_date dev && return
+        system "$1"
+        environment
+        install "$1"
+        fingerprint "$1" >".venv/installed-$1"
+        ;;
+    *)
+        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+    esac
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+say() { printf 'bootstrap: %s\n' "$*" >&2; }
+
+# What was installed, and where.
+fingerprint() {
+    set -- "requirements/$1.txt" scripts/bootstrap.sh pyproject.toml packages/*/pyproject.toml
+    { pwd -P && cat "$@" 2>/dev/null; } | cksum
+}
+
+up_to_date() {
+    [ -x .venv/bin/python ] && [ -f ".venv/installed-$1" ] && [ "$(cat ".venv/installed-$1")" = "$(fingerprint "$1")" ]
+}
+
+# --- the system -------------------------------------------------------------------------------------------
+
+system() {
+    python_is_new_enough
+    missing=
+    python_can_make_environments || missing="$missing python3-venv"
+    [ "$1" = run ] || have_postgres || missing="$missing postgresql"
+    have make || missing="$missing make"
+    # shellcheck disable=SC2086 # one word per package
+    [ -z "$missing" ] || debian_packages $missing
+}
+
+python_is_new_enough() {
+    have "$python" || return 0
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        say "Limner needs Python 3.11 or newer, and $python is $("$python" --version). Name another: PYTHON=python3.12 make ..."
+        exit 1
+    }
+}
+
+python_can_make_environments() {
+    environment_works || "$python" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+have_postgres() {
+    have pg_ctl && return
+    for program in /usr/lib/postgresql/*/bin/initdb; do
+        [ -x "$program" ] && return
+    done
+    return 1
+}
+
+debian_packages() {
+    if ! have apt-get; then
+        say "please install these with your system's package manager (Debian calls them): $*"
+        exit 1
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        may_be_skipped "$@" && return
+        say "please type this once, then try again:"
+        printf '\n    sudo apt-get update && sudo apt-get install -y --no-install-recommends %s\n\n' "$*" >&2
+        exit 1
+    fi
+    say "installing Debian's $*"
+    no_cluster "$@"
+    log=$(mktemp)
+    apt_install "$@" || { apt update && apt_install "$@"; } || {
+        cat "$log" >&2
+        exit 1
+    }
+    rm -f "$log"
+}
+
+apt_install() {
+    apt install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
+}
+
+# apt's many lines are shown only when it fails.
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null
+}
+
+# Without PostgreSQL's programs the suite still runs: it skips what needs them, and says so at its end.
+may_be_skipped() {
+    [ "$*" = postgresql ] && [ -z "${CI-}" ] || return 1
+    say "PostgreSQL's programs are missing: the tests that need them will be skipped (apt-get install postgresql)"
+}
+
+# The tests start a server of their own: Debian's package is to bring programs, not a running database.
+no_cluster() {
+    case " $* " in *" postgresql "*) ;; *) return 0 ;; esac
+    [ -e /etc/postgresql-common/createcluster.conf ] && return
+    mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+}
+
+# --- the environment --------------------------------------------------------------------------------------
+
+environment() {
+    environment_works && return
+    say "making .venv"
+    rm -rf .venv
+    "$python" -m venv .venv
+}
+
+# Its scripts hold its path, so a checkout that was moved or copied needs a new one.
+environment_works() {
+    grep -qsF "$(pwd -P)/.venv/" .venv/bin/pip &&
+        .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# The lock is complete, so pip has nothing to resolve (--no-deps); Limner itself is linked, not copied: what
+# you edit, or pull, is what runs.
+install() {
+    say "installing requirements/$1.txt (the first time takes a minute or two)"
+    pip install --require-hashes --no-deps -r "requirements/$1.txt"
+    set -- -e .
+    for package in packages/*/pyproject.toml; do
+        [ ! -f "$package" ] || set -- "$@" -e "$(dirname "$package")"
+    done
+    pip install --no-deps --no-build-isolation "$@"
+}
+
+pip() {
+    .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet "$@"
+}
+
+main "$@"

@@ -1,0 +1,51 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from postgres import Server, find_programs, running_server
+
+NO_POSTGRES = "PostgreSQL's programs are not installed"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def loop_never_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An async test fails when code of `limner` blocks its loop: invariant 8."""
+    if "anyio_backend" not in request.fixturenames:
+        yield
+        return
+    with blockbuster_ctx(scanned_modules=["limner"]):
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    programs = find_programs()
+    if programs is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_POSTGRES)
+    with running_server(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """Give the URL of a fresh, empty database, dropped afterwards."""
+    with postgres_server.database() as name:
+        yield postgres_server.url(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report for report in terminalreporter.getreports("skipped") if NO_POSTGRES in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(
+            f"NOT TESTED ON POSTGRESQL: its programs are missing, {len(skipped)} tests were skipped. Debian's package"
+            " `postgresql` brings them.",
+            red=True,
+            bold=True,
+        )

@@ -1,0 +1,78 @@
+"""`limner serve` as a process of its own, for tests that go through its front door."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that is ready. `key` is the first start's; None when the data folder was not empty."""
+
+    process: subprocess.Popen[str]
+    url: str
+    key: str | None
+    data: Path
+    environment: dict[str, str]
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/v2/openapi"
+
+    def cli(self, *arguments: str, check: bool = True) -> Any:
+        """What a `limner` command on the same data folder prints as JSON."""
+        done = subprocess.run(
+            [sys.executable, "-m", "limner", *arguments, "--data", str(self.data), "--json"],
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """Ask it to stop, as an init system does, and wait until it did."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextlib.contextmanager
+def serving(data: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+    """A running server on `data`; `settings` become LIMNER_… variables. Pictures are sandbox cards unless told otherwise."""
+    chosen = {"engine": "sandbox", "log_level": "warning"} | settings
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
+    environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
+    command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        ready = _ready(process)
+        yield Served(process, ready["url"], ready.get("key"), data, environment)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(60)
+        assert process.stdout
+        process.stdout.close()
+
+
+def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout
+    told = ""
+    for line in process.stdout:
+        told += line
+        if line.startswith("}"):
+            ready: dict[str, Any] = json.loads(told)
+            return ready
+    raise RuntimeError(f"the server ended with {process.wait()} before it was ready")
