@@ -9,7 +9,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-package limner --no-emit-package limner-builtin
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test check fmt bench lock upgrade clean
+.PHONY: help demo serve test check fmt bench docs lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -40,6 +40,10 @@ fmt: ## Format the code and mend the lint that mends itself.
 bench: ## Measure this machine and print the figures.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench
+
+docs: ## Write the pages of docs/ that are made from the code: command line, configuration, models.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/python scripts/write_docs.py
 
 lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping every version that still fits.
 	@$(BOOTSTRAP) dev

@@ -1,8 +1,8 @@
-"""A small HTTP load generator: raw sockets, so that the client costs as little as may be beside the server it measures."""
+"""A small HTTP load generator on raw sockets: it shall cost little beside the server that it measures."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import uvloop
@@ -41,19 +41,21 @@ def request(method: str, path: str, *, key: str = "", body: bytes = b"", headers
 
 def run(port: int, build: Build, count: int, connections: int, *, keep_bodies: bool = False) -> Tally:
     """Send `count` requests over `connections` kept-alive connections, each as soon as the one before was answered."""
-    return uvloop.run(_run(port, build, count, connections, keep_bodies))
+    return uvloop.run(_run(port, build, count, connections, keep_bodies=keep_bodies))
 
 
-async def _run(port: int, build: Build, count: int, connections: int, keep_bodies: bool) -> Tally:
+async def _run(port: int, build: Build, count: int, connections: int, *, keep_bodies: bool) -> Tally:
     tally = Tally()
     numbers = iter(range(count))
     tally.started = time.perf_counter()
-    await asyncio.gather(*(_connection(port, build, numbers, tally, keep_bodies) for _ in range(connections)))
+    await asyncio.gather(
+        *(_connection(port, build, numbers, tally, keep_bodies=keep_bodies) for _ in range(connections))
+    )
     tally.ended = time.perf_counter()
     return tally
 
 
-async def _connection(port: int, build: Build, numbers: "iter[int]", tally: Tally, keep_bodies: bool) -> None:
+async def _connection(port: int, build: Build, numbers: Iterator[int], tally: Tally, *, keep_bodies: bool) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for number in numbers:
         sent = time.perf_counter()

@@ -34,7 +34,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def limner(*arguments: str, credits: int = 10_000_000, **settings: str) -> Iterator[Server]:
+def limner(*arguments: str, purse: int = 10_000_000, **settings: str) -> Iterator[Server]:
     """`limner serve` on a fresh data folder, with an account that may do as it likes."""
     environment = os.environ | {"LIMNER_LOG_LEVEL": "error"} | {f"LIMNER_{k.upper()}": v for k, v in settings.items()}
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
@@ -43,7 +43,7 @@ def limner(*arguments: str, credits: int = 10_000_000, **settings: str) -> Itera
         with _started(command, environment) as (process, told, ready_s):
             ready = json.loads(told)
             port = int(ready["url"].rpartition(":")[2])
-            _limner("credits", "grant", str(credits), "--data", str(data), env=environment)
+            _limner("credits", "grant", str(purse), "--data", str(data), env=environment)
             yield Server(process, port, ready["key"], data, ready_s)
 
 

@@ -116,7 +116,9 @@ def _save(task: dict[str, Any], name: str) -> Path:
         path.write_bytes(answer.read())
     ran = task["served_by"]
     console.print(f"  [green]saved[/] {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
-    console.print(f"  asked for {task['input']['model_version']}, made by {ran['provider']} ({ran.get('method', '')}), ")
+    console.print(
+        f"  asked for {task['input']['model_version']}, made by {ran['provider']} ({ran.get('method', '')}), "
+    )
     console.print(f"  {task['consumed_credit']} credits. {ran.get('notice', '')}", soft_wrap=True)
     return path
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from limner.application.read import own_task
 from limner.application.settle import settle
 from limner.domain.ids import AccountId, TaskId
+from limner.domain.refusal import Code
 from limner.domain.task import Ending, Status, Task
 from limner.ports.clock import Clock
 from limner.ports.records import Records, Store
 from limner.ports.signals import Signals
 
-BY_CALLER = Ending(Status.CANCELLED, error_msg="cancelled by its owner")
+BY_CALLER = Ending(Status.CANCELLED, error_code=Code.FATAL, error_msg="cancelled by its owner")
 
 
 @dataclass(frozen=True, slots=True)

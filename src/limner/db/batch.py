@@ -87,4 +87,13 @@ def _deliver(outcomes: Sequence[Outcome]) -> None:
         if error is None:
             future.set_result(value)
         else:
-            future.set_exception(error)
+            future.set_exception(carriable(error))
+
+
+def carriable(error: BaseException) -> BaseException:
+    """A future cannot carry StopIteration; like a generator it then carries a RuntimeError."""
+    if not isinstance(error, StopIteration):
+        return error
+    carried = RuntimeError("a unit of work ran out of an iterator")
+    carried.__cause__ = error
+    return carried

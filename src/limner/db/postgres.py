@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from limner.db.batch import carriable
 from limner.db.records import SqlRecords
 from limner.db.sql import Db
 from limner.domain.backoff import full_jitter_s
@@ -36,19 +37,23 @@ class PostgresStore:
         self._open: list[psycopg.Connection[Any]] = []
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work)
+        return await self._in_thread(work, None)
 
     async def read(self, work: Callable[[Records], T]) -> T:
-        return await self.run(work)
+        # One snapshot for all that the work looks at, as on SQLite.
+        return await self._in_thread(work, psycopg.IsolationLevel.REPEATABLE_READ)
+
+    async def _in_thread(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work, isolation)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
         for connection in self._open:
             await asyncio.to_thread(connection.close)
 
-    def _perform(self, work: Callable[[Records], T]) -> T:
+    def _perform(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> T:
         for attempt in range(_TRIES):
-            transaction = _Transaction(self._connection())
+            transaction = _Transaction(self._connection(), isolation)
             try:
                 return transaction.run(work)
             except psycopg.Error as error:
@@ -68,8 +73,9 @@ class PostgresStore:
 class _Transaction:
     """One try at a unit of work. It knows whether a failure came before the commit, when a repeat is safe."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None) -> None:
         self._connection = connection
+        self._connection.isolation_level = isolation
         self._committing = False
 
     def run(self, work: Callable[[Records], T]) -> T:
@@ -77,8 +83,10 @@ class _Transaction:
             result = work(SqlRecords(Db(self._connection, is_sqlite=False)))
             self._committing = True
             self._connection.commit()
-        except BaseException:
+        except BaseException as error:
             self._undo()
+            if isinstance(error, StopIteration):
+                raise carriable(error) from error
             raise
         return result
 

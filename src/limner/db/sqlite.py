@@ -96,7 +96,7 @@ def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) ->
     connection.execute("SAVEPOINT unit")
     try:
         outcome: Outcome = (future, work(records), None)
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller of this unit, the others go on
+    except BaseException as error:  # noqa: BLE001 - it belongs to the caller of this unit, the others go on
         connection.execute("ROLLBACK TO unit")
         outcome = (future, None, error)
     connection.execute("RELEASE unit")
@@ -115,5 +115,5 @@ def _outcome(records: Records, job: Job) -> Outcome:
     work, future = job
     try:
         return future, work(records), None
-    except Exception as error:  # noqa: BLE001 - as above
+    except BaseException as error:  # noqa: BLE001 - as above
         return future, None, error

@@ -1,0 +1,37 @@
+"""How long `limner serve` takes from its start until it serves, on a folder that was used before."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from bench.report import Figure
+
+STARTS = 5
+
+
+def figures() -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
+        data = Path(folder) / "data"
+        _start(data)
+        return [Figure("serve_ready", median(_start(data) for _ in range(STARTS)), "s")]
+
+
+def _start(data: Path) -> float:
+    command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json"]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"LIMNER_LOG_LEVEL": "error"})
+    assert process.stdout
+    told = b""
+    while not told.endswith(b"}\n"):
+        told += process.stdout.readline()
+    ready_s = time.perf_counter() - began
+    assert json.loads(told)["ready"]
+    process.terminate()
+    process.wait()
+    process.stdout.close()
+    return ready_s

@@ -1,0 +1,51 @@
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from limner.api.v2.errors import ERRORS
+from limner.domain.task import Status
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
+
+
+def writer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("write_docs", ROOT / "scripts" / "write_docs.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pages_made_from_the_code_are_up_to_date() -> None:
+    written = {name: (ROOT / "docs" / name).read_text() for name in ("cli.md", "configuration.md", "models.md")}
+
+    made = writer().pages()
+
+    assert made == written, "run `make docs`"
+
+
+def test_every_error_code_of_the_table_is_explained() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+
+    explained = {int(code) for code in re.findall(r"\b(?:1|2|9)\d{3}\b", page.partition("## Errors of a call")[2])}
+
+    assert explained >= ERRORS.keys()
+
+
+def test_every_status_is_explained() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+
+    assert all(f"| `{status}` |" in page for status in Status)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = [page.parent / match[1] for match in LINK.finditer(page.read_text())]
+
+    assert [target for target in targets if not target.exists()] == []
