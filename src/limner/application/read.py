@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limner.domain.ids import AccountId, TaskId
+from limner.domain.ids import AccountId, TaskId, is_uuid
 from limner.domain.refusal import Code, Refusal
 from limner.domain.task import Status, Task
 from limner.ports.records import Records, Store
@@ -22,7 +22,7 @@ class Seen:
 
 def own_task(records: Records, account: AccountId | None, task_id: TaskId) -> Task:
     """The task, if it is this account's, or any for the operator (no account). Another's is not found, as if none."""
-    task = records.tasks.get(task_id)
+    task = records.tasks.get(task_id) if is_uuid(task_id) else None
     if task is None or (account is not None and task.account != account):
         raise Refusal(
             Code.TASK_NOT_FOUND,
@@ -42,9 +42,8 @@ class ReadTask:
 
     async def many(self, account: AccountId, task_ids: Sequence[TaskId]) -> Sequence[Seen]:
         """Those of `task_ids` that are this account's, in no particular order."""
-        return await self.store.read(
-            lambda records: [_see(records, task) for task in records.tasks.of(account, task_ids)]
-        )
+        named = [each for each in task_ids if is_uuid(each)]
+        return await self.store.read(lambda records: [_see(records, task) for task in records.tasks.of(account, named)])
 
 
 def _see(records: Records, task: Task) -> Seen:

@@ -118,10 +118,11 @@ class Resolving:
             case InlineSource():
                 return self._kept(self.inline[file.field], file, position)
             case UploadedSource(token):
-                upload = self.records.uploads.by_token(self.account, token)
+                upload = self.records.uploads.by_token(self.account, token) if is_uuid(token) else None
                 return self._uploaded(upload, file, position, f"{file.field}.file_token", token)
             case ObjectSource(bucket, key):
-                upload = self.records.uploads.by_object(self.account, key) if bucket == BUCKET else None
+                ours = bucket == BUCKET and key.isprintable()
+                upload = self.records.uploads.by_object(self.account, key) if ours else None
                 return self._uploaded(upload, file, position, f"{file.field}.object", key)
 
     def _kept(self, kept: KeptPicture, file: FileInput, position: int) -> tuple[Input, dict[str, Any]]:

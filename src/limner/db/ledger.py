@@ -70,11 +70,27 @@ _PROOFS = (
         """),
     ),
     (
-        "account {0} counts {1} tasks under way, there are {2}",
+        "task {0} has a price of {1} credits but was charged {2}",
         Sql("""
-            SELECT b.account, b.active, count(t.id) FROM buckets b
-            LEFT JOIN tasks t ON t.account = b.account AND t.bucket = b.bucket AND t.status IN ('queued', 'running')
-            GROUP BY b.account, b.bucket, b.active HAVING b.active <> count(t.id)
+            SELECT id, price, consumed FROM tasks
+            WHERE (status = 'success' AND consumed <> price) OR (status = 'cancelled' AND consumed NOT IN (0, price))
+        """),
+    ),
+    (
+        "task {0} belongs to account {1}, its credits moved on {2}",
+        Sql("""
+            SELECT DISTINCT t.id, t.account, l.account FROM ledger l JOIN tasks t ON t.id = l.task
+            WHERE l.account <> t.account
+        """),
+    ),
+    (
+        "account {0} counts {2} tasks under way in {1}, there are {3}",
+        Sql("""
+            SELECT account, bucket, sum(counted), sum(there) FROM (
+                SELECT account, bucket, active AS counted, 0 AS there FROM buckets
+                UNION ALL
+                SELECT account, bucket, 0, 1 FROM tasks WHERE status IN ('queued', 'running')) AS both_sides
+            GROUP BY account, bucket HAVING sum(counted) <> sum(there)
         """),
     ),
 )

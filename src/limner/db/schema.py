@@ -184,6 +184,9 @@ ledger = Table(
     Column("at_ms", BigInteger, nullable=False),
     # One hold and one closing a task: a second settlement cannot be written, whatever the code does.
     UniqueConstraint("task", "leg"),
+    CheckConstraint(
+        "CASE WHEN task IS NULL THEN leg IS NULL ELSE leg IS NOT NULL AND leg IN ('open','close') END", name="leg_known"
+    ),
     Index("ix_ledger_account_id", "account", "id"),
 )
 

@@ -38,12 +38,20 @@ RETRIES: dict[FailureKind, int] = {
 """How often an attempt that ended in this kind may be repeated on the same route."""
 
 
+class Stage(StrEnum):
+    """What a vendor's content policy turned down."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One attempt's end without a picture.
 
     `reason` is a sentence the caller may read. `charged` says whether the vendor took money all the same. `detail`
-    is the vendor's own status or code, for `explain`; it never holds a secret.
+    is the vendor's own status or code, for `explain`; it never holds a secret. `stage` says, for content policy,
+    whether the input or the output was refused.
     """
 
     kind: FailureKind
@@ -51,3 +59,4 @@ class Failure:
     charged: bool = False
     retry_after_s: float | None = None
     detail: str | None = None
+    stage: Stage | None = None

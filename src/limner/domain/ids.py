@@ -1,5 +1,6 @@
 """Names for the things Limner keeps. Each has its own type, so that one is never taken for another."""
 
+import re
 from typing import NewType
 
 TaskId = NewType("TaskId", str)
@@ -14,3 +15,10 @@ UploadToken = NewType("UploadToken", str)
 
 BlobId = NewType("BlobId", str)
 """The SHA-256 of the bytes, in lower-case hex."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text may name something at all; what is no UUID is never looked up, for PostgreSQL takes no NUL."""
+    return _UUID.fullmatch(text) is not None

@@ -9,6 +9,15 @@ from limner.domain.failure import Failure
 
 
 @dataclass(frozen=True, slots=True)
+class VendorAccount:
+    """Where a vendor is reached, and as whom. `options` are the adapter's own: which hosts may see the key, say."""
+
+    base_url: str
+    key: str = field(repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """One reference picture, normalised, on this machine's disk for as long as the attempt runs."""
 
@@ -24,7 +33,8 @@ class Order:
 
     `prompt` is the composed prompt in the words this model likes; `brief` is what the caller asked, for an
     engine that follows instructions rather than prose. `references` are the caller's pictures in their own order, then
-    the template's. `workdir` is a scratch folder of this attempt: pictures are written there.
+    the template's. `options` are the route's own, for what one vendor knows and the others don't. `deadline_s` is what
+    is left of the time for one call. `workdir` is a scratch folder of this task: pictures are written there.
     """
 
     task_id: str
@@ -36,6 +46,8 @@ class Order:
     aspect_ratio: str | None
     seed: int
     workdir: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    deadline_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,4 +96,6 @@ def _suggestion(refusal: Refusal) -> str:
         return refusal.suggestion
     where = f"{refusal.field}: " if refusal.field and not refusal.reason.startswith(refusal.field) else ""
     said = f"{where}{refusal.reason}".rstrip(".")
-    return f"{said[:1].upper()}{said[1:]}. {refusal.suggestion}"
+    if not refusal.field:  # a field keeps the spelling it has in the request
+        said = said[:1].upper() + said[1:]
+    return f"{said}. {refusal.suggestion}"

@@ -206,11 +206,14 @@ def _check_priority(priority: int) -> None:
 
 
 def _read_leniently(body: bytes, problem: str) -> Any:
-    """Once more with the standard parser, which lets half a surrogate pair through: the prompt rules then name it."""
+    """Once more with the standard parser, which lets half a surrogate pair through: in a prompt the rules name it."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        value = json.loads(body, parse_constant=_no_constant)
+        rest = {**value, "prompt": None} if isinstance(value, dict) else value
+        json.dumps(rest, ensure_ascii=False).encode()  # fails for half a pair anywhere else
     except (ValueError, RecursionError):
         _malformed(f"the body is not JSON: {problem}", "Send JSON in UTF-8, with Content-Type: application/json.")
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:
