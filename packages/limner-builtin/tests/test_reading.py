@@ -1,0 +1,106 @@
+import pytest
+
+from limner_builtin.materials import Material
+from limner_builtin.reading import Reading, Relation, read
+from limner_builtin.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary()
+
+
+def reading_of(prompt: str, references: int = 0) -> Reading:
+    return read(prompt, VOCABULARY, references)
+
+
+def names(reading: Reading) -> list[str]:
+    return [thing.asset.name if thing.asset else f"image {thing.reference}" for thing in reading.things]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a red fox wearing a crown", ["fox", "crown"]),
+        ("two cats and a birthday cake", ["cat", "birthday cake"]),
+        ("an astronaut next to a rocket", ["astronaut", "rocket"]),
+        ("ein Fuchs und eine Katze", ["fox", "cat"]),
+        ("一只狐狸和一个宝箱", ["fox", "locked chest"]),
+        ("un chat noir sur une table", ["black cat", "table"]),
+        ("красный дракон в лесу", ["dragon"]),
+        ("ein roter Drache", ["dragon"]),
+    ],
+)
+def test_things_are_found_in_many_languages(prompt: str, expected: list[str]) -> None:
+    assert names(reading_of(prompt)) == expected
+
+
+def test_count_colour_and_size_belong_to_the_thing_they_precede() -> None:
+    fish, rocket = reading_of("three small fish and a blue rocket").things
+
+    assert (fish.count, fish.scale < 1, bool(fish.paint)) == (3, True, False)
+    assert (rocket.count, rocket.paint.hue) == (1, 218.0)
+
+
+def test_a_material_paints_the_whole_thing() -> None:
+    (chest,) = reading_of("a golden treasure chest").things
+
+    assert chest.paint.material is Material.GOLD
+
+
+def test_a_colour_that_names_no_thing_after_it_is_the_fruit() -> None:
+    assert names(reading_of("an orange")) == ["orange"] or names(reading_of("an orange")) == ["tangerine"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "relation"),
+    [
+        ("a cat on a table", Relation.ON),
+        ("a cat under a tree", Relation.UNDER),
+        ("a knight in front of a castle", Relation.FRONT),
+        ("a bear with a hat", Relation.WEAR),
+        ("a bear with a balloon", Relation.HOLD),
+        ("a bear and a balloon", Relation.HOLD),
+        ("a cat riding a horse", Relation.RIDE),
+    ],
+)
+def test_relations(prompt: str, relation: Relation) -> None:
+    assert reading_of(prompt).things[1].relation is relation
+
+
+def test_a_place_is_scenery_and_not_a_thing() -> None:
+    reading = reading_of("a fox in a snowy forest at night")
+
+    assert names(reading) == ["fox"]
+    assert (reading.setting.place, reading.setting.weather, reading.setting.time) == ("forest", "snow", "night")
+
+
+def test_an_alien_planet_is_a_place() -> None:
+    reading = reading_of("an astronaut on a purple alien planet")
+
+    assert names(reading) == ["astronaut"]
+    assert (reading.setting.place, reading.setting.hue) == ("alien", 275.0)
+
+
+def test_words_without_a_picture_are_reported() -> None:
+    assert reading_of("a photorealistic quantum blorb").unmatched == ("photorealistic", "quantum", "blorb")
+
+
+def test_of_two_nouns_in_a_row_the_head_is_drawn_and_the_other_reported() -> None:
+    reading = reading_of("a robot dog")
+
+    assert (names(reading), reading.unmatched) == (["dog"], ("robot",))
+
+
+def test_the_cat_is_the_picture_and_a_cat_is_one_more() -> None:
+    assert names(reading_of("put the cat on the beach", 1)) == ["image 0"]
+    assert names(reading_of("image[1] with a cat", 1)) == ["image 0", "cat"]
+    assert names(reading_of("two dogs next to the woman", 1)) == ["dog", "image 0"]
+
+
+def test_a_wish_without_a_subject_speaks_of_the_first_picture() -> None:
+    reading = reading_of("wearing a crown", 1)
+
+    assert names(reading) == ["image 0", "crown"]
+    assert reading.things[1].relation is Relation.WEAR
+
+
+def test_a_picture_that_is_not_there_is_passed_over() -> None:
+    assert names(reading_of("image[3] on the beach", 1)) == []
