@@ -50,7 +50,7 @@ class Served:
 
 @contextlib.contextmanager
 def serving(data: Path, *arguments: str, **settings: str) -> Iterator[Served]:
-    """A running server on `data`; `settings` become LIMNER_… variables. Pictures are sandbox cards unless told otherwise."""
+    """A running server on `data`; `settings` become LIMNER_… variables. Pictures are sandbox cards by default."""
     chosen = {"engine": "sandbox", "log_level": "warning"} | settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}

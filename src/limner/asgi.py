@@ -46,6 +46,6 @@ def _face(limner: Limner) -> Face:
         store=limner.store,
         blobs=limner.blobs,
         clock=limner.clock,
-        scratch=limner.settings.scratch,
+        scratch=limner.scratch.folder,
         uploads_per_second=limner.settings.uploads_per_second,
     )

@@ -1,5 +1,6 @@
 """The composition root: settings in, a wired service out. The only place that knows everybody."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -36,10 +37,11 @@ from limner.providers.sandbox import SandboxProvider
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
 from limner.storage.links import SignedLinks
+from limner.storage.scratch import Scratch, open_scratch, sweep
 from limner.templates.loader import load_templates
 from limner.worker.clock import SystemClock
 from limner.worker.dispatcher import Dispatcher
-from limner.worker.identity import this_process
+from limner.worker.identity import Identity, this_process
 from limner.worker.leases import LeaseKeeper
 from limner.worker.rescuer import Rescuer
 from limner.worker.running import Running
@@ -67,6 +69,8 @@ class Limner:
     links: Links
     clock: Clock
     digest: KeyDigest
+    scratch: Scratch
+    me: Identity
 
     @property
     def accounts(self) -> Accounts:
@@ -84,7 +88,7 @@ class Limner:
     def submit(self) -> Submit:
         chosen = self.settings
         terms = Terms(chosen.account_tasks, chosen.queue_deadline_s, chosen.run_deadline_s, chosen.transcode_webp)
-        inline = TakeInline(self.keep, chosen.scratch, chosen.transcode_webp)
+        inline = TakeInline(self.keep, self.scratch.folder, chosen.transcode_webp)
         return Submit(self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock, terms)
 
     @property
@@ -108,10 +112,9 @@ class Limner:
         prepare = Prepare(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
         journal = Journal(self.store, self.clock)
         pursue = Pursue(journal, self.routing, self.blobs, self.pictures, self.clock)
-        return Execute(self.store, prepare, pursue, self.routing, self.templates, self.clock, self.settings.scratch)
+        return Execute(self.store, prepare, pursue, self.routing, self.templates, self.clock, self.scratch.folder)
 
     def worker(self) -> Worker:
-        me = this_process()
         lease_ms = int(self.settings.lease_s * 1000)
         dispatcher = Dispatcher(
             self.store,
@@ -119,7 +122,7 @@ class Limner:
             self.signals,
             self.clock,
             self.running,
-            str(me),
+            str(self.me),
             lease_ms,
             self.settings.tasks_at_once,
             self.settings.poll_s,
@@ -127,8 +130,8 @@ class Limner:
         return Worker(
             self.store,
             dispatcher,
-            LeaseKeeper(self.store, self.clock, self.running, str(me), lease_ms),
-            Rescuer(self.store, self.clock, dispatcher, me),
+            LeaseKeeper(self.store, self.clock, self.running, str(self.me), lease_ms),
+            Rescuer(self.store, self.clock, dispatcher, self.me),
             self.running,
             self.settings.drain_s,
         )
@@ -138,12 +141,17 @@ class Limner:
             await provider.close()
         await self.intake.close()
         await self.store.close()
+        await asyncio.to_thread(self.scratch.close)
 
 
 def prepare_data(settings: Settings) -> str:
-    """Make the data folder and bring the database up to date; says what was done to the database."""
+    """Make the data folder, clear away what dead processes left in it, and bring the database up to date.
+
+    Says what was done to the database.
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.scratch.mkdir(exist_ok=True)
+    sweep(settings.scratch)
     return migrate(settings.resolved_database_url)
 
 
@@ -167,6 +175,8 @@ def build(settings: Settings) -> Limner:
         links=SignedLinks(secret, public_url, int(settings.link_hours * 3600)),
         clock=SystemClock(),
         digest=KeyDigest(secret),
+        scratch=open_scratch(settings.scratch),
+        me=this_process(),
     )
 
 

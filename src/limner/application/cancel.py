@@ -30,9 +30,7 @@ class Cancel:
 
 def _cancel(records: Records, account: AccountId | None, task_id: TaskId, now_ms: int) -> Task:
     task = own_task(records, account, task_id)
-    match task.status:
-        case Status.QUEUED:
-            return settle(records, task_id, BY_CALLER, now_ms, owner=None) or own_task(records, account, task_id)
-        case Status.RUNNING:
-            records.tasks.ask_cancel(task_id)
-    return task
+    if task.status is Status.QUEUED and (cancelled := settle(records, task_id, BY_CALLER, now_ms, owner=None)):
+        return cancelled
+    records.tasks.ask_cancel(task_id)  # a worker may have taken it since we looked
+    return own_task(records, account, task_id)

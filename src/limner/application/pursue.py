@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, assert_never
 
 from limner.application.interrupt import Interrupt, Interrupted, Reason
-from limner.application.journal import Journal, Kept, kept_in
+from limner.application.journal import Journal, Kept, picture_in
 from limner.application.routing import Routing
 from limner.domain.backoff import full_jitter_s
 from limner.domain.failure import RETRIES, Failure, FailureKind
@@ -41,6 +41,7 @@ class Chase:
     interrupt: Interrupt
     deadline_ms: int
     report: Report
+    owner: str
 
     def order_for(self, attempt: AttemptId) -> Order:
         order = self.order
@@ -68,7 +69,7 @@ class Pursue:
     async def __call__(self, chase: Chase) -> Kept | Failure:
         """The picture, kept; or the failure no further try would mend. Raises `Interrupted`."""
         past = await self.journal.of(chase.task)
-        tried = Counter(attempt.outcome for attempt in past if attempt.outcome)
+        tried = Counter(attempt.outcome for attempt in past[:-1] if attempt.outcome)
         number = len(past)
         outcome = await self._take_up(chase, past)
         while outcome is None or self._worth_repeating(outcome, tried, chase.route):
@@ -100,20 +101,25 @@ class Pursue:
     # --- one attempt ----------------------------------------------------------------------------------------------
 
     async def _take_up(self, chase: Chase, past: Sequence[Attempt]) -> Kept | Failure | None:
-        """Go on from the journal's last line, where it was left open by a worker that is gone."""
+        """Go on from where a worker that is gone left the journal."""
+        if kept := picture_in(past):
+            return kept
         match past[-1] if past else None:
-            case Attempt(state="delivered") as last:
-                return kept_in(last)
             case Attempt(state="submitted", id=attempt, handle=handle) if handle is not None:
                 return await self._follow(chase, attempt, handle, wait_s=0)
             case Attempt(state="intended", id=attempt):
                 return await self._close(attempt, _cut_off())
+            case Attempt(state="closed", outcome=outcome) as last if outcome is not None:
+                return Failure(FailureKind(outcome), last.reason or "", last.charged, detail=last.detail)
         return None
 
     async def _order(self, chase: Chase, number: int) -> Kept | Failure:
-        attempt = await self.journal.intend(chase.task, number, chase.route)
+        chase.interrupt.check(self._left_s(chase))
+        attempt = await self.journal.intend(chase.task, number, chase.route, chase.owner)
         provider = self.routing.provider(chase.route)
-        answer = await self._ask(chase, provider.submit(chase.order_for(attempt), chase.report))
+        # A worker that stops waits a little longer for what it is buying: an answer that nobody hears is bought twice.
+        through = None if provider.free else Reason.SHUTDOWN
+        answer = await self._ask(chase, provider.submit(chase.order_for(attempt), chase.report), through)
         match answer:
             case Accepted(handle, wait_s):
                 await self.journal.submitted(attempt, handle)
@@ -121,7 +127,7 @@ class Pursue:
             case Delivered() | Failure():
                 return await self._conclude(chase, attempt, answer)
             case None:
-                return await self._close(attempt, _no_answer(chase.route))
+                return await self._close(attempt, _no_answer(chase.route, free=provider.free))
             case _:
                 assert_never(answer)
 
@@ -143,10 +149,11 @@ class Pursue:
                 case _:
                     assert_never(answer)
 
-    async def _ask(self, chase: Chase, call: Coroutine[Any, Any, T]) -> T | None:
+    async def _ask(self, chase: Chase, call: Coroutine[Any, Any, T], through: Reason | None = None) -> T | None:
         """What the provider answers; None when it did not within the route's deadline for one call."""
         try:
-            return await chase.interrupt.wait_for(call, min(chase.route.deadline_s, self._left_s(chase)))
+            at_most_s = min(chase.route.deadline_s, self._left_s(chase))
+            return await chase.interrupt.wait_for(call, at_most_s, through=through)
         except Interrupted as interrupted:
             if interrupted.reason is Reason.DEADLINE and self._left_s(chase) > 0:
                 return None
@@ -169,7 +176,8 @@ class Pursue:
         result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
         served_by = {"provider": chase.route.provider, "model": chase.route.upstream, **delivered.served_by}
         kept = Kept(result, served_by)
-        await self.journal.delivered(attempt, kept, stored.size, delivered.cost_usd)
+        cost_usd = 0.0 if self.routing.provider(chase.route).free else delivered.cost_usd
+        await self.journal.delivered(attempt, kept, stored.size, cost_usd)
         return kept
 
     async def _close(self, attempt: AttemptId, failure: Failure) -> Failure:
@@ -177,8 +185,10 @@ class Pursue:
         return failure
 
 
-def _no_answer(route: Route) -> Failure:
-    return Failure(FailureKind.TIMEOUT, f"{route.provider} did not answer within {route.deadline_s:g} s")
+def _no_answer(route: Route, *, free: bool) -> Failure:
+    """A vendor that is silent may have done the work, and been paid for it."""
+    kind = FailureKind.TIMEOUT if free else FailureKind.UNKNOWN_OUTCOME
+    return Failure(kind, f"{route.provider} did not answer within {route.deadline_s:g} s")
 
 
 def _cut_off() -> Failure:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.application.upload import KeepPicture, KeptPicture
-from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.domain.ids import AccountId, BlobId, TaskId, is_uuid
 from limner.domain.model import WEBP, ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.request import FileInput, InlineSource, ObjectSource, UploadedSource, UrlSource

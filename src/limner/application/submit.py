@@ -73,7 +73,7 @@ class Submit:
     ) -> Submitted:
         made = plan(request, self.templates, prompt_limit)
         self._check_addresses(request)
-        inline = await self._take_inline(key, request, made)
+        inline = await self._take_inline(key, request, made, idempotency)
         task = self._new_task(key, request, made)
         promise = _Promise(task, request, made.model, inline, idempotency, self.terms)
         earlier = await self.store.run(lambda records: _accept(records, promise))
@@ -90,11 +90,14 @@ class Submit:
                 except Refusal as refusal:
                     raise refusal.at(f"{file.field}.url") from None
 
-    async def _take_inline(self, key: Key, request: ImageRequest, made: Plan) -> Mapping[str, KeptPicture]:
+    async def _take_inline(
+        self, key: Key, request: ImageRequest, made: Plan, idempotency: Idempotency | None
+    ) -> Mapping[str, KeptPicture]:
         if not any(isinstance(file.source, InlineSource) for file in request.files):
             return {}
         # A request that would be refused anyway must leave no bytes behind. The hold below decides; this only looks.
-        await self.store.read(lambda records: _check_credit(records, key, made.price))
+        now_ms = self.clock.now_ms()
+        await self.store.read(lambda records: _look_ahead(records, key, made.price, idempotency, now_ms))
         return await self.take_inline(request.files, made.model)
 
     def _new_task(self, key: Key, request: ImageRequest, made: Plan) -> NewTask:
@@ -169,17 +172,26 @@ def _replay(records: Records, promise: _Promise) -> Remembered | None:
         return None
     key, digest = promise.idempotency.key, promise.idempotency.digest
     earlier = records.idempotency.remember(promise.task.account, key, digest, promise.task.id, promise.task.created_ms)
-    if earlier and earlier.digest != digest:
-        raise IdempotencyConflict(
-            Code.INVALID,
-            f"idempotency key {key!r} was used for a different request",
-            suggestion="Send the same body again to get the first answer, or use a new key for a new request.",
-            field="Idempotency-Key",
-        )
+    if earlier:
+        _check_same(earlier, promise.idempotency)
     return earlier
 
 
-def _check_credit(records: Records, key: Key, price: int) -> None:
+def _check_same(earlier: Remembered, idempotency: Idempotency) -> None:
+    if earlier.digest != idempotency.digest:
+        raise IdempotencyConflict(
+            Code.INVALID,
+            f"idempotency key {idempotency.key!r} was used for a different request",
+            suggestion="Send the same body again to get the first answer, or use a new key for a new request.",
+            field="Idempotency-Key",
+        )
+
+
+def _look_ahead(records: Records, key: Key, price: int, idempotency: Idempotency | None, now_ms: int) -> None:
+    """Refuse what will be refused; a repeat will be answered, whatever is left."""
+    if idempotency and (earlier := records.idempotency.recall(key.account, idempotency.key, now_ms)):
+        _check_same(earlier, idempotency)
+        return
     available = records.accounts.balance(key.account).available
     if available < price:
         raise _lacks_credit(available, price)

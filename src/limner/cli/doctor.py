@@ -113,7 +113,7 @@ def _secret(settings: "Settings") -> Finding:
 
 
 async def _storage(limner: "Limner") -> str:
-    probe = limner.settings.scratch / f"doctor-{uuid.uuid4()}"
+    probe = limner.scratch.folder / f"doctor-{uuid.uuid4()}"
     await asyncio.to_thread(probe.write_bytes, b"limner doctor")
     try:
         stored = await limner.blobs.put(probe)

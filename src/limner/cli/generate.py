@@ -136,7 +136,7 @@ async def _save(limner: "Limner", task: Task, output: Path | None) -> Path:
         )
     target = output or Path(f"{task.id}.{task.result.extension}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(await limner.blobs.local(task.result.blob, limner.settings.scratch), target)
+    shutil.copyfile(await limner.blobs.local(task.result.blob, limner.scratch.folder), target)
     return target
 
 

@@ -1,5 +1,6 @@
 """`limner tasks`: what was asked for and what became of it."""
 
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,8 +38,8 @@ def list_tasks(
     if json:
         print_json([_facts(task) for task in found])
         return
-    rows = [(t.id, t.status, t.model, when(t.created_ms), _took(t), t.consumed, _prompt(t)) for t in found]
-    table("TASK", "STATUS", "MODEL", "CREATED", "TOOK", "CREDITS", "PROMPT", rows=rows, empty="No tasks yet.")
+    rows = [(t.id, t.status, _age(t), _took(t), t.consumed, _prompt(t)) for t in found]
+    table("TASK", "STATUS", "AGE", "TOOK", "CREDITS", "PROMPT", rows=rows, empty="No tasks yet.")
 
 
 @app.command("show")
@@ -82,6 +83,14 @@ def _facts(task: Task) -> dict[str, object]:
     return facts
 
 
+def _age(task: Task) -> str:
+    seconds = int(time.time() - task.created_ms / 1000)
+    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}s"
+
+
 def _took(task: Task) -> str:
     if task.started_ms is None or task.finished_ms is None:
         return ""
@@ -90,7 +99,7 @@ def _took(task: Task) -> str:
 
 def _prompt(task: Task) -> str:
     prompt = str(task.echo.get("prompt") or task.echo.get("template") or "")
-    return prompt if len(prompt) <= 60 else prompt[:59] + "…"
+    return prompt if len(prompt) <= 40 else prompt[:39] + "…"
 
 
 def _tell(told: "Explanation") -> None:

@@ -108,8 +108,9 @@ def table(*columns: str, rows: list[tuple[Any, ...]], empty: str) -> None:
         out.print(empty)
         return
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        # The first is what one copies: an id is never cut or folded.
+        shown.add_column(column, no_wrap=number == 0, overflow="fold" if number + 1 < len(columns) else "ellipsis")
     for row in rows:
         shown.add_row(*(("" if cell is None else str(cell)) for cell in row))
     out.print(shown)

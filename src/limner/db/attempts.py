@@ -15,9 +15,16 @@ _INTEND = Sql("""
     INSERT INTO attempts (id, task, number, route, provider, upstream, state, intended_ms)
     VALUES (:id, :task, :number, :route, :provider, :upstream, 'intended', :intended_ms)
 """)
-_SUBMITTED = Sql("UPDATE attempts SET state = 'submitted', handle = :handle, submitted_ms = :now_ms WHERE id = :id")
+# An attempt only goes forward: what a worker hears after its task has ended is kept, the end stays.
+_SUBMITTED = Sql("""
+    UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END, handle = :handle,
+        submitted_ms = :now_ms
+    WHERE id = :id
+""")
 _DELIVERED = Sql("""
-    UPDATE attempts SET state = 'delivered', result = :result, cost_usd = :cost_usd, charged = 1, delivered_ms = :now_ms
+    UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END, result = :result,
+        cost_usd = CAST(:cost_usd AS DOUBLE PRECISION),
+        charged = CASE WHEN CAST(:cost_usd AS DOUBLE PRECISION) = 0 THEN 0 ELSE 1 END, delivered_ms = :now_ms
     WHERE id = :id
 """)
 _CLOSE = Sql("""

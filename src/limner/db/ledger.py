@@ -59,7 +59,7 @@ _PROOFS = (
         """),
     ),
     (
-        "task {0} ended as {1} but was charged {2} credits",
+        "task {0} is {1} but was charged {2} credits",
         Sql("SELECT id, status, consumed FROM tasks WHERE consumed <> 0 AND status NOT IN ('success', 'cancelled')"),
     ),
     (

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 HEAD = "0001"
 """The newest migration."""
 
+_WAIT_S = 20
+"""How long one process waits while another one migrates."""
+
+_MARKS = """
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+"""  # as Alembic itself writes it
+
 
 class SchemaTooNew(RuntimeError):
     """The database was written by a newer Limner."""
@@ -45,12 +55,16 @@ def current_mark(url: str) -> str | None:
 
 
 def open_engine(url: str) -> "Engine":
-    from sqlalchemy import create_engine  # noqa: PLC0415 - slow to import, rarely needed
+    """An engine whose transactions are whole: a schema is made or changed altogether, or not at all."""
+    from sqlalchemy import create_engine, event  # noqa: PLC0415 - slow to import, rarely needed
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
-    if url.startswith(SQLITE):
-        return create_engine(url, poolclass=NullPool)
-    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    if not url.startswith(SQLITE):
+        return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_S, "isolation_level": None})
+    # The driver by itself would commit each statement that changes the schema.
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
 
 
 def create(conn: "Connection") -> None:
@@ -61,35 +75,52 @@ def create(conn: "Connection") -> None:
 
     metadata.create_all(conn)
     conn.execute(queue_clock.insert().values(id=1, place=0))
-    conn.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    conn.execute(text(_MARKS))
     conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
-def upgrade(engine: "Engine") -> None:
+def upgrade(conn: "Connection") -> None:
     """Run the migrations that the database lacks."""
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with engine.begin() as conn:
-        config.attributes["connection"] = conn
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise SchemaTooNew(str(error)) from error
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
 
 
 def _migrate(engine: "Engine") -> str:
     from sqlalchemy import inspect  # noqa: PLC0415
 
     with engine.begin() as conn:
-        if not inspect(conn).get_table_names():
+        _wait_for_others(conn)
+        tables = inspect(conn).get_table_names()
+        mark = _mark(conn) if "alembic_version" in tables else None
+        if mark == HEAD:  # another process was first
+            return "current"
+        if mark is not None and mark not in _known_marks():
+            raise SchemaTooNew(mark)
+        if not tables:
             create(conn)
             return "created"
-    upgrade(engine)
-    return "upgraded"
+        upgrade(conn)
+        return "upgraded"
+
+
+def _wait_for_others(conn: "Connection") -> None:
+    """One process at a time: on SQLite the transaction itself sees to that."""
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('limner migrations'))")
+
+
+def _mark(conn: "Connection") -> str | None:
+    mark: str | None = conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return mark
+
+
+def _known_marks() -> set[str]:
+    return {file.name.partition("_")[0] for file in (Path(__file__).with_name("migrations") / "versions").glob("*.py")}
 
 
 def _connect(url: str) -> Any:

@@ -53,11 +53,13 @@ class PostgresStore:
 
     def _perform(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> T:
         for attempt in range(_TRIES):
-            transaction = _Transaction(self._connection(), isolation)
+            # None as long as no connection could be made: the server may be starting.
+            transaction: _Transaction | None = None
             try:
+                transaction = _Transaction(self._connection(), isolation)
                 return transaction.run(work)
             except psycopg.Error as error:
-                if attempt == _TRIES - 1 or not transaction.worth_repeating(error):
+                if attempt == _TRIES - 1 or (transaction is not None and not transaction.worth_repeating(error)):
                     raise
                 time.sleep(full_jitter_s(attempt, random.random(), base_s=0.05))  # noqa: S311 - spreads a crowd
         raise AssertionError("unreachable: the last try returns or raises")

@@ -1,6 +1,7 @@
 """The store on SQLite: one writer thread with group commit, one reader thread beside it."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -15,20 +16,35 @@ T = TypeVar("T")
 # FULL: an answered request is on the disk, power cut or not. The busy timeout is for the command line, which may
 # write to the same file while a server runs.
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 20000",
     "PRAGMA cache_size = -16384",
 )
 
+_WAL_TRIES = 100
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode: transactions are opened and closed in plain sight."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    _switch_to_wal(connection)
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Once in a file's life. Unlike a write it does not wait for others: of several first starts all but one fail."""
+    for attempt in range(_WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if attempt == _WAL_TRIES - 1:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 class SqliteStore:

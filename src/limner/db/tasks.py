@@ -55,11 +55,16 @@ _RESCUE = Sql(f"""
 _CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
 
 _EXPECT = Sql("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
+_HOLDS = Sql("""
+    UPDATE tasks SET lease_owner = :owner WHERE id = :id AND status = 'running' AND lease_owner = :owner
+""")
 _RENEW = Sql("""
     UPDATE tasks SET lease_until_ms = :until_ms WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
     RETURNING id, cancel_requested
 """)
-_REPORT = Sql("UPDATE tasks SET progress = :progress WHERE id = :id AND progress < :progress")
+_REPORT = Sql("""
+    UPDATE tasks SET progress = :progress WHERE id = :id AND lease_owner = :owner AND progress < :progress
+""")
 _HAND_BACK = Sql("""
     UPDATE tasks SET lease_until_ms = 0 WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
 """)
@@ -160,9 +165,12 @@ class SqlTasks:
     def expect(self, task: TaskId, expected_ms: int) -> None:
         self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
 
+    def holds(self, task: TaskId, owner: str) -> bool:
+        return self._db.run(_HOLDS, {"id": task, "owner": owner}) == 1
+
     def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
         rows = self._db.all(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": self._db.ids(list(reported))})
-        news = [{"id": task, "progress": progress} for task, progress in reported.items() if progress]
+        news = [{"id": task, "owner": owner, "progress": progress} for task, progress in reported.items() if progress]
         if news:
             self._db.many(_REPORT, news)
         return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import Any
 
-from limner.intake.addresses import is_public
+from limner.domain.address import is_public
 from limner.intake.allow import FetchAllow
 
 # The client hands its socket factory an address and no name; the name travels beside it. Without one, which no

@@ -6,8 +6,8 @@ from typing import Final
 
 from yarl import URL
 
+from limner.domain.address import Address, is_public, literal
 from limner.intake import refusals
-from limner.intake.addresses import Address, is_public, literal
 from limner.intake.allow import FetchAllow
 
 _LONGEST: Final = 2048

@@ -197,6 +197,10 @@ class Tasks(Protocol):
         ...
 
     def expect(self, task: TaskId, expected_ms: int) -> None: ...
+    def holds(self, task: TaskId, owner: str) -> bool:
+        """Whether the lease is this owner's; nobody takes it before this unit of work is committed."""
+        ...
+
     def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
         """Renew these leases and keep the progress: which tasks are still ours, and which shall be cancelled."""
         ...
@@ -263,6 +267,10 @@ class Events(Protocol):
 class Idempotency(Protocol):
     def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> "Remembered | None":
         """Bind the key to this task; when it was bound before, what it was bound to instead."""
+        ...
+
+    def recall(self, account: AccountId, key: str, now_ms: int) -> "Remembered | None":
+        """What the key is bound to."""
         ...
 
 

@@ -29,8 +29,8 @@ class ObjectBlobs:
         if not await self._has(key):
             # obstore writes to a temporary name and renames, so a reader never sees half a picture.
             await obstore.put_async(self._store, key, source)
-            if self._folder:
-                await asyncio.to_thread(_make_durable, self._folder / key)
+        if self._folder:  # for bytes that were there, too: who wrote them may have died before they were on the disk
+            await asyncio.to_thread(_make_durable, self._folder, self._folder / key)
         return stored
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
@@ -83,9 +83,10 @@ def _key(blob: BlobId) -> str:
     return f"sha256/{blob[:2]}/{blob}"
 
 
-def _make_durable(file: Path) -> None:
-    """Carry the bytes and the name to the disk: a picture must survive a power cut once its task says success."""
-    for path in (file, file.parent):
+def _make_durable(folder: Path, file: Path) -> None:
+    """Carry the bytes and the names to the disk: a picture must survive a power cut once its task says success."""
+    above = [each for each in file.parents if each.is_relative_to(folder)]
+    for path in (file, *above):
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

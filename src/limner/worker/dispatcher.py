@@ -1,18 +1,16 @@
 """Takes tasks from the queue and sees each through."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from limner.application.execute import Execute
-from limner.application.interrupt import Interrupt
+from limner.application.interrupt import Interrupt, Reason
 from limner.domain.ids import TaskId
-from limner.domain.refusal import Code
-from limner.domain.task import Ending, Status
 from limner.ports.clock import Clock
-from limner.ports.records import Claimed, Store
+from limner.ports.records import Claimed, Store, Tasks
 from limner.ports.signals import Signals
 from limner.worker.running import InHand, Running
 
@@ -20,6 +18,9 @@ log = structlog.get_logger()
 
 CLAIM_AT_MOST = 100
 """Tasks taken in one statement: large enough to keep up with any queue, small enough to share it with other workers."""
+
+Choose = Callable[[Tasks], Callable[[str, int, int, int], Sequence[Claimed]]]
+"""Which tasks to take: `claim` or `rescue`."""
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Dispatcher:
     capacity: int
     poll_s: float
     _stopping: bool = field(default=False, init=False)
+    _taking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
         """Claim until told to stop."""
@@ -43,14 +45,34 @@ class Dispatcher:
             if not await self._claim():
                 await self.signals.wait_for_work(self.poll_s)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
+        """Take nothing more. What is being taken at this moment is in hand when this returns."""
         self._stopping = True
         self.signals.work_arrived()
+        async with self._taking:
+            pass
+
+    async def take(self, choose: Choose) -> bool:
+        """Take as many of these tasks in hand as there is room for; whether there were any."""
+        async with self._taking:
+            room = self.room()
+            if room <= 0 or self._stopping:
+                return False
+            now_ms = self.clock.now_ms()
+            taken = await self.store.run(
+                lambda records: choose(records.tasks)(self.owner, now_ms, now_ms + self.lease_ms, room)
+            )
+            self.start(taken)
+            return bool(taken)
 
     def start(self, claimed: Sequence[Claimed]) -> None:
         """See these tasks through, side by side."""
         for each in claimed:
+            if each.task.id in self.running.tasks:
+                continue  # we were held up until its lease ran out; now it is ours again, and goes on
             hand = InHand(Interrupt())
+            if each.task.cancel_requested:
+                hand.interrupt(Reason.CANCEL)
             self.running.tasks[each.task.id] = hand
             hand.work = asyncio.create_task(self._see_through(each, hand), name=f"task-{each.task.id}")
 
@@ -59,20 +81,12 @@ class Dispatcher:
 
     async def _claim(self) -> bool:
         """Whether anything was taken; if so, there may be more."""
-        room = self.room()
-        if room <= 0:
-            return False
-        now_ms = self.clock.now_ms()
         try:
-            claimed = await self.store.run(
-                lambda records: records.tasks.claim(self.owner, now_ms, now_ms + self.lease_ms, room)
-            )
+            return await self.take(lambda tasks: tasks.claim)
         except Exception:  # the beat goes on: a database that is away now may be back in a moment
             log.exception("claim failed")
             await self.clock.sleep(self.poll_s)
             return False
-        self.start(claimed)
-        return bool(claimed)
 
     async def _see_through(self, claimed: Claimed, hand: InHand) -> None:
         task = claimed.task
@@ -82,17 +96,16 @@ class Dispatcher:
                 log.info("task ended", task=task.id, status=ended.status, model=task.model, error=ended.error_msg)
         except Exception:
             log.exception("task broke", task=task.id)
-            await self._give_up(task.id, claimed)
+            await self._give_up(claimed)
         finally:
             self._forget(task.id, hand)
 
-    async def _give_up(self, task: TaskId, claimed: Claimed) -> None:
+    async def _give_up(self, claimed: Claimed) -> None:
         """A fault of ours ends the task and gives the credits back. If even that fails, its lease runs out."""
-        ending = Ending(Status.FAILED, error_code=Code.FATAL, error_msg="internal error")
         try:
-            await self.execute.end(claimed.task, self.owner, ending)
+            await self.execute.give_up(claimed, self.owner)
         except Exception:
-            log.exception("task could not be ended", task=task)
+            log.exception("task could not be ended", task=claimed.task.id)
 
     def _forget(self, task: TaskId, hand: InHand) -> None:
         full = self.room() <= 0

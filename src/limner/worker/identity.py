@@ -30,7 +30,26 @@ def is_dead(owner: str, me: Identity) -> bool:
         return False
     if int(pid) == me.pid:
         return run != me.run
-    return not Path(f"/proc/{pid}").exists()
+    return _is_gone(int(pid)) or _is_unburied(int(pid))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):  # somebody else's, or no pid at all
+        return False
+    return False
+
+
+def _is_unburied(pid: int) -> bool:
+    """Whether the process has ended and its parent has not asked how: a name without a life."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return told.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 def _machine() -> str:

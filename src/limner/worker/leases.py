@@ -38,7 +38,7 @@ class LeaseKeeper:
         """Renew every lease when a third of its time has gone, else only write down the news."""
         now_ms = self.clock.now_ms()
         reported = self.running.reported()
-        due = now_ms - self._renewed_ms >= self.lease_ms // 3
+        due = abs(now_ms - self._renewed_ms) >= self.lease_ms // 3  # the clock may be set back, too
         news = {task: percent for task, percent in reported.items() if due or percent > self._kept.get(task, 0)}
         self._kept = reported
         if not news:

@@ -36,14 +36,8 @@ class Rescuer:
     async def beat(self) -> None:
         now_ms = self.clock.now_ms()
         await self.store.run(self._free_leases_of_the_dead)
-        await self.store.run(lambda records: _expire(records, now_ms))
-        room = self.dispatcher.room()
-        if room > 0:
-            until_ms = now_ms + self.dispatcher.lease_ms
-            rescued = await self.store.run(
-                lambda records: records.tasks.rescue(self.dispatcher.owner, now_ms, until_ms, room)
-            )
-            self.dispatcher.start(rescued)
+        await self.store.run(lambda records: expire(records, now_ms))
+        await self.dispatcher.take(lambda tasks: tasks.rescue)
 
     def _free_leases_of_the_dead(self, records: Records) -> None:
         dead = [owner for owner in records.tasks.lease_owners() if is_dead(owner, self.me)]
@@ -51,6 +45,6 @@ class Rescuer:
             log.info("took over from dead workers", leases=records.tasks.free_leases_of(dead))
 
 
-def _expire(records: Records, now_ms: int) -> None:
+def expire(records: Records, now_ms: int) -> None:
     for task in records.tasks.overdue(now_ms, AT_ONCE):
         settle(records, task.id, EXPIRED, now_ms, owner=None)

@@ -15,6 +15,9 @@ from limner.worker.running import Running
 
 log = structlog.get_logger()
 
+GRACE_S = 5
+"""How long an interrupted task may take to put its things in order, and to hear the answer to what it is buying."""
+
 
 @dataclass(slots=True)
 class Worker:
@@ -32,7 +35,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Take nothing new, let what runs finish for a while, and hand the rest to whoever comes next."""
-        self.dispatcher.stop()
+        await self.dispatcher.stop()
         if not await self.running.settled(self.drain_s):
             await self._hand_back()
         for loop in self._loops:
@@ -43,5 +46,5 @@ class Worker:
         tasks: list[TaskId] = list(self.running.tasks)
         log.info("handing back tasks", tasks=len(tasks))
         self.running.interrupt_all(Reason.SHUTDOWN)
-        await self.running.settled(5)
+        await self.running.settled(GRACE_S)
         await self.store.run(lambda records: records.tasks.hand_back(self.dispatcher.owner, tasks))

@@ -131,7 +131,7 @@ def read_task(body: bytes) -> ImageRequest:
     try:
         task = TASKS[kind].model_validate(sent)
     except ValidationError as error:
-        _invalid(error)
+        _invalid(error, TASKS[kind])
     _check_priority(task.priority)
     return _generate(task, sent) if isinstance(task, GenerateImage) else _text(task, sent)
 
@@ -224,13 +224,14 @@ def _malformed(reason: str, suggestion: str) -> NoReturn:
     raise Refusal(Code.MALFORMED, reason, suggestion=suggestion)
 
 
-def _invalid(error: ValidationError) -> NoReturn:
+def _invalid(error: ValidationError, model: type[BaseModel]) -> NoReturn:
     first = error.errors(include_url=False, include_context=False)[0]
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     problem = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    described = model.model_fields[str(first["loc"][0])].description if first["loc"] else None
     raise Refusal(
         Code.INVALID,
         f"{field} is not as it should be: {problem}" if field else problem,
-        suggestion="Refer to the API documentation for parameter requirements",
+        suggestion=described or "Refer to the API documentation for parameter requirements",
         field=field or None,
     )

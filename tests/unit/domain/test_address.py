@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.intake.addresses import is_public, literal
+from limner.domain.address import is_public, literal
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""Stand-ins for what a test hands in: time that obeys, a vendor that follows a script, signals nobody hears."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from limner.domain.failure import Failure
+from limner.domain.ids import TaskId
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report
+from limner.providers.sandbox import card
+
+NOON_MS = 1_800_000_000_000
+"""When a test begins."""
+
+
+@dataclass
+class HandClock:
+    """Stands still until it is moved; who sleeps on it moves it."""
+
+    ms: int = NOON_MS
+    slept: list[float] = field(default_factory=list)
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.pass_time(seconds)
+        await asyncio.sleep(0)
+
+    def pass_time(self, seconds: float) -> None:
+        self.ms += round(seconds * 1000)
+
+
+@dataclass
+class StoppedClock(HandClock):
+    """Who sleeps on it never wakes by himself; `asleep` tells that somebody does."""
+
+    asleep: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.asleep.set()
+        await asyncio.get_running_loop().create_future()
+
+
+@dataclass
+class HeardSignals:
+    """Notes what it is told."""
+
+    arrived: int = 0
+    cancelled: list[TaskId] = field(default_factory=list)
+
+    def work_arrived(self) -> None:
+        self.arrived += 1
+
+    async def wait_for_work(self, at_most_s: float) -> None:
+        raise AssertionError("nobody waits in this test")
+
+    def cancel_asked(self, task: TaskId) -> None:
+        self.cancelled.append(task)
+
+
+Answer = Delivered | Accepted | Pending | Failure
+Line = Answer | Callable[[Order], Any]
+
+
+@dataclass
+class ScriptedProvider:
+    """Gives the answers of its script, one a call. A line may be a function of the order, awaited if it can be."""
+
+    script: list[Line] = field(default_factory=list)
+    name: str = "scripted"
+    resumable: bool = True
+    free: bool = False
+    submits: list[Order] = field(default_factory=list)
+    polls: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+        self.submits.append(order)
+        answer: Delivered | Accepted | Failure = await self._next(order)
+        return answer
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        self.polls.append(handle)
+        answer: Delivered | Pending | Failure = await self._next(order)
+        return answer
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _next(self, order: Order) -> Any:
+        assert self.script, "the provider was called more often than its script says"
+        line = self.script.pop(0)
+        answer = line(order) if callable(line) else line
+        return await answer if asyncio.iscoroutine(answer) else answer
+
+
+def picture(order: Order) -> Delivered:
+    """A script's line: a good picture, drawn from the prompt."""
+    return _delivered(order, card(order.prompt))
+
+
+def rubbish(order: Order) -> Delivered:
+    """A script's line: bytes that are no picture."""
+    return _delivered(order, b"<html>502 Bad Gateway</html>")
+
+
+async def silence(order: Order) -> Delivered:
+    """A script's line: the vendor never answers."""
+    never: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+    return await never
+
+
+def _delivered(order: Order, data: bytes) -> Delivered:
+    path = _file(order.workdir)
+    path.write_bytes(data)
+    return Delivered(Picture(path), {"generative": True}, cost_usd=0.04)
+
+
+def _file(workdir: Path) -> Path:
+    return workdir / f"delivered-{sum(1 for _ in workdir.iterdir())}"
+
+
+def scripted(lines: Sequence[Line], **facts: Any) -> ScriptedProvider:
+    return ScriptedProvider(list(lines), **facts)
+
+
+def picture_file(folder: Path) -> Path:
+    """A reference picture on the disk."""
+    path = folder / "reference.png"
+    path.write_bytes(card("a reference"))
+    return path

@@ -1,0 +1,30 @@
+"""A process that accepts tasks and says so, until it is killed: `python accepting.py URL FOLDER`.
+
+Each line it writes is a task's id, written only when the task was answered for.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from limner.db.open import open_store
+from limner.templates.loader import load_templates
+from stores import furnished
+
+
+async def accept_for_ever(url: str, folder: Path) -> None:
+    store = open_store(url)
+    house = furnished(store, url, folder, load_templates())
+    key = await house.opens(opening=1_000_000, limit=1_000_000)
+
+    async def accept() -> None:
+        while True:
+            task = await house.sends(key)
+            sys.stdout.write(f"{task}\n")
+            sys.stdout.flush()
+
+    await asyncio.gather(*(accept() for _ in range(8)))
+
+
+if __name__ == "__main__":
+    asyncio.run(accept_for_ever(sys.argv[1], Path(sys.argv[2])))

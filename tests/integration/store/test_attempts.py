@@ -1,0 +1,191 @@
+"""The spend journal: each step is kept, none is taken back."""
+
+from typing import Any
+
+import pytest
+
+from limner.application.journal import Journal, Kept, kept_in
+from limner.domain.failure import Failure, FailureKind
+from limner.domain.ids import AttemptId, TaskId
+from limner.domain.progress import FIRST_GUESS_MS
+from limner.ports.records import Attempt
+from stores import PICTURE, ROUTE, House
+
+KEPT = Kept(PICTURE, {"provider": "scripted", "generative": True})
+
+
+@pytest.fixture
+async def task(house: House) -> TaskId:
+    key = await house.opens(limit=100)
+    task = await house.sends(key)
+    await house.claims()
+    return task
+
+
+def journal(house: House) -> Journal:
+    return Journal(house.store, house.clock)
+
+
+async def last(house: House, task: TaskId) -> Attempt:
+    return (await house.attempts(task))[-1]
+
+
+async def test_a_new_task_has_no_attempts(house: House, task: TaskId) -> None:
+    assert list(await journal(house).of(task)) == []
+
+
+async def test_an_intent_names_what_will_be_asked_of_whom(house: House, task: TaskId) -> None:
+    attempt = await journal(house).intend(task, 1, ROUTE)
+
+    kept = await last(house, task)
+    assert (kept.id, kept.task, kept.number, kept.state) == (attempt, task, 1, "intended")
+    assert (kept.route, kept.provider, kept.upstream) == (ROUTE.name, ROUTE.provider, ROUTE.upstream)
+    assert kept.intended_ms == house.clock.now_ms()
+    assert (kept.outcome, kept.handle, kept.result, kept.closed_ms, kept.charged) == (None, None, None, None, False)
+
+
+async def test_an_asynchronous_attempt_goes_through_every_state(house: House, task: TaskId) -> None:
+    states: list[tuple[Any, ...]] = []
+
+    async def note() -> None:
+        kept = await last(house, task)
+        states.append((kept.state, kept.outcome, kept.charged))
+
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await note()
+    house.clock.pass_time(1)
+    await journal(house).submitted(attempt, {"id": "job-1", "polling": ["a", 2]})
+    await note()
+    house.clock.pass_time(5)
+    await journal(house).delivered(attempt, KEPT, 1234, 0.04)
+    await note()
+    house.clock.pass_time(1)
+    await house.settles(task)
+    await note()
+
+    kept, now_ms = await last(house, task), house.clock.now_ms()
+    assert states == [
+        ("intended", None, False),
+        ("submitted", None, False),
+        ("delivered", None, True),
+        ("closed", "picture", True),
+    ]
+    assert kept.handle == {"id": "job-1", "polling": ["a", 2]}
+    assert (kept.submitted_ms, kept.delivered_ms, kept.closed_ms) == (now_ms - 6000, now_ms - 1000, now_ms)
+    assert kept.cost_usd == 0.04
+    assert kept_in(kept) == KEPT
+
+
+async def test_what_is_delivered_is_known_as_bytes_too(house: House, task: TaskId) -> None:
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await journal(house).delivered(attempt, KEPT, 1234, None)
+
+    assert await house.look("SELECT id, size, media_type FROM blobs") == [(PICTURE.blob, 1234, "image/png")]
+
+
+@pytest.mark.parametrize(("cost_usd", "charged"), [(None, True), (0.04, True), (0.0, False)])
+async def test_a_delivery_was_paid_for_unless_it_cost_nothing(
+    house: House,
+    task: TaskId,
+    cost_usd: float | None,
+    charged: bool,  # noqa: FBT001
+) -> None:
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await journal(house).delivered(attempt, KEPT, 1234, cost_usd)
+
+    kept = await last(house, task)
+    assert (kept.charged, kept.cost_usd) == (charged, cost_usd)
+
+
+async def test_a_failure_is_kept_with_its_reason(house: House, task: TaskId) -> None:
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await journal(house).failed(
+        attempt, Failure(FailureKind.TRANSIENT, "the vendor is down", charged=True, detail="503 busy")
+    )
+
+    kept = await last(house, task)
+    assert (kept.state, kept.outcome) == ("closed", "transient")
+    assert (kept.reason, kept.detail, kept.charged) == ("the vendor is down", "503 busy", True)
+
+
+async def test_a_closed_attempt_stays_closed_as_it_was(house: House, task: TaskId) -> None:
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await journal(house).failed(attempt, Failure(FailureKind.TRANSIENT, "first"))
+    before = await last(house, task)
+    house.clock.pass_time(5)
+
+    await journal(house).failed(attempt, Failure(FailureKind.AUTH, "second", charged=True))
+    await house.settles(task)
+
+    assert await last(house, task) == before
+
+
+async def test_what_was_paid_for_stays_paid_for_when_it_turns_out_bad(house: House, task: TaskId) -> None:
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await journal(house).delivered(attempt, KEPT, 1234, 0.04)
+    await journal(house).failed(attempt, Failure(FailureKind.BAD_OUTPUT, "broken"))
+
+    assert (await last(house, task)).charged
+
+
+async def test_a_closed_attempt_is_not_opened_again_by_a_late_answer(house: House, task: TaskId) -> None:
+    """The worker that lost the task still writes down what it hears: the end must not be undone."""
+    attempt = await journal(house).intend(task, 1, ROUTE)
+    await house.settles(task)
+    before = await last(house, task)
+
+    await journal(house).submitted(attempt, {"id": "late"})
+    submitted = await last(house, task)
+    await journal(house).delivered(attempt, KEPT, 1234, 0.04)
+    delivered = await last(house, task)
+
+    assert submitted.state == delivered.state == "closed"
+    assert (delivered.outcome, delivered.closed_ms) == (before.outcome, before.closed_ms)
+    assert delivered.charged, "what was paid for is paid for, whenever we hear of it"
+
+
+async def test_attempts_are_listed_in_their_order(house: House, task: TaskId) -> None:
+    made: list[AttemptId] = []
+    for number in (1, 2, 3):
+        made.append(await journal(house).intend(task, number, ROUTE))
+        await journal(house).failed(made[-1], Failure(FailureKind.TRANSIENT, "again"))
+
+    assert [attempt.id for attempt in await journal(house).of(task)] == made
+
+
+async def test_an_intent_tells_how_long_such_runs_took(house: House) -> None:
+    key = await house.opens(limit=100)
+    expected = []
+    for seconds in (10, 20, 90):
+        task = await house.sends(key)
+        await house.claims()
+        attempt = await journal(house).intend(task, 1, ROUTE)
+        expected.append((await house.task(task)).expected_ms)
+        house.clock.pass_time(seconds)
+        await journal(house).delivered(attempt, KEPT, 1, None)
+        await house.settles(task)
+    unfinished = await house.sends(key)
+    await house.claims()
+    await journal(house).intend(unfinished, 1, ROUTE)
+
+    assert expected == [FIRST_GUESS_MS, 10_000, 15_000]
+    assert (await house.task(unfinished)).expected_ms == 20_000
+
+
+async def test_only_pictures_of_the_same_route_tell_how_long_a_run_takes(house: House) -> None:
+    key = await house.opens(limit=100)
+    for route, kind in (("other/route", None), (ROUTE.name, FailureKind.TRANSIENT)):
+        task = await house.sends(key)
+        await house.claims()
+        attempt = await house.intends(task, 1, route)
+        house.clock.pass_time(60)
+        if kind:
+            await journal(house).failed(attempt, Failure(kind, "no"))
+        else:
+            await journal(house).delivered(attempt, KEPT, 1, None)
+        await house.settles(task)
+
+    assert list(await house.store.read(lambda records: records.attempts.recent_durations_ms(ROUTE.name, 20))) == []
+    assert list(await house.store.read(lambda records: records.attempts.recent_durations_ms("other/route", 20))) == [
+        60_000
+    ]

@@ -1,0 +1,242 @@
+"""The book: one hold and one closing a task, and every contradiction found."""
+
+import pytest
+
+from limner.domain.credits import Balance, grant
+from limner.domain.ids import TaskId
+from limner.domain.task import Ending, Status
+from limner.ports.records import Key, Records
+from stores import BROKEN, DRAWN, House
+
+
+async def finished(house: House, key: Key, ending: Ending = DRAWN) -> TaskId:
+    task = await house.sends(key)
+    await house.claims()
+    assert await house.settles(task, ending)
+    return task
+
+
+async def test_a_paid_task_is_a_hold_and_a_settlement(house: House) -> None:
+    key = await house.opens(opening=100)
+    task = await finished(house, key)
+
+    rows = await house.store.read(lambda records: records.ledger.of_task(task))
+    assert [(row.movement, row.available, row.frozen) for row in rows] == [("hold", -5, 5), ("settle", 0, -5)]
+    assert await house.balance(key) == Balance(95, 0)
+
+
+async def test_a_failed_task_is_a_hold_and_a_release(house: House) -> None:
+    key = await house.opens(opening=100)
+    task = await finished(house, key, BROKEN)
+
+    rows = await house.store.read(lambda records: records.ledger.of_task(task))
+    assert [(row.movement, row.available, row.frozen) for row in rows] == [("hold", -5, 5), ("release", 5, -5)]
+    assert await house.balance(key) == Balance(100, 0)
+
+
+LEDGER_ROW = """
+    INSERT INTO ledger (account, task, leg, movement, available, frozen, at_ms)
+    VALUES (:account, :task, {leg}, '{movement}', 5, -5, 1)
+"""
+
+
+@pytest.mark.parametrize("leg", ["'close'", "'again'", "NULL"])
+@pytest.mark.parametrize("movement", ["settle", "release"])
+async def test_a_second_closing_cannot_be_written_by_anybody(house: House, leg: str, movement: str) -> None:
+    key = await house.opens()
+    task = await finished(house, key)
+
+    with pytest.raises(Exception, match=r"(?i)constraint"):
+        await house.tamper(LEDGER_ROW.format(leg=leg, movement=movement), account=key.account, task=task)
+
+    assert await house.movements(task) == ["hold", "settle"]
+
+
+async def test_a_second_hold_cannot_be_written_by_anybody(house: House) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+
+    with pytest.raises(Exception, match=r"(?i)constraint"):
+        await house.tamper(LEDGER_ROW.format(leg="'open'", movement="hold"), account=key.account, task=task)
+
+    assert await house.movements(task) == ["hold"]
+
+
+@pytest.mark.parametrize("column", ["available", "frozen"])
+async def test_a_balance_cannot_be_made_negative_by_anybody(house: House, column: str) -> None:
+    key = await house.opens(opening=3)
+
+    with pytest.raises(Exception, match=f"{column}_not_negative"):
+        await house.tamper(f"UPDATE accounts SET {column} = -1")  # noqa: S608 - one of two words of ours
+
+    assert await house.balance(key) == Balance(3, 0)
+
+
+async def test_a_busy_book_has_no_faults(house: House) -> None:
+    key = await house.opens(limit=100)
+    for ending in (DRAWN, BROKEN, Ending(Status.BANNED), Ending(Status.CANCELLED)):
+        await finished(house, key, ending)
+    await house.sends(key)
+    await house.claims()
+    await house.sends(key)
+
+    assert await house.faults() == []
+
+
+# What somebody might do to a book with one finished task (:done), one failed (:failed), one running (:running) and one
+# queued (:queued), all of :account, and the words in which the proof must tell it.
+CORRUPTIONS = {
+    "credits from nowhere": (
+        ["UPDATE accounts SET available = available + 7 WHERE id = :account"],
+        ["account {account} shows 992 credits, its ledger rows add up to 985"],
+    ),
+    "frozen credits from nowhere": (
+        ["UPDATE accounts SET frozen = frozen + 1 WHERE id = :account"],
+        ["account {account} shows 11 credits frozen, its ledger rows add up to 10"],
+    ),
+    "a grant is torn out": (
+        ["DELETE FROM ledger WHERE movement = 'grant' AND account = :account"],
+        ["account {account} shows 985 credits, its ledger rows add up to -15"],
+    ),
+    "a settlement is torn out and the balance made to fit": (
+        [
+            "DELETE FROM ledger WHERE task = :done AND leg = 'close'",
+            "UPDATE accounts SET frozen = frozen + 5 WHERE id = :account",
+        ],
+        ["finished task {done} still holds 5 credits instead of 0"],
+    ),
+    "a release is torn out and the balance made to fit": (
+        [
+            "DELETE FROM ledger WHERE task = :failed AND leg = 'close'",
+            "UPDATE accounts SET frozen = frozen + 5, available = available - 5 WHERE id = :account",
+        ],
+        [
+            "finished task {failed} moved 5 credits, it consumed 0",
+            "finished task {failed} still holds 5 credits instead of 0",
+        ],
+    ),
+    "a whole passage is torn out and the balance made to fit": (
+        [
+            "DELETE FROM ledger WHERE task = :done",
+            "UPDATE accounts SET available = available + 5 WHERE id = :account",
+        ],
+        ["finished task {done} moved 0 credits, it consumed 5"],
+    ),
+    "a settlement pays something back": (
+        [
+            "UPDATE ledger SET available = 2 WHERE task = :done AND leg = 'close'",
+            "UPDATE accounts SET available = available + 2 WHERE id = :account",
+        ],
+        ["finished task {done} moved 3 credits, it consumed 5"],
+    ),
+    "a finished task says it was free": (
+        ["UPDATE tasks SET consumed = 0 WHERE id = :done"],
+        [
+            "finished task {done} moved 5 credits, it consumed 0",
+            "task {done} has a price of 5 credits but was charged 0",
+        ],
+    ),
+    "a success costs less than its price, and the book agrees": (
+        [
+            "UPDATE tasks SET consumed = 2 WHERE id = :done",
+            "UPDATE ledger SET available = 3 WHERE task = :done AND leg = 'close'",
+            "UPDATE accounts SET available = available + 3 WHERE id = :account",
+        ],
+        ["task {done} has a price of 5 credits but was charged 2"],
+    ),
+    "a failure is charged, and the book agrees": (
+        [
+            "UPDATE tasks SET consumed = 5 WHERE id = :failed",
+            "UPDATE ledger SET available = 0 WHERE task = :failed AND leg = 'close'",
+            "UPDATE accounts SET available = available - 5 WHERE id = :account",
+        ],
+        ["task {failed} is failed but was charged 5 credits"],
+    ),
+    "a task under way holds nothing": (
+        [
+            "DELETE FROM ledger WHERE task = :running",
+            "UPDATE accounts SET frozen = frozen - 5, available = available + 5 WHERE id = :account",
+        ],
+        ["task {running} under way holds 0 credits, its price is 5"],
+    ),
+    "the price changes while a task waits": (
+        ["UPDATE tasks SET price = 10 WHERE id = :queued"],
+        ["task {queued} under way holds 5 credits, its price is 10"],
+    ),
+    "a finished task is put back into the queue": (
+        ["UPDATE tasks SET status = 'queued' WHERE id = :done"],
+        [
+            "task {done} under way holds 0 credits, its price is 5",
+            "task {done} is queued but was charged 5 credits",
+            "account {account} counts 2 tasks under way in image, there are 3",
+        ],
+    ),
+    "a task disappears": (
+        ["DELETE FROM tasks WHERE id = :queued"],
+        [
+            "ledger row for task {queued}, which does not exist (hold, -5)",
+            "account {account} counts 2 tasks under way in image, there are 1",
+        ],
+    ),
+    "a task's credits come from another account": (
+        [
+            "UPDATE ledger SET account = :other WHERE task = :done",
+            "UPDATE accounts SET available = available + 5 WHERE id = :account",
+            "UPDATE accounts SET available = available - 5 WHERE id = :other",
+        ],
+        ["task {done} belongs to account {account}, its credits moved on {other}"],
+    ),
+    "the count under way is too high": (
+        ["UPDATE buckets SET active = active + 1 WHERE account = :account"],
+        ["account {account} counts 3 tasks under way in image, there are 2"],
+    ),
+    "the count under way is lost": (
+        ["DELETE FROM buckets WHERE account = :account"],
+        ["account {account} counts 0 tasks under way in image, there are 2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CORRUPTIONS)
+async def test_the_proof_finds_it_when(house: House, what: str) -> None:
+    statements, sentences = CORRUPTIONS[what]
+    key, other = await house.opens(opening=1000), await house.opens("other", opening=50)
+    done, failed = await finished(house, key), await finished(house, key, BROKEN)
+    running = await house.sends(key)
+    await house.claims()
+    queued = await house.sends(key)
+    facts = {"done": done, "failed": failed, "running": running, "queued": queued, "other": other.account}
+    facts |= {"account": key.account}
+    assert await house.faults() == []
+
+    await house.tamper(*statements, **facts)
+
+    assert sorted(await house.faults()) == sorted(sentence.format(**facts) for sentence in sentences)
+
+
+async def test_a_settlement_that_would_break_the_book_is_undone_as_a_whole(house: House) -> None:
+    """The closing row is there already, as if a second settlement had slipped past every fence."""
+    key = await house.opens()
+    task = await house.sends(key)
+    await house.claims()
+    row = LEDGER_ROW.format(leg="'close'", movement="release")
+    await house.tamper(row, account=key.account, task=task)
+
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        await house.settles(task)
+
+    assert (await house.task(task)).status is Status.RUNNING
+    assert await house.active(key) == 1
+    assert await house.balance(key) == Balance(995, 5)
+
+
+async def test_a_ledger_row_without_a_task_can_be_written_any_number_of_times(house: House) -> None:
+    key = await house.opens(opening=1)
+
+    def twice(records: Records) -> None:
+        records.ledger.append(key.account, grant(1), 1)
+        records.ledger.append(key.account, grant(1), 1)
+
+    await house.store.run(twice)
+
+    assert len(await house.look("SELECT id FROM ledger")) == 3

@@ -1,0 +1,289 @@
+"""Any order of events: whatever happens to tasks, the money is right, and each belongs to one worker and ends once."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from fakes import HandClock
+from limner.application.journal import Journal, Kept
+from limner.db.open import open_store
+from limner.db.sql import Db, Sql
+from limner.domain.credits import Balance
+from limner.domain.failure import Failure, FailureKind
+from limner.domain.ids import AttemptId, TaskId
+from limner.domain.refusal import Code, Refusal
+from limner.domain.task import Ending, Status
+from limner.ports.records import Key
+from limner.ports.templates import Templates
+from limner.worker.rescuer import expire
+from stores import BROKEN, DRAWN, LEASE_MS, PICTURE, ROUTE, House, behind, empty, furnished
+
+T = TypeVar("T")
+
+NAMES = ("ada", "eve", "bob")
+OWNERS = ("one", "two", "three")
+LIMIT = 4
+PRICES = {"flux.1_kontext_pro": 5, "midjourney": 10}
+ENDINGS = (DRAWN, BROKEN, Ending(Status.BANNED), Ending(Status.CANCELLED))
+LIVES = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@dataclass
+class Expected:
+    """What a task must look like, by what happened to it."""
+
+    account: str
+    price: int
+    status: Status = Status.QUEUED
+    owner: str | None = None
+    lease_until_ms: int = 0
+    queue_deadline_ms: int = 0
+    consumed: int = 0
+    attempts: list[AttemptId] = field(default_factory=list)
+
+
+class Life(RuleBasedStateMachine):
+    """`house`, `runner` and `eye` are the class's own: every life begins with an empty database in the same house."""
+
+    house: ClassVar[House]
+    runner: ClassVar[asyncio.Runner]
+    eye: ClassVar[Db]
+
+    def __init__(self) -> None:
+        super().__init__()
+        empty(self.house.url)
+        self.clock = HandClock()
+        self.house.clock = self.clock
+        self.keys: dict[str, Key] = {}
+        self.given: dict[str, int] = {}
+        self.tasks: dict[TaskId, Expected] = {}
+        self.promised: dict[tuple[str, str], TaskId] = {}
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    # --- what the model knows -------------------------------------------------------------------------------------
+
+    def under_way(self, name: str) -> list[Expected]:
+        return [task for task in self.tasks.values() if task.account == name and not task.status.final]
+
+    def available(self, name: str) -> int:
+        spent = sum(task.consumed for task in self.tasks.values() if task.account == name)
+        return self.given[name] - spent - sum(task.price for task in self.under_way(name))
+
+    def finish(self, task: TaskId, ending: Ending) -> None:
+        expected = self.tasks[task]
+        expected.status, expected.owner = ending.status, None
+        expected.consumed = expected.price if ending.status is Status.SUCCESS else 0
+
+    # --- what can happen ------------------------------------------------------------------------------------------
+
+    @initialize(opening=st.lists(st.integers(0, 60), min_size=len(NAMES), max_size=len(NAMES)))
+    def accounts_open(self, opening: list[int]) -> None:
+        for name, amount in zip(NAMES, opening, strict=True):
+            self.keys[name] = self.do(self.house.opens(name, amount, limit=LIMIT))
+            self.given[name] = amount
+
+    @rule(name=st.sampled_from(NAMES), amount=st.integers(-40, 40))
+    def credits_are_granted(self, name: str, amount: int) -> None:
+        try:
+            self.do(self.house.accounts.grant(name, amount, None))
+        except Refusal:
+            assert amount == 0 or self.available(name) + amount < 0
+        else:
+            self.given[name] += amount
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        model=st.sampled_from(sorted(PRICES)),
+        priority=st.integers(1, 3),
+        once=st.sampled_from([None, None, "a", "b"]),
+    )
+    def a_task_is_submitted(self, name: str, model: str, priority: int, once: str | None) -> None:
+        price, available, full = PRICES[model], self.available(name), len(self.under_way(name)) >= LIMIT
+        earlier = self.promised.get((name, once)) if once else None
+        answer = self.do(self._submit(name, once, model, priority))
+        if earlier:
+            assert answer == earlier
+        elif full or available < price:
+            assert answer is (Code.TOO_MANY_TASKS if full else Code.NO_CREDIT)
+        else:
+            assert isinstance(answer, str)
+            assert answer not in self.tasks
+            self.tasks[answer] = Expected(name, price, queue_deadline_ms=self.clock.ms + 3_600_000)
+            if once:
+                self.promised[name, once] = answer
+
+    async def _submit(self, name: str, once: str | None, model: str, priority: int) -> TaskId | Code:
+        try:
+            return await self.house.sends(self.keys[name], once=once, model=model, priority=priority)
+        except Refusal as refusal:
+            return refusal.code
+
+    @rule(owner=st.sampled_from(OWNERS), limit=st.integers(1, 4))
+    def a_worker_claims(self, owner: str, limit: int) -> None:
+        waiting = {task for task, expected in self.tasks.items() if expected.status is Status.QUEUED}
+        claimed = [each.task.id for each in self.do(self.house.claims(owner, limit))]
+        assert len(claimed) == min(limit, len(waiting))
+        assert set(claimed) <= waiting
+        self._taken(claimed, owner)
+
+    @rule(owner=st.sampled_from(OWNERS), limit=st.integers(1, 4))
+    def a_worker_rescues(self, owner: str, limit: int) -> None:
+        lost = {
+            task
+            for task, expected in self.tasks.items()
+            if expected.status is Status.RUNNING and expected.lease_until_ms < self.clock.ms
+        }
+        rescued = [each.task.id for each in self.do(self.house.rescues(owner, limit))]
+        assert len(rescued) == min(limit, len(lost))
+        assert set(rescued) <= lost
+        self._taken(rescued, owner)
+
+    def _taken(self, tasks: list[TaskId], owner: str) -> None:
+        for task in tasks:
+            expected = self.tasks[task]
+            expected.status, expected.owner = Status.RUNNING, owner
+            expected.lease_until_ms = self.clock.ms + LEASE_MS
+
+    @rule(owner=st.sampled_from(OWNERS), percent=st.integers(0, 99))
+    def a_worker_renews_all_it_ever_had(self, owner: str, percent: int) -> None:
+        until_ms = self.clock.ms + LEASE_MS
+        reported = dict.fromkeys(self.tasks, percent)
+        ours, _ = self.do(self.house.store.run(lambda records: records.tasks.renew(owner, until_ms, reported)))
+        assert ours == {task for task, expected in self.tasks.items() if expected.owner == owner}
+        for task in ours:
+            self.tasks[task].lease_until_ms = until_ms
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def a_worker_hands_back(self, owner: str) -> None:
+        every = list(self.tasks)
+        self.do(self.house.store.run(lambda records: records.tasks.hand_back(owner, every)))
+        self._freed(owner)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def a_worker_is_found_dead(self, owner: str) -> None:
+        self.do(self.house.store.run(lambda records: records.tasks.free_leases_of([owner])))
+        self._freed(owner)
+
+    def _freed(self, owner: str) -> None:
+        for expected in self.tasks.values():
+            if expected.owner == owner:
+                expected.lease_until_ms = 0
+
+    @rule(data=st.data())
+    def an_attempt_goes_a_step(self, data: st.DataObject) -> None:
+        running = [task for task, expected in self.tasks.items() if expected.status is Status.RUNNING]
+        if not running:
+            return
+        task = data.draw(st.sampled_from(running))
+        attempts, journal = self.tasks[task].attempts, Journal(self.house.store, self.clock)
+        step = data.draw(st.sampled_from(["intend", "submitted", "delivered", "failed"]))
+        match step:
+            case "submitted" if attempts:
+                self.do(journal.submitted(attempts[-1], {"id": "job"}))
+            case "delivered" if attempts:
+                self.do(journal.delivered(attempts[-1], Kept(PICTURE, {}), 10, None))
+            case "failed" if attempts:
+                self.do(journal.failed(attempts[-1], Failure(FailureKind.TRANSIENT, "down")))
+            case _:
+                attempts.append(self.do(journal.intend(task, len(attempts) + 1, ROUTE)))
+
+    @rule(data=st.data(), owner=st.sampled_from([*OWNERS, None]), ending=st.sampled_from(ENDINGS))
+    def somebody_settles(self, data: st.DataObject, owner: str | None, ending: Ending) -> None:
+        if not self.tasks:
+            return
+        task = data.draw(st.sampled_from(list(self.tasks)))
+        expected = self.tasks[task]
+        if ending.status is Status.SUCCESS:
+            ending = replace(ending, consumed=expected.price)
+        settled = self.do(self.house.settles(task, ending, owner=owner))
+        allowed = expected.status is Status.QUEUED if owner is None else expected.owner == owner
+        assert (settled is not None) is allowed
+        if settled:
+            self.finish(task, ending)
+
+    @rule(data=st.data())
+    def its_owner_cancels(self, data: st.DataObject) -> None:
+        if not self.tasks:
+            return
+        task = data.draw(st.sampled_from(list(self.tasks)))
+        expected = self.tasks[task]
+        answered = self.do(self.house.cancel(self.keys[expected.account].account, task))
+        if expected.status is Status.QUEUED:
+            self.finish(task, Ending(Status.CANCELLED))
+        assert answered.status is expected.status
+        assert answered.cancel_requested or expected.status is not Status.RUNNING
+
+    @rule(seconds=st.sampled_from([1, 14, 16, 1800, 3601]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.pass_time(seconds)
+
+    @rule()
+    def what_waited_too_long_expires(self) -> None:
+        now_ms = self.clock.ms
+        self.do(self.house.store.run(lambda records: expire(records, now_ms)))
+        for task, expected in self.tasks.items():
+            if expected.status is Status.QUEUED and expected.queue_deadline_ms < now_ms:
+                self.finish(task, Ending(Status.EXPIRED))
+
+    # --- what must hold at every moment ---------------------------------------------------------------------------
+
+    @invariant()
+    def the_book_is_true(self) -> None:
+        assert self.do(self.house.faults()) == []
+
+    @invariant()
+    def every_balance_is_what_happened(self) -> None:
+        for name, key in self.keys.items():
+            held = sum(task.price for task in self.under_way(name))
+            balance = self.do(self.house.balance(key))
+            assert balance == Balance(self.available(name), held)
+            assert balance.available >= 0
+
+    @invariant()
+    def every_count_is_exact(self) -> None:
+        counts = dict(self.eye.all(Sql("SELECT account, active FROM buckets")))
+        for name, key in self.keys.items():
+            assert counts.get(key.account, 0) == len(self.under_way(name)) <= LIMIT
+
+    @invariant()
+    def every_task_is_where_it_should_be_and_one_worker_s(self) -> None:
+        rows = self.eye.all(Sql("SELECT id, status, lease_owner, consumed FROM tasks"))
+        expected = {task: (each.status, each.owner, each.consumed) for task, each in self.tasks.items()}
+        assert {TaskId(task): (status, owner, consumed) for task, status, owner, consumed in rows} == expected
+
+    @invariant()
+    def every_end_nets_to_the_price_or_to_nothing(self) -> None:
+        nets = dict(self.eye.all(Sql("SELECT task, sum(-available) FROM ledger WHERE task IS NOT NULL GROUP BY task")))
+        for task, expected in self.tasks.items():
+            if expected.status.final:
+                assert nets[task] in (0, expected.price)
+                assert (nets[task] == expected.price) is (expected.status is Status.SUCCESS)
+
+    @invariant()
+    def what_has_ended_has_no_open_attempt(self) -> None:
+        still_open = "SELECT a.task FROM attempts a JOIN tasks t ON t.id = a.task WHERE a.state <> 'closed'"
+        finished = f"{still_open} AND t.status NOT IN ('queued', 'running')"
+        assert self.eye.all(Sql(finished)) == []
+
+
+def test_whatever_happens_to_tasks_the_money_is_right(url: str, tmp_path: Path, templates: Templates) -> None:
+    async def opened() -> House:
+        return furnished(open_store(url), url, tmp_path, templates)
+
+    with asyncio.Runner() as loop, behind(url) as db:
+
+        class LifeHere(Life):
+            house = loop.run(opened())
+            runner = loop
+            eye = db
+
+        run_state_machine_as_test(LifeHere, settings=LIVES)
+        loop.run(LifeHere.house.store.close())

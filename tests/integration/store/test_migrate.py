@@ -1,0 +1,198 @@
+"""Bringing a database up to date: two ways to one schema, once, whole, and never backwards."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import limner.db
+from limner.db import migrate as migrating
+from limner.db import schema
+from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, upgrade
+from limner.db.open import DatabaseUrlUnknown
+from limner.db.sql import Sql
+from postgres import Server
+from stores import behind
+
+SQLITE_SHAPE = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+POSTGRES_SHAPE = (
+    """
+    SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default
+    FROM information_schema.columns WHERE table_schema = 'public'
+    """,
+    """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+    """,
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+)
+SEEDED = ("SELECT * FROM queue_clock", "SELECT * FROM alembic_version")
+
+NewUrl = Callable[[], str]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewUrl]:
+    """Give URLs of empty databases."""
+    if request.param == "sqlite":
+        numbers = iter(range(100))
+        yield lambda: f"sqlite:///{tmp_path / f'{next(numbers)}.db'}"
+        return
+    server: Server = request.getfixturevalue("postgres_server")
+    with server.database() as one, server.database() as other:
+        names = iter((one, other))
+        yield lambda: server.url(next(names))
+
+
+def migrated(url: str) -> str:
+    migrate(url)
+    return url
+
+
+def upgraded(url: str) -> str:
+    engine = open_engine(url)
+    with engine.begin() as conn:
+        upgrade(conn)
+    engine.dispose()
+    return url
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with behind(url) as db:
+        return sorted(db.all(Sql(query)), key=str)
+
+
+def shape(url: str) -> list[Any]:
+    """All that the database says of its own structure, and what stands in it from the start."""
+    queries = (SQLITE_SHAPE,) if url.startswith("sqlite") else POSTGRES_SHAPE
+    return [[_plain(row) for row in rows(url, query)] for query in (*queries, *SEEDED)]
+
+
+def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(_words(cell) if isinstance(cell, str) else cell for cell in row)
+
+
+def _words(cell: str) -> str:
+    """Spaces, and the order in which a table's rules are told, mean nothing."""
+    columns, *rules = re.split(r",\s+(?=CONSTRAINT)", " ".join(cell.split()).removesuffix(" )"))
+    return ", ".join([columns, *sorted(rules)])
+
+
+def differences(url: str) -> list[Any]:
+    engine = open_engine(url)
+    with engine.connect() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
+        found: list[Any] = compare_metadata(context, schema.metadata)
+    engine.dispose()
+    return found
+
+
+def test_an_empty_database_is_created_once(new_url: NewUrl) -> None:
+    url = new_url()
+
+    assert current_mark(url) is None
+    assert (migrate(url), migrate(url)) == ("created", "current")
+    assert current_mark(url) == HEAD
+
+
+def test_creating_and_upgrading_come_to_the_same(new_url: NewUrl) -> None:
+    created, stepwise = shape(migrated(new_url())), shape(upgraded(new_url()))
+
+    assert created == stepwise
+    assert "ck_ledger_leg_known" in str(created)
+    assert created[0]
+
+
+@pytest.mark.parametrize("way", [migrated, upgraded])
+def test_the_database_is_what_the_tables_in_the_code_say(new_url: NewUrl, way: Callable[[str], str]) -> None:
+    assert differences(way(new_url())) == []
+
+
+def test_a_missing_index_would_be_found(new_url: NewUrl) -> None:
+    url = migrated(new_url())
+    with behind(url) as db:
+        db.run(Sql("DROP INDEX ix_tasks_queue"))
+
+    assert [change[0] for change in differences(url)] == ["add_index"]
+
+
+def test_every_rule_of_the_tables_is_in_the_database(new_url: NewUrl) -> None:
+    """Autogenerate compares no CHECKs and no conditions of indexes: their text must be there, word for word."""
+    text = str(shape(migrated(new_url())))
+    named = {constraint.name for table in schema.metadata.tables.values() for constraint in table.constraints}
+    partial = [index.name for table in schema.metadata.tables.values() for index in table.indexes]
+
+    assert len(named) > 20
+    assert [name for name in named if name and str(name) not in text] == []
+    assert [name for name in partial if name not in text] == []
+    assert text.count("WHERE") == 3
+
+
+def test_head_is_the_newest_migration_and_there_is_one_line_of_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(limner.db.__file__).with_name("migrations")))
+    scripts = ScriptDirectory.from_config(config)
+
+    assert scripts.get_heads() == [HEAD]
+    assert {script.revision for script in scripts.walk_revisions()} == migrating._known_marks()
+
+
+def test_an_older_database_is_upgraded(new_url: NewUrl) -> None:
+    """There is one migration so far: a database that has run none, and is not empty, stands for an older one."""
+    url = new_url()
+    with behind(url) as db:
+        db.run(Sql("CREATE TABLE somebody_else_s (n INTEGER)"))
+
+    assert migrate(url) == "upgraded"
+    assert current_mark(url) == HEAD
+
+
+def test_a_database_from_the_future_is_refused_untouched(new_url: NewUrl) -> None:
+    url = migrated(new_url())
+    with behind(url) as db:
+        db.run(Sql("UPDATE alembic_version SET version_num = '9999'"))
+    before = shape(url)
+
+    with pytest.raises(SchemaTooNew) as refused:
+        migrate(url)
+
+    assert str(refused.value) == (
+        f"the database has schema 9999, this Limner knows {HEAD} at most: install a newer Limner"
+    )
+    assert shape(url) == before
+
+
+def test_many_processes_may_start_on_one_empty_database(new_url: NewUrl) -> None:
+    url = new_url()
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(migrate, [url] * 8))
+
+    assert sorted(outcomes) == ["created"] + ["current"] * 7
+
+
+def test_a_start_that_dies_half_way_leaves_nothing_behind(new_url: NewUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = new_url()
+
+    def create_and_die(conn: Any) -> None:
+        schema.metadata.create_all(conn)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating, "create", create_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            migrate(url)
+
+    assert migrate(url) == "created"
+
+
+def test_a_database_of_another_kind_is_refused() -> None:
+    with pytest.raises(DatabaseUrlUnknown, match="no database of kind 'mysql'"):
+        migrate("mysql://somewhere")

@@ -1,0 +1,251 @@
+"""The queue: who is next, taken once, and not kept waiting for ever."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from limner.db.open import open_store
+from limner.domain.credits import Balance
+from limner.domain.ids import TaskId
+from limner.domain.task import Ending, Status
+from limner.ports.records import Key
+from limner.worker.rescuer import EXPIRED, expire
+from stores import LEASE_MS, House
+
+
+async def send(house: House, key: Key, many: int, priority: int = 1) -> list[TaskId]:
+    return [await house.sends(key, priority=priority) for _ in range(many)]
+
+
+async def order_of(house: House, names: dict[TaskId, str], at_once: int = 100) -> list[str]:
+    order = []
+    while claimed := await house.claims(limit=at_once):
+        order += [names[each.task.id] for each in claimed]
+    return order
+
+
+async def test_one_account_is_served_in_the_order_it_asked(house: House) -> None:
+    tasks = await send(house, await house.opens(), 7)
+
+    claimed = await house.claims(limit=3) + await house.claims(limit=3) + await house.claims(limit=3)
+
+    assert [each.task.id for each in claimed] == tasks
+
+
+async def test_a_claim_makes_a_task_run(house: House) -> None:
+    [sent] = await send(house, await house.opens(), 1)
+    house.clock.pass_time(3)
+
+    [claimed] = await house.claims("worker")
+
+    assert (claimed.task.id, claimed.task.status, claimed.claims) == (sent, Status.RUNNING, 1)
+    assert claimed.task.started_ms == house.clock.now_ms()
+    assert claimed.order["prompt"] == "a red fox in the snow"
+    leases = await house.look("SELECT lease_owner, lease_until_ms FROM tasks")
+    assert leases == [("worker", house.clock.now_ms() + LEASE_MS)]
+
+
+async def test_an_empty_queue_gives_nothing(house: House) -> None:
+    assert await house.claims() == []
+
+
+async def test_a_quiet_account_does_not_wait_behind_a_busy_one(house: House) -> None:
+    busy, quiet = await house.opens("busy", limit=100), await house.opens("quiet")
+    names = dict.fromkeys(await send(house, busy, 30), "busy")
+    names |= dict.fromkeys(await send(house, quiet, 2), "quiet")
+
+    order = await order_of(house, names)
+
+    assert order[:4].count("quiet") == 2
+    assert len(order) == 32
+
+
+async def test_a_newcomer_comes_in_at_the_front_of_what_is_left_and_no_further(house: House) -> None:
+    """Without the service's own clock a newcomer would begin at zero and outrank everybody for a long time."""
+    busy, late = await house.opens("busy", limit=100), await house.opens("late", limit=100)
+    names = dict.fromkeys(await send(house, busy, 40), "busy")
+    await house.claims(limit=20)
+    names |= dict.fromkeys(await send(house, late, 10), "late")
+
+    order = await order_of(house, names, at_once=1)
+
+    assert order[:20].count("late") == 10
+    assert all(abs(order[:n].count("late") - order[:n].count("busy")) <= 2 for n in range(1, 20))
+
+
+async def test_an_account_that_rested_does_not_save_up_turns(house: House) -> None:
+    steady, rested = await house.opens("steady", limit=100), await house.opens("rested", limit=100)
+    names = dict.fromkeys(await send(house, rested, 1), "rested")
+    names |= dict.fromkeys(await send(house, steady, 30), "steady")
+    await house.claims(limit=21)
+    names |= dict.fromkeys(await send(house, rested, 10), "rested")
+
+    order = await order_of(house, names, at_once=1)
+
+    assert 4 <= order[:10].count("rested") <= 6
+
+
+@pytest.mark.parametrize(("priority", "share"), [(2, 2), (3, 4)])
+async def test_a_higher_priority_is_a_larger_share(house: House, priority: int, share: int) -> None:
+    plain, high = await house.opens("plain", limit=100), await house.opens("high", limit=100)
+    names = dict.fromkeys(await send(house, plain, 10), "plain")
+    names |= dict.fromkeys(await send(house, high, 10 * share, priority), "high")
+
+    order = await order_of(house, names)
+
+    served = order[: 5 * (share + 1)]
+    assert abs(served.count("high") - 5 * share) <= 1
+
+
+async def test_priority_moves_an_account_s_own_later_tasks_only(house: House) -> None:
+    key = await house.opens(limit=100)
+    first = await send(house, key, 2, priority=1)
+    second = await send(house, key, 2, priority=3)
+
+    claimed = await house.claims()
+
+    assert [each.task.id for each in claimed] == first + second
+
+
+async def test_the_place_in_the_queue_is_how_many_come_before(house: House) -> None:
+    busy, quiet = await house.opens("busy", limit=100), await house.opens("quiet")
+    many = await send(house, busy, 5)
+    [late] = await send(house, quiet, 1)
+
+    async def ahead(task: TaskId, cap: int = 1000) -> int:
+        return await house.store.read(lambda records: records.tasks.ahead(task, cap))
+
+    places = {task: await ahead(task) for task in [*many, late]}
+    order = [each.task.id for each in await house.claims()]
+    assert sorted(places, key=lambda task: places[task]) == order
+    assert sorted(places.values()) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_the_place_moves_up_and_is_counted_up_to_the_cap(house: House) -> None:
+    tasks = await send(house, await house.opens(limit=100), 6)
+
+    before = await house.store.read(lambda records: [records.tasks.ahead(task, 3) for task in tasks])
+    await house.claims(limit=4)
+    after = await house.store.read(lambda records: records.tasks.ahead(tasks[-1], 3))
+
+    assert before == [0, 1, 2, 3, 3, 3]
+    assert after == 1
+
+
+async def test_no_task_is_handed_out_twice_however_many_ask(house: House) -> None:
+    keys = [await house.opens(f"user-{n}", limit=100) for n in range(4)]
+    tasks = [task for key in keys for task in await send(house, key, 25)]
+    taken: dict[str, list[TaskId]] = {}
+
+    async def work(owner: str) -> None:
+        while claimed := await house.claims(owner, limit=3):
+            taken.setdefault(owner, []).extend(each.task.id for each in claimed)
+
+    await asyncio.gather(*(work(f"worker-{n}") for n in range(12)))
+
+    everything = [task for share in taken.values() for task in share]
+    owners = dict(await house.look("SELECT id, lease_owner FROM tasks"))
+    assert sorted(everything) == sorted(tasks)
+    assert all(owners[task] == owner for owner, share in taken.items() for task in share)
+
+
+async def test_no_task_is_handed_out_twice_across_two_stores_on_one_database(house: House) -> None:
+    tasks = await send(house, await house.opens(limit=100), 40)
+    other = open_store(house.url)
+    taken: list[TaskId] = []
+
+    async def work(owner: str, store: House) -> None:
+        while claimed := await store.claims(owner, limit=2):
+            taken.extend(each.task.id for each in claimed)
+
+    neighbour = replace(house, store=other)
+    await asyncio.gather(*(work(f"w{n}", each) for n in range(4) for each in (house, neighbour)))
+    await other.close()
+
+    assert sorted(taken) == sorted(tasks)
+
+
+async def test_tasks_that_waited_too_long_expire_with_their_credits_back(house: House) -> None:
+    key = await house.opens(opening=100)
+    [old] = await send(house, key, 1)
+    house.clock.pass_time(3000)
+    [young] = await send(house, key, 1)
+    house.clock.pass_time(601)
+
+    await house.store.run(lambda records: expire(records, house.clock.now_ms()))
+
+    task = await house.task(old)
+    assert (task.status, task.error_code, task.error_msg) == (Status.EXPIRED, 1001, EXPIRED.error_msg)
+    assert (task.consumed, task.progress) == (0, 100)
+    assert (await house.task(young)).status is Status.QUEUED
+    assert await house.balance(key) == Balance(95, 5)
+    assert await house.faults() == []
+
+
+async def test_a_task_is_overdue_only_after_its_last_moment(house: House) -> None:
+    [sent] = await send(house, await house.opens(), 1)
+    deadline_ms = (await house.task(sent)).queue_deadline_ms
+
+    at_it = await house.store.read(lambda records: records.tasks.overdue(deadline_ms, 10))
+    past_it = await house.store.read(lambda records: records.tasks.overdue(deadline_ms + 1, 10))
+
+    assert (len(at_it), len(past_it)) == (0, 1)
+
+
+async def test_a_running_task_is_never_overdue(house: House) -> None:
+    await send(house, await house.opens(), 1)
+    await house.claims()
+    house.clock.pass_time(100_000)
+
+    assert await house.store.read(lambda records: records.tasks.overdue(house.clock.now_ms(), 10)) == []
+
+
+async def test_expiring_while_a_worker_claims_ends_each_task_once(house: House) -> None:
+    keys = [await house.opens(f"user-{n}", limit=100) for n in range(3)]
+    tasks = [task for key in keys for task in await send(house, key, 20)]
+    house.clock.pass_time(4000)
+    now_ms = house.clock.now_ms()
+
+    claims = [house.claims(f"worker-{n}", limit=7) for n in range(4)]
+    rescuers = [house.store.run(lambda records: expire(records, now_ms)) for _ in range(3)]
+    outcomes = await asyncio.gather(*claims, *rescuers)
+
+    claimed = {each.task.id for outcome in outcomes[:4] for each in outcome or ()}
+    expired = {row[0] for row in await house.look("SELECT id FROM tasks WHERE status = 'expired'")}
+    assert claimed | expired == set(tasks)
+    assert not claimed & expired
+    assert await house.faults() == []
+
+
+async def test_tasks_are_listed_newest_first_by_account_and_status(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    first = await house.sends(ada)
+    house.clock.pass_time(1)
+    second = await house.sends(eve)
+    house.clock.pass_time(1)
+    third = await house.sends(ada)
+    await house.settles(third, Ending(Status.CANCELLED), owner=None)
+
+    async def listed(account: Key | None, status: str | None, limit: int = 10) -> list[TaskId]:
+        tasks = await house.store.read(
+            lambda records: records.tasks.recent(account=account and account.account, status=status, limit=limit)
+        )
+        return [task.id for task in tasks]
+
+    assert await listed(None, None) == [third, second, first]
+    assert await listed(None, None, limit=2) == [third, second]
+    assert await listed(ada, None) == [third, first]
+    assert await listed(ada, "queued") == [first]
+    assert await listed(None, "cancelled") == [third]
+
+
+async def test_several_tasks_are_read_at_once_one_s_own_only(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    mine, also_mine, hers = await house.sends(ada), await house.sends(ada), await house.sends(eve)
+
+    found = await house.store.read(lambda records: records.tasks.of(ada.account, [mine, hers, also_mine]))
+    none = await house.store.read(lambda records: records.tasks.of(ada.account, []))
+
+    assert {task.id for task in found} == {mine, also_mine}
+    assert list(none) == []

@@ -1,0 +1,221 @@
+"""Units of work: all or nothing, each for itself, durable when answered."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from limner.db.sql import Sql
+from limner.domain.ids import AccountId
+from limner.ports.records import Account, Records
+from stores import House, behind, nothing
+
+on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+
+
+def account(name: str) -> Account:
+    return Account(AccountId(f"id-{name}"), name, f"tag-{name}", 1)
+
+
+def adding(name: str) -> Callable[[Records], str]:
+    """Make a unit of work that adds an account."""
+
+    def work(records: Records) -> str:
+        records.accounts.add(account(name))
+        return name
+
+    return work
+
+
+def add_then_fail(records: Records) -> None:
+    records.accounts.add(account("undone"))
+    raise ValueError("half-way")
+
+
+async def names(house: House) -> list[str]:
+    return [each.name for each in await house.store.read(lambda records: records.accounts.all())]
+
+
+async def test_a_unit_of_work_gives_its_value_and_is_there_for_the_next_reader(house: House) -> None:
+    answer = await house.store.run(adding("ada"))
+
+    assert answer == "ada"
+    assert await names(house) == ["ada"]
+
+
+async def test_an_exception_undoes_the_unit_and_comes_back(house: House) -> None:
+    with pytest.raises(ValueError, match="half-way"):
+        await house.store.run(add_then_fail)
+
+    assert await names(house) == []
+
+
+async def test_one_failing_unit_among_many_hurts_no_other(house: House) -> None:
+    units = [add_then_fail if n % 5 == 2 else adding(f"user-{n:02}") for n in range(40)]
+
+    outcomes = await asyncio.gather(*(house.store.run(unit) for unit in units), return_exceptions=True)
+
+    failed = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, ValueError)]
+    assert failed == list(range(2, 40, 5))
+    assert await names(house) == [f"user-{n:02}" for n in range(40) if n not in failed]
+
+
+async def test_a_unit_that_breaks_a_rule_of_the_database_hurts_no_other(house: House) -> None:
+    units = [adding("twin"), adding("ada"), adding("twin"), adding("eve")]
+
+    outcomes = await asyncio.gather(*(house.store.run(unit) for unit in units), return_exceptions=True)
+
+    assert sum(isinstance(outcome, Exception) for outcome in outcomes) == 1
+    assert await names(house) == ["ada", "eve", "twin"]
+
+
+async def test_a_unit_that_runs_out_of_an_iterator_is_an_error_like_any_other(house: House) -> None:
+    """A future cannot carry StopIteration, which must not leave the callers beside it waiting for ever."""
+
+    def stops(records: Records) -> None:
+        next(iter(()))
+
+    outcomes = await asyncio.wait_for(
+        asyncio.gather(house.store.run(stops), house.store.run(adding("ada")), return_exceptions=True), 20
+    )
+
+    assert isinstance(outcomes[0], RuntimeError)
+    assert outcomes[1] == "ada"
+
+
+async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(house: House) -> None:
+    class LeavingError(BaseException):
+        pass
+
+    def leaves(records: Records) -> None:
+        records.accounts.add(account("undone"))
+        raise LeavingError
+
+    with pytest.raises(LeavingError):
+        await asyncio.wait_for(house.store.run(leaves), 20)
+
+    assert await asyncio.wait_for(house.store.run(adding("ada")), 20) == "ada"
+    assert await names(house) == ["ada"]
+
+
+async def test_a_unit_sees_what_it_wrote_itself(house: House) -> None:
+    def write_and_read(records: Records) -> Account | None:
+        records.accounts.add(account("ada"))
+        return records.accounts.named("ada")
+
+    assert await house.store.run(write_and_read) == account("ada")
+
+
+async def test_a_reader_sees_one_state_from_beginning_to_end_while_others_write(house: House) -> None:
+    looked, written = threading.Event(), threading.Event()
+
+    def look_twice(records: Records) -> tuple[int, int]:
+        before = len(records.accounts.all())
+        looked.set()
+        assert written.wait(20)
+        return before, len(records.accounts.all())
+
+    reading = asyncio.ensure_future(house.store.read(look_twice))
+    assert await asyncio.to_thread(looked.wait, 20)
+    await house.store.run(adding("ada"))
+    written.set()
+
+    assert await reading == (0, 0)
+    assert await names(house) == ["ada"]
+
+
+async def test_readers_go_on_while_a_unit_takes_its_time(house: House) -> None:
+    inside, may_end = threading.Event(), threading.Event()
+
+    def slow(records: Records) -> None:
+        records.accounts.add(account("slow"))
+        inside.set()
+        assert may_end.wait(20)
+
+    writing = asyncio.ensure_future(house.store.run(slow))
+    assert await asyncio.to_thread(inside.wait, 20)
+    seen_meanwhile = await asyncio.wait_for(names(house), 10)
+    may_end.set()
+    await writing
+
+    assert seen_meanwhile == []
+    assert await names(house) == ["slow"]
+
+
+async def test_a_caller_who_goes_away_takes_nobody_along(house: House) -> None:
+    leaving = asyncio.ensure_future(house.store.run(adding("perhaps")))
+    staying = asyncio.ensure_future(house.store.run(adding("ada")))
+    await asyncio.sleep(0)
+    leaving.cancel()
+
+    assert await staying == "ada"
+    assert "ada" in await names(house)
+
+
+async def test_closing_finishes_what_was_handed_in(house: House) -> None:
+    handed_in = [asyncio.ensure_future(house.store.run(adding(f"user-{n}"))) for n in range(20)]
+    await asyncio.sleep(0)
+    await house.store.close()
+
+    assert await asyncio.gather(*handed_in) == [f"user-{n}" for n in range(20)]
+    assert await house.look("SELECT count(*) FROM accounts") == [(20,)]
+
+
+async def test_a_closed_store_refuses_to_pretend(house: House) -> None:
+    await house.store.close()
+
+    with pytest.raises(RuntimeError):
+        await house.store.run(nothing)
+
+
+@on_postgres
+async def test_a_unit_whose_connection_was_cut_is_run_again(house: House) -> None:
+    tries = 0
+
+    def cut_once(records: Records) -> int:
+        nonlocal tries
+        tries += 1
+        records.accounts.add(account("ada"))
+        if tries == 1:
+            cut_connections(house.url)
+        records.accounts.all()
+        return tries
+
+    assert await house.store.run(cut_once) == 2
+    assert await names(house) == ["ada"]
+
+
+@on_postgres
+async def test_units_that_lock_each_other_out_are_run_again(house: House) -> None:
+    await house.store.run(adding("ada"))
+    await house.store.run(adding("eve"))
+    both_inside = threading.Barrier(2)
+    tries = 0
+
+    def in_order(first: str, second: str) -> Callable[[Records], None]:
+        def work(records: Records) -> None:
+            nonlocal tries
+            tries += 1
+            records.accounts.set_limit(AccountId(f"id-{first}"), "image", 1)
+            if tries <= 2:
+                both_inside.wait(20)
+            records.accounts.set_limit(AccountId(f"id-{second}"), "image", 2)
+
+        return work
+
+    await asyncio.gather(house.store.run(in_order("ada", "eve")), house.store.run(in_order("eve", "ada")))
+
+    assert tries == 3
+    assert sorted(await house.look("SELECT cap FROM buckets")) == [(1,), (2,)]
+
+
+def cut_connections(url: str) -> None:
+    """End every other connection to this database, as a restart of the server does."""
+    with behind(url) as db:
+        db.all(
+            Sql("""
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+            """)
+        )

@@ -1,0 +1,238 @@
+"""A store to test with: its database, looked at from behind, and the verbs that fill it."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from fakes import HandClock, HeardSignals
+from limner.application.accounts import Accounts, KeyDigest
+from limner.application.cancel import Cancel
+from limner.application.references import TakeInline
+from limner.application.routing import Routing
+from limner.application.settle import settle
+from limner.application.submit import Idempotency, Submit, Submitted, Terms
+from limner.application.upload import KeepPicture, TakeUpload
+from limner.db.open import SQLITE
+from limner.db.postgres import connect as connect_postgres
+from limner.db.sql import Db, Sql
+from limner.db.sqlite import connect as connect_sqlite
+from limner.domain.credits import Balance
+from limner.domain.ids import AttemptId, BlobId, TaskId
+from limner.domain.request import FileInput, ImageRequest, TaskType
+from limner.domain.route import Route, UnknownOutcome
+from limner.domain.task import Ending, Result, Status, Task
+from limner.intake.door import ImageIntake
+from limner.ports.provider import Provider
+from limner.ports.records import Attempt, Claimed, Key, Records, Store
+from limner.ports.templates import Templates
+from limner.providers.sandbox import SandboxProvider
+from limner.storage.blobs import ObjectBlobs, open_blobs
+
+LEASE_MS = 15_000
+TERMS = Terms(limit=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
+ROUTE = Route("scripted/flux.1_kontext_pro", "scripted", "flux.1_kontext_pro", 900.0, UnknownOutcome.RESEND_ONCE)
+PICTURE = Result(BlobId("ab" * 32), "image/png", "png", 256, 256)
+DRAWN = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by={"provider": "scripted"})
+BROKEN = Ending(Status.FAILED, error_code=1001, error_msg="the vendor is down")
+
+REQUEST = ImageRequest(
+    type=TaskType.GENERATE_IMAGE,
+    prompt="a red fox in the snow",
+    model=None,
+    template=None,
+    files=(),
+    t_pose=False,
+    sketch_to_render=False,
+    negative_prompt=None,
+    priority=1,
+    echo={"prompt": "a red fox in the snow"},
+    ignored=(),
+)
+
+
+@contextmanager
+def behind(url: str) -> Iterator[Db]:
+    """The database of this URL, as somebody sees it who goes round the service; each statement stands by itself."""
+    if url.startswith(SQLITE):
+        sqlite = connect_sqlite(Path(url.removeprefix(SQLITE)))
+        try:
+            yield Db(sqlite, is_sqlite=True)
+        finally:
+            sqlite.close()
+    else:
+        with connect_postgres(url) as postgres:
+            postgres.autocommit = True
+            yield Db(postgres, is_sqlite=False)
+
+
+def empty(url: str) -> None:
+    """Take every row out of the database."""
+    with behind(url) as db:
+        for table in ("task_inputs", "attempts", "ledger", "task_events", "idempotency", "uploads", "blobs", "buckets"):
+            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608 - a word of ours
+        for table in ("tasks", "api_keys", "accounts"):
+            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
+        db.run(Sql("UPDATE queue_clock SET place = 0"))
+
+
+@dataclass
+class House:
+    """A store with an application around it: accounts come to it, tasks are sent to it, workers take them."""
+
+    store: Store
+    url: str
+    folder: Path
+    templates: Templates
+    blobs: ObjectBlobs
+    clock: HandClock = field(default_factory=HandClock)
+    signals: HeardSignals = field(default_factory=HeardSignals)
+    providers: Mapping[str, Provider] = field(default_factory=lambda: {"sandbox": SandboxProvider()})
+    engine: str = "sandbox"
+    terms: Terms = TERMS
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "scratch"
+
+    @property
+    def keep(self) -> KeepPicture:
+        return KeepPicture(ImageIntake(), self.blobs)
+
+    @property
+    def routing(self) -> Routing:
+        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE)
+
+    @property
+    def submit(self) -> Submit:
+        inline = TakeInline(self.keep, self.scratch, transcode_webp=False)
+        return Submit(
+            self.store, ImageIntake(), inline, self.templates, self.routing, self.signals, self.clock, self.terms
+        )
+
+    @property
+    def upload(self) -> TakeUpload:
+        return TakeUpload(self.store, self.keep, self.clock, life_ms=3_600_000)
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.store, self.clock, KeyDigest(b"pepper" * 6))
+
+    @property
+    def cancel(self) -> Cancel:
+        return Cancel(self.store, self.signals, self.clock)
+
+    async def opens(self, name: str = "ada", opening: int = 1000, limit: int | None = None) -> Key:
+        """A new account and a key of it."""
+        account = await self.accounts.create(name, opening)
+        if limit is not None:
+            await self.store.run(lambda records: records.accounts.set_limit(account.id, "image", limit))
+        made = await self.accounts.create_key(name, "first", ("generate", "read"))
+        return made.key
+
+    async def sends(self, key: Key, *, once: str | None = None, **wishes: Any) -> TaskId:
+        """Submit a task; `once` is an idempotency key."""
+        return (await self.answered(key, once=once, **wishes)).task
+
+    async def answered(self, key: Key, *, once: str | None = None, digest: str = "same", **wishes: Any) -> Submitted:
+        idempotency = Idempotency(once, digest) if once else None
+        return await self.submit(key, replace(REQUEST, **wishes), idempotency=idempotency)
+
+    async def claims(self, owner: str = "worker", limit: int = 100) -> list[Claimed]:
+        now_ms = self.clock.now_ms()
+        return list(await self.store.run(lambda records: records.tasks.claim(owner, now_ms, now_ms + LEASE_MS, limit)))
+
+    async def rescues(self, owner: str = "rescuer", limit: int = 100) -> list[Claimed]:
+        now_ms = self.clock.now_ms()
+        return list(await self.store.run(lambda records: records.tasks.rescue(owner, now_ms, now_ms + LEASE_MS, limit)))
+
+    async def settles(self, task: TaskId, ending: Ending = DRAWN, *, owner: str | None = "worker") -> Task | None:
+        now_ms = self.clock.now_ms()
+        return await self.store.run(lambda records: settle(records, task, ending, now_ms, owner=owner))
+
+    async def intends(self, task: TaskId, number: int = 1, route: str = ROUTE.name) -> AttemptId:
+        attempt = intended(task, number, self.clock.now_ms(), route)
+        await self.store.run(lambda records: records.attempts.intend(attempt))
+        return attempt.id
+
+    async def task(self, task: TaskId) -> Task:
+        found = await self.store.read(lambda records: records.tasks.get(task))
+        assert found
+        return found
+
+    async def attempts(self, task: TaskId) -> list[Attempt]:
+        return list(await self.store.read(lambda records: records.attempts.of(task)))
+
+    async def balance(self, key: Key) -> Balance:
+        return await self.store.read(lambda records: records.accounts.balance(key.account))
+
+    async def movements(self, task: TaskId) -> list[str]:
+        rows = await self.store.read(lambda records: records.ledger.of_task(task))
+        return [row.movement for row in rows]
+
+    async def faults(self) -> list[str]:
+        return list(await self.store.read(lambda records: records.ledger.faults()))
+
+    async def look(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Rows as they stand in the database."""
+        return await asyncio.to_thread(_look, self.url, query, values)
+
+    async def tamper(self, *statements: str, **values: Any) -> None:
+        """Change the database behind the service's back."""
+        await asyncio.to_thread(_tamper, self.url, statements, values)
+
+    async def active(self, key: Key) -> int:
+        rows = await self.look("SELECT active FROM buckets WHERE account = :account", account=key.account)
+        return int(rows[0][0]) if rows else 0
+
+
+def furnished(store: Store, url: str, folder: Path, templates: Templates) -> House:
+    """A house whose pictures and scratch files lie in `folder`."""
+    (folder / "scratch").mkdir()
+    return House(store, url, folder, templates, open_blobs(f"file://{folder / 'blobs'}"))
+
+
+def _look(url: str, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with behind(url) as db:
+        return db.all(Sql(query), values)
+
+
+def _tamper(url: str, statements: Sequence[str], values: Mapping[str, Any]) -> None:
+    with behind(url) as db:
+        for statement in statements:
+            db.run(Sql(statement), {name: value for name, value in values.items() if f":{name}" in statement})
+
+
+def intended(task: TaskId, number: int, now_ms: int, route: str = ROUTE.name) -> Attempt:
+    return Attempt(
+        id=AttemptId(str(uuid.uuid4())),
+        task=task,
+        number=number,
+        route=route,
+        provider=ROUTE.provider,
+        upstream=ROUTE.upstream,
+        state="intended",
+        outcome=None,
+        handle=None,
+        result=None,
+        reason=None,
+        detail=None,
+        charged=False,
+        cost_usd=None,
+        intended_ms=now_ms,
+        submitted_ms=None,
+        delivered_ms=None,
+        closed_ms=None,
+    )
+
+
+def with_file(source: Any, field: str = "file", media_type: str | None = None) -> dict[str, Any]:
+    """The part of a request that brings one reference picture."""
+    return {"files": (FileInput(field, media_type, source),)}
+
+
+def nothing(records: Records) -> None:
+    """A unit of work that does nothing."""

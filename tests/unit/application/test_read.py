@@ -1,0 +1,63 @@
+import pytest
+
+from limner.application.read import ReadTask
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.refusal import Code, Refusal
+from stores import House
+
+
+async def test_a_waiting_task_is_seen_with_how_many_come_before_it(house: House) -> None:
+    key = await house.opens()
+    first, second = await house.sends(key), await house.sends(key)
+
+    assert (await ReadTask(house.store)(key.account, first)).ahead == 0
+    assert (await ReadTask(house.store)(key.account, second)).ahead == 1
+
+
+async def test_a_task_that_left_the_queue_has_no_place_in_it(house: House) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    await house.claims()
+
+    seen = await ReadTask(house.store)(key.account, task)
+
+    assert (seen.task.id, seen.ahead) == (task, None)
+
+
+@pytest.mark.parametrize(
+    "task", ["00000000-0000-4000-8000-000000000000", "", "no uuid", "a\x00b", "x" * 10_000, "\ud800"]
+)
+async def test_what_is_not_there_is_not_found_whatever_its_name(house: House, task: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        await ReadTask(house.store)(AccountId("ada"), TaskId(task))
+
+    assert (refused.value.code, refused.value.field) == (Code.TASK_NOT_FOUND, "task_id")
+
+
+async def test_another_account_s_task_is_refused_in_the_very_words_for_none(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    hers = await house.sends(eve)
+    none = TaskId("00000000-0000-4000-8000-000000000000")
+
+    told = []
+    for task in (hers, none):
+        with pytest.raises(Refusal) as refused:
+            await ReadTask(house.store)(ada.account, task)
+        told.append((refused.value.code, refused.value.reason.replace(task, "…"), refused.value.suggestion))
+
+    assert told[0] == told[1]
+
+
+async def test_the_operator_sees_everybody_s(house: House) -> None:
+    task = await house.sends(await house.opens())
+
+    assert (await ReadTask(house.store)(None, task)).task.id == task
+
+
+async def test_many_are_read_at_once_and_strange_names_are_passed_over(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    mine, hers = await house.sends(ada), await house.sends(eve)
+
+    seen = await ReadTask(house.store).many(ada.account, [mine, hers, TaskId("no uuid"), TaskId("\x00")])
+
+    assert [each.task.id for each in seen] == [mine]

@@ -1,0 +1,37 @@
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from limner.db.migrate import migrate
+from limner.db.open import open_store
+from limner.ports.records import Store
+from limner.ports.templates import Templates
+from limner.templates.loader import load_templates
+from stores import House, furnished
+
+
+@pytest.fixture(scope="session")
+def templates() -> Templates:
+    return load_templates()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "limner.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+async def store(empty_database: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{shutil.copy(empty_database, tmp_path / 'limner.db')}")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def house(store: Store, tmp_path: Path, templates: Templates) -> House:
+    """The real store on SQLite, the real intake, the real templates; only time and vendors are ours."""
+    return furnished(store, f"sqlite:///{tmp_path / 'limner.db'}", tmp_path, templates)
