@@ -1,8 +1,10 @@
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from limner.db.migrate import migrate
 from limner.db.open import open_store
@@ -10,6 +12,13 @@ from limner.ports.records import Store
 from limner.ports.templates import Templates
 from limner.templates.loader import load_templates
 from stores import House, furnished
+
+
+@pytest.fixture
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Keep what is logged: for a look at it, and off the screen."""
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, assert_never
 
 from limner.application.interrupt import Interrupt, Interrupted, Reason
@@ -43,18 +43,14 @@ class Chase:
     report: Report
     owner: str
 
-    def order_for(self, attempt: AttemptId) -> Order:
-        order = self.order
-        return Order(
-            order.task_id,
-            attempt,
-            self.route.upstream,
-            order.prompt,
-            order.brief,
-            order.references,
-            order.aspect_ratio,
-            order.seed,
-            order.workdir,
+    def order_for(self, attempt: AttemptId, left_s: float) -> Order:
+        """The order as it goes out on this chase's route, with the time that one call may take."""
+        return replace(
+            self.order,
+            attempt_id=attempt,
+            upstream=self.route.upstream,
+            options=self.route.options,
+            deadline_s=min(self.route.deadline_s, left_s),
         )
 
 
@@ -119,7 +115,9 @@ class Pursue:
         provider = self.routing.provider(chase.route)
         # A worker that stops waits a little longer for what it is buying: an answer that nobody hears is bought twice.
         through = None if provider.free else Reason.SHUTDOWN
-        answer = await self._ask(chase, provider.submit(chase.order_for(attempt), chase.report), through)
+        answer = await self._ask(
+            chase, provider.submit(chase.order_for(attempt, self._left_s(chase)), chase.report), through
+        )
         match answer:
             case Accepted(handle, wait_s):
                 await self.journal.submitted(attempt, handle)
@@ -138,7 +136,7 @@ class Pursue:
         provider = self.routing.provider(chase.route)
         while True:
             await self._wait(chase, wait_s)
-            answer = await self._ask(chase, provider.poll(handle, chase.order_for(attempt)))
+            answer = await self._ask(chase, provider.poll(handle, chase.order_for(attempt, self._left_s(chase))))
             match answer:
                 case Pending(progress, wait_s):
                     chase.report(progress or 0)

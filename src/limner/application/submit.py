@@ -73,10 +73,8 @@ class Submit:
     ) -> Submitted:
         made = plan(request, self.templates, prompt_limit)
         self._check_addresses(request)
-        inline = await self._take_inline(key, request, made, idempotency)
         task = self._new_task(key, request, made)
-        promise = _Promise(task, request, made.model, inline, idempotency, self.terms)
-        earlier = await self.store.run(lambda records: _accept(records, promise))
+        earlier = await self._accept(_Promise(task, request, made.model, {}, idempotency, self.terms))
         if earlier is None:
             self.signals.work_arrived()
         provider = self.routing.route(made.model.name).provider
@@ -90,15 +88,22 @@ class Submit:
                 except Refusal as refusal:
                     raise refusal.at(f"{file.field}.url") from None
 
-    async def _take_inline(
-        self, key: Key, request: ImageRequest, made: Plan, idempotency: Idempotency | None
-    ) -> Mapping[str, KeptPicture]:
-        if not any(isinstance(file.source, InlineSource) for file in request.files):
-            return {}
-        # A request that would be refused anyway must leave no bytes behind. The hold below decides; this only looks.
-        now_ms = self.clock.now_ms()
-        await self.store.read(lambda records: _look_ahead(records, key, made.price, idempotency, now_ms))
-        return await self.take_inline(request.files, made.model)
+    async def _accept(self, promise: "_Promise") -> TaskId | None:
+        """Keep the pictures that came inside the request, then write the task."""
+        if any(isinstance(file.source, InlineSource) for file in promise.request.files):
+            earlier = await self._rehearse(promise)
+            if earlier:
+                return earlier
+            promise = replace(promise, inline=await self.take_inline(promise.request.files, promise.model))
+        return await self.store.run(lambda records: _accept(records, promise))
+
+    async def _rehearse(self, promise: "_Promise") -> TaskId | None:
+        """Refuse what will be refused before its pictures are kept: all but those is done once and undone."""
+        try:
+            await self.store.run(lambda records: _rehearse(records, promise))
+        except _Rehearsed as rehearsed:
+            return rehearsed.earlier
+        return None
 
     def _new_task(self, key: Key, request: ImageRequest, made: Plan) -> NewTask:
         now_ms = self.clock.now_ms()
@@ -187,14 +192,17 @@ def _check_same(earlier: Remembered, idempotency: Idempotency) -> None:
         )
 
 
-def _look_ahead(records: Records, key: Key, price: int, idempotency: Idempotency | None, now_ms: int) -> None:
-    """Refuse what will be refused; a repeat will be answered, whatever is left."""
-    if idempotency and (earlier := records.idempotency.recall(key.account, idempotency.key, now_ms)):
-        _check_same(earlier, idempotency)
-        return
-    available = records.accounts.balance(key.account).available
-    if available < price:
-        raise _lacks_credit(available, price)
+class _Rehearsed(Exception):
+    """Undoes a unit of work that went well."""
+
+    def __init__(self, earlier: TaskId | None) -> None:
+        super().__init__()
+        self.earlier = earlier
+
+
+def _rehearse(records: Records, promise: _Promise) -> None:
+    files = tuple(file for file in promise.request.files if not isinstance(file.source, InlineSource))
+    raise _Rehearsed(_accept(records, replace(promise, request=replace(promise.request, files=files))))
 
 
 def _lacks_credit(available: int, price: int) -> Refusal:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from limner import __version__
-from limner.cli import accounts, db, doctor, generate, keys, serve, tasks, templates, worker
+from limner.cli import accounts, db, doctor, generate, keys, serve, tasks, templates, vendors, worker
 from limner.cli import credits as credits_
 from limner.cli.terminal import out
 
@@ -43,3 +43,4 @@ app.add_typer(credits_.app, name="credits")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(templates.app, name="templates")
 app.add_typer(db.app, name="db")
+app.add_typer(vendors.app, name="vendors")

@@ -1,7 +1,9 @@
 """How a model is reached: which provider, under which name, within which limits."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class UnknownOutcome(StrEnum):
@@ -13,10 +15,14 @@ class UnknownOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`provider` is an adapter's name, `upstream` the vendor's id of the model; `deadline_s` bounds one attempt."""
+    """`provider` is an adapter's name, `upstream` the vendor's id of the model; `deadline_s` bounds one call.
+
+    `options` go into the order as they are, for what one vendor knows and the others don't.
+    """
 
     name: str
     provider: str
     upstream: str
     deadline_s: float
     unknown_outcome: UnknownOutcome
+    options: Mapping[str, Any] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Writing down what a vendor answered, also while the database is away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from limner.ports.records import Records, Store
 from stores import PICTURE, ROUTE, House
 
 T = TypeVar("T")
+Logged = list[MutableMapping[str, Any]]
 KEPT = Kept(PICTURE, {"provider": "scripted"})
 
 
@@ -52,7 +53,9 @@ async def answered(journal: Journal, what: str, attempt: Any) -> None:
 
 
 @pytest.mark.parametrize("what", ["handle", "picture"])
-async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(house: House, task: TaskId, what: str) -> None:
+async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
+    house: House, task: TaskId, what: str, logged: Logged
+) -> None:
     store = Failing(house.store)
     journal = Journal(store, house.clock)
     attempt = await journal.intend(task, 1, ROUTE)
@@ -65,9 +68,10 @@ async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(house: 
     assert kept.state == {"handle": "submitted", "picture": "delivered"}[what]
     assert (kept.submitted_ms or kept.delivered_ms) == heard_ms
     assert house.clock.slept == list(PAUSES_S[:3])
+    assert [entry["event"] for entry in logged] == ["journal not written, trying again"] * 3
 
 
-async def test_a_database_that_stays_away_is_an_error_in_the_end(house: House, task: TaskId) -> None:
+async def test_a_database_that_stays_away_is_an_error_in_the_end(house: House, task: TaskId, logged: Logged) -> None:
     store = Failing(house.store)
     journal = Journal(store, house.clock)
     attempt = await journal.intend(task, 1, ROUTE)

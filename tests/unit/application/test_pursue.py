@@ -432,7 +432,7 @@ async def test_after_the_deadline_a_delivered_picture_still_counts(hunt: Hunt) -
 async def test_a_wait_between_two_questions_is_interrupted_and_the_handle_stays(hunt: Hunt, reason: Reason) -> None:
     clock = hunt.house.clock = StoppedClock(hunt.clock.ms)
     running = asyncio.ensure_future(hunt.tells(Accepted(HANDLE, wait_s=30)).runs())
-    await clock.asleep.wait()
+    await clock.was_slept_on()
 
     hunt.interrupt(reason)
 

@@ -4,7 +4,17 @@ import json
 from typing import Annotated, Any, Literal, NoReturn
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from limner.domain.fairness import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from limner.domain.ids import UploadToken
@@ -33,10 +43,15 @@ class ObjectRef(BaseModel):
     key: StrictStr = Field(max_length=1024)
 
 
+def _hint(value: object) -> str | None:
+    """What is not worth refusing a request for: the bytes tell what a picture is."""
+    return value[:100] if isinstance(value, str) else None
+
+
 class FileRef(BaseModel):
     """A reference picture: exactly one of `file_token`, `url`, `object` and `data`."""
 
-    type: StrictStr | None = Field(default=None, max_length=100, description="A hint, not validated.")
+    type: Annotated[str | None, BeforeValidator(_hint)] = Field(default=None, description="A hint, not validated.")
     file_token: StrictStr | None = Field(default=None, max_length=100, description="`image_token` of an upload.")
     url: StrictStr | None = Field(default=None, max_length=2048, description="A public http(s) address, at most 20 MB.")
     object: ObjectRef | None = None

@@ -1,0 +1,89 @@
+"""One vendor account's HTTP: asking with the key, and fetching what was delivered without it."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limner.ports.provider import VendorAccount
+from limner.providers._http.answer import Answer
+from limner.providers._http.body import Body, Part, form_body, json_body
+from limner.providers._http.limits import PICTURE_BYTES
+
+if TYPE_CHECKING:
+    from limner.providers._http.wire import Wire
+
+
+class VendorHttp:
+    """Belongs to the event loop it is first used on; close it there.
+
+    `headers` go with every `call` and with no `download`. `key_hosts` are further hosts that may see them: `"bfl.ai"`
+    stands for itself and every name under it.
+    """
+
+    def __init__(self, account: VendorAccount, headers: Mapping[str, str], *, key_hosts: tuple[str, ...] = ()) -> None:
+        self._account = account
+        self._headers = dict(headers)
+        self._key_hosts = key_hosts
+        self._wire: Wire | None = None
+
+    @property
+    def key(self) -> str:
+        """For taking it out of what a vendor says."""
+        return self._account.key
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        form: Sequence[Part] | None = None,
+        workdir: Path | None = None,
+        timeout_s: float,
+    ) -> Answer:
+        """Ask the vendor at a path below the base URL, or at an absolute URL. Redirects are answers, not followed.
+
+        With `workdir`, pictures in a JSON answer (and any base64 text over 4 KiB) are written there as they arrive,
+        64 MiB at most; the caller owns the files. Without, and besides them, an answer may have 1 MiB.
+
+        Raises `NoAnswer`, `BadAnswer`, and `ForeignHost` before anything is sent to a host that must not see the key.
+        """
+        wire = await self._wired()
+        return await wire.call(method, url, _body(json, form), workdir, timeout_s)
+
+    async def download(self, url: str, target: Path, *, timeout_s: float, max_bytes: int = PICTURE_BYTES) -> Answer:
+        """Write the picture that `url` delivers to `target`; without the key, as it is a stranger's address.
+
+        Only a 200 writes; any other status comes back as it is, and leaves no `target`. https alone is followed, and
+        public addresses alone, except that an account with a plain or inside base URL may deliver likewise. At most
+        three redirects, each judged anew. Raises `NoAnswer`, and `BadAnswer` for addresses, types and sizes refused.
+        """
+        wire = await self._wired()
+        return await wire.download(url, target, timeout_s, max_bytes)
+
+    async def close(self) -> None:
+        if self._wire is not None:
+            await self._wire.close()
+            self._wire = None
+
+    async def _wired(self) -> "Wire":
+        """The HTTP client is loaded when it is first needed: in a thread, for that takes 0.4 s."""
+        if self._wire is None:
+            wire = await asyncio.to_thread(_load)
+            # Another call may have been quicker while this one waited.
+            self._wire = self._wire or wire(self._account.base_url, self._headers, self._key_hosts)
+        return self._wire
+
+
+def _load() -> "type[Wire]":
+    from limner.providers._http.wire import Wire  # noqa: PLC0415 - see _wired
+
+    return Wire
+
+
+def _body(json: Any, form: Sequence[Part] | None) -> Body | None:
+    if form is not None:
+        return form_body(form, f"limner-{secrets.token_hex(16)}")
+    return None if json is None else json_body(json)

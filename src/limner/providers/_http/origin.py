@@ -1,0 +1,81 @@
+"""Where a vendor's key may go, and from where a delivery may come. One parser judges and dials."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from yarl import URL
+
+from limner.domain.address import is_public
+from limner.providers._http.answer import BadAnswer, ForeignHost
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An account's base URL, and the further hosts (with all names under them) that may see its key over https.
+
+    Where the base URL itself is plain http, so may they be, each by its exact name.
+    """
+
+    base: URL
+    key_hosts: tuple[str, ...] = ()
+
+    def keyed(self, url: str) -> URL:
+        """The URL to ask with the key. Raises `ForeignHost`."""
+        if "://" not in url.partition("?")[0]:
+            return _exact(f"{str(self.base).rstrip('/')}/{url.lstrip('/')}")
+        target = _exact(url)
+        if not _anonymous(target) or not self._may_see_the_key(target):
+            raise ForeignHost(f"the key is not for {target.scheme}://{target.host}; list the host in the key hosts")
+        return target
+
+    def delivery(self, url: str) -> URL:
+        """The URL to fetch a delivery from, without the key. Raises `BadAnswer`; the address is judged when dialled."""
+        try:
+            target = _exact(url)
+        except ForeignHost as error:
+            raise BadAnswer("names a delivery address that is none") from error
+        schemes = {"https", self.base.scheme}
+        if target.scheme not in schemes or not target.raw_host or not _anonymous(target):
+            raise BadAnswer("names a delivery address that is not a plain https address")
+        return target
+
+    def _may_see_the_key(self, target: URL) -> bool:
+        if target.origin() == self.base.origin():
+            return True
+        host = _name(target)
+        if target.scheme == "http":
+            named = {_name(self.base), *(each.strip(".").lower() for each in self.key_hosts)}
+            return self.base.scheme == "http" and host in named
+        return target.scheme == "https" and any(_under(host, each) for each in self.key_hosts)
+
+
+def is_inside(address: str) -> bool:
+    """Whether an address that a name resolved to is not on the public internet."""
+    return not is_public(ip_address(address))
+
+
+def _exact(url: str) -> URL:
+    """Byte for byte where possible: re-quoting can break the signature of a signed URL."""
+    try:
+        parsed = URL(url)
+        exact = URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
+        usable = bool(parsed.absolute and parsed.raw_host and parsed.port)
+    except (ValueError, TypeError) as error:
+        raise ForeignHost("the vendor's address cannot be read as a URL") from error
+    if not usable:
+        raise ForeignHost("the vendor's address cannot be read as a URL")
+    same = (exact.scheme, exact.raw_host, exact.port) == (parsed.scheme, parsed.raw_host, parsed.port)
+    return exact if same else parsed
+
+
+def _anonymous(url: URL) -> bool:
+    return url.user is None and url.password is None
+
+
+def _name(url: URL) -> str:
+    return (url.raw_host or "").rstrip(".").lower()
+
+
+def _under(host: str, suffix: str) -> bool:
+    suffix = suffix.strip(".").lower()
+    return bool(suffix) and (host == suffix or host.endswith(f".{suffix}"))

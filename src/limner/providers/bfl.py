@@ -1,0 +1,302 @@
+"""Black Forest Labs: FLUX by its maker, asked after at the address that comes with each job.
+
+Base URL `https://api.bfl.ai`. Options of the account: `polling_hosts`, the further hosts that may see the key, and
+`not_found_grace_s`, how long a new job may be unknown. Options of a route go into the order as they are.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.shape import nearest, sized, within
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Reference, Report, VendorAccount
+from limner.providers._http import (
+    Answer,
+    Ready,
+    VendorHttp,
+    ask,
+    bring,
+    detail_of,
+    file_as_base64,
+    lost,
+    no_handle,
+    pause_s,
+    redacted,
+    refused,
+    send_order,
+    too_many_pictures,
+    unknown_model,
+)
+
+_VENDOR: Final = "BFL"
+_USD_PER_CREDIT: Final = 0.01
+_MOST_PIXELS: Final = 20_000_000
+
+# --- what the models can do -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """`aspect_ratio` may be any shape from the tallest to the widest."""
+
+    tallest: str = "9:21"
+    widest: str = "21:9"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`aspect_ratio` is one of these."""
+
+    shapes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """`width` and `height`, multiples of `step`. `unasked` is the shape where nobody asks for one."""
+
+    step: int
+    least: int
+    most: int
+    unasked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one family takes. `usd` is a picture of one megapixel, where the answer names no cost.
+
+    `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields, each side
+    of `min_side` pixels at least. `fixed` is sent unless the route's options say otherwise. `tolerance_with_picture`
+    is the highest `safety_tolerance` that the model obeys when a picture comes along.
+    """
+
+    pictures: int
+    shape: Between | OneOf | Sides
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    list_field: str | None = None
+    min_side: int = 256
+    seed: bool = True
+    tolerance_with_picture: int | None = None
+    usd: float | None = None
+
+
+_FLUX_3_SHAPES: Final = (
+    *("21:9", "2:1", "16:9", "3:2", "7:5", "4:3", "5:4", "1:1"),
+    *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
+)
+_PNG: Final = {"output_format": "png"}
+_KONTEXT: Final = Facts(4, Between(), _PNG, tolerance_with_picture=2, usd=0.04)
+_FLUX_2: Final = Facts(8, Sides(16, 64, 2048), _PNG, min_side=64)
+_FLUX_3: Final = Facts(
+    10, OneOf(_FLUX_3_SHAPES), {"grounding": False, "resolution": "1k"}, list_field="images", seed=False, usd=0.048
+)
+
+MODELS: Final[Mapping[str, Facts]] = {
+    "flux-kontext-max": replace(_KONTEXT, usd=0.08),
+    "flux-kontext-*": _KONTEXT,
+    "flux-dev": Facts(0, Sides(32, 256, 1440, unasked="1:1"), _PNG, usd=0.025),
+    "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015),
+    "flux-2-pro*": replace(_FLUX_2, usd=0.03),
+    "flux-2-*": _FLUX_2,
+    "flux-3-image*": _FLUX_3,
+}
+"""Families by the pattern of their names; the first that fits counts."""
+
+
+def facts_of(upstream: str) -> Facts | None:
+    return next((facts for pattern, facts in MODELS.items() if fnmatchcase(upstream, pattern)), None)
+
+
+# --- ordering ---------------------------------------------------------------------------------------------------
+
+
+def unfit(order: Order, facts: Facts) -> Failure | None:
+    """Why an order cannot be sent at all."""
+    if refusal := too_many_pictures(order, facts.pictures):
+        return refusal
+    if any(_enlarged_pixels(each, facts.min_side) > _MOST_PIXELS for each in order.references):
+        return Failure(FailureKind.BAD_INPUT, "a reference picture is too narrow for its length")
+    return None
+
+
+def encode(order: Order, facts: Facts) -> dict[str, Any]:
+    """The order as JSON; each reference is a picture that will be read when it is sent."""
+    seed = {"seed": order.seed} if facts.seed else {}
+    body = {"prompt": order.prompt, **facts.fixed, **seed, **_shape(order, facts.shape), **order.options}
+    if order.references and facts.tolerance_with_picture is not None and "safety_tolerance" in body:
+        body["safety_tolerance"] = min(body["safety_tolerance"], facts.tolerance_with_picture)
+    return body | _pictures(order, facts)
+
+
+def _shape(order: Order, shape: Between | OneOf | Sides) -> dict[str, Any]:
+    match shape:
+        case Between(tallest, widest) if order.aspect_ratio:
+            return {"aspect_ratio": within(order.aspect_ratio, tallest, widest)}
+        case OneOf(shapes) if order.aspect_ratio:
+            return {"aspect_ratio": nearest(order.aspect_ratio, shapes)}
+        case Sides(step, least, most, unasked) if wanted := order.aspect_ratio or unasked:
+            width, height = sized(wanted, pixels=1024 * 1024, step=step, least=least, most=most)
+            return {"width": width, "height": height}
+    return {}
+
+
+def _pictures(order: Order, facts: Facts) -> dict[str, Any]:
+    files = [file_as_base64(each.path) for each in order.references]
+    if not files or facts.list_field:
+        return {facts.list_field: files} if files and facts.list_field else {}
+    return {"input_image" if n == 1 else f"input_image_{n}": file for n, file in enumerate(files, 1)}
+
+
+def decode_order(answer: Answer, now_s: float) -> Accepted | Failure:
+    match answer.body:
+        case _ if not answer.ok:
+            return refused(_VENDOR, answer)
+        case {"id": str(job), "polling_url": str(url), **rest}:
+            return Accepted({"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s}, pause_s(0))
+    return no_handle(_VENDOR, answer)
+
+
+def _enlarged_pixels(reference: Reference, least: int) -> int:
+    width, height = _enlarged(reference, least)
+    return width * height
+
+
+def _enlarged(reference: Reference, least: int) -> tuple[int, int]:
+    scale = max(1.0, least / min(reference.width, reference.height))
+    return max(least, round(reference.width * scale)), max(least, round(reference.height * scale))
+
+
+def _enlarge(order: Order, least: int) -> Order:
+    """The order with small references drawn larger, as files of their own in its folder."""
+    made = [
+        _enlarged_file(each, least, order.workdir / f"enlarged-{number}.png")
+        if min(each.width, each.height) < least
+        else each
+        for number, each in enumerate(order.references, 1)
+    ]
+    return replace(order, references=tuple(made))
+
+
+def _enlarged_file(reference: Reference, least: int, target: Path) -> Reference:
+    width, height = _enlarged(reference, least)
+    with Image.open(reference.path) as picture:
+        picture.resize((width, height), Image.Resampling.LANCZOS).save(target, "PNG")
+    return Reference(target, "image/png", width, height)
+
+
+# --- asking after it --------------------------------------------------------------------------------------------
+
+
+def decode_job(answer: Answer, handle: Mapping[str, Any], *, age_s: float, grace_s: float) -> Ready | Pending | Failure:
+    """What a job is about. Words that are new to us mean that it goes on."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    status = body.get("status")
+    if not answer.ok and not isinstance(status, str):
+        status = "Task not found"
+    match status:
+        case "Ready":
+            return _ready(body, handle)
+        case "Request Moderated" | "Content Moderated":
+            return _moderated(body, _REFUSED[status])
+        case "Error" | "Failed":
+            return Failure(FailureKind.TRANSIENT, f"{_VENDOR} failed to draw the picture", detail=_detail(body))
+        case "Task not found":
+            return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=detail_of(answer))
+    return Pending(_percent(body.get("progress")), pause_s(age_s))
+
+
+_REFUSED: Final = {"Request Moderated": Stage.INPUT, "Content Moderated": Stage.OUTPUT}
+
+
+def _ready(body: Mapping[str, Any], handle: Mapping[str, Any]) -> Ready | Failure:
+    match body.get("result"):
+        case {"sample": str(link)} if link:
+            return Ready(link, _usd(body.get("cost") or handle.get("cost")))
+    return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail=_detail(body))
+
+
+def delivered(ready: Ready, path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
+    facts = facts_of(order.upstream)
+    cost_usd = facts.usd if ready.cost_usd is None and facts else ready.cost_usd
+    served_by = {"provider": "bfl", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
+    return Delivered(Picture(path), served_by, cost_usd)
+
+
+def _moderated(body: Mapping[str, Any], stage: Stage) -> Failure:
+    what = "the prompt or a reference picture" if stage is Stage.INPUT else "the picture that was made"
+    return Failure(
+        FailureKind.CONTENT_POLICY, f"{_VENDOR}'s content policy refused {what}", detail=_detail(body), stage=stage
+    )
+
+
+def _detail(body: Mapping[str, Any]) -> str:
+    """The status and, where `details` tells them, the reasons."""
+    status = str(body.get("status"))
+    match body.get("details"):
+        case {} as details if details:
+            return f"{status}: {redacted('; '.join(f'{name}: {_listed(value)}' for name, value in details.items()))}"
+        case str(words) if words:
+            return f"{status}: {redacted(words)}"
+    return status
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _percent(progress: Any) -> int | None:
+    return round(100 * progress) if isinstance(progress, int | float) and 0 <= progress <= 1 else None
+
+
+def _usd(credits_taken: Any) -> float | None:
+    return credits_taken * _USD_PER_CREDIT if isinstance(credits_taken, int | float) else None
+
+
+# --- the provider -----------------------------------------------------------------------------------------------
+
+
+class BflProvider:
+    """`now` is the wall clock: a job's age must survive the worker that ordered it."""
+
+    name = "bfl"
+    resumable = True
+    free = False
+
+    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        hosts = tuple(account.options.get("polling_hosts", ("bfl.ai",)))
+        self._http = VendorHttp(account, {"x-key": account.key}, key_hosts=hosts)
+        self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._now = now
+
+    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+        facts = facts_of(order.upstream)
+        if facts is None:
+            return unknown_model(_VENDOR, order, MODELS)
+        if refusal := unfit(order, facts):
+            return refusal
+        order = await asyncio.to_thread(_enlarge, order, facts.min_side)
+        body = encode(order, facts)
+        answer = await send_order(self._http, _VENDOR, f"/v1/{order.upstream}", body, deadline_s=order.deadline_s)
+        return answer if isinstance(answer, Failure) else decode_order(answer, self._now())
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        age_s = self._now() - handle["since"]
+
+        async def look() -> Ready | Pending | Failure:
+            answer = await ask(self._http, _VENDOR, handle["polling_url"], timeout_s=order.deadline_s)
+            if not isinstance(answer, Answer):
+                return answer
+            return decode_job(answer, handle, age_s=age_s, grace_s=self._grace_s)
+
+        target = order.workdir / "delivered"
+        seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return delivered(seen, target, handle, order) if isinstance(seen, Ready) else seen
+
+    async def close(self) -> None:
+        await self._http.close()

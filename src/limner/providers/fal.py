@@ -1,0 +1,255 @@
+"""fal.ai: other makers' models behind one queue, asked after at the addresses that come with each job.
+
+Base URL `https://queue.fal.run`. The account's option `polling_hosts` names further hosts that may see the key, and
+`not_found_grace_s` says how long a new job may be unknown. Options of a route go into the order as they are.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.shape import nearest, sized
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Reference, Report, VendorAccount
+from limner.providers._http import (
+    Answer,
+    Ready,
+    VendorHttp,
+    ask,
+    bring,
+    file_as_base64,
+    lost,
+    no_handle,
+    pause_s,
+    redacted,
+    refused,
+    said,
+    send_order,
+    too_many_pictures,
+    unknown_model,
+)
+
+_VENDOR: Final = "fal"
+
+# --- what the models can do -------------------------------------------------------------------------------------
+
+_SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one family takes. `usd` is the list price of a picture of one megapixel.
+
+    The number of reference pictures decides the path behind the model's name: `without`, `with_one` or, where the
+    model takes more, `with_many`. `shapes` are the values of `aspect_ratio`; None for a model that takes `image_size`.
+    """
+
+    pictures: int
+    usd: float
+    without: str = ""
+    with_one: str = ""
+    with_many: str = ""
+    shapes: tuple[str, ...] | None = _SHAPES
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+_FIXED: Final = {"num_images": 1, "output_format": "png"}
+_KONTEXT: Final = Facts(4, 0.04, without="/text-to-image", with_many="/multi", fixed=_FIXED)
+
+MODELS: Final[Mapping[str, Facts]] = {
+    "fal-ai/flux-pro/kontext": _KONTEXT,
+    "fal-ai/flux-pro/kontext/max": replace(_KONTEXT, usd=0.08),
+    "fal-ai/flux/dev": Facts(0, 0.025, shapes=None, fixed=_FIXED | {"enable_safety_checker": True}),
+}
+
+# --- what fal says about failures -------------------------------------------------------------------------------
+
+_KINDS: Final[Mapping[str, FailureKind]] = {
+    "bad_request": FailureKind.BAD_INPUT,
+    "client_cancelled": FailureKind.CANCELLED,
+    "content_policy_violation": FailureKind.CONTENT_POLICY,
+    "file_download_error": FailureKind.BAD_INPUT,
+    "image_load_error": FailureKind.BAD_INPUT,
+    "image_too_large": FailureKind.BAD_INPUT,
+    "image_too_small": FailureKind.BAD_INPUT,
+    "no_media_generated": FailureKind.NO_IMAGE,
+    "user_locked": FailureKind.QUOTA_EXHAUSTED,
+}
+"""By `error_type`, or by the `type` of a `detail`. Others say no more than their status, or that fal is at fault."""
+
+
+def facts_of(upstream: str) -> Facts | None:
+    return MODELS.get(upstream)
+
+
+# --- ordering ---------------------------------------------------------------------------------------------------
+
+
+def path_of(order: Order, facts: Facts) -> str:
+    suffix = {0: facts.without, 1: facts.with_one}.get(len(order.references), facts.with_many)
+    return f"/{order.upstream}{suffix}"
+
+
+def encode(order: Order, facts: Facts) -> dict[str, Any]:
+    """The order as JSON; each reference is a picture that will be read when it is sent."""
+    body = {"prompt": order.prompt, "seed": order.seed, **facts.fixed, **_shape(order, facts)}
+    return {**body, **order.options, **_pictures(order.references)}
+
+
+def _shape(order: Order, facts: Facts) -> dict[str, Any]:
+    if facts.shapes is None:
+        width, height = sized(order.aspect_ratio or "1:1", pixels=1024 * 1024, step=32, least=256, most=1440)
+        return {"image_size": {"width": width, "height": height}}
+    return {"aspect_ratio": nearest(order.aspect_ratio, facts.shapes)} if order.aspect_ratio else {}
+
+
+def _pictures(references: tuple[Reference, ...]) -> dict[str, Any]:
+    files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in references]
+    match files:
+        case []:
+            return {}
+        case [only]:
+            return {"image_url": only}
+        case _:
+            return {"image_urls": files}
+
+
+def decode_order(answer: Answer, now_s: float) -> Accepted | Failure:
+    match answer.body:
+        case _ if not answer.ok:
+            return decode_refusal(answer)
+        case {"request_id": str(job), "status_url": str(status), "response_url": str(response)}:
+            handle = {"id": job, "status_url": status, "response_url": response, "since": now_s}
+            return Accepted(handle, pause_s(0))
+    return no_handle(_VENDOR, answer)
+
+
+def decode_refusal(answer: Answer) -> Failure:
+    """An answer with an error status: to the order, or in place of a picture."""
+    known = next((each for each in _error_types(answer) if each in _KINDS), None)
+    if known is None:
+        return refused(_VENDOR, answer)
+    return _failed(_KINDS[known], answer.body, f"HTTP {answer.status} {known}")
+
+
+def _error_types(answer: Answer) -> list[str]:
+    """The nearest to the cause first."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    details = body.get("detail")
+    inner = [each.get("type") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+    return [str(each) for each in (*inner, body.get("error_type"), answer.headers.get("X-Fal-Error-Type"))]
+
+
+def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
+    """A content policy that names a field of the order refused the order; otherwise it does not say what."""
+    told = said(body)
+    reason = f"{_VENDOR} did not draw the picture" + (f": {told}" if str(told) else "")
+    stage = Stage.INPUT if kind is FailureKind.CONTENT_POLICY and told.field else None
+    return Failure(kind, reason, detail=detail, stage=stage)
+
+
+# --- asking after it --------------------------------------------------------------------------------------------
+
+
+def decode_status(answer: Answer, *, age_s: float, grace_s: float) -> Pending | Failure | None:
+    """Where a job stands; None when its picture may be asked for. Words that are new to us mean that it goes on."""
+    match answer.body:
+        case {"status": "COMPLETED", "error": error, **rest} if error:
+            kind = _KINDS.get(str(rest.get("error_type")), FailureKind.TRANSIENT)
+            return _failed(kind, {"detail": error}, redacted(f"COMPLETED {rest.get('error_type') or ''}"))
+        case {"status": "COMPLETED", "error_type": str(kind)} if kind:
+            return _failed(_KINDS.get(kind, FailureKind.TRANSIENT), None, redacted(f"COMPLETED {kind}"))
+        case {"status": "COMPLETED"}:
+            return None
+        case {"status": _}:
+            return Pending(wait_s=pause_s(age_s))
+        case _ if not answer.ok:
+            return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
+    return Pending(wait_s=pause_s(age_s))
+
+
+def decode_result(answer: Answer, *, age_s: float, grace_s: float) -> Ready | Pending | Failure:
+    match answer.body:
+        case _ if answer.status in {404, 410}:
+            return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
+        case _ if answer.status == 202:
+            return Pending(wait_s=pause_s(age_s))
+        case _ if not answer.ok:
+            return decode_refusal(answer)
+        case {"has_nsfw_concepts": [True, *_]}:
+            return Failure(
+                FailureKind.CONTENT_POLICY,
+                f"{_VENDOR}'s safety checker refused the picture that was made",
+                charged=True,
+                detail="has_nsfw_concepts",
+                stage=Stage.OUTPUT,
+            )
+        case {"images": [{"url": str(link)}, *_]} if link:
+            return Ready(link)
+    return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True)
+
+
+def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
+    facts = facts_of(order.upstream)
+    served_by = {"provider": "fal", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
+    return Delivered(Picture(path), served_by, facts.usd if facts else None)
+
+
+# --- the provider -----------------------------------------------------------------------------------------------
+
+
+class FalProvider:
+    """`now` is the wall clock: a job's age must survive the worker that ordered it."""
+
+    name = "fal"
+    resumable = True
+    free = False
+
+    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        hosts = tuple(account.options.get("polling_hosts", ("fal.run",)))
+        self._http = VendorHttp(account, {"Authorization": f"Key {account.key}"}, key_hosts=hosts)
+        self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._now = now
+
+    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+        facts = facts_of(order.upstream)
+        if facts is None:
+            return unknown_model(_VENDOR, order, MODELS)
+        if refusal := too_many_pictures(order, facts.pictures):
+            return refusal
+        body = encode(order, facts)
+        answer = await send_order(self._http, _VENDOR, path_of(order, facts), body, deadline_s=order.deadline_s)
+        return answer if isinstance(answer, Failure) else decode_order(answer, self._now())
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        age_s = self._now() - handle["since"]
+
+        async def look() -> Ready | Pending | Failure:
+            return await self._look(handle, order, age_s)
+
+        target = order.workdir / "delivered"
+        seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return delivered(target, handle, order) if isinstance(seen, Ready) else seen
+
+    async def _look(self, handle: Mapping[str, Any], order: Order, age_s: float) -> Ready | Pending | Failure:
+        status = await ask(self._http, _VENDOR, handle["status_url"], timeout_s=order.deadline_s)
+        if not isinstance(status, Answer):
+            return status
+        seen = decode_status(status, age_s=age_s, grace_s=self._grace_s)
+        if seen is None:
+            return await self._result(handle, order, age_s)
+        if isinstance(seen, Failure) and seen.kind is FailureKind.CONTENT_POLICY:
+            told = await self._result(handle, order, age_s)  # names the field that was refused
+            return told if isinstance(told, Failure) else seen
+        return seen
+
+    async def _result(self, handle: Mapping[str, Any], order: Order, age_s: float) -> Ready | Pending | Failure:
+        result = await ask(self._http, _VENDOR, handle["response_url"], timeout_s=order.deadline_s)
+        if not isinstance(result, Answer):
+            return result
+        return decode_result(result, age_s=age_s, grace_s=self._grace_s)
+
+    async def close(self) -> None:
+        await self._http.close()

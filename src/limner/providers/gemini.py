@@ -1,0 +1,327 @@
+"""Google's Gemini image models, over the developer API.
+
+Base URL `https://generativelanguage.googleapis.com`. Options of the account: `api_version` (default `v1beta`, as `v1`
+has refused picture answers), and as defaults all that a route may set: `image_size`, `safety_settings`, `family` (whose
+facts count) and `facts` (single facts that differ).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.shape import nearest
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.providers._http import (
+    Answer,
+    BadAnswer,
+    NoAnswer,
+    VendorHttp,
+    detail_of,
+    file_as_base64,
+    file_in,
+    redacted,
+    refused,
+    said,
+    too_many_pictures,
+    unanswered,
+)
+
+_VENDOR: Final = "Google"
+
+# --- what the models can do -------------------------------------------------------------------------------------
+
+_SHAPES: Final = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one family takes and costs.
+
+    `sizes` are its values of `imageSize`, the first being what it draws unasked; empty, the field must not be sent.
+    `usd_per_million_out` is for output tokens; `usd` is one picture by size, where the answer tells no tokens.
+    """
+
+    shapes: tuple[str, ...] = _SHAPES
+    sizes: tuple[str, ...] = ()
+    references: int = 14
+    usd_per_million_out: float | None = None
+    usd: Mapping[str, float] = field(default_factory=dict)
+
+
+# Limits from Google's image guide. Tokens are priced so that a picture costs what the price list says for its size.
+MODELS: Final[Mapping[str, Facts]] = {
+    "gemini-2.5-flash-image": Facts(references=10, usd_per_million_out=30, usd={"": 0.039}),
+    "gemini-3-pro-image": Facts(sizes=("1K", "2K", "4K"), usd_per_million_out=120, usd={"1K": 0.134, "2K": 0.134}),
+    "gemini-3.1-flash-image": Facts(
+        (*_SHAPES, "1:4", "4:1", "1:8", "8:1"),
+        ("1K", "512", "2K", "4K"),
+        usd_per_million_out=60,
+        usd={"512": 0.045, "1K": 0.067, "4K": 0.15},
+    ),
+}
+"""Families by how their names begin; the longest that fits counts. Of unknown ones the least is presumed."""
+
+
+def facts_of(upstream: str, options: Mapping[str, Any]) -> Facts:
+    name = str(options.get("family", upstream))
+    family = max((each for each in MODELS if name.startswith(each)), key=len, default="")
+    return replace(MODELS.get(family, Facts()), **_parsed(options.get("facts", {})))
+
+
+def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as a configuration file spells them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+
+
+# --- encode ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    path: str
+    json: Mapping[str, Any]
+
+
+def encode(order: Order, options: Mapping[str, Any]) -> Call | Failure:
+    """The order as Google takes it, or why it would not. `options` are the account's and the route's together."""
+    facts = facts_of(order.upstream, options)
+    if refusal := too_many_pictures(order, facts.references) or _unfit_size(order, facts, options):
+        return refusal
+    version = quote(str(options.get("api_version", "v1beta")), safe="")
+    model = quote(order.upstream.removeprefix("models/"), safe="")
+    body = {
+        "contents": [{"role": "user", "parts": list(_parts(order))}],
+        "generationConfig": dict(_config(order, facts, options)),
+    }
+    if "safety_settings" in options:
+        body["safetySettings"] = options["safety_settings"]
+    return Call(f"{version}/models/{model}:generateContent", body)
+
+
+def _unfit_size(order: Order, facts: Facts, options: Mapping[str, Any]) -> Failure | None:
+    size = options.get("image_size")
+    if size is None or size in facts.sizes:
+        return None
+    known = ", ".join(facts.sizes) or "no sizes to choose from"
+    return Failure(FailureKind.BAD_INPUT, f"the route asks {order.upstream} for the size {size!r}; it has {known}")
+
+
+def _parts(order: Order) -> Iterator[dict[str, Any]]:
+    """Each picture after its label, as prompts speak of "Image 1"; the prompt last."""
+    for number, each in enumerate(order.references, start=1):
+        yield {"text": f"Image {number}:"}
+        yield {"inlineData": {"mimeType": each.media_type, "data": file_as_base64(each.path)}}
+    yield {"text": order.prompt}
+
+
+def _config(order: Order, facts: Facts, options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    # With TEXT among the modalities an answer may be words alone.
+    yield from (("responseModalities", ["IMAGE"]), ("candidateCount", 1))
+    yield "seed", order.seed & 0x7FFF_FFFF
+    image: dict[str, str] = {}
+    if order.aspect_ratio is not None:
+        image["aspectRatio"] = nearest(order.aspect_ratio, facts.shapes)
+    if "image_size" in options:
+        image["imageSize"] = options["image_size"]
+    if image:
+        yield "imageConfig", image
+
+
+# --- decode ---------------------------------------------------------------------------------------------------------
+
+_BLOCKED: Final = frozenset(
+    {"SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"}
+)
+_ENDS: Final[Mapping[str, FailureKind]] = {
+    **dict.fromkeys(
+        (
+            *("SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "RECITATION"),
+            *("IMAGE_RECITATION", "BLOCKLIST", "SPII", "MODEL_ARMOR", "ESCALATION"),
+        ),
+        FailureKind.CONTENT_POLICY,
+    ),
+    "PUP_LIMITED_DISABLED": FailureKind.AUTH,
+    "MAX_TOKENS": FailureKind.BAD_INPUT,
+    "LANGUAGE": FailureKind.BAD_INPUT,
+}
+"""What a `finishReason` without a picture means; any other, and new ones, mean that none was made."""
+
+_SENTENCES: Final[Mapping[FailureKind, str]] = {
+    FailureKind.CONTENT_POLICY: "Google's content policy held the picture back",
+    FailureKind.AUTH: "Google has limited our account",
+    FailureKind.BAD_INPUT: "Google could not draw this prompt",
+    FailureKind.NO_IMAGE: "Google gave no picture",
+}
+
+
+def decode(answer: Answer, order: Order, options: Mapping[str, Any]) -> Delivered | Failure:
+    """What Google did: pictures of its answer are files already. A 200 without one is its usual way to refuse."""
+    if not answer.ok:
+        return _refusal(answer)
+    if not isinstance(answer.body, dict):
+        return _broken(answer, "is not what this protocol says")
+    candidates = [each for each in _list(answer.body, "candidates") if isinstance(each, dict)]
+    if not candidates:
+        return _blocked(answer)
+    pictures = [picture for each in candidates for picture in _pictures(each)]
+    if not pictures:
+        return _pictureless(answer, candidates[0])
+    if pictures[-1] is None:
+        return _broken(answer, "holds something else where the picture should be")
+    facts = facts_of(order.upstream, options)
+    return Delivered(Picture(pictures[-1]), _served_by(answer.body, order), cost_of(answer.body, facts, options))
+
+
+def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | None]:
+    """Each picture that is meant to be seen; those that the model made while thinking are not."""
+    for part in _list(_get(candidate, "content"), "parts"):
+        data = _get(part, "inlineData", "inline_data")
+        if data is not None and _get(part, "thought") is not True:
+            yield file_in(_get(data, "data"))
+
+
+def _blocked(answer: Answer) -> Failure:
+    feedback = _get(answer.body, "promptFeedback", "prompt_feedback")
+    reason = _get(feedback, "blockReason", "block_reason")
+    words = redacted(_get(feedback, "blockReasonMessage", "block_reason_message")) or redacted(reason)
+    if str(reason) in _BLOCKED:
+        sentence = f"Google's content policy forbids this: {words}"
+        return Failure(FailureKind.CONTENT_POLICY, sentence, detail=detail_of(answer), stage=Stage.INPUT)
+    return Failure(FailureKind.NO_IMAGE, _sentence(FailureKind.NO_IMAGE, words), detail=detail_of(answer))
+
+
+def _pictureless(answer: Answer, candidate: Mapping[str, Any]) -> Failure:
+    end = _get(candidate, "finishReason", "finish_reason")
+    kind = _ENDS.get(str(end), FailureKind.NO_IMAGE)
+    spoken = _get(candidate, "finishMessage", "finish_message") or " ".join(_texts(candidate))
+    words = redacted(spoken) or redacted(end)
+    stage = Stage.OUTPUT if kind is FailureKind.CONTENT_POLICY else None
+    return Failure(kind, _sentence(kind, words), detail=f"HTTP {answer.status} {redacted(end)}".rstrip(), stage=stage)
+
+
+def _sentence(kind: FailureKind, words: str) -> str:
+    return f"{_SENTENCES[kind]}: {words}" if words else _SENTENCES[kind]
+
+
+def _texts(candidate: Mapping[str, Any]) -> Iterator[str]:
+    for part in _list(_get(candidate, "content"), "parts"):
+        text = _get(part, "text")
+        if isinstance(text, str) and _get(part, "thought") is not True:
+            yield text
+
+
+def _served_by(body: Mapping[str, Any], order: Order) -> dict[str, Any]:
+    told = {
+        "model_version": redacted(_get(body, "modelVersion", "model_version")),
+        "response_id": redacted(_get(body, "responseId", "response_id")),
+    }
+    known = {name: value for name, value in told.items() if value}
+    return {"provider": "gemini", "model": order.upstream, "generative": True, **known}
+
+
+def cost_of(body: Mapping[str, Any], facts: Facts, options: Mapping[str, Any]) -> float | None:
+    """By the output tokens, else by size, else unknown. What the prompt costs is a small part, and not counted."""
+    tokens = _get(_get(body, "usageMetadata", "usage_metadata"), "candidatesTokenCount", "candidates_token_count")
+    if isinstance(tokens, int) and tokens > 0 and facts.usd_per_million_out is not None:
+        return tokens * facts.usd_per_million_out / 1e6
+    return facts.usd.get(str(options.get("image_size", facts.sizes[0] if facts.sizes else "")))
+
+
+def _broken(answer: Answer, words: str) -> Failure:
+    return Failure(FailureKind.BAD_OUTPUT, f"Google's answer {words}", charged=True, detail=detail_of(answer))
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+_NO_QUOTA: Final = re.compile(r"\blimit: 0\b")
+
+
+def _refusal(answer: Answer) -> Failure:
+    """What an error means: by its details where they say more than the status does."""
+    if isinstance(answer.body, list) and answer.body:
+        answer = replace(answer, body=answer.body[0])
+    kind = _kind(answer)
+    general = refused(_VENDOR, answer)
+    if kind is None or kind is general.kind:
+        return general
+    words = said(answer.body).words
+    return Failure(kind, f"{_REFUSALS[kind]}: {words}" if words else _REFUSALS[kind], detail=detail_of(answer))
+
+
+_REFUSALS: Final[Mapping[FailureKind, str]] = {
+    FailureKind.AUTH: "Google does not accept our key, or not from where we are",
+    FailureKind.QUOTA_EXHAUSTED: "our quota at Google is used up",
+}
+
+
+def _kind(answer: Answer) -> FailureKind | None:
+    """What the details say; None when the status says it all."""
+    error = _get(answer.body, "error")
+    details = [each for each in _list(error, "details") if isinstance(each, dict)]
+    words = str(_get(error, "message")).lower()
+    if any(each.get("reason") == "API_KEY_INVALID" for each in details):
+        return FailureKind.AUTH
+    if answer.status == 400 and _get(error, "status") == "FAILED_PRECONDITION":
+        if "billing" in words:
+            return FailureKind.QUOTA_EXHAUSTED
+        return FailureKind.AUTH if "location" in words else None
+    quotas = [str(_get(one, "quotaId", "quota_id")) for each in details for one in _list(each, "violations")]
+    if answer.status == 429 and (any("PerDay" in quota for quota in quotas) or _NO_QUOTA.search(words)):
+        return FailureKind.QUOTA_EXHAUSTED
+    return None
+
+
+# --- reading protobuf's JSON ------------------------------------------------------------------------------------------
+
+
+def _get(value: Any, *names: str) -> Any:
+    """The field under either of its spellings."""
+    return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    found = _get(value, name)
+    return found if isinstance(found, list) else []
+
+
+# --- the provider ---------------------------------------------------------------------------------------------------
+
+
+class GeminiProvider:
+    """Answers with the picture or not at all: a call that is cut off has an unknown outcome."""
+
+    name = "gemini"
+    resumable = False
+    free = False
+
+    def __init__(self, account: VendorAccount) -> None:
+        self._options = account.options
+        self._http = VendorHttp(account, {"x-goog-api-key": account.key})
+
+    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
+        options = {**self._options, **order.options}
+        call = encode(order, options)
+        if isinstance(call, Failure):
+            return call
+        answer = await self._send(call, order)
+        return answer if isinstance(answer, Failure) else decode(answer, order, options)
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:  # noqa: ARG002
+        return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked after a call")
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _send(self, call: Call, order: Order) -> Answer | Failure:
+        # The wait ends before the attempt's own deadline does, which would not know what became of the call.
+        timeout_s = 0.95 * order.deadline_s
+        try:
+            return await self._http.call("POST", call.path, json=call.json, workdir=order.workdir, timeout_s=timeout_s)
+        except NoAnswer as trouble:
+            return unanswered(_VENDOR, trouble)
+        except BadAnswer as trouble:
+            return Failure(FailureKind.BAD_OUTPUT, f"Google's answer {trouble.reason}", charged=True)

@@ -1,0 +1,175 @@
+"""Replicate: other makers' models as predictions, asked after at the address that comes with each.
+
+Base URL `https://api.replicate.com`. The account's option `polling_hosts` names further hosts that may see the key,
+and `not_found_grace_s` says how long a new prediction may be unknown. Options of a route go into the order's input as
+they are.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from limner.domain.failure import Failure, FailureKind
+from limner.domain.shape import nearest
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.providers._http import (
+    Answer,
+    Ready,
+    VendorHttp,
+    ask,
+    bring,
+    file_as_base64,
+    lost,
+    no_handle,
+    pause_s,
+    redacted,
+    refused,
+    send_order,
+    too_many_pictures,
+    unknown_model,
+)
+
+_VENDOR: Final = "Replicate"
+
+# --- what the models can do -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one model takes. `usd` is its list price; `picture_field` is None for a model of words alone.
+
+    `tolerance_with_picture` is the highest `safety_tolerance` that the model obeys when a picture comes along.
+    """
+
+    shapes: tuple[str, ...]
+    usd: float
+    picture_field: str | None = None
+    tolerance_with_picture: int | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
+_PNG: Final = {"output_format": "png"}
+_KONTEXT: Final = Facts((*_SHAPES, "2:1", "1:2"), 0.04, "input_image", 2, _PNG)
+
+MODELS: Final[Mapping[str, Facts]] = {
+    "black-forest-labs/flux-kontext-pro": _KONTEXT,
+    "black-forest-labs/flux-kontext-max": replace(_KONTEXT, usd=0.08),
+    "black-forest-labs/flux-dev": Facts(_SHAPES, 0.025, fixed=_PNG),
+}
+
+POLICY_WORDS: Final = ("flagged as sensitive", "nsfw", "(e005)", "safety")
+"""A failed prediction has no code, so its words say whether a content policy failed it."""
+
+
+def facts_of(upstream: str) -> Facts | None:
+    return MODELS.get(upstream)
+
+
+# --- ordering ---------------------------------------------------------------------------------------------------
+
+
+def encode(order: Order, facts: Facts) -> dict[str, Any]:
+    """The order as JSON; its reference is a picture that will be read when it is sent."""
+    shape = {"aspect_ratio": nearest(order.aspect_ratio, facts.shapes)} if order.aspect_ratio else {}
+    wishes = {"prompt": order.prompt, "seed": order.seed, **facts.fixed, **shape, **order.options}
+    if order.references and facts.tolerance_with_picture is not None and "safety_tolerance" in wishes:
+        wishes["safety_tolerance"] = min(wishes["safety_tolerance"], facts.tolerance_with_picture)
+    return {"input": wishes | _picture(order, facts)}
+
+
+def _picture(order: Order, facts: Facts) -> dict[str, Any]:
+    if not order.references or facts.picture_field is None:
+        return {}
+    reference = order.references[0]
+    return {facts.picture_field: file_as_base64(reference.path, f"data:{reference.media_type};base64,")}
+
+
+def decode_order(answer: Answer, now_s: float) -> Accepted | Failure:
+    match answer.body:
+        case _ if not answer.ok:
+            return refused(_VENDOR, answer)
+        case {"id": str(job), "urls": {"get": str(url)}}:
+            return Accepted({"id": job, "get": url, "since": now_s}, pause_s(0))
+    return no_handle(_VENDOR, answer)
+
+
+# --- asking after it --------------------------------------------------------------------------------------------
+
+
+def decode_job(answer: Answer, *, age_s: float, grace_s: float) -> Ready | Pending | Failure:
+    """What a prediction is about. Words that are new to us mean that it goes on."""
+    if not answer.ok:
+        return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
+    body = answer.body if isinstance(answer.body, dict) else {}
+    match body.get("status"):
+        case "succeeded":
+            return _ready(body.get("output"))
+        case "failed":
+            return _failed(redacted(str(body.get("error") or "")))
+        case "canceled":
+            return Failure(FailureKind.CANCELLED, f"the prediction was cancelled at {_VENDOR}", detail="canceled")
+    return Pending(wait_s=pause_s(age_s))
+
+
+def _ready(output: Any) -> Ready | Failure:
+    match output:
+        case str(link) | [str(link), *_] if link:
+            return Ready(link)
+    return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail="succeeded")
+
+
+def _failed(words: str) -> Failure:
+    reason = f"{_VENDOR} failed to draw the picture" + (f": {words}" if words else "")
+    if any(word in words.lower() for word in POLICY_WORDS):
+        return Failure(FailureKind.CONTENT_POLICY, reason, detail="failed")  # of what, the words do not say
+    return Failure(FailureKind.TRANSIENT, reason, detail="failed")
+
+
+def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
+    facts = facts_of(order.upstream)
+    served_by = {"provider": "replicate", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
+    return Delivered(Picture(path), served_by, facts.usd if facts else None)
+
+
+# --- the provider -----------------------------------------------------------------------------------------------
+
+
+class ReplicateProvider:
+    """`now` is the wall clock: a job's age must survive the worker that ordered it."""
+
+    name = "replicate"
+    resumable = True
+    free = False
+
+    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        hosts = tuple(account.options.get("polling_hosts", ("replicate.com",)))
+        self._http = VendorHttp(account, {"Authorization": f"Bearer {account.key}"}, key_hosts=hosts)
+        self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._now = now
+
+    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+        facts = facts_of(order.upstream)
+        if facts is None:
+            return unknown_model(_VENDOR, order, MODELS)
+        if refusal := too_many_pictures(order, 1 if facts.picture_field else 0):
+            return refusal
+        path, body = f"/v1/models/{order.upstream}/predictions", encode(order, facts)
+        answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
+        return answer if isinstance(answer, Failure) else decode_order(answer, self._now())
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        age_s = self._now() - handle["since"]
+
+        async def look() -> Ready | Pending | Failure:
+            answer = await ask(self._http, _VENDOR, handle["get"], timeout_s=order.deadline_s)
+            return decode_job(answer, age_s=age_s, grace_s=self._grace_s) if isinstance(answer, Answer) else answer
+
+        target = order.workdir / "delivered"
+        seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return delivered(target, handle, order) if isinstance(seen, Ready) else seen
+
+    async def close(self) -> None:
+        await self._http.close()

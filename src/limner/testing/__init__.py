@@ -1,0 +1,1 @@
+"""What ships for rehearsing and testing a deployment; nothing inside Limner leans on it."""

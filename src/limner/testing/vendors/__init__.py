@@ -1,0 +1,34 @@
+"""The vendors, emulated: strict about their protocols, with real pictures and scripted faults.
+
+async with Vendors.running(["bfl", "openai"]) as street:
+    street.faults("bfl").add(Fault(Kind.UNAVAILABLE, times=2))
+    ...
+    card = read_card(picture)
+    assert card.prompt_sha == street.purchases("bfl")[0].prompt_sha
+    assert street.violations() == []
+"""
+
+from limner.testing.vendors._books import Purchase, Violation
+from limner.testing.vendors._faults import BadFault, Fault, Faults, Kind
+from limner.testing.vendors._jobs import Pace
+from limner.testing.vendors._pictures import Bands, Card, NoCard, read_bands, read_card, sha_of
+from limner.testing.vendors.street import NAMES, UnknownVendor, Vendors
+
+__all__ = [
+    "NAMES",
+    "BadFault",
+    "Bands",
+    "Card",
+    "Fault",
+    "Faults",
+    "Kind",
+    "NoCard",
+    "Pace",
+    "Purchase",
+    "UnknownVendor",
+    "Vendors",
+    "Violation",
+    "read_bands",
+    "read_card",
+    "sha_of",
+]

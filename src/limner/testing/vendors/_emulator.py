@@ -1,0 +1,285 @@
+"""What all emulators share: their place, the path of a request past the faults, the doors for scripts."""
+
+import asyncio
+import base64
+import binascii
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Final
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from limner.testing.vendors._books import Books, Purchase, Violation
+from limner.testing.vendors._deliveries import Deliveries
+from limner.testing.vendors._faults import CUTS, REFUSALS, BadFault, Fault, Faults, Kind, Stage, Trouble
+from limner.testing.vendors._hooks import Hooks
+from limner.testing.vendors._jobs import Job, Jobs, Order, Pace
+from limner.testing.vendors._pictures import Design, NotAPicture, Reference, draw, look
+
+Work = Callable[[Trouble], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PROXY_PAGE: Final = (
+    "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+)
+STATUS: Final = {
+    Kind.RATE_LIMITED: 429,
+    Kind.UNAUTHORIZED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.MODEL_GONE: 404,
+    Kind.SERVER_ERROR: 500,
+    Kind.UNAVAILABLE: 503,
+    Kind.TIMEOUT: 504,
+}
+
+
+class Refused(Exception):
+    """The vendor says no; `response` is how."""
+
+    def __init__(self, response: web.Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an emulator stands and what it works with.
+
+    `urls` are the roots of its sites, without a slash at the end.
+    """
+
+    urls: Mapping[str, str]
+    books: Books
+    pace: Pace
+    seed: int = 0
+    now: Callable[[], float] = time.monotonic
+
+
+class Emulator(ABC):
+    """One vendor. A subclass is the description of its protocol."""
+
+    name: ClassVar[str]
+    sites: ClassVar[tuple[str, ...]] = ("api",)
+    kinds: ClassVar[Collection[Kind]]
+    synchronous: ClassVar[bool] = False
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.key = f"emulated-{self.name}-key"
+        self.faults = Faults(self.name, self.kinds, place.seed)
+        self.jobs = Jobs(place.pace, place.now)
+        self.hooks = Hooks(place.pace.webhook_retries)
+        self.deliveries = Deliveries(place.urls.get("delivery", ""), place.pace.link_seconds, self.breach)
+
+    @property
+    def base_url(self) -> str:
+        """What a client is pointed at."""
+        return self.place.urls["api"]
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """The variables that point Limner here."""
+
+    @abstractmethod
+    def applications(self) -> dict[str, web.Application]:
+        """One application a site."""
+
+    @abstractmethod
+    def refusal(self, fault: Fault) -> web.Response:
+        """How this vendor words a refusal that was scripted."""
+
+    async def close(self) -> None:
+        await self.hooks.close()
+
+    # --- the path of a request
+
+    async def pass_faults(self, request: web.Request, stage: Stage, prompt: str, work: Work) -> web.StreamResponse:
+        """Do the work unless a fault forbids it, and answer as a fault wants it."""
+        trouble = self.trouble(stage, prompt)
+        await self.wait(stage, trouble)
+        if fault := trouble.of(*REFUSALS):
+            return self.refuse(request, fault)
+        return await self.carry(request, await work(trouble), trouble)
+
+    def trouble(self, stage: Stage, prompt: str) -> Trouble:
+        try:
+            return self.faults.strike(stage, prompt)
+        except BadFault as error:
+            raise Refused(reply(400, {"detail": str(error), "error": {"message": str(error)}})) from None
+
+    async def wait(self, stage: Stage, trouble: Trouble) -> None:
+        slow = trouble.of(Kind.SLOW)
+        working = self.place.pace.seconds if self.synchronous and stage == "submit" else 0.0
+        await asyncio.sleep(working + (slow.amount(5) if slow else 0.0))
+
+    def refuse(self, request: web.Request, fault: Fault) -> web.Response:
+        if fault.kind is Kind.RESET:
+            return hang_up(request)
+        if fault.kind is Kind.BAD_GATEWAY:
+            return web.Response(status=502, text=PROXY_PAGE, content_type="text/html")
+        return self.refusal(fault)
+
+    async def carry(self, request: web.Request, response: web.Response, trouble: Trouble) -> web.StreamResponse:
+        """The answer as far as it gets."""
+        cut = trouble.of(*CUTS)
+        if cut is None:
+            return response
+        if cut.kind is Kind.LOST_ANSWER:
+            return hang_up(request)
+        whole = response.body if isinstance(response.body, bytes) else b""
+        head = web.StreamResponse(status=response.status, headers=response.headers)
+        head.content_length = len(whole)
+        await head.prepare(request)
+        await head.write(whole[: len(whole) // 2 if cut.kind is Kind.CUT_BODY else 0])
+        if request.transport:
+            request.transport.close()
+        return head
+
+    # --- what vendors do alike
+
+    async def deliver(self, request: web.Request) -> web.StreamResponse:
+        """The delivery host's one route."""
+        job = await self.deliveries.job_of(request)
+        return await self.pass_faults(request, "delivery", job.order.prompt, lambda _: self.deliveries.picture(request))
+
+    async def buy(self, order: Order, handle: str, *, charged: bool = True) -> None:
+        await self.place.books.enter(
+            Purchase(
+                self.name,
+                order.model,
+                int(time.time() * 1000),
+                order.prompt,
+                tuple(reference.sha for reference in order.references),
+                handle,
+                charged,
+                order.asked,
+            )
+        )
+
+    async def open_job(self, job_id: str, order: Order, trouble: Trouble) -> Job:
+        """Take a job on: it is in the books before anybody hears of it."""
+        job = self.jobs.open(job_id, order, trouble)
+        await self.buy(order, job_id, charged=not job.failed)
+        return job
+
+    async def breach(self, rule: str, detail: str) -> None:
+        await self.place.books.enter(Violation(self.name, int(time.time() * 1000), rule, detail))
+
+    async def picture(
+        self, order: Order, trouble: Trouble, variant: int = 0, brush: Callable[[Design], bytes] = draw
+    ) -> bytes:
+        """The bytes of one picture, good or as a fault wants them."""
+        design = Design(order.prompt, order.references, order.size, order.format, variant, order.model)
+        if Kind.WRONG_FORMAT in trouble:
+            design = replace(design, format="jpeg" if order.format == "png" else "png")
+        design = replace(
+            design, transparent=order.asked.get("background") == "transparent", noise=Kind.HEAVY in trouble
+        )
+        good = await asyncio.to_thread(brush, design)
+        broken = trouble.of(Kind.UNDECODABLE)
+        return spoilt(good, broken.how) if broken else good
+
+    async def look_at(self, data: bytes) -> Reference:
+        """Raises `NotAPicture`."""
+        return await asyncio.to_thread(look, data)
+
+    async def picture_behind(self, value: str) -> bytes:
+        """The bytes of a reference given as a data URI, a link or plain base64. Raises `NotAPicture`."""
+        if value.startswith(("http://", "https://")):
+            try:
+                return await self.hooks.fetch(value)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise NotAPicture(f"could not be fetched: {error}") from None
+        if value.startswith("data:"):
+            head, _, value = value.partition(",")
+            if not head.endswith(";base64"):
+                raise NotAPicture("a data URI must say base64")
+        return decode(value)
+
+    # --- routes
+
+    def application(self, routes: Sequence[web.AbstractRouteDef]) -> web.Application:
+        app = web.Application(client_max_size=1 << 30, middlewares=[_refusals])
+        app.add_routes(routes)
+        return app
+
+    def delivery_application(self) -> web.Application:
+        return self.application([web.get("/results/{name}", self.deliver)])
+
+    def doors(self) -> list[web.AbstractRouteDef]:
+        """The routes that are the emulator's own."""
+        return [
+            web.post("/_emulator/faults", self._script),
+            web.get("/_emulator/faults", self._show_script),
+            web.delete("/_emulator/faults", self._forget_script),
+            web.get("/_emulator/purchases", self._show_purchases),
+            web.get("/_emulator/violations", self._show_violations),
+        ]
+
+    async def _script(self, request: web.Request) -> web.Response:
+        """One fault or a list of them."""
+        try:
+            given = orjson.loads(await request.read())
+            faults = [Fault.parse(facts) for facts in (given if isinstance(given, list) else [given])]
+            self.faults.add(*faults)
+        except (BadFault, TypeError, AttributeError, orjson.JSONDecodeError) as error:
+            return reply(400, {"error": str(error)})
+        return reply(201, {"faults": [asdict(fault) for fault in self.faults.scripted()]})
+
+    async def _show_script(self, _: web.Request) -> web.Response:
+        return reply(200, {"faults": [asdict(fault) for fault in self.faults.scripted()]})
+
+    async def _forget_script(self, _: web.Request) -> web.Response:
+        self.faults.clear()
+        return reply(200, {"faults": []})
+
+    async def _show_purchases(self, _: web.Request) -> web.Response:
+        return reply(200, {"purchases": [asdict(one) for one in self.place.books.purchases(self.name)]})
+
+    async def _show_violations(self, _: web.Request) -> web.Response:
+        return reply(200, {"violations": [asdict(one) for one in self.place.books.violations(self.name)]})
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return refused.response
+
+
+def reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), headers=headers, content_type="application/json")
+
+
+def hang_up(request: web.Request) -> web.Response:
+    """Cut the connection. What is returned never leaves."""
+    if request.transport:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+def decode(text: str, *, either_alphabet: bool = False) -> bytes:
+    """Base64, strictly. Raises `NotAPicture`."""
+    if either_alphabet:
+        text = text.replace("-", "+").replace("_", "/")
+        text += "=" * (-len(text) % 4)
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise NotAPicture("not valid base64") from None
+
+
+def spoilt(good: bytes, how: str) -> bytes:
+    """A picture nobody can open: `truncated`, a page of `html`, or nothing under a good beginning."""
+    match how:
+        case "truncated":
+            return good[: len(good) // 2]
+        case "html":
+            return PROXY_PAGE.encode()
+        case _:
+            return good[:64] + bytes(4096)

@@ -1,0 +1,228 @@
+"""What can be made to go wrong, and when.
+
+A fault is scripted for one vendor, in process, over HTTP (`POST /_emulator/faults`), or by a magic word in the prompt:
+
+    #fault:[vendor/]kind[=value][@stage][*times]
+
+`#fault:moderated`, `#fault:slow=2`, `#fault:bfl/unavailable*2`, `#fault:rate_limited=3@poll`,
+`#fault:text_only=MAX_TOKENS`. A word holds for every request with this prompt unless `*times` says for how many. A
+value is a number, or the vendor's own word for it. A vendor passes over kinds that it does not know; a kind that nobody
+knows is refused.
+"""
+
+import asyncio
+import random
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Final, Literal, Self, get_args
+
+Stage = Literal["submit", "poll", "delivery"]
+STAGES: Final = get_args(Stage)
+
+
+class Kind(StrEnum):
+    """Each kind's meaning; what the answer looks like is the vendor's."""
+
+    # The request is refused; nothing is done or charged.
+    RATE_LIMITED = "rate_limited"  # 429; value: seconds to wait; how: header, ms, body or text tells them
+    QUOTA = "quota"  # the account has run dry
+    UNAUTHORIZED = "unauthorized"  # 401
+    FORBIDDEN = "forbidden"  # 403
+    MODEL_GONE = "model_gone"  # 404 for the model
+    SERVER_ERROR = "server_error"  # 500
+    BAD_GATEWAY = "bad_gateway"  # 502 with a proxy's HTML
+    UNAVAILABLE = "unavailable"  # 503
+    TIMEOUT = "timeout"  # 504
+    RESET = "reset"  # the socket is cut before anything is done
+
+    # The work is done and charged, the answer does not arrive whole.
+    LOST_ANSWER = "lost_answer"  # cut before the first byte
+    CUT_HEADERS = "cut_headers"  # cut after the headers
+    CUT_BODY = "cut_body"  # cut in the middle of the body
+    SLOW = "slow"  # value: seconds before the answer
+
+    # The answer arrives and is not what one hoped for.
+    MODERATED = "moderated"  # prompt or reference refused; how: the vendor's reason
+    MODERATED_OUTPUT = "moderated_output"  # the picture refused; how: the vendor's reason
+    FAILED = "failed"  # the job fails; how: the vendor's reason
+    TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
+    EMPTY = "empty"  # success with no picture
+    UNDECODABLE = "undecodable"  # a picture nobody can open; how: truncated, html, or none for a hollow one
+    WRONG_FORMAT = "wrong_format"  # bytes of another format than announced
+    HEAVY = "heavy"  # a good picture of some megabytes
+    LONG = "long"  # value: seconds the job takes longer
+    NOT_FOUND = "not_found"  # value: how many polls say that there is no such job
+    UNKNOWN_STATUS = "unknown_status"  # the first poll says something nobody documented; how: what
+    CODE = "code"  # Midjourney: value is the `code` of the answer
+    EXPIRED_LINK = "expired_link"  # value: how many of the links given are dead
+    DUPLICATE_WEBHOOK = "duplicate_webhook"  # the last webhook comes twice
+
+
+REFUSALS: Final = frozenset(
+    {
+        Kind.RATE_LIMITED,
+        Kind.QUOTA,
+        Kind.UNAUTHORIZED,
+        Kind.FORBIDDEN,
+        Kind.MODEL_GONE,
+        Kind.SERVER_ERROR,
+        Kind.BAD_GATEWAY,
+        Kind.UNAVAILABLE,
+        Kind.TIMEOUT,
+        Kind.RESET,
+    }
+)
+CUTS: Final = (Kind.LOST_ANSWER, Kind.CUT_HEADERS, Kind.CUT_BODY)
+TRANSPORT: Final = REFUSALS | {*CUTS, Kind.SLOW}
+"""What every vendor and every stage knows."""
+
+
+class BadFault(ValueError):
+    """A fault that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong (`kind`), where (`on`) and when.
+
+    It strikes `times` times (None: for ever), first at the `at`-th request of its stage after it was added, each time
+    with this `probability`, and only where the prompt holds the text `prompt`. `value` and `how` are explained at the
+    kinds.
+    """
+
+    kind: Kind
+    on: Stage = "submit"
+    at: int = 1
+    times: int | None = 1
+    probability: float = 1.0
+    value: float | None = None
+    how: str = ""
+    prompt: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in set(Kind):
+            raise BadFault(f"unknown fault {str(self.kind)!r}; known are {', '.join(Kind)}")
+        if self.on not in STAGES:
+            raise BadFault(f"unknown stage {self.on!r}; known are {', '.join(STAGES)}")
+        if self.on != "submit" and self.kind not in TRANSPORT:
+            raise BadFault(f"{self.kind} is decided when a job is submitted, not on {self.on!r}")
+
+    @classmethod
+    def parse(cls, facts: Mapping[str, Any]) -> Self:
+        """From JSON. Raises `BadFault`."""
+        known = {field.name for field in fields(cls)}
+        if unknown := facts.keys() - known:
+            raise BadFault(f"unknown field {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
+        if "kind" not in facts:
+            raise BadFault("a fault needs a kind")
+        fault = cls(**facts)
+        return replace(fault, kind=Kind(fault.kind))
+
+    def amount(self, default: float) -> float:
+        return default if self.value is None else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The faults that strike one request."""
+
+    faults: tuple[Fault, ...] = ()
+
+    def __contains__(self, kind: Kind) -> bool:
+        return self.of(kind) is not None
+
+    def of(self, *kinds: Kind) -> Fault | None:
+        return next((fault for fault in self.faults if fault.kind in kinds), None)
+
+
+_WORD: Final = re.compile(
+    r"#fault:(?:(?P<vendor>[a-z]+)/)?(?P<kind>[a-z_]+)(?:=(?P<value>[\w.-]+))?(?:@(?P<stage>[a-z]+))?(?:\*(?P<times>\d+))?"
+)
+
+
+def magic_words(prompt: str, vendor: str) -> list[Fault]:
+    """The faults that a prompt asks of this vendor. Raises `BadFault`."""
+    return [_spoken(word) for word in _WORD.finditer(prompt) if word["vendor"] in {None, vendor}]
+
+
+def _spoken(word: re.Match[str]) -> Fault:
+    said = word["value"] or ""
+    number = float(said) if re.fullmatch(r"\d+(\.\d+)?", said) else None
+    return Fault.parse(
+        {
+            "kind": word["kind"],
+            "on": word["stage"] or "submit",
+            "times": int(word["times"]) if word["times"] else None,
+            "value": number,
+            "how": "" if number is not None else said,
+        }
+    )
+
+
+@dataclass(slots=True)
+class _Scripted:
+    fault: Fault
+    seen: int = 0
+    struck: int = 0
+
+    def strikes(self, chance: random.Random) -> bool:
+        self.seen += 1
+        if self.seen < self.fault.at or self.struck == self.fault.times or chance.random() >= self.fault.probability:
+            return False
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """The script of one vendor. `kinds` are those it knows; chance is seeded, so that a run can be repeated."""
+
+    def __init__(self, vendor: str, kinds: Collection[Kind], seed: int = 0) -> None:
+        self._vendor = vendor
+        self._kinds = TRANSPORT | frozenset(kinds)
+        self._chance = random.Random(seed)  # noqa: S311 - chance that must repeat
+        self._script: list[_Scripted] = []
+        self._spoken: Counter[tuple[str, Fault]] = Counter()
+        self._came = asyncio.Event()
+        self.requests: Counter[str] = Counter()
+
+    def add(self, *faults: Fault) -> None:
+        """Raises `BadFault` for a kind that this vendor does not know."""
+        for fault in faults:
+            if fault.kind not in self._kinds:
+                raise BadFault(f"{self._vendor} knows no {fault.kind}; it knows {', '.join(sorted(self._kinds))}")
+        self._script += [_Scripted(fault) for fault in faults]
+
+    def clear(self) -> None:
+        self._script.clear()
+        self._spoken.clear()
+
+    def scripted(self) -> list[Fault]:
+        """Those that may still strike."""
+        return [one.fault for one in self._script if one.struck != one.fault.times]
+
+    def strike(self, stage: Stage, prompt: str) -> Trouble:
+        """What happens to this request, which is counted by asking. Raises `BadFault` for a magic word nobody knows."""
+        self.requests[stage] += 1
+        self._came.set()
+        self._came = asyncio.Event()
+        scripted = [one.fault for one in self._matching(stage, prompt) if one.strikes(self._chance)]
+        return Trouble((*scripted, *self._asked_for(stage, prompt)))
+
+    async def until_asked(self, count: int, stage: Stage = "submit") -> None:
+        """Wait until so many requests of a stage have come, answered or not."""
+        while self.requests[stage] < count:
+            await self._came.wait()
+
+    def _matching(self, stage: Stage, prompt: str) -> list[_Scripted]:
+        return [one for one in self._script if one.fault.on == stage and one.fault.prompt in prompt]
+
+    def _asked_for(self, stage: Stage, prompt: str) -> Iterable[Fault]:
+        for fault in magic_words(prompt, self._vendor):
+            if fault.on != stage or fault.kind not in self._kinds:
+                continue
+            self._spoken[prompt, fault] += 1
+            if fault.times is None or self._spoken[prompt, fault] <= fault.times:
+                yield fault

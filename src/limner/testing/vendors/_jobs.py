@@ -1,0 +1,112 @@
+"""Work that a vendor has taken on: what was asked, how far it is, what it will come to."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from limner.testing.vendors._faults import Kind, Trouble
+from limner.testing.vendors._pictures import Format, Reference, Size
+
+ABANDONED_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the vendors pretend to be.
+
+    A picture takes `seconds`, and a job is called unfinished at least `pending` times before it is done; one that
+    nobody asks after ends by itself half a minute later. A delivery link lives `link_seconds`, and a webhook that fails
+    is sent again after `webhook_retries`.
+    """
+
+    seconds: float = 0.0
+    pending: int = 2
+    link_seconds: float = 600.0
+    webhook_retries: tuple[float, ...] = (1.0, 5.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked, whatever the wire. `asked` are the other fields, for the books."""
+
+    model: str
+    prompt: str
+    references: tuple[Reference, ...] = ()
+    size: Size = (1024, 1024)
+    format: Format = "png"
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def megapixels(self) -> float:
+        return self.size[0] * self.size[1] / 1e6
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One order under way. `hidden` is how many polls still say that there is no such job."""
+
+    id: str
+    order: Order
+    trouble: Trouble
+    started: float
+    takes: float
+    pending: int
+    hidden: int = 0
+    asked: int = 0
+    ended: bool = False
+    cancelled: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        return self.trouble.of(Kind.MODERATED, Kind.FAILED) is not None
+
+
+class Jobs:
+    """All jobs of one vendor. `now` is a monotonic clock in seconds."""
+
+    def __init__(self, pace: Pace, now: Callable[[], float]) -> None:
+        self._pace = pace
+        self._now = now
+        self._jobs: dict[str, Job] = {}
+
+    def open(self, job_id: str, order: Order, trouble: Trouble) -> Job:
+        longer = trouble.of(Kind.LONG)
+        takes = self._pace.seconds + (longer.amount(5) if longer else 0)
+        lost = trouble.of(Kind.NOT_FOUND)
+        hidden = int(lost.amount(1)) if lost else 0
+        job = Job(job_id, order, trouble, self._now(), takes, self._pace.pending, hidden)
+        self._jobs[job_id] = job
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)
+
+    def all(self) -> list[Job]:
+        return list(self._jobs.values())
+
+    def ask(self, job: Job) -> float:
+        """How far it is, 0 to 1; being asked brings it on."""
+        job.asked += 1
+        if self._over(job, job.asked > job.pending):
+            job.ended = True
+            return 1.0
+        by_asking = job.asked / (job.pending + 1)
+        by_time = (self._now() - job.started) / job.takes if job.takes else 1.0
+        return round(min(by_asking, by_time, 0.99), 2)
+
+    async def finish(self, job: Job) -> None:
+        """Wait until it is done, however seldom it is asked after."""
+        await asyncio.sleep(max(0.0, job.started + job.takes - self._now()))
+        job.ended = True
+
+    def unfinished(self, model: str | None = None) -> int:
+        return sum(1 for job in self.all() if model in {None, job.order.model} and not self._done(job))
+
+    def _done(self, job: Job) -> bool:
+        return self._over(job, asked_enough=False)
+
+    def _over(self, job: Job, asked_enough: bool) -> bool:  # noqa: FBT001 - a fact, not a switch
+        age = self._now() - job.started
+        return job.ended or job.cancelled or (asked_enough and age >= job.takes) or age >= job.takes + ABANDONED_S

@@ -1,0 +1,188 @@
+"""Inference servers on one's own machines that speak OpenAI's wire: SGLang-Diffusion and vLLM-Omni.
+
+They differ from OpenAI, and from each other, in what they take and how they refuse.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from aiohttp import web
+
+from limner.testing.vendors._emulator import STATUS, Place, Refused, reply
+from limner.testing.vendors._faults import Fault, Kind, Trouble
+from limner.testing.vendors._jobs import Order
+from limner.testing.vendors._pictures import Reference
+from limner.testing.vendors._rules import Complaint, Rules, maybe, number, one_of, problems, text, whole
+from limner.testing.vendors.openai import Ask, OpenAI, Upload, in_base64, size_of
+
+MOST_PIXELS: Final = 4096 * 4096
+
+
+def engine_size(value: Any) -> Complaint | None:
+    match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", value) if isinstance(value, str) else None
+    if value == "auto" or (match and int(match[1]) * int(match[2]) <= MOST_PIXELS):
+        return None
+    return Complaint(f"size must be 'WIDTHxHEIGHT' with at most {MOST_PIXELS} pixels", "size")
+
+
+_ENGINE_FIELDS: Final[Rules] = {
+    "model": maybe(text()),
+    "prompt": text(None, 1),
+    "n": maybe(whole(1, 10)),
+    "size": maybe(engine_size),
+    "seed": maybe(whole()),
+    "negative_prompt": maybe(text()),
+    "user": maybe(text()),
+}
+
+
+class Engine(OpenAI):
+    """An inference server on one's own machines: no key, no catalogue, short errors. POSTs block until it is `warm`."""
+
+    served: ClassVar[str]
+    rules: ClassVar[Rules]
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.warm = asyncio.Event()
+        self.warm.set()
+
+    def environment(self) -> dict[str, str]:
+        """Limner reaches an engine by a route in `limner.toml`, not by a variable."""
+        return {}
+
+    def applications(self) -> dict[str, web.Application]:
+        routes = [
+            web.post("/v1/images/generations", self.generations),
+            web.post("/v1/images/edits", self.edits),
+            web.get("/v1/models", self.list_models),
+            web.get("/health", self.health),
+            web.get("/health_generate", self.health),
+            *self.doors(),
+        ]
+        return {"api": self.application(routes)}
+
+    async def answer(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+        await self.warm.wait()
+        return await super().answer(request, ask)
+
+    def check_key(self, request: web.Request) -> None:
+        """Nobody asks for one."""
+
+    def ask_of(
+        self,
+        request: web.Request,  # noqa: ARG002 - an engine has one address
+        fields: dict[str, Any],
+        references: tuple[Reference, ...],
+        *,
+        edit: bool,
+    ) -> Ask:
+        found = problems(fields, self.rules)
+        if found:
+            where = [{"loc": ["body", one.field], "msg": one.message, "type": one.type} for one in found]
+            raise Refused(reply(422, {"detail": where}))
+        self.check_engine(fields, edit=edit)
+        asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}
+        size = fields.get("size") or "1024x1024"
+        order = Order(
+            self.served,
+            fields["prompt"],
+            references,
+            size_of("1024x1024" if size == "auto" else size, references),
+            fields.get("output_format") or "png",
+            asked,
+        )
+        return Ask(order, fields.get("n") or 1, edit)
+
+    def check_engine(self, fields: Mapping[str, Any], *, edit: bool) -> None:
+        """What this engine refuses besides."""
+
+    async def references(self, files: list[Upload]) -> tuple[Reference, ...]:
+        """Either part name, as often as one likes."""
+        images = [file for file in files if file.part in {"image", "image[]"}]
+        if not images:
+            raise detail(422, "Field 'image' is required.")
+        return tuple([await self.reference(file) for file in images])
+
+    async def take_on(self, ask: Ask, trouble: Trouble) -> None:
+        """Engines moderate nothing; a fault that says so fails as an engine does."""
+        if trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT):
+            raise detail(400, "The request was rejected by the safety checker.")
+        await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
+
+    async def list_models(self, _: web.Request) -> web.Response:
+        return reply(200, {"object": "list", "data": [{"id": self.served, "object": "model", "owned_by": "local"}]})
+
+    async def health(self, _: web.Request) -> web.Response:
+        return web.Response(status=200 if self.warm.is_set() else 503)
+
+    def refusal(self, fault: Fault) -> web.Response:
+        status = 429 if fault.kind is Kind.QUOTA else STATUS[fault.kind]
+        if fault.kind is Kind.UNAVAILABLE:
+            return reply(503, {"error": "A worker process died; the server is shutting down."})
+        return detail(status, f"{fault.kind.replace('_', ' ').capitalize()}.").response
+
+
+class Sglang(Engine):
+    """SGLang-Diffusion: answers by `url` unless told otherwise, and has no storage to do so."""
+
+    name: ClassVar[str] = "sglang"
+    served: ClassVar[str] = "black-forest-labs/FLUX.1-dev"
+    rules: ClassVar[Rules] = {
+        **_ENGINE_FIELDS,
+        "response_format": maybe(one_of("url", "b64_json")),
+        "quality": maybe(text()),
+        "background": maybe(one_of("transparent", "opaque", "auto")),
+        "output_format": maybe(one_of("png", "jpeg", "webp")),
+        "num_inference_steps": maybe(whole(1)),
+        "guidance_scale": maybe(number(0, 100)),
+    }
+
+    def check_engine(self, fields: Mapping[str, Any], *, edit: bool) -> None:  # noqa: ARG002 - the same on both routes
+        if fields.get("response_format", "url") == "url":
+            raise detail(400, "response_format='url' requires cloud storage or an output path to be configured.")
+
+    async def whole(self, ask: Ask, trouble: Trouble) -> web.Response:
+        await self.take_on(ask, trouble)
+        pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
+        data = [] if Kind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        facts = {"id": secrets.token_hex(16), "created": int(time.time()), "inference_time_s": self.place.pace.seconds}
+        return reply(200, {**facts, "data": data})
+
+
+class Vllm(Engine):
+    """vLLM-Omni: serves one model by its name, and takes a list of pictures for a batch, not for references."""
+
+    name: ClassVar[str] = "vllm"
+    served: ClassVar[str] = "black-forest-labs/FLUX.1-Kontext-dev"
+    rules: ClassVar[Rules] = {
+        **_ENGINE_FIELDS,
+        "response_format": maybe(one_of("b64_json", "file")),
+        "output_format": maybe(one_of("png", "jpeg", "webp")),
+        "num_inference_steps": maybe(whole(1, 200)),
+        "guidance_scale": maybe(number(0, 20)),
+        "true_cfg_scale": maybe(number(0, 20)),
+    }
+
+    def check_engine(self, fields: Mapping[str, Any], *, edit: bool) -> None:
+        asked = fields.get("model")
+        if asked is not None and asked != self.served:
+            raise detail(400, f"Model mismatch: request specifies '{asked}' but server is running '{self.served}'.")
+        if fields.get("response_format", "b64_json") != "b64_json" and edit:
+            raise detail(400, "Only response_format='b64_json' is supported.")
+
+    async def whole(self, ask: Ask, trouble: Trouble) -> web.Response:
+        await self.take_on(ask, trouble)
+        batch = [replace(ask.order, references=(one,)) for one in ask.order.references] or [ask.order]
+        pictures = [await self.picture(order, trouble, n) for order in batch for n in range(ask.n)]
+        data = [] if Kind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        return reply(200, {"created": int(time.time()), "data": data})
+
+
+def detail(status: int, said: str) -> Refused:
+    return Refused(reply(status, {"detail": said}))

@@ -1,0 +1,295 @@
+"""fal.ai's queue: submit under the model's path, ask at addresses without its sub-path, look twice at COMPLETED."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import orjson
+from aiohttp import web
+
+from limner.testing.vendors import _kontext as kontext
+from limner.testing.vendors._emulator import STATUS, Emulator, Refused, reply
+from limner.testing.vendors._faults import Fault, Kind, Trouble
+from limner.testing.vendors._jobs import Job, Order
+from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, Reference, Size, blacked_out, draw
+from limner.testing.vendors._rules import (
+    Complaint,
+    Problem,
+    Rules,
+    address,
+    either,
+    flag,
+    maybe,
+    number,
+    one_of,
+    problems,
+    ratio,
+    some,
+    text,
+    whole,
+)
+
+NAMED_SIZES: Final[Mapping[str, Size]] = {
+    "square_hd": (1024, 1024),
+    "square": (512, 512),
+    "portrait_4_3": (768, 1024),
+    "portrait_16_9": (576, 1024),
+    "landscape_4_3": (1024, 768),
+    "landscape_16_9": (1024, 576),
+}
+FLAGGED: Final = "The content could not be processed because it contained material flagged by a content checker."
+
+
+def dimensions(value: Any) -> Complaint | None:
+    sides = [value.get(side) for side in ("width", "height")] if isinstance(value, dict) and len(value) == 2 else []
+    good = len(sides) == 2 and all(isinstance(side, int) and 64 <= side <= 4096 for side in sides)
+    return None if good else Complaint("Input should be a named size or {width, height}", "image_size")
+
+
+_COMMON: Final[Rules] = {
+    "prompt": text(None, 1),
+    "seed": maybe(whole()),
+    "num_images": whole(1, 4),
+    "guidance_scale": number(1, 20),
+    "output_format": one_of("jpeg", "png"),
+    "sync_mode": flag,
+}
+_KONTEXT: Final[Rules] = {
+    **_COMMON,
+    "aspect_ratio": maybe(ratio(9 / 21, 21 / 9)),
+    "safety_tolerance": one_of("1", "2", "3", "4", "5", "6"),
+    "enhance_prompt": flag,
+}
+_DEV: Final[Rules] = {
+    **_COMMON,
+    "image_size": either(one_of(*NAMED_SIZES), dimensions),
+    "num_inference_steps": whole(1, 50),
+    "enable_safety_checker": flag,
+    "acceleration": one_of("none", "regular", "high"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    rules: Rules
+    required: tuple[str, ...] = ("prompt",)
+
+
+_ONE: Final = Model({**_KONTEXT, "image_url": text(None, 1)}, ("prompt", "image_url"))
+_SEVERAL: Final = Model({**_KONTEXT, "image_urls": some(text(None, 1), 1, 4)}, ("prompt", "image_urls"))
+MODELS: Final[Mapping[str, Model]] = {
+    "fal-ai/flux-pro/kontext": _ONE,
+    "fal-ai/flux-pro/kontext/multi": _SEVERAL,
+    "fal-ai/flux-pro/kontext/max": _ONE,
+    "fal-ai/flux-pro/kontext/max/multi": _SEVERAL,
+    "fal-ai/flux-pro/kontext/text-to-image": Model(_KONTEXT),
+    "fal-ai/flux/dev": Model(_DEV),
+}
+
+
+class Fal(Emulator):
+    name: ClassVar[str] = "fal"
+    sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
+    kinds = (
+        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
+        *(Kind.HEAVY, Kind.LONG, Kind.NOT_FOUND, Kind.UNKNOWN_STATUS, Kind.EXPIRED_LINK, Kind.DUPLICATE_WEBHOOK),
+    )
+
+    def environment(self) -> dict[str, str]:
+        return {"FAL_KEY": self.key, "FAL_BASE_URL": self.base_url}
+
+    def applications(self) -> dict[str, web.Application]:
+        of_request = "/{owner}/{alias}/requests/{id}"
+        routes = [
+            web.get(f"{of_request}/status", self.status),
+            web.get(of_request, self.response),
+            web.put(f"{of_request}/cancel", self.cancel),
+            *self.doors(),
+            web.post("/{model:.+}", self.submit),
+        ]
+        return {"api": self.application(routes), "delivery": self.delivery_application()}
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        self.check_key(request)
+        name = request.match_info["model"]
+        model = MODELS.get(name)
+        if model is None:
+            raise Refused(trouble_with(404, f"Application {name!r} not found", "not_found"))
+        hook = check_hook(request.query.get("fal_webhook"))
+        body = await read_body(request, model)
+        order = order_of(name, model, body, await self.references(body), hook)
+        return await self.pass_faults(request, "submit", order.prompt, lambda trouble: self.accept(order, trouble))
+
+    async def accept(self, order: Order, trouble: Trouble) -> web.Response:
+        job = await self.open_job(str(uuid.uuid4()), order, trouble)
+        if hook := order.asked.get("fal_webhook"):
+            self.hooks.later(self.call_back(job, hook))
+        return reply(200, {**self.addresses(job), "status": "IN_QUEUE", "queue_position": 0})
+
+    async def status(self, request: web.Request) -> web.StreamResponse:
+        job = self.find(request)
+        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
+
+    async def tell(self, job: Job) -> web.Response:
+        """202 while it waits or runs; COMPLETED says nothing about success, `error` does."""
+        progress = self.jobs.ask(job)
+        strange = job.trouble.of(Kind.UNKNOWN_STATUS)
+        if strange and job.asked == 1:
+            return reply(202, {**self.addresses(job), "status": strange.how or "WARMING_UP"})
+        if progress < 1 and job.asked == 1:
+            return reply(202, {**self.addresses(job), "status": "IN_QUEUE", "queue_position": 0})
+        if progress < 1:
+            return reply(202, {**self.addresses(job), "status": "IN_PROGRESS", "logs": []})
+        done = {**self.addresses(job), "status": "COMPLETED", "logs": [], "metrics": {"inference_time": job.takes}}
+        return reply(200, {**done, **failure_of(job)})
+
+    async def response(self, request: web.Request) -> web.StreamResponse:
+        job = self.find(request)
+        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.outcome(job))
+
+    async def outcome(self, job: Job) -> web.Response:
+        if not job.ended:
+            return trouble_with(400, "Request is still in progress", "request_in_progress")
+        if Kind.MODERATED in job.trouble:
+            where = [{"loc": ["body", "prompt"], "msg": FLAGGED, "type": "content_policy_violation"}]
+            return trouble_with(422, where, "content_policy_violation")
+        if failure := failure_of(job):
+            return trouble_with(500, failure["error"], failure["error_type"])
+        return reply(200, self.result(job))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        job = self.find(request)
+        if job.ended:
+            return reply(400, {"status": "ALREADY_COMPLETED"})
+        job.cancelled = job.ended = True
+        return reply(202, {"status": "CANCELLATION_REQUESTED"})
+
+    def result(self, job: Job) -> dict[str, Any]:
+        order, count = job.order, job.order.asked.get("num_images", 1)
+        flagged = Kind.MODERATED_OUTPUT in job.trouble
+        images = [] if Kind.EMPTY in job.trouble else [self.image(job, n, flagged=flagged) for n in range(count)]
+        seed = order.asked.get("seed") or int(job.id[:8], 16)
+        return {"images": images, "seed": seed, "has_nsfw_concepts": [flagged] * count, "prompt": order.prompt}
+
+    def image(self, job: Job, variant: int, *, flagged: bool) -> dict[str, Any]:
+        order, brush = job.order, blacked_out if flagged else draw
+        media_type = MEDIA_TYPES[order.format]
+        link = self.deliveries.offer(
+            f"{job.id}-{variant}.{order.format}",
+            media_type,
+            lambda: self.picture(order, job.trouble, variant, brush),
+            job,
+        )
+        return {"url": link, "width": order.size[0], "height": order.size[1], "content_type": media_type}
+
+    async def call_back(self, job: Job, hook: str) -> None:
+        await self.jobs.finish(job)
+        failure = failure_of(job)
+        told = {"status": "ERROR", "error": failure["error"], "payload": None} if failure else {"status": "OK"}
+        payload = {} if failure else {"payload": self.result(job)}
+        body = orjson.dumps({"request_id": job.id, "gateway_request_id": job.id, **told, **payload})
+        for _ in range(2 if Kind.DUPLICATE_WEBHOOK in job.trouble else 1):
+            await self.hooks.post(hook, body, {})
+
+    def addresses(self, job: Job) -> dict[str, str]:
+        """Owner and alias alone: `fal-ai/flux-pro/kontext/max` is asked after under `fal-ai/flux-pro`."""
+        root = f"{self.base_url}/{'/'.join(job.order.model.split('/')[:2])}/requests/{job.id}"
+        return {
+            "request_id": job.id,
+            "response_url": root,
+            "status_url": f"{root}/status",
+            "cancel_url": f"{root}/cancel",
+        }
+
+    def find(self, request: web.Request) -> Job:
+        self.check_key(request)
+        job = self.jobs.find(request.match_info["id"])
+        asked = f"{request.match_info['owner']}/{request.match_info['alias']}/"
+        if job is None or not job.order.model.startswith(asked) or job.hidden:
+            if job and job.hidden:
+                job.hidden -= 1
+            raise Refused(trouble_with(404, "Request not found", "not_found"))
+        return job
+
+    def check_key(self, request: web.Request) -> None:
+        if request.headers.get("Authorization") != f"Key {self.key}":
+            raise Refused(trouble_with(401, "No user found for Key ID and Secret", "unauthorized"))
+
+    async def references(self, body: Mapping[str, Any]) -> tuple[Reference, ...]:
+        listed = [("image_urls", value) for value in body.get("image_urls") or ()]
+        single = [("image_url", body["image_url"])] if "image_url" in body else []
+        return tuple([await self.reference(field, value) for field, value in (*single, *listed)])
+
+    async def reference(self, field: str, value: str) -> Reference:
+        """A link or a data URI, never plain base64."""
+        if not value.startswith(("http://", "https://", "data:")):
+            raise invalid(Problem(field, "Input should be a URL or a data URI", "url_parsing"))
+        try:
+            return await self.look_at(await self.picture_behind(value))
+        except NotAPicture as error:
+            said = f"Failed to load the image: {error}"
+            raise invalid(Problem(field, said, "image_load_error")) from None
+
+    def refusal(self, fault: Fault) -> web.Response:
+        match fault.kind:
+            case Kind.QUOTA:
+                said = "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."
+                return trouble_with(403, said, "user_locked")
+            case Kind.RATE_LIMITED:
+                headers = {} if fault.how == "text" else {"Retry-After": f"{fault.amount(5):g}"}
+                return trouble_with(429, "Too many requests", "rate_limit_exceeded", headers)
+            case _:
+                return trouble_with(STATUS[fault.kind], fault.kind.replace("_", " "), fault.kind)
+
+
+def check_hook(hook: str | None) -> str | None:
+    if hook is not None and (complaint := address(hook)):
+        raise Refused(trouble_with(422, f"fal_webhook: {complaint.message}", "invalid_webhook"))
+    return hook
+
+
+async def read_body(request: web.Request, model: Model) -> dict[str, Any]:
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise Refused(trouble_with(400, "The request body is not valid JSON", "bad_request")) from None
+    if not isinstance(body, dict):
+        raise Refused(trouble_with(422, "The request body must be an object", "bad_request"))
+    if found := problems(body, model.rules, model.required):
+        raise invalid(*found)
+    return body
+
+
+def order_of(
+    name: str, model: Model, body: Mapping[str, Any], references: tuple[Reference, ...], hook: str | None
+) -> Order:
+    asked = {field: value for field, value in body.items() if field not in {"prompt", "image_url", "image_urls"}}
+    if model.rules is _DEV:
+        size = dev_size(body.get("image_size", "landscape_4_3"))
+    else:
+        size = kontext.nearest(kontext.shape(body.get("aspect_ratio"), references))
+    asked |= {"fal_webhook": hook} if hook else {}
+    return Order(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
+
+
+def dev_size(asked: Any) -> Size:
+    return NAMED_SIZES[asked] if isinstance(asked, str) else (asked["width"], asked["height"])
+
+
+def failure_of(job: Job) -> dict[str, str]:
+    fault = job.trouble.of(Kind.MODERATED, Kind.FAILED)
+    if fault is None:
+        return {}
+    if fault.kind is Kind.MODERATED:
+        return {"error": FLAGGED, "error_type": "content_policy_violation"}
+    return {"error": "The runner failed", "error_type": fault.how or "internal_server_error"}
+
+
+def trouble_with(status: int, said: Any, kind: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return reply(status, {"detail": said, "error_type": kind}, {"X-Fal-Error-Type": kind, **(headers or {})})
+
+
+def invalid(*found: Problem) -> Refused:
+    where = [{"loc": ["body", one.field], "msg": one.message, "type": one.type} for one in found]
+    return Refused(trouble_with(422, where, "validation_error"))

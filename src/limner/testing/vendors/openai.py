@@ -1,0 +1,530 @@
+"""OpenAI's Images API: generations and edits, whole or as server-sent events, under Azure's addresses too."""
+
+import base64
+import math
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Final
+
+import orjson
+from aiohttp import BodyPartReader, web
+
+from limner.testing.vendors._emulator import Emulator, Refused, hang_up, reply
+from limner.testing.vendors._faults import REFUSALS, Fault, Kind, Trouble
+from limner.testing.vendors._jobs import Order
+from limner.testing.vendors._pictures import Format, NotAPicture, Reference, Size
+from limner.testing.vendors._rules import (
+    MISSING,
+    UNKNOWN,
+    Complaint,
+    Rule,
+    Rules,
+    flag,
+    maybe,
+    one_of,
+    problems,
+    text,
+    whole,
+)
+
+FIXED_SIZES: Final = ("1024x1024", "1024x1536", "1536x1024", "auto")
+LEAST_PIXELS, MOST_PIXELS, LONGEST = 655_360, 8_294_400, 3840
+MOST_IMAGES: Final = 16
+MOST_IMAGE_BYTES, MOST_MASK_BYTES = 50_000_000, 4_000_000
+READABLE: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
+WHOLE_NUMBERS: Final = ("n", "output_compression", "partial_images", "seed", "num_inference_steps")
+NUMBERS: Final = ("guidance_scale", "true_cfg_scale")
+
+
+def free_size(value: Any) -> Complaint | None:
+    """`WxH` as GPT Image 2 and later take it."""
+    if value == "auto":
+        return None
+    match = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
+    if match is None:
+        return Complaint("must be 'auto' or 'WIDTHxHEIGHT'", "size")
+    width, height = int(match[1]), int(match[2])
+    if width % 16 or height % 16 or not width * height:
+        return Complaint("width and height must both be divisible by 16", "size")
+    if max(width, height) > LONGEST or max(width, height) > 3 * min(width, height):
+        return Complaint("the longest edge must be at most 3840 and the ratio at most 3:1", "size")
+    if not LEAST_PIXELS <= width * height <= MOST_PIXELS:
+        return Complaint(f"the picture must have {LEAST_PIXELS} to {MOST_PIXELS} pixels", "size")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What one model takes beyond the common fields.
+
+    `fidelity` are its values for `input_fidelity`; none: the field is unknown.
+    """
+
+    size: Rule = free_size
+    quality: tuple[str, ...] = ("low", "medium", "high", "auto")
+    fidelity: tuple[str, ...] = ()
+    extras: Rules = field(default_factory=dict)
+    shutdown_date: str | None = None
+
+
+_NEWEST: Final = Model(
+    quality=("low", "medium", "high", "xhigh", "max", "auto"), extras={"complexity": one_of("low", "medium", "high")}
+)
+MODELS: Final[Mapping[str, Model]] = {
+    "gpt-image-1-mini": Model(size=one_of(*FIXED_SIZES), fidelity=("low",)),
+    "gpt-image-1.5": Model(size=one_of(*FIXED_SIZES), fidelity=("low", "high"), shutdown_date="2026-12-01"),
+    "gpt-image-2": Model(),
+    "gpt-image-2-2026-04-21": Model(),
+    "gpt-image-2.5-sunburst": _NEWEST,
+    "gpt-image-2.5-flare": _NEWEST,
+    "gpt-image-2.5-sunburst-2026-09-08": _NEWEST,
+    "gpt-image-2.5-flare-2026-09-08": _NEWEST,
+    "gpt-image-2.6-sunburst": _NEWEST,
+    "gpt-image-2.6-flare": _NEWEST,
+}
+COMMON: Final[Rules] = {
+    "model": text(),
+    "prompt": text(32_000, 1),
+    "n": maybe(whole(1, 10)),
+    "background": maybe(one_of("transparent", "opaque", "auto")),
+    "output_format": maybe(one_of("png", "jpeg", "webp")),
+    "output_compression": maybe(whole(0, 100)),
+    "moderation": maybe(one_of("auto", "low")),
+    "stream": maybe(flag),
+    "partial_images": maybe(whole(0, 3)),
+    "safety_identifier": text(),
+    "user": text(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file part of a form."""
+
+    part: str
+    filename: str | None
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    fields: dict[str, Any]
+    files: list[Upload]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that was understood. `edit` says by which of the two routes it came."""
+
+    order: Order
+    n: int
+    edit: bool
+    stream: bool = False
+    partials: int = 0
+    azure: bool = False
+
+
+class OpenAI(Emulator):
+    name: ClassVar[str] = "openai"
+    synchronous: ClassVar[bool] = True
+    kinds = (
+        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.EMPTY, Kind.UNDECODABLE),
+        *(Kind.WRONG_FORMAT, Kind.HEAVY),
+    )
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.place.urls['api']}/v1"
+
+    def environment(self) -> dict[str, str]:
+        return {"OPENAI_API_KEY": self.key, "OPENAI_BASE_URL": self.base_url}
+
+    def applications(self) -> dict[str, web.Application]:
+        routes: list[web.AbstractRouteDef] = [*self.doors()]
+        for root in ("/v1", "/openai/v1", "/openai/deployments/{deployment}"):
+            routes += [
+                web.post(f"{root}/images/generations", self.generations),
+                web.post(f"{root}/images/edits", self.edits),
+            ]
+        routes += [web.get("/v1/models", self.list_models), web.get("/v1/models/{model}", self.show_model)]
+        app = self.application(routes)
+        app.on_response_prepare.append(_name_request)
+        return {"api": app}
+
+    # --- the two routes
+
+    async def generations(self, request: web.Request) -> web.StreamResponse:
+        self.check_key(request)
+        ask = self.ask_of(request, await read_json(request), (), edit=False)
+        return await self.answer(request, ask)
+
+    async def edits(self, request: web.Request) -> web.StreamResponse:
+        self.check_key(request)
+        form = await read_form(request)
+        references = await self.references(form.files)
+        ask = self.ask_of(request, form.fields, references, edit=True)
+        return await self.answer(request, ask)
+
+    async def answer(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+        if ask.stream:
+            return await self.answer_in_events(request, ask)
+        return await self.pass_faults(request, "submit", ask.order.prompt, lambda trouble: self.whole(ask, trouble))
+
+    async def whole(self, ask: Ask, trouble: Trouble) -> web.Response:
+        await self.take_on(ask, trouble)
+        pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
+        data = [] if Kind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        return reply(200, {"created": int(time.time()), **echo(ask.order), "data": data, "usage": usage(ask)})
+
+    async def take_on(self, ask: Ask, trouble: Trouble) -> None:
+        """Refuse what is moderated, free of charge, and put the rest in the books."""
+        if fault := trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT):
+            raise Refused(moderated(fault, azure=ask.azure))
+        await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
+
+    async def answer_in_events(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+        """The headers leave at once, the events as the work goes on."""
+        trouble = self.trouble("submit", ask.order.prompt)
+        if fault := trouble.of(*REFUSALS):
+            return self.refuse(request, fault)
+        await self.take_on(ask, trouble)
+        if Kind.LOST_ANSWER in trouble:
+            return hang_up(request)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        await response.prepare(request)
+        if Kind.CUT_HEADERS not in trouble:
+            await self.wait("submit", trouble)
+            async for event in self.events(ask, trouble):
+                await response.write(event[: len(event) // 2] if Kind.CUT_BODY in trouble else event)
+                if Kind.CUT_BODY in trouble:
+                    break
+        if trouble.of(Kind.CUT_HEADERS, Kind.CUT_BODY) and request.transport:
+            request.transport.close()
+        return response
+
+    async def events(self, ask: Ask, trouble: Trouble) -> AsyncIterator[bytes]:
+        kind = "image_edit" if ask.edit else "image_generation"
+        facts = {"created_at": int(time.time()), **echo(ask.order)}
+        for index in range(ask.partials):
+            draft = await self.picture(replace(ask.order, size=_quarter(ask.order.size)), trouble)
+            yield _event(f"{kind}.partial_image", {**facts, "partial_image_index": index, "b64_json": in_base64(draft)})
+        for variant in range(0 if Kind.EMPTY in trouble else ask.n):
+            picture = await self.picture(ask.order, trouble, variant)
+            yield _event(f"{kind}.completed", {**facts, "b64_json": in_base64(picture), "usage": usage(ask)})
+
+    # --- what a request must be
+
+    def check_key(self, request: web.Request) -> None:
+        if request.path.startswith("/openai/"):
+            return self.check_azure_key(request)
+        given = request.headers.get("Authorization", "")
+        if not given.startswith("Bearer "):
+            raise error(401, "You didn't provide an API key. Provide it in an Authorization header using Bearer auth.")
+        if given != f"Bearer {self.key}":
+            raise error(401, f"Incorrect API key provided: {_masked(given)}.", code="invalid_api_key")
+        return None
+
+    def check_azure_key(self, request: web.Request) -> None:
+        given = request.headers.get("api-key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if given != self.key:
+            said = "Access denied due to invalid subscription key or wrong API endpoint."
+            raise Refused(reply(401, {"error": {"code": "401", "message": said}}))
+        if "deployment" in request.match_info and "api-version" not in request.query:
+            raise Refused(reply(404, {"error": {"code": "404", "message": "Resource not found"}}))
+
+    def ask_of(
+        self, request: web.Request, fields: dict[str, Any], references: tuple[Reference, ...], *, edit: bool
+    ) -> Ask:
+        if deployment := request.match_info.get("deployment"):
+            fields = {**fields, "model": deployment}
+        name, model = self.model(fields)
+        fidelity: Rules = {"input_fidelity": maybe(one_of(*model.fidelity))} if edit and model.fidelity else {}
+        own: Rules = {"size": maybe(model.size), "quality": maybe(one_of(*model.quality)), **model.extras}
+        check(fields, {**COMMON, **own, **fidelity})
+        check_format(fields)
+        asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}
+        output_format: Format = fields.get("output_format") or "png"
+        size = size_of(fields.get("size") or "auto", references)
+        order = Order(name, fields["prompt"], references, size, output_format, asked)
+        partials = fields.get("partial_images") or 0
+        azure = request.path.startswith("/openai/")
+        return Ask(order, fields.get("n") or 1, edit, bool(fields.get("stream")), partials, azure)
+
+    def model(self, fields: Mapping[str, Any]) -> tuple[str, Model]:
+        name = fields.get("model")
+        if not isinstance(name, str):
+            raise error(400, "Missing required parameter: 'model'.", "model", "missing_required_parameter")
+        if name not in MODELS:
+            raise model_gone(name)
+        return name, MODELS[name]
+
+    async def references(self, files: list[Upload]) -> tuple[Reference, ...]:
+        """The pictures in the order of their parts; a mask is checked and put aside."""
+        images = [file for file in files if file.part in {"image", "image[]"}]
+        check_parts(files, images)
+        references = tuple([await self.reference(file) for file in images])
+        for mask in (file for file in files if file.part == "mask"):
+            await self.check_mask(mask, references[0])
+        return references
+
+    async def reference(self, file: Upload) -> Reference:
+        if file.media_type not in READABLE or not file.filename:
+            said = (
+                f"Invalid file '{file.part}': unsupported mimetype ('{file.media_type}'). Supported file formats are "
+            )
+            raise error(
+                400, f"{said}'image/jpeg', 'image/png', and 'image/webp'.", "image", "unsupported_image_media_type"
+            )
+        if len(file.data) >= MOST_IMAGE_BYTES:
+            raise error(400, "Image file is too large: it must be less than 50MB.", "image", "image_too_large")
+        try:
+            seen = await self.look_at(file.data)
+        except NotAPicture:
+            raise error(
+                400, "Invalid image file or mode, please check your image file.", "image", "invalid_image_file"
+            ) from None
+        if seen.format != READABLE[file.media_type]:
+            said = f"The file is {seen.format}, not {file.media_type} as its part says."
+            raise error(400, said, "image", "invalid_image_file")
+        return seen
+
+    async def check_mask(self, mask: Upload, first: Reference) -> None:
+        seen = await self.reference(mask)
+        if seen.format != "png" or seen.weight >= MOST_MASK_BYTES or seen.size != first.size:
+            said = "The mask must be a PNG of less than 4MB, as large as the first image."
+            raise error(400, said, "mask", "invalid_image_file")
+
+    # --- the rest
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        self.check_key(request)
+        return reply(200, {"object": "list", "data": [_shown(name) for name in MODELS]})
+
+    async def show_model(self, request: web.Request) -> web.Response:
+        self.check_key(request)
+        name = request.match_info["model"]
+        if name not in MODELS:
+            raise model_gone(name)
+        return reply(200, _shown(name))
+
+    def refusal(self, fault: Fault) -> web.Response:
+        match fault.kind:
+            case Kind.RATE_LIMITED:
+                return rate_limited(fault)
+            case Kind.QUOTA:
+                return out_of_quota(fault)
+            case kind:
+                return error(*REFUSED[kind]).response
+
+
+# --- reading
+
+
+async def read_json(request: web.Request) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise error(400, f"Unsupported Content-Type '{request.content_type}'.", code="unsupported_content_type")
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise error(400, "We could not parse the JSON body of your request.") from None
+    if not isinstance(body, dict):
+        raise error(400, "The body must be a JSON object.")
+    return body
+
+
+async def read_form(request: web.Request) -> Form:
+    if request.content_type != "multipart/form-data":
+        raise error(400, f"Unsupported Content-Type '{request.content_type}'.", code="unsupported_content_type")
+    fields: dict[str, Any] = {}
+    files: list[Upload] = []
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or not part.name:
+            raise error(400, "Every part needs a name and a body of its own.")
+        data = bytes(await part.read())
+        if part.filename is not None or part.name in {"image", "image[]", "mask"}:
+            files.append(Upload(part.name, part.filename, part.headers.get("Content-Type", ""), data))
+        elif part.name in fields:
+            raise error(400, f"Duplicate parameter: '{part.name}'.", part.name, "invalid_value")
+        else:
+            fields[part.name] = typed(part.name, data.decode(errors="replace"))
+    return Form(fields, files)
+
+
+def typed(name: str, value: str) -> Any:
+    """A form's text as the type its field has."""
+    if name in WHOLE_NUMBERS and re.fullmatch(r"-?\d+", value):
+        return int(value)
+    if name in NUMBERS and re.fullmatch(r"-?\d+(\.\d+)?", value):
+        return float(value)
+    if name == "stream" and value in {"true", "false"}:
+        return value == "true"
+    return value
+
+
+def check(fields: Mapping[str, Any], rules: Rules) -> None:
+    """The first thing wrong is told, as this vendor does."""
+    for problem in problems(fields, rules, ("prompt",)):
+        name = problem.field
+        if problem.type == MISSING:
+            raise error(400, f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
+        if problem.type == UNKNOWN:
+            raise error(400, f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+        raise error(400, f"Invalid value: {fields[name]!r}. {problem.message}.", name, "invalid_value")
+
+
+def check_format(fields: Mapping[str, Any]) -> None:
+    output_format = fields.get("output_format") or "png"
+    if fields.get("output_compression") is not None and output_format == "png" and fields["output_compression"] != 100:
+        said = "Compression less than 100 is not supported for PNG output format."
+        raise error(400, said, "output_compression", "invalid_value")
+    if fields.get("background") == "transparent" and output_format == "jpeg":
+        raise error(
+            400, "Transparent background is not supported for JPEG output format.", "background", "invalid_value"
+        )
+
+
+def check_parts(files: list[Upload], images: list[Upload]) -> None:
+    strange = [file.part for file in files if file not in images and file.part != "mask"]
+    if strange:
+        raise error(400, f"Unknown parameter: '{strange[0]}'.", strange[0], "unknown_parameter")
+    if not images:
+        raise error(400, "Missing required parameter: 'image'.", "image", "missing_required_parameter")
+    if len(images) > MOST_IMAGES:
+        said = f"Invalid 'image': array too long. Expected at most {MOST_IMAGES} images, got {len(images)}."
+        raise error(400, said, "image", "array_above_max_length")
+    if sum(file.part == "image" for file in images) > 1 or len({file.part for file in images}) > 1:
+        said = "Duplicate parameter: 'image'. To provide several, use the array syntax 'image[]=<value>'."
+        raise error(400, said, "image", "duplicate_parameter")
+
+
+def size_of(asked: str, references: tuple[Reference, ...]) -> Size:
+    if asked != "auto":
+        width, _, height = asked.partition("x")
+        return int(width), int(height)
+    if not references:
+        return 1024, 1024
+    ratio = references[0].size[0] / references[0].size[1]
+    return min(((1024, 1024), (1024, 1536), (1536, 1024)), key=lambda size: abs(math.log(size[0] / size[1] / ratio)))
+
+
+# --- answering
+
+
+def echo(order: Order) -> dict[str, Any]:
+    background = order.asked.get("background")
+    quality = order.asked.get("quality")
+    return {
+        "background": "transparent" if background == "transparent" else "opaque",
+        "output_format": order.format,
+        "quality": "high" if quality in {None, "auto"} else quality,
+        "size": f"{order.size[0]}x{order.size[1]}",
+    }
+
+
+def usage(ask: Ask) -> dict[str, Any]:
+    words, inputs = max(1, len(ask.order.prompt) // 4), 194 * len(ask.order.references)
+    out = round(ask.order.megapixels * 4160) * ask.n
+    return {
+        "input_tokens": words + inputs,
+        "input_tokens_details": {"text_tokens": words, "image_tokens": inputs},
+        "output_tokens": out,
+        "total_tokens": words + inputs + out,
+        "output_tokens_details": {"image_tokens": out, "text_tokens": 0},
+    }
+
+
+def error(
+    status: int, message: str, param: str | None = None, code: str | None = None, kind: str = "invalid_request_error"
+) -> Refused:
+    return Refused(reply(status, {"error": {"message": message, "type": kind, "param": param, "code": code}}))
+
+
+def model_gone(name: str) -> Refused:
+    return error(404, f"The model '{name}' does not exist or you do not have access to it.", code="model_not_found")
+
+
+_UNVERIFIED: Final = "Your organization must be verified to use the model `gpt-image-2`. Please go to settings."
+_OOPS: Final = "The server had an error while processing your request."
+REFUSED: Final[Mapping[Kind, tuple[int, str, None, str | None, str]]] = {
+    Kind.UNAUTHORIZED: (401, "Incorrect API key provided: emul****.", None, "invalid_api_key", "invalid_request_error"),
+    Kind.FORBIDDEN: (403, _UNVERIFIED, None, None, "invalid_request_error"),
+    Kind.MODEL_GONE: (404, "The model does not exist.", None, "model_not_found", "invalid_request_error"),
+    Kind.SERVER_ERROR: (500, _OOPS, None, "server_error", "server_error"),
+    Kind.UNAVAILABLE: (503, "The server is overloaded.", None, "server_is_overloaded", "server_error"),
+    Kind.TIMEOUT: (504, _OOPS, None, "server_error", "server_error"),
+}
+
+
+def moderated(fault: Fault, *, azure: bool) -> web.Response:
+    stage = "input" if fault.kind is Kind.MODERATED else "output"
+    if azure or fault.how == "content_policy_violation":
+        said = {"code": "content_policy_violation", "message": "Your request was rejected by the safety system."}
+        inner = (
+            {"inner_error": {"code": "ResponsibleAIPolicyViolation"}} if azure else {"type": "invalid_request_error"}
+        )
+        return reply(400, {"error": {**said, **inner}})
+    reason = fault.how or "sexual"
+    said_plainly = f"Your request was rejected by the safety system. safety_violations=[{reason}]."
+    body = {
+        "message": said_plainly,
+        "type": "image_generation_user_error",
+        "param": None,
+        "code": "moderation_blocked",
+        "moderation_details": {"moderation_stage": stage, "categories": [reason]},
+    }
+    return reply(400, {"error": body})
+
+
+def rate_limited(fault: Fault) -> web.Response:
+    wait = fault.amount(12)
+    said = "Rate limit reached for gpt-image-2 on input-images per min: Limit 5, Used 5, Requested 1."
+    body = {"type": "input-images", "param": None, "code": "rate_limit_exceeded"}
+    match fault.how:
+        case "text":
+            return reply(429, {"error": {"message": f"{said} Please try again in {_spoken(wait)}.", **body}})
+        case "ms":
+            return reply(429, {"error": {"message": said, **body}}, {"retry-after-ms": f"{round(wait * 1000)}"})
+        case _:
+            return reply(429, {"error": {"message": said, **body}}, {"retry-after": f"{math.ceil(wait)}"})
+
+
+def out_of_quota(fault: Fault) -> web.Response:
+    """`how` is one of the codes that mean it; a hard limit comes as 400."""
+    code = fault.how or "insufficient_quota"
+    status = 400 if code == "billing_hard_limit_reached" else 429
+    said = "You exceeded your current quota, please check your plan and billing details."
+    return error(status, said, code=code, kind="insufficient_quota").response
+
+
+def _event(kind: str, facts: Mapping[str, Any]) -> bytes:
+    return f"event: {kind}\ndata: {orjson.dumps({'type': kind, **facts}).decode()}\n\n".encode()
+
+
+def in_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _quarter(size: Size) -> Size:
+    return size[0] // 4, size[1] // 4
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:g}s" if seconds >= 1 else f"{round(seconds * 1000)}ms"
+
+
+def _masked(authorization: str) -> str:
+    return f"{authorization.removeprefix('Bearer ')[:4]}****"
+
+
+def _shown(name: str) -> dict[str, Any]:
+    facts = {"id": name, "object": "model", "created": 1_776_000_000, "owned_by": "system"}
+    return {**facts, "shutdown_date": MODELS[name].shutdown_date}
+
+
+async def _name_request(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["x-request-id"] = f"req_{secrets.token_hex(16)}"
+    response.headers["openai-processing-ms"] = "1"

@@ -1,0 +1,305 @@
+"""Replicate: a prediction is created, waited for or asked after, and errors are problem documents."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
+
+import orjson
+from aiohttp import web
+
+from limner.testing.vendors import _kontext as kontext
+from limner.testing.vendors._emulator import STATUS, Emulator, Refused
+from limner.testing.vendors._faults import Fault, Kind, Trouble
+from limner.testing.vendors._jobs import Job, Order
+from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference
+from limner.testing.vendors._rules import (
+    Rules,
+    address,
+    flag,
+    mapping,
+    maybe,
+    number,
+    one_of,
+    problems,
+    some,
+    text,
+    whole,
+)
+
+FORMATS: Final[Mapping[str, Format]] = {"jpg": "jpeg", "png": "png", "webp": "webp"}
+EVENTS: Final = ("start", "output", "logs", "completed")
+FINAL: Final = ("succeeded", "failed", "canceled")
+RATIOS: Final = (
+    *("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "4:5", "5:4", "21:9", "9:21", "2:1", "1:2"),
+    "match_input_image",
+)
+SENSITIVE: Final = "The input or output was flagged as sensitive. Please try again with different inputs. (E005)"
+
+ENVELOPE: Final[Rules] = {
+    "input": mapping,
+    "webhook": maybe(address),
+    "webhook_events_filter": maybe(some(one_of(*EVENTS), 0, 4)),
+}
+_KONTEXT: Final[Rules] = {
+    "prompt": text(None, 1),
+    "input_image": maybe(text(None, 1)),
+    "aspect_ratio": one_of(*RATIOS),
+    "output_format": one_of("jpg", "png"),
+    "seed": maybe(whole()),
+    "safety_tolerance": whole(0, 6),
+    "prompt_upsampling": flag,
+}
+_DEV: Final[Rules] = {
+    "prompt": text(None, 1),
+    "aspect_ratio": one_of(*RATIOS[:-1]),
+    "output_format": one_of("webp", "jpg", "png"),
+    "output_quality": whole(0, 100),
+    "num_outputs": whole(1, 4),
+    "num_inference_steps": whole(1, 50),
+    "guidance": number(0, 10),
+    "megapixels": one_of("1", "0.25"),
+    "seed": maybe(whole()),
+    "go_fast": flag,
+    "disable_safety_checker": flag,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`listed`: the output is a list of links, not one."""
+
+    rules: Rules
+    default_format: str = "png"
+    listed: bool = False
+
+
+MODELS: Final[Mapping[str, Model]] = {
+    "black-forest-labs/flux-kontext-pro": Model(_KONTEXT),
+    "black-forest-labs/flux-kontext-max": Model(_KONTEXT),
+    "black-forest-labs/flux-dev": Model(_DEV, "webp", listed=True),
+}
+
+
+class Replicate(Emulator):
+    name: ClassVar[str] = "replicate"
+    sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
+    kinds = (
+        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
+        *(Kind.HEAVY, Kind.LONG, Kind.NOT_FOUND, Kind.UNKNOWN_STATUS, Kind.EXPIRED_LINK, Kind.DUPLICATE_WEBHOOK),
+    )
+
+    def environment(self) -> dict[str, str]:
+        return {"REPLICATE_API_TOKEN": self.key, "REPLICATE_BASE_URL": self.base_url}
+
+    def applications(self) -> dict[str, web.Application]:
+        routes = [
+            web.post("/v1/models/{owner}/{model}/predictions", self.create),
+            web.get("/v1/predictions/{id}", self.get),
+            web.post("/v1/predictions/{id}/cancel", self.cancel),
+            *self.doors(),
+        ]
+        return {"api": self.application(routes), "delivery": self.delivery_application()}
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        self.check_token(request)
+        name = f"{request.match_info['owner']}/{request.match_info['model']}"
+        model = MODELS.get(name)
+        if model is None:
+            raise refused(404, "Not found", "The requested resource could not be found.")
+        patience = seconds_to_wait(request)
+        order = await self.order(name, model, await read_json(request))
+
+        async def work(trouble: Trouble) -> web.Response:
+            return await self.accept(order, trouble, patience)
+
+        return await self.pass_faults(request, "submit", order.prompt, work)
+
+    async def accept(self, order: Order, trouble: Trouble, patience: float) -> web.Response:
+        job = await self.open_job(uuid.uuid4().hex[:26], order, trouble)
+        if hook := order.asked.get("webhook"):
+            self.hooks.later(self.call_back(job, hook))
+        if patience:
+            await self.wait_for(job, patience)
+        return answer(201, self.shown(job))
+
+    async def wait_for(self, job: Job, patience: float) -> None:
+        """`Prefer: wait`: the answer is held back until the prediction is done, or patience ends."""
+        try:
+            await asyncio.wait_for(self.jobs.finish(job), patience)
+        except TimeoutError:
+            return
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        job = self.find(request)
+        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
+
+    async def tell(self, job: Job) -> web.Response:
+        if not job.cancelled:
+            self.jobs.ask(job)
+        strange = job.trouble.of(Kind.UNKNOWN_STATUS)
+        if strange and job.asked == 1:
+            return answer(200, {**self.shown(job), "status": strange.how or "queued", "output": None})
+        return answer(200, self.shown(job))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        job = self.find(request)
+        if not job.ended:
+            job.cancelled = True
+        return answer(200, self.shown(job))
+
+    def shown(self, job: Job) -> dict[str, Any]:
+        status, root = status_of(job), f"{self.base_url}/v1/predictions/{job.id}"
+        now = datetime.now(UTC).isoformat()
+        return {
+            "id": job.id,
+            "model": job.order.model,
+            "version": "hidden",
+            "input": {"prompt": job.order.prompt, **job.order.asked.get("input", {})},
+            "logs": "",
+            "output": self.output(job) if status == "succeeded" else None,
+            "error": error_of(job) if status == "failed" else None,
+            "status": status,
+            "created_at": now,
+            "started_at": now if status != "starting" else None,
+            "completed_at": now if status in FINAL else None,
+            "urls": {"get": root, "cancel": f"{root}/cancel"},
+            "metrics": {"predict_time": job.takes} if status in FINAL else {},
+        }
+
+    def output(self, job: Job) -> str | list[str] | None:
+        listed = MODELS[job.order.model].listed
+        if Kind.EMPTY in job.trouble:
+            return [] if listed else None
+        links = [self.link(job, n) for n in range(job.order.asked["input"].get("num_outputs", 1))]
+        return links if listed else links[0]
+
+    def link(self, job: Job, variant: int) -> str:
+        order = job.order
+        name, media_type = f"{job.id}-{variant}.{order.format}", MEDIA_TYPES[order.format]
+        return self.deliveries.offer(name, media_type, lambda: self.picture(order, job.trouble, variant), job)
+
+    async def call_back(self, job: Job, hook: str) -> None:
+        """The prediction at each of the events that were asked for."""
+        wanted = job.order.asked.get("webhook_events_filter") or EVENTS
+        if "start" in wanted:
+            await self.hooks.post(hook, orjson.dumps({**self.shown(job), "status": "starting", "output": None}), {})
+        await self.jobs.finish(job)
+        for _ in range(2 if Kind.DUPLICATE_WEBHOOK in job.trouble else 1):
+            if "completed" in wanted:
+                await self.hooks.post(hook, orjson.dumps(self.shown(job)), {})
+
+    # --- what a request must be
+
+    def check_token(self, request: web.Request) -> None:
+        given = request.headers.get("Authorization")
+        if given is None:
+            raise refused(401, "Unauthenticated", "You did not pass an authentication token")
+        if given != f"Bearer {self.key}":
+            raise refused(401, "Unauthenticated", "You did not pass a valid authentication token")
+
+    def find(self, request: web.Request) -> Job:
+        self.check_token(request)
+        job = self.jobs.find(request.match_info["id"])
+        if job is None or job.hidden:
+            if job:
+                job.hidden -= 1
+            raise refused(404, "Not found", "The requested resource could not be found.")
+        return job
+
+    async def order(self, name: str, model: Model, body: dict[str, Any]) -> Order:
+        check(body, ENVELOPE, ("input",), "")
+        given = body["input"]
+        check(given, model.rules, ("prompt",), "input.")
+        references = await self.references(given)
+        if references and given.get("safety_tolerance", 2) > 2:
+            raise invalid("input.safety_tolerance", "Must be at most 2 when an input image is used")
+        asked = {field: value for field, value in given.items() if field not in {"prompt", "input_image"}}
+        outside = {field: value for field, value in body.items() if field != "input"}
+        size = kontext.nearest(kontext.shape(given.get("aspect_ratio"), references))
+        picture_format = FORMATS[given.get("output_format", model.default_format)]
+        return Order(name, given["prompt"], references, size, picture_format, {"input": asked, **outside})
+
+    async def references(self, given: Mapping[str, Any]) -> tuple[Reference, ...]:
+        """One picture, by a link or a data URI."""
+        value = given.get("input_image")
+        if value is None:
+            return ()
+        if not value.startswith(("http://", "https://", "data:")):
+            raise invalid("input.input_image", "Does not match format 'uri'")
+        try:
+            return (await self.look_at(await self.picture_behind(value)),)
+        except NotAPicture as error:
+            raise invalid("input.input_image", str(error)) from None
+
+    def refusal(self, fault: Fault) -> web.Response:
+        wait = fault.amount(5)
+        match fault.kind:
+            case Kind.QUOTA:
+                said = "You have insufficient credit to run this model. Go to replicate.com/account/billing#billing."
+                return refused(402, "Insufficient credit", said).response
+            case Kind.RATE_LIMITED if fault.how == "text":
+                said = f"Request was throttled. Expected available in {wait:g} seconds."
+                return refused(429, "Too many requests", said).response
+            case Kind.RATE_LIMITED:
+                headers = {"Retry-After": f"{wait:g}"}
+                return refused(429, "Too many requests", "Request was throttled.", headers).response
+            case _:
+                return refused(STATUS[fault.kind], "Error", fault.kind.replace("_", " ")).response
+
+
+def seconds_to_wait(request: web.Request) -> float:
+    """`Prefer: wait` is a minute, `wait=n` is 1 to 60 seconds."""
+    asked = request.headers.get("Prefer")
+    if asked is None:
+        return 0.0
+    match = re.fullmatch(r"wait(?:=(\d+))?", asked.strip())
+    if match is None or not 1 <= int(match[1] or 60) <= 60:
+        raise refused(400, "Bad request", f"Invalid Prefer header: {asked!r}")
+    return float(match[1] or 60)
+
+
+async def read_json(request: web.Request) -> dict[str, Any]:
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise refused(400, "Bad request", "The body must be a JSON object.")
+    return body
+
+
+def check(body: Mapping[str, Any], rules: Rules, required: tuple[str, ...], where: str) -> None:
+    if found := problems(body, rules, required):
+        raise invalid(f"{where}{found[0].field}", found[0].message)
+
+
+def status_of(job: Job) -> str:
+    if job.cancelled:
+        return "canceled"
+    if not job.ended:
+        return "starting" if job.asked < 2 else "processing"
+    return "failed" if error_of(job) else "succeeded"
+
+
+def error_of(job: Job) -> str | None:
+    fault = job.trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED)
+    if fault is None:
+        return None
+    return (fault.how or "Prediction failed.") if fault.kind is Kind.FAILED else SENSITIVE
+
+
+def answer(status: int, prediction: Mapping[str, Any]) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(prediction), content_type="application/json")
+
+
+def refused(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Refused:
+    body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    return Refused(web.Response(status=status, body=body, headers=headers, content_type="application/problem+json"))
+
+
+def invalid(field: str, said: str) -> Refused:
+    return refused(422, "Input validation failed", f"- {field}: {said}")

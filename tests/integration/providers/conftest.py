@@ -1,0 +1,13 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from limner.testing.vendors import Pace, Vendors
+
+
+@pytest.fixture
+async def street() -> AsyncIterator[Vendors]:
+    """Give the vendors that work on jobs, all open. The first two questions about a job are answered with "not yet"."""
+    async with Vendors.running(["bfl", "fal", "replicate", "midjourney"], pace=Pace(pending=2)) as vendors:
+        yield vendors
+        assert vendors.violations() == []

@@ -1,0 +1,90 @@
+"""An order followed to its end without waiting, as a worker does that has all the time in the world at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from limner.ports.provider import Accepted, Brief, Delivered, Order, Pending, Provider, Reference
+from limner.testing.vendors import Card, read_card, sha_of
+
+MOST_QUESTIONS = 30
+
+
+@dataclass
+class Hours:
+    """A wall clock that jumps on with each look at it."""
+
+    now_s: float = 1_800_000_000.0
+    step_s: float = 1.0
+
+    def __call__(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+
+@dataclass
+class Followed:
+    """What came of an order: its end, and the answers on the way."""
+
+    end: Any
+    pending: list[Pending] = field(default_factory=list)
+
+    @property
+    def delivered(self) -> Delivered:
+        assert isinstance(self.end, Delivered), self.end
+        return self.end
+
+    @property
+    def card(self) -> Card:
+        return read_card(self.delivered.picture.path.read_bytes())
+
+
+def order(workdir: Path, upstream: str, **facts: Any) -> Order:
+    chosen: dict[str, Any] = {
+        "task_id": "task-1",
+        "attempt_id": "attempt-1",
+        "upstream": upstream,
+        "prompt": "a red fox in the snow",
+        "brief": Brief("a red fox in the snow", None, t_pose=False, sketch_to_render=False, own_references=0),
+        "references": (),
+        "aspect_ratio": None,
+        "seed": 7,
+        "workdir": workdir,
+        "deadline_s": 20.0,
+    }
+    return Order(**chosen | facts)
+
+
+def drawn(folder: Path, *sizes: tuple[int, int]) -> tuple[Reference, ...]:
+    """Pictures of these sizes, each of a colour of its own."""
+    made = []
+    for number, size in enumerate(sizes, 1):
+        path = folder / f"reference-{number}.png"
+        Image.new("RGB", size, (40 * number % 256, 90, 200)).save(path)
+        made.append(Reference(path, "image/png", *size))
+    return tuple(made)
+
+
+def shas(references: tuple[Reference, ...]) -> tuple[str, ...]:
+    return tuple(sha_of(each.path.read_bytes()) for each in references)
+
+
+async def follow(provider: Provider, asked: Order) -> Followed:
+    answer = await provider.submit(asked, lambda _: None)
+    if not isinstance(answer, Accepted):
+        return Followed(answer)
+    return await follow_up(provider, answer.handle, asked)
+
+
+async def follow_up(provider: Provider, handle: Mapping[str, Any], asked: Order) -> Followed:
+    followed = Followed(None)
+    for _ in range(MOST_QUESTIONS):
+        answer = await provider.poll(handle, asked)
+        if not isinstance(answer, Pending):
+            followed.end = answer
+            return followed
+        followed.pending.append(answer)
+    raise AssertionError(f"not at its end after {MOST_QUESTIONS} questions: {followed.pending[-1]}")

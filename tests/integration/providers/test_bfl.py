@@ -1,0 +1,159 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from integration.providers.following import Hours, drawn, follow, follow_up, order, shas
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.ports.provider import Accepted, VendorAccount
+from limner.providers.bfl import BflProvider
+from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+
+
+@pytest.fixture
+async def bfl(street: Vendors) -> AsyncIterator[BflProvider]:
+    options = {"polling_hosts": [street.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
+    provider = BflProvider(VendorAccount(street.base_url("bfl"), street.key("bfl"), options), Hours())
+    yield provider
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("upstream", "usd"),
+    [
+        ("flux-kontext-pro", 0.04),
+        ("flux-kontext-max", 0.08),
+        ("flux-dev", 0.025),
+        ("flux-2-pro", 0.03),
+        ("flux-2-flex-preview", 0.06),
+        ("flux-2-klein-4b", 0.014),
+        ("flux-3-image", 0.048),
+    ],
+)
+@pytest.mark.parametrize("ratio", [None, "16:9", "9:21"])
+async def test_every_model_draws_what_was_asked_for(
+    street: Vendors, bfl: BflProvider, tmp_path: Path, *, upstream: str, usd: float, ratio: str | None
+) -> None:
+    followed = await follow(bfl, order(tmp_path, upstream, aspect_ratio=ratio))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert followed.card.model == upstream
+    assert followed.delivered.cost_usd == pytest.approx(usd)
+    assert [each.progress for each in followed.pending] == [33, 67]
+    assert len(street.purchases("bfl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("upstream", "count"), [("flux-kontext-pro", 4), ("flux-2-max", 8), ("flux-2-klein-9b", 4), ("flux-3-image", 10)]
+)
+async def test_references_arrive_whole_and_in_their_order(
+    bfl: BflProvider, tmp_path: Path, upstream: str, count: int
+) -> None:
+    pictures = drawn(tmp_path, *[(300 + n, 280) for n in range(count)])
+
+    followed = await follow(bfl, order(tmp_path, upstream, references=pictures))
+
+    assert followed.card.references == shas(pictures)
+
+
+async def test_a_small_reference_is_taken(street: Vendors, bfl: BflProvider, tmp_path: Path) -> None:
+    pictures = drawn(tmp_path, (400, 300), (64, 20))
+
+    followed = await follow(bfl, order(tmp_path, "flux-kontext-pro", references=pictures))
+
+    assert followed.card.references[0] == shas(pictures)[0]
+    assert len(street.purchases("bfl")[0].references) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure", "stage"),
+    [
+        (Kind.MODERATED, FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (Kind.MODERATED_OUTPUT, FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (Kind.FAILED, FailureKind.TRANSIENT, None),
+        (Kind.EMPTY, FailureKind.NO_IMAGE, None),
+        (Kind.QUOTA, FailureKind.QUOTA_EXHAUSTED, None),
+        (Kind.UNAUTHORIZED, FailureKind.AUTH, None),
+        (Kind.FORBIDDEN, FailureKind.AUTH, None),
+        (Kind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE, None),
+        (Kind.SERVER_ERROR, FailureKind.TRANSIENT, None),
+        (Kind.BAD_GATEWAY, FailureKind.TRANSIENT, None),
+        (Kind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME, None),
+        (Kind.CUT_HEADERS, FailureKind.UNKNOWN_OUTCOME, None),
+        (Kind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME, None),
+    ],
+)
+async def test_every_trouble_has_its_kind(
+    street: Vendors, bfl: BflProvider, tmp_path: Path, *, kind: Kind, failure: FailureKind, stage: Stage | None
+) -> None:
+    street.faults("bfl").add(Fault(kind, how="Violence" if stage else ""))
+
+    end = (await follow(bfl, order(tmp_path, "flux-kontext-pro"))).end
+
+    assert isinstance(end, Failure)
+    assert (end.kind, end.stage) == (failure, stage)
+    assert stage is None or "Violence" in (end.detail or "")
+    assert street.faults("bfl").requests["submit"] == 1
+
+
+@pytest.mark.parametrize(("how", "wait_s"), [("header", 3.0), ("body", 3.0), ("text", 5.0)])
+async def test_a_busy_vendor_names_the_wait(
+    street: Vendors, bfl: BflProvider, tmp_path: Path, how: str, wait_s: float
+) -> None:
+    street.faults("bfl").add(Fault(Kind.RATE_LIMITED, value=3, how=how))
+
+    end = (await follow(bfl, order(tmp_path, "flux-dev"))).end
+
+    assert isinstance(end, Failure)
+    assert (end.kind, end.retry_after_s) == (FailureKind.RATE_LIMITED, wait_s)
+
+
+async def test_a_refused_field_is_named(bfl: BflProvider, tmp_path: Path) -> None:
+    end = (await follow(bfl, order(tmp_path, "flux-3-image", options={"width": 1024}))).end
+
+    assert isinstance(end, Failure)
+    assert end.kind is FailureKind.BAD_INPUT
+    assert "width: " in end.reason
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.NOT_FOUND, value=2),
+        Fault(Kind.UNKNOWN_STATUS),
+        Fault(Kind.EXPIRED_LINK, value=1),
+        Fault(Kind.EXPIRED_LINK, value=3),
+        Fault(Kind.UNAVAILABLE, on="poll", times=2),
+        Fault(Kind.RATE_LIMITED, on="poll"),
+        Fault(Kind.LOST_ANSWER, on="poll"),
+        Fault(Kind.CUT_BODY, on="poll"),
+        Fault(Kind.UNAVAILABLE, on="delivery"),
+        Fault(Kind.CUT_BODY, on="delivery"),
+        Fault(Kind.RESET, on="delivery", times=3),
+        Fault(Kind.HEAVY),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.value}",
+)
+async def test_what_is_bought_is_brought_home_through_every_trouble(
+    street: Vendors, bfl: BflProvider, tmp_path: Path, fault: Fault
+) -> None:
+    street.faults("bfl").add(fault)
+
+    followed = await follow(bfl, order(tmp_path, "flux-kontext-pro"))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert len(street.purchases("bfl")) == 1
+
+
+async def test_a_handle_is_enough_for_another_worker(street: Vendors, bfl: BflProvider, tmp_path: Path) -> None:
+    asked = order(tmp_path, "flux-kontext-pro")
+    accepted = await bfl.submit(asked, lambda _: None)
+    assert isinstance(accepted, Accepted)
+    options = {"polling_hosts": [street.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
+    other = BflProvider(VendorAccount(street.base_url("bfl"), street.key("bfl"), options), Hours())
+
+    followed = await follow_up(other, accepted.handle, asked)
+    await other.close()
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert len(street.purchases("bfl")) == 1

@@ -1,0 +1,113 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from integration.providers.following import Hours, drawn, follow, order, shas
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.ports.provider import VendorAccount
+from limner.providers.fal import FalProvider
+from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+
+KONTEXT = "fal-ai/flux-pro/kontext"
+
+
+@pytest.fixture
+async def fal(street: Vendors) -> AsyncIterator[FalProvider]:
+    provider = FalProvider(VendorAccount(street.base_url("fal"), street.key("fal")), Hours())
+    yield provider
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("upstream", "count", "path"),
+    [
+        (KONTEXT, 0, f"{KONTEXT}/text-to-image"),
+        (KONTEXT, 1, KONTEXT),
+        (KONTEXT, 4, f"{KONTEXT}/multi"),
+        (f"{KONTEXT}/max", 1, f"{KONTEXT}/max"),
+        (f"{KONTEXT}/max", 2, f"{KONTEXT}/max/multi"),
+        ("fal-ai/flux/dev", 0, "fal-ai/flux/dev"),
+    ],
+)
+async def test_every_model_draws_what_was_asked_for(
+    street: Vendors, fal: FalProvider, tmp_path: Path, *, upstream: str, count: int, path: str
+) -> None:
+    pictures = drawn(tmp_path, *[(300 + n, 200) for n in range(count)])
+
+    followed = await follow(fal, order(tmp_path, upstream, references=pictures, aspect_ratio="16:9"))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert followed.card.references == shas(pictures)
+    assert followed.card.format == "png"
+    assert [each.model for each in street.purchases("fal")] == [path]
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "failure", "stage"),
+    [
+        (Kind.MODERATED, "", FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (Kind.MODERATED_OUTPUT, "", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (Kind.FAILED, "", FailureKind.TRANSIENT, None),
+        (Kind.FAILED, "bad_request", FailureKind.BAD_INPUT, None),
+        (Kind.EMPTY, "", FailureKind.NO_IMAGE, None),
+        (Kind.QUOTA, "", FailureKind.QUOTA_EXHAUSTED, None),
+        (Kind.UNAUTHORIZED, "", FailureKind.AUTH, None),
+        (Kind.FORBIDDEN, "", FailureKind.AUTH, None),
+        (Kind.MODEL_GONE, "", FailureKind.MODEL_UNAVAILABLE, None),
+        (Kind.RATE_LIMITED, "", FailureKind.RATE_LIMITED, None),
+        (Kind.UNAVAILABLE, "", FailureKind.TRANSIENT, None),
+        (Kind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
+        (Kind.LOST_ANSWER, "", FailureKind.UNKNOWN_OUTCOME, None),
+        (Kind.CUT_BODY, "", FailureKind.UNKNOWN_OUTCOME, None),
+    ],
+)
+async def test_every_trouble_has_its_kind(
+    street: Vendors,
+    fal: FalProvider,
+    tmp_path: Path,
+    *,
+    kind: Kind,
+    how: str,
+    failure: FailureKind,
+    stage: Stage | None,
+) -> None:
+    street.faults("fal").add(Fault(kind, how=how))
+
+    end = (await follow(fal, order(tmp_path, KONTEXT))).end
+
+    assert isinstance(end, Failure)
+    assert (end.kind, end.stage) == (failure, stage)
+    assert street.faults("fal").requests["submit"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.NOT_FOUND, value=2),
+        Fault(Kind.UNKNOWN_STATUS),
+        Fault(Kind.EXPIRED_LINK, value=3),
+        Fault(Kind.UNAVAILABLE, on="poll", times=2),
+        Fault(Kind.UNAVAILABLE, on="poll", at=4),
+        Fault(Kind.LOST_ANSWER, on="poll", at=4),
+        Fault(Kind.CUT_BODY, on="delivery"),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.at}",
+)
+async def test_what_is_bought_is_brought_home_through_every_trouble(
+    street: Vendors, fal: FalProvider, tmp_path: Path, fault: Fault
+) -> None:
+    street.faults("fal").add(fault)
+
+    followed = await follow(fal, order(tmp_path, KONTEXT))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert len(street.purchases("fal")) == 1
+
+
+async def test_a_refused_field_is_named(fal: FalProvider, tmp_path: Path) -> None:
+    end = (await follow(fal, order(tmp_path, "fal-ai/flux/dev", options={"num_inference_steps": 90}))).end
+
+    assert isinstance(end, Failure)
+    assert end.kind is FailureKind.BAD_INPUT
+    assert "num_inference_steps: " in end.reason

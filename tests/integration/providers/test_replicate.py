@@ -1,0 +1,107 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from integration.providers.following import Hours, drawn, follow, order, shas
+from limner.domain.failure import Failure, FailureKind
+from limner.ports.provider import VendorAccount
+from limner.providers.replicate import ReplicateProvider
+from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+
+KONTEXT = "black-forest-labs/flux-kontext-pro"
+DEV = "black-forest-labs/flux-dev"
+
+
+@pytest.fixture
+async def replicate(street: Vendors) -> AsyncIterator[ReplicateProvider]:
+    provider = ReplicateProvider(VendorAccount(street.base_url("replicate"), street.key("replicate")), Hours())
+    yield provider
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("upstream", "count"),
+    [(KONTEXT, 0), (KONTEXT, 1), ("black-forest-labs/flux-kontext-max", 1), (DEV, 0)],
+)
+@pytest.mark.parametrize("ratio", [None, "16:10"])
+async def test_every_model_draws_what_was_asked_for(
+    street: Vendors, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, count: int, ratio: str | None
+) -> None:
+    pictures = drawn(tmp_path, *[(300, 200)] * count)
+
+    followed = await follow(replicate, order(tmp_path, upstream, references=pictures, aspect_ratio=ratio))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert followed.card.references == shas(pictures)
+    assert followed.card.format == "png"
+    assert len(street.purchases("replicate")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        (Kind.MODERATED, FailureKind.CONTENT_POLICY),
+        (Kind.MODERATED_OUTPUT, FailureKind.CONTENT_POLICY),
+        (Kind.FAILED, FailureKind.TRANSIENT),
+        (Kind.EMPTY, FailureKind.NO_IMAGE),
+        (Kind.QUOTA, FailureKind.QUOTA_EXHAUSTED),
+        (Kind.UNAUTHORIZED, FailureKind.AUTH),
+        (Kind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE),
+        (Kind.RATE_LIMITED, FailureKind.RATE_LIMITED),
+        (Kind.UNAVAILABLE, FailureKind.TRANSIENT),
+        (Kind.BAD_GATEWAY, FailureKind.TRANSIENT),
+        (Kind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME),
+        (Kind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME),
+    ],
+)
+@pytest.mark.parametrize("upstream", [KONTEXT, DEV])
+async def test_every_trouble_has_its_kind(
+    street: Vendors, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, kind: Kind, failure: FailureKind
+) -> None:
+    street.faults("replicate").add(Fault(kind))
+
+    end = (await follow(replicate, order(tmp_path, upstream))).end
+
+    assert isinstance(end, Failure)
+    assert end.kind is failure
+    assert street.faults("replicate").requests["submit"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.NOT_FOUND, value=2),
+        Fault(Kind.UNKNOWN_STATUS),
+        Fault(Kind.EXPIRED_LINK, value=3),
+        Fault(Kind.UNAVAILABLE, on="poll", times=2),
+        Fault(Kind.LOST_ANSWER, on="poll"),
+        Fault(Kind.CUT_BODY, on="delivery"),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.on}",
+)
+async def test_what_is_bought_is_brought_home_through_every_trouble(
+    street: Vendors, replicate: ReplicateProvider, tmp_path: Path, fault: Fault
+) -> None:
+    street.faults("replicate").add(fault)
+
+    followed = await follow(replicate, order(tmp_path, KONTEXT))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert len(street.purchases("replicate")) == 1
+
+
+async def test_a_high_tolerance_gives_way_to_a_picture(replicate: ReplicateProvider, tmp_path: Path) -> None:
+    pictures = drawn(tmp_path, (300, 200))
+
+    followed = await follow(replicate, order(tmp_path, KONTEXT, references=pictures, options={"safety_tolerance": 6}))
+
+    assert followed.card.references == shas(pictures)
+
+
+async def test_a_refused_field_is_named(replicate: ReplicateProvider, tmp_path: Path) -> None:
+    end = (await follow(replicate, order(tmp_path, DEV, options={"num_outputs": 9}))).end
+
+    assert isinstance(end, Failure)
+    assert end.kind is FailureKind.BAD_INPUT
+    assert "input.num_outputs: " in end.reason

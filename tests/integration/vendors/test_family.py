@@ -1,0 +1,220 @@
+"""What every emulator does alike."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+
+from asking import SMALLEST, Asker
+from limner.testing.vendors import NAMES, Fault, Kind, Pace, UnknownVendor, Vendors
+
+KEYED = [name for name in NAMES if name not in {"sglang", "vllm"}]
+every = pytest.mark.parametrize("vendor", NAMES)
+
+NO_DEATHS = {"midjourney": {200}}
+"""midjourney-proxy says most of its refusals with HTTP 200 and a code."""
+
+
+def test_every_emulator_is_tried_here() -> None:
+    assert SMALLEST.keys() == set(NAMES)
+
+
+@every
+async def test_the_smallest_good_request_is_accepted_and_stands_in_the_books(vendor: str, asker: Asker) -> None:
+    answer = await asker.buy(vendor, "a cat")
+
+    [purchase] = asker.street.purchases()
+    assert answer.status in {200, 201}
+    assert (purchase.vendor, purchase.prompt, purchase.references) == (vendor, "a cat", ())
+    assert purchase.charged
+
+
+@pytest.mark.parametrize("vendor", KEYED)
+@pytest.mark.parametrize("key", ["", "another"])
+async def test_without_the_right_key_nothing_is_sold(vendor: str, key: str, asker: Asker) -> None:
+    answer = await asker.buy(vendor, "a cat", headers=asker.headers(vendor, key) if key else {})
+
+    assert answer.status in ({400, 403} if vendor == "gemini" else {401, 403})
+    assert asker.street.purchases() == []
+
+
+@every
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (Kind.RATE_LIMITED, 429),
+        (Kind.UNAUTHORIZED, 401),
+        (Kind.FORBIDDEN, 403),
+        (Kind.MODEL_GONE, 404),
+        (Kind.SERVER_ERROR, 500),
+        (Kind.BAD_GATEWAY, 502),
+        (Kind.UNAVAILABLE, 503),
+        (Kind.TIMEOUT, 504),
+    ],
+)
+async def test_a_scripted_refusal_sells_nothing_and_is_over_with_the_next_request(
+    vendor: str, kind: Kind, status: int, asker: Asker
+) -> None:
+    asker.street.faults(vendor).add(Fault(kind))
+
+    refused = await asker.buy(vendor, "a cat")
+    sold = await asker.buy(vendor, "a cat")
+
+    assert refused.status in {status} | NO_DEATHS.get(vendor, set())
+    assert refused.data != sold.data
+    assert sold.status in {200, 201}
+    assert len(asker.street.purchases()) == 1
+
+
+@every
+async def test_an_account_can_run_dry(vendor: str, asker: Asker) -> None:
+    answer = await asker.buy(vendor, "a cat #fault:quota")
+
+    assert answer.status in {402, 403, 429} | NO_DEATHS.get(vendor, set())
+    assert asker.street.purchases() == []
+
+
+@every
+@pytest.mark.parametrize("kind", [Kind.LOST_ANSWER, Kind.CUT_HEADERS, Kind.CUT_BODY])
+async def test_a_lost_answer_is_charged(vendor: str, kind: Kind, asker: Asker) -> None:
+    asker.street.faults(vendor).add(Fault(kind))
+
+    with pytest.raises(aiohttp.ClientError):
+        await asker.buy(vendor, "a cat")
+
+    assert len(await asker.street.until_bought(1, vendor)) == 1
+
+
+@every
+async def test_a_reset_connection_is_not_charged(vendor: str, asker: Asker) -> None:
+    asker.street.faults(vendor).add(Fault(Kind.RESET))
+
+    with pytest.raises(aiohttp.ClientError):
+        await asker.buy(vendor, "a cat")
+
+    assert asker.street.purchases() == []
+
+
+@every
+async def test_faults_and_books_are_reached_over_http(vendor: str, asker: Asker) -> None:
+    root = asker.street.base_url(vendor).removesuffix("/v1")
+    scripted = await asker.ask("POST", f"{root}/_emulator/faults", json={"kind": "bad_gateway"})
+    shown = await asker.ask("GET", f"{root}/_emulator/faults")
+    refused = await asker.buy(vendor, "a cat")
+    await asker.buy(vendor, "a dog")
+
+    bought = await asker.ask("GET", f"{root}/_emulator/purchases")
+    broken = await asker.ask("GET", f"{root}/_emulator/violations")
+
+    assert scripted.status == 201
+    assert shown.json["faults"][0]["kind"] == "bad_gateway"
+    assert refused.status == 502
+    assert [one["prompt"] for one in bought.json["purchases"]] == ["a dog"]
+    assert broken.json == {"violations": []}
+
+
+@every
+async def test_a_script_can_be_forgotten(vendor: str, asker: Asker) -> None:
+    root = asker.street.base_url(vendor).removesuffix("/v1")
+    asker.street.faults(vendor).add(Fault(Kind.UNAVAILABLE, times=None))
+
+    forgotten = await asker.ask("DELETE", f"{root}/_emulator/faults")
+
+    assert forgotten.json == {"faults": []}
+    assert (await asker.buy(vendor, "a cat")).status in {200, 201}
+
+
+@every
+@pytest.mark.parametrize("body", [b"{", b"7", b'{"kind":"nonsense"}', b'[{"kind":"slow","at":"soon","x":1}]'])
+async def test_a_bad_script_is_refused(vendor: str, body: bytes, asker: Asker) -> None:
+    root = asker.street.base_url(vendor).removesuffix("/v1")
+
+    assert (await asker.ask("POST", f"{root}/_emulator/faults", data=body)).status == 400
+
+
+@every
+async def test_a_misspelt_magic_word_is_told(vendor: str, asker: Asker) -> None:
+    answer = await asker.buy(vendor, "a cat #fault:moderatd")
+
+    assert answer.status == 400
+    assert b"moderatd" in answer.data
+
+
+async def test_a_slow_answer_waits_for_its_time(asker: Asker) -> None:
+    waiting = asyncio.create_task(asker.buy("bfl", "a cat #fault:slow=60"))
+    await asker.street.faults("bfl").until_asked(1)
+    other = await asker.buy("bfl", "a dog")
+
+    assert other.status == 200
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_only_those_that_are_named_are_started() -> None:
+    async with Vendors.running(["gemini"]) as street:
+        assert street.names == ("gemini",)
+        assert street.environment().keys() == {"GEMINI_API_KEY", "GEMINI_BASE_URL"}
+        with pytest.raises(UnknownVendor):
+            street.base_url("bfl")
+
+
+async def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(UnknownVendor, match="'dalle'"):
+        async with Vendors.running(["dalle"]):
+            pass
+
+
+async def test_the_environment_points_at_every_vendor(street: Vendors) -> None:
+    environment = street.environment()
+
+    assert environment["BFL_BASE_URL"] == street.base_url("bfl")
+    assert environment["OPENAI_BASE_URL"].endswith("/v1")
+    assert environment["BFL_POLLING_HOSTS"] == "127.0.0.2"
+    assert environment.keys() == {
+        *("BFL_API_KEY", "BFL_BASE_URL", "BFL_POLLING_HOSTS", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+        *("GEMINI_API_KEY", "GEMINI_BASE_URL", "LIMNER_MIDJOURNEY_URL", "LIMNER_MIDJOURNEY_SECRET"),
+        *("FAL_KEY", "FAL_BASE_URL", "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
+    }
+
+
+async def test_books_outlive_the_street(tmp_path: Path) -> None:
+    file = tmp_path / "books.jsonl"
+    async with Vendors.running(["bfl"], books=file) as street, aiohttp.ClientSession() as session:
+        await Asker(street, session).buy("bfl", "a cat")
+
+    async with Vendors.running(["bfl"], books=file) as street:
+        assert [one.prompt for one in street.purchases("bfl")] == ["a cat"]
+
+
+async def test_the_command_serves_until_it_is_told_to_stop() -> None:
+    command = [sys.executable, "-m", "limner", "vendors", "serve", "--port", "0", "--only", "bfl", "--json"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    told = b""
+    while not told.endswith(b"}\n") or told.count(b"{") != told.count(b"}"):
+        told += await process.stdout.readline()
+    ready = orjson.loads(told)
+
+    async with aiohttp.ClientSession() as session:
+        headers = {"x-key": ready["environment"]["BFL_API_KEY"]}
+        async with session.get(f"{ready['base_urls']['bfl']}/v1/credits", headers=headers) as answer:
+            status = answer.status
+    process.terminate()
+
+    assert status == 200
+    assert await process.wait() == 0
+
+
+async def test_a_pace_is_kept_by_synchronous_vendors() -> None:
+    async with (
+        Vendors.running(["openai"], pace=Pace(seconds=60)) as street,
+        aiohttp.ClientSession() as session,
+    ):
+        waiting = asyncio.create_task(Asker(street, session).buy("openai", "a cat"))
+        await street.faults("openai").until_asked(1)
+
+        assert street.purchases() == []
+        waiting.cancel()

@@ -1,0 +1,217 @@
+import asyncio
+import io
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from PIL import Image
+
+from asking import Answer, Asker, data_uri, reference
+from limner.testing.vendors import Fault, Kind, read_bands, read_card, sha_of
+
+CAT = {"prompt": "a cat --ar 16:9"}
+
+
+async def post(asker: Asker, path: str, body: Any, prefix: str = "") -> Answer:
+    url = f"{asker.street.base_url('midjourney')}{prefix}/mj/{path}"
+    return await asker.ask("POST", url, asker.headers("midjourney"), json=body)
+
+
+async def imagine(asker: Asker, body: Any = CAT) -> Any:
+    return (await post(asker, "submit/imagine", body)).json
+
+
+async def fetch(asker: Asker, task: str) -> Any:
+    url = f"{asker.street.base_url('midjourney')}/mj/task/{task}/fetch"
+    return (await asker.ask("GET", url, asker.headers("midjourney"))).json
+
+
+async def finished(asker: Asker, task: str) -> Any:
+    while (told := await fetch(asker, task))["status"] not in {"SUCCESS", "FAILURE", "CANCEL"}:
+        pass
+    return told
+
+
+async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(asker: Asker) -> None:
+    submitted = await imagine(asker, {**CAT, "state": "ours"})
+
+    told = [await fetch(asker, submitted["result"]) for _ in range(3)]
+
+    assert submitted["code"] == 1
+    assert [one["status"] for one in told] == ["SUBMITTED", "IN_PROGRESS", "SUCCESS"]
+    assert told[1]["imageUrl"] != told[2]["imageUrl"]
+    assert told[2]["progress"] == "100%"
+    assert {one["state"] for one in told} == {"ours"}
+
+
+async def test_a_preview_is_no_picture_to_keep(asker: Asker) -> None:
+    task = (await imagine(asker))["result"]
+    preview = [await fetch(asker, task) for _ in range(2)][1]["imageUrl"]
+
+    card = read_card((await asker.ask("GET", preview)).data)
+
+    assert (card.variant, card.format) == (7, "webp")
+
+
+async def test_the_grid_is_two_by_two_in_the_shape_asked_for(asker: Asker) -> None:
+    task = await finished(asker, (await imagine(asker))["result"])
+
+    data = (await asker.ask("GET", task["imageUrl"])).data
+
+    width, height = Image.open(io.BytesIO(data)).size
+    assert (task["width"], task["height"]) == (width, height) == (2720, 1536)
+    with Image.open(io.BytesIO(data)) as grid:
+        quarters = [grid.crop((x, y, x + width // 2, y + height // 2)) for y in (0, 768) for x in (0, 1360)]
+    assert [read_bands(quarter).variant for quarter in quarters] == [1, 2, 3, 4]
+    assert read_bands(quarters[0]).prompt_sha12 == sha_of(CAT["prompt"])[:12]
+
+
+async def test_a_button_gives_one_picture_of_the_grid(asker: Asker) -> None:
+    task = await finished(asker, (await imagine(asker))["result"])
+    labels = [button["label"] for button in task["buttons"]]
+    second = task["buttons"][labels.index("U2")]["customId"]
+
+    pressed = (await post(asker, "submit/action", {"taskId": task["id"], "customId": second})).json
+    single = await finished(asker, pressed["result"])
+
+    card = read_card((await asker.ask("GET", single["imageUrl"])).data)
+    assert labels == ["U1", "U2", "U3", "U4", "V1", "V2", "V3", "V4", ""]
+    assert (card.variant, card.size) == (2, (1360, 768))
+    assert single["action"] == "UPSCALE"
+
+
+@pytest.mark.parametrize(("action", "index", "size"), [("UPSCALE", 3, (1360, 768)), ("VARIATION", 1, (2720, 1536))])
+async def test_the_older_change_does_the_same(action: str, index: int, size: tuple[int, int], asker: Asker) -> None:
+    task = await finished(asker, (await imagine(asker))["result"])
+
+    changed = (await post(asker, "submit/change", {"taskId": task["id"], "action": action, "index": index})).json
+    result = await finished(asker, changed["result"])
+
+    assert read_card((await asker.ask("GET", result["imageUrl"])).data).size == size
+    assert [one.model for one in asker.street.purchases("midjourney")] == ["imagine", action.lower()]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("submit/action", {"taskId": "1", "customId": "x"}, 3),
+        ("submit/change", {"taskId": "1", "action": "UPSCALE", "index": 1}, 3),
+        ("submit/change", {"taskId": "1", "action": "UPSCALE"}, 4),
+        ("submit/change", {"taskId": "1", "action": "ENLARGE", "index": 1}, 4),
+        ("submit/imagine", {"prompt": "  "}, 4),
+        ("submit/imagine", {}, 4),
+        ("submit/imagine", {**CAT, "n": 1}, 4),
+        ("submit/imagine", {**CAT, "state": "x" * 256}, 4),
+        ("submit/imagine", {**CAT, "botType": "DALLE"}, 4),
+        ("submit/imagine", {**CAT, "base64Array": ["iVBORw0KGgo="]}, 4),
+        ("submit/imagine", {**CAT, "base64Array": ["data:image/png;base64,!"]}, 4),
+        ("submit/imagine", {**CAT, "notifyHook": "ftp://x"}, 4),
+    ],
+)
+async def test_what_is_wrong_has_a_code_and_http_200(path: str, body: Any, code: int, asker: Asker) -> None:
+    answer = await post(asker, path, body)
+
+    assert (answer.status, answer.json["code"]) == (200, code)
+    assert asker.street.purchases() == []
+
+
+async def test_a_button_before_the_grid_is_there_is_refused(asker: Asker) -> None:
+    task = (await imagine(asker))["result"]
+
+    answer = await post(asker, "submit/change", {"taskId": task, "action": "UPSCALE", "index": 1})
+
+    assert answer.json["code"] == 4
+
+
+@pytest.mark.parametrize("code", [1, 21, 22, 23, 24, 3, 4, 9])
+async def test_every_code_can_be_had(code: int, asker: Asker) -> None:
+    asker.street.faults("midjourney").add(Fault(Kind.CODE, value=code))
+
+    answer = await imagine(asker)
+
+    assert answer["code"] == code
+    assert (answer["result"] is not None) == (code in {1, 21, 22})
+    assert len(asker.street.purchases()) == (code in {1, 21, 22})
+
+
+@pytest.mark.parametrize(
+    ("word", "title"),
+    [
+        ("moderated", "[Banned prompt detected]"),
+        ("moderated_output", "[Request cancelled due to output filters]"),
+        ("moderated_output=Image_denied", "[Image denied]"),
+        ("failed=Invalid_link", "[Invalid link]"),
+        ("failed=Credits_exhausted", "[Credits exhausted]"),
+    ],
+)
+async def test_a_failed_task_says_why_under_a_title(word: str, title: str, asker: Asker) -> None:
+    task = await finished(asker, (await imagine(asker, {"prompt": f"a cat #fault:{word}"}))["result"])
+
+    assert task["status"] == "FAILURE"
+    assert task["failReason"].startswith(title)
+    assert task["imageUrl"] is None
+
+
+async def test_an_unknown_task_is_an_empty_200_or_a_204(asker: Asker) -> None:
+    root = f"{asker.street.base_url('midjourney')}/mj/task"
+
+    told = [await asker.ask("GET", f"{root}/{task}/fetch", asker.headers("midjourney")) for task in ("17", "no-such")]
+
+    assert [(one.status, one.data) for one in told] == [(200, b""), (204, b"")]
+
+
+async def test_a_strange_status_passes(asker: Asker) -> None:
+    task = (await imagine(asker, {"prompt": "a cat #fault:unknown_status=MODAL"}))["result"]
+
+    assert (await fetch(asker, task))["status"] == "MODAL"
+    assert (await finished(asker, task))["status"] == "SUCCESS"
+
+
+async def test_a_wrong_secret_is_plain_text(asker: Asker) -> None:
+    answer = await asker.buy("midjourney", "a cat", {"mj-api-secret": "x"})
+
+    assert (answer.status, answer.data) == (401, b"Unauthorized")
+
+
+async def test_a_bearer_key_opens_too_and_so_does_every_speed(asker: Asker) -> None:
+    headers = {"Authorization": f"Bearer {asker.street.key('midjourney')}"}
+    root = asker.street.base_url("midjourney")
+
+    for speed in ("", "/mj-fast", "/mj-turbo", "/mj-relax"):
+        answer = await asker.ask("POST", f"{root}{speed}/mj/submit/imagine", headers, json=CAT)
+        assert answer.json["code"] == 1
+
+
+async def test_pictures_may_be_given(asker: Asker) -> None:
+    one = reference("one")
+    task = await finished(asker, (await imagine(asker, {**CAT, "base64Array": [data_uri(one)]}))["result"])
+
+    assert read_card((await asker.ask("GET", task["imageUrl"])).data).references == (sha_of(one),)
+
+
+async def test_many_tasks_are_listed_and_one_cancelled(asker: Asker) -> None:
+    tasks = [(await imagine(asker))["result"] for _ in range(2)]
+    await post(asker, f"task/{tasks[0]}/cancel", {})
+
+    listed = (await post(asker, "task/list-by-condition", {"ids": [*tasks, "no-such"]})).json
+
+    assert [(one["id"], one["status"]) for one in listed] == [(tasks[0], "CANCEL"), (tasks[1], "NOT_START")]
+
+
+async def test_the_hook_hears_a_burst_that_is_out_of_order(asker: Asker) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def hear(request: web.Request) -> web.Response:
+        await heard.put(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", hear)
+    async with TestServer(app) as server:
+        await imagine(asker, {"prompt": "a cat #fault:duplicate_webhook", "notifyHook": str(server.make_url("/hook"))})
+        told = [await heard.get() for _ in range(6)]
+
+    statuses = [one["status"] for one in told]
+    assert statuses == ["SUBMITTED", "IN_PROGRESS", "IN_PROGRESS", "SUCCESS", "SUCCESS", "IN_PROGRESS"]
+    assert [one["progress"] for one in told[1:3]] == ["62%", "31%"]

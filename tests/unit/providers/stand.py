@@ -1,0 +1,118 @@
+"""A vendor on loopback that says what a test tells it to, and remembers what it was asked."""
+
+import json
+import socket
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from PIL import Image
+
+from limner.ports.provider import Brief, Order, Reference
+
+PNG = {"Content-Type": "image/png"}
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """An answer: `body` is sent as JSON, or as it is when it is bytes. `hang_up` cuts the connection instead."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    hang_up: bool = False
+
+
+HANG_UP = Say(hang_up=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Stand:
+    """The answers to a path are given in order, and the last of them again and again."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[Asked] = []
+        self._answers: dict[str, deque[Say]] = defaultdict(deque)
+
+    def say(self, path: str, *answers: Say) -> None:
+        self._answers[path] = deque(answers)
+
+    def paths(self) -> list[str]:
+        return [each.path for each in self.asked]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        text = await request.text()
+        self.asked.append(Asked(request.method, request.path, request.headers.copy(), json.loads(text or "null")))
+        waiting = self._answers[request.path]
+        if not waiting:
+            return web.json_response({"detail": "this path was not expected"}, status=418)
+        answer = waiting.popleft() if len(waiting) > 1 else waiting[0]
+        if answer.hang_up and request.transport:
+            request.transport.abort()
+        if isinstance(answer.body, bytes):
+            return web.Response(status=answer.status, body=answer.body, headers={**PNG, **answer.headers})
+        if answer.body is None:
+            return web.Response(status=answer.status, headers=answer.headers)
+        return web.json_response(answer.body, status=answer.status, headers=answer.headers)
+
+
+@asynccontextmanager
+async def standing() -> AsyncIterator[Stand]:
+    stand = Stand()
+    app = web.Application(client_max_size=1 << 26)
+    app.router.add_route("*", "/{path:.*}", stand.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    stand.url = f"http://{host}:{port}"
+    try:
+        yield stand
+    finally:
+        await runner.cleanup()
+
+
+def order(workdir: Path = Path("/nowhere"), upstream: str = "", **facts: Any) -> Order:
+    chosen: dict[str, Any] = {
+        "task_id": "task-1",
+        "attempt_id": "attempt-1",
+        "upstream": upstream,
+        "prompt": "a red fox",
+        "brief": Brief("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0),
+        "references": (),
+        "aspect_ratio": None,
+        "seed": 7,
+        "workdir": workdir,
+        "deadline_s": 20.0,
+    }
+    return Order(**chosen | facts)
+
+
+def references(count: int, *, width: int = 512, height: int = 512) -> tuple[Reference, ...]:
+    """Pictures that are named and never opened."""
+    return tuple(Reference(Path(f"/nowhere/{n}.png"), "image/png", width, height) for n in range(1, count + 1))
+
+
+def drawn(path: Path, size: tuple[int, int], colour: str = "red") -> Reference:
+    Image.new("RGB", size, colour).save(path)
+    return Reference(path, "image/png", *size)
+
+
+def gone_quiet() -> str:
+    """A base URL where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -1,0 +1,399 @@
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
+from limner.providers import _http as http
+from limner.providers.fal import (
+    FalProvider,
+    decode_order,
+    decode_result,
+    decode_status,
+    encode,
+    facts_of,
+    path_of,
+)
+from unit.providers.stand import HANG_UP, Say, Stand, drawn, order, references, standing
+
+KEY = "fal-secret-key"
+KONTEXT = "fal-ai/flux-pro/kontext"
+PICTURE = b"\x89PNG pretended"
+FLAGGED = {"detail": [{"loc": ["body", "prompt"], "msg": "flagged", "type": "content_policy_violation"}]}
+
+
+def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> http.Answer:
+    return http.Answer(status, headers or {}, body)
+
+
+def encoded(upstream: str, **facts: Any) -> tuple[str, dict[str, Any]]:
+    model, asked = facts_of(upstream), order(upstream=upstream, **facts)
+    assert model is not None
+    return path_of(asked, model), encode(asked, model)
+
+
+# --- encode -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("upstream", "pictures", "path"),
+    [
+        (KONTEXT, 0, f"/{KONTEXT}/text-to-image"),
+        (KONTEXT, 1, f"/{KONTEXT}"),
+        (KONTEXT, 2, f"/{KONTEXT}/multi"),
+        (f"{KONTEXT}/max", 1, f"/{KONTEXT}/max"),
+        (f"{KONTEXT}/max", 4, f"/{KONTEXT}/max/multi"),
+        ("fal-ai/flux/dev", 0, "/fal-ai/flux/dev"),
+    ],
+)
+def test_the_number_of_pictures_decides_the_path(upstream: str, pictures: int, path: str) -> None:
+    assert encoded(upstream, references=references(pictures))[0] == path
+
+
+def test_one_picture_travels_as_a_data_uri() -> None:
+    pictures = references(1)
+
+    _, body = encoded(KONTEXT, references=pictures, aspect_ratio="16:10")
+
+    assert body == {
+        "prompt": "a red fox",
+        "seed": 7,
+        "num_images": 1,
+        "output_format": "png",
+        "aspect_ratio": "3:2",
+        "image_url": http.file_as_base64(pictures[0].path, "data:image/png;base64,"),
+    }
+
+
+def test_several_pictures_travel_in_their_order() -> None:
+    pictures = references(3)
+
+    _, body = encoded(KONTEXT, references=pictures)
+
+    assert body["image_urls"] == [http.file_as_base64(each.path, "data:image/png;base64,") for each in pictures]
+    assert "image_url" not in body
+    assert "aspect_ratio" not in body
+
+
+def test_flux_dev_is_told_a_size() -> None:
+    _, body = encoded("fal-ai/flux/dev", aspect_ratio="16:9", options={"num_inference_steps": 20})
+
+    assert body == {
+        "prompt": "a red fox",
+        "seed": 7,
+        "num_images": 1,
+        "output_format": "png",
+        "enable_safety_checker": True,
+        "image_size": {"width": 1376, "height": 768},
+        "num_inference_steps": 20,
+    }
+
+
+# --- the answer to an order -------------------------------------------------------------------------------------------
+
+QUEUED = {
+    "request_id": "r-1",
+    "status_url": "https://queue.fal.run/fal-ai/flux-pro/requests/r-1/status",
+    "response_url": "https://queue.fal.run/fal-ai/flux-pro/requests/r-1",
+    "cancel_url": "https://queue.fal.run/fal-ai/flux-pro/requests/r-1/cancel",
+    "status": "IN_QUEUE",
+    "queue_position": 0,
+}
+
+
+def test_the_given_addresses_are_kept_and_none_is_made_up() -> None:
+    assert decode_order(answer(QUEUED), 1000.0) == Accepted(
+        {
+            "id": "r-1",
+            "status_url": QUEUED["status_url"],
+            "response_url": QUEUED["response_url"],
+            "since": 1000.0,
+        },
+        0.75,
+    )
+
+
+@pytest.mark.parametrize("body", [{"request_id": "r-1"}, {}, None])
+def test_a_yes_without_addresses_is_an_unknown_outcome(body: Any) -> None:
+    refusal = decode_order(answer(body), 0)
+
+    assert isinstance(refusal, Failure)
+    assert refusal.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+REFUSALS: list[tuple[int, Any, dict[str, str], FailureKind, str]] = [
+    (400, {"detail": "bad"}, {"X-Fal-Error-Type": "bad_request"}, FailureKind.BAD_INPUT, "bad"),
+    (401, {"detail": "No user found", "error_type": "unauthorized"}, {}, FailureKind.AUTH, "No user found"),
+    (402, {"detail": "Pay first"}, {}, FailureKind.QUOTA_EXHAUSTED, "Pay first"),
+    (403, {"detail": "User is locked.", "error_type": "user_locked"}, {}, FailureKind.QUOTA_EXHAUSTED, "locked"),
+    (403, {"detail": "Forbidden"}, {}, FailureKind.AUTH, "Forbidden"),
+    (
+        404,
+        {"detail": "Application not found", "error_type": "not_found"},
+        {},
+        FailureKind.MODEL_UNAVAILABLE,
+        "not found",
+    ),
+    (
+        422,
+        {"detail": [{"loc": ["body", "image_url"], "msg": "no picture", "type": "image_load_error"}]},
+        {},
+        FailureKind.BAD_INPUT,
+        "image_url: no picture",
+    ),
+    (
+        422,
+        {
+            "detail": [{"loc": ["body", "seed"], "msg": "no number", "type": "int_type"}],
+            "error_type": "validation_error",
+        },
+        {},
+        FailureKind.BAD_INPUT,
+        "seed: no number",
+    ),
+    (422, FLAGGED, {}, FailureKind.CONTENT_POLICY, "prompt: flagged"),
+    (429, {"detail": "Too many requests"}, {"Retry-After": "3"}, FailureKind.RATE_LIMITED, "Too many requests"),
+    (500, {"detail": "sorry", "error_type": "internal_server_error"}, {}, FailureKind.TRANSIENT, "sorry"),
+    (503, None, {}, FailureKind.TRANSIENT, "out of order"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "headers", "kind", "words"), REFUSALS)
+def test_every_refusal_has_its_kind_and_its_words(
+    status: int, body: Any, headers: dict[str, str], kind: FailureKind, words: str
+) -> None:
+    refusal = decode_order(answer(body, status, headers), 0)
+
+    assert isinstance(refusal, Failure)
+    assert refusal.kind is kind
+    assert words in refusal.reason
+    assert not refusal.charged
+    assert refusal.retry_after_s == (3.0 if status == 429 else None)
+
+
+# --- the job ----------------------------------------------------------------------------------------------------------
+
+
+def stands(body: Any, status: int = 200, *, age_s: float = 60.0) -> Pending | Failure | None:
+    return decode_status(answer(body, status), age_s=age_s, grace_s=10)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"status": "IN_QUEUE", "queue_position": 3}, 202),
+        ({"status": "IN_PROGRESS", "logs": []}, 202),
+        ({"status": "WARMING_UP"}, 202),
+        ({}, 200),
+        (None, 202),
+    ],
+)
+def test_a_job_goes_on_under_known_and_unknown_words(body: Any, status: int) -> None:
+    assert stands(body, status) == Pending(None, 5.0)
+
+
+@pytest.mark.parametrize("body", [{"status": "COMPLETED"}, {"status": "COMPLETED", "error": None, "error_type": None}])
+def test_completed_without_an_error_may_be_fetched(body: Any) -> None:
+    assert stands(body) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"error": "runner died", "error_type": "runner_disconnected"}, FailureKind.TRANSIENT),
+        ({"error": "runner died"}, FailureKind.TRANSIENT),
+        ({"error_type": "startup_timeout"}, FailureKind.TRANSIENT),
+        ({"error": "flagged", "error_type": "content_policy_violation"}, FailureKind.CONTENT_POLICY),
+        ({"error": "flagged", "error_type": "bad_request"}, FailureKind.BAD_INPUT),
+        ({"error": "gone", "error_type": "client_cancelled"}, FailureKind.CANCELLED),
+        ({"error": "none", "error_type": "no_media_generated"}, FailureKind.NO_IMAGE),
+    ],
+)
+def test_completed_with_an_error_has_failed(told: dict[str, str], kind: FailureKind) -> None:
+    failure = stands({"status": "COMPLETED", **told})
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is kind
+    assert told.get("error", "") in failure.reason
+    assert told.get("error_type", "COMPLETED") in (failure.detail or "")
+
+
+def test_an_unknown_job_has_a_few_seconds_to_become_known() -> None:
+    gone = {"detail": "Request not found"}
+
+    assert isinstance(stands(gone, 404, age_s=9.9), Pending)
+    failure = stands(gone, 404, age_s=10.0)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+def result(body: Any, status: int = 200) -> http.Ready | Pending | Failure:
+    return decode_result(answer(body, status), age_s=60.0, grace_s=10)
+
+
+@pytest.mark.parametrize("nsfw", [{}, {"has_nsfw_concepts": [False]}, {"has_nsfw_concepts": []}])
+def test_the_first_picture_is_the_picture(nsfw: dict[str, Any]) -> None:
+    assert result({"images": [{"url": "https://x/1"}], "seed": 1, **nsfw}) == http.Ready("https://x/1")
+
+
+def test_a_black_picture_is_content_policy_and_was_paid() -> None:
+    failure = result({"images": [{"url": "https://x/1"}], "has_nsfw_concepts": [True]})
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.stage, failure.charged) == (FailureKind.CONTENT_POLICY, Stage.OUTPUT, True)
+
+
+@pytest.mark.parametrize("body", [{"images": []}, {"images": [{}]}, {}, None])
+def test_a_result_without_a_picture_is_no_image(body: Any) -> None:
+    failure = result(body)
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.NO_IMAGE, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (422, FLAGGED, FailureKind.CONTENT_POLICY),
+        (422, {"detail": "no"}, FailureKind.BAD_INPUT),
+        (404, {"detail": "Request not found"}, FailureKind.UNKNOWN_OUTCOME),
+        (410, None, FailureKind.UNKNOWN_OUTCOME),
+    ],
+)
+def test_a_result_may_be_an_error(status: int, body: Any, kind: FailureKind) -> None:
+    failure = result(body, status)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is kind
+
+
+def test_a_result_that_is_not_there_yet_is_waited_for() -> None:
+    assert isinstance(result({"status": "IN_PROGRESS"}, 202), Pending)
+
+
+# --- against a vendor -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def stand() -> AsyncIterator[Stand]:
+    async with standing() as one:
+        yield one
+
+
+@pytest.fixture
+async def fal(stand: Stand) -> AsyncIterator[FalProvider]:
+    provider = FalProvider(VendorAccount(stand.url, KEY), lambda: 1060.0)
+    yield provider
+    await provider.close()
+
+
+def nothing(_progress: int) -> None:
+    """Nobody listens to the progress."""
+
+
+def handle(stand: Stand) -> dict[str, Any]:
+    return {"id": "r-1", "status_url": f"{stand.url}/status", "response_url": f"{stand.url}/response", "since": 1000.0}
+
+
+async def test_an_order_is_bought_once_followed_and_brought_home(
+    stand: Stand, fal: FalProvider, tmp_path: Path
+) -> None:
+    told = {"request_id": "r-1", "status_url": f"{stand.url}/status", "response_url": f"{stand.url}/response"}
+    stand.say(f"/{KONTEXT}", Say(told))
+    stand.say("/status", Say({"status": "IN_PROGRESS"}, 202), Say({"status": "COMPLETED"}))
+    stand.say("/response", Say({"images": [{"url": f"{stand.url}/picture"}]}))
+    stand.say("/picture", Say(PICTURE))
+    asked = order(tmp_path, KONTEXT, references=(drawn(tmp_path / "one.png", (30, 30)),))
+
+    accepted = await fal.submit(asked, nothing)
+    assert isinstance(accepted, Accepted)
+    first = await fal.poll(accepted.handle, asked)
+    second = await fal.poll(accepted.handle, asked)
+
+    assert isinstance(first, Pending)
+    assert isinstance(second, Delivered)
+    assert second.picture.path.read_bytes() == PICTURE
+    assert second.cost_usd == 0.04
+    assert second.served_by == {"provider": "fal", "model": KONTEXT, "generative": True, "vendor_id": "r-1"}
+    assert stand.paths() == [f"/{KONTEXT}", "/status", "/status", "/response", "/picture"]
+    assert [each.headers.get("Authorization") for each in stand.asked] == [f"Key {KEY}"] * 4 + [None]
+    assert stand.asked[0].body["image_url"].startswith("data:image/png;base64,iVBOR")
+
+
+async def test_a_dead_link_is_asked_for_again_at_once(stand: Stand, fal: FalProvider, tmp_path: Path) -> None:
+    stand.say("/status", Say({"status": "COMPLETED"}))
+    stand.say(
+        "/response", Say({"images": [{"url": f"{stand.url}/old"}]}), Say({"images": [{"url": f"{stand.url}/new"}]})
+    )
+    stand.say("/old", Say(status=404))
+    stand.say("/new", Say(PICTURE))
+
+    assert isinstance(await fal.poll(handle(stand), order(tmp_path, KONTEXT)), Delivered)
+
+
+async def test_a_refused_prompt_is_told_from_a_refused_picture(stand: Stand, fal: FalProvider, tmp_path: Path) -> None:
+    stand.say("/status", Say({"status": "COMPLETED", "error": "flagged", "error_type": "content_policy_violation"}))
+    stand.say("/response", Say(FLAGGED, 422))
+
+    failure = await fal.poll(handle(stand), order(tmp_path, KONTEXT))
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.stage) == (FailureKind.CONTENT_POLICY, Stage.INPUT)
+
+
+async def test_a_refusal_stands_where_its_field_cannot_be_asked_for(
+    stand: Stand, fal: FalProvider, tmp_path: Path
+) -> None:
+    stand.say("/status", Say({"status": "COMPLETED", "error": "flagged", "error_type": "content_policy_violation"}))
+    stand.say("/response", HANG_UP)
+
+    failure = await fal.poll(handle(stand), order(tmp_path, KONTEXT))
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.stage) == (FailureKind.CONTENT_POLICY, None)
+
+
+@pytest.mark.parametrize("path", ["/status", "/response"])
+@pytest.mark.parametrize(
+    "silence", [Say({}, 503), Say({}, 429), Say({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
+)
+async def test_a_question_without_an_answer_is_asked_again(
+    stand: Stand, fal: FalProvider, tmp_path: Path, path: str, silence: Say
+) -> None:
+    stand.say("/status", Say({"status": "COMPLETED"}))
+    stand.say(path, silence)
+
+    assert await fal.poll(handle(stand), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "pictures", "kind"),
+    [
+        ("fal-ai/unheard-of", 0, FailureKind.MODEL_UNAVAILABLE),
+        ("fal-ai/flux/dev", 1, FailureKind.BAD_INPUT),
+        (KONTEXT, 5, FailureKind.BAD_INPUT),
+    ],
+)
+async def test_what_a_model_cannot_do_is_never_sent(
+    stand: Stand, fal: FalProvider, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
+) -> None:
+    failure = await fal.submit(order(tmp_path, upstream, references=references(pictures)), nothing)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is kind
+    assert stand.asked == []
+
+
+async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
+    stand: Stand, fal: FalProvider, tmp_path: Path
+) -> None:
+    stand.say("/fal-ai/flux/dev", HANG_UP)
+
+    failure = await fal.submit(order(tmp_path, "fal-ai/flux/dev"), nothing)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+    assert len(stand.asked) == 1

@@ -1,0 +1,420 @@
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.ports.provider import Delivered, VendorAccount
+from limner.providers._http import Answer, file_as_base64
+from limner.providers.gemini import Call, GeminiProvider, cost_of, decode, encode, facts_of
+from unit.providers.stand import HANG_UP, Say, Stand, gone_quiet, order, references, standing
+
+KEY = "AIzaSyPretendedSecretKey"
+UPSTREAM = "gemini-3-pro-image"
+
+
+def encoded(upstream: str = UPSTREAM, options: dict[str, Any] | None = None, **facts: Any) -> Call:
+    call = encode(order(upstream=upstream, **facts), options or {})
+    assert isinstance(call, Call)
+    return call
+
+
+def image_config(upstream: str, options: dict[str, Any] | None = None, **facts: Any) -> Any:
+    return encoded(upstream, options, **facts).json["generationConfig"].get("imageConfig")
+
+
+def answer(body: Any = None, status: int = 200) -> Answer:
+    return Answer(status, {}, body, json.dumps(body))
+
+
+def decoded(body: Any, status: int = 200) -> Any:
+    return decode(answer(body, status), order(upstream=UPSTREAM), {})
+
+
+def picture(name: str, **part: Any) -> dict[str, Any]:
+    return {"inlineData": {"mimeType": "image/png", "data": {"$file": f"/nowhere/{name}"}}, **part}
+
+
+def candidate(*parts: Any, **facts: Any) -> dict[str, Any]:
+    return {"candidates": [{"index": 0, "content": {"role": "model", "parts": list(parts)}, **facts}]}
+
+
+# --- encode -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_picture_follows_its_label_and_the_prompt_comes_last() -> None:
+    pictures = references(2)
+
+    call = encoded("gemini-3.1-flash-image", references=pictures, aspect_ratio="16:9")
+
+    assert call == Call(
+        "v1beta/models/gemini-3.1-flash-image:generateContent",
+        {
+            "contents": [
+                {
+                    "role": "user",
+                    "parts": [
+                        {"text": "Image 1:"},
+                        {"inlineData": {"mimeType": "image/png", "data": file_as_base64(pictures[0].path)}},
+                        {"text": "Image 2:"},
+                        {"inlineData": {"mimeType": "image/png", "data": file_as_base64(pictures[1].path)}},
+                        {"text": "a red fox"},
+                    ],
+                }
+            ],
+            "generationConfig": {
+                "responseModalities": ["IMAGE"],
+                "candidateCount": 1,
+                "seed": 7,
+                "imageConfig": {"aspectRatio": "16:9"},
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("upstream", "wanted", "shape"),
+    [
+        ("gemini-2.5-flash-image", "8:1", "21:9"),
+        ("gemini-3.1-flash-image", "8:1", "8:1"),
+        ("gemini-3-pro-image", "2:1", "16:9"),
+        ("gemini-nano-banana-9", "1:8", "9:16"),
+    ],
+)
+def test_the_nearest_shape_that_a_model_has_is_asked_for(upstream: str, wanted: str, shape: str) -> None:
+    assert image_config(upstream, aspect_ratio=wanted) == {"aspectRatio": shape}
+
+
+def test_nothing_is_said_about_shapes_where_nobody_asks() -> None:
+    assert image_config(UPSTREAM) is None
+
+
+@pytest.mark.parametrize(
+    ("upstream", "size"),
+    [("gemini-3-pro-image", "4K"), ("gemini-3.1-flash-image", "512"), ("gemini-3-pro-image", "1K")],
+)
+def test_a_size_is_sent_where_a_model_has_it(upstream: str, size: str) -> None:
+    assert image_config(upstream, {"image_size": size}) == {"imageSize": size}
+
+
+@pytest.mark.parametrize(
+    ("upstream", "size"), [("gemini-2.5-flash-image", "1K"), ("gemini-3-pro-image", "512"), ("gemini-x", "2K")]
+)
+def test_a_size_that_a_model_lacks_is_not_dropped_in_silence(upstream: str, size: str) -> None:
+    refusal = encode(order(upstream=upstream), {"image_size": size})
+
+    assert isinstance(refusal, Failure)
+    assert refusal.kind is FailureKind.BAD_INPUT
+    assert size in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("upstream", "most"), [("gemini-2.5-flash-image", 10), ("gemini-3-pro-image", 14), ("gemini-3.1-flash-image", 14)]
+)
+def test_more_pictures_than_a_model_reads_are_not_sent(upstream: str, most: int) -> None:
+    assert isinstance(encode(order(upstream=upstream, references=references(most)), {}), Call)
+    assert isinstance(encode(order(upstream=upstream, references=references(most + 1)), {}), Failure)
+
+
+def test_options_reach_where_they_belong() -> None:
+    settings = [{"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "threshold": "BLOCK_ONLY_HIGH"}]
+    options = {"api_version": "v1", "safety_settings": settings, "family": "gemini-3.1-flash-image"}
+
+    call = encoded("models/tuned one", {**options, "facts": {"sizes": ["8K"]}, "image_size": "8K"}, aspect_ratio="1:8")
+
+    assert call.path == "v1/models/tuned%20one:generateContent"
+    assert call.json["safetySettings"] == settings
+    assert call.json["generationConfig"]["imageConfig"] == {"aspectRatio": "1:8", "imageSize": "8K"}
+
+
+@given(st.integers(0, 2**64))
+def test_the_seed_fits_their_field(seed: int) -> None:
+    assert 0 <= encoded(seed=seed).json["generationConfig"]["seed"] < 2**31
+
+
+# --- decode -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_picture_that_is_no_thought_counts() -> None:
+    parts = (
+        {"text": "hm", "thought": True},
+        picture("draft", thought=True),
+        picture("first"),
+        {"text": "Here it is."},
+        picture("last", thoughtSignature="x"),
+        picture("afterthought", thought=True),
+    )
+    body = candidate(*parts, finishReason="STOP") | {"modelVersion": "gemini-3-pro-image-001", "responseId": "r-1"}
+
+    outcome = decoded(body | {"usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 1120}})
+
+    assert isinstance(outcome, Delivered)
+    assert outcome.picture.path == Path("/nowhere/last")
+    assert outcome.cost_usd == pytest.approx(0.1344)
+    assert outcome.served_by == {
+        "provider": "gemini",
+        "model": UPSTREAM,
+        "generative": True,
+        "model_version": "gemini-3-pro-image-001",
+        "response_id": "r-1",
+    }
+
+
+def test_the_other_spelling_is_read_too() -> None:
+    body = candidate(
+        {"inline_data": {"mime_type": "image/jpeg", "data": {"$file": "/nowhere/a"}}}, finish_reason="STOP"
+    )
+
+    outcome = decoded(body | {"usage_metadata": {"candidates_token_count": 1000}, "model_version": "m"})
+
+    assert outcome.picture.path == Path("/nowhere/a")
+    assert outcome.cost_usd == pytest.approx(0.12)
+    assert outcome.served_by["model_version"] == "m"
+
+
+def test_a_picture_counts_whatever_the_reason_to_finish() -> None:
+    assert isinstance(decoded(candidate(picture("a"), finishReason="OTHER")), Delivered)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "options", "usd"),
+    [
+        ("gemini-2.5-flash-image", {}, 0.039),
+        ("gemini-3-pro-image", {}, 0.134),
+        ("gemini-3-pro-image", {"image_size": "2K"}, 0.134),
+        ("gemini-3-pro-image", {"image_size": "4K"}, None),
+        ("gemini-3.1-flash-image", {}, 0.067),
+        ("gemini-3.1-flash-image", {"image_size": "512"}, 0.045),
+        ("gemini-x", {}, None),
+    ],
+)
+def test_without_tokens_the_size_is_priced(upstream: str, options: dict[str, Any], usd: float | None) -> None:
+    assert cost_of({"usageMetadata": {"promptTokenCount": 3}}, facts_of(upstream, options), options) == usd
+
+
+def test_a_pictures_tokens_cost_what_the_list_says() -> None:
+    usage = {"usageMetadata": {"candidatesTokenCount": 1290}}
+
+    assert cost_of(usage, facts_of("gemini-2.5-flash-image", {}), {}) == pytest.approx(0.039, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"]
+)
+@pytest.mark.parametrize("names", [("promptFeedback", "blockReason"), ("prompt_feedback", "block_reason")])
+def test_a_blocked_prompt_is_the_inputs_fault(reason: str, names: tuple[str, str]) -> None:
+    outcome = decoded({names[0]: {names[1]: reason}, "candidates": []})
+
+    assert (outcome.kind, outcome.stage) == (FailureKind.CONTENT_POLICY, Stage.INPUT)
+    assert reason in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"promptFeedback": {}}, {"promptFeedback": {"blockReason": "NEW"}}, {"candidates": [7]}]
+)
+def test_no_candidate_for_no_known_reason_is_no_image(body: Any) -> None:
+    assert decoded(body).kind is FailureKind.NO_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("SAFETY", FailureKind.CONTENT_POLICY),
+        ("IMAGE_SAFETY", FailureKind.CONTENT_POLICY),
+        ("PROHIBITED_CONTENT", FailureKind.CONTENT_POLICY),
+        ("IMAGE_PROHIBITED_CONTENT", FailureKind.CONTENT_POLICY),
+        ("RECITATION", FailureKind.CONTENT_POLICY),
+        ("IMAGE_RECITATION", FailureKind.CONTENT_POLICY),
+        ("BLOCKLIST", FailureKind.CONTENT_POLICY),
+        ("SPII", FailureKind.CONTENT_POLICY),
+        ("MODEL_ARMOR", FailureKind.CONTENT_POLICY),
+        ("ESCALATION", FailureKind.CONTENT_POLICY),
+        ("PUP_LIMITED_DISABLED", FailureKind.AUTH),
+        ("NO_IMAGE", FailureKind.NO_IMAGE),
+        ("IMAGE_OTHER", FailureKind.NO_IMAGE),
+        ("OTHER", FailureKind.NO_IMAGE),
+        ("MALFORMED_RESPONSE", FailureKind.NO_IMAGE),
+        ("STOP", FailureKind.NO_IMAGE),
+        ("MAX_TOKENS", FailureKind.BAD_INPUT),
+        ("LANGUAGE", FailureKind.BAD_INPUT),
+        ("NEVER_HEARD_OF", FailureKind.NO_IMAGE),
+        (None, FailureKind.NO_IMAGE),
+    ],
+)
+def test_every_reason_to_finish_without_a_picture_has_its_kind(reason: str | None, kind: FailureKind) -> None:
+    outcome = decoded(candidate({"text": "sorry"}, finishReason=reason))
+
+    assert outcome.kind is kind
+    assert outcome.stage is (Stage.OUTPUT if kind is FailureKind.CONTENT_POLICY else None)
+    assert outcome.reason.endswith("sorry")
+
+
+def test_the_message_to_the_reason_is_told_first() -> None:
+    outcome = decoded(
+        candidate({"text": "hm", "thought": True}, finishReason="IMAGE_SAFETY", finishMessage="Too bold.")
+    )
+
+    assert outcome.reason.endswith("Too bold.")
+
+
+def test_a_thought_is_no_picture() -> None:
+    assert decoded(candidate(picture("draft", thought=True), finishReason="STOP")).kind is FailureKind.NO_IMAGE
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], "text", candidate({"inlineData": {"mimeType": "image/png", "data": "c2hv"}})]
+)
+def test_an_answer_that_is_none_was_paid_for(body: Any) -> None:
+    outcome = decoded(body)
+
+    assert (outcome.kind, outcome.charged) == (FailureKind.BAD_OUTPUT, True)
+
+
+def refusal(code: int, status: str, message: str = "no", *details: Any) -> Any:
+    return {"error": {"code": code, "message": message, "status": status, "details": list(details)}}
+
+
+RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "14s"}
+
+
+def quota(name: str) -> dict[str, Any]:
+    return {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": name}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "wait_s"),
+    [
+        (refusal(400, "INVALID_ARGUMENT", "bad key", {"reason": "API_KEY_INVALID"}), FailureKind.AUTH, None),
+        (refusal(401, "UNAUTHENTICATED"), FailureKind.AUTH, None),
+        (refusal(403, "PERMISSION_DENIED"), FailureKind.AUTH, None),
+        (refusal(400, "INVALID_ARGUMENT"), FailureKind.BAD_INPUT, None),
+        (refusal(400, "INVALID_ARGUMENT", "bad", {"reason": "OTHER"}), FailureKind.BAD_INPUT, None),
+        (refusal(400, "FAILED_PRECONDITION", "Please enable Billing"), FailureKind.QUOTA_EXHAUSTED, None),
+        (refusal(400, "FAILED_PRECONDITION", "User location is not supported"), FailureKind.AUTH, None),
+        (refusal(400, "FAILED_PRECONDITION", "else"), FailureKind.BAD_INPUT, None),
+        (
+            refusal(404, "NOT_FOUND", "models/x is not found for API version v1beta"),
+            FailureKind.MODEL_UNAVAILABLE,
+            None,
+        ),
+        (
+            refusal(429, "RESOURCE_EXHAUSTED", "no", quota("GenerateRequestsPerDayPerProjectPerModel"), RETRY),
+            FailureKind.QUOTA_EXHAUSTED,
+            None,
+        ),
+        (refusal(429, "RESOURCE_EXHAUSTED", "metric: requests, limit: 0"), FailureKind.QUOTA_EXHAUSTED, None),
+        (
+            refusal(429, "RESOURCE_EXHAUSTED", "limit: 05", quota("GenerateRequestsPerMinutePerProject"), RETRY),
+            FailureKind.RATE_LIMITED,
+            14.0,
+        ),
+        (refusal(429, "RESOURCE_EXHAUSTED", "Please retry in 3.5s."), FailureKind.RATE_LIMITED, 3.5),
+        (refusal(429, "RESOURCE_EXHAUSTED"), FailureKind.RATE_LIMITED, 5.0),
+        (refusal(500, "INTERNAL"), FailureKind.TRANSIENT, None),
+        (refusal(503, "UNAVAILABLE", "The model is overloaded."), FailureKind.TRANSIENT, None),
+        (refusal(504, "DEADLINE_EXCEEDED"), FailureKind.TRANSIENT, None),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_every_error_has_its_kind(body: Any, kind: FailureKind, wait_s: float | None, *, listed: bool) -> None:
+    outcome = decoded([body] if listed else body, body["error"]["code"])
+
+    assert (outcome.kind, outcome.retry_after_s, outcome.charged) == (kind, wait_s, False)
+    assert outcome.detail.startswith(f"HTTP {body['error']['code']}")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 502])
+def test_an_error_without_a_body_has_its_statuss_kind(status: int) -> None:
+    assert isinstance(decoded(None, status), Failure)
+
+
+FIELDS = st.sampled_from(
+    [
+        "candidates",
+        "content",
+        "parts",
+        "inlineData",
+        "data",
+        "text",
+        "promptFeedback",
+        "blockReason",
+        "finishReason",
+        "error",
+        "details",
+        "violations",
+    ]
+)
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda i: st.lists(i) | st.dictionaries(FIELDS, i)))
+def test_no_answer_whatsoever_raises(body: Any) -> None:
+    for status in (200, 400, 429, 500):
+        assert isinstance(decoded(body, status), Failure)
+
+
+# --- submit -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def stand() -> AsyncIterator[Stand]:
+    async with standing() as opened:
+        yield opened
+
+
+async def submitted(base: str, tmp_path: Path, **options: Any) -> Any:
+    provider = GeminiProvider(VendorAccount(base, KEY, options))
+    try:
+        return await provider.submit(order(tmp_path, UPSTREAM), lambda _: None)
+    finally:
+        await provider.close()
+
+
+async def test_the_key_goes_in_its_header_and_nowhere_else(stand: Stand, tmp_path: Path) -> None:
+    path = f"/v1beta/models/{UPSTREAM}:generateContent"
+    stand.say(path, Say(candidate({"text": "no"}, finishReason="STOP")))
+
+    failure = await submitted(stand.url, tmp_path)
+
+    assert failure.kind is FailureKind.NO_IMAGE
+    assert stand.paths() == [path]
+    assert stand.asked[0].headers["x-goog-api-key"] == KEY
+
+
+async def test_a_cut_call_has_an_unknown_outcome(stand: Stand, tmp_path: Path) -> None:
+    stand.say(f"/v1beta/models/{UPSTREAM}:generateContent", HANG_UP)
+
+    assert (await submitted(stand.url, tmp_path)).kind is FailureKind.UNKNOWN_OUTCOME
+
+
+async def test_nobody_there_is_a_passing_trouble(tmp_path: Path) -> None:
+    assert (await submitted(gone_quiet(), tmp_path)).kind is FailureKind.TRANSIENT
+
+
+async def test_a_damaged_picture_was_paid_for(stand: Stand, tmp_path: Path) -> None:
+    part = {"inlineData": {"mimeType": "image/png", "data": "A" * 5001}}
+    stand.say(f"/v1beta/models/{UPSTREAM}:generateContent", Say(candidate(part)))
+
+    failure = await submitted(stand.url, tmp_path)
+
+    assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
+
+
+async def test_a_wrong_option_is_not_even_sent(stand: Stand, tmp_path: Path) -> None:
+    failure = await submitted(stand.url, tmp_path, image_size="512")
+
+    assert failure.kind is FailureKind.BAD_INPUT
+    assert stand.asked == []
+
+
+async def test_there_is_nothing_to_ask_after(tmp_path: Path) -> None:
+    provider = GeminiProvider(VendorAccount("https://generativelanguage.googleapis.com", KEY))
+
+    failure = await provider.poll({}, order(tmp_path))
+
+    assert isinstance(failure, Failure)
+    assert not provider.resumable
+    assert not provider.free

@@ -1,0 +1,572 @@
+import io
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from limner.domain.failure import Failure, FailureKind, Stage
+from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
+from limner.providers import _http as http
+from limner.providers.midjourney import (
+    FAIL_REASONS,
+    MODELS,
+    MidjourneyProvider,
+    decode_submit,
+    decode_task,
+    encode,
+    encode_pick,
+    headers_of,
+    job_with,
+    verdicts_of,
+)
+from unit.providers.stand import HANG_UP, Say, Stand, gone_quiet, order, references, standing
+
+KEY = "relay-secret"
+U1 = {"customId": "MJ::JOB::upsample::1::abc", "label": "U1", "emoji": "", "type": 2, "style": 2}
+U2 = {**U1, "customId": "MJ::JOB::upsample::2::abc", "label": "U2"}
+
+
+def answer(body: Any = None, status: int = 200) -> http.Answer:
+    return http.Answer(status, {}, body)
+
+
+def encoded(upstream: str = "midjourney", **facts: Any) -> dict[str, Any]:
+    return encode(order(upstream=upstream, **facts), MODELS[upstream])
+
+
+# --- encode -----------------------------------------------------------------------------------------------------------
+
+
+def test_flags_stand_behind_the_prompt() -> None:
+    body = encoded(aspect_ratio="16:9", options={"flags": "--v 7"})
+
+    assert body == {"prompt": "a red fox --ar 16:9 --seed 7 --v 7", "state": "attempt-1"}
+
+
+def test_niji_is_another_bot_and_options_go_into_the_order() -> None:
+    body = encoded("niji", options={"accountFilter": {"modes": ["FAST"]}, "pick": "crop"})
+
+    assert body == {
+        "prompt": "a red fox --seed 7",
+        "state": "attempt-1",
+        "botType": "NIJI_JOURNEY",
+        "accountFilter": {"modes": ["FAST"]},
+    }
+
+
+def test_pictures_travel_as_data_uris_in_their_order() -> None:
+    pictures = references(2)
+
+    assert encoded(references=pictures)["base64Array"] == [
+        http.file_as_base64(each.path, "data:image/png;base64,") for each in pictures
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, {"mj-api-secret", "Authorization"}),
+        ({"auth": "both"}, {"mj-api-secret", "Authorization"}),
+        ({"auth": "secret"}, {"mj-api-secret"}),
+        ({"auth": "bearer"}, {"Authorization"}),
+    ],
+)
+def test_the_key_is_sent_in_the_ways_that_are_chosen(options: dict[str, str], names: set[str]) -> None:
+    assert headers_of(VendorAccount("http://relay", KEY, options)).keys() == names
+
+
+# --- the answer to an order -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [1, 21, 22])
+def test_a_job_that_is_new_or_known_or_queued_is_followed(code: int) -> None:
+    assert decode_submit(answer({"code": code, "description": "", "result": "17", "properties": {}})) == "17"
+
+
+CODES: list[tuple[int, str, FailureKind, float | None]] = [
+    (23, "队列已满，请稍后尝试", FailureKind.RATE_LIMITED, 10.0),
+    (24, "可能包含敏感词", FailureKind.CONTENT_POLICY, None),
+    (3, "无可用的账号实例", FailureKind.TRANSIENT, None),
+    (4, "base64格式错误", FailureKind.BAD_INPUT, None),
+    (4, "提交Imagine任务异常", FailureKind.TRANSIENT, None),
+    (9, "系统异常", FailureKind.TRANSIENT, None),
+]
+
+
+@pytest.mark.parametrize(("code", "words", "kind", "wait_s"), CODES)
+def test_every_code_has_its_kind_and_its_words(code: int, words: str, kind: FailureKind, wait_s: float | None) -> None:
+    refusal = decode_submit(answer({"code": code, "description": words, "result": None, "properties": {}}))
+
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.retry_after_s) == (kind, wait_s)
+    assert refusal.reason == f"Midjourney turned the order down: {words}"
+    assert refusal.detail == f"code {code}"
+
+
+def test_a_banned_word_is_told() -> None:
+    body = {"code": 24, "description": "banned", "properties": {"bannedWord": "gore", "promptEn": "gore"}}
+
+    refusal = decode_submit(answer(body))
+
+    assert isinstance(refusal, Failure)
+    assert (refusal.stage, refusal.detail) == (Stage.INPUT, "code 24: gore")
+
+
+@pytest.mark.parametrize(
+    "body", [{"code": 1, "result": None}, {"code": 1, "result": ""}, {"code": 77}, {"code": "1"}, {}, None]
+)
+def test_an_answer_that_says_neither_yes_nor_no_is_an_unknown_outcome(body: Any) -> None:
+    refusal = decode_submit(answer(body))
+
+    assert isinstance(refusal, Failure)
+    assert refusal.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "wait_s"),
+    [
+        (401, FailureKind.AUTH, None),
+        (403, FailureKind.AUTH, None),
+        (429, FailureKind.RATE_LIMITED, 10.0),
+        (502, FailureKind.TRANSIENT, None),
+    ],
+)
+def test_http_errors_of_a_relay_have_their_kinds(status: int, kind: FailureKind, wait_s: float | None) -> None:
+    refusal = decode_submit(answer(None, status))
+
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.retry_after_s) == (kind, wait_s)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ([{"id": "1", "state": "other"}, {"id": "2", "state": "mine"}], "2"),
+        ([{"id": "1", "state": None}, "odd", {}], None),
+        ({"code": 4}, None),
+        (None, None),
+    ],
+)
+def test_a_job_is_found_by_its_state(body: Any, found: str | None) -> None:
+    assert job_with("mine", body) == found
+
+
+# --- the task ---------------------------------------------------------------------------------------------------------
+
+
+def seen(
+    body: Any,
+    status: int = 200,
+    *,
+    age_s: float = 60.0,
+    share: tuple[int, int] = (0, 100),
+    options: Mapping[str, Any] | None = None,
+) -> http.Ready | Pending | Failure:
+    return decode_task(answer(body, status), verdicts_of(options or {}), age_s=age_s, grace_s=10, share=share)
+
+
+@pytest.mark.parametrize(
+    ("body", "progress"),
+    [
+        ({"status": "NOT_START", "progress": ""}, None),
+        ({"status": "SUBMITTED", "progress": "0%"}, 0),
+        ({"status": "IN_PROGRESS", "progress": "45%", "imageUrl": "https://x/preview.webp"}, 45),
+        ({"status": "IN_PROGRESS", "progress": "waiting to start"}, None),
+        ({"status": "MODAL", "progress": "100%"}, 100),
+        ({"status": "PONDERING"}, None),
+        ({}, None),
+    ],
+)
+def test_a_task_goes_on_under_known_and_unknown_words(body: Any, progress: int | None) -> None:
+    assert seen(body) == Pending(progress, 2.5)
+
+
+def test_progress_counts_for_a_share_of_the_whole() -> None:
+    body = {"status": "IN_PROGRESS", "progress": "50%"}
+
+    assert seen(body, share=(0, 80)) == Pending(40, 2.5)
+    assert seen(body, share=(80, 100)) == Pending(90, 2.5)
+
+
+def test_only_success_has_a_picture() -> None:
+    assert seen({"status": "SUCCESS", "imageUrl": "https://x/grid.png"}) == http.Ready("https://x/grid.png")
+
+
+@pytest.mark.parametrize("link", [None, "", 5])
+def test_success_without_a_picture_is_no_image(link: Any) -> None:
+    failure = seen({"status": "SUCCESS", "imageUrl": link})
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.NO_IMAGE, True)
+
+
+@pytest.mark.parametrize(("body", "status"), [(None, 200), (None, 204), ({"message": "no"}, 404)])
+def test_an_unknown_task_has_a_few_seconds_to_become_known(body: Any, status: int) -> None:
+    assert isinstance(seen(body, status, age_s=9.9), Pending)
+    failure = seen(body, status, age_s=10.0)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+def failed(reason: Any, **options: str) -> http.Ready | Pending | Failure:
+    return seen({"status": "FAILURE", "failReason": reason}, options={"fail_reasons": options} if options else {})
+
+
+MODERATOR = "Sorry! Our AI moderator thinks this prompt is probably against our community standards."
+REASONS: list[tuple[Any, FailureKind, Stage | None]] = [
+    (f"[Banned prompt detected] {MODERATOR}", FailureKind.CONTENT_POLICY, Stage.INPUT),
+    ("[Image denied] no", FailureKind.CONTENT_POLICY, Stage.INPUT),
+    (f"[Request cancelled due to output filters] {MODERATOR}", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+    (MODERATOR, FailureKind.CONTENT_POLICY, Stage.INPUT),
+    ("[Invalid prompt] text", FailureKind.BAD_INPUT, None),
+    ("[Invalid parameter] text", FailureKind.BAD_INPUT, None),
+    ("[invalid link] text", FailureKind.BAD_INPUT, None),
+    ("[Queue full] text", FailureKind.RATE_LIMITED, None),
+    ("[Credits exhausted] text", FailureKind.QUOTA_EXHAUSTED, None),
+    ("[Pending mod message] text", FailureKind.AUTH, None),
+    ("[Blocked] text", FailureKind.AUTH, None),
+    ("[Plan Cancelled] text", FailureKind.AUTH, None),
+    ("[Subscription required] text", FailureKind.AUTH, None),
+    ("[Subscription paused] text", FailureKind.AUTH, None),
+    ("the moon was blocked", FailureKind.BAD_INPUT, None),
+    (None, FailureKind.BAD_INPUT, None),
+]
+
+
+@pytest.mark.parametrize(("reason", "kind", "stage"), REASONS)
+def test_every_reason_has_its_kind_and_an_unknown_one_is_not_tried_again(
+    reason: Any, kind: FailureKind, stage: Stage | None
+) -> None:
+    failure = failed(reason)
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.stage) == (kind, stage)
+    assert failure.reason.endswith(reason or "did not draw the picture")
+
+
+def test_a_reason_may_say_that_the_task_goes_on() -> None:
+    assert failed("[Action needed to continue] Confirm.") == Pending(None, 2.5)
+
+
+def test_every_known_reason_is_tested() -> None:
+    told = [str(reason).casefold() for reason, _, _ in REASONS] + ["[action needed to continue]"]
+
+    assert [words for words in FAIL_REASONS if not any(words.casefold() in each for each in told)] == []
+
+
+@pytest.mark.parametrize(
+    ("meaning", "kind", "stage"),
+    [
+        ("transient", FailureKind.TRANSIENT, None),
+        ("content_policy:output", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+    ],
+)
+def test_an_operator_may_teach_new_reasons(meaning: str, kind: FailureKind, stage: Stage | None) -> None:
+    failure = failed("[Blocked] the relay timed out", **{"[blocked] the relay": meaning})
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.stage) == (kind, stage)
+
+
+def test_an_operator_may_say_that_a_reason_is_no_end() -> None:
+    assert isinstance(failed("[Blocked] text", **{"[Blocked]": "pending"}), Pending)
+
+
+def test_a_task_that_was_cancelled_there_is_cancelled() -> None:
+    failure = seen({"status": "CANCEL"})
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.CANCELLED
+
+
+# --- picking ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_picture_is_asked_for_by_its_button() -> None:
+    assert encode_pick("17", {"buttons": [U2, U1]}, "s") == (
+        "/mj/submit/action",
+        {"taskId": "17", "customId": "MJ::JOB::upsample::1::abc", "state": "s"},
+    )
+
+
+@pytest.mark.parametrize("body", [{"buttons": []}, {"buttons": None}, {"buttons": [U2, "odd", {"label": "U1"}]}, {}])
+def test_without_the_button_it_is_asked_for_by_its_number(body: Any) -> None:
+    assert encode_pick("17", body, "s") == (
+        "/mj/submit/change",
+        {"taskId": "17", "action": "UPSCALE", "index": 1, "state": "s"},
+    )
+
+
+# --- against a relay --------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def grid() -> bytes:
+    """Four pictures of four colours, the first of them red with one green pixel."""
+    picture = Image.new("RGB", (40, 20), "blue")
+    picture.paste("red", (0, 0, 20, 10))
+    picture.putpixel((19, 9), (0, 255, 0))
+    held = io.BytesIO()
+    picture.save(held, "PNG")
+    return held.getvalue()
+
+
+ACCEPTED = {"code": 1, "description": "ok", "result": "17", "properties": {}}
+UPSCALED = {**ACCEPTED, "result": "18"}
+HANDLE = {"id": "17", "since": 1000.0}
+ONE = b"\x89PNG the first alone"
+LIST = "/mj/task/list-by-condition"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def stand() -> AsyncIterator[Stand]:
+    async with standing() as one:
+        one.say(LIST, Say([]))
+        one.say("/mj/task/list", Say(status=404))
+        one.say("/grid.png", Say(grid()))
+        one.say("/one.png", Say(ONE))
+        one.say("/mj/task/17/fetch", Say(done(one, "/grid.png")))
+        one.say("/mj/submit/action", Say(UPSCALED))
+        one.say("/mj/task/18/fetch", Say(done(one, "/one.png")))
+        yield one
+
+
+Open = Callable[[], MidjourneyProvider]
+
+
+@pytest.fixture
+async def opened(stand: Stand, clock: Clock) -> AsyncIterator[Open]:
+    """Each call is a worker that starts afresh."""
+    workers: list[MidjourneyProvider] = []
+
+    def start() -> MidjourneyProvider:
+        workers.append(MidjourneyProvider(VendorAccount(stand.url, KEY), clock))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        await worker.close()
+
+
+def done(stand: Stand, path: str, **facts: Any) -> dict[str, Any]:
+    return {"status": "SUCCESS", "progress": "100%", "imageUrl": f"{stand.url}{path}", "buttons": [U1], **facts}
+
+
+def nothing(_progress: int) -> None:
+    """Nobody listens to the progress."""
+
+
+async def test_a_grid_is_drawn_and_its_first_picture_upscaled(stand: Stand, opened: Open, tmp_path: Path) -> None:
+    stand.say("/mj/submit/imagine", Say(ACCEPTED))
+    preview = {"status": "IN_PROGRESS", "progress": "50%", "imageUrl": f"{stand.url}/preview.webp"}
+    stand.say("/mj/task/17/fetch", Say(preview), Say(done(stand, "/grid.png")))
+    stand.say("/mj/task/18/fetch", Say({"status": "IN_PROGRESS", "progress": "50%"}), Say(done(stand, "/one.png")))
+    asked, relay = order(tmp_path, "midjourney"), opened()
+
+    accepted = await relay.submit(asked, nothing)
+    polls = [await relay.poll(HANDLE, asked) for _ in range(4)]
+
+    assert accepted == Accepted(HANDLE, 2.5)
+    assert polls[:3] == [Pending(40, 2.5), Pending(80, 2.5), Pending(90, 2.5)]
+    assert isinstance(polls[3], Delivered)
+    assert polls[3].picture.path.read_bytes() == ONE
+    assert polls[3].served_by == {
+        "provider": "midjourney",
+        "model": "midjourney",
+        "generative": True,
+        "vendor_id": "17",
+        "picked_by": "upscale",
+    }
+    assert "/preview.webp" not in stand.paths()
+    assert stand.paths().count("/mj/submit/action") == 1
+    keyed = [each.headers.get("mj-api-secret") for each in stand.asked]
+    assert keyed == [KEY] * (len(keyed) - 1) + [None]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Say({"code": 4, "description": "customId错误"}),
+        Say({"code": 23, "description": "full"}),
+        Say({"code": 9, "description": "系统异常"}),
+        Say(status=500),
+        HANG_UP,
+    ],
+    ids=["4", "23", "9", "http 500", "cut"],
+)
+async def test_a_relay_that_does_not_upscale_leaves_the_grid_to_be_cut(
+    stand: Stand, opened: Open, tmp_path: Path, refusal: Say
+) -> None:
+    stand.say("/mj/submit/action", refusal)
+
+    delivered = await opened().poll(HANDLE, order(tmp_path, "midjourney"))
+
+    assert isinstance(delivered, Delivered)
+    assert delivered.served_by["picked_by"] == "crop"
+    with Image.open(delivered.picture.path) as picture:
+        assert (picture.format, picture.size) == ("PNG", (20, 10))
+        assert picture.getpixel((0, 0)) == (255, 0, 0)
+        assert picture.getpixel((19, 9)) == (0, 255, 0)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Say({"status": "FAILURE", "failReason": "[Queue full] no"}),
+        Say({"status": "CANCEL"}),
+        Say({"status": "SUCCESS", "imageUrl": None}),
+    ],
+)
+async def test_an_upscale_that_fails_leaves_the_grid_to_be_cut(
+    stand: Stand, opened: Open, tmp_path: Path, trouble: Say
+) -> None:
+    stand.say("/mj/task/18/fetch", trouble)
+    asked, relay = order(tmp_path, "midjourney"), opened()
+
+    await relay.poll(HANDLE, asked)
+    delivered = await relay.poll(HANDLE, asked)
+
+    assert isinstance(delivered, Delivered)
+    assert delivered.served_by["picked_by"] == "crop"
+
+
+async def test_an_upscale_nobody_knows_any_more_leaves_the_grid_to_be_cut(
+    stand: Stand, opened: Open, clock: Clock, tmp_path: Path
+) -> None:
+    stand.say("/mj/task/18/fetch", Say(status=204))
+    asked, relay = order(tmp_path, "midjourney"), opened()
+    clock.now_s = 5000.0
+
+    first = await relay.poll(HANDLE, asked)
+    clock.now_s = 5009.9
+    second = await relay.poll(HANDLE, asked)
+    clock.now_s = 5010.0
+    third = await relay.poll(HANDLE, asked)
+
+    assert isinstance(first, Pending)
+    assert isinstance(second, Pending)
+    assert isinstance(third, Delivered)
+
+
+async def test_a_route_may_choose_to_cut(stand: Stand, opened: Open, tmp_path: Path) -> None:
+    delivered = await opened().poll(HANDLE, order(tmp_path, "midjourney", options={"pick": "crop"}))
+
+    assert isinstance(delivered, Delivered)
+    assert stand.paths() == ["/mj/task/17/fetch", "/grid.png"]
+
+
+async def test_a_grid_that_cannot_be_read_is_a_bad_output(stand: Stand, opened: Open, tmp_path: Path) -> None:
+    stand.say("/grid.png", Say(grid()[:60]))
+
+    failure = await opened().poll(HANDLE, order(tmp_path, "midjourney", options={"pick": "crop"}))
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
+
+
+async def test_a_worker_that_starts_afresh_finds_the_upscale_by_its_state(
+    stand: Stand, opened: Open, tmp_path: Path
+) -> None:
+    asked = order(tmp_path, "midjourney")
+    await opened().poll(HANDLE, asked)
+    state = next(each.body["state"] for each in stand.asked if each.path == "/mj/submit/action")
+    stand.say(LIST, Say([{"id": "5", "state": "attempt-1"}, {"id": "18", "state": state}]))
+
+    second = opened()
+    polls = [await second.poll(HANDLE, asked) for _ in range(2)]
+
+    assert isinstance(polls[1], Delivered)
+    assert polls[1].picture.path.read_bytes() == ONE
+    assert stand.paths().count("/mj/submit/action") == 1
+
+
+async def test_a_worker_that_starts_afresh_is_told_of_the_upscale_that_exists(
+    stand: Stand, opened: Open, tmp_path: Path
+) -> None:
+    stand.say("/mj/submit/action", Say(UPSCALED), Say({**UPSCALED, "code": 21}))
+    asked = order(tmp_path, "midjourney")
+
+    await opened().poll(HANDLE, asked)
+    second = opened()
+    polls = [await second.poll(HANDLE, asked) for _ in range(2)]
+
+    assert isinstance(polls[1], Delivered)
+    assert polls[1].picture.path.read_bytes() == ONE
+
+
+@pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])
+async def test_a_lost_order_is_found_by_its_state(stand: Stand, opened: Open, tmp_path: Path, lists: str) -> None:
+    stand.say("/mj/submit/imagine", HANG_UP)
+    stand.say(lists, Say([{"id": "17", "state": "attempt-1"}]))
+
+    assert await opened().submit(order(tmp_path, "midjourney"), nothing) == Accepted(HANDLE, 2.5)
+    assert stand.paths().count("/mj/submit/imagine") == 1
+
+
+async def test_a_lost_order_that_is_not_found_has_an_unknown_outcome(
+    stand: Stand, opened: Open, tmp_path: Path
+) -> None:
+    stand.say("/mj/submit/imagine", HANG_UP)
+
+    failure = await opened().submit(order(tmp_path, "midjourney"), nothing)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+async def test_an_order_that_never_left_is_not_looked_for(tmp_path: Path) -> None:
+    relay = MidjourneyProvider(VendorAccount(gone_quiet(), KEY))
+
+    failure = await relay.submit(order(tmp_path, "midjourney"), nothing)
+    await relay.close()
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.TRANSIENT
+
+
+@pytest.mark.parametrize("silence", [Say(status=502), Say(status=429), Say(status=401), HANG_UP])
+async def test_a_question_without_an_answer_is_asked_again(
+    stand: Stand, opened: Open, tmp_path: Path, silence: Say
+) -> None:
+    stand.say("/mj/task/17/fetch", silence)
+
+    assert await opened().poll(HANDLE, order(tmp_path, "midjourney")) == Pending(None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "pictures", "kind"),
+    [("dreamer", 0, FailureKind.MODEL_UNAVAILABLE), ("midjourney", 6, FailureKind.BAD_INPUT)],
+)
+async def test_what_a_model_cannot_do_is_never_sent(
+    stand: Stand, opened: Open, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
+) -> None:
+    failure = await opened().submit(order(tmp_path, upstream, references=references(pictures)), nothing)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is kind
+    assert stand.asked == []
+
+
+async def test_the_speed_is_a_prefix_of_the_base_url(stand: Stand, tmp_path: Path) -> None:
+    stand.say("/mj-fast/mj/submit/imagine", Say(ACCEPTED))
+    relay = MidjourneyProvider(VendorAccount(f"{stand.url}/mj-fast", KEY))
+
+    accepted = await relay.submit(order(tmp_path, "midjourney"), nothing)
+    await relay.close()
+
+    assert isinstance(accepted, Accepted)

@@ -1,0 +1,270 @@
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limner.domain.failure import Failure, FailureKind
+from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
+from limner.providers import _http as http
+from limner.providers.replicate import ReplicateProvider, decode_job, decode_order, encode, facts_of
+from unit.providers.stand import HANG_UP, Say, Stand, drawn, order, references, standing
+
+KEY = "r8_secret_token"
+KONTEXT = "black-forest-labs/flux-kontext-pro"
+DEV = "black-forest-labs/flux-dev"
+PICTURE = b"\x89PNG pretended"
+
+
+def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> http.Answer:
+    return http.Answer(status, headers or {}, body)
+
+
+def encoded(upstream: str, **facts: Any) -> dict[str, Any]:
+    model = facts_of(upstream)
+    assert model is not None
+    return encode(order(upstream=upstream, **facts), model)
+
+
+# --- encode -----------------------------------------------------------------------------------------------------------
+
+
+def test_kontext_takes_its_one_picture_as_a_data_uri() -> None:
+    pictures = references(1)
+
+    assert encoded(KONTEXT, references=pictures, aspect_ratio="16:10") == {
+        "input": {
+            "prompt": "a red fox",
+            "seed": 7,
+            "output_format": "png",
+            "aspect_ratio": "3:2",
+            "input_image": http.file_as_base64(pictures[0].path, "data:image/png;base64,"),
+        }
+    }
+
+
+def test_a_shape_nobody_asked_for_is_left_to_the_model() -> None:
+    assert encoded(DEV) == {"input": {"prompt": "a red fox", "seed": 7, "output_format": "png"}}
+
+
+@pytest.mark.parametrize(("pictures", "tolerance"), [(0, 6), (1, 2)])
+def test_kontext_with_a_picture_obeys_no_higher_tolerance_than_2(pictures: int, tolerance: int) -> None:
+    body = encoded(KONTEXT, references=references(pictures), options={"safety_tolerance": 6})
+
+    assert body["input"]["safety_tolerance"] == tolerance
+
+
+# --- the answer to an order -------------------------------------------------------------------------------------------
+
+
+def test_the_given_address_is_kept() -> None:
+    body = {"id": "p-1", "status": "starting", "urls": {"get": "https://api.replicate.com/v1/predictions/p-1"}}
+
+    accepted = decode_order(answer(body, 201), 1000.0)
+
+    assert accepted == Accepted(
+        {"id": "p-1", "get": "https://api.replicate.com/v1/predictions/p-1", "since": 1000.0}, 0.75
+    )
+
+
+@pytest.mark.parametrize("body", [{"id": "p-1"}, {"id": "p-1", "urls": {}}, {}, None])
+def test_a_yes_without_an_address_is_an_unknown_outcome(body: Any) -> None:
+    refusal = decode_order(answer(body, 201), 0)
+
+    assert isinstance(refusal, Failure)
+    assert refusal.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+def problem(status: int, title: str, detail: str) -> dict[str, Any]:
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
+
+
+REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
+    (400, problem(400, "Bad request", "no JSON"), FailureKind.BAD_INPUT, "no JSON"),
+    (401, problem(401, "Unauthenticated", "no valid token"), FailureKind.AUTH, "no valid token"),
+    (402, problem(402, "Insufficient credit", "no credit"), FailureKind.QUOTA_EXHAUSTED, "no credit"),
+    (403, {"title": "Forbidden"}, FailureKind.AUTH, "Forbidden"),
+    (404, problem(404, "Not found", "no such model"), FailureKind.MODEL_UNAVAILABLE, "no such model"),
+    (422, problem(422, "Invalid", "- input.seed: no number"), FailureKind.BAD_INPUT, "input.seed: no number"),
+    (429, problem(429, "Too many requests", "throttled"), FailureKind.RATE_LIMITED, "throttled"),
+    (500, problem(500, "Error", "sorry"), FailureKind.TRANSIENT, "sorry"),
+    (502, None, FailureKind.TRANSIENT, "out of order"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "words"), REFUSALS)
+def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: FailureKind, words: str) -> None:
+    refusal = decode_order(answer(body, status), 0)
+
+    assert isinstance(refusal, Failure)
+    assert refusal.kind is kind
+    assert words in refusal.reason
+    assert not refusal.charged
+    assert refusal.retry_after_s == (5.0 if status == 429 else None)
+
+
+# --- the prediction ---------------------------------------------------------------------------------------------------
+
+
+def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.Ready | Pending | Failure:
+    return decode_job(answer(body, status), age_s=age_s, grace_s=10)
+
+
+@pytest.mark.parametrize("body", [{"status": "starting"}, {"status": "processing"}, {"status": "queued"}, {}, None])
+def test_a_prediction_goes_on_under_known_and_unknown_words(body: Any) -> None:
+    assert seen(body) == Pending(None, 5.0)
+
+
+@pytest.mark.parametrize("output", ["https://x/1", ["https://x/1", "https://x/2"]])
+def test_the_output_is_a_link_or_a_list_of_them(output: Any) -> None:
+    assert seen({"status": "succeeded", "output": output}) == http.Ready("https://x/1")
+
+
+@pytest.mark.parametrize("output", [None, "", [], [None], {}])
+def test_success_without_an_output_is_no_image(output: Any) -> None:
+    failure = seen({"status": "succeeded", "output": output})
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.NO_IMAGE, True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
+        "NSFW content detected. Try running it again, or try a different prompt.",
+    ],
+)
+def test_a_failure_in_the_words_of_a_policy_is_content_policy(error: str) -> None:
+    failure = seen({"status": "failed", "error": error})
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.CONTENT_POLICY
+    assert error in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"status": "failed", "error": "Prediction failed."}, FailureKind.TRANSIENT),
+        ({"status": "failed", "error": None}, FailureKind.TRANSIENT),
+        ({"status": "canceled"}, FailureKind.CANCELLED),
+    ],
+)
+def test_other_ends_have_their_kinds(body: Any, kind: FailureKind) -> None:
+    failure = seen(body)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is kind
+
+
+def test_an_unknown_prediction_has_a_few_seconds_to_become_known() -> None:
+    gone = problem(404, "Not found", "no such prediction")
+
+    assert isinstance(seen(gone, 404, age_s=9.9), Pending)
+    failure = seen(gone, 404, age_s=10.0)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+
+
+# --- against a vendor -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def stand() -> AsyncIterator[Stand]:
+    async with standing() as one:
+        yield one
+
+
+@pytest.fixture
+async def replicate(stand: Stand) -> AsyncIterator[ReplicateProvider]:
+    provider = ReplicateProvider(VendorAccount(stand.url, KEY), lambda: 1060.0)
+    yield provider
+    await provider.close()
+
+
+def nothing(_progress: int) -> None:
+    """Nobody listens to the progress."""
+
+
+def handle(stand: Stand) -> dict[str, Any]:
+    return {"id": "p-1", "get": f"{stand.url}/p-1", "since": 1000.0}
+
+
+async def test_an_order_is_bought_once_followed_and_brought_home(
+    stand: Stand, replicate: ReplicateProvider, tmp_path: Path
+) -> None:
+    path = f"/v1/models/{KONTEXT}/predictions"
+    stand.say(path, Say({"id": "p-1", "status": "starting", "urls": {"get": f"{stand.url}/p-1"}}, 201))
+    done = {"id": "p-1", "status": "succeeded", "output": f"{stand.url}/picture"}
+    stand.say("/p-1", Say({"id": "p-1", "status": "processing"}), Say(done))
+    stand.say("/picture", Say(PICTURE))
+    asked = order(tmp_path, KONTEXT, references=(drawn(tmp_path / "one.png", (30, 30)),))
+
+    accepted = await replicate.submit(asked, nothing)
+    assert isinstance(accepted, Accepted)
+    first = await replicate.poll(accepted.handle, asked)
+    second = await replicate.poll(accepted.handle, asked)
+
+    assert isinstance(first, Pending)
+    assert isinstance(second, Delivered)
+    assert second.picture.path.read_bytes() == PICTURE
+    assert second.cost_usd == 0.04
+    assert second.served_by == {"provider": "replicate", "model": KONTEXT, "generative": True, "vendor_id": "p-1"}
+    assert stand.paths() == [path, "/p-1", "/p-1", "/picture"]
+    assert [each.headers.get("Authorization") for each in stand.asked] == [f"Bearer {KEY}"] * 3 + [None]
+    assert "Prefer" not in stand.asked[0].headers
+    assert stand.asked[0].body["input"]["input_image"].startswith("data:image/png;base64,iVBOR")
+
+
+async def test_a_dead_link_is_asked_for_again_at_once(
+    stand: Stand, replicate: ReplicateProvider, tmp_path: Path
+) -> None:
+    old, new = ({"status": "succeeded", "output": f"{stand.url}/{name}"} for name in ("old", "new"))
+    stand.say("/p-1", Say(old), Say(new))
+    stand.say("/old", Say(status=404))
+    stand.say("/new", Say(PICTURE))
+
+    assert isinstance(await replicate.poll(handle(stand), order(tmp_path, KONTEXT)), Delivered)
+
+
+@pytest.mark.parametrize(
+    "silence", [Say({}, 503), Say({}, 429), Say({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
+)
+async def test_a_question_without_an_answer_is_asked_again(
+    stand: Stand, replicate: ReplicateProvider, tmp_path: Path, silence: Say
+) -> None:
+    stand.say("/p-1", silence)
+
+    assert await replicate.poll(handle(stand), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "pictures", "kind"),
+    [
+        ("somebody/something", 0, FailureKind.MODEL_UNAVAILABLE),
+        (DEV, 1, FailureKind.BAD_INPUT),
+        (KONTEXT, 2, FailureKind.BAD_INPUT),
+    ],
+)
+async def test_what_a_model_cannot_do_is_never_sent(
+    stand: Stand, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
+) -> None:
+    failure = await replicate.submit(order(tmp_path, upstream, references=references(pictures)), nothing)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is kind
+    assert stand.asked == []
+
+
+async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
+    stand: Stand, replicate: ReplicateProvider, tmp_path: Path
+) -> None:
+    stand.say(f"/v1/models/{DEV}/predictions", HANG_UP)
+
+    failure = await replicate.submit(order(tmp_path, DEV), nothing)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+    assert len(stand.asked) == 1

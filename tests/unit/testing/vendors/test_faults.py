@@ -1,0 +1,115 @@
+import pytest
+
+from limner.testing.vendors import BadFault, Fault, Faults, Kind
+from limner.testing.vendors._faults import magic_words
+
+
+def faults(seed: int = 0) -> Faults:
+    return Faults("bfl", {Kind.MODERATED, Kind.FAILED}, seed)
+
+
+def strikes(script: Faults, count: int, prompt: str = "a cat") -> list[bool]:
+    return [Kind.UNAVAILABLE in script.strike("submit", prompt) for _ in range(count)]
+
+
+def test_a_fault_strikes_the_next_request_once() -> None:
+    script = faults()
+    script.add(Fault(Kind.UNAVAILABLE))
+
+    assert strikes(script, 3) == [True, False, False]
+    assert script.scripted() == []
+
+
+def test_a_fault_strikes_the_request_of_its_number_as_often_as_it_says() -> None:
+    script = faults()
+    script.add(Fault(Kind.UNAVAILABLE, at=2, times=2))
+
+    assert strikes(script, 5) == [False, True, True, False, False]
+
+
+def test_a_fault_without_an_end_strikes_for_ever() -> None:
+    script = faults()
+    script.add(Fault(Kind.UNAVAILABLE, times=None))
+
+    assert strikes(script, 20) == [True] * 20
+
+
+def test_chance_repeats_with_its_seed() -> None:
+    first, second = faults(7), faults(7)
+    for script in (first, second):
+        script.add(Fault(Kind.UNAVAILABLE, times=None, probability=0.5))
+
+    struck = strikes(first, 200)
+
+    assert struck == strikes(second, 200)
+    assert 60 < sum(struck) < 140
+
+
+def test_a_fault_can_be_kept_to_prompts_and_stages() -> None:
+    script = faults()
+    script.add(Fault(Kind.UNAVAILABLE, on="poll", prompt="dog", times=None))
+
+    assert Kind.UNAVAILABLE not in script.strike("submit", "a dog")
+    assert Kind.UNAVAILABLE not in script.strike("poll", "a cat")
+    assert Kind.UNAVAILABLE in script.strike("poll", "a dog")
+
+
+def test_requests_are_counted_by_stage() -> None:
+    script = faults()
+    for stage in ("submit", "poll", "poll"):
+        script.strike(stage, "a cat")
+
+    assert script.requests == {"submit": 1, "poll": 2}
+
+
+@pytest.mark.parametrize(
+    ("word", "fault"),
+    [
+        ("#fault:moderated", Fault(Kind.MODERATED, times=None)),
+        ("#fault:slow=2.5", Fault(Kind.SLOW, times=None, value=2.5)),
+        ("#fault:bfl/unavailable*2", Fault(Kind.UNAVAILABLE, times=2)),
+        ("#fault:rate_limited=3@poll", Fault(Kind.RATE_LIMITED, on="poll", times=None, value=3)),
+        ("#fault:text_only=MAX_TOKENS", Fault(Kind.TEXT_ONLY, times=None, how="MAX_TOKENS")),
+    ],
+)
+def test_a_magic_word_is_a_fault(word: str, fault: Fault) -> None:
+    assert magic_words(f"a cat {word}, on a roof", "bfl") == [fault]
+
+
+def test_a_magic_word_for_another_vendor_is_passed_over() -> None:
+    assert magic_words("#fault:openai/unavailable", "bfl") == []
+
+
+def test_a_magic_word_counts_for_its_own_prompt() -> None:
+    script = faults()
+
+    assert strikes(script, 3, "a #fault:unavailable*2") == [True, True, False]
+    assert strikes(script, 1, "b #fault:unavailable*2") == [True]
+
+
+def test_a_kind_that_this_vendor_does_not_know_is_passed_over_in_a_prompt_and_refused_in_a_script() -> None:
+    script = faults()
+
+    assert script.strike("submit", "#fault:text_only").faults == ()
+    with pytest.raises(BadFault, match="bfl knows no text_only"):
+        script.add(Fault(Kind.TEXT_ONLY))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"kind": "nonsense"},
+        {"kind": "slow", "where": "submit"},
+        {"kind": "slow", "on": "night"},
+        {"kind": "moderated", "on": "poll"},
+        {},
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(facts: dict[str, str]) -> None:
+    with pytest.raises(BadFault):
+        Fault.parse(facts)
+
+
+def test_a_misspelt_magic_word_is_refused() -> None:
+    with pytest.raises(BadFault, match="nonsense"):
+        faults().strike("submit", "#fault:nonsense")
