@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from limner.domain.model import DEFAULT_MODEL, MODELS
@@ -59,6 +61,23 @@ MODELS_TAIL = """
 - Pictures are 20 to 6000 pixels a side; larger ones, up to 100 megapixels, are scaled down. At most 20 MB. What is sent on
   is upright and holds nothing but the picture: no EXIF, no place, no comment.
 
+### Vendors
+
+A vendor's routes become active when its key is set; the first active route of a model is used. `src/limner/routes.toml`
+holds them, in order. Some public names have outlived the vendors' own models: the route then leads to the living
+successor, and `served_by.model` names it.
+
+| set this | and these models are served by it |
+|---|---|
+| `BFL_API_KEY` | `flux.1_kontext_pro`, `flux.1_dev` |
+| `OPENAI_API_KEY` | `gpt_4o`, `gpt_image_1.5`, `gpt_image_2`: all by `gpt-image-2` |
+| `GEMINI_API_KEY` | the three Gemini models |
+| `FAL_KEY`, `REPLICATE_API_TOKEN` | the FLUX models, where `BFL_API_KEY` is not set |
+| `LIMNER_MIDJOURNEY_URL` | `midjourney`, through a midjourney-proxy of yours |
+
+With one vendor configured, a model without an active route is refused with 2017, unless `LIMNER_FALLBACK_TO_BUILTIN` is
+set. [Rehearsing with emulated vendors](vendors.md) tries all this without a key.
+
 ### While no vendor is configured
 
 Every model is served by the built-in engine. It composes scenes from a library of objects and edits pictures by rule; it
@@ -95,10 +114,16 @@ def _cli() -> str:
 
 def _configuration() -> str:
     rows = [
-        f"| `LIMNER_{name.upper()}` | {_default(field.default)} | {field.description} |"
+        f"| `{_variable(name, field)}` | {_default(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
     return MADE + CONFIGURATION + "\n".join(rows) + "\n"
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    """The environment variable: a vendor's own name for it, or ours."""
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"LIMNER_{name.upper()}"
 
 
 def _default(value: object) -> str:

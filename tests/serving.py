@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+OURS = ("LIMNER_", "BFL_", "OPENAI_", "GEMINI_", "FAL_", "REPLICATE_")
+"""How the variables begin that Limner reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,15 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *arguments: str, **settings: str) -> Iterator[Served]:
-    """A running server on `data`; `settings` become LIMNER_… variables. Pictures are sandbox cards by default."""
+def serving(data: Path, *arguments: str, vendors: Mapping[str, str] | None = None, **settings: str) -> Iterator[Served]:
+    """A running server on `data`; `settings` become LIMNER_… variables, `vendors` are variables as they are.
+
+    Pictures are sandbox cards by default, whatever keys stand in the environment of the tests.
+    """
     chosen = {"engine": "sandbox", "log_level": "warning"} | settings
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
+    environment |= vendors or {}
     command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:

@@ -39,6 +39,7 @@ from limner.storage.blobs import open_blobs
 from limner.storage.links import SignedLinks
 from limner.storage.scratch import Scratch, open_scratch, sweep
 from limner.templates.loader import load_templates
+from limner.vendors import active_vendors, default_routes
 from limner.worker.clock import SystemClock
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.identity import Identity, this_process
@@ -169,7 +170,7 @@ def build(settings: Settings) -> Limner:
         pictures=ImageIntake(limits=PICTURE_LIMITS),
         templates=load_templates(*([settings.templates] if settings.templates else [])),
         providers=providers,
-        routing=Routing(providers, settings.engine, float(settings.run_deadline_s), settings.unknown_outcome),
+        routing=route_all(settings, providers),
         running=running,
         signals=LocalSignals(running),
         links=SignedLinks(secret, public_url, int(settings.link_hours * 3600)),
@@ -180,9 +181,20 @@ def build(settings: Settings) -> Limner:
     )
 
 
+def route_all(settings: Settings, providers: Mapping[str, Provider]) -> Routing:
+    return Routing(
+        providers,
+        settings.engine,
+        float(settings.run_deadline_s),
+        settings.unknown_outcome,
+        default_routes(settings.unknown_outcome),
+        settings.fallback_to_builtin,
+    )
+
+
 def find_providers(settings: Settings) -> dict[str, Provider]:
-    """Our own, and those that installed packages offer under the entry point `limner.providers`."""
-    found: dict[str, Provider] = {"sandbox": SandboxProvider(settings.sandbox_delay_s)}
+    """Our own, the configured vendors', and what installed packages offer as entry points `limner.providers`."""
+    found: dict[str, Provider] = {"sandbox": SandboxProvider(settings.sandbox_delay_s), **active_vendors(settings)}
     for point in entry_points(group="limner.providers"):
         found[point.name] = point.load()()
     if settings.engine not in found:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from limner.domain.route import UnknownOutcome
@@ -18,6 +18,11 @@ from limner.domain.route import UnknownOutcome
 def default_data_folder() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "limner"
+
+
+def _vendor(variable: str, default: Any, description: str) -> Any:
+    """A setting by the name that the vendor's own tools read, without our prefix."""
+    return Field(default=default, validation_alias=AliasChoices(variable, variable.lower()), description=description)
 
 
 class Settings(BaseSettings):
@@ -59,6 +64,32 @@ class Settings(BaseSettings):
         description="What serves the models while no vendor is configured: `builtin` composes pictures, `sandbox` "
         "returns a plain card at once, for tests of the plumbing.",
     )
+    fallback_to_builtin: bool = Field(
+        default=False,
+        description="Serve a model whose vendor is not configured by `engine`, although other vendors are. The task "
+        "says so in `served_by`.",
+    )
+    bfl_api_key: SecretStr | None = _vendor("BFL_API_KEY", None, "Key of Black Forest Labs: serves the FLUX models.")
+    bfl_base_url: str = _vendor("BFL_BASE_URL", "https://api.bfl.ai", "Where its API is.")
+    bfl_polling_hosts: str = _vendor(
+        "BFL_POLLING_HOSTS", "bfl.ai", "Host suffixes, besides the API's own, that may receive its key."
+    )
+    openai_api_key: SecretStr | None = _vendor("OPENAI_API_KEY", None, "Key of OpenAI: serves the GPT image models.")
+    openai_base_url: str = _vendor("OPENAI_BASE_URL", "https://api.openai.com/v1", "Where its API is; ends in `/v1`.")
+    gemini_api_key: SecretStr | None = _vendor("GEMINI_API_KEY", None, "Key of Google: serves the Gemini models.")
+    gemini_base_url: str = _vendor("GEMINI_BASE_URL", "https://generativelanguage.googleapis.com", "Where its API is.")
+    fal_key: SecretStr | None = _vendor("FAL_KEY", None, "Key of fal: serves the FLUX models where BFL's is not set.")
+    fal_base_url: str = _vendor("FAL_BASE_URL", "https://queue.fal.run", "Where its queue is.")
+    replicate_api_token: SecretStr | None = _vendor(
+        "REPLICATE_API_TOKEN", None, "Token of Replicate: serves the FLUX models where neither BFL's nor fal's is set."
+    )
+    replicate_base_url: str = _vendor("REPLICATE_BASE_URL", "https://api.replicate.com", "Where its API is.")
+    midjourney_url: str | None = Field(
+        default=None,
+        description="Address of a midjourney-proxy: serves `midjourney`. Off by default, for Midjourney's terms forbid "
+        "automating its accounts.",
+    )
+    midjourney_secret: SecretStr | None = Field(default=None, description="The proxy's secret.")
     sandbox_delay_s: float = Field(
         default=0.0, ge=0, description="How long the sandbox pretends to work on each picture, in seconds."
     )

@@ -15,7 +15,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.task import Result
 from limner.ports.blobs import BlobMissing
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
 
 # A picture may be anything a vendor, or somebody behind it, made: it is shown as what its bytes are and never run.
 _SAFE = {
@@ -87,7 +87,7 @@ def _check_link(face: Face, request: Request) -> None:
 def _answer(face: Face, request: Request, result: Result, size: int) -> Response:
     etag = f'"{result.blob}"'
     headers = _SAFE | {"ETag": etag}
-    if etag in (each.strip() for each in request.headers.get("if-none-match", "").split(",")):
+    if _is_known(etag, request):
         return Response(status_code=304, headers=headers)
     span = _span(request, etag, size)
     if span is None:
@@ -99,6 +99,12 @@ def _answer(face: Face, request: Request, result: Result, size: int) -> Response
     return StreamingResponse(body, 206 if span.partial else 200, headers, result.media_type)
 
 
+def _is_known(etag: str, request: Request) -> bool:
+    """Whether the caller has the picture already."""
+    known = request.headers.get("if-none-match", "").split(",")
+    return any(each.strip().removeprefix("W/") in {etag, "*"} for each in known)
+
+
 async def _nothing() -> AsyncIterator[bytes]:
     return
     yield b""
@@ -107,10 +113,11 @@ async def _nothing() -> AsyncIterator[bytes]:
 def _span(request: Request, etag: str, size: int) -> Span | None:
     """The bytes asked for; None when there are no such bytes. What is not one plain range is answered whole."""
     wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    first, last = wanted.groups() if wanted else ("", "")
     stale = request.headers.get("if-range", etag) != etag
-    if wanted is None or stale or wanted.groups() == ("", ""):
+    backwards = bool(first and last) and int(last) < int(first)
+    if stale or backwards or not (first or last):
         return Span(0, size, size)
-    first, last = wanted.groups()
     if not first:
         start, end = max(0, size - int(last)), size
     else:

@@ -72,12 +72,12 @@ class Submit:
         self, key: Key, request: ImageRequest, *, idempotency: Idempotency | None = None, prompt_limit: int = 1024
     ) -> Submitted:
         made = plan(request, self.templates, prompt_limit)
+        provider = self.routing.route(made.model.name).provider
         self._check_addresses(request)
         task = self._new_task(key, request, made)
         earlier = await self._accept(_Promise(task, request, made.model, {}, idempotency, self.terms))
         if earlier is None:
             self.signals.work_arrived()
-        provider = self.routing.route(made.model.name).provider
         return Submitted(earlier or task.id, provider, replayed=earlier is not None)
 
     def _check_addresses(self, request: ImageRequest) -> None:

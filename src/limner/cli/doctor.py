@@ -126,8 +126,9 @@ async def _storage(limner: "Limner") -> str:
 
 
 def _engine(limner: "Limner") -> Finding:
-    engine = limner.settings.engine
-    return Finding("engine", well=True, detail=f"{engine} serves every model while no vendor is configured")
+    vendors = ", ".join(sorted(limner.routing.vendors()))
+    stand_in = f"{limner.settings.engine} serves every model while no vendor is configured"
+    return Finding("models", well=True, detail=f"served by {vendors}" if vendors else stand_in)
 
 
 async def _ledger(limner: "Limner") -> Finding:

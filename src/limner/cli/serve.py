@@ -51,10 +51,11 @@ async def _serve(settings: "Settings", listener: socket.socket, *, with_worker: 
     limner = build(settings)
     welcome = await first_start(limner)
     app = application(limner, with_worker=with_worker)
-    await Listening(app, lambda: _announce(settings, welcome, json=json)).serve(sockets=[listener])
+    server = Listening(app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json))
+    await server.serve(sockets=[listener])
 
 
-def _announce(settings: "Settings", welcome: Welcome | None, *, json: bool) -> None:
+def _announce(settings: "Settings", welcome: Welcome | None, vendors: set[str], *, json: bool) -> None:
     url = settings.public_url or f"http://{settings.host}:{settings.port}"
     if json:
         made = {"account": welcome.account, "key": welcome.key} if welcome else {}
@@ -63,7 +64,9 @@ def _announce(settings: "Settings", welcome: Welcome | None, *, json: bool) -> N
     if welcome:
         err.print(f"Created the account [bold]{welcome.account}[/] with {welcome.credits} credits and this key,")
         err.print(f"which is not shown again:\n\n  [bold green]{welcome.key}[/]\n", soft_wrap=True)
-    if settings.engine == "builtin":
+    if vendors:
+        err.print(f"Vendors: {', '.join(sorted(vendors))}.")
+    elif settings.engine == "builtin":
         err.print("No vendor is configured: the built-in engine serves every model. It composes, it does not generate.")
     err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
 

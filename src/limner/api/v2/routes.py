@@ -121,7 +121,7 @@ class Handlers:
     def _provider(self, seen: Seen) -> str:
         """What served the task, or would serve it now."""
         served_by = seen.task.served_by or {}
-        return str(served_by.get("provider") or self.face.routing.route(seen.task.model).provider)
+        return str(served_by.get("provider") or self.face.routing.served_by(seen.task.model))
 
 
 def _success(data: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

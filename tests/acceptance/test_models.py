@@ -1,0 +1,109 @@
+"""Every model over its vendor's protocol: a real server, and the strict emulators in place of the vendors."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from limner.domain.model import MODELS
+from limner.testing.vendors import Vendors, read_card
+from serving import Served, serving
+
+PICTURE = Path(__file__).resolve().parents[2] / "src" / "limner" / "templates" / "t_pose" / "pose.png"
+INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
+WISHES: dict[str, dict[str, Any]] = {
+    "no image": {},
+    "one image": {"file": INLINE},
+    "many images": {"files": [INLINE, INLINE], "prompt": "image[1] in the style of image[2]"},
+    "template": {"template": "t_pose"},
+}
+VENDOR_OF = {name: ("gemini" if "gemini" in name else "bfl" if "flux" in name else "openai") for name in MODELS} | {
+    "midjourney": "midjourney"
+}
+
+
+@pytest.fixture(scope="module")
+async def street() -> AsyncIterator[Vendors]:
+    async with Vendors.running() as street:
+        yield street
+
+
+@pytest.fixture(scope="module")
+async def served(street: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    data = tmp_path_factory.mktemp("acceptance") / "data"
+    running = serving(data, vendors=street.environment(), account_tasks="100")
+    served = await asyncio.to_thread(running.__enter__)
+    yield served
+    await asyncio.to_thread(running.__exit__, None, None, None)
+
+
+@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_model_answers_with_its_vendors_picture(served: Served, street: Vendors, model: str, wish: str) -> None:
+    takes_images = MODELS[model].reference_cap or MODELS[model].successor_with_image
+    if wish in {"one image", "many images"} and not takes_images:
+        assert (await refused(served, model, wish))["code"] == 1004
+        return
+
+    task, picture = await made(served, model, wish)
+
+    assert (task["status"], task.get("error_msg")) == ("success", None)
+    assert task["served_by"]["provider"] == VENDOR_OF[model]
+    assert task["served_by"]["generative"] is True
+    if model != "midjourney":  # a quarter of whose grid carries no card of its own
+        own = len(WISHES[wish].get("files", ())) + ("file" in WISHES[wish])
+        assert len(read_card(picture).references) == own + (wish == "template")
+    assert street.violations() == []
+
+
+async def test_nothing_was_bought_beside_the_journal(served: Served, street: Vendors) -> None:
+    bought = len(street.purchases("bfl"))
+
+    task, _ = await made(served, "flux.1_kontext_pro", "no image")
+
+    assert len(street.purchases("bfl")) == bought + 1
+    assert task["consumed_credit"] == 5
+    assert (await asyncio.to_thread(served.cli, "credits", "prove"))["proved"] is True
+
+
+async def test_a_moderated_prompt_is_banned_and_free(served: Served) -> None:
+    task = await finished(served, {"prompt": "a red bicycle #fault:moderated"}, "flux.1_kontext_pro")
+
+    assert (task["status"], task["error_code"], task["consumed_credit"]) == ("banned", 2008, 0)
+
+
+async def made(served: Served, model: str, wish: str) -> tuple[dict[str, Any], bytes]:
+    task = await finished(served, {"prompt": "a red bicycle"} | WISHES[wish], model)
+    async with aiohttp.ClientSession() as session, session.get(task["output"]["generated_image"]) as answer:
+        return task, await answer.read()
+
+
+async def refused(served: Served, model: str, wish: str) -> dict[str, Any]:
+    return await call(served, "/task", body(model, {"prompt": "a red bicycle"} | WISHES[wish]))
+
+
+async def finished(served: Served, wish: dict[str, Any], model: str) -> dict[str, Any]:
+    created = await call(served, "/task", body(model, wish))
+    async with asyncio.timeout(60):
+        while True:
+            task: dict[str, Any] = (await call(served, f"/task/{created['data']['task_id']}"))["data"]
+            if task["status"] not in {"queued", "running"}:
+                return task
+            await asyncio.sleep(0.1)
+
+
+def body(model: str, wish: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "generate_image", "model_version": model, **wish}
+
+
+async def call(served: Served, path: str, sent: dict[str, Any] | None = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {served.key}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        asked = session.post(served.api + path, json=sent) if sent else session.get(served.api + path)
+        async with asked as answer:
+            told: dict[str, Any] = await answer.json()
+            return told
