@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 OUT = Path(__file__).resolve().parent.parent / "out"
-PROMPT = "a red fox wearing a golden crown in a snowy forest at sunset"
-TEMPLATE = "figure"
+PROMPT = "a knight and a dragon in front of a castle at sunset"
+TEMPLATE = "print_clay"
 
 console = Console(highlight=False)
 
@@ -100,7 +100,7 @@ def _demonstrate(ready: dict[str, Any]) -> int:
         model_version="gemini_3.1_flash_image_preview",
         file={"type": "png", "file_token": token},
     )
-    _save(client.wait(task_id, "drawing"), "2-figure")
+    _save(client.wait(task_id, "drawing"), "2-clay")
     has = client.balance()
     console.print(f"\n  credits left: {has['balance']}, held for tasks under way: {has['frozen']}")
     console.print("\nNext: [bold]make serve[/] leaves it running; README.md tells how to send tasks of your own.")
@@ -116,10 +116,11 @@ def _save(task: dict[str, Any], name: str) -> Path:
         path.write_bytes(answer.read())
     ran = task["served_by"]
     console.print(f"  [green]saved[/] {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+    asked, paid = task["input"]["model_version"], task["consumed_credit"]
     console.print(
-        f"  asked for {task['input']['model_version']}, made by {ran['provider']} ({ran.get('method', '')}), "
+        f"  asked for {asked}, made by {ran['provider']}: {ran.get('method', '')}, {paid} credits", soft_wrap=True
     )
-    console.print(f"  {task['consumed_credit']} credits. {ran.get('notice', '')}", soft_wrap=True)
+    console.print(f"  {ran.get('notice', '')}", soft_wrap=True)
     return path
 
 

@@ -1,7 +1,7 @@
 """Stand-ins for what a test hands in: time that obeys, a vendor that follows a script, signals nobody hears."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,25 @@ class HandClock:
 
     ms: int = NOON_MS
     slept: list[float] = field(default_factory=list)
+    asleep: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now_ms(self) -> int:
         return self.ms
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self._note(seconds)
         self.pass_time(seconds)
         await asyncio.sleep(0)
+
+    async def was_slept_on(self, times: int = 1) -> None:
+        """Wait until somebody slept so many times, or began to."""
+        while len(self.slept) < times:
+            self.asleep.clear()
+            await self.asleep.wait()
+
+    def _note(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.asleep.set()
 
     def pass_time(self, seconds: float) -> None:
         self.ms += round(seconds * 1000)
@@ -36,13 +47,10 @@ class HandClock:
 
 @dataclass
 class StoppedClock(HandClock):
-    """Who sleeps on it never wakes by himself; `asleep` tells that somebody does."""
-
-    asleep: asyncio.Event = field(default_factory=asyncio.Event)
+    """Who sleeps on it never wakes by himself."""
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.asleep.set()
+        self._note(seconds)
         await asyncio.get_running_loop().create_future()
 
 
@@ -77,6 +85,13 @@ class ScriptedProvider:
     free: bool = False
     submits: list[Order] = field(default_factory=list)
     polls: list[Mapping[str, Any]] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def was_called(self, times: int = 1) -> None:
+        """Wait until it was called so many times, for an order or after one."""
+        while len(self.submits) + len(self.polls) < times:
+            self.heard.clear()
+            await self.heard.wait()
 
     async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
         self.submits.append(order)
@@ -92,6 +107,7 @@ class ScriptedProvider:
         """Nothing is held."""
 
     async def _next(self, order: Order) -> Any:
+        self.heard.set()
         assert self.script, "the provider was called more often than its script says"
         line = self.script.pop(0)
         answer = line(order) if callable(line) else line
@@ -122,10 +138,6 @@ def _delivered(order: Order, data: bytes) -> Delivered:
 
 def _file(workdir: Path) -> Path:
     return workdir / f"delivered-{sum(1 for _ in workdir.iterdir())}"
-
-
-def scripted(lines: Sequence[Line], **facts: Any) -> ScriptedProvider:
-    return ScriptedProvider(list(lines), **facts)
 
 
 def picture_file(folder: Path) -> Path:

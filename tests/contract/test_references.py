@@ -224,7 +224,7 @@ def test_file_comes_before_files(served: Served) -> None:
     task = client.done(file={"file_token": first}, files=[{"file_token": second}, {"file_token": third}])
     told = served.cli("tasks", "explain", task["task_id"])
 
-    assert [(each["field"], each["width"]) for each in told["inputs"]] == [
+    assert [(each["field"], each["clean"]["width"]) for each in told["inputs"]] == [
         ("file", 30),
         ("files[0]", 40),
         ("files[1]", 50),

@@ -7,6 +7,10 @@ from limner import __version__
 from limner.api.face import Face
 from limner.api.operation import Operation
 
+_DESCRIBED = {
+    "responses": {"200": {"description": "It does", "content": {"application/json": {"schema": {"type": "object"}}}}}
+}
+
 
 def operations(face: Face) -> list[Operation]:
     async def healthz(_request: Request) -> Response:
@@ -17,6 +21,6 @@ def operations(face: Face) -> list[Operation]:
         return JSONResponse({"status": "ready"})
 
     return [
-        Operation("GET", "/healthz", healthz, "health", "Whether the process lives"),
-        Operation("GET", "/readyz", readyz, "health", "Whether it reaches its database"),
+        Operation("GET", "/healthz", healthz, "health", "Whether the process lives", _DESCRIBED),
+        Operation("GET", "/readyz", readyz, "health", "Whether it reaches its database", _DESCRIBED),
     ]

@@ -81,12 +81,14 @@ class Submit:
         return Submitted(earlier or task.id, provider, replayed=earlier is not None)
 
     def _check_addresses(self, request: ImageRequest) -> None:
+        """Refuse what is no address. One that is not public fails its task, as one does that turns out so later."""
         for file in request.files:
             if isinstance(file.source, UrlSource):
                 try:
                     self.intake.check_url(file.source.url)
                 except Refusal as refusal:
-                    raise refusal.at(f"{file.field}.url") from None
+                    if refusal.code is Code.INVALID:
+                        raise refusal.at(f"{file.field}.url") from None
 
     async def _accept(self, promise: "_Promise") -> TaskId | None:
         """Keep the pictures that came inside the request, then write the task."""

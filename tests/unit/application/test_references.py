@@ -233,12 +233,24 @@ async def test_the_echo_shows_sizes_and_objects_in_place_of_bytes_and_tokens(hou
     ]
 
 
-async def test_an_address_that_cannot_be_public_is_refused_at_the_door(house: House) -> None:
+async def test_what_is_no_address_is_refused_at_the_door(house: House) -> None:
     key = await house.opens()
 
-    for address in ("ftp://example.com/a.png", "http://127.0.0.1/a.png", "no address"):
+    for address in ("ftp://example.com/a.png", "no address", "http://"):
         with pytest.raises(Refusal) as refused:
             await house.sends(key, **with_file(UrlSource(address), field="files[0]"))
-        assert refused.value.field == "files[0].url"
+        assert (refused.value.code, refused.value.field) == (Code.INVALID, "files[0].url")
 
     assert (await house.balance(key)).frozen == 0
+
+
+async def test_an_address_that_is_not_public_is_not_called_and_fails_its_task(house: House) -> None:
+    task = await sent(house, FileInput("file", None, UrlSource("http://127.0.0.1:9/a.png")))
+    intake = ImageIntake()
+
+    with pytest.raises(Refusal) as refused:
+        await Prepare(house.store, house.blobs, intake, house.clock, transcode_webp=False)(task, KONTEXT, house.scratch)
+
+    await intake.close()
+    assert refused.value.code is Code.FILE_NOT_FOUND
+    assert "not on the public internet" in refused.value.reason

@@ -1,0 +1,48 @@
+"""A PostgreSQL server that is starting again takes nobody's work with it."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from limner.db import postgres
+from limner.db.migrate import migrate
+from limner.db.postgres import PostgresStore
+
+REAL = postgres.connect
+
+
+class Starting:
+    """A server that refuses some connections before it is up."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+
+    def __call__(self, url: str) -> "psycopg.Connection[Any]":
+        if self.refusals:
+            self.refusals -= 1
+            raise psycopg.OperationalError("the database system is starting up")
+        return REAL(url)
+
+
+async def test_a_unit_of_work_waits_for_a_server_that_is_starting(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(postgres_url)
+    store = PostgresStore(postgres_url, threads=1)
+    monkeypatch.setattr(postgres, "connect", Starting(refusals=3))
+
+    accounts = await store.run(lambda records: records.accounts.all())
+
+    await store.close()
+    assert accounts == []
+
+
+async def test_a_unit_of_work_fails_when_there_is_no_server(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PostgresStore(postgres_url, threads=1)
+    monkeypatch.setattr(postgres, "connect", Starting(refusals=1000))
+
+    with pytest.raises(psycopg.OperationalError, match="starting up"):
+        await store.run(lambda records: records.accounts.all())
+
+    await store.close()

@@ -1,0 +1,417 @@
+"""A worker that kills itself at a step of its work, and the parent that makes one in a few milliseconds.
+
+`python victim.py` imports the service once and forks a child for every job it reads. The child wires the real service
+over the job's data folder, with ports that count what passes through them, and works until the tasks it was given are
+final or its last step has come.
+"""
+
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import limner.db.postgres
+import limner.db.sqlite
+import limner.intake.normalise
+import limner.intake.verify  # noqa: F401 - these are imported before the fork, so that no child has to
+from limner.application.routing import Routing
+from limner.bootstrap import Limner, build, find_providers, prepare_data
+from limner.domain.failure import Failure
+from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.domain.request import FileInput, ImageRequest, InlineSource, TaskType
+from limner.domain.route import UnknownOutcome
+from limner.ports.blobs import BlobStore, Stored
+from limner.ports.intake import Inspected, Intake, Normalised
+from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Provider, Report
+from limner.ports.records import Records, Store
+from limner.providers.sandbox import card
+from limner.settings import Settings
+from limner.telemetry.logs import configure_logs
+
+T = TypeVar("T")
+
+PATIENCE_S = 30
+OUT_OF_PATIENCE = 3
+"""How a child ends that waited in vain."""
+
+ANSWERED = "main answer 1"
+"""The step at which a caller has heard that the task is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a child does: work on `tasks`, or submit one when there are none.
+
+    At `die_at` it dies, at `stop_at` it is told to stop as by SIGTERM, with no time to finish what it has in hand.
+
+    `vendor` is `sandbox`, `asynchronous` or `synchronous`; `trace` receives every step, `book` every purchase.
+    """
+
+    data: str
+    trace: str
+    book: str
+    vendor: str
+    policy: str = UnknownOutcome.RESEND_ONCE
+    database_url: str | None = None
+    die_at: str | None = None
+    tasks: tuple[str, ...] = ()
+    account: str = ""
+    stop_at: str | None = None
+
+    def settings(self) -> Settings:
+        return Settings(
+            data=Path(self.data),
+            engine="sandbox",
+            database_url=self.database_url,
+            unknown_outcome=UnknownOutcome(self.policy),
+            lease_s=3600,  # nobody comes because a lease ran out: he who comes knows that its owner is dead
+            drain_s=0 if self.stop_at else 20,
+            account_tasks=1000,
+        )
+
+
+class Steps:
+    """Writes down every step by who takes it and what it is, and ends the process at one of them."""
+
+    def __init__(self, trace: Path, die_at: str | None, stop_at: str | None) -> None:
+        self._file = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._die_at = die_at
+        self._stop_at = stop_at
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        self._seen: dict[str, int] = {}
+
+    def name(self, what: str) -> str:
+        """The name of the next deed of this kind."""
+        deed = f"{_who()} {what}"
+        self._seen[deed] = self._seen.get(deed, 0) + 1
+        return f"{deed} {self._seen[deed]}"
+
+    def __call__(self, step: str) -> None:
+        os.write(self._file, f"{step}\n".encode())
+        if step == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if step == self._stop_at:
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    async def stop_comes(self, within_s: float) -> bool:
+        """Whether the step at which the process shall stop has come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._stopped.wait()
+        return self._stopped.is_set()
+
+    def last(self, step: str) -> bool:
+        return step in {self._die_at, self._stop_at}
+
+
+def _who() -> str:
+    """The loop of the service that acts, `main`, or `task` for all that is done for a task, in whichever thread."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return "task"
+    name = task.get_name() if task else "task"
+    return name if name in {"main", "dispatcher", "leases", "rescuer"} else "task"
+
+
+class SteppedStore:
+    """Before a unit of work, inside its transaction when all is written, and after the commit."""
+
+    def __init__(self, store: Store, steps: Steps) -> None:
+        self._store = store
+        self._steps = steps
+
+    async def run(self, work: Callable[[Records], T]) -> T:
+        name = self._steps.name(_deed(work))
+
+        def inside(records: Records) -> T:
+            result = work(records)
+            self._steps(f"{name} inside")
+            return result
+
+        self._steps(f"{name} before")
+        result = await self._store.run(inside)
+        self._steps(f"{name} after")
+        return result
+
+    async def read(self, work: Callable[[Records], T]) -> T:
+        name = self._steps.name(_deed(work))
+        self._steps(f"{name} before")
+        result = await self._store.read(work)
+        self._steps(f"{name} after")
+        return result
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+def _deed(work: Callable[..., Any]) -> str:
+    return work.__qualname__.partition(".<locals>")[0]
+
+
+class SteppedBlobs:
+    """Before bytes are kept, with half of them under a temporary name, and after."""
+
+    def __init__(self, blobs: BlobStore, steps: Steps, folder: Path) -> None:
+        self._blobs = blobs
+        self._steps = steps
+        self._folder = folder
+
+    async def put(self, source: Path) -> Stored:
+        name = self._steps.name("put")
+        self._steps(f"{name} before")
+        if self._steps.last(f"{name} half"):
+            _put_half(source, self._folder)
+        self._steps(f"{name} half")
+        stored = await self._blobs.put(source)
+        self._steps(f"{name} after")
+        return stored
+
+    async def local(self, blob: BlobId, workdir: Path) -> Path:
+        return await self._blobs.local(blob, workdir)
+
+
+def _put_half(source: Path, folder: Path) -> None:
+    """What the object store leaves behind that dies while it writes."""
+    data = source.read_bytes()
+    target = folder / "sha256" / "00" / "half#1"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data[: len(data) // 2])
+
+
+class SteppedIntake:
+    def __init__(self, intake: Intake, steps: Steps) -> None:
+        self._intake = intake
+        self._steps = steps
+
+    def inspect(self, source: Path) -> Inspected:
+        name = self._steps.name("inspect")
+        self._steps(f"{name} before")
+        seen = self._intake.inspect(source)
+        self._steps(f"{name} after")
+        return seen
+
+    def normalise(self, source: Path, target: Path) -> Normalised:
+        name = self._steps.name("normalise")
+        self._steps(f"{name} before")
+        clean = self._intake.normalise(source, target)
+        self._steps(f"{name} after")
+        return clean
+
+    def check_url(self, url: str) -> None:
+        self._intake.check_url(url)
+
+    async def fetch(self, url: str, target: Path) -> None:
+        await self._intake.fetch(url, target)
+
+    async def close(self) -> None:
+        await self._intake.close()  # type: ignore[attr-defined]
+
+
+class SteppedProvider:
+    """Before a call and after its answer."""
+
+    def __init__(self, provider: Provider, steps: Steps) -> None:
+        self._provider = provider
+        self._steps = steps
+        self.name, self.resumable, self.free = provider.name, provider.resumable, provider.free
+
+    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+        name = self._steps.name("submit")
+        self._steps(f"{name} before")
+        answer = await self._provider.submit(order, report)
+        self._steps(f"{name} after")
+        return answer
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        name = self._steps.name("poll")
+        self._steps(f"{name} before")
+        answer = await self._provider.poll(handle, order)
+        self._steps(f"{name} after")
+        return answer
+
+    async def close(self) -> None:
+        await self._provider.close()
+
+
+class Vendor:
+    """Sells pictures, and writes each sale into a book that outlives everybody who buys."""
+
+    name = "vendor"
+    free = False
+
+    def __init__(self, book: Path, steps: Steps, *, resumable: bool) -> None:
+        self._book = book
+        self._steps = steps
+        self._asked: set[str] = set()
+        self.resumable = resumable
+
+    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+        sell(self._book, order.task_id, order.attempt_id)
+        sold = self._steps.name("sold")
+        self._steps(sold)
+        if self._steps.last(sold):
+            await asyncio.sleep(0.05)  # long enough for a stop to find it between the sale and the answer
+        if self.resumable:
+            return Accepted({"job": order.attempt_id}, wait_s=0.001)
+        return self._deliver(order.attempt_id, order.workdir)
+
+    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        job = str(handle["job"])
+        if job not in self._asked:
+            self._asked.add(job)
+            return Pending(40, wait_s=0.001)
+        return self._deliver(job, order.workdir)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _deliver(self, job: str, workdir: Path) -> Delivered:
+        picture, path = card(job), workdir / "bought.png"
+        with path.open("wb") as file:
+            file.write(picture[: len(picture) // 2])
+            file.flush()
+            self._steps(self._steps.name("half a picture"))
+            file.write(picture[len(picture) // 2 :])
+        return Delivered(Picture(path), {"generative": True}, cost_usd=0.04)
+
+
+def sell(book: Path, task: str, job: str) -> None:
+    file = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(file, f"{json.dumps({'task': task, 'job': job})}\n".encode())
+    os.fsync(file)
+    os.close(file)
+
+
+def request(mark: str) -> ImageRequest:
+    """A request with a picture in it; another `mark` is another prompt and another picture."""
+    source = InlineSource(base64.b64encode(card(f"reference {mark}")).decode())
+    return ImageRequest(
+        type=TaskType.GENERATE_IMAGE,
+        prompt=f"a fox in the snow, number {mark}",
+        model=None,
+        template=None,
+        files=(FileInput("file", None, source),),
+        t_pose=False,
+        sketch_to_render=False,
+        negative_prompt=None,
+        priority=1,
+        echo={},
+        ignored=(),
+    )
+
+
+def stepped(limner: Limner, job: Job, steps: Steps) -> Limner:
+    """The same service with every way out of it watched."""
+    provider: Provider = limner.providers["sandbox"]
+    if job.vendor != "sandbox":
+        provider = Vendor(Path(job.book), steps, resumable=job.vendor == "asynchronous")
+    providers = {provider.name: SteppedProvider(provider, steps)}
+    blobs: Any = SteppedBlobs(limner.blobs, steps, Path(job.data) / "blobs")
+    intake: Any = SteppedIntake(limner.intake, steps)
+    return replace(
+        limner,
+        store=SteppedStore(limner.store, steps),
+        blobs=blobs,
+        intake=intake,
+        pictures=SteppedIntake(limner.pictures, steps),
+        providers=providers,
+        routing=Routing(providers, provider.name, limner.routing.deadline_s, limner.routing.unknown_outcome),
+    )
+
+
+def child(job: Job) -> int:
+    settings = job.settings()
+    prepare_data(settings)
+    try:
+        asyncio.run(_live(job, settings))
+    except TimeoutError:
+        return OUT_OF_PATIENCE
+    return 0
+
+
+async def _live(job: Job, settings: Settings) -> None:
+    _name_main()
+    plain = build(settings)
+    steps = Steps(Path(job.trace), job.die_at, job.stop_at)
+    limner = stepped(plain, job, steps)
+    async with asyncio.timeout(PATIENCE_S):
+        await (_work(job, limner, plain.store, steps) if job.tasks else _submit(job, limner, plain.store, steps))
+    await limner.close()
+
+
+def _name_main() -> None:
+    main = asyncio.current_task()
+    assert main
+    main.set_name("main")
+
+
+async def _work(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
+    worker = limner.worker()
+    worker.start()
+    while not await store.read(lambda records: _all_final(records, job.tasks)):
+        if await steps.stop_comes(within_s=0.005):
+            break
+    await worker.stop()
+
+
+def _all_final(records: Records, tasks: tuple[str, ...]) -> bool:
+    found = [records.tasks.get(TaskId(task)) for task in tasks]
+    return all(task is not None and task.status.final for task in found)
+
+
+async def _submit(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
+    key = (await store.read(lambda records: records.keys.of(AccountId(job.account))))[0]
+    await limner.submit(key, request(Path(job.trace).name))
+    steps(ANSWERED)
+
+
+# --- the parent ----------------------------------------------------------------------------------------------------
+
+
+def nursery() -> None:
+    """A job a line in, how its child ended a line out; a negative number is the signal that killed it."""
+    configure_logs("console", "error")
+    find_providers(Settings(engine="sandbox"))  # imports what installed packages offer
+    gc.freeze()
+    for line in sys.stdin:
+        facts = json.loads(line)
+        job = Job(**facts | {"tasks": tuple(facts["tasks"])})
+        _alone()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_guarded(job))
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _guarded(job: Job) -> int:
+    try:
+        return child(job)
+    except BaseException:  # noqa: BLE001 - the child has no other place to say it
+        sys.excepthook(*sys.exc_info())
+        return 1
+
+
+def _alone() -> None:
+    """A fork takes one thread along; a second one's locks would stay locked for ever."""
+    threads = list(Path("/proc/self/task").iterdir())
+    assert len(threads) == 1, threads
+
+
+def as_line(job: Job) -> str:
+    return json.dumps(asdict(job)) + "\n"
+
+
+if __name__ == "__main__":
+    nursery()

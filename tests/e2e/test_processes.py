@@ -1,0 +1,218 @@
+"""Servers and workers as processes: starting, stopping, and handing over."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.client import PATIENCE_S, client_of
+from serving import Served, serving
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@contextmanager
+def working(served: Served) -> Iterator["subprocess.Popen[str]"]:
+    """A `limner worker` on the same data folder, from its first sign of life on."""
+    command = [sys.executable, "-m", "limner", "worker", "--data", str(served.data), "--json"]
+    process = subprocess.Popen(command, env=served.environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        ready = read_object(process)
+        assert ready["ready"] is True
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(60)
+        process.stdout.close()
+
+
+def read_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout
+    told = ""
+    for line in process.stdout:
+        told += line
+        if line.startswith("}"):
+            found: dict[str, Any] = json.loads(told)
+            return found
+    raise AssertionError(f"ended with {process.wait()} after {told!r}")
+
+
+def status_in(data: Path, task_id: str) -> str:
+    """What the database says of a task, whoever runs or does not."""
+    with closing(sqlite3.connect(data / "limner.db")) as connection:
+        return str(connection.execute("SELECT status FROM tasks WHERE id = ?", (task_id,)).fetchone()[0])
+
+
+def test_a_stopping_server_finishes_what_it_has_in_hand(data: Path) -> None:
+    with serving(data, sandbox_delay_s="1.5") as server:
+        client = client_of(server)
+        task_id = client.submit()
+        client.wait(task_id, "running")
+        ended = server.stop()
+
+    assert ended == 0
+    assert status_in(data, task_id) == "success"
+
+
+def test_a_stopping_server_hands_back_what_it_cannot_finish_and_the_next_one_does(data: Path) -> None:
+    with serving(data, sandbox_delay_s="4", drain_s="0") as server:
+        key, task_id = server.key, client_of(server).submit()
+        client_of(server).wait(task_id, "running")
+        ended = server.stop()
+    left = status_in(data, task_id)
+    with serving(data, sandbox_delay_s="4") as server:
+        task = client_of(server).as_(key).wait(task_id)
+        told = server.cli("tasks", "explain", task_id)
+        proved = server.cli("credits", "prove")["proved"]
+
+    assert ended == 0
+    assert left == "running"
+    assert (task["status"], task["consumed_credit"]) == ("success", 5)
+    assert len(told["attempts"]) == 1
+    assert proved is True
+
+
+def test_an_interrupted_server_ends_as_a_stopped_one_does(data: Path) -> None:
+    with serving(data) as server:
+        client_of(server).done()
+        server.process.send_signal(signal.SIGINT)
+        ended = server.process.wait(60)
+
+    assert ended in {0, 130, -signal.SIGINT}
+    assert not list((data / "scratch").rglob("*"))
+
+
+def test_a_worker_takes_the_tasks_that_a_server_only_accepts(data: Path) -> None:
+    with serving(data, "--api-only") as server:
+        client = client_of(server)
+        early = client.submit()
+        before = client.task(early)["status"]
+        with working(server) as worker:
+            first, second = client.wait(early), client.done(prompt="while it works")
+            worker.send_signal(signal.SIGTERM)
+            ended = worker.wait(60)
+
+    assert before == "queued"
+    assert (first["status"], second["status"]) == ("success", "success")
+    assert ended == 0
+
+
+def test_two_workers_share_the_tasks_and_run_each_once(data: Path) -> None:
+    with serving(data, "--api-only", account_tasks="1000") as server:
+        client = client_of(server)
+        tasks = [client.submit(prompt=f"number {n}") for n in range(40)]
+        with working(server), working(server):
+            done = [client.wait(task)["status"] for task in tasks]
+        balance = client.balance()
+        with closing(sqlite3.connect(data / "limner.db")) as connection:
+            attempts = connection.execute("SELECT task, count(*) FROM attempts GROUP BY task").fetchall()
+
+    assert done == ["success"] * 40
+    assert sorted(attempts) == sorted((task, 1) for task in tasks)
+    assert balance == (10_000 - 40 * 5, 0)
+
+
+def test_a_task_of_a_killed_worker_is_finished_by_the_next(data: Path) -> None:
+    with serving(data, "--api-only", sandbox_delay_s="2") as server:
+        client = client_of(server)
+        task_id = client.submit()
+        with working(server) as worker:
+            client.wait(task_id, "running")
+            worker.kill()
+            worker.wait(60)
+        with working(server):
+            task = client.wait(task_id)
+        balance = client.balance()
+
+    assert (task["status"], task["consumed_credit"]) == ("success", 5)
+    assert balance == (9_995, 0)
+
+
+def test_a_first_start_makes_an_account_and_a_key_and_a_second_does_not(data: Path) -> None:
+    with serving(data) as server:
+        first, accounts = server.key, server.cli("accounts", "list")
+    with serving(data) as server:
+        second = server.key
+
+    assert first is not None
+    assert first.startswith("tsk_")
+    assert [(each["account"], each["balance"]) for each in accounts] == [("local", 10_000)]
+    assert second is None
+
+
+def test_a_start_for_people_says_where_it_is_and_shows_the_key(data: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
+    command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data)]
+    process = subprocess.Popen(
+        command, env=environment | {"LIMNER_ENGINE": "sandbox"}, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    try:
+        told = "".join(iter_until(process.stderr, "is ready at"))
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stderr.close()
+
+    assert "tsk_" in told
+    assert "10000 credits" in told
+    assert "http://127.0.0.1:" in told
+    assert "/docs" in told
+
+
+def iter_until(lines: Iterator[str], word: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if word in line:
+            return
+
+
+def test_a_port_in_use_is_told_before_anything_is_made(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-m", "limner", "serve", "--port", str(port), "--data", str(data)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in run.stderr
+    assert "--port" in run.stderr
+    assert not data.exists()
+
+
+def test_the_secret_is_readable_by_its_owner_alone(data: Path) -> None:
+    with serving(data):
+        mode = (data / "secret").stat().st_mode & 0o777
+
+    assert mode == 0o600
+
+
+def test_requests_in_flight_are_answered_before_the_server_stops(data: Path) -> None:
+    with serving(data) as server:
+        client = client_of(server)
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+            head = f"POST /v2/openapi/task HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {client.key}\r\n"
+            body = b'{"type":"generate_image","prompt":"late"}'
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
+            client.get("/healthz")  # by its answer, what was sent before has been read
+            server.process.send_signal(signal.SIGTERM)
+            connection.sendall(body[10:])
+            answer = connection.recv(65536)
+        ended = server.process.wait(60)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert ended == 0
