@@ -12,7 +12,9 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from limner.db.open import check_url
 from limner.domain.route import UnknownOutcome
+from limner.intake.allow import FetchAllow
 
 
 def default_data_folder() -> Path:
@@ -142,6 +144,19 @@ class Settings(BaseSettings):
         if secret is not None and len(secret.get_secret_value()) < 32:
             raise ValueError("must be at least 32 characters long")
         return secret
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_kind(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_url(url)
+        return url
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        FetchAllow.parse(text)
+        return text
 
     @cached_property
     def resolved_database_url(self) -> str:

@@ -105,7 +105,8 @@ def test_a_picture_is_made_on_an_empty_data_folder(limner: Limner, tmp_path: Pat
     assert "Saved" in ran.out
     assert "5 credits" in ran.out
     assert "does not generate" in ran.err
-    assert Image.open(tmp_path / "out" / "cat.png").size == (256, 256)
+    with Image.open(tmp_path / "out" / "cat.png") as made:
+        assert made.size == (256, 256)
 
 
 def test_a_picture_is_made_from_pictures_a_template_and_a_model(kept: Limner, picture: Path, tmp_path: Path) -> None:
@@ -337,6 +338,17 @@ def test_what_became_of_a_picture_is_explained(kept: Limner, picture: Path, tmp_
     assert "image/png" in told
     assert "-5" in told
     assert again.out.strip() == "The task is success."
+
+
+def test_words_in_brackets_are_shown_as_they_are(server: Served, beside: Limner) -> None:
+    words = "a [/cat] in a [bold]hat[red]"
+    task_id = client_of(server).submit(prompt=words, **{"[/odd]": 1})
+    told = [beside("tasks", *arguments).out for arguments in (["list"], ["show", task_id], ["explain", task_id])]
+    refused = beside("generate", words, "-m", "[/flux]")
+
+    assert all(words in each for each in told)
+    assert "ignored fields: [/odd]" in told[2]
+    assert is_remedied(refused, "no model version '[/flux]'")
 
 
 @pytest.mark.parametrize("verb", ["show", "explain", "cancel"])

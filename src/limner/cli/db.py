@@ -2,7 +2,7 @@
 
 import typer
 
-from limner.cli.terminal import Data, Json, out, print_json, settings_for
+from limner.cli.terminal import Data, Json, out, print_json, set_up, settings_for
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -13,7 +13,9 @@ def upgrade(data: Data = None, json: Json = False) -> None:
     from limner.bootstrap import prepare_data
     from limner.db.migrate import HEAD
 
-    done = prepare_data(settings_for(data))
+    settings = settings_for(data)
+    with set_up(json=json):
+        done = prepare_data(settings)
     if json:
         print_json({"schema": HEAD, "done": done})
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from limner.cli.terminal import Data, Json, out, print_json, settings_for
 
@@ -42,9 +43,9 @@ def doctor(
     else:
         for finding in findings:
             mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
-            out.print(f"{mark} [bold]{finding.check}[/]  {finding.detail}", soft_wrap=True)
+            out.print(f"{mark} [bold]{finding.check}[/]  {escape(finding.detail)}", soft_wrap=True)
             if not finding.well:
-                out.print(f"    {finding.remedy}", soft_wrap=True)
+                out.print(f"    {escape(finding.remedy)}", soft_wrap=True)
     if not well:
         raise typer.Exit(1)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, with_limner
@@ -54,7 +55,7 @@ def generate(
     if json:
         print_json({"task_id": task.id, "file": str(saved), "credits": task.consumed, "served_by": task.served_by})
         return
-    out.print(f"[green]Saved[/] {saved}  ({task.consumed} credits, task {task.id})", soft_wrap=True)
+    out.print(f"[green]Saved[/] {escape(str(saved))}  ({task.consumed} credits, task {task.id})", soft_wrap=True)
     _say_what_ran(task)
 
 
@@ -76,7 +77,8 @@ async def _generate(
 def _request(wish: Wish, files: "list[FileInput]") -> "ImageRequest":
     from limner.domain.request import ImageRequest, TaskType
 
-    echo = {"prompt": wish.prompt, "template": wish.template, "t_pose": wish.t_pose}
+    switches = {"t_pose": wish.t_pose, "sketch_to_render": wish.sketch_to_render}
+    echo = {"prompt": wish.prompt, "template": wish.template, **switches}
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
         prompt=wish.prompt,

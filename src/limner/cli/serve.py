@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, settings_for
+from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, set_up, settings_for
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
@@ -39,7 +39,8 @@ def serve(
     configure_logs(settings.log_format, settings.log_level)
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    prepare_data(settings)
+    with set_up(json=json):
+        prepare_data(settings)
     run_loop(_serve(settings, listener, with_worker=not api_only, json=json))
 
 
@@ -48,7 +49,8 @@ async def _serve(settings: "Settings", listener: socket.socket, *, with_worker: 
     from limner.bootstrap import build
     from limner.cli.listening import Listening
 
-    limner = build(settings)
+    with set_up(json=json):
+        limner = build(settings)
     welcome = await first_start(limner)
     app = application(limner, with_worker=with_worker)
     server = Listening(app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json))

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from limner.cli.terminal import Data, Json, out, print_json, table, when, with_limner
 from limner.domain.ids import TaskId
@@ -51,7 +52,7 @@ def show(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
         return
     for name, value in _facts(seen.task).items():
         if value is not None:
-            out.print(f"[bold]{name:16}[/] {value}", soft_wrap=True)
+            out.print(f"[bold]{name:16}[/] {escape(str(value))}", soft_wrap=True)
 
 
 @app.command("explain")
@@ -106,17 +107,17 @@ def _tell(told: "Explanation") -> None:
     task = told.task
     out.print(f"[bold]{task.id}[/] is [bold]{task.status}[/]: {task.type} on {task.model}, {task.price} credits held")
     if task.error_msg:
-        out.print(f"[red]{task.error_code}: {task.error_msg}[/]", soft_wrap=True)
+        out.print(f"[red]{task.error_code}: {escape(task.error_msg)}[/]", soft_wrap=True)
     if told.ignored:
-        out.print(f"ignored fields: {', '.join(told.ignored)}")
+        out.print(f"ignored fields: {escape(', '.join(told.ignored))}")
     if told.composed:
-        out.print(f"\n[bold]what the model is told[/]\n{told.composed.text}", soft_wrap=True)
+        out.print(f"\n[bold]what the model is told[/]\n{escape(told.composed.text)}", soft_wrap=True)
         for note in told.composed.notes:
-            out.print(f"note: {note}", soft_wrap=True)
+            out.print(f"note: {escape(note)}", soft_wrap=True)
     if task.served_by:
         out.print("\n[bold]what ran[/]")
         for name, value in task.served_by.items():
-            out.print(f"  {name}: {value}", soft_wrap=True)
+            out.print(f"  {name}: {escape(str(value))}", soft_wrap=True)
     _tell_rows(told)
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from limner.cli.terminal import Data, Json, guarded, out, print_json, settings_for, table
 
@@ -42,6 +43,6 @@ def show(
         return
     template = loaded.template
     out.print(f"[bold]{template.title}[/] ({template.slug}, version {loaded.version})\n{template.summary}\n")
-    out.print(template.text + "\n", soft_wrap=True)
+    out.print(escape(template.text) + "\n", soft_wrap=True)
     for picture, path in zip(template.pictures, loaded.pictures, strict=True):
-        out.print(f"{picture.name}: {picture.role}\n  {path}", soft_wrap=True)
+        out.print(f"{picture.name}: {escape(picture.role)}\n  {escape(str(path))}", soft_wrap=True)

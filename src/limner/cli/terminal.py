@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from limner.domain.refusal import Refusal
@@ -42,7 +44,7 @@ def settings_for(data: Path | None, **chosen: Any) -> "Settings":
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             name = ".".join(str(part) for part in problem["loc"])
-            err.print(f"[red]setting {name}[/]: {problem['msg']}", soft_wrap=True)
+            err.print(f"[red]setting {name}[/]: {escape(problem['msg'])}", soft_wrap=True)
         raise typer.Exit(2) from None
 
 
@@ -55,10 +57,27 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
     configure_logs(settings.log_format, "warning")
 
     async def run() -> T:
-        async with opened(settings) as limner:
+        async with AsyncExitStack() as stack:
+            with set_up(json=json):
+                limner = await stack.enter_async_context(opened(settings))
             return await work(limner)
 
     return guarded(lambda: asyncio.run(run()), json=json)
+
+
+@contextmanager
+def set_up(*, json: bool) -> Iterator[None]:
+    """Whatever keeps the service from being prepared is told in a sentence, and the command exits with 1."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a folder, a database, an engine: what is wrong is the operator's to mend
+        remedy = "Correct the setting or the folder it names; `limner doctor` examines the set-up."
+        if json:
+            print_json({"error": {"reason": str(error), "suggestion": remedy}})
+        else:
+            err.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+            err.print(remedy, soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -86,8 +105,8 @@ def refuse(refusal: Refusal, *, json: bool) -> NoReturn:
         print_json({"error": body | ({"field": refusal.field} if refusal.field else {})})
     else:
         where = f"{refusal.field}: " if refusal.field and refusal.field not in refusal.reason else ""
-        err.print(f"[red]{where}{refusal.reason}[/]", soft_wrap=True)
-        err.print(refusal.suggestion, soft_wrap=True)
+        err.print(f"[red]{escape(where + refusal.reason)}[/]", soft_wrap=True)
+        err.print(escape(refusal.suggestion), soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -112,7 +131,7 @@ def table(*columns: str, rows: list[tuple[Any, ...]], empty: str) -> None:
         # The first is what one copies: an id is never cut or folded.
         shown.add_column(column, no_wrap=number == 0, overflow="fold" if number + 1 < len(columns) else "ellipsis")
     for row in rows:
-        shown.add_row(*(("" if cell is None else str(cell)) for cell in row))
+        shown.add_row(*(("" if cell is None else escape(str(cell))) for cell in row))
     out.print(shown)
 
 

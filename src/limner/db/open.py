@@ -16,6 +16,12 @@ class DatabaseUrlUnknown(ValueError):
         super().__init__(f"no database of kind {scheme!r}: use sqlite:///path or postgresql://user@host/name")
 
 
+def check_url(url: str) -> None:
+    """Raise `DatabaseUrlUnknown` for a database that Limner does not speak."""
+    if not url.startswith((SQLITE, *POSTGRES)):
+        raise DatabaseUrlUnknown(url)
+
+
 def open_store(url: str) -> Store:
     if url.startswith(SQLITE):
         from limner.db.sqlite import SqliteStore  # noqa: PLC0415

@@ -11,6 +11,8 @@ from limner.domain.ids import AccountId
 from limner.ports.records import Account, Records
 from stores import House, behind, nothing
 
+PROMISE = "SHOW synchronous_commit"
+
 on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
 
 
@@ -97,6 +99,17 @@ async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(hou
 
     assert await asyncio.wait_for(house.store.run(adding("ada")), 20) == "ada"
     assert await names(house) == ["ada"]
+
+
+@pytest.mark.parametrize(
+    ("url", "question", "answer"),
+    [("sqlite", "PRAGMA synchronous", 2), ("sqlite", "PRAGMA journal_mode", "wal"), ("postgres", PROMISE, "on")],
+    indirect=["url"],
+)
+def test_a_commit_is_on_the_disk_when_it_returns(url: str, question: str, answer: object) -> None:
+    """No test can cut the power; it can ask for the promise: FULL is 2."""
+    with behind(url) as db:
+        assert db.all(Sql(question)) == [(answer,)]
 
 
 async def test_a_unit_sees_what_it_wrote_itself(house: House) -> None:
