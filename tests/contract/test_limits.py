@@ -92,7 +92,7 @@ def test_ten_uploads_go_at_once_and_more_are_told_when_to_come_back(data: Path) 
     with serving(data, "--api-only") as server:
         client = client_of(server)
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: client.upload(PICTURE), range(60)))
+            answers = list(pool.map(lambda _: client.upload(PICTURE), range(100)))
         second = newcomer(server).upload(PICTURE)
 
     refused = [answer for answer in answers if answer.status != 200]

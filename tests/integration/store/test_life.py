@@ -8,7 +8,14 @@ from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from fakes import HandClock
 from limner.application.journal import Journal, Kept
@@ -31,7 +38,7 @@ OWNERS = ("one", "two", "three")
 LIMIT = 4
 PRICES = {"flux.1_kontext_pro": 5, "midjourney": 10}
 ENDINGS = (DRAWN, BROKEN, Ending(Status.BANNED), Ending(Status.CANCELLED))
-LIVES = settings(max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+LIVES = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @dataclass
@@ -73,6 +80,9 @@ class Life(RuleBasedStateMachine):
     def under_way(self, name: str) -> list[Expected]:
         return [task for task in self.tasks.values() if task.account == name and not task.status.final]
 
+    def some(self, *statuses: Status) -> list[TaskId]:
+        return [task for task, expected in self.tasks.items() if expected.status in statuses]
+
     def available(self, name: str) -> int:
         spent = sum(task.consumed for task in self.tasks.values() if task.account == name)
         return self.given[name] - spent - sum(task.price for task in self.under_way(name))
@@ -84,11 +94,19 @@ class Life(RuleBasedStateMachine):
 
     # --- what can happen ------------------------------------------------------------------------------------------
 
-    @initialize(opening=st.lists(st.integers(20, 60), min_size=len(NAMES), max_size=len(NAMES)))
-    def accounts_open(self, opening: list[int]) -> None:
+    @initialize(
+        opening=st.lists(st.integers(20, 60), min_size=len(NAMES), max_size=len(NAMES)),
+        wishes=st.lists(st.sampled_from(NAMES), min_size=3, max_size=8),
+        taken=st.integers(0, 4),
+    )
+    def a_day_begins(self, opening: list[int], wishes: list[str], taken: int) -> None:
         for name, amount in zip(NAMES, opening, strict=True):
             self.keys[name] = self.do(self.house.opens(name, amount, limit=LIMIT))
             self.given[name] = amount
+        for name in wishes:
+            self.a_task_is_submitted(name, "flux.1_kontext_pro", 1, None)
+        if taken:
+            self.a_worker_claims("one", taken)
 
     @rule(name=st.sampled_from(NAMES), amount=st.integers(-40, 40))
     def credits_are_granted(self, name: str, amount: int) -> None:
@@ -105,6 +123,9 @@ class Life(RuleBasedStateMachine):
         priority=st.integers(1, 3),
         once=st.sampled_from([None, None, "a", "b"]),
     )
+    def somebody_submits(self, name: str, model: str, priority: int, once: str | None) -> None:
+        self.a_task_is_submitted(name, model, priority, once)
+
     def a_task_is_submitted(self, name: str, model: str, priority: int, once: str | None) -> None:
         price, available, full = PRICES[model], self.available(name), len(self.under_way(name)) >= LIMIT
         earlier = self.promised.get((name, once)) if once else None
@@ -126,7 +147,11 @@ class Life(RuleBasedStateMachine):
         except Refusal as refusal:
             return refusal.code
 
+    @precondition(lambda self: self.some(Status.QUEUED))
     @rule(owner=st.sampled_from(OWNERS), limit=st.integers(1, 4))
+    def somebody_claims(self, owner: str, limit: int) -> None:
+        self.a_worker_claims(owner, limit)
+
     def a_worker_claims(self, owner: str, limit: int) -> None:
         waiting = {task for task, expected in self.tasks.items() if expected.status is Status.QUEUED}
         claimed = [each.task.id for each in self.do(self.house.claims(owner, limit))]
@@ -134,6 +159,7 @@ class Life(RuleBasedStateMachine):
         assert set(claimed) <= waiting
         self._taken(claimed, owner)
 
+    @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS), limit=st.integers(1, 4))
     def a_worker_rescues(self, owner: str, limit: int) -> None:
         lost = {
@@ -152,6 +178,7 @@ class Life(RuleBasedStateMachine):
             expected.status, expected.owner = Status.RUNNING, owner
             expected.lease_until_ms = self.clock.ms + LEASE_MS
 
+    @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS), percent=st.integers(0, 99))
     def a_worker_renews_all_it_ever_had(self, owner: str, percent: int) -> None:
         until_ms = self.clock.ms + LEASE_MS
@@ -161,12 +188,14 @@ class Life(RuleBasedStateMachine):
         for task in ours:
             self.tasks[task].lease_until_ms = until_ms
 
+    @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS))
     def a_worker_hands_back(self, owner: str) -> None:
         every = list(self.tasks)
         self.do(self.house.store.run(lambda records: records.tasks.hand_back(owner, every)))
         self._freed(owner)
 
+    @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS))
     def a_worker_is_found_dead(self, owner: str) -> None:
         self.do(self.house.store.run(lambda records: records.tasks.free_leases_of([owner])))
@@ -177,12 +206,10 @@ class Life(RuleBasedStateMachine):
             if expected.owner == owner:
                 expected.lease_until_ms = 0
 
+    @precondition(lambda self: self.some(Status.RUNNING))
     @rule(data=st.data())
     def an_attempt_goes_a_step(self, data: st.DataObject) -> None:
-        running = [task for task, expected in self.tasks.items() if expected.status is Status.RUNNING]
-        if not running:
-            return
-        task = data.draw(st.sampled_from(running))
+        task = data.draw(st.sampled_from(self.some(Status.RUNNING)))
         attempts, journal = self.tasks[task].attempts, Journal(self.house.store, self.clock)
         step = data.draw(st.sampled_from(["intend", "submitted", "delivered", "failed"]))
         match step:
@@ -195,12 +222,11 @@ class Life(RuleBasedStateMachine):
             case _:
                 attempts.append(self.do(journal.intend(task, len(attempts) + 1, ROUTE)))
 
+    @precondition(lambda self: self.some(*Status))
     @rule(data=st.data(), owner=st.sampled_from([*OWNERS, None]), ending=st.sampled_from(ENDINGS))
     def somebody_settles(self, data: st.DataObject, owner: str | None, ending: Ending) -> None:
-        if not self.tasks:
-            return
-        running = [task for task, expected in self.tasks.items() if expected.status is Status.RUNNING]
-        task = data.draw(st.sampled_from(running if running and owner else list(self.tasks)))
+        likely = self.some(Status.RUNNING) if owner else self.some(Status.QUEUED)
+        task = data.draw(st.sampled_from(likely or self.some(*Status)))
         expected = self.tasks[task]
         if ending.status is Status.SUCCESS:
             ending = replace(ending, consumed=expected.price)
@@ -210,11 +236,10 @@ class Life(RuleBasedStateMachine):
         if settled:
             self.finish(task, ending)
 
+    @precondition(lambda self: self.some(*Status))
     @rule(data=st.data())
     def its_owner_cancels(self, data: st.DataObject) -> None:
-        if not self.tasks:
-            return
-        task = data.draw(st.sampled_from(list(self.tasks)))
+        task = data.draw(st.sampled_from(self.some(Status.QUEUED, Status.RUNNING) or self.some(*Status)))
         expected = self.tasks[task]
         answered = self.do(self.house.cancel(self.keys[expected.account].account, task))
         if expected.status is Status.QUEUED:
