@@ -1,11 +1,14 @@
 """Any order of events: whatever happens to tasks, the money is right, and each belongs to one worker and ends once."""
 
 import asyncio
+import random
+import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -38,6 +41,9 @@ OWNERS = ("one", "two", "three")
 LIMIT = 4
 PRICES = {"flux.1_kontext_pro": 5, "midjourney": 10}
 ENDINGS = (DRAWN, BROKEN, Ending(Status.BANNED), Ending(Status.CANCELLED))
+ids = random.Random()
+"""Ids break ties in the queue: a life can only be lived again if they come again."""
+
 LIVES = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -65,6 +71,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         empty(self.house.url)
+        ids.seed(0)
         self.clock = HandClock()
         self.house.clock = self.clock
         self.keys: dict[str, Key] = {}
@@ -160,16 +167,16 @@ class Life(RuleBasedStateMachine):
         self._taken(claimed, owner)
 
     @precondition(lambda self: self.some(Status.RUNNING))
-    @rule(owner=st.sampled_from(OWNERS), limit=st.integers(1, 4))
-    def a_worker_rescues(self, owner: str, limit: int) -> None:
+    @rule(owner=st.sampled_from(OWNERS))
+    def a_worker_rescues(self, owner: str) -> None:
         lost = {
             task
             for task, expected in self.tasks.items()
             if expected.status is Status.RUNNING and expected.lease_until_ms < self.clock.ms
         }
-        rescued = [each.task.id for each in self.do(self.house.rescues(owner, limit))]
-        assert len(rescued) == min(limit, len(lost))
-        assert set(rescued) <= lost
+        rescued = [each.task.id for each in self.do(self.house.rescues(owner))]
+        assert set(rescued) == lost
+        assert len(rescued) == len(lost)
         self._taken(rescued, owner)
 
     def _taken(self, tasks: list[TaskId], owner: str) -> None:
@@ -300,7 +307,11 @@ class Life(RuleBasedStateMachine):
         assert self.eye.all(Sql(finished)) == []
 
 
-def test_whatever_happens_to_tasks_the_money_is_right(url: str, tmp_path: Path, templates: Templates) -> None:
+def test_whatever_happens_to_tasks_the_money_is_right(
+    url: str, tmp_path: Path, templates: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
+
     async def opened() -> House:
         return furnished(open_store(url), url, tmp_path, templates)
 
