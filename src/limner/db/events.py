@@ -37,12 +37,12 @@ class SqlIdempotency:
         # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.
         if self._db.one(_REMEMBER, facts):
             return None
-        known = self.recall(account, key, now_ms)
+        known = self._recall(account, key, now_ms)
         if known is None:
             self._db.run(_REBIND, facts)
         return known
 
-    def recall(self, account: AccountId, key: str, now_ms: int) -> Remembered | None:
+    def _recall(self, account: AccountId, key: str, now_ms: int) -> Remembered | None:
         row = self._db.one(_RECALL, {"account": account, "key": key})
         if row is None or row[2] + MEMORY_MS <= now_ms:
             return None

@@ -269,10 +269,6 @@ class Idempotency(Protocol):
         """Bind the key to this task; when it was bound before, what it was bound to instead."""
         ...
 
-    def recall(self, account: AccountId, key: str, now_ms: int) -> "Remembered | None":
-        """What the key is bound to."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
