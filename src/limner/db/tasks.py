@@ -38,18 +38,23 @@ _AHEAD = Sql("""
         ORDER BY place, id LIMIT :cap) AS earlier
 """)
 
+# The choice of rows is materialised: joined to the update, PostgreSQL may run it again and again, beyond its limit.
 _CLAIM = Sql(f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit {{skip_locked}})
     UPDATE tasks
     SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
         started_ms = coalesce(started_ms, :now_ms)
-    WHERE id IN (SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit {{skip_locked}})
+    WHERE id IN (SELECT id FROM due)
     RETURNING {_COLUMNS}, task_order, claims, place
 """)
 _RESCUE = Sql(f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :now_ms
+        ORDER BY lease_until_ms LIMIT :limit {{skip_locked}})
     UPDATE tasks
     SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
-    WHERE id IN (SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :now_ms
-                 ORDER BY lease_until_ms LIMIT :limit {{skip_locked}})
+    WHERE id IN (SELECT id FROM due)
     RETURNING {_COLUMNS}, task_order, claims, place
 """)
 _CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
