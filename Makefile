@@ -9,10 +9,10 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-package limner --no-emit-package limner-builtin
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test check fmt bench docs lock upgrade clean
+.PHONY: help demo serve test test-diffusers chaos check fmt bench soak docs audit lock upgrade clean
 
 help: ## List these commands.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 demo: ## Start Limner, send it a real task with a reference picture and a template, save the result under out/, and stop.
 	@$(BOOTSTRAP) run
@@ -24,6 +24,15 @@ serve: ## Start Limner and leave it running: the API, the Studio and a worker in
 
 test: check ## Run every check, then every test.
 	@.venv/bin/pytest
+
+test-diffusers: ## Run real diffusion pipelines with tiny random weights, in an environment of their own; torch is a large download.
+	@$(BOOTSTRAP) diffusers
+	@.venv-diffusers/bin/pytest tests/tiny_models tests/unit/providers/diffusers
+
+chaos: ## Run a thousand tasks at bad vendors with a kill every two seconds; TASKS, DATABASE=postgres, SEED and OUTAGE choose.
+	@$(BOOTSTRAP) dev
+	@cd tests && ../.venv/bin/python -m crash.chaos $(if $(TASKS),--tasks $(TASKS)) $(if $(DATABASE),--database $(DATABASE)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(OUTAGE),--outage $(OUTAGE))
 
 check: ## Check the format, the lint, the types and the import walls.
 	@$(BOOTSTRAP) dev
@@ -41,18 +50,29 @@ bench: ## Measure this machine and print the figures.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench
 
+soak: ## Send ten times as much as can be served for ten minutes, and print what became of it.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/python -m bench.soak 600
+
 docs: ## Write the pages of docs/ that are made from the code: command line, configuration, models.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python scripts/write_docs.py
+
+audit: ## Ask the Python package index which of the locked versions have known weaknesses; needs its address.
+	@$(BOOTSTRAP) dev
+	@sh scripts/audit.sh requirements/run.txt
 
 lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping every version that still fits.
 	@$(BOOTSTRAP) dev
 	@$(LOCK) --group build $(PROJECTS) -o requirements/run.txt
 	@$(LOCK) --group dev $(PROJECTS) -c requirements/run.txt -o requirements/dev.txt
+	@echo "torch; python_version < '3'" | $(LOCK) --group dev --extra diffusers --override /dev/stdin $(PROJECTS) \
+		-c requirements/dev.txt -o requirements/diffusers.txt
+	@for wanted in requirements/clients/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
 
 upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'
 
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
-	rm -rf .venv out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-diffusers .venv-clients out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("start", "api", "flight")
+NAMES = ("start", "api", "flight", "vendors", "watch", "queue")
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,11 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def now_mib(self) -> float:
+        """Resident set now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
     def peak_mib(self) -> float:
         """Largest resident set so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -34,17 +39,31 @@ class Server:
 
 
 @contextlib.contextmanager
-def limner(*arguments: str, purse: int = 10_000_000, **settings: str) -> Iterator[Server]:
-    """`limner serve` on a fresh data folder, with an account that may do as it likes."""
+def limner(
+    *arguments: str, purse: int = 10_000_000, vendors: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[Server]:
+    """`limner serve` on a fresh data folder, with an account that may do as it likes.
+
+    `settings` become LIMNER_… variables, `vendors` are variables as they are.
+    """
     environment = os.environ | {"LIMNER_LOG_LEVEL": "error"} | {f"LIMNER_{k.upper()}": v for k, v in settings.items()}
+    environment |= vendors or {}
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
         data = Path(folder) / "data"
-        command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
-        with _started(command, environment) as (process, told, ready_s):
+        serve = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
+        with _started(serve, environment) as (process, told, ready_s):
             ready = json.loads(told)
             port = int(ready["url"].rpartition(":")[2])
-            _limner("credits", "grant", str(purse), "--data", str(data), env=environment)
+            command("credits", "grant", str(purse), "--data", str(data), env=environment)
             yield Server(process, port, ready["key"], data, ready_s)
+
+
+@contextlib.contextmanager
+def vendor(delay_s: float, megabytes: float) -> Iterator[Server]:
+    """A vendor that answers after a while with a picture of this size."""
+    started = [sys.executable, "-m", "bench.vendor", str(delay_s), str(megabytes)]
+    with _started(started, dict(os.environ)) as (process, told, ready_s):
+        yield Server(process, int(told), "", Path(), ready_s)
 
 
 @contextlib.contextmanager
@@ -76,5 +95,7 @@ def _first_words(process: subprocess.Popen[str]) -> str:
     raise RuntimeError(f"{process.args} ended before it was ready")
 
 
-def _limner(*arguments: str, env: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "-m", "limner", *arguments], env=env, check=True, stdout=subprocess.DEVNULL)
+def command(*arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """What a `limner` command prints."""
+    run = [sys.executable, "-m", "limner", *arguments]
+    return subprocess.run(run, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -3,13 +3,17 @@
 #
 #   sh scripts/bootstrap.sh run     what `make demo` and `make serve` need
 #   sh scripts/bootstrap.sh dev     that, and what `make test` needs, PostgreSQL's programs included
+#   sh scripts/bootstrap.sh diffusers
+#                                   what `make test-diffusers` needs, in .venv-diffusers: torch weighs gigabytes
 #   sh scripts/bootstrap.sh make    only `make` itself
 #
 # Nothing happens when it has been done already. Debian packages are installed when this runs as root;
-# otherwise the one command that installs them is printed. PYTHON names another interpreter than python3.
+# otherwise the one command that installs them is printed. PYTHON names another interpreter than python3, TORCH another
+# release of torch than the tested one.
 set -eu
 
 python=${PYTHON:-python3}
+env=.venv
 
 main() {
     cd "$(dirname "$0")/.."
@@ -17,15 +21,17 @@ main() {
     make)
         have make || debian_packages make
         ;;
-    run | dev)
+    run | dev | diffusers)
+        [ "$1" != diffusers ] || env=.venv-diffusers
         up_to_date "$1" || up_to_date dev && return
         system "$1"
         environment
         install "$1"
-        fingerprint "$1" >".venv/installed-$1"
+        [ "$1" != diffusers ] || install_torch
+        fingerprint "$1" >"$env/installed-$1"
         ;;
     *)
-        sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac
@@ -42,7 +48,7 @@ fingerprint() {
 }
 
 up_to_date() {
-    [ -x .venv/bin/python ] && [ -f ".venv/installed-$1" ] && [ "$(cat ".venv/installed-$1")" = "$(fingerprint "$1")" ]
+    [ -x "$env/bin/python" ] && [ -f "$env/installed-$1" ] && [ "$(cat "$env/installed-$1")" = "$(fingerprint "$1")" ]
 }
 
 # --- the system -------------------------------------------------------------------------------------------
@@ -51,7 +57,7 @@ system() {
     python_is_new_enough
     missing=
     python_can_make_environments || missing="$missing python3-venv"
-    [ "$1" = run ] || have_postgres || missing="$missing postgresql"
+    [ "$1" != dev ] || have_postgres || missing="$missing postgresql"
     have make || missing="$missing make"
     # shellcheck disable=SC2086 # one word per package
     [ -z "$missing" ] || debian_packages $missing
@@ -125,15 +131,15 @@ no_cluster() {
 
 environment() {
     environment_works && return
-    say "making .venv"
-    rm -rf .venv
-    "$python" -m venv .venv
+    say "making $env"
+    rm -rf "$env"
+    "$python" -m venv "$env"
 }
 
 # Its scripts hold its path, so a checkout that was moved or copied needs a new one.
 environment_works() {
-    grep -qsF "$(pwd -P)/.venv/" .venv/bin/pip &&
-        .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    grep -qsF "$(pwd -P)/$env/" "$env/bin/pip" &&
+        "$env/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
 # The lock is complete, so pip has nothing to resolve (--no-deps); Limner itself is linked, not copied: what
@@ -148,8 +154,15 @@ install() {
     pip install --no-deps --no-build-isolation "$@"
 }
 
+# The one thing that no lock pins: which of its builds runs here depends on the machine's card.
+install_torch() {
+    "$env/bin/python" -c 'import torch' 2>/dev/null && return
+    say "installing torch (200 MB for the CPU alone, 3 GB with what CUDA needs)"
+    pip install "${TORCH:-torch==2.13.0}"
+}
+
 pip() {
-    .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet "$@"
+    "$env/bin/python" -m pip --disable-pip-version-check --no-input --quiet --quiet "$@"
 }
 
 main "$@"

@@ -1,4 +1,4 @@
-"""Writes the pages of the documentation that are made from the code: command line, configuration, models.
+"""Writes the pages of the documentation that are made from the code: command line, configuration, models, failures.
 
 A test compares them with what this would write, so that they cannot fall behind.
 """
@@ -8,13 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pydantic import AliasChoices
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from limner.domain.failure import FALLS_BACK, RETRIES, FailureKind
 from limner.domain.model import DEFAULT_MODEL, MODELS
-from limner.settings import Settings
+from limner.settings import ProviderSettings, RouteSettings, Settings
 from limner.templates.loader import load_templates
+from limner.testing.vendors.failures import FAILURES, SECTIONS, Row
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->\n\n"
@@ -37,6 +39,26 @@ wins:
 A value that makes no sense is refused at the start, by name. `limner doctor` shows what is in force where it matters.
 
 | setting | default | meaning |
+|---|---|---|
+"""
+
+PROVIDERS = """
+## Providers
+
+`[provider.NAME]` in `limner.toml`, or a variable for each field: `LIMNER_PROVIDER__NAME__CONCURRENCY`. [Providers and
+routes](providers.md) has examples.
+
+| field | default | meaning |
+|---|---|---|
+"""
+
+ROUTES = """
+## Routes
+
+`[[route]]` in `limner.toml`, once for each way to a model, or all of them as a JSON list in `LIMNER_ROUTE`. The routes of a model
+take the place of those that ship for it.
+
+| field | default | meaning |
 |---|---|---|
 """
 
@@ -78,6 +100,10 @@ successor, and `served_by.model` names it.
 With one vendor configured, a model without an active route is refused with 2017, unless `LIMNER_FALLBACK_TO_BUILTIN` is
 set. [Rehearsing with emulated vendors](vendors.md) tries all this without a key.
 
+OpenAI shut down `gpt-image-1` on 2026-10-23 and shuts down `gpt-image-1.5` on 2026-12-01; Google shut down the previews on
+2026-01-15 and 2026-06-25. The routes above lead past them. A route of your own that names a dead id fails with
+`model_unavailable`, and the model's next route is used; see [What can go wrong at a vendor](failures.md).
+
 ### While no vendor is configured
 
 Every model is served by the built-in engine. It composes scenes from a library of objects and edits pictures by rule; it
@@ -101,9 +127,64 @@ other and with a template. The order is: template, `t_pose`, `sketch_to_render`,
 `src/limner/templates/`, and at most two pictures. One with a built-in name takes its place.
 """
 
+FAILURES_HEAD = """\
+# What can go wrong at a vendor
+
+Whatever a vendor says, an attempt without a picture ends in one of these kinds. `limner tasks explain TASK` shows the kind
+of each attempt, the vendor's own words, and whether it took money. A caller is never charged for an attempt that failed:
+the vendor's bill for it, if there is one, is the operator's.
+
+| kind | meaning | again on this route | then the next route | the task ends, with nothing left to try |
+|---|---|---|---|---|
+"""
+
+FAILURES_MIDDLE = """
+- **Again**: a wait that the vendor names is obeyed, in whichever way it is told: `Retry-After`, `retry-after-ms`, a field of
+  the body, Google's `RetryInfo`, or words such as “try again in 20s”. Otherwise the wait is short and random.
+- **`no_image`, `bad_output` and `unknown_outcome`** may have cost money, so they are counted over all routes of a task
+  together.
+- **`unknown_outcome`** follows `LIMNER_UNKNOWN_OUTCOME`, or the route's own `unknown_outcome`: `resend_once` sends the order once more,
+  `fail_and_refund` ends the task. A job whose handle is known never ends so: it is asked after again, by whoever takes the
+  task over.
+- **A picture of a single colour** counts as `bad_output`: it is what a model that overflowed leaves, or a safety checker.
+  A picture that is flagged as well is `content_policy`.
+- **Model ids that a vendor has shut down** answer 404, which is `model_unavailable`: the route is left alone for a while
+  and the next one is used. `gpt_4o` and `gpt_image_1.5` lead to `gpt-image-2`, and the three Gemini previews to the models that
+  they became, so this only meets routes of your own; see [Models](models.md).
+- How routes follow each other, rest and wait is told in [Providers and routes](providers.md).
+- **Keys** never show: what a vendor repeats of ours is taken out before anything is kept, shown or logged.
+
+## What is no failure
+
+A job that was taken on is bought, so questions about it are asked again until its deadline: when nothing is answered, or 401,
+403, 408, 429 or 5xx, when the status is a word that is new, when the job is not known yet, and when the link to its picture
+is dead (the vendor is asked for another). Midjourney's upscale may fail in any way: the picture is then cut out of the grid,
+which is paid for already. How it survives a crash is told in [Rehearsing](vendors.md#midjourneys-second-step).
+
+## Vendor by vendor
+
+The last column is a word for the prompt that provokes it at the emulators of `limner vendors serve`, see
+[Rehearsing](vendors.md); the suite does so for every row. “–” needs another order or another address instead.
+"""
+
+MEANINGS = {
+    FailureKind.CONTENT_POLICY: "the vendor's content policy refused the words, a reference, or the picture",
+    FailureKind.BAD_INPUT: "the vendor refused the order, or will never draw it",
+    FailureKind.RATE_LIMITED: "too many orders for the moment",
+    FailureKind.QUOTA_EXHAUSTED: "our credit or our quota there is used up",
+    FailureKind.AUTH: "our key, our account or our place is not accepted",
+    FailureKind.MODEL_UNAVAILABLE: "no such model there, or no longer",
+    FailureKind.TRANSIENT: "the vendor is out of order",
+    FailureKind.TIMEOUT: "an engine of our own did not answer in time",
+    FailureKind.NO_IMAGE: "the vendor finished without a picture",
+    FailureKind.BAD_OUTPUT: "what the vendor delivered is no picture, or shows nothing",
+    FailureKind.UNKNOWN_OUTCOME: "an order was cut off: nobody can say whether the vendor did the work",
+    FailureKind.CANCELLED: "somebody cancelled the job at the vendor",
+}
+
 
 def pages() -> dict[str, str]:
-    return {"cli.md": _cli(), "configuration.md": _configuration(), "models.md": _models()}
+    return {"cli.md": _cli(), "configuration.md": _configuration(), "models.md": _models(), "failures.md": _failures()}
 
 
 def _cli() -> str:
@@ -117,7 +198,24 @@ def _configuration() -> str:
         f"| `{_variable(name, field)}` | {_default(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    return MADE + CONFIGURATION + "\n".join(rows) + "\n"
+    return (
+        MADE
+        + CONFIGURATION
+        + "\n".join(rows)
+        + "\n"
+        + PROVIDERS
+        + _fields(ProviderSettings)
+        + ROUTES
+        + _fields(RouteSettings)
+    )
+
+
+def _fields(settings: type[BaseModel]) -> str:
+    rows = [
+        f"| `{name}` | {_default(field.default)} | {field.description} |"
+        for name, field in settings.model_fields.items()
+    ]
+    return "\n".join(rows) + "\n"
 
 
 def _variable(name: str, field: FieldInfo) -> str:
@@ -148,6 +246,51 @@ def _models() -> str:
 def _formats(accepts: frozenset[str]) -> str:
     names = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WebP"}
     return ", ".join(names[each] for each in sorted(accepts))
+
+
+def _failures() -> str:
+    kinds = [
+        f"| `{kind}` | {MEANINGS[kind]} | {_again(kind)} | {_yes(kind in FALLS_BACK)} | {_seen(kind)} |"
+        for kind in FailureKind
+    ]
+    vendors = [_vendor_failures(vendor) for vendor in SECTIONS]
+    return MADE + FAILURES_HEAD + "\n".join(kinds) + "\n" + FAILURES_MIDDLE + "".join(vendors)
+
+
+def _vendor_failures(vendor: str) -> str:
+    head = (
+        f"\n### {SECTIONS[vendor].title}\n\n"
+        "| the vendor says | Limner calls it | again | next route | charged | client sees | rehearse with |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(_failure(row) for row in FAILURES if row.vendor == vendor)
+
+
+def _failure(row: Row) -> str:
+    stage = f" ({row.stage})" if row.stage else ""
+    again = _again(row.kind) if row.wait_s is None else f"after {row.wait_s:g} s"
+    charged = "not told" if row.charged is None else _yes(row.charged)
+    word = f"`{row.fault.word(SECTIONS[row.vendor].emulator)}`" if row.fault and not row.options else "–"
+    facts = (row.says, f"`{row.kind}`{stage}", again, _yes(row.kind in FALLS_BACK), charged, _seen(row.kind), word)
+    return f"| {' | '.join(facts)} |\n"
+
+
+def _again(kind: FailureKind) -> str:
+    match kind:
+        case FailureKind.RATE_LIMITED:
+            return "after the wait"
+        case FailureKind.UNKNOWN_OUTCOME:
+            return "as the policy says"
+        case _:
+            return {0: "no", 1: "once", 2: "twice"}[RETRIES[kind]]
+
+
+def _yes(fact: bool) -> str:  # noqa: FBT001 - the fact itself
+    return "yes" if fact else "no"
+
+
+def _seen(kind: FailureKind) -> str:
+    return "2008, `banned`" if kind is FailureKind.CONTENT_POLICY else "1001, `failed`"
 
 
 def main() -> int:

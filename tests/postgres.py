@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,42 @@ def running_server(programs: Path) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Restartable:
+    """A server that can be stopped as by a power cut, and started again on the same data."""
+
+    server: Server
+    _programs: Path
+    _identity: dict[str, Any]
+    _life: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        process = self._life.enter_context(_process(self._programs, self.server.folder, self._identity))
+        _wait_until_ready(process, self.server)
+
+    def stop(self) -> None:
+        self._life.close()
+
+
+@contextmanager
+def restartable_server(programs: Path) -> Iterator[Restartable]:
+    """As `running_server`, for tests that take their database away."""
+    identity = _server_identity()
+    folder = Path(tempfile.mkdtemp(prefix="limner-pg-"))
+    try:
+        if identity:
+            shutil.chown(folder, identity["user"], identity["group"])
+        _initialise(programs, folder, identity)
+        made = Restartable(Server(folder), programs, identity)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _is_complete(folder: Path) -> bool:
     return all(os.access(folder / program, os.X_OK) for program in ("initdb", "postgres"))
 
@@ -111,7 +147,7 @@ def _process(programs: Path, folder: Path, identity: dict[str, Any]) -> Iterator
     command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*_dies_with_parent(), *command],
+            [*dies_with_parent(), *command],
             **identity,
             cwd=folder,
             stdout=log,
@@ -128,7 +164,7 @@ def _process(programs: Path, folder: Path, identity: dict[str, Any]) -> Iterator
         process.wait()
 
 
-def _dies_with_parent() -> list[str]:
+def dies_with_parent() -> list[str]:
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "QUIT"] if setpriv else []
 

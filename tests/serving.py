@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,17 +52,27 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *arguments: str, vendors: Mapping[str, str] | None = None, **settings: str) -> Iterator[Served]:
+def serving(
+    data: Path,
+    *arguments: str,
+    vendors: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    within: Sequence[str] = (),
+    **settings: str,
+) -> Iterator[Served]:
     """A running server on `data`; `settings` become LIMNER_… variables, `vendors` are variables as they are.
 
-    Pictures are sandbox cards by default, whatever keys stand in the environment of the tests.
+    Pictures are sandbox cards by default, whatever keys stand in the environment of the tests. `log` is where its log
+    goes, by default to the tests' own. `within` is a command that becomes the one behind it.
     """
     chosen = {"engine": "sandbox", "log_level": "warning"} | settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
     environment |= vendors or {}
     command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(log.open("w")) if log else None
+        process = subprocess.Popen([*within, *command], env=environment, stdout=subprocess.PIPE, stderr=told, text=True)
     try:
         ready = _ready(process)
         yield Served(process, ready["url"], ready.get("key"), data, environment)

@@ -11,6 +11,9 @@ from typing import Any
 from fakes import HandClock, HeardSignals
 from limner.application.accounts import Accounts, KeyDigest
 from limner.application.cancel import Cancel
+from limner.application.claim import claim
+from limner.application.journal import Intended, Journal
+from limner.application.keep import Keep
 from limner.application.references import TakeInline
 from limner.application.routing import Routing
 from limner.application.settle import settle
@@ -72,7 +75,22 @@ def behind(url: str) -> Iterator[Db]:
 def empty(url: str) -> None:
     """Take every row out of the database."""
     with behind(url) as db:
-        for table in ("task_inputs", "attempts", "ledger", "task_events", "idempotency", "uploads", "blobs", "buckets"):
+        for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
+            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
+        for table in ("blob_uses", "blob_pins", "erasures", "audit"):
+            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
+        for table in (
+            "breakers",
+            "meters",
+            "task_inputs",
+            "attempts",
+            "ledger",
+            "task_events",
+            "idempotency",
+            "uploads",
+            "blobs",
+            "buckets",
+        ):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608 - a word of ours
         for table in ("tasks", "api_keys", "accounts"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
@@ -100,7 +118,7 @@ class House:
 
     @property
     def keep(self) -> KeepPicture:
-        return KeepPicture(ImageIntake(), self.blobs)
+        return KeepPicture(ImageIntake(), Keep(self.store, self.blobs, self.clock))
 
     @property
     def routing(self) -> Routing:
@@ -143,7 +161,7 @@ class House:
 
     async def claims(self, owner: str = "worker", limit: int = 100) -> list[Claimed]:
         now_ms = self.clock.now_ms()
-        return list(await self.store.run(lambda records: records.tasks.claim(owner, now_ms, now_ms + LEASE_MS, limit)))
+        return list(await self.store.run(lambda records: claim(records, owner, now_ms, now_ms + LEASE_MS, limit=limit)))
 
     async def rescues(self, owner: str = "rescuer", limit: int = 100) -> list[Claimed]:
         now_ms = self.clock.now_ms()
@@ -206,10 +224,20 @@ def _tamper(url: str, statements: Sequence[str], values: Mapping[str, Any]) -> N
             db.run(Sql(statement), {name: value for name, value in values.items() if f":{name}" in statement})
 
 
+async def ordered(
+    journal: Journal, task: TaskId, number: int, route: Route = ROUTE, owner: str | None = None
+) -> AttemptId:
+    """Write down an order that goes out at once."""
+    turn = await journal.intend(task, number, (route,), owner)
+    assert isinstance(turn, Intended)
+    return turn.attempt
+
+
 def intended(task: TaskId, number: int, now_ms: int, route: str = ROUTE.name) -> Attempt:
     return Attempt(
         id=AttemptId(str(uuid.uuid4())),
         task=task,
+        part="",
         number=number,
         route=route,
         provider=ROUTE.provider,
@@ -221,6 +249,7 @@ def intended(task: TaskId, number: int, now_ms: int, route: str = ROUTE.name) ->
         reason=None,
         detail=None,
         charged=False,
+        price_usd=None,
         cost_usd=None,
         intended_ms=now_ms,
         submitted_ms=None,

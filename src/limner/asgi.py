@@ -2,12 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from starlette.applications import Starlette
 
-from limner.api.app import create_app
+from limner.api.app import Limits, create_app
 from limner.api.face import Face
+from limner.api.gate import Gate
+from limner.api.pace import Pace
+from limner.api.s3.bucket import Bucket
+from limner.application.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
+from limner.domain.peers import Proxies
 from limner.settings import Settings, load_settings
 from limner.telemetry.logs import configure_logs
 
@@ -15,7 +21,7 @@ from limner.telemetry.logs import configure_logs
 def create(settings: Settings | None = None, *, with_worker: bool = True) -> Starlette:
     """The application over its data folder; with a worker in it unless told otherwise."""
     settings = settings or load_settings()
-    configure_logs(settings.log_format, settings.log_level)
+    configure_logs(settings.log_format, settings.log_level, settings.secrets)
     prepare_data(settings)
     return application(build(settings), with_worker=with_worker)
 
@@ -24,28 +30,61 @@ def application(limner: Limner, *, with_worker: bool) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         worker = limner.worker() if with_worker else None
+        limner.signals.start()
+        watch.start(limner.signals)
         if worker:
             worker.start()
         yield
+        await watch.stop()
         if worker:
             await worker.stop()
         await limner.close()
 
-    return create_app(_face(limner), lifespan)
+    watch = limner.watch()
+    uploads = Pace(limner.settings.uploads_per_second, "uploads")  # by whichever way they come
+    return create_app(_face(limner, watch, uploads), _bucket(limner, uploads), lifespan, _limits(limner.settings))
 
 
-def _face(limner: Limner) -> Face:
+def _face(limner: Limner, watch: Watch, uploads: Pace) -> Face:
     return Face(
-        authenticate=limner.authenticate,
+        gate=_gate(limner),
         submit=limner.submit,
         read=limner.read,
         cancel=limner.cancel,
         upload=limner.upload,
+        issue_credentials=limner.issue_credentials,
+        presign=limner.presign,
+        take_presigned=limner.take_presigned,
         routing=limner.routing,
         links=limner.links,
         store=limner.store,
         blobs=limner.blobs,
         clock=limner.clock,
         scratch=limner.scratch.folder,
-        uploads_per_second=limner.settings.uploads_per_second,
+        upload_pace=uploads,
+        create_pace=Pace(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
+        watch=watch,
+        webhooks=replace(limner.webhooks, actor=None),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s)
+
+
+def _gate(limner: Limner) -> Gate:
+    proxies = Proxies.parse(limner.settings.trusted_proxies)
+    return Gate(limner.authenticate, Pace(1, "requests"), proxies, limner.clock)
+
+
+def _bucket(limner: Limner, uploads: Pace) -> Bucket:
+    return Bucket(
+        seal=limner.seal,
+        find_owner=limner.find_owner,
+        take=limner.take_object,
+        find=limner.find_object,
+        parts=limner.parts,
+        clock=limner.clock,
+        scratch=limner.scratch.folder,
+        pace=uploads,
     )

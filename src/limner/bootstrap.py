@@ -6,47 +6,74 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from limner.api.v2.task import task_body
 from limner.application.accounts import Accounts, KeyDigest
 from limner.application.authenticate import Authenticate
 from limner.application.cancel import Cancel
+from limner.application.credentials import FindOwner, IssueUploadCredentials, Seal
+from limner.application.deliver import Deliver, Limits
+from limner.application.erase import Erase, EraseAccount
+from limner.application.examine import Examine
 from limner.application.execute import Execute
 from limner.application.explain import Explain
 from limner.application.journal import Journal
+from limner.application.keep import Keep
+from limner.application.objects import FindObject, TakeObject
+from limner.application.presign import Presign, TakePresigned
+from limner.application.prune import Policy, Prune
 from limner.application.pursue import Pursue
-from limner.application.read import ReadTask
+from limner.application.read import ReadTask, Seen
 from limner.application.references import Prepare, TakeInline
 from limner.application.routing import Routing
+from limner.application.shelf import Shelf
+from limner.application.signing import SigningSecret
 from limner.application.submit import Submit, Terms
+from limner.application.sweep import Sweep
+from limner.application.traffic import Traffic
 from limner.application.upload import KeepPicture, TakeUpload
+from limner.application.watch import Room, Watch
+from limner.application.webhooks import Webhooks
+from limner.db.copy import scrub
 from limner.db.migrate import migrate
-from limner.db.open import open_store
+from limner.db.open import open_relay, open_store
+from limner.domain.quota import Quota
 from limner.intake.allow import FetchAllow
 from limner.intake.door import ImageIntake
 from limner.intake.limits import ImageLimits
+from limner.intake.post import GuardedPost
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.links import Links
+from limner.ports.parts import Parts
 from limner.ports.provider import Provider
 from limner.ports.records import Store
-from limner.ports.signals import Signals
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
+from limner.routes import check_routes, routes_of
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
 from limner.storage.links import SignedLinks
-from limner.storage.scratch import Scratch, open_scratch, sweep
+from limner.storage.parts import open_parts
+from limner.storage.scratch import Scratch, free_bytes, open_scratch, sweep
 from limner.templates.loader import load_templates
-from limner.vendors import active_vendors, default_routes
+from limner.vendors import Upstream, upstreams
 from limner.worker.clock import SystemClock
 from limner.worker.dispatcher import Dispatcher
-from limner.worker.identity import Identity, this_process
+from limner.worker.identity import Identity, is_dead, operator, this_process
+from limner.worker.janitor import Janitor
 from limner.worker.leases import LeaseKeeper
+from limner.worker.progress import ProgressTeller
 from limner.worker.rescuer import Rescuer
 from limner.worker.running import Running
-from limner.worker.signals import LocalSignals
+from limner.worker.signals import SharedSignals
+from limner.worker.webhooks import WebhookSender
 from limner.worker.worker import Worker
 
 PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024)
@@ -60,41 +87,78 @@ class Limner:
     settings: Settings
     store: Store
     blobs: BlobStore
+    parts: Parts
     intake: ImageIntake
     pictures: Intake
     templates: Templates
+    upstreams: Mapping[str, Upstream]
     providers: Mapping[str, Provider]
     routing: Routing
     running: Running
-    signals: Signals
+    signals: SharedSignals
     links: Links
+    post: GuardedPost
     clock: Clock
     digest: KeyDigest
+    signing: SigningSecret
+    seal: Seal
     scratch: Scratch
+    shelf: Shelf
     me: Identity
 
     @property
     def accounts(self) -> Accounts:
-        return Accounts(self.store, self.clock, self.digest)
+        return Accounts(self.store, self.clock, self.digest, operator())
 
     @property
     def authenticate(self) -> Authenticate:
-        return Authenticate(self.store, self.clock, self.digest)
+        return Authenticate(self.store, self.clock, self.digest, Quota(self.settings.wrong_keys_per_minute, 60))
 
     @property
     def keep(self) -> KeepPicture:
-        return KeepPicture(self.intake, self.blobs)
+        return KeepPicture(self.intake, Keep(self.store, self.blobs, self.clock))
 
     @property
     def submit(self) -> Submit:
         chosen = self.settings
-        terms = Terms(chosen.account_tasks, chosen.queue_deadline_s, chosen.run_deadline_s, chosen.transcode_webp)
+        terms = Terms(
+            chosen.account_tasks,
+            chosen.queue_deadline_s,
+            chosen.run_deadline_s,
+            chosen.transcode_webp,
+            chosen.multiview_model,
+        )
         inline = TakeInline(self.keep, self.scratch.folder, chosen.transcode_webp)
-        return Submit(self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock, terms)
+        ports = (self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock)
+        return Submit(*ports, terms, self.post.check)
 
     @property
     def upload(self) -> TakeUpload:
         return TakeUpload(self.store, self.keep, self.clock, int(self.settings.upload_hours * 3_600_000))
+
+    @property
+    def issue_credentials(self) -> IssueUploadCredentials:
+        return IssueUploadCredentials(self.seal, self.clock, urlsplit(self.settings.resolved_public_url).netloc)
+
+    @property
+    def find_owner(self) -> FindOwner:
+        return FindOwner(self.store)
+
+    @property
+    def take_object(self) -> TakeObject:
+        return TakeObject(self.store, self.keep, self.clock, int(self.settings.upload_hours * 3_600_000))
+
+    @property
+    def find_object(self) -> FindObject:
+        return FindObject(self.store, self.clock)
+
+    @property
+    def presign(self) -> Presign:
+        return Presign(self.links, self.clock)
+
+    @property
+    def take_presigned(self) -> TakePresigned:
+        return TakePresigned(self.store, self.upload)
 
     @property
     def read(self) -> ReadTask:
@@ -109,14 +173,57 @@ class Limner:
         return Cancel(self.store, self.signals, self.clock)
 
     @property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self.store, self.post, self.signing, self.clock, operator())
+
+    @property
+    def deliver(self) -> Deliver:
+        limits = Limits(lane=self.settings.webhooks_at_once)
+        ports = (self.store, self.post, self.signing)
+        return Deliver(*ports, partial(_told, links=self.links), self.clock, str(self.me), limits)
+
+    @property
+    def traffic(self) -> Traffic:
+        return Traffic({upstream.name: upstream.pace for upstream in self.upstreams.values()})
+
+    @property
     def execute(self) -> Execute:
         prepare = Prepare(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
-        journal = Journal(self.store, self.clock)
-        pursue = Pursue(journal, self.routing, self.blobs, self.pictures, self.clock)
+        journal = Journal(self.store, self.clock, self.traffic)
+        pursue = Pursue(journal, self.routing, self.blobs, self.pictures, self.clock, self.shelf)
         return Execute(self.store, prepare, pursue, self.routing, self.templates, self.clock, self.scratch.folder)
+
+    @property
+    def sweep(self) -> Sweep:
+        return Sweep(self.store, self.blobs, self.clock, str(self.me), lambda owner: is_dead(owner, self.me))
+
+    @property
+    def prune(self) -> Prune:
+        return Prune(self.store, self.blobs, self.parts, self.clock, self.sweep, policy(self.settings))
+
+    @property
+    def erase(self) -> Erase:
+        return Erase(self.store, self.sweep, self.clock, operator())
+
+    @property
+    def erase_account(self) -> EraseAccount:
+        return EraseAccount(self.store, self.erase, self.clock)
+
+    @property
+    def examine(self) -> Examine:
+        return Examine(self.store, self.blobs, self.clock, lambda owner: is_dead(owner, self.me))
+
+    async def scrub(self) -> bool:
+        """Leave nothing of what was erased in the database's own files; whether that was possible just now."""
+        return await asyncio.to_thread(scrub, self.settings.resolved_database_url)
+
+    def watch(self) -> Watch:
+        """One for all faces of a process: it reads the feed once for them."""
+        return Watch(self.store, self.clock, Room(self.settings.watches, self.settings.account_watches))
 
     def worker(self) -> Worker:
         lease_ms = int(self.settings.lease_s * 1000)
+        traffic, routes = self.traffic, self.routing.active()
         dispatcher = Dispatcher(
             self.store,
             self.execute,
@@ -127,6 +234,8 @@ class Limner:
             lease_ms,
             self.settings.tasks_at_once,
             self.settings.poll_s,
+            lambda records, now_ms: traffic.rooms(records, routes, now_ms),
+            self.shelf,
         )
         return Worker(
             self.store,
@@ -135,12 +244,22 @@ class Limner:
             Rescuer(self.store, self.clock, dispatcher, self.me),
             self.running,
             self.settings.drain_s,
+            {
+                "janitor": Janitor(self.prune, self.clock, lambda: sweep(self.settings.scratch)).run,
+                "webhooks": self.webhook_sender().run,
+                "progress": ProgressTeller(self.store, self.clock, self.running).run,
+            },
         )
+
+    def webhook_sender(self) -> WebhookSender:
+        return WebhookSender(self.store, self.deliver, self.signals, self.clock, lambda owner: is_dead(owner, self.me))
 
     async def close(self) -> None:
         for provider in self.providers.values():
             await provider.close()
         await self.intake.close()
+        await self.post.close()
+        await self.signals.close()
         await self.store.close()
         await asyncio.to_thread(self.scratch.close)
 
@@ -150,7 +269,7 @@ def prepare_data(settings: Settings) -> str:
 
     Says what was done to the database.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # prompts and pictures are nobody else's
     settings.scratch.mkdir(exist_ok=True)
     sweep(settings.scratch)
     return migrate(settings.resolved_database_url)
@@ -160,41 +279,76 @@ def build(settings: Settings) -> Limner:
     """Wire the service over a prepared data folder. Nothing runs yet."""
     secret = read_secret(settings)
     running = Running()
-    providers = find_providers(settings)
-    public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    signals = SharedSignals(running, open_relay(settings.resolved_database_url))
+    reached = upstreams(settings)
+    providers = find_providers(settings, reached)
     return Limner(
         settings=settings,
-        store=open_store(settings.resolved_database_url),
+        store=open_store(settings.resolved_database_url, signals.tasks_became),
         blobs=open_blobs(settings.resolved_storage_url),
+        parts=open_parts(settings.resolved_storage_url),
         intake=ImageIntake(fetch_allow=FetchAllow.parse(settings.fetch_allow)),
         pictures=ImageIntake(limits=PICTURE_LIMITS),
         templates=load_templates(*([settings.templates] if settings.templates else [])),
+        upstreams=reached,
         providers=providers,
-        routing=route_all(settings, providers),
+        routing=route_all(settings, reached, providers),
         running=running,
-        signals=LocalSignals(running),
-        links=SignedLinks(secret, public_url, int(settings.link_hours * 3600)),
+        signals=signals,
+        links=SignedLinks(secret, settings.resolved_public_url, int(settings.link_hours * 3600)),
+        post=GuardedPost(FetchAllow.parse(settings.fetch_allow), settings.webhook_timeout_s),
         clock=SystemClock(),
         digest=KeyDigest(secret),
+        signing=SigningSecret(secret),
+        seal=Seal(secret),
         scratch=open_scratch(settings.scratch),
+        shelf=Shelf(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),
     )
 
 
-def route_all(settings: Settings, providers: Mapping[str, Provider]) -> Routing:
+def _folders_of_pictures(settings: Settings) -> list[Path]:
+    """Where pictures arrive, and where they are kept if that is a folder."""
+    url = settings.resolved_storage_url
+    return [settings.scratch, *([Path(url.removeprefix("file://"))] if url.startswith("file://") else [])]
+
+
+def _told(seen: Seen, account_tag: str, now_ms: int, *, links: Links) -> dict[str, Any]:
+    """A task in a webhook's message: what GET /v2/openapi/task/{id} answers."""
+    return task_body(seen, account_tag, links, now_ms)
+
+
+def policy(settings: Settings) -> Policy:
+    """How long things are kept, as the settings say."""
+    return Policy(
+        inputs_ms=_days_ms(settings.keep_inputs_days),
+        results_ms=_days_ms(settings.keep_results_days),
+        events_ms=_days_ms(settings.keep_events_days),
+        unused_ms=int(settings.keep_unused_hours * 3_600_000),
+    )
+
+
+def _days_ms(days: float) -> int | None:
+    return int(days * 86_400_000) if days else None
+
+
+def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Mapping[str, Provider]) -> Routing:
+    routes = routes_of(settings, frozenset(reached) | providers.keys())
+    check_routes(routes, providers)
     return Routing(
         providers,
         settings.engine,
         float(settings.run_deadline_s),
         settings.unknown_outcome,
-        default_routes(settings.unknown_outcome),
+        routes,
         settings.fallback_to_builtin,
     )
 
 
-def find_providers(settings: Settings) -> dict[str, Provider]:
+def find_providers(settings: Settings, reached: Mapping[str, Upstream]) -> dict[str, Provider]:
     """Our own, the configured vendors', and what installed packages offer as entry points `limner.providers`."""
-    found: dict[str, Provider] = {"sandbox": SandboxProvider(settings.sandbox_delay_s), **active_vendors(settings)}
+    vendors = {name: provider for name, upstream in reached.items() if (provider := upstream.open())}
+    found: dict[str, Provider] = {"sandbox": SandboxProvider(settings.sandbox_delay_s), **vendors}
     for point in entry_points(group="limner.providers"):
         found[point.name] = point.load()()
     if settings.engine not in found:

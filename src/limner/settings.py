@@ -5,16 +5,35 @@ Where a value is given more than once the later of these wins: the default, `lim
 """
 
 import os
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from limner.db.open import check_url
+from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, models_with_images
+from limner.domain.peers import Proxies
 from limner.domain.route import UnknownOutcome
 from limner.intake.allow import FetchAllow
+
+SECRET_VARIABLES = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_CLIENT_SECRET",
+    "PGPASSWORD",
+)
+"""What the libraries of stores and databases read by themselves."""
+
+_USUAL_PORTS = {"http": 80, "https": 443}
+"""Left out of addresses: there are clients that take `host:443` for a name."""
+
+KNOWN_VENDORS = ("bfl", "openai", "gemini", "fal", "replicate", "midjourney", "diffusers")
 
 
 def default_data_folder() -> Path:
@@ -27,10 +46,55 @@ def _vendor(variable: str, default: Any, description: str) -> Any:
     return Field(default=default, validation_alias=AliasChoices(variable, variable.lower()), description=description)
 
 
+class ProviderSettings(BaseModel):
+    """One provider: an account with a vendor, or a server of your own. `[provider.NAME]` in `limner.toml`.
+
+    Each of these is also a variable, as `LIMNER_PROVIDER__BFL__CONCURRENCY`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    adapter: Literal["bfl", "openai", "gemini", "fal", "replicate", "midjourney", "diffusers"] | None = Field(
+        default=None, description="The protocol it speaks. A vendor that Limner knows by name needs none."
+    )
+    base_url: str | None = Field(default=None, description="Where it is. A known vendor has its own.")
+    key: SecretStr | None = Field(default=None, description="The key; a vendor's own variable wins over it.")
+    concurrency: int | None = Field(
+        default=None, ge=1, description="Orders in hand at once, all workers together. Default: 24 for `bfl`, else any."
+    )
+    per_minute: float | None = Field(
+        default=None, gt=0, description="Orders begun in a minute, all workers together. Default: any."
+    )
+    burst: int = Field(default=1, ge=1, description="Orders that may begin together after a quiet time.")
+    options: dict[str, Any] = Field(default_factory=dict, description="What only this adapter knows; see Vendors.")
+    enabled: bool = Field(default=True, description="`false` leaves it out, although it has all it needs.")
+
+
+class RouteSettings(BaseModel):
+    """One way to a model. `[[route]]` in `limner.toml`; together as JSON in `LIMNER_ROUTE`.
+
+    The routes of a model are tried in the order they are written in, and take the place of all that ship for it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(description="The public name, a `model_version`.")
+    provider: str = Field(description="A known vendor, or the NAME of a `[provider.NAME]`.")
+    upstream: str = Field(min_length=1, description="What the provider calls the model.")
+    deadline_s: float = Field(default=180, gt=0, description="Seconds that one call may take.")
+    unknown_outcome: UnknownOutcome | None = Field(
+        default=None, description="As the setting of that name, for this route alone."
+    )
+    price_usd: float | None = Field(
+        default=None, ge=0, description="What a picture costs, in US dollars, where the vendor does not tell."
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Goes into each order; see Vendors.")
+
+
 class Settings(BaseSettings):
     """What an operator can choose."""
 
-    model_config = SettingsConfigDict(env_prefix="LIMNER_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LIMNER_", env_nested_delimiter="__", extra="ignore", frozen=True)
 
     data: Path = Field(
         default_factory=default_data_folder,
@@ -43,6 +107,15 @@ class Settings(BaseSettings):
         default=None,
         description="How clients reach this server, e.g. `https://images.example.org`. Links to pictures begin with "
         "it. Default: the address listened on.",
+    )
+    tls_cert: Path | None = Field(
+        default=None, description="Certificate to serve HTTPS with, a PEM file with its chain. Needs `LIMNER_TLS_KEY`."
+    )
+    tls_key: Path | None = Field(default=None, description="The certificate's key, a PEM file.")
+    tls_local: bool = Field(
+        default=False,
+        description="Serve HTTPS with a certificate that the server makes for itself, in the folder `tls` of the data "
+        "folder. Clients have to be told to trust it.",
     )
     database_url: str | None = Field(
         default=None,
@@ -92,6 +165,21 @@ class Settings(BaseSettings):
         "automating its accounts.",
     )
     midjourney_secret: SecretStr | None = Field(default=None, description="The proxy's secret.")
+    diffusers_models: str | None = Field(
+        default=None,
+        description="Folder with models in the layout of diffusers, each in a folder by its name: serves FLUX models "
+        "on this machine's own GPU. Takes `pip install limner[diffusers]`.",
+    )
+    provider: dict[str, ProviderSettings] = Field(
+        default_factory=dict, description="Providers by name, see below: what is said of a known vendor, and your own."
+    )
+    route: list[RouteSettings] = Field(
+        default_factory=list, description="Routes, see below: which providers serve a model, the preferred one first."
+    )
+    multiview_model: str = Field(
+        default=DEFAULT_MULTIVIEW_MODEL,
+        description="The model of multiview tasks that name none. It must take reference images.",
+    )
     sandbox_delay_s: float = Field(
         default=0.0, ge=0, description="How long the sandbox pretends to work on each picture, in seconds."
     )
@@ -100,8 +188,15 @@ class Settings(BaseSettings):
     )
     fetch_allow: str = Field(
         default="",
-        description="Hosts, `host:port` pairs or networks, separated by commas, that a `file.url` may point to "
-        "although they are not public. For tests and intranets.",
+        description="Hosts, `host:port` pairs or networks, separated by commas, that a `file.url`, a webhook or a "
+        "vendor's delivery link may point to although they are not public. For tests and intranets. Webhooks and "
+        "deliveries there need no https.",
+    )
+    webhook_timeout_s: float = Field(
+        default=15, gt=0, le=30, description="Seconds that the receiver of a webhook may take to answer."
+    )
+    webhooks_at_once: int = Field(
+        default=10, ge=1, description="Messages on their way to one webhook at once, all workers together."
     )
     unknown_outcome: UnknownOutcome = Field(
         default=UnknownOutcome.RESEND_ONCE,
@@ -111,9 +206,66 @@ class Settings(BaseSettings):
     account_tasks: int = Field(
         default=10, ge=1, description="How many image tasks an account may have queued or running, unless set for it."
     )
+    watches: int = Field(default=3000, ge=1, description="How many WebSockets that watch tasks a server keeps open.")
+    account_watches: int = Field(
+        default=2500, ge=1, description="How many of them may be one account's; more are refused."
+    )
     uploads_per_second: int = Field(default=10, ge=1, description="Uploads one account may make in a second.")
+    creates_per_second: int = Field(
+        default=0, ge=0, description="Tasks one account may create in a second; 0 is as many as come."
+    )
+    requests_at_once: int = Field(
+        default=1000,
+        ge=1,
+        description="Requests that one server works on at once: as many that change something, and as many that only "
+        "read. More are refused with 503 and `Retry-After`.",
+    )
+    large_bodies_mib: int = Field(
+        default=256, ge=64, description="MiB of memory that one server gives to uploads and other large bodies."
+    )
+    connections: int = Field(default=4096, ge=1, description="Connections that one server keeps open at once.")
+    slow_client_s: float = Field(
+        default=20,
+        gt=0,
+        description="Seconds that a client may take for the head of a request, or pause in its body or in taking the "
+        "answer.",
+    )
+    wrong_keys_per_minute: int = Field(
+        default=30,
+        ge=1,
+        description="Wrong keys that may come from one client address in a minute. Beyond it, only keys that were good "
+        "before are looked at. Each server counts for itself.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed.",
+    )
     upload_hours: float = Field(default=24, gt=0, description="How long an upload can be used in a task, in hours.")
     link_hours: float = Field(default=24, gt=0, description="How long a link to a picture works, in hours.")
+    keep_results_days: float = Field(
+        default=0,
+        ge=0,
+        description="Days after which a task's picture is removed, from the task's end; 0 keeps it for ever. The task "
+        "itself stays.",
+    )
+    keep_inputs_days: float = Field(
+        default=30,
+        ge=0,
+        description="Days after which the reference pictures of a task are removed, from the task's end; 0 keeps them "
+        "for ever.",
+    )
+    keep_events_days: float = Field(
+        default=30,
+        ge=0,
+        description="Days that the events of tasks are kept for watchers to catch up, and the log of what webhooks "
+        "were told; 0 keeps them for ever.",
+    )
+    keep_unused_hours: float = Field(
+        default=24,
+        ge=0,
+        description="Hours that the bytes of pictures outlive the last task or upload that refers to them. A backup's "
+        "copy of the pictures must be done in this time.",
+    )
     queue_deadline_s: int = Field(
         default=3600, ge=1, description="Seconds a task may wait in the queue before it ends as `expired`."
     )
@@ -138,12 +290,34 @@ class Settings(BaseSettings):
         default="info", description="The least that is logged."
     )
 
+    @field_validator("multiview_model")
+    @classmethod
+    def _takes_images(cls, name: str) -> str:
+        if name not in models_with_images():
+            raise ValueError(f"may be {', '.join(models_with_images())}")
+        return name
+
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value()) < 32:
             raise ValueError("must be at least 32 characters long")
         return secret
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return url or None
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key are given together, or neither")
+        if self.tls_cert and self.tls_local:
+            raise ValueError("tls_local makes a certificate of its own: it goes with no tls_cert")
+        return self
 
     @field_validator("database_url")
     @classmethod
@@ -158,6 +332,22 @@ class Settings(BaseSettings):
         FetchAllow.parse(text)
         return text
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        Proxies.parse(text)
+        return text
+
+    @field_validator("provider")
+    @classmethod
+    def _speak_something(cls, providers: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
+        for name, told in providers.items():
+            if told.adapter is None and name not in KNOWN_VENDORS:
+                raise ValueError(
+                    f"{name} is no vendor that Limner knows ({', '.join(KNOWN_VENDORS)}): give its adapter"
+                )
+        return providers
+
     @cached_property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data / 'limner.db'}"
@@ -165,6 +355,23 @@ class Settings(BaseSettings):
     @cached_property
     def resolved_storage_url(self) -> str:
         return self.storage_url or f"file://{self.data.resolve() / 'blobs'}"
+
+    @property
+    def resolved_public_url(self) -> str:
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        scheme = "https" if self.tls_cert or self.tls_local else "http"
+        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - not bound to, but told
+        port = "" if self.port == _USUAL_PORTS[scheme] else f":{self.port}"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+    @property
+    def secrets(self) -> set[str]:
+        """Every secret that this process was given, so that the log can leave them out."""
+        urls = (self.database_url, self.storage_url, self.midjourney_url)
+        in_urls = [unquote(urlsplit(url).password or "") for url in urls if url]
+        in_environment = [os.environ.get(name, "") for name in SECRET_VARIABLES]
+        return {*in_urls, *in_environment, *_secrets_in(self)} - {""}
 
     @property
     def scratch(self) -> Path:
@@ -182,6 +389,18 @@ class Settings(BaseSettings):
         given = {**env_settings(), **init_settings()}
         path = given.get("config") or Path(given.get("data") or default_data_folder()) / "limner.toml"
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    """Every secret in a setting, however deep."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_in(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets_in(each)
 
 
 def load_settings(**chosen: Any) -> Settings:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from limner.domain.model import MODELS
 from limner.testing.vendors import Vendors, read_card
 from serving import Served, serving
+from speaking import call, finished, picture_of
 
 PICTURE = Path(__file__).resolve().parents[2] / "src" / "limner" / "templates" / "t_pose" / "pose.png"
 INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
@@ -71,39 +71,16 @@ async def test_nothing_was_bought_beside_the_journal(served: Served, street: Ven
 
 
 async def test_a_moderated_prompt_is_banned_and_free(served: Served) -> None:
-    task = await finished(served, {"prompt": "a red bicycle #fault:moderated"}, "flux.1_kontext_pro")
+    task = await finished(served, "flux.1_kontext_pro", prompt="a red bicycle #fault:moderated")
 
     assert (task["status"], task["error_code"], task["consumed_credit"]) == ("banned", 2008, 0)
 
 
 async def made(served: Served, model: str, wish: str) -> tuple[dict[str, Any], bytes]:
-    task = await finished(served, {"prompt": "a red bicycle"} | WISHES[wish], model)
-    async with aiohttp.ClientSession() as session, session.get(task["output"]["generated_image"]) as answer:
-        return task, await answer.read()
+    task = await finished(served, model, **{"prompt": "a red bicycle"} | WISHES[wish])
+    return task, await picture_of(task)
 
 
 async def refused(served: Served, model: str, wish: str) -> dict[str, Any]:
-    return await call(served, "/task", body(model, {"prompt": "a red bicycle"} | WISHES[wish]))
-
-
-async def finished(served: Served, wish: dict[str, Any], model: str) -> dict[str, Any]:
-    created = await call(served, "/task", body(model, wish))
-    async with asyncio.timeout(60):
-        while True:
-            task: dict[str, Any] = (await call(served, f"/task/{created['data']['task_id']}"))["data"]
-            if task["status"] not in {"queued", "running"}:
-                return task
-            await asyncio.sleep(0.1)
-
-
-def body(model: str, wish: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "generate_image", "model_version": model, **wish}
-
-
-async def call(served: Served, path: str, sent: dict[str, Any] | None = None) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {served.key}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        asked = session.post(served.api + path, json=sent) if sent else session.get(served.api + path)
-        async with asked as answer:
-            told: dict[str, Any] = await answer.json()
-            return told
+    sent = {"type": "generate_image", "model_version": model, "prompt": "a red bicycle"} | WISHES[wish]
+    return await call(served, "/task", sent)

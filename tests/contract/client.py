@@ -4,12 +4,13 @@ import asyncio
 import http.client
 import json
 import sqlite3
+import ssl
 import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from limner.bootstrap import Limner, opened
 from limner.settings import Settings
@@ -58,6 +59,7 @@ class Client:
 
     url: str
     key: str | None = None
+    trust: ssl.SSLContext | None = None
 
     def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, auth: bool = True
@@ -66,13 +68,18 @@ class Client:
         parts = urlsplit(path if "//" in path else f"{self.url}{path}")
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         sent = {"Authorization": f"Bearer {self.key}"} if auth and self.key else {}
-        connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_S)
+        connection = self._connect(parts)
         try:
             connection.request(method, target, body, sent | dict(headers or {}))
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
+
+    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
+        if parts.scheme == "https":
+            return http.client.HTTPSConnection(parts.netloc, timeout=PATIENCE_S, context=self.trust)
+        return http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_S)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None, *, auth: bool = True) -> Answer:
         return self.call("GET", path, None, headers, auth=auth)

@@ -65,6 +65,8 @@ def test_a_picture_is_shown_as_what_it_is_and_never_run(shown: Shown) -> None:
     assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Disposition"] == 'inline; filename="generated_image.png"'
 
 
 def changed(text: str, at: int) -> str:
@@ -154,7 +156,7 @@ def free_port() -> int:
 
 def test_a_head_request_has_the_headers_and_no_body(shown: Shown) -> None:
     whole, head = shown.client.get(shown.url), shown.client.call("HEAD", shown.url)
-    changing = {"date", "x-tripo-trace-id"}
+    changing = {"date", "x-tripo-trace-id", "x-request-id"}
 
     assert (head.status, head.body) == (200, b"")
     assert {(n.lower(), v) for n, v in head.headers.items() if n.lower() not in changing} == {

@@ -16,6 +16,7 @@ async def test_a_server_killed_at_any_step_of_accepting_leaves_a_whole_task_or_n
         wrongs = [
             wrong for step in here.chosen(killable(run.steps)) for wrong in await wrongs_after_death_at(here, step)
         ]
+        wrongs += await here.examined()
 
     assert wrongs == []
 

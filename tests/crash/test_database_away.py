@@ -8,6 +8,7 @@ import pytest
 from limner.db import postgres
 from limner.db.migrate import migrate
 from limner.db.postgres import PostgresStore
+from limner.ports.records import StoreUnavailable
 
 REAL = postgres.connect
 
@@ -42,7 +43,7 @@ async def test_a_unit_of_work_fails_when_there_is_no_server(postgres_url: str, m
     store = PostgresStore(postgres_url, threads=1)
     monkeypatch.setattr(postgres, "connect", Starting(refusals=1000))
 
-    with pytest.raises(psycopg.OperationalError, match="starting up"):
+    with pytest.raises(StoreUnavailable, match="starting up"):
         await store.run(lambda records: records.accounts.all())
 
     await store.close()

@@ -30,6 +30,7 @@ async def test_a_worker_killed_between_any_two_steps_loses_and_doubles_nothing(
             for step in here.chosen(concerned(here, steps))
             for wrong in await wrongs_after_death_at(here, step, steps)
         ]
+        wrongs += await here.examined()
 
     assert wrongs == []
 

@@ -38,7 +38,9 @@ def names(blob: BlobId) -> set[str]:
 
 
 async def test_a_kept_picture_is_on_the_disk(blobs: ObjectBlobs, source: Path, carried: set[str]) -> None:
-    stored = await blobs.put(source)
+    stored = await blobs.identify(source)
+
+    await blobs.put(source, stored)
 
     assert carried == names(stored.blob)
 
@@ -46,9 +48,10 @@ async def test_a_kept_picture_is_on_the_disk(blobs: ObjectBlobs, source: Path, c
 async def test_so_is_one_that_somebody_wrote_who_may_have_died_before_it_was(
     blobs: ObjectBlobs, source: Path, carried: set[str]
 ) -> None:
-    await blobs.put(source)
+    stored = await blobs.identify(source)
+    await blobs.put(source, stored)
     carried.clear()
 
-    stored = await blobs.put(source)
+    await blobs.put(source, stored)
 
     assert carried == names(stored.blob)

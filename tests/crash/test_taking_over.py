@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crash.crew import Crew, Gate, claims, finishes, takes_over
+from crash.crew import LEASE_S, Crew, Gate, claims, finishes, takes_over
 from fakes import ScriptedProvider, picture
 from limner.domain.task import Status
 from limner.worker.identity import Identity, is_dead, this_process
@@ -68,8 +68,9 @@ async def test_of_another_machine_a_task_is_taken_over_only_when_its_lease_has_r
 
     await takes_over(near)
     early = await crew.owners()
-    crew.lease_runs_out()
-    await takes_over(near)
+    for _ in range(LEASE_S + 1):
+        crew.clock.pass_time(1)
+        await takes_over(near)
 
     assert early == [far.dispatcher.owner]
     assert await crew.owners() == [near.dispatcher.owner]
@@ -112,7 +113,8 @@ async def test_claiming_and_taking_over_share_one_capacity(crew: Crew) -> None:
     await crew.submits()
 
     await asyncio.gather(
-        heir.dispatcher.take(lambda tasks: tasks.rescue), heir.dispatcher.take(lambda tasks: tasks.claim)
+        heir.dispatcher.take(lambda records, *lease: records.tasks.rescue(*lease)),
+        heir.dispatcher.take(lambda records, *lease: records.tasks.claim(*lease)),
     )
 
     assert len(heir.running) == 1

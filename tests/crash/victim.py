@@ -9,32 +9,40 @@ import asyncio
 import base64
 import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import limner.db.postgres
 import limner.db.sqlite
 import limner.intake.normalise
-import limner.intake.verify  # noqa: F401 - these are imported before the fork, so that no child has to
+import limner.intake.sender
+import limner.intake.verify
+import limner.providers._http.wire  # noqa: F401 - these are imported before the fork, so that no child has to
 from limner.application.routing import Routing
 from limner.bootstrap import Limner, build, find_providers, prepare_data
 from limner.domain.failure import Failure
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.request import FileInput, ImageRequest, InlineSource, TaskType
 from limner.domain.route import UnknownOutcome
+from limner.domain.webhook import DeliveryState
+from limner.intake.allow import FetchAllow
+from limner.intake.post import GuardedPost
 from limner.ports.blobs import BlobStore, Stored
 from limner.ports.intake import Inspected, Intake, Normalised
+from limner.ports.post import Answered, Unanswered
 from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Provider, Report
 from limner.ports.records import Records, Store
 from limner.providers.sandbox import card
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
+from limner.vendors import ADAPTERS
 
 T = TypeVar("T")
 
@@ -52,7 +60,8 @@ class Job:
 
     At `die_at` it dies, at `stop_at` it is told to stop as by SIGTERM, with no time to finish what it has in hand.
 
-    `vendor` is `sandbox`, `asynchronous` or `synchronous`; `trace` receives every step, `book` every purchase.
+    `vendor` is `sandbox`, `asynchronous` or `synchronous`; `trace` receives every step, `book` every purchase. With an
+    `environment` the providers are those that it configures, unwatched: whoever kills it does so from outside.
     """
 
     data: str
@@ -65,6 +74,9 @@ class Job:
     tasks: tuple[str, ...] = ()
     account: str = ""
     stop_at: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    allow: str = ""
+    """Hosts that webhooks may go to. With some, the child also works until everything is told."""
 
     def settings(self) -> Settings:
         return Settings(
@@ -75,6 +87,7 @@ class Job:
             lease_s=3600,  # nobody comes because a lease ran out: he who comes knows that its owner is dead
             drain_s=0 if self.stop_at else 20,
             account_tasks=1000,
+            fetch_allow=self.allow,
         )
 
 
@@ -120,7 +133,7 @@ def _who() -> str:
     except RuntimeError:
         return "task"
     name = task.get_name() if task else "task"
-    return name if name in {"main", "dispatcher", "leases", "rescuer"} else "task"
+    return name if name in {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress"} else "task"
 
 
 class SteppedStore:
@@ -166,15 +179,17 @@ class SteppedBlobs:
         self._steps = steps
         self._folder = folder
 
-    async def put(self, source: Path) -> Stored:
+    async def identify(self, source: Path) -> Stored:
+        return await self._blobs.identify(source)
+
+    async def put(self, source: Path, stored: Stored) -> None:
         name = self._steps.name("put")
         self._steps(f"{name} before")
         if self._steps.last(f"{name} half"):
             _put_half(source, self._folder)
         self._steps(f"{name} half")
-        stored = await self._blobs.put(source)
+        await self._blobs.put(source, stored)
         self._steps(f"{name} after")
-        return stored
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
         return await self._blobs.local(blob, workdir)
@@ -241,6 +256,19 @@ class SteppedProvider:
 
     async def close(self) -> None:
         await self._provider.close()
+
+
+class SteppedPost(GuardedPost):
+    """Before a message is sent and after its answer."""
+
+    steps: Steps
+
+    async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered | Unanswered:
+        name = self.steps.name("post")
+        self.steps(f"{name} before")
+        answer = await super().__call__(url, headers, body)
+        self.steps(f"{name} after")
+        return answer
 
 
 class Vendor:
@@ -318,18 +346,22 @@ def stepped(limner: Limner, job: Job, steps: Steps) -> Limner:
     providers = {provider.name: SteppedProvider(provider, steps)}
     blobs: Any = SteppedBlobs(limner.blobs, steps, Path(job.data) / "blobs")
     intake: Any = SteppedIntake(limner.intake, steps)
+    post = SteppedPost(FetchAllow.parse(job.allow))
+    post.steps = steps
     return replace(
         limner,
         store=SteppedStore(limner.store, steps),
         blobs=blobs,
         intake=intake,
         pictures=SteppedIntake(limner.pictures, steps),
+        post=post,
         providers=providers,
         routing=Routing(providers, provider.name, limner.routing.deadline_s, limner.routing.unknown_outcome),
     )
 
 
 def child(job: Job) -> int:
+    os.environ.update(job.environment)
     settings = job.settings()
     prepare_data(settings)
     try:
@@ -343,7 +375,7 @@ async def _live(job: Job, settings: Settings) -> None:
     _name_main()
     plain = build(settings)
     steps = Steps(Path(job.trace), job.die_at, job.stop_at)
-    limner = stepped(plain, job, steps)
+    limner = plain if job.environment else stepped(plain, job, steps)
     async with asyncio.timeout(PATIENCE_S):
         await (_work(job, limner, plain.store, steps) if job.tasks else _submit(job, limner, plain.store, steps))
     await limner.close()
@@ -358,15 +390,24 @@ def _name_main() -> None:
 async def _work(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
     worker = limner.worker()
     worker.start()
-    while not await store.read(lambda records: _all_final(records, job.tasks)):
+    while not await store.read(lambda records: _is_done(records, job)):
         if await steps.stop_comes(within_s=0.005):
             break
     await worker.stop()
 
 
+def _is_done(records: Records, job: Job) -> bool:
+    return _all_final(records, job.tasks) and (not job.allow or _all_told(records, job.tasks))
+
+
 def _all_final(records: Records, tasks: tuple[str, ...]) -> bool:
     found = [records.tasks.get(TaskId(task)) for task in tasks]
     return all(task is not None and task.status.final for task in found)
+
+
+def _all_told(records: Records, tasks: tuple[str, ...]) -> bool:
+    deliveries = [each for task in tasks for each in records.deliveries.of_task(TaskId(task))]
+    return all(each.state is not DeliveryState.PENDING for each in deliveries)
 
 
 async def _submit(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
@@ -379,9 +420,11 @@ async def _submit(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
 
 
 def nursery() -> None:
-    """A job a line in, how its child ended a line out; a negative number is the signal that killed it."""
+    """A job a line in; out comes a line with its child's number, and one with how it ended, negative for a signal."""
     configure_logs("console", "error")
-    find_providers(Settings(engine="sandbox"))  # imports what installed packages offer
+    find_providers(Settings(engine="sandbox"), {})  # imports what installed packages offer
+    for adapter in ADAPTERS:
+        importlib.import_module(f"limner.providers.{adapter}")
     gc.freeze()
     for line in sys.stdin:
         facts = json.loads(line)
@@ -390,9 +433,14 @@ def nursery() -> None:
         pid = os.fork()
         if pid == 0:
             os._exit(_guarded(job))
+        _tell(pid)
         _, status = os.waitpid(pid, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+        _tell(os.waitstatus_to_exitcode(status))
+
+
+def _tell(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 def _guarded(job: Job) -> int:

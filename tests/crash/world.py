@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,9 @@ CREDITS = 1_000_000
 LOOPS = ("dispatcher ", "leases ", "rescuer ")
 """Who goes round. The first round takes the task up; a later one is the same again."""
 
+TELLING = ("webhooks ", "progress ")
+"""Who has no part in a task: what became of it is told by them."""
+
 
 class Nursery:
     """Makes victims, one after another."""
@@ -33,11 +36,13 @@ class Nursery:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def __call__(self, job: Job) -> int:
+    def __call__(self, job: Job, born: Callable[[int], None] = lambda _: None) -> int:
+        """How the victim ended. `born` hears its process number."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(victim.as_line(job))
         self._process.stdin.flush()
+        born(int(self._process.stdout.readline()))
         return int(self._process.stdout.readline())
 
 
@@ -71,6 +76,7 @@ class World:
     folder: Path
     vendor: str
     policy: UnknownOutcome
+    allow: str = ""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def chosen(self, steps: Sequence[str]) -> Sequence[str]:
@@ -105,6 +111,7 @@ class World:
             die_at=die_at,
             tasks=tuple(tasks),
             account=self.key.account,
+            allow=self.allow,
         )
 
     async def _send(self, job: Job) -> Run:
@@ -143,7 +150,7 @@ class World:
         found += [f"attempt {each.number} is left {each.state}" for each in attempts if each.state != "closed"]
         found += [f"attempt {each.number} has outcome None" for each in attempts if each.outcome is None]
         found += await self._wrong_picture(seen, sold)
-        found += await self._wrong_books()
+        found += await self.wrong_books()
         return found + self._leftovers()
 
     async def _wrong_picture(self, task: Task, sold: list[str]) -> list[str]:
@@ -162,7 +169,7 @@ class World:
         }
         return [wrong for wrong, right in checks.items() if not right]
 
-    async def _wrong_books(self) -> list[str]:
+    async def wrong_books(self) -> list[str]:
         store, account = self.limner.store, self.key.account
         faults = list(await store.read(lambda records: records.ledger.faults()))
         balance = await store.read(lambda records: records.accounts.balance(account))
@@ -171,6 +178,11 @@ class World:
         if (balance.available, balance.frozen) != (CREDITS - spent, 0):
             faults.append(f"{balance} after {spent} credits were spent")
         return faults + [f"{owner} still has a lease" for owner in owners]
+
+    async def examined(self) -> list[str]:
+        """What a deep look at all that is kept finds wrong; nothing is the only good answer."""
+        findings = await self.limner.examine(hashes=True)
+        return [f"{each.check}: {each.detail} {each.which}" for each in findings if not each.well]
 
     def _leftovers(self) -> list[str]:
         """Nothing but this process's own folder may lie in scratch, and nothing in that."""
@@ -186,7 +198,8 @@ async def rich_account(limner: Limner) -> Key:
 
 def killable(steps: Sequence[str]) -> list[str]:
     """The steps that every run comes by: all of the task and of `main`, and of the loops the first of each kind."""
-    return [step for step in steps if not step.startswith(LOOPS) or step.split()[-2] == "1"]
+    concerned = [step for step in steps if not step.startswith(TELLING)]
+    return [step for step in concerned if not step.startswith(LOOPS) or step.split()[-2] == "1"]
 
 
 def _lines(path: Path) -> list[str]:

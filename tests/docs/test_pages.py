@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from limner.api.v2.errors import ERRORS
+from limner.api.v3.errors import ERRORS as V3_ERRORS
 from limner.domain.task import Status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,10 +24,10 @@ def writer() -> ModuleType:
 
 
 def test_pages_made_from_the_code_are_up_to_date() -> None:
-    written = {name: (ROOT / "docs" / name).read_text() for name in ("cli.md", "configuration.md", "models.md")}
-
     made = writer().pages()
+    written = {name: (ROOT / "docs" / name).read_text() for name in made}
 
+    assert len(made) == 4
     assert made == written, "run `make docs`"
 
 
@@ -36,6 +37,14 @@ def test_every_error_code_of_the_table_is_explained() -> None:
     explained = {int(code) for code in re.findall(r"\b(?:1|2|9)\d{3}\b", page.partition("## Errors of a call")[2])}
 
     assert explained >= ERRORS.keys()
+
+
+def test_every_error_code_of_v3_is_explained() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text().partition("## Errors of a call")[2]
+
+    explained = {int(code) for code in re.findall(r"\b\d{4}\b|(?<=\| )\d(?= \|)", page)}
+
+    assert explained >= V3_ERRORS.keys()
 
 
 def test_every_status_is_explained() -> None:

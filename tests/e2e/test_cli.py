@@ -274,7 +274,7 @@ def test_a_key_for_people_is_alone_on_its_line(kept: Limner) -> None:
 
 
 def test_a_scope_that_is_none_is_refused_with_those_there_are(kept: Limner) -> None:
-    assert is_remedied(kept("keys", "create", "--scope", "write"), "'write'", "generate, read, admin")
+    assert is_remedied(kept("keys", "create", "--scope", "write"), "'write'", "generate, read, webhooks, admin")
 
 
 def test_no_secret_is_kept_in_the_data_folder(kept: Limner) -> None:
@@ -396,7 +396,7 @@ def test_a_deep_look_finds_a_damaged_picture(limner: Limner, tmp_path: Path) -> 
 
     assert plain.code == 0
     assert deep.code == 1
-    assert is_remedied(deep, "1 missing or damaged", blob.name)
+    assert is_remedied(deep, "1 pictures that are cut short", blob.name, "from a backup")
 
 
 def test_a_secret_that_others_can_read_is_found(limner: Limner) -> None:

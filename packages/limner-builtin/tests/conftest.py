@@ -8,7 +8,7 @@ from limner_builtin.assets import emoji_picture
 from limner_builtin.engine import Brief, Engine
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -18,7 +18,7 @@ def engine() -> Engine:
     return Engine()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def brief() -> Callable[..., Brief]:
     def make(prompt: str = "", *references: Path, **wishes: object) -> Brief:
         facts: dict[str, object] = {

@@ -10,6 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from limner.api.operation import Operation, document
 
+_MAY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 _STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1.25rem; }
@@ -31,9 +33,7 @@ def pages(operations: Sequence[Operation], schemas: Mapping[str, Any]) -> list[O
         return Response(as_json, media_type="application/json")
 
     async def docs(_request: Request) -> Response:
-        return HTMLResponse(
-            as_page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        )
+        return HTMLResponse(as_page, headers={"Content-Security-Policy": _MAY})
 
     return [
         Operation("GET", "/openapi.json", openapi, "documents", "This API as an OpenAPI document"),

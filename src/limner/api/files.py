@@ -3,11 +3,13 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from limner.api.face import Face
+from limner.api.link import SIGNATURE, check_link
 from limner.api.operation import Operation
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
@@ -16,6 +18,9 @@ from limner.domain.task import Result
 from limner.ports.blobs import BlobMissing
 
 _RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
+
+SHOWN = {"image/png", "image/jpeg", "image/webp"}
+"""What a browser may show in the page; anything else could only be downloaded."""
 
 # A picture may be anything a vendor, or somebody behind it, made: it is shown as what its bytes are and never run.
 _SAFE = {
@@ -29,10 +34,7 @@ _SAFE = {
 
 
 _DESCRIBED = {
-    "parameters": [
-        {"name": "exp", "in": "query", "required": True, "schema": {"type": "string"}},
-        {"name": "sig", "in": "query", "required": True, "schema": {"type": "string"}},
-    ],
+    "parameters": SIGNATURE,
     "responses": {
         "200": {"description": "The picture", "content": {"image/*": {}}},
         "206": {"description": "A part of it"},
@@ -57,36 +59,29 @@ class Span:
 
 def operations(face: Face) -> list[Operation]:
     async def picture(request: Request) -> Response:
-        _check_link(face, request)
+        check_link(face, request, "Read the task again for a fresh link.")
         task_id, name = request.path_params["task_id"], request.path_params["name"]
         task = await face.store.read(lambda records: own_task(records, None, TaskId(task_id)))
-        if task.result is None or name != f"generated_image.{task.result.extension}":
+        if task.removed_ms is not None:
+            raise _removed(task.removed_ms)
+        named = {f"{each}.{of.extension}": of for each, of in task.result.pictures().items()} if task.result else {}
+        if name not in named:
             raise _gone()
         try:
-            size = await face.blobs.size(task.result.blob)
+            size = await face.blobs.size(named[name].blob)
         except BlobMissing:
             raise _gone() from None
-        return _answer(face, request, task.result, size)
+        return _answer(face, request, name, named[name], size)
 
     path = "/files/{tag}/{task_id}/{name}"
     return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
 
 
-def _check_link(face: Face, request: Request) -> None:
-    expires, signature = request.query_params.get("exp", ""), request.query_params.get("sig", "")
-    path = request.scope["path"]
-    known = expires.isascii() and expires.isdigit() and len(expires) < 12
-    if not known or not face.links.holds(path, int(expires), signature, face.clock.now_ms()):
-        raise Refusal(
-            Code.FORBIDDEN,
-            "the link has expired or was changed",
-            suggestion="Read the task again for a fresh link: GET /v2/openapi/task/{task_id}.",
-        )
-
-
-def _answer(face: Face, request: Request, result: Result, size: int) -> Response:
+def _answer(face: Face, request: Request, name: str, result: Result, size: int) -> Response:
     etag = f'"{result.blob}"'
-    headers = _SAFE | {"ETag": etag}
+    is_picture = result.media_type in SHOWN
+    shown = "inline" if is_picture else "attachment"
+    headers = _SAFE | {"ETag": etag, "Content-Disposition": f'{shown}; filename="{name}"'}
     if _is_known(etag, request):
         return Response(status_code=304, headers=headers)
     span = _span(request, etag, size)
@@ -96,7 +91,8 @@ def _answer(face: Face, request: Request, result: Result, size: int) -> Response
     if span.partial:
         headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{size}"
     body = _nothing() if request.method == "HEAD" else face.blobs.stream(result.blob, span.start, span.end)
-    return StreamingResponse(body, 206 if span.partial else 200, headers, result.media_type)
+    media_type = result.media_type if is_picture else "application/octet-stream"
+    return StreamingResponse(body, 206 if span.partial else 200, headers, media_type)
 
 
 def _is_known(etag: str, request: Request) -> bool:
@@ -123,6 +119,15 @@ def _span(request: Request, etag: str, size: int) -> Span | None:
     else:
         start, end = int(first), min(size, int(last) + 1 if last else size)
     return Span(start, end, size) if start < end else None
+
+
+def _removed(at_ms: int) -> Refusal:
+    day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    return Refusal(
+        Code.FILE_NOT_FOUND,
+        f"the picture was removed on {day}",
+        suggestion="This service keeps pictures for a time, or until somebody has them erased. Create the task again.",
+    )
 
 
 def _gone() -> Refusal:

@@ -4,15 +4,22 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from limner.domain.refusal import Code, Refusal
+from limner.api.gate import STANDINGS
+from limner.api.headers import complete
+from limner.api.pace import told
+from limner.application.outage import is_outage
+from limner.domain.refusal import Code, Refusal, Unavailable
 
 log = structlog.get_logger()
 
 TRACE = "X-Tripo-Trace-ID"
+REQUEST = "X-Request-ID"
+"""The same id under its newer name, which v3 clients look for."""
 
 MIB = 1024 * 1024
 LARGEST_JSON = 28 * MIB
@@ -27,6 +34,9 @@ LARGEST_SWALLOWED = 64 * MIB
 AnswerError = Callable[[Scope, Refusal], Response]
 
 
+_STARTS = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
+
+
 class Trace:
     """Gives every answer its trace id, and turns an exception nobody caught into the error envelope."""
 
@@ -35,26 +45,42 @@ class Trace:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        trace = str(uuid.uuid4())
+        trace = scope["trace"] = str(uuid.uuid4())
+        scope[STANDINGS] = []
         started = False
 
         async def send_traced(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
+            if message["type"] in _STARTS:
                 started = True
-                MutableHeaders(scope=message)[TRACE] = trace
+                complete(message, {TRACE: trace, REQUEST: trace} | told(scope[STANDINGS]))
             await send(message)
 
         try:
             await self._app(scope, receive, send_traced)
-        except Exception:
-            log.exception("request broke", trace=trace, method=scope["method"], path=scope["path"])
-            if started:
+        except ClientDisconnect:
+            log.debug("the client left", trace=trace, path=scope["path"])
+        except Exception as error:
+            broken = _told_of(error, scope, trace)
+            if started and scope["type"] == "http":
                 raise
-            await self._answer(scope, _broken(trace))(scope, receive, send_traced)
+            if started:
+                await send({"type": "websocket.close", "code": 1011})
+                return
+            await self._answer(scope, broken)(scope, receive, send_traced)
+
+
+def _told_of(error: Exception, scope: Scope, trace: str) -> Refusal:
+    """What the log and the client hear of it: a fault of ours with all that led to it, or whose trouble it is."""
+    facts = {"trace": trace, "method": scope.get("method"), "path": scope["path"]}
+    if is_outage(error):
+        log.error("nothing can be kept", trouble=str(error), **facts)
+        return Unavailable()
+    log.error("request broke", exc_info=error, **facts)
+    return _broken(trace)
 
 
 def _broken(trace: str) -> Refusal:
@@ -77,7 +103,8 @@ class BodyCap:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        cap = LARGEST_UPLOAD if headers.get("content-type", "").startswith("multipart/") else LARGEST_JSON
+        is_file = scope["method"] == "PUT" or headers.get("content-type", "").startswith("multipart/")
+        cap = LARGEST_UPLOAD if is_file else LARGEST_JSON
         announced = headers.get("content-length", "0")
         if announced.isdigit() and int(announced) > cap:
             if "expect" not in headers:

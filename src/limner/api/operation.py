@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from limner import __version__
+from limner.api.gate import Gate
+from limner.api.pace import Pace
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -18,7 +20,11 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method on one path. `described` is its OpenAPI operation object, less summary, tag and path parameters."""
+    """One method on one path. `described` is its OpenAPI operation object, less summary, tag and path parameters.
+
+    Who may call it is said by `scope`, which a key must have; None is open to everybody. `pace` is a quota of the
+    key's account.
+    """
 
     method: str
     path: str
@@ -26,9 +32,21 @@ class Operation:
     tag: str
     summary: str
     described: Mapping[str, Any] = field(default_factory=dict)
+    scope: str | None = None
+    pace: Pace | None = None
 
-    def route(self) -> Route:
-        return Route(self.path, self.endpoint, methods=[self.method])
+    def route(self, gate: Gate) -> Route:
+        return Route(self.path, self._behind(gate), methods=[self.method])
+
+    def _behind(self, gate: Gate) -> Endpoint:
+        if (scope := self.scope) is None:
+            return self.endpoint
+
+        async def guarded(request: Request) -> Response:
+            await gate.enter(request, scope, self.pace)
+            return await self.endpoint(request)
+
+        return guarded
 
     def document(self) -> dict[str, Any]:
         in_path = [

@@ -1,32 +1,56 @@
-"""How often one account may do something."""
+"""How often one may do something, and how clients are told: as in draft-ietf-httpapi-ratelimit-headers-11."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from limner.domain.ids import AccountId
+from limner.application.buckets import Buckets
+from limner.domain.quota import Level, Quota
 from limner.domain.refusal import Code, Refusal
 
-LARGEST_MEMORY = 10_000
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one stands with a quota, which clients know by `name`."""
+
+    name: str
+    quota: Quota
+    level: Level
+
+    def check(self) -> None:
+        if not self.level.granted:
+            raise Refusal(
+                Code.RATE_LIMITED,
+                f"more than {self.quota.amount} {self.name} in a second",
+                suggestion="Wait for a second (`Retry-After`) and try again.",
+                retry_after_s=self.level.more_in_s,
+            )
 
 
 @dataclass(slots=True)
 class Pace:
-    """A token bucket per account: `per_second` in the long run, as many at once after a pause."""
+    """A token bucket for each: `per_second` in the long run, as many at once after a pause."""
 
     per_second: int
     what: str
-    _buckets: dict[AccountId, tuple[float, int]] = field(default_factory=dict)
+    _buckets: Buckets = field(default_factory=Buckets)
 
-    def check(self, account: AccountId, now_ms: int) -> None:
+    def check(self, who: str, now_ms: int) -> None:
         """Count one; raises `Refusal` when it is one too many."""
-        tokens, since_ms = self._buckets.get(account, (float(self.per_second), now_ms))
-        tokens = min(self.per_second, tokens + max(0, now_ms - since_ms) * self.per_second / 1000)
-        if tokens < 1:
-            raise Refusal(
-                Code.RATE_LIMITED,
-                f"more than {self.per_second} {self.what} in a second",
-                suggestion="Wait for a second (`Retry-After`) and try again.",
-                retry_after_s=1,
-            )
-        if len(self._buckets) >= LARGEST_MEMORY:
-            self._buckets.clear()
-        self._buckets[account] = tokens - 1, now_ms
+        self.take(who, now_ms).check()
+
+    def take(self, who: str, now_ms: int, per_second: int | None = None) -> Standing:
+        """Count one, unless it is one too many. `per_second` is for who has a quota of its own."""
+        quota = Quota(per_second or self.per_second)
+        return Standing(self.what, quota, self._buckets.take(who, quota, now_ms))
+
+
+def told(standings: Sequence[Standing]) -> dict[str, str]:
+    """The fields that tell a client how it stands. `t` is how long it gets no more than `r`."""
+    if not standings:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(
+            f'"{each.name}";q={each.quota.amount};w={each.quota.window_s}' for each in standings
+        ),
+        "RateLimit": ", ".join(f'"{each.name}";r={each.level.left};t={each.level.more_in_s}' for each in standings),
+    }

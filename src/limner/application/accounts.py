@@ -5,8 +5,11 @@ import hmac
 import re
 import secrets
 import uuid
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+from limner.domain.allowance import UNLIMITED, Allowance
 from limner.domain.credits import Balance, grant
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
@@ -18,8 +21,9 @@ KEY_PREFIX = "tsk_"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
-SCOPES = ("generate", "read", "admin")
-"""What a key may do. `generate` creates and cancels, `read` looks, `admin` is for the operator's own face."""
+SCOPES = ("generate", "read", "webhooks", "admin")
+"""What a key may do. `generate` creates and cancels, `read` looks, `webhooks` says where the account's tasks are told,
+`admin` is for the operator's own face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,57 @@ class KeyDigest:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
+    """What each of these does stands in the audit log, as done by `actor`.
+
+    The log names accounts and keys by their ids: names can be erased, the log cannot.
+    """
+
     store: Store
     clock: Clock
     digest: KeyDigest
+    actor: str = "limner"
 
-    async def create(self, name: str, opening: int = 0) -> Account:
+    async def create(self, name: str, opening: int = 0, tasks: int | None = None) -> Account:
+        """`tasks` is how many image tasks it may have under way, where not what the service says for all."""
         account = _new_account(name, self.clock.now_ms())
-        return await self.store.run(lambda records: _create(records, account, opening, self.clock.now_ms()))
 
-    async def create_key(self, account_name: str, key_name: str, scopes: tuple[str, ...]) -> MadeKey:
+        def work(records: Records) -> Account:
+            _create(records, account, opening, self.clock.now_ms())
+            if tasks is not None:
+                records.accounts.set_limit(account.id, "image", tasks)
+            self._note(records, "account.create", account.id, {"credits": opening, "tasks": tasks})
+            return account
+
+        return await self.store.run(work)
+
+    async def limit(self, account_name: str, tasks: int) -> None:
+        """Set how many image tasks an account may have under way."""
+
+        def work(records: Records) -> None:
+            account = named(records, account_name)
+            records.accounts.set_limit(account.id, "image", tasks)
+            self._note(records, "account.limit", account.id, {"tasks": tasks})
+
+        await self.store.run(work)
+
+    async def weigh(self, account_name: str, weight: int) -> None:
+        """Set how many times as often an account's tasks are served as those of an account of weight 1."""
+
+        def work(records: Records) -> None:
+            account = named(records, account_name)
+            records.accounts.set_weight(account.id, weight)
+            self._note(records, "account.weight", account.id, {"weight": weight})
+
+        await self.store.run(work)
+
+    async def create_key(
+        self,
+        account_name: str,
+        key_name: str,
+        scopes: tuple[str, ...],
+        allowance: Allowance = UNLIMITED,
+        expires_ms: int | None = None,
+    ) -> MadeKey:
         secret = KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
@@ -72,21 +118,55 @@ class Accounts:
                 scopes,
                 self.clock.now_ms(),
                 None,
+                expires_ms,
+                allowance=allowance,
             )
             records.keys.add(key, self.digest(secret))
+            self._note(records, "key.create", key.id, {"account": account.id, "scopes": scopes, **_limits(key)})
             return key
 
         return MadeKey(await self.store.run(work), secret)
 
+    async def limit_key(self, key_id: KeyId, changes: Mapping[str, int | None]) -> Key:
+        """Change what is named, a field of `Allowance` or `expires_ms`; the key as it is then. None lifts a limit."""
+
+        def work(records: Records) -> Key:
+            key = records.keys.get(key_id)
+            if key is None:
+                raise _no_such_key(key_id)
+            allowed = {name: value for name, value in changes.items() if name != "expires_ms"}
+            expires_ms = changes.get("expires_ms", key.expires_ms)
+            changed = replace(key, allowance=replace(key.allowance, **allowed), expires_ms=expires_ms)
+            records.keys.limit(key.id, changed.allowance, changed.expires_ms)
+            self._note(records, "key.limit", key.id, {"from": _limits(key), "to": _limits(changed)})
+            return changed
+
+        return await self.store.run(work)
+
     async def revoke_key(self, key: KeyId) -> bool:
         """Whether there was such a key in force."""
-        return await self.store.run(lambda records: records.keys.revoke(key, self.clock.now_ms()))
+
+        def work(records: Records) -> bool:
+            revoked = records.keys.revoke(key, self.clock.now_ms())
+            if revoked:
+                self._note(records, "key.revoke", key, {})
+            return revoked
+
+        return await self.store.run(work)
 
     async def grant(self, account_name: str, amount: int, note: str | None) -> Balance:
         """Give credits; a negative amount takes some back, down to zero."""
-        return await self.store.run(
-            lambda records: _grant(records, named(records, account_name), amount, note, self.clock.now_ms())
-        )
+
+        def work(records: Records) -> Balance:
+            account = named(records, account_name)
+            has = _grant(records, account, amount, note, self.clock.now_ms())
+            self._note(records, "credits.grant", account.id, {"credits": amount})
+            return has
+
+        return await self.store.run(work)
+
+    def _note(self, records: Records, act: str, subject: str, details: Mapping[str, Any]) -> None:
+        records.acts.add(self.actor, act, subject, details, self.clock.now_ms())
 
 
 def named(records: Records, name: str) -> Account:
@@ -113,7 +193,21 @@ def _new_account(name: str, now_ms: int) -> Account:
     return Account(AccountId(str(uuid.uuid4())), name, f"tcli_{uuid.uuid4().hex}", now_ms)
 
 
-def _create(records: Records, account: Account, opening: int, now_ms: int) -> Account:
+def _limits(key: Key) -> dict[str, int]:
+    limits = asdict(key.allowance) | {"expires_ms": key.expires_ms}
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _no_such_key(key: KeyId) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"there is no key {key!r}",
+        suggestion="`limner keys list` shows the ids of an account's keys.",
+        field="key_id",
+    )
+
+
+def _create(records: Records, account: Account, opening: int, now_ms: int) -> None:
     if records.accounts.named(account.name):
         raise Refusal(
             Code.INVALID,
@@ -124,7 +218,6 @@ def _create(records: Records, account: Account, opening: int, now_ms: int) -> Ac
     records.accounts.add(account)
     if opening:
         _grant(records, account, opening, "opening credits", now_ms)
-    return account
 
 
 def _grant(records: Records, account: Account, amount: int, note: str | None, now_ms: int) -> Balance:

@@ -3,21 +3,23 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from limner.application.cancel import BY_CALLER
 from limner.application.interrupt import Interrupt, Interrupted, Reason
 from limner.application.journal import Kept, picture_in
-from limner.application.pursue import Chase, Pursue
+from limner.application.multiview import Shot, shots_of, together
+from limner.application.pursue import Chase, Pursue, Together
 from limner.application.references import Prepare
 from limner.application.routing import Routing
 from limner.application.settle import settle
+from limner.application.words import Wishes
 from limner.domain.failure import Failure, FailureKind
 from limner.domain.model import MODELS
-from limner.domain.prompt import compose
 from limner.domain.refusal import Code, Refusal
+from limner.domain.route import Route
 from limner.domain.task import Ending, Status, Task
 from limner.domain.template import normalise_slug
 from limner.ports.clock import Clock
@@ -65,51 +67,84 @@ class Execute:
         self, claimed: Claimed, owner: str, workdir: Path, interrupt: Interrupt, report: Report
     ) -> Ending | None:
         past = await self.pursue.journal.of(claimed.task.id)
-        if kept := picture_in(past):
-            return _ending_of(kept, claimed.task)
-        deadline_ms = self._deadline_ms(claimed, past)
+        shots = shots_of(claimed.order)
+        if kept := _all_kept(past, shots):
+            return _success(together(kept, claimed.order), claimed.task)
+        order_by_ms, deadline_ms = self._deadlines_ms(claimed, past)
         try:
-            order = await self._order(claimed, workdir, interrupt, deadline_ms)
-            route = self.routing.route(claimed.task.model)
-            chase = Chase(claimed.task.id, order, route, interrupt, deadline_ms, report, owner)
-            return _ending_of(await self.pursue(chase), claimed.task)
+            orders = await self._orders(claimed, shots, workdir, interrupt, deadline_ms)
+            routes = self._ways(claimed.task, past, shots)
+            company, reports = Together(), _shared(report, len(shots))
+            chases = [
+                Chase(
+                    claimed.task.id, shot.part, order, routes, interrupt, order_by_ms, deadline_ms, told, owner, company
+                )
+                for shot, order, told in zip(shots, orders, reports, strict=True)
+            ]
+            return _ending_of(await self._all(chases), claimed)
         except Refusal as refusal:
             return Ending(Status.FAILED, error_code=refusal.code, error_msg=_blame(refusal))
         except Interrupted as interrupted:
             return _ending_after(interrupted.reason, claimed.task)
 
-    def _deadline_ms(self, claimed: Claimed, past: Sequence[Attempt]) -> int:
+    def _ways(self, task: Task, past: Sequence[Attempt], shots: Sequence[Shot]) -> tuple[Route, ...]:
+        """The routes for this task; none is needed where all that is missing is bought already."""
+        try:
+            return self.routing.ways(task.model)
+        except Refusal:
+            if _bought(past) >= {shot.part for shot in shots}:
+                return ()
+            raise
+
+    def _deadlines_ms(self, claimed: Claimed, past: Sequence[Attempt]) -> tuple[int, int]:
+        """Until when something may be ordered, and until when what was ordered is followed."""
         now_ms = self.clock.now_ms()
         deadline_ms = (claimed.task.started_ms or now_ms) + claimed.task.run_limit_ms
-        last_look = _is_bought(past) and claimed.claims <= TAKEOVERS
-        return max(deadline_ms, now_ms + LAST_LOOK_MS) if last_look else deadline_ms
+        last_look = _bought(past) and claimed.claims <= TAKEOVERS
+        return deadline_ms, max(deadline_ms, now_ms + LAST_LOOK_MS) if last_look else deadline_ms
 
-    async def _order(self, claimed: Claimed, workdir: Path, interrupt: Interrupt, deadline_ms: int) -> Order:
+    async def _all(self, chases: Sequence[Chase]) -> dict[str, Kept | Failure]:
+        """What became of each picture. An interruption, or a bug, of one is that of all."""
+        outcomes = await asyncio.gather(*(self.pursue(chase) for chase in chases), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return {
+            chase.part: each
+            for chase, each in zip(chases, outcomes, strict=True)
+            if not isinstance(each, BaseException)
+        }
+
+    async def _orders(
+        self, claimed: Claimed, shots: Sequence[Shot], workdir: Path, interrupt: Interrupt, deadline_ms: int
+    ) -> list[Order]:
         task = claimed.task
         left_s = (deadline_ms - self.clock.now_ms()) / 1000
         own = await interrupt.wait_for(self.prepare(task.id, MODELS[task.model], workdir), left_s)
         template = self._template(claimed.order["template"])
-        return await self._compose(claimed, template, own, workdir)
+        return [await self._compose(claimed, shot, template, own, workdir) for shot in shots]
 
     async def _compose(
-        self, claimed: Claimed, template: LoadedTemplate | None, own: tuple[Reference, ...], workdir: Path
+        self,
+        claimed: Claimed,
+        shot: Shot,
+        template: LoadedTemplate | None,
+        given: tuple[Reference, ...],
+        workdir: Path,
     ) -> Order:
-        wishes, model = claimed.order, MODELS[claimed.task.model]
-        composed = compose(
-            wishes["prompt"],
-            model.dialect,
-            template=template.template if template else None,
-            t_pose=wishes["t_pose"],
-            sketch_to_render=wishes["sketch_to_render"],
-            own_pictures=len(own),
-            cap=model.reference_cap,
-        )
+        own = given if shot.reference is None else given[shot.reference : shot.reference + 1]
+        if shot.part:
+            workdir /= shot.part
+            await asyncio.to_thread(workdir.mkdir, exist_ok=True)
+        wishes = Wishes.in_order(claimed.order, shot.prompt)
+        composed = wishes.told_to(MODELS[claimed.task.model], template.template if template else None, len(own))
         brief = Brief(
-            wishes["prompt"],
+            shot.prompt if shot.wish is None else shot.wish,
             template.template.slug if template else None,
-            wishes["t_pose"],
-            wishes["sketch_to_render"],
+            wishes.t_pose,
+            wishes.sketch_to_render,
             len(own),
+            shot.part if shot.wish == "" else None,
         )
         return Order(
             task_id=claimed.task.id,
@@ -144,12 +179,14 @@ def _seed(task_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(task_id.encode(), digest_size=4).digest()) >> 1
 
 
-def _is_bought(past: Sequence[Attempt]) -> bool:
-    return bool(past) and past[-1].state in {"submitted", "delivered"}
+def _bought(past: Sequence[Attempt]) -> set[str]:
+    """The parts whose last attempt has something to bring home."""
+    last = {each.part: each.state for each in past}
+    return {part for part, state in last.items() if state in {"submitted", "delivered"}}
 
 
 def _give_up(records: Records, claimed: Claimed, owner: str, now_ms: int) -> Task | None:
-    if claimed.claims <= TAKEOVERS and _is_bought(records.attempts.of(claimed.task.id)):
+    if claimed.claims <= TAKEOVERS and _bought(records.attempts.of(claimed.task.id)):
         return None  # the lease runs out, and whoever takes it over goes on from the journal
     ending = Ending(Status.FAILED, error_code=Code.FATAL, error_msg="internal error")
     return settle(records, claimed.task.id, ending, now_ms, owner=owner)
@@ -159,14 +196,41 @@ def _blame(refusal: Refusal) -> str:
     return f"{refusal.field}: {refusal.reason}" if refusal.field else refusal.reason
 
 
-def _ending_of(outcome: Kept | Failure, task: Task) -> Ending:
-    match outcome:
-        case Kept(result, served_by):
-            return Ending(Status.SUCCESS, consumed=task.price, result=result, served_by=served_by)
-        case Failure(kind=FailureKind.CONTENT_POLICY, reason=reason):
-            return Ending(Status.BANNED, error_code=Code.CONTENT_POLICY, error_msg=reason)
-        case Failure(reason=reason):
-            return Ending(Status.FAILED, error_code=Code.FATAL, error_msg=reason)
+def _all_kept(past: Sequence[Attempt], shots: Sequence[Shot]) -> dict[str, Kept] | None:
+    """The pictures of a task that were all brought home before; None while one is missing."""
+    found = {shot.part: picture_in([each for each in past if each.part == shot.part]) for shot in shots}
+    kept = {part: picture for part, picture in found.items() if picture}
+    return kept if len(kept) == len(shots) else None
+
+
+def _shared(report: Report, many: int) -> list[Report]:
+    """A report for each picture, whose mean is the task's progress."""
+    percents = [0] * many
+
+    def of(number: int) -> Report:
+        def told(percent: int) -> None:
+            percents[number] = max(percents[number], percent)
+            report(sum(percents) // many)
+
+        return told
+
+    return [of(number) for number in range(many)]
+
+
+def _success(kept: Kept, task: Task) -> Ending:
+    return Ending(Status.SUCCESS, consumed=task.price, result=kept.result, served_by=kept.served_by)
+
+
+def _ending_of(outcomes: Mapping[str, Kept | Failure], claimed: Claimed) -> Ending:
+    """One failure fails them all, and it is the one that came by itself which is told."""
+    failures = [each for each in outcomes.values() if isinstance(each, Failure)]
+    if not failures:
+        kept = {part: each for part, each in outcomes.items() if isinstance(each, Kept)}
+        return _success(together(kept, claimed.order), claimed.task)
+    failure = min(failures, key=lambda each: each.kind is FailureKind.CANCELLED)
+    if failure.kind is FailureKind.CONTENT_POLICY:
+        return Ending(Status.BANNED, error_code=Code.CONTENT_POLICY, error_msg=failure.reason)
+    return Ending(Status.FAILED, error_code=Code.FATAL, error_msg=failure.reason)
 
 
 def _ending_after(reason: Reason, task: Task) -> Ending | None:

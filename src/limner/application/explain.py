@@ -1,28 +1,38 @@
 """All that is known of a task, for the person who asks what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from limner.application.multiview import shots_of
 from limner.application.read import own_task
+from limner.application.webhooks import Story, stories
+from limner.application.words import Wishes
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.model import MODELS
-from limner.domain.prompt import Composed, compose
+from limner.domain.prompt import Composed
 from limner.domain.task import Task
-from limner.ports.records import Attempt, Input, Movement, Records, Store
+from limner.ports.records import Attempt, Erasure, Input, Movement, Records, Store
 from limner.ports.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`composed` is what the model was or will be told; `ignored` are fields of the request that mean nothing here."""
+    """`composed` is what the model was or will be told, `views` the same for each picture of a multiview task.
+
+    `ignored` are fields of the request that mean nothing here. `erasure` is the receipt of a task whose content was
+    erased: there is nothing left to compose.
+    """
 
     task: Task
     composed: Composed | None
+    views: Mapping[str, Composed]
     ignored: tuple[str, ...]
     inputs: Sequence[Input]
     attempts: Sequence[Attempt]
     ledger: Sequence[Movement]
+    erasure: Erasure | None
+    deliveries: Sequence[Story]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +47,28 @@ class Explain:
         task = own_task(records, account, task_id)
         order = records.tasks.order(task_id)
         inputs = records.tasks.inputs(task_id)
+        composed = self._composed(task, order, len(inputs)) if order else {}
         return Explanation(
             task=task,
-            composed=self._composed(task, order, len(inputs)),
-            ignored=tuple(order["ignored"]),
+            composed=composed.pop("", None),
+            views=composed,
+            ignored=tuple(order.get("ignored", ())),
             inputs=inputs,
             attempts=records.attempts.of(task_id),
             ledger=records.ledger.of_task(task_id),
+            erasure=records.retention.erasure(task_id),
+            deliveries=stories(records, records.deliveries.of_task(task_id)),
         )
 
-    def _composed(self, task: Task, order: dict[str, Any], pictures: int) -> Composed | None:
+    def _composed(self, task: Task, order: dict[str, Any], pictures: int) -> dict[str, Composed]:
+        """The words for each picture of the task; none where its template is gone."""
         template = self.templates.get(order["template"] or "")
         if order["template"] and template is None:
-            return None
-        model = MODELS[task.model]
-        return compose(
-            order["prompt"],
-            model.dialect,
-            template=template.template if template else None,
-            t_pose=order["t_pose"],
-            sketch_to_render=order["sketch_to_render"],
-            own_pictures=pictures,
-            cap=model.reference_cap,
-        )
+            return {}
+        plain, model = template.template if template else None, MODELS[task.model]
+        return {
+            shot.part: Wishes.in_order(order, shot.prompt).told_to(
+                model, plain, pictures if shot.reference is None else 1
+            )
+            for shot in shots_of(order)
+        }

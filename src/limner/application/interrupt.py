@@ -35,6 +35,10 @@ class Interrupt:
         if not self._reason.done():
             self._reason.set_result(reason)
 
+    @property
+    def reason(self) -> Reason | None:
+        return self._reason.result() if self._reason.done() else None
+
     def check(self, left_s: float) -> None:
         """Raise `Interrupted` where nothing may be begun any more: there is a reason to stop, or no time is left."""
         if reason := self._why_not(left_s, None):

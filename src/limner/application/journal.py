@@ -1,25 +1,31 @@
 """The spend journal: an order is written before it is sent, its handle right after, its picture before it counts."""
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 import structlog
 
+from limner.application.ids import time_ordered
 from limner.application.interrupt import Interrupted, Reason
+from limner.application.traffic import Traffic, Wait
 from limner.domain.failure import Failure
-from limner.domain.ids import AttemptId, BlobId, TaskId
+from limner.domain.ids import AttemptId, TaskId
 from limner.domain.progress import expected_ms
 from limner.domain.route import Route
 from limner.domain.task import Result
 from limner.ports.clock import Clock
-from limner.ports.records import Attempt, Records, Store
+from limner.ports.records import Attempt, Records, Store, StoreUnavailable
 
 log = structlog.get_logger()
 
-PAUSES_S = (0.2, 1, 2, 5, 10, 10)
-"""Between tries to write down an answer: long enough for a database to start again."""
+T = TypeVar("T")
+
+PAUSES_S = (0.2, 1, 2, 5, *[10] * 90)
+"""Between tries to write down an answer: a quarter of an hour, as long as a task may run where nobody chose."""
+
+_FEW = 3
+"""So often what is no trouble of the database's is tried again."""
 
 RECENT = 20
 """How many of a route's last durations its expected one is the median of."""
@@ -34,69 +40,106 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Intended:
+    """An order that is written down and may go out, over this route."""
+
+    attempt: AttemptId
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     store: Store
     clock: Clock
+    traffic: Traffic = field(default_factory=Traffic)
 
     async def of(self, task: TaskId) -> Sequence[Attempt]:
         return await self.store.read(lambda records: records.attempts.of(task))
 
-    async def intend(self, task: TaskId, number: int, route: Route, owner: str | None = None) -> AttemptId:
+    async def intend(
+        self, task: TaskId, number: int, routes: Sequence[Route], owner: str | None = None, *, part: str = ""
+    ) -> Intended | Wait | Failure:
         """On disk before the first byte leaves: from here on a crash is known to have happened during a call.
 
-        Raises `Interrupted` when `owner` no longer holds the task's lease: whoever holds it now may be buying already.
+        The order takes the first of `routes` that is open; `Wait` says that none is now, `Failure` that none will be
+        before somebody mends it. Raises `Interrupted` when `owner` no longer holds the task's lease: whoever holds it
+        now may be buying already.
         """
-        attempt = Attempt(
-            id=AttemptId(str(uuid.uuid4())),
-            task=task,
-            number=number,
-            route=route.name,
-            provider=route.provider,
-            upstream=route.upstream,
-            state="intended",
-            outcome=None,
-            handle=None,
-            result=None,
-            reason=None,
-            detail=None,
-            charged=False,
-            cost_usd=None,
-            intended_ms=self.clock.now_ms(),
-            submitted_ms=None,
-            delivered_ms=None,
-            closed_ms=None,
-        )
-        await self.store.run(lambda records: _intend(records, attempt, owner))
-        return attempt.id
+        now_ms = self.clock.now_ms()
+
+        def work(records: Records) -> Intended | Wait | Failure:
+            if owner is not None:
+                _check_lease(records, task, owner)
+            route = self.traffic.enter(records, routes, now_ms)
+            if not isinstance(route, Route):
+                return route
+            attempt = _new_attempt(task, part, number, route, now_ms)
+            records.attempts.intend(attempt)
+            records.tasks.expect(task, expected_ms(records.attempts.recent_durations_ms(route.name, RECENT)))
+            return Intended(attempt.id, route)
+
+        return await self.store.run(work)
 
     async def submitted(self, attempt: AttemptId, handle: Mapping[str, Any]) -> None:
         now_ms = self.clock.now_ms()
         await self._insist(lambda records: records.attempts.submitted(attempt, handle, now_ms))
 
-    async def delivered(self, attempt: AttemptId, kept: Kept, size: int, cost_usd: float | None) -> None:
+    async def delivered(self, attempt: AttemptId, route: Route, kept: Kept, size: int, cost_usd: float | None) -> None:
         now_ms = self.clock.now_ms()
 
         def work(records: Records) -> None:
             records.blobs.add(kept.result.blob, size, kept.result.media_type, now_ms)
             records.attempts.delivered(attempt, asdict(kept), cost_usd, now_ms)
+            self.traffic.worked(records, route)
 
         await self._insist(work)
 
-    async def _insist(self, work: Callable[[Records], None]) -> None:
+    async def _insist(self, work: Callable[[Records], T]) -> T:
         """Write down what a vendor answered: it was paid for, and while the database is away it is known here alone."""
-        for pause_s in PAUSES_S:
+        for tries, pause_s in enumerate(PAUSES_S):
             try:
                 return await self.store.run(work)
+            except StoreUnavailable as trouble:
+                log.error("journal not written, trying again", trouble=str(trouble))  # noqa: TRY400 - all there is
             except Exception:
+                if tries == _FEW:
+                    raise
                 log.exception("journal not written, trying again")
             await self.clock.sleep(pause_s)
         return await self.store.run(work)
 
-    async def failed(self, attempt: AttemptId, failure: Failure) -> None:
+    async def cut_off(self, task: TaskId, attempt: AttemptId, failure: Failure, owner: str) -> None:
+        """Close what a worker that is gone left open; nothing is learnt from it of its route.
+
+        Raises `Interrupted` when `owner` no longer holds the task's lease: whoever holds it now may have begun it.
+        """
         now_ms = self.clock.now_ms()
-        await self.store.run(
-            lambda records: records.attempts.close(
+
+        def work(records: Records) -> None:
+            _check_lease(records, task, owner)
+            records.attempts.close(attempt, failure.kind, now_ms, reason=failure.reason, detail=None, charged=False)
+
+        await self.store.run(work)
+
+    async def failed(self, attempt: AttemptId, failure: Failure, route: Route | None) -> None:
+        """Close the attempt. `route` is None where nothing is learnt of it."""
+        now_ms = self.clock.now_ms()
+
+        def work(records: Records) -> None:
+            begun_ms = records.attempts.close(
                 attempt, failure.kind, now_ms, reason=failure.reason, detail=failure.detail, charged=failure.charged
+            )
+            if route is not None and begun_ms is not None:
+                self.traffic.failed(records, route, failure, begun_ms, now_ms)
+
+        await self._insist(work)
+
+    async def forgo(self, attempt: AttemptId, reason: str, *, charged: bool) -> None:
+        """Close an attempt whose picture came, and had to be let go of."""
+        now_ms = self.clock.now_ms()
+        await self._insist(
+            lambda records: records.attempts.close(
+                attempt, "given_up", now_ms, reason=reason, detail=None, charged=charged
             )
         )
 
@@ -109,12 +152,34 @@ def picture_in(attempts: Sequence[Attempt]) -> Kept | None:
 def kept_in(attempt: Attempt) -> Kept:
     """What a delivered attempt brought."""
     brought = attempt.result or {}
-    result = brought["result"]
-    return Kept(Result(**{**result, "blob": BlobId(result["blob"])}), brought["served_by"])
+    return Kept(Result.of(brought["result"]), brought["served_by"])
 
 
-def _intend(records: Records, attempt: Attempt, owner: str | None) -> None:
-    if owner is not None and not records.tasks.holds(attempt.task, owner):
+def _check_lease(records: Records, task: TaskId, owner: str) -> None:
+    if not records.tasks.holds(task, owner):
         raise Interrupted(Reason.LEASE_LOST)
-    records.attempts.intend(attempt)
-    records.tasks.expect(attempt.task, expected_ms(records.attempts.recent_durations_ms(attempt.route, RECENT)))
+
+
+def _new_attempt(task: TaskId, part: str, number: int, route: Route, now_ms: int) -> Attempt:
+    return Attempt(
+        id=AttemptId(time_ordered(now_ms)),
+        task=task,
+        part=part,
+        number=number,
+        route=route.name,
+        provider=route.provider,
+        upstream=route.upstream,
+        state="intended",
+        outcome=None,
+        handle=None,
+        result=None,
+        reason=None,
+        detail=None,
+        charged=False,
+        price_usd=route.price_usd,
+        cost_usd=None,
+        intended_ms=now_ms,
+        submitted_ms=None,
+        delivered_ms=None,
+        closed_ms=None,
+    )

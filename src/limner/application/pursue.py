@@ -2,26 +2,34 @@
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, assert_never
 
+import structlog
+
 from limner.application.interrupt import Interrupt, Interrupted, Reason
-from limner.application.journal import Journal, Kept, picture_in
+from limner.application.journal import Intended, Journal, Kept, picture_in
+from limner.application.keep import Keep
 from limner.application.routing import Routing
+from limner.application.shelf import Shelf
+from limner.application.traffic import PATIENCE_MS, Wait
 from limner.domain.backoff import full_jitter_s
 from limner.domain.failure import RETRIES, Failure, FailureKind
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.refusal import Refusal
-from limner.domain.route import Route, UnknownOutcome
+from limner.domain.route import Route, Try, UnknownOutcome, still_open
 from limner.domain.task import Result
 from limner.domain.upload import EXTENSION
-from limner.ports.blobs import BlobStore
+from limner.ports.blobs import BlobStore, StorageRefuses, Stored
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.provider import Accepted, Delivered, Order, Pending, Report
-from limner.ports.records import Attempt
+from limner.ports.records import Attempt, StoreUnavailable
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -31,27 +39,74 @@ FREE_REPEATS = 5
 """How often a call that costs nothing is repeated after an unknown outcome; a task that kills its worker ends there."""
 
 
+@dataclass(slots=True)
+class Together:
+    """The pictures of one task are of use together: when one is lost, nothing more is bought for the others."""
+
+    _lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lost(self) -> bool:
+        return self._lost.is_set()
+
+    def lose(self) -> None:
+        self._lost.set()
+
+    async def unless_lost(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Pause, but no longer than there is something to wait for."""
+        either = [asyncio.ensure_future(pause()), asyncio.ensure_future(self._lost.wait())]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in either:
+                each.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Chase:
-    """One task's pursuit: the order as it stands, and how to stop it."""
+    """The pursuit of one picture: the order as it stands, the ways it may go, and how to stop it.
+
+    Nothing is ordered after `order_by_ms`. What is ordered is waited for until `deadline_ms`, which may be later.
+    """
 
     task: TaskId
+    part: str
     order: Order
-    route: Route
+    routes: tuple[Route, ...]
     interrupt: Interrupt
+    order_by_ms: int
     deadline_ms: int
     report: Report
     owner: str
+    together: Together
 
-    def order_for(self, attempt: AttemptId, left_s: float) -> Order:
-        """The order as it goes out on this chase's route, with the time that one call may take."""
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One attempt of a chase, over its route."""
+
+    chase: Chase
+    attempt: AttemptId
+    route: Route
+
+    def order(self, left_s: float) -> Order:
+        """The order as it goes out, with the time that one call may take."""
         return replace(
-            self.order,
-            attempt_id=attempt,
+            self.chase.order,
+            attempt_id=self.attempt,
             upstream=self.route.upstream,
             options=self.route.options,
             deadline_s=min(self.route.deadline_s, left_s),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A failure that was met on `route`; None where no order went out at all."""
+
+    failure: Failure
+    route: Route | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,132 +116,239 @@ class Pursue:
     blobs: BlobStore
     pictures: Intake
     clock: Clock
+    shelf: Shelf = field(default_factory=Shelf)
 
     async def __call__(self, chase: Chase) -> Kept | Failure:
-        """The picture, kept; or the failure no further try would mend. Raises `Interrupted`."""
-        past = await self.journal.of(chase.task)
-        tried = Counter(attempt.outcome for attempt in past[:-1] if attempt.outcome)
-        number = len(past)
-        outcome = await self._take_up(chase, past)
-        while outcome is None or self._worth_repeating(outcome, tried, chase.route):
-            if isinstance(outcome, Failure):
-                await self._wait(chase, _pause_s(outcome, number))
-            number += 1
-            outcome = await self._order(chase, number)
+        """The picture, kept; or the failure that no further try would mend. Raises `Interrupted`."""
+        try:
+            outcome = await self._pursue(chase)
+        except BaseException:
+            chase.together.lose()
+            raise
+        if isinstance(outcome, Failure):
+            chase.together.lose()
         return outcome
 
-    def _worth_repeating(self, outcome: Kept | Failure, tried: Counter[str], route: Route) -> bool:
-        if isinstance(outcome, Kept):
-            return False
-        tried[outcome.kind] += 1
-        return tried[outcome.kind] <= self._repeats(outcome.kind, route)
+    async def _pursue(self, chase: Chase) -> Kept | Failure:
+        past = [each for each in await self.journal.of(chase.task) if each.part == chase.part]
+        if kept := picture_in(past):
+            return kept
+        tries = [Try(each.route, kind) for each in past[:-1] if (kind := _kind_of(each))]
+        number, outcome = len(past), await self._take_up(chase, past)
+        while not isinstance(outcome, Kept):
+            routes = self._next(chase, outcome, tries)
+            if outcome and not (routes := await self._paused(chase, outcome, routes, number)):
+                return outcome.failure
+            number += 1
+            outcome = await self._order(chase, routes, number)
+        return outcome
 
-    def _repeats(self, kind: FailureKind, route: Route) -> int:
+    def _next(self, chase: Chase, lost: Lost | None, tries: list[Try]) -> list[Route]:
+        """The ways that are open after this loss, which is added to `tries`."""
+        if lost is None:
+            return list(chase.routes)
+        if lost.route is None:
+            return []
+        tries.append(Try(lost.route.name, lost.failure.kind))
+        return still_open(chase.routes, tries, partial(self._repeats, lost.route))
+
+    async def _paused(self, chase: Chase, lost: Lost, routes: list[Route], number: int) -> list[Route]:
+        """The ways that are left when the route that failed has had its pause. One for too long is not waited for."""
+        if not routes or routes[0] != lost.route:
+            return routes
+        pause_s = _pause_s(lost.failure, number)
+        if pause_s > PATIENCE_MS / 1000 and len(routes) > 1:
+            return routes[1:]
+        if pause_s > self._order_within_s(chase):
+            return []
+        if pause_s:
+            await self._pause(chase, pause_s)
+        return routes
+
+    def _repeats(self, route: Route, kind: FailureKind) -> int:
         if kind is not FailureKind.UNKNOWN_OUTCOME:
             return RETRIES[kind]
-        if self.routing.provider(route).free:
+        if self._is_free(route):
             return FREE_REPEATS
         return RETRIES[kind] if route.unknown_outcome is UnknownOutcome.RESEND_ONCE else 0
+
+    def _is_free(self, route: Route) -> bool:
+        provider = self.routing.providers.get(route.provider)
+        return provider is not None and provider.free
 
     async def _wait(self, chase: Chase, seconds: float) -> None:
         await chase.interrupt.wait_for(self.clock.sleep(seconds), self._left_s(chase))
 
+    async def _pause(self, chase: Chase, seconds: float) -> None:
+        """Wait for a vendor, unless the other pictures of the task make it useless."""
+        pause = chase.together.unless_lost(partial(self.clock.sleep, seconds))
+        await chase.interrupt.wait_for(pause, self._left_s(chase))
+
     def _left_s(self, chase: Chase) -> float:
         return (chase.deadline_ms - self.clock.now_ms()) / 1000
 
+    def _order_within_s(self, chase: Chase) -> float:
+        return (chase.order_by_ms - self.clock.now_ms()) / 1000
+
     # --- one attempt ----------------------------------------------------------------------------------------------
 
-    async def _take_up(self, chase: Chase, past: Sequence[Attempt]) -> Kept | Failure | None:
-        """Go on from where a worker that is gone left the journal."""
-        if kept := picture_in(past):
-            return kept
-        match past[-1] if past else None:
-            case Attempt(state="submitted", id=attempt, handle=handle) if handle is not None:
-                return await self._follow(chase, attempt, handle, wait_s=0)
-            case Attempt(state="intended", id=attempt):
-                return await self._close(attempt, _cut_off())
-            case Attempt(state="closed", outcome=outcome) as last if outcome is not None:
-                return Failure(FailureKind(outcome), last.reason or "", last.charged, detail=last.detail)
+    async def _take_up(self, chase: Chase, past: Sequence[Attempt]) -> Kept | Lost | None:
+        """Go on from where a worker that is gone left the journal, over the route that it took."""
+        if not past:
+            return None
+        last = past[-1]
+        route = next((each for each in chase.routes if each.name == last.route), None) or self.routing.taken_by(last)
+        match last:
+            case Attempt(state="submitted", handle=handle) if handle is not None and route is not None:
+                return await self._follow(Leg(chase, last.id, route), handle, wait_s=0)
+            case Attempt(state="intended" | "submitted"):
+                failure = _cut_off() if route else _gone(last.provider)
+                await self.journal.cut_off(chase.task, last.id, failure, chase.owner)
+                return Lost(failure, route or self._lost_route(last))
+            case Attempt(state="closed") if kind := _kind_of(last):
+                failure = Failure(kind, last.reason or "", last.charged, detail=last.detail)
+                return Lost(failure, route or self._lost_route(last))
         return None
 
-    async def _order(self, chase: Chase, number: int) -> Kept | Failure:
-        chase.interrupt.check(self._left_s(chase))
-        attempt = await self.journal.intend(chase.task, number, chase.route, chase.owner)
-        provider = self.routing.provider(chase.route)
+    def _lost_route(self, attempt: Attempt) -> Route:
+        """A route whose provider is gone, for the count of what was tried; the general policy holds for it."""
+        return Route(attempt.route, attempt.provider, attempt.upstream, 0.0, self.routing.unknown_outcome)
+
+    async def _order(self, chase: Chase, routes: Sequence[Route], number: int) -> Kept | Lost:
+        match await self._enter(chase, routes, number):
+            case Intended(attempt, route):
+                return await self._send(Leg(chase, attempt, route))
+            case Failure() as failure:
+                return Lost(failure, None)
+
+    async def _enter(self, chase: Chase, routes: Sequence[Route], number: int) -> Intended | Failure:
+        """Write the order down as soon as one of the routes has a place for it."""
+        while True:
+            chase.interrupt.check(self._order_within_s(chase))
+            if chase.together.lost:
+                return _in_vain()
+            if await self.shelf.is_full(self.clock.now_ms()):
+                await self._pause(chase, _ASK_AGAIN_S)
+                continue
+            turn = await self.journal.intend(chase.task, number, routes, chase.owner, part=chase.part)
+            if not isinstance(turn, Wait):
+                return turn
+            wait_s = turn.ms / 1000
+            if wait_s > (left_s := self._order_within_s(chase)):
+                return Failure(FailureKind.RATE_LIMITED, f"{turn.why}; this task has {left_s:.0f} s left")
+            await self._pause(chase, wait_s + random.uniform(0, 0.5))  # noqa: S311 - spreads a crowd, guards nothing
+
+    async def _send(self, leg: Leg) -> Kept | Lost:
+        provider = self.routing.provider(leg.route)
         # A worker that stops waits a little longer for what it is buying: an answer that nobody hears is bought twice.
         through = None if provider.free else Reason.SHUTDOWN
-        answer = await self._ask(
-            chase, provider.submit(chase.order_for(attempt, self._left_s(chase)), chase.report), through
-        )
+        order = leg.order(self._left_s(leg.chase))
+        answer = await self._ask(leg, provider.submit(order, leg.chase.report), through)
         match answer:
             case Accepted(handle, wait_s):
-                await self.journal.submitted(attempt, handle)
-                return await self._follow(chase, attempt, handle, wait_s)
+                await self.journal.submitted(leg.attempt, handle)
+                return await self._follow(leg, handle, wait_s)
             case Delivered() | Failure():
-                return await self._conclude(chase, attempt, answer)
+                return await self._conclude(leg, answer)
             case None:
-                return await self._close(attempt, _no_answer(chase.route, free=provider.free))
+                return await self._close(leg, _no_answer(leg.route, free=provider.free))
             case _:
                 assert_never(answer)
 
-    async def _follow(
-        self, chase: Chase, attempt: AttemptId, handle: Mapping[str, Any], wait_s: float
-    ) -> Kept | Failure:
+    async def _follow(self, leg: Leg, handle: Mapping[str, Any], wait_s: float) -> Kept | Lost:
         """Ask until the job has ended. A question without an answer is asked again: the job is bought already."""
-        provider = self.routing.provider(chase.route)
+        provider = self.routing.provider(leg.route)
         while True:
-            await self._wait(chase, wait_s)
-            answer = await self._ask(chase, provider.poll(handle, chase.order_for(attempt, self._left_s(chase))))
+            await self._pause(leg.chase, wait_s)
+            answer = await self._ask(leg, provider.poll(handle, leg.order(self._left_s(leg.chase))))
             match answer:
-                case Pending(progress, wait_s):
-                    chase.report(progress or 0)
+                case Pending(progress=progress, wait_s=wait_s, handle=new_handle):
+                    leg.chase.report(progress or 0)
+                    if new_handle is not None:
+                        await self.journal.submitted(leg.attempt, handle := new_handle)
                 case Delivered() | Failure():
-                    return await self._conclude(chase, attempt, answer)
+                    return await self._conclude(leg, answer)
                 case None:
                     wait_s = _ASK_AGAIN_S
                 case _:
                     assert_never(answer)
+            if leg.chase.together.lost:
+                return Lost(_in_vain(), None)  # bought, and of no use: the end of the task closes its line
 
-    async def _ask(self, chase: Chase, call: Coroutine[Any, Any, T], through: Reason | None = None) -> T | None:
+    async def _ask(self, leg: Leg, call: Coroutine[Any, Any, T], through: Reason | None = None) -> T | None:
         """What the provider answers; None when it did not within the route's deadline for one call."""
+        left_s = partial(self._left_s, leg.chase)
         try:
-            at_most_s = min(chase.route.deadline_s, self._left_s(chase))
-            return await chase.interrupt.wait_for(call, at_most_s, through=through)
+            return await leg.chase.interrupt.wait_for(call, min(leg.route.deadline_s, left_s()), through=through)
         except Interrupted as interrupted:
-            if interrupted.reason is Reason.DEADLINE and self._left_s(chase) > 0:
+            if interrupted.reason is Reason.DEADLINE and left_s() > 0:
                 return None
             raise
 
-    async def _conclude(self, chase: Chase, attempt: AttemptId, answer: Delivered | Failure) -> Kept | Failure:
+    async def _conclude(self, leg: Leg, answer: Delivered | Failure) -> Kept | Lost:
         if isinstance(answer, Failure):
-            return await self._close(attempt, answer)
+            return await self._close(leg, answer)
         try:
-            return await self._keep(chase, attempt, answer)
+            return await self._keep(leg, answer)
         except Refusal as refusal:
             # The vendor was paid for something that is no picture.
-            paid = not self.routing.provider(chase.route).free
-            return await self._close(attempt, Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=paid))
+            paid = not self._is_free(leg.route)
+            return await self._close(leg, Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=paid))
 
-    async def _keep(self, chase: Chase, attempt: AttemptId, delivered: Delivered) -> Kept:
+    async def _keep(self, leg: Leg, delivered: Delivered) -> Kept:
         """Decode, hash and store the picture, and write that down; only then does it count."""
-        seen = await asyncio.to_thread(self.pictures.inspect, delivered.picture.path)
-        stored = await self.blobs.put(delivered.picture.path)
+        path = delivered.picture.path
+        look = asyncio.to_thread(self.pictures.inspect, path)
+        seen, stored = await asyncio.gather(look, self.blobs.identify(path))
+        await self._put_away(leg, path, seen.media_type, stored)
         result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
-        served_by = {"provider": chase.route.provider, "model": chase.route.upstream, **delivered.served_by}
+        # The operator's name for the provider, not the adapter's for itself.
+        served_by = {"model": leg.route.upstream, **delivered.served_by, "provider": leg.route.provider}
         kept = Kept(result, served_by)
-        cost_usd = 0.0 if self.routing.provider(chase.route).free else delivered.cost_usd
-        await self.journal.delivered(attempt, kept, stored.size, cost_usd)
+        cost_usd = 0.0 if self._is_free(leg.route) else delivered.cost_usd
+        await self.journal.delivered(leg.attempt, leg.route, kept, stored.size, cost_usd)
         return kept
 
-    async def _close(self, attempt: AttemptId, failure: Failure) -> Failure:
-        await self.journal.failed(attempt, failure)
-        return failure
+    async def _put_away(self, leg: Leg, path: Path, media_type: str, stored: Stored) -> None:
+        """Put what is bought into the store, however often it refuses: only the end of the task lets go of it."""
+        keep = Keep(self.journal.store, self.blobs, self.clock)
+        while True:
+            try:
+                await keep(path, media_type, leg.chase.task, stored)
+            except (StorageRefuses, StoreUnavailable) as trouble:
+                self.shelf.refused(self.clock.now_ms())
+                log.error("a picture finds no place, trying again", task=leg.chase.task, trouble=str(trouble))  # noqa: TRY400 - all there is
+                await self._wait_for_place(leg, str(trouble))
+            else:
+                self.shelf.took()
+                return
+
+    async def _wait_for_place(self, leg: Leg, trouble: str) -> None:
+        try:
+            await self._wait(leg.chase, _ASK_AGAIN_S)
+        except Interrupted as interrupted:
+            if interrupted.reason in {Reason.DEADLINE, Reason.CANCEL}:
+                reason = f"the picture came and could not be kept: {trouble}"
+                await self.journal.forgo(leg.attempt, reason, charged=not self._is_free(leg.route))
+            raise
+
+    async def _close(self, leg: Leg, failure: Failure) -> Lost:
+        await self.journal.failed(leg.attempt, failure, leg.route)
+        return Lost(failure, leg.route)
+
+
+def _kind_of(attempt: Attempt) -> FailureKind | None:
+    return next((kind for kind in FailureKind if kind == attempt.outcome), None)
 
 
 def _no_answer(route: Route, *, free: bool) -> Failure:
     """A vendor that is silent may have done the work, and been paid for it."""
     kind = FailureKind.TIMEOUT if free else FailureKind.UNKNOWN_OUTCOME
     return Failure(kind, f"{route.provider} did not answer within {route.deadline_s:g} s")
+
+
+def _in_vain() -> Failure:
+    return Failure(FailureKind.CANCELLED, "another picture of this task failed")
 
 
 def _cut_off() -> Failure:
@@ -196,9 +358,16 @@ def _cut_off() -> Failure:
     )
 
 
+def _gone(provider: str) -> Failure:
+    return Failure(
+        FailureKind.UNKNOWN_OUTCOME, f"{provider} is no longer configured; whether it did the work is unknown"
+    )
+
+
 def _pause_s(failure: Failure, attempt: int) -> float:
+    """Before the same route is tried again. A vendor that asked for a pause has it from everybody, see `Traffic`."""
+    if failure.kind in {FailureKind.UNKNOWN_OUTCOME, FailureKind.RATE_LIMITED}:
+        return 0.0
     if failure.retry_after_s is not None:
         return failure.retry_after_s
-    if failure.kind is FailureKind.UNKNOWN_OUTCOME:
-        return 0.0
     return full_jitter_s(attempt, random.random())  # noqa: S311 - spreads a crowd, guards nothing

@@ -45,6 +45,10 @@ class ReadTask:
         named = [each for each in task_ids if is_uuid(each)]
         return await self.store.read(lambda records: [_see(records, task) for task in records.tasks.of(account, named)])
 
+    async def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
+        """The account's tasks, the newest first, without the first `offset`."""
+        return await self.store.read(lambda records: records.tasks.page(account, limit, offset))
+
 
 def _see(records: Records, task: Task) -> Seen:
     waiting = task.status is Status.QUEUED

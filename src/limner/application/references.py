@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from limner.application.keep import Keep
+from limner.application.read import own_task
 from limner.application.upload import KeepPicture, KeptPicture
 from limner.domain.ids import AccountId, BlobId, TaskId, is_uuid
 from limner.domain.model import WEBP, ModelFacts
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import FileInput, InlineSource, ObjectSource, UploadedSource, UrlSource
+from limner.domain.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.domain.task import Status, Task
 from limner.domain.upload import BUCKET
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
@@ -48,15 +51,15 @@ class TakeInline:
     scratch: Path
     transcode_webp: bool
 
-    async def __call__(self, files: Sequence[FileInput], model: ModelFacts) -> Mapping[str, KeptPicture]:
-        """The kept pictures by field. All are verified before the first is kept."""
+    async def __call__(self, files: Sequence[FileInput], model: ModelFacts, task: TaskId) -> Mapping[str, KeptPicture]:
+        """The kept pictures by field, for `task` to refer to. All are verified before the first is kept."""
         paths: dict[str, Path] = {}
         try:
             for file in files:
                 if isinstance(file.source, InlineSource):
                     paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
                     await self._verify(file, file.source.data, paths[file.field], model)
-            return {field: await self.keep(path) for field, path in paths.items()}
+            return {field: await self.keep(path, task) for field, path in paths.items()}
         finally:
             await asyncio.to_thread(_remove, list(paths.values()))
 
@@ -85,7 +88,7 @@ def _write_base64(data: str, path: Path) -> None:
         raise Refusal(
             Code.INVALID,
             "data is not base64",
-            suggestion="Send the file's bytes in standard base64, or upload them with POST /upload.",
+            suggestion="Send the file's bytes in standard base64, or upload them and send the token.",
         ) from None
 
 
@@ -124,6 +127,8 @@ class Resolving:
                 ours = bucket == BUCKET and key.isprintable()
                 upload = self.records.uploads.by_object(self.account, key) if ours else None
                 return self._uploaded(upload, file, position, f"{file.field}.object", key)
+            case TaskSource(task):
+                return self._made(task, file, position)
 
     def _kept(self, kept: KeptPicture, file: FileInput, position: int) -> tuple[Input, dict[str, Any]]:
         self.records.blobs.add(kept.blob, kept.size, kept.media_type, self.now_ms)
@@ -134,25 +139,54 @@ class Resolving:
     ) -> tuple[Input, dict[str, Any]]:
         if upload is None or upload.expires_ms <= self.now_ms:
             raise _upload_gone(name, field, expired=upload is not None)
+        if not self.records.blobs.hold(upload.blob):
+            raise _upload_gone(name, field, expired=True)
         check_format(upload.media_type, self.model, field, transcode_webp=self.transcode_webp)
         row = Input(position, file.field, None, upload.blob)
         return row, {"object": {"bucket": BUCKET, "key": upload.object_key}}
+
+    def _made(self, task_id: TaskId, file: FileInput, position: int) -> tuple[Input, dict[str, Any]]:
+        """The picture of an earlier task of this account."""
+        try:
+            task = own_task(self.records, self.account, task_id)
+        except Refusal as refusal:
+            raise refusal.at(file.field) from None
+        if task.result is None or not self.records.blobs.hold(task.result.blob):
+            raise _no_picture(task, file.field)
+        check_format(task.result.media_type, self.model, file.field, transcode_webp=self.transcode_webp)
+        return Input(position, file.field, None, task.result.blob), {"task_id": task_id}
 
 
 def _upload_gone(name: str, field: str, *, expired: bool) -> Refusal:
     return Refusal(
         Code.FILE_NOT_FOUND,
         f"upload {name!r} {'has expired' if expired else 'is not known'}",
-        suggestion="Upload the picture again with POST /upload and use the image_token it answers.",
+        suggestion="Upload the picture with POST /upload, or POST /v3/files, and use the token that is answered; "
+        "an upload by link counts once its bytes were sent there with PUT.",
+        field=field,
+    )
+
+
+def _no_picture(task: Task, field: str) -> Refusal:
+    removed = task.status is Status.SUCCESS
+    return Refusal(
+        Code.ORIGINAL_NOT_SUCCEEDED,
+        f"the picture of task {task.id!r} was removed" if removed else f"task {task.id!r} is {task.status}: no picture",
+        suggestion="Name a task that has succeeded." if task.status.final else "Wait until it has succeeded.",
         field=field,
     )
 
 
 def _echo(views: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """`file` as one object, `files[0]`, `files[1]`… as a list, anything else (`style_image`) under its own name."""
-    listed = [view for field, view in views.items() if field.startswith("files[")]
-    single = {field: view for field, view in views.items() if not field.startswith("files[")}
-    return single | ({"files": listed} if listed else {})
+    """`files[0]`, `files[1]`… as a list `files`, and so with any name; what is alone stands under its own."""
+    shown: dict[str, Any] = {}
+    for field, view in views.items():
+        name, bracket, _ = field.partition("[")
+        if bracket:
+            shown.setdefault(name, []).append(view)
+        else:
+            shown[name] = view
+    return shown
 
 
 # --- when the task first runs -------------------------------------------------------------------------------------
@@ -181,7 +215,7 @@ class Prepare:
             clean = await asyncio.to_thread(self.intake.normalise, source, target)
         except Refusal as refusal:
             raise refusal.at(refusal.field or item.field) from None
-        stored = await self.blobs.put(target)
+        stored = await Keep(self.store, self.blobs, self.clock)(target, clean.media_type, task)
         copy = CleanCopy(stored.blob, clean.media_type, clean.width, clean.height)
         now_ms = self.clock.now_ms()
 

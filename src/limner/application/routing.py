@@ -1,4 +1,4 @@
-"""Which provider serves a model."""
+"""Which routes lead to a model, and which provider is at the end of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from limner.domain.refusal import Code, Refusal
 from limner.domain.route import Route, UnknownOutcome
 from limner.ports.provider import Provider
+from limner.ports.records import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,31 @@ class Routing:
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     always_stand_in: bool = False
 
-    def route(self, model: str) -> Route:
-        """Where an attempt for this model goes. Raises `Refusal` when there is no way."""
-        for route in self.routes.get(model, ()):
-            if route.provider in self.providers:
-                return route
+    def ways(self, model: str) -> tuple[Route, ...]:
+        """The routes an attempt for this model may take, the preferred one first. Raises `Refusal` without any."""
+        ways = self._active(self.routes.get(model, ()))
+        if ways:
+            return ways
         if self.always_stand_in or not self.vendors():
-            return self._stand_in(model)
+            return (self._stand_in(model),)
         raise self._no_route(model)
+
+    def active(self) -> Mapping[str, tuple[Route, ...]]:
+        """The models that vendors serve here, with their routes."""
+        ways = {model: self._active(routes) for model, routes in self.routes.items()}
+        return {model: routes for model, routes in ways.items() if routes}
+
+    def taken_by(self, attempt: Attempt) -> Route | None:
+        """The route of an attempt that another worker began, whatever leads to the model now.
+
+        None when its provider is no longer configured.
+        """
+        if attempt.provider not in self.providers:
+            return None
+        told = {route.name: route for routes in self.routes.values() for route in routes}
+        return told.get(attempt.route) or Route(
+            attempt.route, attempt.provider, attempt.upstream, self.deadline_s, self.unknown_outcome
+        )
 
     def provider(self, route: Route) -> Provider:
         return self.providers[route.provider]
@@ -38,13 +56,16 @@ class Routing:
     def served_by(self, model: str) -> str:
         """The name of what would serve this model now, for headers."""
         try:
-            return self.route(model).provider
+            return self.ways(model)[0].provider
         except Refusal:
             return "none"
 
     def vendors(self) -> set[str]:
         """The configured vendors that some route leads to."""
         return {route.provider for routes in self.routes.values() for route in routes} & self.providers.keys()
+
+    def _active(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        return tuple(route for route in routes if route.provider in self.providers)
 
     def _stand_in(self, model: str) -> Route:
         return Route(

@@ -1,8 +1,11 @@
-"""The one way a task ends: its status, its credits, its place among those under way and its event, in one stroke."""
+"""The one way a task ends, in one stroke: status, credits, place among those under way, event, and who is told."""
 
+from limner.application.announce import announce
+from limner.domain.allowance import day_of
 from limner.domain.credits import closing
 from limner.domain.ids import TaskId
 from limner.domain.task import Ending, Task
+from limner.domain.webhook import END_OF
 from limner.ports.records import Records
 
 
@@ -18,7 +21,9 @@ def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner
     records.accounts.leave(finished.account, finished.bucket)
     entry = closing(finished.price, ending.consumed)
     records.accounts.move(finished.account, entry)
+    records.keys.release(task, finished.price - ending.consumed, day_of(finished.created_ms))
     records.ledger.append(finished.account, entry, now_ms, task=task)
     records.attempts.close_open(task, now_ms)
     records.events.add(finished.account, task, ending.status, now_ms)
+    announce(records, finished, END_OF[ending.status], now_ms)
     return finished

@@ -1,20 +1,22 @@
 """Accepting a task: once this returns it is on disk, its credits are held, and nothing short of its end loses it."""
 
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from limner.application.ids import time_ordered
+from limner.application.multiview import original_of, staying
 from limner.application.plan import Plan, plan
 from limner.application.references import Resolving, TakeInline
 from limner.application.routing import Routing
 from limner.application.upload import KeptPicture
 from limner.domain import fairness
+from limner.domain.allowance import UNLIMITED, day_of, exhausted
 from limner.domain.credits import hold
 from limner.domain.ids import TaskId
-from limner.domain.model import ModelFacts
+from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, ModelFacts
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import BUCKET_OF, ImageRequest, InlineSource, UrlSource
+from limner.domain.request import BUCKET_OF, DEFAULT_LIMITS, Bucket, ImageRequest, InlineSource, UrlSource
 from limner.domain.task import Status
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
@@ -47,14 +49,24 @@ class Submitted:
     replayed: bool
 
 
+def no_webhooks(_url: str) -> None:
+    """For a service that was given nothing to send with."""
+    raise Refusal(Code.INVALID, "webhooks are not available", suggestion="Leave webhook_url out.", field="webhook_url")
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an operator chose about accepting tasks. `limit` is tasks under way per account and bucket."""
+    """What an operator chose about accepting tasks. `limit` is image tasks under way per account."""
 
     limit: int
     queue_deadline_s: int
     run_deadline_s: int
     transcode_webp: bool
+    multiview_model: str = DEFAULT_MULTIVIEW_MODEL
+
+    def limit_of(self, bucket: str) -> int:
+        """How many tasks of a bucket an account may have under way, unless it is set for the account."""
+        return self.limit if bucket == Bucket.IMAGE else DEFAULT_LIMITS[Bucket(bucket)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +79,13 @@ class Submit:
     signals: Signals
     clock: Clock
     terms: Terms
+    check_webhook: Callable[[str], None] = no_webhooks
 
     async def __call__(
         self, key: Key, request: ImageRequest, *, idempotency: Idempotency | None = None, prompt_limit: int = 1024
     ) -> Submitted:
-        made = plan(request, self.templates, prompt_limit)
-        provider = self.routing.route(made.model.name).provider
+        made = plan(request, self.templates, prompt_limit, self.terms.multiview_model)
+        provider = self.routing.ways(made.model.name)[0].provider
         self._check_addresses(request)
         task = self._new_task(key, request, made)
         earlier = await self._accept(_Promise(task, request, made.model, {}, idempotency, self.terms))
@@ -89,6 +102,11 @@ class Submit:
                 except Refusal as refusal:
                     if refusal.code is Code.INVALID:
                         raise refusal.at(f"{file.field}.url") from None
+        if request.webhook_url is not None:
+            try:
+                self.check_webhook(request.webhook_url)
+            except Refusal as refusal:
+                raise refusal.at("webhook_url") from None
 
     async def _accept(self, promise: "_Promise") -> TaskId | None:
         """Keep the pictures that came inside the request, then write the task."""
@@ -96,7 +114,9 @@ class Submit:
             earlier = await self._rehearse(promise)
             if earlier:
                 return earlier
-            promise = replace(promise, inline=await self.take_inline(promise.request.files, promise.model))
+            promise = replace(
+                promise, inline=await self.take_inline(promise.request.files, promise.model, promise.task.id)
+            )
         return await self.store.run(lambda records: _accept(records, promise))
 
     async def _rehearse(self, promise: "_Promise") -> TaskId | None:
@@ -110,7 +130,7 @@ class Submit:
     def _new_task(self, key: Key, request: ImageRequest, made: Plan) -> NewTask:
         now_ms = self.clock.now_ms()
         return NewTask(
-            id=TaskId(str(uuid.uuid4())),
+            id=TaskId(time_ordered(now_ms)),
             account=key.account,
             type=request.type,
             bucket=BUCKET_OF[request.type],
@@ -123,6 +143,7 @@ class Submit:
             created_ms=now_ms,
             queue_deadline_ms=now_ms + self.terms.queue_deadline_s * 1000,
             run_limit_ms=self.terms.run_deadline_s * 1000,
+            key=key.id or None,
         )
 
 
@@ -134,7 +155,9 @@ def _order(request: ImageRequest, made: Plan) -> dict[str, Any]:
         "t_pose": request.t_pose,
         "sketch_to_render": request.sketch_to_render,
         "negative_prompt": request.negative_prompt,
+        "aspect_ratio": request.aspect_ratio,
         "ignored": list(request.ignored),
+        **({"views": [asdict(shot) for shot in made.views]} if made.views else {}),
     }
 
 
@@ -163,15 +186,42 @@ def _accept(records: Records, promise: _Promise) -> TaskId | None:
         records, task.account, promise.model, promise.inline, task.created_ms, promise.terms.transcode_webp
     )
     inputs, echo = resolving(promise.request.files)
-    if not records.accounts.enter(task.account, task.bucket, promise.terms.limit):
+    if promise.request.original:
+        original = original_of(records, task.account, promise.request.original, promise.model)
+        inputs = list(original.inputs)
+        task = replace(
+            task, order={**task.order, "stays": staying(original, [c.view for c in promise.request.changes])}
+        )
+    if not records.accounts.enter(task.account, task.bucket, promise.terms.limit_of(task.bucket)):
         raise _too_many()
     place = records.accounts.take_place(task.account, task.price, fairness.step(task.priority))
     if place is None:
         raise _lacks_credit(records.accounts.balance(task.account).available, task.price)
+    _charge_key(records, task)
     records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)
     records.tasks.add(replace(task, place=place, echo={**task.echo, **echo}), inputs)
     records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
+    if promise.request.webhook_url is not None:
+        _expect(records, task, promise.request.webhook_url)
     return None
+
+
+def _expect(records: Records, task: NewTask, url: str) -> None:
+    if records.webhooks.for_tasks(task.account) is None:
+        raise Refusal(
+            Code.INVALID,
+            "the account has no webhook for addresses that come with tasks, so nothing could be signed",
+            suggestion="Add one with `limner webhooks add --per-task`, or POST /v1/webhooks, and keep its secret.",
+            field="webhook_url",
+        )
+    records.webhooks.expect(task.id, url)
+
+
+def _charge_key(records: Records, task: NewTask) -> None:
+    day = day_of(task.created_ms)
+    if task.key and not records.keys.charge(task.key, task.price, day):
+        key = records.keys.get(task.key)
+        raise exhausted(key.allowance if key else UNLIMITED, records.keys.spending(task.key, day), task.price)
 
 
 def _replay(records: Records, promise: _Promise) -> Remembered | None:

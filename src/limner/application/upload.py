@@ -6,9 +6,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.domain.ids import BlobId, UploadToken
+from limner.application.keep import Keep
+from limner.domain.ids import AccountId, BlobId, UploadToken
 from limner.domain.upload import object_key
-from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Inspected, Intake
 from limner.ports.records import Key, Records, Store, Upload
@@ -25,18 +25,22 @@ class KeptPicture:
 
 @dataclass(frozen=True, slots=True)
 class KeepPicture:
-    """Verify a file and put its bytes into the store."""
+    """Verify a file and put its bytes into the store, for `holder` (a task, an upload) to refer to."""
 
     intake: Intake
-    blobs: BlobStore
+    keep: Keep
 
     async def inspect(self, source: Path) -> Inspected:
         return await asyncio.to_thread(self.intake.inspect, source)
 
-    async def __call__(self, source: Path) -> KeptPicture:
+    async def __call__(self, source: Path, holder: str) -> KeptPicture:
         inspected = await self.inspect(source)
-        stored = await self.blobs.put(source)
+        stored = await self.keep(source, inspected.media_type, holder)
         return KeptPicture(stored.blob, stored.size, inspected.media_type)
+
+
+class TokenTaken(Exception):
+    """The token stands for a picture already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,17 @@ class TakeUpload:
     life_ms: int
 
     async def __call__(self, key: Key, source: Path) -> Upload:
-        picture = await self.keep(source)
+        return await self.under(UploadToken(str(uuid.uuid4())), key.account, key.account_tag, source)
+
+    async def under(self, token: UploadToken, account: AccountId, account_tag: str, source: Path) -> Upload:
+        """The same under a token that was promised before. Raises `TokenTaken` when it has its picture already."""
+        picture = await self.keep(source, token)
         now_ms = self.clock.now_ms()
-        token = UploadToken(str(uuid.uuid4()))
         day = time.strftime("%Y%m%d", time.gmtime(now_ms / 1000))
         upload = Upload(
             token=token,
-            account=key.account,
-            object_key=object_key(key.account_tag, day, token, picture.media_type),
+            account=account,
+            object_key=object_key(account_tag, day, token, picture.media_type),
             blob=picture.blob,
             media_type=picture.media_type,
             size=picture.size,
@@ -68,4 +75,5 @@ class TakeUpload:
 
 def _keep_rows(records: Records, upload: Upload, now_ms: int) -> None:
     records.blobs.add(upload.blob, upload.size, upload.media_type, now_ms)
-    records.uploads.add(upload, now_ms)
+    if not records.uploads.add(upload, now_ms):
+        raise TokenTaken(upload.token)

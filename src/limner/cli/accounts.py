@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.terminal import Data, Json, out, print_json, table, when, with_limner
+from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
 
 if TYPE_CHECKING:
+    from limner.application.erase import ErasedAccount
     from limner.bootstrap import Limner
     from limner.ports.records import Account, Records
 
@@ -24,14 +25,7 @@ def create(
     json: Json = False,
 ) -> None:
     """Create an account."""
-
-    async def work(limner: "Limner") -> "Account":
-        account = await limner.accounts.create(name, opening)
-        if tasks is not None:
-            await limner.store.run(lambda records: records.accounts.set_limit(account.id, "image", tasks))
-        return account
-
-    account = with_limner(data, work, json=json)
+    account = with_limner(data, lambda limner: limner.accounts.create(name, opening, tasks), json=json)
     if json:
         print_json({"account": account.name, "id": account.id, "credits": opening})
     else:
@@ -55,6 +49,30 @@ def list_accounts(data: Data = None, json: Json = False) -> None:
     table("ACCOUNT", "CREDITS", "HELD", "CREATED", rows=shown, empty="No accounts yet: limner accounts create NAME")
 
 
+@app.command("erase")
+def erase(
+    name: Annotated[str, typer.Argument(help="Name of the account.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who asks for it, for the receipts. Default: you.")] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Erase an account's name, uploads, and the words and pictures of its tasks. Keys end, figures stay."""
+    confirm(f"Erase account {name} with all its tasks' words and pictures?", yes=yes, json=json)
+
+    async def work(limner: "Limner") -> "ErasedAccount":
+        erased = await limner.erase_account(name, by)
+        await limner.scrub()
+        return erased
+
+    erased = with_limner(data, work, json=json)
+    if json:
+        print_json(erased)
+    else:
+        done = f"{erased.tasks} tasks, {erased.files} files of {erased.size:,} bytes"
+        out.print(f"Erased {done}. The account is called {erased.name} now, and its keys are revoked.", soft_wrap=True)
+
+
 @app.command("limit")
 def limit(
     name: Annotated[str, typer.Argument(help="Name of the account.")],
@@ -63,13 +81,23 @@ def limit(
     json: Json = False,
 ) -> None:
     """Set how many image tasks an account may have under way."""
-    from limner.application.accounts import named
-
-    def work(records: "Records") -> None:
-        records.accounts.set_limit(named(records, name).id, "image", tasks)
-
-    with_limner(data, lambda limner: limner.store.run(work), json=json)
+    with_limner(data, lambda limner: limner.accounts.limit(name, tasks), json=json)
     if json:
         print_json({"account": name, "tasks": tasks})
     else:
         out.print(f"{name} may have {tasks} image tasks queued or running.")
+
+
+@app.command("weigh")
+def weigh(
+    name: Annotated[str, typer.Argument(help="Name of the account.")],
+    weight: Annotated[int, typer.Argument(min=1, max=1000, help="1 is an ordinary account's.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Set an account's share: with weight 3 its tasks are served three times as often as those of weight 1."""
+    with_limner(data, lambda limner: limner.accounts.weigh(name, weight), json=json)
+    if json:
+        print_json({"account": name, "weight": weight})
+    else:
+        out.print(f"{name} has the weight {weight}. It holds for tasks accepted from now on.")

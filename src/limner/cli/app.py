@@ -5,7 +5,24 @@ from typing import Annotated
 import typer
 
 from limner import __version__
-from limner.cli import accounts, db, doctor, generate, keys, serve, tasks, templates, vendors, worker
+from limner.cli import (
+    accounts,
+    audit,
+    db,
+    doctor,
+    generate,
+    keys,
+    providers,
+    prune,
+    replay,
+    serve,
+    spend,
+    tasks,
+    templates,
+    vendors,
+    webhooks,
+    worker,
+)
 from limner.cli import credits as credits_
 from limner.cli.terminal import out
 
@@ -36,11 +53,17 @@ def root(
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("generate")(generate.generate)
+app.command("spend")(spend.spend)
+app.command("audit")(audit.audit)
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
+app.command("prune")(prune.prune)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(credits_.app, name="credits")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(templates.app, name="templates")
+app.add_typer(providers.app, name="providers")
 app.add_typer(db.app, name="db")
 app.add_typer(vendors.app, name="vendors")
+app.add_typer(webhooks.app, name="webhooks")

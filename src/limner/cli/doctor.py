@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from limner.application.examine import Finding
 from limner.cli.terminal import Data, Json, out, print_json, settings_for
 
 if TYPE_CHECKING:
@@ -21,22 +22,32 @@ LEAST_FREE_MB = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. `remedy` says what to do when it is not well."""
+class Depth:
+    """How deep to look, and whether to mend what is safe to mend."""
 
-    check: str
-    well: bool
-    detail: str
-    remedy: str = ""
+    deep: bool
+    hashes: bool
+    repair: bool
 
 
 def doctor(
-    deep: Annotated[bool, typer.Option("--deep", help="Also read every picture and the whole ledger.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also compare all that is kept: rows with rows, files with rows.")
+    ] = False,
+    hashes: Annotated[
+        bool, typer.Option("--hashes", help="Also read every file, and compare it with its name.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what is safe to mend: counts, marks, leases of the dead.")
+    ] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Check this installation. Exits with 1 when something is wrong."""
-    findings = asyncio.run(_examine(settings_for(data), deep=deep))
+    """Check this installation. Exits with 1 when something is wrong.
+
+    --hashes and --repair look deep, too.
+    """
+    findings = asyncio.run(_examine(settings_for(data), Depth(deep or hashes or repair, hashes, repair)))
     well = all(finding.well for finding in findings)
     if json:
         print_json({"well": well, "findings": findings})
@@ -44,13 +55,13 @@ def doctor(
         for finding in findings:
             mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
             out.print(f"{mark} [bold]{finding.check}[/]  {escape(finding.detail)}", soft_wrap=True)
-            if not finding.well:
-                out.print(f"    {escape(finding.remedy)}", soft_wrap=True)
+            for line in () if finding.well else (*finding.which, finding.remedy):
+                out.print(f"    {escape(line)}", soft_wrap=True)
     if not well:
         raise typer.Exit(1)
 
 
-async def _examine(settings: "Settings", *, deep: bool) -> list[Finding]:
+async def _examine(settings: "Settings", depth: Depth) -> list[Finding]:
     from limner import bootstrap
 
     findings = [_python(), await _attempt("database", lambda: _database(settings), "See LIMNER_DATABASE_URL.")]
@@ -61,22 +72,23 @@ async def _examine(settings: "Settings", *, deep: bool) -> list[Finding]:
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the set-up is a finding
         return [*findings, Finding("set-up", well=False, detail=str(error), remedy="Correct the setting it names.")]
     try:
-        findings += await _checks(limner, deep=deep)
+        findings += await _checks(limner, depth)
     finally:
         await limner.close()
     return findings
 
 
-async def _checks(limner: "Limner", *, deep: bool) -> list[Finding]:
+async def _checks(limner: "Limner", depth: Depth) -> list[Finding]:
     found = [
         _space(limner.settings),
         _secret(limner.settings),
         await _attempt("storage", lambda: _storage(limner), "See LIMNER_STORAGE_URL, and the folder's permissions."),
         _engine(limner),
         Finding("templates", well=True, detail=f"{len(limner.templates)} at hand"),
-        await _ledger(limner),
     ]
-    return [*found, await _pictures(limner)] if deep else found
+    if not depth.deep:
+        return [*found, await _ledger(limner)]
+    return found + await limner.examine(hashes=depth.hashes, repair=depth.repair)
 
 
 async def _attempt(check: str, call: Callable[[], Awaitable[str]], remedy: str) -> Finding:
@@ -114,14 +126,17 @@ def _secret(settings: "Settings") -> Finding:
 
 
 async def _storage(limner: "Limner") -> str:
-    probe = limner.scratch.folder / f"doctor-{uuid.uuid4()}"
-    await asyncio.to_thread(probe.write_bytes, b"limner doctor")
+    mark = f"limner doctor {uuid.uuid4()}".encode()  # not even another doctor has these bytes in the store
+    probe = limner.scratch.folder / "doctor"
+    await asyncio.to_thread(probe.write_bytes, mark)
     try:
-        stored = await limner.blobs.put(probe)
+        stored = await limner.blobs.identify(probe)
+        await limner.blobs.put(probe, stored)
         pieces = [piece async for piece in limner.blobs.stream(stored.blob, 0, stored.size)]
     finally:
         probe.unlink()
-    if b"".join(pieces) != b"limner doctor":
+    await limner.blobs.delete([stored.blob])
+    if b"".join(pieces) != mark:
         raise OSError("what was written could not be read back")
     return f"written and read back, {limner.settings.resolved_storage_url}"
 
@@ -136,24 +151,3 @@ async def _ledger(limner: "Limner") -> Finding:
     faults = await limner.store.read(lambda records: records.ledger.faults())
     detail = "; ".join(faults[:3]) or "every balance is the sum of its rows"
     return Finding("credits", well=not faults, detail=detail, remedy="Run `limner credits prove` for all of them.")
-
-
-async def _pictures(limner: "Limner") -> Finding:
-    """Every picture of a finished task must be there, byte for byte."""
-    import hashlib
-
-    results = await limner.store.read(lambda records: records.tasks.result_blobs())
-    broken = []
-    for blob in results:
-        digest = hashlib.sha256()
-        try:
-            size = await limner.blobs.size(blob)
-            async for piece in limner.blobs.stream(blob, 0, size):
-                digest.update(piece)
-        except LookupError:
-            broken.append(blob)
-            continue
-        if digest.hexdigest() != blob:
-            broken.append(blob)
-    detail = f"{len(results)} read, {len(broken)} missing or damaged"
-    return Finding("pictures", well=not broken, detail=detail, remedy=f"Restore from a backup: {', '.join(broken[:5])}")

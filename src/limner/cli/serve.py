@@ -1,7 +1,11 @@
 """`limner serve`: the API, and a worker beside it in the same process."""
 
+import resource
+import shlex
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +14,16 @@ from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, set_up, 
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
+    from limner.cli.listening import Tls
     from limner.settings import Settings
 
 FIRST_CREDITS = 10_000
+
+OTHER_FILES = 512
+"""File descriptors that are left for the database, pictures, and calls to vendors."""
+
+TRUSTED_BY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""How Python and curl, Python's requests, the AWS tools and Node are told of an authority to trust."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,13 @@ def serve(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = None,
     api_only: Annotated[bool, typer.Option("--api-only", help="Accept tasks; leave running them to workers.")] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", help="Serve HTTPS with this certificate, a PEM file with its chain.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="The certificate's key, a PEM file.")] = None,
+    tls_local: Annotated[
+        bool, typer.Option("--tls-local", help="Serve HTTPS with a certificate made here, for this machine's names.")
+    ] = False,
     data: Data = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready, for programs.")] = False,
 ) -> None:
@@ -35,33 +53,70 @@ def serve(
     from limner.bootstrap import prepare_data
     from limner.telemetry.logs import configure_logs
 
-    settings = settings_for(data, host=host, port=port)
-    configure_logs(settings.log_format, settings.log_level)
+    chosen = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key, "tls_local": tls_local or None}
+    settings = settings_for(data, **chosen)
+    configure_logs(settings.log_format, settings.log_level, settings.secrets)
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     with set_up(json=json):
         prepare_data(settings)
-    run_loop(_serve(settings, listener, with_worker=not api_only, json=json))
+        tls = _tls(settings, json=json)
+    run_loop(_serve(settings, listener, tls, with_worker=not api_only, json=json))
 
 
-async def _serve(settings: "Settings", listener: socket.socket, *, with_worker: bool, json: bool) -> None:
+async def _serve(
+    settings: "Settings", listener: socket.socket, tls: "Tls | None", *, with_worker: bool, json: bool
+) -> None:
     from limner.asgi import application
     from limner.bootstrap import build
+    from limner.cli.connection import Patience
     from limner.cli.listening import Listening
 
     with set_up(json=json):
         limner = build(settings)
     welcome = await first_start(limner)
     app = application(limner, with_worker=with_worker)
-    server = Listening(app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json))
+    patience = Patience(settings.slow_client_s, _room_for(settings.connections))
+    server = Listening(app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json), patience, tls)
     await server.serve(sockets=[listener])
 
 
+def _tls(settings: "Settings", *, json: bool) -> "Tls | None":
+    """What to serve HTTPS with, made first where that is wished."""
+    from limner.cli.listening import Tls
+
+    if settings.tls_cert and settings.tls_key:
+        tls = Tls(settings.tls_cert, settings.tls_key)
+    elif settings.tls_local:
+        tls = _local_tls(settings, json=json)
+    else:
+        return None
+    tls.check()
+    return tls
+
+
+def _local_tls(settings: "Settings", *, json: bool) -> "Tls":
+    from limner.cli.authority import local_tls
+    from limner.cli.listening import Tls
+
+    folder = settings.data.resolve() / "tls"
+    made = local_tls(folder, settings.host, settings.resolved_public_url, datetime.now(UTC))
+    if not json:
+        if made.made:
+            err.print("Made a certificate for this machine's names.")
+        err.print("Clients trust it once these are in their environment:\n")
+        for variable in TRUSTED_BY:
+            err.print(f"  export {variable}={shlex.quote(str(made.authority))}", soft_wrap=True)
+        err.print()
+    return Tls(made.cert, made.key)
+
+
 def _announce(settings: "Settings", welcome: Welcome | None, vendors: set[str], *, json: bool) -> None:
-    url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    url = settings.resolved_public_url
     if json:
         made = {"account": welcome.account, "key": welcome.key} if welcome else {}
-        print_json({"ready": True, "url": url, "data": str(settings.data), **made})
+        trust = {"authority": str(settings.data.resolve() / "tls" / "authority.pem")} if settings.tls_local else {}
+        print_json({"ready": True, "url": url, "data": str(settings.data), **made, **trust})
         return
     if welcome:
         err.print(f"Created the account [bold]{welcome.account}[/] with {welcome.credits} credits and this key,")
@@ -78,8 +133,17 @@ async def first_start(limner: "Limner") -> Welcome | None:
     if await limner.store.read(lambda records: records.accounts.all()):
         return None
     account = await limner.accounts.create(LOCAL, FIRST_CREDITS)
-    made = await limner.accounts.create_key(account.name, "first key", ("generate", "read", "admin"))
+    made = await limner.accounts.create_key(account.name, "first key", ("generate", "read", "webhooks", "admin"))
     return Welcome(account.name, FIRST_CREDITS, made.secret)
+
+
+def _room_for(connections: int) -> int:
+    """So many connections, or as many as the system lets this process open beside its files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = hard if hard != resource.RLIM_INFINITY else max(soft, connections + OTHER_FILES)
+    wanted = min(allowed, max(soft, connections + OTHER_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(1, min(connections, wanted - OTHER_FILES))
 
 
 def _listen(settings: "Settings") -> socket.socket:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from limner.domain.refusal import Refusal
+from limner.domain.refusal import Code, Refusal
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
@@ -54,7 +54,7 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
     from limner.telemetry.logs import configure_logs
 
     settings = settings_for(data)
-    configure_logs(settings.log_format, "warning")
+    configure_logs(settings.log_format, "warning", settings.secrets)
 
     async def run() -> T:
         async with AsyncExitStack() as stack:
@@ -108,6 +108,15 @@ def refuse(refusal: Refusal, *, json: bool) -> NoReturn:
         err.print(f"[red]{escape(where + refusal.reason)}[/]", soft_wrap=True)
         err.print(escape(refusal.suggestion), soft_wrap=True)
     raise typer.Exit(1)
+
+
+def confirm(question: str, *, yes: bool, json: bool) -> None:
+    """Ask before something that cannot be undone; a program has to say `--yes`."""
+    if yes:
+        return
+    if json or not sys.stdin.isatty():
+        refuse(Refusal(Code.INVALID, "nobody is there to ask", suggestion="Say --yes if you are sure."), json=json)
+    typer.confirm(question, abort=True)
 
 
 def print_json(value: Any) -> None:

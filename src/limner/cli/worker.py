@@ -17,7 +17,7 @@ def worker(data: Data = None, json: Json = False) -> None:
     from limner.telemetry.logs import configure_logs
 
     settings = settings_for(data)
-    configure_logs(settings.log_format, settings.log_level)
+    configure_logs(settings.log_format, settings.log_level, settings.secrets)
     with set_up(json=json):
         prepare_data(settings)
     run_loop(_work(settings, json=json))
@@ -32,6 +32,7 @@ async def _work(settings: "Settings", *, json: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    limner.signals.start()
     running.start()
     if json:
         print_json({"ready": True, "worker": running.dispatcher.owner})

@@ -93,6 +93,25 @@ _PROOFS = (
             GROUP BY account, bucket HAVING sum(counted) <> sum(there)
         """),
     ),
+    (
+        "key {0} counts {1} tasks under way, there are {2}",
+        Sql("""
+            SELECT k.id, k.active, count(t.id) FROM api_keys k
+            LEFT JOIN tasks t ON t.api_key = k.id AND t.status IN ('queued', 'running')
+            GROUP BY k.id, k.active HAVING k.active <> count(t.id)
+        """),
+    ),
+    (
+        "key {0} counts {1} credits spent, its tasks add up to {2}",
+        Sql("""
+            SELECT k.id, k.spent,
+                coalesce(sum(CASE WHEN t.status IN ('queued', 'running') THEN t.price ELSE t.consumed END), 0)
+            FROM api_keys k LEFT JOIN tasks t ON t.api_key = k.id
+            GROUP BY k.id, k.spent
+            HAVING k.spent <> coalesce(
+                sum(CASE WHEN t.status IN ('queued', 'running') THEN t.price ELSE t.consumed END), 0)
+        """),
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from limner.ports.records import Store
+from limner.ports.signals import Relay, Told, untold
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgresql+psycopg://")
@@ -22,13 +23,27 @@ def check_url(url: str) -> None:
         raise DatabaseUrlUnknown(url)
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, told: Told = untold) -> Store:
+    """The store behind a URL; `told` hears what became of tasks, each time that something was committed."""
     if url.startswith(SQLITE):
         from limner.db.sqlite import SqliteStore  # noqa: PLC0415
 
-        return SqliteStore(Path(url.removeprefix(SQLITE)))
+        return SqliteStore(Path(url.removeprefix(SQLITE)), told)
     if url.startswith(POSTGRES):
         from limner.db.postgres import PostgresStore  # noqa: PLC0415 - the driver takes half a second to import
 
-        return PostgresStore(url)
+        return PostgresStore(url, told)
+    raise DatabaseUrlUnknown(url)
+
+
+def open_relay(url: str) -> Relay:
+    """What carries hints between the processes that share the database behind a URL."""
+    if url.startswith(SQLITE):
+        from limner.db.signals_sqlite import SqliteRelay  # noqa: PLC0415
+
+        return SqliteRelay(Path(url.removeprefix(SQLITE)))
+    if url.startswith(POSTGRES):
+        from limner.db.signals_postgres import PostgresRelay  # noqa: PLC0415
+
+        return PostgresRelay(url)
     raise DatabaseUrlUnknown(url)

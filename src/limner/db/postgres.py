@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 import psycopg
 
 from limner.db.batch import carriable
+from limner.db.events import noting
 from limner.db.records import SqlRecords
 from limner.db.sql import Db
 from limner.domain.backoff import full_jitter_s
-from limner.ports.records import Records
+from limner.ports.records import Records, StoreUnavailable
+from limner.ports.signals import Told, untold
 
 T = TypeVar("T")
 
 _TRIES = 6
+
+_TROUBLE = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
+"""What the server says of itself, and not of what was asked."""
 
 
 def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -30,14 +35,18 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
 class PostgresStore:
     """Units of work on a PostgreSQL database, side by side; the server groups their commits."""
 
-    def __init__(self, url: str, *, threads: int = 8) -> None:
+    def __init__(self, url: str, told: Told = untold, *, threads: int = 8) -> None:
         self._url = url
+        self._told = told
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-postgres")
         self._mine = threading.local()
         self._open: list[psycopg.Connection[Any]] = []
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        return await self._in_thread(work, None)
+        result, became = await self._in_thread(noting(work), None)
+        if became:
+            self._told(became)
+        return result
 
     async def read(self, work: Callable[[Records], T]) -> T:
         # One snapshot for all that the work looks at, as on SQLite.
@@ -60,6 +69,8 @@ class PostgresStore:
                 return transaction.run(work)
             except psycopg.Error as error:
                 if attempt == _TRIES - 1 or (transaction is not None and not transaction.worth_repeating(error)):
+                    if isinstance(error, _TROUBLE):
+                        raise StoreUnavailable(str(error)) from error
                     raise
                 time.sleep(full_jitter_s(attempt, random.random(), base_s=0.05))  # noqa: S311 - spreads a crowd
         raise AssertionError("unreachable: the last try returns or raises")

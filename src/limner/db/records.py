@@ -1,12 +1,17 @@
 """All tables behind one connection."""
 
 from limner.db.accounts import SqlAccounts, SqlKeys
+from limner.db.acts import SqlActs
 from limner.db.attempts import SqlAttempts
+from limner.db.audit import SqlAudit
 from limner.db.events import SqlEvents, SqlIdempotency
 from limner.db.files import SqlBlobs, SqlUploads
 from limner.db.ledger import SqlLedger
+from limner.db.retention import SqlRetention
 from limner.db.sql import Db
 from limner.db.tasks import SqlTasks
+from limner.db.upstreams import SqlUpstreams
+from limner.db.webhooks import SqlDeliveries, SqlWebhooks
 
 
 class SqlRecords:
@@ -18,7 +23,13 @@ class SqlRecords:
         self.ledger = SqlLedger(db)
         self.tasks = SqlTasks(db)
         self.attempts = SqlAttempts(db)
+        self.upstreams = SqlUpstreams(db)
         self.uploads = SqlUploads(db)
         self.blobs = SqlBlobs(db)
         self.events = SqlEvents(db)
         self.idempotency = SqlIdempotency(db)
+        self.retention = SqlRetention(db)
+        self.webhooks = SqlWebhooks(db)
+        self.deliveries = SqlDeliveries(db)
+        self.acts = SqlActs(db)
+        self.audit = SqlAudit(db)

@@ -39,9 +39,11 @@ accounts = Table(
     Column("available", BigInteger, nullable=False, server_default="0"),
     Column("frozen", BigInteger, nullable=False, server_default="0"),
     Column("queue_clock", BigInteger, nullable=False, server_default="0"),
+    Column("weight", Integer, nullable=False, server_default="1"),
     Column("created_ms", BigInteger, nullable=False),
     CheckConstraint("available >= 0", name="available_not_negative"),
     CheckConstraint("frozen >= 0", name="frozen_not_negative"),
+    CheckConstraint("weight >= 1", name="weight_at_least_one"),
 )
 
 buckets = Table(
@@ -65,6 +67,20 @@ api_keys = Table(
     Column("scopes", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
+    Column("expires_ms", BigInteger),
+    Column("used_ms", BigInteger),
+    # Limits of its own, and how far it has gone: tasks under way, credits held or consumed, in all and on one day.
+    Column("most_per_second", Integer),
+    Column("most_tasks", Integer),
+    Column("most_credits_a_day", BigInteger),
+    Column("most_credits", BigInteger),
+    Column("active", Integer, nullable=False, server_default="0"),
+    Column("spent", BigInteger, nullable=False, server_default="0"),
+    Column("day", Integer, nullable=False, server_default="0"),
+    Column("spent_on_day", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("active >= 0", name="active_not_negative"),
+    CheckConstraint("spent >= 0", name="spent_not_negative"),
+    CheckConstraint("spent_on_day >= 0", name="spent_on_day_not_negative"),
 )
 
 tasks = Table(
@@ -97,6 +113,11 @@ tasks = Table(
     Column("served_by", Text),
     Column("error_code", Integer),
     Column("error_msg", Text),
+    # Whether the task still refers to pictures that it was given, and to pictures that it brought.
+    Column("keeps_inputs", Integer, nullable=False, server_default="0"),
+    Column("keeps_results", Integer, nullable=False, server_default="0"),
+    Column("removed_ms", BigInteger),
+    Column("api_key", UUID),
     CheckConstraint(
         "status IN ('queued','running','success','failed','banned','expired','cancelled')", name="status_known"
     ),
@@ -106,6 +127,7 @@ Index(
     "ix_tasks_queue",
     tasks.c.place,
     tasks.c.id,
+    tasks.c.model,
     sqlite_where=text("status = 'queued'"),
     postgresql_where=text("status = 'queued'"),
 )
@@ -122,6 +144,26 @@ Index(
     postgresql_where=text("status = 'running'"),
 )
 Index("ix_tasks_account_created", tasks.c.account, tasks.c.created_ms)
+Index(
+    "ix_tasks_under_way",
+    tasks.c.account,
+    tasks.c.id,
+    sqlite_where=text("status IN ('queued','running')"),
+    postgresql_where=text("status IN ('queued','running')"),
+)
+# For the janitor: what still has pictures, by the time since which nobody needs them.
+Index(
+    "ix_tasks_inputs_kept",
+    tasks.c.finished_ms,
+    sqlite_where=text("keeps_inputs = 1"),
+    postgresql_where=text("keeps_inputs = 1"),
+)
+Index(
+    "ix_tasks_results_kept",
+    tasks.c.finished_ms,
+    sqlite_where=text("keeps_results = 1"),
+    postgresql_where=text("keeps_results = 1"),
+)
 
 queue_clock = Table(
     "queue_clock",
@@ -149,6 +191,7 @@ attempts = Table(
     metadata,
     Column("id", UUID, primary_key=True),
     Column("task", UUID, ForeignKey("tasks.id"), nullable=False),
+    Column("part", String(10), nullable=False, server_default=text("''")),
     Column("number", Integer, nullable=False),
     Column("route", String(100), nullable=False),
     Column("provider", String(60), nullable=False),
@@ -160,15 +203,43 @@ attempts = Table(
     Column("reason", Text),
     Column("detail", Text),
     Column("charged", Integer, nullable=False, server_default="0"),
+    Column("price_usd", Float),
     Column("cost_usd", Float),
     Column("intended_ms", BigInteger, nullable=False),
     Column("submitted_ms", BigInteger),
     Column("delivered_ms", BigInteger),
     Column("closed_ms", BigInteger),
-    UniqueConstraint("task", "number"),
+    UniqueConstraint("task", "part", "number"),
     CheckConstraint("state IN ('intended','submitted','delivered','closed')", name="state_known"),
 )
 Index("ix_attempts_route_closed", attempts.c.route, attempts.c.closed_ms)
+Index("ix_attempts_intended", attempts.c.intended_ms)
+Index(
+    "ix_attempts_under_way",
+    attempts.c.provider,
+    sqlite_where=text("state IN ('intended','submitted')"),
+    postgresql_where=text("state IN ('intended','submitted')"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("route", String(100), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("openings", Integer, nullable=False),
+    Column("open_until_ms", BigInteger, nullable=False),
+    Column("kind", String(30)),
+    Column("reason", Text),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("provider", String(60), primary_key=True),
+    Column("paused_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("next_us", BigInteger, nullable=False, server_default="0"),
+)
 
 ledger = Table(
     "ledger",
@@ -197,6 +268,68 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),
     Column("media_type", String(40), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    # Set when somebody lets go of the bytes, and while nobody uses them. Used ones carry it until the janitor looks.
+    Column("let_go_ms", BigInteger),
+    Column("condemned_ms", BigInteger),
+    Column("condemned_by", String(120)),
+)
+Index(
+    "ix_blobs_let_go",
+    blobs.c.let_go_ms,
+    sqlite_where=text("let_go_ms IS NOT NULL"),
+    postgresql_where=text("let_go_ms IS NOT NULL"),
+)
+Index(
+    "ix_blobs_condemned",
+    blobs.c.condemned_ms,
+    sqlite_where=text("condemned_ms IS NOT NULL"),
+    postgresql_where=text("condemned_ms IS NOT NULL"),
+)
+
+# Who refers to bytes: an upload by its token, a task by its id for what it was given and for what it brought.
+blob_uses = Table(
+    "blob_uses",
+    metadata,
+    Column("blob", String(64), primary_key=True),
+    Column("kind", String(6), primary_key=True),
+    Column("holder", UUID, primary_key=True),
+    CheckConstraint("kind IN ('upload','input','result')", name="kind_known"),
+    Index("ix_blob_uses_holder", "holder"),
+)
+
+# Bytes that are on their way into the store, or there and about to be referred to.
+blob_pins = Table(
+    "blob_pins",
+    metadata,
+    Column("blob", String(64), primary_key=True),
+    Column("holder", UUID, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("task", UUID, ForeignKey("tasks.id"), primary_key=True),
+    Column("account", UUID, ForeignKey("accounts.id"), nullable=False),
+    Column("by_whom", String(100), nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("shared", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+# What operators did. Rows are only ever added.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("act", String(40), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("details", Text, nullable=False),
+    Index("ix_audit_at_ms", "at_ms"),
+    sqlite_autoincrement=True,  # a number that is missing was taken away, and shows
 )
 
 uploads = Table(
@@ -210,6 +343,8 @@ uploads = Table(
     Column("size", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
+    Column("etag", String(80)),
+    Index("ix_uploads_expires_ms", "expires_ms"),
 )
 
 idempotency = Table(
@@ -220,6 +355,7 @@ idempotency = Table(
     Column("digest", String(64), nullable=False),
     Column("task", UUID, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Index("ix_idempotency_created_ms", "created_ms"),
 )
 
 task_events = Table(
@@ -230,5 +366,119 @@ task_events = Table(
     Column("task", UUID, nullable=False),
     Column("status", String(10), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Index("ix_task_events_account_id", "account", "id"),
+    Index("ix_task_events_account_at_ms_id", "account", "at_ms", "id"),
+    Index("ix_task_events_task_id", "task", "id"),
+    sqlite_autoincrement=True,  # a number is never used twice, even when the newest events were pruned
+)
+
+# Where accounts want to be told of their tasks. Without a url, the addresses come with the tasks.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("account", UUID, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("url", Text),
+    Column("events", Text, nullable=False),
+    Column("description", String(200), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled_ms", BigInteger),
+    Column("disabled_why", Text),
+    Column("removed_ms", BigInteger),
+)
+Index(
+    "ix_webhooks_for_tasks",
+    webhooks.c.account,
+    unique=True,
+    sqlite_where=text("url IS NULL AND removed_ms IS NULL"),
+    postgresql_where=text("url IS NULL AND removed_ms IS NULL"),
+)
+
+webhook_salts = Table(
+    "webhook_salts",
+    metadata,
+    Column("webhook", UUID, ForeignKey("webhooks.id"), primary_key=True),
+    Column("salt", String(64), primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+)
+
+# Addresses that came with tasks which have not ended.
+task_webhooks = Table(
+    "task_webhooks",
+    metadata,
+    Column("task", UUID, ForeignKey("tasks.id"), primary_key=True),
+    Column("url", Text, nullable=False),
+)
+
+# The outbox. A lease is a time in `due_ms`: when it has passed the row is due again, whoever held it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("webhook", UUID, ForeignKey("webhooks.id"), nullable=False),
+    Column("account", UUID, nullable=False),
+    Column("lane", UUID, nullable=False),
+    Column("url", Text),
+    Column("event", String(30), nullable=False),
+    Column("task", UUID),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("retries", Integer, nullable=False, server_default="0"),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("lease_owner", String(120)),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("finished_ms", BigInteger),
+    CheckConstraint("state IN ('pending','delivered','failed','dropped')", name="state_known"),
+    Index("ix_deliveries_webhook_created_ms", "webhook", "created_ms"),
+    Index("ix_deliveries_task", "task"),
+)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.lane,
+    deliveries.c.due_ms,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_deliveries_until",
+    deliveries.c.until_ms,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_deliveries_leased",
+    deliveries.c.lane,
+    sqlite_where=text("lease_owner IS NOT NULL"),
+    postgresql_where=text("lease_owner IS NOT NULL"),
+)
+Index(
+    "ix_deliveries_finished",
+    deliveries.c.finished_ms,
+    sqlite_where=text("finished_ms IS NOT NULL"),
+    postgresql_where=text("finished_ms IS NOT NULL"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery", UUID, ForeignKey("deliveries.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("answer", Text),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("openings", Integer, nullable=False, server_default="0"),
+    Column("open_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("kind", String(30)),
+    Column("reason", Text),
+    Column("changed_ms", BigInteger, nullable=False, server_default="0"),
 )

@@ -52,6 +52,11 @@ class Db:
         self._connection = connection
         self._is_sqlite = is_sqlite
 
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether transactions that write come one after the other, so that what they count is seen in order."""
+        return self._is_sqlite
+
     def run(self, statement: Sql, values: Mapping[str, Any] | None = None) -> int:
         """How many rows it touched."""
         return int(self._execute(statement, values or {}).rowcount)

@@ -4,25 +4,36 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from limner.db.batch import BatchThread, Job, Outcome
+from limner.db.events import noting
 from limner.db.records import SqlRecords
 from limner.db.sql import Db
-from limner.ports.records import Records
+from limner.ports.records import Records, StoreUnavailable
+from limner.ports.signals import Told, untold
 
 T = TypeVar("T")
 
 # FULL: an answered request is on the disk, power cut or not. The busy timeout is for the command line, which may
-# write to the same file while a server runs.
+# write to the same file while a server runs. What is deleted is overwritten: to erase is a promise.
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 20000",
     "PRAGMA cache_size = -16384",
+    "PRAGMA secure_delete = ON",
 )
 
 _WAL_TRIES = 100
+
+_TROUBLE = frozenset(
+    {
+        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
+    }
+)
+"""What SQLite says of the file and of who else is at it."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -53,13 +64,16 @@ class SqliteStore:
     The writer runs each waiting unit in a savepoint and commits them together: one fsync makes many requests durable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, told: Told = untold) -> None:
+        self._told = told
         self._writer = BatchThread("limner-writer", _Lane(path, _write))
         self._reader = BatchThread("limner-reader", _Lane(path, _read))
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        result: T = await self._writer.hand_in(work)
-        return result
+        result, became = await self._writer.hand_in(noting(work))
+        if became:
+            self._told(became)
+        return cast("T", result)
 
     async def read(self, work: Callable[[Records], T]) -> T:
         result: T = await self._reader.hand_in(work)
@@ -86,7 +100,7 @@ class _Lane:
             return self._perform(connection, records, batch)
         except Exception as error:  # noqa: BLE001 - whatever happened, everybody who waits must hear of it
             self.close()
-            return [(future, None, error) for _, future in batch]
+            return [(future, None, _told(error)) for _, future in batch]
 
     def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
@@ -98,6 +112,16 @@ class _Lane:
         if self._opened is not None:
             self._opened[0].close()
             self._opened = None
+
+
+def _told(error: BaseException) -> BaseException:
+    """The error as the callers know it: the file's trouble is no fault of what they wanted to write."""
+    code = error.sqlite_errorcode & 0xFF if isinstance(error, sqlite3.OperationalError) else None
+    if code not in _TROUBLE:
+        return error
+    told = StoreUnavailable(str(error))
+    told.__cause__ = error
+    return told
 
 
 def _write(connection: sqlite3.Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
@@ -112,9 +136,11 @@ def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) ->
     connection.execute("SAVEPOINT unit")
     try:
         outcome: Outcome = (future, work(records), None)
-    except BaseException as error:  # noqa: BLE001 - it belongs to the caller of this unit, the others go on
+    except BaseException as error:
+        if not connection.in_transaction:  # of a full disk, for one, SQLite undoes all that was written together
+            raise StoreUnavailable(str(error)) from error
         connection.execute("ROLLBACK TO unit")
-        outcome = (future, None, error)
+        outcome = (future, None, _told(error))
     connection.execute("RELEASE unit")
     return outcome
 
@@ -132,4 +158,4 @@ def _outcome(records: Records, job: Job) -> Outcome:
     try:
         return future, work(records), None
     except BaseException as error:  # noqa: BLE001 - as above
-        return future, None, error
+        return future, None, _told(error)

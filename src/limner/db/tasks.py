@@ -1,24 +1,27 @@
 """Tasks, which are also the queue."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from limner.db.sql import Db, Sql, dump, load
+from limner.db.uses import INPUT, RESULT, blobs_in, unpin, use
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.task import Ending, Result, Status, Task
-from limner.ports.records import Claimed, CleanCopy, Input, NewTask
+from limner.ports.records import Claimed, CleanCopy, Input, NewTask, Room, State, Vitals
 
 _COLUMNS = (
     "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
     "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
-    "error_msg"
+    "error_msg, removed_ms"
 )
 
 _ADD = Sql("""
     INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
-                       created_ms, queue_deadline_ms, run_limit_ms)
+                       created_ms, queue_deadline_ms, run_limit_ms, keeps_inputs, api_key)
     VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
-            :created_ms, :queue_deadline_ms, :run_limit_ms)
+            :created_ms, :queue_deadline_ms, :run_limit_ms, :keeps_inputs, :api_key)
 """)
 _ADD_INPUT = Sql("""
     INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
@@ -31,6 +34,10 @@ _LIST = Sql(f"""
       AND (CAST(:status AS VARCHAR) IS NULL OR status = :status)
     ORDER BY created_ms DESC, id DESC LIMIT :limit
 """)
+_PAGE = Sql(f"""
+    SELECT {_COLUMNS} FROM tasks WHERE account = :account
+    ORDER BY created_ms DESC, id DESC LIMIT :limit OFFSET :offset
+""")
 _AHEAD = Sql("""
     SELECT count(*) FROM (
         SELECT 1 FROM tasks
@@ -38,19 +45,42 @@ _AHEAD = Sql("""
         ORDER BY place, id LIMIT :cap) AS earlier
 """)
 
+_FRONT = Sql("SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit")
+_STATES = Sql(f"""
+    SELECT {_COLUMNS}, (SELECT max(e.id) FROM task_events e WHERE e.task = tasks.id) FROM tasks WHERE id IN :ids
+""")
+_VITALS = Sql("SELECT id, status, progress, expected_ms FROM tasks WHERE id IN :ids")
+_UNDER_WAY = Sql("""
+    SELECT id FROM tasks WHERE account = :account AND status IN ('queued','running') AND id > :after
+    ORDER BY id LIMIT :limit
+""")
+
 # The choice of rows is materialised: joined to the update, PostgreSQL may run it again and again, beyond its limit.
-_CLAIM = Sql(f"""
+_CLAIM_TEXT = f"""
     WITH due AS MATERIALIZED (
-        SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit {{skip_locked}})
+        SELECT id FROM tasks WHERE status = 'queued' {{which}} ORDER BY place, id LIMIT :limit {{{{skip_locked}}}})
     UPDATE tasks
     SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
         started_ms = coalesce(started_ms, :now_ms)
     WHERE id IN (SELECT id FROM due)
     RETURNING {_COLUMNS}, task_order, claims, place
+"""
+_CLAIM = Sql(_CLAIM_TEXT.format(which=""))
+_IN_A_ROOM, _IN_THE_OPEN = "AND model IN :models", "AND NOT (model IN :models)"
+_CLAIM_IN_A_ROOM = Sql(_CLAIM_TEXT.format(which=_IN_A_ROOM))
+_CLAIM_IN_THE_OPEN = Sql(_CLAIM_TEXT.format(which=_IN_THE_OPEN))
+_NEXT_TEXT = "SELECT place, id FROM tasks WHERE status = 'queued' {which} ORDER BY place, id LIMIT :limit"
+_NEXT_IN_A_ROOM = Sql(_NEXT_TEXT.format(which=_IN_A_ROOM))
+_NEXT_IN_THE_OPEN = Sql(_NEXT_TEXT.format(which=_IN_THE_OPEN))
+_RUNNING_OF = Sql("SELECT count(*) FROM tasks WHERE status = 'running' AND model IN :models")
+_WAITING_OF = Sql("""
+    SELECT count(*) FROM tasks t
+    WHERE status = 'running' AND model IN :models
+      AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.task = t.id AND a.state IN ('intended','submitted'))
 """)
 _RESCUE = Sql(f"""
     WITH due AS MATERIALIZED (
-        SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :now_ms
+        SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :before_ms
         ORDER BY lease_until_ms LIMIT :limit {{skip_locked}})
     UPDATE tasks
     SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
@@ -74,6 +104,9 @@ _HAND_BACK = Sql("""
     UPDATE tasks SET lease_until_ms = 0 WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
 """)
 _FREE_LEASES = Sql("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
+_REIN_IN = Sql("""
+    UPDATE tasks SET lease_until_ms = :until_ms WHERE status = 'running' AND lease_until_ms > :after_ms
+""")
 _LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
 _OVERDUE = Sql(f"""
     SELECT {_COLUMNS} FROM tasks WHERE status = 'queued' AND queue_deadline_ms < :now_ms
@@ -84,23 +117,36 @@ _FINISH = """
     UPDATE tasks
     SET status = :status, consumed = :consumed, progress = 100, finished_ms = :now_ms, result = :result,
         served_by = :served_by, error_code = :error_code, error_msg = :error_msg, lease_owner = NULL,
-        lease_until_ms = NULL
+        lease_until_ms = NULL,
+        keeps_results = CASE
+            WHEN EXISTS (SELECT 1 FROM blob_uses WHERE holder = :id AND kind = 'result') THEN 1 ELSE :keeps_results END
     WHERE id = :id AND {fence}
     RETURNING {columns}
 """
 _FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
 _FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
 _ASK_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
-_RESULTS = Sql("SELECT result FROM tasks WHERE result IS NOT NULL")
 _ORDER = Sql("SELECT task_order FROM tasks WHERE id = :id")
 _INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
     WHERE task = :task ORDER BY position
 """)
+# By a worker that was held up: the task has ended already.
+_CAME_LATE = Sql("UPDATE tasks SET keeps_inputs = 1 WHERE id = :task AND finished_ms IS NOT NULL")
 _KEEP_CLEAN = Sql("""
     UPDATE task_inputs SET clean = :clean, media_type = :media_type, width = :width, height = :height
     WHERE task = :task AND position = :position
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Tasks that are claimed together: how those that come next are found, and taken, and how many at most."""
+
+    next: Sql
+    claim: Sql
+    models: tuple[str, ...]
+    most: int
 
 
 class SqlTasks:
@@ -124,6 +170,8 @@ class SqlTasks:
                 "created_ms": task.created_ms,
                 "queue_deadline_ms": task.queue_deadline_ms,
                 "run_limit_ms": task.run_limit_ms,
+                "keeps_inputs": int(bool(inputs)),
+                "api_key": task.key,
             },
         )
         if inputs:
@@ -134,6 +182,7 @@ class SqlTasks:
                     for i in inputs
                 ],
             )
+            use(self._db, INPUT, task.id, [i.blob for i in inputs if i.blob])
 
     def get(self, task: TaskId) -> Task | None:
         row = self._db.one(_GET, {"id": task})
@@ -146,26 +195,70 @@ class SqlTasks:
         rows = self._db.all(_LIST, {"account": account, "status": status, "limit": limit})
         return [_task(*row) for row in rows]
 
+    def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
+        rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
+        return [_task(*row) for row in rows]
+
     def ahead(self, task: TaskId, cap: int) -> int:
         return int(self._db.value(_AHEAD, {"id": task, "cap": cap}))
 
-    def claim(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
-        claimed = self._take(_CLAIM, owner, now_ms, lease_until_ms, limit)
+    def front(self, limit: int) -> Sequence[TaskId]:
+        return [TaskId(row[0]) for row in self._db.all(_FRONT, {"limit": limit})]
+
+    def states(self, tasks: Sequence[TaskId]) -> Sequence[State]:
+        rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
+        return [State(_task(*columns), number or 0) for *columns, number in rows]
+
+    def vitals(self, tasks: Sequence[TaskId]) -> Sequence[Vitals]:
+        rows = self._db.all(_VITALS, {"ids": self._db.ids(tasks)})
+        return [Vitals(TaskId(id_), Status(status), *figures) for id_, status, *figures in rows]
+
+    def under_way(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+        rows = self._db.all(_UNDER_WAY, {"account": account, "after": after or "", "limit": limit})
+        return [TaskId(row[0]) for row in rows]
+
+    def claim(
+        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: Sequence[Room] = ()
+    ) -> Sequence[Claimed]:
+        lease = {"owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms}
+        if rooms:
+            claimed = [each for part in self._share(rooms, limit) for each in self._take_part(part, lease)]
+        else:
+            claimed = self._take(_CLAIM, {**lease, "limit": limit})
         if claimed:
             self._db.run(_CLOCK, {"place": max(place for place, _ in claimed)})
-        return [task for _, task in claimed]
+        return [task for _, task in sorted(claimed, key=_turn)]
 
-    def rescue(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
-        return [task for _, task in self._take(_RESCUE, owner, now_ms, lease_until_ms, limit)]
+    def _share(self, rooms: Sequence[Room], limit: int) -> list[_Part]:
+        """Of each room, and of what has none, as many as are among those that come next."""
+        held = tuple(model for room in rooms for model in room.models)
+        parts = [_Part(_NEXT_IN_A_ROOM, _CLAIM_IN_A_ROOM, room.models, min(room.tasks, limit)) for room in rooms]
+        parts.append(_Part(_NEXT_IN_THE_OPEN, _CLAIM_IN_THE_OPEN, held, limit))
+        coming = [
+            (place, task, number)
+            for number, part in enumerate(parts)
+            if part.most > 0
+            for place, task in self._db.all(part.next, {"models": self._db.ids(part.models), "limit": part.most})
+        ]
+        shares = Counter(number for *_, number in sorted(coming)[:limit])
+        return [replace(parts[number], most=share) for number, share in shares.items()]
 
-    def _take(self, statement: Sql, owner: str, now_ms: int, until_ms: int, limit: int) -> list[tuple[int, Claimed]]:
-        rows = self._db.all(
-            statement,
-            {"owner": owner, "now_ms": now_ms, "until_ms": until_ms, "limit": limit},
-        )
-        # RETURNING has no order of its own.
-        taken = [(place, Claimed(_task(*columns), load(order), claims)) for *columns, order, claims, place in rows]
-        return sorted(taken, key=lambda pair: (pair[0], pair[1].task.id))
+    def _take_part(self, part: _Part, lease: Mapping[str, Any]) -> list[tuple[int, Claimed]]:
+        return self._take(part.claim, {**lease, "models": self._db.ids(part.models), "limit": part.most})
+
+    def running_of(self, models: Sequence[str]) -> int:
+        return int(self._db.value(_RUNNING_OF, {"models": self._db.ids(models)}))
+
+    def waiting_of(self, models: Sequence[str]) -> int:
+        return int(self._db.value(_WAITING_OF, {"models": self._db.ids(models)}))
+
+    def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
+        lease = {"owner": owner, "before_ms": before_ms, "until_ms": lease_until_ms, "limit": limit}
+        return [task for _, task in sorted(self._take(_RESCUE, lease), key=_turn)]
+
+    def _take(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, Claimed]]:
+        rows = self._db.all(statement, values)
+        return [(place, Claimed(_task(*columns), load(order), claims)) for *columns, order, claims, place in rows]
 
     def expect(self, task: TaskId, expected_ms: int) -> None:
         self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
@@ -186,6 +279,9 @@ class SqlTasks:
     def free_leases_of(self, owners: Sequence[str]) -> int:
         return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
 
+    def rein_in(self, after_ms: int, until_ms: int) -> int:
+        return self._db.run(_REIN_IN, {"after_ms": after_ms, "until_ms": until_ms})
+
     def lease_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
@@ -202,18 +298,18 @@ class SqlTasks:
             "served_by": dump(ending.served_by) if ending.served_by else None,
             "error_code": ending.error_code,
             "error_msg": ending.error_msg,
+            "keeps_results": int(bool(ending.result)),
         }
         if owner is None:
             row = self._db.one(_FINISH_QUEUED, facts)
         else:
             row = self._db.one(_FINISH_RUNNING, facts | {"owner": owner})
+        if row and ending.result:
+            use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
         return _task(*row) if row else None
 
     def ask_cancel(self, task: TaskId) -> None:
         self._db.run(_ASK_CANCEL, {"id": task})
-
-    def result_blobs(self) -> Sequence[BlobId]:
-        return sorted({BlobId(load(row[0])["blob"]) for row in self._db.all(_RESULTS)})
 
     def order(self, task: TaskId) -> dict[str, Any]:
         order: dict[str, Any] = load(self._db.value(_ORDER, {"id": task}))
@@ -224,7 +320,17 @@ class SqlTasks:
 
     def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None:
         facts = {"clean": clean.blob, "media_type": clean.media_type, "width": clean.width, "height": clean.height}
-        self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position})
+        if self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position}):
+            self._db.run(_CAME_LATE, {"task": task})
+            use(self._db, INPUT, task, [clean.blob])
+        else:  # erased meanwhile
+            unpin(self._db, task, [clean.blob])
+
+
+def _turn(claimed: tuple[int, Claimed]) -> tuple[int, str]:
+    """The fair order, which RETURNING does not keep."""
+    place, task = claimed
+    return place, task.task.id
 
 
 def _input(position: int, field: str, url: str | None, blob: str | None, *clean: Any) -> Input:
@@ -255,6 +361,7 @@ def _task(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
     served_by: str | None,
     error_code: int | None,
     error_msg: str | None,
+    removed_ms: int | None,
 ) -> Task:
     return Task(
         TaskId(id_),
@@ -279,8 +386,9 @@ def _task(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
         load(served_by),
         error_code,
         error_msg,
+        removed_ms,
     )
 
 
 def _result(stored: Mapping[str, Any] | None) -> Result | None:
-    return Result(**{**stored, "blob": BlobId(stored["blob"])}) if stored else None
+    return Result.of(stored) if stored else None

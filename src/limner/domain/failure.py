@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """The kinds of trouble an attempt can end in. The comments in `RETRY` say what each one means for a retry."""
+    """The kinds of trouble an attempt can end in. `docs/failures.md` says what each means, vendor by vendor."""
 
     CONTENT_POLICY = "content_policy"
     BAD_INPUT = "bad_input"
@@ -36,6 +36,18 @@ RETRIES: dict[FailureKind, int] = {
     FailureKind.CANCELLED: 0,
 }
 """How often an attempt that ended in this kind may be repeated on the same route."""
+
+FALLS_BACK = frozenset(
+    {
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.AUTH,
+        FailureKind.MODEL_UNAVAILABLE,
+        FailureKind.TRANSIENT,
+        FailureKind.RATE_LIMITED,
+        FailureKind.TIMEOUT,
+    }
+)
+"""The kinds that say something of the route and nothing of the request: the next route may do better."""
 
 
 class Stage(StrEnum):

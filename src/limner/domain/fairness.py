@@ -2,7 +2,8 @@
 
 Each account has a virtual clock that advances by a task's cost over its weight; a task's place in the queue is the
 later of that clock and the service's own. A busy account's tasks thus lie one behind the other in virtual time while a
-quiet account's first task lands at the front, and one index on that number serves a fair order at any backlog.
+quiet account's first task lands at the front, and one index on that number serves a fair order at any backlog. An
+operator sets the weight, a caller the priority.
 """
 
 QUANTUM = 1_000_000

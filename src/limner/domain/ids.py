@@ -9,6 +9,10 @@ TaskId = NewType("TaskId", str)
 AccountId = NewType("AccountId", str)
 KeyId = NewType("KeyId", str)
 AttemptId = NewType("AttemptId", str)
+WebhookId = NewType("WebhookId", str)
+
+DeliveryId = NewType("DeliveryId", str)
+"""`msg_` and 32 hex digits: what the receiver of a webhook tells messages apart by."""
 
 UploadToken = NewType("UploadToken", str)
 """A lower-case hyphenated UUID, what v2 calls `image_token`."""

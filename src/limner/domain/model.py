@@ -49,6 +49,7 @@ _ROWS = (
 
 MODELS: Mapping[str, ModelFacts] = MappingProxyType({row.name: row for row in _ROWS})
 DEFAULT_MODEL = "flux.1_kontext_pro"
+DEFAULT_MULTIVIEW_MODEL = "gemini_3.1_flash_image_preview"
 
 
 def models_with_images() -> tuple[str, ...]:

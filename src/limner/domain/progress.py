@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from statistics import median
 
+from limner.domain.task import Status, Task
+
 ALMOST = 95
 """Progress never shows more than this before the picture is in our own store."""
 
 FIRST_GUESS_MS = 8_000
 """Assumed for a route that has no history yet."""
+
+UNORDERED_MS = 4_000
+"""Assumed while nothing has been ordered yet. Old clients look again after half of it, which is the least they wait."""
 
 
 def expected_ms(durations_ms: Sequence[int], *, first_guess_ms: int = FIRST_GUESS_MS) -> int:
@@ -32,4 +37,20 @@ def _by_time(elapsed_ms: int, expected: int | None) -> int:
 
 def seconds_left(elapsed_ms: int, expected: int | None) -> int:
     """Whole seconds until a running task is likely done, at least 1: clients sleep for a part of this."""
-    return max(1, -(-((expected or FIRST_GUESS_MS) - elapsed_ms) // 1000))
+    expected = UNORDERED_MS if expected is None else expected
+    return max(1, -(-(expected - elapsed_ms) // 1000))
+
+
+def shown(task: Task, now_ms: int) -> int:
+    """A task's progress as its owner sees it: 0 while it waits, 100 once it has ended, however it ended."""
+    match task.status:
+        case Status.QUEUED:
+            return 0
+        case Status.RUNNING:
+            return progress(task.progress, elapsed_ms(task, now_ms), task.expected_ms)
+        case _:
+            return 100
+
+
+def elapsed_ms(task: Task, now_ms: int) -> int:
+    return now_ms - (task.started_ms or now_ms)

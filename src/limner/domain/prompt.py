@@ -63,7 +63,7 @@ PLAIN = PromptDialect()
 class Composed:
     """A prompt ready to send.
 
-    `aspect_ratio` is the shape the caller's flags, the template or a switch ask for, in that order, as "W:H".
+    `aspect_ratio` is the shape the caller, their flags, the template or a switch ask for, in that order, as "W:H".
     `template_pictures` is how many of the template's pictures travel, from its first. `notes` are remarks for a
     person who asks what became of the request.
     """
@@ -127,11 +127,11 @@ def _how_many_given(given: int) -> str:
 def _numbers_to_use(given: int) -> str:
     match given:
         case 0:
-            return "Send the picture in file or files, or leave the number out of the prompt."
+            return "Send the picture with the request, or leave the number out of the prompt."
         case 1:
             return "Write image[1] for the picture you sent."
         case _:
-            return f"Write image[1] to image[{given}], in the order of file and files."
+            return f"Write image[1] to image[{given}], in the order they were sent."
 
 
 def room_for_template_pictures(own: int, template_pictures: int, cap: int) -> int:
@@ -188,6 +188,7 @@ def compose(
     template: Template | None = None,
     t_pose: bool = False,
     sketch_to_render: bool = False,
+    aspect_ratio: str | None = None,
     own_pictures: int = 0,
     cap: int = 0,
 ) -> Composed:
@@ -205,7 +206,7 @@ def compose(
         raise _nothing_but_flags()
     return Composed(
         text=text,
-        aspect_ratio=words.aspect_ratio or _preset_ratio(template, switches),
+        aspect_ratio=aspect_ratio or words.aspect_ratio or _preset_ratio(template, switches),
         notes=tuple(_notes(words, template, travel, dialect, left_out=left_out, length=len(text))),
         template_pictures=len(travel.sent),
     )

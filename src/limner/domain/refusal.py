@@ -32,6 +32,7 @@ class Code(IntEnum):
     IMAGE_TOO_LARGE = 2022
     ROUTE_NOT_FOUND = 9404
     METHOD_NOT_ALLOWED = 9405
+    WEBHOOK_NOT_FOUND = 9414
 
 
 class Refusal(Exception):
@@ -59,10 +60,39 @@ class Refusal(Exception):
 
     def at(self, field: str) -> "Refusal":
         """The same refusal, blamed on `field`."""
-        return Refusal(
-            self.code,
-            self.reason,
-            suggestion=self.suggestion,
-            field=field,
-            retry_after_s=self.retry_after_s,
+        self.field = field
+        return self
+
+
+class Overloaded(Refusal):
+    """There is more to do than can be done in good time; nothing is wrong with the request."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            Code.RATE_LIMITED,
+            reason,
+            suggestion="Wait for a second (`Retry-After`) and try again; then, for twice as long each time.",
+            retry_after_s=1,
+        )
+
+
+class Unavailable(Refusal):
+    """The database or the store of the pictures is away, full or read-only; nothing is wrong with the request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.UNKNOWN,
+            "the server cannot write anything down just now",
+            suggestion="Wait for 5 seconds (`Retry-After`) and send it again; with an `Idempotency-Key` nothing is "
+            "done twice.",
+            retry_after_s=5,
+        )
+
+
+class TooSlow(Refusal):
+    """The body of a request comes so slowly that somebody else should have our time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.MALFORMED, "the body of the request came too slowly", suggestion="Send it again, over a better line."
         )

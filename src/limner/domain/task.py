@@ -1,7 +1,7 @@
 """A task and the states it may be in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -26,18 +26,34 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The picture of a finished task, in our own store."""
+    """The picture of a finished task, in our own store. Of a multiview task it is the front; `views` are all four."""
 
     blob: BlobId
     media_type: str
     extension: str
     width: int
     height: int
+    views: Mapping[str, "Result"] = field(default_factory=dict)
+
+    def pictures(self) -> Mapping[str, "Result"]:
+        """Every picture, by the name that its link ends in."""
+        if not self.views:
+            return {"generated_image": self}
+        return {f"{view}_view": each for view, each in self.views.items()}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Result":
+        """A result from its fields as they are kept."""
+        views = {view: cls.of(each) for view, each in stored.get("views", {}).items()}
+        return cls(**{**stored, "blob": BlobId(stored["blob"]), "views": views})
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as it stands. Times are milliseconds since 1970; `price` is what was held, in credits."""
+    """A task as it stands. Times are milliseconds since 1970; `price` is what was held, in credits.
+
+    `removed_ms` is when its picture was removed, by age or on demand; its `result` is None from then on.
+    """
 
     id: TaskId
     account: AccountId
@@ -61,6 +77,7 @@ class Task:
     served_by: Mapping[str, Any] | None
     error_code: int | None
     error_msg: str | None
+    removed_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

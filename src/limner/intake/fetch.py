@@ -64,7 +64,7 @@ class Fetcher:
         except TimeoutError as error:
             raise refusals.unreachable(url, f"it took longer than {self._limits.total_s:g} s") from error
         except aiohttp.ClientError as error:
-            raise refusals.unreachable(url, _words(error)) from error
+            raise refusals.unreachable(url, words(error)) from error
 
     async def close(self) -> None:
         if self._session is not None:
@@ -165,7 +165,8 @@ def _joined(hop: URL, location: str) -> str:
         raise UrlError("cannot be read as a URL") from error
 
 
-def _words(error: aiohttp.ClientError) -> str:
+def words(error: aiohttp.ClientError) -> str:
+    """What went wrong, for the person who gave the address."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, RefusedAddressError):
         return f"the host {error.host!r} does not lead to a public address"
     return next((words for kind, words in _WORDS if isinstance(error, kind)), "the server does not speak proper HTTP")

@@ -19,7 +19,7 @@ _Chunk = tuple[bytes, memoryview]
 def read(data: bytes) -> Header:
     chunks = list(_chunks(memoryview(data)))
     width, height = _size(chunks)
-    essence = b"".join([_SIGNATURE, *(whole for name, whole in chunks if name in _ESSENTIAL)])
+    essence = _essence(data, chunks)
     return Header(
         width,
         height,
@@ -29,6 +29,14 @@ def read(data: bytes) -> Header:
         animated=any(name == b"acTL" for name, _ in chunks),
         lossless=True,
     )
+
+
+def _essence(data: bytes, chunks: list[_Chunk]) -> bytes:
+    """The file itself where it holds nothing else: pictures are large."""
+    pieces = [whole for name, whole in chunks if name in _ESSENTIAL]
+    if len(_SIGNATURE) + sum(map(len, pieces)) == len(data):
+        return data
+    return b"".join([_SIGNATURE, *pieces])
 
 
 def _chunks(data: memoryview) -> Iterator[_Chunk]:

@@ -3,6 +3,8 @@
 import zlib
 from typing import Final
 
+from PIL.Image import Image
+
 from limner.intake.header import BrokenError
 
 # Adam7: first column, first row, and the steps to the next, for each of the seven passes.
@@ -18,6 +20,17 @@ _PASSES: Final = (
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS: Final = frozenset({1, 2, 4, 8, 16})
 _STEP: Final = 1024 * 1024
+_INTERLACED: Final = 28
+"""Where the header says so."""
+
+
+def reach_the_end(picture: Image, essence: bytes) -> bool:
+    """Whether something of the last row came out of the decoder, which fills in black, and row after row.
+
+    Then all rows were there, and need no counting. Of an interlaced picture the last row may be there and others not.
+    """
+    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+    return not essence[_INTERLACED] and bool(last.tobytes().strip(b"\0"))
 
 
 def check_rows(essence: bytes) -> None:

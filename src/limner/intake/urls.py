@@ -42,6 +42,12 @@ def parse(url: str, allow: FetchAllow) -> URL:
     return _as_sent(url, parsed)
 
 
+def is_listed(url: URL, allow: FetchAllow) -> bool:
+    """Whether the operator's list names what `url` leads to, as far as that is known without asking anybody."""
+    host, port = url.raw_host or "", url.port or 0
+    return any(allow.permits(host, address, port) for address in _addresses(host) or (None,))
+
+
 def _check_text(url: str) -> None:
     if len(url) > _LONGEST:
         raise UrlError(f"has {len(url)} characters, more than {_LONGEST}")

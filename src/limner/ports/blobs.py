@@ -1,6 +1,6 @@
 """Picture bytes, named by what is in them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,37 @@ class BlobMissing(LookupError):
     """The bytes of this name are not in the store."""
 
 
-class BlobStore(Protocol):
-    """Content-addressed storage. Bytes are written once and never change."""
+class StorageRefuses(Exception):
+    """The store takes no bytes just now: it is full, read-only or away."""
 
-    async def put(self, source: Path) -> Stored:
-        """Keep a copy of the file; durable once this returns, and a no-op for bytes already kept."""
+
+class BlobStore(Protocol):
+    """Content-addressed storage. Bytes are written once and never change.
+
+    It knows nothing of who needs them: `application/keep.py` puts and `application/sweep.py` deletes.
+    """
+
+    async def identify(self, source: Path) -> Stored:
+        """What the file's bytes will be called, and how many there are."""
+        ...
+
+    async def put(self, source: Path, stored: Stored) -> None:
+        """Keep a copy of the file that was identified; durable once this returns, a no-op for bytes already kept.
+
+        Raises `StorageRefuses`.
+        """
+        ...
+
+    async def delete(self, blobs: Collection[BlobId]) -> None:
+        """Remove bytes, or find them gone; durable once this returns."""
+        ...
+
+    def names(self) -> AsyncIterator[Sequence[Stored]]:
+        """All that is in the store, some at a time."""
+        ...
+
+    async def reclaim(self, before_ms: int) -> int:
+        """Remove what writers that died before then left half-written; how many files those were."""
         ...
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:

@@ -1,20 +1,32 @@
 """What a task asks of a model, and what may come back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from limner.domain.address import Address
 from limner.domain.failure import Failure
+
+Allows = Callable[[str, Address | None, int], bool]
+"""Whether the operator lets us fetch from a host, at an address where that is known, and a port, public or not."""
+
+
+def allows_none(_host: str, _address: Address | None, _port: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class VendorAccount:
-    """Where a vendor is reached, and as whom. `options` are the adapter's own: which hosts may see the key, say."""
+    """Where a vendor is reached, and as whom. `options` are the adapter's own: which hosts may see the key, say.
+
+    Its deliveries may lie on hosts that are not public where `base_url` is not, or where `allows` says so.
+    """
 
     base_url: str
     key: str = field(repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
+    allows: Allows = field(default=allows_none, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """The caller's wishes before they were composed into one prompt."""
+    """The caller's wishes before they were composed into one prompt.
+
+    `view` is the side to show, where nothing else is wished.
+    """
 
     prompt: str
     template: str | None
     t_pose: bool
     sketch_to_render: bool
     own_references: int
+    view: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +103,44 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The job is not done. `progress` is the vendor's own figure, 0 to 100, where it tells one."""
+    """The job is not done. `progress` is the vendor's own figure, 0 to 100, where it tells one.
+
+    `handle` is the handle to ask by from now on, where it has changed; it is journaled before the next question.
+    """
 
     progress: int | None = None
     wait_s: float = 1.0
+    handle: Mapping[str, Any] | None = None
 
 
 Report = Callable[[int], None]
 """Called by a provider with 0 to 100 while it works; cheap, and safe to call from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a vendor answered to a question that costs nothing. `says` is one line for the operator."""
+
+    well: bool
+    says: str
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A provider whose vendor can be asked whether it knows us."""
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:
+        """Ask; `upstreams` are the names that our routes order by. Every failure is an answer, none is raised."""
+        ...
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A provider that tells beforehand which orders it would not take. Its account's options it checks when made."""
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+        """Why no order under this name with a route's options would go out; None where it would. Nobody is asked."""
+        ...
 
 
 class Provider(Protocol):

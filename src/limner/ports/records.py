@@ -4,13 +4,18 @@ A unit of work is a plain function of `Records`: it sees one consistent state, a
 or not at all. Nothing in here waits for a network; times come in as arguments, milliseconds since 1970.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from limner.domain.allowance import UNLIMITED, Allowance, Spending
+from limner.domain.breaker import Breaker
 from limner.domain.credits import Balance, Entry
 from limner.domain.ids import AccountId, AttemptId, BlobId, KeyId, TaskId, UploadToken
+from limner.domain.mark import Mark
+from limner.domain.pace import Meter
 from limner.domain.task import Ending, Status, Task
+from limner.ports.webhooks import Deliveries, Webhooks
 
 T = TypeVar("T")
 
@@ -35,6 +40,13 @@ class Key:
     scopes: tuple[str, ...]
     created_ms: int
     revoked_ms: int | None
+    expires_ms: int | None = None
+    used_ms: int | None = None
+    """When it was last used, to within some minutes."""
+    allowance: Allowance = UNLIMITED
+
+    def in_force(self, now_ms: int) -> bool:
+        return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Upload:
     media_type: str
     size: int
     expires_ms: int
+    etag: str | None = None
+    """What S3 clients were told the bytes are called; None for an upload that came another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,8 @@ class NewTask:
     created_ms: int
     queue_deadline_ms: int
     run_limit_ms: int
+    key: KeyId | None = None
+    """The API key that asked for it; None for the operator's own tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +115,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row of the spend journal: what was asked of a vendor, and what is known of the answer."""
+    """One row of the spend journal: what was asked of a vendor, and what is known of the answer.
+
+    `part` is the view that it is to show; empty for a task of one picture. `price_usd` is what it costs by our table,
+    `cost_usd` what the vendor says it took.
+    """
 
     id: AttemptId
     task: TaskId
+    part: str
     number: int
     route: str
     provider: str
@@ -114,6 +135,7 @@ class Attempt:
     reason: str | None
     detail: str | None
     charged: bool
+    price_usd: float | None
     cost_usd: float | None
     intended_ms: int
     submitted_ms: int | None
@@ -135,10 +157,48 @@ class Movement:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of a task: it became `status`."""
+
+    number: int
+    account: AccountId
+    task: TaskId
+    status: Status
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point in an account's history: after the event of this number at this time. Without one, before them all."""
+
+    at_ms: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A task as it stands, and the number of the event that made it so."""
+
+    task: Task
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What changes about a task under way without an event."""
+
+    task: TaskId
+    status: Status
+    progress: int
+    expected_ms: int | None
+
+
 class Accounts(Protocol):
     def add(self, account: Account) -> None: ...
     def get(self, account: AccountId) -> Account | None: ...
     def named(self, name: str) -> Account | None: ...
+    def tagged(self, tag: str) -> Account | None: ...
     def all(self) -> Sequence[Account]: ...
 
     def balance(self, account: AccountId) -> Balance: ...
@@ -146,6 +206,12 @@ class Accounts(Protocol):
     def take_place(self, account: AccountId, price: int, step: int) -> int | None:
         """Set `price` aside and move the account's queue clock on; the new task's place, or None without the credit."""
         ...
+
+    def set_weight(self, account: AccountId, weight: int) -> None:
+        """From now on the account's tasks are served so many times as often as those of an account of weight 1."""
+        ...
+
+    def weights(self) -> Mapping[AccountId, int]: ...
 
     def move(self, account: AccountId, entry: Entry) -> None:
         """Apply an entry's amounts to the running balance; `Ledger.append` writes the row they come from."""
@@ -164,7 +230,23 @@ class Keys(Protocol):
     def add(self, key: Key, digest: bytes) -> None: ...
     def by_digest(self, digest: bytes) -> Key | None: ...
     def of(self, account: AccountId) -> Sequence[Key]: ...
+    def get(self, key: KeyId) -> Key | None: ...
     def revoke(self, key: KeyId, now_ms: int) -> bool: ...
+    def used(self, key: KeyId, now_ms: int) -> None: ...
+    def limit(self, key: KeyId, allowance: Allowance, expires_ms: int | None) -> None: ...
+
+    def charge(self, key: KeyId, price: int, day: int) -> bool:
+        """Count one more task of this price, made on this day, unless a limit of the key's own forbids it."""
+        ...
+
+    def release(self, task: TaskId, unspent: int, day: int) -> None:
+        """A task of the key that made it has ended, and so much of its price was not consumed."""
+        ...
+
+    def spending(self, key: KeyId, day: int) -> Spending: ...
+    def valid(self, keys: Sequence[KeyId], now_ms: int) -> Sequence[KeyId]:
+        """Those of `keys` that exist, are not revoked and have not expired."""
+        ...
 
 
 class Ledger(Protocol):
@@ -184,16 +266,44 @@ class Tasks(Protocol):
     def get(self, task: TaskId) -> Task | None: ...
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]: ...
     def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]: ...
+    def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
+        """An account's tasks, the newest first, without the first `offset`."""
+        ...
+
     def ahead(self, task: TaskId, cap: int) -> int:
         """How many queued tasks come before this one, counted up to `cap`."""
         ...
 
-    def claim(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
-        """Take queued tasks in fair order; they become `running`."""
+    def front(self, limit: int) -> Sequence[TaskId]:
+        """The first of the queue, in order."""
         ...
 
-    def rescue(self, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
-        """Take running tasks whose lease has run out."""
+    def states(self, tasks: Sequence[TaskId]) -> Sequence[State]:
+        """Those of `tasks` that exist, in no particular order."""
+        ...
+
+    def vitals(self, tasks: Sequence[TaskId]) -> Sequence[Vitals]: ...
+
+    def under_way(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+        """An account's queued and running tasks, in the order of their ids."""
+        ...
+
+    def claim(
+        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: "Sequence[Room]" = ()
+    ) -> Sequence[Claimed]:
+        """Take queued tasks in fair order; they become `running`. Of a room's models no more than it has place for."""
+        ...
+
+    def running_of(self, models: Sequence[str]) -> int:
+        """How many tasks of these models are running, at all workers together."""
+        ...
+
+    def waiting_of(self, models: Sequence[str]) -> int:
+        """How many of them have no order out at a vendor."""
+        ...
+
+    def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
+        """Take running tasks whose lease has run out before this moment."""
         ...
 
     def expect(self, task: TaskId, expected_ms: int) -> None: ...
@@ -213,6 +323,10 @@ class Tasks(Protocol):
         """End the leases of workers known to be dead."""
         ...
 
+    def rein_in(self, after_ms: int, until_ms: int) -> int:
+        """Shorten the leases that run longer than `after_ms`, so that they end at `until_ms`; how many there were."""
+        ...
+
     def lease_owners(self) -> Sequence[str]: ...
     def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
         """Queued tasks whose time to start has passed."""
@@ -226,10 +340,6 @@ class Tasks(Protocol):
         ...
 
     def ask_cancel(self, task: TaskId) -> None: ...
-    def result_blobs(self) -> Sequence[BlobId]:
-        """The pictures of all finished tasks."""
-        ...
-
     def order(self, task: TaskId) -> dict[str, Any]: ...
     def inputs(self, task: TaskId) -> Sequence[Input]: ...
     def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None: ...
@@ -241,7 +351,10 @@ class Attempts(Protocol):
     def delivered(self, attempt: AttemptId, result: Mapping[str, Any], cost_usd: float | None, now_ms: int) -> None: ...
     def close(
         self, attempt: AttemptId, outcome: str, now_ms: int, *, reason: str | None, detail: str | None, charged: bool
-    ) -> None: ...
+    ) -> int | None:
+        """When the attempt that is closed here was begun; None when it was closed before."""
+        ...
+
     def close_open(self, task: TaskId, now_ms: int) -> None:
         """Close what a task that has ended left open: a delivered attempt as its picture, any other as given up."""
         ...
@@ -249,19 +362,335 @@ class Attempts(Protocol):
     def of(self, task: TaskId) -> Sequence[Attempt]: ...
     def recent_durations_ms(self, route: str, limit: int) -> Sequence[int]: ...
 
+    def under_way(self, provider: str, cap: int) -> int:
+        """How many orders this provider has in hand for us, at all workers together, counted up to `cap`."""
+        ...
+
+    def spend(self, since_ms: int, until_ms: int) -> Sequence["Spend"]:
+        """What was paid to each route for attempts begun in this time, beside the credits that it brought in."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Models that share a limit, and how many more of their tasks may start."""
+
+    models: tuple[str, ...]
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """One route's account over some time.
+
+    `wasted` are attempts that were charged and brought no picture, `unknown` those that may have been charged.
+    `cost_usd` is what is known to be paid, `doubt_usd` what the unknown ones would cost, `unpriced` how many charged
+    attempts nobody knows the price of. `credits` is what the callers paid for the pictures.
+    """
+
+    provider: str
+    route: str
+    attempts: int
+    pictures: int
+    wasted: int
+    unknown: int
+    cost_usd: float
+    doubt_usd: float
+    unpriced: int
+    credits: int
+
+
+class Upstreams(Protocol):
+    """The state of the ways to the vendors, which all workers share."""
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        """By route; a route without one works."""
+        ...
+
+    def keep_breaker(self, route: str, breaker: Breaker) -> None: ...
+    def probe(self, route: str, before: Breaker, probing: Breaker) -> bool:
+        """Note that an order tries the route; not when another one was first since `before` was read."""
+        ...
+
+    def meters(self) -> Mapping[str, Meter]: ...
+
+    def hold_meter(self, provider: str) -> Meter:
+        """The provider's meter; nobody else reads or writes it before this unit of work is committed."""
+        ...
+
+    def keep_meter(self, provider: str, meter: Meter) -> None: ...
+
+    def pause(self, provider: str, until_ms: int) -> None:
+        """Leave the provider alone until then, unless it asked for longer already."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """Bytes that nobody refers to, and how many there are."""
+
+    blob: BlobId
+    size: int
+
 
 class Uploads(Protocol):
-    def add(self, upload: Upload, now_ms: int) -> None: ...
+    def add(self, upload: Upload, now_ms: int) -> bool:
+        """Whether its token was free; nothing is written when it was not."""
+        ...
+
+    def replace(self, upload: Upload, now_ms: int) -> None:
+        """Put another picture in the place of the one of this token."""
+        ...
+
     def by_token(self, account: AccountId, token: UploadToken) -> Upload | None: ...
     def by_object(self, account: AccountId, object_key: str) -> Upload | None: ...
 
+    def expire(self, now_ms: int, limit: int) -> int:
+        """Remove uploads whose time is over; how many those were."""
+        ...
+
 
 class Blobs(Protocol):
+    """The book about the bytes in the store: whatever lies there has had its row before its first byte.
+
+    Bytes are *pinned* before they are put, *used* from the unit of work on that refers to them, and *condemned* before
+    they are deleted. Only what is neither used nor pinned can be condemned, and what is condemned cannot be pinned:
+    so nobody finds bytes in the store, refers to them, and loses them to a janitor in between.
+    """
+
     def add(self, blob: BlobId, size: int, media_type: str, now_ms: int) -> None: ...
+
+    def pin(self, blob: BlobId, holder: str, size: int, media_type: str, now_ms: int) -> bool:
+        """Keep these bytes until `holder` refers to them; False while they are being deleted."""
+        ...
+
+    def unpin_old(self, before_ms: int) -> int:
+        """Let go of what was pinned by then for no task under way: whoever did it is no more."""
+        ...
+
+    def hold(self, blob: BlobId) -> bool:
+        """Whether the bytes are there, and stay at least until this unit of work is committed."""
+        ...
+
+    def condemn_loose(self, owner: str, before_ms: int, now_ms: int, limit: int) -> tuple[int, Sequence[Loose]]:
+        """Condemn, for `owner` to delete, what nobody has used since then. Also says how many were looked at."""
+        ...
+
+    def condemn(self, blobs: Collection[BlobId], owner: str, now_ms: int) -> Sequence[Loose]:
+        """Condemn those of `blobs` that nobody uses."""
+        ...
+
+    def condemners(self) -> Sequence[str]: ...
+    def take_over(self, owner: str, dead: Sequence[str], before_ms: int, now_ms: int, limit: int) -> Sequence[Loose]:
+        """Bytes that were condemned before then, or by somebody who is dead, and are not deleted yet: now ours to."""
+        ...
+
+    def pardon(self, blobs: Collection[BlobId], owner: str) -> None:
+        """Take back what `owner` has condemned and not begun to delete."""
+        ...
+
+    def bury(self, blobs: Collection[BlobId], owner: str) -> None:
+        """Forget bytes that `owner` has deleted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The receipt of a task whose content was erased.
+
+    `files` and `size` (bytes) say what was deleted; `shared` counts files that stay, for somebody else refers to the
+    same bytes.
+    """
+
+    task: TaskId
+    account: AccountId
+    by: str
+    files: int
+    size: int
+    shared: int
+    at_ms: int
+
+
+class Retention(Protocol):
+    """Removing what was kept. Nothing in here touches bytes: they are let go of, and swept once nobody has them."""
+
+    def remove_inputs(self, before_ms: int, now_ms: int, limit: int) -> int:
+        """Let go of the pictures that were given to tasks which ended by then; of how many tasks those were."""
+        ...
+
+    def remove_results(self, before_ms: int, now_ms: int, limit: int) -> int:
+        """Let go of the pictures that tasks brought which ended by then; of how many tasks those were."""
+        ...
+
+    def remove_events(self, before_ms: int, limit: int) -> int: ...
+    def forget_keys(self, before_ms: int, limit: int) -> int:
+        """Forget idempotency keys that were first used by then."""
+        ...
+
+    def blank(
+        self, task: TaskId, account: AccountId, model: str, served_by: Mapping[str, Any], now_ms: int
+    ) -> set[BlobId]:
+        """Take all content out of a finished task, and the uploads it alone used; what it referred to.
+
+        `model` and `served_by` are all that is left of what was asked for and what ran.
+        """
+        ...
+
+    def add_erasure(self, erasure: Erasure) -> None: ...
+    def erasure(self, task: TaskId) -> Erasure | None: ...
+    def not_erased(self, account: AccountId, limit: int) -> Sequence[TaskId]: ...
+    def unfinished(self, account: AccountId) -> int: ...
+    def blank_account(self, account: AccountId, name: str, now_ms: int) -> set[BlobId]:
+        """Take an account's name, its keys' and its notes' words and its uploads; what those referred to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds a running task, and until when."""
+
+    task: TaskId
+    owner: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A note that an upload (`kind` "upload") or a task ("input", "result") refers to these bytes."""
+
+    blob: BlobId
+    kind: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """Bytes as the book has them."""
+
+    blob: BlobId
+    size: int
+    let_go: bool
+    condemned: bool
+    used: bool
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The references that some rows make, and those noted for them. `last` is the last row's key, "" at the end."""
+
+    last: str
+    made: frozenset[Use]
+    noted: frozenset[Use]
+
+
+class Audit(Protocol):
+    """What the doctor asks, and what it may repair: nothing that changes money, status or a picture."""
+
+    def leases(self) -> Sequence[Lease]: ...
+    def stale_leases(self) -> Sequence[TaskId]:
+        """Tasks that do not run and have a lease."""
+        ...
+
+    def overdue(self, before_ms: int) -> Sequence[TaskId]:
+        """Queued tasks whose time to start had passed by then."""
+        ...
+
+    def left_open(self) -> Sequence[TaskId]:
+        """Tasks that have ended and have an open attempt in the journal."""
+        ...
+
+    def no_outcome(self) -> Sequence[TaskId]:
+        """Tasks with a closed attempt of which nobody wrote down what came of it."""
+        ...
+
+    def no_picture(self) -> Sequence[TaskId]:
+        """Tasks that have succeeded without a picture in the journal."""
+        ...
+
+    def book(self, after: str, limit: int) -> Sequence[Booked]: ...
+    def booked(self, blob: BlobId) -> Booked | None: ...
+    def uses_of(self, blob: BlobId) -> Sequence[Use]: ...
+    def not_in_the_book(self) -> Sequence[BlobId]:
+        """Bytes that are referred to and have no row."""
+        ...
+
+    def condemned_before(self, before_ms: int) -> Sequence[BlobId]: ...
+    def references_of_tasks(self, after: str, limit: int) -> References: ...
+    def references_of_uploads(self, after: str, limit: int) -> References: ...
+    def stray_uses(self) -> Sequence[Use]:
+        """Notes for tasks and uploads that are not there."""
+        ...
+
+    def note_uses(self, missing: Collection[Use], needless: Collection[Use], now_ms: int) -> None: ...
+    def let_go(self, blobs: Collection[BlobId], now_ms: int) -> None:
+        """Leave it to the janitor to find out whether anybody uses these."""
+        ...
+
+    def adopt(self, blob: BlobId, size: int, now_ms: int) -> None:
+        """Write bytes into the book that lie in the store unknown, used by nobody from now on."""
+        ...
+
+    def recount(self) -> None:
+        """Count the tasks under way of every account anew."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something an operator did. `details` say what, and hold no secret."""
+
+    number: int
+    at_ms: int
+    actor: str
+    act: str
+    subject: str
+    details: Mapping[str, Any]
+
+
+class Acts(Protocol):
+    """The audit log: written in the unit of work of what it tells, never changed, never removed."""
+
+    def add(self, actor: str, act: str, subject: str, details: Mapping[str, Any], now_ms: int) -> None: ...
+    def since(self, at_ms: int, limit: int) -> Sequence[Act]:
+        """The newest `limit` acts from then on, the oldest of them first."""
+        ...
 
 
 class Events(Protocol):
-    def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None: ...
+    """The one feed of what happens to tasks: a row for every change, in the transaction that made it.
+
+    The numbers of one task's events grow in the order of its changes. Those of the whole feed may become visible out of
+    their order: whoever follows it reads by `Mark`, which comes back for what was late.
+    """
+
+    def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
+        """Write the change after the task itself: only then does a `Mark` know that the transaction is open."""
+        ...
+
+    def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:
+        """The same for tasks that changed together."""
+        ...
+
+    def mark(self) -> Mark:
+        """The end of the feed: everything that is committed later comes after it."""
+        ...
+
+    def tail(self, mark: Mark, limit: int) -> tuple[Sequence[Event], Mark]:
+        """What came since, each event once and at most `limit` new numbers; and the mark to go on from."""
+        ...
+
+    def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[Event]:
+        """A task's events after this number, in order."""
+        ...
+
+    def of_account(self, account: AccountId, after: Point, limit: int) -> Sequence[Event]:
+        """An account's events after this point in time, in order."""
+        ...
+
+    def newest_of_account(self, account: AccountId, after: Point, limit: int) -> Sequence[Event]:
+        """The same, but only the newest of each task."""
+        ...
 
 
 class Idempotency(Protocol):
@@ -290,6 +719,8 @@ class Records(Protocol):
     @property
     def attempts(self) -> Attempts: ...
     @property
+    def upstreams(self) -> Upstreams: ...
+    @property
     def uploads(self) -> Uploads: ...
     @property
     def blobs(self) -> Blobs: ...
@@ -297,10 +728,27 @@ class Records(Protocol):
     def events(self) -> Events: ...
     @property
     def idempotency(self) -> Idempotency: ...
+    @property
+    def retention(self) -> Retention: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def acts(self) -> Acts: ...
+    @property
+    def audit(self) -> Audit: ...
+
+
+class StoreUnavailable(Exception):
+    """The database is away, full or read-only just now: nothing is wrong with the unit of work.
+
+    What it wrote is undone, or else, where the connection was lost at the last moment, stands whole.
+    """
 
 
 class Store(Protocol):
-    """Runs units of work."""
+    """Runs units of work. Raises `StoreUnavailable` where it cannot."""
 
     async def run(self, work: Callable[[Records], T]) -> T:
         """Run `work` and commit what it wrote before returning; an exception undoes it and comes back."""

@@ -1,13 +1,23 @@
 """Hints between the parts of Limner. A lost hint costs time, never truth: whoever waits also looks for itself."""
 
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from limner.domain.ids import TaskId
+from limner.domain.task import Status
+
+Told = Callable[[Collection[Status]], None]
+"""Hears what became of tasks, after that was committed."""
+
+
+def untold(_became: Collection[Status]) -> None:
+    """Nobody hears it."""
 
 
 class Signals(Protocol):
     def work_arrived(self) -> None:
-        """A task was queued."""
+        """A task was queued, or there is room for one."""
         ...
 
     async def wait_for_work(self, at_most_s: float) -> None:
@@ -15,5 +25,40 @@ class Signals(Protocol):
         ...
 
     def cancel_asked(self, task: TaskId) -> None:
-        """A running task shall be cancelled; the worker that has it acts at once if it is in this process."""
+        """A running task shall be cancelled; the worker that has it acts at once, where hints reach it."""
+        ...
+
+    def on_news(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a task has changed; it says neither which nor how, and may be called for nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What one process tells the others: there is work, tasks have changed, and which runs shall be cancelled."""
+
+    work: bool = False
+    news: bool = False
+    cancels: frozenset[TaskId] = frozenset()
+
+    def __or__(self, other: "Hints") -> "Hints":
+        return Hints(self.work or other.work, self.news or other.news, self.cancels | other.cancels)
+
+    def __bool__(self) -> bool:
+        return self.work or self.news or bool(self.cancels)
+
+
+class Relay(Protocol):
+    """Carries hints between the processes that share a database."""
+
+    def tell(self, hints: Hints) -> None:
+        """Tell the others soon; what is told in quick succession goes out together."""
+        ...
+
+    def start(self, hear: Callable[[Hints], None]) -> None:
+        """Listen from now on, calling `hear` in the loop that runs now."""
+        ...
+
+    async def close(self) -> None:
+        """Send what is still to be told, then stop."""
         ...

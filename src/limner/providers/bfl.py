@@ -1,12 +1,13 @@
 """Black Forest Labs: FLUX by its maker, asked after at the address that comes with each job.
 
-Base URL `https://api.bfl.ai`. Options of the account: `polling_hosts`, the further hosts that may see the key, and
-`not_found_grace_s`, how long a new job may be unknown. Options of a route go into the order as they are.
+Base URL `https://api.bfl.ai`. Options of the account: `polling_hosts`, the further hosts that may see the key;
+`not_found_grace_s`, how long a new job may be unknown; `poll_s`, the shortest time between two questions. Options of a
+route go into the order as they are.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,24 +17,43 @@ from PIL import Image
 
 from limner.domain.failure import Failure, FailureKind, Stage
 from limner.domain.shape import nearest, sized, within
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Reference, Report, VendorAccount
+from limner.ports.provider import (
+    Accepted,
+    Checked,
+    Delivered,
+    Order,
+    Pending,
+    Picture,
+    Reference,
+    Report,
+    VendorAccount,
+)
 from limner.providers._http import (
+    KEYED_JOB_RULES,
+    POLL_S,
     Answer,
     Ready,
+    Rules,
     VendorHttp,
     ask,
     bring,
     detail_of,
     file_as_base64,
+    inquire,
     lost,
+    misfit,
     no_handle,
+    of_the_provider,
+    ours,
     pause_s,
     redacted,
     refused,
+    require,
     send_order,
     too_many_pictures,
     unknown_model,
 )
+from limner.providers._http.options import whole
 
 _VENDOR: Final = "BFL"
 _USD_PER_CREDIT: Final = 0.01
@@ -153,12 +173,14 @@ def _pictures(order: Order, facts: Facts) -> dict[str, Any]:
     return {"input_image" if n == 1 else f"input_image_{n}": file for n, file in enumerate(files, 1)}
 
 
-def decode_order(answer: Answer, now_s: float) -> Accepted | Failure:
+def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return refused(_VENDOR, answer)
         case {"id": str(job), "polling_url": str(url), **rest}:
-            return Accepted({"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s}, pause_s(0))
+            return Accepted(
+                {"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s}, pause_s(0, least=poll_s)
+            )
     return no_handle(_VENDOR, answer)
 
 
@@ -190,10 +212,21 @@ def _enlarged_file(reference: Reference, least: int, target: Path) -> Reference:
     return Reference(target, "image/png", width, height)
 
 
+OPTIONS: Final[Rules] = {
+    "safety_tolerance": whole,
+    **dict.fromkeys(("prompt", "images", *(f"input_image{n}" for n in ("", *(f"_{n}" for n in range(2, 9))))), ours),
+    **dict.fromkeys(("webhook_url", "webhook_secret"), ours),
+    **dict.fromkeys(KEYED_JOB_RULES, of_the_provider),
+}
+"""Of a route, besides what BFL itself knows."""
+
+
 # --- asking after it --------------------------------------------------------------------------------------------
 
 
-def decode_job(answer: Answer, handle: Mapping[str, Any], *, age_s: float, grace_s: float) -> Ready | Pending | Failure:
+def decode_job(
+    answer: Answer, handle: Mapping[str, Any], *, age_s: float, grace_s: float, poll_s: float = POLL_S
+) -> Ready | Pending | Failure:
     """What a job is about. Words that are new to us mean that it goes on."""
     body = answer.body if isinstance(answer.body, dict) else {}
     status = body.get("status")
@@ -208,7 +241,7 @@ def decode_job(answer: Answer, handle: Mapping[str, Any], *, age_s: float, grace
             return Failure(FailureKind.TRANSIENT, f"{_VENDOR} failed to draw the picture", detail=_detail(body))
         case "Task not found":
             return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=detail_of(answer))
-    return Pending(_percent(body.get("progress")), pause_s(age_s))
+    return Pending(_percent(body.get("progress")), pause_s(age_s, least=poll_s))
 
 
 _REFUSED: Final = {"Request Moderated": Stage.INPUT, "Content Moderated": Stage.OUTPUT}
@@ -258,6 +291,14 @@ def _usd(credits_taken: Any) -> float | None:
     return credits_taken * _USD_PER_CREDIT if isinstance(credits_taken, int | float) else None
 
 
+def decode_credits(answer: Answer) -> Checked | None:
+    match answer.body:
+        case {"credits": int() | float() as left} if answer.ok:
+            says = f"the key is taken; {left:,.1f} credits are left, worth {left * _USD_PER_CREDIT:,.2f} US dollars"
+            return Checked(well=left > 0, says=says)
+    return None
+
+
 # --- the provider -----------------------------------------------------------------------------------------------
 
 
@@ -269,21 +310,24 @@ class BflProvider:
     free = False
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        """Raises ValueError for an option that is none."""
+        require(account.options, KEYED_JOB_RULES)
         hosts = tuple(account.options.get("polling_hosts", ("bfl.ai",)))
         self._http = VendorHttp(account, {"x-key": account.key}, key_hosts=hosts)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._poll_s = float(account.options.get("poll_s", POLL_S))
         self._now = now
 
     async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
-            return unknown_model(_VENDOR, order, MODELS)
+            return unknown_model(_VENDOR, order.upstream, MODELS)
         if refusal := unfit(order, facts):
             return refusal
         order = await asyncio.to_thread(_enlarge, order, facts.min_side)
         body = encode(order, facts)
         answer = await send_order(self._http, _VENDOR, f"/v1/{order.upstream}", body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_order(answer, self._now())
+        return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
@@ -292,11 +336,19 @@ class BflProvider:
             answer = await ask(self._http, _VENDOR, handle["polling_url"], timeout_s=order.deadline_s)
             if not isinstance(answer, Answer):
                 return answer
-            return decode_job(answer, handle, age_s=age_s, grace_s=self._grace_s)
+            return decode_job(answer, handle, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
         target = order.workdir / "delivered"
         seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
         return delivered(seen, target, handle, order) if isinstance(seen, Ready) else seen
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+        if facts_of(upstream) is None:
+            return unknown_model(_VENDOR, upstream, MODELS).reason
+        return misfit(options, OPTIONS, others=True)
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - BFL lists no models
+        return await inquire(self._http, _VENDOR, "/v1/credits", decode_credits)
 
     async def close(self) -> None:
         await self._http.close()

@@ -1,30 +1,49 @@
 """fal.ai: other makers' models behind one queue, asked after at the addresses that come with each job.
 
-Base URL `https://queue.fal.run`. The account's option `polling_hosts` names further hosts that may see the key, and
-`not_found_grace_s` says how long a new job may be unknown. Options of a route go into the order as they are.
+Base URL `https://queue.fal.run`. Options of the account: `polling_hosts`, the further hosts that may see the key;
+`not_found_grace_s`, how long a new job may be unknown; `poll_s`, the shortest time between two questions. Options of a
+route go into the order as they are.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from limner.domain.failure import Failure, FailureKind, Stage
 from limner.domain.shape import nearest, sized
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Reference, Report, VendorAccount
+from limner.ports.provider import (
+    Accepted,
+    Checked,
+    Delivered,
+    Order,
+    Pending,
+    Picture,
+    Reference,
+    Report,
+    VendorAccount,
+)
 from limner.providers._http import (
+    KEYED_JOB_RULES,
+    POLL_S,
     Answer,
     Ready,
+    Rules,
     VendorHttp,
     ask,
     bring,
     file_as_base64,
+    inquire,
     lost,
+    misfit,
     no_handle,
+    of_the_provider,
+    ours,
     pause_s,
     redacted,
     refused,
+    require,
     said,
     send_order,
     too_many_pictures,
@@ -116,13 +135,13 @@ def _pictures(references: tuple[Reference, ...]) -> dict[str, Any]:
             return {"image_urls": files}
 
 
-def decode_order(answer: Answer, now_s: float) -> Accepted | Failure:
+def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return decode_refusal(answer)
         case {"request_id": str(job), "status_url": str(status), "response_url": str(response)}:
             handle = {"id": job, "status_url": status, "response_url": response, "since": now_s}
-            return Accepted(handle, pause_s(0))
+            return Accepted(handle, pause_s(0, least=poll_s))
     return no_handle(_VENDOR, answer)
 
 
@@ -150,10 +169,17 @@ def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
     return Failure(kind, reason, detail=detail, stage=stage)
 
 
+OPTIONS: Final[Rules] = {
+    **dict.fromkeys(("prompt", "image_url", "image_urls"), ours),
+    **dict.fromkeys(KEYED_JOB_RULES, of_the_provider),
+}
+"""Of a route, besides what fal's models know."""
+
+
 # --- asking after it --------------------------------------------------------------------------------------------
 
 
-def decode_status(answer: Answer, *, age_s: float, grace_s: float) -> Pending | Failure | None:
+def decode_status(answer: Answer, *, age_s: float, grace_s: float, poll_s: float = POLL_S) -> Pending | Failure | None:
     """Where a job stands; None when its picture may be asked for. Words that are new to us mean that it goes on."""
     match answer.body:
         case {"status": "COMPLETED", "error": error, **rest} if error:
@@ -164,18 +190,18 @@ def decode_status(answer: Answer, *, age_s: float, grace_s: float) -> Pending | 
         case {"status": "COMPLETED"}:
             return None
         case {"status": _}:
-            return Pending(wait_s=pause_s(age_s))
+            return Pending(wait_s=pause_s(age_s, least=poll_s))
         case _ if not answer.ok:
             return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
-    return Pending(wait_s=pause_s(age_s))
+    return Pending(wait_s=pause_s(age_s, least=poll_s))
 
 
-def decode_result(answer: Answer, *, age_s: float, grace_s: float) -> Ready | Pending | Failure:
+def decode_result(answer: Answer, *, age_s: float, grace_s: float, poll_s: float = POLL_S) -> Ready | Pending | Failure:
     match answer.body:
         case _ if answer.status in {404, 410}:
             return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
         case _ if answer.status == 202:
-            return Pending(wait_s=pause_s(age_s))
+            return Pending(wait_s=pause_s(age_s, least=poll_s))
         case _ if not answer.ok:
             return decode_refusal(answer)
         case {"has_nsfw_concepts": [True, *_]}:
@@ -197,6 +223,18 @@ def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
     return Delivered(Picture(path), served_by, facts.usd if facts else None)
 
 
+_NO_JOB: Final = "/fal-ai/flux/requests/00000000-0000-0000-0000-000000000000/status"
+
+
+def decode_no_job(answer: Answer) -> Checked | None:
+    """What fal says of a job that nobody has: nothing that is free proves a key, but a wrong one may be refused."""
+    match answer.body:
+        case {"detail": _} if answer.status in {400, 404, 410, 422}:
+            says = "answers, and did not refuse the key; that it takes one, only an order would show"
+            return Checked(well=True, says=says)
+    return None
+
+
 # --- the provider -----------------------------------------------------------------------------------------------
 
 
@@ -208,20 +246,23 @@ class FalProvider:
     free = False
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        """Raises ValueError for an option that is none."""
+        require(account.options, KEYED_JOB_RULES)
         hosts = tuple(account.options.get("polling_hosts", ("fal.run",)))
         self._http = VendorHttp(account, {"Authorization": f"Key {account.key}"}, key_hosts=hosts)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._poll_s = float(account.options.get("poll_s", POLL_S))
         self._now = now
 
     async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
-            return unknown_model(_VENDOR, order, MODELS)
+            return unknown_model(_VENDOR, order.upstream, MODELS)
         if refusal := too_many_pictures(order, facts.pictures):
             return refusal
         body = encode(order, facts)
         answer = await send_order(self._http, _VENDOR, path_of(order, facts), body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_order(answer, self._now())
+        return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
@@ -237,7 +278,7 @@ class FalProvider:
         status = await ask(self._http, _VENDOR, handle["status_url"], timeout_s=order.deadline_s)
         if not isinstance(status, Answer):
             return status
-        seen = decode_status(status, age_s=age_s, grace_s=self._grace_s)
+        seen = decode_status(status, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
         if seen is None:
             return await self._result(handle, order, age_s)
         if isinstance(seen, Failure) and seen.kind is FailureKind.CONTENT_POLICY:
@@ -249,7 +290,15 @@ class FalProvider:
         result = await ask(self._http, _VENDOR, handle["response_url"], timeout_s=order.deadline_s)
         if not isinstance(result, Answer):
             return result
-        return decode_result(result, age_s=age_s, grace_s=self._grace_s)
+        return decode_result(result, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+        if facts_of(upstream) is None:
+            return unknown_model(_VENDOR, upstream, MODELS).reason
+        return misfit(options, OPTIONS, others=True)
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - fal's queue lists no models
+        return await inquire(self._http, _VENDOR, _NO_JOB, decode_no_job)
 
     async def close(self) -> None:
         await self._http.close()

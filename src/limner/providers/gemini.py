@@ -6,29 +6,39 @@ facts count) and `facts` (single facts that differ).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from limner.domain.failure import Failure, FailureKind, Stage
 from limner.domain.shape import nearest
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.ports.provider import Accepted, Checked, Delivered, Order, Pending, Picture, Report, VendorAccount
 from limner.providers._http import (
     Answer,
     BadAnswer,
     NoAnswer,
+    Rules,
     VendorHttp,
+    among,
     detail_of,
     file_as_base64,
     file_in,
+    inquire,
+    listed,
+    misfit,
     redacted,
     refused,
+    refused_key,
+    require,
     said,
     too_many_pictures,
     unanswered,
+    unless_blank,
 )
+from limner.providers._http.options import amount, amounts, beginning_with, json_value, table, text, texts, whole
 
 _VENDOR: Final = "Google"
 
@@ -77,6 +87,17 @@ def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
 
 
+OPTIONS: Final[Rules] = {
+    "api_version": text,
+    "image_size": text,
+    "safety_settings": json_value,
+    "family": beginning_with(*MODELS),
+    "facts": table(
+        {"shapes": texts, "sizes": texts, "references": whole, "usd_per_million_out": amount, "usd": amounts}, "fact"
+    ),
+}
+"""Of an account and of a route."""
+
 # --- encode ---------------------------------------------------------------------------------------------------------
 
 
@@ -89,9 +110,10 @@ class Call:
 def encode(order: Order, options: Mapping[str, Any]) -> Call | Failure:
     """The order as Google takes it, or why it would not. `options` are the account's and the route's together."""
     facts = facts_of(order.upstream, options)
-    if refusal := too_many_pictures(order, facts.references) or _unfit_size(order, facts, options):
+    if refusal := too_many_pictures(order, facts.references):
         return refusal
-    version = quote(str(options.get("api_version", "v1beta")), safe="")
+    if wrong := _unfit_size(order.upstream, facts, options):
+        return Failure(FailureKind.BAD_INPUT, wrong)
     model = quote(order.upstream.removeprefix("models/"), safe="")
     body = {
         "contents": [{"role": "user", "parts": list(_parts(order))}],
@@ -99,15 +121,19 @@ def encode(order: Order, options: Mapping[str, Any]) -> Call | Failure:
     }
     if "safety_settings" in options:
         body["safetySettings"] = options["safety_settings"]
-    return Call(f"{version}/models/{model}:generateContent", body)
+    return Call(f"{_version(options)}/models/{model}:generateContent", body)
 
 
-def _unfit_size(order: Order, facts: Facts, options: Mapping[str, Any]) -> Failure | None:
+def _version(options: Mapping[str, Any]) -> str:
+    return quote(str(options.get("api_version", "v1beta")), safe="")
+
+
+def _unfit_size(upstream: str, facts: Facts, options: Mapping[str, Any]) -> str | None:
     size = options.get("image_size")
     if size is None or size in facts.sizes:
         return None
     known = ", ".join(facts.sizes) or "no sizes to choose from"
-    return Failure(FailureKind.BAD_INPUT, f"the route asks {order.upstream} for the size {size!r}; it has {known}")
+    return f"the route asks {upstream} for the size {size!r}; it has {known}"
 
 
 def _parts(order: Order) -> Iterator[dict[str, Any]]:
@@ -275,6 +301,24 @@ def _kind(answer: Answer) -> FailureKind | None:
     return None
 
 
+_EVERY_MODEL: Final = 1000
+"""The largest page of the list of models."""
+
+
+def decode_models(answer: Answer, upstreams: Sequence[str]) -> Checked | None:
+    if _kind(answer) is FailureKind.AUTH:
+        return refused_key(answer)
+    models = listed(answer.body, "models", "name") if answer.ok else None
+    if models is None:
+        return None
+    names = [name.removeprefix("models/") for name in models]
+    wanted = [each.removeprefix("models/") for each in upstreams]
+    if _get(answer.body, "nextPageToken", "next_page_token"):
+        wanted = [each for each in wanted if each in names]  # the others may be on the next page
+    seen = among(names, wanted)
+    return replace(seen, says=f"the key is taken; {seen.says}")
+
+
 # --- reading protobuf's JSON ------------------------------------------------------------------------------------------
 
 
@@ -299,6 +343,8 @@ class GeminiProvider:
     free = False
 
     def __init__(self, account: VendorAccount) -> None:
+        """Raises ValueError for an option that is none."""
+        require(account.options, OPTIONS)
         self._options = account.options
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
@@ -308,10 +354,19 @@ class GeminiProvider:
         if isinstance(call, Failure):
             return call
         answer = await self._send(call, order)
-        return answer if isinstance(answer, Failure) else decode(answer, order, options)
+        outcome = answer if isinstance(answer, Failure) else decode(answer, order, options)
+        return await unless_blank(_VENDOR, outcome)
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked after a call")
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+        every = {**self._options, **options}
+        return misfit(options, OPTIONS) or _unfit_size(upstream, facts_of(upstream, every), every)
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:
+        path = f"{_version(self._options)}/models?pageSize={_EVERY_MODEL}"
+        return await inquire(self._http, _VENDOR, path, partial(decode_models, upstreams=upstreams))
 
     async def close(self) -> None:
         await self._http.close()

@@ -3,8 +3,9 @@
 Automating Midjourney accounts is against Midjourney's terms; whoever runs the relay answers for that. The base URL is
 the relay's, with its prefix for speed where it has one (`https://relay.example/mj-fast`). Options of the account:
 `auth` says how the key is sent, `both`, `secret` or `bearer`; `fail_reasons` adds to `FAIL_REASONS`;
-`not_found_grace_s` is how long a new job may be unknown. Options of a route: `pick` is `upscale` or `crop`; `flags`
-stand behind the prompt, `--v 7` for instance; all others go into the order as they are.
+`not_found_grace_s` is how long a new job may be unknown, `poll_s` the time between two questions. Options of a route:
+`pick` is `upscale` or `crop`; `flags` stand behind the prompt, `--v 7` for instance; all others go into the order as
+they are.
 
 A job draws a grid of four pictures. The first of them is asked for as a job of its own, or else cut out of the grid.
 """
@@ -12,8 +13,9 @@ A job draws a grid of four pictures. The first of them is asked for as a job of 
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,25 +23,33 @@ from urllib.parse import quote
 from PIL import Image
 
 from limner.domain.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.ports.provider import Accepted, Checked, Delivered, Order, Pending, Picture, Report, VendorAccount
 from limner.providers._http import (
+    JOB_RULES,
     Answer,
     Ready,
+    Rules,
     VendorHttp,
     ask,
     bring,
     file_as_base64,
+    inquire,
     lost,
+    misfit,
     no_handle,
+    of_the_provider,
+    ours,
     redacted,
     refused,
+    require,
     send_order,
     too_many_pictures,
     unknown_model,
 )
+from limner.providers._http.options import one_of, text
 
 _VENDOR: Final = "Midjourney"
-_WAIT_S: Final = 2.5
+_POLL_S: Final = 2.5
 _QUEUE_FULL_S: Final = 10.0
 _OURS: Final = frozenset({"pick", "flags"})
 _GRID_SHARE: Final = 80
@@ -117,6 +127,31 @@ def _verdict(meaning: str) -> Verdict:
     return Verdict(FailureKind(kind), Stage(stage) if stage else None)
 
 
+def _meanings(value: Any) -> str | None:
+    """What is wrong with an account's `fail_reasons`."""
+    if not isinstance(value, Mapping):
+        return f"{value!r} is no table"
+    for words, meaning in value.items():
+        if str(meaning) not in MEANINGS:
+            return f"{words!r} cannot mean {meaning!r}; a reason means one of {', '.join(MEANINGS)}"
+    return None
+
+
+MEANINGS: Final = ("pending", *FailureKind, *(f"{FailureKind.CONTENT_POLICY}:{stage}" for stage in Stage))
+
+_PICKS: Final = ("upscale", "crop")
+_WAYS: Final = ("both", "secret", "bearer")
+
+ACCOUNT_OPTIONS: Final[Rules] = {**JOB_RULES, "auth": one_of(*_WAYS), "fail_reasons": _meanings}
+
+OPTIONS: Final[Rules] = {
+    "pick": one_of(*_PICKS),
+    "flags": text,
+    **dict.fromkeys(("prompt", "state", "base64Array"), ours),
+    **dict.fromkeys(ACCOUNT_OPTIONS, of_the_provider),
+}
+"""Of a route, besides what the relay knows."""
+
 # --- ordering ---------------------------------------------------------------------------------------------------
 
 
@@ -187,7 +222,13 @@ def job_with(state: str, body: Any) -> str | None:
 
 
 def decode_task(
-    answer: Answer, verdicts: Mapping[str, Verdict], *, age_s: float, grace_s: float, share: tuple[int, int] = (0, 100)
+    answer: Answer,
+    verdicts: Mapping[str, Verdict],
+    *,
+    age_s: float,
+    grace_s: float,
+    share: tuple[int, int] = (0, 100),
+    poll_s: float = _POLL_S,
 ) -> Ready | Pending | Failure:
     """What a job is about; its progress counts for `share` of the whole. Words new to us mean that it goes on."""
     if not answer.ok or not isinstance(answer.body, dict):
@@ -197,10 +238,10 @@ def decode_task(
         case "SUCCESS":
             return _ready(body.get("imageUrl"))
         case "FAILURE":
-            return _failed(str(body.get("failReason") or ""), verdicts) or Pending(wait_s=_WAIT_S)
+            return _failed(str(body.get("failReason") or ""), verdicts) or Pending(wait_s=poll_s)
         case "CANCEL":
             return Failure(FailureKind.CANCELLED, f"the job was cancelled at {_VENDOR}'s relay", detail="CANCEL")
-    return Pending(_percent(body.get("progress"), *share), _WAIT_S)
+    return Pending(_percent(body.get("progress"), *share), poll_s)
 
 
 def _ready(link: Any) -> Ready | Failure:
@@ -230,6 +271,19 @@ def _percent(progress: Any, start: int, end: int) -> int | None:
     return start + (end - start) * min(100, int(found[1])) // 100 if found else None
 
 
+_NO_JOB: Final = "/mj/task/0/fetch"
+
+
+def decode_no_job(answer: Answer, *, keyed: bool) -> Checked | None:
+    """What a relay says of a job that nobody has: nothing, an empty answer, or a code of its own."""
+    if answer.status in {401, 403} or answer.status >= 500 or not (answer.ok or isinstance(answer.body, dict)):
+        return None
+    if answer.text and answer.body is None and answer.text.strip() != "null":
+        return None
+    says = "the relay answers, and takes the key" if keyed else "the relay answers, and asks for no key"
+    return Checked(well=True, says=says)
+
+
 # --- picking one picture of four --------------------------------------------------------------------------------
 
 
@@ -239,6 +293,10 @@ def encode_pick(job: str, body: Any, state: str) -> tuple[str, dict[str, Any]]:
         case {"customId": str(button)}:
             return "/mj/submit/action", {"taskId": job, "customId": button, "state": state}
     return "/mj/submit/change", {"taskId": job, "action": "UPSCALE", "index": 1, "state": state}
+
+
+def _pick_state(order: Order) -> str:
+    return f"{order.attempt_id}:U1"
 
 
 def _buttons(body: Any) -> list[dict[str, Any]]:
@@ -267,17 +325,13 @@ def delivered(path: Path, handle: Mapping[str, Any], order: Order, picked_by: st
 # --- the provider -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Upscale:
-    id: str
-    since_s: float
-
-
 class MidjourneyProvider:
     """`now` is the wall clock: a job's age must survive the worker that ordered it.
 
-    A handle names the grid. Its upscale is remembered here, and is found again after a restart: it carries a `state`
-    that follows from the attempt, and a relay knows a picture that was asked for already.
+    A handle names the grid, and under `pick` what became of its first picture: the order for it (`ask`), written down
+    before it is sent; its job (`id`); or that it is cut out of the grid (`cut`). Who finds an order that another worker
+    may have sent looks for its job by its `state`. Where there is none to be found the grid is cut: that needs no
+    relay, and buys nothing.
     """
 
     name = "midjourney"
@@ -285,43 +339,61 @@ class MidjourneyProvider:
     free = False
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        """Raises ValueError for an option that is none."""
+        require(account.options, ACCOUNT_OPTIONS)
         self._http = VendorHttp(account, headers_of(account))
         self._verdicts = verdicts_of(account.options)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._poll_s = float(account.options.get("poll_s", _POLL_S))
         self._now = now
-        self._upscales: dict[str, _Upscale] = {}
+        self._unsent: dict[str, None] = {}  # the grids whose `ask` is written down and was not sent by anybody
 
     async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = MODELS.get(order.upstream)
         if facts is None:
-            return unknown_model(_VENDOR, order, MODELS)
+            return unknown_model(_VENDOR, order.upstream, MODELS)
         if refusal := too_many_pictures(order, facts.pictures):
             return refusal
-        job = await self._order("/mj/submit/imagine", encode(order, facts), order)
-        if isinstance(job, Failure) and job.kind is FailureKind.UNKNOWN_OUTCOME:
-            job = await self._found(order.attempt_id, order, _BY_CONDITION, _ALL) or job
-        return job if isinstance(job, Failure) else Accepted({"id": job, "since": self._now()}, _WAIT_S)
+        job = await self._order("/mj/submit/imagine", encode(order, facts), order.attempt_id, order)
+        return job if isinstance(job, Failure) else Accepted({"id": job, "since": self._now()}, self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
-        outcome = await self._follow(handle, order)
-        if not isinstance(outcome, Pending):
-            self._upscales.pop(handle["id"], None)
-        return outcome
+        if order.options.get("pick", "upscale") == "crop":
+            return await self._cropped(handle, order)
+        match handle.get("pick"):
+            case {"id": str(job), "since": since_s}:
+                return await self._upscaled(job, since_s, handle, order)
+            case {"ask": [str(path), dict(body)]}:
+                return await self._pick(path, body, handle, order)
+            case {"cut": True}:
+                return await self._cropped(handle, order)
+        return await self._grid(handle, order)
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+        if upstream not in MODELS:
+            return unknown_model(_VENDOR, upstream, MODELS).reason
+        return misfit(options, OPTIONS, others=True)
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - a relay has one model, or two
+        return await inquire(self._http, _VENDOR, _NO_JOB, partial(decode_no_job, keyed=self._http.has_key))
 
     async def close(self) -> None:
         await self._http.close()
 
     # --- one order, one question --------------------------------------------------------------------------------
 
-    async def _order(self, path: str, body: Mapping[str, Any], order: Order) -> str | Failure:
+    async def _order(self, path: str, body: Mapping[str, Any], state: str, order: Order) -> str | Failure:
+        """The job that was ordered. An order that may have got there is looked for by its `state`."""
         answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_submit(answer)
+        job = answer if isinstance(answer, Failure) else decode_submit(answer)
+        if isinstance(job, Failure) and job.kind is FailureKind.UNKNOWN_OUTCOME:
+            return await self._found(state, order) or job
+        return job
 
-    async def _found(self, state: str, order: Order, *lists: str) -> str | None:
+    async def _found(self, state: str, order: Order) -> str | None:
         """The job that was ordered under `state`. Not every relay can be asked for it; its answer is looked through."""
         condition, timeout_s = {"ids": [], "state": state}, 0.1 * order.deadline_s
-        for path in lists:
-            question = ("POST", condition) if path == _BY_CONDITION else ("GET", None)
+        for path, *question in ((_BY_CONDITION, "POST", condition), (_ALL, "GET", None)):
             answer = await ask(self._http, _VENDOR, path, *question, timeout_s=timeout_s)
             job = job_with(state, answer.body) if isinstance(answer, Answer) else None
             if job is not None:
@@ -332,6 +404,10 @@ class MidjourneyProvider:
         path = f"/mj/task/{quote(job, safe='')}/fetch"
         return await ask(self._http, _VENDOR, path, timeout_s=order.deadline_s)
 
+    def _seen(self, answer: Answer, age_s: float, share: tuple[int, int]) -> Ready | Pending | Failure:
+        told = {"age_s": age_s, "grace_s": self._grace_s, "poll_s": self._poll_s}
+        return decode_task(answer, self._verdicts, share=share, **told)
+
     async def _brought(
         self, job: str, since_s: float, target: Path, order: Order, share: tuple[int, int]
     ) -> Ready | Pending | Failure:
@@ -341,53 +417,61 @@ class MidjourneyProvider:
             answer = await self._task(job, order)
             if not isinstance(answer, Answer):
                 return answer
-            return decode_task(answer, self._verdicts, age_s=age_s, grace_s=self._grace_s, share=share)
+            return self._seen(answer, age_s, share)
 
         return await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
 
     # --- the two steps ------------------------------------------------------------------------------------------
 
-    async def _follow(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
-        if order.options.get("pick", "upscale") == "crop":
-            return await self._cropped(handle, order)
-        upscale = self._upscales.get(handle["id"])
-        if upscale is not None:
-            return await self._upscaled(upscale, handle, order)
+    async def _grid(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        """Follow the grid to its end; then the order for its first picture is written down, before it is sent."""
         grid = await self._task(handle["id"], order)
         if not isinstance(grid, Answer):
             return grid
         age_s = self._now() - handle["since"]
-        seen = decode_task(grid, self._verdicts, age_s=age_s, grace_s=self._grace_s, share=(0, _GRID_SHARE))
-        return await self._picked(grid, handle, order) if isinstance(seen, Ready) else seen
+        seen = self._seen(grid, age_s, (0, _GRID_SHARE))
+        if not isinstance(seen, Ready):
+            return seen
+        self._leave_unsent(handle["id"])
+        ask = encode_pick(handle["id"], grid.body, _pick_state(order))
+        return Pending(_GRID_SHARE, 0.0, {**handle, "pick": {"ask": [*ask]}})
 
-    async def _picked(self, grid: Answer, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
-        """Ask for the first picture of the grid, unless an earlier worker did; a relay that won't has drawn it too."""
-        state = f"{order.attempt_id}:U1"
-        job = await self._found(state, order, _BY_CONDITION) or await self._order(
-            *encode_pick(handle["id"], grid.body, state), order
-        )
-        if isinstance(job, Failure):
-            return await self._cropped(handle, order)
-        self._remember(handle["id"], _Upscale(job, self._now()))
-        return Pending(_GRID_SHARE, _WAIT_S)
+    def _leave_unsent(self, grid: str) -> None:
+        """Tasks that are cancelled leave theirs behind, so the oldest give way: they count as sent."""
+        self._unsent[grid] = None
+        while len(self._unsent) > _REMEMBERED:
+            del self._unsent[next(iter(self._unsent))]
 
-    def _remember(self, grid: str, upscale: _Upscale) -> None:
-        """Tasks that are cancelled leave theirs behind, so the oldest give way."""
-        self._upscales[grid] = upscale
-        while len(self._upscales) > _REMEMBERED:
-            del self._upscales[next(iter(self._upscales))]
+    async def _pick(
+        self, path: str, body: Mapping[str, Any], handle: Mapping[str, Any], order: Order
+    ) -> Delivered | Pending | Failure:
+        """Order the first picture of the grid, unless another worker may have; a relay that won't has drawn it too."""
+        state = _pick_state(order)
+        if handle["id"] in self._unsent:
+            del self._unsent[handle["id"]]
+            job: str | Failure | None = await self._order(path, body, state, order)
+        else:
+            job = await self._found(state, order)
+        if not isinstance(job, str):
+            return await self._cut(handle, order)
+        return Pending(_GRID_SHARE, self._poll_s, {**handle, "pick": {"id": job, "since": self._now()}})
 
     async def _upscaled(
-        self, upscale: _Upscale, handle: Mapping[str, Any], order: Order
+        self, job: str, since_s: float, handle: Mapping[str, Any], order: Order
     ) -> Delivered | Pending | Failure:
         target = order.workdir / "delivered"
-        seen = await self._brought(upscale.id, upscale.since_s, target, order, (_GRID_SHARE, 100))
+        seen = await self._brought(job, since_s, target, order, (_GRID_SHARE, 100))
         match seen:
             case Ready():
                 return delivered(target, handle, order, "upscale")
             case Failure():
-                return await self._cropped(handle, order)
+                return await self._cut(handle, order)
         return seen
+
+    async def _cut(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+        """Cut the picture out of the grid; where that takes a while, the handle says that it is decided."""
+        outcome = await self._cropped(handle, order)
+        return replace(outcome, handle={**handle, "pick": {"cut": True}}) if isinstance(outcome, Pending) else outcome
 
     async def _cropped(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
         grid, target = order.workdir / "grid", order.workdir / "quarter.png"

@@ -7,27 +7,58 @@ the fields of a dialect, as they are.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from limner.domain.failure import Failure, FailureKind, Stage
 from limner.domain.shape import nearest, sized, within
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Reference, Report, VendorAccount
+from limner.ports.provider import (
+    Accepted,
+    Checked,
+    Delivered,
+    Order,
+    Pending,
+    Picture,
+    Reference,
+    Report,
+    VendorAccount,
+)
 from limner.providers._http import (
     Answer,
     BadAnswer,
     NoAnswer,
     Part,
+    Rules,
     VendorHttp,
+    among,
     file_in,
+    inquire,
+    listed,
+    misfit,
+    of_the_provider,
     redacted,
     refused,
+    require,
     said,
     too_many_pictures,
     unanswered,
+    unless_blank,
+)
+from limner.providers._http.options import (
+    Rule,
+    amount,
+    amounts,
+    beginning_with,
+    flag,
+    json_value,
+    table,
+    text,
+    texts,
 )
 
 # --- what the models can do -------------------------------------------------------------------------------------
@@ -113,7 +144,10 @@ def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One kind of server. `fields` are the route options that it knows; `fixed` goes with every order."""
+    """One kind of server. `fields` are the route options that it knows; `fixed` goes with every order.
+
+    `models` is where it lists its models; `obeys_names` says that it draws with none but those.
+    """
 
     vendor: str
     fields: frozenset[str]
@@ -126,13 +160,16 @@ class Dialect:
     streams: bool = True
     unasked_size: str | None = None
     billed: bool = True
+    models: str = "models"
+    obeys_names: bool = True
 
 
 _OPENAI: Final = Dialect(
     "OpenAI",
     frozenset({"quality", "background", "output_format", "output_compression", "moderation", "safety_identifier"}),
 )
-_AZURE: Final = replace(_OPENAI, vendor="Azure OpenAI", key_header=("api-key", "{key}"))
+# Its list has the models, and orders name deployments.
+_AZURE: Final = replace(_OPENAI, vendor="Azure OpenAI", key_header=("api-key", "{key}"), obeys_names=False)
 # Without `b64_json` SGLang wants a storage of its own, and answers 400.
 _SGLANG: Final = Dialect(
     "SGLang",
@@ -143,6 +180,7 @@ _SGLANG: Final = Dialect(
     streams=False,
     unasked_size="1024x1024",
     billed=False,
+    obeys_names=False,  # it draws with the model that it has, whatever is asked for
 )
 # A list of pictures is read as a batch there, not as references.
 _VLLM_OMNI: Final = replace(
@@ -150,18 +188,59 @@ _VLLM_OMNI: Final = replace(
     vendor="vLLM-Omni",
     fields=frozenset({"num_inference_steps", "guidance_scale", "true_cfg_scale", "lora", "extra_params"}),
     references=1,
+    obeys_names=True,
 )
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     "openai": _OPENAI,
     "azure": _AZURE,
-    "azure-deployments": replace(_AZURE, path="openai/deployments/{model}/images/{verb}?api-version={version}"),
+    "azure-deployments": replace(
+        _AZURE,
+        path="openai/deployments/{model}/images/{verb}?api-version={version}",
+        models="openai/models?api-version={version}",
+    ),
     "sglang": _SGLANG,
     "vllm-omni": _VLLM_OMNI,
 }
 """By the account's option `dialect`. `azure` is the surface whose base URL ends in `/openai/v1`."""
 
 _AZURE_API_VERSION: Final = "2025-04-01-preview"
+
+# --- what an operator may say ---------------------------------------------------------------------------------------
+
+_RATE_RULES: Final[Rules] = dict.fromkeys(("text_in", "image_in", "image_out"), amount)
+
+
+def _rates(value: Any) -> str | None:
+    if wrong := table(_RATE_RULES, "rate")(value):
+        return wrong
+    missing = [name for name in _RATE_RULES if name not in value]
+    return f"{missing[0]} is missing" if missing else None
+
+
+def _size_rule(value: Any) -> str | None:
+    good = isinstance(value, str) and re.fullmatch(r"auto|[1-9]\d*x[1-9]\d*", value)
+    return None if good else f"{value!r} is neither auto nor WIDTHxHEIGHT"
+
+
+_FACT_RULES: Final[Rules] = {"sizes": texts, "input_fidelity": text, "rates": _rates, "usd": amounts}
+_OF_THE_PROVIDER: Final = ("dialect", "organization", "project")
+
+
+def options_of(dialect: Dialect) -> Rules:
+    """What a route may say to such a server; an account may, too, as defaults."""
+    known: dict[str, Rule] = {
+        "size": _size_rule,
+        "family": beginning_with(*MODELS),
+        "facts": table(_FACT_RULES, "fact"),
+        **dict.fromkeys(sorted(dialect.fields), json_value),
+    }
+    if dialect.streams:
+        known["stream"] = flag
+    if "{version}" in dialect.path:
+        known["api_version"] = text
+    return known
+
 
 # --- encode ---------------------------------------------------------------------------------------------------------
 
@@ -200,8 +279,12 @@ def encode(asked: Asked) -> Call | Failure:
 
 
 def _path(asked: Asked, verb: str) -> str:
-    version = quote(str(asked.options.get("api_version", _AZURE_API_VERSION)), safe="")
-    return asked.dialect.path.format(model=quote(asked.order.upstream, safe=""), verb=verb, version=version)
+    model, version = quote(asked.order.upstream, safe=""), _version(asked.options)
+    return asked.dialect.path.format(model=model, verb=verb, version=version)
+
+
+def _version(options: Mapping[str, Any]) -> str:
+    return quote(str(options.get("api_version", _AZURE_API_VERSION)), safe="")
 
 
 def _fields(asked: Asked) -> Iterator[tuple[str, Any]]:
@@ -313,8 +396,9 @@ def _decode_picture(answer: Answer, body: Any, asked: Asked) -> Delivered | Fail
             return _delivered(answer, body, file_in(picture), asked)
         case {"data": [{"url": str()}, *_]}:
             return _broken(answer, asked, "holds an address instead of the picture")
-        case {"data": []}:
-            return Failure(FailureKind.NO_IMAGE, f"{asked.dialect.vendor} gave no picture", detail=_detail(answer))
+        case {"data": [], **rest}:
+            reason, paid = f"{asked.dialect.vendor} gave no picture", asked.dialect.billed and _made(rest.get("usage"))
+            return Failure(FailureKind.NO_IMAGE, reason, charged=paid, detail=_detail(answer))
     return _broken(answer, asked, "is not what this protocol says")
 
 
@@ -348,6 +432,14 @@ def _image_tokens(details: Any) -> int:
     return 0
 
 
+def _made(usage: Any) -> bool:
+    """Whether tokens were made, and so paid for."""
+    match usage:
+        case {"output_tokens": int(tokens)}:
+            return tokens > 0
+    return False
+
+
 def _megapixels(size: str) -> float:
     width, _, height = size.partition("x")
     return int(width) * int(height) / _SQUARE_MEGAPIXEL if width.isdecimal() and height.isdecimal() else 1.0
@@ -378,8 +470,6 @@ def _refusal(answer: Answer, vendor: str) -> Failure:
         return Failure(FailureKind.QUOTA_EXHAUSTED, f"our credit at {vendor} is used up{about}", detail=detail)
     if "model_not_found" in codes or "model mismatch" in words.lower():
         return Failure(FailureKind.MODEL_UNAVAILABLE, f"{vendor} does not have this model{about}", detail=detail)
-    if answer.status == 409:
-        return Failure(FailureKind.TRANSIENT, f"{vendor} is out of order{about}", detail=detail)
     return replace(refused(vendor, answer, rate_wait_s=_RATE_WAIT_S), detail=detail)
 
 
@@ -406,6 +496,25 @@ def _detail(answer: Answer) -> str:
     return f"HTTP {answer.status}{known} {redacted(answer.text)}".rstrip()
 
 
+# --- checking -------------------------------------------------------------------------------------------------------
+
+
+def decode_models(answer: Answer, dialect: Dialect, upstreams: Sequence[str]) -> Checked | None:
+    """What the list of models says of those that our routes order, and of their ends."""
+    models = listed(answer.body, "data", "id") if answer.ok else None
+    if models is None:
+        return None
+    seen = among(list(models), upstreams if dialect.obeys_names else ())
+    ends = [_end(name, models[name]) for name in upstreams if name in models]
+    told = ("the key is taken" if dialect.billed else "", seen.says, *ends)
+    return replace(seen, says="; ".join(part for part in told if part))
+
+
+def _end(name: str, model: Mapping[str, Any]) -> str:
+    day = redacted(model.get("shutdown_date"))
+    return f"{name} has the shutdown date {day}" if day else ""
+
+
 # --- the provider ---------------------------------------------------------------------------------------------------
 
 
@@ -417,9 +526,10 @@ class OpenAiProvider:
     free = False
 
     def __init__(self, account: VendorAccount) -> None:
-        """Raises ValueError for a `dialect` that is none."""
+        """Raises ValueError for a `dialect` or another option that is none."""
         self._options = account.options
         self._dialect = _dialect(str(account.options.get("dialect", "openai")))
+        require(account.options, {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, text)})
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
     async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
@@ -428,10 +538,20 @@ class OpenAiProvider:
         if isinstance(call, Failure):
             return call
         answer = await self._send(call, order)
-        return answer if isinstance(answer, Failure) else decode(answer, asked)
+        outcome = answer if isinstance(answer, Failure) else decode(answer, asked)
+        return await unless_blank(self._dialect.vendor, outcome, charged=self._dialect.billed)
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked after a call")
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
+        rules = {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, of_the_provider)}
+        return misfit(options, rules)
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:
+        path = self._dialect.models.format(version=_version(self._options))
+        tell = partial(decode_models, dialect=self._dialect, upstreams=upstreams)
+        return await inquire(self._http, self._dialect.vendor, path, tell)
 
     async def close(self) -> None:
         await self._http.close()
@@ -453,7 +573,7 @@ class OpenAiProvider:
 
 def _dialect(name: str) -> Dialect:
     if name not in DIALECTS:
-        raise ValueError(f"The dialect {name!r} is none of {', '.join(DIALECTS)}.")
+        raise ValueError(f"option 'dialect': {name!r} is none of {', '.join(DIALECTS)}")
     return DIALECTS[name]
 
 

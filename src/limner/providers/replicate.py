@@ -1,35 +1,44 @@
 """Replicate: other makers' models as predictions, asked after at the address that comes with each.
 
-Base URL `https://api.replicate.com`. The account's option `polling_hosts` names further hosts that may see the key,
-and `not_found_grace_s` says how long a new prediction may be unknown. Options of a route go into the order's input as
-they are.
+Base URL `https://api.replicate.com`. Options of the account: `polling_hosts`, the further hosts that may see the key;
+`not_found_grace_s`, how long a new prediction may be unknown; `poll_s`, the shortest time between two questions.
+Options of a route go into the order's input as they are.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from limner.domain.failure import Failure, FailureKind
 from limner.domain.shape import nearest
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.ports.provider import Accepted, Checked, Delivered, Order, Pending, Picture, Report, VendorAccount
 from limner.providers._http import (
+    KEYED_JOB_RULES,
+    POLL_S,
     Answer,
     Ready,
+    Rules,
     VendorHttp,
     ask,
     bring,
     file_as_base64,
+    inquire,
     lost,
+    misfit,
     no_handle,
+    of_the_provider,
+    ours,
     pause_s,
     redacted,
     refused,
+    require,
     send_order,
     too_many_pictures,
     unknown_model,
 )
+from limner.providers._http.options import whole
 
 _VENDOR: Final = "Replicate"
 
@@ -87,19 +96,27 @@ def _picture(order: Order, facts: Facts) -> dict[str, Any]:
     return {facts.picture_field: file_as_base64(reference.path, f"data:{reference.media_type};base64,")}
 
 
-def decode_order(answer: Answer, now_s: float) -> Accepted | Failure:
+def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return refused(_VENDOR, answer)
         case {"id": str(job), "urls": {"get": str(url)}}:
-            return Accepted({"id": job, "get": url, "since": now_s}, pause_s(0))
+            return Accepted({"id": job, "get": url, "since": now_s}, pause_s(0, least=poll_s))
     return no_handle(_VENDOR, answer)
+
+
+OPTIONS: Final[Rules] = {
+    "safety_tolerance": whole,
+    **dict.fromkeys(("prompt", "input_image"), ours),
+    **dict.fromkeys(KEYED_JOB_RULES, of_the_provider),
+}
+"""Of a route, besides what Replicate's models know."""
 
 
 # --- asking after it --------------------------------------------------------------------------------------------
 
 
-def decode_job(answer: Answer, *, age_s: float, grace_s: float) -> Ready | Pending | Failure:
+def decode_job(answer: Answer, *, age_s: float, grace_s: float, poll_s: float = POLL_S) -> Ready | Pending | Failure:
     """What a prediction is about. Words that are new to us mean that it goes on."""
     if not answer.ok:
         return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
@@ -111,7 +128,7 @@ def decode_job(answer: Answer, *, age_s: float, grace_s: float) -> Ready | Pendi
             return _failed(redacted(str(body.get("error") or "")))
         case "canceled":
             return Failure(FailureKind.CANCELLED, f"the prediction was cancelled at {_VENDOR}", detail="canceled")
-    return Pending(wait_s=pause_s(age_s))
+    return Pending(wait_s=pause_s(age_s, least=poll_s))
 
 
 def _ready(output: Any) -> Ready | Failure:
@@ -134,6 +151,14 @@ def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
     return Delivered(Picture(path), served_by, facts.usd if facts else None)
 
 
+def decode_account(answer: Answer) -> Checked | None:
+    match answer.body:
+        case {"username": str(name), **rest} if answer.ok:
+            kind = redacted(rest.get("type")) or "account"
+            return Checked(well=True, says=f"the key is taken; it belongs to the {kind} {redacted(name)!r}")
+    return None
+
+
 # --- the provider -----------------------------------------------------------------------------------------------
 
 
@@ -145,31 +170,44 @@ class ReplicateProvider:
     free = False
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        """Raises ValueError for an option that is none."""
+        require(account.options, KEYED_JOB_RULES)
         hosts = tuple(account.options.get("polling_hosts", ("replicate.com",)))
         self._http = VendorHttp(account, {"Authorization": f"Bearer {account.key}"}, key_hosts=hosts)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._poll_s = float(account.options.get("poll_s", POLL_S))
         self._now = now
 
     async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
-            return unknown_model(_VENDOR, order, MODELS)
+            return unknown_model(_VENDOR, order.upstream, MODELS)
         if refusal := too_many_pictures(order, 1 if facts.picture_field else 0):
             return refusal
         path, body = f"/v1/models/{order.upstream}/predictions", encode(order, facts)
         answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_order(answer, self._now())
+        return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
         async def look() -> Ready | Pending | Failure:
             answer = await ask(self._http, _VENDOR, handle["get"], timeout_s=order.deadline_s)
-            return decode_job(answer, age_s=age_s, grace_s=self._grace_s) if isinstance(answer, Answer) else answer
+            if not isinstance(answer, Answer):
+                return answer
+            return decode_job(answer, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
         target = order.workdir / "delivered"
         seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
         return delivered(target, handle, order) if isinstance(seen, Ready) else seen
+
+    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+        if facts_of(upstream) is None:
+            return unknown_model(_VENDOR, upstream, MODELS).reason
+        return misfit(options, OPTIONS, others=True)
+
+    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - its models are too many to list
+        return await inquire(self._http, _VENDOR, "/v1/account", decode_account)
 
     async def close(self) -> None:
         await self._http.close()

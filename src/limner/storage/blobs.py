@@ -1,19 +1,26 @@
 """Content-addressed bytes through obstore: a folder, S3, Google Cloud or Azure behind one interface."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from limner.domain.ids import BlobId
-from limner.ports.blobs import BlobMissing, Stored
+from limner.ports.blobs import BlobMissing, StorageRefuses, Stored
 
+_ROOT = "sha256"
 _PIECE = 256 * 1024
+_LISTED_AT_ONCE = 1000
+_AT_ONCE = 8
+_HALF = re.compile(r"[0-9a-f]+#\d+")
+"""What obstore calls a file in a folder while it writes it."""
 
 
 class ObjectBlobs:
@@ -23,15 +30,40 @@ class ObjectBlobs:
         self._store = store
         self._folder = folder
 
-    async def put(self, source: Path) -> Stored:
-        stored = await asyncio.to_thread(_identify, source)
-        key = _key(stored.blob)
+    async def identify(self, source: Path) -> Stored:
+        return await asyncio.to_thread(_identify, source)
+
+    async def put(self, source: Path, stored: Stored) -> None:
+        try:
+            await self._put(source, _key(stored.blob))
+        except (BaseError, OSError) as error:
+            raise StorageRefuses(str(error).partition("\n")[0]) from error
+
+    async def _put(self, source: Path, key: str) -> None:
         if not await self._has(key):
             # obstore writes to a temporary name and renames, so a reader never sees half a picture.
             await obstore.put_async(self._store, key, source)
         if self._folder:  # for bytes that were there, too: who wrote them may have died before they were on the disk
             await asyncio.to_thread(_make_durable, self._folder, self._folder / key)
-        return stored
+
+    async def delete(self, blobs: Collection[BlobId]) -> None:
+        turns = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(self._delete(blob, turns) for blob in blobs))
+        if self._folder:
+            await asyncio.to_thread(_carry_removal, {self._folder / Path(_key(blob)).parent for blob in blobs})
+
+    async def _delete(self, blob: BlobId, turns: asyncio.Semaphore) -> None:
+        async with turns:
+            with contextlib.suppress(NotFoundError, FileNotFoundError):
+                await obstore.delete_async(self._store, _key(blob))
+
+    async def names(self) -> AsyncIterator[Sequence[Stored]]:
+        async for listed in obstore.list(self._store, prefix=_ROOT, chunk_size=_LISTED_AT_ONCE):
+            yield [Stored(BlobId(each["path"].rpartition("/")[2]), int(each["size"])) for each in listed]
+
+    async def reclaim(self, before_ms: int) -> int:
+        """In a folder alone: an object store shows nothing that is not whole."""
+        return await asyncio.to_thread(_reclaim, self._folder / _ROOT, before_ms) if self._folder else 0
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
         if self._folder:
@@ -80,15 +112,36 @@ def _identify(source: Path) -> Stored:
 
 
 def _key(blob: BlobId) -> str:
-    return f"sha256/{blob[:2]}/{blob}"
+    return f"{_ROOT}/{blob[:2]}/{blob}"
+
+
+def _reclaim(folder: Path, before_ms: int) -> int:
+    return sum(_removed(file, before_ms) for file in folder.glob("*/*#*") if _HALF.fullmatch(file.name))
+
+
+def _removed(file: Path, before_ms: int) -> bool:
+    try:
+        old = file.stat().st_mtime_ns // 1_000_000 <= before_ms
+    except FileNotFoundError:  # its writer was done just now
+        return False
+    if old:
+        file.unlink(missing_ok=True)
+    return old
 
 
 def _make_durable(folder: Path, file: Path) -> None:
     """Carry the bytes and the names to the disk: a picture must survive a power cut once its task says success."""
-    above = [each for each in file.parents if each.is_relative_to(folder)]
-    for path in (file, *above):
+    _carry((file, *(each for each in file.parents if each.is_relative_to(folder))))
+
+
+def _carry(paths: Iterable[Path]) -> None:
+    for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _carry_removal(folders: Iterable[Path]) -> None:
+    _carry(folder for folder in folders if folder.is_dir())

@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,11 @@ def open_scratch(base: Path) -> Scratch:
 def sweep(base: Path) -> int:
     """Remove what dead processes left in `base`; how many folders those were."""
     return sum(_sweep_one(folder) for folder in base.glob("run-*"))
+
+
+def free_bytes(folders: Iterable[Path]) -> int:
+    """How much there is room for in the fullest of these folders; one that is not there is passed over."""
+    return min((shutil.disk_usage(folder).free for folder in folders if folder.is_dir()), default=0)
 
 
 def _sweep_one(folder: Path) -> bool:

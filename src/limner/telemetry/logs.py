@@ -1,41 +1,47 @@
 """Structured logs: for people at a terminal, as JSON lines elsewhere."""
 
 import logging
-import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
-_KEY = re.compile(r"tsk_[A-Za-z0-9_-]{8,}")
+from limner.telemetry.redact import Redact
 
 
-def configure_logs(format_: str, level: str) -> None:
-    """Send structlog's and the standard library's records to standard error, in one form."""
+def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> None:
+    """Send structlog's and the standard library's records to standard error, in one form and without `secrets`."""
     for_people = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
+    redact = Redact(secrets)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        without_keys,
     ]
     if for_people:
-        last: list[Any] = [structlog.dev.ConsoleRenderer()]
+        # The pretty traceback shows local variables, and with them vendors' keys.
+        last: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*shared, *last, lambda _logger, _name, line: redact(str(line))],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacted(redact))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of every byte that is no HTTP
 
 
-def without_keys(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """An API key never reaches a log, wherever it hid."""
-    for name, value in event.items():
-        if isinstance(value, str) and "tsk_" in value:
-            event[name] = _KEY.sub("tsk_…", value)
-    return event
+class _Redacted(logging.Formatter):
+    """The standard library's form of a record, less its secrets."""
+
+    def __init__(self, redact: Redact) -> None:
+        super().__init__(logging.BASIC_FORMAT)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from limner.application.claim import claim
 from limner.application.execute import Execute
 from limner.application.interrupt import Interrupt, Reason
+from limner.application.outage import is_outage, note
+from limner.application.shelf import Shelf
 from limner.domain.ids import TaskId
+from limner.domain.task import Task
 from limner.ports.clock import Clock
-from limner.ports.records import Claimed, Store, Tasks
+from limner.ports.records import Claimed, Records, Room, Store
 from limner.ports.signals import Signals
 from limner.worker.running import InHand, Running
 
@@ -19,8 +23,14 @@ log = structlog.get_logger()
 CLAIM_AT_MOST = 100
 """Tasks taken in one statement: large enough to keep up with any queue, small enough to share it with other workers."""
 
-Choose = Callable[[Tasks], Callable[[str, int, int, int], Sequence[Claimed]]]
-"""Which tasks to take: `claim` or `rescue`."""
+OUTAGE_S = 2.0
+"""Between two looks whether an outage is over."""
+
+Choose = Callable[[Records, str, int, int, int], Sequence[Claimed]]
+"""Takes tasks for an owner, at a time, until a time, so many at most."""
+
+Rooms = Callable[[Records, int], Sequence[Room]]
+"""What may start at this time: how many tasks of models whose vendors have limits."""
 
 
 @dataclass(slots=True)
@@ -36,7 +46,10 @@ class Dispatcher:
     lease_ms: int
     capacity: int
     poll_s: float
+    rooms: Rooms = lambda _records, _now_ms: ()
+    shelf: Shelf = field(default_factory=Shelf)
     _stopping: bool = field(default=False, init=False)
+    _held: bool = field(default=False, init=False)
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
@@ -55,12 +68,11 @@ class Dispatcher:
     async def take(self, choose: Choose) -> bool:
         """Take as many of these tasks in hand as there is room for; whether there were any."""
         async with self._taking:
-            room = self.room()
-            if room <= 0 or self._stopping:
+            room, now_ms = self.room(), self.clock.now_ms()
+            if room <= 0 or self._stopping or await self.shelf.is_full(now_ms):
                 return False
-            now_ms = self.clock.now_ms()
             taken = await self.store.run(
-                lambda records: choose(records.tasks)(self.owner, now_ms, now_ms + self.lease_ms, room)
+                lambda records: choose(records, self.owner, now_ms, now_ms + self.lease_ms, room)
             )
             self.start(taken)
             return bool(taken)
@@ -82,16 +94,21 @@ class Dispatcher:
     async def _claim(self) -> bool:
         """Whether anything was taken; if so, there may be more."""
         try:
-            return await self.take(lambda tasks: tasks.claim)
-        except Exception:  # the beat goes on: a database that is away now may be back in a moment
-            log.exception("claim failed")
+            return await self.take(self._from_queue)
+        except Exception as error:  # noqa: BLE001 - the beat goes on: a database that is away now may be back in a moment
+            note("claim failed", error)
             await self.clock.sleep(self.poll_s)
             return False
+
+    def _from_queue(self, records: Records, owner: str, now_ms: int, until_ms: int, limit: int) -> Sequence[Claimed]:
+        rooms = self.rooms(records, now_ms)
+        self._held = bool(rooms)
+        return claim(records, owner, now_ms, until_ms, limit=limit, rooms=rooms)
 
     async def _see_through(self, claimed: Claimed, hand: InHand) -> None:
         task = claimed.task
         try:
-            ended = await self.execute(claimed, self.owner, hand.interrupt, hand.report)
+            ended = await self._through_outages(claimed, hand)
             if ended:
                 log.info("task ended", task=task.id, status=ended.status, model=task.model, error=ended.error_msg)
         except Exception:
@@ -99,6 +116,18 @@ class Dispatcher:
             await self._give_up(claimed)
         finally:
             self._forget(task.id, hand)
+
+    async def _through_outages(self, claimed: Claimed, hand: InHand) -> Task | None:
+        """Run the task, and begin again from its journal after an outage, unless it is to be left to another worker."""
+        while hand.interrupt.reason not in {Reason.SHUTDOWN, Reason.LEASE_LOST}:
+            try:
+                return await self.execute(claimed, self.owner, hand.interrupt, hand.report)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("task held up by an outage", task=claimed.task.id, trouble=str(error))
+            await self.clock.sleep(OUTAGE_S)
+        return None
 
     async def _give_up(self, claimed: Claimed) -> None:
         """A fault of ours ends the task and gives the credits back. If even that fails, its lease runs out."""
@@ -111,5 +140,5 @@ class Dispatcher:
         full = self.room() <= 0
         if self.running.tasks.get(task) is hand:
             del self.running.tasks[task]
-        if full:
-            self.signals.work_arrived()  # there is room again
+        if full or self._held:
+            self.signals.work_arrived()  # there is room again: here, or at the vendor

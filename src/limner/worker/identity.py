@@ -1,8 +1,11 @@
 """Who holds a lease, told so that a worker that died on this machine is known to be dead."""
 
 import os
+import pwd
+import socket
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -20,6 +23,17 @@ class Identity:
 
 def this_process() -> Identity:
     return Identity(_machine(), os.getpid(), uuid.uuid4().hex[:8])
+
+
+@cache
+def operator() -> str:
+    """Who runs this process, for the audit log: by the number that the system checked, not by what he says."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # no name for this number, as in a container
+        name = f"user {number}"
+    return f"cli {name}@{socket.gethostname()}"
 
 
 def is_dead(owner: str, me: Identity) -> bool:

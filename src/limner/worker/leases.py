@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass, field
 
-import structlog
-
 from limner.application.interrupt import Reason
+from limner.application.outage import note
 from limner.domain.ids import TaskId
 from limner.ports.clock import Clock
 from limner.ports.records import Store
 from limner.worker.running import Running
-
-log = structlog.get_logger()
 
 BEAT_S = 0.5
 """How often reported progress reaches the database; a watcher sees it that fresh."""
@@ -31,8 +28,8 @@ class LeaseKeeper:
             await self.clock.sleep(BEAT_S)
             try:
                 await self.beat()
-            except Exception:  # the beat goes on; a lease survives several missed ones
-                log.exception("leases not renewed")
+            except Exception as error:  # noqa: BLE001 - the beat goes on; a lease survives several missed ones
+                note("leases not renewed", error)
 
     async def beat(self) -> None:
         """Renew every lease when a third of its time has gone, else only write down the news."""

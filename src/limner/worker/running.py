@@ -41,6 +41,13 @@ class Running:
         for hand in self.tasks.values():
             hand.interrupt(reason)
 
+    async def let_go(self) -> None:
+        """End whatever is still under way, wherever it is."""
+        works = [hand.work for hand in self.tasks.values() if hand.work]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+
     async def settled(self, at_most_s: float) -> bool:
         """Whether everything under way came to its end in time."""
         works = [hand.work for hand in self.tasks.values() if hand.work]

@@ -1,13 +1,15 @@
 """A worker: the loops together, with a start and a graceful stop."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from limner.application.interrupt import Reason
 from limner.domain.ids import TaskId
-from limner.ports.records import Store
+from limner.ports.records import Store, StoreUnavailable
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.leases import LeaseKeeper
 from limner.worker.rescuer import Rescuer
@@ -15,22 +17,28 @@ from limner.worker.running import Running
 
 log = structlog.get_logger()
 
+Loop = Callable[[], Coroutine[Any, Any, None]]
+
 GRACE_S = 5
 """How long an interrupted task may take to put its things in order, and to hear the answer to what it is buying."""
 
 
 @dataclass(slots=True)
 class Worker:
+    """`more` are loops that have no part in a stop: they are let go of at any point."""
+
     store: Store
     dispatcher: Dispatcher
     leases: LeaseKeeper
     rescuer: Rescuer
     running: Running
     drain_s: float
+    more: Mapping[str, Loop] = field(default_factory=dict)
     _loops: "list[asyncio.Task[None]]" = field(default_factory=list, init=False)
 
     def start(self) -> None:
         loops = {"dispatcher": self.dispatcher.run(), "leases": self.leases.run(), "rescuer": self.rescuer.run()}
+        loops |= {name: loop() for name, loop in self.more.items()}
         self._loops = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
     async def stop(self) -> None:
@@ -47,4 +55,8 @@ class Worker:
         log.info("handing back tasks", tasks=len(tasks))
         self.running.interrupt_all(Reason.SHUTDOWN)
         await self.running.settled(GRACE_S)
-        await self.store.run(lambda records: records.tasks.hand_back(self.dispatcher.owner, tasks))
+        await self.running.let_go()
+        try:
+            await self.store.run(lambda records: records.tasks.hand_back(self.dispatcher.owner, tasks))
+        except StoreUnavailable as trouble:  # their leases run out
+            log.warning("tasks not handed back", trouble=str(trouble))

@@ -87,4 +87,5 @@ async def follow_up(provider: Provider, handle: Mapping[str, Any], asked: Order)
             followed.end = answer
             return followed
         followed.pending.append(answer)
+        handle = answer.handle or handle
     raise AssertionError(f"not at its end after {MOST_QUESTIONS} questions: {followed.pending[-1]}")

@@ -111,7 +111,7 @@ async def test_every_code_that_says_yes_leads_to_the_picture(
         (Kind.FORBIDDEN, "", FailureKind.AUTH, None),
         (Kind.RATE_LIMITED, "http", FailureKind.RATE_LIMITED, None),
         (Kind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
-        (Kind.LOST_ANSWER, "", FailureKind.UNKNOWN_OUTCOME, None),
+        (Kind.RESET, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 async def test_every_trouble_has_its_kind(
@@ -136,6 +136,9 @@ async def test_every_trouble_has_its_kind(
 @pytest.mark.parametrize(
     "fault",
     [
+        Fault(Kind.LOST_ANSWER),
+        Fault(Kind.LOST_ANSWER, at=2),
+        Fault(Kind.CUT_BODY, at=2),
         Fault(Kind.NOT_FOUND, value=2),
         Fault(Kind.NOT_FOUND, value=2, at=2),
         Fault(Kind.UNKNOWN_STATUS),

@@ -11,12 +11,13 @@ from limner.ports.records import Records
 from stores import House
 
 
-async def test_an_account_is_found_by_its_id_and_by_its_name(house: House) -> None:
+async def test_an_account_is_found_by_its_id_by_its_name_and_by_its_tag(house: House) -> None:
     made = await house.accounts.create("ada")
 
     by_id = await house.store.read(lambda records: records.accounts.get(made.id))
     by_name = await house.store.read(lambda records: records.accounts.named("ada"))
-    assert by_id == by_name == made
+    by_tag = await house.store.read(lambda records: records.accounts.tagged(made.tag))
+    assert by_id == by_name == by_tag == made
 
 
 async def test_what_is_not_there_is_none(house: House) -> None:
@@ -24,10 +25,11 @@ async def test_what_is_not_there_is_none(house: House) -> None:
         return (
             records.accounts.get(AccountId("nobody")),
             records.accounts.named("nobody"),
+            records.accounts.tagged("nobody"),
             records.keys.by_digest(b"nothing"),
         )
 
-    assert await house.store.read(look) == (None, None, None)
+    assert await house.store.read(look) == (None, None, None, None)
 
 
 async def test_accounts_are_listed_by_name(house: House) -> None:

@@ -9,7 +9,7 @@ from limner.domain.failure import Failure, FailureKind
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.progress import FIRST_GUESS_MS
 from limner.ports.records import Attempt
-from stores import PICTURE, ROUTE, House
+from stores import PICTURE, ROUTE, House, ordered
 
 KEPT = Kept(PICTURE, {"provider": "scripted", "generative": True})
 
@@ -35,7 +35,7 @@ async def test_a_new_task_has_no_attempts(house: House, task: TaskId) -> None:
 
 
 async def test_an_intent_names_what_will_be_asked_of_whom(house: House, task: TaskId) -> None:
-    attempt = await journal(house).intend(task, 1, ROUTE)
+    attempt = await ordered(journal(house), task, 1)
 
     kept = await last(house, task)
     assert (kept.id, kept.task, kept.number, kept.state) == (attempt, task, 1, "intended")
@@ -51,13 +51,13 @@ async def test_an_asynchronous_attempt_goes_through_every_state(house: House, ta
         kept = await last(house, task)
         states.append((kept.state, kept.outcome, kept.charged))
 
-    attempt = await journal(house).intend(task, 1, ROUTE)
+    attempt = await ordered(journal(house), task, 1)
     await note()
     house.clock.pass_time(1)
     await journal(house).submitted(attempt, {"id": "job-1", "polling": ["a", 2]})
     await note()
     house.clock.pass_time(5)
-    await journal(house).delivered(attempt, KEPT, 1234, 0.04)
+    await journal(house).delivered(attempt, ROUTE, KEPT, 1234, 0.04)
     await note()
     house.clock.pass_time(1)
     await house.settles(task)
@@ -77,8 +77,8 @@ async def test_an_asynchronous_attempt_goes_through_every_state(house: House, ta
 
 
 async def test_what_is_delivered_is_known_as_bytes_too(house: House, task: TaskId) -> None:
-    attempt = await journal(house).intend(task, 1, ROUTE)
-    await journal(house).delivered(attempt, KEPT, 1234, None)
+    attempt = await ordered(journal(house), task, 1)
+    await journal(house).delivered(attempt, ROUTE, KEPT, 1234, None)
 
     assert await house.look("SELECT id, size, media_type FROM blobs") == [(PICTURE.blob, 1234, "image/png")]
 
@@ -90,17 +90,17 @@ async def test_a_delivery_was_paid_for_unless_it_cost_nothing(
     cost_usd: float | None,
     charged: bool,  # noqa: FBT001
 ) -> None:
-    attempt = await journal(house).intend(task, 1, ROUTE)
-    await journal(house).delivered(attempt, KEPT, 1234, cost_usd)
+    attempt = await ordered(journal(house), task, 1)
+    await journal(house).delivered(attempt, ROUTE, KEPT, 1234, cost_usd)
 
     kept = await last(house, task)
     assert (kept.charged, kept.cost_usd) == (charged, cost_usd)
 
 
 async def test_a_failure_is_kept_with_its_reason(house: House, task: TaskId) -> None:
-    attempt = await journal(house).intend(task, 1, ROUTE)
+    attempt = await ordered(journal(house), task, 1)
     await journal(house).failed(
-        attempt, Failure(FailureKind.TRANSIENT, "the vendor is down", charged=True, detail="503 busy")
+        attempt, Failure(FailureKind.TRANSIENT, "the vendor is down", charged=True, detail="503 busy"), None
     )
 
     kept = await last(house, task)
@@ -109,34 +109,34 @@ async def test_a_failure_is_kept_with_its_reason(house: House, task: TaskId) -> 
 
 
 async def test_a_closed_attempt_stays_closed_as_it_was(house: House, task: TaskId) -> None:
-    attempt = await journal(house).intend(task, 1, ROUTE)
-    await journal(house).failed(attempt, Failure(FailureKind.TRANSIENT, "first"))
+    attempt = await ordered(journal(house), task, 1)
+    await journal(house).failed(attempt, Failure(FailureKind.TRANSIENT, "first"), None)
     before = await last(house, task)
     house.clock.pass_time(5)
 
-    await journal(house).failed(attempt, Failure(FailureKind.AUTH, "second", charged=True))
+    await journal(house).failed(attempt, Failure(FailureKind.AUTH, "second", charged=True), None)
     await house.settles(task)
 
     assert await last(house, task) == before
 
 
 async def test_what_was_paid_for_stays_paid_for_when_it_turns_out_bad(house: House, task: TaskId) -> None:
-    attempt = await journal(house).intend(task, 1, ROUTE)
-    await journal(house).delivered(attempt, KEPT, 1234, 0.04)
-    await journal(house).failed(attempt, Failure(FailureKind.BAD_OUTPUT, "broken"))
+    attempt = await ordered(journal(house), task, 1)
+    await journal(house).delivered(attempt, ROUTE, KEPT, 1234, 0.04)
+    await journal(house).failed(attempt, Failure(FailureKind.BAD_OUTPUT, "broken"), None)
 
     assert (await last(house, task)).charged
 
 
 async def test_a_closed_attempt_is_not_opened_again_by_a_late_answer(house: House, task: TaskId) -> None:
     """The worker that lost the task still writes down what it hears: the end must not be undone."""
-    attempt = await journal(house).intend(task, 1, ROUTE)
+    attempt = await ordered(journal(house), task, 1)
     await house.settles(task)
     before = await last(house, task)
 
     await journal(house).submitted(attempt, {"id": "late"})
     submitted = await last(house, task)
-    await journal(house).delivered(attempt, KEPT, 1234, 0.04)
+    await journal(house).delivered(attempt, ROUTE, KEPT, 1234, 0.04)
     delivered = await last(house, task)
 
     assert submitted.state == delivered.state == "closed"
@@ -147,8 +147,8 @@ async def test_a_closed_attempt_is_not_opened_again_by_a_late_answer(house: Hous
 async def test_attempts_are_listed_in_their_order(house: House, task: TaskId) -> None:
     made: list[AttemptId] = []
     for number in (1, 2, 3):
-        made.append(await journal(house).intend(task, number, ROUTE))
-        await journal(house).failed(made[-1], Failure(FailureKind.TRANSIENT, "again"))
+        made.append(await ordered(journal(house), task, number))
+        await journal(house).failed(made[-1], Failure(FailureKind.TRANSIENT, "again"), None)
 
     assert [attempt.id for attempt in await journal(house).of(task)] == made
 
@@ -159,14 +159,14 @@ async def test_an_intent_tells_how_long_such_runs_took(house: House) -> None:
     for seconds in (10, 20, 90):
         task = await house.sends(key)
         await house.claims()
-        attempt = await journal(house).intend(task, 1, ROUTE)
+        attempt = await ordered(journal(house), task, 1)
         expected.append((await house.task(task)).expected_ms)
         house.clock.pass_time(seconds)
-        await journal(house).delivered(attempt, KEPT, 1, None)
+        await journal(house).delivered(attempt, ROUTE, KEPT, 1, None)
         await house.settles(task)
     unfinished = await house.sends(key)
     await house.claims()
-    await journal(house).intend(unfinished, 1, ROUTE)
+    await ordered(journal(house), unfinished, 1)
 
     assert expected == [FIRST_GUESS_MS, 10_000, 15_000]
     assert (await house.task(unfinished)).expected_ms == 20_000
@@ -180,9 +180,9 @@ async def test_only_pictures_of_the_same_route_tell_how_long_a_run_takes(house: 
         attempt = await house.intends(task, 1, route)
         house.clock.pass_time(60)
         if kind:
-            await journal(house).failed(attempt, Failure(kind, "no"))
+            await journal(house).failed(attempt, Failure(kind, "no"), None)
         else:
-            await journal(house).delivered(attempt, KEPT, 1, None)
+            await journal(house).delivered(attempt, ROUTE, KEPT, 1, None)
         await house.settles(task)
 
     assert list(await house.store.read(lambda records: records.attempts.recent_durations_ms(ROUTE.name, 20))) == []

@@ -134,6 +134,7 @@ CORRUPTIONS = {
         [
             "finished task {done} moved 5 credits, it consumed 0",
             "task {done} has a price of 5 credits but was charged 0",
+            "key {key} counts 15 credits spent, its tasks add up to 10",
         ],
     ),
     "a success costs less than its price, and the book agrees": (
@@ -142,7 +143,10 @@ CORRUPTIONS = {
             "UPDATE ledger SET available = 3 WHERE task = :done AND leg = 'close'",
             "UPDATE accounts SET available = available + 3 WHERE id = :account",
         ],
-        ["task {done} has a price of 5 credits but was charged 2"],
+        [
+            "task {done} has a price of 5 credits but was charged 2",
+            "key {key} counts 15 credits spent, its tasks add up to 12",
+        ],
     ),
     "a failure is charged, and the book agrees": (
         [
@@ -150,7 +154,10 @@ CORRUPTIONS = {
             "UPDATE ledger SET available = 0 WHERE task = :failed AND leg = 'close'",
             "UPDATE accounts SET available = available - 5 WHERE id = :account",
         ],
-        ["task {failed} is failed but was charged 5 credits"],
+        [
+            "task {failed} is failed but was charged 5 credits",
+            "key {key} counts 15 credits spent, its tasks add up to 20",
+        ],
     ),
     "a task under way holds nothing": (
         [
@@ -161,7 +168,10 @@ CORRUPTIONS = {
     ),
     "the price changes while a task waits": (
         ["UPDATE tasks SET price = 10 WHERE id = :queued"],
-        ["task {queued} under way holds 5 credits, its price is 10"],
+        [
+            "task {queued} under way holds 5 credits, its price is 10",
+            "key {key} counts 15 credits spent, its tasks add up to 20",
+        ],
     ),
     "a finished task is put back into the queue": (
         ["UPDATE tasks SET status = 'queued' WHERE id = :done"],
@@ -169,6 +179,7 @@ CORRUPTIONS = {
             "task {done} under way holds 0 credits, its price is 5",
             "task {done} is queued but was charged 5 credits",
             "account {account} counts 2 tasks under way in image, there are 3",
+            "key {key} counts 2 tasks under way, there are 3",
         ],
     ),
     "a task disappears": (
@@ -176,6 +187,8 @@ CORRUPTIONS = {
         [
             "ledger row for task {queued}, which does not exist (hold, -5)",
             "account {account} counts 2 tasks under way in image, there are 1",
+            "key {key} counts 2 tasks under way, there are 1",
+            "key {key} counts 15 credits spent, its tasks add up to 10",
         ],
     ),
     "a task's credits come from another account": (
@@ -189,6 +202,14 @@ CORRUPTIONS = {
     "the count under way is too high": (
         ["UPDATE buckets SET active = active + 1 WHERE account = :account"],
         ["account {account} counts 3 tasks under way in image, there are 2"],
+    ),
+    "a key's count of what it spent is too low": (
+        ["UPDATE api_keys SET spent = spent - 1 WHERE id = :key"],
+        ["key {key} counts 14 credits spent, its tasks add up to 15"],
+    ),
+    "a key's count of tasks under way is too high": (
+        ["UPDATE api_keys SET active = active + 1 WHERE id = :key"],
+        ["key {key} counts 3 tasks under way, there are 2"],
     ),
     "the count under way is lost": (
         ["DELETE FROM buckets WHERE account = :account"],
@@ -206,7 +227,7 @@ async def test_the_proof_finds_it_when(house: House, what: str) -> None:
     await house.claims()
     queued = await house.sends(key)
     facts = {"done": done, "failed": failed, "running": running, "queued": queued, "other": other.account}
-    facts |= {"account": key.account}
+    facts |= {"account": key.account, "key": key.id}
     assert await house.faults() == []
 
     await house.tamper(*statements, **facts)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ from limner.domain.task import Ending, Status
 from limner.ports.records import Key
 from limner.ports.templates import Templates
 from limner.worker.rescuer import expire
-from stores import BROKEN, DRAWN, LEASE_MS, PICTURE, ROUTE, House, behind, empty, furnished
+from stores import BROKEN, DRAWN, LEASE_MS, PICTURE, ROUTE, House, behind, empty, furnished, ordered
 
 T = TypeVar("T")
 
@@ -223,11 +224,11 @@ class Life(RuleBasedStateMachine):
             case "submitted" if attempts:
                 self.do(journal.submitted(attempts[-1], {"id": "job"}))
             case "delivered" if attempts:
-                self.do(journal.delivered(attempts[-1], Kept(PICTURE, {}), 10, None))
+                self.do(journal.delivered(attempts[-1], ROUTE, Kept(PICTURE, {}), 10, None))
             case "failed" if attempts:
-                self.do(journal.failed(attempts[-1], Failure(FailureKind.TRANSIENT, "down")))
+                self.do(journal.failed(attempts[-1], Failure(FailureKind.TRANSIENT, "down"), None))
             case _:
-                attempts.append(self.do(journal.intend(task, len(attempts) + 1, ROUTE)))
+                attempts.append(self.do(ordered(journal, task, len(attempts) + 1)))
 
     @precondition(lambda self: self.some(*Status))
     @rule(data=st.data(), owner=st.sampled_from([*OWNERS, None]), ending=st.sampled_from(ENDINGS))
@@ -311,6 +312,7 @@ def test_whatever_happens_to_tasks_the_money_is_right(
     url: str, tmp_path: Path, templates: Templates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
+    monkeypatch.setattr(secrets, "randbits", ids.getrandbits)
 
     async def opened() -> House:
         return furnished(open_store(url), url, tmp_path, templates)

@@ -101,6 +101,36 @@ async def test_a_higher_priority_is_a_larger_share(house: House, priority: int, 
     assert abs(served.count("high") - 5 * share) <= 1
 
 
+@pytest.mark.parametrize("weight", [2, 5])
+async def test_a_heavier_account_has_a_larger_share(house: House, weight: int) -> None:
+    plain, heavy = await house.opens("plain", limit=100), await house.opens("heavy", limit=100)
+    await house.accounts.weigh("heavy", weight)
+    names = dict.fromkeys(await send(house, plain, 10), "plain")
+    names |= dict.fromkeys(await send(house, heavy, 10 * weight), "heavy")
+
+    order = await order_of(house, names)
+
+    served = order[: 5 * (weight + 1)]
+    assert abs(served.count("heavy") - 5 * weight) <= 1
+
+
+async def test_thousands_of_one_account_s_tasks_hold_nobody_else_up(house: House) -> None:
+    """Ten accounts with five tasks each, behind five thousand: they are done as if all eleven had come with as many."""
+    many = 5000 if house.url.startswith("sqlite") else 500  # one account's tasks queue for its row on PostgreSQL
+    busy = await house.opens("busy", opening=50_000, limit=10_000)
+    names = dict.fromkeys(await asyncio.gather(*(house.sends(busy) for _ in range(many))), "busy")
+    for number in range(10):
+        quiet = await house.opens(f"quiet-{number}")
+        names |= dict.fromkeys(await send(house, quiet, 5), "quiet")
+
+    order: list[str] = []
+    while order.count("quiet") < 50:
+        order += [names[each.task.id] for each in await house.claims(limit=1)]
+
+    their_share = 5 * 11
+    assert len(order) <= 1.2 * their_share
+
+
 async def test_priority_moves_an_account_s_own_later_tasks_only(house: House) -> None:
     key = await house.opens(limit=100)
     first = await send(house, key, 2, priority=1)
@@ -258,6 +288,21 @@ async def test_tasks_are_listed_newest_first_by_account_and_status(house: House)
     assert await listed(ada, None) == [third, first]
     assert await listed(ada, "queued") == [first]
     assert await listed(None, "cancelled") == [third]
+
+
+async def test_an_account_s_tasks_are_paged_newest_first(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    tasks = []
+    for _ in range(3):
+        house.clock.pass_time(1)
+        tasks.insert(0, await house.sends(ada))
+        await house.sends(eve)
+
+    async def paged(limit: int, offset: int) -> list[TaskId]:
+        found = await house.store.read(lambda records: records.tasks.page(ada.account, limit, offset))
+        return [task.id for task in found]
+
+    assert [await paged(2, 0), await paged(2, 2), await paged(2, 4)] == [tasks[:2], tasks[2:], []]
 
 
 async def test_several_tasks_are_read_at_once_one_s_own_only(house: House) -> None:

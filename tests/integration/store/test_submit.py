@@ -12,12 +12,12 @@ from limner.db.events import MEMORY_MS
 from limner.domain.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import InlineSource, ObjectSource, UploadedSource, UrlSource
+from limner.domain.request import InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
 from limner.domain.task import Status
 from limner.domain.upload import BUCKET
 from limner.ports.records import Records
 from limner.providers.sandbox import card
-from stores import DRAWN, REQUEST, House, with_file
+from stores import DRAWN, PICTURE, REQUEST, House, with_file
 
 
 async def count(house: House, table: str) -> int:
@@ -62,6 +62,7 @@ async def test_the_echo_and_the_order_are_kept_as_they_were_said(house: House) -
         "t_pose": True,
         "sketch_to_render": False,
         "negative_prompt": None,
+        "aspect_ratio": None,
         "ignored": ["style"],
     }
 
@@ -129,6 +130,31 @@ async def test_an_uploaded_picture_is_named_by_its_token_or_as_an_object(house: 
         [item] = await house.store.read(lambda records, task=task: records.tasks.inputs(task))
         assert (item.position, item.field, item.url, item.blob, item.clean) == (0, "file", None, upload.blob, None)
         assert (await house.task(task)).echo["file"] == {"object": {"bucket": BUCKET, "key": upload.object_key}}
+
+
+async def test_the_picture_of_an_earlier_task_is_named_by_the_task(house: House) -> None:
+    key = await house.opens()
+    made = await house.sends(key)
+    await house.claims()
+    blob = await house.keep(picture_file(house.folder), made)
+    await house.settles(made, replace(DRAWN, result=replace(PICTURE, blob=blob.blob)))
+
+    task = await house.sends(key, **with_file(TaskSource(made), field="inputs[0]"))
+
+    [item] = await house.store.read(lambda records: records.tasks.inputs(task))
+    assert (item.position, item.field, item.url, item.blob) == (0, "inputs[0]", None, blob.blob)
+    assert (await house.task(task)).echo["inputs"] == [{"task_id": made}]
+
+
+async def test_a_task_of_another_account_is_no_picture(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    theirs = await house.sends(ada)
+
+    with pytest.raises(Refusal) as refused:
+        await house.sends(eve, **with_file(TaskSource(theirs), field="input"))
+
+    assert (refused.value.code, refused.value.field) == (Code.TASK_NOT_FOUND, "input")
+    assert await house.balance(eve) == Balance(1000, 0)
 
 
 async def test_an_inline_picture_is_kept_before_its_task_is(house: House) -> None:

@@ -1,13 +1,18 @@
 """Uploads and blobs: one's own, by token or by object key."""
 
 import asyncio
+import uuid
+from dataclasses import replace
 
 import pytest
 
 from fakes import picture_file
+from limner.application.credentials import FindOwner, Grant
+from limner.application.objects import FindObject, Named, TakeObject
+from limner.application.upload import TokenTaken
 from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.ports.records import Upload
+from limner.ports.records import Key, Upload
 from limner.providers.sandbox import card
 from stores import House
 
@@ -57,6 +62,109 @@ async def test_the_same_bytes_are_two_uploads_and_one_blob(house: House) -> None
     assert first.token != second.token
     assert first.blob == second.blob
     assert await house.look("SELECT id FROM blobs") == [(first.blob,)]
+
+
+async def test_a_promised_token_stands_for_the_first_picture_that_comes(house: House) -> None:
+    key = await house.opens()
+    token = UploadToken("00000000-0000-4000-8000-000000000001")
+    paths = [house.folder / f"{n}.png" for n in range(5)]
+    for n, path in enumerate(paths):
+        await asyncio.to_thread(path.write_bytes, card(f"picture {n}"))
+
+    outcomes = await asyncio.gather(
+        *(house.upload.under(token, key.account, key.account_tag, path) for path in paths), return_exceptions=True
+    )
+
+    [kept] = [outcome for outcome in outcomes if isinstance(outcome, Upload)]
+    assert sum(isinstance(outcome, TokenTaken) for outcome in outcomes) == len(paths) - 1
+    assert await by_token(house, key.account, token) == kept
+
+
+NAMED = UploadToken("00000000-0000-4000-8000-000000000002")
+
+
+async def put(house: House, name: Named, what: str, etag: str) -> Upload:
+    path = house.folder / f"{uuid.uuid4()}.png"
+    await asyncio.to_thread(path.write_bytes, card(what))
+    return await TakeObject(house.store, house.keep, house.clock, 3_600_000)(name, path, etag)
+
+
+async def named(house: House, key: Key) -> Named:
+    owner = await house.store.read(lambda records: records.accounts.get(key.account))
+    assert owner
+    return Named(owner, NAMED, f"{owner.tag}/20270115/{NAMED}/input.jpg")
+
+
+async def test_an_object_is_found_under_the_name_it_was_put_by(house: House) -> None:
+    name = await named(house, await house.opens())
+
+    upload = await put(house, name, "a cat", "an-etag")
+
+    assert upload.object_key == name.object_key
+    assert (upload.media_type, upload.etag) == ("image/png", "an-etag")
+    assert await FindObject(house.store, house.clock)(name) == upload
+    assert await by_token(house, name.owner.id, NAMED) == upload
+
+
+async def test_the_last_object_of_a_name_takes_the_place_of_the_one_before(house: House) -> None:
+    name = await named(house, await house.opens())
+    first = await put(house, name, "a cat", "first")
+    house.clock.pass_time(60)
+
+    second = await put(house, name, "a dog", "second")
+
+    assert first.blob != second.blob
+    assert await FindObject(house.store, house.clock)(name) == second
+    assert second.expires_ms == first.expires_ms + 60_000
+    assert await house.look("SELECT blob, holder FROM blob_uses") == [(second.blob, NAMED)]
+    assert await house.look("SELECT blob FROM blob_pins") == []
+    let_go = await house.look("SELECT let_go_ms FROM blobs WHERE id = :id", id=first.blob)
+    assert let_go == [(house.clock.now_ms(),)]
+
+
+async def test_the_same_object_may_be_put_twice(house: House) -> None:
+    name = await named(house, await house.opens())
+    await asyncio.gather(*(put(house, name, "a cat", "same") for _ in range(4)))
+
+    assert len(await house.look("SELECT token FROM uploads")) == 1
+    assert len(await house.look("SELECT blob FROM blob_uses")) == 1
+
+
+async def test_an_object_can_be_used_for_a_while(house: House) -> None:
+    name = await named(house, await house.opens())
+    await put(house, name, "a cat", "an-etag")
+    find = FindObject(house.store, house.clock)
+
+    house.clock.pass_time(3599)
+    in_time = await find(name)
+    house.clock.pass_time(1)
+
+    assert in_time
+    assert await find(name) is None
+
+
+async def test_another_account_finds_no_object_by_its_name(house: House) -> None:
+    name = await named(house, await house.opens("ada"))
+    await put(house, name, "a cat", "an-etag")
+    eve = await named(house, await house.opens("eve"))
+
+    assert await FindObject(house.store, house.clock)(replace(eve, object_key=name.object_key)) is None
+
+
+async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    find = FindOwner(house.store)
+    grant = Grant(ada.id, f"{ada.account_tag}/20270115/{NAMED}/input.png", 0)
+
+    owner = await find(grant)
+    mixed = await find(replace(grant, key=eve.id))
+    unknown = await find(replace(grant, object_key=f"tcli_0/20270115/{NAMED}/input.png"))
+    await house.accounts.revoke_key(ada.id)
+
+    assert owner
+    assert owner.id == ada.account
+    assert (mixed, unknown) == (None, None)
+    assert await find(grant) is None
 
 
 async def test_what_is_no_picture_leaves_no_trace(house: House) -> None:

@@ -14,6 +14,9 @@ from limner.testing.vendors import NAMES, Fault, Kind, Pace, UnknownVendor, Vend
 KEYED = [name for name in NAMES if name not in {"sglang", "vllm"}]
 every = pytest.mark.parametrize("vendor", NAMES)
 
+ENGINE_FIELDS = ("ADAPTER", "BASE_URL", "OPTIONS")
+"""A server of one's own has no variables by its name, so it is configured as a provider."""
+
 NO_DEATHS = {"midjourney": {200}}
 """midjourney-proxy says most of its refusals with HTTP 200 and a code."""
 
@@ -177,6 +180,7 @@ async def test_the_environment_points_at_every_vendor(street: Vendors) -> None:
         *("BFL_API_KEY", "BFL_BASE_URL", "BFL_POLLING_HOSTS", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
         *("GEMINI_API_KEY", "GEMINI_BASE_URL", "LIMNER_MIDJOURNEY_URL", "LIMNER_MIDJOURNEY_SECRET"),
         *("FAL_KEY", "FAL_BASE_URL", "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
+        *(f"LIMNER_PROVIDER__{name}__{field}" for name in ("SGLANG", "VLLM") for field in ENGINE_FIELDS),
     }
 
 

@@ -45,6 +45,27 @@ async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(asker: Aske
     assert {one["state"] for one in told} == {"ours"}
 
 
+async def test_a_task_that_is_being_put_in_the_books_is_listed_whole(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, written = asyncio.Event(), asyncio.Event()
+
+    async def enter(_row: Any) -> None:
+        writing.set()
+        await written.wait()
+
+    monkeypatch.setattr(asker.street.books, "enter", enter)
+    order = asyncio.create_task(imagine(asker))
+    await writing.wait()
+
+    url = f"{asker.street.base_url('midjourney')}/mj/task/list"
+    listed = await asker.ask("GET", url, asker.headers("midjourney"))
+    written.set()
+    job = await order
+
+    assert [(each["id"], each["status"]) for each in listed.json] == [(job["result"], "NOT_START")]
+
+
 async def test_a_preview_is_no_picture_to_keep(asker: Asker) -> None:
     task = (await imagine(asker))["result"]
     preview = [await fetch(asker, task) for _ in range(2)][1]["imageUrl"]
@@ -215,3 +236,47 @@ async def test_the_hook_hears_a_burst_that_is_out_of_order(asker: Asker) -> None
     statuses = [one["status"] for one in told]
     assert statuses == ["SUBMITTED", "IN_PROGRESS", "IN_PROGRESS", "SUCCESS", "SUCCESS", "IN_PROGRESS"]
     assert [one["progress"] for one in told[1:3]] == ["62%", "31%"]
+
+
+async def test_the_same_picture_of_a_grid_is_made_once_when_it_is_asked_for_by_its_number(asker: Asker) -> None:
+    task = await finished(asker, (await imagine(asker))["result"])
+    asked = {"taskId": task["id"], "action": "UPSCALE", "index": 1}
+
+    first, second = [(await post(asker, "submit/change", asked)).json for _ in range(2)]
+    other = (await post(asker, "submit/change", {**asked, "index": 2})).json
+
+    assert (second["code"], second["result"]) == (21, first["result"])
+    assert second["properties"]["status"] == "NOT_START"
+    assert (other["code"], other["result"] == first["result"]) == (1, False)
+    assert [each.model for each in asker.street.purchases()] == ["imagine", "upscale", "upscale"]
+
+
+async def test_a_button_makes_another_picture_each_time_it_is_pressed(asker: Asker) -> None:
+    task = await finished(asker, (await imagine(asker))["result"])
+    press = {"taskId": task["id"], "customId": task["buttons"][0]["customId"]}
+
+    codes = [(await post(asker, "submit/action", press)).json["code"] for _ in range(2)]
+
+    assert codes == [1, 1]
+    assert len(asker.street.purchases()) == 3
+
+
+async def test_the_newest_tasks_are_listed_with_what_they_were_called(asker: Asker) -> None:
+    for number in range(3):
+        await imagine(asker, {**CAT, "state": f"ours {number}"})
+    url = f"{asker.street.base_url('midjourney')}/mj/task/list"
+
+    listed = (await asker.ask("GET", url, asker.headers("midjourney"))).json
+    stranger = await asker.ask("GET", url)
+
+    assert [one["state"] for one in listed] == ["ours 2", "ours 1", "ours 0"]
+    assert stranger.status == 401
+
+
+async def test_somebody_else_cancels_a_task(asker: Asker) -> None:
+    asker.street.faults("midjourney").add(Fault(Kind.CANCELLED))
+
+    task = await finished(asker, (await imagine(asker))["result"])
+
+    assert (task["status"], task["imageUrl"]) == ("CANCEL", None)
+    assert not asker.street.purchases()[0].charged

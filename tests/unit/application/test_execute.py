@@ -1,16 +1,17 @@
 """One claimed task from its pictures to its end: what becomes of it, and of its credits."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes import Line, ScriptedProvider, picture, picture_file, rubbish, silence
+from fakes import Line, ScriptedProvider, StoppedClock, picture, picture_file, rubbish, silence
 from limner.application.execute import LAST_LOOK_MS, TAKEOVERS, Execute
 from limner.application.interrupt import Interrupt, Reason
-from limner.application.journal import Journal, Kept
+from limner.application.journal import Intended, Journal, Kept
 from limner.application.pursue import Pursue
 from limner.application.references import Prepare
 from limner.application.routing import Routing
@@ -18,13 +19,13 @@ from limner.domain.credits import Balance
 from limner.domain.failure import Failure, FailureKind
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import UploadedSource, UrlSource
-from limner.domain.route import UnknownOutcome
+from limner.domain.request import TaskType, UploadedSource, UrlSource
+from limner.domain.route import Route, UnknownOutcome
 from limner.domain.task import Status, Task
 from limner.intake.door import ImageIntake
 from limner.ports.provider import Accepted, Order, Pending
 from limner.ports.records import Claimed, Key
-from stores import PICTURE, House, with_file
+from stores import PICTURE, ROUTE, House, with_file
 
 HANDLE = {"id": "job-1"}
 
@@ -45,6 +46,7 @@ class Bench:
     vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
     interrupt: Interrupt = field(default_factory=Interrupt)
     claimed: Claimed | None = None
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
 
     @property
     def journal(self) -> Journal:
@@ -57,7 +59,7 @@ class Bench:
     @property
     def execute(self) -> Execute:
         house = self.house
-        routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE)
+        routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
         prepare = Prepare(house.store, house.blobs, Offline(), house.clock, transcode_webp=False)
         pursue = Pursue(self.journal, routing, house.blobs, ImageIntake(), house.clock)
         return Execute(house.store, prepare, pursue, routing, house.templates, house.clock, house.scratch)
@@ -151,6 +153,15 @@ async def test_the_order_is_composed_from_what_was_kept_of_the_request(bench: Be
     assert [reference.media_type for reference in order.references] == ["image/png"]
 
 
+async def test_the_shape_the_caller_asked_for_goes_before_the_template_s(bench: Bench) -> None:
+    await bench.tells(picture).takes(template="t_pose", aspect_ratio="21:9")
+
+    await bench.worked()
+
+    [order] = bench.vendor.submits
+    assert order.aspect_ratio == "21:9"
+
+
 async def test_a_template_s_pictures_come_behind_the_caller_s(bench: Bench) -> None:
     loaded = next(template for template in bench.house.templates.values() if template.pictures)
     upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, bench.house.folder))
@@ -234,7 +245,7 @@ async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(be
 
 
 async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(bench: Bench) -> None:
-    await bench.tells(Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=10_000)).takes()
+    await bench.tells(Accepted(HANDLE, wait_s=10_000)).takes()
 
     task = await bench.worked()
 
@@ -272,7 +283,7 @@ async def test_who_lost_the_lease_on_the_way_settles_nothing(bench: Bench) -> No
 
 async def left_delivered(bench: Bench, task: TaskId) -> None:
     attempt = await bench.house.intends(task)
-    await bench.journal.delivered(attempt, Kept(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    await bench.journal.delivered(attempt, ROUTE, Kept(PICTURE, {"provider": "scripted"}), 10, 0.04)
 
 
 async def test_a_picture_that_was_delivered_is_settled_without_a_call(bench: Bench) -> None:
@@ -316,6 +327,16 @@ async def test_the_last_look_has_an_end(bench: Bench) -> None:
     await bench.is_taken_over()
 
     assert (await bench.worked()).error_msg == "not done within 900 seconds"
+
+
+async def test_the_last_look_is_no_time_to_buy_anything(bench: Bench) -> None:
+    task = await bench.tells(Failure(FailureKind.TRANSIENT, "down"), picture).takes()
+    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
+    bench.house.clock.pass_time(10_000)
+    await bench.is_taken_over()
+
+    assert (await bench.worked()).error_msg == "down"
+    assert bench.vendor.submits == []
 
 
 async def test_nothing_is_begun_for_a_task_whose_time_was_up_before_it_was_taken_over(bench: Bench) -> None:
@@ -369,3 +390,117 @@ async def test_a_handle_that_was_accepted_is_enough_for_the_next_worker(bench: B
 
     assert (await bench.worked()).status is Status.SUCCESS
     assert len(bench.vendor.submits) == 1
+
+
+# --- several views ------------------------------------------------------------------------------------------------
+
+VIEWS = ("front", "left", "back", "right")
+BANNED = Failure(FailureKind.CONTENT_POLICY, "not this side")
+
+
+async def turns(bench: Bench, tmp_path: Path) -> TaskId:
+    """Take a task that asks for the four views of a picture."""
+    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, tmp_path))
+    wish = with_file(UploadedSource(upload.token))
+    return await bench.takes(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **wish)
+
+
+async def test_four_views_are_four_orders_and_one_result(bench: Bench, tmp_path: Path) -> None:
+    await turns(bench.tells(*[picture] * 4), tmp_path)
+
+    task = await bench.worked()
+
+    assert (task.status, task.consumed) == (Status.SUCCESS, 10)
+    assert task.result
+    assert tuple(task.result.views) == VIEWS
+    assert task.result.blob == task.result.views["front"].blob
+    assert len({order.prompt for order in bench.vendor.submits}) == 4
+    assert [len(order.references) for order in bench.vendor.submits] == [1] * 4
+    assert len({order.workdir for order in bench.vendor.submits}) == 4
+    assert sorted(attempt.part for attempt in await bench.house.attempts(task.id)) == sorted(VIEWS)
+
+
+async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(bench: Bench, tmp_path: Path) -> None:
+    down = Failure(FailureKind.TRANSIENT, "down")
+    await turns(bench.tells(BANNED, down, down, down), tmp_path)
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code, task.error_msg) == (Status.BANNED, 2008, "not this side")
+    assert (task.result, task.consumed) == (None, 0)
+    assert len(bench.vendor.submits) == 4
+    assert await bench.house.balance(bench.key) == Balance(100, 0)
+
+
+async def test_views_that_were_brought_home_are_not_bought_again(bench: Bench, tmp_path: Path) -> None:
+    task = await turns(bench.tells(picture, picture), tmp_path)
+    for part in ("front", "back"):
+        turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)
+        assert isinstance(turn, Intended)
+        await bench.journal.delivered(turn.attempt, ROUTE, Kept(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    await bench.is_taken_over()
+
+    ended = await bench.worked()
+
+    assert ended.status is Status.SUCCESS
+    assert len(bench.vendor.submits) == 2
+    assert ended.result
+    assert ended.result.views["front"] == ended.result.views["back"] == PICTURE
+
+
+async def test_a_view_that_was_ordered_is_followed_by_its_own_handle(bench: Bench, tmp_path: Path) -> None:
+    task = await turns(bench.tells(*[picture] * 4), tmp_path)
+    for part in VIEWS:
+        turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)
+        assert isinstance(turn, Intended)
+        await bench.journal.submitted(turn.attempt, {"id": part})
+    await bench.is_taken_over()
+
+    ended = await bench.worked()
+
+    assert ended.status is Status.SUCCESS
+    assert bench.vendor.submits == []
+    assert sorted(handle["id"] for handle in bench.vendor.polls) == sorted(VIEWS)
+
+
+async def test_a_view_that_is_refused_ends_the_task_while_the_others_wait_for_their_vendor(
+    bench: Bench, tmp_path: Path
+) -> None:
+    clock = bench.house.clock = StoppedClock(bench.house.clock.ms)
+
+    async def when_the_others_wait(order: Order) -> Any:
+        await clock.was_slept_on(3)
+        return BANNED
+
+    busy = Failure(FailureKind.TRANSIENT, "busy", retry_after_s=600)
+    await turns(bench.tells(when_the_others_wait, busy, busy, busy), tmp_path)
+
+    async with asyncio.timeout(30):
+        task = await bench.worked()
+
+    assert (task.status, task.error_msg) == (Status.BANNED, "not this side")
+
+
+async def test_a_view_that_no_vendor_is_left_for_fails_its_task(bench: Bench, tmp_path: Path) -> None:
+    task = await turns(bench.tells(picture), tmp_path)
+    turn = await bench.journal.intend(task, 1, (ROUTE,), part="front")
+    assert isinstance(turn, Intended)
+    await bench.journal.submitted(turn.attempt, HANDLE)
+    await bench.is_taken_over()
+    bench.routes = {"gpt_4o": (ROUTE,)}
+
+    ended = await bench.worked()
+
+    assert (ended.status, ended.error_code) == (Status.FAILED, 2017)
+    assert "no vendor that serves" in str(ended.error_msg)
+
+
+async def test_a_worker_that_stops_leaves_all_views_to_the_next(bench: Bench, tmp_path: Path) -> None:
+    async def is_stopped(order: Order) -> Any:
+        bench.interrupt(Reason.SHUTDOWN)
+        return await silence(order)
+
+    task = await turns(bench.tells(*[is_stopped] * 4, free=True), tmp_path)
+
+    assert await bench.works() is None
+    assert (await bench.house.task(task)).status is Status.RUNNING

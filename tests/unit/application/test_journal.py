@@ -1,7 +1,7 @@
 """Writing down what a vendor answered, also while the database is away."""
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
@@ -10,8 +10,8 @@ from limner.application.interrupt import Interrupted, Reason
 from limner.application.journal import PAUSES_S, Journal, Kept, picture_in
 from limner.domain.failure import Failure, FailureKind
 from limner.domain.ids import TaskId
-from limner.ports.records import Records, Store
-from stores import PICTURE, ROUTE, House
+from limner.ports.records import Records, Store, StoreUnavailable
+from stores import PICTURE, ROUTE, House, ordered
 
 T = TypeVar("T")
 Logged = list[MutableMapping[str, Any]]
@@ -24,11 +24,12 @@ class Failing:
 
     store: Store
     failures: int = 0
+    error: Exception = field(default_factory=lambda: StoreUnavailable("the database is away"))
 
     async def run(self, work: Callable[[Records], T]) -> T:
         if self.failures:
             self.failures -= 1
-            raise ConnectionError("the database is away")
+            raise self.error
         return await self.store.run(work)
 
     async def read(self, work: Callable[[Records], T]) -> T:
@@ -48,25 +49,27 @@ async def task(house: House) -> TaskId:
 async def answered(journal: Journal, what: str, attempt: Any) -> None:
     if what == "handle":
         await journal.submitted(attempt, {"id": "job-1"})
+    elif what == "failure":
+        await journal.failed(attempt, Failure(FailureKind.BAD_OUTPUT, "no picture", charged=True), ROUTE)
     else:
-        await journal.delivered(attempt, KEPT, 10, 0.04)
+        await journal.delivered(attempt, ROUTE, KEPT, 10, 0.04)
 
 
-@pytest.mark.parametrize("what", ["handle", "picture"])
+@pytest.mark.parametrize("what", ["handle", "picture", "failure"])
 async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
     house: House, task: TaskId, what: str, logged: Logged
 ) -> None:
     store = Failing(house.store)
     journal = Journal(store, house.clock)
-    attempt = await journal.intend(task, 1, ROUTE)
+    attempt = await ordered(journal, task, 1)
     heard_ms = house.clock.ms
     store.failures = 3
 
     await answered(journal, what, attempt)
 
     [kept] = await house.attempts(task)
-    assert kept.state == {"handle": "submitted", "picture": "delivered"}[what]
-    assert (kept.submitted_ms or kept.delivered_ms) == heard_ms
+    assert kept.state == {"handle": "submitted", "picture": "delivered", "failure": "closed"}[what]
+    assert (kept.submitted_ms or kept.delivered_ms or kept.closed_ms) == heard_ms
     assert house.clock.slept == list(PAUSES_S[:3])
     assert [entry["event"] for entry in logged] == ["journal not written, trying again"] * 3
 
@@ -74,29 +77,42 @@ async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
 async def test_a_database_that_stays_away_is_an_error_in_the_end(house: House, task: TaskId, logged: Logged) -> None:
     store = Failing(house.store)
     journal = Journal(store, house.clock)
-    attempt = await journal.intend(task, 1, ROUTE)
+    attempt = await ordered(journal, task, 1)
     store.failures = len(PAUSES_S) + 1
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(StoreUnavailable):
         await answered(journal, "picture", attempt)
 
     assert house.clock.slept == list(PAUSES_S)
+    assert 900 <= sum(PAUSES_S) < 1000
+
+
+async def test_a_fault_of_ours_is_not_waited_for(house: House, task: TaskId, logged: Logged) -> None:
+    store = Failing(house.store, error=ZeroDivisionError())
+    journal = Journal(store, house.clock)
+    attempt = await ordered(journal, task, 1)
+    store.failures = len(PAUSES_S)
+
+    with pytest.raises(ZeroDivisionError):
+        await answered(journal, "picture", attempt)
+
+    assert house.clock.slept == list(PAUSES_S[:3])
 
 
 async def test_an_intent_needs_the_lease(house: House, task: TaskId) -> None:
     journal = Journal(house.store, house.clock)
 
     with pytest.raises(Interrupted) as interrupted:
-        await journal.intend(task, 1, ROUTE, "somebody else")
-    await journal.intend(task, 1, ROUTE, "worker")
+        await ordered(journal, task, 1, owner="somebody else")
+    await ordered(journal, task, 1, owner="worker")
 
     assert interrupted.value.reason is Reason.LEASE_LOST
     assert len(await house.attempts(task)) == 1
 
 
 async def test_an_intent_that_cannot_be_written_is_no_intent(house: House, task: TaskId) -> None:
-    with pytest.raises(ConnectionError):
-        await Journal(Failing(house.store, 1), house.clock).intend(task, 1, ROUTE)
+    with pytest.raises(StoreUnavailable):
+        await ordered(Journal(Failing(house.store, 1), house.clock), task, 1)
 
     assert await house.attempts(task) == []
 
@@ -104,10 +120,10 @@ async def test_an_intent_that_cannot_be_written_is_no_intent(house: House, task:
 async def test_a_picture_is_found_whichever_attempt_brought_it(house: House, task: TaskId) -> None:
     journal = Journal(house.store, house.clock)
     before = picture_in(await journal.of(task))
-    first = await journal.intend(task, 1, ROUTE)
-    await journal.failed(first, Failure(FailureKind.UNKNOWN_OUTCOME, "cut off"))
-    await journal.intend(task, 2, ROUTE)
-    await journal.delivered(first, KEPT, 10, None)
+    first = await ordered(journal, task, 1)
+    await journal.failed(first, Failure(FailureKind.UNKNOWN_OUTCOME, "cut off"), ROUTE)
+    await ordered(journal, task, 2)
+    await journal.delivered(first, ROUTE, KEPT, 10, None)
 
     assert before is None
     assert picture_in(await journal.of(task)) == KEPT

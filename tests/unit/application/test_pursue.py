@@ -1,8 +1,10 @@
 """Getting a picture: what is tried again and how often, what is taken up, what stops it, and what it costs."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +13,18 @@ from fakes import HandClock, Line, ScriptedProvider, StoppedClock, picture, rubb
 from limner.application import pursue as pursuing
 from limner.application.interrupt import Interrupt, Interrupted, Reason
 from limner.application.journal import Journal, Kept
-from limner.application.pursue import FREE_REPEATS, Chase, Pursue
+from limner.application.pursue import FREE_REPEATS, Chase, Pursue, Together
 from limner.application.routing import Routing
+from limner.application.shelf import RESTS_MS, Shelf
 from limner.domain.failure import RETRIES, Failure, FailureKind
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.route import Route, UnknownOutcome
 from limner.intake.door import ImageIntake
+from limner.ports.blobs import StorageRefuses, Stored
 from limner.ports.provider import Accepted, Brief, Order, Pending
+from limner.ports.records import StoreUnavailable
 from limner.providers.sandbox import card
-from stores import PICTURE, ROUTE, House
+from stores import PICTURE, ROUTE, House, ordered
 
 RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
 HANDLE = {"id": "job-1"}
@@ -37,6 +42,7 @@ class Hunt:
     route: Route = ROUTE
     reported: list[int] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
+    shelf: Shelf = field(default_factory=Shelf)
 
     @property
     def clock(self) -> HandClock:
@@ -50,29 +56,42 @@ class Hunt:
         self.vendor = ScriptedProvider(list(script), **facts)
         return self
 
-    async def runs(self) -> Kept | Failure:
+    async def runs(self, company: Together | None = None) -> Kept | Failure:
         task = await self.house.task(self.task)
-        routing = Routing({"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND)
-        pursue = Pursue(self.journal, routing, self.house.blobs, ImageIntake(), self.clock)
+        routing = Routing(
+            {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
+        )
+        pursue = Pursue(self.journal, routing, self.house.blobs, ImageIntake(), self.clock, self.shelf)
         brief = Brief("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
         order = Order(self.task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
         deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000
         return await pursue(
-            Chase(self.task, order, self.route, self.interrupt, deadline_ms, self.reported.append, "worker")
+            Chase(
+                self.task,
+                "",
+                order,
+                (self.route,),
+                self.interrupt,
+                deadline_ms,
+                deadline_ms,
+                self.reported.append,
+                "worker",
+                company or Together(),
+            )
         )
 
     async def left_by_a_dead_worker(self, state: str, number: int = 1, handle: Mapping[str, Any] = HANDLE) -> AttemptId:
-        attempt = await self.journal.intend(self.task, number, self.route)
+        attempt = await ordered(self.journal, self.task, number, self.route)
         if state == "submitted":
             await self.journal.submitted(attempt, handle)
         if state == "delivered":
-            await self.journal.delivered(attempt, EARLIER, 10, 0.04)
+            await self.journal.delivered(attempt, self.route, EARLIER, 10, 0.04)
         return attempt
 
     async def closed_before(self, *kinds: FailureKind) -> None:
         for number, kind in enumerate(kinds, 1):
-            attempt = await self.journal.intend(self.task, number, self.route)
-            await self.journal.failed(attempt, Failure(kind, f"{kind}, number {number}"))
+            attempt = await ordered(self.journal, self.task, number, self.route)
+            await self.journal.failed(attempt, Failure(kind, f"{kind}, number {number}"), None)
 
     async def book(self) -> list[tuple[str, str | None]]:
         return [(attempt.state, attempt.outcome) for attempt in await self.house.attempts(self.task)]
@@ -147,7 +166,7 @@ async def test_a_free_provider_s_picture_is_not_charged(hunt: Hunt) -> None:
 # --- trying again -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", list(FailureKind))
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.RATE_LIMITED])
 async def test_each_kind_of_failure_is_repeated_as_often_as_it_may(hunt: Hunt, kind: FailureKind) -> None:
     tries = RETRIES[kind] + 1
     hunt.tells(*[Failure(kind, f"try {n}") for n in range(1, tries + 1)])
@@ -191,7 +210,24 @@ async def test_the_vendor_s_own_wait_is_kept_to(hunt: Hunt) -> None:
     limited = [Failure(FailureKind.RATE_LIMITED, "slow down", retry_after_s=wait) for wait in (7.0, 0.0, 61.5)]
     await hunt.tells(*limited, picture).runs()
 
-    assert hunt.clock.slept == [7.0, 0.0, 61.5]
+    pauses = zip(hunt.clock.slept, (7.0, 0.5, 61.5), strict=True)
+    assert all(asked <= slept < asked + 0.6 for slept, asked in pauses)
+
+
+async def test_who_is_told_to_wait_waits_as_long_as_the_task_has(hunt: Hunt) -> None:
+    limited = Failure(FailureKind.RATE_LIMITED, "slow down", retry_after_s=20)
+    hunt.tells(*[limited] * 3 * RETRIES[FailureKind.RATE_LIMITED], picture)
+
+    assert isinstance(await hunt.runs(), Kept)
+
+
+async def test_a_pause_that_is_longer_than_the_task_has_ends_it_at_once(hunt: Hunt) -> None:
+    outcome = await hunt.tells(Failure(FailureKind.RATE_LIMITED, "tomorrow", retry_after_s=86_400)).runs()
+
+    assert outcome == Failure(
+        FailureKind.RATE_LIMITED, "scripted asked for a pause of 86400 s; this task has 900 s left"
+    )
+    assert hunt.clock.slept == []
 
 
 async def test_other_waits_grow_and_are_left_to_chance(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +362,7 @@ async def test_a_task_that_kills_its_worker_each_time_ends_although_it_is_free(h
 async def test_a_repeat_after_an_unknown_outcome_does_not_wait(hunt: Hunt) -> None:
     await hunt.tells(CUT, picture).runs()
 
-    assert hunt.clock.slept == [0.0]
+    assert hunt.clock.slept == []
 
 
 # --- what another worker left -------------------------------------------------------------------------------------
@@ -407,11 +443,11 @@ async def test_the_task_s_deadline_ends_a_job_that_takes_for_ever(hunt: Hunt) ->
     assert len(hunt.vendor.polls) == 9
 
 
-async def test_a_wait_beyond_the_deadline_is_not_followed_by_a_call(hunt: Hunt) -> None:
-    hunt.tells(Failure(FailureKind.RATE_LIMITED, "tomorrow", retry_after_s=86_400))
+async def test_a_wait_beyond_the_deadline_ends_it_at_once(hunt: Hunt) -> None:
+    tomorrow = Failure(FailureKind.TRANSIENT, "tomorrow", retry_after_s=86_400)
 
-    assert await interrupted(hunt) is Reason.DEADLINE
-    assert len(hunt.vendor.submits) == 1
+    assert await hunt.tells(tomorrow).runs() == tomorrow
+    assert hunt.clock.slept == []
 
 
 async def test_after_the_deadline_nothing_is_ordered_or_written(hunt: Hunt) -> None:
@@ -486,12 +522,36 @@ async def test_a_handle_that_comes_while_the_worker_stops_is_written_down_for_th
     assert (attempt.state, attempt.handle) == ("submitted", HANDLE)
 
 
+async def test_a_new_handle_is_written_down_although_another_picture_of_the_task_is_lost(hunt: Hunt) -> None:
+    """It may be lost because the worker stops; then the next one goes on from here."""
+    company = Together()
+
+    def is_lost(order: Order) -> Pending:
+        company.lose()
+        return Pending(handle={"id": "job-2"})
+
+    outcome = await hunt.tells(Accepted(HANDLE), is_lost).runs(company)
+
+    assert isinstance(outcome, Failure)
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert (attempt.state, attempt.handle) == ("submitted", {"id": "job-2"})
+
+
 async def test_who_has_lost_the_lease_orders_nothing(hunt: Hunt) -> None:
     hunt.clock.pass_time(60)
     await hunt.house.rescues("another")
 
     assert await interrupted(hunt.tells()) is Reason.LEASE_LOST
     assert await hunt.book() == []
+
+
+async def test_who_has_lost_the_lease_closes_nothing_that_another_may_have_begun(hunt: Hunt) -> None:
+    await hunt.left_by_a_dead_worker("intended")
+    hunt.clock.pass_time(60)
+    await hunt.house.rescues("another")
+
+    assert await interrupted(hunt.tells()) is Reason.LEASE_LOST
+    assert await hunt.book() == [("intended", None)]
 
 
 async def test_a_picture_that_comes_at_the_moment_of_the_cancellation_is_kept(hunt: Hunt) -> None:
@@ -519,3 +579,83 @@ async def test_a_bug_in_a_provider_is_not_mistaken_for_a_failure(hunt: Hunt) -> 
         await hunt.tells(breaks).runs()
 
     assert await hunt.book() == [("intended", None)]
+
+
+# --- the store refuses --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Refusing:
+    """A store of pictures that is full for some tries, or for ever."""
+
+    blobs: Any
+    tries: float
+    trouble: Exception = field(default_factory=lambda: StorageRefuses("no space left on device"))
+    seen: int = 0
+
+    async def identify(self, source: Path) -> Stored:
+        stored: Stored = await self.blobs.identify(source)
+        return stored
+
+    async def put(self, source: Path, stored: Stored) -> None:
+        self.seen += 1
+        if self.seen <= self.tries:
+            raise self.trouble
+        await self.blobs.put(source, stored)
+
+
+@pytest.mark.parametrize("trouble", [StorageRefuses("full"), StoreUnavailable("away")])
+@pytest.mark.parametrize("script", [[picture], [Accepted(HANDLE), picture]])
+async def test_a_picture_that_finds_no_place_is_held_until_there_is_one(
+    hunt: Hunt, script: list[Line], trouble: Exception
+) -> None:
+    hunt.house.blobs = Refusing(hunt.house.blobs, 50, trouble)
+
+    kept = await hunt.tells(*script).runs()
+
+    assert isinstance(kept, Kept)
+    assert len(hunt.vendor.submits) == 1
+    assert await hunt.book() == [("delivered", None)]
+
+
+async def test_a_picture_that_finds_no_place_before_time_is_up_is_journaled_as_paid(hunt: Hunt) -> None:
+    hunt.house.blobs = Refusing(hunt.house.blobs, tries=math.inf)
+
+    with pytest.raises(Interrupted) as interrupted:
+        await hunt.tells(picture).runs()
+
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert interrupted.value.reason is Reason.DEADLINE
+    assert (attempt.outcome, attempt.charged) == ("given_up", True)
+    assert attempt.reason == "the picture came and could not be kept: no space left on device"
+
+
+@pytest.mark.parametrize(("reason", "state"), [(Reason.CANCEL, "closed"), (Reason.SHUTDOWN, "submitted")])
+async def test_who_waits_for_a_place_lets_go_when_he_is_told_to(hunt: Hunt, reason: Reason, state: str) -> None:
+    def deliver_then_interrupt(order: Order) -> Any:
+        hunt.interrupt(reason)
+        return picture(order)
+
+    hunt.house.blobs = Refusing(hunt.house.blobs, tries=math.inf)
+
+    with pytest.raises(Interrupted) as interrupted:
+        await hunt.tells(Accepted(HANDLE), deliver_then_interrupt).runs()
+
+    assert interrupted.value.reason is reason
+    assert [attempt.state for attempt in await hunt.house.attempts(hunt.task)] == [state]
+
+
+async def test_nothing_is_ordered_while_the_store_refuses(hunt: Hunt) -> None:
+    ordered_ms: list[int] = []
+
+    def draw(order: Order) -> Any:
+        ordered_ms.append(hunt.clock.now_ms())
+        return picture(order)
+
+    before_ms = hunt.clock.now_ms()
+    hunt.shelf.refused(before_ms)
+
+    kept = await hunt.tells(draw).runs()
+
+    assert isinstance(kept, Kept)
+    assert ordered_ms[0] >= before_ms + RESTS_MS

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from PIL import Image
 from fakes import picture_file
 from limner.application import references
 from limner.application.references import Prepare, TakeInline, check_format
+from limner.application.upload import KeptPicture
 from limner.domain.ids import TaskId
-from limner.domain.model import MODELS
+from limner.domain.model import MODELS, ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.request import FileInput, InlineSource, UploadedSource, UrlSource
 from limner.intake.door import ImageIntake
@@ -21,6 +24,7 @@ from limner.ports.provider import Reference
 from limner.providers.sandbox import card
 from stores import House, with_file
 
+Take = Callable[[Sequence[FileInput], ModelFacts], Awaitable[Mapping[str, KeptPicture]]]
 KONTEXT, GPT = MODELS["flux.1_kontext_pro"], MODELS["gpt_image_2"]
 
 
@@ -35,15 +39,15 @@ def inline(data: bytes, at: str = "file", prefix: str = "") -> FileInput:
 
 
 @pytest.fixture
-def take(house: House) -> TakeInline:
-    return TakeInline(house.keep, house.scratch, transcode_webp=False)
+def take(house: House) -> Take:
+    return partial(TakeInline(house.keep, house.scratch, transcode_webp=False), task=TaskId("a-task"))
 
 
 def kept_files(house: House) -> list[Path]:
     return [path for path in (house.folder / "blobs").rglob("*") if path.is_file()]
 
 
-async def test_an_inline_picture_is_kept_under_its_field(take: TakeInline, house: House) -> None:
+async def test_an_inline_picture_is_kept_under_its_field(take: Take, house: House) -> None:
     kept = await take([inline(card("a"), "files[1]")], KONTEXT)
 
     assert list(kept) == ["files[1]"]
@@ -52,14 +56,14 @@ async def test_an_inline_picture_is_kept_under_its_field(take: TakeInline, house
     assert list(house.scratch.iterdir()) == []
 
 
-async def test_a_data_url_is_taken_for_its_bytes(take: TakeInline) -> None:
+async def test_a_data_url_is_taken_for_its_bytes(take: Take) -> None:
     plain = await take([inline(card("a"))], KONTEXT)
     told = await take([inline(card("a"), prefix="data:image/png;base64,")], KONTEXT)
 
     assert plain == told
 
 
-async def test_other_sources_are_none_of_its_business(take: TakeInline) -> None:
+async def test_other_sources_are_none_of_its_business(take: Take) -> None:
     assert await take([FileInput("file", None, UrlSource("https://example.com/a.png"))], KONTEXT) == {}
 
 
@@ -74,7 +78,7 @@ async def test_other_sources_are_none_of_its_business(take: TakeInline) -> None:
     ],
 )
 async def test_one_bad_picture_among_good_ones_leaves_none_of_them(
-    take: TakeInline, house: House, data: str, code: Code
+    take: Take, house: House, data: str, code: Code
 ) -> None:
     files = [inline(card("good"), "files[0]"), FileInput("files[1]", None, InlineSource(data))]
 
@@ -86,9 +90,7 @@ async def test_one_bad_picture_among_good_ones_leaves_none_of_them(
     assert list(house.scratch.iterdir()) == []
 
 
-async def test_too_many_bytes_are_refused_before_they_are_decoded(
-    take: TakeInline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_bytes_are_refused_before_they_are_decoded(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(references, "INLINE_LIMIT", 30)
 
     with pytest.raises(Refusal) as refused:

@@ -126,7 +126,7 @@ class TestPictureNumbers:
             refused.value.reason
             == f"prompt names {number}, but pictures are counted from 1 and 2 came with the request"
         )
-        assert refused.value.suggestion == "Write image[1] to image[2], in the order of file and files."
+        assert refused.value.suggestion == "Write image[1] to image[2], in the order they were sent."
 
     @pytest.mark.parametrize(("given", "hint"), [(0, "Send the picture"), (1, "Write image[1] for")])
     def test_the_remedy_fits_what_was_given(self, given: int, hint: str) -> None:
@@ -226,6 +226,12 @@ class TestOrder:
         self, *, template: Template | None, t_pose: bool, ratio: str | None
     ) -> None:
         assert compose("a fox", GEMINI, template=template, t_pose=t_pose).aspect_ratio == ratio
+
+    @every_dialect
+    def test_the_callers_shape_goes_before_any_other(self, dialect: PromptDialect) -> None:
+        composed = compose("a fox --ar 16:9", dialect, template=PICTURED, t_pose=True, aspect_ratio="21:9")
+
+        assert composed.aspect_ratio == "21:9"
 
 
 class TestTemplatePictures:

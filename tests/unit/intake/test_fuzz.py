@@ -1,6 +1,8 @@
 """Whatever bytes come, the answer is a description or a `Refusal`, and soon."""
 
 import random
+import subprocess
+import sys
 import time
 import zlib
 from contextlib import suppress
@@ -21,21 +23,43 @@ SEEDS = (
     encoded(scene(mode="I;16"), "PNG", transparency=5),
     encoded(scene(mode="RGBA"), "WEBP", lossless=True),
     encoded(scene(), "WEBP", exif=b"Exif\0\0II*\0\x08\0\0\0"),
+    encoded(scene(), "GIF"),
+    encoded(scene(), "GIF", save_all=True, append_images=[scene((48, 32)).rotate(90)]),
+    encoded(scene(), "WEBP", save_all=True, append_images=[scene((48, 32)).rotate(90)]),
+    encoded(scene(), "PNG", save_all=True, append_images=[scene((48, 32)).rotate(90)]),
 )
-MAGIC = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8X", b"RIFF\x40\0\0\0WEBPVP8L")
+MAGIC = (
+    b"",
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"RIFF\x40\0\0\0WEBPVP8X",
+    b"RIFF\x40\0\0\0WEBPVP8L",
+    b"RIFF\x40\0\0\0WEBPVP8 ",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"<svg",
+)
+WORK_S = 5
+"""Seconds of CPU for one file: what others do on the machine meanwhile is no matter."""
 
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+relaxed = settings(
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=200,
+)
 
 
 def judge(data: bytes, folder: Path) -> None:
-    """Both blocking methods, with a second for each; anything but a `Refusal` gets out and fails the test."""
-    path, door, started = folder / "source", ImageIntake(), time.perf_counter()
+    """Both blocking methods, in bounded work; anything but a `Refusal` gets out and fails the test."""
+    path, door, started = folder / "source", ImageIntake(), time.process_time()
     path.write_bytes(data)
     with suppress(Refusal):
         door.inspect(path)
     with suppress(Refusal):
         door.normalise(path, folder / "clean")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < WORK_S
 
 
 @st.composite
@@ -106,9 +130,43 @@ def test_twenty_megabytes_of_one_pattern_are_judged_soon(filler: bytes, tmp_path
     judge(jpeg[:2] + pattern, tmp_path)
 
 
-def test_two_thousand_flipped_bits(tmp_path: Path) -> None:
+def test_a_thousand_flipped_bits(tmp_path: Path) -> None:
     chance = random.Random(5)
-    for _ in range(2000):
+    for _ in range(1000):
         data = bytearray(chance.choice(SEEDS))
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         judge(bytes(data), tmp_path)
+
+
+# What one process may take while it judges headers that promise all sorts of sizes, in a few hundred bytes.
+PROMISES = """
+import random, resource, sys
+from contextlib import suppress
+from pathlib import Path
+from limner.domain.refusal import Refusal
+from limner.intake.door import ImageIntake
+
+folder = Path(sys.argv[1])
+chance, door = random.Random(7), ImageIntake()
+seeds = [path.read_bytes() for path in sorted(folder.glob("seed-*"))]
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+for _ in range(150):
+    data = bytearray(chance.choice(seeds))
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.randrange(4, 200)  # where heads are
+        data[at : at + 2] = chance.choice([b"\\xff\\xff", b"\\x27\\x10", b"\\x00\\x00", chance.randbytes(2)])
+    (folder / "source").write_bytes(bytes(data))
+    for judge in (door.inspect, lambda path: door.normalise(path, folder / "clean")):
+        with suppress(Refusal):
+            judge(folder / "source")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_heads_that_promise_all_sorts_of_sizes_take_bounded_memory(tmp_path: Path) -> None:
+    for number, seed in enumerate(SEEDS):
+        (tmp_path / f"seed-{number:02}").write_bytes(seed)
+    done = subprocess.run([sys.executable, "-c", PROMISES, str(tmp_path)], check=False, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert 0 < int(done.stdout) < 2048

@@ -129,6 +129,20 @@ def test_rows_that_are_missing_from_a_png_are_missed(put: Put, intake: ImageInta
     assert refused(intake, put(data)).code is Code.IMAGE_EMPTY
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("missing", [1, 40])
+def test_one_row_that_is_missing_is_missed_however_bright_the_others(
+    mode: str, missing: int, put: Put, intake: ImageIntake
+) -> None:
+    bright = Image.new("RGB", (64, 64), "white").convert(mode)
+    whole, short = (encoded(bright.crop((0, 0, 64, rows)), "PNG") for rows in (64, 64 - missing))
+
+    data = whole[: whole.index(b"IHDR") + 4 + 13 + 4] + short[short.index(b"IHDR") + 4 + 13 + 4 :]
+
+    assert intake.inspect(put(whole)).height == 64
+    assert "rows are missing at its end" in refused(intake, put(data)).reason
+
+
 @pytest.mark.parametrize("size", [(19, 400), (400, 19), (1, 1)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_side_under_20_px_is_1004(size: tuple[int, int], kind: str, put: Put, intake: ImageIntake) -> None:

@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from limner.domain.failure import FailureKind
+from limner.intake.allow import FetchAllow
 from limner.ports.provider import VendorAccount
 from limner.providers._http import (
     Answer,
@@ -544,6 +545,78 @@ async def test_a_plain_public_vendor_is_judged_by_address_too(target: Path) -> N
     assert asked == []
 
 
+@asynccontextmanager
+async def lenient(listed: str, base: str = "https://1.1.1.1/v1") -> AsyncIterator[VendorHttp]:
+    """A public vendor, and the hosts that its operator lists besides."""
+    account = VendorAccount(base, "k-secret", allows=FetchAllow.parse(listed).permits)
+    http = VendorHttp(account, {"Authorization": "Bearer k-secret"})
+    try:
+        yield http
+    finally:
+        await http.close()
+
+
+@pytest.mark.parametrize(
+    ("listed", "host"),
+    [
+        ("127.0.0.1:{port}", "127.0.0.1"),
+        ("127.0.0.0/8", "127.0.0.1"),
+        ("cdn.example, localhost", "localhost"),
+        ("localhost:{port}", "LOCALHOST"),
+    ],
+)
+async def test_a_public_vendor_delivers_from_a_host_that_is_listed(listed: str, host: str, target: Path) -> None:
+    keys: list[str | None] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        keys.append(request.headers.get("Authorization"))
+        return await delivered(request)
+
+    async with serving(handle) as server, lenient(listed.format(port=server.port)) as http:
+        answer = await http.download(f"http://{host}:{server.port}/", target, timeout_s=5)
+
+    assert (answer.status, bytes_of(target)) == (200, PICTURE)
+    assert keys == [None]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("listed", ["127.0.0.1:1", "10.0.0.0/8", "localhost", "127.0.0.1.example"])
+async def test_what_is_not_listed_stays_closed(listed: str, scheme: str, target: Path) -> None:
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return await delivered(request)
+
+    async with serving(handle) as server, lenient(listed) as http:
+        with pytest.raises(BadAnswer, match="delivery address that is not"):
+            await http.download(f"{scheme}://127.0.0.1:{server.port}/", target, timeout_s=5)
+
+    assert asked == []
+
+
+async def test_a_network_is_listed_for_the_names_that_lead_there_too(target: Path) -> None:
+    async with serving(delivered) as server, lenient("127.0.0.0/8, ::1", "http://1.1.1.1/v1") as http:
+        answer = await http.download(f"http://localhost:{server.port}/", target, timeout_s=5)
+
+    assert (answer.status, bytes_of(target)) == (200, PICTURE)
+
+
+async def test_a_listed_host_leads_no_further_than_the_list(target: Path) -> None:
+    async with serving(redirecting("http://127.0.0.2:1/inside", "/end")) as server, lenient("127.0.0.1") as http:
+        with pytest.raises(BadAnswer, match="delivery address that is not"):
+            await http.download(str(server.make_url("/0")), target, timeout_s=5)
+        answer = await http.download(str(server.make_url("/1")), target, timeout_s=5)
+
+    assert (answer.status, bytes_of(target)) == (200, PICTURE)
+
+
+async def test_the_list_lets_no_key_out() -> None:
+    async with serving(saying({})) as server, lenient("127.0.0.1, localhost") as http:
+        with pytest.raises(ForeignHost):
+            await http.call("GET", str(server.make_url("/")), timeout_s=5)
+
+
 def redirecting(*locations: str) -> Handler:
     """Each path /n leads to the n-th location; any other path is the picture."""
 
@@ -640,6 +713,11 @@ async def test_a_delivery_that_breaks_off_leaves_nothing(target: Path) -> None:
         ({}, {"error": {"details": [{"@type": "x"}, {"retryDelay": "14.5s"}]}}, 14.5),
         ({}, {"error": {"message": "Limit 5, Used 5. Please try again in 12s."}}, 12.0),
         ({}, {"error": {"message": "Please try again in 250ms."}}, 0.25),
+        ({}, {"error": {"message": "Please try again in 6m0s."}}, 360.0),
+        ({}, {"error": {"message": "Please try again in 1h2m3.5s."}}, 3723.5),
+        ({}, {"error": {"message": "Please retry in 2 minutes."}}, 120.0),
+        ({}, {"detail": "Request was throttled. Expected available in 5 seconds."}, 5.0),
+        ({}, {"error": {"message": "Please try again in a while."}}, None),
         ({}, {"error": "Retry after 7 s"}, 7.0),
         ({}, {"error": {"message": "no"}, "retry_after": True}, None),
         ({}, None, None),

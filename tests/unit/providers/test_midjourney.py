@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from limner.domain.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
+from limner.ports.provider import Accepted, Delivered, Order, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.midjourney import (
     FAIL_REASONS,
@@ -324,6 +324,9 @@ def grid() -> bytes:
 ACCEPTED = {"code": 1, "description": "ok", "result": "17", "properties": {}}
 UPSCALED = {**ACCEPTED, "result": "18"}
 HANDLE = {"id": "17", "since": 1000.0}
+PRESS_U1 = {"taskId": "17", "customId": U1["customId"], "state": "attempt-1:U1"}
+WRITTEN_DOWN = {**HANDLE, "pick": {"ask": ["/mj/submit/action", PRESS_U1]}}
+SENT = {**HANDLE, "pick": {"id": "18", "since": 1000.0}}
 ONE = b"\x89PNG the first alone"
 LIST = "/mj/task/list-by-condition"
 
@@ -371,6 +374,18 @@ def nothing(_progress: int) -> None:
     """Nobody listens to the progress."""
 
 
+async def polled(
+    relay: MidjourneyProvider, asked: Order, times: int, handle: Mapping[str, Any] = HANDLE
+) -> list[Delivered | Pending | Failure]:
+    """So many answers, each asked for by the newest handle, as a worker does that writes each down."""
+    answers: list[Delivered | Pending | Failure] = []
+    for _ in range(times):
+        answers.append(await relay.poll(handle, asked))
+        if isinstance(answers[-1], Pending):
+            handle = answers[-1].handle or handle
+    return answers
+
+
 async def test_a_grid_is_drawn_and_its_first_picture_upscaled(stand: Stand, opened: Open, tmp_path: Path) -> None:
     stand.say("/mj/submit/imagine", Say(ACCEPTED))
     preview = {"status": "IN_PROGRESS", "progress": "50%", "imageUrl": f"{stand.url}/preview.webp"}
@@ -379,13 +394,13 @@ async def test_a_grid_is_drawn_and_its_first_picture_upscaled(stand: Stand, open
     asked, relay = order(tmp_path, "midjourney"), opened()
 
     accepted = await relay.submit(asked, nothing)
-    polls = [await relay.poll(HANDLE, asked) for _ in range(4)]
+    *polls, end = await polled(relay, asked, 5)
 
     assert accepted == Accepted(HANDLE, 2.5)
-    assert polls[:3] == [Pending(40, 2.5), Pending(80, 2.5), Pending(90, 2.5)]
-    assert isinstance(polls[3], Delivered)
-    assert polls[3].picture.path.read_bytes() == ONE
-    assert polls[3].served_by == {
+    assert polls == [Pending(40, 2.5), Pending(80, 0.0, WRITTEN_DOWN), Pending(80, 2.5, SENT), Pending(90, 2.5)]
+    assert isinstance(end, Delivered)
+    assert end.picture.path.read_bytes() == ONE
+    assert end.served_by == {
         "provider": "midjourney",
         "model": "midjourney",
         "generative": True,
@@ -414,7 +429,7 @@ async def test_a_relay_that_does_not_upscale_leaves_the_grid_to_be_cut(
 ) -> None:
     stand.say("/mj/submit/action", refusal)
 
-    delivered = await opened().poll(HANDLE, order(tmp_path, "midjourney"))
+    _, delivered = await polled(opened(), order(tmp_path, "midjourney"), 2)
 
     assert isinstance(delivered, Delivered)
     assert delivered.served_by["picked_by"] == "crop"
@@ -436,10 +451,8 @@ async def test_an_upscale_that_fails_leaves_the_grid_to_be_cut(
     stand: Stand, opened: Open, tmp_path: Path, trouble: Say
 ) -> None:
     stand.say("/mj/task/18/fetch", trouble)
-    asked, relay = order(tmp_path, "midjourney"), opened()
 
-    await relay.poll(HANDLE, asked)
-    delivered = await relay.poll(HANDLE, asked)
+    *_, delivered = await polled(opened(), order(tmp_path, "midjourney"), 3)
 
     assert isinstance(delivered, Delivered)
     assert delivered.served_by["picked_by"] == "crop"
@@ -450,17 +463,30 @@ async def test_an_upscale_nobody_knows_any_more_leaves_the_grid_to_be_cut(
 ) -> None:
     stand.say("/mj/task/18/fetch", Say(status=204))
     asked, relay = order(tmp_path, "midjourney"), opened()
-    clock.now_s = 5000.0
+    clock.now_s = 1009.9
+    early = await relay.poll(SENT, asked)
+    clock.now_s = 1010.0
+    late = await relay.poll(SENT, asked)
 
-    first = await relay.poll(HANDLE, asked)
-    clock.now_s = 5009.9
-    second = await relay.poll(HANDLE, asked)
-    clock.now_s = 5010.0
-    third = await relay.poll(HANDLE, asked)
+    assert isinstance(early, Pending)
+    assert isinstance(late, Delivered)
 
-    assert isinstance(first, Pending)
-    assert isinstance(second, Pending)
-    assert isinstance(third, Delivered)
+
+async def test_that_the_grid_is_to_be_cut_is_written_down_when_it_takes_a_while(
+    stand: Stand, opened: Open, tmp_path: Path
+) -> None:
+    stand.say("/mj/submit/action", Say({"code": 4, "description": "no"}))
+    stand.say("/grid.png", Say(status=503))
+    asked = order(tmp_path, "midjourney")
+
+    _, pending = await polled(opened(), asked, 2)
+    stand.say("/grid.png", Say(grid()))
+    assert isinstance(pending, Pending)
+    assert pending.handle == {**HANDLE, "pick": {"cut": True}}
+    delivered = await opened().poll(pending.handle, asked)
+
+    assert isinstance(delivered, Delivered)
+    assert stand.paths().count("/mj/submit/action") == 1
 
 
 async def test_a_route_may_choose_to_cut(stand: Stand, opened: Open, tmp_path: Path) -> None:
@@ -479,34 +505,71 @@ async def test_a_grid_that_cannot_be_read_is_a_bad_output(stand: Stand, opened: 
     assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
 
 
-async def test_a_worker_that_starts_afresh_finds_the_upscale_by_its_state(
+@pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])
+async def test_a_worker_that_starts_afresh_finds_an_upscale_that_may_have_been_sent_by_its_state(
+    stand: Stand, opened: Open, tmp_path: Path, lists: str
+) -> None:
+    stand.say(lists, Say([{"id": "5", "state": "attempt-1"}, {"id": "18", "state": "attempt-1:U1"}]))
+
+    pending, end = await polled(opened(), order(tmp_path, "midjourney"), 2, WRITTEN_DOWN)
+
+    assert pending == Pending(80, 2.5, SENT)
+    assert isinstance(end, Delivered)
+    assert end.picture.path.read_bytes() == ONE
+    assert "/mj/submit/action" not in stand.paths()
+
+
+async def test_an_upscale_that_may_have_been_sent_and_is_not_found_is_not_sent_again(
     stand: Stand, opened: Open, tmp_path: Path
 ) -> None:
-    asked = order(tmp_path, "midjourney")
-    await opened().poll(HANDLE, asked)
-    state = next(each.body["state"] for each in stand.asked if each.path == "/mj/submit/action")
-    stand.say(LIST, Say([{"id": "5", "state": "attempt-1"}, {"id": "18", "state": state}]))
+    delivered = await opened().poll(WRITTEN_DOWN, order(tmp_path, "midjourney"))
 
-    second = opened()
-    polls = [await second.poll(HANDLE, asked) for _ in range(2)]
+    assert isinstance(delivered, Delivered)
+    assert delivered.served_by["picked_by"] == "crop"
+    assert "/mj/submit/action" not in stand.paths()
 
-    assert isinstance(polls[1], Delivered)
-    assert polls[1].picture.path.read_bytes() == ONE
+
+async def test_a_worker_that_starts_afresh_follows_the_upscale_of_the_handle(
+    stand: Stand, opened: Open, tmp_path: Path
+) -> None:
+    delivered = await opened().poll(SENT, order(tmp_path, "midjourney"))
+
+    assert isinstance(delivered, Delivered)
+    assert stand.paths() == ["/mj/task/18/fetch", "/one.png"]
+
+
+async def test_an_upscale_is_never_sent_twice_by_one_worker(stand: Stand, opened: Open, tmp_path: Path) -> None:
+    asked, relay = order(tmp_path, "midjourney"), opened()
+    await relay.poll(HANDLE, asked)
+
+    await relay.poll(WRITTEN_DOWN, asked)
+    again = await relay.poll(WRITTEN_DOWN, asked)
+
+    assert isinstance(again, Delivered)
+    assert again.served_by["picked_by"] == "crop"
     assert stand.paths().count("/mj/submit/action") == 1
 
 
-async def test_a_worker_that_starts_afresh_is_told_of_the_upscale_that_exists(
+async def test_an_upscale_whose_answer_was_cut_off_is_found_by_its_state(
     stand: Stand, opened: Open, tmp_path: Path
 ) -> None:
-    stand.say("/mj/submit/action", Say(UPSCALED), Say({**UPSCALED, "code": 21}))
-    asked = order(tmp_path, "midjourney")
+    stand.say("/mj/submit/action", HANG_UP)
+    stand.say(LIST, Say([{"id": "18", "state": "attempt-1:U1"}]))
 
-    await opened().poll(HANDLE, asked)
-    second = opened()
-    polls = [await second.poll(HANDLE, asked) for _ in range(2)]
+    *_, pending, end = await polled(opened(), order(tmp_path, "midjourney"), 3)
 
-    assert isinstance(polls[1], Delivered)
-    assert polls[1].picture.path.read_bytes() == ONE
+    assert pending == Pending(80, 2.5, SENT)
+    assert isinstance(end, Delivered)
+    assert stand.paths().count("/mj/submit/action") == 1
+
+
+async def test_an_upscale_that_exists_already_is_followed(stand: Stand, opened: Open, tmp_path: Path) -> None:
+    stand.say("/mj/submit/action", Say({**UPSCALED, "code": 21}))
+
+    *_, end = await polled(opened(), order(tmp_path, "midjourney"), 3)
+
+    assert isinstance(end, Delivered)
+    assert end.picture.path.read_bytes() == ONE
 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])

@@ -67,7 +67,7 @@ class Shop:
         return [await self.house.sends(self.key) for _ in range(many)]
 
     async def claims(self) -> bool:
-        return await self.dispatcher.take(lambda tasks: tasks.claim)
+        return await self.dispatcher.take(lambda records, *lease: records.tasks.claim(*lease))
 
     async def stops(self) -> None:
         """Let go of all that is in hand, at the end of a test."""

@@ -1,15 +1,20 @@
 """Taking tasks and seeing each through."""
 
 import asyncio
+import errno
 from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
 
 from fakes import StoppedClock, picture, silence
+from limner.application.interrupt import Reason
+from limner.application.shelf import RESTS_MS
 from limner.domain.credits import Balance
 from limner.domain.task import Status
-from limner.ports.provider import Order
+from limner.ports.blobs import StorageRefuses
+from limner.ports.provider import Accepted, Order
+from limner.ports.records import StoreUnavailable
 from stores import House
 from unit.worker.conftest import Shop
 
@@ -156,6 +161,55 @@ async def test_the_loop_outlives_a_database_that_is_away(
     await asyncio.wait_for(loop, 10)
 
     assert [entry["event"] for entry in logged][:2] == ["claim failed"] * 2
+
+
+@pytest.mark.parametrize(
+    "trouble", [StoreUnavailable("starting up"), StorageRefuses("read-only"), OSError(errno.ENOSPC, "no space left")]
+)
+async def test_a_task_that_an_outage_holds_up_goes_on_from_its_journal(
+    shop: Shop, logged: Logged, trouble: Exception
+) -> None:
+    def breaks(_order: Order) -> Any:
+        raise trouble
+
+    shop.tells(Accepted({"job": "7"}, wait_s=0), breaks, breaks, picture)
+    [task] = await shop.sends()
+    await shop.claims()
+    await shop.ends()
+
+    assert (await shop.task(task)).status is Status.SUCCESS
+    assert len(shop.vendor.submits) == 1
+    assert [entry["event"] for entry in logged] == [*["task held up by an outage"] * 2, "task ended"]
+
+
+@pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])
+async def test_a_task_that_an_outage_holds_up_is_left_to_whoever_comes_next(
+    shop: Shop, logged: Logged, reason: Reason
+) -> None:
+    def breaks(_order: Order) -> Any:
+        shop.running.interrupt_all(reason)
+        raise StoreUnavailable("away")
+
+    shop.tells(Accepted({"job": "7"}, wait_s=0), breaks)
+    [task] = await shop.sends()
+    await shop.claims()
+    await shop.ends()
+
+    assert (await shop.task(task)).status is Status.RUNNING
+    assert [entry["event"] for entry in logged] == ["task held up by an outage"]
+
+
+async def test_nothing_is_taken_while_the_store_refuses(shop: Shop) -> None:
+    shop.tells(picture)
+    await shop.sends()
+    shop.dispatcher.shelf.refused(shop.house.clock.now_ms())
+
+    taken = [await shop.claims()]
+    shop.house.clock.pass_time(RESTS_MS / 1000)
+    taken += [await shop.claims()]
+    await shop.ends()
+
+    assert taken == [False, True]
 
 
 async def test_a_stopped_clock_holds_nothing_up_that_does_not_wait(house: House) -> None:

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
-from fakes import picture
+import pytest
+
+from fakes import picture, silence
 from limner.domain.credits import Balance
 from limner.domain.task import Status
+from limner.worker import dispatcher
 from limner.worker.identity import Identity
 from stores import House
 from unit.worker.conftest import Shop
@@ -55,6 +58,20 @@ async def test_tasks_that_waited_too_long_expire(shop: Shop) -> None:
 
     assert (await shop.task(task)).status is Status.EXPIRED
     assert await shop.house.balance(shop.key) == Balance(1000, 0)
+
+
+async def test_one_beat_takes_over_all_that_there_is_room_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "CLAIM_AT_MOST", 4)
+    shop = Shop(house, await house.opens(limit=100), capacity=10)
+    shop.tells(*[silence] * 10)
+    await shop.sends(12)
+    await house.claims("somebody far away")
+    house.clock.pass_time(60)
+
+    await shop.rescuer.beat()
+
+    assert len(shop.running) == 10
+    await shop.stops()
 
 
 async def test_without_room_nothing_is_taken_over(house: House) -> None:

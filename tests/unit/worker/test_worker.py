@@ -9,6 +9,8 @@ import pytest
 from fakes import HandClock, ScriptedProvider, StoppedClock, picture
 from limner.domain.task import Status
 from limner.ports.provider import Accepted, Order
+from limner.ports.records import StoreUnavailable
+from limner.worker import worker as working
 from limner.worker.identity import Identity
 from stores import House
 from unit.worker.conftest import Shop
@@ -77,6 +79,29 @@ async def test_what_has_a_handle_is_handed_back_and_the_next_worker_goes_on_at_o
     assert handed_back.status is Status.RUNNING
     assert (await shop.task(task)).status is Status.SUCCESS
     assert (following.submits, following.polls) == ([], [HANDLE])
+
+
+async def test_a_worker_stops_although_the_database_is_away_and_an_answer_is_not_written_down(
+    shop: Shop, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_work: Any) -> Any:
+        raise StoreUnavailable("starting up")
+
+    def answer(_order: Order) -> Accepted:
+        monkeypatch.setattr(shop.house.store, "run", away)
+        return Accepted(HANDLE, wait_s=30)
+
+    monkeypatch.setattr(working, "GRACE_S", 0.01)
+    shop.tells(answer)
+    await shop.sends()
+    shop.worker.start()
+    await shop.vendor.was_called()
+
+    await shop.worker.stop()
+
+    assert len(shop.running) == 0
+    assert all(loop.done() for loop in shop.worker._loops)
+    assert {"event": "tasks not handed back", "trouble": "starting up", "log_level": "warning"} in logged
 
 
 async def test_a_claim_that_is_under_way_when_the_stop_comes_is_not_forgotten(

@@ -100,6 +100,7 @@ def _brief(task: wire.Task) -> "Brief":
         references=tuple(map(Path, task.references)),
         own_references=task.own_references,
         aspect_ratio=task.aspect_ratio,
+        view=task.view,
         seed=task.seed,
     )
 

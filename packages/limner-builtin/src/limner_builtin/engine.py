@@ -18,6 +18,7 @@ from limner_builtin.sketching import rendered_sketch
 from limner_builtin.sprite import Sprite
 from limner_builtin.sprites import SpriteBox
 from limner_builtin.styles import styled
+from limner_builtin.views import view_of
 from limner_builtin.vocabulary import Vocabulary
 
 Progress = Callable[[int], None]
@@ -32,7 +33,10 @@ NO_GENERATION = "Composed from a library of ready-made objects by rule, not gene
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What is wished for. Only the first `own_references` are the caller's; a template's examples are not used."""
+    """What is wished for. Only the first `own_references` are the caller's; a template's examples are not used.
+
+    `view` is the side from which the first reference's subject is to be shown.
+    """
 
     prompt: str
     template: str | None
@@ -42,6 +46,7 @@ class Brief:
     own_references: int
     aspect_ratio: str | None
     seed: int
+    view: str | None = None
 
 
 @dataclass
@@ -137,6 +142,8 @@ class _Work:
     def edited(self, own: tuple[Path, ...]) -> Edited:
         first = opened(own[0])
         shape = f"{first.width}:{first.height}"
+        if self._brief.view:
+            return view_of(subject_of(first), self._brief.view, Easel(*size_of("1:1"), self._brief.seed))
         if self._brief.sketch_to_render and self._template is None:
             return self._rendered_sketch(to_pixels(first.convert("RGB")), shape)
         if self._template in EDITS:

@@ -128,6 +128,7 @@ def _task(order: Order, number: int) -> wire.Task:
         references=tuple(str(reference.path) for reference in order.references),
         own_references=order.brief.own_references,
         aspect_ratio=order.aspect_ratio,
+        view=order.brief.view,
         seed=order.seed,
         out=str(order.workdir / "picture.png"),
     )

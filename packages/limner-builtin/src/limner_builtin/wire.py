@@ -19,6 +19,7 @@ class Task:
     references: tuple[str, ...]
     own_references: int
     aspect_ratio: str | None
+    view: str | None
     seed: int
     out: str
 

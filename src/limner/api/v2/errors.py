@@ -1,101 +1,27 @@
-"""The error table of the v2 wire, and the envelope around it.
-
-The messages are Tripo's, with their spelling: clients match on them. What is ours is the suggestion, which names the
-field, the value and the limit wherever we know them.
-"""
-
-from dataclasses import dataclass
+"""The error table of the v2 wire, and the envelope around it."""
 
 import orjson
 from starlette.responses import Response
 
-from limner.application.submit import IdempotencyConflict
+from limner.api.errors import SHARED, Row, headers_of, status_of, told
 from limner.domain.refusal import Code, Refusal
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    status: int
-    message: str
-    suggestion: str
-
-
-_REQUEST_ID = "Please contact the support with request id"
-_DOCUMENTATION = "Refer to the API documentation for"
-_MODIFY = "Please modify your input and retry"
-
 ERRORS: dict[int, Row] = {
-    1000: Row(500, "Unknown error on sever side", _REQUEST_ID),
-    1001: Row(500, "Fatal error on server side", _REQUEST_ID),
+    **SHARED,
     1002: Row(401, "Authentication failed", "Check if your credentials is valid, and ensure you set it correctly"),
-    1003: Row(400, "The request body is malformed", f"{_DOCUMENTATION} request schema"),
-    1004: Row(400, "One or more of your parameter is invalid", f"{_DOCUMENTATION} parameter requirements"),
-    1005: Row(403, "You are not allowed to access this resource", "Check if you have sufficent permission"),
-    1007: Row(
-        429,
-        "Rate limit exceeded, you've generated too many requests in a short amount of time",
-        "Please wait for a while and try again",
-    ),
-    2000: Row(
-        429,
-        "You have exceeded the limit of generation",
-        "Try again later. You can also check `Retry-After` header.",
-    ),
-    2001: Row(404, "The task is not found", "Check if the task is committed by you or whether the format is correct"),
-    2002: Row(400, "This task type is not supported", "Refer to API documentation for supported task types"),
-    2003: Row(400, "The image file is empty", "Check if the file is corrupted"),
-    2004: Row(
-        400,
-        "This image file type is not supported",
-        "Refer to API documentation for supported image file types",
-    ),
-    2005: Row(400, "The draft task is not a success task", "Retry with a success draft task"),
-    2006: Row(400, "The original task type is not supported", "Retry with a task with supported task type"),
-    2007: Row(400, "The original task is not a succeeded task", "Retry with a succeeded task"),
-    2008: Row(400, "The input is rejected due to violation of content policy", _MODIFY),
-    2009: Row(400, "The input prompt contains invalid characters", _MODIFY),
-    2010: Row(403, "You don't have enough credit to create this task", "Please purchase more credit"),
-    2011: Row(
-        400,
-        "The input task type cannot be prerigcheck without model",
-        "Please provide a task with output containing a model",
-    ),
-    2012: Row(400, "The input task type is not valid", "Please provide a rig task"),
-    2013: Row(403, "The priority is invalid", "Contact the support if you need higher priority"),
-    2014: Row(400, "Error occurred when auditing", "Please contact us for further suggestion"),
-    2015: Row(400, "The version has been deprecated, please try higher version", "Try higher version please"),
-    2016: Row(400, "The request type has been deprecated", "Try other available types please"),
-    2017: Row(400, "The version value is valid", "Try correct version please"),
-    2018: Row(400, "The model is too complex to remesh", "Please try another model"),
-    2019: Row(
-        404,
-        "The file is not found",
-        "Check uploading response to ensure if the file has uploaded successfully",
-    ),
-    2021: Row(400, "The image size is not supported", "Check the width and the height of the image"),
-    2022: Row(400, "The image is too large", "Use an image of at most 20 MB"),
     9404: Row(404, "The route is not found", "Check the path; the API begins with /v2/openapi"),
     9405: Row(405, "The method is not allowed", "Check the method of the request"),
+    9414: Row(404, "The webhook is not found", "Check the id, and that it is a webhook of yours"),
 }
 
 
 def body_of(refusal: Refusal) -> dict[str, object]:
-    row = ERRORS[refusal.code]
-    return {"code": int(refusal.code), "message": row.message, "suggestion": _suggestion(refusal)}
+    unknown_key = refusal.code is Code.UNAUTHENTICATED
+    suggestion = ERRORS[refusal.code].suggestion if unknown_key else told(refusal)
+    return {"code": int(refusal.code), "message": ERRORS[refusal.code].message, "suggestion": suggestion}
 
 
 def answer(refusal: Refusal) -> Response:
     """The refusal in the envelope of this wire."""
-    headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s is not None else {}
-    status = 422 if isinstance(refusal, IdempotencyConflict) else ERRORS[refusal.code].status
-    return Response(orjson.dumps(body_of(refusal)), status, headers, "application/json")
-
-
-def _suggestion(refusal: Refusal) -> str:
-    if refusal.code is Code.UNAUTHENTICATED:
-        return refusal.suggestion
-    where = f"{refusal.field}: " if refusal.field and not refusal.reason.startswith(refusal.field) else ""
-    said = f"{where}{refusal.reason}".rstrip(".")
-    if not refusal.field:  # a field keeps the spelling it has in the request
-        said = said[:1].upper() + said[1:]
-    return f"{said}. {refusal.suggestion}"
+    status = status_of(refusal, ERRORS[refusal.code])
+    return Response(orjson.dumps(body_of(refusal)), status, headers_of(refusal), "application/json")

@@ -5,10 +5,10 @@ The handlers read requests by hand, for the wire has error codes that no framewo
 
 from typing import Any
 
+from limner.api.schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
 from limner.api.v2.errors import ERRORS
-from limner.api.v2.wire import GenerateImage, TextToImage
-
-_JSON = "application/json"
+from limner.api.v2.wire import TASKS, EditMultiview, GenerateImage, GenerateMultiview, TextToImage
+from limner.domain.upload import FORMATS
 
 SCHEMAS: dict[str, Any] = {
     "Error": {
@@ -47,38 +47,18 @@ SCHEMAS: dict[str, Any] = {
             "prompt": {"type": "string"},
             "thumbnail": {"type": "string", "format": "uri"},
             "served_by": {"type": "object", "description": "What really made the picture."},
+            "output_removed_time": {"type": "integer", "description": "When its picture was removed, Unix seconds."},
         },
     },
 }
 
 
-def _collect(model: type[GenerateImage | TextToImage]) -> None:
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    SCHEMAS.update(schema.pop("$defs", {}))
-    SCHEMAS[model.__name__] = schema
-
-
-_collect(GenerateImage)
-_collect(TextToImage)
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _content(schema: dict[str, Any], kind: str = _JSON) -> dict[str, Any]:
-    return {"content": {kind: {"schema": schema}}}
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties}
+SCHEMAS |= schemas_of(GenerateImage, TextToImage, GenerateMultiview, EditMultiview)
 
 
 def _answers(data: dict[str, Any], *errors: int) -> dict[str, Any]:
-    success = {"description": "Success", **_content(_object(code={"const": 0}, data=data))}
-    refused = {
-        str(code): {"description": f"Refused, HTTP {code}", **_content(_ref("Error"))} for code in (401, *errors)
-    }
+    success = {"description": "Success", **content(fields(code={"const": 0}, data=data))}
+    refused = {str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))} for code in (401, *errors)}
     return {"200": success, **refused}
 
 
@@ -88,29 +68,45 @@ def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None =
 
 
 CREATE = _operation(
-    _object(task_id={"type": "string", "format": "uuid"}),
+    fields(task_id={"type": "string", "format": "uuid"}),
     *(400, 403, 404, 422, 429),
-    body=_content({"oneOf": [_ref("GenerateImage"), _ref("TextToImage")]}),
+    body=content({"oneOf": [ref(task.__name__) for task in TASKS.values()]}),
 )
-CREATE["parameters"] = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "description": "A repeat with the same key and body gets the first answer.",
-    }
-]
-READ = _operation(_ref("Task"), 404)
-CANCEL = _operation(_ref("Task"), 404)
+CREATE["parameters"] = [IDEMPOTENCY_KEY]
+READ = _operation(ref("Task"), 404)
+CANCEL = _operation(ref("Task"), 404)
 BATCH = _operation(
-    _object(tasks={"type": "object", "additionalProperties": _ref("Task")}, missed={"type": "array"}),
+    fields(tasks={"type": "object", "additionalProperties": ref("Task")}, missed={"type": "array"}),
     400,
-    body=_content(_object(task_ids={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100})),
+    body=content(fields(task_ids={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100})),
 )
 UPLOAD = _operation(
-    _object(image_token={"type": "string", "format": "uuid"}),
+    fields(image_token={"type": "string", "format": "uuid"}),
     *(400, 429),
-    body=_content(_object(file={"type": "string", "contentMediaType": "image/*"}), "multipart/form-data"),
+    body=content(fields(file={"type": "string", "contentMediaType": "image/*"}), "multipart/form-data"),
 )
-BALANCE = _operation(_object(balance={"type": "integer"}, frozen={"type": "integer"}))
+WATCH = {
+    "security": [{"key": []}],
+    "description": 'A WebSocket: frames are `{"event": "update" | "finalized", "data": Task}`. Without the '
+    "headers of its handshake the call is refused.",
+    "responses": {
+        "101": {"description": "The WebSocket is open"},
+        **{
+            str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))}
+            for code in (400, 401, 403, 404, 429)
+        },
+    },
+}
+STS = _operation(
+    fields(
+        s3_host={"type": "string"},
+        resource_bucket={"type": "string"},
+        resource_uri={"type": "string"},
+        session_token={"type": "string"},
+        sts_ak={"type": "string"},
+        sts_sk={"type": "string"},
+    ),
+    *(400, 429),
+    body=content(fields(format={"type": "string", "enum": list(FORMATS)})),
+)
+BALANCE = _operation(fields(balance={"type": "integer"}, frozen={"type": "integer"}))

@@ -1,92 +1,21 @@
 """What clients send to `POST /task`, and how it becomes an `ImageRequest`."""
 
-import json
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
-import orjson
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictStr
 
-from limner.domain.fairness import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
-from limner.domain.ids import UploadToken
+from limner.api.body import read_object, unknown_fields, validated
+from limner.api.fields import OneFile, TaskBody, ViewPrompt, check_priority, each_view_once, listed, named
+from limner.domain.ids import TaskId
+from limner.domain.multiview import View
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import (
-    FileInput,
-    ImageRequest,
-    InlineSource,
-    ObjectSource,
-    Source,
-    TaskType,
-    UploadedSource,
-    UrlSource,
-)
-
-MOST_STRUCTURE = 4_000
-"""Commas a body may hold. A task has a few dozen; a body with more is built to make the parser sweat."""
+from limner.domain.request import ImageRequest, TaskType, edit_request, multiview_request
+from limner.domain.upload import FORMATS
 
 PROMPT_LIMIT = 1024
 
 
-class ObjectRef(BaseModel):
-    """A picture put into the upload bucket before."""
-
-    bucket: StrictStr = Field(max_length=255)
-    key: StrictStr = Field(max_length=1024)
-
-
-def _hint(value: object) -> str | None:
-    """What is not worth refusing a request for: the bytes tell what a picture is."""
-    return value[:100] if isinstance(value, str) else None
-
-
-class FileRef(BaseModel):
-    """A reference picture: exactly one of `file_token`, `url`, `object` and `data`."""
-
-    type: Annotated[str | None, BeforeValidator(_hint)] = Field(default=None, description="A hint, not validated.")
-    file_token: StrictStr | None = Field(default=None, max_length=100, description="`image_token` of an upload.")
-    url: StrictStr | None = Field(default=None, max_length=2048, description="A public http(s) address, at most 20 MB.")
-    object: ObjectRef | None = None
-    data: StrictStr | None = Field(default=None, description="The picture itself in base64, at most 20 MB decoded.")
-
-    def source(self) -> Source:
-        given = [name for name in ("file_token", "url", "object", "data") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exactly one of file_token, url, object and data is needed, got {given or 'none'}")
-        if self.object is not None:
-            return ObjectSource(self.object.bucket, self.object.key)
-        if self.url is not None:
-            return UrlSource(self.url)
-        if self.data is not None:
-            return InlineSource(self.data)
-        return UploadedSource(UploadToken(str(self.file_token)))
-
-
-def _with_one_source(file: FileRef) -> FileRef:
-    file.source()
-    return file
-
-
-OneFile = Annotated[FileRef, AfterValidator(_with_one_source)]
-
-
-class _Common(BaseModel):
-    model_config = ConfigDict(protected_namespaces=())
-
-    priority: StrictInt = Field(
-        default=DEFAULT_PRIORITY, description=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, higher is sooner."
-    )
-
-
-class GenerateImage(_Common):
+class GenerateImage(TaskBody):
     """Make a picture from a prompt, reference pictures and a template."""
 
     type: Literal["generate_image"]
@@ -104,7 +33,7 @@ class GenerateImage(_Common):
     sketch_to_render: StrictBool | None = None
 
 
-class TextToImage(_Common):
+class TextToImage(TaskBody):
     """Make a picture from a prompt, on the default model."""
 
     type: Literal["text_to_image"]
@@ -113,23 +42,31 @@ class TextToImage(_Common):
     style_image: OneFile | None = None
 
 
-TASKS: dict[str, type[GenerateImage | TextToImage]] = {
+class GenerateMultiview(TaskBody):
+    """Show the subject of a picture from the front, the left, the back and the right."""
+
+    type: Literal["generate_multiview_image"]
+    file: OneFile
+    model_version: StrictStr | None = Field(default=None, description="Default: what the operator chose.")
+
+
+class EditMultiview(TaskBody):
+    """Change some of the four pictures of a multiview task; all four are answered."""
+
+    type: Literal["edit_multiview_image"]
+    original_task_id: StrictStr = Field(max_length=100, description="A multiview task that has succeeded.")
+    prompts: Annotated[list[ViewPrompt], AfterValidator(each_view_once)] = Field(min_length=1, max_length=len(View))
+    model_version: StrictStr | None = Field(default=None, description="Default: what the operator chose.")
+
+
+AnyTask = GenerateImage | TextToImage | GenerateMultiview | EditMultiview
+
+TASKS: dict[str, type[AnyTask]] = {
     TaskType.GENERATE_IMAGE: GenerateImage,
     TaskType.TEXT_TO_IMAGE: TextToImage,
+    TaskType.GENERATE_MULTIVIEW: GenerateMultiview,
+    TaskType.EDIT_MULTIVIEW: EditMultiview,
 }
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Raises `Refusal` 1003 for anything else."""
-    if body.count(b",") > MOST_STRUCTURE:
-        _malformed(f"the body has more than {MOST_STRUCTURE} members", "Send one task; its fields are few.")
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        value = _read_leniently(body, str(error))
-    if not isinstance(value, dict):
-        _malformed("the body is not a JSON object", 'Send an object such as {"type":"generate_image","prompt":"…"}.')
-    return value
 
 
 def read_task(body: bytes) -> ImageRequest:
@@ -143,29 +80,32 @@ def read_task(body: bytes) -> ImageRequest:
             suggestion=f"type may be {', '.join(TASKS)}.",
             field="type",
         )
-    try:
-        task = TASKS[kind].model_validate(sent)
-    except ValidationError as error:
-        _invalid(error, TASKS[kind])
-    _check_priority(task.priority)
-    return _generate(task, sent) if isinstance(task, GenerateImage) else _text(task, sent)
+    task = validated(TASKS[kind], sent)
+    check_priority(task.priority)
+    match task:
+        case GenerateImage():
+            return _generate(task, sent)
+        case TextToImage():
+            return _text(task, sent)
+        case GenerateMultiview():
+            return _multiview(task, sent)
+        case EditMultiview():
+            return _edit(task, sent)
 
 
 def _generate(task: GenerateImage, sent: dict[str, Any]) -> ImageRequest:
-    files = [("file", task.file)] if task.file else []
-    files += [(f"files[{n}]", file) for n, file in enumerate(task.files or ())]
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
         prompt=_required_prompt(task),
         model=task.model_version if task.model_version is not None else task.model,
         template=task.template,
-        files=tuple(_file(field, file) for field, file in files),
+        files=(*named("file", task.file), *listed("files", task.files)),
         t_pose=bool(task.t_pose),
         sketch_to_render=bool(task.sketch_to_render),
         negative_prompt=None,
         priority=task.priority,
         echo=_echo(task, sent),
-        ignored=_ignored(task, sent),
+        ignored=unknown_fields(type(task), sent),
     )
 
 
@@ -175,13 +115,34 @@ def _text(task: TextToImage, sent: dict[str, Any]) -> ImageRequest:
         prompt=task.prompt,
         model=None,
         template=None,
-        files=(_file("style_image", task.style_image),) if task.style_image else (),
+        files=tuple(named("style_image", task.style_image)),
         t_pose=False,
         sketch_to_render=False,
         negative_prompt=task.negative_prompt,
         priority=task.priority,
         echo=_echo(task, sent),
-        ignored=_ignored(task, sent),
+        ignored=unknown_fields(type(task), sent),
+    )
+
+
+def _multiview(task: GenerateMultiview, sent: dict[str, Any]) -> ImageRequest:
+    return multiview_request(
+        task.file.input("file"),
+        model=task.model_version,
+        priority=task.priority,
+        echo=_echo(task, sent),
+        ignored=unknown_fields(type(task), sent),
+    )
+
+
+def _edit(task: EditMultiview, sent: dict[str, Any]) -> ImageRequest:
+    return edit_request(
+        TaskId(task.original_task_id),
+        [each.change() for each in task.prompts],
+        model=task.model_version,
+        priority=task.priority,
+        echo=_echo(task, sent),
+        ignored=unknown_fields(type(task), sent),
     )
 
 
@@ -196,57 +157,26 @@ def _required_prompt(task: GenerateImage) -> str:
     return task.prompt or ""
 
 
-def _file(field: str, file: FileRef) -> FileInput:
-    return FileInput(field, file.type, file.source())
-
-
 def _echo(task: BaseModel, sent: dict[str, Any]) -> dict[str, Any]:
     """The caller's fields as sent, without `type` and without the pictures, which are shown as what they became."""
     pictures = {"file", "files", "style_image"}
     return {name: sent[name] for name in sent if name in type(task).model_fields and name not in pictures | {"type"}}
 
 
-def _ignored(task: BaseModel, sent: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(name[:100] for name in sent if name not in type(task).model_fields))[:50]
+class UploadFormat(BaseModel):
+    """What the caller is going to upload."""
+
+    format: StrictStr = Field(max_length=20, description=f"One of {', '.join(FORMATS)}.")
 
 
-def _check_priority(priority: int) -> None:
-    if not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
+def read_upload_format(body: bytes) -> str:
+    """The media type of what will be uploaded. The bytes will tell what it really is."""
+    told = validated(UploadFormat, read_object(body)).format.lower()
+    if told not in FORMATS:
         raise Refusal(
-            Code.PRIORITY_INVALID,
-            f"priority is {priority}",
-            suggestion=f"priority may be {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.",
-            field="priority",
+            Code.INVALID,
+            f"format is {told!r}",
+            suggestion=f"Limner takes pictures: format may be {', '.join(FORMATS)}.",
+            field="format",
         )
-
-
-def _read_leniently(body: bytes, problem: str) -> Any:
-    """Once more with the standard parser, which lets half a surrogate pair through: in a prompt the rules name it."""
-    try:
-        value = json.loads(body, parse_constant=_no_constant)
-        rest = {**value, "prompt": None} if isinstance(value, dict) else value
-        json.dumps(rest, ensure_ascii=False).encode()  # fails for half a pair anywhere else
-    except (ValueError, RecursionError):
-        _malformed(f"the body is not JSON: {problem}", "Send JSON in UTF-8, with Content-Type: application/json.")
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _malformed(reason: str, suggestion: str) -> NoReturn:
-    raise Refusal(Code.MALFORMED, reason, suggestion=suggestion)
-
-
-def _invalid(error: ValidationError, model: type[BaseModel]) -> NoReturn:
-    first = error.errors(include_url=False, include_context=False)[0]
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    problem = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    described = model.model_fields[str(first["loc"][0])].description if first["loc"] else None
-    raise Refusal(
-        Code.INVALID,
-        f"{field} is not as it should be: {problem}" if field else problem,
-        suggestion=described or "Refer to the API documentation for parameter requirements",
-        field=field or None,
-    )
+    return FORMATS[told]

@@ -1,13 +1,16 @@
 """What a vendor said, and the ways of saying nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from limner.domain.failure import Failure, FailureKind
+
+_SHORTEST_KEY: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,37 @@ class Answer:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+
+def without_key(answer: Answer, key: str) -> Answer:
+    """The answer without our key, which some vendors repeat in what they say. A word of a few letters is no secret."""
+    told = [each for each in dict.fromkeys((key, quote(key, safe=""))) if len(each) >= _SHORTEST_KEY]
+    if not any(each in answer.text or each in str(answer.body) or each in str(answer.headers) for each in told):
+        return replace(answer, text=_uncut(answer.text, told))
+    headers = {name: _without(value, told) for name, value in answer.headers.items()}
+    return Answer(answer.status, headers, _without(answer.body, told), _uncut(_without(answer.text, told), told))
+
+
+def _without(value: Any, told: list[str]) -> Any:
+    match value:
+        case str():
+            for each in told:
+                value = value.replace(each, "[…]")
+            return value
+        case dict():
+            return {_without(name, told): _without(each, told) for name, each in value.items()}
+        case list():
+            return [_without(each, told) for each in value]
+    return value
+
+
+def _uncut(text: str, told: list[str]) -> str:
+    """`text` without the beginning of a key at its end, where it was cut off."""
+    for each in told:
+        for size in range(len(each) - 1, _SHORTEST_KEY // 2, -1):
+            if text.endswith(each[:size]):
+                return text[:-size] + "[…]"
+    return text
 
 
 class NoAnswer(Exception):

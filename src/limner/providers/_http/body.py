@@ -38,6 +38,8 @@ class Body:
     pieces: tuple[bytes | Path | Base64File, ...]
 
     async def size(self) -> int:
+        if all(isinstance(piece, bytes) for piece in self.pieces):
+            return sum(map(_size, self.pieces))
         return await asyncio.to_thread(lambda: sum(map(_size, self.pieces)))
 
     async def stream(self) -> AsyncIterator[bytes]:

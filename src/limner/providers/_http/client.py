@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.ports.provider import VendorAccount
-from limner.providers._http.answer import Answer
+from limner.providers._http.answer import Answer, without_key
 from limner.providers._http.body import Body, Part, form_body, json_body
 from limner.providers._http.limits import PICTURE_BYTES
 
@@ -29,9 +29,8 @@ class VendorHttp:
         self._wire: Wire | None = None
 
     @property
-    def key(self) -> str:
-        """For taking it out of what a vendor says."""
-        return self._account.key
+    def has_key(self) -> bool:
+        return bool(self._account.key)
 
     async def call(
         self,
@@ -46,12 +45,14 @@ class VendorHttp:
         """Ask the vendor at a path below the base URL, or at an absolute URL. Redirects are answers, not followed.
 
         With `workdir`, pictures in a JSON answer (and any base64 text over 4 KiB) are written there as they arrive,
-        64 MiB at most; the caller owns the files. Without, and besides them, an answer may have 1 MiB.
+        64 MiB at most; the caller owns the files. Without, and besides them, an answer may have 1 MiB. Our key is taken
+        out of it, wherever the vendor repeats it.
 
         Raises `NoAnswer`, `BadAnswer`, and `ForeignHost` before anything is sent to a host that must not see the key.
         """
         wire = await self._wired()
-        return await wire.call(method, url, _body(json, form), workdir, timeout_s)
+        answer = await wire.call(method, url, _body(json, form), workdir, timeout_s)
+        return without_key(answer, self._account.key)
 
     async def download(self, url: str, target: Path, *, timeout_s: float, max_bytes: int = PICTURE_BYTES) -> Answer:
         """Write the picture that `url` delivers to `target`; without the key, as it is a stranger's address.
@@ -73,7 +74,9 @@ class VendorHttp:
         if self._wire is None:
             wire = await asyncio.to_thread(_load)
             # Another call may have been quicker while this one waited.
-            self._wire = self._wire or wire(self._account.base_url, self._headers, self._key_hosts)
+            self._wire = self._wire or wire(
+                self._account.base_url, self._headers, self._key_hosts, self._account.allows
+            )
         return self._wire
 
 

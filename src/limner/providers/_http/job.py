@@ -1,8 +1,8 @@
 """What vendors that work on a job have in common: it is ordered, asked after, and its picture is fetched."""
 
-import json
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from limner.domain.failure import Failure, FailureKind
 from limner.ports.provider import Order, Pending
 from limner.providers._http.answer import Answer, BadAnswer, ForeignHost, NoAnswer, unanswered
+from limner.providers._http.blank import blank, is_blank
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.wait import retry_after_s
 from limner.providers._http.words import redacted
@@ -35,7 +36,9 @@ _KINDS: Mapping[int, FailureKind] = MappingProxyType(
         404: FailureKind.MODEL_UNAVAILABLE,
         405: FailureKind.MODEL_UNAVAILABLE,
         408: FailureKind.TRANSIENT,
+        409: FailureKind.TRANSIENT,
         410: FailureKind.MODEL_UNAVAILABLE,
+        425: FailureKind.TRANSIENT,
         429: FailureKind.RATE_LIMITED,
     }
 )
@@ -77,9 +80,9 @@ class Said:
 # --- ordering ---------------------------------------------------------------------------------------------------
 
 
-def unknown_model(vendor: str, order: Order, known: Iterable[str]) -> Failure:
+def unknown_model(vendor: str, upstream: str, known: Iterable[str]) -> Failure:
     return Failure(
-        FailureKind.MODEL_UNAVAILABLE, f"{vendor}'s model {order.upstream!r} is not known here: {', '.join(known)} are"
+        FailureKind.MODEL_UNAVAILABLE, f"{vendor}'s model {upstream!r} is not known here: {', '.join(known)} are"
     )
 
 
@@ -96,20 +99,11 @@ async def send_order(http: VendorHttp, vendor: str, path: str, body: Any, *, dea
     The wait ends before the deadline does, so that a silent vendor is told from a slow one.
     """
     try:
-        answer = await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, ORDER_S))
+        return await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, ORDER_S))
     except NoAnswer as trouble:
         return unanswered(vendor, trouble)
     except BadAnswer as trouble:
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor}'s answer to the order {trouble.reason}")
-    return _discreet(answer, http.key)
-
-
-def _discreet(answer: Answer, key: str) -> Answer:
-    """The answer without our key, which some vendors repeat in their refusals."""
-    if not key or key not in answer.text:
-        return answer
-    body = json.loads(json.dumps(answer.body).replace(key, "[…]"))
-    return replace(answer, text=answer.text.replace(key, "[…]"), body=body)
 
 
 def refused(vendor: str, answer: Answer, *, rate_wait_s: float = 5.0) -> Failure:
@@ -174,14 +168,18 @@ async def ask(
             charged=True,
             detail=redacted(str(foreign)),
         )
-    return _waiting(answer) if answer.status in _NO_ANSWERS or answer.status >= 500 else _discreet(answer, http.key)
+    return _waiting(answer) if answer.status in _NO_ANSWERS or answer.status >= 500 else answer
 
 
 def _waiting(answer: Answer) -> Pending:
     return Pending(wait_s=min(retry_after_s(answer) or ASK_AGAIN_S, LONGEST_WAIT_S))
 
 
-def pause_s(age_s: float, *, least: float = 0.75, most: float = 5.0) -> float:
+POLL_S: Final = 0.75
+"""The shortest time between two questions about a job, where the account does not name another."""
+
+
+def pause_s(age_s: float, *, least: float = POLL_S, most: float = 5.0) -> float:
     """How long to wait before the next question: often at first, seldom once a job turns out to be long."""
     return max(least, min(most, age_s / 8))
 
@@ -221,7 +219,7 @@ async def bring(
             return seen
         trouble = await _fetch(http, seen.link, target, min(timeout_s, DOWNLOAD_S))
         if trouble is None:
-            return seen
+            return blank(vendor) if await asyncio.to_thread(is_blank, target) else seen
         dead = trouble
     return _undelivered(vendor, dead, age_s)
 

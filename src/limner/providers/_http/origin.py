@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from yarl import URL
 
 from limner.domain.address import is_public
+from limner.ports.provider import Allows, allows_none
 from limner.providers._http.answer import BadAnswer, ForeignHost
 
 
@@ -13,11 +14,13 @@ from limner.providers._http.answer import BadAnswer, ForeignHost
 class Origin:
     """An account's base URL, and the further hosts (with all names under them) that may see its key over https.
 
-    Where the base URL itself is plain http, so may they be, each by its exact name.
+    Where the base URL itself is plain http, so may they be, each by its exact name. `allows` is the operator's list of
+    hosts that a delivery may come from although they are not public; it says nothing about keys.
     """
 
     base: URL
     key_hosts: tuple[str, ...] = ()
+    allows: Allows = allows_none
 
     def keyed(self, url: str) -> URL:
         """The URL to ask with the key. Raises `ForeignHost`."""
@@ -34,10 +37,23 @@ class Origin:
             target = _exact(url)
         except ForeignHost as error:
             raise BadAnswer("names a delivery address that is none") from error
-        schemes = {"https", self.base.scheme}
-        if target.scheme not in schemes or not target.raw_host or not _anonymous(target):
+        plain = target.scheme == "http" and self.is_listed(target)
+        if not (plain or target.scheme in {"https", self.base.scheme}) or not target.raw_host or not _anonymous(target):
             raise BadAnswer("names a delivery address that is not a plain https address")
         return target
+
+    def is_listed(self, delivery: URL) -> bool:
+        """Whether the operator's list has the host by its name, or the address that stands in its place."""
+        host = _name(delivery)
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return self.allows(host, None, delivery.port or 0)
+        return self.allows(host, address, delivery.port or 0)
+
+    def is_refused(self, address: str, port: int) -> bool:
+        """Whether an address that a name resolved to is neither public nor listed."""
+        return is_inside(address) and not self.allows("", ip_address(address), port)
 
     def _may_see_the_key(self, target: URL) -> bool:
         if target.origin() == self.base.origin():

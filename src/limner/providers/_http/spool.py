@@ -19,6 +19,8 @@ _CUT_ESCAPE: Final = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]+={0,2}[\r\n]*")
 # How PNG, JPEG, WebP and GIF begin in base64. Small ones are pictures too.
 _PICTURE: Final = re.compile(rb"iVBORw0KGg|(?:\\?/|_)9j(?:\\?/|_)|UklGR|R0lGOD")
+_TELLING: Final = 8
+"""What a long string is, is told from so many times the shortest one that counts as long: enough, and quickly read."""
 _SHORTEST_PICTURE: Final = 48
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _LINE_BREAKS: Final = b"\r\n"
@@ -79,9 +81,22 @@ class Spool:
         self._cut = b""
         at = 0
         while at < len(data):
-            at = self._outside(data, at) if self._place is _Place.OUTSIDE else self._inside(data, at)
+            at = self._next(data, at)
             if len(self.rest) > self._text_bytes:
                 raise SpoolError(f"holds more than {self._text_bytes} bytes besides pictures")
+
+    def _next(self, data: bytes, at: int) -> int:
+        """Take what stands together from `at` on; where that ends."""
+        match self._place:
+            case _Place.OUTSIDE:
+                return self._outside(data, at)
+            case _Place.FILE if (end := _plain_end(data, at)) > at:
+                self._put(self._decoder.feed(data, at, end))
+                return end
+            case _Place.SHORT:
+                return self._inside(data, at, min(len(data), at + _TELLING * self._long_text))
+            case _:
+                return self._inside(data, at, len(data))
 
     # --- between strings ------------------------------------------------------------------------------------------
 
@@ -111,15 +126,17 @@ class Spool:
 
     # --- within a string ------------------------------------------------------------------------------------------
 
-    def _inside(self, data: bytes, at: int) -> int:
-        found = _INSIDE.match(data, at)
+    def _inside(self, data: bytes, at: int, limit: int) -> int:
+        found = _INSIDE.match(data, at, limit)
         end = found.end() if found else at
-        if end == len(data) and (cut := _CUT_ESCAPE.search(data, max(at, end - 5))):
+        if end == limit and (cut := _CUT_ESCAPE.search(data, max(at, end - 5), limit)):
             end = cut.start()
         self._take(data[at:end])
         if data[end : end + 1] == b'"':
             self._finish()
             return end + 1
+        if limit < len(data):
+            return end
         self._cut = data[end:]
         return len(data)
 
@@ -158,7 +175,7 @@ class Spool:
             self.rest += b'"' + text
 
     def _write(self, text: bytes) -> None:
-        self._put(self._decoder.feed(text))
+        self._put(self._decoder.feed(text, 0, len(text)))
 
     def _put(self, data: bytes) -> None:
         self._file_bytes -= len(data)
@@ -173,8 +190,32 @@ class _Base64:
     def __init__(self) -> None:
         self._left = b""
         self._padding = 0
+        self._is_plain = True
 
-    def feed(self, text: bytes) -> bytes:
+    def feed(self, text: bytes, at: int, end: int) -> bytes:
+        """What `text` from `at` to `end` says, as far as it makes whole groups."""
+        if self._is_plain and not self._padding and text.find(b"=", at, end) < 0:
+            try:
+                return self._plain(text, at, end)
+            except binascii.Error:
+                self._is_plain = False  # the other alphabet, broken lines, or no base64
+        return self._any(text[at:end])
+
+    def _plain(self, text: bytes, at: int, end: int) -> bytes:
+        """Without a look at every sign, and without a copy: pictures are large. Nothing is noted where it raises."""
+        start = at + min(-len(self._left) % 4, end - at)
+        group = self._left + text[at:start]
+        if len(group) % 4:
+            self._left = group.translate(_TO_STANDARD, _LINE_BREAKS)
+            return b""
+        whole = start + (end - start) // 4 * 4
+        with memoryview(text) as view:
+            first = binascii.a2b_base64(group, strict_mode=True)
+            data = binascii.a2b_base64(view[start:whole], strict_mode=True)
+        self._left = text[whole:end].translate(_TO_STANDARD, _LINE_BREAKS)
+        return first + data if first else data
+
+    def _any(self, text: bytes) -> bytes:
         body, sign, padding = text.translate(_TO_STANDARD, _LINE_BREAKS).partition(b"=")
         padding = sign + padding
         if padding.strip(b"=") or (body and self._padding):
@@ -189,6 +230,13 @@ class _Base64:
         if len(self._left) == 1 or self._padding > 2:
             raise SpoolError("holds base64 that is cut off")
         return _decoded(self._left + b"=" * (-len(self._left) % 4))
+
+
+def _plain_end(data: bytes, at: int) -> int:
+    """Where the string ends in which `at` is; `at` itself where there are escapes on the way."""
+    end = data.find(b'"', at)
+    end = len(data) if end < 0 else end
+    return at if data.find(b"\\", at, end) >= 0 else end
 
 
 def _decoded(text: bytes) -> bytes:

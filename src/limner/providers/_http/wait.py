@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from limner.providers._http.answer import Answer
 
-_IN_WORDS: Final = re.compile(r"(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s)\b", re.IGNORECASE)
+# "try again in 1m30s", "retry in 14.5s", "try again in 250ms", "available in 5 seconds"
+_IN_WORDS: Final = re.compile(
+    r"\b(?:try again|retry|available) (?:in|after) "
+    r"(?:(\d+) ?h(?:ours?)?(?![a-z]) ?)?(?:(\d+) ?m(?:in(?:utes?)?)?(?![a-z]) ?)?"
+    r"(?:(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?)\b)?",
+    re.IGNORECASE,
+)
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -54,7 +60,11 @@ def _fields(body: Any) -> Iterator[float | None]:
 
 def _words(text: str) -> float | None:
     found = _IN_WORDS.search(text)
-    return _scaled(_number(found[1]), 0.001 if found[2].lower() == "ms" else 1.0) if found else None
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, rest, unit = found.groups()
+    factor = 0.001 if str(unit).lower().startswith("m") else 1.0
+    return 3600 * float(hours or 0) + 60 * float(minutes or 0) + factor * float(rest or 0)
 
 
 def _get(value: Any, key: str) -> Any:

@@ -5,10 +5,11 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
 import aiohttp
 from yarl import URL
 
+from limner.ports.provider import Allows, allows_none
 from limner.providers._http.answer import Answer, BadAnswer, NoAnswer, file_in
 from limner.providers._http.body import Body
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
@@ -25,7 +27,9 @@ from limner.providers._http.spool import Spool, SpoolError
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_BLOCK: Final = 128 * 1024
+_Block = Sequence[bytes]
+
+_BLOCK: Final = 256 * 1024
 _KEPT_ALIVE_S: Final = 4.0
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -47,7 +51,7 @@ class _Use(Enum):
     BUYING = (
         auto()
     )  # always a fresh one: an old one may die under the request, and nobody would know whether it got there
-    FETCHING = auto()  # a stranger's: public addresses alone
+    FETCHING = auto()  # a stranger's: public addresses alone, and those that the operator lists
 
 
 @dataclass(slots=True)
@@ -62,8 +66,10 @@ class _InsideAddressError(OSError):
 
 
 class Wire:
-    def __init__(self, base_url: str, headers: Mapping[str, str], key_hosts: tuple[str, ...]) -> None:
-        self._origin = Origin(URL(base_url), key_hosts)
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], key_hosts: tuple[str, ...], allows: Allows = allows_none
+    ) -> None:
+        self._origin = Origin(URL(base_url), key_hosts, allows)
         self._headers = headers
         self._sessions: dict[_Use, aiohttp.ClientSession] = {}
 
@@ -88,9 +94,10 @@ class Wire:
 
     async def download(self, url: str, target: Path, timeout_s: float, max_bytes: int) -> Answer:
         async with _limited(timeout_s) as sent:
-            use = _Use.BUYING if await self._is_inside() else _Use.FETCHING
+            inside = await self._is_inside()
             hop = self._origin.delivery(url)
             for _ in range(REDIRECTS + 1):
+                use = _Use.BUYING if inside or self._origin.is_listed(hop) else _Use.FETCHING
                 async with self._session(use).get(hop, allow_redirects=False, trace_request_ctx=sent) as response:
                     if response.status not in _MOVED:
                         return await _delivery(response, target, max_bytes)
@@ -114,16 +121,16 @@ class Wire:
 
     def _session(self, use: _Use) -> aiohttp.ClientSession:
         if use not in self._sessions:
-            self._sessions[use] = _opened(use)
+            self._sessions[use] = _opened(use, self._origin)
         return self._sessions[use]
 
 
 # --- sessions -------------------------------------------------------------------------------------------------------
 
 
-def _opened(use: _Use) -> aiohttp.ClientSession:
+def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=_connector(use),
+        connector=_connector(use, origin),
         headers={"User-Agent": "Limner", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
@@ -134,8 +141,8 @@ def _opened(use: _Use) -> aiohttp.ClientSession:
     )
 
 
-def _connector(use: _Use) -> aiohttp.TCPConnector:
-    factory = _public_socket if use is _Use.FETCHING else None
+def _connector(use: _Use, origin: Origin) -> aiohttp.TCPConnector:
+    factory = partial(_fit_socket, origin) if use is _Use.FETCHING else None
     resolver = aiohttp.ThreadedResolver()
     if use is _Use.ASKING:
         return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=_KEPT_ALIVE_S)
@@ -144,10 +151,10 @@ def _connector(use: _Use) -> aiohttp.TCPConnector:
     )
 
 
-def _public_socket(info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+def _fit_socket(origin: Origin, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
     """A socket for one of getaddrinfo's rows: the last look, on the very address that is dialled."""
-    family, kind, protocol, _, (address, *_rest) = info
-    if is_inside(str(address)):
+    family, kind, protocol, _, (address, port, *_rest) = info
+    if origin.is_refused(str(address), int(port)):
         raise _InsideAddressError("not a public address")
     return socket.socket(family, kind, protocol)
 
@@ -223,20 +230,28 @@ async def _text(response: aiohttp.ClientResponse) -> bytes:
 async def _spooled(response: aiohttp.ClientResponse, files: "_Files") -> bytes:
     spool = Spool(files)
     async for block in _blocks(response):
-        await _in_thread(spool.feed, block)
+        await _in_thread(_feed, spool, block)
     await _in_thread(files.close)
     return bytes(spool.rest)
 
 
-async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """The body in pieces worth a thread's while."""
-    block = bytearray()
+def _feed(spool: Spool, block: _Block) -> None:
+    for chunk in block:
+        spool.feed(chunk)
+
+
+async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[_Block]:
+    """The body in blocks worth a thread's while; their pieces are as they came, for joining them would copy them."""
+    block: list[bytes] = []
+    size = 0
     async for chunk in response.content.iter_chunked(_BLOCK):
-        block += chunk
-        if len(block) >= _BLOCK:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
+        block.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 def _parsed(response: aiohttp.ClientResponse, raw: bytes, files: frozenset[str]) -> Answer:
@@ -293,15 +308,15 @@ async def _keep(response: aiohttp.ClientResponse, target: Path, max_bytes: int) 
     await _in_thread(target.write_bytes, b"")
     total = 0
     async for block in _blocks(response):
-        total += len(block)
+        total += sum(map(len, block))
         if total > max_bytes:
             raise BadAnswer(f"delivers more than {max_bytes} bytes")
         await _in_thread(_append, target, block)
 
 
-def _append(target: Path, block: bytes) -> None:
+def _append(target: Path, block: _Block) -> None:
     with target.open("ab") as file:
-        file.write(block)
+        file.writelines(block)
 
 
 def _joined(hop: URL, location: str) -> str:
@@ -344,7 +359,7 @@ class _Files:
 
 async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """`work` in a thread, waited for even when cancelled: a thread cannot be stopped, and files are cleaned up next."""
-    job = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    job = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
     try:
         return await asyncio.shield(job)
     except asyncio.CancelledError:

@@ -6,7 +6,8 @@ from typing import Final
 _LONGEST: Final = 300
 # Vendors repeat keys and the names of accounts in what they say, whole or with a middle of stars.
 _TELLTALE: Final = re.compile(
-    r"\b(?:sk|pk|rk|sess|org|proj|user|key|r8|fal)[-_][\w*.-]{6,}|\bAIza[\w*-]{6,}|\bBearer\s+\S+|https?://\S+",
+    r"\b(?:sk|pk|rk|sess|r8)[-_][\w*.-]{6,}|\b(?:org|proj|user|key|fal)[-_](?=[a-z_.-]*[\d*])[\w*.-]{6,}"
+    r"|\bAIza[\w*-]{6,}|\bBearer\s+\S+|https?://\S+",
     re.IGNORECASE,
 )
 

@@ -16,9 +16,10 @@ from aiohttp import web
 from limner.testing.vendors._books import Books, Purchase, Violation
 from limner.testing.vendors._deliveries import Deliveries
 from limner.testing.vendors._faults import CUTS, REFUSALS, BadFault, Fault, Faults, Kind, Stage, Trouble
+from limner.testing.vendors._holds import Held, Holds
 from limner.testing.vendors._hooks import Hooks
 from limner.testing.vendors._jobs import Job, Jobs, Order, Pace
-from limner.testing.vendors._pictures import Design, NotAPicture, Reference, draw, look
+from limner.testing.vendors._pictures import Design, NotAPicture, Reference, blacked_out, draw, look
 
 Work = Callable[[Trouble], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -35,6 +36,10 @@ STATUS: Final = {
     Kind.UNAVAILABLE: 503,
     Kind.TIMEOUT: 504,
 }
+
+
+def http_status(fault: Fault) -> int:
+    return int(fault.amount(400)) if fault.kind is Kind.STATUS else STATUS[fault.kind]
 
 
 class Refused(Exception):
@@ -73,6 +78,7 @@ class Emulator(ABC):
         self.faults = Faults(self.name, self.kinds, place.seed)
         self.jobs = Jobs(place.pace, place.now)
         self.hooks = Hooks(place.pace.webhook_retries)
+        self.holds = Holds()
         self.deliveries = Deliveries(place.urls.get("delivery", ""), place.pace.link_seconds, self.breach)
 
     @property
@@ -101,9 +107,17 @@ class Emulator(ABC):
         """Do the work unless a fault forbids it, and answer as a fault wants it."""
         trouble = self.trouble(stage, prompt)
         await self.wait(stage, trouble)
+        held = Held(stage, moment_of(trouble), prompt)
+        if held.moment == "received" and not await self.holds.hold(request, held):
+            return hang_up(request)
         if fault := trouble.of(*REFUSALS):
             return self.refuse(request, fault)
-        return await self.carry(request, await work(trouble), trouble)
+        response = await work(trouble)
+        if fault := trouble.of(Kind.GARBLED):
+            response = garble(fault)
+        if held.moment in {"done", "half"}:
+            return await self.carry_late(request, response, held)
+        return await self.carry(request, response, trouble)
 
     def trouble(self, stage: Stage, prompt: str) -> Trouble:
         try:
@@ -130,13 +144,23 @@ class Emulator(ABC):
             return response
         if cut.kind is Kind.LOST_ANSWER:
             return hang_up(request)
-        whole = response.body if isinstance(response.body, bytes) else b""
-        head = web.StreamResponse(status=response.status, headers=response.headers)
-        head.content_length = len(whole)
-        await head.prepare(request)
+        whole = body_of(response)
+        head = await begin(request, response)
         await head.write(whole[: len(whole) // 2 if cut.kind is Kind.CUT_BODY else 0])
         if request.transport:
             request.transport.close()
+        return head
+
+    async def carry_late(self, request: web.Request, response: web.Response, held: Held) -> web.StreamResponse:
+        """The answer, held back before its first byte or in the middle of its body."""
+        if held.moment == "done":
+            return response if await self.holds.hold(request, held) else hang_up(request)
+        whole = body_of(response)
+        head = await begin(request, response)
+        await head.write(whole[: len(whole) // 2])
+        if not await self.holds.hold(request, held):
+            return hang_up(request)
+        await head.write(whole[len(whole) // 2 :])
         return head
 
     # --- what vendors do alike
@@ -160,9 +184,10 @@ class Emulator(ABC):
             )
         )
 
-    async def open_job(self, job_id: str, order: Order, trouble: Trouble) -> Job:
-        """Take a job on: it is in the books before anybody hears of it."""
+    async def open_job(self, job_id: str, order: Order, trouble: Trouble, **facts: Any) -> Job:
+        """Take a job on: it is in the books before anybody hears of it, and whole from the beginning."""
         job = self.jobs.open(job_id, order, trouble)
+        job.facts.update(facts)
         await self.buy(order, job_id, charged=not job.failed)
         return job
 
@@ -179,7 +204,7 @@ class Emulator(ABC):
         design = replace(
             design, transparent=order.asked.get("background") == "transparent", noise=Kind.HEAVY in trouble
         )
-        good = await asyncio.to_thread(brush, design)
+        good = await asyncio.to_thread(blacked_out if Kind.BLANK in trouble else brush, design)
         broken = trouble.of(Kind.UNDECODABLE)
         return spoilt(good, broken.how) if broken else good
 
@@ -216,6 +241,8 @@ class Emulator(ABC):
             web.post("/_emulator/faults", self._script),
             web.get("/_emulator/faults", self._show_script),
             web.delete("/_emulator/faults", self._forget_script),
+            web.get("/_emulator/held", self._show_held),
+            web.delete("/_emulator/held", self._let_go),
             web.get("/_emulator/purchases", self._show_purchases),
             web.get("/_emulator/violations", self._show_violations),
         ]
@@ -237,6 +264,19 @@ class Emulator(ABC):
         self.faults.clear()
         return reply(200, {"faults": []})
 
+    async def _show_held(self, request: web.Request) -> web.Response:
+        """Answers as soon as `count` requests are held: at once for 0, for 1 where it is not given."""
+        count = request.query.get("count", "1")
+        if not count.isdecimal():
+            return reply(400, {"error": "count is a whole number"})
+        held = await self.holds.until(int(count))
+        return reply(200, {"held": [asdict(one) for one in held]})
+
+    async def _let_go(self, _: web.Request) -> web.Response:
+        let_go = self.holds.let_go()
+        await self.holds.until_none()
+        return reply(200, {"let_go": let_go})
+
     async def _show_purchases(self, _: web.Request) -> web.Response:
         return reply(200, {"purchases": [asdict(one) for one in self.place.books.purchases(self.name)]})
 
@@ -254,6 +294,31 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 
 def reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), headers=headers, content_type="application/json")
+
+
+def garble(fault: Fault) -> web.Response:
+    """A good status, and nothing that a client of this protocol could read: somebody else answers."""
+    if fault.how == "page":
+        return web.Response(text=PROXY_PAGE.replace("502 Bad Gateway", "Welcome"), content_type="text/html")
+    return reply(200, {"result": "ok"})
+
+
+def moment_of(trouble: Trouble) -> str:
+    """Where a request is held back, if it is."""
+    fault = trouble.of(Kind.HOLD)
+    return (fault.how or "received") if fault else ""
+
+
+def body_of(response: web.Response) -> bytes:
+    return response.body if isinstance(response.body, bytes) else b""
+
+
+async def begin(request: web.Request, response: web.Response) -> web.StreamResponse:
+    """Send the headers of an answer whose body follows in pieces."""
+    head = web.StreamResponse(status=response.status, headers=response.headers)
+    head.content_length = len(body_of(response))
+    await head.prepare(request)
+    return head
 
 
 def hang_up(request: web.Request) -> web.Response:

@@ -2,12 +2,12 @@
 
 A fault is scripted for one vendor, in process, over HTTP (`POST /_emulator/faults`), or by a magic word in the prompt:
 
-    #fault:[vendor/]kind[=value][@stage][*times]
+    #fault:[vendor/]kind[=value][:how][@stage][*times]
 
-`#fault:moderated`, `#fault:slow=2`, `#fault:bfl/unavailable*2`, `#fault:rate_limited=3@poll`,
+`#fault:moderated`, `#fault:slow=2`, `#fault:bfl/unavailable*2`, `#fault:rate_limited=3:text@poll`,
 `#fault:text_only=MAX_TOKENS`. A word holds for every request with this prompt unless `*times` says for how many. A
-value is a number, or the vendor's own word for it. A vendor passes over kinds that it does not know; a kind that nobody
-knows is refused.
+value is a number, or else it is the `how`: the vendor's own word for it. A vendor passes over kinds that it does not
+know; a kind that nobody knows is refused.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ class Kind(StrEnum):
     """Each kind's meaning; what the answer looks like is the vendor's."""
 
     # The request is refused; nothing is done or charged.
-    RATE_LIMITED = "rate_limited"  # 429; value: seconds to wait; how: header, ms, body or text tells them
+    RATE_LIMITED = (
+        "rate_limited"  # 429; value: seconds to wait; how: header, ms, body or text tells them, none does not
+    )
     QUOTA = "quota"  # the account has run dry
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403
@@ -36,6 +38,7 @@ class Kind(StrEnum):
     BAD_GATEWAY = "bad_gateway"  # 502 with a proxy's HTML
     UNAVAILABLE = "unavailable"  # 503
     TIMEOUT = "timeout"  # 504
+    STATUS = "status"  # value: any other HTTP status, in the vendor's general error body; how: its code or type
     RESET = "reset"  # the socket is cut before anything is done
 
     # The work is done and charged, the answer does not arrive whole.
@@ -43,15 +46,19 @@ class Kind(StrEnum):
     CUT_HEADERS = "cut_headers"  # cut after the headers
     CUT_BODY = "cut_body"  # cut in the middle of the body
     SLOW = "slow"  # value: seconds before the answer
+    HOLD = "hold"  # held back until let go; how: `received`, `done` or `half`, see `_holds`
+    GARBLED = "garbled"  # 200 and nothing that the protocol knows; how: `page` is a page of HTML
 
     # The answer arrives and is not what one hoped for.
     MODERATED = "moderated"  # prompt or reference refused; how: the vendor's reason
     MODERATED_OUTPUT = "moderated_output"  # the picture refused; how: the vendor's reason
     FAILED = "failed"  # the job fails; how: the vendor's reason
+    CANCELLED = "cancelled"  # the job is cancelled at the vendor, by somebody else
     TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
     EMPTY = "empty"  # success with no picture
     UNDECODABLE = "undecodable"  # a picture nobody can open; how: truncated, html, or none for a hollow one
     WRONG_FORMAT = "wrong_format"  # bytes of another format than announced
+    BLANK = "blank"  # a good file, all of one colour
     HEAVY = "heavy"  # a good picture of some megabytes
     LONG = "long"  # value: seconds the job takes longer
     NOT_FOUND = "not_found"  # value: how many polls say that there is no such job
@@ -72,12 +79,15 @@ REFUSALS: Final = frozenset(
         Kind.BAD_GATEWAY,
         Kind.UNAVAILABLE,
         Kind.TIMEOUT,
+        Kind.STATUS,
         Kind.RESET,
     }
 )
 CUTS: Final = (Kind.LOST_ANSWER, Kind.CUT_HEADERS, Kind.CUT_BODY)
-TRANSPORT: Final = REFUSALS | {*CUTS, Kind.SLOW}
+TRANSPORT: Final = REFUSALS | {*CUTS, Kind.SLOW, Kind.HOLD, Kind.GARBLED}
 """What every vendor and every stage knows."""
+MOMENTS: Final = ("received", "done", "half")
+"""Where a request can be held: see `_holds`."""
 
 
 class BadFault(ValueError):
@@ -107,6 +117,8 @@ class Fault:
             raise BadFault(f"unknown fault {str(self.kind)!r}; known are {', '.join(Kind)}")
         if self.on not in STAGES:
             raise BadFault(f"unknown stage {self.on!r}; known are {', '.join(STAGES)}")
+        if self.kind is Kind.HOLD and self.how not in {"", *MOMENTS}:
+            raise BadFault(f"unknown moment {self.how!r} to hold at; known are {', '.join(MOMENTS)}")
         if self.on != "submit" and self.kind not in TRANSPORT:
             raise BadFault(f"{self.kind} is decided when a job is submitted, not on {self.on!r}")
 
@@ -124,6 +136,14 @@ class Fault:
     def amount(self, default: float) -> float:
         return default if self.value is None else self.value
 
+    def word(self, vendor: str) -> str:
+        """The magic word for this fault, at this vendor alone. It says nothing of `at`, `probability` and `prompt`."""
+        value = "" if self.value is None else f"={self.value:g}"
+        how = f"{':' if value else '='}{self.how}" if self.how else ""
+        stage = "" if self.on == "submit" else f"@{self.on}"
+        times = "" if self.times is None else f"*{self.times}"
+        return f"#fault:{vendor}/{self.kind}{value}{how}{stage}{times}"
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -139,7 +159,8 @@ class Trouble:
 
 
 _WORD: Final = re.compile(
-    r"#fault:(?:(?P<vendor>[a-z]+)/)?(?P<kind>[a-z_]+)(?:=(?P<value>[\w.-]+))?(?:@(?P<stage>[a-z]+))?(?:\*(?P<times>\d+))?"
+    r"#fault:(?:(?P<vendor>[a-z]+)/)?(?P<kind>[a-z_]+)(?:=(?P<value>[\w.-]+))?(?::(?P<how>[\w.-]+))?"
+    r"(?:@(?P<stage>[a-z]+))?(?:\*(?P<times>\d+))?"
 )
 
 
@@ -157,7 +178,7 @@ def _spoken(word: re.Match[str]) -> Fault:
             "on": word["stage"] or "submit",
             "times": int(word["times"]) if word["times"] else None,
             "value": number,
-            "how": "" if number is not None else said,
+            "how": word["how"] or ("" if number is not None else said),
         }
     )
 

@@ -60,7 +60,7 @@ class Job:
 
     @property
     def failed(self) -> bool:
-        return self.trouble.of(Kind.MODERATED, Kind.FAILED) is not None
+        return self.trouble.of(Kind.MODERATED, Kind.FAILED, Kind.CANCELLED) is not None
 
 
 class Jobs:

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from limner.testing.vendors import _kontext as kontext
-from limner.testing.vendors._emulator import STATUS, Emulator, Place, Refused, reply
+from limner.testing.vendors._emulator import Emulator, Place, Refused, http_status, reply
 from limner.testing.vendors._faults import Fault, Kind, Trouble
 from limner.testing.vendors._jobs import Job, Order
 from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference, Size
@@ -37,6 +37,12 @@ FLUX_3_RATIOS: Final = (
     *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
 )
 READABLE: Final = ("jpeg", "png", "webp", "gif")
+SAYS: Final[Mapping[Kind, str]] = {
+    Kind.UNAUTHORIZED: "Invalid API key",
+    Kind.FORBIDDEN: "Not authenticated",
+    Kind.MODEL_GONE: "Not Found",
+    Kind.STATUS: "The request was not accepted",
+}
 UNFINISHED_AT_ONCE: Final = 24
 UNFINISHED_KONTEXT_MAX: Final = 6
 
@@ -133,7 +139,15 @@ class Bfl(Emulator):
     sites: ClassVar[tuple[str, ...]] = ("api", "polling", "delivery")
     kinds = (
         *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
-        *(Kind.HEAVY, Kind.LONG, Kind.NOT_FOUND, Kind.UNKNOWN_STATUS, Kind.EXPIRED_LINK, Kind.DUPLICATE_WEBHOOK),
+        *(
+            Kind.HEAVY,
+            Kind.BLANK,
+            Kind.LONG,
+            Kind.NOT_FOUND,
+            Kind.UNKNOWN_STATUS,
+            Kind.EXPIRED_LINK,
+            Kind.DUPLICATE_WEBHOOK,
+        ),
     )
 
     def __init__(self, place: Place) -> None:
@@ -293,14 +307,10 @@ class Bfl(Emulator):
                 return reply(402, {"detail": "Insufficient credits. Visit https://dashboard.bfl.ai to add credits."})
             case Kind.RATE_LIMITED:
                 return rate_limited(fault)
-            case Kind.UNAUTHORIZED:
-                return reply(401, {"detail": "Invalid API key"})
-            case Kind.FORBIDDEN:
-                return reply(403, {"detail": "Not authenticated"})
-            case Kind.MODEL_GONE:
-                return reply(404, {"detail": "Not Found"})
-            case _:
-                return reply(STATUS[fault.kind], {"detail": "Internal server error"})
+            case Kind.STATUS if http_status(fault) == 422:
+                return invalid(Problem("prompt", "Input should be a valid string", "string_type")).response
+            case kind:
+                return reply(http_status(fault), {"detail": fault.how or SAYS.get(kind, "Internal server error")})
 
 
 async def read_body(request: web.Request, model: Model) -> dict[str, Any]:
@@ -371,7 +381,7 @@ def signature(secret: str, body: bytes) -> str:
 def rate_limited(fault: Fault) -> web.Response:
     wait = fault.amount(5)
     match fault.how:
-        case "text":
+        case "text" | "none":
             return reply(429, {"detail": "Too Many Requests"})
         case "body":
             return reply(429, {"error": "rate_limit_exceeded", "message": "Slow down.", "retry_after": wait})

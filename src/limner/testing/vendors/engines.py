@@ -4,6 +4,7 @@ They differ from OpenAI, and from each other, in what they take and how they ref
 """
 
 import asyncio
+import json
 import re
 import secrets
 import time
@@ -13,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
-from limner.testing.vendors._emulator import STATUS, Place, Refused, reply
+from limner.testing.vendors._emulator import Place, Refused, http_status, reply
 from limner.testing.vendors._faults import Fault, Kind, Trouble
 from limner.testing.vendors._jobs import Order
 from limner.testing.vendors._pictures import Reference
@@ -45,6 +46,7 @@ class Engine(OpenAI):
     """An inference server on one's own machines: no key, no catalogue, short errors. POSTs block until it is `warm`."""
 
     served: ClassVar[str]
+    dialect: ClassVar[str]
     rules: ClassVar[Rules]
 
     def __init__(self, place: Place) -> None:
@@ -53,8 +55,13 @@ class Engine(OpenAI):
         self.warm.set()
 
     def environment(self) -> dict[str, str]:
-        """Limner reaches an engine by a route in `limner.toml`, not by a variable."""
-        return {}
+        """A provider of this name; a route to it is the operator's to write."""
+        prefix = f"LIMNER_PROVIDER__{self.name.upper()}"
+        return {
+            f"{prefix}__ADAPTER": "openai",
+            f"{prefix}__BASE_URL": self.base_url,
+            f"{prefix}__OPTIONS": json.dumps({"dialect": self.dialect}),
+        }
 
     def applications(self) -> dict[str, web.Application]:
         routes = [
@@ -122,7 +129,7 @@ class Engine(OpenAI):
         return web.Response(status=200 if self.warm.is_set() else 503)
 
     def refusal(self, fault: Fault) -> web.Response:
-        status = 429 if fault.kind is Kind.QUOTA else STATUS[fault.kind]
+        status = 429 if fault.kind is Kind.QUOTA else http_status(fault)
         if fault.kind is Kind.UNAVAILABLE:
             return reply(503, {"error": "A worker process died; the server is shutting down."})
         return detail(status, f"{fault.kind.replace('_', ' ').capitalize()}.").response
@@ -133,6 +140,7 @@ class Sglang(Engine):
 
     name: ClassVar[str] = "sglang"
     served: ClassVar[str] = "black-forest-labs/FLUX.1-dev"
+    dialect: ClassVar[str] = "sglang"
     rules: ClassVar[Rules] = {
         **_ENGINE_FIELDS,
         "response_format": maybe(one_of("url", "b64_json")),
@@ -160,6 +168,7 @@ class Vllm(Engine):
 
     name: ClassVar[str] = "vllm"
     served: ClassVar[str] = "black-forest-labs/FLUX.1-Kontext-dev"
+    dialect: ClassVar[str] = "vllm-omni"
     rules: ClassVar[Rules] = {
         **_ENGINE_FIELDS,
         "response_format": maybe(one_of("b64_json", "file")),

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from limner.testing.vendors import _kontext as kontext
-from limner.testing.vendors._emulator import STATUS, Emulator, Refused, reply
+from limner.testing.vendors._emulator import Emulator, Refused, http_status, reply
 from limner.testing.vendors._faults import Fault, Kind, Trouble
 from limner.testing.vendors._jobs import Job, Order
 from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, Reference, Size, blacked_out, draw
@@ -93,7 +93,16 @@ class Fal(Emulator):
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
         *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
-        *(Kind.HEAVY, Kind.LONG, Kind.NOT_FOUND, Kind.UNKNOWN_STATUS, Kind.EXPIRED_LINK, Kind.DUPLICATE_WEBHOOK),
+        *(
+            Kind.HEAVY,
+            Kind.BLANK,
+            Kind.CANCELLED,
+            Kind.LONG,
+            Kind.NOT_FOUND,
+            Kind.UNKNOWN_STATUS,
+            Kind.EXPIRED_LINK,
+            Kind.DUPLICATE_WEBHOOK,
+        ),
     )
 
     def environment(self) -> dict[str, str]:
@@ -237,10 +246,14 @@ class Fal(Emulator):
                 said = "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."
                 return trouble_with(403, said, "user_locked")
             case Kind.RATE_LIMITED:
-                headers = {} if fault.how == "text" else {"Retry-After": f"{fault.amount(5):g}"}
+                headers = {} if fault.how in {"text", "none"} else {"Retry-After": f"{fault.amount(5):g}"}
                 return trouble_with(429, "Too many requests", "rate_limit_exceeded", headers)
+            case Kind.STATUS if http_status(fault) == 422:
+                kind = fault.how or "string_type"
+                where = [{"loc": ["body", "prompt"], "msg": "Input should be a valid string", "type": kind}]
+                return trouble_with(422, where, "validation_error")
             case _:
-                return trouble_with(STATUS[fault.kind], fault.kind.replace("_", " "), fault.kind)
+                return trouble_with(http_status(fault), fault.kind.replace("_", " "), fault.how or fault.kind)
 
 
 def check_hook(hook: str | None) -> str | None:
@@ -278,9 +291,11 @@ def dev_size(asked: Any) -> Size:
 
 
 def failure_of(job: Job) -> dict[str, str]:
-    fault = job.trouble.of(Kind.MODERATED, Kind.FAILED)
+    fault = job.trouble.of(Kind.MODERATED, Kind.FAILED, Kind.CANCELLED)
     if fault is None:
         return {}
+    if fault.kind is Kind.CANCELLED:
+        return {"error": "The request was cancelled by its client", "error_type": "client_cancelled"}
     if fault.kind is Kind.MODERATED:
         return {"error": FLAGGED, "error_type": "content_policy_violation"}
     return {"error": "The runner failed", "error_type": fault.how or "internal_server_error"}

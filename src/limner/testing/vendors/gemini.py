@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._emulator import Emulator, Refused, decode, reply
+from limner.testing.vendors._emulator import Emulator, Refused, decode, http_status, reply
 from limner.testing.vendors._faults import Fault, Kind, Trouble
 from limner.testing.vendors._jobs import Order
 from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference, Size
@@ -19,6 +19,7 @@ from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, R
 READABLE: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/heic": "", "image/heif": ""}
 LABEL: Final = re.compile(r"\s*Image \d+:?\s*", re.IGNORECASE)
 MOST_BYTES: Final = 100_000_000
+MOST_LISTED: Final = 1000
 SCALE: Final = {"512": 0.5, "1K": 1.0, "2K": 2.0, "4K": 4.0}
 DOMAIN: Final = "type.googleapis.com/google.rpc"
 
@@ -96,7 +97,7 @@ class Gemini(Emulator):
     synchronous: ClassVar[bool] = True
     kinds = (
         *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.TEXT_ONLY, Kind.EMPTY),
-        *(Kind.UNDECODABLE, Kind.WRONG_FORMAT, Kind.HEAVY),
+        *(Kind.UNDECODABLE, Kind.WRONG_FORMAT, Kind.HEAVY, Kind.BLANK),
     )
 
     def environment(self) -> dict[str, str]:
@@ -235,6 +236,9 @@ class Gemini(Emulator):
 
     async def list_models(self, request: web.Request) -> web.Response:
         self.check_key(request)
+        size = request.query.get("pageSize", "50")
+        if not size.isdecimal() or int(size) > MOST_LISTED:
+            raise bad(f"* ListModelsRequest.page_size: page_size must be at most {MOST_LISTED}")
         methods = ["generateContent", "streamGenerateContent"]
         shown = [{"name": f"models/{name}", "supportedGenerationMethods": methods} for name in MODELS]
         return reply(200, {"models": shown})
@@ -395,6 +399,8 @@ def rate_limited(fault: Fault) -> Refused:
     wait = f"{fault.amount(14):g}s"
     if fault.how == "text":
         return error(429, "RESOURCE_EXHAUSTED", f"{said} Please retry in {wait}.")
+    if fault.how == "none":
+        return error(429, "RESOURCE_EXHAUSTED", said, quota)
     return error(429, "RESOURCE_EXHAUSTED", said, quota, {"@type": f"{DOMAIN}.RetryInfo", "retryDelay": wait})
 
 
@@ -415,11 +421,24 @@ def failure(quota_id: str) -> dict[str, Any]:
     return {"@type": f"{DOMAIN}.QuotaFailure", "violations": [{"quotaId": quota_id}]}
 
 
+def unauthorized(fault: Fault) -> Refused:
+    """401; or, as `how` says, a 400 for a `key` that is not valid."""
+    return bad_key() if fault.how == "key" else error(401, "UNAUTHENTICATED", "Invalid authentication credentials.")
+
+
+def forbidden(fault: Fault) -> Refused:
+    """403; or, as `how` says, a 400 for where the caller is (`location`)."""
+    if fault.how == "location":
+        return error(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")
+    return error(403, "PERMISSION_DENIED", "The caller does not have permission")
+
+
 REFUSALS: Final[Mapping[Kind, Callable[[Fault], Refused]]] = {
     Kind.RATE_LIMITED: rate_limited,
     Kind.QUOTA: out_of_quota,
-    Kind.UNAUTHORIZED: lambda _: error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
-    Kind.FORBIDDEN: lambda _: error(403, "PERMISSION_DENIED", "The caller does not have permission"),
+    Kind.UNAUTHORIZED: unauthorized,
+    Kind.FORBIDDEN: forbidden,
+    Kind.STATUS: lambda fault: error(http_status(fault), fault.how or "INVALID_ARGUMENT", "Request was not accepted."),
     Kind.MODEL_GONE: lambda _: model_gone("gemini-2.5-flash-image", "v1beta"),
     Kind.SERVER_ERROR: lambda _: error(500, "INTERNAL", "An internal error has occurred."),
     Kind.UNAVAILABLE: lambda _: error(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),

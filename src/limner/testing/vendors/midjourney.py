@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._emulator import STATUS, Emulator, Place, Refused, reply
+from limner.testing.vendors._emulator import Emulator, Place, Refused, http_status, reply
 from limner.testing.vendors._faults import Fault, Kind, Trouble
 from limner.testing.vendors._jobs import Job, Order
 from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, Reference, Size, draw_grid
@@ -48,6 +48,8 @@ CHANGE: Final[Rules] = {
     **_COMMON,
 }
 LIST: Final[Rules] = {"ids": some(text(), 0, 1000)}
+NEWEST: Final = 100
+"""How many tasks a relay lists that is asked for all of them."""
 
 
 class Midjourney(Emulator):
@@ -55,7 +57,16 @@ class Midjourney(Emulator):
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
         *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
-        *(Kind.LONG, Kind.NOT_FOUND, Kind.UNKNOWN_STATUS, Kind.CODE, Kind.EXPIRED_LINK, Kind.DUPLICATE_WEBHOOK),
+        *(
+            Kind.BLANK,
+            Kind.CANCELLED,
+            Kind.LONG,
+            Kind.NOT_FOUND,
+            Kind.UNKNOWN_STATUS,
+            Kind.CODE,
+            Kind.EXPIRED_LINK,
+            Kind.DUPLICATE_WEBHOOK,
+        ),
     )
 
     def __init__(self, place: Place) -> None:
@@ -73,6 +84,7 @@ class Midjourney(Emulator):
                 web.post(f"{root}/submit/action", self.action),
                 web.post(f"{root}/submit/change", self.change),
                 web.post(f"{root}/task/list-by-condition", self.list_tasks),
+                web.get(f"{root}/task/list", self.list_newest),
                 web.get(f"{root}/task/{{id}}/fetch", self.fetch),
                 web.post(f"{root}/task/{{id}}/cancel", self.cancel),
             ]
@@ -108,11 +120,22 @@ class Midjourney(Emulator):
     async def follow(
         self, request: web.Request, parent: Job, verb: str, index: int, body: Mapping[str, Any]
     ) -> web.StreamResponse:
-        """A task that comes out of another: one picture of its grid in full, or a new grid."""
+        """A task that comes out of another: one picture of its grid in full, or a new grid.
+
+        novicezk's proxy, which knows no buttons, makes the same picture once: asked for again by its number it tells
+        of the task that it has. trueai's makes another for every press of a button.
+        """
+        if verb == "UPSCALE" and "customId" not in body and (made := self.made(parent, index)):
+            properties = {"status": made.facts["shown"][0], "imageUrl": None}
+            return submitted(EXISTS, made.id, properties)
         order = replace(parent.order, model=verb.lower(), asked={**asked(body), "index": index})
         if verb == "UPSCALE":
             order = replace(order, size=(order.size[0] // 2, order.size[1] // 2))
-        return await self.take(request, order, {"action": verb, "index": index})
+        return await self.take(request, order, {"action": verb, "index": index, "parent": parent.id})
+
+    def made(self, parent: Job, index: int) -> Job | None:
+        facts = {"action": "UPSCALE", "index": index, "parent": parent.id}
+        return next((job for job in self.jobs.all() if facts.items() <= job.facts.items()), None)
 
     def parent(self, task: str) -> Job:
         job = self.jobs.find(task)
@@ -131,11 +154,13 @@ class Midjourney(Emulator):
         code = code_of(trouble)
         if code not in {SUBMITTED, EXISTS, QUEUED}:
             properties = {"bannedWord": order.prompt.split()[0], "promptEn": order.prompt} if code == BANNED else {}
-            return submitted(code, None, properties)
+            caught = trouble.of(Kind.CODE)
+            says = "提交异常，请稍后重试" if caught and caught.how == "exception" else ""
+            return submitted(code, None, properties, says)
         self.numbers += 1
         now = int(self.place.now() * 1000)
-        job = await self.open_job(f"{now}{self.numbers:06}", order, trouble)
-        job.facts.update(facts, shown=("NOT_START", 0.0))
+        shown = ("NOT_START", 0.0)
+        job = await self.open_job(f"{now}{self.numbers:06}", order, trouble, **facts, shown=shown)
         if hook := order.asked.get("notifyHook"):
             self.hooks.later(self.notify(job, hook))
         return submitted(code, job.id, PROPERTIES.get(code, {}))
@@ -162,6 +187,11 @@ class Midjourney(Emulator):
         found = [job for job in map(self.jobs.find, body["ids"]) if job]
         return reply(200, [self.shown(job) for job in found])
 
+    async def list_newest(self, request: web.Request) -> web.Response:
+        self.check_secret(request)
+        newest = self.jobs.all()[: -NEWEST - 1 : -1]
+        return reply(200, [self.shown(job) for job in newest])
+
     async def cancel(self, request: web.Request) -> web.Response:
         self.check_secret(request)
         job = self.jobs.find(request.match_info["id"])
@@ -180,6 +210,8 @@ class Midjourney(Emulator):
         strange = job.trouble.of(Kind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             job.facts["shown"] = (strange.how or "MODAL", progress)
+        elif progress >= 1 and Kind.CANCELLED in job.trouble:
+            job.facts["shown"] = ("CANCEL", 0.0)
         elif progress >= 1:
             job.facts["shown"] = ("FAILURE" if reason_of(job.trouble) else "SUCCESS", 1.0)
         else:
@@ -282,7 +314,7 @@ class Midjourney(Emulator):
             case Kind.SERVER_ERROR if fault.how != "http":
                 return submitted(FAILURE, None, {})
             case _:
-                return web.Response(status=STATUS[fault.kind], text=fault.kind.replace("_", " ").capitalize())
+                return web.Response(status=http_status(fault), text=fault.kind.replace("_", " ").capitalize())
 
 
 def code_of(trouble: Trouble) -> int:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import BodyPartReader, web
 
-from limner.testing.vendors._emulator import Emulator, Refused, hang_up, reply
+from limner.testing.vendors._emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
 from limner.testing.vendors._faults import REFUSALS, Fault, Kind, Trouble
+from limner.testing.vendors._holds import Held
 from limner.testing.vendors._jobs import Order
 from limner.testing.vendors._pictures import Format, NotAPicture, Reference, Size
 from limner.testing.vendors._rules import (
@@ -133,7 +134,7 @@ class OpenAI(Emulator):
     synchronous: ClassVar[bool] = True
     kinds = (
         *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.EMPTY, Kind.UNDECODABLE),
-        *(Kind.WRONG_FORMAT, Kind.HEAVY),
+        *(Kind.FAILED, Kind.WRONG_FORMAT, Kind.HEAVY, Kind.BLANK),
     )
 
     @property
@@ -150,7 +151,8 @@ class OpenAI(Emulator):
                 web.post(f"{root}/images/generations", self.generations),
                 web.post(f"{root}/images/edits", self.edits),
             ]
-        routes += [web.get("/v1/models", self.list_models), web.get("/v1/models/{model}", self.show_model)]
+        routes += [web.get(f"{root}/models", self.list_models) for root in ("/v1", "/openai/v1", "/openai")]
+        routes += [web.get("/v1/models/{model}", self.show_model)]
         app = self.application(routes)
         app.on_response_prepare.append(_name_request)
         return {"api": app}
@@ -184,14 +186,21 @@ class OpenAI(Emulator):
         """Refuse what is moderated, free of charge, and put the rest in the books."""
         if fault := trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT):
             raise Refused(moderated(fault, azure=ask.azure))
+        if Kind.FAILED in trouble and not ask.stream:
+            raise error(*REFUSED[Kind.SERVER_ERROR])
         await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
 
     async def answer_in_events(self, request: web.Request, ask: Ask) -> web.StreamResponse:
         """The headers leave at once, the events as the work goes on."""
         trouble = self.trouble("submit", ask.order.prompt)
+        held = Held("submit", moment_of(trouble), ask.order.prompt)
+        if held.moment == "received" and not await self.holds.hold(request, held):
+            return hang_up(request)
         if fault := trouble.of(*REFUSALS):
             return self.refuse(request, fault)
         await self.take_on(ask, trouble)
+        if held.moment == "done" and not await self.holds.hold(request, held):
+            return hang_up(request)
         if Kind.LOST_ANSWER in trouble:
             return hang_up(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
@@ -199,9 +208,12 @@ class OpenAI(Emulator):
         if Kind.CUT_HEADERS not in trouble:
             await self.wait("submit", trouble)
             async for event in self.events(ask, trouble):
-                await response.write(event[: len(event) // 2] if Kind.CUT_BODY in trouble else event)
+                await response.write(event[: len(event) // 2])
                 if Kind.CUT_BODY in trouble:
                     break
+                if held.moment == "half" and not await self.holds.hold(request, held):
+                    break
+                await response.write(event[len(event) // 2 :])
         if trouble.of(Kind.CUT_HEADERS, Kind.CUT_BODY) and request.transport:
             request.transport.close()
         return response
@@ -212,6 +224,10 @@ class OpenAI(Emulator):
         for index in range(ask.partials):
             draft = await self.picture(replace(ask.order, size=_quarter(ask.order.size)), trouble)
             yield _event(f"{kind}.partial_image", {**facts, "partial_image_index": index, "b64_json": in_base64(draft)})
+        if Kind.FAILED in trouble:
+            said = {"code": "image_generation_failed", "type": "image_generation_server_error", "param": None}
+            yield _event("error", {"error": {**said, "message": "The picture could not be made."}})
+            return
         for variant in range(0 if Kind.EMPTY in trouble else ask.n):
             picture = await self.picture(ask.order, trouble, variant)
             yield _event(f"{kind}.completed", {**facts, "b64_json": in_base64(picture), "usage": usage(ask)})
@@ -233,7 +249,7 @@ class OpenAI(Emulator):
         if given != self.key:
             said = "Access denied due to invalid subscription key or wrong API endpoint."
             raise Refused(reply(401, {"error": {"code": "401", "message": said}}))
-        if "deployment" in request.match_info and "api-version" not in request.query:
+        if not request.path.startswith("/openai/v1/") and "api-version" not in request.query:
             raise Refused(reply(404, {"error": {"code": "404", "message": "Resource not found"}}))
 
     def ask_of(
@@ -317,6 +333,10 @@ class OpenAI(Emulator):
                 return rate_limited(fault)
             case Kind.QUOTA:
                 return out_of_quota(fault)
+            case Kind.STATUS:
+                status = http_status(fault)
+                said = "Your request was not accepted." if status < 500 else _OOPS
+                return error(status, said, "prompt" if status == 400 else None, fault.how or None).response
             case kind:
                 return error(*REFUSED[kind]).response
 
@@ -459,16 +479,28 @@ REFUSED: Final[Mapping[Kind, tuple[int, str, None, str | None, str]]] = {
 }
 
 
+OLD_CODES: Final = ("content_policy_violation", "image_content_policy_violation")
+REJECTED: Final = "Your request was rejected by the safety system."
+
+
 def moderated(fault: Fault, *, azure: bool) -> web.Response:
+    """A refusal by content, in one of its many shapes.
+
+    `how` is one of the codes of older bodies; `words`, where only the message tells; `unknown`, where the stage is not
+    told; or the category. At Azure it is the code, or `inner`, where the inner error alone has one.
+    """
+    if azure:
+        code = None if fault.how == "inner" else fault.how or OLD_CODES[0]
+        inner = {"code": "ResponsibleAIPolicyViolation"} if fault.how in {"", "inner"} else None
+        return reply(400, {"error": {"code": code, "message": REJECTED, "inner_error": inner}})
+    if fault.how in OLD_CODES:
+        return error(400, REJECTED, code=fault.how).response
+    if fault.how == "words":
+        return error(400, f"{REJECTED} safety_violations=[sexual].").response
     stage = "input" if fault.kind is Kind.MODERATED else "output"
-    if azure or fault.how == "content_policy_violation":
-        said = {"code": "content_policy_violation", "message": "Your request was rejected by the safety system."}
-        inner = (
-            {"inner_error": {"code": "ResponsibleAIPolicyViolation"}} if azure else {"type": "invalid_request_error"}
-        )
-        return reply(400, {"error": {**said, **inner}})
+    stage = "unknown" if fault.how == "unknown" else stage
     reason = fault.how or "sexual"
-    said_plainly = f"Your request was rejected by the safety system. safety_violations=[{reason}]."
+    said_plainly = f"{REJECTED} safety_violations=[{reason}]."
     body = {
         "message": said_plainly,
         "type": "image_generation_user_error",
@@ -486,6 +518,8 @@ def rate_limited(fault: Fault) -> web.Response:
     match fault.how:
         case "text":
             return reply(429, {"error": {"message": f"{said} Please try again in {_spoken(wait)}.", **body}})
+        case "none":
+            return reply(429, {"error": {"message": said, **body}})
         case "ms":
             return reply(429, {"error": {"message": said, **body}}, {"retry-after-ms": f"{round(wait * 1000)}"})
         case _:

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from limner.testing.vendors import _kontext as kontext
-from limner.testing.vendors._emulator import STATUS, Emulator, Refused
+from limner.testing.vendors._emulator import Emulator, Refused, http_status
 from limner.testing.vendors._faults import Fault, Kind, Trouble
 from limner.testing.vendors._jobs import Job, Order
 from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference
@@ -89,7 +89,16 @@ class Replicate(Emulator):
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
         *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
-        *(Kind.HEAVY, Kind.LONG, Kind.NOT_FOUND, Kind.UNKNOWN_STATUS, Kind.EXPIRED_LINK, Kind.DUPLICATE_WEBHOOK),
+        *(
+            Kind.HEAVY,
+            Kind.BLANK,
+            Kind.CANCELLED,
+            Kind.LONG,
+            Kind.NOT_FOUND,
+            Kind.UNKNOWN_STATUS,
+            Kind.EXPIRED_LINK,
+            Kind.DUPLICATE_WEBHOOK,
+        ),
     )
 
     def environment(self) -> dict[str, str]:
@@ -100,6 +109,7 @@ class Replicate(Emulator):
             web.post("/v1/models/{owner}/{model}/predictions", self.create),
             web.get("/v1/predictions/{id}", self.get),
             web.post("/v1/predictions/{id}/cancel", self.cancel),
+            web.get("/v1/account", self.account),
             *self.doors(),
         ]
         return {"api": self.application(routes), "delivery": self.delivery_application()}
@@ -150,6 +160,11 @@ class Replicate(Emulator):
         if not job.ended:
             job.cancelled = True
         return answer(200, self.shown(job))
+
+    async def account(self, request: web.Request) -> web.Response:
+        self.check_token(request)
+        facts = {"type": "organization", "username": "emulated", "name": "Emulated, Inc."}
+        return answer(200, {**facts, "github_url": "https://github.com/emulated"})
 
     def shown(self, job: Job) -> dict[str, Any]:
         status, root = status_of(job), f"{self.base_url}/v1/predictions/{job.id}"
@@ -244,11 +259,15 @@ class Replicate(Emulator):
             case Kind.RATE_LIMITED if fault.how == "text":
                 said = f"Request was throttled. Expected available in {wait:g} seconds."
                 return refused(429, "Too many requests", said).response
+            case Kind.RATE_LIMITED if fault.how == "none":
+                return refused(429, "Too many requests", "Request was throttled.").response
             case Kind.RATE_LIMITED:
                 headers = {"Retry-After": f"{wait:g}"}
                 return refused(429, "Too many requests", "Request was throttled.", headers).response
+            case Kind.STATUS if http_status(fault) == 422:
+                return invalid("input.prompt", "Invalid type. Expected: string").response
             case _:
-                return refused(STATUS[fault.kind], "Error", fault.kind.replace("_", " ")).response
+                return refused(http_status(fault), "Error", (fault.how or fault.kind).replace("_", " ")).response
 
 
 def seconds_to_wait(request: web.Request) -> float:
@@ -282,6 +301,8 @@ def status_of(job: Job) -> str:
         return "canceled"
     if not job.ended:
         return "starting" if job.asked < 2 else "processing"
+    if Kind.CANCELLED in job.trouble:
+        return "canceled"
     return "failed" if error_of(job) else "succeeded"
 
 
@@ -289,7 +310,7 @@ def error_of(job: Job) -> str | None:
     fault = job.trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED)
     if fault is None:
         return None
-    return (fault.how or "Prediction failed.") if fault.kind is Kind.FAILED else SENSITIVE
+    return (fault.how.replace("_", " ") or "Prediction failed.") if fault.kind is Kind.FAILED else SENSITIVE
 
 
 def answer(status: int, prediction: Mapping[str, Any]) -> web.Response:

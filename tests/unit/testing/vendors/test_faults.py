@@ -2,6 +2,7 @@ import pytest
 
 from limner.testing.vendors import BadFault, Fault, Faults, Kind
 from limner.testing.vendors._faults import magic_words
+from limner.testing.vendors.failures import FAILURES, SECTIONS, Row
 
 
 def faults(seed: int = 0) -> Faults:
@@ -70,10 +71,37 @@ def test_requests_are_counted_by_stage() -> None:
         ("#fault:bfl/unavailable*2", Fault(Kind.UNAVAILABLE, times=2)),
         ("#fault:rate_limited=3@poll", Fault(Kind.RATE_LIMITED, on="poll", times=None, value=3)),
         ("#fault:text_only=MAX_TOKENS", Fault(Kind.TEXT_ONLY, times=None, how="MAX_TOKENS")),
+        ("#fault:rate_limited=3:text*2", Fault(Kind.RATE_LIMITED, times=2, value=3, how="text")),
+        ("#fault:hold:half@delivery", Fault(Kind.HOLD, on="delivery", times=None, how="half")),
     ],
 )
 def test_a_magic_word_is_a_fault(word: str, fault: Fault) -> None:
     assert magic_words(f"a cat {word}, on a roof", "bfl") == [fault]
+
+
+@pytest.mark.parametrize("row", [row for row in FAILURES if row.fault], ids=lambda row: f"{row.vendor}: {row.says}")
+def test_every_failure_of_the_table_has_a_word_of_its_own(row: Row) -> None:
+    assert row.fault
+    emulator = SECTIONS[row.vendor].emulator
+
+    assert magic_words(f"a cat {row.fault.word(emulator)} on a roof", emulator) == [row.fault]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Kind.UNAVAILABLE, times=2),
+        Fault(Kind.RATE_LIMITED, on="poll", times=1, value=2.5, how="body"),
+        Fault(Kind.HOLD, on="delivery", times=None, how="half"),
+    ],
+)
+def test_the_word_of_a_fault_asks_for_that_fault(fault: Fault) -> None:
+    assert magic_words(fault.word("fal"), "fal") == [fault]
+
+
+def test_a_moment_that_nobody_knows_cannot_be_held() -> None:
+    with pytest.raises(BadFault, match="'later'"):
+        Fault(Kind.HOLD, how="later")
 
 
 def test_a_magic_word_for_another_vendor_is_passed_over() -> None:

@@ -1,0 +1,85 @@
+"""Reading a JSON body: by hand, for the wires have error codes that no framework's validation knows."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from limner.domain.refusal import Code, Refusal
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+LARGE = 256 * 1024
+"""Bodies from this size on are parsed in a thread: the loop has others to serve."""
+
+MOST_STRUCTURE = 4_000
+"""Commas a body may hold. A task has a few dozen; a body with more is built to make the parser sweat."""
+
+
+async def parse(request: Request, read: Callable[[bytes], T]) -> tuple[T, bytes]:
+    """What `read` makes of the body, and the body."""
+    body = await request.body()
+    return (await asyncio.to_thread(read, body) if len(body) > LARGE else read(body)), body
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises `Refusal` 1003 for anything else."""
+    if body.count(b",") > MOST_STRUCTURE:
+        _malformed(f"the body has more than {MOST_STRUCTURE} members", "Send one task; its fields are few.")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        value = _read_leniently(body, str(error))
+    if not isinstance(value, dict):
+        _malformed("the body is not a JSON object", "Send one object with the fields of the call.")
+    return value
+
+
+def validated(model: type[M], sent: dict[str, Any]) -> M:
+    """The fields in their types. Raises `Refusal` 1004 that names the first that is not as it should be."""
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        _invalid(error, model)
+
+
+def unknown_fields(model: type[BaseModel], sent: dict[str, Any]) -> tuple[str, ...]:
+    """What was sent and means nothing to `model`: ignored, and told by `explain`."""
+    return tuple(sorted(name[:100] for name in sent if name not in model.model_fields))[:50]
+
+
+def _read_leniently(body: bytes, problem: str) -> Any:
+    """Once more with the standard parser, which lets half a surrogate pair through: in a prompt the rules name it."""
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+        rest = {**value, "prompt": None} if isinstance(value, dict) else value
+        json.dumps(rest, ensure_ascii=False).encode()  # fails for half a pair anywhere else
+    except (ValueError, RecursionError):
+        _malformed(f"the body is not JSON: {problem}", "Send JSON in UTF-8, with Content-Type: application/json.")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _malformed(reason: str, suggestion: str) -> NoReturn:
+    raise Refusal(Code.MALFORMED, reason, suggestion=suggestion)
+
+
+def _invalid(error: ValidationError, model: type[BaseModel]) -> NoReturn:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    problem = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    described = model.model_fields[str(first["loc"][0])].description if first["loc"] else None
+    raise Refusal(
+        Code.INVALID,
+        f"{field} is not as it should be: {problem}" if field else problem,
+        suggestion=described or "Refer to the API documentation for parameter requirements",
+        field=field or None,
+    )

@@ -1,0 +1,95 @@
+"""What may be done in the bucket: to put the one object that the credentials are for, at once or in parts."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.responses import Response
+
+from limner.api.pace import Pace
+from limner.api.s3 import checksums
+from limner.api.s3.errors import S3Error
+from limner.api.s3.multipart import Multipart
+from limner.api.s3.receive import receive
+from limner.api.s3.request import Request
+from limner.api.s3.scratch import scratch_file
+from limner.application.credentials import FindOwner, Seal
+from limner.application.objects import FindObject, TakeObject
+from limner.ports.clock import Clock
+from limner.ports.parts import Parts
+
+Call = Callable[[Request], Awaitable[Response]]
+
+_SAYS_NOTHING = ("x-amz-", "x-id")
+"""Parameters that begin so do not change what a request asks for: how it is signed, what it is called."""
+
+_PAGING = {"max-parts", "part-number-marker", "encoding-type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The verbs behind the S3 protocol. `pace` limits how many uploads an account may begin."""
+
+    seal: Seal
+    find_owner: FindOwner
+    take: TakeObject
+    find: FindObject
+    parts: Parts
+    clock: Clock
+    scratch: Path
+    pace: Pace
+
+    async def __call__(self, request: Request) -> Response:
+        return await self._call(request)(request)
+
+    def _call(self, request: Request) -> Call:
+        asked = {name for name in request.parameters if not name.lower().startswith(_SAYS_NOTHING)} - _PAGING
+        call = self._calls().get((request.head.method, *sorted(asked)))
+        if call is None or request.head.header("x-amz-copy-source") is not None:
+            raise S3Error("AccessDenied", "The credentials allow to put one object, at once or in parts, no more.")
+        return call
+
+    def _calls(self) -> Mapping[tuple[str, ...], Call]:
+        """By method and parameters."""
+        parts = Multipart(self.parts, self.take, self.find, self.scratch)
+        return {
+            ("PUT",): self._paced(self.put),
+            ("HEAD",): self.head,
+            ("POST", "uploads"): self._paced(parts.begin),
+            ("PUT", "partNumber", "uploadId"): parts.put,
+            ("POST", "uploadId"): self._guarded(parts.complete),
+            ("DELETE", "uploadId"): parts.abort,
+            ("GET", "uploadId"): parts.show,
+        }
+
+    async def put(self, request: Request) -> Response:
+        promise = request.promise()
+        async with scratch_file(self.scratch) as path:
+            received = await receive(request.body(), promise, path)
+            etag = received.md5.hex()
+            await self.take(request.name, path, etag)
+        return Response(headers={"ETag": f'"{etag}"', **checksums.as_headers(received.checksums)})
+
+    async def head(self, request: Request) -> Response:
+        found = await self.find(request.name)
+        if found is None:
+            raise S3Error("NoSuchKey", "The specified key does not exist.")
+        headers = {"ETag": f'"{found.etag}"', "Content-Length": str(found.size)}
+        return Response(headers=headers, media_type=found.media_type)
+
+    def _paced(self, call: Call) -> Call:
+        async def paced(request: Request) -> Response:
+            self.pace.check(request.name.owner.id, self.clock.now_ms())
+            return await self._guarded(call)(request)
+
+        return paced
+
+    def _guarded(self, call: Call) -> Call:
+        """With `If-None-Match: *` nothing is written over."""
+
+        async def guarded(request: Request) -> Response:
+            if request.head.header("if-none-match") is not None and await self.find(request.name):
+                raise S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+            return await call(request)
+
+        return guarded

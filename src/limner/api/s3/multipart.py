@@ -1,0 +1,150 @@
+"""An object in parts: begun, handed in piece by piece in any order, put together or given up."""
+
+import asyncio
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from starlette.responses import Response
+
+from limner.api.s3 import checksums
+from limner.api.s3.assemble import assemble, etag_of
+from limner.api.s3.documents import LARGEST as LARGEST_LIST
+from limner.api.s3.documents import Content, NamedPart, part_number, read_parts, written
+from limner.api.s3.errors import S3Error
+from limner.api.s3.receive import LARGEST, Received, receive, too_large
+from limner.api.s3.request import Request
+from limner.api.s3.scratch import scratch_file
+from limner.application.objects import FindObject, TakeObject
+from limner.domain.refusal import Refusal
+from limner.domain.upload import BUCKET
+from limner.ports.parts import Assembly, PartMissing, Parts
+
+MOST_PARTS = 64
+"""Parts that may lie around for one upload: 20 MB have room for five of the smallest size."""
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    parts: Parts
+    take: TakeObject
+    find: FindObject
+    scratch: Path
+
+    async def begin(self, request: Request) -> Response:
+        upload_id = uuid.uuid4().hex
+        await self.parts.begin(Assembly(request.name.token, upload_id))
+        said = {"Bucket": BUCKET, "Key": request.name.object_key, "UploadId": upload_id}
+        names = ("x-amz-checksum-algorithm", "x-amz-checksum-type")
+        echoed = {name: value for name in names if (value := request.head.header(name))}
+        return _xml("InitiateMultipartUploadResult", said, echoed)
+
+    async def put(self, request: Request) -> Response:
+        number = part_number(request.parameters["partNumber"])
+        assembly, promise = _assembly(request), request.promise()
+        await self._check_begun(assembly)
+        async with scratch_file(self.scratch) as path:
+            received = await receive(request.body(), promise, path)
+            await self._check_room(assembly, number, received)
+            await self.parts.put(assembly, number, path)
+        if not await self.parts.holds(assembly):  # it was completed or given up while this part came
+            await self.parts.drop(assembly)
+            raise _no_such_upload()
+        return Response(headers={"ETag": f'"{received.md5.hex()}"', **checksums.as_headers(received.checksums)})
+
+    async def complete(self, request: Request) -> Response:
+        assembly = _assembly(request)
+        named = await self._listed_by(request)
+        etag = etag_of(named)
+        if await self.parts.holds(assembly):
+            await self._complete(request, assembly, named, etag)
+        elif not await self._was_completed(request, etag):
+            raise _no_such_upload()
+        place = f"/{BUCKET}/{request.name.object_key}"
+        said = {"Location": place, "Bucket": BUCKET, "Key": request.name.object_key, "ETag": f'"{etag}"'}
+        return _xml("CompleteMultipartUploadResult", said)
+
+    async def abort(self, request: Request) -> Response:
+        assembly = _assembly(request)
+        await self._check_begun(assembly)
+        await self.parts.drop(assembly)
+        return Response(status_code=204)
+
+    async def show(self, request: Request) -> Response:
+        """All parts in one page: there are never more than `MOST_PARTS`."""
+        assembly = _assembly(request)
+        await self._check_begun(assembly)
+        sizes = await self.parts.sizes(assembly)
+        parts: list[Content] = [
+            {"PartNumber": number, "Size": size, "ETag": f'"{await self._md5(assembly, number)}"'}
+            for number, size in sizes.items()
+        ]
+        said = {"Bucket": BUCKET, "Key": request.name.object_key, "UploadId": assembly.id}
+        return _xml("ListPartsResult", {**said, "IsTruncated": "false", "Part": parts})
+
+    async def _complete(self, request: Request, assembly: Assembly, named: list[NamedPart], etag: str) -> None:
+        said = checksums.promised(request.head)
+        async with scratch_file(self.scratch) as path:
+            await assemble(self.parts, assembly, named, said, path)
+            try:
+                await self.take(request.name, path, etag)
+            except Refusal:
+                await self.parts.drop(assembly)  # they will never be a picture
+                raise
+        await self.parts.drop(assembly)
+
+    async def _listed_by(self, request: Request) -> list[NamedPart]:
+        """The parts that the body names. A checksum in the head is the object's, not the body's."""
+        promise = replace(request.promise(), said={})
+        async with scratch_file(self.scratch) as path:
+            received = await receive(request.body(), promise, path)
+            if received.size > LARGEST_LIST:
+                raise S3Error("MaxMessageLengthExceeded", "Your request was too big.")
+            return await asyncio.to_thread(lambda: read_parts(path.read_bytes()))
+
+    async def _was_completed(self, request: Request, etag: str) -> bool:
+        """Whether this is the same request once more, whose answer got lost."""
+        found = await self.find(request.name)
+        return found is not None and found.etag == etag
+
+    async def _check_begun(self, assembly: Assembly) -> None:
+        if not await self.parts.holds(assembly):
+            raise _no_such_upload()
+
+    async def _check_room(self, assembly: Assembly, number: int, received: Received) -> None:
+        others: Mapping[int, int] = {n: size for n, size in (await self.parts.sizes(assembly)).items() if n != number}
+        if len(others) >= MOST_PARTS or sum(others.values()) + received.size > LARGEST:
+            raise too_large()
+
+    async def _md5(self, assembly: Assembly, number: int) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+        try:
+            async for piece in self.parts.stream(assembly, number):
+                await asyncio.to_thread(digest.update, piece)
+        except PartMissing:
+            raise _no_such_upload() from None
+        return digest.hexdigest()
+
+
+def _assembly(request: Request) -> Assembly:
+    upload_id = request.parameters["uploadId"]
+    if not _ID.fullmatch(upload_id):
+        raise _no_such_upload()
+    return Assembly(request.name.token, upload_id)
+
+
+def _no_such_upload() -> S3Error:
+    return S3Error(
+        "NoSuchUpload",
+        "The specified multipart upload does not exist. The upload ID might be invalid, or the multipart upload might "
+        "have been aborted or completed.",
+    )
+
+
+def _xml(name: str, said: Mapping[str, Content], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(written(name, said), 200, headers, "application/xml")

@@ -1,0 +1,48 @@
+"""The error table of the v3 wire, and the envelope around it."""
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Scope
+
+from limner.api.errors import SHARED, Row, headers_of, status_of, told
+from limner.domain.refusal import Code, Refusal
+
+BAD_KEY = 2
+NO_SUCH_ROUTE = 4001
+EXPIRED = 2018
+"""A task that waited too long, as `error_code`: v3 has no status for it."""
+
+ERRORS: dict[int, Row] = {
+    **SHARED,
+    BAD_KEY: Row(401, "Invalid API key", "Check if your credentials is valid"),
+    EXPIRED: Row(400, "The task has expired", "Submit the task again"),
+    NO_SUCH_ROUTE: Row(404, "The route is not found", "Check the path; the API begins with /v3"),
+}
+
+_OWN = {
+    Code.UNAUTHENTICATED: BAD_KEY,
+    Code.ROUTE_NOT_FOUND: NO_SUCH_ROUTE,
+    Code.METHOD_NOT_ALLOWED: Code.MALFORMED,
+}
+
+
+def code_of(refusal: Refusal) -> int:
+    return int(_OWN.get(refusal.code, refusal.code))
+
+
+def answer(scope: Scope, refusal: Refusal) -> Response:
+    """The refusal in the envelope of this wire."""
+    code = code_of(refusal)
+    body = {
+        "code": code,
+        "status": "error",
+        "message": ERRORS[code].message,
+        # The words about a key are the upstream's own: clients show them, and some compare them.
+        "suggestion": ERRORS[code].suggestion if code == BAD_KEY else told(refusal),
+        "request_id": scope["trace"],
+    }
+    return Response(orjson.dumps(body), _status(refusal, ERRORS[code]), headers_of(refusal), "application/json")
+
+
+def _status(refusal: Refusal, row: Row) -> int:
+    return 405 if refusal.code is Code.METHOD_NOT_ALLOWED else status_of(refusal, row)

@@ -1,0 +1,109 @@
+"""How the v3 routes describe themselves in the OpenAPI document."""
+
+from typing import Any
+
+from limner.api.link import SIGNATURE
+from limner.api.schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
+from limner.api.v3.errors import ERRORS
+from limner.api.v3.page import Page
+from limner.api.v3.wire import CredentialsWish, EditedViews, ImageFromImage, ImageFromText, PictureFormat, ViewsOfImage
+
+_UUID = {"type": "string", "format": "uuid"}
+_LINK = {"type": "string", "format": "uri"}
+_MOMENT = {"type": "string", "format": "date-time"}
+_STATUS = {"type": "string", "enum": ["queued", "running", "success", "failed", "cancelled"]}
+_USAGE: dict[str, Any] = {
+    "task_id": _UUID,
+    "type": {"type": "string"},
+    "status": _STATUS,
+    "created_at": _MOMENT,
+    "credits_consumed": {"type": "number"},
+}
+
+SCHEMAS: dict[str, Any] = {
+    "V3Error": fields(
+        code={"type": "integer", "enum": sorted(ERRORS)},
+        status={"const": "error"},
+        message={"type": "string"},
+        suggestion={"type": "string"},
+        request_id=_UUID,
+    ),
+    "V3Task": {
+        "type": "object",
+        "required": [*_USAGE, "input", "output", "progress"],
+        "properties": {
+            **_USAGE,
+            "input": {"type": "object", "description": "The request as it was understood."},
+            "output": {
+                "type": "object",
+                "properties": {"generated_image_url": _LINK, "generate_multiview_image": {"type": "object"}},
+                "description": "Empty until success.",
+            },
+            "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+            "completed_at": _MOMENT,
+            "error_code": {"type": "integer"},
+            "error_message": {"type": "string"},
+            "served_by": {"type": "object", "description": "What really made the picture."},
+            "output_removed_at": {"type": "string", "description": "When its picture was removed."},
+        },
+    },
+    "Usage": fields(**_USAGE),
+    **schemas_of(ImageFromText, ImageFromImage, ViewsOfImage, EditedViews, PictureFormat, CredentialsWish),
+}
+
+
+def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer = content(fields(code={"const": 0}, status={"const": "success"}, data=data))
+    refused = {str(code): {"description": f"Refused, HTTP {code}", **content(ref("V3Error"))} for code in errors}
+    described = {"responses": {"200": {"description": "Success", **answer}, **refused}}
+    return described | ({"requestBody": {"required": True, **body}} if body else {})
+
+
+def _keyed(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"security": [{"key": []}], **_operation(data, 401, 403, *errors, body=body)}
+
+
+def _creating(model: str) -> dict[str, Any]:
+    created = fields(task_id=_UUID, type={"type": "string"}, status=_STATUS)
+    return _keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY]}
+
+
+def _query(name: str) -> dict[str, Any]:
+    schema = Page.model_json_schema()["properties"][name]
+    return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+_TOKEN = {"type": "string", "pattern": "^file_[0-9a-f-]{36}$"}
+_PICTURE = {"type": "string", "contentMediaType": "image/*"}
+
+TEXT_TO_IMAGE = _creating("ImageFromText")
+IMAGE_TO_IMAGE = _creating("ImageFromImage")
+VIEWS = _creating("ViewsOfImage")
+EDITED_VIEWS = _creating("EditedViews")
+READ = _keyed(ref("V3Task"), 404)
+LIST = _keyed(
+    fields(tasks={"type": "object", "additionalProperties": ref("V3Task")}, missed={"type": "array"}),
+    400,
+    body=content(fields(task_ids={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100})),
+)
+UPLOAD = _keyed(fields(file_token=_TOKEN), 400, 429, body=content(fields(file=_PICTURE), "multipart/form-data"))
+PRESIGN = _keyed(
+    fields(presigned_url=_LINK, upload_url=_LINK, file_token=_TOKEN, expires_in={"const": 1800}),
+    *(400, 429),
+    body=content(ref("PictureFormat")),
+)
+CREDENTIALS = _keyed(
+    fields(
+        file_token=_TOKEN,
+        upload_url=_LINK,
+        expires_at=_MOMENT,
+        **{name: {"type": "string"} for name in ("s3_host", "resource_bucket", "resource_uri")},
+        **{name: {"type": "string"} for name in ("session_token", "sts_ak", "sts_sk")},
+    ),
+    *(400, 429),
+)
+CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsWish"))}
+TAKE = _operation(fields(file_token=_TOKEN), 400, 403, 429, body=content(_PICTURE, "image/*"))
+TAKE["parameters"] = SIGNATURE
+BALANCE = _keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
+USAGE = _keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}

@@ -1,0 +1,277 @@
+"""What clients send to `/v3/generation/…`, and how it becomes an `ImageRequest`."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictStr
+
+from limner.api.body import read_object, unknown_fields, validated
+from limner.api.fields import (
+    TOKEN_PREFIX,
+    FileRef,
+    OneFile,
+    TaskBody,
+    ViewPrompt,
+    check_priority,
+    each_view_once,
+    listed,
+    named,
+    with_one_source,
+)
+from limner.api.v3.models import model_called
+from limner.domain.ids import TaskId, UploadToken, is_uuid
+from limner.domain.multiview import View
+from limner.domain.refusal import Code, Refusal
+from limner.domain.request import (
+    FileInput,
+    ImageRequest,
+    Source,
+    TaskSource,
+    TaskType,
+    edit_request,
+    multiview_request,
+)
+from limner.domain.shape import ratio
+
+PROMPT_LIMIT = 1800
+
+_INPUT = "A URL, a file token (file_…), the id of a task of yours, or an object with one of them."
+_RATIO = re.compile(r"[1-9]\d?:[1-9]\d?")
+_WIDEST = 8
+
+
+class Reference(FileRef):
+    """A reference picture: exactly one of `file_token`, `url`, `object`, `task_id` and `data`."""
+
+    task_id: StrictStr | None = Field(default=None, max_length=100, description="A task of yours that made a picture.")
+
+    def ways(self) -> str:
+        return "file_token, url, object, task_id and data"
+
+    def sources(self) -> Iterator[tuple[str, Source]]:
+        yield from super().sources()
+        if self.task_id is not None:
+            yield "task_id", TaskSource(TaskId(self.task_id))
+
+
+def _from_text(value: object) -> object:
+    """A plain string says by its looks what it is."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.lower().startswith(("http://", "https://")):
+        return {"url": text}
+    if is_uuid(text):
+        return {"task_id": text}
+    if is_uuid(text.removeprefix(TOKEN_PREFIX)):
+        return {"file_token": text}
+    raise ValueError("the text names no picture")
+
+
+AnyInput = Annotated[
+    Reference,
+    BeforeValidator(_from_text, json_schema_input_type=str | Reference),
+    AfterValidator(with_one_source),
+]
+
+
+def _shape(text: str) -> str:
+    if not _RATIO.fullmatch(text) or not 1 / _WIDEST <= ratio(text) <= _WIDEST:
+        raise ValueError(f"width:height, from 1:{_WIDEST} to {_WIDEST}:1")
+    return text
+
+
+class _Task(TaskBody):
+    webhook_url: StrictStr | None = Field(
+        default=None, max_length=2048, description="Where the end of this task is told; see Webhooks."
+    )
+
+
+class _Image(_Task):
+    prompt: StrictStr | None = Field(
+        default=None,
+        description=f"1 to {PROMPT_LIMIT} characters. May be left out when a template is set. "
+        "`image[1]` names the first reference picture.",
+    )
+    negative_prompt: StrictStr | None = Field(default=None, max_length=255)
+    model: StrictStr | None = Field(default=None, description="Default: flux.1_kontext_pro.")
+    model_version: StrictStr | None = Field(default=None, description="Its name on v2; model counts if both are given.")
+    template: StrictStr | None = Field(default=None, max_length=100)
+    t_pose: StrictBool | None = None
+    sketch_to_render: StrictBool | None = None
+    aspect_ratio: Annotated[StrictStr, AfterValidator(_shape)] | None = Field(
+        default=None, description=f"A wish, as width:height, from 1:{_WIDEST} to {_WIDEST}:1."
+    )
+
+
+class ImageFromText(_Image):
+    """Make a picture from a prompt and a template."""
+
+    style_image: OneFile | None = None
+
+    def inputs_given(self) -> list[FileInput]:
+        return named("style_image", self.style_image)
+
+
+class ImageFromImage(_Image):
+    """Make a picture from reference pictures, a prompt and a template."""
+
+    input: AnyInput | None = Field(default=None, description=_INPUT)
+    inputs: list[AnyInput] | None = Field(default=None, max_length=100, description=f"Of each: {_INPUT}")
+    file: AnyInput | None = Field(default=None, description=_INPUT)
+    files: list[AnyInput] | None = Field(default=None, max_length=100, description=f"Of each: {_INPUT}")
+
+    def inputs_given(self) -> list[FileInput]:
+        """In the order that `image[n]` counts them."""
+        given = named("input", self.input) + listed("inputs", self.inputs)
+        given += named("file", self.file) + listed("files", self.files)
+        if not given:
+            raise Refusal(
+                Code.INVALID,
+                "input is missing",
+                suggestion="Send a picture as input, or several as inputs: a URL, a file token or the id of a task. "
+                "Without one, use POST /v3/generation/text-to-image.",
+                field="input",
+            )
+        return given
+
+
+class ViewsOfImage(_Task):
+    """Show the subject of a picture from the front, the left, the back and the right."""
+
+    input: AnyInput | None = Field(default=None, description=_INPUT)
+    file: AnyInput | None = Field(default=None, description="Its name on v2.")
+    model: StrictStr | None = Field(default=None, description="Default: what the operator chose.")
+    model_version: StrictStr | None = Field(default=None, description="Its name on v2.")
+
+
+class EditedViews(_Task):
+    """Change some of the four pictures of a multiview task; all four are answered."""
+
+    input: StrictStr | None = Field(default=None, max_length=100, description="A multiview task that has succeeded.")
+    original_task_id: StrictStr | None = Field(default=None, max_length=100, description="Its name on v2.")
+    prompts: Annotated[list[ViewPrompt], AfterValidator(each_view_once)] = Field(min_length=1, max_length=len(View))
+    model: StrictStr | None = Field(default=None, description="Default: what the operator chose.")
+    model_version: StrictStr | None = Field(default=None, description="Its name on v2.")
+
+
+ReadRequest = Callable[[bytes], ImageRequest]
+
+
+def read_text_to_image(body: bytes) -> ImageRequest:
+    return _image(TaskType.TEXT_TO_IMAGE, ImageFromText, read_object(body))
+
+
+def read_image_to_image(body: bytes) -> ImageRequest:
+    return _image(TaskType.GENERATE_IMAGE, ImageFromImage, read_object(body))
+
+
+def read_image_to_multiview(body: bytes) -> ImageRequest:
+    sent = read_object(body)
+    task = validated(ViewsOfImage, sent)
+    check_priority(task.priority)
+    given = [*named("input", task.input), *named("file", task.file)]
+    if not given:
+        raise _missing("input", "Send the picture of the subject: a URL, a file token or the id of a task.")
+    wish = multiview_request(
+        given[0],
+        model=_model(task),
+        priority=task.priority,
+        echo=_echo(ViewsOfImage, sent),
+        ignored=unknown_fields(ViewsOfImage, sent),
+    )
+    return replace(wish, webhook_url=task.webhook_url)
+
+
+def read_edit_multiview(body: bytes) -> ImageRequest:
+    sent = read_object(body)
+    task = validated(EditedViews, sent)
+    check_priority(task.priority)
+    original = task.input if task.input is not None else task.original_task_id
+    if original is None:
+        raise _missing("input", "Send the id of a multiview task that has succeeded.")
+    wish = edit_request(
+        TaskId(original),
+        [each.change() for each in task.prompts],
+        model=_model(task),
+        priority=task.priority,
+        echo=_echo(EditedViews, sent) | {"original_task_id": original},
+        ignored=unknown_fields(EditedViews, sent),
+    )
+    return replace(wish, webhook_url=task.webhook_url)
+
+
+def _image(kind: TaskType, model: type[ImageFromText | ImageFromImage], sent: dict[str, Any]) -> ImageRequest:
+    task = validated(model, sent)
+    check_priority(task.priority)
+    return ImageRequest(
+        type=kind,
+        prompt=_prompt(task),
+        model=_model(task),
+        template=task.template,
+        files=tuple(task.inputs_given()),
+        t_pose=bool(task.t_pose),
+        sketch_to_render=bool(task.sketch_to_render),
+        negative_prompt=task.negative_prompt,
+        priority=task.priority,
+        echo=_echo(model, sent),
+        ignored=unknown_fields(model, sent),
+        aspect_ratio=task.aspect_ratio,
+        webhook_url=task.webhook_url,
+    )
+
+
+def _echo(model: type[BaseModel], sent: dict[str, Any]) -> dict[str, Any]:
+    return {name: sent[name] for name in sent if name in model.model_fields and name not in _NOT_ECHOED}
+
+
+def _missing(field: str, remedy: str) -> Refusal:
+    return Refusal(Code.INVALID, f"{field} is missing", suggestion=remedy, field=field)
+
+
+_NOT_ECHOED = {"input", "inputs", "file", "files", "style_image", "webhook_url"}
+"""Pictures are shown as what they became, and who may read a task need not know who is told of it."""
+
+
+def _prompt(task: _Image) -> str:
+    if task.prompt is None and task.template is None:
+        raise Refusal(
+            Code.INVALID,
+            "prompt is missing",
+            suggestion=f"Say what to draw, in 1 to {PROMPT_LIMIT} characters. With a template it may be left out.",
+            field="prompt",
+        )
+    return task.prompt or ""
+
+
+def _model(task: _Image | ViewsOfImage | EditedViews) -> str | None:
+    if task.model is not None:
+        return model_called(task.model, "model")
+    return model_called(task.model_version, "model_version") if task.model_version is not None else None
+
+
+def file_token(token: UploadToken) -> str:
+    """An upload's token as v3 spells it: never a bare UUID, for that means a task."""
+    return TOKEN_PREFIX + token
+
+
+def _plain(value: object) -> object:
+    return value.removeprefix(".").lower() if isinstance(value, str) else value
+
+
+_Format = Annotated[Literal["jpg", "jpeg", "png", "webp"], BeforeValidator(_plain)]
+_FORMATS = "jpg, jpeg, png or webp."
+
+
+class PictureFormat(BaseModel):
+    """What `POST /v3/files/presign` is told of the picture that will come. The bytes tell what it is."""
+
+    format: _Format = Field(description=_FORMATS)
+
+
+class CredentialsWish(BaseModel):
+    """The same for `POST /v3/files/upload-credentials`, which some clients tell nothing."""
+
+    format: _Format = Field(default="jpeg", description=_FORMATS)

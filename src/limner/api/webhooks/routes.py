@@ -1,0 +1,111 @@
+"""The routes of webhooks. Errors come in the envelope of v2."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from limner.api.body import parse
+from limner.api.face import Face
+from limner.api.gate import caller
+from limner.api.operation import Endpoint, Operation
+from limner.api.pace import Pace
+from limner.api.webhooks import openapi
+from limner.api.webhooks.shape import delivery_body, made_body, story_body, webhook_body
+from limner.api.webhooks.wire import read_new, read_rotation, read_wanted
+from limner.domain.ids import DeliveryId, WebhookId
+
+PREFIX = "/v1/webhooks"
+
+SENDS_PER_SECOND = 5
+"""Messages that one account may ask for, to try a webhook or again."""
+
+Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
+
+
+def operations(face: Face) -> list[Operation]:
+    """The table of the face."""
+    handle = Handlers(face)
+
+    def row(scope: str, pace: Pace | None = None) -> Row:
+        def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
+            return Operation(method, PREFIX + path, endpoint, "webhooks", summary, told, scope, pace)
+
+        return operation
+
+    reads, changes, sends = row("read"), row("webhooks"), row("webhooks", Pace(SENDS_PER_SECOND, "webhook-sends"))
+    one, delivery = "/{webhook_id}", "/deliveries/{delivery_id}"
+    return [
+        reads("GET", "", handle.list, "List webhooks", openapi.LIST),
+        changes("POST", "", handle.add, "Add a webhook, and get its secret", openapi.ADD),
+        reads("GET", delivery, handle.delivery, "Read a delivery", openapi.DELIVERY),
+        sends("POST", f"{delivery}/replay", handle.replay, "Send a delivery again", openapi.REPLAY),
+        reads("GET", one, handle.read, "Read a webhook", openapi.READ),
+        changes("DELETE", one, handle.remove, "Remove a webhook", openapi.REMOVE),
+        changes("POST", f"{one}/rotate", handle.rotate, "Replace a webhook's secret", openapi.ROTATE),
+        changes("POST", f"{one}/enable", handle.enable, "Send to a webhook again", openapi.ENABLE),
+        sends("POST", f"{one}/test", handle.test, "Send a webhook a message that says nothing", openapi.TEST),
+        reads("GET", f"{one}/deliveries", handle.deliveries, "What was sent to a webhook", openapi.DELIVERIES),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """One method a call of the wire."""
+
+    face: Face
+
+    async def list(self, request: Request) -> Response:
+        found = await self.face.webhooks.of(caller(request).account)
+        return _success({"webhooks": [webhook_body(each) for each in found]})
+
+    async def add(self, request: Request) -> Response:
+        wish, _ = await parse(request, read_new)
+        account = caller(request).account
+        made = await self.face.webhooks.add(account, wish.url, wish.events, wish.description)
+        return _success(made_body(made), {"Cache-Control": "no-store"})
+
+    async def read(self, request: Request) -> Response:
+        return _success(webhook_body(await self.face.webhooks.get(caller(request).account, _webhook(request))))
+
+    async def remove(self, request: Request) -> Response:
+        return _success(webhook_body(await self.face.webhooks.remove(caller(request).account, _webhook(request))))
+
+    async def enable(self, request: Request) -> Response:
+        return _success(webhook_body(await self.face.webhooks.enable(caller(request).account, _webhook(request))))
+
+    async def rotate(self, request: Request) -> Response:
+        wish, _ = await parse(request, read_rotation)
+        made = await self.face.webhooks.rotate(caller(request).account, _webhook(request), wish.overlap_hours)
+        return _success(made_body(made), {"Cache-Control": "no-store"})
+
+    async def test(self, request: Request) -> Response:
+        return _success(delivery_body(await self.face.webhooks.test(caller(request).account, _webhook(request))))
+
+    async def deliveries(self, request: Request) -> Response:
+        wanted = read_wanted(request)
+        found = await self.face.webhooks.deliveries(
+            caller(request).account, _webhook(request), state=wanted.state, limit=wanted.limit
+        )
+        return _success({"deliveries": [story_body(each) for each in found]})
+
+    async def delivery(self, request: Request) -> Response:
+        return _success(story_body(await self.face.webhooks.delivery(caller(request).account, _delivery(request))))
+
+    async def replay(self, request: Request) -> Response:
+        return _success(delivery_body(await self.face.webhooks.replay(caller(request).account, _delivery(request))))
+
+
+def _webhook(request: Request) -> WebhookId:
+    return WebhookId(request.path_params["webhook_id"])
+
+
+def _delivery(request: Request) -> DeliveryId:
+    return DeliveryId(request.path_params["delivery_id"])
+
+
+def _success(data: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps({"code": 0, "data": data}), 200, headers, "application/json")

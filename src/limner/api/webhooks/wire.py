@@ -1,0 +1,71 @@
+"""What clients send to `/v1/webhooks`."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictStr
+from starlette.requests import Request
+
+from limner.api.body import read_object, validated
+from limner.application.webhooks import LONGEST_DESCRIPTION, LONGEST_OVERLAP_HOURS, OVERLAP_HOURS
+from limner.domain.refusal import Code, Refusal
+from limner.domain.webhook import CHOICES, DeliveryState
+
+
+class NewWebhook(BaseModel):
+    """A webhook to add: with an address, or for the addresses that come with tasks."""
+
+    url: StrictStr | None = Field(default=None, max_length=2048, description="A public https address.")
+    per_task: StrictBool = Field(default=False, description="For the addresses that tasks bring as `webhook_url`.")
+    events: list[StrictStr] = Field(
+        default_factory=list,
+        max_length=20,
+        description=f"Of {', '.join(CHOICES)}. Left out or empty, all but the last.",
+    )
+    description: StrictStr = Field(
+        default="", max_length=LONGEST_DESCRIPTION, description="A line of your own, to know it by."
+    )
+
+
+class Rotation(BaseModel):
+    """How a secret is replaced."""
+
+    overlap_hours: float = Field(
+        default=OVERLAP_HOURS,
+        ge=0,
+        le=LONGEST_OVERLAP_HOURS,
+        description="Hours for which the old secret goes on signing beside the new one.",
+    )
+
+
+def _whole(text: object) -> object:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 9 else text
+
+
+class DeliveriesWanted(BaseModel):
+    """Which deliveries are asked for."""
+
+    state: DeliveryState | None = Field(default=None, description=f"One of {', '.join(DeliveryState)}.")
+    limit: Annotated[int, BeforeValidator(_whole)] = Field(
+        default=20, ge=1, le=100, strict=True, description="A whole number from 1 to 100."
+    )
+
+
+def read_new(body: bytes) -> NewWebhook:
+    wish = validated(NewWebhook, read_object(body))
+    if (wish.url is None) is not wish.per_task:
+        raise Refusal(
+            Code.INVALID,
+            "exactly one of url and per_task is needed",
+            suggestion='Send {"url": "https://…"}, or {"per_task": true}.',
+            field="url",
+        )
+    return wish
+
+
+def read_rotation(body: bytes) -> Rotation:
+    return validated(Rotation, read_object(body) if body.strip() else {})
+
+
+def read_wanted(request: Request) -> DeliveriesWanted:
+    """From the query. Raises `Refusal` 1004."""
+    return validated(DeliveriesWanted, dict(request.query_params))

@@ -1,0 +1,130 @@
+"""What an operator may write as options of a provider or a route, and what is wrong with what was written."""
+
+import json
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+Rule = Callable[[Any], str | None]
+"""What is wrong with a value, in words that follow "option 'name': "; None where nothing is."""
+
+Rules = Mapping[str, Rule]
+
+
+def misfit(options: Mapping[str, Any], rules: Rules, *, others: bool = False, what: str = "option") -> str | None:
+    """Words about the first of `options` that is unknown or does not fit its rule; None where all do.
+
+    With `others`, unknown ones go into the order as they are: it is enough that they can.
+    """
+    for name, value in options.items():
+        rule = rules.get(name, json_value if others else None)
+        wrong = _unknown(name, rules, what) if rule is None else rule(value)
+        if wrong:
+            return f"{what} {name!r}: {wrong}" if rule else wrong
+    return None
+
+
+def require(options: Mapping[str, Any], rules: Rules) -> None:
+    """Raises ValueError where `misfit` has words."""
+    if wrong := misfit(options, rules):
+        raise ValueError(wrong)
+
+
+def _unknown(name: str, rules: Rules, what: str) -> str:
+    known = [each for each, rule in rules.items() if rule not in _FORBIDDEN]
+    near = get_close_matches(name, known, 1, cutoff=0.75)
+    meant = f" Was {near[0]!r} meant?" if near else ""
+    there = f"there are {', '.join(sorted(known))}" if known else "there are none"
+    return f"{what} {name!r} is unknown; {there}.{meant}"
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def of_the_provider(_: Any) -> str:
+    return "it is one of the provider's, not of a route's"
+
+
+def ours(_: Any) -> str:
+    return "Limner writes it into each order itself"
+
+
+_FORBIDDEN: Final = (of_the_provider, ours)
+
+
+def text(value: Any) -> str | None:
+    return None if isinstance(value, str) else _is_no(value, "text")
+
+
+def flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else f"{_shown(value)} is neither true nor false"
+
+
+def amount(value: Any) -> str | None:
+    """A number from 0."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return None if good else _is_no(value, "number from 0")
+
+
+def whole(value: Any) -> str | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return None if good else _is_no(value, "whole number from 0")
+
+
+def texts(value: Any) -> str | None:
+    """A list; a single text is none, although Python takes it for one of letters."""
+    good = isinstance(value, list | tuple) and all(isinstance(each, str) and each for each in value)
+    return None if good else _is_no(value, "list of texts")
+
+
+def amounts(value: Any) -> str | None:
+    good = isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+    return None if good and not any(map(amount, value.values())) else _is_no(value, "table of numbers")
+
+
+def one_of(*known: str) -> Rule:
+    def rule(value: Any) -> str | None:
+        return None if isinstance(value, str) and value in known else f"{_shown(value)} is none of {', '.join(known)}"
+
+    return rule
+
+
+def beginning_with(*known: str) -> Rule:
+    def rule(value: Any) -> str | None:
+        good = isinstance(value, str) and value.startswith(known)
+        return None if good else f"{_shown(value)} begins with none of {', '.join(known)}"
+
+    return rule
+
+
+def table(rules: Rules, what: str) -> Rule:
+    """A table of its own, whose entries are called `what`."""
+
+    def rule(value: Any) -> str | None:
+        return misfit(value, rules, what=what) if isinstance(value, Mapping) else _is_no(value, "table")
+
+    return rule
+
+
+def json_value(value: Any) -> str | None:
+    """A date of TOML, say, is none."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return _is_no(value, "value that JSON knows")
+    return None
+
+
+def _is_no(value: Any, what: str) -> str:
+    return f"{_shown(value)} is no {what}"
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.80}" if isinstance(value, str) else f"{value!r}"[:80]
+
+
+JOB_RULES: Final[Rules] = {"poll_s": amount, "not_found_grace_s": amount}
+"""Options of an account whose vendor works on jobs."""
+
+KEYED_JOB_RULES: Final[Rules] = {**JOB_RULES, "polling_hosts": texts}
+"""The same, where a vendor names the address to ask at."""

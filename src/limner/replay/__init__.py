@@ -1,0 +1,1 @@
+"""Playing recorded calls against a server, to see what would be different there."""

@@ -1,0 +1,69 @@
+"""Requests that a vendor holds back, so that a test or an operator can act at that very moment.
+
+A held request is `received` whole and nothing is done yet; or the work is `done`, and charged, and no byte of the
+answer has left; or `half` of the answer's body has. It goes on when it is let go, and ends when its caller has hung up.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+LOOK_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """`moment` is where it is held: `received`, `done` or `half`."""
+
+    stage: str
+    moment: str
+    prompt: str
+
+
+@dataclass(slots=True)
+class Holds:
+    """What one vendor holds back."""
+
+    _held: list[Held] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hold(self, request: web.Request, held: Held) -> bool:
+        """Until it is let go; False when the caller has hung up instead."""
+        let_go = self._let_go
+        self._held.append(held)
+        self._tell()
+        # aiohttp tells a handler of a caller that hung up only by cancelling it, and vendors go on working.
+        while not let_go.is_set() and _is_there(request):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(let_go.wait(), LOOK_S)
+        self._held.remove(held)
+        self._tell()
+        return _is_there(request)
+
+    async def until(self, count: int = 1) -> list[Held]:
+        """Wait until at least so many are held."""
+        while len(self._held) < count:
+            await self._changed.wait()
+        return list(self._held)
+
+    async def until_none(self) -> None:
+        while self._held:
+            await self._changed.wait()
+
+    def let_go(self) -> int:
+        """All of them; how many there were."""
+        self._let_go.set()
+        self._let_go = asyncio.Event()
+        return len(self._held)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+def _is_there(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()

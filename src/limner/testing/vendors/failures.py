@@ -1,0 +1,614 @@
+"""Every failure of a vendor that Limner tells apart: what the vendor says, what Limner calls it, how to rehearse it.
+
+The page `docs/failures.md` is made from this table, and a test provokes each row of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from limner.domain.failure import FailureKind, Stage
+from limner.testing.vendors._faults import Fault, Kind
+
+POLICY, BAD_INPUT, AUTH = FailureKind.CONTENT_POLICY, FailureKind.BAD_INPUT, FailureKind.AUTH
+QUOTA, GONE, BUSY = FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE, FailureKind.RATE_LIMITED
+TRANSIENT, NO_IMAGE, BAD_OUTPUT = FailureKind.TRANSIENT, FailureKind.NO_IMAGE, FailureKind.BAD_OUTPUT
+UNKNOWN, CANCELLED = FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One failure of one vendor.
+
+    `fault` provokes it at the emulator, where the order alone does not; `nobody` listens at the vendor's address.
+    `charged` says whether the vendor takes money for it, None: that is not told, or not known. `stage` is of a content
+    policy, `wait_s` the wait that is obeyed before the next try, `detail` a part of what `explain` shows. `upstream`,
+    `deadline_s` and `options` are the order's, where they are no ordinary ones, `account` are options of the provider.
+    """
+
+    vendor: str
+    says: str
+    kind: FailureKind
+    fault: Fault | None = None
+    charged: bool | None = False
+    stage: Stage | None = None
+    wait_s: float | None = None
+    detail: str = ""
+    nobody: bool = False
+    upstream: str | None = None
+    deadline_s: float = 20.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A vendor as the table calls it.
+
+    `emulator` plays it, `account` are the options by which an account speaks its way. One that `is_billed` takes money.
+    """
+
+    title: str
+    emulator: str
+    account: Mapping[str, Any] = field(default_factory=dict)
+    is_billed: bool = True
+
+
+SECTIONS: Final[Mapping[str, Section]] = {
+    "bfl": Section("Black Forest Labs", "bfl"),
+    "openai": Section("OpenAI", "openai"),
+    "azure": Section("Azure OpenAI", "openai", {"dialect": "azure-deployments"}),
+    "sglang": Section("SGLang-Diffusion", "sglang", {"dialect": "sglang"}, is_billed=False),
+    "vllm": Section("vLLM-Omni", "vllm", {"dialect": "vllm-omni"}, is_billed=False),
+    "gemini": Section("Gemini", "gemini"),
+    "midjourney": Section("Midjourney, through a relay", "midjourney"),
+    "fal": Section("fal", "fal"),
+    "replicate": Section("Replicate", "replicate"),
+}
+
+
+def _always(kind: Kind, **facts: Any) -> Fault:
+    return Fault(kind, times=None, **facts)
+
+
+# --- what all do alike --------------------------------------------------------------------------------------------
+
+
+def _at_the_door(vendor: str) -> Iterator[Row]:
+    """Errors of HTTP and of the connection, in answer to an order."""
+    plain: tuple[tuple[str, FailureKind, Fault, str], ...] = (
+        ("HTTP 401", AUTH, _always(Kind.UNAUTHORIZED), "HTTP 401"),
+        ("HTTP 403", AUTH, _always(Kind.FORBIDDEN), "HTTP 403"),
+        ("HTTP 408", TRANSIENT, _always(Kind.STATUS, value=408), "HTTP 408"),
+        ("HTTP 409", TRANSIENT, _always(Kind.STATUS, value=409), "HTTP 409"),
+        ("HTTP 413", BAD_INPUT, _always(Kind.STATUS, value=413), "HTTP 413"),
+        ("HTTP 502 with a proxy's page", TRANSIENT, _always(Kind.BAD_GATEWAY), "HTTP 502"),
+        ("HTTP 503", TRANSIENT, _always(Kind.UNAVAILABLE), "HTTP 503"),
+        ("HTTP 504", TRANSIENT, _always(Kind.TIMEOUT), "HTTP 504"),
+    )
+    for says, kind, fault, detail in plain:
+        yield Row(vendor, says, kind, fault, detail=detail)
+    yield Row(vendor, "no connection comes about", TRANSIENT, detail="no answer", nobody=True)
+    cut: tuple[tuple[str, Fault], ...] = (
+        ("the connection is cut before an answer", _always(Kind.RESET)),
+        ("the work is done, and the connection cut before the answer", _always(Kind.LOST_ANSWER)),
+        ("the connection is cut after the headers", _always(Kind.CUT_HEADERS)),
+        ("the connection is cut in the middle of the body", _always(Kind.CUT_BODY)),
+    )
+    for says, fault in cut if vendor != "midjourney" else cut[:1]:  # as above
+        yield Row(vendor, says, UNKNOWN, fault, charged=None, detail="no answer")
+    slow = _always(Kind.SLOW, value=1000)
+    yield Row(
+        vendor, "no answer within the route's `deadline_s`", UNKNOWN, slow, None, detail="no answer", deadline_s=0.4
+    )
+
+
+def _of_a_job(vendor: str) -> Iterator[Row]:
+    """What may become of a job that was taken on, and of its picture."""
+    garbled = _always(Kind.GARBLED)
+    if vendor != "midjourney":  # whose relays list the job that is missed
+        yield Row(vendor, "200 without a handle to ask by", UNKNOWN, garbled, None, detail="HTTP 20")
+    lost = _always(Kind.NOT_FOUND, value=1000)
+    yield Row(vendor, "it does not know the job, longer than `not_found_grace_s`", UNKNOWN, lost, None)
+    dead = _always(Kind.EXPIRED_LINK, value=1000)
+    yield Row(
+        vendor, "the link to the picture is dead, asked for again for ten minutes", BAD_OUTPUT, dead, charged=True
+    )
+    wrong = _always(Kind.GARBLED, on="delivery")
+    yield Row(vendor, "the link leads to something that is no picture", BAD_OUTPUT, wrong, charged=True)
+    yield from _pictures(vendor)
+    yield Row(vendor, "success without a picture", NO_IMAGE, _always(Kind.EMPTY), charged=True)
+
+
+def _pictures(vendor: str) -> Iterator[Row]:
+    """A picture came, and is none."""
+    charged = SECTIONS[vendor].is_billed
+    broken = _always(Kind.UNDECODABLE, how="truncated")
+    yield Row(vendor, "a picture that is cut off", BAD_OUTPUT, broken, charged)
+    yield Row(vendor, "a picture that opens nowhere", BAD_OUTPUT, _always(Kind.UNDECODABLE), charged)
+    page = _always(Kind.UNDECODABLE, how="html")
+    yield Row(vendor, "a page of HTML for a picture", BAD_OUTPUT, page, charged)
+    yield Row(vendor, "a picture of a single colour", BAD_OUTPUT, _always(Kind.BLANK), charged)
+
+
+def _busy(vendor: str, *ways: tuple[str, str, float]) -> Iterator[Row]:
+    """HTTP 429: in words, by the emulator's `how`, and the wait that is obeyed."""
+    for says, how, wait_s in ways:
+        value = None if how == "none" else wait_s
+        fault = _always(Kind.RATE_LIMITED, value=value, how=how)
+        yield Row(vendor, says, BUSY, fault, wait_s=wait_s, detail="HTTP 429")
+
+
+# --- Black Forest Labs --------------------------------------------------------------------------------------------
+
+_BFL: Final = (
+    Row("bfl", "HTTP 400", BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
+    Row("bfl", "HTTP 402: no credits", QUOTA, _always(Kind.QUOTA), detail="HTTP 402"),
+    Row("bfl", "HTTP 404: no such model", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
+    Row("bfl", "HTTP 422, with the field", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
+    Row("bfl", "HTTP 500", TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    *_busy(
+        "bfl",
+        ("HTTP 429 with `Retry-After`", "header", 3),
+        ("HTTP 429 with `retry_after` in the body", "body", 2.5),
+        ("HTTP 429 that names no wait", "none", 5),
+    ),
+    *_at_the_door("bfl"),
+    Row(
+        "bfl",
+        "a `polling_url` at a host that `BFL_POLLING_HOSTS` does not list",
+        AUTH,
+        charged=True,
+        account={"polling_hosts": ()},
+    ),
+    Row("bfl", "`Request Moderated`", POLICY, _always(Kind.MODERATED), stage=Stage.INPUT, detail="Request Moderated"),
+    Row(
+        "bfl",
+        "`Content Moderated`",
+        POLICY,
+        _always(Kind.MODERATED_OUTPUT),
+        charged=None,
+        stage=Stage.OUTPUT,
+        detail="Content Moderated: Moderation Reasons: Safety Filter",
+    ),
+    Row("bfl", "`Error`", TRANSIENT, _always(Kind.FAILED), detail="Error"),
+    Row("bfl", "`Failed`", TRANSIENT, _always(Kind.FAILED, how="Failed"), detail="Failed"),
+    *_of_a_job("bfl"),
+)
+
+# --- OpenAI and those who speak its way ---------------------------------------------------------------------------
+
+_OPENAI: Final = (
+    Row(
+        "openai",
+        "400 `moderation_blocked`, stage `input`",
+        POLICY,
+        _always(Kind.MODERATED),
+        stage=Stage.INPUT,
+        detail="moderation_blocked",
+    ),
+    Row(
+        "openai",
+        "400 `moderation_blocked`, stage `output`",
+        POLICY,
+        _always(Kind.MODERATED_OUTPUT),
+        stage=Stage.OUTPUT,
+        detail="moderation_blocked",
+    ),
+    Row("openai", "400 `moderation_blocked`, stage not told", POLICY, _always(Kind.MODERATED, how="unknown")),
+    *(
+        Row("openai", f"400 `{code}`", POLICY, _always(Kind.MODERATED, how=code), detail=code)
+        for code in ("content_policy_violation", "image_content_policy_violation")
+    ),
+    Row("openai", "400 with `safety_violations` in its words alone", POLICY, _always(Kind.MODERATED, how="words")),
+    *(
+        Row("openai", f"400 `{code}`", BAD_INPUT, _always(Kind.STATUS, value=400, how=code), detail=code)
+        for code in (
+            *("invalid_value", "unknown_parameter", "missing_required_parameter", "invalid_image_file"),
+            *("image_too_large", "unsupported_image_media_type", "array_above_max_length"),
+        )
+    ),
+    Row("openai", "401 `invalid_api_key`", AUTH, _always(Kind.UNAUTHORIZED), detail="invalid_api_key"),
+    Row("openai", "403: the organisation is not verified", AUTH, _always(Kind.FORBIDDEN), detail="must be verified"),
+    Row("openai", "404 `model_not_found`", GONE, _always(Kind.MODEL_GONE), detail="model_not_found"),
+    Row(
+        "openai",
+        "404 for an id that was shut down, `gpt-image-1`",
+        GONE,
+        upstream="gpt-image-1",
+        detail="model_not_found",
+    ),
+    *(
+        Row("openai", f"{status} `{code}`", QUOTA, _always(Kind.QUOTA, how=code), detail=code)
+        for status, code in (
+            (429, "insufficient_quota"),
+            (429, "credit_balance_exhausted"),
+            (429, "organization_spend_limit_exceeded"),
+            (429, "project_spend_limit_exceeded"),
+            (429, "organization_usage_limit_exceeded"),
+            (400, "billing_hard_limit_reached"),
+        )
+    ),
+    *_busy(
+        "openai",
+        ("429 `rate_limit_exceeded` with `retry-after`", "header", 20),
+        ("429 `rate_limit_exceeded` with `retry-after-ms`", "ms", 1.5),
+        ("429 `rate_limit_exceeded`: “try again in 20s”", "text", 20),
+        ("429 `rate_limit_exceeded` that names no wait", "none", 12),
+    ),
+    Row("openai", "500 `server_error`", TRANSIENT, _always(Kind.SERVER_ERROR), detail="server_error"),
+    *_at_the_door("openai"),
+    Row("openai", "200 with `data: []`", NO_IMAGE, _always(Kind.EMPTY), charged=True, detail="HTTP 200"),
+    Row("openai", "200 and not this protocol", BAD_OUTPUT, _always(Kind.GARBLED), charged=True, detail="HTTP 200"),
+    Row(
+        "openai",
+        "200 with a page of HTML",
+        BAD_OUTPUT,
+        _always(Kind.GARBLED, how="page"),
+        charged=True,
+        detail="HTTP 200",
+    ),
+    Row(
+        "openai",
+        "a stream that ends in an `error` event",
+        TRANSIENT,
+        _always(Kind.FAILED),
+        charged=None,
+        detail="image_generation_failed",
+        options={"stream": True},
+    ),
+    Row(
+        "openai",
+        "a stream that ends without its last event",
+        UNKNOWN,
+        _always(Kind.EMPTY),
+        charged=None,
+        options={"stream": True},
+    ),
+    *_pictures("openai"),
+)
+
+_AZURE: Final = (
+    *(
+        Row("azure", f"400 `{code}`", POLICY, _always(Kind.MODERATED, how=code), detail=code)
+        for code in ("content_policy_violation", "contentFilter", "content_filter")
+    ),
+    Row(
+        "azure",
+        "400 with the inner error `ResponsibleAIPolicyViolation`",
+        POLICY,
+        _always(Kind.MODERATED, how="inner"),
+        detail="ResponsibleAIPolicyViolation",
+    ),
+    Row("azure", "401", AUTH, _always(Kind.UNAUTHORIZED), detail="HTTP 401"),
+    Row("azure", "404: no such deployment", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
+    *_busy("azure", ("429 with `retry-after`", "header", 20)),
+)
+
+_SGLANG: Final = (
+    Row("sglang", '400 `{"detail"}`', BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
+    Row("sglang", "400: its safety checker", BAD_INPUT, _always(Kind.MODERATED), detail="safety checker"),
+    Row("sglang", '503 `{"error"}`: a worker died', TRANSIENT, _always(Kind.UNAVAILABLE), detail="A worker process"),
+    Row("sglang", '500 `{"detail"}`', TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    Row("sglang", "no connection comes about", TRANSIENT, detail="no answer", nobody=True),
+    Row("sglang", "200 with `data: []`", NO_IMAGE, _always(Kind.EMPTY), detail="HTTP 200"),
+    *_pictures("sglang"),
+)
+
+_VLLM: Final = (
+    Row(
+        "vllm",
+        "400: “Model mismatch”",
+        GONE,
+        upstream="black-forest-labs/FLUX.1-dev",
+        detail="Model mismatch",
+    ),
+    Row("vllm", "422", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
+    Row("vllm", "503", TRANSIENT, _always(Kind.UNAVAILABLE), detail="HTTP 503"),
+    Row("vllm", "200 with `data: []`", NO_IMAGE, _always(Kind.EMPTY), detail="HTTP 200"),
+)
+
+# --- Gemini -------------------------------------------------------------------------------------------------------
+
+BLOCKED: Final = (
+    *("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT"),
+    *("IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"),
+)
+HELD_BACK: Final = (
+    *("SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "RECITATION"),
+    *("IMAGE_RECITATION", "BLOCKLIST", "SPII", "MODEL_ARMOR", "ESCALATION"),
+)
+PICTURELESS: Final = ("NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "SOMETHING_NEW")
+
+_GEMINI: Final = (
+    *(
+        Row(
+            "gemini",
+            f"no candidates, `blockReason` `{reason}`",
+            POLICY,
+            _always(Kind.MODERATED, how=reason),
+            stage=Stage.INPUT,
+            detail=reason,
+        )
+        for reason in BLOCKED
+    ),
+    Row(
+        "gemini",
+        "no candidates, a `blockReason` that is new",
+        NO_IMAGE,
+        _always(Kind.MODERATED, how="SOMETHING_NEW"),
+        detail="SOMETHING_NEW",
+    ),
+    *(
+        Row(
+            "gemini",
+            f"`finishReason` `{reason}`",
+            POLICY,
+            _always(Kind.MODERATED_OUTPUT, how=reason),
+            stage=Stage.OUTPUT,
+            detail=reason,
+        )
+        for reason in HELD_BACK
+    ),
+    Row(
+        "gemini",
+        "`finishReason` `PUP_LIMITED_DISABLED`: the account is limited",
+        AUTH,
+        _always(Kind.MODERATED_OUTPUT, how="PUP_LIMITED_DISABLED"),
+        detail="PUP_LIMITED_DISABLED",
+    ),
+    *(
+        Row(
+            "gemini",
+            f"`finishReason` `{reason}`" if reason != "SOMETHING_NEW" else "a `finishReason` that is new",
+            NO_IMAGE,
+            _always(Kind.EMPTY, how=reason),
+            detail=reason,
+        )
+        for reason in PICTURELESS
+    ),
+    Row("gemini", "`finishReason` `STOP`, and words alone", NO_IMAGE, _always(Kind.TEXT_ONLY), detail="STOP"),
+    *(
+        Row("gemini", f"`finishReason` `{reason}`", BAD_INPUT, _always(Kind.TEXT_ONLY, how=reason), detail=reason)
+        for reason in ("MAX_TOKENS", "LANGUAGE")
+    ),
+    Row(
+        "gemini",
+        "400 `API_KEY_INVALID`",
+        AUTH,
+        _always(Kind.UNAUTHORIZED, how="key"),
+        detail="API_KEY_INVALID",
+    ),
+    Row("gemini", "400 `INVALID_ARGUMENT`", BAD_INPUT, _always(Kind.STATUS, value=400), detail="INVALID_ARGUMENT"),
+    Row(
+        "gemini",
+        "400 `FAILED_PRECONDITION` about billing",
+        QUOTA,
+        _always(Kind.QUOTA, how="billing"),
+        detail="FAILED_PRECONDITION",
+    ),
+    Row(
+        "gemini",
+        "400 `FAILED_PRECONDITION` about the location",
+        AUTH,
+        _always(Kind.FORBIDDEN, how="location"),
+        detail="FAILED_PRECONDITION",
+    ),
+    Row("gemini", "404 `NOT_FOUND`", GONE, _always(Kind.MODEL_GONE), detail="NOT_FOUND"),
+    Row(
+        "gemini",
+        "404 for an id that was shut down, `gemini-3-pro-image-preview`",
+        GONE,
+        upstream="gemini-3-pro-image-preview",
+        detail="NOT_FOUND",
+    ),
+    Row("gemini", "429 with a quota `PerDay`", QUOTA, _always(Kind.QUOTA), detail="RESOURCE_EXHAUSTED"),
+    Row("gemini", "429 with “limit: 0”", QUOTA, _always(Kind.QUOTA, how="limit0"), detail="limit: 0"),
+    *_busy(
+        "gemini",
+        ("429 with `RetryInfo`", "header", 14),
+        ("429: “Please retry in 9s”", "text", 9),
+        ("429 that names no wait", "none", 5),
+    ),
+    Row("gemini", "500 `INTERNAL`", TRANSIENT, _always(Kind.SERVER_ERROR), detail="INTERNAL"),
+    *_at_the_door("gemini"),
+    Row("gemini", "200 and no candidates", NO_IMAGE, _always(Kind.GARBLED), charged=None, detail="HTTP 200"),
+    Row(
+        "gemini",
+        "200 with a page of HTML",
+        BAD_OUTPUT,
+        _always(Kind.GARBLED, how="page"),
+        charged=True,
+        detail="HTTP 200",
+    ),
+    *_pictures("gemini"),
+)
+
+# --- Midjourney ---------------------------------------------------------------------------------------------------
+
+_MIDJOURNEY: Final = (
+    Row("midjourney", "code 3: no account is usable", TRANSIENT, _always(Kind.CODE, value=3), detail="code 3"),
+    Row("midjourney", "code 4: it did not pass its checks", BAD_INPUT, _always(Kind.CODE, value=4), detail="code 4"),
+    Row(
+        "midjourney",
+        "code 4 with “异常” or “exception”: an accident",
+        TRANSIENT,
+        _always(Kind.CODE, value=4, how="exception"),
+        detail="code 4",
+    ),
+    Row("midjourney", "code 9: the system failed", TRANSIENT, _always(Kind.CODE, value=9), detail="code 9"),
+    Row("midjourney", "code 23: the queue is full", BUSY, _always(Kind.RATE_LIMITED), wait_s=10, detail="code 23"),
+    Row(
+        "midjourney",
+        "code 24: a banned word",
+        POLICY,
+        _always(Kind.MODERATED, how="code"),
+        stage=Stage.INPUT,
+        detail="code 24",
+    ),
+    Row("midjourney", "a code that is new", UNKNOWN, _always(Kind.CODE, value=77), charged=None, detail="HTTP 200"),
+    Row("midjourney", "HTTP 429", BUSY, _always(Kind.RATE_LIMITED, how="http"), wait_s=10, detail="HTTP 429"),
+    Row(
+        "midjourney",
+        "HTTP 500",
+        TRANSIENT,
+        _always(Kind.SERVER_ERROR, how="http"),
+        detail="HTTP 500",
+    ),
+    *_at_the_door("midjourney"),
+    *(
+        Row(
+            "midjourney",
+            f"`FAILURE`, “[{title}]”",
+            POLICY,
+            _always(Kind.MODERATED, how=title.replace(" ", "_")),
+            stage=Stage.INPUT,
+            detail="FAILURE",
+        )
+        for title in ("Banned prompt detected", "Image denied")
+    ),
+    Row(
+        "midjourney",
+        "`FAILURE`, “Our AI moderator …” under a title that is new",
+        POLICY,
+        _always(Kind.MODERATED, how="Something_new"),
+        stage=Stage.INPUT,
+        detail="FAILURE",
+    ),
+    Row(
+        "midjourney",
+        "`FAILURE`, “[Request cancelled due to output filters]”",
+        POLICY,
+        _always(Kind.MODERATED_OUTPUT),
+        charged=None,
+        stage=Stage.OUTPUT,
+        detail="FAILURE",
+    ),
+    *(
+        Row(
+            "midjourney",
+            f"`FAILURE`, “[{title}]”",
+            kind,
+            _always(Kind.FAILED, how=title.replace(" ", "_")),
+            wait_s=10 if kind is BUSY else None,
+            detail="FAILURE",
+        )
+        for title, kind in (
+            ("Invalid prompt", BAD_INPUT),
+            ("Invalid parameter", BAD_INPUT),
+            ("Invalid link", BAD_INPUT),
+            ("Queue full", BUSY),
+            ("Credits exhausted", QUOTA),
+            ("Pending mod message", AUTH),
+            ("Blocked", AUTH),
+            ("Plan Cancelled", AUTH),
+            ("Subscription required", AUTH),
+            ("Subscription paused", AUTH),
+        )
+    ),
+    Row(
+        "midjourney",
+        "`FAILURE` for a reason that is new",
+        BAD_INPUT,
+        _always(Kind.FAILED, how="Something_new"),
+        detail="FAILURE",
+    ),
+    Row("midjourney", "`CANCEL`", CANCELLED, _always(Kind.CANCELLED), detail="CANCEL"),
+    *_of_a_job("midjourney"),
+)
+
+# --- fal ----------------------------------------------------------------------------------------------------------
+
+_FAL: Final = (
+    Row("fal", "HTTP 400", BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
+    Row("fal", "HTTP 403 `user_locked`: no balance", QUOTA, _always(Kind.QUOTA), detail="user_locked"),
+    Row("fal", "HTTP 404: no such model", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
+    Row("fal", "HTTP 422, with the field", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
+    Row(
+        "fal",
+        "HTTP 422 `content_policy_violation`, with the field",
+        POLICY,
+        _always(Kind.STATUS, value=422, how="content_policy_violation"),
+        stage=Stage.INPUT,
+        detail="content_policy_violation",
+    ),
+    *_busy("fal", ("HTTP 429 with `Retry-After`", "header", 3), ("HTTP 429 that names no wait", "none", 5)),
+    Row("fal", "HTTP 500", TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    *_at_the_door("fal"),
+    Row(
+        "fal",
+        "`COMPLETED` with `content_policy_violation`",
+        POLICY,
+        _always(Kind.MODERATED),
+        stage=Stage.INPUT,
+        detail="content_policy_violation",
+    ),
+    Row(
+        "fal",
+        "`has_nsfw_concepts`: a black picture",
+        POLICY,
+        _always(Kind.MODERATED_OUTPUT),
+        charged=True,
+        stage=Stage.OUTPUT,
+        detail="has_nsfw_concepts",
+    ),
+    *(
+        Row("fal", f"`COMPLETED` with `{code}`", kind, _always(Kind.FAILED, how=code), detail=f"COMPLETED {code}")
+        for code, kind in (
+            ("bad_request", BAD_INPUT),
+            ("file_download_error", BAD_INPUT),
+            ("image_load_error", BAD_INPUT),
+            ("image_too_large", BAD_INPUT),
+            ("image_too_small", BAD_INPUT),
+            ("no_media_generated", NO_IMAGE),
+            ("user_locked", QUOTA),
+            ("internal_server_error", TRANSIENT),
+            ("something_new", TRANSIENT),
+        )
+    ),
+    Row("fal", "`COMPLETED` with `client_cancelled`", CANCELLED, _always(Kind.CANCELLED), detail="client_cancelled"),
+    *_of_a_job("fal"),
+)
+
+# --- Replicate ----------------------------------------------------------------------------------------------------
+
+_REPLICATE: Final = (
+    Row("replicate", "HTTP 400", BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
+    Row("replicate", "HTTP 402: no credit", QUOTA, _always(Kind.QUOTA), detail="HTTP 402"),
+    Row("replicate", "HTTP 404: no such model", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
+    Row("replicate", "HTTP 422, with the field", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
+    *_busy(
+        "replicate",
+        ("HTTP 429 with `Retry-After`", "header", 3),
+        ("HTTP 429: “available in 4 seconds”", "text", 4),
+        ("HTTP 429 that names no wait", "none", 5),
+    ),
+    Row("replicate", "HTTP 500", TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    *_at_the_door("replicate"),
+    Row("replicate", "`failed`, “flagged as sensitive … (E005)”", POLICY, _always(Kind.MODERATED), detail="failed"),
+    Row(
+        "replicate",
+        "`failed`, “NSFW content detected”",
+        POLICY,
+        _always(Kind.FAILED, how="NSFW_content_detected"),
+        detail="failed",
+    ),
+    Row("replicate", "`failed` for another reason", TRANSIENT, _always(Kind.FAILED), detail="failed"),
+    Row("replicate", "`canceled`", CANCELLED, _always(Kind.CANCELLED), detail="canceled"),
+    *_of_a_job("replicate"),
+)
+
+
+def _once(rows: Sequence[Row]) -> Iterator[Row]:
+    """Without the rows of HTTP that the vendor's own say better."""
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        provoked_by = (row.vendor, row.fault, row.nobody, row.upstream, f"{row.options}{row.account}")
+        if provoked_by not in seen:
+            yield row
+        seen.add(provoked_by)
+
+
+FAILURES: Final[tuple[Row, ...]] = tuple(
+    _once((*_BFL, *_OPENAI, *_AZURE, *_SGLANG, *_VLLM, *_GEMINI, *_MIDJOURNEY, *_FAL, *_REPLICATE))
+)

@@ -1,0 +1,123 @@
+"""The vendors' emulators in a process of their own, with a file for their books and chance in their answers.
+
+`python market.py FACTS` runs them until its standard input ends, and says at last which faults struck how often.
+"""
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from crash.chaos.plan import NAMES, Plan
+from limner.testing.vendors import Fault, Kind, Pace, Vendors
+
+ORDERS = (
+    (15, Fault(Kind.RATE_LIMITED, value=1, how="header")),
+    (10, Fault(Kind.SERVER_ERROR)),
+    (5, Fault(Kind.UNAVAILABLE)),
+    (5, Fault(Kind.BAD_GATEWAY)),
+    (5, Fault(Kind.TIMEOUT)),
+    (7, Fault(Kind.RESET)),
+    (8, Fault(Kind.LOST_ANSWER)),
+    (5, Fault(Kind.CUT_HEADERS)),
+    (8, Fault(Kind.CUT_BODY)),
+    (4, Fault(Kind.GARBLED)),
+    (7, Fault(Kind.MODERATED)),
+    (3, Fault(Kind.MODERATED_OUTPUT)),
+    (4, Fault(Kind.FAILED)),
+    (5, Fault(Kind.TEXT_ONLY)),
+    (4, Fault(Kind.EMPTY)),
+    (4, Fault(Kind.UNDECODABLE)),
+    (3, Fault(Kind.UNDECODABLE, how="truncated")),
+    (3, Fault(Kind.UNDECODABLE, how="html")),
+    (3, Fault(Kind.WRONG_FORMAT)),
+    (3, Fault(Kind.BLANK)),
+    (2, Fault(Kind.HEAVY)),
+    (10, Fault(Kind.SLOW, value=0.8)),
+    (5, Fault(Kind.LONG, value=1)),
+    (4, Fault(Kind.NOT_FOUND, value=1)),
+    (4, Fault(Kind.UNKNOWN_STATUS)),
+    (6, Fault(Kind.EXPIRED_LINK, value=1)),
+)
+"""What may go wrong with an order, and how often in comparison."""
+
+LATER = (
+    (3, Fault(Kind.SERVER_ERROR)),
+    (3, Fault(Kind.RESET)),
+    (3, Fault(Kind.CUT_BODY)),
+    (3, Fault(Kind.SLOW, value=0.5)),
+    (1, Fault(Kind.BAD_GATEWAY)),
+)
+"""What may go wrong with a question about a job, and with a download."""
+
+
+@dataclass(slots=True)
+class Market:
+    """`environment` points Limner at the vendors. `struck` is known when the market has closed."""
+
+    environment: Mapping[str, str]
+    struck: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def market(books: Path, plan: Plan) -> Iterator[Market]:
+    facts = json.dumps({"books": str(books), "seed": plan.seed, "faults": plan.faults, "pace_s": plan.pace_s})
+    command = [sys.executable, "-m", "crash.chaos.market", facts]
+    tests = str(Path(__file__).parents[2])
+    # Whoever hangs up in the middle of an answer leaves a traceback there.
+    with (
+        books.with_name("market.log").open("ab") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=tests
+        ) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        opened = Market(json.loads(process.stdout.readline()))
+        try:
+            yield opened
+        finally:
+            process.stdin.close()
+            opened.struck.update(json.loads(process.stdout.readline() or "{}"))
+
+
+def script(vendor: str, street: Vendors, share: float) -> list[Fault]:
+    """The faults of one vendor, whose chances add up to `share` at its orders."""
+    known = [(weight, fault) for weight, fault in ORDERS if fault.kind in street.faults(vendor)._kinds]
+    whole = sum(weight for weight, _ in known)
+    later = sum(weight for weight, _ in LATER)
+    return [replace(fault, times=None, probability=share * weight / whole) for weight, fault in known] + [
+        replace(fault, times=None, on=stage, probability=share / 2 * weight / later)
+        for stage in ("poll", "delivery")
+        for weight, fault in LATER
+    ]
+
+
+async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
+    pace = Pace(seconds=pace_s, pending=1)
+    async with Vendors.running(NAMES, books=books, pace=pace, seed=seed) as street:
+        for vendor in NAMES:
+            street.faults(vendor)._chance = random.Random(f"{seed} {vendor}")  # else all vendors have bad luck at once
+            street.faults(vendor).add(*script(vendor, street, faults))
+        say(street.environment())
+        await asyncio.to_thread(sys.stdin.read)
+        struck: Counter[str] = Counter()
+        for vendor in NAMES:
+            struck.update({str(one.fault.kind): one.struck for one in street.faults(vendor)._script if one.struck})
+        say(struck)
+
+
+def say(facts: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    told = json.loads(sys.argv[1])
+    asyncio.run(serve(Path(told.pop("books")), **told))

@@ -1,0 +1,93 @@
+"""`limner providers` beside `limner vendors serve`, as an operator tries a new installation."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving import OURS
+
+GOOD = {
+    "bfl": "the key is taken; 1,000,000.0 credits are left, worth 10,000.00 US dollars",
+    "openai": "the key is taken; 10 models, and gpt-image-2 is among them",
+    "gemini": "the key is taken; 5 models, and gemini-2.5-flash-image, gemini-3-pro-image and gemini-3.1-flash-image "
+    "are among them",
+    "fal": "answers, and did not refuse the key; that it takes one, only an order would show",
+    "replicate": "the key is taken; it belongs to the organization 'emulated'",
+    "midjourney": "the relay answers, and takes the key",
+    "sglang": "black-forest-labs/FLUX.1-dev",
+    "vllm": "black-forest-labs/FLUX.1-Kontext-dev",
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="module")
+def street() -> Iterator[dict[str, str]]:
+    """Give the environment that points at emulators which run."""
+    command = [sys.executable, "-m", "limner", "vendors", "serve", "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        told = ""
+        while not told.endswith("}\n") or told.count("{") != told.count("}"):
+            told += process.stdout.readline()
+        yield json.loads(told)["environment"]
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+
+
+def limner(data: Path, environment: Mapping[str, str], *arguments: str) -> Ran:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    chosen = {"LIMNER_ENGINE": "sandbox", "NO_COLOR": "1", "COLUMNS": "250", **environment}
+    command = [sys.executable, "-m", "limner", *arguments, "--data", str(data)]
+    done = subprocess.run(command, env=kept | chosen, capture_output=True, text=True, check=False)
+    return Ran(done.returncode, done.stdout + done.stderr)
+
+
+def test_every_vendor_is_asked_and_says_what_is_so(street: dict[str, str], tmp_path: Path) -> None:
+    told = limner(tmp_path, street, "providers", "check", "--json")
+
+    assert told.json == [{"provider": name, "well": True, "says": says} for name, says in GOOD.items()]
+    assert told.code == 0
+
+
+def test_a_refused_key_and_an_empty_address_are_told_apart(street: dict[str, str], tmp_path: Path) -> None:
+    wrong = {"OPENAI_API_KEY": "a-wrong-key-of-mine", "BFL_BASE_URL": "http://127.0.0.1:1"}
+
+    told = limner(tmp_path, street | wrong, "providers", "check")
+
+    lines = {line.split()[0]: line for line in told.out.splitlines()[1:9]}
+    assert lines.keys() == GOOD.keys()
+    assert "NOT WELL" in lines["openai"]
+    assert "the key is refused: Incorrect API key provided" in lines["openai"]
+    assert "wrong-key" not in told.out
+    assert "NOT WELL  no answer: no connection could be made" in lines["bfl"]
+    assert all("NOT WELL" not in line for name, line in lines.items() if name not in {"openai", "bfl"})
+    assert told.code == 1
+
+
+def test_a_misspelt_option_keeps_the_service_from_starting_and_is_named(street: dict[str, str], tmp_path: Path) -> None:
+    route = {"model": "gpt_4o", "provider": "openai", "upstream": "gpt-image-2", "options": {"qualty": "low"}}
+
+    told = limner(tmp_path, street | {"LIMNER_ROUTE": json.dumps([route])}, "serve", "--port", "0")
+
+    assert told.code == 1
+    assert "the route of gpt_4o to openai/gpt-image-2: option 'qualty' is unknown" in told.out
+    assert "Was 'quality' meant?" in told.out

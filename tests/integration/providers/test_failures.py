@@ -1,0 +1,153 @@
+"""Every row of the table of failures, provoked at the vendor's emulator and met by the adapter."""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from integration.providers.following import Followed, Hours, follow, order
+from limner.bootstrap import PICTURE_LIMITS
+from limner.domain.failure import Failure, FailureKind
+from limner.domain.refusal import Refusal
+from limner.intake.door import ImageIntake
+from limner.ports.provider import Delivered, Provider, VendorAccount
+from limner.providers import bfl, fal, gemini, midjourney, openai, replicate
+from limner.testing.vendors import Pace, Vendors
+from limner.testing.vendors.engines import Sglang, Vllm
+from limner.testing.vendors.failures import FAILURES, SECTIONS, Row
+
+A_LONG_TIME = Hours(step_s=100.0)
+OPEN: dict[str, Callable[[VendorAccount], Provider]] = {
+    "bfl": lambda account: bfl.BflProvider(account, A_LONG_TIME),
+    "midjourney": lambda account: midjourney.MidjourneyProvider(account, A_LONG_TIME),
+    "fal": lambda account: fal.FalProvider(account, A_LONG_TIME),
+    "replicate": lambda account: replicate.ReplicateProvider(account, A_LONG_TIME),
+    "openai": openai.OpenAiProvider,
+    "azure": openai.OpenAiProvider,
+    "sglang": openai.OpenAiProvider,
+    "vllm": openai.OpenAiProvider,
+    "gemini": gemini.GeminiProvider,
+}
+MODEL = {
+    "bfl": "flux-kontext-pro",
+    "openai": "gpt-image-2",
+    "azure": "gpt-image-2",
+    "sglang": Sglang.served,
+    "vllm": Vllm.served,
+    "gemini": "gemini-3.1-flash-image",
+    "midjourney": "midjourney",
+    "fal": "fal-ai/flux-pro/kontext",
+    "replicate": "black-forest-labs/flux-kontext-pro",
+}
+
+
+@pytest.fixture(scope="module")
+async def vendors() -> AsyncIterator[Vendors]:
+    async with Vendors.running(pace=Pace(pending=0)) as vendors:
+        yield vendors
+        assert vendors.violations() == []
+
+
+def named(row: Row) -> str:
+    return f"{row.vendor}: {row.says}"
+
+
+@pytest.mark.parametrize("row", FAILURES, ids=named)
+async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Path, row: Row) -> None:
+    emulator = SECTIONS[row.vendor].emulator
+    bought = len(vendors.purchases(emulator))
+    vendors.faults(emulator).clear()
+    if row.fault:
+        vendors.faults(emulator).add(row.fault)
+
+    failure = await met(vendors, row, tmp_path)
+
+    charged = [each for each in vendors.purchases(emulator)[bought:] if each.charged]
+    told = Failure(row.kind, failure.reason, row.charged is True, row.wait_s, failure.detail, row.stage)
+    assert failure == told
+    assert row.detail in str(failure.detail)
+    assert failure.reason
+    assert row.charged is None or bool(charged) is row.charged or not SECTIONS[row.vendor].is_billed
+
+
+async def met(vendors: Vendors, row: Row, workdir: Path) -> Failure:
+    """What becomes of an order: the adapter's failure, or that of whoever opens the picture it brought."""
+    section = SECTIONS[row.vendor]
+    url = nobody() if row.nobody else address(vendors, row.vendor)
+    options = {**own_options(vendors, row.vendor), **section.account, **row.account}
+    provider = OPEN[row.vendor](VendorAccount(url, vendors.key(section.emulator), options))
+    upstream = row.upstream or MODEL[row.vendor]
+    asked = order(workdir, upstream, deadline_s=row.deadline_s, options=row.options)
+    followed = await follow(provider, asked)
+    await provider.close()
+    return await judged(followed, charged=section.is_billed)
+
+
+async def judged(followed: Followed, *, charged: bool) -> Failure:
+    if isinstance(followed.end, Delivered):
+        intake = ImageIntake(limits=PICTURE_LIMITS)
+        try:
+            await asyncio.to_thread(intake.inspect, followed.end.picture.path)
+        except Refusal as refusal:
+            return Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=charged)
+    assert isinstance(followed.end, Failure), followed.end
+    return followed.end
+
+
+def address(vendors: Vendors, vendor: str) -> str:
+    url = vendors.base_url(SECTIONS[vendor].emulator)
+    return url.removesuffix("/v1") if vendor == "azure" else url
+
+
+def own_options(vendors: Vendors, vendor: str) -> dict[str, object]:
+    hosts = vendors.emulator("bfl").environment()["BFL_POLLING_HOSTS"]
+    return {"polling_hosts": [hosts]} if vendor == "bfl" else {}
+
+
+def nobody() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+# --- the table is whole -----------------------------------------------------------------------------------------------
+
+
+def test_no_failure_stands_in_the_table_twice() -> None:
+    counts = Counter(map(named, FAILURES))
+
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_every_vendor_has_its_rows() -> None:
+    assert {row.vendor for row in FAILURES} == SECTIONS.keys() == OPEN.keys()
+
+
+def test_every_kind_that_a_vendor_can_end_in_has_its_rows() -> None:
+    ours = {FailureKind.TIMEOUT}  # of a call that costs nothing
+
+    assert {row.kind for row in FAILURES} == set(FailureKind) - ours
+
+
+@pytest.mark.parametrize(
+    ("vendor", "words"),
+    [
+        ("openai", openai._POLICY_CODES - {"contentFilter", "content_filter", "ResponsibleAIPolicyViolation"}),
+        ("azure", {"contentFilter", "content_filter", "ResponsibleAIPolicyViolation"}),
+        ("openai", openai._QUOTA_CODES),
+        ("gemini", gemini._BLOCKED),
+        ("gemini", gemini._ENDS.keys()),
+        ("fal", fal._KINDS.keys()),
+        ("bfl", bfl._REFUSED.keys()),
+        ("midjourney", {f"code {code}" for code in midjourney._CODES}),
+        ("midjourney", {words for words, verdict in midjourney.FAIL_REASONS.items() if verdict.kind}),
+    ],
+)
+def test_every_word_that_an_adapter_knows_is_provoked(vendor: str, words: set[str]) -> None:
+    told = " ".join(row.says for row in FAILURES if row.vendor == vendor)
+
+    assert words
+    assert [word for word in words if word not in told] == []

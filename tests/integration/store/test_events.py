@@ -1,0 +1,376 @@
+"""The feed of what happens to tasks: every change is in it, and who follows it by its mark misses none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from limner.application.settle import settle
+from limner.db.open import open_store
+from limner.db.postgres import connect
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.mark import Mark
+from limner.domain.refusal import Refusal
+from limner.domain.task import Status
+from limner.ports.records import Event, Key, Point, Records
+from limner.worker.rescuer import expire
+from stores import BROKEN, DRAWN, House
+
+EVERYTHING = 1_000
+
+
+async def tail(house: House, mark: Mark, limit: int = EVERYTHING) -> tuple[list[Event], Mark]:
+    events, moved = await house.store.read(lambda records: records.events.tail(mark, limit))
+    return list(events), moved
+
+
+async def at_its_end(house: House) -> Mark:
+    return await house.store.read(lambda records: records.events.mark())
+
+
+async def of(house: House, task: TaskId) -> list[Event]:
+    return list(await house.store.read(lambda records: records.events.of_task(task, 0, EVERYTHING)))
+
+
+def became(events: list[Event]) -> list[str]:
+    return [event.status for event in events]
+
+
+# --- what is in it ------------------------------------------------------------------------------------------------
+
+
+async def test_every_change_of_a_task_is_an_event(house: House) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    house.clock.pass_time(3)
+    await house.claims()
+    house.clock.pass_time(5)
+    await house.settles(task)
+
+    events = await of(house, task)
+    assert became(events) == ["queued", "running", "success"]
+    assert [event.at_ms - events[0].at_ms for event in events] == [0, 3000, 8000]
+    assert {(event.account, event.task) for event in events} == {(key.account, task)}
+    assert sorted(event.number for event in events) == [event.number for event in events]
+
+
+async def test_being_taken_over_by_another_worker_is_no_change(house: House) -> None:
+    task = await house.sends(await house.opens())
+    await house.claims("first")
+    house.clock.pass_time(60)
+    taken_over = await house.rescues("second")
+    await house.settles(task, BROKEN, owner="second")
+
+    assert [each.task.id for each in taken_over] == [task]
+    assert became(await of(house, task)) == ["queued", "running", "failed"]
+
+
+async def test_ends_that_no_worker_brings_are_events_too(house: House) -> None:
+    key = await house.opens()
+    cancelled, expired = await house.sends(key), await house.sends(key)
+    await house.cancel(key.account, cancelled)
+    house.clock.pass_time(3601)
+    await house.store.run(lambda records: expire(records, house.clock.now_ms()))
+
+    assert became(await of(house, cancelled)) == ["queued", "cancelled"]
+    assert became(await of(house, expired)) == ["queued", "expired"]
+
+
+async def test_what_is_undone_never_happened(house: House) -> None:
+    key = await house.opens(opening=5)
+    await house.sends(key)
+    before = await house.look("SELECT count(*) FROM task_events")
+
+    with pytest.raises(Refusal):
+        await house.sends(key)
+    assert await house.settles(TaskId("00000000-0000-4000-8000-000000000000")) is None
+    assert await house.look("SELECT count(*) FROM task_events") == before
+
+
+async def test_the_events_of_a_task_are_read_from_a_number_on(house: House) -> None:
+    key = await house.opens()
+    task, other = await house.sends(key), await house.sends(key)
+    await house.claims()
+    await house.settles(task)
+    first, second, third = await of(house, task)
+
+    assert await house.store.read(lambda records: records.events.of_task(task, first.number, 1)) == [second]
+    assert await house.store.read(lambda records: records.events.of_task(task, third.number, 9)) == []
+    assert became(await of(house, other)) == ["queued", "running"]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_a_number_is_not_used_again_when_the_newest_events_are_gone(house: House) -> None:
+    key = await house.opens()
+    await house.sends(key)
+    mark = await at_its_end(house)
+    await house.tamper("DELETE FROM task_events")
+    await house.sends(key)
+
+    events, _ = await tail(house, mark)
+    assert became(events) == ["queued"]
+
+
+# --- an account's history -----------------------------------------------------------------------------------------
+
+
+async def history(
+    house: House, key: Key, after: Point, limit: int = EVERYTHING, *, newest: bool = False
+) -> list[Event]:
+    def read(records: Records) -> Any:
+        events = records.events
+        return (events.newest_of_account if newest else events.of_account)(key.account, after, limit)
+
+    return list(await house.store.read(read))
+
+
+async def test_an_account_s_history_begins_with_what_happened_at_that_time(house: House) -> None:
+    key = await house.opens()
+    begun = house.clock.now_ms()
+    early = await house.sends(key)
+    house.clock.pass_time(1)
+    late = await house.sends(key)
+
+    def since(ms: int) -> Any:
+        return history(house, key, Point(begun + ms))
+
+    assert [event.task for event in await since(0)] == [early, late]
+    assert [event.task for event in await since(1)] == [late]
+    assert [event.task for event in await since(1000)] == [late]
+    assert await since(1001) == []
+
+
+async def test_an_account_s_history_comes_in_pages_that_fit_together(house: House) -> None:
+    """All of it happened in the same millisecond: then the numbers tell what comes next."""
+    key = await house.opens(limit=100)
+    tasks = [await house.sends(key) for _ in range(10)]
+    await house.claims()
+
+    pages, after = [], Point(0)
+    while page := await history(house, key, after, 7):
+        pages += page
+        after = Point(page[-1].at_ms, page[-1].number)
+
+    assert len(pages) == 20
+    assert [event.task for event in pages[:10]] == tasks
+    assert became(pages[10:]) == ["running"] * 10
+
+
+async def test_the_newest_of_each_task_is_one_event(house: House) -> None:
+    key = await house.opens()
+    done, running, waiting = await house.sends(key), await house.sends(key), await house.sends(key)
+    await house.claims(limit=2)
+    await house.settles(done)
+
+    newest = {event.task: event.status for event in await history(house, key, Point(0), newest=True)}
+    assert newest == {done: Status.SUCCESS, running: Status.RUNNING, waiting: Status.QUEUED}
+    assert len(await history(house, key, Point(0), newest=True)) == 3
+
+
+async def test_another_account_s_events_are_not_in_it(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    await house.sends(ada)
+
+    assert len(await history(house, ada, Point(0))) == 1
+    assert await history(house, eve, Point(0)) == []
+    assert await history(house, eve, Point(0), newest=True) == []
+
+
+# --- following it -------------------------------------------------------------------------------------------------
+
+
+async def test_who_follows_reads_each_event_once(house: House) -> None:
+    key = await house.opens(limit=100)
+    mark = await at_its_end(house)
+    for _ in range(5):
+        await house.sends(key)
+
+    pages = []
+    for _ in range(4):
+        events, mark = await tail(house, mark, 2)
+        pages.append(len(events))
+
+    assert pages == [2, 2, 1, 0]
+    assert await tail(house, mark) == ([], mark)
+
+
+async def test_the_end_of_the_feed_is_after_what_is_there(house: House) -> None:
+    key = await house.opens()
+    await house.sends(key)
+    mark = await at_its_end(house)
+    later = await house.sends(key)
+
+    events, _ = await tail(house, mark)
+    assert [event.task for event in events] == [later]
+
+
+async def test_while_many_write_a_follower_misses_nothing_and_repeats_nothing(house: House) -> None:
+    keys = [await house.opens(f"account-{n}", 100_000, limit=1000) for n in range(4)]
+    mark, read = await at_its_end(house), []
+    written = asyncio.Event()
+
+    async def follow() -> None:
+        nonlocal mark
+        while not written.is_set():
+            events, mark = await tail(house, mark, 7)
+            read.extend(events)
+
+    async def write(key: Key) -> None:
+        for _ in range(20):
+            await house.sends(key)
+            for claimed in await house.claims(limit=2):
+                await house.settles(claimed.task.id, DRAWN)
+
+    follower = asyncio.create_task(follow())
+    await asyncio.gather(*(write(key) for key in keys))
+    written.set()
+    await follower
+    while (page := await tail(house, mark, 7))[0]:
+        events, mark = page
+        read += events
+
+    kept = await house.look("SELECT id FROM task_events ORDER BY id")
+    assert sorted(event.number for event in read) == [row[0] for row in kept]
+    assert len(kept) > 160
+    assert not mark.gaps
+
+
+# --- numbers that come late: what only a server with many writers allows ------------------------------------------
+
+pytest_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+
+
+class Writer:
+    """A transaction that stays open: it has written an event, and nobody sees it yet."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]", account: AccountId) -> None:
+        self.connection = connection
+        self.account = account
+
+    def begin(self) -> int:
+        return int(self._value("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)"))
+
+    def write(self) -> int:
+        facts = (self.account, f"late {id(self)}", "queued", 1)
+        return int(
+            self._value(
+                "INSERT INTO task_events (account, task, status, at_ms) VALUES (%s,%s,%s,%s) RETURNING id", facts
+            )
+        )
+
+    def _value(self, statement: str, values: tuple[Any, ...] = ()) -> Any:
+        row = self.connection.execute(statement.encode(), values).fetchone()
+        assert row
+        return row[0]
+
+
+@asynccontextmanager
+async def writers(house: House, many: int) -> AsyncIterator[list[Writer]]:
+    """As many connections of their own, each in a transaction."""
+    connections = [await asyncio.to_thread(connect, house.url) for _ in range(many)]
+    try:
+        yield [Writer(each, AccountId("somebody")) for each in connections]
+    finally:
+        for each in connections:
+            await asyncio.to_thread(each.close)
+
+
+@pytest_postgres
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+async def test_an_event_that_is_committed_after_a_later_one_is_read_all_the_same(house: House, end: str) -> None:
+    key = await house.opens()
+    mark = await at_its_end(house)
+    async with writers(house, 1) as [late]:
+        late.begin()
+        number = await asyncio.to_thread(late.write)
+        task = await house.sends(key)
+        first, mark = await tail(house, mark)
+        waiting = mark
+        nothing, mark = await tail(house, mark)
+        await asyncio.to_thread(getattr(late.connection, end))
+        second, mark = await tail(house, mark)
+        third, mark = await tail(house, mark)
+
+    assert [event.task for event in first] == [task]
+    assert first[0].number > number
+    assert not waiting.covers(number)
+    assert nothing == []
+    assert [event.number for event in second] == ([number] if end == "commit" else [])
+    assert third == []
+    assert mark.covers(number)
+    assert not mark.gaps
+
+
+@pytest_postgres
+async def test_a_transaction_younger_than_all_that_have_ended_is_waited_for(house: House) -> None:
+    """A snapshot ends above the youngest transaction that has ended; one that is open may be above that end."""
+    mark = await at_its_end(house)
+    async with writers(house, 2) as [older, younger]:
+        assert older.begin() < younger.begin()
+        number = await asyncio.to_thread(younger.write)
+        assert await asyncio.to_thread(older.write) > number
+        await asyncio.to_thread(older.connection.commit)
+        first, mark = await tail(house, mark)
+        second, mark = await tail(house, mark)
+        await asyncio.to_thread(younger.connection.commit)
+        third, mark = await tail(house, mark)
+
+    assert [len(first), len(second)] == [1, 0]
+    assert [event.number for event in third] == [number]
+
+
+@pytest_postgres
+async def test_what_was_open_when_somebody_began_to_follow_is_read_too(house: House) -> None:
+    key = await house.opens()
+    async with writers(house, 1) as [late]:
+        late.begin()
+        number = await asyncio.to_thread(late.write)
+        await house.sends(key)
+        mark = await at_its_end(house)
+        await asyncio.to_thread(late.connection.commit)
+        events, _ = await tail(house, mark)
+
+    assert [event.number for event in events] == [number]
+
+
+@pytest_postgres
+async def test_the_events_of_one_task_are_never_late_among_themselves(house: House) -> None:
+    """Each change of a task follows the commit of the one before, so its number does, too."""
+    key = await house.opens(limit=100)
+    tasks = [await house.sends(key) for _ in range(30)]
+
+    async def work(owner: str) -> None:
+        while claimed := await house.claims(owner, 3):
+            await asyncio.gather(*(house.settles(each.task.id, owner=owner) for each in claimed))
+
+    await asyncio.gather(*(work(f"worker {n}") for n in range(6)))
+
+    assert {tuple(became(await of(house, task))) for task in tasks} == {("queued", "running", "success")}
+
+
+# --- who tells the others -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told() -> list[set[Status]]:
+    return []
+
+
+async def test_a_store_says_what_became_of_tasks_once_it_is_kept(house: House, told: list[set[Status]]) -> None:
+    key = await house.opens(opening=5)
+    store = open_store(house.url, lambda became: told.append(set(became)))
+    house.store = store
+    task = await house.sends(key)
+    with pytest.raises(Refusal):
+        await house.sends(key)
+    await house.claims()
+    await house.settles(task)
+    with pytest.raises(ZeroDivisionError):
+        await store.run(lambda records: (settle(records, task, DRAWN, 0, owner="nobody"), 1 / 0))
+    await store.read(lambda records: records.events.mark())
+    await store.close()
+
+    assert told == [{Status.QUEUED}, {Status.RUNNING}, {Status.SUCCESS}]

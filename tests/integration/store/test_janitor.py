@@ -1,0 +1,117 @@
+"""A janitor that keeps nothing, beside people who bring the same few pictures again and again."""
+
+import asyncio
+import base64
+import hashlib
+import time
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import pytest
+from obstore.store import MemoryStore
+
+from fakes import HandClock
+from integration.store.keeping import janitor
+from limner.domain.ids import BlobId
+from limner.domain.request import InlineSource, UploadedSource
+from limner.ports.records import Key
+from limner.providers.sandbox import card
+from limner.storage.blobs import ObjectBlobs
+from stores import BROKEN, House, with_file
+
+PICTURES = [card(f"picture {number}") for number in range(4)]
+PEOPLE, DELETIONS = 4, 15
+
+
+@dataclass
+class WallClock(HandClock):
+    """Nobody moves it: who waits for a deletion to end may not make the time pass that it has left."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@pytest.fixture(params=["folder", "object store"])
+def storage(request: pytest.FixtureRequest, house: House) -> House:
+    """A house over each kind of storage."""
+    house.clock = WallClock()
+    return house if request.param == "folder" else replace(house, blobs=ObjectBlobs(MemoryStore()))
+
+
+async def bytes_of(house: House, blob: BlobId) -> bytes:
+    size = await house.blobs.size(blob)
+    return b"".join([piece async for piece in house.blobs.stream(blob, 0, size)])
+
+
+# --- the race ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Town:
+    """What its people found missing while they referred to it, and how many files its janitors have deleted."""
+
+    missing: list[str] = field(default_factory=list)
+    deleted: int = 0
+
+
+@dataclass
+class Person:
+    """Brings a picture, uses it and lets go of it, over and over, until much was deleted."""
+
+    house: House
+    key: Key
+    number: int
+    town: Town
+
+    async def lives(self) -> None:
+        for turn in count():
+            picture = PICTURES[(turn + turn // len(PICTURES) + self.number) % len(PICTURES)]
+            await (self.uploads(picture) if turn % 2 else self.sends(picture))
+            if self.town.deleted >= DELETIONS:
+                break
+
+    async def uploads(self, picture: bytes) -> None:
+        path = self.house.folder / f"upload-{self.number}"
+        path.write_bytes(picture)
+        upload = await self.house.upload(self.key, path)
+        await self.looks(upload.blob, picture, "upload")
+        task = await self.house.sends(self.key, **with_file(UploadedSource(upload.token)))
+        await self.house.tamper("UPDATE uploads SET expires_ms = 0 WHERE token = :token", token=upload.token)
+        await self.looks(upload.blob, picture, "input of a task whose upload expired")
+        await self.house.settles(task, BROKEN, owner=None)
+
+    async def sends(self, picture: bytes) -> None:
+        source = InlineSource(base64.b64encode(picture).decode())
+        task = await self.house.sends(self.key, **with_file(source))
+        await self.looks(BlobId(hashlib.sha256(picture).hexdigest()), picture, "inline")
+        await self.house.settles(task, BROKEN, owner=None)
+
+    async def looks(self, blob: BlobId, picture: bytes, what: str) -> None:
+        try:
+            if await bytes_of(self.house, blob) != picture:
+                self.town.missing.append(f"{what}: other bytes")
+        except (LookupError, OSError):
+            self.town.missing.append(f"{what}: gone")
+
+
+async def test_nothing_that_is_referred_to_is_missing_whatever_a_janitor_without_patience_does(storage: House) -> None:
+    town = Town()
+    keys = [await storage.opens(f"person-{number}", 100_000, limit=1000) for number in range(PEOPLE)]
+    people = [Person(storage, key, number, town) for number, key in enumerate(keys)]
+
+    async def cleans(name: str) -> None:
+        prune = janitor(storage, name=name)
+        while town.deleted < DELETIONS:
+            town.deleted += (await prune()).files
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(person.lives() for person in people), cleans("one"), cleans("two"))
+    await janitor(storage)()
+
+    assert town.missing == []
+    assert [name async for names in storage.blobs.names() for name in names] == []
+    assert await storage.look("SELECT * FROM blobs") == []
+    assert await storage.look("SELECT * FROM blob_uses") == []

@@ -1,0 +1,215 @@
+"""What processes that share a database tell each other, and that they hear each other again after a silence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from limner.db.open import open_relay
+from limner.db.signals_postgres import CHANNEL, MOST_CANCELS, payloads, read
+from limner.domain.ids import TaskId
+from limner.ports.signals import Hints, Relay
+from stores import House
+
+PATIENCE_S = 60
+
+EVERYTHING = Hints(work=True, news=True)
+CANCEL = TaskId("6f1c2a34-9d6e-4c0b-8a51-2f7f0e6b9c10")
+
+on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+class Ear:
+    """What one process has heard, in the order it came."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
+        self.heard: asyncio.Queue[Hints] = asyncio.Queue()
+        relay.start(self.heard.put_nowait)
+
+    async def next(self) -> Hints:
+        return await asyncio.wait_for(self.heard.get(), PATIENCE_S)
+
+    async def until(self, wanted: Callable[[Hints], bool]) -> Hints:
+        """All that came up to the first that is wanted, in one."""
+        together = Hints()
+        while not wanted(together):
+            together |= await self.next()
+        return together
+
+
+@asynccontextmanager
+async def listening(url: str) -> AsyncIterator[Ear]:
+    ear = Ear(open_relay(url))
+    try:
+        yield ear
+    finally:
+        await asyncio.wait_for(ear.relay.close(), PATIENCE_S)
+
+
+@asynccontextmanager
+async def speaking(url: str) -> AsyncIterator[Relay]:
+    relay = open_relay(url)
+    try:
+        yield relay
+    finally:
+        await asyncio.wait_for(relay.close(), PATIENCE_S)
+
+
+# --- on PostgreSQL ------------------------------------------------------------------------------------------------
+
+
+@on_postgres
+async def test_what_one_process_tells_the_others_hear(url: str) -> None:
+    async with listening(url) as one, listening(url) as other, speaking(url) as relay:
+        assert (await one.next(), await other.next()) == (EVERYTHING, EVERYTHING)
+        relay.tell(Hints(work=True))
+        assert (await one.next(), await other.next()) == (Hints(work=True), Hints(work=True))
+        relay.tell(Hints(cancels=frozenset({CANCEL})))
+        assert (await one.next(), await other.next()) == ((Hints(cancels=frozenset({CANCEL})),) * 2)
+
+
+@on_postgres
+async def test_a_process_does_not_hear_itself(url: str) -> None:
+    async with listening(url) as one, listening(url) as other:
+        await one.next()
+        await other.next()
+        one.relay.tell(Hints(work=True))
+        assert await other.next() == Hints(work=True)
+        other.relay.tell(Hints(news=True))
+        assert await one.next() == Hints(news=True)
+
+
+@on_postgres
+async def test_what_is_told_in_quick_succession_goes_out_together(house: House) -> None:
+    ids = frozenset(TaskId(f"6f1c2a34-9d6e-4c0b-8a51-{n:012d}") for n in range(1000))
+    async with listening(house.url) as ear, speaking(house.url) as relay:
+        await ear.next()
+        for each in ids:
+            relay.tell(Hints(work=True, cancels=frozenset({each})))
+        heard = await ear.until(lambda together: together.cancels == ids)
+        relay.tell(Hints(news=True))
+        last = await ear.next()
+
+    assert heard.work
+    assert last == Hints(news=True)
+    assert ear.heard.empty()
+
+
+@on_postgres
+async def test_what_is_told_last_is_sent_before_the_relay_is_closed(url: str) -> None:
+    async with listening(url) as ear:
+        await ear.next()
+        async with speaking(url) as relay:
+            relay.tell(Hints(cancels=frozenset({CANCEL})))
+        assert await ear.next() == Hints(cancels=frozenset({CANCEL}))
+
+
+@on_postgres
+async def test_a_connection_that_is_ended_is_made_anew(house: House) -> None:
+    async with listening(house.url) as ear, speaking(house.url) as relay:
+        await ear.next()
+        relay.tell(Hints(work=True))
+        await ear.next()
+        ended = await end_connections(house)
+
+        # It says that anything may have happened meanwhile, and goes on.
+        assert await ear.next() == EVERYTHING
+        relay.tell(Hints(cancels=frozenset({CANCEL})))
+        assert await ear.next() == Hints(cancels=frozenset({CANCEL}))
+    assert ended == 2
+
+
+async def end_connections(house: House) -> int:
+    """End those that listen or notify, as an administrator or a restart does."""
+    rows = await house.look(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND (position('LISTEN' IN query) > 0 OR position('pg_notify' IN query) > 0) AND pid <> pg_backend_pid()"
+    )
+    return len(rows)
+
+
+@on_postgres
+async def test_a_connection_that_cannot_be_made_keeps_nobody_from_closing(url: str) -> None:
+    nowhere = url.replace("/test_", "/no_such_")
+    async with listening(nowhere) as ear, speaking(nowhere) as relay:
+        relay.tell(Hints(work=True))
+        await asyncio.sleep(0)
+        assert ear.heard.empty()
+
+
+@on_postgres
+async def test_what_somebody_else_says_on_the_channel_does_no_harm(house: House) -> None:
+    async with listening(house.url) as ear:
+        await ear.next()
+        for payload in ("", "nonsense", "[]", '{"work":true}', '{"work":1,"news":0,"cancels":["\'; DROP"]}'):
+            await house.look("SELECT pg_notify(:channel, :payload)", channel=CHANNEL, payload=payload)
+        heard = [await ear.next() for _ in range(5)]
+
+    assert heard == [EVERYTHING] * 4 + [Hints(work=True)]
+
+
+def test_hints_go_into_notifications_that_are_small_enough() -> None:
+    ids = [TaskId(f"6f1c2a34-9d6e-4c0b-8a51-{n:012d}") for n in range(2 * MOST_CANCELS + 1)]
+    hints = Hints(work=True, news=True, cancels=frozenset(ids))
+    sent = payloads(hints)
+    together = Hints()
+    for each in sent:
+        together |= read(each)
+
+    assert len(sent) == 3
+    assert max(len(each) for each in sent) < 8000
+    assert together == hints
+    assert [read(each) for each in payloads(Hints(news=True))] == [Hints(news=True)]
+
+
+# --- on SQLite ----------------------------------------------------------------------------------------------------
+
+
+@on_sqlite
+async def test_each_process_sees_what_the_others_write(house: House) -> None:
+    key = await house.opens()
+    async with listening(house.url) as ear:
+        assert await ear.next() == EVERYTHING
+        task = await house.sends(key)
+        assert await ear.next() == Hints(work=True, news=True)
+        await house.claims()
+        assert await ear.next() == Hints(news=True)
+        await house.cancel(key.account, task)
+        assert await ear.next() == Hints(cancels=frozenset({task}))
+        await house.settles(task)
+        assert await ear.next() == Hints(news=True)
+
+
+@on_sqlite
+async def test_a_cancel_is_told_once_however_often_it_is_seen(house: House) -> None:
+    key = await house.opens()
+    first, second = await house.sends(key), await house.sends(key)
+    await house.claims()
+    async with listening(house.url) as ear:
+        assert await ear.next() == EVERYTHING
+        await house.cancel(key.account, first)
+        assert await ear.next() == Hints(cancels=frozenset({first}))
+        await house.cancel(key.account, second)
+        assert await ear.next() == Hints(cancels=frozenset({second}))
+
+
+@on_sqlite
+async def test_what_tells_nothing_of_tasks_is_not_news(house: House) -> None:
+    key = await house.opens()
+    async with listening(house.url) as ear:
+        assert await ear.next() == EVERYTHING
+        await house.accounts.create("eve", 5)
+        await house.sends(key)
+        assert await ear.next() == Hints(work=True, news=True)
+        assert ear.heard.empty()
+
+
+def test_hints_add_up() -> None:
+    one, other = Hints(work=True, cancels=frozenset({CANCEL})), Hints(news=True)
+
+    assert one | other == Hints(work=True, news=True, cancels=frozenset({CANCEL}))
+    assert not Hints()
+    assert all((one, other, Hints(cancels=frozenset({CANCEL}))))

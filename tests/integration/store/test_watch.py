@@ -1,0 +1,535 @@
+"""Watching tasks: the state now, every change, the end; nothing missed, nothing twice, nobody slowed by another."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from structlog.testing import capture_logs
+
+from limner.application import past, watch, watcher
+from limner.application.settle import settle
+from limner.application.watch import Room, Watch
+from limner.application.watcher import Change, End, Watcher
+from limner.db.open import open_store
+from limner.domain.ids import AccountId, KeyId, TaskId
+from limner.domain.refusal import Code, Refusal
+from limner.domain.task import Status
+from limner.ports.records import Key, Records, Store
+from limner.worker.running import Running
+from limner.worker.signals import LocalSignals
+from stores import DRAWN, House
+
+T = TypeVar("T")
+
+PATIENCE_S = 60
+ORDER = [Status.QUEUED, Status.RUNNING, Status.SUCCESS, Status.CANCELLED]
+
+
+@dataclass
+class Reader:
+    """Somebody who watches, and takes what comes when it suits them."""
+
+    watch: Watch
+    watcher: Watcher
+    seen: list[Change] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._changes = self.watch.changes(self.watcher)
+
+    async def next(self) -> Change:
+        change = await asyncio.wait_for(anext(self._changes), PATIENCE_S)
+        self.seen.append(change)
+        return change
+
+    async def until(self, wanted: Callable[[Change], bool]) -> Change:
+        while not wanted(change := await self.next()):
+            pass
+        return change
+
+    async def rest(self) -> list[Change]:
+        """Everything until the watch is over."""
+        return [change async for change in self._changes]
+
+    async def leftovers(self) -> None:
+        """Take whatever there is without waiting for more."""
+        await self.watch._look_back(self.watcher)
+        await self.watch._turn()
+        while change := self.watcher.take():
+            self.seen.append(change)
+
+    def told(self, *, final: bool) -> list[TaskId]:
+        return [change.task for change in self.seen if change.final is final]
+
+    def ends(self) -> int:
+        return len(self.told(final=True))
+
+
+@dataclass
+class Tower:
+    """A watch over a house, and those who look out of it."""
+
+    house: House
+    watch: Watch
+
+    @asynccontextmanager
+    async def task(self, key: Key, task: TaskId) -> AsyncIterator[Reader]:
+        async with self.watch.task(key, task) as watcher:
+            yield Reader(self.watch, watcher)
+
+    @asynccontextmanager
+    async def account(self, key: Key, since_ms: int | None = None) -> AsyncIterator[Reader]:
+        async with self.watch.account(key, since_ms) as watcher:
+            yield Reader(self.watch, watcher)
+
+
+@pytest.fixture
+async def tower(house: House) -> AsyncIterator[Tower]:
+    signals = LocalSignals(Running())
+    house.store = open_store(house.url, signals.tasks_became)
+    watching = Watch(house.store, house.clock, Room(watches=50, of_account=40))
+    watching.start(signals)
+    yield Tower(house, watching)
+    await watching.stop()
+    await house.store.close()
+
+
+# --- one task -----------------------------------------------------------------------------------------------------
+
+
+async def test_one_task_is_watched_from_its_state_now_to_its_end(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    async with tower.task(key, task) as reader:
+        first = await reader.next()
+        await house.claims()
+        second = await reader.next()
+        await house.settles(task)
+        third = await reader.next()
+        rest = await reader.rest()
+
+    assert [each.seen.task.status for each in (first, second, third)] == ORDER[:3]
+    assert (first.seen.ahead, second.seen.ahead) == (0, None)
+    assert third.seen.task == await house.task(task)
+    assert rest == []
+    assert reader.watcher.end is End.FINISHED
+
+
+async def test_a_task_that_has_ended_is_told_once(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    await house.cancel(key.account, task)
+    async with tower.task(key, task) as reader:
+        changes = await reader.rest()
+
+    assert [each.seen.task.status for each in changes] == [Status.CANCELLED]
+
+
+@pytest.mark.parametrize("name", ["00000000-0000-4000-8000-000000000000", "no id", "all", ""])
+async def test_a_task_that_is_not_there_cannot_be_watched(house: House, tower: Tower, name: str) -> None:
+    key = await house.opens()
+
+    with pytest.raises(Refusal) as refused:
+        async with tower.task(key, TaskId(name)):
+            pass
+
+    assert refused.value.code is Code.TASK_NOT_FOUND
+
+
+async def test_another_account_s_task_is_not_there(house: House, tower: Tower) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    task = await house.sends(ada)
+
+    with pytest.raises(Refusal) as refused:
+        async with tower.task(eve, task):
+            pass
+
+    assert refused.value.code is Code.TASK_NOT_FOUND
+
+
+async def test_all_who_watch_a_task_are_told_the_same(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    async with tower.task(key, task) as one, tower.task(key, task) as other, tower.account(key) as all_:
+        await asyncio.gather(one.next(), other.next(), all_.next())
+        await house.cancel(key.account, task)
+        changes = await asyncio.gather(one.next(), other.next(), all_.next())
+
+    assert {id(change) for change in changes} == {id(changes[0])}
+
+
+# --- all tasks of an account --------------------------------------------------------------------------------------
+
+
+async def test_watching_all_begins_with_what_is_under_way(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    done, running, waiting = await house.sends(key), await house.sends(key), await house.sends(key)
+    await house.claims(limit=2)
+    await house.settles(done)
+    async with tower.account(key) as reader:
+        found = {change.task: change.seen.task.status for change in (await reader.next(), await reader.next())}
+        new = await house.sends(key)
+        third = await reader.next()
+
+    assert found == {running: Status.RUNNING, waiting: Status.QUEUED}
+    assert (third.task, third.seen.task.status, third.seen.ahead) == (new, Status.QUEUED, 1)
+    assert reader.watcher.end is None
+
+
+async def test_watching_all_goes_on_after_an_end(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    async with tower.account(key) as reader:
+        for _ in range(3):
+            task = await house.sends(key)
+            await house.cancel(key.account, task)
+            await reader.until(lambda change: change.final)
+
+    assert [change.seen.task.status for change in reader.seen if change.final] == [Status.CANCELLED] * 3
+
+
+async def test_another_account_s_tasks_are_never_seen(house: House, tower: Tower) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    await house.sends(eve)
+    async with tower.account(ada) as reader, tower.account(eve, 0) as other:
+        await house.cancel(eve.account, await house.sends(eve))
+        await other.until(lambda change: change.final)
+        mine = await house.sends(ada)
+        first = await reader.next()
+
+    assert first.task == mine
+    assert {change.seen.task.account for change in reader.seen} == {ada.account}
+    assert {change.seen.task.account for change in other.seen} == {eve.account}
+
+
+async def test_since_a_time_means_what_changed_then_or_later(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    early, ended = await house.sends(key), await house.sends(key)
+    house.clock.pass_time(10)
+    since = house.clock.now_ms()
+    await house.cancel(key.account, ended)
+    late = await house.sends(key)
+    async with tower.account(key, since) as reader:
+        replayed = [(change.task, change.seen.task.status) for change in (await reader.next(), await reader.next())]
+        await house.cancel(key.account, early)
+        last = await reader.next()
+
+    assert replayed == [(ended, Status.CANCELLED), (late, Status.QUEUED)]
+    assert (last.task, last.final) == (early, True)
+
+
+async def test_since_a_time_to_come_is_like_from_now_on(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    await house.sends(key)
+    async with tower.account(key, house.clock.now_ms() + 3_600_000) as reader:
+        new = await house.sends(key)
+        first = await reader.next()
+
+    assert first.task == new
+
+
+async def test_the_past_comes_in_pages_and_each_task_once(
+    house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "PAGE", 7)
+    key = await house.opens(opening=10_000, limit=100)
+    tasks = [await house.sends(key) for _ in range(30)]
+    async with tower.account(key, 0) as since, tower.account(key) as under_way:
+        replayed = [(await since.next()).task for _ in tasks]
+        queued = [(await under_way.next()).task for _ in tasks]
+        new = await house.sends(key)
+        assert (await since.next()).task == (await under_way.next()).task == new
+
+    assert replayed == tasks
+    assert sorted(queued) == sorted(tasks)
+
+
+# --- nothing missed, nothing twice --------------------------------------------------------------------------------
+
+
+@dataclass
+class Crowd:
+    """Writers and watchers of two accounts, all at once."""
+
+    tower: Tower
+    keys: list[Key]
+    chance: random.Random
+    tasks: dict[AccountId, list[TaskId]]
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    readers: list[tuple[Key, Reader]] = field(default_factory=list)
+
+    async def write(self, key: Key, store: Store) -> None:
+        house = self.tower.house
+        for _ in range(15):
+            self.tasks[key.account].append(await house.sends(key))
+            for claimed in await house.claims(limit=3):
+                await finish(house, store, claimed.task.id)
+            house.clock.pass_time(0.001)
+
+    async def write_last(self, key: Key) -> None:
+        task = await self.tower.house.sends(key)
+        self.tasks[key.account].append(task)
+        await self.tower.house.cancel(key.account, task)
+
+    async def join(self, stack: AsyncExitStack, group: asyncio.TaskGroup) -> None:
+        """Let watchers come, some of them in a hurry and some not."""
+        while not self.written.is_set():
+            key = self.chance.choice(self.keys)
+            reader = await stack.enter_async_context(self.tower.account(key, 0))
+            self.readers.append((key, reader))
+            group.create_task(self.follow(key, reader, self.chance.choice([0, 0.002, 0.02])))
+            await asyncio.sleep(self.chance.random() / 20)
+
+    async def follow(self, key: Key, reader: Reader, pause_s: float) -> None:
+        while not self.written.is_set() or reader.ends() < len(self.tasks[key.account]):
+            await reader.next()
+            await asyncio.sleep(pause_s)
+
+
+async def finish(house: House, store: Store, task: TaskId) -> None:
+    now_ms = house.clock.now_ms()
+    await store.run(lambda records: settle(records, task, DRAWN, now_ms, owner="worker"))
+
+
+@pytest.mark.parametrize("page", [3, 200])
+async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_twice(
+    house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    """Writers in this process and, without a word, in another; watchers that come at any time, from any time."""
+    monkeypatch.setattr(past, "PAGE", page)
+    monkeypatch.setattr(watch, "PAGE", page)
+    keys = [await house.opens(f"account-{n}", 100_000, limit=1000) for n in range(2)]
+    crowd = Crowd(tower, keys, random.Random(page), {key.account: [] for key in keys})
+    silent = open_store(house.url)
+    async with AsyncExitStack() as stack:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(crowd.join(stack, group))
+            await asyncio.gather(*(crowd.write(key, store) for key in keys for store in (house.store, silent)))
+            crowd.written.set()
+            for key in keys:
+                await crowd.write_last(key)
+        await asyncio.gather(*(reader.leftovers() for _, reader in crowd.readers))
+    await silent.close()
+
+    assert len(crowd.readers) > 2
+    for key, reader in crowd.readers:
+        assert Counter(reader.told(final=True)) == dict.fromkeys(crowd.tasks[key.account], 1)
+        for task in crowd.tasks[key.account]:
+            statuses = [change.seen.task.status for change in reader.seen if change.task == task]
+            assert statuses == sorted(statuses, key=ORDER.index), "a task never goes back"
+
+
+# --- how far a task has come --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second comes often."""
+    monkeypatch.setattr(watch, "BEAT_S", 0.02)
+    monkeypatch.setattr(watch, "KEYS_S", 0.02)
+
+
+async def test_a_running_task_tells_how_far_it_has_come(house: House, tower: Tower, quick: None) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    await house.claims()
+    events = await house.look("SELECT count(*) FROM task_events")
+    async with tower.task(key, task) as one, tower.account(key) as all_:
+        await asyncio.gather(one.next(), all_.next())
+        await house.store.run(lambda records: records.tasks.renew("worker", house.clock.now_ms() + 9000, {task: 40}))
+        first = await asyncio.gather(one.next(), all_.next())
+        await house.store.run(lambda records: records.tasks.expect(task, 10_000))
+        house.clock.pass_time(8)
+        second = await asyncio.gather(one.next(), all_.next())
+
+    assert [change.progress for change in first] == [40, 40]
+    assert [change.progress for change in second] == [67, 67]
+    assert await house.look("SELECT count(*) FROM task_events") == events
+
+
+async def test_a_waiting_task_tells_when_it_moves_up(house: House, tower: Tower, quick: None) -> None:
+    key = await house.opens()
+    first, second = await house.sends(key), await house.sends(key)
+    async with tower.task(key, second) as reader:
+        before = await reader.next()
+        await house.cancel(key.account, first)
+        after = await reader.next()
+
+    assert (before.seen.ahead, after.seen.ahead) == (1, 0)
+    assert after.seen.task.status is Status.QUEUED
+
+
+async def test_an_end_that_the_feed_lost_is_found_by_looking(house: House, tower: Tower, quick: None) -> None:
+    key = await house.opens()
+    task = await house.sends(key)
+    await house.claims()
+    async with tower.task(key, task) as reader:
+        await reader.next()
+        await house.tamper("UPDATE tasks SET status = 'failed', error_code = 1001 WHERE id = :id", id=task)
+        last = await reader.next()
+        rest = await reader.rest()
+
+    assert last.seen.task.status is Status.FAILED
+    assert rest == []
+
+
+# --- readers that are slow, gone, too many, or no longer let in ---------------------------------------------------
+
+
+async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(house: House, tower: Tower) -> None:
+    key = await house.opens(opening=10_000, limit=100)
+    async with tower.account(key) as slow, tower.account(key) as quick:
+        tasks = [await house.sends(key) for _ in range(20)]
+        for claimed in await house.claims():
+            await house.settles(claimed.task.id)
+        ends: set[TaskId] = set()
+        while ends != set(tasks):
+            change = await quick.next()
+            ends |= {change.task} if change.final else set()
+        for _ in tasks:
+            await slow.next()
+        await slow.leftovers()
+
+    assert sorted(slow.told(final=True)) == sorted(tasks)
+    assert slow.told(final=False) == []
+
+
+async def test_a_reader_who_leaves_too_much_unread_is_shown_out(
+    house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "MOST_UNREAD", 5)
+    key = await house.opens(opening=10_000, limit=100)
+    async with tower.account(key) as slow, tower.account(key) as quick:
+        for _ in range(6):
+            await house.sends(key)
+            await quick.next()
+
+        assert await slow.rest() == []
+        assert slow.watcher.end is End.BEHIND
+        assert quick.watcher.end is None
+
+
+async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(house: House) -> None:
+    ada, eve = await house.opens("ada"), await house.opens("eve")
+    task = await house.sends(ada)
+    watching = Watch(house.store, house.clock, Room(watches=3, of_account=2))
+    async with AsyncExitStack() as open_:
+        await open_.enter_async_context(watching.task(ada, task))
+        await open_.enter_async_context(watching.account(ada, None))
+        with pytest.raises(Refusal, match="2 watches open") as of_account:
+            await open_.enter_async_context(watching.account(ada, 0))
+        await open_.enter_async_context(watching.account(eve, None))
+        with pytest.raises(Refusal, match="the server has as many") as altogether:
+            await open_.enter_async_context(watching.account(eve, None))
+    async with watching.account(ada, None), watching.account(ada, None), watching.account(eve, None):
+        pass
+
+    assert {of_account.value.code, altogether.value.code} == {Code.RATE_LIMITED}
+    assert of_account.value.retry_after_s
+
+
+async def test_a_refused_watch_takes_no_room(house: House) -> None:
+    key = await house.opens()
+    watching = Watch(house.store, house.clock, Room(watches=1, of_account=1))
+    for _ in range(2):
+        with pytest.raises(Refusal) as refused:
+            async with watching.task(key, TaskId("unknown")):
+                pass
+        assert refused.value.code is Code.TASK_NOT_FOUND
+
+
+async def test_a_revoked_key_s_watches_end_and_no_others(house: House, tower: Tower, quick: None) -> None:
+    key = await house.opens()
+    other = (await house.accounts.create_key("ada", "second", ("read",))).key
+    async with tower.account(key) as revoked, tower.account(other) as stays:
+        await house.store.run(lambda records: records.keys.revoke(KeyId(key.id), house.clock.now_ms()))
+        changes = await asyncio.wait_for(revoked.rest(), PATIENCE_S)
+        await house.sends(other)
+        change = await stays.next()
+
+    assert changes == []
+    assert revoked.watcher.end is End.REVOKED
+    assert change.seen.task.account == key.account
+
+
+async def test_stopping_ends_every_watch(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    async with tower.account(key) as one, tower.task(key, await house.sends(key)) as other:
+        await asyncio.gather(one.next(), other.next())
+        waiting = asyncio.gather(one.rest(), other.rest())
+        await asyncio.sleep(0)
+        await tower.watch.stop()
+        rest = await asyncio.wait_for(waiting, PATIENCE_S)
+
+    assert rest == [[], []]
+    assert (one.watcher.end, other.watcher.end) == (End.STOPPED, End.STOPPED)
+
+
+# --- the one who reads for all ------------------------------------------------------------------------------------
+
+
+class Stumbling:
+    """A store that fails a few times."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.failures = 0
+
+    async def read(self, work: Callable[[Records], T]) -> T:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the database is away")
+        return await self._store.read(work)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(house: House, quick: None) -> None:
+    key = await house.opens()
+    stumbling = Stumbling(house.store)
+    watching = Watch(stumbling, house.clock, Room(9, 9))
+    watching.start(LocalSignals(Running()))
+    async with watching.account(key, None) as joined:
+        reader = Reader(watching, joined)
+        first = await house.sends(key)
+        found = await reader.next()
+        with capture_logs() as logged:
+            stumbling.failures = 3
+            second = await house.sends(key)
+            later = await reader.next()
+    await watching.stop()
+
+    assert stumbling.failures == 0
+    assert [entry["event"] for entry in logged] == ["watchers were not told"] * 3
+    assert [found.task, later.task] == [first, second]
+
+
+async def test_without_a_watcher_nobody_reads_the_feed(house: House) -> None:
+    stumbling = Stumbling(house.store)
+    stumbling.failures = 1000
+    signals = LocalSignals(Running())
+    watching = Watch(stumbling, house.clock, Room(9, 9))
+    watching.start(signals)
+    for _ in range(20):
+        signals.tasks_became({Status.QUEUED})
+        await asyncio.sleep(0)
+    await watching.stop()
+
+    assert stumbling.failures == 1000
+
+
+async def test_who_comes_after_a_pause_begins_at_the_end_of_the_feed(house: House, tower: Tower) -> None:
+    key = await house.opens()
+    async with tower.account(key):
+        pass
+    old = await house.sends(key)
+    await house.cancel(key.account, old)
+    async with tower.account(key) as reader:
+        new = await house.sends(key)
+        first = await reader.next()
+
+    assert first.task == new

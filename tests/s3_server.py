@@ -1,0 +1,82 @@
+"""An S3 server on loopback, for tests of what is kept in an object store."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE_S = 60
+BUCKET = "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A running one, with one empty bucket; `folder` is where that bucket's objects lie as files."""
+
+    endpoint: str
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """As `LIMNER_STORAGE_URL` takes it."""
+        return f"s3://{BUCKET}/limner"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What tells a program where the server is, and who may use it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "an-access-key",
+            "AWS_SECRET_ACCESS_KEY": "a-secret-key",
+            "AWS_REGION": "us-east-1",
+        }
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    (folder / BUCKET).mkdir()
+    port = _free_port()
+    command = [sys.executable, "-m", "nanio", "serve", "--data-dir", str(folder)]
+    keys = {"NANIO_ACCESS_KEY": "an-access-key", "NANIO_SECRET_KEY": "a-secret-key"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port), "--no-access-log"],
+            env=os.environ | keys,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(process, f"http://127.0.0.1:{port}")
+            yield S3Server(f"http://127.0.0.1:{port}", folder / BUCKET)
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(process: "subprocess.Popen[bytes]", url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=PATIENCE_S).close()  # noqa: S310 - our own
+        except urllib.error.HTTPError:
+            return  # an unsigned request is answered, though not well
+        except OSError:
+            assert process.poll() is None, "the S3 server ended before it was ready"
+            assert time.monotonic() < deadline, "the S3 server was not ready in time"
+            time.sleep(0.05)
+        else:
+            return

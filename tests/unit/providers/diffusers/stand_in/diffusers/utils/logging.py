@@ -1,0 +1,2 @@
+def disable_progress_bar() -> None:
+    """There is none."""

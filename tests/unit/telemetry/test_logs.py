@@ -1,0 +1,61 @@
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from limner.telemetry.logs import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def own_configuration() -> Iterator[None]:
+    before, handlers = structlog.get_config(), logging.root.handlers[:]
+    yield
+    structlog.configure(**before)
+    logging.root.handlers[:] = handlers
+
+
+def break_down() -> None:
+    headers = {"x-key": "a-vendors-key"}
+    raise LookupError(f"{len(headers)} headers")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    configure_logs(form, "info")
+
+    try:
+        break_down()
+    except LookupError:
+        structlog.get_logger().exception("task broke")
+
+    told = capsys.readouterr().err
+    assert "LookupError" in told
+    assert "1 headers" in told
+    assert "a-vendors-key" not in told
+
+
+SECRET = 'a-vendors "key" that says nothing'
+
+
+def broken(secret: str) -> None:
+    raise LookupError(f"refused: {secret}")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_no_secret_gets_out_by_any_way_into_a_log(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    configure_logs(form, "debug", [SECRET])
+    log, said = structlog.get_logger(), f"said {SECRET}"
+
+    log.info(said, at_once=SECRET, deep={"headers": [{"x-key": SECRET}]}, key="tsk_0123456789abcdef")
+    try:
+        broken(SECRET)
+    except LookupError:
+        log.exception("task broke", url=f"https://vendor.example/?key={SECRET}")
+        logging.getLogger("some.library").exception("it broke with %s", SECRET)
+
+    told = capsys.readouterr().err
+    assert told.count("LookupError") >= 2
+    assert told.count("[…]") + told.count("\\u2026") >= 7
+    assert "a-vendors" not in told
+    assert "0123456789abcdef" not in told

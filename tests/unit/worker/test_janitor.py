@@ -1,0 +1,87 @@
+"""The janitor's round: what is due goes, what the dead left goes once an hour, and trouble does not end it."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from fakes import StoppedClock
+from integration.store.keeping import NOTHING, UNUSED, done, janitor
+from limner.application.prune import Policy
+from limner.providers.sandbox import card
+from limner.worker.janitor import LEFTOVERS_MS, Janitor
+from stores import House
+
+Logged = list[MutableMapping[str, Any]]
+
+
+@dataclass
+class Scratch:
+    """Scratch folders of dead processes, some at each look."""
+
+    found: list[int] = field(default_factory=list)
+    looks: int = 0
+
+    def __call__(self) -> int:
+        self.looks += 1
+        return self.found.pop(0) if self.found else 0
+
+
+def worker(house: House, scratch: Scratch, policy: Policy = NOTHING) -> Janitor:
+    return Janitor(janitor(house, policy), house.clock, scratch)
+
+
+async def test_what_was_kept_long_enough_goes_and_is_told(house: House, logged: Logged) -> None:
+    await done(house, await house.opens(), card("made"))
+
+    await worker(house, Scratch()).beat()
+
+    [entry] = [each for each in logged if each["event"] == "removed what was kept long enough"]
+    assert (entry["results"], entry["files"], entry["size"]) == (1, 1, len(card("made")))
+
+
+async def test_where_nothing_is_due_nothing_is_told(house: House, logged: Logged) -> None:
+    await done(house, await house.opens(), card("made"))
+
+    await worker(house, Scratch(), UNUSED).beat()
+
+    assert logged == []
+
+
+async def test_leftovers_are_looked_for_once_an_hour(house: House, logged: Logged) -> None:
+    scratch = Scratch([2])
+    cleaner = worker(house, scratch)
+
+    for _ in range(3):
+        await cleaner.beat()
+    house.clock.pass_time(LEFTOVERS_MS / 1000)
+    await cleaner.beat()
+
+    assert scratch.looks == 2
+    assert {"event": "removed what the dead left", "files": 0, "folders": 2, "log_level": "info"} in logged
+
+
+async def test_trouble_is_logged_and_the_next_round_is_made(
+    house: House, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.clock = StoppedClock()
+    cleaner, rounds = worker(house, Scratch()), 0
+
+    async def beat(_: Janitor) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            raise KeyboardInterrupt
+        raise ConnectionError("the database is away")
+
+    async def at_once(seconds: float) -> None:
+        house.clock.slept.append(seconds)
+
+    monkeypatch.setattr(Janitor, "beat", beat)
+    monkeypatch.setattr(house.clock, "sleep", at_once)
+    with pytest.raises(KeyboardInterrupt):
+        await cleaner.run()
+
+    assert [each["event"] for each in logged] == ["janitor failed"]
+    assert house.clock.slept == [60.0, 60.0]

@@ -1,0 +1,113 @@
+"""Signals in one process, and what of them goes out to the others."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from limner.application.interrupt import Interrupt, Reason
+from limner.domain.ids import TaskId
+from limner.domain.task import Status
+from limner.ports.signals import Hints
+from limner.worker.running import InHand, Running
+from limner.worker.signals import LocalSignals, SharedSignals
+
+ONE = TaskId("one")
+TWO = TaskId("two")
+
+
+@dataclass
+class Wire:
+    """A relay whose other end is this test."""
+
+    told: list[Hints] = field(default_factory=list)
+    hear: Callable[[Hints], None] | None = None
+    closed: bool = False
+
+    def tell(self, hints: Hints) -> None:
+        self.told.append(hints)
+
+    def start(self, hear: Callable[[Hints], None]) -> None:
+        self.hear = hear
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def says(self, hints: Hints) -> None:
+        assert self.hear
+        self.hear(hints)
+
+
+async def is_woken(signals: LocalSignals) -> bool:
+    waiting = asyncio.ensure_future(signals.wait_for_work(600))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    woken = waiting.done()
+    waiting.cancel()
+    return woken
+
+
+async def test_a_queued_task_is_work_and_every_change_is_news() -> None:
+    signals, news = LocalSignals(Running()), []
+    signals.on_news(lambda: news.append("first"))
+    signals.on_news(lambda: news.append("second"))
+
+    signals.tasks_became({Status.RUNNING})
+    assert not await is_woken(signals)
+    signals.tasks_became({Status.QUEUED, Status.SUCCESS})
+    assert await is_woken(signals)
+    assert news == ["first", "second"] * 2
+
+
+async def test_what_the_store_says_goes_out_to_the_others() -> None:
+    wire = Wire()
+    signals = SharedSignals(Running(), wire)
+
+    signals.tasks_became({Status.QUEUED})
+    signals.tasks_became({Status.SUCCESS})
+
+    assert wire.told == [Hints(work=True, news=True), Hints(news=True)]
+    assert await is_woken(signals)
+
+
+async def test_room_in_this_process_is_nobody_else_s_business() -> None:
+    wire = Wire()
+    signals = SharedSignals(Running(), wire)
+
+    signals.work_arrived()
+
+    assert wire.told == []
+    assert await is_woken(signals)
+
+
+async def test_a_cancel_is_tried_here_and_told_to_the_others() -> None:
+    running, wire = Running({ONE: InHand(Interrupt())}), Wire()
+    signals = SharedSignals(running, wire)
+
+    signals.cancel_asked(ONE)
+    signals.cancel_asked(TWO)
+
+    assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
+    assert wire.told == [Hints(cancels=frozenset({ONE})), Hints(cancels=frozenset({TWO}))]
+
+
+async def test_what_the_others_say_is_heard_and_not_said_again() -> None:
+    running, wire, news = Running({ONE: InHand(Interrupt())}), Wire(), []
+    signals = SharedSignals(running, wire)
+    signals.on_news(lambda: news.append("news"))
+    signals.start()
+
+    wire.says(Hints(news=True))
+    assert not await is_woken(signals)
+    wire.says(Hints(work=True, cancels=frozenset({ONE, TWO})))
+
+    assert await is_woken(signals)
+    assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
+    assert news == ["news"]
+    assert wire.told == []
+
+
+async def test_closing_closes_the_relay() -> None:
+    wire = Wire()
+    await SharedSignals(Running(), wire).close()
+
+    assert wire.closed
