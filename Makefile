@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BOOTSTRAP := sh scripts/bootstrap.sh
-SOURCES := src/limner $(wildcard packages/*/src)
+SOURCES := src/limner $(wildcard packages/*/src) bench
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	--no-emit-package limner --no-emit-package limner-builtin
@@ -34,12 +34,13 @@ chaos: ## Run a thousand tasks at bad vendors with a kill every two seconds; TAS
 	@cd tests && ../.venv/bin/python -m crash.chaos $(if $(TASKS),--tasks $(TASKS)) $(if $(DATABASE),--database $(DATABASE)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(OUTAGE),--outage $(OUTAGE))
 
-check: ## Check the format, the lint, the types and the import walls.
+check: ## Check the format, the lint, the types, the import walls, and that every benchmark can be imported.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy $(SOURCES)
 	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/python -m bench --check
 
 fmt: ## Format the code and mend the lint that mends itself.
 	@$(BOOTSTRAP) dev
@@ -52,7 +53,7 @@ bench: ## Measure this machine and print the figures.
 
 soak: ## Send ten times as much as can be served for ten minutes, and print what became of it.
 	@$(BOOTSTRAP) dev
-	@.venv/bin/python -m bench.soak 600
+	@.venv/bin/python -m bench soak
 
 docs: ## Write the pages of docs/ that are made from the code: command line, configuration, models.
 	@$(BOOTSTRAP) dev

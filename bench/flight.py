@@ -2,22 +2,31 @@
 
 import json
 import time
+from dataclasses import dataclass
 
 from bench import load
 from bench.report import Figure
 from bench.server import limner
 
-TASKS = 1000
-DELAY_S = 2
 PATH = "/v2/openapi/task"
 BODY = json.dumps({"type": "generate_image", "prompt": "a lighthouse on a cliff at dusk"}).encode()
 
 
-def figures() -> list[Figure]:
-    settings = {"engine": "sandbox", "sandbox_delay_s": str(DELAY_S), "account_tasks": "1000000"}
-    with limner(**settings) as server:
+@dataclass(frozen=True, slots=True)
+class Size:
+    tasks: int
+    delay_s: float
+
+
+FULL = Size(tasks=1000, delay_s=2)
+SHORT = Size(tasks=20, delay_s=0.2)
+
+
+def figures(size: Size) -> list[Figure]:
+    settings = {"engine": "sandbox", "sandbox_delay_s": str(size.delay_s), "account_tasks": "1000000"}
+    with limner(settings) as server:
         wire = load.request("POST", PATH, key=server.key, body=BODY)
-        submitted = load.run(server.port, lambda _: wire, TASKS, 32, keep_bodies=True)
+        submitted = load.run(server.port, lambda _: wire, size.tasks, 32, keep_bodies=True)
         last_submit = time.perf_counter()
         assert set(submitted.statuses) == {200}, submitted.statuses
         tasks = [json.loads(body)["data"]["task_id"] for body in submitted.bodies]
@@ -26,7 +35,7 @@ def figures() -> list[Figure]:
         return [
             Figure("flight_done_after_last_submit", done_s, "s"),
             Figure("flight_peak_memory", server.peak_mib(), "MiB"),
-            Figure("flight_cpu", server.cpu_s() * 1000 / TASKS, "ms/task"),
+            Figure("flight_cpu", server.cpu_s() * 1000 / size.tasks, "ms/task"),
         ]
 
 

@@ -7,9 +7,10 @@ and full are measured in turn within one run, so that what the machine does hits
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -21,16 +22,30 @@ from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.request import ImageRequest, TaskType
 from limner.domain.task import Ending, Result, Status
-from limner.ports.records import Key
+from limner.ports.records import Claimed, Key, Records
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
 
-FINISHED, QUEUED = 1_000_000, 100_000
-ENDS = 3000
-ORPHANS = 1000
 LEASE_MS = 15_000
-ROUNDS, SUBMITS, CLAIMS, CLAIM = 7, 400, 400, 100
+CLAIM = 100
 AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Tasks that end, and that are rescued; what the full table holds; rounds, and what each submits and claims."""
+
+    ends: int
+    orphans: int
+    orphans_lease_ms: int
+    finished: int
+    queued: int
+    rounds: int
+    tasks: int
+
+
+FULL = Size(ends=3000, orphans=1000, orphans_lease_ms=3000, finished=1_000_000, queued=100_000, rounds=7, tasks=400)
+SHORT = Size(ends=50, orphans=20, orphans_lease_ms=200, finished=1000, queued=100, rounds=1, tasks=50)
 
 DONE = Ending(
     Status.SUCCESS,
@@ -53,11 +68,11 @@ REQUEST = ImageRequest(
 )
 
 
-def figures() -> Iterator[Figure]:
+def figures(size: Size) -> Iterator[Figure]:
     configure_logs("console", "error")
-    yield from asyncio.run(_ends())
-    yield from asyncio.run(_rescue())
-    yield from asyncio.run(_growth())
+    yield from asyncio.run(_ends(size.ends))
+    yield from asyncio.run(_rescue(size.orphans, size.orphans_lease_ms))
+    yield from asyncio.run(_growth(size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +95,18 @@ class Bench:
     async def claims(self, owner: str, many: int, lease_ms: int = LEASE_MS) -> list[TaskId]:
         taken: list[TaskId] = []
         while len(taken) < many:
-            now_ms = self.limner.clock.now_ms()
-            claimed = await self.limner.store.run(
-                lambda records, now_ms=now_ms: claim(records, owner, now_ms, now_ms + lease_ms, limit=CLAIM)
-            )
+            claimed = await self.limner.store.run(partial(self._claim, owner=owner, lease_ms=lease_ms))
             assert claimed
             taken += [each.task.id for each in claimed]
         return taken
 
-    def fill(self) -> None:
+    def _claim(self, records: Records, *, owner: str, lease_ms: int) -> Sequence[Claimed]:
+        now_ms = self.limner.clock.now_ms()
+        return claim(records, owner, now_ms, now_ms + lease_ms, limit=CLAIM)
+
+    def fill(self, finished: int, queued: int) -> None:
         path, now_ms = self.limner.settings.data / "limner.db", self.limner.clock.now_ms()
-        fill(path, self.key.account, now_ms, finished=FINISHED, queued=QUEUED)
+        fill(path, self.key.account, now_ms, finished=finished, queued=queued)
 
     def put_back(self) -> None:
         """All that runs into the queue again."""
@@ -128,12 +144,12 @@ async def _side_by_side(work: Callable[[int], Awaitable[None]], many: int) -> No
 # --- ends ---------------------------------------------------------------------------------------------------------
 
 
-async def _ends() -> list[Figure]:
+async def _ends(many: int) -> list[Figure]:
     """Status, ledger, limit, journal, event and the outbox of one webhook, in one durable transaction each."""
     async with _opened() as bench:
         await bench.limner.webhooks.add(bench.key.account, "https://example.com/hook", (), "bench")
-        await bench.submits(ENDS)
-        tasks = await bench.claims("worker", ENDS)
+        await bench.submits(many)
+        tasks = await bench.claims("worker", many)
         store, now_ms = bench.limner.store, bench.limner.clock.now_ms()
 
         async def one(number: int) -> None:
@@ -141,22 +157,21 @@ async def _ends() -> list[Figure]:
             assert ended
 
         began = time.perf_counter()
-        await _side_by_side(one, ENDS)
-        per_second = ENDS / (time.perf_counter() - began)
-        assert bench.count("status = 'success'") == ENDS
+        await _side_by_side(one, many)
+        per_second = many / (time.perf_counter() - began)
+        assert bench.count("status = 'success'") == many
         return [Figure("settle", per_second, "tasks/s")]
 
 
 # --- rescue -------------------------------------------------------------------------------------------------------
 
 
-async def _rescue() -> list[Figure]:
+async def _rescue(many: int, lease_ms: int) -> list[Figure]:
     """From the moment a dead machine's leases run out until its tasks are in another worker's hands, and done."""
     async with _opened() as bench:
-        await bench.submits(ORPHANS)
+        await bench.submits(many)
         worker = bench.limner.worker()
-        lease_ms = 3000
-        await bench.claims("a dead machine", ORPHANS, lease_ms)
+        await bench.claims("a dead machine", many, lease_ms)
         last_ms = _last_lease_ms(bench)
         worker.start()
         taken_s = await _seconds_until(bench, last_ms, "lease_owner = 'a dead machine'")
@@ -187,12 +202,12 @@ def _wait(until: Callable[[], bool]) -> None:
 # --- growth -------------------------------------------------------------------------------------------------------
 
 
-async def _growth() -> list[Figure]:
+async def _growth(size: Size) -> list[Figure]:
     async with _opened() as empty, _opened() as full:
         began = time.perf_counter()
-        await asyncio.to_thread(full.fill)
+        await asyncio.to_thread(full.fill, size.finished, size.queued)
         filled_s = time.perf_counter() - began
-        rounds = [(await _round(empty), await _round(full)) for _ in range(ROUNDS + 1)][1:]
+        rounds = [(await _round(empty, size.tasks), await _round(full, size.tasks)) for _ in range(size.rounds + 1)][1:]
     small, large = [each[0] for each in rounds], [each[1] for each in rounds]
     return [
         Figure("queue_fill", filled_s, "s"),
@@ -217,12 +232,12 @@ class Round:
     claim_ms: float
 
 
-async def _round(bench: Bench) -> Round:
+async def _round(bench: Bench, many: int) -> Round:
     """Submit tasks, claim as many, and put all back as it was."""
     began = time.perf_counter()
-    await bench.submits(SUBMITS)
+    await bench.submits(many)
     submitted = time.perf_counter()
-    await bench.claims("worker", CLAIMS)
+    await bench.claims("worker", many)
     claimed = time.perf_counter()
     await asyncio.to_thread(bench.put_back)
-    return Round((submitted - began) * 1000 / SUBMITS, (claimed - submitted) * 1000 / CLAIMS)
+    return Round((submitted - began) * 1000 / many, (claimed - submitted) * 1000 / many)

@@ -12,3 +12,6 @@ class Figure:
     def __str__(self) -> str:
         digits = 0 if self.value >= 100 else 2
         return f"{self.name} {self.value:.{digits}f} {self.unit}"
+
+    def as_json(self) -> dict[str, float | str]:
+        return {"value": round(self.value, 3), "unit": self.unit}

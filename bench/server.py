@@ -40,7 +40,10 @@ class Server:
 
 @contextlib.contextmanager
 def limner(
-    *arguments: str, purse: int = 10_000_000, vendors: Mapping[str, str] | None = None, **settings: str
+    settings: Mapping[str, str],
+    *arguments: str,
+    purse: int = 10_000_000,
+    vendors: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """`limner serve` on a fresh data folder, with an account that may do as it likes.
 
@@ -92,7 +95,7 @@ def _first_words(process: subprocess.Popen[str]) -> str:
         told += line
         if not told.startswith("{") or line.startswith("}"):
             return told
-    raise RuntimeError(f"{process.args} ended before it was ready")
+    raise RuntimeError(f"{process.args!r} ended before it was ready")
 
 
 def command(*arguments: str, env: Mapping[str, str] | None = None) -> str:

@@ -1,6 +1,6 @@
 """More than can be served, for a while: what becomes of those who come, of memory, and of the time after.
 
-`python -m bench.soak SECONDS` measures what one server can do, sends it ten times as much, and watches it recover.
+It measures what one server can do, sends it ten times as much, and watches it recover.
 """
 
 import asyncio
@@ -34,6 +34,18 @@ SETTINGS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How long a few clients ask, and then the crowd."""
+
+    calm_s: float
+    seconds: float
+
+
+FULL = Size(calm_s=60, seconds=600)
+SHORT = Size(calm_s=2, seconds=3)
+
+
 def body(side: int = 1400) -> bytes:
     """A task with a picture that is small to send and takes a while to verify, so that few can be served."""
     picture = io.BytesIO()
@@ -64,15 +76,15 @@ class Told:
             self.tasks.append(json.loads(said)["data"]["task_id"])
 
 
-def figures(seconds: float) -> list[Figure]:
-    with limner(**SETTINGS) as server:
-        return uvloop.run(_soak(server, seconds))
+def figures(size: Size) -> list[Figure]:
+    with limner(SETTINGS) as server:
+        return uvloop.run(_soak(server, size.calm_s, size.seconds))
 
 
-async def _soak(server: Server, seconds: float) -> list[Figure]:
+async def _soak(server: Server, calm_s: float, seconds: float) -> list[Figure]:
     wire = load.request("POST", CREATE, key=server.key, body=body())
-    calm = await _calm(server, wire, max(2.0, seconds / 10))
-    capacity = len(calm.accepted_s) / max(2.0, seconds / 10)
+    calm = await _calm(server, wire, calm_s)
+    capacity = len(calm.accepted_s) / calm_s
     crowd, reads, lives, memory = await _crowd(server, wire, capacity * TIMES, seconds, calm.tasks[0])
     recovered_s = await _recovery(server, wire, calm)
     lost = await _unfinished(server, [*calm.tasks, *crowd.tasks])
@@ -117,7 +129,7 @@ async def _crowd(
     server: Server, wire: bytes, per_second: float, seconds: float, task: str
 ) -> tuple[Told, Told, Told, list[float]]:
     """Requests at this rate whatever becomes of them, each on a connection of its own, beside somebody who reads."""
-    crowd, reads, lives, memory = Told(), Told(), Told(), []
+    crowd, reads, lives, memory = Told(), Told(), Told(), list[float]()
     over = asyncio.Event()
     peeping = [
         asyncio.create_task(_peep(server.port, load.request("GET", f"{READ}/{task}", key=server.key), reads, over)),
@@ -206,13 +218,3 @@ def _memory_mib(server: Server) -> float:
 def _p99_ms(times_s: Sequence[float]) -> float:
     ranked = sorted(times_s) or [0.0]
     return ranked[min(len(ranked) - 1, int(len(ranked) * 0.99))] * 1000
-
-
-def main() -> int:
-    for figure in figures(float(sys.argv[1]) if len(sys.argv) > 1 else 600):
-        print(figure, flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

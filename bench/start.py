@@ -6,19 +6,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench.report import Figure
 
-STARTS = 5
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    starts: int
 
 
-def figures() -> list[Figure]:
+FULL = Size(starts=5)
+SHORT = Size(starts=1)
+
+
+def figures(size: Size) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
         data = Path(folder) / "data"
         _start(data)
-        return [Figure("serve_ready", median(_start(data) for _ in range(STARTS)), "s")]
+        return [Figure("serve_ready", median(_start(data) for _ in range(size.starts)), "s")]
 
 
 def _start(data: Path) -> float:

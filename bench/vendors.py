@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from statistics import median
 
 from bench import load
@@ -15,21 +17,33 @@ BODY = json.dumps(
 ).encode()
 DIRECT = json.dumps({"model": "gpt-image-2", "prompt": "a lighthouse on a cliff at dusk"}).encode()
 AT_ONCE = 32
-DELAY_S = 4.0
-TASKS = 160
-MANY = 1000
 
 
-def figures() -> list[Figure]:
-    return [*_heavy(), *_many()]
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`tasks` calls of `delay_s` in a stream, whose first `warm` are not counted; `many` of `long_s` at once."""
+
+    delay_s: float
+    warm: int
+    tasks: int
+    many: int
+    long_s: float
 
 
-def _heavy() -> list[Figure]:
+FULL = Size(delay_s=4.0, warm=8, tasks=160, many=1000, long_s=10.0)
+SHORT = Size(delay_s=0.1, warm=1, tasks=8, many=40, long_s=0.5)
+
+
+def figures(size: Size) -> list[Figure]:
+    return [*_heavy(size), *_many(size)]
+
+
+def _heavy(size: Size) -> list[Figure]:
     """32 calls under way all the time, one begun as another ends, whose answers are pictures of two megabytes."""
-    with vendor(delay_s=DELAY_S, megabytes=2.0) as at, _beside(at) as server:
-        _wait(server, _stream(server, 8))  # the first calls open connections and warm up
+    with vendor(delay_s=size.delay_s, megabytes=2.0) as at, _beside(at) as server:
+        _wait(server, _stream(server, size.warm, size.delay_s))  # the first calls open connections and warm up
         cpu_s = server.cpu_s()
-        tasks = _stream(server, TASKS)
+        tasks = _stream(server, size.tasks, size.delay_s)
         _wait(server, tasks)
         cpu_ms = (server.cpu_s() - cpu_s) * 1000 / len(tasks)
         return [
@@ -39,12 +53,12 @@ def _heavy() -> list[Figure]:
         ]
 
 
-def _stream(server: Server, many: int) -> list[str]:
+def _stream(server: Server, many: int, delay_s: float) -> list[str]:
     """Submit tasks one by one, as fast as keeps 32 of them under way."""
     begun = time.perf_counter()
     tasks = []
     for number in range(many):
-        time.sleep(max(0.0, begun + number * DELAY_S / AT_ONCE - time.perf_counter()))
+        time.sleep(max(0.0, begun + number * delay_s / AT_ONCE - time.perf_counter()))
         tasks += _submit(server, 1)
     return tasks
 
@@ -55,10 +69,10 @@ def _own_ms(at: Server) -> float:
     return median(load.run(at.port, lambda _: wire, 3, 1).latencies) * 1000
 
 
-def _many() -> list[Figure]:
+def _many(size: Size) -> list[Figure]:
     """A thousand calls at once on one worker."""
-    with vendor(delay_s=10.0, megabytes=0.01) as at, _beside(at) as server:
-        _wait(server, _submit(server, MANY))
+    with vendor(delay_s=size.long_s, megabytes=0.01) as at, _beside(at) as server:
+        _wait(server, _submit(server, size.many))
         most = json.loads(load.run(at.port, lambda _: load.request("GET", "/most"), 1, 1, keep_bodies=True).bodies[0])
         return [
             Figure("vendor_calls_at_once", most["most"], "calls"),
@@ -66,9 +80,9 @@ def _many() -> list[Figure]:
         ]
 
 
-def _beside(at: Server):  # noqa: ANN202 - the context manager of `limner`
+def _beside(at: Server) -> AbstractContextManager[Server]:
     keys = {"OPENAI_API_KEY": "bench", "OPENAI_BASE_URL": f"http://127.0.0.1:{at.port}/v1"}
-    return limner(vendors=keys, account_tasks="1000000")
+    return limner({"account_tasks": "1000000"}, vendors=keys)
 
 
 def _submit(server: Server, many: int) -> list[str]:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_a_crowd_is_answered_nothing_is_lost_and_all_is_as_before() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.soak", "3"], check=False, cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "bench", "--short", "soak"], check=False, cwd=ROOT, capture_output=True, text=True
     )
     figures = {name: float(value) for name, value, _ in map(str.split, done.stdout.splitlines())}
 
