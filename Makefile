@@ -3,7 +3,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BOOTSTRAP := sh scripts/bootstrap.sh
-SOURCES := src/limner $(wildcard packages/*/src) bench
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	--no-emit-package limner --no-emit-package limner-builtin
@@ -38,7 +37,7 @@ check: ## Check the format, the lint, the types, the import walls, and that ever
 	@$(BOOTSTRAP) dev
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
-	@.venv/bin/mypy $(SOURCES)
+	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/python -m bench --check
 
