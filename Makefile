@@ -8,7 +8,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-package limner --no-emit-package limner-builtin
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-diffusers chaos check fmt bench soak docs audit lock upgrade clean
+.PHONY: help demo serve test test-diffusers chaos check fmt bench performance soak docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -50,13 +50,19 @@ bench: ## Measure this machine and print the figures.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench
 
+performance: ## Measure anew what docs/performance.md shows, and write that page.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/python -m bench --save bench/figures/after.json api flight vendors queue
+	@.venv/bin/python scripts/write_performance.py
+
 soak: ## Send ten times as much as can be served for ten minutes, and print what became of it.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench soak
 
-docs: ## Write the pages of docs/ that are made from the code: command line, configuration, models.
+docs: ## Write the pages of docs/ that are made from the code: command line, configuration, models, performance.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python scripts/write_docs.py
+	@.venv/bin/python scripts/write_performance.py
 
 audit: ## Ask the Python package index which of the locked versions have known weaknesses; needs its address.
 	@$(BOOTSTRAP) dev

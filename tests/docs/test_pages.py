@@ -14,8 +14,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
 
 
-def writer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_docs", ROOT / "scripts" / "write_docs.py")
+def writer(name: str = "write_docs") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -29,6 +29,12 @@ def test_pages_made_from_the_code_are_up_to_date() -> None:
 
     assert len(made) == 4
     assert made == written, "run `make docs`"
+
+
+def test_the_page_of_figures_is_up_to_date() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+
+    assert writer("write_performance").page() == page, "run `make docs`"
 
 
 def test_every_error_code_of_the_table_is_explained() -> None:

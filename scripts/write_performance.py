@@ -1,0 +1,127 @@
+"""Writes docs/performance.md and its plot from the figures in bench/figures/, which `python -m bench --save` writes.
+
+A test compares the page with what this would write.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import leather
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+FIGURES = ROOT / "bench" / "figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure of the page; `more` says whether more of it is better."""
+
+    name: str
+    means: str
+    more: bool
+
+
+ROWS = (
+    Row("submit", "accepting tasks, 32 connections", more=True),
+    Row("submit_cpu", "CPU for one of them", more=False),
+    Row("submit_p99", "99 of 100 are answered within", more=False),
+    Row("read", "reading a task's status, 32 connections", more=True),
+    Row("read_cpu", "CPU for one of them", more=False),
+    Row("flight_done_after_last_submit", "1,000 tasks that take two seconds each: all done after", more=False),
+    Row("flight_cpu", "CPU for one of them", more=False),
+    Row("flight_peak_memory", "memory at its peak meanwhile", more=False),
+    Row(
+        "vendor_added_latency_p50",
+        "what Limner adds to a vendor's call of four seconds and 2 MB, 32 at once",
+        more=False,
+    ),
+    Row("vendor_cpu_2mb", "CPU for one of them", more=False),
+    Row("vendor_peak_memory_32x2mb", "memory at its peak meanwhile", more=False),
+    Row("vendor_calls_peak_memory", "memory at its peak with 1,000 calls at once", more=False),
+    Row("settle", "ends of tasks: status, ledger, journal, event and a webhook's outbox", more=True),
+    Row("rescue_taken_over", "1,000 tasks of a dead machine are in other hands after", more=False),
+    Row("submit_full", "accepting a task beside 1,000,000 finished and 100,000 queued ones", more=False),
+    Row("claim_full", "claiming a task beside them", more=False),
+)
+PAGE = """\
+<!-- Made by `make docs` from bench/figures/: change it in scripts/write_performance.py. -->
+
+# Performance
+
+One run of each benchmark before and after the work of 2026-11-29, on the same machine (two cores of an AMD EPYC, client on the
+same machine, SQLite on a local disk). Before is commit `9c4dd5a`.
+
+| figure | what it is | before | after | after ÷ before |
+|---|---|---|---|---|
+{rows}
+
+The yardstick, a FastAPI echo of the same body, gave {echo_before} requests/s before and {echo_after} after: by so much the machine
+itself was faster or slower. One run is not a study: differences below a tenth mean nothing.
+
+{plot}
+## Measure it yourself
+
+    make bench                                       every benchmark but the soak
+    .venv/bin/python -m bench api queue              some of them
+    .venv/bin/python -m bench --save FILE api        and write the figures as JSON
+    .venv/bin/python -m bench --short                a second of each, to see that they work
+
+`make performance` measures what this page shows, writes it to `bench/figures/after.json`, and the page anew.
+[Operating](operating.md#figures) says what each figure counts.
+"""
+
+
+def page() -> str:
+    before, after = _saved("before"), _saved("after")
+    return PAGE.format(
+        rows="\n".join(_line(row, before, after) for row in ROWS),
+        plot="![Speed after, where 1 is the speed before](performance.svg)\n" if after else "",
+        echo_before=_number(before["echo"]),
+        echo_after=_number(after["echo"]) if "echo" in after else "?",
+    )
+
+
+def plot() -> str:
+    """A bar for each figure; a longer one is better, whatever the figure counts."""
+    before, after = _saved("before"), _saved("after")
+    gains = [(_gain(row, before, after), row.name) for row in ROWS if row.name in after]
+    chart = leather.Chart("Speed after, where 1 is the speed before")
+    chart.add_x_scale(0, max(2.0, *(gain for gain, _ in gains)))
+    chart.add_bars([(gain, f"{name} {gain:.2f}") for gain, name in gains], fill_color="#3b6ea5")
+    return str(chart.to_svg(width=800, height=30 * len(gains) + 120)) + "\n"
+
+
+def _saved(name: str) -> dict[str, float]:
+    file = FIGURES / f"{name}.json"
+    return {each: told["value"] for each, told in json.loads(file.read_text()).items()} if file.exists() else {}
+
+
+def _gain(row: Row, before: dict[str, float], after: dict[str, float]) -> float:
+    ratio = after[row.name] / before[row.name]
+    return ratio if row.more else 1 / ratio
+
+
+def _line(row: Row, before: dict[str, float], after: dict[str, float]) -> str:
+    unit = json.loads((FIGURES / "before.json").read_text())[row.name]["unit"]
+    told = [f"{_number(before[row.name])} {unit}", "", ""]
+    if row.name in after:
+        told[1:] = [f"{_number(after[row.name])} {unit}", f"{after[row.name] / before[row.name]:.2f}"]
+    return f"| `{row.name}` | {row.means} | {' | '.join(told)} |"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def main() -> int:
+    (DOCS / "performance.md").write_text(page())
+    if _saved("after"):
+        (DOCS / "performance.svg").write_text(plot())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
