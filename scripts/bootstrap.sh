@@ -43,7 +43,7 @@ say() { printf 'bootstrap: %s\n' "$*" >&2; }
 
 # What was installed, and where.
 fingerprint() {
-    set -- "requirements/$1.txt" scripts/bootstrap.sh pyproject.toml packages/*/pyproject.toml
+    set -- "requirements/$1.txt" scripts/bootstrap.sh scripts/index_of_pip.py pyproject.toml packages/*/pyproject.toml
     { pwd -P && cat "$@" 2>/dev/null; } | cksum
 }
 
@@ -142,16 +142,31 @@ environment_works() {
         "$env/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
-# The lock is complete, so pip has nothing to resolve (--no-deps); Limner itself is linked, not copied: what
-# you edit, or pull, is what runs.
+# The lock is complete, so there is nothing to resolve (--no-deps); Limner itself is linked, not copied: what
+# you edit, or pull, is what runs. uv takes seconds where pip takes a minute or two.
 install() {
-    say "installing requirements/$1.txt (the first time takes a minute or two)"
-    pip install --require-hashes --no-deps -r "requirements/$1.txt"
+    lock=requirements/$1.txt
     set -- -e .
     for package in packages/*/pyproject.toml; do
         [ ! -f "$package" ] || set -- "$@" -e "$(dirname "$package")"
     done
-    pip install --no-deps --no-build-isolation "$@"
+    if uv_is_there && say "installing $lock" && install_with uv "$lock" "$@"; then return; fi
+    say "installing $lock with pip (the first time takes a minute or two)"
+    install_with pip "$lock" "$@"
+}
+
+install_with() {
+    "$1" install --require-hashes --no-deps -r "$2" || return
+    with=$1
+    shift 2
+    "$with" install --no-deps --no-build-isolation "$@"
+}
+
+# uv in the version and by the hashes that requirements/dev.txt has, if it can ask what pip is set to ask.
+uv_is_there() {
+    index_of_pip >/dev/null || return
+    awk '/^uv==/ { found = 1 } found { print } found && !/\\$/ { exit }' requirements/dev.txt >"$env/uv.txt"
+    pip install --require-hashes --no-deps -r "$env/uv.txt"
 }
 
 # The one thing that no lock pins: which of its builds runs here depends on the machine's card.
@@ -159,6 +174,18 @@ install_torch() {
     "$env/bin/python" -c 'import torch' 2>/dev/null && return
     say "installing torch (200 MB for the CPU alone, 3 GB with what CUDA needs)"
     pip install "${TORCH:-torch==2.13.0}"
+}
+
+# In a shell of its own, which alone knows the index, and forgets it: no file names one.
+uv() (
+    told=$(index_of_pip) || return
+    eval "$told"
+    export UV_INDEX_STRATEGY=unsafe-best-match # as pip does; the hashes decide what is let in
+    "$env/bin/uv" pip --quiet "$@" --python "$env/bin/python"
+)
+
+index_of_pip() {
+    "$env/bin/python" -m pip --disable-pip-version-check config list | "$env/bin/python" scripts/index_of_pip.py
 }
 
 pip() {
