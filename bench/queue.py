@@ -16,13 +16,13 @@ from statistics import median
 
 from bench.fill import connected, fill
 from bench.report import Figure
-from limner.application.claim import claim
-from limner.application.settle import settle
+from limner.application.tasks.claim import claim
+from limner.application.tasks.settle import settle
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.ids import BlobId, TaskId
-from limner.domain.request import ImageRequest, TaskType
-from limner.domain.task import Ending, Result, Status
-from limner.ports.records import Claimed, Key, Records
+from limner.domain.tasks.request import ImageRequest, TaskType
+from limner.domain.tasks.task import Ending, Result, Status
+from limner.ports.records import ClaimedTask, Key, Records
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
 
@@ -100,7 +100,7 @@ class Bench:
             taken += [each.task.id for each in claimed]
         return taken
 
-    def _claim(self, records: Records, *, owner: str, lease_ms: int) -> Sequence[Claimed]:
+    def _claim(self, records: Records, *, owner: str, lease_ms: int) -> Sequence[ClaimedTask]:
         now_ms = self.limner.clock.now_ms()
         return claim(records, owner, now_ms, now_ms + lease_ms, limit=CLAIM)
 

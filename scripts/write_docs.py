@@ -12,11 +12,11 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from limner.domain.failure import FALLS_BACK, RETRIES, FailureKind
 from limner.domain.model import DEFAULT_MODEL, MODELS
+from limner.domain.routing.failure import FALLS_BACK, RETRIES, FailureKind
 from limner.settings import ProviderSettings, RouteSettings, Settings
 from limner.templates.loader import load_templates
-from limner.testing.vendors.failures import FAILURES, SECTIONS, Row
+from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->\n\n"
@@ -266,7 +266,7 @@ def _vendor_failures(vendor: str) -> str:
     return head + "".join(_failure(row) for row in FAILURES if row.vendor == vendor)
 
 
-def _failure(row: Row) -> str:
+def _failure(row: FailureCase) -> str:
     stage = f" ({row.stage})" if row.stage else ""
     again = _again(row.kind) if row.wait_s is None else f"after {row.wait_s:g} s"
     charged = "not told" if row.charged is None else _yes(row.charged)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from limner.domain.failure import Failure
 from limner.domain.ids import TaskId
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report
+from limner.domain.routing.failure import Failure
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report
 from limner.providers.sandbox import card
 
 NOON_MS = 1_800_000_000_000
@@ -72,7 +72,7 @@ class HeardSignals:
 
 
 Answer = Delivered | Accepted | Pending | Failure
-Line = Answer | Callable[[Order], Any]
+Line = Answer | Callable[[GenerationRequest], Any]
 
 
 @dataclass
@@ -83,7 +83,7 @@ class ScriptedProvider:
     name: str = "scripted"
     resumable: bool = True
     free: bool = False
-    submits: list[Order] = field(default_factory=list)
+    submits: list[GenerationRequest] = field(default_factory=list)
     polls: list[Mapping[str, Any]] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -93,12 +93,12 @@ class ScriptedProvider:
             self.heard.clear()
             await self.heard.wait()
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         self.submits.append(order)
         answer: Delivered | Accepted | Failure = await self._next(order)
         return answer
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         self.polls.append(handle)
         answer: Delivered | Pending | Failure = await self._next(order)
         return answer
@@ -106,7 +106,7 @@ class ScriptedProvider:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _next(self, order: Order) -> Any:
+    async def _next(self, order: GenerationRequest) -> Any:
         self.heard.set()
         assert self.script, "the provider was called more often than its script says"
         line = self.script.pop(0)
@@ -114,23 +114,23 @@ class ScriptedProvider:
         return await answer if asyncio.iscoroutine(answer) else answer
 
 
-def picture(order: Order) -> Delivered:
+def picture(order: GenerationRequest) -> Delivered:
     """A script's line: a good picture, drawn from the prompt."""
     return _delivered(order, card(order.prompt))
 
 
-def rubbish(order: Order) -> Delivered:
+def rubbish(order: GenerationRequest) -> Delivered:
     """A script's line: bytes that are no picture."""
     return _delivered(order, b"<html>502 Bad Gateway</html>")
 
 
-async def silence(order: Order) -> Delivered:
+async def silence(order: GenerationRequest) -> Delivered:
     """A script's line: the vendor never answers."""
     never: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
     return await never
 
 
-def _delivered(order: Order, data: bytes) -> Delivered:
+def _delivered(order: GenerationRequest, data: bytes) -> Delivered:
     path = _file(order.workdir)
     path.write_bytes(data)
     return Delivered(Picture(path), {"generative": True}, cost_usd=0.04)

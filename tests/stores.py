@@ -9,34 +9,34 @@ from pathlib import Path
 from typing import Any
 
 from fakes import HandClock, HeardSignals
-from limner.application.accounts import Accounts, KeyDigest
-from limner.application.cancel import Cancel
-from limner.application.claim import claim
-from limner.application.journal import Intended, Journal
-from limner.application.keep import Keep
-from limner.application.references import TakeInline
-from limner.application.routing import Routing
-from limner.application.settle import settle
-from limner.application.submit import Idempotency, Submit, Submitted, Terms
-from limner.application.upload import KeepPicture, TakeUpload
-from limner.db.open import SQLITE
-from limner.db.postgres import connect as connect_postgres
+from limner.application.accounts.manage import HashKey, ManageAccounts
+from limner.application.generation.journal import IntendedAttempt, SpendJournal
+from limner.application.generation.routing import Routing
+from limner.application.images.keep import Keep
+from limner.application.images.references import KeepInlineImages
+from limner.application.images.upload import KeepPicture, TakeUpload
+from limner.application.tasks.cancel import Cancel
+from limner.application.tasks.claim import claim
+from limner.application.tasks.settle import settle
+from limner.application.tasks.submit import IdempotencyKey, Submit, SubmitLimits, Submitted
+from limner.db.engines.postgres import connect as connect_postgres
+from limner.db.engines.sqlite import connect as connect_sqlite
+from limner.db.open_store import SQLITE
 from limner.db.sql import Db, Sql
-from limner.db.sqlite import connect as connect_sqlite
-from limner.domain.credits import Balance
+from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AttemptId, BlobId, TaskId
-from limner.domain.request import FileInput, ImageRequest, TaskType
-from limner.domain.route import Route, UnknownOutcome
-from limner.domain.task import Ending, Result, Status, Task
-from limner.intake.door import ImageIntake
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.domain.tasks.request import FileInput, ImageRequest, TaskType
+from limner.domain.tasks.task import Ending, Result, Status, Task
+from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Provider
-from limner.ports.records import Attempt, Claimed, Key, Records, Store
+from limner.ports.records import Attempt, ClaimedTask, Key, Records, Store
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
 from limner.storage.blobs import ObjectBlobs, open_blobs
 
 LEASE_MS = 15_000
-TERMS = Terms(limit=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
+TERMS = SubmitLimits(limit=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
 ROUTE = Route("scripted/flux.1_kontext_pro", "scripted", "flux.1_kontext_pro", 900.0, UnknownOutcome.RESEND_ONCE)
 PICTURE = Result(BlobId("ab" * 32), "image/png", "png", 256, 256)
 DRAWN = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by={"provider": "scripted"})
@@ -110,7 +110,7 @@ class House:
     signals: HeardSignals = field(default_factory=HeardSignals)
     providers: Mapping[str, Provider] = field(default_factory=lambda: {"sandbox": SandboxProvider()})
     engine: str = "sandbox"
-    terms: Terms = TERMS
+    terms: SubmitLimits = TERMS
 
     @property
     def scratch(self) -> Path:
@@ -126,7 +126,7 @@ class House:
 
     @property
     def submit(self) -> Submit:
-        inline = TakeInline(self.keep, self.scratch, transcode_webp=False)
+        inline = KeepInlineImages(self.keep, self.scratch, transcode_webp=False)
         return Submit(
             self.store, ImageIntake(), inline, self.templates, self.routing, self.signals, self.clock, self.terms
         )
@@ -136,8 +136,8 @@ class House:
         return TakeUpload(self.store, self.keep, self.clock, life_ms=3_600_000)
 
     @property
-    def accounts(self) -> Accounts:
-        return Accounts(self.store, self.clock, KeyDigest(b"pepper" * 6))
+    def accounts(self) -> ManageAccounts:
+        return ManageAccounts(self.store, self.clock, HashKey(b"pepper" * 6))
 
     @property
     def cancel(self) -> Cancel:
@@ -156,14 +156,14 @@ class House:
         return (await self.answered(key, once=once, **wishes)).task
 
     async def answered(self, key: Key, *, once: str | None = None, digest: str = "same", **wishes: Any) -> Submitted:
-        idempotency = Idempotency(once, digest) if once else None
+        idempotency = IdempotencyKey(once, digest) if once else None
         return await self.submit(key, replace(REQUEST, **wishes), idempotency=idempotency)
 
-    async def claims(self, owner: str = "worker", limit: int = 100) -> list[Claimed]:
+    async def claims(self, owner: str = "worker", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()
         return list(await self.store.run(lambda records: claim(records, owner, now_ms, now_ms + LEASE_MS, limit=limit)))
 
-    async def rescues(self, owner: str = "rescuer", limit: int = 100) -> list[Claimed]:
+    async def rescues(self, owner: str = "rescuer", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()
         return list(await self.store.run(lambda records: records.tasks.rescue(owner, now_ms, now_ms + LEASE_MS, limit)))
 
@@ -225,11 +225,11 @@ def _tamper(url: str, statements: Sequence[str], values: Mapping[str, Any]) -> N
 
 
 async def ordered(
-    journal: Journal, task: TaskId, number: int, route: Route = ROUTE, owner: str | None = None
+    journal: SpendJournal, task: TaskId, number: int, route: Route = ROUTE, owner: str | None = None
 ) -> AttemptId:
     """Write down an order that goes out at once."""
     turn = await journal.intend(task, number, (route,), owner)
-    assert isinstance(turn, Intended)
+    assert isinstance(turn, IntendedAttempt)
     return turn.attempt
 
 

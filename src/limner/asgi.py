@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from starlette.applications import Starlette
 
-from limner.api.app import Limits, create_app
-from limner.api.face import Face
-from limner.api.gate import Gate
-from limner.api.pace import Pace
-from limner.api.s3.bucket import Bucket
-from limner.application.watch import Watch
+from limner.api.app import RequestLimits, create_app
+from limner.api.http.authentication import Authentication
+from limner.api.http.rate_limits import RequestRate
+from limner.api.s3.bucket import UploadBucket
+from limner.api.services import Services
+from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
-from limner.domain.peers import Proxies
+from limner.domain.network.proxies import TrustedProxies
 from limner.settings import Settings, load_settings
 from limner.telemetry.logs import configure_logs
 
@@ -41,12 +41,12 @@ def application(limner: Limner, *, with_worker: bool) -> Starlette:
         await limner.close()
 
     watch = limner.watch()
-    uploads = Pace(limner.settings.uploads_per_second, "uploads")  # by whichever way they come
+    uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # by whichever way they come
     return create_app(_face(limner, watch, uploads), _bucket(limner, uploads), lifespan, _limits(limner.settings))
 
 
-def _face(limner: Limner, watch: Watch, uploads: Pace) -> Face:
-    return Face(
+def _face(limner: Limner, watch: Watch, uploads: RequestRate) -> Services:
+    return Services(
         gate=_gate(limner),
         submit=limner.submit,
         read=limner.read,
@@ -62,23 +62,23 @@ def _face(limner: Limner, watch: Watch, uploads: Pace) -> Face:
         clock=limner.clock,
         scratch=limner.scratch.folder,
         upload_pace=uploads,
-        create_pace=Pace(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
+        create_pace=RequestRate(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
         watch=watch,
         webhooks=replace(limner.webhooks, actor=None),
     )
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s)
+def _limits(settings: Settings) -> RequestLimits:
+    return RequestLimits(settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s)
 
 
-def _gate(limner: Limner) -> Gate:
-    proxies = Proxies.parse(limner.settings.trusted_proxies)
-    return Gate(limner.authenticate, Pace(1, "requests"), proxies, limner.clock)
+def _gate(limner: Limner) -> Authentication:
+    proxies = TrustedProxies.parse(limner.settings.trusted_proxies)
+    return Authentication(limner.authenticate, RequestRate(1, "requests"), proxies, limner.clock)
 
 
-def _bucket(limner: Limner, uploads: Pace) -> Bucket:
-    return Bucket(
+def _bucket(limner: Limner, uploads: RequestRate) -> UploadBucket:
+    return UploadBucket(
         seal=limner.seal,
         find_owner=limner.find_owner,
         take=limner.take_object,

@@ -13,45 +13,45 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from limner.api.v2.task import task_body
-from limner.application.accounts import Accounts, KeyDigest
-from limner.application.authenticate import Authenticate
-from limner.application.cancel import Cancel
-from limner.application.credentials import FindOwner, IssueUploadCredentials, Seal
-from limner.application.deliver import Deliver, Limits
-from limner.application.erase import Erase, EraseAccount
-from limner.application.examine import Examine
-from limner.application.execute import Execute
-from limner.application.explain import Explain
-from limner.application.journal import Journal
-from limner.application.keep import Keep
-from limner.application.objects import FindObject, TakeObject
-from limner.application.presign import Presign, TakePresigned
-from limner.application.prune import Policy, Prune
-from limner.application.pursue import Pursue
-from limner.application.read import ReadTask, Seen
-from limner.application.references import Prepare, TakeInline
-from limner.application.routing import Routing
-from limner.application.shelf import Shelf
-from limner.application.signing import SigningSecret
-from limner.application.submit import Submit, Terms
-from limner.application.sweep import Sweep
-from limner.application.traffic import Traffic
-from limner.application.upload import KeepPicture, TakeUpload
-from limner.application.watch import Room, Watch
-from limner.application.webhooks import Webhooks
-from limner.db.copy import scrub
+from limner.application.accounts.authenticate import Authenticate
+from limner.application.accounts.manage import HashKey, ManageAccounts
+from limner.application.generation.disk_guard import DiskGuard
+from limner.application.generation.generate import Generate
+from limner.application.generation.journal import SpendJournal
+from limner.application.generation.route_limits import RouteLimits
+from limner.application.generation.routing import Routing
+from limner.application.images.keep import Keep
+from limner.application.images.object_uploads import FindObject, TakeObject
+from limner.application.images.presign import Presign, TakePresigned
+from limner.application.images.references import KeepInlineImages, PrepareReferences
+from limner.application.images.upload import KeepPicture, TakeUpload
+from limner.application.images.upload_credentials import FindOwner, IssueUploadCredentials, Seal
+from limner.application.read import ReadTask, TaskView
+from limner.application.retention.check_consistency import CheckConsistency
+from limner.application.retention.delete_unreferenced import DeleteUnreferenced
+from limner.application.retention.erase import Erase, EraseAccount
+from limner.application.retention.prune import Prune, RetentionPolicy
+from limner.application.tasks.cancel import Cancel
+from limner.application.tasks.execute import ExecuteTask
+from limner.application.tasks.explain import Explain
+from limner.application.tasks.submit import Submit, SubmitLimits
+from limner.application.watching.watch import Watch, WatchLimits
+from limner.application.webhooks.deliver import Deliver, DeliveryLimits
+from limner.application.webhooks.manage import ManageWebhooks
+from limner.application.webhooks.signing import SigningSecret
+from limner.db.database_files import scrub
 from limner.db.migrate import migrate
-from limner.db.open import open_relay, open_store
-from limner.domain.quota import Quota
-from limner.intake.allow import FetchAllow
-from limner.intake.door import ImageIntake
+from limner.db.open_store import open_relay, open_store
+from limner.domain.accounts.rate_limit import RateLimit
+from limner.intake.image_intake import ImageIntake
 from limner.intake.limits import ImageLimits
-from limner.intake.post import GuardedPost
+from limner.outbound.allowlist import FetchAllow
+from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.links import Links
-from limner.ports.parts import Parts
+from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
 from limner.ports.records import Store
 from limner.ports.templates import Templates
@@ -66,14 +66,14 @@ from limner.templates.loader import load_templates
 from limner.vendors import Upstream, upstreams
 from limner.worker.clock import SystemClock
 from limner.worker.dispatcher import Dispatcher
-from limner.worker.identity import Identity, is_dead, operator, this_process
 from limner.worker.janitor import Janitor
-from limner.worker.leases import LeaseKeeper
-from limner.worker.progress import ProgressTeller
+from limner.worker.lease_owner import LeaseOwner, is_dead, operator, this_process
+from limner.worker.lease_renewal import LeaseRenewer
+from limner.worker.progress_writer import ProgressWriter
 from limner.worker.rescuer import Rescuer
-from limner.worker.running import Running
+from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import SharedSignals
-from limner.worker.webhooks import WebhookSender
+from limner.worker.webhook_sender import WebhookSender
 from limner.worker.worker import Worker
 
 PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024)
@@ -87,32 +87,32 @@ class Limner:
     settings: Settings
     store: Store
     blobs: BlobStore
-    parts: Parts
+    parts: UploadParts
     intake: ImageIntake
     pictures: Intake
     templates: Templates
     upstreams: Mapping[str, Upstream]
     providers: Mapping[str, Provider]
     routing: Routing
-    running: Running
+    running: RunningTasks
     signals: SharedSignals
     links: Links
-    post: GuardedPost
+    post: GuardedWebhookHttp
     clock: Clock
-    digest: KeyDigest
+    digest: HashKey
     signing: SigningSecret
     seal: Seal
     scratch: Scratch
-    shelf: Shelf
-    me: Identity
+    shelf: DiskGuard
+    me: LeaseOwner
 
     @property
-    def accounts(self) -> Accounts:
-        return Accounts(self.store, self.clock, self.digest, operator())
+    def accounts(self) -> ManageAccounts:
+        return ManageAccounts(self.store, self.clock, self.digest, operator())
 
     @property
     def authenticate(self) -> Authenticate:
-        return Authenticate(self.store, self.clock, self.digest, Quota(self.settings.wrong_keys_per_minute, 60))
+        return Authenticate(self.store, self.clock, self.digest, RateLimit(self.settings.wrong_keys_per_minute, 60))
 
     @property
     def keep(self) -> KeepPicture:
@@ -121,14 +121,14 @@ class Limner:
     @property
     def submit(self) -> Submit:
         chosen = self.settings
-        terms = Terms(
+        terms = SubmitLimits(
             chosen.account_tasks,
             chosen.queue_deadline_s,
             chosen.run_deadline_s,
             chosen.transcode_webp,
             chosen.multiview_model,
         )
-        inline = TakeInline(self.keep, self.scratch.folder, chosen.transcode_webp)
+        inline = KeepInlineImages(self.keep, self.scratch.folder, chosen.transcode_webp)
         ports = (self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock)
         return Submit(*ports, terms, self.post.check)
 
@@ -173,29 +173,31 @@ class Limner:
         return Cancel(self.store, self.signals, self.clock)
 
     @property
-    def webhooks(self) -> Webhooks:
-        return Webhooks(self.store, self.post, self.signing, self.clock, operator())
+    def webhooks(self) -> ManageWebhooks:
+        return ManageWebhooks(self.store, self.post, self.signing, self.clock, operator())
 
     @property
     def deliver(self) -> Deliver:
-        limits = Limits(lane=self.settings.webhooks_at_once)
+        limits = DeliveryLimits(lane=self.settings.webhooks_at_once)
         ports = (self.store, self.post, self.signing)
         return Deliver(*ports, partial(_told, links=self.links), self.clock, str(self.me), limits)
 
     @property
-    def traffic(self) -> Traffic:
-        return Traffic({upstream.name: upstream.pace for upstream in self.upstreams.values()})
+    def traffic(self) -> RouteLimits:
+        return RouteLimits({upstream.name: upstream.pace for upstream in self.upstreams.values()})
 
     @property
-    def execute(self) -> Execute:
-        prepare = Prepare(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
-        journal = Journal(self.store, self.clock, self.traffic)
-        pursue = Pursue(journal, self.routing, self.blobs, self.pictures, self.clock, self.shelf)
-        return Execute(self.store, prepare, pursue, self.routing, self.templates, self.clock, self.scratch.folder)
+    def execute(self) -> ExecuteTask:
+        prepare = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
+        journal = SpendJournal(self.store, self.clock, self.traffic)
+        pursue = Generate(journal, self.routing, self.blobs, self.pictures, self.clock, self.shelf)
+        return ExecuteTask(self.store, prepare, pursue, self.routing, self.templates, self.clock, self.scratch.folder)
 
     @property
-    def sweep(self) -> Sweep:
-        return Sweep(self.store, self.blobs, self.clock, str(self.me), lambda owner: is_dead(owner, self.me))
+    def sweep(self) -> DeleteUnreferenced:
+        return DeleteUnreferenced(
+            self.store, self.blobs, self.clock, str(self.me), lambda owner: is_dead(owner, self.me)
+        )
 
     @property
     def prune(self) -> Prune:
@@ -210,8 +212,8 @@ class Limner:
         return EraseAccount(self.store, self.erase, self.clock)
 
     @property
-    def examine(self) -> Examine:
-        return Examine(self.store, self.blobs, self.clock, lambda owner: is_dead(owner, self.me))
+    def examine(self) -> CheckConsistency:
+        return CheckConsistency(self.store, self.blobs, self.clock, lambda owner: is_dead(owner, self.me))
 
     async def scrub(self) -> bool:
         """Leave nothing of what was erased in the database's own files; whether that was possible just now."""
@@ -219,7 +221,7 @@ class Limner:
 
     def watch(self) -> Watch:
         """One for all faces of a process: it reads the feed once for them."""
-        return Watch(self.store, self.clock, Room(self.settings.watches, self.settings.account_watches))
+        return Watch(self.store, self.clock, WatchLimits(self.settings.watches, self.settings.account_watches))
 
     def worker(self) -> Worker:
         lease_ms = int(self.settings.lease_s * 1000)
@@ -240,14 +242,14 @@ class Limner:
         return Worker(
             self.store,
             dispatcher,
-            LeaseKeeper(self.store, self.clock, self.running, str(self.me), lease_ms),
+            LeaseRenewer(self.store, self.clock, self.running, str(self.me), lease_ms),
             Rescuer(self.store, self.clock, dispatcher, self.me),
             self.running,
             self.settings.drain_s,
             {
                 "janitor": Janitor(self.prune, self.clock, lambda: sweep(self.settings.scratch)).run,
                 "webhooks": self.webhook_sender().run,
-                "progress": ProgressTeller(self.store, self.clock, self.running).run,
+                "progress": ProgressWriter(self.store, self.clock, self.running).run,
             },
         )
 
@@ -278,7 +280,7 @@ def prepare_data(settings: Settings) -> str:
 def build(settings: Settings) -> Limner:
     """Wire the service over a prepared data folder. Nothing runs yet."""
     secret = read_secret(settings)
-    running = Running()
+    running = RunningTasks()
     signals = SharedSignals(running, open_relay(settings.resolved_database_url))
     reached = upstreams(settings)
     providers = find_providers(settings, reached)
@@ -296,13 +298,13 @@ def build(settings: Settings) -> Limner:
         running=running,
         signals=signals,
         links=SignedLinks(secret, settings.resolved_public_url, int(settings.link_hours * 3600)),
-        post=GuardedPost(FetchAllow.parse(settings.fetch_allow), settings.webhook_timeout_s),
+        post=GuardedWebhookHttp(FetchAllow.parse(settings.fetch_allow), settings.webhook_timeout_s),
         clock=SystemClock(),
-        digest=KeyDigest(secret),
+        digest=HashKey(secret),
         signing=SigningSecret(secret),
         seal=Seal(secret),
         scratch=open_scratch(settings.scratch),
-        shelf=Shelf(partial(free_bytes, _folders_of_pictures(settings))),
+        shelf=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),
     )
 
@@ -313,14 +315,14 @@ def _folders_of_pictures(settings: Settings) -> list[Path]:
     return [settings.scratch, *([Path(url.removeprefix("file://"))] if url.startswith("file://") else [])]
 
 
-def _told(seen: Seen, account_tag: str, now_ms: int, *, links: Links) -> dict[str, Any]:
+def _told(seen: TaskView, account_tag: str, now_ms: int, *, links: Links) -> dict[str, Any]:
     """A task in a webhook's message: what GET /v2/openapi/task/{id} answers."""
     return task_body(seen, account_tag, links, now_ms)
 
 
-def policy(settings: Settings) -> Policy:
+def policy(settings: Settings) -> RetentionPolicy:
     """How long things are kept, as the settings say."""
-    return Policy(
+    return RetentionPolicy(
         inputs_ms=_days_ms(settings.keep_inputs_days),
         results_ms=_days_ms(settings.keep_results_days),
         events_ms=_days_ms(settings.keep_events_days),

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from importlib import resources
 
 from limner.domain.model import MODELS
-from limner.domain.route import Route, UnknownOutcome
-from limner.ports.provider import Choosy, Provider
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.ports.provider import Provider, ValidatesRoute
 from limner.settings import RouteSettings, Settings
 
 
@@ -35,7 +35,7 @@ def check_routes(routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str
     for model, ways in routes.items():
         for route in ways:
             provider = providers.get(route.provider)
-            if isinstance(provider, Choosy) and (wrong := provider.unfit(route.upstream, route.options)):
+            if isinstance(provider, ValidatesRoute) and (wrong := provider.unfit(route.upstream, route.options)):
                 raise UnfitRoute(f"the route of {model} to {route.name}: {wrong}")
 
 

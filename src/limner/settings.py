@@ -14,11 +14,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from limner.db.open import check_url
+from limner.db.open_store import check_url
 from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, models_with_images
-from limner.domain.peers import Proxies
-from limner.domain.route import UnknownOutcome
-from limner.intake.allow import FetchAllow
+from limner.domain.network.proxies import TrustedProxies
+from limner.domain.routing.route import UnknownOutcome
+from limner.outbound.allowlist import FetchAllow
 
 SECRET_VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
@@ -335,7 +335,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _addresses(cls, text: str) -> str:
-        Proxies.parse(text)
+        TrustedProxies.parse(text)
         return text
 
     @field_validator("provider")

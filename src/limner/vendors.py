@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from limner.domain.pace import Pace
-from limner.intake.allow import FetchAllow
+from limner.domain.routing.provider_limits import ProviderLimits
+from limner.outbound.allowlist import FetchAllow
 from limner.ports.provider import Provider, VendorAccount
 from limner.settings import ProviderSettings, Settings
 
@@ -52,7 +52,7 @@ class Upstream:
     adapter: Adapter
     account: VendorAccount | None
     missing: str | None = None
-    pace: Pace = field(default_factory=Pace)
+    pace: ProviderLimits = field(default_factory=ProviderLimits)
 
     def open(self) -> Provider | None:
         """Raises `UnfitOption` for an option that its adapter does not know."""
@@ -124,7 +124,7 @@ def _own(name: str, told: ProviderSettings, settings: Settings) -> Upstream:
 
 
 def _upstream(name: str, told: ProviderSettings, variable: str, settings: Settings, *, needs_key: bool) -> Upstream:
-    pace = Pace(told.concurrency, told.per_minute, told.burst)
+    pace = ProviderLimits(told.concurrency, told.per_minute, told.burst)
     adapter = ADAPTERS[told.adapter or ""]
     key = told.key.get_secret_value() if told.key else ""
     if not told.enabled:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from limner.bootstrap import opened
-from limner.domain.failure import RETRIES, FailureKind
+from limner.domain.routing.failure import RETRIES, FailureKind
 from limner.ports.records import Attempt
 from limner.settings import Settings
 from limner.testing.vendors import Vendors
-from limner.testing.vendors.failures import FAILURES, Row
+from limner.testing.vendors.failures import FAILURES, FailureCase
 from serving import Served, serving
 from speaking import finished
 
@@ -85,7 +85,7 @@ async def ended(served: Served) -> dict[Case, Seen]:
     return dict(zip(CASES, map(Seen, tasks, told), strict=True))
 
 
-def row_of(case: Case) -> Row:
+def row_of(case: Case) -> FailureCase:
     return next(row for row in FAILURES if (row.vendor, row.says) == (case.vendor, case.says))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from limner.testing.vendors import Card, Fault, Kind, Vendors, read_card
+from limner.testing.vendors import Card, Fault, FaultKind, Vendors, read_card
 from serving import Served, serving
 from speaking import call, ended, finished
 
@@ -111,7 +111,7 @@ async def test_when_one_side_fails_the_task_fails_costs_nothing_and_shows_nothin
     served: Served, street: Vendors
 ) -> None:
     before = await balance(served)
-    street.faults("gemini").add(Fault(Kind.MODERATED, prompt="from behind"))
+    street.faults("gemini").add(Fault(FaultKind.MODERATED, prompt="from behind"))
 
     task = await turned(served)
 
@@ -165,7 +165,7 @@ async def test_what_makes_no_sense_is_refused_by_field_and_nothing_is_held(
 
 async def test_only_a_multiview_task_that_has_succeeded_can_be_edited(served: Served, street: Vendors) -> None:
     picture = await finished(served, "gemini_2.5_flash_image_preview", prompt="a fox")
-    street.faults("gemini").add(Fault(Kind.MODERATED))
+    street.faults("gemini").add(Fault(FaultKind.MODERATED))
     failed = await turned(served)
     body = {"type": "edit_multiview_image", "prompts": [{"view": "left", "prompt": "x"}]}
 
@@ -178,7 +178,7 @@ async def test_only_a_multiview_task_that_has_succeeded_can_be_edited(served: Se
 
 
 async def test_one_multiview_task_is_under_way_at_a_time(served: Served, street: Vendors) -> None:
-    street.faults("gemini").add(Fault(Kind.SLOW, value=2, times=None))
+    street.faults("gemini").add(Fault(FaultKind.SLOW, value=2, times=None))
     body = {"type": "generate_multiview_image", "file": FILE}
 
     first = await call(served, "/task", body)

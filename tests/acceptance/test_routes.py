@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from limner.testing.vendors import Fault, Kind, Pace, Vendors
+from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors
 from limner.testing.vendors.bfl import UNFINISHED_AT_ONCE
 from serving import Served, serving
 from speaking import finished
@@ -24,7 +24,7 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 async def street() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["bfl", "fal", "openai", "sglang"], pace=Pace(seconds=0.05)) as street:
+    async with Vendors.running(["bfl", "fal", "openai", "sglang"], pace=EmulatedSpeed(seconds=0.05)) as street:
         yield street
 
 
@@ -79,7 +79,7 @@ async def test_a_model_that_was_shut_down_leads_to_its_successor(served: Served)
 
 
 async def test_a_vendor_s_limit_is_kept_by_waiting_and_no_task_fails_of_it(served: Served, street: Vendors) -> None:
-    street.faults("bfl").add(Fault(Kind.LONG, value=0.3, times=None))
+    street.faults("bfl").add(Fault(FaultKind.LONG, value=0.3, times=None))
     many = UNFINISHED_AT_ONCE + 26
 
     tasks = await asyncio.gather(
@@ -102,7 +102,7 @@ async def test_who_is_told_to_slow_down_waits_and_the_task_goes_on(served: Serve
 
 
 async def test_an_account_that_has_run_dry_is_left_alone_and_said_to_be(served: Served, street: Vendors) -> None:
-    street.faults("bfl").add(Fault(Kind.QUOTA, times=1))
+    street.faults("bfl").add(Fault(FaultKind.QUOTA, times=1))
 
     first = await finished(served, "flux.1_kontext_pro", prompt="a bicycle")
     second = await finished(served, "flux.1_kontext_pro", prompt="another bicycle")
@@ -121,7 +121,7 @@ async def test_an_account_that_has_run_dry_is_left_alone_and_said_to_be(served: 
 async def test_a_vendor_that_answers_well_when_it_is_checked_is_tried_again_at_once(
     served: Served, street: Vendors
 ) -> None:
-    street.faults("bfl").add(Fault(Kind.QUOTA, times=1))
+    street.faults("bfl").add(Fault(FaultKind.QUOTA, times=1))
     await finished(served, "flux.1_kontext_pro", prompt="a bicycle")
     street.faults("bfl").clear()
 

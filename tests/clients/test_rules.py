@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from contract.client import BASE, FINAL, PATIENCE_S, Answer, Client, client_of, settings_of
-from limner.application.settle import settle
+from limner.application.tasks.settle import settle
 from limner.bootstrap import opened
 from limner.domain.ids import TaskId
-from limner.domain.task import Ending, Status
+from limner.domain.tasks.task import Ending, Status
 from serving import Served, serving
 
 WORK_S = 1.5

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from contract.client import Client
-from limner.cli.serve import TRUSTED_BY
+from limner.cli.serving.serve import TRUSTED_BY
 from serving import Served
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -15,9 +15,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contract.client import PHOTO, PICTURE, WEBP, Client, client_of, newcomer
 from limner.bootstrap import opened, prepare_data
-from limner.domain.request import FileInput, ImageRequest, TaskType, UrlSource
-from limner.domain.task import Task
-from limner.intake.door import ImageIntake
+from limner.domain.tasks.request import FileInput, ImageRequest, TaskType, UrlSource
+from limner.domain.tasks.task import Task
+from limner.intake.image_intake import ImageIntake
 from limner.ports.records import Key
 from limner.settings import Settings
 from serving import Served, serving

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from contract.client import BASE, Answer, Client
-from limner.api.headers import PLAIN
+from limner.api.http.headers import PLAIN
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 CALLS: dict[str, Callable[[Client], Answer]] = {

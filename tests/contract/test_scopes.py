@@ -10,7 +10,7 @@ import pytest
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from contract.client import Answer, Client, newcomer
-from limner.application.accounts import SCOPES
+from limner.application.accounts.manage import SCOPES
 from limner.asgi import application
 from limner.bootstrap import build, prepare_data
 from limner.settings import Settings

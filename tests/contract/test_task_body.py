@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from contract.client import BASE, PICTURE, Client, client_of, newcomer, settings_of
-from limner.application.settle import settle
+from limner.application.tasks.settle import settle
 from limner.bootstrap import opened
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code
-from limner.domain.task import Ending, Status
+from limner.domain.tasks.task import Ending, Status
 from serving import Served, serving
 
 ALWAYS: dict[str, type] = {

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from crash.crew import Crew
 from crash.world import Nursery, World, nursery, rich_account
 from limner.bootstrap import Limner, build, prepare_data
-from limner.domain.route import UnknownOutcome
+from limner.domain.routing.route import UnknownOutcome
 from limner.settings import Settings
 
 Opened = Callable[..., AbstractAsyncContextManager[World]]

@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from crash import victim
 from fakes import HandClock, Line, ScriptedProvider
-from limner.application.routing import Routing
+from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner
 from limner.domain.ids import TaskId
-from limner.domain.route import UnknownOutcome
-from limner.domain.task import Task
-from limner.ports.provider import Order
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.task import Task
+from limner.ports.provider import GenerationRequest
 from limner.ports.records import Attempt, Key, Records, Store
-from limner.worker.identity import Identity
-from limner.worker.running import Running
+from limner.worker.lease_owner import LeaseOwner
+from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from limner.worker.worker import Worker
 
@@ -54,7 +54,7 @@ class Gate:
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, order: Order) -> Any:
+    async def __call__(self, order: GenerationRequest) -> Any:
         self.reached.set()
         await self.opened.wait()
         return self.answer(order) if callable(self.answer) else self.answer
@@ -76,7 +76,7 @@ class Crew:
     def hires(
         self,
         vendor: ScriptedProvider,
-        me: Identity | None = None,
+        me: LeaseOwner | None = None,
         policy: UnknownOutcome = UnknownOutcome.RESEND_ONCE,
         *,
         patience_s: float = 900.0,
@@ -84,10 +84,10 @@ class Crew:
     ) -> Worker:
         """A worker that buys from this vendor; on a machine of its own unless told otherwise."""
         self._machines += 1
-        running, providers = Running(), {vendor.name: vendor}
+        running, providers = RunningTasks(), {vendor.name: vendor}
         limner = replace(
             self.limner,
-            me=me or Identity(f"machine-{self._machines}", 1, "run"),
+            me=me or LeaseOwner(f"machine-{self._machines}", 1, "run"),
             clock=self.clock,
             running=running,
             signals=LocalSignals(running),

@@ -4,7 +4,7 @@ from crash.conftest import Opened
 from crash.victim import ANSWERED
 from crash.world import World, killable
 from limner.domain.ids import TaskId
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 
 
 async def test_a_server_killed_at_any_step_of_accepting_leaves_a_whole_task_or_none(world: Opened) -> None:

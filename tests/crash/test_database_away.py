@@ -5,9 +5,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from limner.db import postgres
+from limner.db.engines import postgres
+from limner.db.engines.postgres import PostgresStore
 from limner.db.migrate import migrate
-from limner.db.postgres import PostgresStore
 from limner.ports.records import StoreUnavailable
 
 REAL = postgres.connect

@@ -10,9 +10,9 @@ import pytest
 from crash.crew import Crew, Gate, claims, finishes, takes_over, until
 from fakes import ScriptedProvider, picture, rubbish
 from limner.db.sql import Sql
-from limner.domain.failure import Failure, FailureKind
 from limner.domain.ids import TaskId
-from limner.domain.task import Status
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.tasks.task import Status
 from limner.ports.blobs import Stored
 from limner.ports.provider import Accepted, Pending
 from stores import behind

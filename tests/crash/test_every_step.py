@@ -5,8 +5,8 @@ import pytest
 from crash.conftest import Opened
 from crash.world import World, killable
 from limner.domain.ids import TaskId
-from limner.domain.route import UnknownOutcome
-from limner.domain.task import Status
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.task import Status
 
 RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
 CASES = [

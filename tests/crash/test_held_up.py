@@ -7,17 +7,17 @@ import pytest
 
 from crash.crew import A_DAY_S, Crew, Gate, claims, finishes, takes_over, until
 from fakes import ScriptedProvider, StoppedClock, picture, silence
-from limner.domain.failure import Failure, FailureKind
-from limner.domain.route import UnknownOutcome
-from limner.domain.task import Status
-from limner.ports.provider import Accepted, Delivered, Order, Picture
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.task import Status
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Picture
 from limner.providers.sandbox import card
 
 TAKEN = Accepted({"job": "7"}, wait_s=0)
 NOTHING = Failure(FailureKind.NO_IMAGE, "the vendor sent no picture")
 
 
-def another_picture(order: Order) -> Delivered:
+def another_picture(order: GenerationRequest) -> Delivered:
     path = Path(order.workdir / "another.png")
     path.write_bytes(card("another"))
     return Delivered(Picture(path), cost_usd=0.04)
@@ -132,7 +132,7 @@ async def test_a_job_that_was_bought_is_asked_for_however_late(crew: Crew) -> No
 
 
 async def test_a_task_that_breaks_every_worker_ends_although_something_was_bought(crew: Crew) -> None:
-    def breaks(_order: Order) -> Delivered:
+    def breaks(_order: GenerationRequest) -> Delivered:
         raise ZeroDivisionError
 
     task = await crew.submits()

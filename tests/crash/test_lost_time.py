@@ -4,7 +4,7 @@ import pytest
 
 from crash.crew import LEASE_S, Crew, Gate, claims, finishes, takes_over
 from fakes import ScriptedProvider, picture
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 
 AN_HOUR_S = 3600
 

@@ -4,7 +4,7 @@ import pytest
 
 from crash.conftest import ON_SQLITE, Opened
 from crash.world import World, killable
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 
 
 @ON_SQLITE

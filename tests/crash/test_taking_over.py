@@ -11,8 +11,8 @@ import pytest
 
 from crash.crew import LEASE_S, Crew, Gate, claims, finishes, takes_over
 from fakes import ScriptedProvider, picture
-from limner.domain.task import Status
-from limner.worker.identity import Identity, is_dead, this_process
+from limner.domain.tasks.task import Status
+from limner.worker.lease_owner import LeaseOwner, is_dead, this_process
 
 ME = this_process()
 
@@ -61,7 +61,7 @@ async def test_a_live_worker_is_never_robbed(crew: Crew, somebody: "subprocess.P
 
 async def test_of_another_machine_a_task_is_taken_over_only_when_its_lease_has_run_out(crew: Crew) -> None:
     gate = Gate(picture)
-    far = crew.hires(ScriptedProvider([gate]), Identity("another machine", a_dead_pid(), "run"))
+    far = crew.hires(ScriptedProvider([gate]), LeaseOwner("another machine", a_dead_pid(), "run"))
     near = crew.hires(ScriptedProvider([Gate(picture)]), ME)
     await crew.submits()
     await claims(far, gate)

@@ -9,8 +9,8 @@ from crash.conftest import Opened
 from crash.world import World
 from limner.domain.ids import TaskId
 from limner.domain.webhook import DeliveryState
-from limner.intake.allow import FetchAllow
-from limner.intake.post import GuardedPost
+from limner.outbound.allowlist import FetchAllow
+from limner.outbound.webhook_http import GuardedWebhookHttp
 from receivers import Message, Receiver, receiving
 
 ALLOWED = "127.0.0.1"
@@ -28,7 +28,7 @@ async def test_a_worker_killed_at_any_step_of_telling_leaves_one_message_that_is
 ) -> None:
     async with world("sandbox") as here:
         here.allow = ALLOWED
-        webhooks = replace(here.limner.webhooks, post=GuardedPost(FetchAllow.parse(ALLOWED)))
+        webhooks = replace(here.limner.webhooks, post=GuardedWebhookHttp(FetchAllow.parse(ALLOWED)))
         made = await webhooks.add(here.key.account, receiver.url())
         steps = await steps_of_telling(here)
 

@@ -21,8 +21,8 @@ from crash.town import NAMES, Town, town
 from crash.world import Nursery, Run, World, rich_account
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.ids import TaskId
-from limner.domain.route import UnknownOutcome
-from limner.domain.task import Status
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.task import Status
 from limner.settings import Settings
 from limner.testing.vendors import read_bands, sha_of
 

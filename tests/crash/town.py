@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from limner.testing.vendors import Pace, Vendors
+from limner.testing.vendors import EmulatedSpeed, Vendors
 
 NAMES = ("bfl", "openai", "gemini", "midjourney", "fal", "replicate")
 PATIENCE_S = 60
@@ -71,7 +71,7 @@ def town(books: Path) -> Iterator[Town]:
 
 
 async def _serve(books: Path) -> None:
-    async with Vendors.running(NAMES, books=books, pace=Pace(pending=0)) as street:
+    async with Vendors.running(NAMES, books=books, pace=EmulatedSpeed(pending=0)) as street:
         roots = {name: street.base_url(name).removesuffix("/v1") for name in NAMES}
         sys.stdout.write(json.dumps({"environment": street.environment(), "roots": roots}) + "\n")
         sys.stdout.flush()

@@ -19,26 +19,26 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import limner.db.postgres
-import limner.db.sqlite
-import limner.intake.normalise
-import limner.intake.sender
-import limner.intake.verify
-import limner.providers._http.wire  # noqa: F401 - these are imported before the fork, so that no child has to
-from limner.application.routing import Routing
+import limner.db.engines.postgres
+import limner.db.engines.sqlite
+import limner.intake.decode.normalise
+import limner.intake.decode.verify
+import limner.outbound.webhook_client
+import limner.providers._http.aiohttp_client  # noqa: F401 - these are imported before the fork, so that no child has to
+from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner, build, find_providers, prepare_data
-from limner.domain.failure import Failure
 from limner.domain.ids import AccountId, BlobId, TaskId
-from limner.domain.request import FileInput, ImageRequest, InlineSource, TaskType
-from limner.domain.route import UnknownOutcome
+from limner.domain.routing.failure import Failure
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.request import FileInput, ImageRequest, InlineSource, TaskType
 from limner.domain.webhook import DeliveryState
-from limner.intake.allow import FetchAllow
-from limner.intake.post import GuardedPost
+from limner.outbound.allowlist import FetchAllow
+from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.blobs import BlobStore, Stored
 from limner.ports.intake import Inspected, Intake, Normalised
-from limner.ports.post import Answered, Unanswered
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Provider, Report
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Provider, Report
 from limner.ports.records import Records, Store
+from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 from limner.providers.sandbox import card
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
@@ -240,14 +240,14 @@ class SteppedProvider:
         self._steps = steps
         self.name, self.resumable, self.free = provider.name, provider.resumable, provider.free
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         name = self._steps.name("submit")
         self._steps(f"{name} before")
         answer = await self._provider.submit(order, report)
         self._steps(f"{name} after")
         return answer
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         name = self._steps.name("poll")
         self._steps(f"{name} before")
         answer = await self._provider.poll(handle, order)
@@ -258,12 +258,12 @@ class SteppedProvider:
         await self._provider.close()
 
 
-class SteppedPost(GuardedPost):
+class SteppedPost(GuardedWebhookHttp):
     """Before a message is sent and after its answer."""
 
     steps: Steps
 
-    async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered | Unanswered:
+    async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookAnswered | WebhookUnanswered:
         name = self.steps.name("post")
         self.steps(f"{name} before")
         answer = await super().__call__(url, headers, body)
@@ -283,7 +283,7 @@ class Vendor:
         self._asked: set[str] = set()
         self.resumable = resumable
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         sell(self._book, order.task_id, order.attempt_id)
         sold = self._steps.name("sold")
         self._steps(sold)
@@ -293,7 +293,7 @@ class Vendor:
             return Accepted({"job": order.attempt_id}, wait_s=0.001)
         return self._deliver(order.attempt_id, order.workdir)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         job = str(handle["job"])
         if job not in self._asked:
             self._asked.add(job)

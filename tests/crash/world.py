@@ -17,8 +17,8 @@ from crash import victim
 from crash.victim import Job
 from limner.bootstrap import Limner
 from limner.domain.ids import TaskId
-from limner.domain.route import UnknownOutcome
-from limner.domain.task import Status, Task
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.task import Status, Task
 from limner.ports.records import Attempt, Key
 from limner.providers.sandbox import card
 

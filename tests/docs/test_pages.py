@@ -7,7 +7,7 @@ import pytest
 
 from limner.api.v2.errors import ERRORS
 from limner.api.v3.errors import ERRORS as V3_ERRORS
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limner.domain.failure import Failure, FailureKind
-from limner.ports.provider import Delivered, Order, VendorAccount
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
 from limner.providers.diffusers import DiffusersProvider
 from tiny_models.scripts import run_script
 from unit.providers.stand import drawn, order
@@ -44,7 +44,7 @@ class Easel:
         self.provider, self.folder, self.upstream = provider, folder, upstream
         self.numbers = count()
 
-    def order(self, **facts: Any) -> Order:
+    def order(self, **facts: Any) -> GenerationRequest:
         workdir = self.folder / f"{self.upstream}-{next(self.numbers)}"
         workdir.mkdir()
         return order(workdir, self.upstream, **{"deadline_s": LONG_S, **facts})

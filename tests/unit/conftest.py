@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from limner.db.migrate import migrate
-from limner.db.open import open_store
+from limner.db.open_store import open_store
 from limner.ports.records import Store
 from limner.ports.templates import Templates
 from limner.templates.loader import load_templates

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from limner_builtin.assets import emoji_picture
-from limner_builtin.engine import Brief, Engine
+from limner_builtin.engine import Engine, EngineRequest
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,8 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def brief() -> Callable[..., Brief]:
-    def make(prompt: str = "", *references: Path, **wishes: object) -> Brief:
+def brief() -> Callable[..., EngineRequest]:
+    def make(prompt: str = "", *references: Path, **wishes: object) -> EngineRequest:
         facts: dict[str, object] = {
             "template": None,
             "t_pose": False,
@@ -30,7 +30,7 @@ def brief() -> Callable[..., Brief]:
             "seed": 7,
             **wishes,
         }
-        return Brief(prompt=prompt, references=references, **facts)  # type: ignore[arg-type]
+        return EngineRequest(prompt=prompt, references=references, **facts)  # type: ignore[arg-type]
 
     return make
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 import limner_builtin
 from limner_builtin.edits import EDITS
-from limner_builtin.engine import Brief, Engine, size_of
+from limner_builtin.engine import Engine, EngineRequest, size_of
 
-Briefs = Callable[..., Brief]
+Briefs = Callable[..., EngineRequest]
 
 
 def quiet(percent: int) -> None:

@@ -1,15 +1,25 @@
 import pytest
 
-from limner_builtin.layout import Body, arranged
+from limner_builtin.layout import LayoutBody, arranged
 from limner_builtin.reading import Relation
 
-FOX, CASTLE, CROWN, STAR = Body(1.0, 0.8), Body(1.1, 2.0), Body(1.3, 0.5), Body(1.0, 1.0, aloft=True)
+FOX, CASTLE, CROWN, STAR = (
+    LayoutBody(1.0, 0.8),
+    LayoutBody(1.1, 2.0),
+    LayoutBody(1.3, 0.5),
+    LayoutBody(1.0, 1.0, aloft=True),
+)
 
 
 @pytest.mark.parametrize("count", range(1, 9))
 @pytest.mark.parametrize(("width", "height"), [(1024, 1024), (1360, 768), (768, 1360)])
 def test_nothing_leaves_the_frame(count: int, width: int, height: int) -> None:
-    bodies = [Body(1.4, 1.0, count=count), Body(1.3, 0.5, Relation.WEAR), Body(0.6, 2.2, Relation.FRONT), STAR]
+    bodies = [
+        LayoutBody(1.4, 1.0, count=count),
+        LayoutBody(1.3, 0.5, Relation.WEAR),
+        LayoutBody(0.6, 2.2, Relation.FRONT),
+        STAR,
+    ]
 
     boxes = arranged(bodies, width, height)
 
@@ -26,7 +36,7 @@ def test_a_single_subject_is_large_and_centred() -> None:
 
 
 def test_what_stands_behind_is_drawn_first() -> None:
-    castle_in_front_of = Body(1.1, 2.0, Relation.FRONT)
+    castle_in_front_of = LayoutBody(1.1, 2.0, Relation.FRONT)
 
     boxes = arranged([FOX, castle_in_front_of], 1024, 1024)
 
@@ -35,33 +45,33 @@ def test_what_stands_behind_is_drawn_first() -> None:
 
 
 def test_a_crown_sits_on_the_head() -> None:
-    fox, crown = arranged([FOX, Body(1.3, 0.5, Relation.WEAR)], 1024, 1024)
+    fox, crown = arranged([FOX, LayoutBody(1.3, 0.5, Relation.WEAR)], 1024, 1024)
 
     assert crown.top < fox.top < crown.foot < fox.top + fox.height / 2
 
 
 def test_a_cut_subject_reaches_the_lower_edge() -> None:
-    (box,) = arranged([Body(1.0, 1.3, cut=True)], 1024, 1024)
+    (box,) = arranged([LayoutBody(1.0, 1.3, cut=True)], 1024, 1024)
 
     assert box.foot == 1024
 
 
 def test_what_stands_beside_a_cut_subject_stays_above_the_edge() -> None:
-    dog, person = arranged([Body(1.0, 1.3, cut=True), FOX], 1024, 1024)
+    dog, person = arranged([LayoutBody(1.0, 1.3, cut=True), FOX], 1024, 1024)
 
     assert (dog.body, person.body) == (1, 0)
     assert dog.foot < person.foot == 1024
 
 
 def test_things_in_the_air_hover_when_they_are_alone() -> None:
-    boxes = arranged([Body(1.0, 1.0, count=3, aloft=True)], 1024, 1024)
+    boxes = arranged([LayoutBody(1.0, 1.0, count=3, aloft=True)], 1024, 1024)
 
     assert len({box.left for box in boxes}) == 3
     assert not any(box.grounded for box in boxes)
 
 
 def test_the_support_is_below_what_stands_on_it() -> None:
-    table, cat = arranged([FOX, Body(2.0, 0.9, Relation.ON)], 1024, 1024)
+    table, cat = arranged([FOX, LayoutBody(2.0, 0.9, Relation.ON)], 1024, 1024)
 
     assert (table.body, cat.body) == (1, 0)
     assert cat.foot < table.foot

@@ -11,21 +11,21 @@ import pytest
 from PIL import Image
 
 import limner_builtin
-from limner.domain.failure import Failure, FailureKind
-from limner.ports.provider import Brief, Delivered, Order, Reference
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import CallerRequest, Delivered, GenerationRequest, ReferenceImage
 from limner_builtin.provider import BuiltinProvider
 
 pytestmark = pytest.mark.anyio
 
 
-def order(workdir: Path, prompt: str = "a tulip", *references: Reference) -> Order:
+def order(workdir: Path, prompt: str = "a tulip", *references: ReferenceImage) -> GenerationRequest:
     workdir.mkdir(exist_ok=True)
-    return Order(
+    return GenerationRequest(
         task_id="task",
         attempt_id="attempt",
         upstream="builtin",
         prompt=prompt,
-        brief=Brief(prompt, None, t_pose=False, sketch_to_render=False, own_references=len(references)),
+        brief=CallerRequest(prompt, None, t_pose=False, sketch_to_render=False, own_references=len(references)),
         references=references,
         aspect_ratio="1:1",
         seed=1,
@@ -141,7 +141,7 @@ async def test_an_unreadable_reference_is_bad_input(provider: BuiltinProvider, t
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
 
-    outcome = await provider.submit(order(tmp_path, "a fox", Reference(broken, "image/png", 8, 8)), ignored)
+    outcome = await provider.submit(order(tmp_path, "a fox", ReferenceImage(broken, "image/png", 8, 8)), ignored)
 
     assert isinstance(outcome, Failure)
     assert outcome.kind is FailureKind.BAD_INPUT

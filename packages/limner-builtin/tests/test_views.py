@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from limner_builtin.engine import Brief, Engine
+from limner_builtin.engine import Engine, EngineRequest
 
-Briefs = Callable[..., Brief]
+Briefs = Callable[..., EngineRequest]
 VIEWS = ("front", "left", "back", "right")
 
 

@@ -18,14 +18,14 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from limner.api import docs, files, health
-from limner.api.face import Face
-from limner.api.load import Load
-from limner.api.middleware import BodyCap, Trace
-from limner.api.patience import Patience
-from limner.api.s3.bucket import Bucket
+from limner.api.http.body_timeout import BodyTimeout
+from limner.api.http.load_shedding import LoadShedding
+from limner.api.http.middleware import BodyCap, Trace
+from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import Ingress, refused
 from limner.api.s3.request import object_of
+from limner.api.services import Services
 from limner.api.v2 import errors as v2_errors
 from limner.api.v2 import openapi as v2_openapi
 from limner.api.v2 import routes as v2
@@ -41,7 +41,7 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """`at_once` requests of either kind, `memory` bytes for large bodies, `slow_s` seconds for a pause in one."""
 
     at_once: int
@@ -49,7 +49,7 @@ class Limits:
     slow_s: float
 
 
-def create_app(face: Face, bucket: Bucket, lifespan: Lifespan, limits: Limits) -> Starlette:
+def create_app(face: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
     operations = [*v2.operations(face), *v3.operations(face), *files.operations(face), *health.operations(face)]
     operations += webhooks.operations(face)
     operations += docs.pages(operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS})
@@ -59,8 +59,8 @@ def create_app(face: Face, bucket: Bucket, lifespan: Lifespan, limits: Limits) -
         routes=[*(operation.route(face.gate) for operation in operations), *_sockets(face)],
         middleware=[
             Middleware(Trace, answer=_answer),
-            Middleware(Load, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),
-            Middleware(Patience, answer=_answer, slow_s=limits.slow_s),
+            Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),
+            Middleware(BodyTimeout, answer=_answer, slow_s=limits.slow_s),
             Middleware(Ingress, bucket=bucket),
             Middleware(BodyCap, answer=_answer),
         ],
@@ -69,7 +69,7 @@ def create_app(face: Face, bucket: Bucket, lifespan: Lifespan, limits: Limits) -
     )
 
 
-def _sockets(face: Face) -> list[BaseRoute]:
+def _sockets(face: Services) -> list[BaseRoute]:
     return [*v2_watch.sockets(v2.PREFIX, face), WebSocketRoute("/{path:path}", _nowhere)]
 
 

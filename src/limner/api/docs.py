@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from limner.api.operation import Operation, document
+from limner.api.http.operation import Operation, document
 
 _MAY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

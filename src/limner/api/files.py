@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from limner.api.face import Face
-from limner.api.link import SIGNATURE, check_link
-from limner.api.operation import Operation
+from limner.api.http.operation import Operation
+from limner.api.services import Services
+from limner.api.signed_link import SIGNATURE, check_link
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Result
+from limner.domain.tasks.task import Result
 from limner.ports.blobs import BlobMissing
 
 _RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
@@ -57,7 +57,7 @@ class Span:
         return (self.start, self.end) != (0, self.size)
 
 
-def operations(face: Face) -> list[Operation]:
+def operations(face: Services) -> list[Operation]:
     async def picture(request: Request) -> Response:
         check_link(face, request, "Read the task again for a fresh link.")
         task_id, name = request.path_params["task_id"], request.path_params["name"]
@@ -77,7 +77,7 @@ def operations(face: Face) -> list[Operation]:
     return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
 
 
-def _answer(face: Face, request: Request, name: str, result: Result, size: int) -> Response:
+def _answer(face: Services, request: Request, name: str, result: Result, size: int) -> Response:
     etag = f'"{result.blob}"'
     is_picture = result.media_type in SHOWN
     shown = "inline" if is_picture else "attachment"

@@ -4,15 +4,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from limner import __version__
-from limner.api.face import Face
-from limner.api.operation import Operation
+from limner.api.http.operation import Operation
+from limner.api.services import Services
 
 _DESCRIBED = {
     "responses": {"200": {"description": "It does", "content": {"application/json": {"schema": {"type": "object"}}}}}
 }
 
 
-def operations(face: Face) -> list[Operation]:
+def operations(face: Services) -> list[Operation]:
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
 

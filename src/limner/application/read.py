@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from limner.domain.ids import AccountId, TaskId, is_uuid
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Status, Task
+from limner.domain.tasks.task import Status, Task
 from limner.ports.records import Records, Store
 
 QUEUE_COUNT_CAP = 1_000
@@ -13,7 +13,7 @@ QUEUE_COUNT_CAP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TaskView:
     """A task as its owner sees it now. `ahead` is how many come before it in the queue, None when it has left it."""
 
     task: Task
@@ -37,10 +37,10 @@ def own_task(records: Records, account: AccountId | None, task_id: TaskId) -> Ta
 class ReadTask:
     store: Store
 
-    async def __call__(self, account: AccountId | None, task_id: TaskId) -> Seen:
+    async def __call__(self, account: AccountId | None, task_id: TaskId) -> TaskView:
         return await self.store.read(lambda records: _see(records, own_task(records, account, task_id)))
 
-    async def many(self, account: AccountId, task_ids: Sequence[TaskId]) -> Sequence[Seen]:
+    async def many(self, account: AccountId, task_ids: Sequence[TaskId]) -> Sequence[TaskView]:
         """Those of `task_ids` that are this account's, in no particular order."""
         named = [each for each in task_ids if is_uuid(each)]
         return await self.store.read(lambda records: [_see(records, task) for task in records.tasks.of(account, named)])
@@ -50,6 +50,6 @@ class ReadTask:
         return await self.store.read(lambda records: records.tasks.page(account, limit, offset))
 
 
-def _see(records: Records, task: Task) -> Seen:
+def _see(records: Records, task: Task) -> TaskView:
     waiting = task.status is Status.QUEUED
-    return Seen(task, records.tasks.ahead(task.id, QUEUE_COUNT_CAP) if waiting else None)
+    return TaskView(task, records.tasks.ahead(task.id, QUEUE_COUNT_CAP) if waiting else None)

@@ -5,25 +5,11 @@ from typing import Annotated
 import typer
 
 from limner import __version__
-from limner.cli import (
-    accounts,
-    audit,
-    db,
-    doctor,
-    generate,
-    keys,
-    providers,
-    prune,
-    replay,
-    serve,
-    spend,
-    tasks,
-    templates,
-    vendors,
-    webhooks,
-    worker,
-)
-from limner.cli import credits as credits_
+from limner.cli.account import accounts, keys, webhooks
+from limner.cli.account import credits as credits_
+from limner.cli.operations import audit, db, doctor, providers, prune, spend, vendors
+from limner.cli.serving import serve, worker
+from limner.cli.task import generate, replay, tasks, templates
 from limner.cli.terminal import out
 
 app = typer.Typer(

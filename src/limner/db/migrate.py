@@ -8,7 +8,7 @@ to one result.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limner.db.open import POSTGRES, SQLITE, DatabaseUrlUnknown
+from limner.db.open_store import POSTGRES, SQLITE, DatabaseUrlUnknown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -125,11 +125,11 @@ def _known_marks() -> set[str]:
 
 def _connect(url: str) -> Any:
     if url.startswith(SQLITE):
-        from limner.db.sqlite import connect as connect_sqlite  # noqa: PLC0415
+        from limner.db.engines.sqlite import connect as connect_sqlite  # noqa: PLC0415
 
         return connect_sqlite(Path(url.removeprefix(SQLITE)))
     if url.startswith(POSTGRES):
-        from limner.db.postgres import connect as connect_postgres  # noqa: PLC0415
+        from limner.db.engines.postgres import connect as connect_postgres  # noqa: PLC0415
 
         return connect_postgres(url)
     raise DatabaseUrlUnknown(url)

@@ -36,7 +36,7 @@ class Cursor(Protocol):
     def fetchall(self) -> list[Any]: ...
 
 
-class Connection(Protocol):
+class DbConnection(Protocol):
     """What the two drivers have in common."""
 
     def execute(self, query: Any, params: Any = ..., /) -> Any: ...
@@ -48,7 +48,7 @@ class Db:
 
     __slots__ = ("_connection", "_is_sqlite")
 
-    def __init__(self, connection: Connection, *, is_sqlite: bool) -> None:
+    def __init__(self, connection: DbConnection, *, is_sqlite: bool) -> None:
         self._connection = connection
         self._is_sqlite = is_sqlite
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from limner.domain.prompt import FLUX, GEMINI, GPT_IMAGE, KONTEXT, MIDJOURNEY, PromptDialect
+from limner.domain.prompts.prompt import FLUX, GEMINI, GPT_IMAGE, KONTEXT, MIDJOURNEY, PromptDialect
 
 JPEG = "image/jpeg"
 PNG = "image/png"

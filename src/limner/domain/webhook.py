@@ -8,9 +8,9 @@ import hmac
 import re
 from enum import StrEnum
 
-from limner.domain.backoff import full_jitter_s
 from limner.domain.ids import DeliveryId
-from limner.domain.task import Status
+from limner.domain.routing.backoff import full_jitter_s
+from limner.domain.tasks.task import Status
 
 
 class EventType(StrEnum):

@@ -3,32 +3,33 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.intake import jpeg, png, refusals, webp
-from limner.intake.header import BrokenError, Header
+from limner.intake import refusals
+from limner.intake.formats import jpeg, png, webp
+from limner.intake.formats.header import BrokenError, Header
+from limner.intake.formats.sniff import MEDIA_TYPES, ImageKind, sniff
 from limner.intake.limits import ImageLimits
-from limner.intake.sniff import MEDIA_TYPES, Kind, sniff
 
-_READERS = {Kind.JPEG: jpeg.read, Kind.PNG: png.read, Kind.WEBP: webp.read}
-_ANIMATED = {Kind.PNG: Kind.APNG, Kind.WEBP: Kind.WEBP_ANIMATED}
+_READERS = {ImageKind.JPEG: jpeg.read, ImageKind.PNG: png.read, ImageKind.WEBP: webp.read}
+_ANIMATED = {ImageKind.PNG: ImageKind.APNG, ImageKind.WEBP: ImageKind.WEBP_ANIMATED}
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedImage:
     """A reference that may be decoded. `size` is the file's, in bytes."""
 
-    kind: Kind
+    kind: ImageKind
     size: int
     header: Header
 
 
-def admit(source: Path, limits: ImageLimits) -> Admitted:
+def admit(source: Path, limits: ImageLimits) -> AdmittedImage:
     """Judge the file at `source`; nothing is allocated beyond copies of its own bytes."""
     data = _read(source, limits)
     kind = _accepted(data, limits)
     header = _header(kind, data, limits)
     _still(kind, header, limits)
     _measures(header, limits)
-    return Admitted(kind, len(data), header)
+    return AdmittedImage(kind, len(data), header)
 
 
 def _read(source: Path, limits: ImageLimits) -> bytes:
@@ -40,21 +41,21 @@ def _read(source: Path, limits: ImageLimits) -> bytes:
     return source.read_bytes()
 
 
-def _accepted(data: bytes, limits: ImageLimits) -> Kind:
+def _accepted(data: bytes, limits: ImageLimits) -> ImageKind:
     kind = sniff(data)
     if kind not in MEDIA_TYPES:
         raise refusals.wrong_type(kind, limits)
     return kind
 
 
-def _header(kind: Kind, data: bytes, limits: ImageLimits) -> Header:
+def _header(kind: ImageKind, data: bytes, limits: ImageLimits) -> Header:
     try:
         return _READERS[kind](data)
     except BrokenError as error:
         raise refusals.broken(str(error), limits) from error
 
 
-def _still(kind: Kind, header: Header, limits: ImageLimits) -> None:
+def _still(kind: ImageKind, header: Header, limits: ImageLimits) -> None:
     if header.animated:
         raise refusals.wrong_type(_ANIMATED[kind], limits)
 

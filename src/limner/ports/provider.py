@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from limner.domain.address import Address
-from limner.domain.failure import Failure
+from limner.domain.network.ip_address import Address
+from limner.domain.routing.failure import Failure
 
 Allows = Callable[[str, Address | None, int], bool]
 """Whether the operator lets us fetch from a host, at an address where that is known, and a port, public or not."""
@@ -30,7 +30,7 @@ class VendorAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceImage:
     """One reference picture, normalised, on this machine's disk for as long as the attempt runs."""
 
     path: Path
@@ -40,7 +40,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class GenerationRequest:
     """One attempt's order to one provider.
 
     `prompt` is the composed prompt in the words this model likes; `brief` is what the caller asked, for an
@@ -53,8 +53,8 @@ class Order:
     attempt_id: str
     upstream: str
     prompt: str
-    brief: "Brief"
-    references: tuple[Reference, ...]
+    brief: "CallerRequest"
+    references: tuple[ReferenceImage, ...]
     aspect_ratio: str | None
     seed: int
     workdir: Path
@@ -63,7 +63,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class CallerRequest:
     """The caller's wishes before they were composed into one prompt.
 
     `view` is the side to show, where nothing else is wished.
@@ -118,7 +118,7 @@ Report = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class UpstreamCheck:
     """What a vendor answered to a question that costs nothing. `says` is one line for the operator."""
 
     well: bool
@@ -126,16 +126,16 @@ class Checked:
 
 
 @runtime_checkable
-class Checks(Protocol):
+class ChecksUpstreams(Protocol):
     """A provider whose vendor can be asked whether it knows us."""
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         """Ask; `upstreams` are the names that our routes order by. Every failure is an answer, none is raised."""
         ...
 
 
 @runtime_checkable
-class Choosy(Protocol):
+class ValidatesRoute(Protocol):
     """A provider that tells beforehand which orders it would not take. Its account's options it checks when made."""
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
@@ -154,11 +154,11 @@ class Provider(Protocol):
     resumable: bool
     free: bool
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         """Send the order. A synchronous vendor answers with the picture, an asynchronous one with a handle."""
         ...
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         """Ask after a job by its handle; fetch the picture once it is there.
 
         A question that got no answer (connection, 5xx, 429) is `Pending`: `Failure` says that the job itself ended.

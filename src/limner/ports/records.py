@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from limner.domain.allowance import UNLIMITED, Allowance, Spending
-from limner.domain.breaker import Breaker
-from limner.domain.credits import Balance, Entry
+from limner.domain.accounts.credits import Balance, LedgerEntry
+from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits, KeyUsage
 from limner.domain.ids import AccountId, AttemptId, BlobId, KeyId, TaskId, UploadToken
-from limner.domain.mark import Mark
-from limner.domain.pace import Meter
-from limner.domain.task import Ending, Status, Task
+from limner.domain.routing.breaker import Breaker
+from limner.domain.routing.provider_limits import ProviderMeter
+from limner.domain.tasks.cursor import FeedCursor
+from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.webhooks import Deliveries, Webhooks
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Key:
     expires_ms: int | None = None
     used_ms: int | None = None
     """When it was last used, to within some minutes."""
-    allowance: Allowance = UNLIMITED
+    allowance: KeyLimits = UNLIMITED
 
     def in_force(self, now_ms: int) -> bool:
         return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
@@ -73,7 +73,7 @@ class CleanCopy:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class TaskInput:
     """One reference picture of a task: from a `url` or a `blob` of ours, and its clean copy once it was prepared."""
 
     position: int
@@ -105,7 +105,7 @@ class NewTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedTask:
     """A task this worker holds the lease of."""
 
     task: Task
@@ -144,7 +144,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class LedgerRow:
     """One ledger row as it stands in the book."""
 
     id: int
@@ -158,7 +158,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TaskEvent:
     """A change of a task: it became `status`."""
 
     number: int
@@ -169,7 +169,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class FeedPosition:
     """A point in an account's history: after the event of this number at this time. Without one, before them all."""
 
     at_ms: int
@@ -177,7 +177,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TaskState:
     """A task as it stands, and the number of the event that made it so."""
 
     task: Task
@@ -185,7 +185,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class TaskProgress:
     """What changes about a task under way without an event."""
 
     task: TaskId
@@ -213,7 +213,7 @@ class Accounts(Protocol):
 
     def weights(self) -> Mapping[AccountId, int]: ...
 
-    def move(self, account: AccountId, entry: Entry) -> None:
+    def move(self, account: AccountId, entry: LedgerEntry) -> None:
         """Apply an entry's amounts to the running balance; `Ledger.append` writes the row they come from."""
         ...
 
@@ -233,7 +233,7 @@ class Keys(Protocol):
     def get(self, key: KeyId) -> Key | None: ...
     def revoke(self, key: KeyId, now_ms: int) -> bool: ...
     def used(self, key: KeyId, now_ms: int) -> None: ...
-    def limit(self, key: KeyId, allowance: Allowance, expires_ms: int | None) -> None: ...
+    def limit(self, key: KeyId, allowance: KeyLimits, expires_ms: int | None) -> None: ...
 
     def charge(self, key: KeyId, price: int, day: int) -> bool:
         """Count one more task of this price, made on this day, unless a limit of the key's own forbids it."""
@@ -243,7 +243,7 @@ class Keys(Protocol):
         """A task of the key that made it has ended, and so much of its price was not consumed."""
         ...
 
-    def spending(self, key: KeyId, day: int) -> Spending: ...
+    def spending(self, key: KeyId, day: int) -> KeyUsage: ...
     def valid(self, keys: Sequence[KeyId], now_ms: int) -> Sequence[KeyId]:
         """Those of `keys` that exist, are not revoked and have not expired."""
         ...
@@ -251,10 +251,16 @@ class Keys(Protocol):
 
 class Ledger(Protocol):
     def append(
-        self, account: AccountId, entry: Entry, now_ms: int, *, task: TaskId | None = None, note: str | None = None
+        self,
+        account: AccountId,
+        entry: LedgerEntry,
+        now_ms: int,
+        *,
+        task: TaskId | None = None,
+        note: str | None = None,
     ) -> None: ...
-    def of(self, account: AccountId, limit: int) -> Sequence[Movement]: ...
-    def of_task(self, task: TaskId) -> Sequence[Movement]: ...
+    def of(self, account: AccountId, limit: int) -> Sequence[LedgerRow]: ...
+    def of_task(self, task: TaskId) -> Sequence[LedgerRow]: ...
 
     def faults(self) -> Sequence[str]:
         """Every way in which the book contradicts itself, one sentence each; none is the only good answer."""
@@ -262,7 +268,7 @@ class Ledger(Protocol):
 
 
 class Tasks(Protocol):
-    def add(self, task: NewTask, inputs: Sequence[Input]) -> None: ...
+    def add(self, task: NewTask, inputs: Sequence[TaskInput]) -> None: ...
     def get(self, task: TaskId) -> Task | None: ...
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]: ...
     def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]: ...
@@ -278,19 +284,19 @@ class Tasks(Protocol):
         """The first of the queue, in order."""
         ...
 
-    def states(self, tasks: Sequence[TaskId]) -> Sequence[State]:
+    def states(self, tasks: Sequence[TaskId]) -> Sequence[TaskState]:
         """Those of `tasks` that exist, in no particular order."""
         ...
 
-    def vitals(self, tasks: Sequence[TaskId]) -> Sequence[Vitals]: ...
+    def vitals(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]: ...
 
     def under_way(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
         """An account's queued and running tasks, in the order of their ids."""
         ...
 
     def claim(
-        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: "Sequence[Room]" = ()
-    ) -> Sequence[Claimed]:
+        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: "Sequence[ClaimLimit]" = ()
+    ) -> Sequence[ClaimedTask]:
         """Take queued tasks in fair order; they become `running`. Of a room's models no more than it has place for."""
         ...
 
@@ -302,7 +308,7 @@ class Tasks(Protocol):
         """How many of them have no order out at a vendor."""
         ...
 
-    def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[Claimed]:
+    def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[ClaimedTask]:
         """Take running tasks whose lease has run out before this moment."""
         ...
 
@@ -341,7 +347,7 @@ class Tasks(Protocol):
 
     def ask_cancel(self, task: TaskId) -> None: ...
     def order(self, task: TaskId) -> dict[str, Any]: ...
-    def inputs(self, task: TaskId) -> Sequence[Input]: ...
+    def inputs(self, task: TaskId) -> Sequence[TaskInput]: ...
     def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None: ...
 
 
@@ -366,13 +372,13 @@ class Attempts(Protocol):
         """How many orders this provider has in hand for us, at all workers together, counted up to `cap`."""
         ...
 
-    def spend(self, since_ms: int, until_ms: int) -> Sequence["Spend"]:
+    def spend(self, since_ms: int, until_ms: int) -> Sequence["RouteSpend"]:
         """What was paid to each route for attempts begun in this time, beside the credits that it brought in."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ClaimLimit:
     """Models that share a limit, and how many more of their tasks may start."""
 
     models: tuple[str, ...]
@@ -380,7 +386,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class RouteSpend:
     """One route's account over some time.
 
     `wasted` are attempts that were charged and brought no picture, `unknown` those that may have been charged.
@@ -412,13 +418,13 @@ class Upstreams(Protocol):
         """Note that an order tries the route; not when another one was first since `before` was read."""
         ...
 
-    def meters(self) -> Mapping[str, Meter]: ...
+    def meters(self) -> Mapping[str, ProviderMeter]: ...
 
-    def hold_meter(self, provider: str) -> Meter:
+    def hold_meter(self, provider: str) -> ProviderMeter:
         """The provider's meter; nobody else reads or writes it before this unit of work is committed."""
         ...
 
-    def keep_meter(self, provider: str, meter: Meter) -> None: ...
+    def keep_meter(self, provider: str, meter: ProviderMeter) -> None: ...
 
     def pause(self, provider: str, until_ms: int) -> None:
         """Leave the provider alone until then, unless it asked for longer already."""
@@ -426,7 +432,7 @@ class Upstreams(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Loose:
+class UnreferencedBlob:
     """Bytes that nobody refers to, and how many there are."""
 
     blob: BlobId
@@ -472,16 +478,20 @@ class Blobs(Protocol):
         """Whether the bytes are there, and stay at least until this unit of work is committed."""
         ...
 
-    def condemn_loose(self, owner: str, before_ms: int, now_ms: int, limit: int) -> tuple[int, Sequence[Loose]]:
+    def condemn_loose(
+        self, owner: str, before_ms: int, now_ms: int, limit: int
+    ) -> tuple[int, Sequence[UnreferencedBlob]]:
         """Condemn, for `owner` to delete, what nobody has used since then. Also says how many were looked at."""
         ...
 
-    def condemn(self, blobs: Collection[BlobId], owner: str, now_ms: int) -> Sequence[Loose]:
+    def condemn(self, blobs: Collection[BlobId], owner: str, now_ms: int) -> Sequence[UnreferencedBlob]:
         """Condemn those of `blobs` that nobody uses."""
         ...
 
     def condemners(self) -> Sequence[str]: ...
-    def take_over(self, owner: str, dead: Sequence[str], before_ms: int, now_ms: int, limit: int) -> Sequence[Loose]:
+    def take_over(
+        self, owner: str, dead: Sequence[str], before_ms: int, now_ms: int, limit: int
+    ) -> Sequence[UnreferencedBlob]:
         """Bytes that were condemned before then, or by somebody who is dead, and are not deleted yet: now ours to."""
         ...
 
@@ -546,7 +556,7 @@ class Retention(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class TaskLease:
     """Who holds a running task, and until when."""
 
     task: TaskId
@@ -555,7 +565,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class BlobRef:
     """A note that an upload (`kind` "upload") or a task ("input", "result") refers to these bytes."""
 
     blob: BlobId
@@ -564,7 +574,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class BlobRow:
     """Bytes as the book has them."""
 
     blob: BlobId
@@ -576,18 +586,18 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class References:
+class ReferencedBlobs:
     """The references that some rows make, and those noted for them. `last` is the last row's key, "" at the end."""
 
     last: str
-    made: frozenset[Use]
-    noted: frozenset[Use]
+    made: frozenset[BlobRef]
+    noted: frozenset[BlobRef]
 
 
-class Audit(Protocol):
+class ConsistencyQueries(Protocol):
     """What the doctor asks, and what it may repair: nothing that changes money, status or a picture."""
 
-    def leases(self) -> Sequence[Lease]: ...
+    def leases(self) -> Sequence[TaskLease]: ...
     def stale_leases(self) -> Sequence[TaskId]:
         """Tasks that do not run and have a lease."""
         ...
@@ -608,21 +618,21 @@ class Audit(Protocol):
         """Tasks that have succeeded without a picture in the journal."""
         ...
 
-    def book(self, after: str, limit: int) -> Sequence[Booked]: ...
-    def booked(self, blob: BlobId) -> Booked | None: ...
-    def uses_of(self, blob: BlobId) -> Sequence[Use]: ...
+    def book(self, after: str, limit: int) -> Sequence[BlobRow]: ...
+    def booked(self, blob: BlobId) -> BlobRow | None: ...
+    def uses_of(self, blob: BlobId) -> Sequence[BlobRef]: ...
     def not_in_the_book(self) -> Sequence[BlobId]:
         """Bytes that are referred to and have no row."""
         ...
 
     def condemned_before(self, before_ms: int) -> Sequence[BlobId]: ...
-    def references_of_tasks(self, after: str, limit: int) -> References: ...
-    def references_of_uploads(self, after: str, limit: int) -> References: ...
-    def stray_uses(self) -> Sequence[Use]:
+    def references_of_tasks(self, after: str, limit: int) -> ReferencedBlobs: ...
+    def references_of_uploads(self, after: str, limit: int) -> ReferencedBlobs: ...
+    def stray_uses(self) -> Sequence[BlobRef]:
         """Notes for tasks and uploads that are not there."""
         ...
 
-    def note_uses(self, missing: Collection[Use], needless: Collection[Use], now_ms: int) -> None: ...
+    def note_uses(self, missing: Collection[BlobRef], needless: Collection[BlobRef], now_ms: int) -> None: ...
     def let_go(self, blobs: Collection[BlobId], now_ms: int) -> None:
         """Leave it to the janitor to find out whether anybody uses these."""
         ...
@@ -637,7 +647,7 @@ class Audit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEntry:
     """Something an operator did. `details` say what, and hold no secret."""
 
     number: int
@@ -648,11 +658,11 @@ class Act:
     details: Mapping[str, Any]
 
 
-class Acts(Protocol):
+class AuditLog(Protocol):
     """The audit log: written in the unit of work of what it tells, never changed, never removed."""
 
     def add(self, actor: str, act: str, subject: str, details: Mapping[str, Any], now_ms: int) -> None: ...
-    def since(self, at_ms: int, limit: int) -> Sequence[Act]:
+    def since(self, at_ms: int, limit: int) -> Sequence[AuditEntry]:
         """The newest `limit` acts from then on, the oldest of them first."""
         ...
 
@@ -661,46 +671,46 @@ class Events(Protocol):
     """The one feed of what happens to tasks: a row for every change, in the transaction that made it.
 
     The numbers of one task's events grow in the order of its changes. Those of the whole feed may become visible out of
-    their order: whoever follows it reads by `Mark`, which comes back for what was late.
+    their order: whoever follows it reads by `FeedCursor`, which comes back for what was late.
     """
 
     def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
-        """Write the change after the task itself: only then does a `Mark` know that the transaction is open."""
+        """Write the change after the task itself: only then does a `FeedCursor` know that the transaction is open."""
         ...
 
     def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:
         """The same for tasks that changed together."""
         ...
 
-    def mark(self) -> Mark:
+    def mark(self) -> FeedCursor:
         """The end of the feed: everything that is committed later comes after it."""
         ...
 
-    def tail(self, mark: Mark, limit: int) -> tuple[Sequence[Event], Mark]:
+    def tail(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
         """What came since, each event once and at most `limit` new numbers; and the mark to go on from."""
         ...
 
-    def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[Event]:
+    def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[TaskEvent]:
         """A task's events after this number, in order."""
         ...
 
-    def of_account(self, account: AccountId, after: Point, limit: int) -> Sequence[Event]:
+    def of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
         """An account's events after this point in time, in order."""
         ...
 
-    def newest_of_account(self, account: AccountId, after: Point, limit: int) -> Sequence[Event]:
+    def newest_of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
         """The same, but only the newest of each task."""
         ...
 
 
-class Idempotency(Protocol):
-    def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> "Remembered | None":
+class IdempotencyKeys(Protocol):
+    def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> "IdempotentTask | None":
         """Bind the key to this task; when it was bound before, what it was bound to instead."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class IdempotentTask:
     digest: str
     task: TaskId
 
@@ -727,7 +737,7 @@ class Records(Protocol):
     @property
     def events(self) -> Events: ...
     @property
-    def idempotency(self) -> Idempotency: ...
+    def idempotency(self) -> IdempotencyKeys: ...
     @property
     def retention(self) -> Retention: ...
     @property
@@ -735,9 +745,9 @@ class Records(Protocol):
     @property
     def deliveries(self) -> Deliveries: ...
     @property
-    def acts(self) -> Acts: ...
+    def acts(self) -> AuditLog: ...
     @property
-    def audit(self) -> Audit: ...
+    def audit(self) -> ConsistencyQueries: ...
 
 
 class StoreUnavailable(Exception):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from limner.domain.ids import TaskId
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 
 Told = Callable[[Collection[Status]], None]
 """Hears what became of tasks, after that was committed."""
@@ -34,28 +34,28 @@ class Signals(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class SignalHints:
     """What one process tells the others: there is work, tasks have changed, and which runs shall be cancelled."""
 
     work: bool = False
     news: bool = False
     cancels: frozenset[TaskId] = frozenset()
 
-    def __or__(self, other: "Hints") -> "Hints":
-        return Hints(self.work or other.work, self.news or other.news, self.cancels | other.cancels)
+    def __or__(self, other: "SignalHints") -> "SignalHints":
+        return SignalHints(self.work or other.work, self.news or other.news, self.cancels | other.cancels)
 
     def __bool__(self) -> bool:
         return self.work or self.news or bool(self.cancels)
 
 
-class Relay(Protocol):
+class SignalRelay(Protocol):
     """Carries hints between the processes that share a database."""
 
-    def tell(self, hints: Hints) -> None:
+    def tell(self, hints: SignalHints) -> None:
         """Tell the others soon; what is told in quick succession goes out together."""
         ...
 
-    def start(self, hear: Callable[[Hints], None]) -> None:
+    def start(self, hear: Callable[[SignalHints], None]) -> None:
         """Listen from now on, calling `hear` in the loop that runs now."""
         ...
 

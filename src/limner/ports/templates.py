@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from limner.domain.template import Template
+from limner.domain.prompts.template import Template
 
 
 class LoadedTemplate(Protocol):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from limner.domain.breaker import Breaker
 from limner.domain.ids import AccountId, DeliveryId, TaskId, WebhookId
+from limner.domain.routing.breaker import Breaker
 from limner.domain.webhook import DeliveryState, EventType
 
 
@@ -27,7 +27,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Salt:
+class SecretSalt:
     """What makes one secret of a webhook: not the secret, which takes the server's own as well.
 
     `expires_ms` is when it stops signing, None for the newest.
@@ -39,7 +39,7 @@ class Salt:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class WebhookSubscription:
     """Somebody who wants to hear of a task. `url` is set where the address came with the task."""
 
     webhook: WebhookId
@@ -73,7 +73,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """One try at a delivery. `status` is the receiver's HTTP status, None when it did not answer; `error` says why."""
 
     number: int
@@ -85,7 +85,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class DeliveryLane:
     """A lane with something to send now."""
 
     id: str
@@ -93,7 +93,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextDelivery:
     """What becomes of a delivery: it is over, or due again."""
 
     state: DeliveryState
@@ -105,7 +105,7 @@ class Next:
 class Webhooks(Protocol):
     """An account's webhooks; one that was removed is not found."""
 
-    def add(self, webhook: Webhook, salt: Salt) -> bool:
+    def add(self, webhook: Webhook, salt: SecretSalt) -> bool:
         """Whether it was added; an account has one webhook without an address at most."""
         ...
 
@@ -119,11 +119,11 @@ class Webhooks(Protocol):
     def disable(self, webhook: WebhookId, why: str, now_ms: int) -> None: ...
     def enable(self, webhook: WebhookId) -> None: ...
 
-    def salts(self, webhook: WebhookId, now_ms: int) -> Sequence[Salt]:
+    def salts(self, webhook: WebhookId, now_ms: int) -> Sequence[SecretSalt]:
         """Those that sign at this time, the newest first."""
         ...
 
-    def rotate(self, webhook: WebhookId, salt: Salt, old_until_ms: int) -> None:
+    def rotate(self, webhook: WebhookId, salt: SecretSalt, old_until_ms: int) -> None:
         """Sign with this one, and until then with the earlier ones, too."""
         ...
 
@@ -131,7 +131,7 @@ class Webhooks(Protocol):
         """The end of this task shall be told there."""
         ...
 
-    def listening(self, account: AccountId, task: TaskId) -> Sequence[Listener]:
+    def listening(self, account: AccountId, task: TaskId) -> Sequence[WebhookSubscription]:
         """Who wants to hear of a task."""
         ...
 
@@ -165,11 +165,11 @@ class Deliveries(Protocol):
         ...
 
     def of_task(self, task: TaskId) -> Sequence[Delivery]: ...
-    def attempts(self, deliveries: Sequence[DeliveryId]) -> Sequence[tuple[DeliveryId, Attempt]]:
+    def attempts(self, deliveries: Sequence[DeliveryId]) -> Sequence[tuple[DeliveryId, DeliveryAttempt]]:
         """The tries at these, in their order."""
         ...
 
-    def lanes(self, now_ms: int, limit: int) -> Sequence[Lane]:
+    def lanes(self, now_ms: int, limit: int) -> Sequence[DeliveryLane]:
         """Lanes that are not left alone and have something due, the longest due first."""
         ...
 
@@ -190,7 +190,7 @@ class Deliveries(Protocol):
         """Lease one that is pending and that nobody has, due or not."""
         ...
 
-    def close(self, delivery: DeliveryId, attempt: Attempt, then: Next, owner: str) -> bool:
+    def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, then: NextDelivery, owner: str) -> bool:
         """Write down a try, whose `number` is counted here, and what becomes of the delivery.
 
         Whether it counted: a failure of somebody who lost the lease doesn't, a success always does.

@@ -15,26 +15,26 @@ from typing import Any, Final
 
 from PIL import Image
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.domain.shape import nearest, sized, within
+from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
-    Checked,
     Delivered,
-    Order,
+    GenerationRequest,
     Pending,
     Picture,
-    Reference,
+    ReferenceImage,
     Report,
+    UpstreamCheck,
     VendorAccount,
 )
 from limner.providers._http import (
     KEYED_JOB_RULES,
     POLL_S,
-    Answer,
     Ready,
     Rules,
     VendorHttp,
+    VendorResponse,
     ask,
     bring,
     detail_of,
@@ -88,7 +88,7 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class BflFacts:
     """What one family takes. `usd` is a picture of one megapixel, where the answer names no cost.
 
     `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields, each side
@@ -111,16 +111,16 @@ _FLUX_3_SHAPES: Final = (
     *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
 )
 _PNG: Final = {"output_format": "png"}
-_KONTEXT: Final = Facts(4, Between(), _PNG, tolerance_with_picture=2, usd=0.04)
-_FLUX_2: Final = Facts(8, Sides(16, 64, 2048), _PNG, min_side=64)
-_FLUX_3: Final = Facts(
+_KONTEXT: Final = BflFacts(4, Between(), _PNG, tolerance_with_picture=2, usd=0.04)
+_FLUX_2: Final = BflFacts(8, Sides(16, 64, 2048), _PNG, min_side=64)
+_FLUX_3: Final = BflFacts(
     10, OneOf(_FLUX_3_SHAPES), {"grounding": False, "resolution": "1k"}, list_field="images", seed=False, usd=0.048
 )
 
-MODELS: Final[Mapping[str, Facts]] = {
+MODELS: Final[Mapping[str, BflFacts]] = {
     "flux-kontext-max": replace(_KONTEXT, usd=0.08),
     "flux-kontext-*": _KONTEXT,
-    "flux-dev": Facts(0, Sides(32, 256, 1440, unasked="1:1"), _PNG, usd=0.025),
+    "flux-dev": BflFacts(0, Sides(32, 256, 1440, unasked="1:1"), _PNG, usd=0.025),
     "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015),
     "flux-2-pro*": replace(_FLUX_2, usd=0.03),
     "flux-2-*": _FLUX_2,
@@ -129,14 +129,14 @@ MODELS: Final[Mapping[str, Facts]] = {
 """Families by the pattern of their names; the first that fits counts."""
 
 
-def facts_of(upstream: str) -> Facts | None:
+def facts_of(upstream: str) -> BflFacts | None:
     return next((facts for pattern, facts in MODELS.items() if fnmatchcase(upstream, pattern)), None)
 
 
 # --- ordering ---------------------------------------------------------------------------------------------------
 
 
-def unfit(order: Order, facts: Facts) -> Failure | None:
+def unfit(order: GenerationRequest, facts: BflFacts) -> Failure | None:
     """Why an order cannot be sent at all."""
     if refusal := too_many_pictures(order, facts.pictures):
         return refusal
@@ -145,7 +145,7 @@ def unfit(order: Order, facts: Facts) -> Failure | None:
     return None
 
 
-def encode(order: Order, facts: Facts) -> dict[str, Any]:
+def encode(order: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     """The order as JSON; each reference is a picture that will be read when it is sent."""
     seed = {"seed": order.seed} if facts.seed else {}
     body = {"prompt": order.prompt, **facts.fixed, **seed, **_shape(order, facts.shape), **order.options}
@@ -154,26 +154,26 @@ def encode(order: Order, facts: Facts) -> dict[str, Any]:
     return body | _pictures(order, facts)
 
 
-def _shape(order: Order, shape: Between | OneOf | Sides) -> dict[str, Any]:
+def _shape(order: GenerationRequest, shape: Between | OneOf | Sides) -> dict[str, Any]:
     match shape:
         case Between(tallest, widest) if order.aspect_ratio:
             return {"aspect_ratio": within(order.aspect_ratio, tallest, widest)}
         case OneOf(shapes) if order.aspect_ratio:
             return {"aspect_ratio": nearest(order.aspect_ratio, shapes)}
         case Sides(step, least, most, unasked) if wanted := order.aspect_ratio or unasked:
-            width, height = sized(wanted, pixels=1024 * 1024, step=step, least=least, most=most)
+            width, height = size_for(wanted, pixels=1024 * 1024, step=step, least=least, most=most)
             return {"width": width, "height": height}
     return {}
 
 
-def _pictures(order: Order, facts: Facts) -> dict[str, Any]:
+def _pictures(order: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     files = [file_as_base64(each.path) for each in order.references]
     if not files or facts.list_field:
         return {facts.list_field: files} if files and facts.list_field else {}
     return {"input_image" if n == 1 else f"input_image_{n}": file for n, file in enumerate(files, 1)}
 
 
-def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
+def decode_order(answer: VendorResponse, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return refused(_VENDOR, answer)
@@ -184,17 +184,17 @@ def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accept
     return no_handle(_VENDOR, answer)
 
 
-def _enlarged_pixels(reference: Reference, least: int) -> int:
+def _enlarged_pixels(reference: ReferenceImage, least: int) -> int:
     width, height = _enlarged(reference, least)
     return width * height
 
 
-def _enlarged(reference: Reference, least: int) -> tuple[int, int]:
+def _enlarged(reference: ReferenceImage, least: int) -> tuple[int, int]:
     scale = max(1.0, least / min(reference.width, reference.height))
     return max(least, round(reference.width * scale)), max(least, round(reference.height * scale))
 
 
-def _enlarge(order: Order, least: int) -> Order:
+def _enlarge(order: GenerationRequest, least: int) -> GenerationRequest:
     """The order with small references drawn larger, as files of their own in its folder."""
     made = [
         _enlarged_file(each, least, order.workdir / f"enlarged-{number}.png")
@@ -205,11 +205,11 @@ def _enlarge(order: Order, least: int) -> Order:
     return replace(order, references=tuple(made))
 
 
-def _enlarged_file(reference: Reference, least: int, target: Path) -> Reference:
+def _enlarged_file(reference: ReferenceImage, least: int, target: Path) -> ReferenceImage:
     width, height = _enlarged(reference, least)
     with Image.open(reference.path) as picture:
         picture.resize((width, height), Image.Resampling.LANCZOS).save(target, "PNG")
-    return Reference(target, "image/png", width, height)
+    return ReferenceImage(target, "image/png", width, height)
 
 
 OPTIONS: Final[Rules] = {
@@ -225,7 +225,7 @@ OPTIONS: Final[Rules] = {
 
 
 def decode_job(
-    answer: Answer, handle: Mapping[str, Any], *, age_s: float, grace_s: float, poll_s: float = POLL_S
+    answer: VendorResponse, handle: Mapping[str, Any], *, age_s: float, grace_s: float, poll_s: float = POLL_S
 ) -> Ready | Pending | Failure:
     """What a job is about. Words that are new to us mean that it goes on."""
     body = answer.body if isinstance(answer.body, dict) else {}
@@ -254,7 +254,7 @@ def _ready(body: Mapping[str, Any], handle: Mapping[str, Any]) -> Ready | Failur
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail=_detail(body))
 
 
-def delivered(ready: Ready, path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
+def delivered(ready: Ready, path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
     facts = facts_of(order.upstream)
     cost_usd = facts.usd if ready.cost_usd is None and facts else ready.cost_usd
     served_by = {"provider": "bfl", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
@@ -291,11 +291,11 @@ def _usd(credits_taken: Any) -> float | None:
     return credits_taken * _USD_PER_CREDIT if isinstance(credits_taken, int | float) else None
 
 
-def decode_credits(answer: Answer) -> Checked | None:
+def decode_credits(answer: VendorResponse) -> UpstreamCheck | None:
     match answer.body:
         case {"credits": int() | float() as left} if answer.ok:
             says = f"the key is taken; {left:,.1f} credits are left, worth {left * _USD_PER_CREDIT:,.2f} US dollars"
-            return Checked(well=left > 0, says=says)
+            return UpstreamCheck(well=left > 0, says=says)
     return None
 
 
@@ -318,7 +318,7 @@ class BflProvider:
         self._poll_s = float(account.options.get("poll_s", POLL_S))
         self._now = now
 
-    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
@@ -329,12 +329,12 @@ class BflProvider:
         answer = await send_order(self._http, _VENDOR, f"/v1/{order.upstream}", body, deadline_s=order.deadline_s)
         return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
         async def look() -> Ready | Pending | Failure:
             answer = await ask(self._http, _VENDOR, handle["polling_url"], timeout_s=order.deadline_s)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, VendorResponse):
                 return answer
             return decode_job(answer, handle, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
@@ -347,7 +347,7 @@ class BflProvider:
             return unknown_model(_VENDOR, upstream, MODELS).reason
         return misfit(options, OPTIONS, others=True)
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - BFL lists no models
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - BFL lists no models
         return await inquire(self._http, _VENDOR, "/v1/credits", decode_credits)
 
     async def close(self) -> None:

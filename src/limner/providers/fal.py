@@ -11,26 +11,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.domain.shape import nearest, sized
+from limner.domain.aspect_ratio import nearest, size_for
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
-    Checked,
     Delivered,
-    Order,
+    GenerationRequest,
     Pending,
     Picture,
-    Reference,
+    ReferenceImage,
     Report,
+    UpstreamCheck,
     VendorAccount,
 )
 from limner.providers._http import (
     KEYED_JOB_RULES,
     POLL_S,
-    Answer,
     Ready,
     Rules,
     VendorHttp,
+    VendorResponse,
     ask,
     bring,
     file_as_base64,
@@ -58,7 +58,7 @@ _SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FalFacts:
     """What one family takes. `usd` is the list price of a picture of one megapixel.
 
     The number of reference pictures decides the path behind the model's name: `without`, `with_one` or, where the
@@ -75,12 +75,12 @@ class Facts:
 
 
 _FIXED: Final = {"num_images": 1, "output_format": "png"}
-_KONTEXT: Final = Facts(4, 0.04, without="/text-to-image", with_many="/multi", fixed=_FIXED)
+_KONTEXT: Final = FalFacts(4, 0.04, without="/text-to-image", with_many="/multi", fixed=_FIXED)
 
-MODELS: Final[Mapping[str, Facts]] = {
+MODELS: Final[Mapping[str, FalFacts]] = {
     "fal-ai/flux-pro/kontext": _KONTEXT,
     "fal-ai/flux-pro/kontext/max": replace(_KONTEXT, usd=0.08),
-    "fal-ai/flux/dev": Facts(0, 0.025, shapes=None, fixed=_FIXED | {"enable_safety_checker": True}),
+    "fal-ai/flux/dev": FalFacts(0, 0.025, shapes=None, fixed=_FIXED | {"enable_safety_checker": True}),
 }
 
 # --- what fal says about failures -------------------------------------------------------------------------------
@@ -99,32 +99,32 @@ _KINDS: Final[Mapping[str, FailureKind]] = {
 """By `error_type`, or by the `type` of a `detail`. Others say no more than their status, or that fal is at fault."""
 
 
-def facts_of(upstream: str) -> Facts | None:
+def facts_of(upstream: str) -> FalFacts | None:
     return MODELS.get(upstream)
 
 
 # --- ordering ---------------------------------------------------------------------------------------------------
 
 
-def path_of(order: Order, facts: Facts) -> str:
+def path_of(order: GenerationRequest, facts: FalFacts) -> str:
     suffix = {0: facts.without, 1: facts.with_one}.get(len(order.references), facts.with_many)
     return f"/{order.upstream}{suffix}"
 
 
-def encode(order: Order, facts: Facts) -> dict[str, Any]:
+def encode(order: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     """The order as JSON; each reference is a picture that will be read when it is sent."""
     body = {"prompt": order.prompt, "seed": order.seed, **facts.fixed, **_shape(order, facts)}
     return {**body, **order.options, **_pictures(order.references)}
 
 
-def _shape(order: Order, facts: Facts) -> dict[str, Any]:
+def _shape(order: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     if facts.shapes is None:
-        width, height = sized(order.aspect_ratio or "1:1", pixels=1024 * 1024, step=32, least=256, most=1440)
+        width, height = size_for(order.aspect_ratio or "1:1", pixels=1024 * 1024, step=32, least=256, most=1440)
         return {"image_size": {"width": width, "height": height}}
     return {"aspect_ratio": nearest(order.aspect_ratio, facts.shapes)} if order.aspect_ratio else {}
 
 
-def _pictures(references: tuple[Reference, ...]) -> dict[str, Any]:
+def _pictures(references: tuple[ReferenceImage, ...]) -> dict[str, Any]:
     files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in references]
     match files:
         case []:
@@ -135,7 +135,7 @@ def _pictures(references: tuple[Reference, ...]) -> dict[str, Any]:
             return {"image_urls": files}
 
 
-def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
+def decode_order(answer: VendorResponse, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return decode_refusal(answer)
@@ -145,7 +145,7 @@ def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accept
     return no_handle(_VENDOR, answer)
 
 
-def decode_refusal(answer: Answer) -> Failure:
+def decode_refusal(answer: VendorResponse) -> Failure:
     """An answer with an error status: to the order, or in place of a picture."""
     known = next((each for each in _error_types(answer) if each in _KINDS), None)
     if known is None:
@@ -153,7 +153,7 @@ def decode_refusal(answer: Answer) -> Failure:
     return _failed(_KINDS[known], answer.body, f"HTTP {answer.status} {known}")
 
 
-def _error_types(answer: Answer) -> list[str]:
+def _error_types(answer: VendorResponse) -> list[str]:
     """The nearest to the cause first."""
     body = answer.body if isinstance(answer.body, dict) else {}
     details = body.get("detail")
@@ -179,7 +179,9 @@ OPTIONS: Final[Rules] = {
 # --- asking after it --------------------------------------------------------------------------------------------
 
 
-def decode_status(answer: Answer, *, age_s: float, grace_s: float, poll_s: float = POLL_S) -> Pending | Failure | None:
+def decode_status(
+    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = POLL_S
+) -> Pending | Failure | None:
     """Where a job stands; None when its picture may be asked for. Words that are new to us mean that it goes on."""
     match answer.body:
         case {"status": "COMPLETED", "error": error, **rest} if error:
@@ -196,7 +198,9 @@ def decode_status(answer: Answer, *, age_s: float, grace_s: float, poll_s: float
     return Pending(wait_s=pause_s(age_s, least=poll_s))
 
 
-def decode_result(answer: Answer, *, age_s: float, grace_s: float, poll_s: float = POLL_S) -> Ready | Pending | Failure:
+def decode_result(
+    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = POLL_S
+) -> Ready | Pending | Failure:
     match answer.body:
         case _ if answer.status in {404, 410}:
             return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
@@ -217,7 +221,7 @@ def decode_result(answer: Answer, *, age_s: float, grace_s: float, poll_s: float
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True)
 
 
-def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
+def delivered(path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
     facts = facts_of(order.upstream)
     served_by = {"provider": "fal", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
     return Delivered(Picture(path), served_by, facts.usd if facts else None)
@@ -226,12 +230,12 @@ def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
 _NO_JOB: Final = "/fal-ai/flux/requests/00000000-0000-0000-0000-000000000000/status"
 
 
-def decode_no_job(answer: Answer) -> Checked | None:
+def decode_no_job(answer: VendorResponse) -> UpstreamCheck | None:
     """What fal says of a job that nobody has: nothing that is free proves a key, but a wrong one may be refused."""
     match answer.body:
         case {"detail": _} if answer.status in {400, 404, 410, 422}:
             says = "answers, and did not refuse the key; that it takes one, only an order would show"
-            return Checked(well=True, says=says)
+            return UpstreamCheck(well=True, says=says)
     return None
 
 
@@ -254,7 +258,7 @@ class FalProvider:
         self._poll_s = float(account.options.get("poll_s", POLL_S))
         self._now = now
 
-    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
@@ -264,7 +268,7 @@ class FalProvider:
         answer = await send_order(self._http, _VENDOR, path_of(order, facts), body, deadline_s=order.deadline_s)
         return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
         async def look() -> Ready | Pending | Failure:
@@ -274,9 +278,11 @@ class FalProvider:
         seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
         return delivered(target, handle, order) if isinstance(seen, Ready) else seen
 
-    async def _look(self, handle: Mapping[str, Any], order: Order, age_s: float) -> Ready | Pending | Failure:
+    async def _look(
+        self, handle: Mapping[str, Any], order: GenerationRequest, age_s: float
+    ) -> Ready | Pending | Failure:
         status = await ask(self._http, _VENDOR, handle["status_url"], timeout_s=order.deadline_s)
-        if not isinstance(status, Answer):
+        if not isinstance(status, VendorResponse):
             return status
         seen = decode_status(status, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
         if seen is None:
@@ -286,9 +292,11 @@ class FalProvider:
             return told if isinstance(told, Failure) else seen
         return seen
 
-    async def _result(self, handle: Mapping[str, Any], order: Order, age_s: float) -> Ready | Pending | Failure:
+    async def _result(
+        self, handle: Mapping[str, Any], order: GenerationRequest, age_s: float
+    ) -> Ready | Pending | Failure:
         result = await ask(self._http, _VENDOR, handle["response_url"], timeout_s=order.deadline_s)
-        if not isinstance(result, Answer):
+        if not isinstance(result, VendorResponse):
             return result
         return decode_result(result, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
@@ -297,7 +305,7 @@ class FalProvider:
             return unknown_model(_VENDOR, upstream, MODELS).reason
         return misfit(options, OPTIONS, others=True)
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - fal's queue lists no models
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - fal's queue lists no models
         return await inquire(self._http, _VENDOR, _NO_JOB, decode_no_job)
 
     async def close(self) -> None:

@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.domain.shape import nearest
-from limner.ports.provider import Accepted, Checked, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.domain.aspect_ratio import nearest
+from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.ports.provider import (
+    Accepted,
+    Delivered,
+    GenerationRequest,
+    Pending,
+    Picture,
+    Report,
+    UpstreamCheck,
+    VendorAccount,
+)
 from limner.providers._http import (
-    Answer,
     BadAnswer,
     NoAnswer,
     Rules,
     VendorHttp,
+    VendorResponse,
     among,
     detail_of,
     file_as_base64,
@@ -48,7 +57,7 @@ _SHAPES: Final = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class GeminiFacts:
     """What one family takes and costs.
 
     `sizes` are its values of `imageSize`, the first being what it draws unasked; empty, the field must not be sent.
@@ -63,10 +72,12 @@ class Facts:
 
 
 # Limits from Google's image guide. Tokens are priced so that a picture costs what the price list says for its size.
-MODELS: Final[Mapping[str, Facts]] = {
-    "gemini-2.5-flash-image": Facts(references=10, usd_per_million_out=30, usd={"": 0.039}),
-    "gemini-3-pro-image": Facts(sizes=("1K", "2K", "4K"), usd_per_million_out=120, usd={"1K": 0.134, "2K": 0.134}),
-    "gemini-3.1-flash-image": Facts(
+MODELS: Final[Mapping[str, GeminiFacts]] = {
+    "gemini-2.5-flash-image": GeminiFacts(references=10, usd_per_million_out=30, usd={"": 0.039}),
+    "gemini-3-pro-image": GeminiFacts(
+        sizes=("1K", "2K", "4K"), usd_per_million_out=120, usd={"1K": 0.134, "2K": 0.134}
+    ),
+    "gemini-3.1-flash-image": GeminiFacts(
         (*_SHAPES, "1:4", "4:1", "1:8", "8:1"),
         ("1K", "512", "2K", "4K"),
         usd_per_million_out=60,
@@ -76,10 +87,10 @@ MODELS: Final[Mapping[str, Facts]] = {
 """Families by how their names begin; the longest that fits counts. Of unknown ones the least is presumed."""
 
 
-def facts_of(upstream: str, options: Mapping[str, Any]) -> Facts:
+def facts_of(upstream: str, options: Mapping[str, Any]) -> GeminiFacts:
     name = str(options.get("family", upstream))
     family = max((each for each in MODELS if name.startswith(each)), key=len, default="")
-    return replace(MODELS.get(family, Facts()), **_parsed(options.get("facts", {})))
+    return replace(MODELS.get(family, GeminiFacts()), **_parsed(options.get("facts", {})))
 
 
 def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,12 +113,12 @@ OPTIONS: Final[Rules] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class GeminiCall:
     path: str
     json: Mapping[str, Any]
 
 
-def encode(order: Order, options: Mapping[str, Any]) -> Call | Failure:
+def encode(order: GenerationRequest, options: Mapping[str, Any]) -> GeminiCall | Failure:
     """The order as Google takes it, or why it would not. `options` are the account's and the route's together."""
     facts = facts_of(order.upstream, options)
     if refusal := too_many_pictures(order, facts.references):
@@ -121,14 +132,14 @@ def encode(order: Order, options: Mapping[str, Any]) -> Call | Failure:
     }
     if "safety_settings" in options:
         body["safetySettings"] = options["safety_settings"]
-    return Call(f"{_version(options)}/models/{model}:generateContent", body)
+    return GeminiCall(f"{_version(options)}/models/{model}:generateContent", body)
 
 
 def _version(options: Mapping[str, Any]) -> str:
     return quote(str(options.get("api_version", "v1beta")), safe="")
 
 
-def _unfit_size(upstream: str, facts: Facts, options: Mapping[str, Any]) -> str | None:
+def _unfit_size(upstream: str, facts: GeminiFacts, options: Mapping[str, Any]) -> str | None:
     size = options.get("image_size")
     if size is None or size in facts.sizes:
         return None
@@ -136,7 +147,7 @@ def _unfit_size(upstream: str, facts: Facts, options: Mapping[str, Any]) -> str 
     return f"the route asks {upstream} for the size {size!r}; it has {known}"
 
 
-def _parts(order: Order) -> Iterator[dict[str, Any]]:
+def _parts(order: GenerationRequest) -> Iterator[dict[str, Any]]:
     """Each picture after its label, as prompts speak of "Image 1"; the prompt last."""
     for number, each in enumerate(order.references, start=1):
         yield {"text": f"Image {number}:"}
@@ -144,7 +155,7 @@ def _parts(order: Order) -> Iterator[dict[str, Any]]:
     yield {"text": order.prompt}
 
 
-def _config(order: Order, facts: Facts, options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _config(order: GenerationRequest, facts: GeminiFacts, options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     # With TEXT among the modalities an answer may be words alone.
     yield from (("responseModalities", ["IMAGE"]), ("candidateCount", 1))
     yield "seed", order.seed & 0x7FFF_FFFF
@@ -184,7 +195,7 @@ _SENTENCES: Final[Mapping[FailureKind, str]] = {
 }
 
 
-def decode(answer: Answer, order: Order, options: Mapping[str, Any]) -> Delivered | Failure:
+def decode(answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]) -> Delivered | Failure:
     """What Google did: pictures of its answer are files already. A 200 without one is its usual way to refuse."""
     if not answer.ok:
         return _refusal(answer)
@@ -210,7 +221,7 @@ def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | None]:
             yield file_in(_get(data, "data"))
 
 
-def _blocked(answer: Answer) -> Failure:
+def _blocked(answer: VendorResponse) -> Failure:
     feedback = _get(answer.body, "promptFeedback", "prompt_feedback")
     reason = _get(feedback, "blockReason", "block_reason")
     words = redacted(_get(feedback, "blockReasonMessage", "block_reason_message")) or redacted(reason)
@@ -220,7 +231,7 @@ def _blocked(answer: Answer) -> Failure:
     return Failure(FailureKind.NO_IMAGE, _sentence(FailureKind.NO_IMAGE, words), detail=detail_of(answer))
 
 
-def _pictureless(answer: Answer, candidate: Mapping[str, Any]) -> Failure:
+def _pictureless(answer: VendorResponse, candidate: Mapping[str, Any]) -> Failure:
     end = _get(candidate, "finishReason", "finish_reason")
     kind = _ENDS.get(str(end), FailureKind.NO_IMAGE)
     spoken = _get(candidate, "finishMessage", "finish_message") or " ".join(_texts(candidate))
@@ -240,7 +251,7 @@ def _texts(candidate: Mapping[str, Any]) -> Iterator[str]:
             yield text
 
 
-def _served_by(body: Mapping[str, Any], order: Order) -> dict[str, Any]:
+def _served_by(body: Mapping[str, Any], order: GenerationRequest) -> dict[str, Any]:
     told = {
         "model_version": redacted(_get(body, "modelVersion", "model_version")),
         "response_id": redacted(_get(body, "responseId", "response_id")),
@@ -249,7 +260,7 @@ def _served_by(body: Mapping[str, Any], order: Order) -> dict[str, Any]:
     return {"provider": "gemini", "model": order.upstream, "generative": True, **known}
 
 
-def cost_of(body: Mapping[str, Any], facts: Facts, options: Mapping[str, Any]) -> float | None:
+def cost_of(body: Mapping[str, Any], facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
     """By the output tokens, else by size, else unknown. What the prompt costs is a small part, and not counted."""
     tokens = _get(_get(body, "usageMetadata", "usage_metadata"), "candidatesTokenCount", "candidates_token_count")
     if isinstance(tokens, int) and tokens > 0 and facts.usd_per_million_out is not None:
@@ -257,7 +268,7 @@ def cost_of(body: Mapping[str, Any], facts: Facts, options: Mapping[str, Any]) -
     return facts.usd.get(str(options.get("image_size", facts.sizes[0] if facts.sizes else "")))
 
 
-def _broken(answer: Answer, words: str) -> Failure:
+def _broken(answer: VendorResponse, words: str) -> Failure:
     return Failure(FailureKind.BAD_OUTPUT, f"Google's answer {words}", charged=True, detail=detail_of(answer))
 
 
@@ -266,7 +277,7 @@ def _broken(answer: Answer, words: str) -> Failure:
 _NO_QUOTA: Final = re.compile(r"\blimit: 0\b")
 
 
-def _refusal(answer: Answer) -> Failure:
+def _refusal(answer: VendorResponse) -> Failure:
     """What an error means: by its details where they say more than the status does."""
     if isinstance(answer.body, list) and answer.body:
         answer = replace(answer, body=answer.body[0])
@@ -284,7 +295,7 @@ _REFUSALS: Final[Mapping[FailureKind, str]] = {
 }
 
 
-def _kind(answer: Answer) -> FailureKind | None:
+def _kind(answer: VendorResponse) -> FailureKind | None:
     """What the details say; None when the status says it all."""
     error = _get(answer.body, "error")
     details = [each for each in _list(error, "details") if isinstance(each, dict)]
@@ -305,7 +316,7 @@ _EVERY_MODEL: Final = 1000
 """The largest page of the list of models."""
 
 
-def decode_models(answer: Answer, upstreams: Sequence[str]) -> Checked | None:
+def decode_models(answer: VendorResponse, upstreams: Sequence[str]) -> UpstreamCheck | None:
     if _kind(answer) is FailureKind.AUTH:
         return refused_key(answer)
     models = listed(answer.body, "models", "name") if answer.ok else None
@@ -348,7 +359,7 @@ class GeminiProvider:
         self._options = account.options
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
         options = {**self._options, **order.options}
         call = encode(order, options)
         if isinstance(call, Failure):
@@ -357,21 +368,21 @@ class GeminiProvider:
         outcome = answer if isinstance(answer, Failure) else decode(answer, order, options)
         return await unless_blank(_VENDOR, outcome)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:  # noqa: ARG002
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked after a call")
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}
         return misfit(options, OPTIONS) or _unfit_size(upstream, facts_of(upstream, every), every)
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         path = f"{_version(self._options)}/models?pageSize={_EVERY_MODEL}"
         return await inquire(self._http, _VENDOR, path, partial(decode_models, upstreams=upstreams))
 
     async def close(self) -> None:
         await self._http.close()
 
-    async def _send(self, call: Call, order: Order) -> Answer | Failure:
+    async def _send(self, call: GeminiCall, order: GenerationRequest) -> VendorResponse | Failure:
         # The wait ends before the attempt's own deadline does, which would not know what became of the call.
         timeout_s = 0.95 * order.deadline_s
         try:

@@ -22,14 +22,23 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Accepted, Checked, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.ports.provider import (
+    Accepted,
+    Delivered,
+    GenerationRequest,
+    Pending,
+    Picture,
+    Report,
+    UpstreamCheck,
+    VendorAccount,
+)
 from limner.providers._http import (
     JOB_RULES,
-    Answer,
     Ready,
     Rules,
     VendorHttp,
+    VendorResponse,
     ask,
     bring,
     file_as_base64,
@@ -62,14 +71,17 @@ _ALL: Final = "/mj/task/list"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MidjourneyFacts:
     """What one of Midjourney's models takes; `fixed` tells the relay which one it is."""
 
     pictures: int = 5
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
-MODELS: Final[Mapping[str, Facts]] = {"midjourney": Facts(), "niji": Facts(fixed={"botType": "NIJI_JOURNEY"})}
+MODELS: Final[Mapping[str, MidjourneyFacts]] = {
+    "midjourney": MidjourneyFacts(),
+    "niji": MidjourneyFacts(fixed={"botType": "NIJI_JOURNEY"}),
+}
 
 
 # --- what relays say about failures -----------------------------------------------------------------------------
@@ -155,7 +167,7 @@ OPTIONS: Final[Rules] = {
 # --- ordering ---------------------------------------------------------------------------------------------------
 
 
-def encode(order: Order, facts: Facts) -> dict[str, Any]:
+def encode(order: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]:
     """The order as JSON; each reference is a picture that will be read when it is sent."""
     shape = [f"--ar {order.aspect_ratio}"] if order.aspect_ratio else []
     flags = [*shape, f"--seed {order.seed}", str(order.options.get("flags", ""))]
@@ -169,7 +181,7 @@ def encode(order: Order, facts: Facts) -> dict[str, Any]:
     }
 
 
-def decode_submit(answer: Answer) -> str | Failure:
+def decode_submit(answer: VendorResponse) -> str | Failure:
     """The id of the job that a relay took."""
     if not answer.ok:
         return refused(_VENDOR, answer, rate_wait_s=_QUEUE_FULL_S)
@@ -222,7 +234,7 @@ def job_with(state: str, body: Any) -> str | None:
 
 
 def decode_task(
-    answer: Answer,
+    answer: VendorResponse,
     verdicts: Mapping[str, Verdict],
     *,
     age_s: float,
@@ -274,14 +286,14 @@ def _percent(progress: Any, start: int, end: int) -> int | None:
 _NO_JOB: Final = "/mj/task/0/fetch"
 
 
-def decode_no_job(answer: Answer, *, keyed: bool) -> Checked | None:
+def decode_no_job(answer: VendorResponse, *, keyed: bool) -> UpstreamCheck | None:
     """What a relay says of a job that nobody has: nothing, an empty answer, or a code of its own."""
     if answer.status in {401, 403} or answer.status >= 500 or not (answer.ok or isinstance(answer.body, dict)):
         return None
     if answer.text and answer.body is None and answer.text.strip() != "null":
         return None
     says = "the relay answers, and takes the key" if keyed else "the relay answers, and asks for no key"
-    return Checked(well=True, says=says)
+    return UpstreamCheck(well=True, says=says)
 
 
 # --- picking one picture of four --------------------------------------------------------------------------------
@@ -295,7 +307,7 @@ def encode_pick(job: str, body: Any, state: str) -> tuple[str, dict[str, Any]]:
     return "/mj/submit/change", {"taskId": job, "action": "UPSCALE", "index": 1, "state": state}
 
 
-def _pick_state(order: Order) -> str:
+def _pick_state(order: GenerationRequest) -> str:
     return f"{order.attempt_id}:U1"
 
 
@@ -317,7 +329,7 @@ def headers_of(account: VendorAccount) -> dict[str, str]:
     return headers["secret"] | headers["bearer"] if way == "both" else headers[way]
 
 
-def delivered(path: Path, handle: Mapping[str, Any], order: Order, picked_by: str) -> Delivered:
+def delivered(path: Path, handle: Mapping[str, Any], order: GenerationRequest, picked_by: str) -> Delivered:
     served_by = {"provider": "midjourney", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
     return Delivered(Picture(path), served_by | {"picked_by": picked_by})
 
@@ -348,7 +360,7 @@ class MidjourneyProvider:
         self._now = now
         self._unsent: dict[str, None] = {}  # the grids whose `ask` is written down and was not sent by anybody
 
-    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = MODELS.get(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
@@ -357,7 +369,7 @@ class MidjourneyProvider:
         job = await self._order("/mj/submit/imagine", encode(order, facts), order.attempt_id, order)
         return job if isinstance(job, Failure) else Accepted({"id": job, "since": self._now()}, self._poll_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         if order.options.get("pick", "upscale") == "crop":
             return await self._cropped(handle, order)
         match handle.get("pick"):
@@ -374,7 +386,7 @@ class MidjourneyProvider:
             return unknown_model(_VENDOR, upstream, MODELS).reason
         return misfit(options, OPTIONS, others=True)
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - a relay has one model, or two
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - a relay has one model, or two
         return await inquire(self._http, _VENDOR, _NO_JOB, partial(decode_no_job, keyed=self._http.has_key))
 
     async def close(self) -> None:
@@ -382,7 +394,7 @@ class MidjourneyProvider:
 
     # --- one order, one question --------------------------------------------------------------------------------
 
-    async def _order(self, path: str, body: Mapping[str, Any], state: str, order: Order) -> str | Failure:
+    async def _order(self, path: str, body: Mapping[str, Any], state: str, order: GenerationRequest) -> str | Failure:
         """The job that was ordered. An order that may have got there is looked for by its `state`."""
         answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
         job = answer if isinstance(answer, Failure) else decode_submit(answer)
@@ -390,32 +402,32 @@ class MidjourneyProvider:
             return await self._found(state, order) or job
         return job
 
-    async def _found(self, state: str, order: Order) -> str | None:
+    async def _found(self, state: str, order: GenerationRequest) -> str | None:
         """The job that was ordered under `state`. Not every relay can be asked for it; its answer is looked through."""
         condition, timeout_s = {"ids": [], "state": state}, 0.1 * order.deadline_s
         for path, *question in ((_BY_CONDITION, "POST", condition), (_ALL, "GET", None)):
             answer = await ask(self._http, _VENDOR, path, *question, timeout_s=timeout_s)
-            job = job_with(state, answer.body) if isinstance(answer, Answer) else None
+            job = job_with(state, answer.body) if isinstance(answer, VendorResponse) else None
             if job is not None:
                 return job
         return None
 
-    async def _task(self, job: str, order: Order) -> Answer | Pending | Failure:
+    async def _task(self, job: str, order: GenerationRequest) -> VendorResponse | Pending | Failure:
         path = f"/mj/task/{quote(job, safe='')}/fetch"
         return await ask(self._http, _VENDOR, path, timeout_s=order.deadline_s)
 
-    def _seen(self, answer: Answer, age_s: float, share: tuple[int, int]) -> Ready | Pending | Failure:
+    def _seen(self, answer: VendorResponse, age_s: float, share: tuple[int, int]) -> Ready | Pending | Failure:
         told = {"age_s": age_s, "grace_s": self._grace_s, "poll_s": self._poll_s}
         return decode_task(answer, self._verdicts, share=share, **told)
 
     async def _brought(
-        self, job: str, since_s: float, target: Path, order: Order, share: tuple[int, int]
+        self, job: str, since_s: float, target: Path, order: GenerationRequest, share: tuple[int, int]
     ) -> Ready | Pending | Failure:
         age_s = self._now() - since_s
 
         async def look() -> Ready | Pending | Failure:
             answer = await self._task(job, order)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, VendorResponse):
                 return answer
             return self._seen(answer, age_s, share)
 
@@ -423,10 +435,10 @@ class MidjourneyProvider:
 
     # --- the two steps ------------------------------------------------------------------------------------------
 
-    async def _grid(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def _grid(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         """Follow the grid to its end; then the order for its first picture is written down, before it is sent."""
         grid = await self._task(handle["id"], order)
-        if not isinstance(grid, Answer):
+        if not isinstance(grid, VendorResponse):
             return grid
         age_s = self._now() - handle["since"]
         seen = self._seen(grid, age_s, (0, _GRID_SHARE))
@@ -443,7 +455,7 @@ class MidjourneyProvider:
             del self._unsent[next(iter(self._unsent))]
 
     async def _pick(
-        self, path: str, body: Mapping[str, Any], handle: Mapping[str, Any], order: Order
+        self, path: str, body: Mapping[str, Any], handle: Mapping[str, Any], order: GenerationRequest
     ) -> Delivered | Pending | Failure:
         """Order the first picture of the grid, unless another worker may have; a relay that won't has drawn it too."""
         state = _pick_state(order)
@@ -457,7 +469,7 @@ class MidjourneyProvider:
         return Pending(_GRID_SHARE, self._poll_s, {**handle, "pick": {"id": job, "since": self._now()}})
 
     async def _upscaled(
-        self, job: str, since_s: float, handle: Mapping[str, Any], order: Order
+        self, job: str, since_s: float, handle: Mapping[str, Any], order: GenerationRequest
     ) -> Delivered | Pending | Failure:
         target = order.workdir / "delivered"
         seen = await self._brought(job, since_s, target, order, (_GRID_SHARE, 100))
@@ -468,12 +480,12 @@ class MidjourneyProvider:
                 return await self._cut(handle, order)
         return seen
 
-    async def _cut(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def _cut(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         """Cut the picture out of the grid; where that takes a while, the handle says that it is decided."""
         outcome = await self._cropped(handle, order)
         return replace(outcome, handle={**handle, "pick": {"cut": True}}) if isinstance(outcome, Pending) else outcome
 
-    async def _cropped(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def _cropped(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         grid, target = order.workdir / "grid", order.workdir / "quarter.png"
         seen = await self._brought(handle["id"], handle["since"], grid, order, (0, 100))
         if not isinstance(seen, Ready):

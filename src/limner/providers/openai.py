@@ -15,26 +15,26 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.domain.shape import nearest, sized, within
+from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
-    Checked,
     Delivered,
-    Order,
+    GenerationRequest,
     Pending,
     Picture,
-    Reference,
+    ReferenceImage,
     Report,
+    UpstreamCheck,
     VendorAccount,
 )
 from limner.providers._http import (
-    Answer,
     BadAnswer,
     NoAnswer,
     Part,
     Rules,
     VendorHttp,
+    VendorResponse,
     among,
     file_in,
     inquire,
@@ -92,7 +92,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class OpenAiFacts:
     """What one family takes and costs.
 
     `sizes` are the only ones it draws; empty, it draws any size up to three times as wide as high, in steps of 16.
@@ -109,24 +109,24 @@ _THREE_SIZES: Final = ("1024x1024", "1024x1536", "1536x1024")
 _RATES: Final = Rates(text_in=5, image_in=8, image_out=30)
 
 # Limits from OpenAI's image guide, prices from its price list, November 2026.
-MODELS: Final[Mapping[str, Facts]] = {
-    "gpt-image-1-mini": Facts(_THREE_SIZES, "low"),
-    "gpt-image-1": Facts(_THREE_SIZES, "high"),
-    "gpt-image-1.5": Facts(
+MODELS: Final[Mapping[str, OpenAiFacts]] = {
+    "gpt-image-1-mini": OpenAiFacts(_THREE_SIZES, "low"),
+    "gpt-image-1": OpenAiFacts(_THREE_SIZES, "high"),
+    "gpt-image-1.5": OpenAiFacts(
         _THREE_SIZES, "high", replace(_RATES, image_out=32), {"low": 0.009, "medium": 0.034, "high": 0.133}
     ),
-    "gpt-image-2": Facts(rates=_RATES, usd={"low": 0.006, "medium": 0.053, "high": 0.211}),
-    "gpt-image-2.5": Facts(rates=_RATES),
-    "gpt-image-2.5-flare": Facts(rates=_RATES, usd={"low": 0.006, "medium": 0.013}),
-    "gpt-image-2.6": Facts(rates=_RATES),
+    "gpt-image-2": OpenAiFacts(rates=_RATES, usd={"low": 0.006, "medium": 0.053, "high": 0.211}),
+    "gpt-image-2.5": OpenAiFacts(rates=_RATES),
+    "gpt-image-2.5-flare": OpenAiFacts(rates=_RATES, usd={"low": 0.006, "medium": 0.013}),
+    "gpt-image-2.6": OpenAiFacts(rates=_RATES),
 }
 """Families by how their names begin; the longest that fits counts. Unknown ones are taken for OpenAI's newest kind."""
 
 
-def facts_of(upstream: str, options: Mapping[str, Any]) -> Facts:
+def facts_of(upstream: str, options: Mapping[str, Any]) -> OpenAiFacts:
     name = str(options.get("family", upstream))
     family = max((each for each in MODELS if name.startswith(each)), key=len, default="")
-    return replace(MODELS.get(family, Facts()), **_parsed(options.get("facts", {})))
+    return replace(MODELS.get(family, OpenAiFacts()), **_parsed(options.get("facts", {})))
 
 
 def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,17 +249,17 @@ def options_of(dialect: Dialect) -> Rules:
 class Asked:
     """An order, whom it goes to, and the options of the account and the route together."""
 
-    order: Order
+    order: GenerationRequest
     dialect: Dialect
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> OpenAiFacts:
         return facts_of(self.order.upstream, self.options)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class OpenAiCall:
     """A POST: of `json`, or of `form` where pictures go along."""
 
     path: str
@@ -267,15 +267,15 @@ class Call:
     form: tuple[Part, ...] | None = None
 
 
-def encode(asked: Asked) -> Call | Failure:
+def encode(asked: Asked) -> OpenAiCall | Failure:
     """The order as the server takes it, or why it would not."""
     order = asked.order
     if refusal := too_many_pictures(order, asked.dialect.references):
         return refusal
     fields = dict(_fields(asked))
     if not order.references:
-        return Call(_path(asked, "generations"), json=fields)
-    return Call(_path(asked, "edits"), form=(*_texts(fields), *_pictures(order.references)))
+        return OpenAiCall(_path(asked, "generations"), json=fields)
+    return OpenAiCall(_path(asked, "edits"), form=(*_texts(fields), *_pictures(order.references)))
 
 
 def _path(asked: Asked, verb: str) -> str:
@@ -317,7 +317,7 @@ def _size(asked: Asked) -> str | None:
 
 def _any_size(shape: str) -> str:
     shape = within(shape, "1:3", "3:1")
-    width, height = sized(shape, pixels=_SQUARE_MEGAPIXEL, step=16, least=16, most=3840)
+    width, height = size_for(shape, pixels=_SQUARE_MEGAPIXEL, step=16, least=16, most=3840)
     # Rounding must not carry a shape at the border over it.
     return f"{min(width, 3 * height)}x{min(height, 3 * width)}"
 
@@ -327,7 +327,7 @@ def _texts(fields: Mapping[str, Any]) -> Iterator[Part]:
         yield Part(name, value if isinstance(value, str) else json.dumps(value))
 
 
-def _pictures(references: tuple[Reference, ...]) -> Iterator[Part]:
+def _pictures(references: tuple[ReferenceImage, ...]) -> Iterator[Part]:
     """One is `image`, several are `image[]`; their order makes them "Image 1", "Image 2"."""
     name = "image" if len(references) == 1 else "image[]"
     for number, each in enumerate(references, start=1):
@@ -362,7 +362,7 @@ _RATE_WAIT_S: Final = 12.0
 """A place among five pictures a minute comes free this often."""
 
 
-def decode(answer: Answer, asked: Asked) -> Delivered | Failure:
+def decode(answer: VendorResponse, asked: Asked) -> Delivered | Failure:
     """What the server did: pictures of its answer are files already."""
     vendor = asked.dialect.vendor
     body = _last_word(answer.body) if isinstance(answer.body, list) else answer.body
@@ -390,7 +390,7 @@ def _status_of(error: Any) -> int:
     return 400 if kind in {"invalid_request_error", "image_generation_user_error"} else 500
 
 
-def _decode_picture(answer: Answer, body: Any, asked: Asked) -> Delivered | Failure:
+def _decode_picture(answer: VendorResponse, body: Any, asked: Asked) -> Delivered | Failure:
     match body:
         case {"data": [{"b64_json": picture}, *_]} | {"b64_json": picture}:
             return _delivered(answer, body, file_in(picture), asked)
@@ -402,7 +402,9 @@ def _decode_picture(answer: Answer, body: Any, asked: Asked) -> Delivered | Fail
     return _broken(answer, asked, "is not what this protocol says")
 
 
-def _delivered(answer: Answer, body: Mapping[str, Any], picture: Path | None, asked: Asked) -> Delivered | Failure:
+def _delivered(
+    answer: VendorResponse, body: Mapping[str, Any], picture: Path | None, asked: Asked
+) -> Delivered | Failure:
     """`output_format` is only an echo, and has been a wrong one: the bytes themselves say what they are."""
     if picture is None:
         return _broken(answer, asked, "holds something else where the picture should be")
@@ -414,7 +416,7 @@ def _delivered(answer: Answer, body: Mapping[str, Any], picture: Path | None, as
     return Delivered(Picture(picture), served_by, cost_usd)
 
 
-def cost_of(body: Mapping[str, Any], facts: Facts, options: Mapping[str, Any]) -> float | None:
+def cost_of(body: Mapping[str, Any], facts: OpenAiFacts, options: Mapping[str, Any]) -> float | None:
     """By the tokens used, else by quality and size, else unknown."""
     match body.get("usage"):
         case {"input_tokens": int(taken), "output_tokens": int(made), **rest} if facts.rates:
@@ -445,7 +447,7 @@ def _megapixels(size: str) -> float:
     return int(width) * int(height) / _SQUARE_MEGAPIXEL if width.isdecimal() and height.isdecimal() else 1.0
 
 
-def _broken(answer: Answer, asked: Asked, words: str) -> Failure:
+def _broken(answer: VendorResponse, asked: Asked, words: str) -> Failure:
     dialect = asked.dialect
     return Failure(
         FailureKind.BAD_OUTPUT, f"{dialect.vendor}'s answer {words}", charged=dialect.billed, detail=_detail(answer)
@@ -455,7 +457,7 @@ def _broken(answer: Answer, asked: Asked, words: str) -> Failure:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def _refusal(answer: Answer, vendor: str) -> Failure:
+def _refusal(answer: VendorResponse, vendor: str) -> Failure:
     """What an error means: by its codes where they say more than the status does."""
     error = answer.body.get("error") if isinstance(answer.body, dict) else None
     error = error if isinstance(error, dict) else {}
@@ -489,7 +491,7 @@ def _stage(error: Mapping[str, Any]) -> Stage | None:
     return None
 
 
-def _detail(answer: Answer) -> str:
+def _detail(answer: VendorResponse) -> str:
     """The status, the request's id and what was said, for `explain`."""
     request_id = redacted(answer.headers.get("x-request-id"))
     known = f" ({request_id})" if request_id else ""
@@ -499,7 +501,7 @@ def _detail(answer: Answer) -> str:
 # --- checking -------------------------------------------------------------------------------------------------------
 
 
-def decode_models(answer: Answer, dialect: Dialect, upstreams: Sequence[str]) -> Checked | None:
+def decode_models(answer: VendorResponse, dialect: Dialect, upstreams: Sequence[str]) -> UpstreamCheck | None:
     """What the list of models says of those that our routes order, and of their ends."""
     models = listed(answer.body, "data", "id") if answer.ok else None
     if models is None:
@@ -532,7 +534,7 @@ class OpenAiProvider:
         require(account.options, {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, text)})
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
         asked = Asked(order, self._dialect, {**self._options, **order.options})
         call = encode(asked)
         if isinstance(call, Failure):
@@ -541,14 +543,14 @@ class OpenAiProvider:
         outcome = answer if isinstance(answer, Failure) else decode(answer, asked)
         return await unless_blank(self._dialect.vendor, outcome, charged=self._dialect.billed)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:  # noqa: ARG002
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked after a call")
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
         rules = {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, of_the_provider)}
         return misfit(options, rules)
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         path = self._dialect.models.format(version=_version(self._options))
         tell = partial(decode_models, dialect=self._dialect, upstreams=upstreams)
         return await inquire(self._http, self._dialect.vendor, path, tell)
@@ -556,7 +558,7 @@ class OpenAiProvider:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _send(self, call: Call, order: Order) -> Answer | Failure:
+    async def _send(self, call: OpenAiCall, order: GenerationRequest) -> VendorResponse | Failure:
         # The wait ends before the attempt's own deadline does, which would not know what became of the call.
         timeout_s = 0.95 * order.deadline_s
         vendor = self._dialect.vendor

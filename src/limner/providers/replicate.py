@@ -11,16 +11,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from limner.domain.failure import Failure, FailureKind
-from limner.domain.shape import nearest
-from limner.ports.provider import Accepted, Checked, Delivered, Order, Pending, Picture, Report, VendorAccount
+from limner.domain.aspect_ratio import nearest
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import (
+    Accepted,
+    Delivered,
+    GenerationRequest,
+    Pending,
+    Picture,
+    Report,
+    UpstreamCheck,
+    VendorAccount,
+)
 from limner.providers._http import (
     KEYED_JOB_RULES,
     POLL_S,
-    Answer,
     Ready,
     Rules,
     VendorHttp,
+    VendorResponse,
     ask,
     bring,
     file_as_base64,
@@ -46,7 +55,7 @@ _VENDOR: Final = "Replicate"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReplicateFacts:
     """What one model takes. `usd` is its list price; `picture_field` is None for a model of words alone.
 
     `tolerance_with_picture` is the highest `safety_tolerance` that the model obeys when a picture comes along.
@@ -61,26 +70,26 @@ class Facts:
 
 _SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
 _PNG: Final = {"output_format": "png"}
-_KONTEXT: Final = Facts((*_SHAPES, "2:1", "1:2"), 0.04, "input_image", 2, _PNG)
+_KONTEXT: Final = ReplicateFacts((*_SHAPES, "2:1", "1:2"), 0.04, "input_image", 2, _PNG)
 
-MODELS: Final[Mapping[str, Facts]] = {
+MODELS: Final[Mapping[str, ReplicateFacts]] = {
     "black-forest-labs/flux-kontext-pro": _KONTEXT,
     "black-forest-labs/flux-kontext-max": replace(_KONTEXT, usd=0.08),
-    "black-forest-labs/flux-dev": Facts(_SHAPES, 0.025, fixed=_PNG),
+    "black-forest-labs/flux-dev": ReplicateFacts(_SHAPES, 0.025, fixed=_PNG),
 }
 
 POLICY_WORDS: Final = ("flagged as sensitive", "nsfw", "(e005)", "safety")
 """A failed prediction has no code, so its words say whether a content policy failed it."""
 
 
-def facts_of(upstream: str) -> Facts | None:
+def facts_of(upstream: str) -> ReplicateFacts | None:
     return MODELS.get(upstream)
 
 
 # --- ordering ---------------------------------------------------------------------------------------------------
 
 
-def encode(order: Order, facts: Facts) -> dict[str, Any]:
+def encode(order: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     """The order as JSON; its reference is a picture that will be read when it is sent."""
     shape = {"aspect_ratio": nearest(order.aspect_ratio, facts.shapes)} if order.aspect_ratio else {}
     wishes = {"prompt": order.prompt, "seed": order.seed, **facts.fixed, **shape, **order.options}
@@ -89,14 +98,14 @@ def encode(order: Order, facts: Facts) -> dict[str, Any]:
     return {"input": wishes | _picture(order, facts)}
 
 
-def _picture(order: Order, facts: Facts) -> dict[str, Any]:
+def _picture(order: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     if not order.references or facts.picture_field is None:
         return {}
     reference = order.references[0]
     return {facts.picture_field: file_as_base64(reference.path, f"data:{reference.media_type};base64,")}
 
 
-def decode_order(answer: Answer, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
+def decode_order(answer: VendorResponse, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return refused(_VENDOR, answer)
@@ -116,7 +125,9 @@ OPTIONS: Final[Rules] = {
 # --- asking after it --------------------------------------------------------------------------------------------
 
 
-def decode_job(answer: Answer, *, age_s: float, grace_s: float, poll_s: float = POLL_S) -> Ready | Pending | Failure:
+def decode_job(
+    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = POLL_S
+) -> Ready | Pending | Failure:
     """What a prediction is about. Words that are new to us mean that it goes on."""
     if not answer.ok:
         return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
@@ -145,17 +156,17 @@ def _failed(words: str) -> Failure:
     return Failure(FailureKind.TRANSIENT, reason, detail="failed")
 
 
-def delivered(path: Path, handle: Mapping[str, Any], order: Order) -> Delivered:
+def delivered(path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
     facts = facts_of(order.upstream)
     served_by = {"provider": "replicate", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
     return Delivered(Picture(path), served_by, facts.usd if facts else None)
 
 
-def decode_account(answer: Answer) -> Checked | None:
+def decode_account(answer: VendorResponse) -> UpstreamCheck | None:
     match answer.body:
         case {"username": str(name), **rest} if answer.ok:
             kind = redacted(rest.get("type")) or "account"
-            return Checked(well=True, says=f"the key is taken; it belongs to the {kind} {redacted(name)!r}")
+            return UpstreamCheck(well=True, says=f"the key is taken; it belongs to the {kind} {redacted(name)!r}")
     return None
 
 
@@ -178,7 +189,7 @@ class ReplicateProvider:
         self._poll_s = float(account.options.get("poll_s", POLL_S))
         self._now = now
 
-    async def submit(self, order: Order, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
+    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
@@ -188,12 +199,12 @@ class ReplicateProvider:
         answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
         return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
         async def look() -> Ready | Pending | Failure:
             answer = await ask(self._http, _VENDOR, handle["get"], timeout_s=order.deadline_s)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, VendorResponse):
                 return answer
             return decode_job(answer, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
@@ -206,7 +217,7 @@ class ReplicateProvider:
             return unknown_model(_VENDOR, upstream, MODELS).reason
         return misfit(options, OPTIONS, others=True)
 
-    async def check(self, upstreams: Sequence[str]) -> Checked:  # noqa: ARG002 - its models are too many to list
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - its models are too many to list
         return await inquire(self._http, _VENDOR, "/v1/account", decode_account)
 
     async def close(self) -> None:

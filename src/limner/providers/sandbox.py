@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from limner.domain.failure import Failure
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report
+from limner.domain.routing.failure import Failure
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report
 
 SIDE = 256
 """Width and height of the card in pixels."""
@@ -28,12 +28,12 @@ class SandboxProvider:
     def __init__(self, delay_s: float = 0.0) -> None:
         self._delay_s = delay_s
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002
         if not self._delay_s:
             return await self._deliver(order)
         return Accepted({"ready_at": time.time() + self._delay_s}, wait_s=self._delay_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         left_s = float(handle["ready_at"]) - time.time()
         if left_s > 0:
             return Pending(wait_s=left_s)
@@ -42,7 +42,7 @@ class SandboxProvider:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _deliver(self, order: Order) -> Delivered:
+    async def _deliver(self, order: GenerationRequest) -> Delivered:
         path = order.workdir / "card.png"
         await asyncio.to_thread(_draw, order.prompt, path)
         return Delivered(Picture(path), {"generative": False, "notice": "a test card, not a picture"})

@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 from limner.replay.compare import differences, renamed
-from limner.replay.recording import Call
+from limner.replay.recording import RecordedCall
 
 _ASK_AGAIN_S = 0.5
 _UNFINISHED = frozenset({Status.QUEUED, Status.RUNNING})
@@ -44,14 +44,14 @@ class Player:
     names: dict[str, str] = field(default_factory=dict)
     _own: set[str] = field(default_factory=set, init=False)
 
-    async def play(self, calls: Sequence[Call]) -> AsyncIterator[Played]:
+    async def play(self, calls: Sequence[RecordedCall]) -> AsyncIterator[Played]:
         """Each call's outcome as soon as it is known. An answer that does not come is a difference, not an error."""
         timeout = aiohttp.ClientTimeout(total=self.patience_s + 30)
         async with aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session:
             for call in calls:
                 yield await self._played(session, call)
 
-    async def _played(self, session: aiohttp.ClientSession, call: Call) -> Played:
+    async def _played(self, session: aiohttp.ClientSession, call: RecordedCall) -> Played:
         if why := self._skipped(call):
             return Played(call.number, call.method, call.shown, skipped=why)
         began = time.perf_counter()
@@ -64,7 +64,7 @@ class Player:
         took_ms = round((time.perf_counter() - began) * 1000)
         return Played(call.number, call.method, call.shown, status, took_ms, tuple(_compared(call, status, answer)))
 
-    def _skipped(self, call: Call) -> str | None:
+    def _skipped(self, call: RecordedCall) -> str | None:
         if call.status == HTTPStatus.SWITCHING_PROTOCOLS:
             return "it is a WebSocket"
         if call.url in self.names:
@@ -73,18 +73,18 @@ class Player:
             return "it went to another host"
         return None if call.path.startswith("/") else "no answer gave its address"
 
-    def _url(self, call: Call) -> str:
+    def _url(self, call: RecordedCall) -> str:
         """Where the call goes now: an address that the server gave, else the same path on it."""
         return self.names.get(call.url) or self.base_url.rstrip("/") + self._now(call.path.encode()).decode()
 
-    def _learn(self, call: Call, answer: Any) -> None:
+    def _learn(self, call: RecordedCall, answer: Any) -> None:
         """Note the server's names. What the client said first is none; an address may change from answer to answer."""
         self._own.update(set(_texts_in(call.body)) - self.names.keys())
         for then, now in renamed(call.shape, answer):
             if then not in self._own and (then not in self.names or "://" in now):
                 self.names[then] = now
 
-    async def _until_ended(self, session: aiohttp.ClientSession, call: Call, url: str) -> tuple[int, Any]:
+    async def _until_ended(self, session: aiohttp.ClientSession, call: RecordedCall, url: str) -> tuple[int, Any]:
         """The answer; where the recording shows a task that has ended, it is asked for until it has."""
         give_up = time.monotonic() + self.patience_s
         while True:
@@ -93,7 +93,7 @@ class Player:
                 return status, answer
             await asyncio.sleep(_ASK_AGAIN_S)
 
-    async def _ask(self, session: aiohttp.ClientSession, call: Call, url: str) -> tuple[int, Any]:
+    async def _ask(self, session: aiohttp.ClientSession, call: RecordedCall, url: str) -> tuple[int, Any]:
         headers = dict(call.headers)
         if URL(url).origin() == URL(self.base_url).origin():
             headers["Authorization"] = f"Bearer {self.key}"
@@ -138,7 +138,7 @@ def _texts_in(body: bytes) -> Iterator[str]:
                 said += fields.values()
 
 
-def _compared(call: Call, status: int, answer: Any) -> list[str]:
+def _compared(call: RecordedCall, status: int, answer: Any) -> list[str]:
     if call.status is not None and status != call.status:
         return [f"status: {call.status} expected, got {status}{_said(answer)}"]
     found = list(differences(call.shape, answer))

@@ -34,7 +34,7 @@ class BadRecording(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """One recorded call. `url` is as it was recorded; `shape` is the JSON that was answered, None where none was.
 
     `foreign` calls went to another host than most: to a storage, to a delivery network.
@@ -60,7 +60,7 @@ class Call:
         return _SIGNED.sub(r"\1…", self.path)
 
 
-def read_recording(file: Path) -> list[Call]:
+def read_recording(file: Path) -> list[RecordedCall]:
     """The calls of a file, in their order. Raises `BadRecording`, and `OSError`."""
     text = file.read_text(encoding="utf-8-sig")
     try:
@@ -74,7 +74,7 @@ def read_recording(file: Path) -> list[Call]:
     return calls
 
 
-def _of_lines(text: str) -> Iterator[Call]:
+def _of_lines(text: str) -> Iterator[RecordedCall]:
     number = 0
     for line_number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -84,7 +84,7 @@ def _of_lines(text: str) -> Iterator[Call]:
             told = json.loads(line)
             expected = told.get("expect", {})
             body = told.get("body")
-            yield Call(
+            yield RecordedCall(
                 number,
                 told["method"].upper(),
                 told["path"].strip(),
@@ -100,7 +100,7 @@ def _of_lines(text: str) -> Iterator[Call]:
             ) from None
 
 
-def _of_har(har: Mapping[str, Any]) -> Iterator[Call]:
+def _of_har(har: Mapping[str, Any]) -> Iterator[RecordedCall]:
     try:
         entries = har["log"]["entries"]
         hosts = Counter(urlsplit(entry["request"]["url"]).netloc for entry in entries)
@@ -111,10 +111,10 @@ def _of_har(har: Mapping[str, Any]) -> Iterator[Call]:
         raise BadRecording(f"this HAR file lacks what calls are made of: {error}") from None
 
 
-def _of_entry(number: int, entry: Mapping[str, Any], home: str) -> Call:
+def _of_entry(number: int, entry: Mapping[str, Any], home: str) -> RecordedCall:
     request, response = entry["request"], entry["response"]
     headers = {each["name"]: each["value"] for each in request.get("headers", ())}
-    return Call(
+    return RecordedCall(
         number,
         request["method"].upper(),
         request["url"],

@@ -11,7 +11,7 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from limner.ports.parts import Assembly, PartMissing
+from limner.ports.parts import MultipartUpload, PartMissing
 
 _ROOT = "parts"
 _BEGUN = "begun"
@@ -29,20 +29,20 @@ class ObjectParts:
         self._store = store
         self._folder = folder
 
-    async def begin(self, assembly: Assembly) -> None:
+    async def begin(self, assembly: MultipartUpload) -> None:
         await obstore.put_async(self._store, _begun(assembly), b"-")
 
-    async def holds(self, assembly: Assembly) -> bool:
+    async def holds(self, assembly: MultipartUpload) -> bool:
         try:
             await obstore.head_async(self._store, _begun(assembly))
         except (NotFoundError, FileNotFoundError):
             return False
         return True
 
-    async def put(self, assembly: Assembly, number: int, source: Path) -> None:
+    async def put(self, assembly: MultipartUpload, number: int, source: Path) -> None:
         await obstore.put_async(self._store, _key(assembly, number), source)
 
-    async def sizes(self, assembly: Assembly) -> Mapping[int, int]:
+    async def sizes(self, assembly: MultipartUpload) -> Mapping[int, int]:
         found: dict[int, int] = {}
         async for listed in obstore.list(self._store, prefix=_place(assembly), chunk_size=_LISTED_AT_ONCE):
             for each in listed:
@@ -51,7 +51,7 @@ class ObjectParts:
                     found[int(name)] = int(each["size"])
         return dict(sorted(found.items()))
 
-    async def stream(self, assembly: Assembly, number: int) -> AsyncIterator[bytes]:
+    async def stream(self, assembly: MultipartUpload, number: int) -> AsyncIterator[bytes]:
         key = _key(assembly, number)
         try:
             size = int((await obstore.head_async(self._store, key))["size"])
@@ -60,7 +60,7 @@ class ObjectParts:
         except (NotFoundError, FileNotFoundError) as error:
             raise PartMissing(number) from error
 
-    async def drop(self, assembly: Assembly) -> None:
+    async def drop(self, assembly: MultipartUpload) -> None:
         await self._delete([_begun(assembly)])  # first, so that no part comes to join those that go
         async for listed in obstore.list(self._store, prefix=_place(assembly), chunk_size=_LISTED_AT_ONCE):
             await self._delete(each["path"] for each in listed)
@@ -89,15 +89,15 @@ def open_parts(url: str) -> ObjectParts:
     return ObjectParts(from_url(url))
 
 
-def _place(assembly: Assembly) -> str:
+def _place(assembly: MultipartUpload) -> str:
     return f"{_ROOT}/{assembly.token}/{assembly.id}"
 
 
-def _begun(assembly: Assembly) -> str:
+def _begun(assembly: MultipartUpload) -> str:
     return f"{_place(assembly)}/{_BEGUN}"
 
 
-def _key(assembly: Assembly, number: int) -> str:
+def _key(assembly: MultipartUpload, number: int) -> str:
     return f"{_place(assembly)}/{number:05}"
 
 

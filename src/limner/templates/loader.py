@@ -13,8 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from limner.domain.characters import forbidden_character
-from limner.domain.template import MOST_PICTURES, Template, TemplatePicture, normalise_slug
+from limner.domain.prompts.characters import forbidden_character
+from limner.domain.prompts.template import MOST_PICTURES, Template, TemplatePicture, normalise_slug
 
 FILE = "template.toml"
 LONGEST_TEXT = 2000

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from limner.application.claim import claim
-from limner.application.execute import Execute
-from limner.application.interrupt import Interrupt, Reason
-from limner.application.outage import is_outage, note
-from limner.application.shelf import Shelf
+from limner.application.generation.disk_guard import DiskGuard
+from limner.application.generation.interrupt import Interrupt, Reason
+from limner.application.store_errors import is_outage, note
+from limner.application.tasks.claim import claim
+from limner.application.tasks.execute import ExecuteTask
 from limner.domain.ids import TaskId
-from limner.domain.task import Task
+from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
-from limner.ports.records import Claimed, Records, Room, Store
+from limner.ports.records import ClaimedTask, ClaimLimit, Records, Store
 from limner.ports.signals import Signals
-from limner.worker.running import InHand, Running
+from limner.worker.running_tasks import RunningTask, RunningTasks
 
 log = structlog.get_logger()
 
@@ -26,10 +26,10 @@ CLAIM_AT_MOST = 100
 OUTAGE_S = 2.0
 """Between two looks whether an outage is over."""
 
-Choose = Callable[[Records, str, int, int, int], Sequence[Claimed]]
+Choose = Callable[[Records, str, int, int, int], Sequence[ClaimedTask]]
 """Takes tasks for an owner, at a time, until a time, so many at most."""
 
-Rooms = Callable[[Records, int], Sequence[Room]]
+Rooms = Callable[[Records, int], Sequence[ClaimLimit]]
 """What may start at this time: how many tasks of models whose vendors have limits."""
 
 
@@ -38,16 +38,16 @@ class Dispatcher:
     """`lease_ms` is how long a claim holds without renewal, `capacity` how many tasks may be in hand at once."""
 
     store: Store
-    execute: Execute
+    execute: ExecuteTask
     signals: Signals
     clock: Clock
-    running: Running
+    running: RunningTasks
     owner: str
     lease_ms: int
     capacity: int
     poll_s: float
     rooms: Rooms = lambda _records, _now_ms: ()
-    shelf: Shelf = field(default_factory=Shelf)
+    shelf: DiskGuard = field(default_factory=DiskGuard)
     _stopping: bool = field(default=False, init=False)
     _held: bool = field(default=False, init=False)
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -77,12 +77,12 @@ class Dispatcher:
             self.start(taken)
             return bool(taken)
 
-    def start(self, claimed: Sequence[Claimed]) -> None:
+    def start(self, claimed: Sequence[ClaimedTask]) -> None:
         """See these tasks through, side by side."""
         for each in claimed:
             if each.task.id in self.running.tasks:
                 continue  # we were held up until its lease ran out; now it is ours again, and goes on
-            hand = InHand(Interrupt())
+            hand = RunningTask(Interrupt())
             if each.task.cancel_requested:
                 hand.interrupt(Reason.CANCEL)
             self.running.tasks[each.task.id] = hand
@@ -100,12 +100,14 @@ class Dispatcher:
             await self.clock.sleep(self.poll_s)
             return False
 
-    def _from_queue(self, records: Records, owner: str, now_ms: int, until_ms: int, limit: int) -> Sequence[Claimed]:
+    def _from_queue(
+        self, records: Records, owner: str, now_ms: int, until_ms: int, limit: int
+    ) -> Sequence[ClaimedTask]:
         rooms = self.rooms(records, now_ms)
         self._held = bool(rooms)
         return claim(records, owner, now_ms, until_ms, limit=limit, rooms=rooms)
 
-    async def _see_through(self, claimed: Claimed, hand: InHand) -> None:
+    async def _see_through(self, claimed: ClaimedTask, hand: RunningTask) -> None:
         task = claimed.task
         try:
             ended = await self._through_outages(claimed, hand)
@@ -117,7 +119,7 @@ class Dispatcher:
         finally:
             self._forget(task.id, hand)
 
-    async def _through_outages(self, claimed: Claimed, hand: InHand) -> Task | None:
+    async def _through_outages(self, claimed: ClaimedTask, hand: RunningTask) -> Task | None:
         """Run the task, and begin again from its journal after an outage, unless it is to be left to another worker."""
         while hand.interrupt.reason not in {Reason.SHUTDOWN, Reason.LEASE_LOST}:
             try:
@@ -129,14 +131,14 @@ class Dispatcher:
             await self.clock.sleep(OUTAGE_S)
         return None
 
-    async def _give_up(self, claimed: Claimed) -> None:
+    async def _give_up(self, claimed: ClaimedTask) -> None:
         """A fault of ours ends the task and gives the credits back. If even that fails, its lease runs out."""
         try:
             await self.execute.give_up(claimed, self.owner)
         except Exception:
             log.exception("task could not be ended", task=claimed.task.id)
 
-    def _forget(self, task: TaskId, hand: InHand) -> None:
+    def _forget(self, task: TaskId, hand: RunningTask) -> None:
         full = self.room() <= 0
         if self.running.tasks.get(task) is hand:
             del self.running.tasks[task]

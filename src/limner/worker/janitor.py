@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 
 import structlog
 
-from limner.application.outage import note
-from limner.application.prune import Prune
+from limner.application.retention.prune import Prune
+from limner.application.store_errors import note
 from limner.ports.clock import Clock
 
 log = structlog.get_logger()

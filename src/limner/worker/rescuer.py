@@ -10,13 +10,13 @@ from functools import partial
 
 import structlog
 
-from limner.application.outage import note
-from limner.application.settle import settle
-from limner.domain.task import Ending, Status
+from limner.application.store_errors import note
+from limner.application.tasks.settle import settle
+from limner.domain.tasks.task import Ending, Status
 from limner.ports.clock import Clock
-from limner.ports.records import Claimed, Records, Store
+from limner.ports.records import ClaimedTask, Records, Store
 from limner.worker.dispatcher import Dispatcher
-from limner.worker.identity import Identity, is_dead
+from limner.worker.lease_owner import LeaseOwner, is_dead
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Rescuer:
     store: Store
     clock: Clock
     dispatcher: Dispatcher
-    me: Identity
+    me: LeaseOwner
     every_s: float = 1.0
     _looked_ms: int | None = field(default=None, init=False)
     _gap: tuple[int, int] | None = field(default=None, init=False)
@@ -73,7 +73,7 @@ class Rescuer:
         return now_ms
 
 
-def _rescue(over_ms: int, records: Records, owner: str, _: int, until_ms: int, limit: int) -> Sequence[Claimed]:
+def _rescue(over_ms: int, records: Records, owner: str, _: int, until_ms: int, limit: int) -> Sequence[ClaimedTask]:
     return records.tasks.rescue(owner, over_ms, until_ms, limit)
 
 

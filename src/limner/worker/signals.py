@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Collection
 
-from limner.application.interrupt import Reason
+from limner.application.generation.interrupt import Reason
 from limner.domain.ids import TaskId
-from limner.domain.task import Status
-from limner.ports.signals import Hints, Relay
-from limner.worker.running import Running
+from limner.domain.tasks.task import Status
+from limner.ports.signals import SignalHints, SignalRelay
+from limner.worker.running_tasks import RunningTasks
 
 
 class LocalSignals:
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: RunningTasks) -> None:
         self._running = running
         self._work = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
@@ -43,7 +43,7 @@ class LocalSignals:
 class SharedSignals(LocalSignals):
     """In this process at once, in the others through a relay."""
 
-    def __init__(self, running: Running, relay: Relay) -> None:
+    def __init__(self, running: RunningTasks, relay: SignalRelay) -> None:
         super().__init__(running)
         self._relay = relay
 
@@ -56,13 +56,13 @@ class SharedSignals(LocalSignals):
 
     def cancel_asked(self, task: TaskId) -> None:
         super().cancel_asked(task)
-        self._relay.tell(Hints(cancels=frozenset({task})))
+        self._relay.tell(SignalHints(cancels=frozenset({task})))
 
     def tasks_became(self, became: Collection[Status]) -> None:
         super().tasks_became(became)
-        self._relay.tell(Hints(work=Status.QUEUED in became, news=True))
+        self._relay.tell(SignalHints(work=Status.QUEUED in became, news=True))
 
-    def _hear(self, hints: Hints) -> None:
+    def _hear(self, hints: SignalHints) -> None:
         if hints.work:
             self.work_arrived()
         for task in hints.cancels:

@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 
-from limner.application.interrupt import Reason
+from limner.application.generation.interrupt import Reason
 from limner.domain.ids import TaskId
 from limner.ports.records import Store, StoreUnavailable
 from limner.worker.dispatcher import Dispatcher
-from limner.worker.leases import LeaseKeeper
+from limner.worker.lease_renewal import LeaseRenewer
 from limner.worker.rescuer import Rescuer
-from limner.worker.running import Running
+from limner.worker.running_tasks import RunningTasks
 
 log = structlog.get_logger()
 
@@ -29,9 +29,9 @@ class Worker:
 
     store: Store
     dispatcher: Dispatcher
-    leases: LeaseKeeper
+    leases: LeaseRenewer
     rescuer: Rescuer
-    running: Running
+    running: RunningTasks
     drain_s: float
     more: Mapping[str, Loop] = field(default_factory=dict)
     _loops: "list[asyncio.Task[None]]" = field(default_factory=list, init=False)

@@ -13,7 +13,7 @@ import pytest
 
 from contract.client import PATIENCE_S, PICTURE, Answer, Client, footprint, newcomer, settings_of
 from contract.s3.bucket import TRAILER, UNSIGNED, Bucket, code_of, framed, head_of
-from limner.application.credentials import Grant, Seal
+from limner.application.images.upload_credentials import Seal, UploadGrant
 from limner.bootstrap import opened, read_secret
 from limner.domain.ids import KeyId
 from serving import Served
@@ -89,7 +89,7 @@ def test_an_expired_token(secured: Served, bucket: Bucket) -> None:
 
 def test_a_token_of_another_server(bucket: Bucket) -> None:
     seal = Seal(b"another server's secret, as long as it should be")
-    token = seal.close(Grant(KeyId("00000000-0000-4000-8000-000000000000"), bucket.key, 9_999_999_999))
+    token = seal.close(UploadGrant(KeyId("00000000-0000-4000-8000-000000000000"), bucket.key, 9_999_999_999))
     forged = bucket.but(token=token, access_key=seal.access_key(token), secret_key=seal.secret_key(token))
 
     assert code_of(forged.request(body=PICTURE)) == (400, "InvalidToken")

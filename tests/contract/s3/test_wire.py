@@ -13,7 +13,7 @@ from cryptography import x509
 
 from contract.client import PICTURE, Answer, Client
 from contract.s3.bucket import UNSIGNED, Bucket, code_of, head_of
-from limner.api.s3.signature import Authorization, Chain, Head, read_authorization, verify
+from limner.api.s3.signature import Authorization, Chain, RequestHead, read_authorization, verify
 from serving import Served, serving
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -90,7 +90,7 @@ def test_frames_that_are_signed_one_by_one(bucket: Bucket, changed: bool) -> Non
 
 
 def in_signed_frames(bucket: Bucket, signed: dict[str, str], content: bytes) -> bytes:
-    head = Head("PUT", bucket.path, "", [(name.lower(), value) for name, value in signed.items()])
+    head = RequestHead("PUT", bucket.path, "", [(name.lower(), value) for name, value in signed.items()])
     authorization: Authorization = read_authorization(head)
     chain = verify(head, authorization, bucket.secret_key)
     return b"".join(_frame(chain, data) for data in (content, b""))

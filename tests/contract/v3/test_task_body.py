@@ -14,11 +14,11 @@ import pytest
 
 from contract.client import PICTURE, settings_of
 from contract.v3.client import BASE, V3Client, newcomer
-from limner.application.settle import settle
+from limner.application.tasks.settle import settle
 from limner.bootstrap import opened
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.refusal import Code
-from limner.domain.task import Ending, Result, Status
+from limner.domain.tasks.task import Ending, Result, Status
 from serving import Served, serving
 
 ALWAYS: dict[str, type] = {

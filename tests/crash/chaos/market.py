@@ -15,44 +15,44 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crash.chaos.plan import NAMES, Plan
-from limner.testing.vendors import Fault, Kind, Pace, Vendors
+from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors
 
 ORDERS = (
-    (15, Fault(Kind.RATE_LIMITED, value=1, how="header")),
-    (10, Fault(Kind.SERVER_ERROR)),
-    (5, Fault(Kind.UNAVAILABLE)),
-    (5, Fault(Kind.BAD_GATEWAY)),
-    (5, Fault(Kind.TIMEOUT)),
-    (7, Fault(Kind.RESET)),
-    (8, Fault(Kind.LOST_ANSWER)),
-    (5, Fault(Kind.CUT_HEADERS)),
-    (8, Fault(Kind.CUT_BODY)),
-    (4, Fault(Kind.GARBLED)),
-    (7, Fault(Kind.MODERATED)),
-    (3, Fault(Kind.MODERATED_OUTPUT)),
-    (4, Fault(Kind.FAILED)),
-    (5, Fault(Kind.TEXT_ONLY)),
-    (4, Fault(Kind.EMPTY)),
-    (4, Fault(Kind.UNDECODABLE)),
-    (3, Fault(Kind.UNDECODABLE, how="truncated")),
-    (3, Fault(Kind.UNDECODABLE, how="html")),
-    (3, Fault(Kind.WRONG_FORMAT)),
-    (3, Fault(Kind.BLANK)),
-    (2, Fault(Kind.HEAVY)),
-    (10, Fault(Kind.SLOW, value=0.8)),
-    (5, Fault(Kind.LONG, value=1)),
-    (4, Fault(Kind.NOT_FOUND, value=1)),
-    (4, Fault(Kind.UNKNOWN_STATUS)),
-    (6, Fault(Kind.EXPIRED_LINK, value=1)),
+    (15, Fault(FaultKind.RATE_LIMITED, value=1, how="header")),
+    (10, Fault(FaultKind.SERVER_ERROR)),
+    (5, Fault(FaultKind.UNAVAILABLE)),
+    (5, Fault(FaultKind.BAD_GATEWAY)),
+    (5, Fault(FaultKind.TIMEOUT)),
+    (7, Fault(FaultKind.RESET)),
+    (8, Fault(FaultKind.LOST_ANSWER)),
+    (5, Fault(FaultKind.CUT_HEADERS)),
+    (8, Fault(FaultKind.CUT_BODY)),
+    (4, Fault(FaultKind.GARBLED)),
+    (7, Fault(FaultKind.MODERATED)),
+    (3, Fault(FaultKind.MODERATED_OUTPUT)),
+    (4, Fault(FaultKind.FAILED)),
+    (5, Fault(FaultKind.TEXT_ONLY)),
+    (4, Fault(FaultKind.EMPTY)),
+    (4, Fault(FaultKind.UNDECODABLE)),
+    (3, Fault(FaultKind.UNDECODABLE, how="truncated")),
+    (3, Fault(FaultKind.UNDECODABLE, how="html")),
+    (3, Fault(FaultKind.WRONG_FORMAT)),
+    (3, Fault(FaultKind.BLANK)),
+    (2, Fault(FaultKind.HEAVY)),
+    (10, Fault(FaultKind.SLOW, value=0.8)),
+    (5, Fault(FaultKind.LONG, value=1)),
+    (4, Fault(FaultKind.NOT_FOUND, value=1)),
+    (4, Fault(FaultKind.UNKNOWN_STATUS)),
+    (6, Fault(FaultKind.EXPIRED_LINK, value=1)),
 )
 """What may go wrong with an order, and how often in comparison."""
 
 LATER = (
-    (3, Fault(Kind.SERVER_ERROR)),
-    (3, Fault(Kind.RESET)),
-    (3, Fault(Kind.CUT_BODY)),
-    (3, Fault(Kind.SLOW, value=0.5)),
-    (1, Fault(Kind.BAD_GATEWAY)),
+    (3, Fault(FaultKind.SERVER_ERROR)),
+    (3, Fault(FaultKind.RESET)),
+    (3, Fault(FaultKind.CUT_BODY)),
+    (3, Fault(FaultKind.SLOW, value=0.5)),
+    (1, Fault(FaultKind.BAD_GATEWAY)),
 )
 """What may go wrong with a question about a job, and with a download."""
 
@@ -100,7 +100,7 @@ def script(vendor: str, street: Vendors, share: float) -> list[Fault]:
 
 
 async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
-    pace = Pace(seconds=pace_s, pending=1)
+    pace = EmulatedSpeed(seconds=pace_s, pending=1)
     async with Vendors.running(NAMES, books=books, pace=pace, seed=seed) as street:
         for vendor in NAMES:
             street.faults(vendor)._chance = random.Random(f"{seed} {vendor}")  # else all vendors have bad luck at once

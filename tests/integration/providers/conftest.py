@@ -2,12 +2,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from limner.testing.vendors import Pace, Vendors
+from limner.testing.vendors import EmulatedSpeed, Vendors
 
 
 @pytest.fixture
 async def street() -> AsyncIterator[Vendors]:
     """Give the vendors that work on jobs, all open. The first two questions about a job are answered with "not yet"."""
-    async with Vendors.running(["bfl", "fal", "replicate", "midjourney"], pace=Pace(pending=2)) as vendors:
+    async with Vendors.running(["bfl", "fal", "replicate", "midjourney"], pace=EmulatedSpeed(pending=2)) as vendors:
         yield vendors
         assert vendors.violations() == []

@@ -7,7 +7,15 @@ from typing import Any
 
 from PIL import Image
 
-from limner.ports.provider import Accepted, Brief, Delivered, Order, Pending, Provider, Reference
+from limner.ports.provider import (
+    Accepted,
+    CallerRequest,
+    Delivered,
+    GenerationRequest,
+    Pending,
+    Provider,
+    ReferenceImage,
+)
 from limner.testing.vendors import Card, read_card, sha_of
 
 MOST_QUESTIONS = 30
@@ -42,44 +50,44 @@ class Followed:
         return read_card(self.delivered.picture.path.read_bytes())
 
 
-def order(workdir: Path, upstream: str, **facts: Any) -> Order:
+def order(workdir: Path, upstream: str, **facts: Any) -> GenerationRequest:
     chosen: dict[str, Any] = {
         "task_id": "task-1",
         "attempt_id": "attempt-1",
         "upstream": upstream,
         "prompt": "a red fox in the snow",
-        "brief": Brief("a red fox in the snow", None, t_pose=False, sketch_to_render=False, own_references=0),
+        "brief": CallerRequest("a red fox in the snow", None, t_pose=False, sketch_to_render=False, own_references=0),
         "references": (),
         "aspect_ratio": None,
         "seed": 7,
         "workdir": workdir,
         "deadline_s": 20.0,
     }
-    return Order(**chosen | facts)
+    return GenerationRequest(**chosen | facts)
 
 
-def drawn(folder: Path, *sizes: tuple[int, int]) -> tuple[Reference, ...]:
+def drawn(folder: Path, *sizes: tuple[int, int]) -> tuple[ReferenceImage, ...]:
     """Pictures of these sizes, each of a colour of its own."""
     made = []
     for number, size in enumerate(sizes, 1):
         path = folder / f"reference-{number}.png"
         Image.new("RGB", size, (40 * number % 256, 90, 200)).save(path)
-        made.append(Reference(path, "image/png", *size))
+        made.append(ReferenceImage(path, "image/png", *size))
     return tuple(made)
 
 
-def shas(references: tuple[Reference, ...]) -> tuple[str, ...]:
+def shas(references: tuple[ReferenceImage, ...]) -> tuple[str, ...]:
     return tuple(sha_of(each.path.read_bytes()) for each in references)
 
 
-async def follow(provider: Provider, asked: Order) -> Followed:
+async def follow(provider: Provider, asked: GenerationRequest) -> Followed:
     answer = await provider.submit(asked, lambda _: None)
     if not isinstance(answer, Accepted):
         return Followed(answer)
     return await follow_up(provider, answer.handle, asked)
 
 
-async def follow_up(provider: Provider, handle: Mapping[str, Any], asked: Order) -> Followed:
+async def follow_up(provider: Provider, handle: Mapping[str, Any], asked: GenerationRequest) -> Followed:
     followed = Followed(None)
     for _ in range(MOST_QUESTIONS):
         answer = await provider.poll(handle, asked)

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from integration.providers.following import Hours, drawn, follow, follow_up, order, shas
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, VendorAccount
 from limner.providers.bfl import BflProvider
-from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
 
 
 @pytest.fixture
@@ -68,23 +68,23 @@ async def test_a_small_reference_is_taken(street: Vendors, bfl: BflProvider, tmp
 @pytest.mark.parametrize(
     ("kind", "failure", "stage"),
     [
-        (Kind.MODERATED, FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Kind.MODERATED_OUTPUT, FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-        (Kind.FAILED, FailureKind.TRANSIENT, None),
-        (Kind.EMPTY, FailureKind.NO_IMAGE, None),
-        (Kind.QUOTA, FailureKind.QUOTA_EXHAUSTED, None),
-        (Kind.UNAUTHORIZED, FailureKind.AUTH, None),
-        (Kind.FORBIDDEN, FailureKind.AUTH, None),
-        (Kind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE, None),
-        (Kind.SERVER_ERROR, FailureKind.TRANSIENT, None),
-        (Kind.BAD_GATEWAY, FailureKind.TRANSIENT, None),
-        (Kind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME, None),
-        (Kind.CUT_HEADERS, FailureKind.UNKNOWN_OUTCOME, None),
-        (Kind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME, None),
+        (FaultKind.MODERATED, FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (FaultKind.MODERATED_OUTPUT, FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (FaultKind.FAILED, FailureKind.TRANSIENT, None),
+        (FaultKind.EMPTY, FailureKind.NO_IMAGE, None),
+        (FaultKind.QUOTA, FailureKind.QUOTA_EXHAUSTED, None),
+        (FaultKind.UNAUTHORIZED, FailureKind.AUTH, None),
+        (FaultKind.FORBIDDEN, FailureKind.AUTH, None),
+        (FaultKind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE, None),
+        (FaultKind.SERVER_ERROR, FailureKind.TRANSIENT, None),
+        (FaultKind.BAD_GATEWAY, FailureKind.TRANSIENT, None),
+        (FaultKind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME, None),
+        (FaultKind.CUT_HEADERS, FailureKind.UNKNOWN_OUTCOME, None),
+        (FaultKind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 async def test_every_trouble_has_its_kind(
-    street: Vendors, bfl: BflProvider, tmp_path: Path, *, kind: Kind, failure: FailureKind, stage: Stage | None
+    street: Vendors, bfl: BflProvider, tmp_path: Path, *, kind: FaultKind, failure: FailureKind, stage: Stage | None
 ) -> None:
     street.faults("bfl").add(Fault(kind, how="Violence" if stage else ""))
 
@@ -100,7 +100,7 @@ async def test_every_trouble_has_its_kind(
 async def test_a_busy_vendor_names_the_wait(
     street: Vendors, bfl: BflProvider, tmp_path: Path, how: str, wait_s: float
 ) -> None:
-    street.faults("bfl").add(Fault(Kind.RATE_LIMITED, value=3, how=how))
+    street.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=3, how=how))
 
     end = (await follow(bfl, order(tmp_path, "flux-dev"))).end
 
@@ -119,18 +119,18 @@ async def test_a_refused_field_is_named(bfl: BflProvider, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Kind.NOT_FOUND, value=2),
-        Fault(Kind.UNKNOWN_STATUS),
-        Fault(Kind.EXPIRED_LINK, value=1),
-        Fault(Kind.EXPIRED_LINK, value=3),
-        Fault(Kind.UNAVAILABLE, on="poll", times=2),
-        Fault(Kind.RATE_LIMITED, on="poll"),
-        Fault(Kind.LOST_ANSWER, on="poll"),
-        Fault(Kind.CUT_BODY, on="poll"),
-        Fault(Kind.UNAVAILABLE, on="delivery"),
-        Fault(Kind.CUT_BODY, on="delivery"),
-        Fault(Kind.RESET, on="delivery", times=3),
-        Fault(Kind.HEAVY),
+        Fault(FaultKind.NOT_FOUND, value=2),
+        Fault(FaultKind.UNKNOWN_STATUS),
+        Fault(FaultKind.EXPIRED_LINK, value=1),
+        Fault(FaultKind.EXPIRED_LINK, value=3),
+        Fault(FaultKind.UNAVAILABLE, on="poll", times=2),
+        Fault(FaultKind.RATE_LIMITED, on="poll"),
+        Fault(FaultKind.LOST_ANSWER, on="poll"),
+        Fault(FaultKind.CUT_BODY, on="poll"),
+        Fault(FaultKind.UNAVAILABLE, on="delivery"),
+        Fault(FaultKind.CUT_BODY, on="delivery"),
+        Fault(FaultKind.RESET, on="delivery", times=3),
+        Fault(FaultKind.HEAVY),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.value}",
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from limner.ports.provider import Checked, Checks, Provider, VendorAccount
+from limner.ports.provider import ChecksUpstreams, Provider, UpstreamCheck, VendorAccount
 from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
 from limner.providers.gemini import GeminiProvider
@@ -87,9 +87,9 @@ def base_of(vendors: Vendors, member: Member) -> str:
     return base if member.root is None else base.removesuffix("/v1") + member.root
 
 
-async def checked(member: Member, base: str, key: str, upstreams: Sequence[str] | None = None) -> Checked:
+async def checked(member: Member, base: str, key: str, upstreams: Sequence[str] | None = None) -> UpstreamCheck:
     provider = member.adapter(VendorAccount(base, key, member.options))
-    assert isinstance(provider, Checks)
+    assert isinstance(provider, ChecksUpstreams)
     try:
         return await provider.check(member.upstreams if upstreams is None else upstreams)
     finally:
@@ -107,7 +107,7 @@ def nobody() -> str:
 async def test_a_vendor_that_knows_us_is_well(vendors: Vendors, member: Member) -> None:
     said = await checked(member, base_of(vendors, member), vendors.key(member.emulator))
 
-    assert said == Checked(well=True, says=member.says)
+    assert said == UpstreamCheck(well=True, says=member.says)
 
 
 @keyed
@@ -123,7 +123,7 @@ async def test_a_wrong_key_is_refused(vendors: Vendors, member: Member) -> None:
 async def test_a_vendor_that_is_away_is_not_well(member: Member) -> None:
     said = await checked(member, nobody(), "k-secret")
 
-    assert said == Checked(well=False, says="no answer: no connection could be made")
+    assert said == UpstreamCheck(well=False, says="no answer: no connection could be made")
 
 
 @members
@@ -147,7 +147,7 @@ async def test_a_route_to_a_model_that_the_vendor_does_not_have_is_told(vendors:
 
     said = await checked(member, base_of(vendors, member), vendors.key(name), ["dall-e-9"])
 
-    assert said == Checked(well=False, says=says)
+    assert said == UpstreamCheck(well=False, says=says)
 
 
 async def test_the_end_of_a_model_is_told_before_it_comes(vendors: Vendors) -> None:
@@ -164,10 +164,10 @@ async def test_without_credits_a_vendor_is_not_well(vendors: Vendors) -> None:
 
     said = await checked(FAMILY["bfl"], vendors.base_url("bfl"), vendors.key("bfl"))
 
-    assert said == Checked(well=False, says="the key is taken; 0.0 credits are left, worth 0.00 US dollars")
+    assert said == UpstreamCheck(well=False, says="the key is taken; 0.0 credits are left, worth 0.00 US dollars")
 
 
 async def test_a_relay_without_a_key_is_told_that_one_is_asked_for(vendors: Vendors) -> None:
     said = await checked(FAMILY["midjourney"], vendors.base_url("midjourney"), "")
 
-    assert said == Checked(well=False, says="a key is asked for, and none is set: Unauthorized")
+    assert said == UpstreamCheck(well=False, says="a key is asked for, and none is set: Unauthorized")

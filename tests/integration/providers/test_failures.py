@@ -10,14 +10,14 @@ import pytest
 
 from integration.providers.following import Followed, Hours, follow, order
 from limner.bootstrap import PICTURE_LIMITS
-from limner.domain.failure import Failure, FailureKind
 from limner.domain.refusal import Refusal
-from limner.intake.door import ImageIntake
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Delivered, Provider, VendorAccount
 from limner.providers import bfl, fal, gemini, midjourney, openai, replicate
-from limner.testing.vendors import Pace, Vendors
+from limner.testing.vendors import EmulatedSpeed, Vendors
 from limner.testing.vendors.engines import Sglang, Vllm
-from limner.testing.vendors.failures import FAILURES, SECTIONS, Row
+from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
 
 A_LONG_TIME = Hours(step_s=100.0)
 OPEN: dict[str, Callable[[VendorAccount], Provider]] = {
@@ -46,17 +46,17 @@ MODEL = {
 
 @pytest.fixture(scope="module")
 async def vendors() -> AsyncIterator[Vendors]:
-    async with Vendors.running(pace=Pace(pending=0)) as vendors:
+    async with Vendors.running(pace=EmulatedSpeed(pending=0)) as vendors:
         yield vendors
         assert vendors.violations() == []
 
 
-def named(row: Row) -> str:
+def named(row: FailureCase) -> str:
     return f"{row.vendor}: {row.says}"
 
 
 @pytest.mark.parametrize("row", FAILURES, ids=named)
-async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Path, row: Row) -> None:
+async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Path, row: FailureCase) -> None:
     emulator = SECTIONS[row.vendor].emulator
     bought = len(vendors.purchases(emulator))
     vendors.faults(emulator).clear()
@@ -73,7 +73,7 @@ async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Pa
     assert row.charged is None or bool(charged) is row.charged or not SECTIONS[row.vendor].is_billed
 
 
-async def met(vendors: Vendors, row: Row, workdir: Path) -> Failure:
+async def met(vendors: Vendors, row: FailureCase, workdir: Path) -> Failure:
     """What becomes of an order: the adapter's failure, or that of whoever opens the picture it brought."""
     section = SECTIONS[row.vendor]
     url = nobody() if row.nobody else address(vendors, row.vendor)

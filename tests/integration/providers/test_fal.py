@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from integration.providers.following import Hours, drawn, follow, order, shas
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
 from limner.providers.fal import FalProvider
-from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
 
 KONTEXT = "fal-ai/flux-pro/kontext"
 
@@ -46,20 +46,20 @@ async def test_every_model_draws_what_was_asked_for(
 @pytest.mark.parametrize(
     ("kind", "how", "failure", "stage"),
     [
-        (Kind.MODERATED, "", FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Kind.MODERATED_OUTPUT, "", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-        (Kind.FAILED, "", FailureKind.TRANSIENT, None),
-        (Kind.FAILED, "bad_request", FailureKind.BAD_INPUT, None),
-        (Kind.EMPTY, "", FailureKind.NO_IMAGE, None),
-        (Kind.QUOTA, "", FailureKind.QUOTA_EXHAUSTED, None),
-        (Kind.UNAUTHORIZED, "", FailureKind.AUTH, None),
-        (Kind.FORBIDDEN, "", FailureKind.AUTH, None),
-        (Kind.MODEL_GONE, "", FailureKind.MODEL_UNAVAILABLE, None),
-        (Kind.RATE_LIMITED, "", FailureKind.RATE_LIMITED, None),
-        (Kind.UNAVAILABLE, "", FailureKind.TRANSIENT, None),
-        (Kind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
-        (Kind.LOST_ANSWER, "", FailureKind.UNKNOWN_OUTCOME, None),
-        (Kind.CUT_BODY, "", FailureKind.UNKNOWN_OUTCOME, None),
+        (FaultKind.MODERATED, "", FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (FaultKind.MODERATED_OUTPUT, "", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (FaultKind.FAILED, "", FailureKind.TRANSIENT, None),
+        (FaultKind.FAILED, "bad_request", FailureKind.BAD_INPUT, None),
+        (FaultKind.EMPTY, "", FailureKind.NO_IMAGE, None),
+        (FaultKind.QUOTA, "", FailureKind.QUOTA_EXHAUSTED, None),
+        (FaultKind.UNAUTHORIZED, "", FailureKind.AUTH, None),
+        (FaultKind.FORBIDDEN, "", FailureKind.AUTH, None),
+        (FaultKind.MODEL_GONE, "", FailureKind.MODEL_UNAVAILABLE, None),
+        (FaultKind.RATE_LIMITED, "", FailureKind.RATE_LIMITED, None),
+        (FaultKind.UNAVAILABLE, "", FailureKind.TRANSIENT, None),
+        (FaultKind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
+        (FaultKind.LOST_ANSWER, "", FailureKind.UNKNOWN_OUTCOME, None),
+        (FaultKind.CUT_BODY, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 async def test_every_trouble_has_its_kind(
@@ -67,7 +67,7 @@ async def test_every_trouble_has_its_kind(
     fal: FalProvider,
     tmp_path: Path,
     *,
-    kind: Kind,
+    kind: FaultKind,
     how: str,
     failure: FailureKind,
     stage: Stage | None,
@@ -84,13 +84,13 @@ async def test_every_trouble_has_its_kind(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Kind.NOT_FOUND, value=2),
-        Fault(Kind.UNKNOWN_STATUS),
-        Fault(Kind.EXPIRED_LINK, value=3),
-        Fault(Kind.UNAVAILABLE, on="poll", times=2),
-        Fault(Kind.UNAVAILABLE, on="poll", at=4),
-        Fault(Kind.LOST_ANSWER, on="poll", at=4),
-        Fault(Kind.CUT_BODY, on="delivery"),
+        Fault(FaultKind.NOT_FOUND, value=2),
+        Fault(FaultKind.UNKNOWN_STATUS),
+        Fault(FaultKind.EXPIRED_LINK, value=3),
+        Fault(FaultKind.UNAVAILABLE, on="poll", times=2),
+        Fault(FaultKind.UNAVAILABLE, on="poll", at=4),
+        Fault(FaultKind.LOST_ANSWER, on="poll", at=4),
+        Fault(FaultKind.CUT_BODY, on="delivery"),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.at}",
 )

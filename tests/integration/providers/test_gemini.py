@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from integration.providers.following import drawn, follow, order, shas
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
 from limner.providers.gemini import GeminiProvider
-from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
 
 
 @pytest.fixture
@@ -76,29 +76,29 @@ async def test_references_arrive_whole_and_in_their_order(
 @pytest.mark.parametrize(
     ("fault", "failure", "stage"),
     [
-        (Fault(Kind.MODERATED), FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Fault(Kind.MODERATED, how="IMAGE_SAFETY"), FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Fault(Kind.MODERATED_OUTPUT), FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-        (Fault(Kind.MODERATED_OUTPUT, how="RECITATION"), FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-        (Fault(Kind.MODERATED_OUTPUT, how="PUP_LIMITED_DISABLED"), FailureKind.AUTH, None),
-        (Fault(Kind.TEXT_ONLY), FailureKind.NO_IMAGE, None),
-        (Fault(Kind.TEXT_ONLY, how="MAX_TOKENS"), FailureKind.BAD_INPUT, None),
-        (Fault(Kind.EMPTY), FailureKind.NO_IMAGE, None),
-        (Fault(Kind.EMPTY, how="SOMETHING_NEW"), FailureKind.NO_IMAGE, None),
-        (Fault(Kind.QUOTA), FailureKind.QUOTA_EXHAUSTED, None),
-        (Fault(Kind.QUOTA, how="limit0"), FailureKind.QUOTA_EXHAUSTED, None),
-        (Fault(Kind.QUOTA, how="billing"), FailureKind.QUOTA_EXHAUSTED, None),
-        (Fault(Kind.UNAUTHORIZED), FailureKind.AUTH, None),
-        (Fault(Kind.FORBIDDEN), FailureKind.AUTH, None),
-        (Fault(Kind.MODEL_GONE), FailureKind.MODEL_UNAVAILABLE, None),
-        (Fault(Kind.SERVER_ERROR), FailureKind.TRANSIENT, None),
-        (Fault(Kind.BAD_GATEWAY), FailureKind.TRANSIENT, None),
-        (Fault(Kind.UNAVAILABLE), FailureKind.TRANSIENT, None),
-        (Fault(Kind.TIMEOUT), FailureKind.TRANSIENT, None),
-        (Fault(Kind.RESET), FailureKind.UNKNOWN_OUTCOME, None),
-        (Fault(Kind.LOST_ANSWER), FailureKind.UNKNOWN_OUTCOME, None),
-        (Fault(Kind.CUT_HEADERS), FailureKind.UNKNOWN_OUTCOME, None),
-        (Fault(Kind.CUT_BODY), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.MODERATED), FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (Fault(FaultKind.MODERATED, how="IMAGE_SAFETY"), FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (Fault(FaultKind.MODERATED_OUTPUT), FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (Fault(FaultKind.MODERATED_OUTPUT, how="RECITATION"), FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (Fault(FaultKind.MODERATED_OUTPUT, how="PUP_LIMITED_DISABLED"), FailureKind.AUTH, None),
+        (Fault(FaultKind.TEXT_ONLY), FailureKind.NO_IMAGE, None),
+        (Fault(FaultKind.TEXT_ONLY, how="MAX_TOKENS"), FailureKind.BAD_INPUT, None),
+        (Fault(FaultKind.EMPTY), FailureKind.NO_IMAGE, None),
+        (Fault(FaultKind.EMPTY, how="SOMETHING_NEW"), FailureKind.NO_IMAGE, None),
+        (Fault(FaultKind.QUOTA), FailureKind.QUOTA_EXHAUSTED, None),
+        (Fault(FaultKind.QUOTA, how="limit0"), FailureKind.QUOTA_EXHAUSTED, None),
+        (Fault(FaultKind.QUOTA, how="billing"), FailureKind.QUOTA_EXHAUSTED, None),
+        (Fault(FaultKind.UNAUTHORIZED), FailureKind.AUTH, None),
+        (Fault(FaultKind.FORBIDDEN), FailureKind.AUTH, None),
+        (Fault(FaultKind.MODEL_GONE), FailureKind.MODEL_UNAVAILABLE, None),
+        (Fault(FaultKind.SERVER_ERROR), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.BAD_GATEWAY), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.UNAVAILABLE), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.TIMEOUT), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.RESET), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.LOST_ANSWER), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.CUT_HEADERS), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.CUT_BODY), FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 async def test_every_trouble_has_its_kind_and_leaves_nothing_behind(
@@ -115,7 +115,7 @@ async def test_every_trouble_has_its_kind_and_leaves_nothing_behind(
 
 @pytest.mark.parametrize("how", ["", "text"])
 async def test_a_limit_says_how_long_to_wait(google: Vendors, gemini: GeminiProvider, tmp_path: Path, how: str) -> None:
-    google.faults("gemini").add(Fault(Kind.RATE_LIMITED, value=9, how=how))
+    google.faults("gemini").add(Fault(FaultKind.RATE_LIMITED, value=9, how=how))
 
     outcome = await gemini.submit(order(tmp_path, "gemini-3-pro-image"), lambda _: None)
 
@@ -143,7 +143,7 @@ async def test_a_wrong_key_is_told_apart_from_a_wrong_prompt(google: Vendors, tm
 async def test_a_call_that_outlasts_its_time_has_an_unknown_outcome(
     google: Vendors, gemini: GeminiProvider, tmp_path: Path
 ) -> None:
-    google.faults("gemini").add(Fault(Kind.SLOW, value=60))
+    google.faults("gemini").add(Fault(FaultKind.SLOW, value=60))
 
     outcome = await gemini.submit(order(tmp_path, "gemini-3-pro-image", deadline_s=0.5), lambda _: None)
 
@@ -152,7 +152,7 @@ async def test_a_call_that_outlasts_its_time_has_an_unknown_outcome(
 
 
 async def test_a_heavy_picture_arrives_whole(google: Vendors, gemini: GeminiProvider, tmp_path: Path) -> None:
-    google.faults("gemini").add(Fault(Kind.HEAVY))
+    google.faults("gemini").add(Fault(FaultKind.HEAVY))
 
     followed = await follow(gemini, order(tmp_path, "gemini-3.1-flash-image"))
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from integration.providers.following import Followed, Hours, drawn, follow, follow_up, order, shas
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, VendorAccount
 from limner.providers.midjourney import MidjourneyProvider
-from limner.testing.vendors import Bands, Fault, Kind, Vendors, read_bands, sha_of
+from limner.testing.vendors import Bands, Fault, FaultKind, Vendors, read_bands, sha_of
 
 PROMPT = "a red fox in the snow --seed 7"
 
@@ -77,7 +77,7 @@ CODES = [
 async def test_every_code_that_says_no_has_its_kind(
     street: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int, failure: FailureKind
 ) -> None:
-    street.faults("midjourney").add(Fault(Kind.CODE, value=code))
+    street.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
 
     end = (await follow(relay, order(tmp_path, "midjourney"))).end
 
@@ -90,7 +90,7 @@ async def test_every_code_that_says_no_has_its_kind(
 async def test_every_code_that_says_yes_leads_to_the_picture(
     street: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int
 ) -> None:
-    street.faults("midjourney").add(Fault(Kind.CODE, value=code))
+    street.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
 
     assert (await follow(relay, order(tmp_path, "midjourney"))).card.variant == 1
 
@@ -98,20 +98,20 @@ async def test_every_code_that_says_yes_leads_to_the_picture(
 @pytest.mark.parametrize(
     ("kind", "how", "failure", "stage"),
     [
-        (Kind.MODERATED, "", FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Kind.MODERATED, "Image_denied", FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Kind.MODERATED_OUTPUT, "", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-        (Kind.FAILED, "", FailureKind.BAD_INPUT, None),
-        (Kind.FAILED, "Queue_full", FailureKind.RATE_LIMITED, None),
-        (Kind.FAILED, "Credits_exhausted", FailureKind.QUOTA_EXHAUSTED, None),
-        (Kind.FAILED, "Blocked", FailureKind.AUTH, None),
-        (Kind.FAILED, "Something_new", FailureKind.BAD_INPUT, None),
-        (Kind.EMPTY, "", FailureKind.NO_IMAGE, None),
-        (Kind.UNAUTHORIZED, "", FailureKind.AUTH, None),
-        (Kind.FORBIDDEN, "", FailureKind.AUTH, None),
-        (Kind.RATE_LIMITED, "http", FailureKind.RATE_LIMITED, None),
-        (Kind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
-        (Kind.RESET, "", FailureKind.UNKNOWN_OUTCOME, None),
+        (FaultKind.MODERATED, "", FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (FaultKind.MODERATED, "Image_denied", FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (FaultKind.MODERATED_OUTPUT, "", FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (FaultKind.FAILED, "", FailureKind.BAD_INPUT, None),
+        (FaultKind.FAILED, "Queue_full", FailureKind.RATE_LIMITED, None),
+        (FaultKind.FAILED, "Credits_exhausted", FailureKind.QUOTA_EXHAUSTED, None),
+        (FaultKind.FAILED, "Blocked", FailureKind.AUTH, None),
+        (FaultKind.FAILED, "Something_new", FailureKind.BAD_INPUT, None),
+        (FaultKind.EMPTY, "", FailureKind.NO_IMAGE, None),
+        (FaultKind.UNAUTHORIZED, "", FailureKind.AUTH, None),
+        (FaultKind.FORBIDDEN, "", FailureKind.AUTH, None),
+        (FaultKind.RATE_LIMITED, "http", FailureKind.RATE_LIMITED, None),
+        (FaultKind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
+        (FaultKind.RESET, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 async def test_every_trouble_has_its_kind(
@@ -119,7 +119,7 @@ async def test_every_trouble_has_its_kind(
     relay: MidjourneyProvider,
     tmp_path: Path,
     *,
-    kind: Kind,
+    kind: FaultKind,
     how: str,
     failure: FailureKind,
     stage: Stage | None,
@@ -136,16 +136,16 @@ async def test_every_trouble_has_its_kind(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Kind.LOST_ANSWER),
-        Fault(Kind.LOST_ANSWER, at=2),
-        Fault(Kind.CUT_BODY, at=2),
-        Fault(Kind.NOT_FOUND, value=2),
-        Fault(Kind.NOT_FOUND, value=2, at=2),
-        Fault(Kind.UNKNOWN_STATUS),
-        Fault(Kind.EXPIRED_LINK, value=3, at=2),
-        Fault(Kind.UNAVAILABLE, on="poll", times=2),
-        Fault(Kind.LOST_ANSWER, on="poll"),
-        Fault(Kind.CUT_BODY, on="delivery"),
+        Fault(FaultKind.LOST_ANSWER),
+        Fault(FaultKind.LOST_ANSWER, at=2),
+        Fault(FaultKind.CUT_BODY, at=2),
+        Fault(FaultKind.NOT_FOUND, value=2),
+        Fault(FaultKind.NOT_FOUND, value=2, at=2),
+        Fault(FaultKind.UNKNOWN_STATUS),
+        Fault(FaultKind.EXPIRED_LINK, value=3, at=2),
+        Fault(FaultKind.UNAVAILABLE, on="poll", times=2),
+        Fault(FaultKind.LOST_ANSWER, on="poll"),
+        Fault(FaultKind.CUT_BODY, on="delivery"),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.at}",
 )
@@ -160,9 +160,11 @@ async def test_what_is_bought_is_brought_home_through_every_trouble(
     assert [each.model for each in street.purchases("midjourney")] == ["imagine", "upscale"]
 
 
-@pytest.mark.parametrize("kind", [Kind.CODE, Kind.FAILED, Kind.EMPTY, Kind.SERVER_ERROR, Kind.RESET])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.CODE, FaultKind.FAILED, FaultKind.EMPTY, FaultKind.SERVER_ERROR, FaultKind.RESET]
+)
 async def test_trouble_with_the_upscale_leaves_the_grid_to_be_cut(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path, kind: Kind
+    street: Vendors, relay: MidjourneyProvider, tmp_path: Path, kind: FaultKind
 ) -> None:
     street.faults("midjourney").add(Fault(kind, at=2, value=4))
 

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from integration.providers.following import drawn, follow, order, shas
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, VendorAccount
 from limner.providers.openai import OpenAiProvider
-from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
 
 FLUX = "black-forest-labs/FLUX.1-dev"
 KONTEXT = "black-forest-labs/FLUX.1-Kontext-dev"
@@ -95,22 +95,22 @@ async def test_options_are_taken(vendors: Vendors, tmp_path: Path, *, stream: bo
 @pytest.mark.parametrize(
     ("fault", "failure", "stage"),
     [
-        (Fault(Kind.MODERATED), FailureKind.CONTENT_POLICY, Stage.INPUT),
-        (Fault(Kind.MODERATED_OUTPUT), FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-        (Fault(Kind.MODERATED, how="content_policy_violation"), FailureKind.CONTENT_POLICY, None),
-        (Fault(Kind.QUOTA), FailureKind.QUOTA_EXHAUSTED, None),
-        (Fault(Kind.QUOTA, how="billing_hard_limit_reached"), FailureKind.QUOTA_EXHAUSTED, None),
-        (Fault(Kind.UNAUTHORIZED), FailureKind.AUTH, None),
-        (Fault(Kind.FORBIDDEN), FailureKind.AUTH, None),
-        (Fault(Kind.MODEL_GONE), FailureKind.MODEL_UNAVAILABLE, None),
-        (Fault(Kind.SERVER_ERROR), FailureKind.TRANSIENT, None),
-        (Fault(Kind.BAD_GATEWAY), FailureKind.TRANSIENT, None),
-        (Fault(Kind.UNAVAILABLE), FailureKind.TRANSIENT, None),
-        (Fault(Kind.TIMEOUT), FailureKind.TRANSIENT, None),
-        (Fault(Kind.RESET), FailureKind.UNKNOWN_OUTCOME, None),
-        (Fault(Kind.LOST_ANSWER), FailureKind.UNKNOWN_OUTCOME, None),
-        (Fault(Kind.CUT_HEADERS), FailureKind.UNKNOWN_OUTCOME, None),
-        (Fault(Kind.CUT_BODY), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.MODERATED), FailureKind.CONTENT_POLICY, Stage.INPUT),
+        (Fault(FaultKind.MODERATED_OUTPUT), FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+        (Fault(FaultKind.MODERATED, how="content_policy_violation"), FailureKind.CONTENT_POLICY, None),
+        (Fault(FaultKind.QUOTA), FailureKind.QUOTA_EXHAUSTED, None),
+        (Fault(FaultKind.QUOTA, how="billing_hard_limit_reached"), FailureKind.QUOTA_EXHAUSTED, None),
+        (Fault(FaultKind.UNAUTHORIZED), FailureKind.AUTH, None),
+        (Fault(FaultKind.FORBIDDEN), FailureKind.AUTH, None),
+        (Fault(FaultKind.MODEL_GONE), FailureKind.MODEL_UNAVAILABLE, None),
+        (Fault(FaultKind.SERVER_ERROR), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.BAD_GATEWAY), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.UNAVAILABLE), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.TIMEOUT), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.RESET), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.LOST_ANSWER), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.CUT_HEADERS), FailureKind.UNKNOWN_OUTCOME, None),
+        (Fault(FaultKind.CUT_BODY), FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
@@ -131,7 +131,7 @@ async def test_every_trouble_has_its_kind_and_leaves_nothing_behind(
 async def test_an_empty_answer_is_no_picture(
     vendors: Vendors, tmp_path: Path, *, stream: bool, kind: FailureKind
 ) -> None:
-    vendors.faults("openai").add(Fault(Kind.EMPTY))
+    vendors.faults("openai").add(Fault(FaultKind.EMPTY))
 
     async with spoken_to(vendors, stream=stream) as openai:
         outcome = await openai.submit(order(tmp_path, "gpt-image-2"), lambda _: None)
@@ -146,7 +146,7 @@ async def test_an_empty_answer_is_no_picture(
 async def test_a_limit_says_how_long_to_wait(
     vendors: Vendors, tmp_path: Path, *, how: str, told: float, wait_s: float
 ) -> None:
-    vendors.faults("openai").add(Fault(Kind.RATE_LIMITED, value=told, how=how))
+    vendors.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=told, how=how))
 
     async with spoken_to(vendors) as openai:
         outcome = await openai.submit(order(tmp_path, "gpt-image-2"), lambda _: None)
@@ -156,7 +156,7 @@ async def test_a_limit_says_how_long_to_wait(
 
 
 async def test_a_call_that_outlasts_its_time_has_an_unknown_outcome(vendors: Vendors, tmp_path: Path) -> None:
-    vendors.faults("openai").add(Fault(Kind.SLOW, value=60))
+    vendors.faults("openai").add(Fault(FaultKind.SLOW, value=60))
 
     async with spoken_to(vendors) as openai:
         outcome = await openai.submit(order(tmp_path, "gpt-image-2", deadline_s=0.5), lambda _: None)
@@ -166,7 +166,7 @@ async def test_a_call_that_outlasts_its_time_has_an_unknown_outcome(vendors: Ven
 
 
 async def test_a_heavy_picture_arrives_whole(vendors: Vendors, tmp_path: Path) -> None:
-    vendors.faults("openai").add(Fault(Kind.HEAVY))
+    vendors.faults("openai").add(Fault(FaultKind.HEAVY))
 
     async with spoken_to(vendors) as openai:
         followed = await follow(openai, order(tmp_path, "gpt-image-2"))
@@ -177,7 +177,7 @@ async def test_a_heavy_picture_arrives_whole(vendors: Vendors, tmp_path: Path) -
 
 @pytest.mark.parametrize("dialect", ["azure", "azure-deployments"])
 async def test_azures_filter_is_content_policy(vendors: Vendors, tmp_path: Path, dialect: str) -> None:
-    vendors.faults("openai").add(Fault(Kind.MODERATED))
+    vendors.faults("openai").add(Fault(FaultKind.MODERATED))
 
     async with spoken_to(vendors, dialect=dialect) as openai:
         outcome = await openai.submit(order(tmp_path, "gpt-image-2"), lambda _: None)
@@ -209,14 +209,14 @@ async def test_ones_own_engines_draw_for_nothing(
 @pytest.mark.parametrize(
     ("engine", "dialect", "kind", "failure"),
     [
-        ("sglang", "sglang", Kind.UNAVAILABLE, FailureKind.TRANSIENT),
-        ("sglang", "sglang", Kind.SERVER_ERROR, FailureKind.TRANSIENT),
-        ("vllm", "vllm-omni", Kind.BAD_GATEWAY, FailureKind.TRANSIENT),
-        ("vllm", "vllm-omni", Kind.EMPTY, FailureKind.NO_IMAGE),
+        ("sglang", "sglang", FaultKind.UNAVAILABLE, FailureKind.TRANSIENT),
+        ("sglang", "sglang", FaultKind.SERVER_ERROR, FailureKind.TRANSIENT),
+        ("vllm", "vllm-omni", FaultKind.BAD_GATEWAY, FailureKind.TRANSIENT),
+        ("vllm", "vllm-omni", FaultKind.EMPTY, FailureKind.NO_IMAGE),
     ],
 )
 async def test_an_engines_trouble_has_its_kind(
-    vendors: Vendors, tmp_path: Path, *, engine: str, dialect: str, kind: Kind, failure: FailureKind
+    vendors: Vendors, tmp_path: Path, *, engine: str, dialect: str, kind: FaultKind, failure: FailureKind
 ) -> None:
     vendors.faults(engine).add(Fault(kind))
 

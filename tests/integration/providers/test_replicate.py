@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from integration.providers.following import Hours, drawn, follow, order, shas
-from limner.domain.failure import Failure, FailureKind
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import VendorAccount
 from limner.providers.replicate import ReplicateProvider
-from limner.testing.vendors import Fault, Kind, Vendors, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
 
 KONTEXT = "black-forest-labs/flux-kontext-pro"
 DEV = "black-forest-labs/flux-dev"
@@ -41,23 +41,29 @@ async def test_every_model_draws_what_was_asked_for(
 @pytest.mark.parametrize(
     ("kind", "failure"),
     [
-        (Kind.MODERATED, FailureKind.CONTENT_POLICY),
-        (Kind.MODERATED_OUTPUT, FailureKind.CONTENT_POLICY),
-        (Kind.FAILED, FailureKind.TRANSIENT),
-        (Kind.EMPTY, FailureKind.NO_IMAGE),
-        (Kind.QUOTA, FailureKind.QUOTA_EXHAUSTED),
-        (Kind.UNAUTHORIZED, FailureKind.AUTH),
-        (Kind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE),
-        (Kind.RATE_LIMITED, FailureKind.RATE_LIMITED),
-        (Kind.UNAVAILABLE, FailureKind.TRANSIENT),
-        (Kind.BAD_GATEWAY, FailureKind.TRANSIENT),
-        (Kind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME),
-        (Kind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME),
+        (FaultKind.MODERATED, FailureKind.CONTENT_POLICY),
+        (FaultKind.MODERATED_OUTPUT, FailureKind.CONTENT_POLICY),
+        (FaultKind.FAILED, FailureKind.TRANSIENT),
+        (FaultKind.EMPTY, FailureKind.NO_IMAGE),
+        (FaultKind.QUOTA, FailureKind.QUOTA_EXHAUSTED),
+        (FaultKind.UNAUTHORIZED, FailureKind.AUTH),
+        (FaultKind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE),
+        (FaultKind.RATE_LIMITED, FailureKind.RATE_LIMITED),
+        (FaultKind.UNAVAILABLE, FailureKind.TRANSIENT),
+        (FaultKind.BAD_GATEWAY, FailureKind.TRANSIENT),
+        (FaultKind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME),
+        (FaultKind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME),
     ],
 )
 @pytest.mark.parametrize("upstream", [KONTEXT, DEV])
 async def test_every_trouble_has_its_kind(
-    street: Vendors, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, kind: Kind, failure: FailureKind
+    street: Vendors,
+    replicate: ReplicateProvider,
+    tmp_path: Path,
+    *,
+    upstream: str,
+    kind: FaultKind,
+    failure: FailureKind,
 ) -> None:
     street.faults("replicate").add(Fault(kind))
 
@@ -71,12 +77,12 @@ async def test_every_trouble_has_its_kind(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Kind.NOT_FOUND, value=2),
-        Fault(Kind.UNKNOWN_STATUS),
-        Fault(Kind.EXPIRED_LINK, value=3),
-        Fault(Kind.UNAVAILABLE, on="poll", times=2),
-        Fault(Kind.LOST_ANSWER, on="poll"),
-        Fault(Kind.CUT_BODY, on="delivery"),
+        Fault(FaultKind.NOT_FOUND, value=2),
+        Fault(FaultKind.UNKNOWN_STATUS),
+        Fault(FaultKind.EXPIRED_LINK, value=3),
+        Fault(FaultKind.UNAVAILABLE, on="poll", times=2),
+        Fault(FaultKind.LOST_ANSWER, on="poll"),
+        Fault(FaultKind.CUT_BODY, on="delivery"),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.on}",
 )

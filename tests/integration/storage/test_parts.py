@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from limner.domain.ids import UploadToken
-from limner.ports.parts import Assembly, PartMissing
+from limner.ports.parts import MultipartUpload, PartMissing
 from limner.storage.parts import ObjectParts, open_parts
 from s3_server import S3Server
 
@@ -24,8 +24,8 @@ def parts(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def assembly() -> Assembly:
-    return Assembly(UploadToken("00000000-0000-4000-8000-000000000001"), "a" * 32)
+def assembly() -> MultipartUpload:
+    return MultipartUpload(UploadToken("00000000-0000-4000-8000-000000000001"), "a" * 32)
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-async def read(parts: ObjectParts, assembly: Assembly, number: int) -> bytes:
+async def read(parts: ObjectParts, assembly: MultipartUpload, number: int) -> bytes:
     return b"".join([piece async for piece in parts.stream(assembly, number)])
 
 
-async def test_what_was_put_is_there_by_its_number(parts: ObjectParts, assembly: Assembly, source: Path) -> None:
+async def test_what_was_put_is_there_by_its_number(parts: ObjectParts, assembly: MultipartUpload, source: Path) -> None:
     await parts.begin(assembly)
     await asyncio.gather(*(parts.put(assembly, number, source) for number in (10_000, 2, 1)))
 
@@ -47,7 +47,7 @@ async def test_what_was_put_is_there_by_its_number(parts: ObjectParts, assembly:
     assert await read(parts, assembly, 10_000) == b"some bytes"
 
 
-async def test_the_last_part_of_a_number_counts(parts: ObjectParts, assembly: Assembly, source: Path) -> None:
+async def test_the_last_part_of_a_number_counts(parts: ObjectParts, assembly: MultipartUpload, source: Path) -> None:
     await parts.begin(assembly)
     await parts.put(assembly, 1, source)
     await asyncio.to_thread(source.write_bytes, b"others")
@@ -58,7 +58,9 @@ async def test_the_last_part_of_a_number_counts(parts: ObjectParts, assembly: As
     assert await read(parts, assembly, 1) == b"others"
 
 
-async def test_what_was_begun_is_held_until_it_is_dropped(parts: ObjectParts, assembly: Assembly, source: Path) -> None:
+async def test_what_was_begun_is_held_until_it_is_dropped(
+    parts: ObjectParts, assembly: MultipartUpload, source: Path
+) -> None:
     assert not await parts.holds(assembly)
     await parts.begin(assembly)
     await parts.put(assembly, 1, source)
@@ -72,16 +74,16 @@ async def test_what_was_begun_is_held_until_it_is_dropped(parts: ObjectParts, as
         await read(parts, assembly, 1)
 
 
-async def test_dropping_nothing_is_no_fault(parts: ObjectParts, assembly: Assembly) -> None:
+async def test_dropping_nothing_is_no_fault(parts: ObjectParts, assembly: MultipartUpload) -> None:
     await parts.drop(assembly)
 
     assert not await parts.holds(assembly)
 
 
-async def test_uploads_are_apart(parts: ObjectParts, assembly: Assembly, source: Path) -> None:
+async def test_uploads_are_apart(parts: ObjectParts, assembly: MultipartUpload, source: Path) -> None:
     others = [
-        Assembly(assembly.token, "b" * 32),
-        Assembly(UploadToken("00000000-0000-4000-8000-000000000002"), assembly.id),
+        MultipartUpload(assembly.token, "b" * 32),
+        MultipartUpload(UploadToken("00000000-0000-4000-8000-000000000002"), assembly.id),
     ]
     for each in (assembly, *others):
         await parts.begin(each)
@@ -93,7 +95,7 @@ async def test_uploads_are_apart(parts: ObjectParts, assembly: Assembly, source:
     assert [await parts.sizes(each) for each in others] == [{1: 10}, {1: 10}]
 
 
-async def test_what_is_old_is_reclaimed(parts: ObjectParts, assembly: Assembly, source: Path) -> None:
+async def test_what_is_old_is_reclaimed(parts: ObjectParts, assembly: MultipartUpload, source: Path) -> None:
     await parts.begin(assembly)
     await parts.put(assembly, 1, source)
     now_ms = time.time_ns() // 1_000_000
@@ -106,7 +108,7 @@ async def test_what_is_old_is_reclaimed(parts: ObjectParts, assembly: Assembly, 
     assert not await parts.holds(assembly)
 
 
-async def test_nothing_is_left_in_a_folder(assembly: Assembly, source: Path, tmp_path: Path) -> None:
+async def test_nothing_is_left_in_a_folder(assembly: MultipartUpload, source: Path, tmp_path: Path) -> None:
     parts = open_parts(f"file://{tmp_path / 'blobs'}")
     await parts.begin(assembly)
     await parts.put(assembly, 1, source)
@@ -117,7 +119,7 @@ async def test_nothing_is_left_in_a_folder(assembly: Assembly, source: Path, tmp
 
 
 async def test_what_a_dead_writer_left_half_written_is_reclaimed(
-    assembly: Assembly, source: Path, tmp_path: Path
+    assembly: MultipartUpload, source: Path, tmp_path: Path
 ) -> None:
     parts = open_parts(f"file://{tmp_path / 'blobs'}")
     await parts.begin(assembly)

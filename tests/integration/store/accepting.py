@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from limner.db.open import open_store
+from limner.db.open_store import open_store
 from limner.templates.loader import load_templates
 from stores import furnished
 

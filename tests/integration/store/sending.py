@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from limner.application.deliver import Deliver, Limits
-from limner.application.read import Seen
-from limner.application.signing import SigningSecret
-from limner.application.webhooks import MadeWebhook, Story, Webhooks
+from limner.application.read import TaskView
+from limner.application.webhooks.deliver import Deliver, DeliveryLimits
+from limner.application.webhooks.manage import CreatedWebhook, DeliveryHistory, ManageWebhooks
+from limner.application.webhooks.signing import SigningSecret
 from limner.domain.ids import TaskId, WebhookId
-from limner.domain.task import Ending
+from limner.domain.tasks.task import Ending
 from limner.domain.webhook import DeliveryState
-from limner.intake.allow import FetchAllow
-from limner.intake.post import GuardedPost
+from limner.outbound.allowlist import FetchAllow
+from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.records import Key
-from limner.worker.running import Running
+from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
-from limner.worker.webhooks import WebhookSender
+from limner.worker.webhook_sender import WebhookSender
 from receivers import Receiver, receiving
 from stores import DRAWN, REQUEST, House
 
@@ -34,23 +34,23 @@ class Post:
     house: House
     key: Key
     receiver: Receiver
-    post: GuardedPost
+    post: GuardedWebhookHttp
     dead: set[str] = field(default_factory=set)
-    limits: Limits = field(default_factory=Limits)
+    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
-    def webhooks(self) -> Webhooks:
-        return Webhooks(self.house.store, self.post, SECRET, self.house.clock)
+    def webhooks(self) -> ManageWebhooks:
+        return ManageWebhooks(self.house.store, self.post, SECRET, self.house.clock)
 
     def sender(self, name: str | None = None) -> WebhookSender:
         """A worker's sender, each of another process."""
         owner = name or f"sender-{next(self._numbers)}"
         house = self.house
         deliver = Deliver(house.store, self.post, SECRET, described, house.clock, owner, self.limits)
-        return WebhookSender(house.store, deliver, LocalSignals(Running()), house.clock, self.dead.__contains__)
+        return WebhookSender(house.store, deliver, LocalSignals(RunningTasks()), house.clock, self.dead.__contains__)
 
-    async def adds(self, path: str = "/hook", *events: str, key: Key | None = None) -> MadeWebhook:
+    async def adds(self, path: str = "/hook", *events: str, key: Key | None = None) -> CreatedWebhook:
         return await self.webhooks.add((key or self.key).account, self.receiver.url(path), events)
 
     async def ends(self, ending: Ending = DRAWN, key: Key | None = None, **wishes: Any) -> TaskId:
@@ -71,10 +71,10 @@ class Post:
         while await sender.beat():
             await sender.settled()
 
-    async def stories(self, webhook: WebhookId) -> list[Story]:
+    async def stories(self, webhook: WebhookId) -> list[DeliveryHistory]:
         return list(await self.webhooks.deliveries(None, webhook, limit=1000))
 
-    async def story(self, webhook: WebhookId) -> Story:
+    async def story(self, webhook: WebhookId) -> DeliveryHistory:
         (story,) = await self.stories(webhook)
         return story
 
@@ -90,7 +90,7 @@ async def dies(sender: WebhookSender) -> None:
     await asyncio.gather(*works, return_exceptions=True)
 
 
-def described(seen: Seen, tag: str, _now_ms: int) -> Mapping[str, Any]:
+def described(seen: TaskView, tag: str, _now_ms: int) -> Mapping[str, Any]:
     return {"task_id": seen.task.id, "status": seen.task.status, "tag": tag}
 
 
@@ -98,6 +98,6 @@ def described(seen: Seen, tag: str, _now_ms: int) -> Mapping[str, Any]:
 async def posting(house: House, allow: str = "127.0.0.1", timeout_s: float = 30) -> AsyncIterator[Post]:
     house.clock.ms = time.time_ns() // 1_000_000
     async with receiving() as receiver:
-        post = GuardedPost(FetchAllow.parse(allow), timeout_s)
+        post = GuardedWebhookHttp(FetchAllow.parse(allow), timeout_s)
         yield Post(house, await house.opens(limit=1000), receiver, post)
         await post.close()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from limner.domain.credits import Balance
+from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
 from limner.ports.records import Records

@@ -8,16 +8,16 @@ import pytest
 
 import limner
 from integration.store.keeping import account_eraser, done, eraser
-from limner.domain.allowance import Allowance
+from limner.domain.accounts.key_limits import KeyLimits
 from limner.domain.refusal import Refusal
-from limner.ports.records import Act, Records
+from limner.ports.records import AuditEntry, Records
 from limner.providers.sandbox import card
 from stores import House
 
 SOURCES = Path(limner.__file__).parent
 
 
-async def acts(house: House, since_ms: int = 0, limit: int = 100) -> list[Act]:
+async def acts(house: House, since_ms: int = 0, limit: int = 100) -> list[AuditEntry]:
     return list(await house.store.read(lambda records: records.acts.since(since_ms, limit)))
 
 
@@ -27,7 +27,7 @@ async def told(house: House) -> list[tuple[str, str, dict[str, Any]]]:
 
 async def test_what_an_operator_does_is_told_in_its_order(house: House) -> None:
     account = await house.accounts.create("ada", 50, tasks=3)
-    made = await house.accounts.create_key("ada", "laptop", ("read",), Allowance(tasks=2), expires_ms=9)
+    made = await house.accounts.create_key("ada", "laptop", ("read",), KeyLimits(tasks=2), expires_ms=9)
     await house.accounts.limit_key(made.key.id, {"tasks": None})
     await house.accounts.limit("ada", 7)
     await house.accounts.grant("ada", -20, "a secret reason")

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from limner.application.journal import Journal, Kept, kept_in
-from limner.domain.failure import Failure, FailureKind
+from limner.application.generation.journal import KeptImage, SpendJournal, kept_in
 from limner.domain.ids import AttemptId, TaskId
-from limner.domain.progress import FIRST_GUESS_MS
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.tasks.progress import FIRST_GUESS_MS
 from limner.ports.records import Attempt
 from stores import PICTURE, ROUTE, House, ordered
 
-KEPT = Kept(PICTURE, {"provider": "scripted", "generative": True})
+KEPT = KeptImage(PICTURE, {"provider": "scripted", "generative": True})
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ async def task(house: House) -> TaskId:
     return task
 
 
-def journal(house: House) -> Journal:
-    return Journal(house.store, house.clock)
+def journal(house: House) -> SpendJournal:
+    return SpendJournal(house.store, house.clock)
 
 
 async def last(house: House, task: TaskId) -> Attempt:

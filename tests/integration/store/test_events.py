@@ -8,34 +8,34 @@ from typing import Any
 import psycopg
 import pytest
 
-from limner.application.settle import settle
-from limner.db.open import open_store
-from limner.db.postgres import connect
+from limner.application.tasks.settle import settle
+from limner.db.engines.postgres import connect
+from limner.db.open_store import open_store
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.mark import Mark
 from limner.domain.refusal import Refusal
-from limner.domain.task import Status
-from limner.ports.records import Event, Key, Point, Records
+from limner.domain.tasks.cursor import FeedCursor
+from limner.domain.tasks.task import Status
+from limner.ports.records import FeedPosition, Key, Records, TaskEvent
 from limner.worker.rescuer import expire
 from stores import BROKEN, DRAWN, House
 
 EVERYTHING = 1_000
 
 
-async def tail(house: House, mark: Mark, limit: int = EVERYTHING) -> tuple[list[Event], Mark]:
+async def tail(house: House, mark: FeedCursor, limit: int = EVERYTHING) -> tuple[list[TaskEvent], FeedCursor]:
     events, moved = await house.store.read(lambda records: records.events.tail(mark, limit))
     return list(events), moved
 
 
-async def at_its_end(house: House) -> Mark:
+async def at_its_end(house: House) -> FeedCursor:
     return await house.store.read(lambda records: records.events.mark())
 
 
-async def of(house: House, task: TaskId) -> list[Event]:
+async def of(house: House, task: TaskId) -> list[TaskEvent]:
     return list(await house.store.read(lambda records: records.events.of_task(task, 0, EVERYTHING)))
 
 
-def became(events: list[Event]) -> list[str]:
+def became(events: list[TaskEvent]) -> list[str]:
     return [event.status for event in events]
 
 
@@ -118,8 +118,8 @@ async def test_a_number_is_not_used_again_when_the_newest_events_are_gone(house:
 
 
 async def history(
-    house: House, key: Key, after: Point, limit: int = EVERYTHING, *, newest: bool = False
-) -> list[Event]:
+    house: House, key: Key, after: FeedPosition, limit: int = EVERYTHING, *, newest: bool = False
+) -> list[TaskEvent]:
     def read(records: Records) -> Any:
         events = records.events
         return (events.newest_of_account if newest else events.of_account)(key.account, after, limit)
@@ -135,7 +135,7 @@ async def test_an_account_s_history_begins_with_what_happened_at_that_time(house
     late = await house.sends(key)
 
     def since(ms: int) -> Any:
-        return history(house, key, Point(begun + ms))
+        return history(house, key, FeedPosition(begun + ms))
 
     assert [event.task for event in await since(0)] == [early, late]
     assert [event.task for event in await since(1)] == [late]
@@ -149,10 +149,10 @@ async def test_an_account_s_history_comes_in_pages_that_fit_together(house: Hous
     tasks = [await house.sends(key) for _ in range(10)]
     await house.claims()
 
-    pages, after = [], Point(0)
+    pages, after = [], FeedPosition(0)
     while page := await history(house, key, after, 7):
         pages += page
-        after = Point(page[-1].at_ms, page[-1].number)
+        after = FeedPosition(page[-1].at_ms, page[-1].number)
 
     assert len(pages) == 20
     assert [event.task for event in pages[:10]] == tasks
@@ -165,18 +165,18 @@ async def test_the_newest_of_each_task_is_one_event(house: House) -> None:
     await house.claims(limit=2)
     await house.settles(done)
 
-    newest = {event.task: event.status for event in await history(house, key, Point(0), newest=True)}
+    newest = {event.task: event.status for event in await history(house, key, FeedPosition(0), newest=True)}
     assert newest == {done: Status.SUCCESS, running: Status.RUNNING, waiting: Status.QUEUED}
-    assert len(await history(house, key, Point(0), newest=True)) == 3
+    assert len(await history(house, key, FeedPosition(0), newest=True)) == 3
 
 
 async def test_another_account_s_events_are_not_in_it(house: House) -> None:
     ada, eve = await house.opens("ada"), await house.opens("eve")
     await house.sends(ada)
 
-    assert len(await history(house, ada, Point(0))) == 1
-    assert await history(house, eve, Point(0)) == []
-    assert await history(house, eve, Point(0), newest=True) == []
+    assert len(await history(house, ada, FeedPosition(0))) == 1
+    assert await history(house, eve, FeedPosition(0)) == []
+    assert await history(house, eve, FeedPosition(0), newest=True) == []
 
 
 # --- following it -------------------------------------------------------------------------------------------------

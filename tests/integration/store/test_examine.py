@@ -7,10 +7,10 @@ import pytest
 
 from fakes import picture_file
 from integration.store.keeping import UNUSED, brings, delivers, done, inline, janitor, prepared, stored, sweep
-from limner.application.examine import SILENT_MS, Examine, Finding
-from limner.application.sweep import ABANDONED_MS
+from limner.application.retention.check_consistency import SILENT_MS, CheckConsistency, Finding
+from limner.application.retention.delete_unreferenced import ABANDONED_MS
 from limner.domain.ids import BlobId
-from limner.domain.request import UploadedSource
+from limner.domain.tasks.request import UploadedSource
 from limner.ports.blobs import Stored
 from limner.providers.sandbox import card
 from stores import BROKEN, House, with_file
@@ -18,8 +18,8 @@ from stores import BROKEN, House, with_file
 GIVEN, MADE = card("given"), card("made")
 
 
-def doctor(house: House, dead: Collection[str] = ()) -> Examine:
-    return Examine(house.store, house.blobs, house.clock, lambda owner: owner in dead)
+def doctor(house: House, dead: Collection[str] = ()) -> CheckConsistency:
+    return CheckConsistency(house.store, house.blobs, house.clock, lambda owner: owner in dead)
 
 
 async def complaints(house: House, dead: Collection[str] = (), *, hashes: bool = False) -> dict[str, Finding]:

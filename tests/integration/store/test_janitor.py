@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 from fakes import HandClock
 from integration.store.keeping import janitor
 from limner.domain.ids import BlobId
-from limner.domain.request import InlineSource, UploadedSource
+from limner.domain.tasks.request import InlineSource, UploadedSource
 from limner.ports.records import Key
 from limner.providers.sandbox import card
 from limner.storage.blobs import ObjectBlobs

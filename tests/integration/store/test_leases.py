@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from limner.domain.ids import TaskId
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 from limner.ports.records import Records
 from stores import LEASE_MS, House
 

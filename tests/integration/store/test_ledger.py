@@ -2,9 +2,9 @@
 
 import pytest
 
-from limner.domain.credits import Balance, grant
+from limner.domain.accounts.credits import Balance, grant
 from limner.domain.ids import TaskId
-from limner.domain.task import Ending, Status
+from limner.domain.tasks.task import Ending, Status
 from limner.ports.records import Key, Records
 from stores import BROKEN, DRAWN, House
 

@@ -22,14 +22,14 @@ from hypothesis.stateful import (
 )
 
 from fakes import HandClock
-from limner.application.journal import Journal, Kept
-from limner.db.open import open_store
+from limner.application.generation.journal import KeptImage, SpendJournal
+from limner.db.open_store import open_store
 from limner.db.sql import Db, Sql
-from limner.domain.credits import Balance
-from limner.domain.failure import Failure, FailureKind
+from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Ending, Status
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.tasks.task import Ending, Status
 from limner.ports.records import Key
 from limner.ports.templates import Templates
 from limner.worker.rescuer import expire
@@ -218,13 +218,13 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def an_attempt_goes_a_step(self, data: st.DataObject) -> None:
         task = data.draw(st.sampled_from(self.some(Status.RUNNING)))
-        attempts, journal = self.tasks[task].attempts, Journal(self.house.store, self.clock)
+        attempts, journal = self.tasks[task].attempts, SpendJournal(self.house.store, self.clock)
         step = data.draw(st.sampled_from(["intend", "submitted", "delivered", "failed"]))
         match step:
             case "submitted" if attempts:
                 self.do(journal.submitted(attempts[-1], {"id": "job"}))
             case "delivered" if attempts:
-                self.do(journal.delivered(attempts[-1], ROUTE, Kept(PICTURE, {}), 10, None))
+                self.do(journal.delivered(attempts[-1], ROUTE, KeptImage(PICTURE, {}), 10, None))
             case "failed" if attempts:
                 self.do(journal.failed(attempts[-1], Failure(FailureKind.TRANSIENT, "down"), None))
             case _:

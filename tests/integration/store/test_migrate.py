@@ -17,7 +17,7 @@ import limner.db
 from limner.db import migrate as migrating
 from limner.db import schema
 from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, upgrade
-from limner.db.open import DatabaseUrlUnknown
+from limner.db.open_store import DatabaseUrlUnknown
 from limner.db.sql import Sql
 from postgres import Server
 from stores import behind

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from integration.store.sending import Post, posting
-from limner.application.announce import announce
-from limner.application.settle import settle
+from limner.application.tasks.settle import settle
+from limner.application.webhooks.outbox import announce
 from limner.domain.ids import WebhookId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Ending, Status
+from limner.domain.tasks.task import Ending, Status
 from limner.domain.webhook import END_OF, ENDS, DeliveryState, EventType
 from limner.ports.records import Records
 from stores import BROKEN, DRAWN, House

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from limner.application.accounts import KeyDigest
-from limner.db.sqlite import connect
-from limner.domain.credits import Balance
-from limner.domain.task import Status
+from limner.application.accounts.manage import HashKey
+from limner.db.engines.sqlite import connect
+from limner.domain.accounts.credits import Balance
+from limner.domain.tasks.task import Status
 from stores import House
 
 HERE = Path(__file__)
@@ -115,7 +115,7 @@ async def test_a_key_made_on_the_command_line_is_known_at_once(house: House) -> 
 
     code, made = await asyncio.to_thread(command, data, house.url, "keys", "create", "--account", "ada")
 
-    digest = KeyDigest(await asyncio.to_thread((data / "secret").read_bytes))
+    digest = HashKey(await asyncio.to_thread((data / "secret").read_bytes))
     found = await house.store.read(lambda records: records.keys.by_digest(digest(made["key"])))
     assert code == 0
     assert found

@@ -19,14 +19,14 @@ from integration.store.keeping import (
     stored,
     sweep,
 )
-from limner.application.keep import PIN_MS, Keep
-from limner.application.prune import AT_ONCE, HALF_WRITTEN_MS, UNFINISHED_MS, Pruned
-from limner.application.sweep import ABANDONED_MS, START_WITHIN_MS
+from limner.application.images.keep import PIN_MS, Keep
+from limner.application.retention.delete_unreferenced import ABANDONED_MS, START_WITHIN_MS
+from limner.application.retention.prune import AT_ONCE, HALF_WRITTEN_MS, UNFINISHED_MS, Pruned
 from limner.domain.ids import UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import UploadedSource
-from limner.domain.task import Ending, Status
-from limner.ports.parts import Assembly
+from limner.domain.tasks.request import UploadedSource
+from limner.domain.tasks.task import Ending, Status
+from limner.ports.parts import MultipartUpload
 from limner.providers.sandbox import card
 from limner.storage.parts import open_parts
 from stores import BROKEN, DRAWN, House, with_file
@@ -336,7 +336,7 @@ async def test_half_written_files_go_when_their_writer_must_be_dead(house: House
 
 
 async def test_parts_of_an_upload_that_nobody_went_on_with_go(house: House) -> None:
-    parts, assembly = open_parts(f"file://{house.folder / 'blobs'}"), Assembly(UploadToken("a-token"), "an-id")
+    parts, assembly = open_parts(f"file://{house.folder / 'blobs'}"), MultipartUpload(UploadToken("a-token"), "an-id")
     house.clock.ms = time.time_ns() // 1_000_000  # the store tells a file's age by its own clock
     await parts.begin(assembly)
     await parts.put(assembly, 1, picture_file(house.folder))

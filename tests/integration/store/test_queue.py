@@ -6,13 +6,13 @@ from typing import cast
 
 import pytest
 
-from limner.db.open import open_store
+from limner.db.open_store import open_store
 from limner.db.sql import Sql
-from limner.db.tasks import SqlTasks
-from limner.domain.credits import Balance
+from limner.db.tables.tasks import SqlTasks
+from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
-from limner.domain.task import Ending, Status
-from limner.ports.records import Claimed, Key, Records
+from limner.domain.tasks.task import Ending, Status
+from limner.ports.records import ClaimedTask, Key, Records
 from limner.worker.rescuer import EXPIRED, expire
 from stores import LEASE_MS, House
 
@@ -172,7 +172,7 @@ async def test_a_claim_takes_no_more_than_asked_whatever_the_planner_does(house:
     tasks = await send(house, await house.opens(limit=100), 6)
     banned = ("hashagg", "hashjoin", "mergejoin", "material", "sort")
 
-    def claim(records: Records) -> list[Claimed]:
+    def claim(records: Records) -> list[ClaimedTask]:
         db = cast("SqlTasks", records.tasks)._db
         for method in banned if house.url.startswith("postgresql") else ():
             db.run(Sql(f"SET LOCAL enable_{method} = off"))

@@ -11,15 +11,15 @@ from standardwebhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
 from integration.store.sending import Post, dies, posting
-from limner.application.deliver import LEASE_MS, Limits
-from limner.domain.breaker import TRIP_AT
+from limner.application.webhooks.deliver import LEASE_MS, DeliveryLimits
 from limner.domain.ids import WebhookId
 from limner.domain.refusal import Refusal
-from limner.domain.task import Status
+from limner.domain.routing.breaker import TRIP_AT
+from limner.domain.tasks.task import Status
 from limner.domain.webhook import END_LIFE_S, WAITS_S, DeliveryState, EventType
-from limner.intake.post import GuardedPost
-from limner.worker.progress import ProgressTeller
-from limner.worker.running import InHand, Running
+from limner.outbound.webhook_http import GuardedWebhookHttp
+from limner.worker.progress_writer import ProgressWriter
+from limner.worker.running_tasks import RunningTask, RunningTasks
 from receivers import until
 from stores import BROKEN, House
 
@@ -263,7 +263,7 @@ async def test_a_replay_of_what_was_given_up_has_all_its_tries(post: Post) -> No
 
 async def test_410_disables_a_webhook_and_drops_what_waits_for_it(post: Post) -> None:
     made = await post.adds()
-    post.limits = Limits(lane=1)
+    post.limits = DeliveryLimits(lane=1)
     post.receiver.answers["/hook"] = [410]
     await post.ends()
     await post.ends()
@@ -313,7 +313,7 @@ async def test_what_is_private_by_the_time_it_is_sent_gets_nothing(house: House)
         made = await post.adds()
         await post.ends()
 
-        await replace(post, post=GuardedPost()).sends()
+        await replace(post, post=GuardedWebhookHttp()).sends()
 
         story = await post.story(made.webhook.id)
     assert post.receiver.messages == []
@@ -338,7 +338,7 @@ async def test_a_slow_receiver_delays_no_other_and_no_more_of_itself_than_its_sh
     slow, fast = await post.adds("/slow"), await post.adds("/fast")
     answer = asyncio.Event()
     post.receiver.answers["/slow"] = [until(answer)] * 3
-    post.limits = Limits(lane=2)
+    post.limits = DeliveryLimits(lane=2)
     sender = post.sender()
     for _ in range(3):
         await post.ends()
@@ -496,13 +496,13 @@ async def test_a_stop_waits_for_the_answer_to_what_is_on_its_way(post: Post) -> 
 # --- progress ------------------------------------------------------------------------------------------------------
 
 
-async def running_one(post: Post) -> tuple[ProgressTeller, Any]:
+async def running_one(post: Post) -> tuple[ProgressWriter, Any]:
     task = await post.house.sends(post.key)
     await post.house.claims()
-    running = Running()
-    running.tasks[task] = InHand(None)  # type: ignore[arg-type]
+    running = RunningTasks()
+    running.tasks[task] = RunningTask(None)  # type: ignore[arg-type]
     await post.house.store.run(lambda records: records.tasks.expect(task, 10_000))
-    return ProgressTeller(post.house.store, post.house.clock, running), task
+    return ProgressWriter(post.house.store, post.house.clock, running), task
 
 
 async def test_progress_is_told_in_steps_to_who_asked_for_it(post: Post) -> None:

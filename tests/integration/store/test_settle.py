@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from limner.application import cancel as cancelling
-from limner.application.cancel import BY_CALLER
-from limner.domain.credits import Balance
+from limner.application.tasks import cancel as cancelling
+from limner.application.tasks.cancel import BY_CALLER
+from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Ending, Status, Task
+from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.records import Key, Records
 from stores import BROKEN, DRAWN, PICTURE, House, intended
 

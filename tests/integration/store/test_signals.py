@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from limner.db.open import open_relay
-from limner.db.signals_postgres import CHANNEL, MOST_CANCELS, payloads, read
+from limner.db.engines.signals_postgres import CHANNEL, MOST_CANCELS, payloads, read
+from limner.db.open_store import open_relay
 from limner.domain.ids import TaskId
-from limner.ports.signals import Hints, Relay
+from limner.ports.signals import SignalHints, SignalRelay
 from stores import House
 
 PATIENCE_S = 60
 
-EVERYTHING = Hints(work=True, news=True)
+EVERYTHING = SignalHints(work=True, news=True)
 CANCEL = TaskId("6f1c2a34-9d6e-4c0b-8a51-2f7f0e6b9c10")
 
 on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
@@ -24,17 +24,17 @@ on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 class Ear:
     """What one process has heard, in the order it came."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: SignalRelay) -> None:
         self.relay = relay
-        self.heard: asyncio.Queue[Hints] = asyncio.Queue()
+        self.heard: asyncio.Queue[SignalHints] = asyncio.Queue()
         relay.start(self.heard.put_nowait)
 
-    async def next(self) -> Hints:
+    async def next(self) -> SignalHints:
         return await asyncio.wait_for(self.heard.get(), PATIENCE_S)
 
-    async def until(self, wanted: Callable[[Hints], bool]) -> Hints:
+    async def until(self, wanted: Callable[[SignalHints], bool]) -> SignalHints:
         """All that came up to the first that is wanted, in one."""
-        together = Hints()
+        together = SignalHints()
         while not wanted(together):
             together |= await self.next()
         return together
@@ -50,7 +50,7 @@ async def listening(url: str) -> AsyncIterator[Ear]:
 
 
 @asynccontextmanager
-async def speaking(url: str) -> AsyncIterator[Relay]:
+async def speaking(url: str) -> AsyncIterator[SignalRelay]:
     relay = open_relay(url)
     try:
         yield relay
@@ -65,10 +65,10 @@ async def speaking(url: str) -> AsyncIterator[Relay]:
 async def test_what_one_process_tells_the_others_hear(url: str) -> None:
     async with listening(url) as one, listening(url) as other, speaking(url) as relay:
         assert (await one.next(), await other.next()) == (EVERYTHING, EVERYTHING)
-        relay.tell(Hints(work=True))
-        assert (await one.next(), await other.next()) == (Hints(work=True), Hints(work=True))
-        relay.tell(Hints(cancels=frozenset({CANCEL})))
-        assert (await one.next(), await other.next()) == ((Hints(cancels=frozenset({CANCEL})),) * 2)
+        relay.tell(SignalHints(work=True))
+        assert (await one.next(), await other.next()) == (SignalHints(work=True), SignalHints(work=True))
+        relay.tell(SignalHints(cancels=frozenset({CANCEL})))
+        assert (await one.next(), await other.next()) == ((SignalHints(cancels=frozenset({CANCEL})),) * 2)
 
 
 @on_postgres
@@ -76,10 +76,10 @@ async def test_a_process_does_not_hear_itself(url: str) -> None:
     async with listening(url) as one, listening(url) as other:
         await one.next()
         await other.next()
-        one.relay.tell(Hints(work=True))
-        assert await other.next() == Hints(work=True)
-        other.relay.tell(Hints(news=True))
-        assert await one.next() == Hints(news=True)
+        one.relay.tell(SignalHints(work=True))
+        assert await other.next() == SignalHints(work=True)
+        other.relay.tell(SignalHints(news=True))
+        assert await one.next() == SignalHints(news=True)
 
 
 @on_postgres
@@ -88,13 +88,13 @@ async def test_what_is_told_in_quick_succession_goes_out_together(house: House) 
     async with listening(house.url) as ear, speaking(house.url) as relay:
         await ear.next()
         for each in ids:
-            relay.tell(Hints(work=True, cancels=frozenset({each})))
+            relay.tell(SignalHints(work=True, cancels=frozenset({each})))
         heard = await ear.until(lambda together: together.cancels == ids)
-        relay.tell(Hints(news=True))
+        relay.tell(SignalHints(news=True))
         last = await ear.next()
 
     assert heard.work
-    assert last == Hints(news=True)
+    assert last == SignalHints(news=True)
     assert ear.heard.empty()
 
 
@@ -103,22 +103,22 @@ async def test_what_is_told_last_is_sent_before_the_relay_is_closed(url: str) ->
     async with listening(url) as ear:
         await ear.next()
         async with speaking(url) as relay:
-            relay.tell(Hints(cancels=frozenset({CANCEL})))
-        assert await ear.next() == Hints(cancels=frozenset({CANCEL}))
+            relay.tell(SignalHints(cancels=frozenset({CANCEL})))
+        assert await ear.next() == SignalHints(cancels=frozenset({CANCEL}))
 
 
 @on_postgres
 async def test_a_connection_that_is_ended_is_made_anew(house: House) -> None:
     async with listening(house.url) as ear, speaking(house.url) as relay:
         await ear.next()
-        relay.tell(Hints(work=True))
+        relay.tell(SignalHints(work=True))
         await ear.next()
         ended = await end_connections(house)
 
         # It says that anything may have happened meanwhile, and goes on.
         assert await ear.next() == EVERYTHING
-        relay.tell(Hints(cancels=frozenset({CANCEL})))
-        assert await ear.next() == Hints(cancels=frozenset({CANCEL}))
+        relay.tell(SignalHints(cancels=frozenset({CANCEL})))
+        assert await ear.next() == SignalHints(cancels=frozenset({CANCEL}))
     assert ended == 2
 
 
@@ -135,7 +135,7 @@ async def end_connections(house: House) -> int:
 async def test_a_connection_that_cannot_be_made_keeps_nobody_from_closing(url: str) -> None:
     nowhere = url.replace("/test_", "/no_such_")
     async with listening(nowhere) as ear, speaking(nowhere) as relay:
-        relay.tell(Hints(work=True))
+        relay.tell(SignalHints(work=True))
         await asyncio.sleep(0)
         assert ear.heard.empty()
 
@@ -148,21 +148,21 @@ async def test_what_somebody_else_says_on_the_channel_does_no_harm(house: House)
             await house.look("SELECT pg_notify(:channel, :payload)", channel=CHANNEL, payload=payload)
         heard = [await ear.next() for _ in range(5)]
 
-    assert heard == [EVERYTHING] * 4 + [Hints(work=True)]
+    assert heard == [EVERYTHING] * 4 + [SignalHints(work=True)]
 
 
 def test_hints_go_into_notifications_that_are_small_enough() -> None:
     ids = [TaskId(f"6f1c2a34-9d6e-4c0b-8a51-{n:012d}") for n in range(2 * MOST_CANCELS + 1)]
-    hints = Hints(work=True, news=True, cancels=frozenset(ids))
+    hints = SignalHints(work=True, news=True, cancels=frozenset(ids))
     sent = payloads(hints)
-    together = Hints()
+    together = SignalHints()
     for each in sent:
         together |= read(each)
 
     assert len(sent) == 3
     assert max(len(each) for each in sent) < 8000
     assert together == hints
-    assert [read(each) for each in payloads(Hints(news=True))] == [Hints(news=True)]
+    assert [read(each) for each in payloads(SignalHints(news=True))] == [SignalHints(news=True)]
 
 
 # --- on SQLite ----------------------------------------------------------------------------------------------------
@@ -174,13 +174,13 @@ async def test_each_process_sees_what_the_others_write(house: House) -> None:
     async with listening(house.url) as ear:
         assert await ear.next() == EVERYTHING
         task = await house.sends(key)
-        assert await ear.next() == Hints(work=True, news=True)
+        assert await ear.next() == SignalHints(work=True, news=True)
         await house.claims()
-        assert await ear.next() == Hints(news=True)
+        assert await ear.next() == SignalHints(news=True)
         await house.cancel(key.account, task)
-        assert await ear.next() == Hints(cancels=frozenset({task}))
+        assert await ear.next() == SignalHints(cancels=frozenset({task}))
         await house.settles(task)
-        assert await ear.next() == Hints(news=True)
+        assert await ear.next() == SignalHints(news=True)
 
 
 @on_sqlite
@@ -191,9 +191,9 @@ async def test_a_cancel_is_told_once_however_often_it_is_seen(house: House) -> N
     async with listening(house.url) as ear:
         assert await ear.next() == EVERYTHING
         await house.cancel(key.account, first)
-        assert await ear.next() == Hints(cancels=frozenset({first}))
+        assert await ear.next() == SignalHints(cancels=frozenset({first}))
         await house.cancel(key.account, second)
-        assert await ear.next() == Hints(cancels=frozenset({second}))
+        assert await ear.next() == SignalHints(cancels=frozenset({second}))
 
 
 @on_sqlite
@@ -203,13 +203,13 @@ async def test_what_tells_nothing_of_tasks_is_not_news(house: House) -> None:
         assert await ear.next() == EVERYTHING
         await house.accounts.create("eve", 5)
         await house.sends(key)
-        assert await ear.next() == Hints(work=True, news=True)
+        assert await ear.next() == SignalHints(work=True, news=True)
         assert ear.heard.empty()
 
 
 def test_hints_add_up() -> None:
-    one, other = Hints(work=True, cancels=frozenset({CANCEL})), Hints(news=True)
+    one, other = SignalHints(work=True, cancels=frozenset({CANCEL})), SignalHints(news=True)
 
-    assert one | other == Hints(work=True, news=True, cancels=frozenset({CANCEL}))
-    assert not Hints()
-    assert all((one, other, Hints(cancels=frozenset({CANCEL}))))
+    assert one | other == SignalHints(work=True, news=True, cancels=frozenset({CANCEL}))
+    assert not SignalHints()
+    assert all((one, other, SignalHints(cancels=frozenset({CANCEL}))))

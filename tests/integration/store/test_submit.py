@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from fakes import picture_file
-from limner.application.submit import Idempotency, IdempotencyConflict, Submitted
-from limner.db.events import MEMORY_MS
-from limner.domain.credits import Balance
+from limner.application.tasks.submit import IdempotencyConflict, IdempotencyKey, Submitted
+from limner.db.tables.events import MEMORY_MS
+from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
-from limner.domain.task import Status
+from limner.domain.tasks.request import InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.domain.tasks.task import Status
 from limner.domain.upload import BUCKET
 from limner.ports.records import Records
 from limner.providers.sandbox import card
@@ -362,6 +362,6 @@ async def test_the_request_alone_decides_and_no_key_means_always_new(house: Hous
     submit = house.submit
 
     first = await submit(key, REQUEST)
-    second = await submit(key, REQUEST, idempotency=Idempotency("k", "d"))
+    second = await submit(key, REQUEST, idempotency=IdempotencyKey("k", "d"))
 
     assert first.task != second.task

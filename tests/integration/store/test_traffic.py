@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from limner.application.journal import Intended, Journal
-from limner.application.traffic import Traffic, Wait
-from limner.db.open import open_store
-from limner.domain.breaker import CLOSED, Breaker
-from limner.domain.failure import Failure, FailureKind
+from limner.application.generation.journal import IntendedAttempt, SpendJournal
+from limner.application.generation.route_limits import RouteLimits, RouteWait
+from limner.db.open_store import open_store
 from limner.domain.ids import TaskId
-from limner.domain.pace import Meter, Pace
-from limner.domain.route import Route, UnknownOutcome
-from limner.ports.records import Room, Spend
+from limner.domain.routing.breaker import CLOSED, Breaker
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.routing.provider_limits import ProviderLimits, ProviderMeter
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.ports.records import ClaimLimit, RouteSpend
 from stores import DRAWN, House, ordered
 
 KONTEXT, DEV, GPT = "flux.1_kontext_pro", "flux.1_dev", "gpt_image_2"
@@ -22,12 +22,12 @@ ROUTES = {KONTEXT: (FLUX,), DEV: (FLUX,), GPT: (OPENAI,)}
 DOWN = Failure(FailureKind.TRANSIENT, "down")
 
 
-def journal(house: House, **paces: Pace) -> Journal:
-    return Journal(house.store, house.clock, Traffic(paces))
+def journal(house: House, **paces: ProviderLimits) -> SpendJournal:
+    return SpendJournal(house.store, house.clock, RouteLimits(paces))
 
 
-async def rooms(house: House, **paces: Pace) -> list[Room]:
-    traffic = Traffic(paces)
+async def rooms(house: House, **paces: ProviderLimits) -> list[ClaimLimit]:
+    traffic = RouteLimits(paces)
     return list(await house.store.read(lambda records: traffic.rooms(records, ROUTES, house.clock.now_ms())))
 
 
@@ -36,7 +36,7 @@ async def sends(house: House, *models: str) -> list[TaskId]:
     return [await house.sends(key, model=model) for model in models]
 
 
-async def claims(house: House, given: list[Room], limit: int = 100) -> list[TaskId]:
+async def claims(house: House, given: list[ClaimLimit], limit: int = 100) -> list[TaskId]:
     now_ms = house.clock.now_ms()
     claimed = await house.store.run(
         lambda records: records.tasks.claim("worker", now_ms, now_ms + 15_000, limit, given)
@@ -52,11 +52,11 @@ async def test_what_is_known_of_a_route_and_a_provider_is_kept(house: House) -> 
     await house.store.run(lambda records: records.upstreams.pause("bfl", 20))
 
     assert await house.store.read(lambda records: records.upstreams.breakers()) == {"bfl/flux": broken}
-    assert await house.store.read(lambda records: records.upstreams.meters()) == {"bfl": Meter(50, 0)}
+    assert await house.store.read(lambda records: records.upstreams.meters()) == {"bfl": ProviderMeter(50, 0)}
 
 
 async def test_a_route_that_works_again_is_forgiven(house: House) -> None:
-    traffic = Traffic()
+    traffic = RouteLimits()
     failure = Failure(FailureKind.AUTH, "no such key")
     await house.store.run(lambda records: traffic.failed(records, FLUX, failure, 1, 1))
 
@@ -87,7 +87,7 @@ async def test_of_two_workers_one_tries_a_route_that_rested(house: House, url: s
     rested = Breaker(1, 1, house.clock.ms, FailureKind.AUTH, "no such key", house.clock.ms - 60_000)
     await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
     other = open_store(url)
-    journals = [journal(house), Journal(other, house.clock)]
+    journals = [journal(house), SpendJournal(other, house.clock)]
     try:
         turns = await asyncio.gather(
             *(journals[number % 2].intend(task, 1, [FLUX]) for number, task in enumerate(tasks))
@@ -95,22 +95,27 @@ async def test_of_two_workers_one_tries_a_route_that_rested(house: House, url: s
     finally:
         await other.close()
 
-    assert sum(isinstance(turn, Intended) for turn in turns) == 1
+    assert sum(isinstance(turn, IntendedAttempt) for turn in turns) == 1
 
 
 async def test_nonsense_for_a_pause_is_a_day(house: House) -> None:
     for_ever = Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=1e300)
 
-    await house.store.run(lambda records: Traffic().failed(records, FLUX, for_ever, 1, 1))
+    await house.store.run(lambda records: RouteLimits().failed(records, FLUX, for_ever, 1, 1))
 
-    assert await house.store.read(lambda records: records.upstreams.meters()) == {"bfl": Meter(1 + 86_400_000, 0)}
+    assert await house.store.read(lambda records: records.upstreams.meters()) == {
+        "bfl": ProviderMeter(1 + 86_400_000, 0)
+    }
 
 
 async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(house: House, url: str) -> None:
     tasks = await sends(house, *[KONTEXT] * 12)
     await house.claims()
     other = open_store(url)
-    journals = [journal(house, bfl=Pace(concurrency=5)), Journal(other, house.clock, Traffic({"bfl": Pace(5)}))]
+    journals = [
+        journal(house, bfl=ProviderLimits(concurrency=5)),
+        SpendJournal(other, house.clock, RouteLimits({"bfl": ProviderLimits(5)})),
+    ]
     try:
         turns = await asyncio.gather(
             *(journals[number % 2].intend(task, 1, [FLUX]) for number, task in enumerate(tasks))
@@ -118,16 +123,16 @@ async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(h
     finally:
         await other.close()
 
-    assert sum(isinstance(turn, Intended) for turn in turns) == 5
-    assert sum(isinstance(turn, Wait) for turn in turns) == 7
+    assert sum(isinstance(turn, IntendedAttempt) for turn in turns) == 5
+    assert sum(isinstance(turn, RouteWait) for turn in turns) == 7
 
 
 async def test_two_workers_together_keep_to_one_pace(house: House, url: str) -> None:
     tasks = await sends(house, *[KONTEXT] * 8)
     await house.claims()
-    pace = Pace(per_minute=6, burst=3)
+    pace = ProviderLimits(per_minute=6, burst=3)
     other = open_store(url)
-    journals = [journal(house, bfl=pace), Journal(other, house.clock, Traffic({"bfl": pace}))]
+    journals = [journal(house, bfl=pace), SpendJournal(other, house.clock, RouteLimits({"bfl": pace}))]
     try:
         turns = await asyncio.gather(
             *(journals[number % 2].intend(task, 1, [FLUX]) for number, task in enumerate(tasks))
@@ -135,7 +140,7 @@ async def test_two_workers_together_keep_to_one_pace(house: House, url: str) -> 
     finally:
         await other.close()
 
-    assert sum(isinstance(turn, Intended) for turn in turns) == 3
+    assert sum(isinstance(turn, IntendedAttempt) for turn in turns) == 3
 
 
 # --- what stays in the queue --------------------------------------------------------------------------------------
@@ -149,12 +154,12 @@ async def test_models_of_one_provider_share_its_room(house: House) -> None:
     await sends(house, KONTEXT, DEV, GPT)
     await house.claims()
 
-    assert await rooms(house, bfl=Pace(concurrency=3)) == [Room((KONTEXT, DEV), 1)]
+    assert await rooms(house, bfl=ProviderLimits(concurrency=3)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_no_more_tasks_start_than_will_soon_begin_their_orders_at_the_vendor_s_pace(house: House) -> None:
     """Those that wait in a worker wait in no order, and use up the time that they may run."""
-    pace = Pace(per_minute=60, burst=5)
+    pace = ProviderLimits(per_minute=60, burst=5)
     first, *_ = await sends(house, *[KONTEXT] * 20)
     before = await rooms(house, bfl=pace)
 
@@ -162,20 +167,20 @@ async def test_no_more_tasks_start_than_will_soon_begin_their_orders_at_the_vend
     after = await rooms(house, bfl=pace)
     await ordered(journal(house), first, 1, FLUX)
 
-    assert before == [Room((KONTEXT, DEV), 15)]
-    assert after == [Room((KONTEXT, DEV), 0)]
-    assert await rooms(house, bfl=pace) == [Room((KONTEXT, DEV), 1)]
+    assert before == [ClaimLimit((KONTEXT, DEV), 15)]
+    assert after == [ClaimLimit((KONTEXT, DEV), 0)]
+    assert await rooms(house, bfl=pace) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(house: House) -> None:
-    slow = Pace(per_minute=6)
+    slow = ProviderLimits(per_minute=6)
     tasks = await sends(house, *[KONTEXT] * 6)
     await house.claims()
     for task in tasks:
         await ordered(journal(house), task, 1, FLUX)
 
-    assert await rooms(house, bfl=slow) == [Room((KONTEXT, DEV), 2)]
-    assert await rooms(house, bfl=Pace(7, per_minute=6)) == [Room((KONTEXT, DEV), 1)]
+    assert await rooms(house, bfl=slow) == [ClaimLimit((KONTEXT, DEV), 2)]
+    assert await rooms(house, bfl=ProviderLimits(7, per_minute=6)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(house: House) -> None:
@@ -189,10 +194,10 @@ async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in
     await ordered(journal(house), first, 1, FLUX)
     while_it_tries = await rooms(house)
 
-    assert given == [Room((KONTEXT, DEV), 1)]
+    assert given == [ClaimLimit((KONTEXT, DEV), 1)]
     assert first in claimed
     assert second not in claimed
-    assert while_it_prepares == while_it_tries == [Room((KONTEXT, DEV), 0)]
+    assert while_it_prepares == while_it_tries == [ClaimLimit((KONTEXT, DEV), 0)]
 
 
 async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_to_be_tried(house: House) -> None:
@@ -200,9 +205,9 @@ async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_t
     await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
     ways = {KONTEXT: (FLUX, OPENAI), DEV: (FLUX,)}
 
-    given = await house.store.read(lambda records: Traffic().rooms(records, ways, house.clock.ms))
+    given = await house.store.read(lambda records: RouteLimits().rooms(records, ways, house.clock.ms))
 
-    assert given == [Room((DEV,), 1)]
+    assert given == [ClaimLimit((DEV,), 1)]
 
 
 async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House) -> None:
@@ -210,7 +215,7 @@ async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House)
     paused = await rooms(house)
     house.clock.pass_time(5)
 
-    assert paused == [Room((KONTEXT, DEV), 0)]
+    assert paused == [ClaimLimit((KONTEXT, DEV), 0)]
     assert await rooms(house) == []
 
 
@@ -220,30 +225,30 @@ async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_let
     await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, down))
     await house.store.run(lambda records: records.upstreams.keep_breaker(OPENAI.name, broken))
 
-    assert await rooms(house) == [Room((KONTEXT, DEV), 0)]
+    assert await rooms(house) == [ClaimLimit((KONTEXT, DEV), 0)]
 
 
 async def test_no_more_tasks_start_than_there_is_room_for_and_the_others_pass_them_by(house: House) -> None:
     k1, k2, g1, d1, g2 = await sends(house, KONTEXT, KONTEXT, GPT, DEV, GPT)
 
-    assert await claims(house, [Room((KONTEXT, DEV), 1)]) == [k1, g1, g2]
-    assert await claims(house, [Room((KONTEXT, DEV), 0)]) == []
-    assert await claims(house, [Room((KONTEXT, DEV), 5)]) == [k2, d1]
+    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 1)]) == [k1, g1, g2]
+    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 0)]) == []
+    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 5)]) == [k2, d1]
 
 
 async def test_a_worker_without_place_for_all_takes_them_in_fair_order_whatever_their_rooms(house: House) -> None:
     g1, k1, k2, g2, k3 = await sends(house, GPT, KONTEXT, KONTEXT, GPT, KONTEXT)
 
-    assert await claims(house, [Room((KONTEXT, DEV), 24)], limit=2) == [g1, k1]
-    assert await claims(house, [Room((KONTEXT, DEV), 24), Room((GPT,), 24)], limit=2) == [k2, g2]
-    assert await claims(house, [Room((KONTEXT, DEV), 24)], limit=2) == [k3]
+    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 24)], limit=2) == [g1, k1]
+    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 24), ClaimLimit((GPT,), 24)], limit=2) == [k2, g2]
+    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 24)], limit=2) == [k3]
 
 
 async def test_a_claim_takes_no_more_than_the_worker_can_hold_whatever_the_rooms(house: House) -> None:
     await sends(house, KONTEXT, KONTEXT, GPT, GPT)
 
-    assert len(await claims(house, [Room((KONTEXT,), 9)], limit=3)) == 3
-    assert len(await claims(house, [Room((KONTEXT,), 9)], limit=3)) == 1
+    assert len(await claims(house, [ClaimLimit((KONTEXT,), 9)], limit=3)) == 3
+    assert len(await claims(house, [ClaimLimit((KONTEXT,), 9)], limit=3)) == 1
 
 
 # --- money --------------------------------------------------------------------------------------------------------
@@ -265,7 +270,7 @@ async def test_what_was_spent_is_told_by_route_beside_the_credits(house: House) 
     told = await house.store.read(lambda records: records.attempts.spend(0, house.clock.now_ms() + 1))
 
     flux = next(each for each in told if each.route == FLUX.name)
-    assert flux == Spend("bfl", FLUX.name, 3, 1, 1, 1, pytest.approx(0.09), pytest.approx(0.05), 0, DRAWN.consumed)
+    assert flux == RouteSpend("bfl", FLUX.name, 3, 1, 1, 1, pytest.approx(0.09), pytest.approx(0.05), 0, DRAWN.consumed)
 
 
 async def test_only_orders_begun_in_the_time_count(house: House) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from limner.db.engines.sqlite import SqliteStore
 from limner.db.migrate import migrate
 from limner.db.sql import Sql
-from limner.db.sqlite import SqliteStore
 from limner.domain.ids import AccountId
 from limner.ports.records import Account, Records, StoreUnavailable
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from fakes import picture_file
-from limner.application.credentials import FindOwner, Grant
-from limner.application.objects import FindObject, Named, TakeObject
-from limner.application.upload import TokenTaken
+from limner.application.images.object_uploads import FindObject, NamedUpload, TakeObject
+from limner.application.images.upload import TokenTaken
+from limner.application.images.upload_credentials import FindOwner, UploadGrant
 from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.ports.records import Key, Upload
@@ -83,16 +83,16 @@ async def test_a_promised_token_stands_for_the_first_picture_that_comes(house: H
 NAMED = UploadToken("00000000-0000-4000-8000-000000000002")
 
 
-async def put(house: House, name: Named, what: str, etag: str) -> Upload:
+async def put(house: House, name: NamedUpload, what: str, etag: str) -> Upload:
     path = house.folder / f"{uuid.uuid4()}.png"
     await asyncio.to_thread(path.write_bytes, card(what))
     return await TakeObject(house.store, house.keep, house.clock, 3_600_000)(name, path, etag)
 
 
-async def named(house: House, key: Key) -> Named:
+async def named(house: House, key: Key) -> NamedUpload:
     owner = await house.store.read(lambda records: records.accounts.get(key.account))
     assert owner
-    return Named(owner, NAMED, f"{owner.tag}/20270115/{NAMED}/input.jpg")
+    return NamedUpload(owner, NAMED, f"{owner.tag}/20270115/{NAMED}/input.jpg")
 
 
 async def test_an_object_is_found_under_the_name_it_was_put_by(house: House) -> None:
@@ -154,7 +154,7 @@ async def test_another_account_finds_no_object_by_its_name(house: House) -> None
 async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(house: House) -> None:
     ada, eve = await house.opens("ada"), await house.opens("eve")
     find = FindOwner(house.store)
-    grant = Grant(ada.id, f"{ada.account_tag}/20270115/{NAMED}/input.png", 0)
+    grant = UploadGrant(ada.id, f"{ada.account_tag}/20270115/{NAMED}/input.png", 0)
 
     owner = await find(grant)
     mixed = await find(replace(grant, key=eve.id))

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from limner.application import past, watch, watcher
-from limner.application.settle import settle
-from limner.application.watch import Room, Watch
-from limner.application.watcher import Change, End, Watcher
-from limner.db.open import open_store
+from limner.application.tasks.settle import settle
+from limner.application.watching import snapshot, watch, watcher
+from limner.application.watching.watch import Watch, WatchLimits
+from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
+from limner.db.open_store import open_store
 from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 from limner.ports.records import Key, Records, Store
-from limner.worker.running import Running
+from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from stores import DRAWN, House
 
@@ -36,22 +36,22 @@ class Reader:
 
     watch: Watch
     watcher: Watcher
-    seen: list[Change] = field(default_factory=list)
+    seen: list[TaskChange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._changes = self.watch.changes(self.watcher)
 
-    async def next(self) -> Change:
+    async def next(self) -> TaskChange:
         change = await asyncio.wait_for(anext(self._changes), PATIENCE_S)
         self.seen.append(change)
         return change
 
-    async def until(self, wanted: Callable[[Change], bool]) -> Change:
+    async def until(self, wanted: Callable[[TaskChange], bool]) -> TaskChange:
         while not wanted(change := await self.next()):
             pass
         return change
 
-    async def rest(self) -> list[Change]:
+    async def rest(self) -> list[TaskChange]:
         """Everything until the watch is over."""
         return [change async for change in self._changes]
 
@@ -89,9 +89,9 @@ class Tower:
 
 @pytest.fixture
 async def tower(house: House) -> AsyncIterator[Tower]:
-    signals = LocalSignals(Running())
+    signals = LocalSignals(RunningTasks())
     house.store = open_store(house.url, signals.tasks_became)
-    watching = Watch(house.store, house.clock, Room(watches=50, of_account=40))
+    watching = Watch(house.store, house.clock, WatchLimits(watches=50, of_account=40))
     watching.start(signals)
     yield Tower(house, watching)
     await watching.stop()
@@ -116,7 +116,7 @@ async def test_one_task_is_watched_from_its_state_now_to_its_end(house: House, t
     assert (first.seen.ahead, second.seen.ahead) == (0, None)
     assert third.seen.task == await house.task(task)
     assert rest == []
-    assert reader.watcher.end is End.FINISHED
+    assert reader.watcher.end is WatchEnd.FINISHED
 
 
 async def test_a_task_that_has_ended_is_told_once(house: House, tower: Tower) -> None:
@@ -234,7 +234,7 @@ async def test_since_a_time_to_come_is_like_from_now_on(house: House, tower: Tow
 async def test_the_past_comes_in_pages_and_each_task_once(
     house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(past, "PAGE", 7)
+    monkeypatch.setattr(snapshot, "PAGE", 7)
     key = await house.opens(opening=10_000, limit=100)
     tasks = [await house.sends(key) for _ in range(30)]
     async with tower.account(key, 0) as since, tower.account(key) as under_way:
@@ -299,7 +299,7 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
     house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     """Writers in this process and, without a word, in another; watchers that come at any time, from any time."""
-    monkeypatch.setattr(past, "PAGE", page)
+    monkeypatch.setattr(snapshot, "PAGE", page)
     monkeypatch.setattr(watch, "PAGE", page)
     keys = [await house.opens(f"account-{n}", 100_000, limit=1000) for n in range(2)]
     crowd = Crowd(tower, keys, random.Random(page), {key.account: [] for key in keys})
@@ -408,14 +408,14 @@ async def test_a_reader_who_leaves_too_much_unread_is_shown_out(
             await quick.next()
 
         assert await slow.rest() == []
-        assert slow.watcher.end is End.BEHIND
+        assert slow.watcher.end is WatchEnd.BEHIND
         assert quick.watcher.end is None
 
 
 async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(house: House) -> None:
     ada, eve = await house.opens("ada"), await house.opens("eve")
     task = await house.sends(ada)
-    watching = Watch(house.store, house.clock, Room(watches=3, of_account=2))
+    watching = Watch(house.store, house.clock, WatchLimits(watches=3, of_account=2))
     async with AsyncExitStack() as open_:
         await open_.enter_async_context(watching.task(ada, task))
         await open_.enter_async_context(watching.account(ada, None))
@@ -433,7 +433,7 @@ async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(ho
 
 async def test_a_refused_watch_takes_no_room(house: House) -> None:
     key = await house.opens()
-    watching = Watch(house.store, house.clock, Room(watches=1, of_account=1))
+    watching = Watch(house.store, house.clock, WatchLimits(watches=1, of_account=1))
     for _ in range(2):
         with pytest.raises(Refusal) as refused:
             async with watching.task(key, TaskId("unknown")):
@@ -451,7 +451,7 @@ async def test_a_revoked_key_s_watches_end_and_no_others(house: House, tower: To
         change = await stays.next()
 
     assert changes == []
-    assert revoked.watcher.end is End.REVOKED
+    assert revoked.watcher.end is WatchEnd.REVOKED
     assert change.seen.task.account == key.account
 
 
@@ -465,7 +465,7 @@ async def test_stopping_ends_every_watch(house: House, tower: Tower) -> None:
         rest = await asyncio.wait_for(waiting, PATIENCE_S)
 
     assert rest == [[], []]
-    assert (one.watcher.end, other.watcher.end) == (End.STOPPED, End.STOPPED)
+    assert (one.watcher.end, other.watcher.end) == (WatchEnd.STOPPED, WatchEnd.STOPPED)
 
 
 # --- the one who reads for all ------------------------------------------------------------------------------------
@@ -491,8 +491,8 @@ class Stumbling:
 async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(house: House, quick: None) -> None:
     key = await house.opens()
     stumbling = Stumbling(house.store)
-    watching = Watch(stumbling, house.clock, Room(9, 9))
-    watching.start(LocalSignals(Running()))
+    watching = Watch(stumbling, house.clock, WatchLimits(9, 9))
+    watching.start(LocalSignals(RunningTasks()))
     async with watching.account(key, None) as joined:
         reader = Reader(watching, joined)
         first = await house.sends(key)
@@ -511,8 +511,8 @@ async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(h
 async def test_without_a_watcher_nobody_reads_the_feed(house: House) -> None:
     stumbling = Stumbling(house.store)
     stumbling.failures = 1000
-    signals = LocalSignals(Running())
-    watching = Watch(stumbling, house.clock, Room(9, 9))
+    signals = LocalSignals(RunningTasks())
+    watching = Watch(stumbling, house.clock, WatchLimits(9, 9))
     watching.start(signals)
     for _ in range(20):
         signals.tasks_became({Status.QUEUED})

@@ -4,12 +4,12 @@ import aiohttp
 import pytest
 
 from asking import Asker
-from limner.testing.vendors import Pace, Vendors
+from limner.testing.vendors import EmulatedSpeed, Vendors
 
 
 @pytest.fixture
 async def street() -> AsyncIterator[Vendors]:
-    async with Vendors.running(pace=Pace(webhook_retries=(0.0, 0.0, 0.0))) as running:
+    async with Vendors.running(pace=EmulatedSpeed(webhook_retries=(0.0, 0.0, 0.0))) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from asking import Answer, Asker, data_uri, in_base64, reference
-from limner.testing.vendors import Fault, Kind, Pace, Vendors, read_card, sha_of
+from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors, read_card, sha_of
 
 CAT = {"prompt": "a cat"}
 
@@ -224,7 +224,7 @@ async def test_credits_are_used_up(asker: Asker) -> None:
     ("how", "where"), [("header", "retry-after"), ("body", "retry_after"), ("text", "Too Many Requests")]
 )
 async def test_a_rate_limit_tells_its_wait_in_several_ways(how: str, where: str, asker: Asker) -> None:
-    asker.street.faults("bfl").add(Fault(Kind.RATE_LIMITED, value=7, how=how))
+    asker.street.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=7, how=how))
 
     answer = await submit(asker)
 
@@ -234,7 +234,9 @@ async def test_a_rate_limit_tells_its_wait_in_several_ways(how: str, where: str,
 
 
 async def test_polling_and_delivery_can_fail_too(asker: Asker) -> None:
-    asker.street.faults("bfl").add(Fault(Kind.UNAVAILABLE, on="poll"), Fault(Kind.SERVER_ERROR, on="delivery"))
+    asker.street.faults("bfl").add(
+        Fault(FaultKind.UNAVAILABLE, on="poll"), Fault(FaultKind.SERVER_ERROR, on="delivery")
+    )
     job = await submit(asker)
 
     polled = await asker.ask("GET", job.json["polling_url"], asker.headers("bfl"))
@@ -288,7 +290,7 @@ async def test_a_webhook_that_was_refused_comes_again(asker: Asker) -> None:
 
 async def test_a_pace_gives_jobs_their_time() -> None:
     async with (
-        Vendors.running(["bfl"], pace=Pace(seconds=3600, pending=0)) as street,
+        Vendors.running(["bfl"], pace=EmulatedSpeed(seconds=3600, pending=0)) as street,
         aiohttp.ClientSession() as session,
     ):
         asker = Asker(street, session)

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from asking import Answer, Asker, data_uri, in_base64, reference
-from limner.testing.vendors import Fault, Kind, NoCard, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, NoCard, read_card, sha_of
 
 ONE = "fal-ai/flux-pro/kontext"
 SEVERAL = "fal-ai/flux-pro/kontext/max/multi"
@@ -161,7 +161,7 @@ async def test_a_request_can_be_cancelled_until_it_is_done(asker: Asker) -> None
 
 
 async def test_polls_can_fail_or_not_find(asker: Asker) -> None:
-    asker.street.faults("fal").add(Fault(Kind.NOT_FOUND), Fault(Kind.UNAVAILABLE, on="poll"))
+    asker.street.faults("fal").add(Fault(FaultKind.NOT_FOUND), Fault(FaultKind.UNAVAILABLE, on="poll"))
     submitted = await submit(asker)
 
     statuses = [(await get(asker, submitted.json["status_url"])).status for _ in range(3)]

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from asking import SMALLEST, Asker
-from limner.testing.vendors import NAMES, Fault, Kind, Pace, UnknownVendor, Vendors
+from limner.testing.vendors import NAMES, EmulatedSpeed, Fault, FaultKind, UnknownVendor, Vendors
 
 KEYED = [name for name in NAMES if name not in {"sglang", "vllm"}]
 every = pytest.mark.parametrize("vendor", NAMES)
@@ -48,18 +48,18 @@ async def test_without_the_right_key_nothing_is_sold(vendor: str, key: str, aske
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        (Kind.RATE_LIMITED, 429),
-        (Kind.UNAUTHORIZED, 401),
-        (Kind.FORBIDDEN, 403),
-        (Kind.MODEL_GONE, 404),
-        (Kind.SERVER_ERROR, 500),
-        (Kind.BAD_GATEWAY, 502),
-        (Kind.UNAVAILABLE, 503),
-        (Kind.TIMEOUT, 504),
+        (FaultKind.RATE_LIMITED, 429),
+        (FaultKind.UNAUTHORIZED, 401),
+        (FaultKind.FORBIDDEN, 403),
+        (FaultKind.MODEL_GONE, 404),
+        (FaultKind.SERVER_ERROR, 500),
+        (FaultKind.BAD_GATEWAY, 502),
+        (FaultKind.UNAVAILABLE, 503),
+        (FaultKind.TIMEOUT, 504),
     ],
 )
 async def test_a_scripted_refusal_sells_nothing_and_is_over_with_the_next_request(
-    vendor: str, kind: Kind, status: int, asker: Asker
+    vendor: str, kind: FaultKind, status: int, asker: Asker
 ) -> None:
     asker.street.faults(vendor).add(Fault(kind))
 
@@ -81,8 +81,8 @@ async def test_an_account_can_run_dry(vendor: str, asker: Asker) -> None:
 
 
 @every
-@pytest.mark.parametrize("kind", [Kind.LOST_ANSWER, Kind.CUT_HEADERS, Kind.CUT_BODY])
-async def test_a_lost_answer_is_charged(vendor: str, kind: Kind, asker: Asker) -> None:
+@pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY])
+async def test_a_lost_answer_is_charged(vendor: str, kind: FaultKind, asker: Asker) -> None:
     asker.street.faults(vendor).add(Fault(kind))
 
     with pytest.raises(aiohttp.ClientError):
@@ -93,7 +93,7 @@ async def test_a_lost_answer_is_charged(vendor: str, kind: Kind, asker: Asker) -
 
 @every
 async def test_a_reset_connection_is_not_charged(vendor: str, asker: Asker) -> None:
-    asker.street.faults(vendor).add(Fault(Kind.RESET))
+    asker.street.faults(vendor).add(Fault(FaultKind.RESET))
 
     with pytest.raises(aiohttp.ClientError):
         await asker.buy(vendor, "a cat")
@@ -122,7 +122,7 @@ async def test_faults_and_books_are_reached_over_http(vendor: str, asker: Asker)
 @every
 async def test_a_script_can_be_forgotten(vendor: str, asker: Asker) -> None:
     root = asker.street.base_url(vendor).removesuffix("/v1")
-    asker.street.faults(vendor).add(Fault(Kind.UNAVAILABLE, times=None))
+    asker.street.faults(vendor).add(Fault(FaultKind.UNAVAILABLE, times=None))
 
     forgotten = await asker.ask("DELETE", f"{root}/_emulator/faults")
 
@@ -214,7 +214,7 @@ async def test_the_command_serves_until_it_is_told_to_stop() -> None:
 
 async def test_a_pace_is_kept_by_synchronous_vendors() -> None:
     async with (
-        Vendors.running(["openai"], pace=Pace(seconds=60)) as street,
+        Vendors.running(["openai"], pace=EmulatedSpeed(seconds=60)) as street,
         aiohttp.ClientSession() as session,
     ):
         waiting = asyncio.create_task(Asker(street, session).buy("openai", "a cat"))

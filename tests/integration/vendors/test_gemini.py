@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from asking import Answer, Asker, in_base64, reference
-from limner.testing.vendors import Fault, Kind, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, read_card, sha_of
 
 
 async def call(
@@ -196,7 +196,7 @@ async def test_text_alone_may_be_asked_for(asker: Asker) -> None:
 
 
 async def test_a_rate_limit_tells_its_wait_in_the_details(asker: Asker) -> None:
-    asker.street.faults("gemini").add(Fault(Kind.RATE_LIMITED, value=7))
+    asker.street.faults("gemini").add(Fault(FaultKind.RATE_LIMITED, value=7))
 
     answer = await call(asker, image())
 
@@ -212,7 +212,7 @@ async def test_a_rate_limit_tells_its_wait_in_the_details(asker: Asker) -> None:
     [("", 429, b"PerDay"), ("limit0", 429, b"limit: 0"), ("billing", 400, b"FAILED_PRECONDITION")],
 )
 async def test_a_dry_account_has_several_words(how: str, status: int, said: bytes, asker: Asker) -> None:
-    asker.street.faults("gemini").add(Fault(Kind.QUOTA, how=how))
+    asker.street.faults("gemini").add(Fault(FaultKind.QUOTA, how=how))
 
     answer = await call(asker, image())
 
@@ -221,7 +221,7 @@ async def test_a_dry_account_has_several_words(how: str, status: int, said: byte
 
 
 async def test_the_callers_patience_is_the_deadline(asker: Asker) -> None:
-    asker.street.faults("gemini").add(Fault(Kind.SLOW, value=0.02))
+    asker.street.faults("gemini").add(Fault(FaultKind.SLOW, value=0.02))
 
     answer = await call(asker, image(), **{"X-Server-Timeout": "0.01"})
 

@@ -9,7 +9,7 @@ from google import genai
 from google.genai import errors, types
 
 from asking import reference
-from limner.testing.vendors import Fault, Kind, Vendors, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, read_card, sha_of
 
 MODEL = "gemini-3.1-flash-image"
 
@@ -75,7 +75,7 @@ async def test_a_blocked_prompt_is_understood(client: genai.Client) -> None:
 
 
 async def test_errors_are_understood(client: genai.Client, street: Vendors) -> None:
-    street.faults("gemini").add(Fault(Kind.RATE_LIMITED))
+    street.faults("gemini").add(Fault(FaultKind.RATE_LIMITED))
 
     with pytest.raises(errors.ClientError) as refused:
         await generate(client, "a cat")

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from asking import Asker
-from limner.testing.vendors import NAMES, Fault, Kind
+from limner.testing.vendors import NAMES, Fault, FaultKind
 
 every = pytest.mark.parametrize("vendor", NAMES)
 
@@ -27,7 +27,7 @@ async def held(asker: Asker, vendor: str, count: int = 1) -> list[dict[str, Any]
 async def test_an_order_is_held_at_its_moment_and_goes_on_when_it_is_let_go(
     vendor: str, moment: str, bought: int, asker: Asker
 ) -> None:
-    asker.street.faults(vendor).add(Fault(Kind.HOLD, how=moment))
+    asker.street.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))
     waiting = asyncio.create_task(asker.buy(vendor, "a cat"))
 
     seen = await held(asker, vendor)
@@ -48,7 +48,7 @@ async def test_an_order_is_held_at_its_moment_and_goes_on_when_it_is_let_go(
 async def test_an_order_whose_caller_is_gone_ends_where_it_is_held(
     vendor: str, moment: str, bought: int, asker: Asker
 ) -> None:
-    asker.street.faults(vendor).add(Fault(Kind.HOLD, how=moment))
+    asker.street.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))
     async with aiohttp.ClientSession() as session:
         waiting = asyncio.create_task(Asker(asker.street, session).buy(vendor, "a cat"))
         await held(asker, vendor)
@@ -63,7 +63,7 @@ async def test_an_order_whose_caller_is_gone_ends_where_it_is_held(
 
 
 async def test_several_are_waited_for_and_let_go_together(asker: Asker) -> None:
-    asker.street.faults("bfl").add(Fault(Kind.HOLD, times=3))
+    asker.street.faults("bfl").add(Fault(FaultKind.HOLD, times=3))
     waiting = [asyncio.create_task(asker.buy("bfl", f"cat {number}")) for number in range(3)]
 
     seen = await held(asker, "bfl", 3)
@@ -75,7 +75,7 @@ async def test_several_are_waited_for_and_let_go_together(asker: Asker) -> None:
 
 
 async def test_a_stream_is_held_too(asker: Asker) -> None:
-    asker.street.faults("openai").add(Fault(Kind.HOLD, how="half"))
+    asker.street.faults("openai").add(Fault(FaultKind.HOLD, how="half"))
     body = {"model": "gpt-image-2", "prompt": "a cat", "stream": True}
     url = f"{asker.street.base_url('openai')}/images/generations"
     waiting = asyncio.create_task(asker.ask("POST", url, asker.headers("openai"), json=body))

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 
 from asking import Answer, Asker, data_uri, reference
-from limner.testing.vendors import Fault, Kind, read_bands, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, read_bands, read_card, sha_of
 
 CAT = {"prompt": "a cat --ar 16:9"}
 
@@ -147,7 +147,7 @@ async def test_a_button_before_the_grid_is_there_is_refused(asker: Asker) -> Non
 
 @pytest.mark.parametrize("code", [1, 21, 22, 23, 24, 3, 4, 9])
 async def test_every_code_can_be_had(code: int, asker: Asker) -> None:
-    asker.street.faults("midjourney").add(Fault(Kind.CODE, value=code))
+    asker.street.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
 
     answer = await imagine(asker)
 
@@ -274,7 +274,7 @@ async def test_the_newest_tasks_are_listed_with_what_they_were_called(asker: Ask
 
 
 async def test_somebody_else_cancels_a_task(asker: Asker) -> None:
-    asker.street.faults("midjourney").add(Fault(Kind.CANCELLED))
+    asker.street.faults("midjourney").add(Fault(FaultKind.CANCELLED))
 
     task = await finished(asker, (await imagine(asker))["result"])
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from asking import Answer, Asker, reference
-from limner.testing.vendors import Fault, Kind, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, read_card, sha_of
 
 CAT = {"model": "gpt-image-2", "prompt": "a cat"}
 
@@ -224,7 +224,7 @@ async def test_the_echo_can_be_wrong(asker: Asker) -> None:
 async def test_a_rate_limit_tells_its_wait_in_several_ways(
     how: str, header: str | None, said: str, asker: Asker
 ) -> None:
-    asker.street.faults("openai").add(Fault(Kind.RATE_LIMITED, value=7, how=how))
+    asker.street.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=7, how=how))
 
     answer = await generate(asker)
 
@@ -236,7 +236,7 @@ async def test_a_rate_limit_tells_its_wait_in_several_ways(
 
 @pytest.mark.parametrize(("how", "status"), [("", 429), ("billing_hard_limit_reached", 400)])
 async def test_a_dry_account_has_several_codes(how: str, status: int, asker: Asker) -> None:
-    asker.street.faults("openai").add(Fault(Kind.QUOTA, how=how))
+    asker.street.faults("openai").add(Fault(FaultKind.QUOTA, how=how))
 
     answer = await generate(asker)
 

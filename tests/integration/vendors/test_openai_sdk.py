@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from asking import reference
-from limner.testing.vendors import Fault, Kind, Vendors, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, Vendors, read_card, sha_of
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def test_refusals_are_understood(client: openai.AsyncOpenAI) -> None:
 
 
 async def test_the_client_waits_as_long_as_it_is_told_and_asks_again(street: Vendors) -> None:
-    street.faults("openai").add(Fault(Kind.RATE_LIMITED, value=0.001, how="ms"))
+    street.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=0.001, how="ms"))
     async with openai.AsyncOpenAI(api_key=street.key("openai"), base_url=street.base_url("openai")) as client:
         answer = await client.images.generate(model="gpt-image-2", prompt="a cat")
 

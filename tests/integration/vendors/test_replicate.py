@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from asking import Answer, Asker, data_uri, in_base64, reference
-from limner.testing.vendors import Fault, Kind, read_card, sha_of
+from limner.testing.vendors import Fault, FaultKind, read_card, sha_of
 
 KONTEXT, DEV = "black-forest-labs/flux-kontext-pro", "black-forest-labs/flux-dev"
 CAT = {"prompt": "a cat"}
@@ -107,7 +107,7 @@ async def test_an_unknown_model_or_prediction_is_not_found(asker: Asker) -> None
 
 async def test_a_rate_limit_tells_its_wait_in_text_or_header(asker: Asker) -> None:
     faults = asker.street.faults("replicate")
-    faults.add(Fault(Kind.RATE_LIMITED, value=7), Fault(Kind.RATE_LIMITED, value=7, how="text", at=2))
+    faults.add(Fault(FaultKind.RATE_LIMITED, value=7), Fault(FaultKind.RATE_LIMITED, value=7, how="text", at=2))
 
     by_header, by_text = await create(asker), await create(asker)
 

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from fakes import HandClock, Line, ScriptedProvider, picture, silence
-from limner.application.interrupt import Interrupt
-from limner.application.journal import Journal, Kept
-from limner.application.pursue import Chase, Pursue, Together
-from limner.application.routing import Routing
-from limner.application.traffic import Traffic
-from limner.domain.breaker import TRIP_AT
-from limner.domain.failure import Failure, FailureKind
+from limner.application.generation.generate import Generate, Generation, SiblingFailure
+from limner.application.generation.interrupt import Interrupt
+from limner.application.generation.journal import KeptImage, SpendJournal
+from limner.application.generation.route_limits import RouteLimits
+from limner.application.generation.routing import Routing
 from limner.domain.ids import TaskId
-from limner.domain.pace import Pace
-from limner.domain.route import Route, UnknownOutcome
-from limner.intake.door import ImageIntake
-from limner.ports.provider import Accepted, Brief, Order, Pending, Provider
+from limner.domain.routing.breaker import TRIP_AT
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.routing.provider_limits import ProviderLimits
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.intake.image_intake import ImageIntake
+from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending, Provider
 from stores import House, ordered
 
 MODEL = "flux.1_kontext_pro"
@@ -39,7 +39,7 @@ class Town:
 
     house: House
     scripts: dict[str, ScriptedProvider] = field(default_factory=dict)
-    paces: Mapping[str, Pace] = field(default_factory=dict)
+    paces: Mapping[str, ProviderLimits] = field(default_factory=dict)
     routes: tuple[Route, ...] = (FIRST, SECOND)
     others: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     policy: UnknownOutcome = UnknownOutcome.RESEND_ONCE
@@ -50,8 +50,8 @@ class Town:
         return self.house.clock
 
     @property
-    def journal(self) -> Journal:
-        return Journal(self.house.store, self.clock, Traffic(self.paces))
+    def journal(self) -> SpendJournal:
+        return SpendJournal(self.house.store, self.clock, RouteLimits(self.paces))
 
     def tells(self, first: list[Line], second: list[Line]) -> "Town":
         self.scripts = {"first": ScriptedProvider(first, "first"), "second": ScriptedProvider(second, "second")}
@@ -62,17 +62,17 @@ class Town:
         await self.house.claims()
         return task
 
-    async def runs(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> Kept | Failure:
+    async def runs(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> KeptImage | Failure:
         task = task or await self.task()
         providers: dict[str, Provider] = {**self.scripts}
         routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
-        pursue = Pursue(self.journal, routing, self.house.blobs, ImageIntake(), self.clock)
-        brief = Brief("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
-        order = Order(task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
+        pursue = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock)
+        brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
+        order = GenerationRequest(task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
         interrupt = interrupt or Interrupt()
         deadline_ms = self.clock.ms + 900_000
         return await pursue(
-            Chase(
+            Generation(
                 task,
                 "",
                 order,
@@ -82,7 +82,7 @@ class Town:
                 deadline_ms,
                 lambda _: None,
                 "worker",
-                Together(),
+                SiblingFailure(),
             )
         )
 
@@ -100,7 +100,7 @@ async def test_a_route_that_fails_for_good_is_left_for_the_next(town: Town) -> N
 
     kept = await town.tells([REFUSED], [picture]).runs(task)
 
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, KeptImage)
     assert kept.served_by["provider"] == "second"
     assert await town.book(task) == [("first/kontext", "auth"), ("second/kontext", None)]
     assert town.clock.slept == []
@@ -176,7 +176,7 @@ async def test_a_route_at_rest_is_tried_again_by_one_task_when_its_time_has_come
 async def test_while_one_tries_a_route_at_rest_the_others_go_another_way(town: Town) -> None:
     answered = asyncio.Event()
 
-    async def slowly(order: Order) -> Failure:
+    async def slowly(order: GenerationRequest) -> Failure:
         await answered.wait()
         return REFUSED
 
@@ -197,7 +197,7 @@ async def test_while_one_tries_a_route_at_rest_the_others_go_another_way(town: T
 async def test_while_one_tries_a_broken_route_without_another_the_others_wait_for_its_answer(town: Town) -> None:
     answered = asyncio.Event()
 
-    async def slowly(order: Order) -> Any:
+    async def slowly(order: GenerationRequest) -> Any:
         await answered.wait()
         return picture(order)
 
@@ -213,7 +213,7 @@ async def test_while_one_tries_a_broken_route_without_another_the_others_wait_fo
     answered.set()
     await probing
 
-    assert isinstance(outcome, Kept)
+    assert isinstance(outcome, KeptImage)
 
 
 async def test_a_broken_route_without_another_fails_its_tasks_at_once_and_says_why(town: Town) -> None:
@@ -236,7 +236,7 @@ async def test_a_vendor_that_is_down_is_waited_for_where_there_is_no_other(town:
 
     kept = await town.tells([picture], []).runs()
 
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, KeptImage)
     assert max(town.clock.slept) > 5
 
 
@@ -277,7 +277,7 @@ async def test_a_job_is_asked_after_over_the_route_it_was_ordered_by(town: Town)
 
     kept = await town.tells([], [Pending(50), picture]).runs(task)
 
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, KeptImage)
     assert kept.served_by["provider"] == "second"
     assert town.scripts["second"].polls == [{"id": "job-1"}] * 2
 
@@ -291,7 +291,7 @@ async def test_a_job_is_asked_after_with_the_options_of_its_own_model(town: Town
     town.routes = (replace(FIRST, options={"pick": "crop"}),)
     town.others = {"midjourney": (replace(FIRST, options={"pick": "upscale"}),)}
 
-    def looks(order: Order) -> Any:
+    def looks(order: GenerationRequest) -> Any:
         asked.append(order.options)
         return picture(order)
 
@@ -308,7 +308,7 @@ async def test_a_job_is_brought_home_although_its_route_was_taken_away(town: Tow
 
     kept = await town.tells([], [picture]).runs(task)
 
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, KeptImage)
     assert kept.served_by["model"] == "kontext"
 
 
@@ -333,7 +333,7 @@ async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again
 
     kept = await town.tells([Accepted(grid), Pending(handle=quarter), Pending(80), picture], []).runs(task)
 
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, KeptImage)
     assert town.scripts["first"].polls == [grid, quarter, quarter]
     [attempt] = await town.house.attempts(task)
     assert attempt.handle == quarter
@@ -343,7 +343,7 @@ async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again
 
 
 async def test_no_more_orders_are_in_hand_than_the_vendor_takes(town: Town) -> None:
-    town.paces = {"first": Pace(concurrency=2)}
+    town.paces = {"first": ProviderLimits(concurrency=2)}
     tasks = [await town.task() for _ in range(3)]
     attempts = [await ordered(town.journal, task, 1, FIRST) for task in tasks[:2]]
 
@@ -356,7 +356,7 @@ async def test_no_more_orders_are_in_hand_than_the_vendor_takes(town: Town) -> N
 
 
 async def test_a_vendor_that_is_full_is_waited_for_and_costs_no_fallback(town: Town) -> None:
-    town.paces = {"first": Pace(concurrency=1)}
+    town.paces = {"first": ProviderLimits(concurrency=1)}
     town.tells([picture], [])
     attempt = await ordered(town.journal, await town.task(), 1, FIRST)
     task = await town.task()
@@ -370,7 +370,7 @@ async def test_a_vendor_that_is_full_is_waited_for_and_costs_no_fallback(town: T
 
 
 async def test_orders_begin_at_the_pace_that_the_operator_set(town: Town) -> None:
-    town.paces = {"first": Pace(per_minute=6)}
+    town.paces = {"first": ProviderLimits(per_minute=6)}
     town.tells([picture] * 3, [])
     began = town.clock.ms
 

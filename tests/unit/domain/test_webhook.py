@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 from limner.domain.webhook import (
     CHOICES,
     END_LIFE_S,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.intake.door import ImageIntake
+from limner.intake.image_intake import ImageIntake
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from limner.domain.refusal import Refusal
-from limner.intake.door import ImageIntake
+from limner.intake.image_intake import ImageIntake
 from unit.intake.pictures import encoded, png_chunk, scene, talkative
 
 SEEDS = (
@@ -144,7 +144,7 @@ import random, resource, sys
 from contextlib import suppress
 from pathlib import Path
 from limner.domain.refusal import Refusal
-from limner.intake.door import ImageIntake
+from limner.intake.image_intake import ImageIntake
 
 folder = Path(sys.argv[1])
 chance, door = random.Random(7), ImageIntake()

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from PIL import Image
 
-from limner.ports.provider import Brief, Order, Reference
+from limner.ports.provider import CallerRequest, GenerationRequest, ReferenceImage
 
 PNG = {"Content-Type": "image/png"}
 
@@ -85,30 +85,30 @@ async def standing() -> AsyncIterator[Stand]:
         await runner.cleanup()
 
 
-def order(workdir: Path = Path("/nowhere"), upstream: str = "", **facts: Any) -> Order:
+def order(workdir: Path = Path("/nowhere"), upstream: str = "", **facts: Any) -> GenerationRequest:
     chosen: dict[str, Any] = {
         "task_id": "task-1",
         "attempt_id": "attempt-1",
         "upstream": upstream,
         "prompt": "a red fox",
-        "brief": Brief("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0),
+        "brief": CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0),
         "references": (),
         "aspect_ratio": None,
         "seed": 7,
         "workdir": workdir,
         "deadline_s": 20.0,
     }
-    return Order(**chosen | facts)
+    return GenerationRequest(**chosen | facts)
 
 
-def references(count: int, *, width: int = 512, height: int = 512) -> tuple[Reference, ...]:
+def references(count: int, *, width: int = 512, height: int = 512) -> tuple[ReferenceImage, ...]:
     """Pictures that are named and never opened."""
-    return tuple(Reference(Path(f"/nowhere/{n}.png"), "image/png", width, height) for n in range(1, count + 1))
+    return tuple(ReferenceImage(Path(f"/nowhere/{n}.png"), "image/png", width, height) for n in range(1, count + 1))
 
 
-def drawn(path: Path, size: tuple[int, int], colour: str = "red") -> Reference:
+def drawn(path: Path, size: tuple[int, int], colour: str = "red") -> ReferenceImage:
     Image.new("RGB", size, colour).save(path)
-    return Reference(path, "image/png", *size)
+    return ReferenceImage(path, "image/png", *size)
 
 
 def gone_quiet() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.bfl import BflProvider, decode_job, decode_order, encode, facts_of, unfit
@@ -18,8 +18,8 @@ PICTURE = b"\x89PNG pretended"
 
 def answer(
     body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None, text: str = ""
-) -> http.Answer:
-    return http.Answer(status, headers or {}, body, text)
+) -> http.VendorResponse:
+    return http.VendorResponse(status, headers or {}, body, text)
 
 
 def encoded(upstream: str, **facts: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from limner.domain.failure import Failure, FailureKind
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered, Picture
 from limner.providers._http import is_blank, unless_blank
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from limner.ports.provider import Checked, Checks, VendorAccount
+from limner.ports.provider import ChecksUpstreams, UpstreamCheck, VendorAccount
 from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
@@ -14,9 +14,9 @@ PAGE = Say(b"<html>Welcome</html>", headers={"Content-Type": "text/html"})
 ELSEWHERE = "HTTP {}, and not what {} says: does the base URL lead there?"
 
 
-async def checked(adapter: Any, stand: Stand, *upstreams: str) -> Checked:
+async def checked(adapter: Any, stand: Stand, *upstreams: str) -> UpstreamCheck:
     provider = adapter(VendorAccount(stand.url, "k-secret-key"))
-    assert isinstance(provider, Checks)
+    assert isinstance(provider, ChecksUpstreams)
     try:
         return await provider.check(upstreams)
     finally:
@@ -50,7 +50,7 @@ async def test_openai_is_not_well_with_an_answer_of_another_kind(answer: Say, sa
 
         said = await checked(OpenAiProvider, stand, "gpt-image-2")
 
-    assert said == Checked(well=False, says=says)
+    assert said == UpstreamCheck(well=False, says=says)
 
 
 async def test_what_is_no_model_in_a_list_is_passed_over() -> None:
@@ -59,7 +59,7 @@ async def test_what_is_no_model_in_a_list_is_passed_over() -> None:
 
         said = await checked(OpenAiProvider, stand, "m")
 
-    assert said == Checked(well=True, says="the key is taken; m, and m is among them")
+    assert said == UpstreamCheck(well=True, says="the key is taken; m, and m is among them")
 
 
 async def test_what_may_be_on_google_s_next_page_is_not_missing() -> None:
@@ -68,7 +68,7 @@ async def test_what_may_be_on_google_s_next_page_is_not_missing() -> None:
 
         said = await checked(GeminiProvider, stand, "a", "b")
 
-    assert said == Checked(well=True, says="the key is taken; a, and a is among them")
+    assert said == UpstreamCheck(well=True, says="the key is taken; a, and a is among them")
 
 
 async def test_google_refuses_a_key_with_a_bad_request() -> None:
@@ -78,7 +78,7 @@ async def test_google_refuses_a_key_with_a_bad_request() -> None:
 
         said = await checked(GeminiProvider, stand)
 
-    assert said == Checked(well=False, says="the key is refused: API key not valid.")
+    assert said == UpstreamCheck(well=False, says="the key is refused: API key not valid.")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_a_relay_may_say_in_many_ways_that_there_is_no_such_job(answer: Sa
 
         said = await checked(MidjourneyProvider, stand)
 
-    assert said == Checked(well=True, says="the relay answers, and takes the key")
+    assert said == UpstreamCheck(well=True, says="the relay answers, and takes the key")
 
 
 @pytest.mark.parametrize("answer", [PAGE, Say(b"Not Found", 404)])
@@ -101,4 +101,4 @@ async def test_a_page_is_no_relay(answer: Say) -> None:
 
         said = await checked(MidjourneyProvider, stand)
 
-    assert said == Checked(well=False, says=ELSEWHERE.format(answer.status, "Midjourney"))
+    assert said == UpstreamCheck(well=False, says=ELSEWHERE.format(answer.status, "Midjourney"))

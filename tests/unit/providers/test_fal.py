@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.fal import (
@@ -24,8 +24,8 @@ PICTURE = b"\x89PNG pretended"
 FLAGGED = {"detail": [{"loc": ["body", "prompt"], "msg": "flagged", "type": "content_policy_violation"}]}
 
 
-def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> http.Answer:
-    return http.Answer(status, headers or {}, body)
+def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> http.VendorResponse:
+    return http.VendorResponse(status, headers or {}, body)
 
 
 def encoded(upstream: str, **facts: Any) -> tuple[str, dict[str, Any]]:

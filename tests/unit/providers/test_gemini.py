@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.domain.failure import Failure, FailureKind, Stage
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, VendorAccount
-from limner.providers._http import Answer, file_as_base64
-from limner.providers.gemini import Call, GeminiProvider, cost_of, decode, encode, facts_of
+from limner.providers._http import VendorResponse, file_as_base64
+from limner.providers.gemini import GeminiCall, GeminiProvider, cost_of, decode, encode, facts_of
 from unit.providers.stand import HANG_UP, Say, Stand, gone_quiet, order, references, standing
 
 KEY = "AIzaSyPretendedSecretKey"
 UPSTREAM = "gemini-3-pro-image"
 
 
-def encoded(upstream: str = UPSTREAM, options: dict[str, Any] | None = None, **facts: Any) -> Call:
+def encoded(upstream: str = UPSTREAM, options: dict[str, Any] | None = None, **facts: Any) -> GeminiCall:
     call = encode(order(upstream=upstream, **facts), options or {})
-    assert isinstance(call, Call)
+    assert isinstance(call, GeminiCall)
     return call
 
 
@@ -27,8 +27,8 @@ def image_config(upstream: str, options: dict[str, Any] | None = None, **facts: 
     return encoded(upstream, options, **facts).json["generationConfig"].get("imageConfig")
 
 
-def answer(body: Any = None, status: int = 200) -> Answer:
-    return Answer(status, {}, body, json.dumps(body))
+def answer(body: Any = None, status: int = 200) -> VendorResponse:
+    return VendorResponse(status, {}, body, json.dumps(body))
 
 
 def decoded(body: Any, status: int = 200) -> Any:
@@ -51,7 +51,7 @@ def test_each_picture_follows_its_label_and_the_prompt_comes_last() -> None:
 
     call = encoded("gemini-3.1-flash-image", references=pictures, aspect_ratio="16:9")
 
-    assert call == Call(
+    assert call == GeminiCall(
         "v1beta/models/gemini-3.1-flash-image:generateContent",
         {
             "contents": [
@@ -116,7 +116,7 @@ def test_a_size_that_a_model_lacks_is_not_dropped_in_silence(upstream: str, size
     ("upstream", "most"), [("gemini-2.5-flash-image", 10), ("gemini-3-pro-image", 14), ("gemini-3.1-flash-image", 14)]
 )
 def test_more_pictures_than_a_model_reads_are_not_sent(upstream: str, most: int) -> None:
-    assert isinstance(encode(order(upstream=upstream, references=references(most)), {}), Call)
+    assert isinstance(encode(order(upstream=upstream, references=references(most)), {}), GeminiCall)
     assert isinstance(encode(order(upstream=upstream, references=references(most + 1)), {}), Failure)
 
 

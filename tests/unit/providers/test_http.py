@@ -16,16 +16,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from limner.domain.failure import FailureKind
-from limner.intake.allow import FetchAllow
+from limner.domain.routing.failure import FailureKind
+from limner.outbound.allowlist import FetchAllow
 from limner.ports.provider import VendorAccount
 from limner.providers._http import (
-    Answer,
     BadAnswer,
     ForeignHost,
     NoAnswer,
     Part,
     VendorHttp,
+    VendorResponse,
     file_as_base64,
     file_in,
     redacted,
@@ -117,7 +117,7 @@ async def test_a_path_is_joined_to_the_base_url_and_asked_with_the_key(path: str
     assert seen[0].path_qs == "/v1/images/edits?a=b"
     assert seen[0].headers["Authorization"] == "Bearer k-secret"
     assert "Transfer-Encoding" not in seen[0].headers
-    assert answer == Answer(200, answer.headers, {"said": {"a": ["é", 1.5, None, {}, [], True]}}, answer.text)
+    assert answer == VendorResponse(200, answer.headers, {"said": {"a": ["é", 1.5, None, {}, [], True]}}, answer.text)
     assert answer.headers["x-request-ID"] == "r1"
     assert answer.text.startswith('{"said"')
 
@@ -724,7 +724,7 @@ async def test_a_delivery_that_breaks_off_leaves_nothing(target: Path) -> None:
     ],
 )
 def test_a_wait_is_found_in_every_form(headers: dict[str, str], body: Any, seconds: float | None) -> None:
-    assert retry_after_s(Answer(429, headers, body, json.dumps(body))) == seconds
+    assert retry_after_s(VendorResponse(429, headers, body, json.dumps(body))) == seconds
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Accepted, Delivered, Order, Pending, VendorAccount
+from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.midjourney import (
     FAIL_REASONS,
@@ -28,8 +28,8 @@ U1 = {"customId": "MJ::JOB::upsample::1::abc", "label": "U1", "emoji": "", "type
 U2 = {**U1, "customId": "MJ::JOB::upsample::2::abc", "label": "U2"}
 
 
-def answer(body: Any = None, status: int = 200) -> http.Answer:
-    return http.Answer(status, {}, body)
+def answer(body: Any = None, status: int = 200) -> http.VendorResponse:
+    return http.VendorResponse(status, {}, body)
 
 
 def encoded(upstream: str = "midjourney", **facts: Any) -> dict[str, Any]:
@@ -375,7 +375,7 @@ def nothing(_progress: int) -> None:
 
 
 async def polled(
-    relay: MidjourneyProvider, asked: Order, times: int, handle: Mapping[str, Any] = HANDLE
+    relay: MidjourneyProvider, asked: GenerationRequest, times: int, handle: Mapping[str, Any] = HANDLE
 ) -> list[Delivered | Pending | Failure]:
     """So many answers, each asked for by the newest handle, as a worker does that writes each down."""
     answers: list[Delivered | Pending | Failure] = []

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.domain.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Delivered, Order, VendorAccount
-from limner.providers._http import Answer, Part
-from limner.providers.openai import DIALECTS, Asked, Call, OpenAiProvider, cost_of, decode, encode, facts_of
+from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
+from limner.providers._http import Part, VendorResponse
+from limner.providers.openai import DIALECTS, Asked, OpenAiCall, OpenAiProvider, cost_of, decode, encode, facts_of
 from unit.providers.stand import HANG_UP, Say, Stand, drawn, gone_quiet, order, references, standing
 
 KEY = "sk-limner-secret-key"
@@ -30,22 +30,22 @@ def asked(upstream: str = "gpt-image-2", dialect: str = "openai", **facts: Any) 
     return Asked(order(upstream=upstream, **facts), DIALECTS[dialect], options)
 
 
-def encoded(upstream: str = "gpt-image-2", dialect: str = "openai", **facts: Any) -> Call:
+def encoded(upstream: str = "gpt-image-2", dialect: str = "openai", **facts: Any) -> OpenAiCall:
     call = encode(asked(upstream, dialect, **facts))
-    assert isinstance(call, Call)
+    assert isinstance(call, OpenAiCall)
     return call
 
 
-def sent(call: Call) -> dict[str, Any]:
+def sent(call: OpenAiCall) -> dict[str, Any]:
     """The fields, whichever way they go."""
     return dict(call.json) if call.json else {part.name: part.value for part in call.form or ()}
 
 
-def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, headers or {}, body, json.dumps(body))
+def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> VendorResponse:
+    return VendorResponse(status, headers or {}, body, json.dumps(body))
 
 
-def failed(answered: Answer, dialect: str = "openai") -> Failure:
+def failed(answered: VendorResponse, dialect: str = "openai") -> Failure:
     outcome = decode(answered, asked(dialect=dialect))
     assert isinstance(outcome, Failure)
     return outcome
@@ -57,7 +57,9 @@ def failed(answered: Answer, dialect: str = "openai") -> Failure:
 def test_words_alone_go_as_json() -> None:
     call = encoded("gpt-image-2", aspect_ratio="16:9")
 
-    assert call == Call("images/generations", json={"model": "gpt-image-2", "prompt": "a red fox", "size": "1280x720"})
+    assert call == OpenAiCall(
+        "images/generations", json={"model": "gpt-image-2", "prompt": "a red fox", "size": "1280x720"}
+    )
 
 
 def test_pictures_go_as_parts_in_their_order() -> None:
@@ -427,11 +429,11 @@ async def stand() -> AsyncIterator[Stand]:
         yield opened
 
 
-def ordered(tmp_path: Path, **facts: Any) -> Order:
+def ordered(tmp_path: Path, **facts: Any) -> GenerationRequest:
     return order(tmp_path, "gpt-image-2", **facts)
 
 
-async def submitted(base: str, placed: Order, **options: Any) -> Any:
+async def submitted(base: str, placed: GenerationRequest, **options: Any) -> Any:
     provider = OpenAiProvider(VendorAccount(base, KEY, options))
     try:
         return await provider.submit(placed, lambda _: None)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from limner.domain.failure import Failure, FailureKind
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.replicate import ReplicateProvider, decode_job, decode_order, encode, facts_of
@@ -16,8 +16,8 @@ DEV = "black-forest-labs/flux-dev"
 PICTURE = b"\x89PNG pretended"
 
 
-def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> http.Answer:
-    return http.Answer(status, headers or {}, body)
+def answer(body: Any = None, status: int = 200, headers: Mapping[str, str] | None = None) -> http.VendorResponse:
+    return http.VendorResponse(status, headers or {}, body)
 
 
 def encoded(upstream: str, **facts: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 
-from limner.domain.failure import Failure
+from limner.domain.routing.failure import Failure
 from limner.ports.provider import Pending, Provider, VendorAccount
 from limner.providers import _http as http
 from limner.providers._http.limits import DETAIL_CHARACTERS
@@ -134,13 +134,13 @@ def test_no_part_of_a_key_shows_in_what_a_program_prints(key: str) -> None:
 
 
 def test_a_word_of_a_few_letters_is_no_key() -> None:
-    answer = http.Answer(200, {}, {"status": "none"}, '{"status": "none"}')
+    answer = http.VendorResponse(200, {}, {"status": "none"}, '{"status": "none"}')
 
     assert http.without_key(answer, "none") == answer
 
 
 def test_what_is_no_text_stays_what_it_is() -> None:
-    answer = http.Answer(200, {"X-Note": "my-own-key"}, {"cost": 4.0, "list": [None, True, "my-own-key"]}, "")
+    answer = http.VendorResponse(200, {"X-Note": "my-own-key"}, {"cost": 4.0, "list": [None, True, "my-own-key"]}, "")
 
     bare = http.without_key(answer, "my-own-key")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.providers._http.spool import Spool, SpoolError
+from limner.providers._http.json_spool import JsonSpool, SpoolError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 
@@ -34,7 +34,7 @@ class Memory:
 
 def spooled(data: bytes, cuts: list[int] | None = None, **limits: int) -> tuple[bytes, list[bytes]]:
     sink = Memory()
-    spool = Spool(sink, **limits)
+    spool = JsonSpool(sink, **limits)
     borders = [0, *sorted(cut % (len(data) + 1) for cut in cuts or []), len(data)]
     for start, end in pairwise(borders):
         spool.feed(data[start:end])

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from limner.replay.player import Played, Player
-from limner.replay.recording import Call
+from limner.replay.recording import RecordedCall
 
 TASK, LINK = "11111111-2222-3333", "https://cdn.example.org/1.png?sig=abc"
 
@@ -31,7 +31,7 @@ class Desk:
         made: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = answer if callable(answer) else None
         return await made(request) if made else web.json_response(answer)
 
-    async def plays(self, *calls: Call) -> list[Played]:
+    async def plays(self, *calls: RecordedCall) -> list[Played]:
         return [each async for each in Player(self.url, "new-key", patience_s=20).play(calls)]
 
     def bodies(self) -> list[Any]:
@@ -48,8 +48,8 @@ async def desk() -> AsyncIterator[Desk]:
         yield desk
 
 
-def call(path: str, shape: Any = None, *, method: str = "GET", body: Any = None, **more: Any) -> Call:
-    return Call(1, method, path, {}, json.dumps(body).encode() if body is not None else b"", 200, shape, **more)
+def call(path: str, shape: Any = None, *, method: str = "GET", body: Any = None, **more: Any) -> RecordedCall:
+    return RecordedCall(1, method, path, {}, json.dumps(body).encode() if body is not None else b"", 200, shape, **more)
 
 
 def told(status: str, task: str = TASK) -> dict[str, Any]:
@@ -141,7 +141,7 @@ async def test_an_address_that_no_answer_gave_is_not_asked(desk: Desk, path: str
 
 
 async def test_a_websocket_is_passed_over(desk: Desk) -> None:
-    [played] = await desk.plays(Call(1, "GET", "/watch", status=101))
+    [played] = await desk.plays(RecordedCall(1, "GET", "/watch", status=101))
 
     assert played.skipped == "it is a WebSocket"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from limner.replay.recording import BadRecording, Call, read_recording
+from limner.replay.recording import BadRecording, RecordedCall, read_recording
 
 
 def entry(url: str, method: str = "GET", **more: Any) -> dict[str, Any]:
@@ -14,13 +14,13 @@ def entry(url: str, method: str = "GET", **more: Any) -> dict[str, Any]:
     return {"request": {"method": method, "url": url, "headers": headers, **more}, "response": answer}
 
 
-def har(tmp_path: Path, *entries: dict[str, Any]) -> list[Call]:
+def har(tmp_path: Path, *entries: dict[str, Any]) -> list[RecordedCall]:
     file = tmp_path / "calls.har"
     file.write_text(json.dumps({"log": {"entries": entries}}))
     return read_recording(file)
 
 
-def lines(tmp_path: Path, text: str) -> list[Call]:
+def lines(tmp_path: Path, text: str) -> list[RecordedCall]:
     file = tmp_path / "calls.jsonl"
     file.write_text(text)
     return read_recording(file)

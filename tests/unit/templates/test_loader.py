@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from limner.domain.characters import forbidden_character
 from limner.domain.model import MODELS, ModelFacts
-from limner.domain.prompt import compose
-from limner.domain.template import named_template
+from limner.domain.prompts.characters import forbidden_character
+from limner.domain.prompts.prompt import compose
+from limner.domain.prompts.template import named_template
 from limner.templates.loader import LoadedTemplate, TemplateError, load_template, load_templates
 
 SLUGS = {

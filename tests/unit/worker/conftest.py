@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from fakes import Line, ScriptedProvider
-from limner.application.execute import Execute
-from limner.application.interrupt import Reason
-from limner.application.journal import Journal
-from limner.application.pursue import Pursue
-from limner.application.references import Prepare
-from limner.application.routing import Routing
+from limner.application.generation.generate import Generate
+from limner.application.generation.interrupt import Reason
+from limner.application.generation.journal import SpendJournal
+from limner.application.generation.routing import Routing
+from limner.application.images.references import PrepareReferences
+from limner.application.tasks.execute import ExecuteTask
 from limner.domain.ids import TaskId
-from limner.domain.route import UnknownOutcome
-from limner.domain.task import Task
-from limner.intake.door import ImageIntake
+from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.task import Task
+from limner.intake.image_intake import ImageIntake
 from limner.ports.records import Key
 from limner.worker.dispatcher import Dispatcher
-from limner.worker.identity import Identity
-from limner.worker.leases import LeaseKeeper
+from limner.worker.lease_owner import LeaseOwner
+from limner.worker.lease_renewal import LeaseRenewer
 from limner.worker.rescuer import Rescuer
-from limner.worker.running import Running
+from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from limner.worker.worker import Worker
 from stores import LEASE_MS, House
@@ -35,21 +35,21 @@ class Shop:
     house: House
     key: Key
     vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
-    running: Running = field(default_factory=Running)
-    me: Identity = field(default_factory=lambda: Identity("this machine", os.getpid(), "this run"))
+    running: RunningTasks = field(default_factory=RunningTasks)
+    me: LeaseOwner = field(default_factory=lambda: LeaseOwner("this machine", os.getpid(), "this run"))
     capacity: int = 10
 
     def __post_init__(self) -> None:
         house = self.house
         self.signals = LocalSignals(self.running)
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE)
-        prepare = Prepare(house.store, house.blobs, ImageIntake(), house.clock, transcode_webp=False)
-        pursue = Pursue(Journal(house.store, house.clock), routing, house.blobs, ImageIntake(), house.clock)
-        execute = Execute(house.store, prepare, pursue, routing, house.templates, house.clock, house.scratch)
+        prepare = PrepareReferences(house.store, house.blobs, ImageIntake(), house.clock, transcode_webp=False)
+        pursue = Generate(SpendJournal(house.store, house.clock), routing, house.blobs, ImageIntake(), house.clock)
+        execute = ExecuteTask(house.store, prepare, pursue, routing, house.templates, house.clock, house.scratch)
         self.dispatcher = Dispatcher(
             house.store, execute, self.signals, house.clock, self.running, self.owner, LEASE_MS, self.capacity, 0.001
         )
-        self.leases = LeaseKeeper(house.store, house.clock, self.running, self.owner, LEASE_MS)
+        self.leases = LeaseRenewer(house.store, house.clock, self.running, self.owner, LEASE_MS)
         self.rescuer = Rescuer(house.store, house.clock, self.dispatcher, self.me)
         self.worker = Worker(house.store, self.dispatcher, self.leases, self.rescuer, self.running, drain_s=0)
 

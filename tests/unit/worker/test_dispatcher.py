@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from fakes import StoppedClock, picture, silence
-from limner.application.interrupt import Reason
-from limner.application.shelf import RESTS_MS
-from limner.domain.credits import Balance
-from limner.domain.task import Status
+from limner.application.generation.disk_guard import RESTS_MS
+from limner.application.generation.interrupt import Reason
+from limner.domain.accounts.credits import Balance
+from limner.domain.tasks.task import Status
 from limner.ports.blobs import StorageRefuses
-from limner.ports.provider import Accepted, Order
+from limner.ports.provider import Accepted, GenerationRequest
 from limner.ports.records import StoreUnavailable
 from stores import House
 from unit.worker.conftest import Shop
@@ -24,7 +24,7 @@ Logged = list[MutableMapping[str, Any]]
 async def test_what_is_claimed_is_seen_through_side_by_side(shop: Shop, logged: Logged) -> None:
     all_there = asyncio.Event()
 
-    async def waits_for_the_others(order: Order) -> Any:
+    async def waits_for_the_others(order: GenerationRequest) -> Any:
         if len(shop.vendor.submits) == 3:
             all_there.set()
         await all_there.wait()
@@ -71,7 +71,7 @@ async def test_a_task_that_ends_makes_room_and_says_so(house: House) -> None:
 async def test_a_bug_ends_its_task_with_the_credits_back_and_no_other(shop: Shop, logged: Logged) -> None:
     broken, good = await shop.sends(2)
 
-    def breaks_on_one(order: Order) -> Any:
+    def breaks_on_one(order: GenerationRequest) -> Any:
         return 1 // 0 if order.task_id == broken else picture(order)
 
     shop.tells(breaks_on_one, breaks_on_one)
@@ -169,7 +169,7 @@ async def test_the_loop_outlives_a_database_that_is_away(
 async def test_a_task_that_an_outage_holds_up_goes_on_from_its_journal(
     shop: Shop, logged: Logged, trouble: Exception
 ) -> None:
-    def breaks(_order: Order) -> Any:
+    def breaks(_order: GenerationRequest) -> Any:
         raise trouble
 
     shop.tells(Accepted({"job": "7"}, wait_s=0), breaks, breaks, picture)
@@ -186,7 +186,7 @@ async def test_a_task_that_an_outage_holds_up_goes_on_from_its_journal(
 async def test_a_task_that_an_outage_holds_up_is_left_to_whoever_comes_next(
     shop: Shop, logged: Logged, reason: Reason
 ) -> None:
-    def breaks(_order: Order) -> Any:
+    def breaks(_order: GenerationRequest) -> Any:
         shop.running.interrupt_all(reason)
         raise StoreUnavailable("away")
 

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import StoppedClock
 from integration.store.keeping import NOTHING, UNUSED, done, janitor
-from limner.application.prune import Policy
+from limner.application.retention.prune import RetentionPolicy
 from limner.providers.sandbox import card
 from limner.worker.janitor import LEFTOVERS_MS, Janitor
 from stores import House
@@ -28,7 +28,7 @@ class Scratch:
         return self.found.pop(0) if self.found else 0
 
 
-def worker(house: House, scratch: Scratch, policy: Policy = NOTHING) -> Janitor:
+def worker(house: House, scratch: Scratch, policy: RetentionPolicy = NOTHING) -> Janitor:
     return Janitor(janitor(house, policy), house.clock, scratch)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fakes import picture, silence
-from limner.domain.credits import Balance
-from limner.domain.task import Status
+from limner.domain.accounts.credits import Balance
+from limner.domain.tasks.task import Status
 from limner.worker import dispatcher
-from limner.worker.identity import Identity
+from limner.worker.lease_owner import LeaseOwner
 from stores import House
 from unit.worker.conftest import Shop
 
@@ -41,7 +41,7 @@ async def test_a_lease_of_somebody_far_away_is_left_to_run_its_time(shop: Shop) 
 async def test_the_task_of_a_dead_process_of_this_machine_is_taken_over_at_once(shop: Shop, logged: Logged) -> None:
     shop.tells(picture)
     [task] = await shop.sends()
-    await shop.house.claims(str(Identity(shop.me.machine, shop.me.pid, "before")))
+    await shop.house.claims(str(LeaseOwner(shop.me.machine, shop.me.pid, "before")))
 
     await shop.rescuer.beat()
     await shop.ends()

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from limner.application.interrupt import Interrupt, Reason
+from limner.application.generation.interrupt import Interrupt, Reason
 from limner.domain.ids import TaskId
-from limner.domain.task import Status
-from limner.ports.signals import Hints
-from limner.worker.running import InHand, Running
+from limner.domain.tasks.task import Status
+from limner.ports.signals import SignalHints
+from limner.worker.running_tasks import RunningTask, RunningTasks
 from limner.worker.signals import LocalSignals, SharedSignals
 
 ONE = TaskId("one")
@@ -19,20 +19,20 @@ TWO = TaskId("two")
 class Wire:
     """A relay whose other end is this test."""
 
-    told: list[Hints] = field(default_factory=list)
-    hear: Callable[[Hints], None] | None = None
+    told: list[SignalHints] = field(default_factory=list)
+    hear: Callable[[SignalHints], None] | None = None
     closed: bool = False
 
-    def tell(self, hints: Hints) -> None:
+    def tell(self, hints: SignalHints) -> None:
         self.told.append(hints)
 
-    def start(self, hear: Callable[[Hints], None]) -> None:
+    def start(self, hear: Callable[[SignalHints], None]) -> None:
         self.hear = hear
 
     async def close(self) -> None:
         self.closed = True
 
-    def says(self, hints: Hints) -> None:
+    def says(self, hints: SignalHints) -> None:
         assert self.hear
         self.hear(hints)
 
@@ -47,7 +47,7 @@ async def is_woken(signals: LocalSignals) -> bool:
 
 
 async def test_a_queued_task_is_work_and_every_change_is_news() -> None:
-    signals, news = LocalSignals(Running()), []
+    signals, news = LocalSignals(RunningTasks()), []
     signals.on_news(lambda: news.append("first"))
     signals.on_news(lambda: news.append("second"))
 
@@ -60,18 +60,18 @@ async def test_a_queued_task_is_work_and_every_change_is_news() -> None:
 
 async def test_what_the_store_says_goes_out_to_the_others() -> None:
     wire = Wire()
-    signals = SharedSignals(Running(), wire)
+    signals = SharedSignals(RunningTasks(), wire)
 
     signals.tasks_became({Status.QUEUED})
     signals.tasks_became({Status.SUCCESS})
 
-    assert wire.told == [Hints(work=True, news=True), Hints(news=True)]
+    assert wire.told == [SignalHints(work=True, news=True), SignalHints(news=True)]
     assert await is_woken(signals)
 
 
 async def test_room_in_this_process_is_nobody_else_s_business() -> None:
     wire = Wire()
-    signals = SharedSignals(Running(), wire)
+    signals = SharedSignals(RunningTasks(), wire)
 
     signals.work_arrived()
 
@@ -80,25 +80,25 @@ async def test_room_in_this_process_is_nobody_else_s_business() -> None:
 
 
 async def test_a_cancel_is_tried_here_and_told_to_the_others() -> None:
-    running, wire = Running({ONE: InHand(Interrupt())}), Wire()
+    running, wire = RunningTasks({ONE: RunningTask(Interrupt())}), Wire()
     signals = SharedSignals(running, wire)
 
     signals.cancel_asked(ONE)
     signals.cancel_asked(TWO)
 
     assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
-    assert wire.told == [Hints(cancels=frozenset({ONE})), Hints(cancels=frozenset({TWO}))]
+    assert wire.told == [SignalHints(cancels=frozenset({ONE})), SignalHints(cancels=frozenset({TWO}))]
 
 
 async def test_what_the_others_say_is_heard_and_not_said_again() -> None:
-    running, wire, news = Running({ONE: InHand(Interrupt())}), Wire(), []
+    running, wire, news = RunningTasks({ONE: RunningTask(Interrupt())}), Wire(), []
     signals = SharedSignals(running, wire)
     signals.on_news(lambda: news.append("news"))
     signals.start()
 
-    wire.says(Hints(news=True))
+    wire.says(SignalHints(news=True))
     assert not await is_woken(signals)
-    wire.says(Hints(work=True, cancels=frozenset({ONE, TWO})))
+    wire.says(SignalHints(work=True, cancels=frozenset({ONE, TWO})))
 
     assert await is_woken(signals)
     assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
@@ -108,6 +108,6 @@ async def test_what_the_others_say_is_heard_and_not_said_again() -> None:
 
 async def test_closing_closes_the_relay() -> None:
     wire = Wire()
-    await SharedSignals(Running(), wire).close()
+    await SharedSignals(RunningTasks(), wire).close()
 
     assert wire.closed

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fakes import HandClock, ScriptedProvider, StoppedClock, picture
-from limner.domain.task import Status
-from limner.ports.provider import Accepted, Order
+from limner.domain.tasks.task import Status
+from limner.ports.provider import Accepted, GenerationRequest
 from limner.ports.records import StoreUnavailable
 from limner.worker import worker as working
-from limner.worker.identity import Identity
+from limner.worker.lease_owner import LeaseOwner
 from stores import House
 from unit.worker.conftest import Shop
 
@@ -42,7 +42,7 @@ async def test_a_started_worker_takes_what_is_there_and_a_stop_ends_its_loops(sh
 async def test_what_ends_within_the_drain_limit_is_not_handed_back(shop: Shop, logged: Logged) -> None:
     may_end = asyncio.Event()
 
-    async def slow(order: Order) -> Any:
+    async def slow(order: GenerationRequest) -> Any:
         await may_end.wait()
         return picture(order)
 
@@ -72,7 +72,7 @@ async def test_what_has_a_handle_is_handed_back_and_the_next_worker_goes_on_at_o
     handed_back = await shop.task(task)
     following = ScriptedProvider([picture])
     shop.house.clock = HandClock(shop.house.clock.ms)
-    successor = Shop(shop.house, shop.key, following, me=Identity("another machine", 1, "run"))
+    successor = Shop(shop.house, shop.key, following, me=LeaseOwner("another machine", 1, "run"))
     await successor.rescuer.beat()
     await successor.ends()
 
@@ -87,7 +87,7 @@ async def test_a_worker_stops_although_the_database_is_away_and_an_answer_is_not
     async def away(_work: Any) -> Any:
         raise StoreUnavailable("starting up")
 
-    def answer(_order: Order) -> Accepted:
+    def answer(_order: GenerationRequest) -> Accepted:
         monkeypatch.setattr(shop.house.store, "run", away)
         return Accepted(HANDLE, wait_s=30)
 

@@ -16,9 +16,9 @@ from limner_builtin.scenery import ROCK, Prop, scenery
 from limner_builtin.sprite import paste
 from limner_builtin.sprites import SpriteBox
 from limner_builtin.studio import STUDIO_HUES, Backdrop, studio
-from limner_builtin.view import View
+from limner_builtin.view import Viewpoint
 
-Step = Callable[[View], None]
+Step = Callable[[Viewpoint], None]
 
 SKIES: dict[str, Step] = {
     "space": skies.deep_space,
@@ -66,7 +66,7 @@ def backdrop(setting: Setting, width: int, height: int, rng: np.random.Generator
     place = setting.shown
     if place == "studio":
         return studio(width, height, float(STUDIO_HUES[int(rng.integers(len(STUDIO_HUES)))]))
-    view = View(setting, palette_of(setting), width, height, rng)
+    view = Viewpoint(setting, palette_of(setting), width, height, rng)
     skies.gradient(view)
     SKIES.get(place, skies.open_sky)(view)
     LANDS.get(place, lands.hills)(view)
@@ -81,7 +81,7 @@ def backdrop(setting: Setting, width: int, height: int, rng: np.random.Generator
     return Backdrop(np.clip(view.canvas, 0, 1), view.palette)
 
 
-def _stand(view: View, prop: Prop, sprites: SpriteBox) -> None:
+def _stand(view: Viewpoint, prop: Prop, sprites: SpriteBox) -> None:
     tall = int(prop.tall * view.unit)
     sprite = sprites.emoji(prop.code, Paint(), min(PROP_SIDE, tall))
     wide = max(1, int(tall * sprite.width / sprite.height))
@@ -95,13 +95,13 @@ def _stand(view: View, prop: Prop, sprites: SpriteBox) -> None:
     paste(view.canvas, picture, sprite.alpha, int(prop.x * view.width) - wide // 2, foot - tall)
 
 
-def _foot(view: View, prop: Prop) -> int:
+def _foot(view: Viewpoint, prop: Prop) -> int:
     if prop.grounded:
         return view.skyline + int(prop.foot * (view.height - view.skyline))
     return int(-prop.foot * view.height)
 
 
-def _lit(view: View, prop: Prop, picture: Pixels, alpha: Pixels) -> Pixels:
+def _lit(view: Viewpoint, prop: Prop, picture: Pixels, alpha: Pixels) -> Pixels:
     haze = float(np.clip(FAR_HAZE - 1.6 * prop.foot, NEAR_HAZE, FAR_HAZE)) if prop.grounded else AIR_HAZE
     lit = picture * colour(*view.palette.tint) * np.float32(0.62 if view.setting.time == "night" else 1)
     if prop.code == ROCK:
@@ -117,7 +117,7 @@ def _snowcap(alpha: Pixels) -> Pixels:
     return blurred(np.clip(alpha - above, 0, 1), 1.0) * np.float32(0.85)
 
 
-def _prop_shadow(view: View, x: float, foot: int, wide: int) -> None:
+def _prop_shadow(view: Viewpoint, x: float, foot: int, wide: int) -> None:
     top, bottom = max(view.skyline, foot - wide // 5), min(view.height, foot + wide // 5)
     if bottom <= top:
         return
@@ -127,7 +127,7 @@ def _prop_shadow(view: View, x: float, foot: int, wide: int) -> None:
     window -= (np.exp(-(dx**2) - dy**2) * 0.4)[..., None] * (window - colour(*view.palette.shadow))
 
 
-def _focus(view: View) -> None:
+def _focus(view: Viewpoint) -> None:
     """Sharp where the things stand, softer towards the skyline and beyond."""
     soft = blurred(view.canvas, view.unit / 230)
     t = (view.y - view.skyline) / max(1, view.height - view.skyline)
@@ -135,6 +135,6 @@ def _focus(view: View) -> None:
     view.canvas = soft + (view.canvas - soft) * sharp[..., None]
 
 
-def _mist(view: View) -> None:
+def _mist(view: Viewpoint) -> None:
     band = np.exp(-(((view.y - view.skyline) / (view.height * 0.2)) ** 2)) * (0.5 + 0.4 * view.noise(2, 4))
     view.canvas = over(colour(*view.palette.haze), np.clip(band, 0, 0.85), view.canvas)

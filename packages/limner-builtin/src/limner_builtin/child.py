@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from limner_builtin import wire
 
 if TYPE_CHECKING:
-    from limner_builtin.engine import Brief, Engine
+    from limner_builtin.engine import Engine, EngineRequest
 
 NICENESS = 5
 
@@ -46,7 +46,7 @@ def _listen(orders: "queue.SimpleQueue[bytes]") -> None:
     os._exit(0)
 
 
-def _work(task: wire.Task, answers: BinaryIO) -> None:
+def _work(task: wire.EngineTask, answers: BinaryIO) -> None:
     def tell(**answer: object) -> None:
         answers.write(wire.encoded({"number": task.number, **answer}))
 
@@ -58,7 +58,7 @@ def _work(task: wire.Task, answers: BinaryIO) -> None:
         os._exit(70)  # after this nothing in the process can be trusted
 
 
-def _outcome(task: wire.Task, progress: Callable[[int], None]) -> wire.Line:
+def _outcome(task: wire.EngineTask, progress: Callable[[int], None]) -> wire.Line:
     try:
         rendering = _engine().render(_brief(task), progress)
     except (BrokenPipeError, MemoryError):
@@ -89,10 +89,10 @@ def _failed(kind: str, reason: str, error: Exception) -> wire.Line:
     return {"failed": kind, "reason": reason, "detail": type(error).__name__}
 
 
-def _brief(task: wire.Task) -> "Brief":
-    from limner_builtin.engine import Brief  # noqa: PLC0415 - the first order pays for loading, the start does not
+def _brief(task: wire.EngineTask) -> "EngineRequest":
+    from limner_builtin.engine import EngineRequest  # noqa: PLC0415 - the first order pays for loading, the start does not
 
-    return Brief(
+    return EngineRequest(
         prompt=task.prompt,
         template=task.template,
         t_pose=task.t_pose,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from limner_builtin.dolls import CLOTH, Clothes, Head, Pose, Rgb, doll
+from limner_builtin.dolls import CLOTH, Clothes, DollHead, Pose, Rgb, doll
 from limner_builtin.materials import Paint
 from limner_builtin.pixels import Pixels
 from limner_builtin.shading import Finish
@@ -22,7 +22,7 @@ def weapon_of(dress: str) -> tuple[str, Paint, str]:
 def costumed(head: Sprite, weapon: Sprite, name: str, paint: Paint, dress: str) -> Sprite:
     toy = toy_of(name, paint, dress)
     figure = doll(
-        Head(head, chin=0.93),
+        DollHead(head, chin=0.93),
         _clothes(toy.trim, toy.accent, toy.body),
         Pose.A,
         SIZE,

@@ -35,7 +35,7 @@ class Clothes:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class DollHead:
     """A cut-out head. `chin` and `axis` say where it sits on a neck, as shares of its box."""
 
     sprite: Sprite
@@ -75,7 +75,7 @@ HEAD_TOP, CHIN = 0.02, 0.3
 CLOTH = Finish(roughness=0.55, rim=0.18)
 
 
-def doll(head: Head, clothes: Clothes, pose: Pose, size: int, finish: Finish = CLOTH) -> Sprite:
+def doll(head: DollHead, clothes: Clothes, pose: Pose, size: int, finish: Finish = CLOTH) -> Sprite:
     """The figure on a square of `size` pixels, not cropped: the feet stand at 96 % of its height."""
     tones, mask, seams = _painted(_body(clothes, pose), size)
     height = inflated(mask, size * 0.16) * 0.75 + seams * 0.55
@@ -186,7 +186,7 @@ def _capsule(limb: Limb, size: int) -> Pixels:
     return (1 - smoothstep(-0.8, 0.8, distance - radius)).astype(np.float32)
 
 
-def _with_head(body: Sprite, head: Head, size: int) -> Sprite:
+def _with_head(body: Sprite, head: DollHead, size: int) -> Sprite:
     """The head in front of the neck, as large as its place allows."""
     sprite = head.sprite
     tall = (CHIN + 0.015 - HEAD_TOP) * size / head.chin

@@ -9,7 +9,7 @@ from limner_builtin.components import regions
 from limner_builtin.cutout import Subject
 from limner_builtin.dolls import Pose, doll
 from limner_builtin.enlarging import enlarged_cutout
-from limner_builtin.faces import Face, face_of
+from limner_builtin.faces import FacePose, face_of
 from limner_builtin.grading import graded
 from limner_builtin.layout import Box
 from limner_builtin.materials import Material, Paint, painted
@@ -160,7 +160,7 @@ def head_extraction(subject: Subject, easel: Easel) -> Edited:
     )
 
 
-def _head_window(subject: Subject, face: Face) -> tuple[int, int, int]:
+def _head_window(subject: Subject, face: FacePose) -> tuple[int, int, int]:
     """Left, top and side of a square round the head, tall enough for a hat."""
     near = subject.alpha[:, max(0, int(face.x - face.width * 0.6)) : int(face.x + face.width * 0.6)]
     rows = np.nonzero((near > 0.5).any(1))[0]

@@ -13,7 +13,7 @@ from limner_builtin.cutout import Subject, opened, subject_of
 from limner_builtin.edits import EDITS, SHAPES, Easel, Edited
 from limner_builtin.pixels import Pixels, to_pixels
 from limner_builtin.reading import Reading, Setting, Thing, read
-from limner_builtin.scene import Cutout, Stage, composed, grouped, still_life
+from limner_builtin.scene import Cutout, SceneStage, composed, grouped, still_life
 from limner_builtin.sketching import rendered_sketch
 from limner_builtin.sprite import Sprite
 from limner_builtin.sprites import SpriteBox
@@ -32,7 +32,7 @@ NO_GENERATION = "Composed from a library of ready-made objects by rule, not gene
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class EngineRequest:
     """What is wished for. Only the first `own_references` are the caller's; a template's examples are not used.
 
     `view` is the side from which the first reference's subject is to be shown.
@@ -69,11 +69,11 @@ class Engine:
         self._vocabulary = Vocabulary()
         self._sprites = SpriteBox()
 
-    def render(self, brief: Brief, progress: Progress) -> Rendering:
+    def render(self, brief: EngineRequest, progress: Progress) -> Rendering:
         own = brief.references[: min(brief.own_references, MOST_REFERENCES)]
         reading = read(brief.prompt, self._vocabulary, len(own))
         progress(5)
-        stage = Stage(self._sprites, self._vocabulary, progress)
+        stage = SceneStage(self._sprites, self._vocabulary, progress)
         work = _Work(brief, reading, stage, np.random.default_rng(_seed(brief)))
         drawn = work.edited(own) if own else work.drawn()
         progress(95)
@@ -86,7 +86,7 @@ class Engine:
 class _Work:
     """One brief in hand."""
 
-    def __init__(self, brief: Brief, reading: Reading, stage: Stage, rng: np.random.Generator) -> None:
+    def __init__(self, brief: EngineRequest, reading: Reading, stage: SceneStage, rng: np.random.Generator) -> None:
         self._brief = brief
         self._reading = reading
         self._stage = stage
@@ -194,7 +194,7 @@ def size_of(aspect_ratio: str) -> tuple[int, int]:
     return width, round(width / ratio / STEP) * STEP
 
 
-def _template(brief: Brief, reading: Reading) -> str | None:
+def _template(brief: EngineRequest, reading: Reading) -> str | None:
     if brief.template is not None:
         return brief.template.replace("-", "_")
     if brief.t_pose:
@@ -202,7 +202,7 @@ def _template(brief: Brief, reading: Reading) -> str | None:
     return "print_clay" if reading.style == "clay" else None
 
 
-def _seed(brief: Brief) -> int:
+def _seed(brief: EngineRequest) -> int:
     """A number from what was asked, so that the same brief gives the same picture in any process."""
     text = "\x1f".join((brief.prompt, brief.template or "", brief.aspect_ratio or "", str(brief.seed)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

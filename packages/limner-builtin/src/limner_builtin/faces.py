@@ -15,7 +15,7 @@ ANCHORS = ((8, 2), (16, 6))
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FacePose:
     """In pixels of the picture. `eyes` is the point between them."""
 
     x: float
@@ -37,19 +37,19 @@ class Face:
             self.mouth[1] - self.eyes[1] > 0.18 * self.height and abs(self.mouth[0] - self.eyes[0]) < 0.3 * self.width
         )
 
-    def moved(self, right: float, down: float) -> "Face":
+    def moved(self, right: float, down: float) -> "FacePose":
         return replace(
             self, x=self.x + right, y=self.y + down,
             eyes=(self.eyes[0] + right, self.eyes[1] + down), mouth=(self.mouth[0] + right, self.mouth[1] + down),
         )  # fmt: skip
 
 
-def face_of(picture: Pixels, alpha: Pixels) -> Face | None:
+def face_of(picture: Pixels, alpha: Pixels) -> FacePose | None:
     """The face of a subject: looked for in the whole picture, then close up where a standing figure has its head."""
     return face_in(picture) or _close_up(picture, alpha)
 
 
-def _close_up(picture: Pixels, alpha: Pixels) -> Face | None:
+def _close_up(picture: Pixels, alpha: Pixels) -> FacePose | None:
     rows, columns = np.nonzero((alpha > 0.5).any(1))[0], np.nonzero((alpha > 0.5).any(0))[0]
     if not rows.size:
         return None
@@ -60,7 +60,7 @@ def _close_up(picture: Pixels, alpha: Pixels) -> Face | None:
     return None if found is None else found.moved(left, top)
 
 
-def face_in(picture: Pixels, least: float = LEAST_SCORE) -> Face | None:
+def face_in(picture: Pixels, least: float = LEAST_SCORE) -> FacePose | None:
     height, width = picture.shape[:2]
     side = max(height, width)
     square = np.full((side, side, 3), 0.94, np.float32)
@@ -76,12 +76,12 @@ def face_in(picture: Pixels, least: float = LEAST_SCORE) -> Face | None:
     return face if face.upright else None
 
 
-def _face(box: np.ndarray, anchor: np.ndarray, side: int, score: float) -> Face:
+def _face(box: np.ndarray, anchor: np.ndarray, side: int, score: float) -> FacePose:
     x, y = (anchor + box[:2] / SIDE) * side
     width, height = box[2:4] / SIDE * side
     points = (box[4:].reshape(6, 2) / SIDE + anchor) * side
     eyes = (points[0] + points[1]) / 2
-    return Face(
+    return FacePose(
         float(x), float(y), float(width), float(height),
         (float(eyes[0]), float(eyes[1])), (float(points[3][0]), float(points[3][1])), score,
     )  # fmt: skip

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from limner_builtin.pixels import Pixels, colour, mixed, over, smoothstep
-from limner_builtin.view import View
+from limner_builtin.view import Viewpoint
 
-Pattern = Callable[[View, Pixels, Pixels], Pixels]
+Pattern = Callable[[Viewpoint, Pixels, Pixels], Pixels]
 """Brightness at places of the plane: how far aside, how far away."""
 
 
-def laid(view: View, pattern: Pattern) -> None:
+def laid(view: Viewpoint, pattern: Pattern) -> None:
     """The ground plane: `pattern` is asked for a brightness at each place of the plane."""
     rows = np.arange(view.skyline, view.height, dtype=np.float32)[:, None]
     t = (rows - view.skyline) / max(1, view.height - view.skyline)
@@ -25,33 +25,33 @@ def laid(view: View, pattern: Pattern) -> None:
     view.canvas[view.skyline :] = ground * (1 - mist) + colour(*view.palette.haze) * mist * 0.92
 
 
-def soil(view: View, across: Pixels, away: Pixels) -> Pixels:
+def soil(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     return 0.9 + 0.2 * view.texture(across * 22, away * 22)
 
 
-def grass(view: View, across: Pixels, away: Pixels) -> Pixels:
+def grass(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     return 0.82 + 0.24 * view.texture(across * 60, away * 16) + 0.12 * view.texture(across * 8, away * 8)
 
 
-def sand(view: View, across: Pixels, away: Pixels) -> Pixels:
+def sand(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     ripples = np.sin(away * 26 + 3.0 * view.texture(across * 6, away * 6)) * 0.5 + 0.5
     return 0.93 + 0.05 * ripples + 0.06 * view.texture(across * 40, away * 40)
 
 
-def craters(view: View, across: Pixels, away: Pixels) -> Pixels:
+def craters(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     rough = view.texture(across * 14, away * 14)
     shifted = view.texture(across * 14 + 1.4, away * 14 + 1.4)
     dust = view.texture(across * 70, away * 70)
     return 0.93 + np.clip((shifted - rough) * 0.34, -0.09, 0.1) + 0.08 * dust
 
 
-def pavement(view: View, across: Pixels, away: Pixels) -> Pixels:
+def pavement(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     seams = np.maximum(_seam(across * 2.2), _seam(away * 2.2)) * np.clip(2.2 / away, 0, 1)
     paved: Pixels = 0.97 - 0.14 * seams + 0.06 * view.texture(across * 30, away * 30)
     return paved
 
 
-def planks(view: View, across: Pixels, away: Pixels) -> Pixels:
+def planks(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     board = np.floor(across * 3.2)
     shade = np.sin(board * 12.9898) * 43758.5453 % 1.0
     grain = view.texture(across * 70, away * 3 + board * 7)
@@ -59,17 +59,17 @@ def planks(view: View, across: Pixels, away: Pixels) -> Pixels:
     return boards
 
 
-def waves(view: View, across: Pixels, away: Pixels) -> Pixels:
+def waves(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     swell = view.texture(across * 5, away * 13)
     crest = smoothstep(0.62, 0.85, view.texture(across * 9 + 5, away * 22))
     return 0.86 + 0.26 * swell + 0.3 * crest
 
 
-def embers(view: View, across: Pixels, away: Pixels) -> Pixels:
+def embers(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     return 0.7 + 0.5 * view.texture(across * 18, away * 18)
 
 
-def cloud_floor(view: View, across: Pixels, away: Pixels) -> Pixels:
+def cloud_floor(view: Viewpoint, across: Pixels, away: Pixels) -> Pixels:
     return 0.9 + 0.16 * view.texture(across * 5, away * 5)
 
 
@@ -77,7 +77,7 @@ SHORE = 0.24
 """How far down the floor the sea comes on a beach."""
 
 
-def shore(view: View) -> None:
+def shore(view: Viewpoint) -> None:
     """A strip of sea between the skyline and the sand, with a ragged line of foam."""
     depth = int(SHORE * (view.height - view.skyline))
     strip = np.s_[view.skyline : view.skyline + depth]

@@ -3,35 +3,35 @@
 import numpy as np
 
 from limner_builtin.pixels import Pixels, blurred, colour, mixed, over, smoothstep
-from limner_builtin.view import View
+from limner_builtin.view import Viewpoint
 
 
-def hills(view: View) -> None:
+def hills(view: Viewpoint) -> None:
     _ridges(view, 3, 0.2, 5)
 
 
-def peaks(view: View) -> None:
+def peaks(view: Viewpoint) -> None:
     _ridges(view, 2, 0.4, 9, sharp=True)
     _ridges(view, 2, 0.12, 5)
 
 
-def dunes(view: View) -> None:
+def dunes(view: Viewpoint) -> None:
     _ridges(view, 3, 0.15, 4)
 
 
-def rocks(view: View) -> None:
+def rocks(view: Viewpoint) -> None:
     _ridges(view, 3, 0.26, 10, sharp=True)
 
 
-def far_shore(view: View) -> None:
+def far_shore(view: Viewpoint) -> None:
     _ridges(view, 1, 0.07, 6)
 
 
-def flat(view: View) -> None:
+def flat(view: Viewpoint) -> None:
     """Nothing between the sky and the floor."""
 
 
-def skyline(view: View) -> None:
+def skyline(view: Viewpoint) -> None:
     for layer in range(3):
         share = 0.3 + 0.3 * layer
         tone = mixed(view.palette.haze, view.palette.hills, share)
@@ -43,7 +43,7 @@ def skyline(view: View) -> None:
             x += wide
 
 
-def _tower(view: View, x: float, wide: float, tall: float, tone: Pixels) -> None:
+def _tower(view: Viewpoint, x: float, wide: float, tall: float, tone: Pixels) -> None:
     left, right = max(0, int(x * view.width)), min(view.width, int((x + wide) * view.width))
     top = max(0, view.skyline - int(tall * view.height))
     if right - left < 6:
@@ -62,7 +62,7 @@ def _tower(view: View, x: float, wide: float, tall: float, tone: Pixels) -> None
     view.canvas[top : view.skyline, left:right] = over(glass, on * inner * np.float32(strength), front)
 
 
-def wall(view: View) -> None:
+def wall(view: Viewpoint) -> None:
     """A skirting board and a bright window's light on the wall."""
     board = smoothstep(0, 2, view.y - (view.skyline - view.unit * 0.03))
     view.canvas = over(colour(0.98, 0.95, 0.9), np.broadcast_to(board, view.canvas.shape[:2]), view.canvas)
@@ -77,7 +77,7 @@ def wall(view: View) -> None:
     )
 
 
-def _ridges(view: View, many: int, tall: float, knots: int, *, sharp: bool = False) -> None:
+def _ridges(view: Viewpoint, many: int, tall: float, knots: int, *, sharp: bool = False) -> None:
     for layer in range(many):
         share = (layer + 1) / (many + 0.6)
         profile = _profile(view, knots + 3 * layer, sharp=sharp)
@@ -86,7 +86,7 @@ def _ridges(view: View, many: int, tall: float, knots: int, *, sharp: bool = Fal
         _slope(view, top, tone, sharp=sharp)
 
 
-def _slope(view: View, top: Pixels, tone: Pixels, *, sharp: bool) -> None:
+def _slope(view: Viewpoint, top: Pixels, tone: Pixels, *, sharp: bool) -> None:
     """One ridge: brighter along its crest and on the side that faces the light."""
     depth = (view.y - top[None, :]) / (view.height * 0.12)
     facing = np.clip(np.gradient(top)[None, :] * (0.16 if sharp else 0.8), -0.5, 0.5)
@@ -96,7 +96,7 @@ def _slope(view: View, top: Pixels, tone: Pixels, *, sharp: bool) -> None:
     view.canvas = over(body, mask.astype(np.float32), view.canvas)
 
 
-def _profile(view: View, knots: int, *, sharp: bool) -> Pixels:
+def _profile(view: Viewpoint, knots: int, *, sharp: bool) -> Pixels:
     heights = view.rng.random(knots + 1).astype(np.float32)
     xs = np.linspace(0, knots, view.width)
     if sharp:

@@ -10,7 +10,7 @@ from limner_builtin.reading import Relation
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class LayoutBody:
     """The shape of one wish: width over height, height in persons, and where its head is (shares of its box)."""
 
     aspect: float
@@ -114,7 +114,7 @@ SKY_PLACES = ((0.77, 0.2), (0.2, 0.17), (0.5, 0.12), (0.88, 0.38), (0.1, 0.36), 
 MARGIN = 0.075
 
 
-def arranged(bodies: list[Body], width: int, height: int, horizon: float = 0.6) -> list[Box]:
+def arranged(bodies: list[LayoutBody], width: int, height: int, horizon: float = 0.6) -> list[Box]:
     """Boxes for every copy of every body, farthest first, all inside the frame."""
     plan = _planned(bodies)
     boxes = _grounded(plan.groups, width, height, horizon, leave_sky=bool(plan.sky))
@@ -122,7 +122,7 @@ def arranged(bodies: list[Body], width: int, height: int, horizon: float = 0.6) 
     return [box for _, box in sorted(boxes, key=lambda entry: (-entry[1].far, entry[0]))]
 
 
-def _planned(bodies: list[Body]) -> _Plan:
+def _planned(bodies: list[LayoutBody]) -> _Plan:
     plan = _Plan()
     for index, body in enumerate(bodies):
         previous = plan.groups[-1] if plan.groups else None
@@ -146,7 +146,7 @@ def _planned(bodies: list[Body]) -> _Plan:
     return plan
 
 
-def _copies(index: int, body: Body) -> Group:
+def _copies(index: int, body: LayoutBody) -> Group:
     """Several of a kind stand in a loose wedge, every other one turned round."""
     wide = body.aspect * body.tall
     spots = []
@@ -174,7 +174,7 @@ def _wedge(count: int) -> list[tuple[float, float]]:
     ]
 
 
-def _attach(group: Group, index: int, body: Body, bodies: list[Body]) -> None:
+def _attach(group: Group, index: int, body: LayoutBody, bodies: list[LayoutBody]) -> None:
     anchor = group.anchor
     tall, wide = body.tall, body.tall * body.aspect
     match body.relation:
@@ -198,7 +198,7 @@ def _attach(group: Group, index: int, body: Body, bodies: list[Body]) -> None:
             _shelter(group, index, body)
 
 
-def _worn(anchor: Spot, index: int, body: Body, head: tuple[float, float, float]) -> Spot:
+def _worn(anchor: Spot, index: int, body: LayoutBody, head: tuple[float, float, float]) -> Spot:
     x, y, across = head
     x = 1 - x if anchor.mirrored else x
     wide = anchor.width * across * (0.8 if body.glasses else 0.74)
@@ -209,7 +209,7 @@ def _worn(anchor: Spot, index: int, body: Body, head: tuple[float, float, float]
     return replace(spot, grounded=False, order=index)
 
 
-def _stand(group: Group, index: int, body: Body, sink: float) -> None:
+def _stand(group: Group, index: int, body: LayoutBody, sink: float) -> None:
     """What was said first stands on what was said last, which is made broad enough to carry it."""
     across = group.right - group.left
     wide = max(body.tall * body.aspect, across * 0.95)
@@ -226,7 +226,7 @@ def _stand(group: Group, index: int, body: Body, sink: float) -> None:
     group.spots.insert(0, base)
 
 
-def _contain(group: Group, index: int, body: Body) -> None:
+def _contain(group: Group, index: int, body: LayoutBody) -> None:
     wide = (group.right - group.left) * 1.15
     tall = wide / body.aspect
     middle = (group.left + group.right) / 2
@@ -235,7 +235,7 @@ def _contain(group: Group, index: int, body: Body) -> None:
     group.spots.append(Spot(index, middle - wide / 2, 0, wide, tall, group.anchor.far - 0.02, order=index))
 
 
-def _shelter(group: Group, index: int, body: Body) -> None:
+def _shelter(group: Group, index: int, body: LayoutBody) -> None:
     """Under a tree or an umbrella: it rises behind, tall enough to stand under."""
     tall = max(body.tall, group.top * 1.75)
     wide = tall * body.aspect
@@ -332,7 +332,7 @@ def _box(spot: Spot, ground: float) -> Box:
 FAR_SKY = 9.0
 
 
-def _aloft(sky: list[int], bodies: list[Body], width: int, height: int, *, alone: bool) -> list[tuple[int, Box]]:
+def _aloft(sky: list[int], bodies: list[LayoutBody], width: int, height: int, *, alone: bool) -> list[tuple[int, Box]]:
     copies = [index for index in sky for _ in range(bodies[index].count)]
     if not copies:
         return []
@@ -351,7 +351,7 @@ def _aloft(sky: list[int], bodies: list[Body], width: int, height: int, *, alone
     return boxes
 
 
-def _floating(copies: list[int], bodies: list[Body], width: int, height: int) -> list[tuple[int, Box]]:
+def _floating(copies: list[int], bodies: list[LayoutBody], width: int, height: int) -> list[tuple[int, Box]]:
     """Nothing stands on the ground: the things hover in the middle of the picture, in rows of three."""
     rows = [copies[i : i + 3] for i in range(0, len(copies), 3)]
     cell = min(height * 0.62 / len(rows), width * 0.84 / max(len(row) for row in rows))

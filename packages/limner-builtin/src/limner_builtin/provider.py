@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from limner.domain.failure import Failure, FailureKind
-from limner.ports.provider import Accepted, Delivered, Order, Pending, Picture, Report
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report
 from limner_builtin import __version__, wire
 
 TIME_LIMIT_S = 120.0
@@ -40,7 +40,7 @@ class BuiltinProvider:
         self._numbers = count(1)
         self._child: Process | None = None
 
-    async def submit(self, order: Order, report: Report) -> Delivered | Accepted | Failure:
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         """Wait for a turn, then for the picture. An order given up while it is drawn does no harm to the next one."""
         try:
             async with asyncio.timeout(order.deadline_s), self._turn:
@@ -49,7 +49,7 @@ class BuiltinProvider:
             reason = f"The built-in engine had no time for this order within {order.deadline_s:g} s."
             return Failure(FailureKind.TIMEOUT, reason)
 
-    async def _worked(self, task: wire.Task, report: Report) -> Delivered | Failure:
+    async def _worked(self, task: wire.EngineTask, report: Report) -> Delivered | Failure:
         try:
             async with asyncio.timeout(self._time_limit_s):
                 answer = await self._answer(task, report)
@@ -62,7 +62,7 @@ class BuiltinProvider:
             return Failure(FailureKind.TRANSIENT, reason, detail=f"exit status {code}")
         return _outcome(answer, task)
 
-    async def poll(self, handle: Mapping[str, Any], order: Order) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         raise NotImplementedError(
             f"builtin orders are answered by submit; there is no handle {dict(handle)!r} to ask for"
         )
@@ -78,7 +78,7 @@ class BuiltinProvider:
             await asyncio.wait_for(child.wait(), FAREWELL_S)
         await self._kill()
 
-    async def _answer(self, task: wire.Task, report: Report) -> wire.Line:
+    async def _answer(self, task: wire.EngineTask, report: Report) -> wire.Line:
         """The last word about this order. Words about an order that was given up meanwhile are passed over."""
         child = await self._started()
         assert child.stdin is not None  # noqa: S101 - both were asked for as pipes
@@ -118,8 +118,8 @@ def _environment() -> dict[str, str]:
     return {**kept, **LEAN, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _task(order: Order, number: int) -> wire.Task:
-    return wire.Task(
+def _task(order: GenerationRequest, number: int) -> wire.EngineTask:
+    return wire.EngineTask(
         number=number,
         prompt=order.brief.prompt,
         template=order.brief.template,
@@ -134,7 +134,7 @@ def _task(order: Order, number: int) -> wire.Task:
     )
 
 
-def _outcome(answer: wire.Line, task: wire.Task) -> Delivered | Failure:
+def _outcome(answer: wire.Line, task: wire.EngineTask) -> Delivered | Failure:
     if "failed" in answer:
         return Failure(FailureKind(answer["failed"]), answer["reason"], detail=answer["detail"])
     done = answer["done"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from limner_builtin.backdrop import backdrop
 from limner_builtin.grading import falling, graded
-from limner_builtin.layout import BACK, FAR_SKY, Body, Box, arranged
+from limner_builtin.layout import BACK, FAR_SKY, Box, LayoutBody, arranged
 from limner_builtin.materials import Paint
 from limner_builtin.pixels import Pixels, colour, grid, smoothstep, to_hsv
 from limner_builtin.reading import Reading, Relation, Thing
@@ -18,7 +18,7 @@ from limner_builtin.sprite import Sprite, paste
 from limner_builtin.sprites import SpriteBox
 from limner_builtin.studio import Backdrop, studio
 from limner_builtin.subjects import rounded_base, subject_head
-from limner_builtin.vocabulary import Kind, Vocabulary, flying, folded, stature, swimming
+from limner_builtin.vocabulary import Vocabulary, WordKind, flying, folded, stature, swimming
 
 Progress = Callable[[int], None]
 
@@ -32,7 +32,7 @@ class Cutout:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SceneStage:
     """What composing needs at hand."""
 
     sprites: SpriteBox
@@ -47,7 +47,7 @@ SETTLING = frozenset({Relation.ON, Relation.RIDE, Relation.INSIDE, Relation.WEAR
 
 
 def composed(
-    reading: Reading, size: tuple[int, int], rng: np.random.Generator, stage: Stage, cutouts: Sequence[Cutout] = ()
+    reading: Reading, size: tuple[int, int], rng: np.random.Generator, stage: SceneStage, cutouts: Sequence[Cutout] = ()
 ) -> Pixels:
     """The whole picture for a reading."""
     things = _shown(reading.things, stage.vocabulary)
@@ -69,7 +69,7 @@ def composed(
     return graded(falling(canvas, reading.setting, rng))
 
 
-def grouped(reading: Reading, size: int, stage: Stage) -> Sprite:
+def grouped(reading: Reading, size: int, stage: SceneStage) -> Sprite:
     """The things alone, as one cut-out, for templates that go on with them."""
     things = _shown(reading.things, stage.vocabulary)
     drafts = [_sprite(thing, stage, (), 0) for thing in things]
@@ -99,42 +99,44 @@ def _shown(things: tuple[Thing, ...], vocabulary: Vocabulary) -> list[Thing]:
 def _carried(bearer: Thing | None, thing: Thing) -> bool:
     if bearer is None or bearer.asset is None or thing.asset is None or thing.relation is not Relation.HOLD:
         return False
-    return bearer.asset.kind is Kind.DOLL and thing.asset.dress == "blade"
+    return bearer.asset.kind is WordKind.DOLL and thing.asset.dress == "blade"
 
 
-def _sprite(thing: Thing, stage: Stage, cutouts: Sequence[Cutout], size: int) -> Sprite:
+def _sprite(thing: Thing, stage: SceneStage, cutouts: Sequence[Cutout], size: int) -> Sprite:
     if thing.reference is not None:
         return cutouts[thing.reference].sprite
     assert thing.asset is not None  # noqa: S101 - a thing is a reference or has a picture
     match thing.asset.kind:
-        case Kind.ICON:
+        case WordKind.ICON:
             return stage.sprites.icon(thing.asset.key, thing.paint, thing.asset.dress)
-        case Kind.DOLL:
+        case WordKind.DOLL:
             return stage.sprites.doll(thing.asset.key, thing.paint, thing.asset.dress)
-        case Kind.EMOJI:
+        case WordKind.EMOJI:
             return _figurine(thing.asset.key, thing.paint, stage, size)
         case _:
             assert_never(thing.asset.kind)
 
 
-def _figurine(code: str, paint: Paint, stage: Stage, size: int) -> Sprite:
+def _figurine(code: str, paint: Paint, stage: SceneStage, size: int) -> Sprite:
     return rounded_base(stage.sprites.emoji(code, paint, size), code)
 
 
-def _bodies(things: Sequence[Thing], drafts: Sequence[Sprite], place: str, cutouts: Sequence[Cutout]) -> list[Body]:
+def _bodies(
+    things: Sequence[Thing], drafts: Sequence[Sprite], place: str, cutouts: Sequence[Cutout]
+) -> list[LayoutBody]:
     following = [*things[1:], None][: len(things)]
     return [_body(*each, place, cutouts) for each in zip(things, drafts, following, strict=True)]
 
 
-def _body(thing: Thing, sprite: Sprite, after: Thing | None, place: str, cutouts: Sequence[Cutout]) -> Body:
+def _body(thing: Thing, sprite: Sprite, after: Thing | None, place: str, cutouts: Sequence[Cutout]) -> LayoutBody:
     aspect = sprite.width / sprite.height
     if thing.asset is None:
         cutout = cutouts[thing.reference or 0]
-        return Body(aspect, 1.3 * thing.scale, thing.relation, cut=cutout.cut, head=subject_head(sprite))
+        return LayoutBody(aspect, 1.3 * thing.scale, thing.relation, cut=cutout.cut, head=subject_head(sprite))
     name = folded(thing.asset.name)
     settled = after is not None and after.relation in SETTLING
     hovers = name in flying() or (place in HOVERING_PLACES and name in swimming())
-    return Body(
+    return LayoutBody(
         aspect,
         stature(thing.asset) ** 0.7 * thing.scale / max(1.0, aspect) ** 0.5,
         thing.relation,
@@ -147,7 +149,7 @@ def _body(thing: Thing, sprite: Sprite, after: Thing | None, place: str, cutouts
 
 
 def _behind(
-    reading: Reading, size: tuple[int, int], rng: np.random.Generator, stage: Stage, drafts: Sequence[Sprite]
+    reading: Reading, size: tuple[int, int], rng: np.random.Generator, stage: SceneStage, drafts: Sequence[Sprite]
 ) -> Backdrop:
     if reading.setting.shown != "studio" or not drafts:
         return backdrop(reading.setting, *size, rng, stage.sprites)

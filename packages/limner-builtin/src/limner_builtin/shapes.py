@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from limner_builtin.inflation import inflated
-from limner_builtin.layout import Body, Box, arranged
+from limner_builtin.layout import Box, LayoutBody, arranged
 from limner_builtin.pixels import Pixels, blurred, colour, grid, smoothstep, to_pixels
 from limner_builtin.reading import Relation
 from limner_builtin.shading import Finish, pigment, shaded
@@ -26,7 +26,7 @@ def solids(width: int, height: int, rng: np.random.Generator) -> list[tuple[Spri
     sizes = (0.95, 1.1, 0.5, 1.5, 1.7)
     relations = (Relation.BESIDE, Relation.BESIDE, Relation.BESIDE, Relation.FRONT, Relation.BESIDE)
     bodies = [
-        Body(sprite.width / sprite.height, tall, relation=relation)
+        LayoutBody(sprite.width / sprite.height, tall, relation=relation)
         for sprite, tall, relation in zip(sprites, sizes, relations, strict=True)
     ]
     return [(_at(sprites[box.body], box), box) for box in arranged(bodies, width, height)]

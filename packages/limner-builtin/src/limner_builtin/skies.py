@@ -4,15 +4,15 @@ import numpy as np
 
 from limner_builtin.palettes import Rgb
 from limner_builtin.pixels import blurred, colour, mixed, over, smoothstep
-from limner_builtin.view import View
+from limner_builtin.view import Viewpoint
 
 
-def gradient(view: View) -> None:
+def gradient(view: Viewpoint) -> None:
     fall = np.clip(view.y / view.skyline, 0, 1)[..., None] ** 1.15
     view.canvas[:] = colour(*view.palette.zenith) * (1 - fall) + colour(*view.palette.haze) * fall
 
 
-def open_sky(view: View) -> None:
+def open_sky(view: Viewpoint) -> None:
     if view.setting.time == "night":
         stars(view, 170)
         _glow(view, (0.8, 0.16), 0.05, (0.95, 0.94, 0.86), halo=0.2)
@@ -23,7 +23,7 @@ def open_sky(view: View) -> None:
     _clouds(view, 0.5 if view.setting.time == "day" else 0.28)
 
 
-def stars(view: View, many: int) -> None:
+def stars(view: Viewpoint, many: int) -> None:
     points = np.zeros((view.height, view.width), np.float32)
     for _ in range(many):
         x, y = view.rng.random() * (view.width - 3), view.rng.random() ** 1.2 * (view.skyline - 3)
@@ -34,27 +34,27 @@ def stars(view: View, many: int) -> None:
     view.canvas += glow[..., None] * colour(0.95, 0.96, 1.0)
 
 
-def deep_space(view: View) -> None:
+def deep_space(view: Viewpoint) -> None:
     for share, tint in ((0.9, (0.55, 0.16, 0.62)), (0.8, (0.1, 0.36, 0.75)), (0.5, (0.85, 0.4, 0.4))):
         cloud = smoothstep(0.48, 0.95, view.noise(2, 5))
         view.canvas += (cloud * np.float32(share * 0.55))[..., None] * colour(*tint)
     stars(view, 320)
 
 
-def alien_sky(view: View) -> None:
+def alien_sky(view: Viewpoint) -> None:
     stars(view, 120)
     _clouds(view, 0.25)
     _globe(view, 0.78, 0.2, 0.13, (view.palette.haze, view.palette.near_ground))
     _globe(view, 0.18, 0.14, 0.05, (view.palette.haze, view.palette.hills))
 
 
-def glowing_sky(view: View) -> None:
+def glowing_sky(view: Viewpoint) -> None:
     smoke = smoothstep(0.45, 0.9, view.noise(3, 5))
     view.canvas = over(colour(0.2, 0.06, 0.07), smoke * 0.6, view.canvas)
     _glow(view, (0.5, view.palette.horizon), 0.0, (1.0, 0.45, 0.12), halo=0.5)
 
 
-def sunbeams(view: View) -> None:
+def sunbeams(view: Viewpoint) -> None:
     """Light falling through water: slanted bands that fade with depth."""
     slant = (view.x / view.width + 0.35 * view.y / view.height) * 9
     phase = float(view.rng.random()) * 6
@@ -63,14 +63,14 @@ def sunbeams(view: View) -> None:
     view.canvas += (bands**2 * fade * np.float32(0.22))[..., None] * colour(0.8, 1.0, 1.0)
 
 
-def no_sky(view: View) -> None:
+def no_sky(view: Viewpoint) -> None:
     """Indoors and underground: an uneven wall with a pool of light."""
     rough = view.noise(4, 5) - 0.5
     view.canvas *= (1 + 0.16 * rough)[..., None] if view.setting.shown == "cave" else 1
     _glow(view, (0.42, 0.3), 0.0, (1.0, 0.97, 0.9), halo=0.4)
 
 
-def _glow(view: View, at: tuple[float, float], radius: float, tint: Rgb, halo: float) -> None:
+def _glow(view: Viewpoint, at: tuple[float, float], radius: float, tint: Rgb, halo: float) -> None:
     distance = np.hypot(view.x - at[0] * view.width, view.y - at[1] * view.height) / view.unit
     light = np.exp(-((distance / halo) ** 2) * 2.2) * 0.42
     view.canvas += light[..., None] * (colour(*tint) - view.canvas * 0.6)
@@ -79,7 +79,7 @@ def _glow(view: View, at: tuple[float, float], radius: float, tint: Rgb, halo: f
         view.canvas = over(colour(*tint), disc, view.canvas)
 
 
-def _globe(view: View, x: float, y: float, radius: float, tones: tuple[Rgb, Rgb]) -> None:
+def _globe(view: Viewpoint, x: float, y: float, radius: float, tones: tuple[Rgb, Rgb]) -> None:
     dx = (view.x - x * view.width) / (radius * view.unit)
     dy = (view.y - y * view.height) / (radius * view.unit)
     reach = np.hypot(dx, dy)
@@ -89,7 +89,7 @@ def _globe(view: View, x: float, y: float, radius: float, tones: tuple[Rgb, Rgb]
     view.canvas = over(ball, 1 - smoothstep(0.985, 1.01, reach), view.canvas)
 
 
-def _clouds(view: View, strength: float) -> None:
+def _clouds(view: Viewpoint, strength: float) -> None:
     """Billows: the same noise read a little nearer to the sun tells which side is lit."""
     density = view.noise(3, 6, stretch=2.0)
     lift = 0.12 * np.clip(view.y / view.skyline, 0, 1)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from limner_builtin.cutout import Subject
-from limner_builtin.dolls import Clothes, Head, Rgb
-from limner_builtin.faces import Face
+from limner_builtin.dolls import Clothes, DollHead, Rgb
+from limner_builtin.faces import FacePose
 from limner_builtin.pixels import Pixels, blurred, grid, luma, smoothstep
 from limner_builtin.sprite import Sprite
 
@@ -12,7 +12,7 @@ FULL_BODY = 3.2
 """A subject reaching further below the chin than this many face heights shows its legs."""
 
 
-def head_of(subject: Subject, face: Face) -> Head:
+def head_of(subject: Subject, face: FacePose) -> DollHead:
     """Hair, hat and ears included; what hangs below the chin fades away inside an oval."""
     x, y = grid(*subject.alpha.shape)
     jaw = (face.chin - face.eyes[1]) * 1.04
@@ -25,16 +25,16 @@ def head_of(subject: Subject, face: Face) -> Head:
     rows, columns = np.nonzero((alpha > 0.1).any(1))[0], np.nonzero((alpha > 0.1).any(0))[0]
     top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     sprite = Sprite(subject.picture[top:bottom, left:right], alpha[top:bottom, left:right])
-    return Head(sprite, chin=(face.chin - top) / (bottom - top), axis=(face.eyes[0] - left) / (right - left))
+    return DollHead(sprite, chin=(face.chin - top) / (bottom - top), axis=(face.eyes[0] - left) / (right - left))
 
 
-def _ears(x: Pixels, y: Pixels, face: Face, jaw: float) -> Pixels:
+def _ears(x: Pixels, y: Pixels, face: FacePose, jaw: float) -> Pixels:
     """Ears and hair beside the cheeks, down to the mouth."""
     beside = 1 - smoothstep(1.0, 1.1, np.abs(x - face.eyes[0]) / (face.width * 0.86))
     return beside * (1 - smoothstep(0.45, 0.6, (y - face.eyes[1]) / jaw))
 
 
-def clothes_of(subject: Subject, face: Face) -> Clothes:
+def clothes_of(subject: Subject, face: FacePose) -> Clothes:
     rows = np.nonzero((subject.alpha > 0.5).any(1))[0]
     foot, tall = float(rows[-1]), face.height
     skin = _sample(subject, (face.x - face.width * 0.2, face.mouth[1] - tall * 0.12), tall * 0.07)

@@ -12,7 +12,7 @@ CELLS = 256
 
 
 @dataclass(slots=True)
-class View:
+class Viewpoint:
     """`canvas` is painted over again and again, far to near. `unit` is the shorter side, which sizes are shares of."""
 
     setting: Setting

@@ -33,7 +33,7 @@ _NOTICES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class FigureBody:
     """A rounded body over an outline: half its thickness at each point, and its colours in front."""
 
     picture: Pixels
@@ -64,27 +64,27 @@ def view_of(subject: Subject, view: str, easel: Easel) -> Edited:
     return Edited(_before_white(seen, view, easel), TURNED, _NOTICES.get(view, _NOTICES[FRONT]))
 
 
-def _body(subject: Subject) -> Body:
+def _body(subject: Subject) -> FigureBody:
     sprite = subject.cropped()
     scale = WORKING_SIDE / max(sprite.alpha.shape)
     width, height = (max(8, round(side * scale)) for side in (sprite.alpha.shape[1], sprite.alpha.shape[0]))
     fit = shrunk if scale < 1 else resized
     picture, alpha = fit(sprite.picture, width, height), np.clip(fit(sprite.alpha, width, height), 0, 1)
     half = inflated((alpha > 0.5).astype(np.float32), 0.5 * max(width, height)) * np.float32(DEPTH)
-    return Body(np.clip(picture, 0, 1), alpha, half)
+    return FigureBody(np.clip(picture, 0, 1), alpha, half)
 
 
-def _from_the_front(body: Body) -> Aspect:
+def _from_the_front(body: FigureBody) -> Aspect:
     return Aspect(body.picture, body.alpha, relief(body.picture, body.alpha))
 
 
-def _from_behind(body: Body) -> Aspect:
+def _from_behind(body: FigureBody) -> Aspect:
     """The same outline mirrored, smooth, in the broad colours of the front."""
     broad = _broad(body)
     return Aspect(broad[:, ::-1].copy(), body.alpha[:, ::-1].copy(), body.half[:, ::-1].copy())
 
 
-def _from_the_side(body: Body, *, mirrored: bool) -> Aspect:
+def _from_the_side(body: FigureBody, *, mirrored: bool) -> Aspect:
     """Looked at from the subject's own left: what lies to the right in the picture is near.
 
     A column of the result is a depth, the same before and behind. For each point the outermost part of the body is
@@ -107,7 +107,7 @@ def _from_the_side(body: Body, *, mirrored: bool) -> Aspect:
     return Aspect(_filled(colours, inside), alpha, blurred(np.maximum(near, 0) * inside, 6.0) * inside)
 
 
-def _broad(body: Body) -> Pixels:
+def _broad(body: FigureBody) -> Pixels:
     """The colours of the subject without its markings and its light."""
     side = float(max(body.alpha.shape))
     weight = blurred(body.alpha, side / 18)[..., None]

@@ -9,7 +9,7 @@ from functools import cache
 from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon
 
 
-class Kind(StrEnum):
+class WordKind(StrEnum):
     EMOJI = "emoji"
     ICON = "icon"
     DOLL = "doll"
@@ -22,7 +22,7 @@ class Asset:
     A doll is a figure that has the icon for a head.
     """
 
-    kind: Kind
+    kind: WordKind
     key: str
     name: str
     dress: str = ""
@@ -65,7 +65,7 @@ class Vocabulary:
     def facing(self, asset: Asset) -> Asset:
         """The same creature seen from the front, where there is such a picture."""
         code = lexicon()["facing"].get(asset.name)
-        return asset if code is None else Asset(Kind.EMOJI, code, f"{asset.name} face")
+        return asset if code is None else Asset(WordKind.EMOJI, code, f"{asset.name} face")
 
     def _exact(self, phrase: str, locale: str) -> Match | None:
         if target := _synonyms().get(phrase):
@@ -74,7 +74,7 @@ class Vocabulary:
             if code := _names(name).get(phrase):
                 return Match(_emoji(code), NAME)
         if phrase.replace(" ", "-") in icon_paths():
-            return Match(Asset(Kind.ICON, phrase.replace(" ", "-"), phrase), ICON_NAME)
+            return Match(Asset(WordKind.ICON, phrase.replace(" ", "-"), phrase), ICON_NAME)
         if len(phrase) > 3 or not phrase.isascii():
             for names in map(_names, emoji_names()):
                 if code := names.get(phrase):
@@ -107,7 +107,7 @@ NOT_A_THING = re.compile(
 
 @cache
 def _emoji(code: str) -> Asset:
-    return Asset(Kind.EMOJI, code, emoji_names()["en"][code][0])
+    return Asset(WordKind.EMOJI, code, emoji_names()["en"][code][0])
 
 
 @cache
@@ -146,7 +146,9 @@ def _synonyms() -> dict[str, Asset]:
         if ":" in target:
             kind, icon, dress = target.split(":")
             name = icon.replace("-", " ")
-            table[folded(word)] = Asset(Kind(kind), icon, f"figure with {name}" if kind == Kind.DOLL else name, dress)
+            table[folded(word)] = Asset(
+                WordKind(kind), icon, f"figure with {name}" if kind == WordKind.DOLL else name, dress
+            )
         else:
             table[folded(word)] = _emoji(names[folded(target)])
     return table

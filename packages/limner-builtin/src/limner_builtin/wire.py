@@ -8,7 +8,7 @@ Line = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class EngineTask:
     """One order as it goes to the child. Paths are strings here; `out` is where the PNG is to be written."""
 
     number: int
@@ -33,10 +33,10 @@ def decoded(line: bytes) -> Line:
     return answer
 
 
-def task_line(task: Task) -> bytes:
+def task_line(task: EngineTask) -> bytes:
     return encoded(asdict(task))
 
 
-def task_of(line: bytes) -> Task:
+def task_of(line: bytes) -> EngineTask:
     fields = decoded(line)
-    return Task(**{**fields, "references": tuple(fields["references"])})
+    return EngineTask(**{**fields, "references": tuple(fields["references"])})

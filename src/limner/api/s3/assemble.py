@@ -9,14 +9,14 @@ from limner.api.s3 import checksums
 from limner.api.s3.documents import NamedPart
 from limner.api.s3.errors import S3Error
 from limner.api.s3.receive import LARGEST, too_large
-from limner.ports.parts import Assembly, PartMissing, Parts
+from limner.ports.parts import MultipartUpload, PartMissing, UploadParts
 
 SMALLEST = 5 * 1024 * 1024
 """Only the last part may be smaller, as on S3."""
 
 
 async def assemble(
-    parts: Parts, assembly: Assembly, named: Sequence[NamedPart], said: Mapping[str, str], path: Path
+    parts: UploadParts, assembly: MultipartUpload, named: Sequence[NamedPart], said: Mapping[str, str], path: Path
 ) -> None:
     """Write the named parts one behind the other into `path`.
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from limner.api.pace import Pace
+from limner.api.http.rate_limits import RequestRate
 from limner.api.s3 import checksums
 from limner.api.s3.errors import S3Error
 from limner.api.s3.multipart import Multipart
 from limner.api.s3.receive import receive
 from limner.api.s3.request import Request
 from limner.api.s3.scratch import scratch_file
-from limner.application.credentials import FindOwner, Seal
-from limner.application.objects import FindObject, TakeObject
+from limner.application.images.object_uploads import FindObject, TakeObject
+from limner.application.images.upload_credentials import FindOwner, Seal
 from limner.ports.clock import Clock
-from limner.ports.parts import Parts
+from limner.ports.parts import UploadParts
 
 Call = Callable[[Request], Awaitable[Response]]
 
@@ -27,17 +27,17 @@ _PAGING = {"max-parts", "part-number-marker", "encoding-type"}
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class UploadBucket:
     """The verbs behind the S3 protocol. `pace` limits how many uploads an account may begin."""
 
     seal: Seal
     find_owner: FindOwner
     take: TakeObject
     find: FindObject
-    parts: Parts
+    parts: UploadParts
     clock: Clock
     scratch: Path
-    pace: Pace
+    pace: RequestRate
 
     async def __call__(self, request: Request) -> Response:
         return await self._call(request)(request)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from limner.api.s3.errors import S3Error
-from limner.api.s3.signature import Head
+from limner.api.s3.signature import RequestHead
 
 PREFIX = "x-amz-checksum-"
 
@@ -57,19 +57,19 @@ ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
 }
 
 
-def promised(head: Head) -> dict[str, str]:
+def promised(head: RequestHead) -> dict[str, str]:
     """What the headers say the bytes will have, in base64, by algorithm."""
     names = {name.removeprefix(PREFIX) for name, _ in head.headers if name.startswith(PREFIX)} - _NOT_VALUES
     return {checked_name(name): head.header(PREFIX + name) or "" for name in names}
 
 
-def promised_later(head: Head) -> set[str]:
+def promised_later(head: RequestHead) -> set[str]:
     """The algorithms whose checksums will come behind the body."""
     named = (head.header("x-amz-trailer") or "").lower().split(",")
     return {checked_name(name.strip().removeprefix(PREFIX)) for name in named if name.strip()}
 
 
-def promised_md5(head: Head) -> bytes | None:
+def promised_md5(head: RequestHead) -> bytes | None:
     sent = head.header("content-md5")
     if sent is None:
         return None

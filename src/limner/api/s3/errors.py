@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response
 
-from limner.api.errors import headers_of, told
+from limner.api.tripo.error_table import headers_of, told
 from limner.domain.refusal import Code, Refusal, TooSlow
 
 STATUS = {

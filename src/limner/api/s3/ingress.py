@@ -5,10 +5,10 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from limner.api.s3.bucket import Bucket
+from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import S3Error, answer, from_refusal
 from limner.api.s3.request import Request, admit, head_of, object_of
-from limner.application.objects import Named
+from limner.application.images.object_uploads import NamedUpload
 from limner.domain.refusal import Refusal, TooSlow
 
 LARGEST_SWALLOWED = 64 * 1024 * 1024
@@ -18,7 +18,7 @@ LARGEST_SWALLOWED = 64 * 1024 * 1024
 class Ingress:
     """Answers what is meant for the bucket; everything else goes on to `app`."""
 
-    def __init__(self, app: ASGIApp, bucket: Bucket) -> None:
+    def __init__(self, app: ASGIApp, bucket: UploadBucket) -> None:
         self._app = app
         self._bucket = bucket
 
@@ -27,14 +27,14 @@ class Ingress:
         if key is None:
             await self._app(scope, receive, send)
             return
-        body = Body(receive)
+        body = StreamedBody(receive)
         response = await self._answer(scope, key, body)
         response.headers["x-amz-request-id"] = str(scope.get("trace", ""))
         if not await body.is_done(expected="expect" in Headers(scope=scope)):
             response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, key: str, body: "Body") -> Response:
+    async def _answer(self, scope: Scope, key: str, body: "StreamedBody") -> Response:
         try:
             return await self._bucket(await self._admitted(scope, key, body))
         except S3Error as error:
@@ -44,13 +44,13 @@ class Ingress:
         except Refusal as refusal:
             return refused(scope, from_refusal(refusal))
 
-    async def _admitted(self, scope: Scope, key: str, body: "Body") -> Request:
+    async def _admitted(self, scope: Scope, key: str, body: "StreamedBody") -> Request:
         head = head_of(scope)
         admitted = admit(head, self._bucket.seal, key, self._bucket.clock.now_ms() / 1000)
         owner = await self._bucket.find_owner(admitted.grant)
         if owner is None:
             raise S3Error("InvalidAccessKeyId", "The API key that the credentials were issued to is not in force.")
-        name = Named(owner, admitted.grant.token, admitted.grant.object_key)
+        name = NamedUpload(owner, admitted.grant.token, admitted.grant.object_key)
         return Request(head, admitted, name, HttpRequest(scope, body.receive))
 
 
@@ -60,7 +60,7 @@ def refused(scope: Scope, error: S3Error) -> Response:
     return answer(error, str(scope["path"]), str(scope.get("trace", "")))
 
 
-class Body:
+class StreamedBody:
     """The body of a request, and how much of it was read."""
 
     def __init__(self, receive: Receive) -> None:

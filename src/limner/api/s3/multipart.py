@@ -18,10 +18,10 @@ from limner.api.s3.errors import S3Error
 from limner.api.s3.receive import LARGEST, Received, receive, too_large
 from limner.api.s3.request import Request
 from limner.api.s3.scratch import scratch_file
-from limner.application.objects import FindObject, TakeObject
+from limner.application.images.object_uploads import FindObject, TakeObject
 from limner.domain.refusal import Refusal
 from limner.domain.upload import BUCKET
-from limner.ports.parts import Assembly, PartMissing, Parts
+from limner.ports.parts import MultipartUpload, PartMissing, UploadParts
 
 MOST_PARTS = 64
 """Parts that may lie around for one upload: 20 MB have room for five of the smallest size."""
@@ -31,14 +31,14 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Multipart:
-    parts: Parts
+    parts: UploadParts
     take: TakeObject
     find: FindObject
     scratch: Path
 
     async def begin(self, request: Request) -> Response:
         upload_id = uuid.uuid4().hex
-        await self.parts.begin(Assembly(request.name.token, upload_id))
+        await self.parts.begin(MultipartUpload(request.name.token, upload_id))
         said = {"Bucket": BUCKET, "Key": request.name.object_key, "UploadId": upload_id}
         names = ("x-amz-checksum-algorithm", "x-amz-checksum-type")
         echoed = {name: value for name in names if (value := request.head.header(name))}
@@ -87,7 +87,7 @@ class Multipart:
         said = {"Bucket": BUCKET, "Key": request.name.object_key, "UploadId": assembly.id}
         return _xml("ListPartsResult", {**said, "IsTruncated": "false", "Part": parts})
 
-    async def _complete(self, request: Request, assembly: Assembly, named: list[NamedPart], etag: str) -> None:
+    async def _complete(self, request: Request, assembly: MultipartUpload, named: list[NamedPart], etag: str) -> None:
         said = checksums.promised(request.head)
         async with scratch_file(self.scratch) as path:
             await assemble(self.parts, assembly, named, said, path)
@@ -112,16 +112,16 @@ class Multipart:
         found = await self.find(request.name)
         return found is not None and found.etag == etag
 
-    async def _check_begun(self, assembly: Assembly) -> None:
+    async def _check_begun(self, assembly: MultipartUpload) -> None:
         if not await self.parts.holds(assembly):
             raise _no_such_upload()
 
-    async def _check_room(self, assembly: Assembly, number: int, received: Received) -> None:
+    async def _check_room(self, assembly: MultipartUpload, number: int, received: Received) -> None:
         others: Mapping[int, int] = {n: size for n, size in (await self.parts.sizes(assembly)).items() if n != number}
         if len(others) >= MOST_PARTS or sum(others.values()) + received.size > LARGEST:
             raise too_large()
 
-    async def _md5(self, assembly: Assembly, number: int) -> str:
+    async def _md5(self, assembly: MultipartUpload, number: int) -> str:
         digest = hashlib.md5(usedforsecurity=False)
         try:
             async for piece in self.parts.stream(assembly, number):
@@ -131,11 +131,11 @@ class Multipart:
         return digest.hexdigest()
 
 
-def _assembly(request: Request) -> Assembly:
+def _assembly(request: Request) -> MultipartUpload:
     upload_id = request.parameters["uploadId"]
     if not _ID.fullmatch(upload_id):
         raise _no_such_upload()
-    return Assembly(request.name.token, upload_id)
+    return MultipartUpload(request.name.token, upload_id)
 
 
 def _no_such_upload() -> S3Error:

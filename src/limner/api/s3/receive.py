@@ -10,7 +10,7 @@ from pathlib import Path
 
 from limner.api.s3 import checksums
 from limner.api.s3.errors import S3Error
-from limner.api.s3.signature import UNSIGNED, Authorization, Chain, Head
+from limner.api.s3.signature import UNSIGNED, Authorization, Chain, RequestHead
 from limner.api.s3.unframe import Unframer
 
 LARGEST = 20 * 1024 * 1024
@@ -46,7 +46,7 @@ class Received:
     checksums: Mapping[str, bytes]
 
 
-def read_promise(head: Head, authorization: Authorization, chain: Chain) -> Promise:
+def read_promise(head: RequestHead, authorization: Authorization, chain: Chain) -> Promise:
     """Raises `S3Error` for a body that need not even be sent."""
     framed = _FRAMED.fullmatch(authorization.payload)
     signed = _SHA256.fullmatch(authorization.payload)
@@ -158,7 +158,7 @@ def _told_later(promise: Promise, trailers: Mapping[str, str]) -> dict[str, str]
     return told
 
 
-def _size(head: Head, *, framed: bool) -> int | None:
+def _size(head: RequestHead, *, framed: bool) -> int | None:
     """How many bytes the content has; None where only its end will tell."""
     text = head.header("x-amz-decoded-content-length" if framed else "content-length")
     if text is None:

@@ -10,28 +10,28 @@ from starlette.types import Scope
 
 from limner.api.s3.errors import S3Error
 from limner.api.s3.receive import Promise, read_promise
-from limner.api.s3.signature import Authorization, Chain, Head, check_time, read_authorization, verify
-from limner.application.credentials import Grant, Seal
-from limner.application.objects import Named
+from limner.api.s3.signature import Authorization, Chain, RequestHead, check_time, read_authorization, verify
+from limner.application.images.object_uploads import NamedUpload
+from limner.application.images.upload_credentials import Seal, UploadGrant
 from limner.domain.upload import BUCKET
 
 _IN_HOST = re.compile(rf"{re.escape(BUCKET)}\..+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AuthorizedRequest:
     """Who signed the request, and the start of the chain that signed frames continue."""
 
-    grant: Grant
+    grant: UploadGrant
     authorization: Authorization
     chain: Chain
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    head: Head
-    admitted: Admitted
-    name: Named
+    head: RequestHead
+    admitted: AuthorizedRequest
+    name: NamedUpload
     http: HttpRequest
 
     @property
@@ -63,13 +63,13 @@ def object_of(scope: Scope) -> str | None:
     return None
 
 
-def head_of(scope: Scope) -> Head:
+def head_of(scope: Scope) -> RequestHead:
     headers = [(name.decode("latin-1"), value.decode(errors="replace")) for name, value in scope["headers"]]
     raw = scope.get("raw_path") or b""
-    return Head(scope["method"], raw.decode("latin-1"), scope["query_string"].decode("latin-1"), headers)
+    return RequestHead(scope["method"], raw.decode("latin-1"), scope["query_string"].decode("latin-1"), headers)
 
 
-def admit(head: Head, seal: Seal, key: str, now_s: float) -> Admitted:
+def admit(head: RequestHead, seal: Seal, key: str, now_s: float) -> AuthorizedRequest:
     """Raises `S3Error` unless the request is signed by credentials of ours that may write this object."""
     authorization = read_authorization(head)
     check_time(authorization, now_s)
@@ -85,4 +85,4 @@ def admit(head: Head, seal: Seal, key: str, now_s: float) -> Admitted:
         raise S3Error("ExpiredToken", "The provided token has expired. Ask for another with POST /upload/sts/token.")
     if key != session.grant.object_key:
         raise S3Error("AccessDenied", "The credentials are for another object: each is for the one it was issued for.")
-    return Admitted(session.grant, authorization, chain)
+    return AuthorizedRequest(session.grant, authorization, chain)

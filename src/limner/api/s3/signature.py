@@ -28,7 +28,7 @@ _HEADER_NAMES = re.compile(r"[a-z0-9-]+(;[a-z0-9-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class RequestHead:
     """A request without its body. `path` and `query` are as they were sent, header names are in lower case."""
 
     method: str
@@ -85,7 +85,7 @@ class Chain:
         self.previous = right
 
 
-def read_authorization(head: Head) -> Authorization:
+def read_authorization(head: RequestHead) -> Authorization:
     """How the request is signed. Raises `S3Error` for one that is not, or not in a way we take."""
     header, parameters = head.header("authorization"), head.parameters()
     if header is not None:
@@ -112,7 +112,7 @@ def check_time(authorization: Authorization, now_s: float) -> None:
         raise S3Error("AccessDenied", "Request is not valid yet")
 
 
-def verify(head: Head, authorization: Authorization, secret_key: str) -> Chain:
+def verify(head: RequestHead, authorization: Authorization, secret_key: str) -> Chain:
     """The start of the chain that signed frames continue. Raises `S3Error` unless the signature is the right one."""
     _check_covered(head, authorization)
     key = _signing_key(secret_key, authorization.scope)
@@ -127,7 +127,7 @@ def verify(head: Head, authorization: Authorization, secret_key: str) -> Chain:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _from_header(head: Head, header: str) -> Authorization:
+def _from_header(head: RequestHead, header: str) -> Authorization:
     algorithm, _, rest = header.partition(" ")
     if algorithm != _ALGORITHM:
         raise _unsupported()
@@ -148,7 +148,7 @@ def _from_header(head: Head, header: str) -> Authorization:
     )
 
 
-def _from_query(head: Head, given: Mapping[str, str]) -> Authorization:
+def _from_query(head: RequestHead, given: Mapping[str, str]) -> Authorization:
     if given["X-Amz-Algorithm"] != _ALGORITHM:
         raise _unsupported()
     wrong = "AuthorizationQueryParametersError"
@@ -209,14 +209,14 @@ def _expires(text: str) -> int:
 # --- what is signed -----------------------------------------------------------------------------------------------
 
 
-def _check_covered(head: Head, authorization: Authorization) -> None:
+def _check_covered(head: RequestHead, authorization: Authorization) -> None:
     """A header that changes what a request means has to be signed."""
     ours = {name for name, _ in head.headers if name.startswith("x-amz-")} | {"host"}
     if loose := sorted(ours.difference(authorization.signed_headers)):
         raise S3Error("AccessDenied", f"There were headers present in the request which were not signed: {loose[0]}")
 
 
-def _canonical(head: Head, authorization: Authorization) -> str:
+def _canonical(head: RequestHead, authorization: Authorization) -> str:
     named = "".join(f"{name}:{head.header(name) or ''}\n" for name in authorization.signed_headers)
     return "\n".join(
         (

@@ -3,15 +3,15 @@
 import orjson
 from starlette.responses import Response
 
-from limner.api.errors import SHARED, Row, headers_of, status_of, told
+from limner.api.tripo.error_table import SHARED, ErrorRow, headers_of, status_of, told
 from limner.domain.refusal import Code, Refusal
 
-ERRORS: dict[int, Row] = {
+ERRORS: dict[int, ErrorRow] = {
     **SHARED,
-    1002: Row(401, "Authentication failed", "Check if your credentials is valid, and ensure you set it correctly"),
-    9404: Row(404, "The route is not found", "Check the path; the API begins with /v2/openapi"),
-    9405: Row(405, "The method is not allowed", "Check the method of the request"),
-    9414: Row(404, "The webhook is not found", "Check the id, and that it is a webhook of yours"),
+    1002: ErrorRow(401, "Authentication failed", "Check if your credentials is valid, and ensure you set it correctly"),
+    9404: ErrorRow(404, "The route is not found", "Check the path; the API begins with /v2/openapi"),
+    9405: ErrorRow(405, "The method is not allowed", "Check the method of the request"),
+    9414: ErrorRow(404, "The webhook is not found", "Check the id, and that it is a webhook of yours"),
 }
 
 

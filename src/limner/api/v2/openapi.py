@@ -5,7 +5,7 @@ The handlers read requests by hand, for the wire has error codes that no framewo
 
 from typing import Any
 
-from limner.api.schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
+from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
 from limner.api.v2.errors import ERRORS
 from limner.api.v2.wire import TASKS, EditMultiview, GenerateImage, GenerateMultiview, TextToImage
 from limner.domain.upload import FORMATS

@@ -8,18 +8,18 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from limner.api.batch import read_ids
-from limner.api.body import parse
-from limner.api.face import SERVED_BY, Face
-from limner.api.form import received_file
-from limner.api.gate import caller
-from limner.api.idempotency import idempotency, replayed
-from limner.api.operation import Endpoint, Operation
-from limner.api.pace import Pace
+from limner.api.http.authentication import caller
+from limner.api.http.file_body import received_file
+from limner.api.http.idempotency import idempotency, replayed
+from limner.api.http.json_body import parse
+from limner.api.http.operation import Endpoint, Operation
+from limner.api.http.rate_limits import RequestRate
+from limner.api.services import SERVED_BY, Services
+from limner.api.tripo.task_batch import read_ids
 from limner.api.v2 import openapi, watch
 from limner.api.v2.task import task_body
 from limner.api.v2.wire import read_task, read_upload_format
-from limner.application.read import Seen
+from limner.application.read import TaskView
 from limner.domain.ids import TaskId
 from limner.ports.records import Key
 
@@ -28,11 +28,11 @@ PREFIX = "/v2/openapi"
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
-def operations(face: Face) -> list[Operation]:
+def operations(face: Services) -> list[Operation]:
     """The table of the face; the calls that clients make most stand first."""
-    handle = Handlers(face)
+    handle = V2Handlers(face)
 
-    def row(scope: str | None, pace: Pace | None = None) -> Row:
+    def row(scope: str | None, pace: RequestRate | None = None) -> Row:
         def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
             return Operation(method, PREFIX + path, endpoint, "v2", summary, told, scope, pace)
 
@@ -55,10 +55,10 @@ def operations(face: Face) -> list[Operation]:
 
 
 @dataclass(frozen=True, slots=True)
-class Handlers:
+class V2Handlers:
     """One method a call of the wire."""
 
-    face: Face
+    face: Services
 
     async def create(self, request: Request) -> Response:
         key = caller(request)
@@ -110,10 +110,10 @@ class Handlers:
         has = await self.face.store.read(lambda records: records.accounts.balance(key.account))
         return _success({"balance": has.available, "frozen": has.frozen})
 
-    def _task(self, key: Key, seen: Seen) -> Response:
+    def _task(self, key: Key, seen: TaskView) -> Response:
         return _success(self._body(key, seen), self.face.served_by(seen))
 
-    def _body(self, key: Key, seen: Seen) -> dict[str, Any]:
+    def _body(self, key: Key, seen: TaskView) -> dict[str, Any]:
         return task_body(seen, key.account_tag, self.face.links, self.face.clock.now_ms())
 
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from limner.application.read import Seen
-from limner.domain.progress import elapsed_ms, seconds_left, shown
-from limner.domain.task import Result, Status, Task
+from limner.application.read import TaskView
+from limner.domain.tasks.progress import elapsed_ms, seconds_left, shown
+from limner.domain.tasks.task import Result, Status, Task
 from limner.ports.links import Links
 
 IMAGE = "generated_image"
 MULTIVIEW = "generate_multiview_image"
 
 
-def task_body(seen: Seen, account_tag: str, links: Links, now_ms: int) -> dict[str, Any]:
+def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> dict[str, Any]:
     """Every field that any generation of clients reads. `output` has one address and no more: clients take them all."""
     task = seen.task
     urls = _urls(task, account_tag, links, now_ms)

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from limner.api.face import Face
-from limner.api.operation import Operation
+from limner.api.http.operation import Operation
+from limner.api.http.websocket import Frame, credentials, serve
+from limner.api.services import Services
 from limner.api.v2 import openapi
 from limner.api.v2.task import task_body
-from limner.api.watch import Frame, credentials, serve
-from limner.application.watcher import Change
+from limner.application.watching.watcher import TaskChange
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.ports.records import Key
@@ -45,7 +45,7 @@ def operations(prefix: str) -> list[Operation]:
     ]
 
 
-def sockets(prefix: str, face: Face) -> Sequence[BaseRoute]:
+def sockets(prefix: str, face: Services) -> Sequence[BaseRoute]:
     watching = Watching(face)
     return [
         WebSocketRoute(f"{prefix}/task/watch/all", watching.all),
@@ -58,7 +58,7 @@ def sockets(prefix: str, face: Face) -> Sequence[BaseRoute]:
 class Watching:
     """One method a path. What they raise before they accept refuses the handshake, in the envelope of the face."""
 
-    face: Face
+    face: Services
 
     async def task(self, socket: WebSocket) -> None:
         key = await self._key(socket)
@@ -80,7 +80,7 @@ class Watching:
         return await self.face.gate.admit(socket, credentials(socket), "read")
 
     def _frame(self, key: Key) -> Frame:
-        def frame(change: Change) -> str:
+        def frame(change: TaskChange) -> str:
             data = task_body(change.seen, key.account_tag, self.face.links, self.face.clock.now_ms())
             return orjson.dumps({"event": "finalized" if change.final else "update", "data": data}).decode()
 

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictStr
 
-from limner.api.body import read_object, unknown_fields, validated
-from limner.api.fields import OneFile, TaskBody, ViewPrompt, check_priority, each_view_once, listed, named
+from limner.api.http.json_body import read_object, unknown_fields, validated
+from limner.api.tripo.task_fields import OneFile, TaskBody, ViewPrompt, check_priority, each_view_once, listed, named
 from limner.domain.ids import TaskId
-from limner.domain.multiview import View
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import ImageRequest, TaskType, edit_request, multiview_request
+from limner.domain.tasks.multiview import View
+from limner.domain.tasks.request import ImageRequest, TaskType, edit_request, multiview_request
 from limner.domain.upload import FORMATS
 
 PROMPT_LIMIT = 1024

@@ -4,7 +4,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from limner.api.errors import SHARED, Row, headers_of, status_of, told
+from limner.api.tripo.error_table import SHARED, ErrorRow, headers_of, status_of, told
 from limner.domain.refusal import Code, Refusal
 
 BAD_KEY = 2
@@ -12,11 +12,11 @@ NO_SUCH_ROUTE = 4001
 EXPIRED = 2018
 """A task that waited too long, as `error_code`: v3 has no status for it."""
 
-ERRORS: dict[int, Row] = {
+ERRORS: dict[int, ErrorRow] = {
     **SHARED,
-    BAD_KEY: Row(401, "Invalid API key", "Check if your credentials is valid"),
-    EXPIRED: Row(400, "The task has expired", "Submit the task again"),
-    NO_SUCH_ROUTE: Row(404, "The route is not found", "Check the path; the API begins with /v3"),
+    BAD_KEY: ErrorRow(401, "Invalid API key", "Check if your credentials is valid"),
+    EXPIRED: ErrorRow(400, "The task has expired", "Submit the task again"),
+    NO_SUCH_ROUTE: ErrorRow(404, "The route is not found", "Check the path; the API begins with /v3"),
 }
 
 _OWN = {
@@ -44,5 +44,5 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     return Response(orjson.dumps(body), _status(refusal, ERRORS[code]), headers_of(refusal), "application/json")
 
 
-def _status(refusal: Refusal, row: Row) -> int:
+def _status(refusal: Refusal, row: ErrorRow) -> int:
     return 405 if refusal.code is Code.METHOD_NOT_ALLOWED else status_of(refusal, row)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from limner.api.link import SIGNATURE
-from limner.api.schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
+from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
+from limner.api.signed_link import SIGNATURE
 from limner.api.v3.errors import ERRORS
-from limner.api.v3.page import Page
+from limner.api.v3.page import PageQuery
 from limner.api.v3.wire import CredentialsWish, EditedViews, ImageFromImage, ImageFromText, PictureFormat, ViewsOfImage
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -69,7 +69,7 @@ def _creating(model: str) -> dict[str, Any]:
 
 
 def _query(name: str) -> dict[str, Any]:
-    schema = Page.model_json_schema()["properties"][name]
+    schema = PageQuery.model_json_schema()["properties"][name]
     return {"name": name, "in": "query", "required": False, "schema": schema}
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.requests import Request
 
-from limner.api.body import validated
+from limner.api.http.json_body import validated
 
 
 def _whole(text: object) -> object:
@@ -15,13 +15,13 @@ def _whole(text: object) -> object:
 Whole = Annotated[int, BeforeValidator(_whole)]
 
 
-class Page(BaseModel):
+class PageQuery(BaseModel):
     """`limit` rows without the first `offset`."""
 
     limit: Whole = Field(default=50, ge=1, le=100, strict=True, description="A whole number from 1 to 100.")
     offset: Whole = Field(default=0, ge=0, le=100_000, strict=True, description="A whole number from 0 to 100000.")
 
 
-def read_page(request: Request) -> Page:
+def read_page(request: Request) -> PageQuery:
     """From the query. Raises `Refusal` 1004."""
-    return validated(Page, dict(request.query_params))
+    return validated(PageQuery, dict(request.query_params))

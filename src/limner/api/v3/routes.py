@@ -8,15 +8,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from limner.api.batch import read_ids
-from limner.api.body import parse, read_object, validated
-from limner.api.face import SERVED_BY, Face
-from limner.api.form import received_body, received_file
-from limner.api.gate import caller
-from limner.api.idempotency import idempotency, replayed
-from limner.api.link import check_link
-from limner.api.operation import Endpoint, Operation
-from limner.api.pace import Pace
+from limner.api.http.authentication import caller
+from limner.api.http.file_body import received_body, received_file
+from limner.api.http.idempotency import idempotency, replayed
+from limner.api.http.json_body import parse, read_object, validated
+from limner.api.http.operation import Endpoint, Operation
+from limner.api.http.rate_limits import RequestRate
+from limner.api.services import SERVED_BY, Services
+from limner.api.signed_link import check_link
+from limner.api.tripo.task_batch import read_ids
 from limner.api.v3 import openapi
 from limner.api.v3.page import read_page
 from limner.api.v3.task import moment, task_body, usage_row
@@ -31,11 +31,11 @@ from limner.api.v3.wire import (
     read_image_to_multiview,
     read_text_to_image,
 )
-from limner.application.presign import LIFE_S
-from limner.application.read import Seen
+from limner.application.images.presign import LIFE_S
+from limner.application.read import TaskView
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.domain.task import Status
+from limner.domain.tasks.task import Status
 from limner.domain.upload import FORMATS, token_of
 from limner.ports.records import Key
 
@@ -44,11 +44,11 @@ PREFIX = "/v3"
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
-def operations(face: Face) -> list[Operation]:
+def operations(face: Services) -> list[Operation]:
     """The table of the face; the calls that clients make most stand first."""
-    handle = Handlers(face)
+    handle = V3Handlers(face)
 
-    def row(scope: str | None, pace: Pace | None = None) -> Row:
+    def row(scope: str | None, pace: RequestRate | None = None) -> Row:
         def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
             return Operation(method, PREFIX + path, endpoint, "v3", summary, told, scope, pace)
 
@@ -75,10 +75,10 @@ def operations(face: Face) -> list[Operation]:
 
 
 @dataclass(frozen=True, slots=True)
-class Handlers:
+class V3Handlers:
     """One method a call of the wire."""
 
-    face: Face
+    face: Services
 
     def creating(self, read: ReadRequest) -> Endpoint:
         """The call that creates what `read` finds in a body."""
@@ -165,7 +165,7 @@ class Handlers:
         tasks = await self.face.read.page(key.account, page.limit, page.offset)
         return _success([usage_row(task) for task in tasks])
 
-    def _body(self, key: Key, seen: Seen) -> dict[str, Any]:
+    def _body(self, key: Key, seen: TaskView) -> dict[str, Any]:
         return task_body(seen.task, key.account_tag, self.face.links, self.face.clock.now_ms())
 
 

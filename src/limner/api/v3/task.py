@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from limner.api.v3.errors import EXPIRED
-from limner.domain.progress import shown
-from limner.domain.task import Status, Task
+from limner.domain.tasks.progress import shown
+from limner.domain.tasks.task import Status, Task
 from limner.ports.links import Links
 
 IMAGE = "generated_image_url"

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictStr
 
-from limner.api.body import read_object, unknown_fields, validated
-from limner.api.fields import (
+from limner.api.http.json_body import read_object, unknown_fields, validated
+from limner.api.tripo.task_fields import (
     TOKEN_PREFIX,
     FileRef,
     OneFile,
@@ -21,10 +21,11 @@ from limner.api.fields import (
     with_one_source,
 )
 from limner.api.v3.models import model_called
+from limner.domain.aspect_ratio import ratio
 from limner.domain.ids import TaskId, UploadToken, is_uuid
-from limner.domain.multiview import View
 from limner.domain.refusal import Code, Refusal
-from limner.domain.request import (
+from limner.domain.tasks.multiview import View
+from limner.domain.tasks.request import (
     FileInput,
     ImageRequest,
     Source,
@@ -33,7 +34,6 @@ from limner.domain.request import (
     edit_request,
     multiview_request,
 )
-from limner.domain.shape import ratio
 
 PROMPT_LIMIT = 1800
 
@@ -42,7 +42,7 @@ _RATIO = re.compile(r"[1-9]\d?:[1-9]\d?")
 _WIDEST = 8
 
 
-class Reference(FileRef):
+class FileReference(FileRef):
     """A reference picture: exactly one of `file_token`, `url`, `object`, `task_id` and `data`."""
 
     task_id: StrictStr | None = Field(default=None, max_length=100, description="A task of yours that made a picture.")
@@ -71,8 +71,8 @@ def _from_text(value: object) -> object:
 
 
 AnyInput = Annotated[
-    Reference,
-    BeforeValidator(_from_text, json_schema_input_type=str | Reference),
+    FileReference,
+    BeforeValidator(_from_text, json_schema_input_type=str | FileReference),
     AfterValidator(with_one_source),
 ]
 

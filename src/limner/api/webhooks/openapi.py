@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from limner.api.schema import content, fields, ref, schemas_of
+from limner.api.http.openapi_schema import content, fields, ref, schemas_of
 from limner.api.webhooks.wire import DeliveriesWanted, NewWebhook, Rotation
 from limner.domain.webhook import CHOICES, DeliveryState, EventType
 

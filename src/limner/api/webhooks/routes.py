@@ -8,11 +8,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from limner.api.body import parse
-from limner.api.face import Face
-from limner.api.gate import caller
-from limner.api.operation import Endpoint, Operation
-from limner.api.pace import Pace
+from limner.api.http.authentication import caller
+from limner.api.http.json_body import parse
+from limner.api.http.operation import Endpoint, Operation
+from limner.api.http.rate_limits import RequestRate
+from limner.api.services import Services
 from limner.api.webhooks import openapi
 from limner.api.webhooks.shape import delivery_body, made_body, story_body, webhook_body
 from limner.api.webhooks.wire import read_new, read_rotation, read_wanted
@@ -26,17 +26,21 @@ SENDS_PER_SECOND = 5
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
-def operations(face: Face) -> list[Operation]:
+def operations(face: Services) -> list[Operation]:
     """The table of the face."""
-    handle = Handlers(face)
+    handle = WebhookHandlers(face)
 
-    def row(scope: str, pace: Pace | None = None) -> Row:
+    def row(scope: str, pace: RequestRate | None = None) -> Row:
         def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
             return Operation(method, PREFIX + path, endpoint, "webhooks", summary, told, scope, pace)
 
         return operation
 
-    reads, changes, sends = row("read"), row("webhooks"), row("webhooks", Pace(SENDS_PER_SECOND, "webhook-sends"))
+    reads, changes, sends = (
+        row("read"),
+        row("webhooks"),
+        row("webhooks", RequestRate(SENDS_PER_SECOND, "webhook-sends")),
+    )
     one, delivery = "/{webhook_id}", "/deliveries/{delivery_id}"
     return [
         reads("GET", "", handle.list, "List webhooks", openapi.LIST),
@@ -53,10 +57,10 @@ def operations(face: Face) -> list[Operation]:
 
 
 @dataclass(frozen=True, slots=True)
-class Handlers:
+class WebhookHandlers:
     """One method a call of the wire."""
 
-    face: Face
+    face: Services
 
     async def list(self, request: Request) -> Response:
         found = await self.face.webhooks.of(caller(request).account)

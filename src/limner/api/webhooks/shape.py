@@ -4,8 +4,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from limner.application.webhooks import MadeWebhook, Story
-from limner.ports.webhooks import Attempt, Delivery, Webhook
+from limner.application.webhooks.manage import CreatedWebhook, DeliveryHistory
+from limner.ports.webhooks import Delivery, DeliveryAttempt, Webhook
 
 
 def webhook_body(webhook: Webhook) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def webhook_body(webhook: Webhook) -> dict[str, Any]:
     }
 
 
-def made_body(made: MadeWebhook) -> dict[str, Any]:
+def made_body(made: CreatedWebhook) -> dict[str, Any]:
     """The one time that the secret is shown."""
     return webhook_body(made.webhook) | {"secret": made.secret}
 
@@ -44,7 +44,7 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def story_body(story: Story) -> dict[str, Any]:
+def story_body(story: DeliveryHistory) -> dict[str, Any]:
     return delivery_body(story.delivery) | {"log": [_attempt(attempt) for attempt in story.attempts]}
 
 
@@ -53,6 +53,6 @@ def moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     facts = asdict(attempt)
     return {"at": moment(facts.pop("at_ms")), **facts}

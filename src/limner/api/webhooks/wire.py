@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictStr
 from starlette.requests import Request
 
-from limner.api.body import read_object, validated
-from limner.application.webhooks import LONGEST_DESCRIPTION, LONGEST_OVERLAP_HOURS, OVERLAP_HOURS
+from limner.api.http.json_body import read_object, validated
+from limner.application.webhooks.manage import LONGEST_DESCRIPTION, LONGEST_OVERLAP_HOURS, OVERLAP_HOURS
 from limner.domain.refusal import Code, Refusal
 from limner.domain.webhook import CHOICES, DeliveryState
 

@@ -1,11 +1,9 @@
 """How every vendor is spoken to over HTTP: with the key kept at home, streaming both ways, and nothing guessed."""
 
-from limner.providers._http.answer import Answer, BadAnswer, ForeignHost, NoAnswer, file_in, unanswered, without_key
-from limner.providers._http.blank import is_blank, unless_blank
-from limner.providers._http.body import Part, file_as_base64
+from limner.providers._http.blank_image import is_blank, unless_blank
 from limner.providers._http.check import among, inquire, listed, refused_key
 from limner.providers._http.client import VendorHttp
-from limner.providers._http.job import (
+from limner.providers._http.job_api import (
     POLL_S,
     Ready,
     Said,
@@ -22,14 +20,23 @@ from limner.providers._http.job import (
     unknown_model,
 )
 from limner.providers._http.options import JOB_RULES, KEYED_JOB_RULES, Rules, misfit, of_the_provider, ours, require
-from limner.providers._http.wait import retry_after_s
-from limner.providers._http.words import redacted
+from limner.providers._http.redaction import redacted
+from limner.providers._http.request_body import Part, file_as_base64
+from limner.providers._http.response import (
+    BadAnswer,
+    ForeignHost,
+    NoAnswer,
+    VendorResponse,
+    file_in,
+    unanswered,
+    without_key,
+)
+from limner.providers._http.retry_after import retry_after_s
 
 __all__ = [
     "JOB_RULES",
     "KEYED_JOB_RULES",
     "POLL_S",
-    "Answer",
     "BadAnswer",
     "ForeignHost",
     "NoAnswer",
@@ -38,6 +45,7 @@ __all__ = [
     "Rules",
     "Said",
     "VendorHttp",
+    "VendorResponse",
     "among",
     "ask",
     "bring",

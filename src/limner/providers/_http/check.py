@@ -3,45 +3,45 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from limner.ports.provider import Checked
-from limner.providers._http.answer import Answer, BadAnswer, NoAnswer
+from limner.ports.provider import UpstreamCheck
 from limner.providers._http.client import VendorHttp
-from limner.providers._http.job import said
-from limner.providers._http.words import redacted
+from limner.providers._http.job_api import said
+from limner.providers._http.redaction import redacted
+from limner.providers._http.response import BadAnswer, NoAnswer, VendorResponse
 
 CHECK_S: Final = 15.0
 
 _NAMED: Final = 3
 """So many models are named; of more the number is told."""
 
-Tell = Callable[[Answer], Checked | None]
+Tell = Callable[[VendorResponse], UpstreamCheck | None]
 """What an answer says; None where its status says it all."""
 
 
-async def inquire(http: VendorHttp, vendor: str, path: str, tell: Tell) -> Checked:
+async def inquire(http: VendorHttp, vendor: str, path: str, tell: Tell) -> UpstreamCheck:
     """GET `path`, with the key. Whatever comes of it is an answer."""
     try:
         answer = await http.call("GET", path, timeout_s=CHECK_S)
     except NoAnswer as trouble:
-        return Checked(well=False, says=f"no answer: {trouble.reason}")
+        return UpstreamCheck(well=False, says=f"no answer: {trouble.reason}")
     except BadAnswer as trouble:
-        return Checked(well=False, says=f"the answer {trouble.reason}")
+        return UpstreamCheck(well=False, says=f"the answer {trouble.reason}")
     return tell(answer) or _judged(answer, vendor, keyed=http.has_key)
 
 
-def refused_key(answer: Answer, *, keyed: bool = True) -> Checked:
+def refused_key(answer: VendorResponse, *, keyed: bool = True) -> UpstreamCheck:
     words = said(answer.body).words or redacted(answer.text if answer.body is None else "")
     what = "the key is refused" if keyed else "a key is asked for, and none is set"
-    return Checked(well=False, says=f"{what}: {words}" if words else what)
+    return UpstreamCheck(well=False, says=f"{what}: {words}" if words else what)
 
 
-def among(listed: Collection[str], wanted: Sequence[str]) -> Checked:
+def among(listed: Collection[str], wanted: Sequence[str]) -> UpstreamCheck:
     """What a list of models says of those that our routes order."""
     there = (", ".join(listed) or "no models") if len(listed) <= _NAMED else f"{len(listed)} models"
     missing = [each for each in wanted if each not in listed]
     if missing:
-        return Checked(well=False, says=f"{there}, and {_are(missing)} not among them")
-    return Checked(well=True, says=f"{there}, and {_are(wanted)} among them" if wanted else there)
+        return UpstreamCheck(well=False, says=f"{there}, and {_are(missing)} not among them")
+    return UpstreamCheck(well=True, says=f"{there}, and {_are(wanted)} among them" if wanted else there)
 
 
 def _are(names: Sequence[str]) -> str:
@@ -50,16 +50,16 @@ def _are(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} are"
 
 
-def _judged(answer: Answer, vendor: str, *, keyed: bool) -> Checked:
+def _judged(answer: VendorResponse, vendor: str, *, keyed: bool) -> UpstreamCheck:
     if answer.status in {401, 403}:
         return refused_key(answer, keyed=keyed)
     if answer.ok or 300 <= answer.status < 400 or answer.status in {404, 405}:
         says = f"HTTP {answer.status}, and not what {vendor} says: does the base URL lead there?"
-        return Checked(well=False, says=says)
-    return Checked(well=False, says=f"HTTP {answer.status}: {_words(answer)}")
+        return UpstreamCheck(well=False, says=says)
+    return UpstreamCheck(well=False, says=f"HTTP {answer.status}: {_words(answer)}")
 
 
-def _words(answer: Answer) -> str:
+def _words(answer: VendorResponse) -> str:
     return said(answer.body).words or redacted(answer.text) or "no more is said"
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.ports.provider import VendorAccount
-from limner.providers._http.answer import Answer, without_key
-from limner.providers._http.body import Body, Part, form_body, json_body
 from limner.providers._http.limits import PICTURE_BYTES
+from limner.providers._http.request_body import Part, RequestBody, form_body, json_body
+from limner.providers._http.response import VendorResponse, without_key
 
 if TYPE_CHECKING:
-    from limner.providers._http.wire import Wire
+    from limner.providers._http.aiohttp_client import AiohttpClient
 
 
 class VendorHttp:
@@ -26,7 +26,7 @@ class VendorHttp:
         self._account = account
         self._headers = dict(headers)
         self._key_hosts = key_hosts
-        self._wire: Wire | None = None
+        self._wire: AiohttpClient | None = None
 
     @property
     def has_key(self) -> bool:
@@ -41,7 +41,7 @@ class VendorHttp:
         form: Sequence[Part] | None = None,
         workdir: Path | None = None,
         timeout_s: float,
-    ) -> Answer:
+    ) -> VendorResponse:
         """Ask the vendor at a path below the base URL, or at an absolute URL. Redirects are answers, not followed.
 
         With `workdir`, pictures in a JSON answer (and any base64 text over 4 KiB) are written there as they arrive,
@@ -54,7 +54,9 @@ class VendorHttp:
         answer = await wire.call(method, url, _body(json, form), workdir, timeout_s)
         return without_key(answer, self._account.key)
 
-    async def download(self, url: str, target: Path, *, timeout_s: float, max_bytes: int = PICTURE_BYTES) -> Answer:
+    async def download(
+        self, url: str, target: Path, *, timeout_s: float, max_bytes: int = PICTURE_BYTES
+    ) -> VendorResponse:
         """Write the picture that `url` delivers to `target`; without the key, as it is a stranger's address.
 
         Only a 200 writes; any other status comes back as it is, and leaves no `target`. https alone is followed, and
@@ -69,7 +71,7 @@ class VendorHttp:
             await self._wire.close()
             self._wire = None
 
-    async def _wired(self) -> "Wire":
+    async def _wired(self) -> "AiohttpClient":
         """The HTTP client is loaded when it is first needed: in a thread, for that takes 0.4 s."""
         if self._wire is None:
             wire = await asyncio.to_thread(_load)
@@ -80,13 +82,13 @@ class VendorHttp:
         return self._wire
 
 
-def _load() -> "type[Wire]":
-    from limner.providers._http.wire import Wire  # noqa: PLC0415 - see _wired
+def _load() -> "type[AiohttpClient]":
+    from limner.providers._http.aiohttp_client import AiohttpClient  # noqa: PLC0415 - see _wired
 
-    return Wire
+    return AiohttpClient
 
 
-def _body(json: Any, form: Sequence[Part] | None) -> Body | None:
+def _body(json: Any, form: Sequence[Part] | None) -> RequestBody | None:
     if form is not None:
         return form_body(form, f"limner-{secrets.token_hex(16)}")
     return None if json is None else json_body(json)

@@ -5,9 +5,9 @@ from ipaddress import ip_address
 
 from yarl import URL
 
-from limner.domain.address import is_public
+from limner.domain.network.ip_address import is_public
 from limner.ports.provider import Allows, allows_none
-from limner.providers._http.answer import BadAnswer, ForeignHost
+from limner.providers._http.response import BadAnswer, ForeignHost
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from limner.providers.diffusers import wire
+from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.pipeline import GivenUp, Pipeline, Unfit, is_blank
 
 NICENESS: Final = 5
@@ -29,22 +29,22 @@ class Inbox:
     """What the owner says: jobs in their order, and which of them nobody waits for any more."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[wire.Job] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[job_lines.PipelineJob] = queue.SimpleQueue()
         self._given_up: set[int] = set()
 
     def listen(self) -> None:
         for text in sys.stdin.buffer:
-            line = wire.decoded(text)
+            line = job_lines.decoded(text)
             if "give_up" in line:
                 self._given_up.add(line["give_up"])
             else:
-                self._jobs.put(wire.job_of(line))
+                self._jobs.put(job_lines.job_of(line))
         os._exit(0)
 
-    def next_job(self) -> wire.Job:
+    def next_job(self) -> job_lines.PipelineJob:
         return self._jobs.get()
 
-    def check(self, job: wire.Job) -> None:
+    def check(self, job: job_lines.PipelineJob) -> None:
         if job.number in self._given_up:
             raise GivenUp
 
@@ -74,9 +74,9 @@ def _private_output() -> BinaryIO:
     return answers
 
 
-def _say(answers: BinaryIO, line: wire.Line) -> None:
+def _say(answers: BinaryIO, line: job_lines.Line) -> None:
     try:
-        answers.write(wire.encoded(line))
+        answers.write(job_lines.encoded(line))
     except BrokenPipeError:
         os._exit(0)
 
@@ -84,7 +84,7 @@ def _say(answers: BinaryIO, line: wire.Line) -> None:
 # --- loading --------------------------------------------------------------------------------------------------
 
 
-def _loaded(job: wire.Job, tell: Tell) -> Pipeline | None:
+def _loaded(job: job_lines.PipelineJob, tell: Tell) -> Pipeline | None:
     """The pipeline; None after telling why there is none."""
     try:
         pipeline = Pipeline(job.model)
@@ -95,7 +95,7 @@ def _loaded(job: wire.Job, tell: Tell) -> Pipeline | None:
     return pipeline
 
 
-def _why_not_loaded(job: wire.Job, error: Exception) -> str:
+def _why_not_loaded(job: job_lines.PipelineJob, error: Exception) -> str:
     name = Path(job.model.folder).name
     if isinstance(error, ModuleNotFoundError):
         lacking = f"the Python package {error.name!r} is not installed"
@@ -110,7 +110,7 @@ def _why_not_loaded(job: wire.Job, error: Exception) -> str:
 # --- drawing --------------------------------------------------------------------------------------------------
 
 
-def _outcome(pipeline: Pipeline, job: wire.Job, inbox: Inbox, tell: Tell) -> wire.Line:
+def _outcome(pipeline: Pipeline, job: job_lines.PipelineJob, inbox: Inbox, tell: Tell) -> job_lines.Line:
     def step_done(done: int) -> None:
         inbox.check(job)
         tell(progress=95 * done // job.steps)
@@ -130,12 +130,12 @@ def _outcome(pipeline: Pipeline, job: wire.Job, inbox: Inbox, tell: Tell) -> wir
     return {"done": {"device": pipeline.device, "dtype": pipeline.dtype, "seconds": seconds}}
 
 
-def _blank(pipeline: Pipeline) -> wire.Line:
+def _blank(pipeline: Pipeline) -> job_lines.Line:
     reason = f"the model drew a picture of a single colour; its numbers may have overflowed in {pipeline.dtype}"
     return {"failed": "bad_output", "reason": reason, "detail": None}
 
 
-def _why_not_drawn(error: Exception) -> wire.Line:
+def _why_not_drawn(error: Exception) -> job_lines.Line:
     if is_out_of_memory(error):
         reason = "the memory did not suffice for this picture"
         return {"broken": True, **_failed("transient", reason, error)}
@@ -144,7 +144,7 @@ def _why_not_drawn(error: Exception) -> wire.Line:
     return _failed("no_image", "the model could not draw this order; the server's log says why", error)
 
 
-def _failed(kind: str, reason: str, error: Exception) -> wire.Line:
+def _failed(kind: str, reason: str, error: Exception) -> job_lines.Line:
     """The whole story goes to the log, the error's name alone to the task: a message may hold a path."""
     traceback.print_exception(error)
     return {"failed": kind, "reason": reason, "detail": type(error).__name__}

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from limner.domain.failure import Failure, FailureKind
+from limner.domain.routing.failure import Failure, FailureKind
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FolderFacts:
     """What one kind of pipeline takes. `pictures` is the most references; `one_canvas` lays several side by side.
 
     `steps` and `guidance` are what its maker recommends.
@@ -26,11 +26,11 @@ class Facts:
     one_canvas: bool = False
 
 
-_FLUX: Final = Facts(0, steps=28, guidance=3.5)
-_KONTEXT: Final = Facts(4, steps=28, guidance=2.5, one_canvas=True)
-_KLEIN: Final = Facts(4, steps=50, guidance=4.0)
+_FLUX: Final = FolderFacts(0, steps=28, guidance=3.5)
+_KONTEXT: Final = FolderFacts(4, steps=28, guidance=2.5, one_canvas=True)
+_KLEIN: Final = FolderFacts(4, steps=50, guidance=4.0)
 
-PIPELINES: Final[Mapping[str, Facts]] = {
+PIPELINES: Final[Mapping[str, FolderFacts]] = {
     "FluxPipeline": _FLUX,
     "FluxKontextPipeline": _KONTEXT,
     "Flux2KleinPipeline": _KLEIN,
@@ -46,7 +46,7 @@ class Weights:
 
     folder: Path
     pipeline: str
-    facts: Facts
+    facts: FolderFacts
 
 
 def place(models: str, upstream: str) -> Path:
@@ -69,7 +69,7 @@ def look(folder: Path) -> Weights | Failure:
     return Weights(folder, pipeline, _facts(folder, pipeline, index))
 
 
-def _facts(folder: Path, pipeline: str, index: Mapping[str, Any]) -> Facts:
+def _facts(folder: Path, pipeline: str, index: Mapping[str, Any]) -> FolderFacts:
     """Models that were distilled to few steps have the class of those that were not."""
     if index.get("is_distilled") is True:
         return _KLEIN_DISTILLED

@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 from typing import Final
 
-from limner.domain.failure import Failure, FailureKind
-from limner.domain.shape import nearest, sized, within
-from limner.ports.provider import Delivered, Order, Picture, Reference
-from limner.providers.diffusers import wire
+from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import Delivered, GenerationRequest, Picture, ReferenceImage
+from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.folder import Weights
-from limner.providers.diffusers.wishes import Wishes
+from limner.providers.diffusers.pipeline_options import PipelineOptions
 
 _MEGAPIXEL: Final = 1024 * 1024
 _STEP: Final = 16
@@ -26,7 +26,9 @@ _TRAINED_SHAPES: Final = (
 """What Kontext saw its references in; from diffusers' own pipeline."""
 
 
-def encode(order: Order, weights: Weights, wishes: Wishes, number: int) -> wire.Job | Failure:
+def encode(
+    order: GenerationRequest, weights: Weights, wishes: PipelineOptions, number: int
+) -> job_lines.PipelineJob | Failure:
     """The order as the model's process takes it, or why it would not."""
     facts = weights.facts
     if len(order.references) > facts.pictures:
@@ -34,9 +36,11 @@ def encode(order: Order, weights: Weights, wishes: Wishes, number: int) -> wire.
     shape = _shape(order)
     width, height = _sides(shape, wishes.megapixels)
     several = facts.one_canvas and len(order.references) > 1
-    return wire.Job(
+    return job_lines.PipelineJob(
         number=number,
-        model=wire.Model(str(weights.folder), weights.pipeline, wishes.device, wishes.dtype, wishes.offload),
+        model=job_lines.PipelineModel(
+            str(weights.folder), weights.pipeline, wishes.device, wishes.dtype, wishes.offload
+        ),
         prompt=f"{_legend(len(order.references))}\n{order.prompt}" if several else order.prompt,
         width=width,
         height=height,
@@ -50,13 +54,13 @@ def encode(order: Order, weights: Weights, wishes: Wishes, number: int) -> wire.
     )
 
 
-def _too_many(order: Order, weights: Weights) -> Failure:
+def _too_many(order: GenerationRequest, weights: Weights) -> Failure:
     given, most = len(order.references), weights.facts.pictures
     takes = f"{most} reference pictures at most" if most else "no reference pictures"
     return Failure(FailureKind.BAD_INPUT, f"{weights.folder.name} takes {takes}, {given} came")
 
 
-def _shape(order: Order) -> str:
+def _shape(order: GenerationRequest) -> str:
     """What is asked for, else that of the picture to work from, else a square."""
     if order.aspect_ratio:
         shape = order.aspect_ratio
@@ -68,7 +72,7 @@ def _shape(order: Order) -> str:
 
 
 def _sides(shape: str, megapixels: float) -> tuple[int, int]:
-    return sized(shape, pixels=round(megapixels * _MEGAPIXEL), step=_STEP, least=_LEAST, most=_MOST)
+    return size_for(shape, pixels=round(megapixels * _MEGAPIXEL), step=_STEP, least=_LEAST, most=_MOST)
 
 
 def _legend(pictures: int) -> str:
@@ -76,7 +80,7 @@ def _legend(pictures: int) -> str:
     return f"The input image shows {pictures} pictures side by side, from left to right: {names}."
 
 
-def _canvas(references: tuple[Reference, ...], wishes: Wishes) -> tuple[int, int]:
+def _canvas(references: tuple[ReferenceImage, ...], wishes: PipelineOptions) -> tuple[int, int]:
     """The size of what Kontext sees: for one picture a size it was trained on, for several a row of equal heights."""
     megapixels = min(1.0, wishes.megapixels)
     width = sum(reference.width / reference.height for reference in references)
@@ -91,7 +95,7 @@ def _canvas(references: tuple[Reference, ...], wishes: Wishes) -> tuple[int, int
 # --- what came of it ----------------------------------------------------------------------------------------------
 
 
-def decode(answer: wire.Line, job: wire.Job) -> Delivered | Failure:
+def decode(answer: job_lines.Line, job: job_lines.PipelineJob) -> Delivered | Failure:
     """What the process's last word about a job means."""
     if "failed" in answer:
         return Failure(FailureKind(answer["failed"]), answer["reason"], detail=answer["detail"])

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from limner.providers.diffusers import wire
+from limner.providers.diffusers import job_lines
 
 StepDone = Callable[[int], None]
 """Called with the number of steps that are done; raises `GivenUp` to end the work."""
@@ -25,7 +25,7 @@ class Unfit(Exception):
 class Pipeline:
     """A model in memory. `device` and `dtype` are what was chosen."""
 
-    def __init__(self, model: wire.Model) -> None:
+    def __init__(self, model: job_lines.PipelineModel) -> None:
         self._torch = import_module("torch")
         library = import_module("diffusers")
         import_module("diffusers.utils.logging").disable_progress_bar()  # a log is no terminal
@@ -40,7 +40,7 @@ class Pipeline:
         self._pipe.set_progress_bar_config(disable=True)
         _settle(self._pipe, model.offload, self.device)
 
-    def draw(self, job: wire.Job, step_done: StepDone) -> Image.Image:
+    def draw(self, job: job_lines.PipelineJob, step_done: StepDone) -> Image.Image:
         """The picture of one job. The noise is made on the CPU, so that a seed means the same on every device."""
 
         def on_step_end(_pipe: Any, step: int, _moment: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _settle(pipe: Any, offload: str, device: str) -> None:
             pipe.to(device)
 
 
-def arguments(job: wire.Job, pictures: Sequence[Image.Image]) -> dict[str, Any]:
+def arguments(job: job_lines.PipelineJob, pictures: Sequence[Image.Image]) -> dict[str, Any]:
     """What the pipeline of a job is called with."""
     common = {
         "prompt": job.prompt,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from limner.ports.provider import Report
-from limner.providers.diffusers import wire
+from limner.providers.diffusers import job_lines
 
 LONGEST_ANSWER: Final = 2**20
 FAREWELL_S: Final = 10.0
@@ -51,7 +51,7 @@ class PipelineProcess:
         """For how long it owes a word."""
         return time.monotonic() - self._heard_s if self._owing else 0.0
 
-    async def work(self, job: wire.Job, report: Report) -> wire.Line:
+    async def work(self, job: job_lines.PipelineJob, report: Report) -> job_lines.Line:
         """The last word about this job. Words about one that was given up meanwhile are passed over.
 
         Raises EOFError, BrokenPipeError or ConnectionResetError when the process ends before.
@@ -62,10 +62,10 @@ class PipelineProcess:
         if not self._owing:  # else its silence began with the job that was given up
             self._heard_s = time.monotonic()
         self._owing = True
-        child.stdin.write(wire.job_line(job))
+        child.stdin.write(job_lines.job_line(job))
         await child.stdin.drain()
         while line := await child.stdout.readline():
-            answer = wire.decoded(line)
+            answer = job_lines.decoded(line)
             self._heard(answer)
             if answer["number"] != job.number:
                 continue
@@ -76,15 +76,15 @@ class PipelineProcess:
                 return answer
         raise EOFError
 
-    def _heard(self, answer: wire.Line) -> None:
+    def _heard(self, answer: job_lines.Line) -> None:
         self._heard_s = time.monotonic()
         if "loaded" in answer:
             self.loading = False
 
-    def give_up(self, job: wire.Job) -> None:
+    def give_up(self, job: job_lines.PipelineJob) -> None:
         """Nobody waits for this job any more: it may end at its next step."""
         if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.write(wire.encoded({"give_up": job.number}))
+            self._child.stdin.write(job_lines.encoded({"give_up": job.number}))
 
     async def ended(self) -> int | None:
         """How it ended, once it has fallen silent by itself."""

@@ -8,22 +8,22 @@ async with Vendors.running(["bfl", "openai"]) as street:
     assert street.violations() == []
 """
 
-from limner.testing.vendors._books import Purchase, Violation
-from limner.testing.vendors._faults import BadFault, Fault, Faults, Kind
-from limner.testing.vendors._jobs import Pace
+from limner.testing.vendors._faults import BadFault, Fault, FaultKind, Faults
+from limner.testing.vendors._jobs import EmulatedSpeed
 from limner.testing.vendors._pictures import Bands, Card, NoCard, read_bands, read_card, sha_of
-from limner.testing.vendors.street import NAMES, UnknownVendor, Vendors
+from limner.testing.vendors._records import Purchase, Violation
+from limner.testing.vendors.emulators import NAMES, UnknownVendor, Vendors
 
 __all__ = [
     "NAMES",
     "BadFault",
     "Bands",
     "Card",
+    "EmulatedSpeed",
     "Fault",
+    "FaultKind",
     "Faults",
-    "Kind",
     "NoCard",
-    "Pace",
     "Purchase",
     "UnknownVendor",
     "Vendors",

@@ -9,8 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from limner.testing.vendors._faults import Kind
-from limner.testing.vendors._jobs import Job
+from limner.testing.vendors._faults import FaultKind
+from limner.testing.vendors._jobs import VendorJob
 
 CREDENTIALS: Final = ("x-key", "authorization", "x-goog-api-key", "mj-api-secret", "api-key", "cookie")
 GONE: Final = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
@@ -22,27 +22,27 @@ Breach = Callable[[str, str], Awaitable[None]]
 """Told the rule that was broken and how."""
 
 
-class Deliveries:
+class DeliveryHost:
     def __init__(self, root: str, lasts_s: float, breach: Breach) -> None:
         self._root = root
         self._lasts_s = lasts_s
         self._breach = breach
         self._secret = secrets.token_bytes(16)
-        self._offers: dict[str, tuple[Draw, Job, str]] = {}
+        self._offers: dict[str, tuple[Draw, VendorJob, str]] = {}
 
-    def offer(self, name: str, media_type: str, draw: Draw, job: Job) -> str:
+    def offer(self, name: str, media_type: str, draw: Draw, job: VendorJob) -> str:
         """A signed link to the picture `name` of this job, new each time.
 
         Some of a job's first links may be dead by its faults.
         """
         self._offers.setdefault(name, (draw, job, media_type))
         given = job.facts["links"] = job.facts.get("links", 0) + 1
-        expired = job.trouble.of(Kind.EXPIRED_LINK)
+        expired = job.trouble.of(FaultKind.EXPIRED_LINK)
         dead = expired is not None and given <= expired.amount(1)
         until = int(time.time() + (-1 if dead else self._lasts_s))
         return f"{self._root}/results/{name}?se={until}&sig={self._sign(name, until)}"
 
-    async def job_of(self, request: web.Request) -> Job:
+    async def job_of(self, request: web.Request) -> VendorJob:
         """The job that this link belongs to. Refuses keys, strangers and links past their time."""
         await self._refuse_keys(request)
         name, until = request.match_info["name"], request.query.get("se", "")

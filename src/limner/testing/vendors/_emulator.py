@@ -13,33 +13,33 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._books import Books, Purchase, Violation
-from limner.testing.vendors._deliveries import Deliveries
-from limner.testing.vendors._faults import CUTS, REFUSALS, BadFault, Fault, Faults, Kind, Stage, Trouble
-from limner.testing.vendors._holds import Held, Holds
+from limner.testing.vendors._deliveries import DeliveryHost
+from limner.testing.vendors._faults import CUTS, REFUSALS, BadFault, Fault, FaultKind, Faults, InjectedFault, Stage
+from limner.testing.vendors._held_answers import Held, Holds
 from limner.testing.vendors._hooks import Hooks
-from limner.testing.vendors._jobs import Job, Jobs, Order, Pace
-from limner.testing.vendors._pictures import Design, NotAPicture, Reference, blacked_out, draw, look
+from limner.testing.vendors._jobs import EmulatedSpeed, Jobs, VendorJob, VendorOrder
+from limner.testing.vendors._pictures import Design, NotAPicture, ReceivedImage, blacked_out, draw, look
+from limner.testing.vendors._records import Purchase, PurchaseRecords, Violation
 
-Work = Callable[[Trouble], Awaitable[web.Response]]
+Work = Callable[[InjectedFault], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PROXY_PAGE: Final = (
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
 STATUS: Final = {
-    Kind.RATE_LIMITED: 429,
-    Kind.UNAUTHORIZED: 401,
-    Kind.FORBIDDEN: 403,
-    Kind.MODEL_GONE: 404,
-    Kind.SERVER_ERROR: 500,
-    Kind.UNAVAILABLE: 503,
-    Kind.TIMEOUT: 504,
+    FaultKind.RATE_LIMITED: 429,
+    FaultKind.UNAUTHORIZED: 401,
+    FaultKind.FORBIDDEN: 403,
+    FaultKind.MODEL_GONE: 404,
+    FaultKind.SERVER_ERROR: 500,
+    FaultKind.UNAVAILABLE: 503,
+    FaultKind.TIMEOUT: 504,
 }
 
 
 def http_status(fault: Fault) -> int:
-    return int(fault.amount(400)) if fault.kind is Kind.STATUS else STATUS[fault.kind]
+    return int(fault.amount(400)) if fault.kind is FaultKind.STATUS else STATUS[fault.kind]
 
 
 class Refused(Exception):
@@ -58,8 +58,8 @@ class Place:
     """
 
     urls: Mapping[str, str]
-    books: Books
-    pace: Pace
+    books: PurchaseRecords
+    pace: EmulatedSpeed
     seed: int = 0
     now: Callable[[], float] = time.monotonic
 
@@ -69,7 +69,7 @@ class Emulator(ABC):
 
     name: ClassVar[str]
     sites: ClassVar[tuple[str, ...]] = ("api",)
-    kinds: ClassVar[Collection[Kind]]
+    kinds: ClassVar[Collection[FaultKind]]
     synchronous: ClassVar[bool] = False
 
     def __init__(self, place: Place) -> None:
@@ -79,7 +79,7 @@ class Emulator(ABC):
         self.jobs = Jobs(place.pace, place.now)
         self.hooks = Hooks(place.pace.webhook_retries)
         self.holds = Holds()
-        self.deliveries = Deliveries(place.urls.get("delivery", ""), place.pace.link_seconds, self.breach)
+        self.deliveries = DeliveryHost(place.urls.get("delivery", ""), place.pace.link_seconds, self.breach)
 
     @property
     def base_url(self) -> str:
@@ -113,40 +113,40 @@ class Emulator(ABC):
         if fault := trouble.of(*REFUSALS):
             return self.refuse(request, fault)
         response = await work(trouble)
-        if fault := trouble.of(Kind.GARBLED):
+        if fault := trouble.of(FaultKind.GARBLED):
             response = garble(fault)
         if held.moment in {"done", "half"}:
             return await self.carry_late(request, response, held)
         return await self.carry(request, response, trouble)
 
-    def trouble(self, stage: Stage, prompt: str) -> Trouble:
+    def trouble(self, stage: Stage, prompt: str) -> InjectedFault:
         try:
             return self.faults.strike(stage, prompt)
         except BadFault as error:
             raise Refused(reply(400, {"detail": str(error), "error": {"message": str(error)}})) from None
 
-    async def wait(self, stage: Stage, trouble: Trouble) -> None:
-        slow = trouble.of(Kind.SLOW)
+    async def wait(self, stage: Stage, trouble: InjectedFault) -> None:
+        slow = trouble.of(FaultKind.SLOW)
         working = self.place.pace.seconds if self.synchronous and stage == "submit" else 0.0
         await asyncio.sleep(working + (slow.amount(5) if slow else 0.0))
 
     def refuse(self, request: web.Request, fault: Fault) -> web.Response:
-        if fault.kind is Kind.RESET:
+        if fault.kind is FaultKind.RESET:
             return hang_up(request)
-        if fault.kind is Kind.BAD_GATEWAY:
+        if fault.kind is FaultKind.BAD_GATEWAY:
             return web.Response(status=502, text=PROXY_PAGE, content_type="text/html")
         return self.refusal(fault)
 
-    async def carry(self, request: web.Request, response: web.Response, trouble: Trouble) -> web.StreamResponse:
+    async def carry(self, request: web.Request, response: web.Response, trouble: InjectedFault) -> web.StreamResponse:
         """The answer as far as it gets."""
         cut = trouble.of(*CUTS)
         if cut is None:
             return response
-        if cut.kind is Kind.LOST_ANSWER:
+        if cut.kind is FaultKind.LOST_ANSWER:
             return hang_up(request)
         whole = body_of(response)
         head = await begin(request, response)
-        await head.write(whole[: len(whole) // 2 if cut.kind is Kind.CUT_BODY else 0])
+        await head.write(whole[: len(whole) // 2 if cut.kind is FaultKind.CUT_BODY else 0])
         if request.transport:
             request.transport.close()
         return head
@@ -170,7 +170,7 @@ class Emulator(ABC):
         job = await self.deliveries.job_of(request)
         return await self.pass_faults(request, "delivery", job.order.prompt, lambda _: self.deliveries.picture(request))
 
-    async def buy(self, order: Order, handle: str, *, charged: bool = True) -> None:
+    async def buy(self, order: VendorOrder, handle: str, *, charged: bool = True) -> None:
         await self.place.books.enter(
             Purchase(
                 self.name,
@@ -184,7 +184,7 @@ class Emulator(ABC):
             )
         )
 
-    async def open_job(self, job_id: str, order: Order, trouble: Trouble, **facts: Any) -> Job:
+    async def open_job(self, job_id: str, order: VendorOrder, trouble: InjectedFault, **facts: Any) -> VendorJob:
         """Take a job on: it is in the books before anybody hears of it, and whole from the beginning."""
         job = self.jobs.open(job_id, order, trouble)
         job.facts.update(facts)
@@ -195,20 +195,20 @@ class Emulator(ABC):
         await self.place.books.enter(Violation(self.name, int(time.time() * 1000), rule, detail))
 
     async def picture(
-        self, order: Order, trouble: Trouble, variant: int = 0, brush: Callable[[Design], bytes] = draw
+        self, order: VendorOrder, trouble: InjectedFault, variant: int = 0, brush: Callable[[Design], bytes] = draw
     ) -> bytes:
         """The bytes of one picture, good or as a fault wants them."""
         design = Design(order.prompt, order.references, order.size, order.format, variant, order.model)
-        if Kind.WRONG_FORMAT in trouble:
+        if FaultKind.WRONG_FORMAT in trouble:
             design = replace(design, format="jpeg" if order.format == "png" else "png")
         design = replace(
-            design, transparent=order.asked.get("background") == "transparent", noise=Kind.HEAVY in trouble
+            design, transparent=order.asked.get("background") == "transparent", noise=FaultKind.HEAVY in trouble
         )
-        good = await asyncio.to_thread(blacked_out if Kind.BLANK in trouble else brush, design)
-        broken = trouble.of(Kind.UNDECODABLE)
+        good = await asyncio.to_thread(blacked_out if FaultKind.BLANK in trouble else brush, design)
+        broken = trouble.of(FaultKind.UNDECODABLE)
         return spoilt(good, broken.how) if broken else good
 
-    async def look_at(self, data: bytes) -> Reference:
+    async def look_at(self, data: bytes) -> ReceivedImage:
         """Raises `NotAPicture`."""
         return await asyncio.to_thread(look, data)
 
@@ -303,9 +303,9 @@ def garble(fault: Fault) -> web.Response:
     return reply(200, {"result": "ok"})
 
 
-def moment_of(trouble: Trouble) -> str:
+def moment_of(trouble: InjectedFault) -> str:
     """Where a request is held back, if it is."""
-    fault = trouble.of(Kind.HOLD)
+    fault = trouble.of(FaultKind.HOLD)
     return (fault.how or "received") if fault else ""
 
 

@@ -23,7 +23,7 @@ Stage = Literal["submit", "poll", "delivery"]
 STAGES: Final = get_args(Stage)
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """Each kind's meaning; what the answer looks like is the vendor's."""
 
     # The request is refused; nothing is done or charged.
@@ -70,21 +70,21 @@ class Kind(StrEnum):
 
 REFUSALS: Final = frozenset(
     {
-        Kind.RATE_LIMITED,
-        Kind.QUOTA,
-        Kind.UNAUTHORIZED,
-        Kind.FORBIDDEN,
-        Kind.MODEL_GONE,
-        Kind.SERVER_ERROR,
-        Kind.BAD_GATEWAY,
-        Kind.UNAVAILABLE,
-        Kind.TIMEOUT,
-        Kind.STATUS,
-        Kind.RESET,
+        FaultKind.RATE_LIMITED,
+        FaultKind.QUOTA,
+        FaultKind.UNAUTHORIZED,
+        FaultKind.FORBIDDEN,
+        FaultKind.MODEL_GONE,
+        FaultKind.SERVER_ERROR,
+        FaultKind.BAD_GATEWAY,
+        FaultKind.UNAVAILABLE,
+        FaultKind.TIMEOUT,
+        FaultKind.STATUS,
+        FaultKind.RESET,
     }
 )
-CUTS: Final = (Kind.LOST_ANSWER, Kind.CUT_HEADERS, Kind.CUT_BODY)
-TRANSPORT: Final = REFUSALS | {*CUTS, Kind.SLOW, Kind.HOLD, Kind.GARBLED}
+CUTS: Final = (FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY)
+TRANSPORT: Final = REFUSALS | {*CUTS, FaultKind.SLOW, FaultKind.HOLD, FaultKind.GARBLED}
 """What every vendor and every stage knows."""
 MOMENTS: Final = ("received", "done", "half")
 """Where a request can be held: see `_holds`."""
@@ -103,7 +103,7 @@ class Fault:
     kinds.
     """
 
-    kind: Kind
+    kind: FaultKind
     on: Stage = "submit"
     at: int = 1
     times: int | None = 1
@@ -113,11 +113,11 @@ class Fault:
     prompt: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in set(Kind):
-            raise BadFault(f"unknown fault {str(self.kind)!r}; known are {', '.join(Kind)}")
+        if self.kind not in set(FaultKind):
+            raise BadFault(f"unknown fault {str(self.kind)!r}; known are {', '.join(FaultKind)}")
         if self.on not in STAGES:
             raise BadFault(f"unknown stage {self.on!r}; known are {', '.join(STAGES)}")
-        if self.kind is Kind.HOLD and self.how not in {"", *MOMENTS}:
+        if self.kind is FaultKind.HOLD and self.how not in {"", *MOMENTS}:
             raise BadFault(f"unknown moment {self.how!r} to hold at; known are {', '.join(MOMENTS)}")
         if self.on != "submit" and self.kind not in TRANSPORT:
             raise BadFault(f"{self.kind} is decided when a job is submitted, not on {self.on!r}")
@@ -131,7 +131,7 @@ class Fault:
         if "kind" not in facts:
             raise BadFault("a fault needs a kind")
         fault = cls(**facts)
-        return replace(fault, kind=Kind(fault.kind))
+        return replace(fault, kind=FaultKind(fault.kind))
 
     def amount(self, default: float) -> float:
         return default if self.value is None else self.value
@@ -146,15 +146,15 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class InjectedFault:
     """The faults that strike one request."""
 
     faults: tuple[Fault, ...] = ()
 
-    def __contains__(self, kind: Kind) -> bool:
+    def __contains__(self, kind: FaultKind) -> bool:
         return self.of(kind) is not None
 
-    def of(self, *kinds: Kind) -> Fault | None:
+    def of(self, *kinds: FaultKind) -> Fault | None:
         return next((fault for fault in self.faults if fault.kind in kinds), None)
 
 
@@ -200,7 +200,7 @@ class _Scripted:
 class Faults:
     """The script of one vendor. `kinds` are those it knows; chance is seeded, so that a run can be repeated."""
 
-    def __init__(self, vendor: str, kinds: Collection[Kind], seed: int = 0) -> None:
+    def __init__(self, vendor: str, kinds: Collection[FaultKind], seed: int = 0) -> None:
         self._vendor = vendor
         self._kinds = TRANSPORT | frozenset(kinds)
         self._chance = random.Random(seed)  # noqa: S311 - chance that must repeat
@@ -224,13 +224,13 @@ class Faults:
         """Those that may still strike."""
         return [one.fault for one in self._script if one.struck != one.fault.times]
 
-    def strike(self, stage: Stage, prompt: str) -> Trouble:
+    def strike(self, stage: Stage, prompt: str) -> InjectedFault:
         """What happens to this request, which is counted by asking. Raises `BadFault` for a magic word nobody knows."""
         self.requests[stage] += 1
         self._came.set()
         self._came = asyncio.Event()
         scripted = [one.fault for one in self._matching(stage, prompt) if one.strikes(self._chance)]
-        return Trouble((*scripted, *self._asked_for(stage, prompt)))
+        return InjectedFault((*scripted, *self._asked_for(stage, prompt)))
 
     async def until_asked(self, count: int, stage: Stage = "submit") -> None:
         """Wait until so many requests of a stage have come, answered or not."""

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from limner.testing.vendors._faults import Kind, Trouble
-from limner.testing.vendors._pictures import Format, Reference, Size
+from limner.testing.vendors._faults import FaultKind, InjectedFault
+from limner.testing.vendors._pictures import Format, ReceivedImage, Size
 
 ABANDONED_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class EmulatedSpeed:
     """How fast the vendors pretend to be.
 
     A picture takes `seconds`, and a job is called unfinished at least `pending` times before it is done; one that
@@ -27,12 +27,12 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class VendorOrder:
     """What was asked, whatever the wire. `asked` are the other fields, for the books."""
 
     model: str
     prompt: str
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReceivedImage, ...] = ()
     size: Size = (1024, 1024)
     format: Format = "png"
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -43,12 +43,12 @@ class Order:
 
 
 @dataclass(eq=False, slots=True)
-class Job:
+class VendorJob:
     """One order under way. `hidden` is how many polls still say that there is no such job."""
 
     id: str
-    order: Order
-    trouble: Trouble
+    order: VendorOrder
+    trouble: InjectedFault
     started: float
     takes: float
     pending: int
@@ -60,33 +60,33 @@ class Job:
 
     @property
     def failed(self) -> bool:
-        return self.trouble.of(Kind.MODERATED, Kind.FAILED, Kind.CANCELLED) is not None
+        return self.trouble.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED) is not None
 
 
 class Jobs:
     """All jobs of one vendor. `now` is a monotonic clock in seconds."""
 
-    def __init__(self, pace: Pace, now: Callable[[], float]) -> None:
+    def __init__(self, pace: EmulatedSpeed, now: Callable[[], float]) -> None:
         self._pace = pace
         self._now = now
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, VendorJob] = {}
 
-    def open(self, job_id: str, order: Order, trouble: Trouble) -> Job:
-        longer = trouble.of(Kind.LONG)
+    def open(self, job_id: str, order: VendorOrder, trouble: InjectedFault) -> VendorJob:
+        longer = trouble.of(FaultKind.LONG)
         takes = self._pace.seconds + (longer.amount(5) if longer else 0)
-        lost = trouble.of(Kind.NOT_FOUND)
+        lost = trouble.of(FaultKind.NOT_FOUND)
         hidden = int(lost.amount(1)) if lost else 0
-        job = Job(job_id, order, trouble, self._now(), takes, self._pace.pending, hidden)
+        job = VendorJob(job_id, order, trouble, self._now(), takes, self._pace.pending, hidden)
         self._jobs[job_id] = job
         return job
 
-    def find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> VendorJob | None:
         return self._jobs.get(job_id)
 
-    def all(self) -> list[Job]:
+    def all(self) -> list[VendorJob]:
         return list(self._jobs.values())
 
-    def ask(self, job: Job) -> float:
+    def ask(self, job: VendorJob) -> float:
         """How far it is, 0 to 1; being asked brings it on."""
         job.asked += 1
         if self._over(job, job.asked > job.pending):
@@ -96,7 +96,7 @@ class Jobs:
         by_time = (self._now() - job.started) / job.takes if job.takes else 1.0
         return round(min(by_asking, by_time, 0.99), 2)
 
-    async def finish(self, job: Job) -> None:
+    async def finish(self, job: VendorJob) -> None:
         """Wait until it is done, however seldom it is asked after."""
         await asyncio.sleep(max(0.0, job.started + job.takes - self._now()))
         job.ended = True
@@ -104,9 +104,9 @@ class Jobs:
     def unfinished(self, model: str | None = None) -> int:
         return sum(1 for job in self.all() if model in {None, job.order.model} and not self._done(job))
 
-    def _done(self, job: Job) -> bool:
+    def _done(self, job: VendorJob) -> bool:
         return self._over(job, asked_enough=False)
 
-    def _over(self, job: Job, asked_enough: bool) -> bool:  # noqa: FBT001 - a fact, not a switch
+    def _over(self, job: VendorJob, asked_enough: bool) -> bool:  # noqa: FBT001 - a fact, not a switch
         age = self._now() - job.started
         return job.ended or job.cancelled or (asked_enough and age >= job.takes) or age >= job.takes + ABANDONED_S

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from limner.testing.vendors._pictures import Reference, Size
+from limner.testing.vendors._pictures import ReceivedImage, Size
 
 SIZES: Final[tuple[Size, ...]] = (
     *((672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104)),
@@ -13,7 +13,7 @@ SIZES: Final[tuple[Size, ...]] = (
 )
 
 
-def shape(asked: str | None, references: Sequence[Reference]) -> float:
+def shape(asked: str | None, references: Sequence[ReceivedImage]) -> float:
     """Width over height: as asked (`W:H`), else as the first input, else square."""
     if asked and ":" in asked:
         width, _, height = asked.partition(":")

@@ -42,7 +42,7 @@ class NoCard(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReceivedImage:
     """A reference picture as it arrived. `format` is Pillow's name in lower case, `thumbnail` a small WebP."""
 
     sha: str
@@ -81,7 +81,7 @@ class Design:
     """What a card is drawn from. `variant` is 0..7; `noise` makes the file about as heavy as a photograph."""
 
     prompt: str
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReceivedImage, ...] = ()
     size: Size = (1024, 1024)
     format: Format = "png"
     variant: int = 0
@@ -94,7 +94,7 @@ def sha_of(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
-def look(data: bytes) -> Reference:
+def look(data: bytes) -> ReceivedImage:
     """Decode a reference. Blocking: call it in a thread. Raises `NotAPicture`."""
     try:
         with Image.open(io.BytesIO(data), formats=_READABLE) as picture:
@@ -104,7 +104,7 @@ def look(data: bytes) -> Reference:
             thumbnail = _small(picture)
     except _UNREADABLE as error:
         raise NotAPicture(str(error)) from None
-    return Reference(sha_of(data), kind, size, len(data), thumbnail)
+    return ReceivedImage(sha_of(data), kind, size, len(data), thumbnail)
 
 
 def _small(picture: Image.Image) -> bytes:
@@ -205,7 +205,7 @@ def _draw_words(canvas: Image.Image, design: Design) -> None:
     ImageDraw.Draw(canvas).multiline_text(at, f"{words}\n{size}", fill="black", font=font)
 
 
-def _draw_references(canvas: Image.Image, references: Sequence[Reference]) -> None:
+def _draw_references(canvas: Image.Image, references: Sequence[ReceivedImage]) -> None:
     if not references:
         return
     top = int(canvas.height * _TEXT_ZONE)

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from limner.testing.vendors import _kontext as kontext
 from limner.testing.vendors._emulator import Emulator, Place, Refused, http_status, reply
-from limner.testing.vendors._faults import Fault, Kind, Trouble
-from limner.testing.vendors._jobs import Job, Order
-from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference, Size
+from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._jobs import VendorJob, VendorOrder
+from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
 from limner.testing.vendors._rules import (
     Problem,
     Rules,
@@ -37,11 +37,11 @@ FLUX_3_RATIOS: Final = (
     *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
 )
 READABLE: Final = ("jpeg", "png", "webp", "gif")
-SAYS: Final[Mapping[Kind, str]] = {
-    Kind.UNAUTHORIZED: "Invalid API key",
-    Kind.FORBIDDEN: "Not authenticated",
-    Kind.MODEL_GONE: "Not Found",
-    Kind.STATUS: "The request was not accepted",
+SAYS: Final[Mapping[FaultKind, str]] = {
+    FaultKind.UNAUTHORIZED: "Invalid API key",
+    FaultKind.FORBIDDEN: "Not authenticated",
+    FaultKind.MODEL_GONE: "Not Found",
+    FaultKind.STATUS: "The request was not accepted",
 }
 UNFINISHED_AT_ONCE: Final = 24
 UNFINISHED_KONTEXT_MAX: Final = 6
@@ -105,7 +105,7 @@ _FLUX_3: Final[Rules] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class BflModel:
     """`cost` in credits of one cent; `default_format` where the request says none."""
 
     rules: Rules
@@ -116,21 +116,21 @@ class Model:
 
 
 _FLUX_2_MODELS: Final = {
-    "flux-2-pro": Model(_flux_2(8, disable_pup=flag), 3.0, "jpeg", least_side=64),
-    "flux-2-max": Model(_flux_2(8), 7.0, "jpeg", least_side=64),
-    "flux-2-flex": Model(
+    "flux-2-pro": BflModel(_flux_2(8, disable_pup=flag), 3.0, "jpeg", least_side=64),
+    "flux-2-max": BflModel(_flux_2(8), 7.0, "jpeg", least_side=64),
+    "flux-2-flex": BflModel(
         _flux_2(8, steps=whole(1, 50), guidance=number(1.5, 10), prompt_upsampling=flag), 6.0, "jpeg", least_side=64
     ),
-    "flux-2-klein-4b": Model(_flux_2(4), 1.4, "jpeg", least_side=64),
-    "flux-2-klein-9b": Model(_flux_2(4), 1.5, "jpeg", least_side=64),
+    "flux-2-klein-4b": BflModel(_flux_2(4), 1.4, "jpeg", least_side=64),
+    "flux-2-klein-9b": BflModel(_flux_2(4), 1.5, "jpeg", least_side=64),
 }
-MODELS: Final[Mapping[str, Model]] = {
-    "flux-kontext-pro": Model(_KONTEXT, 4.0),
-    "flux-kontext-max": Model(_KONTEXT, 8.0),
-    "flux-dev": Model(_DEV, 2.5, "jpeg"),
+MODELS: Final[Mapping[str, BflModel]] = {
+    "flux-kontext-pro": BflModel(_KONTEXT, 4.0),
+    "flux-kontext-max": BflModel(_KONTEXT, 8.0),
+    "flux-dev": BflModel(_DEV, 2.5, "jpeg"),
     **_FLUX_2_MODELS,
     **{f"{name}-preview": model for name, model in _FLUX_2_MODELS.items()},
-    "flux-3-image": Model(_FLUX_3, 4.8, "jpeg", most_megapixels=16.0),
+    "flux-3-image": BflModel(_FLUX_3, 4.8, "jpeg", most_megapixels=16.0),
 }
 
 
@@ -138,15 +138,22 @@ class Bfl(Emulator):
     name: ClassVar[str] = "bfl"
     sites: ClassVar[tuple[str, ...]] = ("api", "polling", "delivery")
     kinds = (
-        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
         *(
-            Kind.HEAVY,
-            Kind.BLANK,
-            Kind.LONG,
-            Kind.NOT_FOUND,
-            Kind.UNKNOWN_STATUS,
-            Kind.EXPIRED_LINK,
-            Kind.DUPLICATE_WEBHOOK,
+            FaultKind.MODERATED,
+            FaultKind.MODERATED_OUTPUT,
+            FaultKind.FAILED,
+            FaultKind.EMPTY,
+            FaultKind.UNDECODABLE,
+            FaultKind.WRONG_FORMAT,
+        ),
+        *(
+            FaultKind.HEAVY,
+            FaultKind.BLANK,
+            FaultKind.LONG,
+            FaultKind.NOT_FOUND,
+            FaultKind.UNKNOWN_STATUS,
+            FaultKind.EXPIRED_LINK,
+            FaultKind.DUPLICATE_WEBHOOK,
         ),
     )
 
@@ -207,7 +214,7 @@ class Bfl(Emulator):
         if given != self.key:
             raise Refused(reply(401, {"detail": "Invalid API key"}))
 
-    async def references(self, body: Mapping[str, Any], model: Model) -> tuple[Reference, ...]:
+    async def references(self, body: Mapping[str, Any], model: BflModel) -> tuple[ReceivedImage, ...]:
         """The input pictures in the order of their numbers."""
         fields = [
             (field, body[field])
@@ -217,7 +224,7 @@ class Bfl(Emulator):
         listed = [("images", value) for value in body.get("images") or ()]
         return tuple([await self.reference(field, value, model) for field, value in (*fields, *listed)])
 
-    async def reference(self, field: str, value: str, model: Model) -> Reference:
+    async def reference(self, field: str, value: str, model: BflModel) -> ReceivedImage:
         try:
             seen = await self.look_at(await self.picture_behind(value))
         except NotAPicture as error:
@@ -231,9 +238,9 @@ class Bfl(Emulator):
             raise invalid(Problem(field, said, "value_error"))
         return seen
 
-    async def accept(self, order: Order, cost: float, trouble: Trouble) -> web.Response:
+    async def accept(self, order: VendorOrder, cost: float, trouble: InjectedFault) -> web.Response:
         if self.credits < cost:
-            return self.refusal(Fault(Kind.QUOTA))
+            return self.refusal(Fault(FaultKind.QUOTA))
         if self.full(order.model):
             return reply(429, {"detail": "Too many unfinished tasks"}, {"Retry-After": "1"})
         job = await self.open_job(str(uuid.uuid4()), order, trouble)
@@ -253,32 +260,32 @@ class Bfl(Emulator):
             return True
         return self.jobs.unfinished() >= UNFINISHED_AT_ONCE
 
-    async def tell(self, job: Job) -> web.Response:
+    async def tell(self, job: VendorJob) -> web.Response:
         if job.hidden:
             job.hidden -= 1
             return reply(200, outcome(job.id, "Task not found"))
         progress = self.jobs.ask(job)
-        strange = job.trouble.of(Kind.UNKNOWN_STATUS)
+        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             return reply(200, outcome(job.id, strange.how or "Reticulating", progress=progress))
-        if progress < 1 and Kind.MODERATED not in job.trouble:
+        if progress < 1 and FaultKind.MODERATED not in job.trouble:
             return reply(200, outcome(job.id, "Pending", progress=progress))
         return reply(200, self.result(job))
 
-    def result(self, job: Job) -> dict[str, Any]:
+    def result(self, job: VendorJob) -> dict[str, Any]:
         job.ended = True
-        fault = job.trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED)
+        fault = job.trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
         match fault and fault.kind:
-            case Kind.MODERATED:
+            case FaultKind.MODERATED:
                 return outcome(job.id, "Request Moderated", details=moderation(fault))
-            case Kind.MODERATED_OUTPUT:
+            case FaultKind.MODERATED_OUTPUT:
                 return outcome(job.id, "Content Moderated", details=moderation(fault))
-            case Kind.FAILED:
+            case FaultKind.FAILED:
                 return outcome(job.id, (fault.how if fault else "") or "Error")
             case _:
                 return outcome(job.id, "Ready", result=self.sample(job))
 
-    def sample(self, job: Job) -> dict[str, Any]:
+    def sample(self, job: VendorJob) -> dict[str, Any]:
         facts = {
             "prompt": job.order.prompt,
             "seed": job.order.asked.get("seed") or int(job.id[:8], 16),
@@ -286,34 +293,34 @@ class Bfl(Emulator):
             "end_time": job.started + job.takes,
             "duration": job.takes,
         }
-        if Kind.EMPTY in job.trouble:
+        if FaultKind.EMPTY in job.trouble:
             return facts
         name, media_type = f"{job.id}.{job.order.format}", MEDIA_TYPES[job.order.format]
         link = self.deliveries.offer(name, media_type, lambda: self.picture(job.order, job.trouble), job)
         return {"sample": link, **facts}
 
-    async def call_back(self, job: Job, hook: str) -> None:
+    async def call_back(self, job: VendorJob, hook: str) -> None:
         """The same result object, signed in both ways that are told of."""
         await self.jobs.finish(job)
         body = orjson.dumps(self.result(job))
         secret = job.order.asked.get("webhook_secret")
         headers = {"X-Webhook-Secret": secret, "X-BFL-Signature": f"sha256={signature(secret, body)}"} if secret else {}
-        for _ in range(2 if Kind.DUPLICATE_WEBHOOK in job.trouble else 1):
+        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1):
             await self.hooks.post(hook, body, headers)
 
     def refusal(self, fault: Fault) -> web.Response:
         match fault.kind:
-            case Kind.QUOTA:
+            case FaultKind.QUOTA:
                 return reply(402, {"detail": "Insufficient credits. Visit https://dashboard.bfl.ai to add credits."})
-            case Kind.RATE_LIMITED:
+            case FaultKind.RATE_LIMITED:
                 return rate_limited(fault)
-            case Kind.STATUS if http_status(fault) == 422:
+            case FaultKind.STATUS if http_status(fault) == 422:
                 return invalid(Problem("prompt", "Input should be a valid string", "string_type")).response
             case kind:
                 return reply(http_status(fault), {"detail": fault.how or SAYS.get(kind, "Internal server error")})
 
 
-async def read_body(request: web.Request, model: Model) -> dict[str, Any]:
+async def read_body(request: web.Request, model: BflModel) -> dict[str, Any]:
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
@@ -326,17 +333,17 @@ async def read_body(request: web.Request, model: Model) -> dict[str, Any]:
     return body
 
 
-def order_of(name: str, model: Model, body: Mapping[str, Any], references: tuple[Reference, ...]) -> Order:
+def order_of(name: str, model: BflModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...]) -> VendorOrder:
     pictures = {field for field in body if field.startswith(("input_image", "image_prompt", "images"))}
     asked = {field: value for field, value in body.items() if field not in pictures | {"prompt"}}
     output_format = body.get("output_format") or model.default_format
     size = size_of(model, body, references)
     if size[0] * size[1] > 4_194_304 and model.rules is not _FLUX_3:
         raise invalid(Problem("width", "Output must not exceed 4 megapixels", "value_error"))
-    return Order(name, body["prompt"], references, size, output_format, asked)
+    return VendorOrder(name, body["prompt"], references, size, output_format, asked)
 
 
-def size_of(model: Model, body: Mapping[str, Any], references: tuple[Reference, ...]) -> Size:
+def size_of(model: BflModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...]) -> Size:
     if model.rules is _DEV:
         return body.get("width", 1024), body.get("height", 768)
     wanted = kontext.shape(body.get("aspect_ratio"), references)

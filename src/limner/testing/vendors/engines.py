@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from limner.testing.vendors._emulator import Place, Refused, http_status, reply
-from limner.testing.vendors._faults import Fault, Kind, Trouble
-from limner.testing.vendors._jobs import Order
-from limner.testing.vendors._pictures import Reference
+from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._jobs import VendorOrder
+from limner.testing.vendors._pictures import ReceivedImage
 from limner.testing.vendors._rules import Complaint, Rules, maybe, number, one_of, problems, text, whole
-from limner.testing.vendors.openai import Ask, OpenAI, Upload, in_base64, size_of
+from limner.testing.vendors.openai import OpenAI, OpenAiRequest, UploadedPart, in_base64, size_of
 
 MOST_PIXELS: Final = 4096 * 4096
 
@@ -42,7 +42,7 @@ _ENGINE_FIELDS: Final[Rules] = {
 }
 
 
-class Engine(OpenAI):
+class EngineEmulator(OpenAI):
     """An inference server on one's own machines: no key, no catalogue, short errors. POSTs block until it is `warm`."""
 
     served: ClassVar[str]
@@ -74,7 +74,7 @@ class Engine(OpenAI):
         ]
         return {"api": self.application(routes)}
 
-    async def answer(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+    async def answer(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
         await self.warm.wait()
         return await super().answer(request, ask)
 
@@ -85,10 +85,10 @@ class Engine(OpenAI):
         self,
         request: web.Request,  # noqa: ARG002 - an engine has one address
         fields: dict[str, Any],
-        references: tuple[Reference, ...],
+        references: tuple[ReceivedImage, ...],
         *,
         edit: bool,
-    ) -> Ask:
+    ) -> OpenAiRequest:
         found = problems(fields, self.rules)
         if found:
             where = [{"loc": ["body", one.field], "msg": one.message, "type": one.type} for one in found]
@@ -96,7 +96,7 @@ class Engine(OpenAI):
         self.check_engine(fields, edit=edit)
         asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}
         size = fields.get("size") or "1024x1024"
-        order = Order(
+        order = VendorOrder(
             self.served,
             fields["prompt"],
             references,
@@ -104,21 +104,21 @@ class Engine(OpenAI):
             fields.get("output_format") or "png",
             asked,
         )
-        return Ask(order, fields.get("n") or 1, edit)
+        return OpenAiRequest(order, fields.get("n") or 1, edit)
 
     def check_engine(self, fields: Mapping[str, Any], *, edit: bool) -> None:
         """What this engine refuses besides."""
 
-    async def references(self, files: list[Upload]) -> tuple[Reference, ...]:
+    async def references(self, files: list[UploadedPart]) -> tuple[ReceivedImage, ...]:
         """Either part name, as often as one likes."""
         images = [file for file in files if file.part in {"image", "image[]"}]
         if not images:
             raise detail(422, "Field 'image' is required.")
         return tuple([await self.reference(file) for file in images])
 
-    async def take_on(self, ask: Ask, trouble: Trouble) -> None:
+    async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
         """Engines moderate nothing; a fault that says so fails as an engine does."""
-        if trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT):
+        if trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
             raise detail(400, "The request was rejected by the safety checker.")
         await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
 
@@ -129,13 +129,13 @@ class Engine(OpenAI):
         return web.Response(status=200 if self.warm.is_set() else 503)
 
     def refusal(self, fault: Fault) -> web.Response:
-        status = 429 if fault.kind is Kind.QUOTA else http_status(fault)
-        if fault.kind is Kind.UNAVAILABLE:
+        status = 429 if fault.kind is FaultKind.QUOTA else http_status(fault)
+        if fault.kind is FaultKind.UNAVAILABLE:
             return reply(503, {"error": "A worker process died; the server is shutting down."})
         return detail(status, f"{fault.kind.replace('_', ' ').capitalize()}.").response
 
 
-class Sglang(Engine):
+class Sglang(EngineEmulator):
     """SGLang-Diffusion: answers by `url` unless told otherwise, and has no storage to do so."""
 
     name: ClassVar[str] = "sglang"
@@ -155,15 +155,15 @@ class Sglang(Engine):
         if fields.get("response_format", "url") == "url":
             raise detail(400, "response_format='url' requires cloud storage or an output path to be configured.")
 
-    async def whole(self, ask: Ask, trouble: Trouble) -> web.Response:
+    async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
         await self.take_on(ask, trouble)
         pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
-        data = [] if Kind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
         facts = {"id": secrets.token_hex(16), "created": int(time.time()), "inference_time_s": self.place.pace.seconds}
         return reply(200, {**facts, "data": data})
 
 
-class Vllm(Engine):
+class Vllm(EngineEmulator):
     """vLLM-Omni: serves one model by its name, and takes a list of pictures for a batch, not for references."""
 
     name: ClassVar[str] = "vllm"
@@ -185,11 +185,11 @@ class Vllm(Engine):
         if fields.get("response_format", "b64_json") != "b64_json" and edit:
             raise detail(400, "Only response_format='b64_json' is supported.")
 
-    async def whole(self, ask: Ask, trouble: Trouble) -> web.Response:
+    async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
         await self.take_on(ask, trouble)
         batch = [replace(ask.order, references=(one,)) for one in ask.order.references] or [ask.order]
         pictures = [await self.picture(order, trouble, n) for order in batch for n in range(ask.n)]
-        data = [] if Kind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
         return reply(200, {"created": int(time.time()), "data": data})
 
 

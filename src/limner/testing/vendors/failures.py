@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from limner.domain.failure import FailureKind, Stage
-from limner.testing.vendors._faults import Fault, Kind
+from limner.domain.routing.failure import FailureKind, Stage
+from limner.testing.vendors._faults import Fault, FaultKind
 
 POLICY, BAD_INPUT, AUTH = FailureKind.CONTENT_POLICY, FailureKind.BAD_INPUT, FailureKind.AUTH
 QUOTA, GONE, BUSY = FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE, FailureKind.RATE_LIMITED
@@ -17,7 +17,7 @@ UNKNOWN, CANCELLED = FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FailureCase:
     """One failure of one vendor.
 
     `fault` provokes it at the emulator, where the order alone does not; `nobody` listens at the vendor's address.
@@ -67,86 +67,86 @@ SECTIONS: Final[Mapping[str, Section]] = {
 }
 
 
-def _always(kind: Kind, **facts: Any) -> Fault:
+def _always(kind: FaultKind, **facts: Any) -> Fault:
     return Fault(kind, times=None, **facts)
 
 
 # --- what all do alike --------------------------------------------------------------------------------------------
 
 
-def _at_the_door(vendor: str) -> Iterator[Row]:
+def _at_the_door(vendor: str) -> Iterator[FailureCase]:
     """Errors of HTTP and of the connection, in answer to an order."""
     plain: tuple[tuple[str, FailureKind, Fault, str], ...] = (
-        ("HTTP 401", AUTH, _always(Kind.UNAUTHORIZED), "HTTP 401"),
-        ("HTTP 403", AUTH, _always(Kind.FORBIDDEN), "HTTP 403"),
-        ("HTTP 408", TRANSIENT, _always(Kind.STATUS, value=408), "HTTP 408"),
-        ("HTTP 409", TRANSIENT, _always(Kind.STATUS, value=409), "HTTP 409"),
-        ("HTTP 413", BAD_INPUT, _always(Kind.STATUS, value=413), "HTTP 413"),
-        ("HTTP 502 with a proxy's page", TRANSIENT, _always(Kind.BAD_GATEWAY), "HTTP 502"),
-        ("HTTP 503", TRANSIENT, _always(Kind.UNAVAILABLE), "HTTP 503"),
-        ("HTTP 504", TRANSIENT, _always(Kind.TIMEOUT), "HTTP 504"),
+        ("HTTP 401", AUTH, _always(FaultKind.UNAUTHORIZED), "HTTP 401"),
+        ("HTTP 403", AUTH, _always(FaultKind.FORBIDDEN), "HTTP 403"),
+        ("HTTP 408", TRANSIENT, _always(FaultKind.STATUS, value=408), "HTTP 408"),
+        ("HTTP 409", TRANSIENT, _always(FaultKind.STATUS, value=409), "HTTP 409"),
+        ("HTTP 413", BAD_INPUT, _always(FaultKind.STATUS, value=413), "HTTP 413"),
+        ("HTTP 502 with a proxy's page", TRANSIENT, _always(FaultKind.BAD_GATEWAY), "HTTP 502"),
+        ("HTTP 503", TRANSIENT, _always(FaultKind.UNAVAILABLE), "HTTP 503"),
+        ("HTTP 504", TRANSIENT, _always(FaultKind.TIMEOUT), "HTTP 504"),
     )
     for says, kind, fault, detail in plain:
-        yield Row(vendor, says, kind, fault, detail=detail)
-    yield Row(vendor, "no connection comes about", TRANSIENT, detail="no answer", nobody=True)
+        yield FailureCase(vendor, says, kind, fault, detail=detail)
+    yield FailureCase(vendor, "no connection comes about", TRANSIENT, detail="no answer", nobody=True)
     cut: tuple[tuple[str, Fault], ...] = (
-        ("the connection is cut before an answer", _always(Kind.RESET)),
-        ("the work is done, and the connection cut before the answer", _always(Kind.LOST_ANSWER)),
-        ("the connection is cut after the headers", _always(Kind.CUT_HEADERS)),
-        ("the connection is cut in the middle of the body", _always(Kind.CUT_BODY)),
+        ("the connection is cut before an answer", _always(FaultKind.RESET)),
+        ("the work is done, and the connection cut before the answer", _always(FaultKind.LOST_ANSWER)),
+        ("the connection is cut after the headers", _always(FaultKind.CUT_HEADERS)),
+        ("the connection is cut in the middle of the body", _always(FaultKind.CUT_BODY)),
     )
     for says, fault in cut if vendor != "midjourney" else cut[:1]:  # as above
-        yield Row(vendor, says, UNKNOWN, fault, charged=None, detail="no answer")
-    slow = _always(Kind.SLOW, value=1000)
-    yield Row(
+        yield FailureCase(vendor, says, UNKNOWN, fault, charged=None, detail="no answer")
+    slow = _always(FaultKind.SLOW, value=1000)
+    yield FailureCase(
         vendor, "no answer within the route's `deadline_s`", UNKNOWN, slow, None, detail="no answer", deadline_s=0.4
     )
 
 
-def _of_a_job(vendor: str) -> Iterator[Row]:
+def _of_a_job(vendor: str) -> Iterator[FailureCase]:
     """What may become of a job that was taken on, and of its picture."""
-    garbled = _always(Kind.GARBLED)
+    garbled = _always(FaultKind.GARBLED)
     if vendor != "midjourney":  # whose relays list the job that is missed
-        yield Row(vendor, "200 without a handle to ask by", UNKNOWN, garbled, None, detail="HTTP 20")
-    lost = _always(Kind.NOT_FOUND, value=1000)
-    yield Row(vendor, "it does not know the job, longer than `not_found_grace_s`", UNKNOWN, lost, None)
-    dead = _always(Kind.EXPIRED_LINK, value=1000)
-    yield Row(
+        yield FailureCase(vendor, "200 without a handle to ask by", UNKNOWN, garbled, None, detail="HTTP 20")
+    lost = _always(FaultKind.NOT_FOUND, value=1000)
+    yield FailureCase(vendor, "it does not know the job, longer than `not_found_grace_s`", UNKNOWN, lost, None)
+    dead = _always(FaultKind.EXPIRED_LINK, value=1000)
+    yield FailureCase(
         vendor, "the link to the picture is dead, asked for again for ten minutes", BAD_OUTPUT, dead, charged=True
     )
-    wrong = _always(Kind.GARBLED, on="delivery")
-    yield Row(vendor, "the link leads to something that is no picture", BAD_OUTPUT, wrong, charged=True)
+    wrong = _always(FaultKind.GARBLED, on="delivery")
+    yield FailureCase(vendor, "the link leads to something that is no picture", BAD_OUTPUT, wrong, charged=True)
     yield from _pictures(vendor)
-    yield Row(vendor, "success without a picture", NO_IMAGE, _always(Kind.EMPTY), charged=True)
+    yield FailureCase(vendor, "success without a picture", NO_IMAGE, _always(FaultKind.EMPTY), charged=True)
 
 
-def _pictures(vendor: str) -> Iterator[Row]:
+def _pictures(vendor: str) -> Iterator[FailureCase]:
     """A picture came, and is none."""
     charged = SECTIONS[vendor].is_billed
-    broken = _always(Kind.UNDECODABLE, how="truncated")
-    yield Row(vendor, "a picture that is cut off", BAD_OUTPUT, broken, charged)
-    yield Row(vendor, "a picture that opens nowhere", BAD_OUTPUT, _always(Kind.UNDECODABLE), charged)
-    page = _always(Kind.UNDECODABLE, how="html")
-    yield Row(vendor, "a page of HTML for a picture", BAD_OUTPUT, page, charged)
-    yield Row(vendor, "a picture of a single colour", BAD_OUTPUT, _always(Kind.BLANK), charged)
+    broken = _always(FaultKind.UNDECODABLE, how="truncated")
+    yield FailureCase(vendor, "a picture that is cut off", BAD_OUTPUT, broken, charged)
+    yield FailureCase(vendor, "a picture that opens nowhere", BAD_OUTPUT, _always(FaultKind.UNDECODABLE), charged)
+    page = _always(FaultKind.UNDECODABLE, how="html")
+    yield FailureCase(vendor, "a page of HTML for a picture", BAD_OUTPUT, page, charged)
+    yield FailureCase(vendor, "a picture of a single colour", BAD_OUTPUT, _always(FaultKind.BLANK), charged)
 
 
-def _busy(vendor: str, *ways: tuple[str, str, float]) -> Iterator[Row]:
+def _busy(vendor: str, *ways: tuple[str, str, float]) -> Iterator[FailureCase]:
     """HTTP 429: in words, by the emulator's `how`, and the wait that is obeyed."""
     for says, how, wait_s in ways:
         value = None if how == "none" else wait_s
-        fault = _always(Kind.RATE_LIMITED, value=value, how=how)
-        yield Row(vendor, says, BUSY, fault, wait_s=wait_s, detail="HTTP 429")
+        fault = _always(FaultKind.RATE_LIMITED, value=value, how=how)
+        yield FailureCase(vendor, says, BUSY, fault, wait_s=wait_s, detail="HTTP 429")
 
 
 # --- Black Forest Labs --------------------------------------------------------------------------------------------
 
 _BFL: Final = (
-    Row("bfl", "HTTP 400", BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
-    Row("bfl", "HTTP 402: no credits", QUOTA, _always(Kind.QUOTA), detail="HTTP 402"),
-    Row("bfl", "HTTP 404: no such model", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
-    Row("bfl", "HTTP 422, with the field", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
-    Row("bfl", "HTTP 500", TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    FailureCase("bfl", "HTTP 400", BAD_INPUT, _always(FaultKind.STATUS, value=400), detail="HTTP 400"),
+    FailureCase("bfl", "HTTP 402: no credits", QUOTA, _always(FaultKind.QUOTA), detail="HTTP 402"),
+    FailureCase("bfl", "HTTP 404: no such model", GONE, _always(FaultKind.MODEL_GONE), detail="HTTP 404"),
+    FailureCase("bfl", "HTTP 422, with the field", BAD_INPUT, _always(FaultKind.STATUS, value=422), detail="HTTP 422"),
+    FailureCase("bfl", "HTTP 500", TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="HTTP 500"),
     *_busy(
         "bfl",
         ("HTTP 429 with `Retry-After`", "header", 3),
@@ -154,64 +154,77 @@ _BFL: Final = (
         ("HTTP 429 that names no wait", "none", 5),
     ),
     *_at_the_door("bfl"),
-    Row(
+    FailureCase(
         "bfl",
         "a `polling_url` at a host that `BFL_POLLING_HOSTS` does not list",
         AUTH,
         charged=True,
         account={"polling_hosts": ()},
     ),
-    Row("bfl", "`Request Moderated`", POLICY, _always(Kind.MODERATED), stage=Stage.INPUT, detail="Request Moderated"),
-    Row(
+    FailureCase(
+        "bfl",
+        "`Request Moderated`",
+        POLICY,
+        _always(FaultKind.MODERATED),
+        stage=Stage.INPUT,
+        detail="Request Moderated",
+    ),
+    FailureCase(
         "bfl",
         "`Content Moderated`",
         POLICY,
-        _always(Kind.MODERATED_OUTPUT),
+        _always(FaultKind.MODERATED_OUTPUT),
         charged=None,
         stage=Stage.OUTPUT,
         detail="Content Moderated: Moderation Reasons: Safety Filter",
     ),
-    Row("bfl", "`Error`", TRANSIENT, _always(Kind.FAILED), detail="Error"),
-    Row("bfl", "`Failed`", TRANSIENT, _always(Kind.FAILED, how="Failed"), detail="Failed"),
+    FailureCase("bfl", "`Error`", TRANSIENT, _always(FaultKind.FAILED), detail="Error"),
+    FailureCase("bfl", "`Failed`", TRANSIENT, _always(FaultKind.FAILED, how="Failed"), detail="Failed"),
     *_of_a_job("bfl"),
 )
 
 # --- OpenAI and those who speak its way ---------------------------------------------------------------------------
 
 _OPENAI: Final = (
-    Row(
+    FailureCase(
         "openai",
         "400 `moderation_blocked`, stage `input`",
         POLICY,
-        _always(Kind.MODERATED),
+        _always(FaultKind.MODERATED),
         stage=Stage.INPUT,
         detail="moderation_blocked",
     ),
-    Row(
+    FailureCase(
         "openai",
         "400 `moderation_blocked`, stage `output`",
         POLICY,
-        _always(Kind.MODERATED_OUTPUT),
+        _always(FaultKind.MODERATED_OUTPUT),
         stage=Stage.OUTPUT,
         detail="moderation_blocked",
     ),
-    Row("openai", "400 `moderation_blocked`, stage not told", POLICY, _always(Kind.MODERATED, how="unknown")),
+    FailureCase(
+        "openai", "400 `moderation_blocked`, stage not told", POLICY, _always(FaultKind.MODERATED, how="unknown")
+    ),
     *(
-        Row("openai", f"400 `{code}`", POLICY, _always(Kind.MODERATED, how=code), detail=code)
+        FailureCase("openai", f"400 `{code}`", POLICY, _always(FaultKind.MODERATED, how=code), detail=code)
         for code in ("content_policy_violation", "image_content_policy_violation")
     ),
-    Row("openai", "400 with `safety_violations` in its words alone", POLICY, _always(Kind.MODERATED, how="words")),
+    FailureCase(
+        "openai", "400 with `safety_violations` in its words alone", POLICY, _always(FaultKind.MODERATED, how="words")
+    ),
     *(
-        Row("openai", f"400 `{code}`", BAD_INPUT, _always(Kind.STATUS, value=400, how=code), detail=code)
+        FailureCase("openai", f"400 `{code}`", BAD_INPUT, _always(FaultKind.STATUS, value=400, how=code), detail=code)
         for code in (
             *("invalid_value", "unknown_parameter", "missing_required_parameter", "invalid_image_file"),
             *("image_too_large", "unsupported_image_media_type", "array_above_max_length"),
         )
     ),
-    Row("openai", "401 `invalid_api_key`", AUTH, _always(Kind.UNAUTHORIZED), detail="invalid_api_key"),
-    Row("openai", "403: the organisation is not verified", AUTH, _always(Kind.FORBIDDEN), detail="must be verified"),
-    Row("openai", "404 `model_not_found`", GONE, _always(Kind.MODEL_GONE), detail="model_not_found"),
-    Row(
+    FailureCase("openai", "401 `invalid_api_key`", AUTH, _always(FaultKind.UNAUTHORIZED), detail="invalid_api_key"),
+    FailureCase(
+        "openai", "403: the organisation is not verified", AUTH, _always(FaultKind.FORBIDDEN), detail="must be verified"
+    ),
+    FailureCase("openai", "404 `model_not_found`", GONE, _always(FaultKind.MODEL_GONE), detail="model_not_found"),
+    FailureCase(
         "openai",
         "404 for an id that was shut down, `gpt-image-1`",
         GONE,
@@ -219,7 +232,7 @@ _OPENAI: Final = (
         detail="model_not_found",
     ),
     *(
-        Row("openai", f"{status} `{code}`", QUOTA, _always(Kind.QUOTA, how=code), detail=code)
+        FailureCase("openai", f"{status} `{code}`", QUOTA, _always(FaultKind.QUOTA, how=code), detail=code)
         for status, code in (
             (429, "insufficient_quota"),
             (429, "credit_balance_exhausted"),
@@ -236,32 +249,34 @@ _OPENAI: Final = (
         ("429 `rate_limit_exceeded`: “try again in 20s”", "text", 20),
         ("429 `rate_limit_exceeded` that names no wait", "none", 12),
     ),
-    Row("openai", "500 `server_error`", TRANSIENT, _always(Kind.SERVER_ERROR), detail="server_error"),
+    FailureCase("openai", "500 `server_error`", TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="server_error"),
     *_at_the_door("openai"),
-    Row("openai", "200 with `data: []`", NO_IMAGE, _always(Kind.EMPTY), charged=True, detail="HTTP 200"),
-    Row("openai", "200 and not this protocol", BAD_OUTPUT, _always(Kind.GARBLED), charged=True, detail="HTTP 200"),
-    Row(
+    FailureCase("openai", "200 with `data: []`", NO_IMAGE, _always(FaultKind.EMPTY), charged=True, detail="HTTP 200"),
+    FailureCase(
+        "openai", "200 and not this protocol", BAD_OUTPUT, _always(FaultKind.GARBLED), charged=True, detail="HTTP 200"
+    ),
+    FailureCase(
         "openai",
         "200 with a page of HTML",
         BAD_OUTPUT,
-        _always(Kind.GARBLED, how="page"),
+        _always(FaultKind.GARBLED, how="page"),
         charged=True,
         detail="HTTP 200",
     ),
-    Row(
+    FailureCase(
         "openai",
         "a stream that ends in an `error` event",
         TRANSIENT,
-        _always(Kind.FAILED),
+        _always(FaultKind.FAILED),
         charged=None,
         detail="image_generation_failed",
         options={"stream": True},
     ),
-    Row(
+    FailureCase(
         "openai",
         "a stream that ends without its last event",
         UNKNOWN,
-        _always(Kind.EMPTY),
+        _always(FaultKind.EMPTY),
         charged=None,
         options={"stream": True},
     ),
@@ -270,42 +285,44 @@ _OPENAI: Final = (
 
 _AZURE: Final = (
     *(
-        Row("azure", f"400 `{code}`", POLICY, _always(Kind.MODERATED, how=code), detail=code)
+        FailureCase("azure", f"400 `{code}`", POLICY, _always(FaultKind.MODERATED, how=code), detail=code)
         for code in ("content_policy_violation", "contentFilter", "content_filter")
     ),
-    Row(
+    FailureCase(
         "azure",
         "400 with the inner error `ResponsibleAIPolicyViolation`",
         POLICY,
-        _always(Kind.MODERATED, how="inner"),
+        _always(FaultKind.MODERATED, how="inner"),
         detail="ResponsibleAIPolicyViolation",
     ),
-    Row("azure", "401", AUTH, _always(Kind.UNAUTHORIZED), detail="HTTP 401"),
-    Row("azure", "404: no such deployment", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
+    FailureCase("azure", "401", AUTH, _always(FaultKind.UNAUTHORIZED), detail="HTTP 401"),
+    FailureCase("azure", "404: no such deployment", GONE, _always(FaultKind.MODEL_GONE), detail="HTTP 404"),
     *_busy("azure", ("429 with `retry-after`", "header", 20)),
 )
 
 _SGLANG: Final = (
-    Row("sglang", '400 `{"detail"}`', BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
-    Row("sglang", "400: its safety checker", BAD_INPUT, _always(Kind.MODERATED), detail="safety checker"),
-    Row("sglang", '503 `{"error"}`: a worker died', TRANSIENT, _always(Kind.UNAVAILABLE), detail="A worker process"),
-    Row("sglang", '500 `{"detail"}`', TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
-    Row("sglang", "no connection comes about", TRANSIENT, detail="no answer", nobody=True),
-    Row("sglang", "200 with `data: []`", NO_IMAGE, _always(Kind.EMPTY), detail="HTTP 200"),
+    FailureCase("sglang", '400 `{"detail"}`', BAD_INPUT, _always(FaultKind.STATUS, value=400), detail="HTTP 400"),
+    FailureCase("sglang", "400: its safety checker", BAD_INPUT, _always(FaultKind.MODERATED), detail="safety checker"),
+    FailureCase(
+        "sglang", '503 `{"error"}`: a worker died', TRANSIENT, _always(FaultKind.UNAVAILABLE), detail="A worker process"
+    ),
+    FailureCase("sglang", '500 `{"detail"}`', TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="HTTP 500"),
+    FailureCase("sglang", "no connection comes about", TRANSIENT, detail="no answer", nobody=True),
+    FailureCase("sglang", "200 with `data: []`", NO_IMAGE, _always(FaultKind.EMPTY), detail="HTTP 200"),
     *_pictures("sglang"),
 )
 
 _VLLM: Final = (
-    Row(
+    FailureCase(
         "vllm",
         "400: “Model mismatch”",
         GONE,
         upstream="black-forest-labs/FLUX.1-dev",
         detail="Model mismatch",
     ),
-    Row("vllm", "422", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
-    Row("vllm", "503", TRANSIENT, _always(Kind.UNAVAILABLE), detail="HTTP 503"),
-    Row("vllm", "200 with `data: []`", NO_IMAGE, _always(Kind.EMPTY), detail="HTTP 200"),
+    FailureCase("vllm", "422", BAD_INPUT, _always(FaultKind.STATUS, value=422), detail="HTTP 422"),
+    FailureCase("vllm", "503", TRANSIENT, _always(FaultKind.UNAVAILABLE), detail="HTTP 503"),
+    FailureCase("vllm", "200 with `data: []`", NO_IMAGE, _always(FaultKind.EMPTY), detail="HTTP 200"),
 )
 
 # --- Gemini -------------------------------------------------------------------------------------------------------
@@ -322,102 +339,110 @@ PICTURELESS: Final = ("NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", 
 
 _GEMINI: Final = (
     *(
-        Row(
+        FailureCase(
             "gemini",
             f"no candidates, `blockReason` `{reason}`",
             POLICY,
-            _always(Kind.MODERATED, how=reason),
+            _always(FaultKind.MODERATED, how=reason),
             stage=Stage.INPUT,
             detail=reason,
         )
         for reason in BLOCKED
     ),
-    Row(
+    FailureCase(
         "gemini",
         "no candidates, a `blockReason` that is new",
         NO_IMAGE,
-        _always(Kind.MODERATED, how="SOMETHING_NEW"),
+        _always(FaultKind.MODERATED, how="SOMETHING_NEW"),
         detail="SOMETHING_NEW",
     ),
     *(
-        Row(
+        FailureCase(
             "gemini",
             f"`finishReason` `{reason}`",
             POLICY,
-            _always(Kind.MODERATED_OUTPUT, how=reason),
+            _always(FaultKind.MODERATED_OUTPUT, how=reason),
             stage=Stage.OUTPUT,
             detail=reason,
         )
         for reason in HELD_BACK
     ),
-    Row(
+    FailureCase(
         "gemini",
         "`finishReason` `PUP_LIMITED_DISABLED`: the account is limited",
         AUTH,
-        _always(Kind.MODERATED_OUTPUT, how="PUP_LIMITED_DISABLED"),
+        _always(FaultKind.MODERATED_OUTPUT, how="PUP_LIMITED_DISABLED"),
         detail="PUP_LIMITED_DISABLED",
     ),
     *(
-        Row(
+        FailureCase(
             "gemini",
             f"`finishReason` `{reason}`" if reason != "SOMETHING_NEW" else "a `finishReason` that is new",
             NO_IMAGE,
-            _always(Kind.EMPTY, how=reason),
+            _always(FaultKind.EMPTY, how=reason),
             detail=reason,
         )
         for reason in PICTURELESS
     ),
-    Row("gemini", "`finishReason` `STOP`, and words alone", NO_IMAGE, _always(Kind.TEXT_ONLY), detail="STOP"),
+    FailureCase(
+        "gemini", "`finishReason` `STOP`, and words alone", NO_IMAGE, _always(FaultKind.TEXT_ONLY), detail="STOP"
+    ),
     *(
-        Row("gemini", f"`finishReason` `{reason}`", BAD_INPUT, _always(Kind.TEXT_ONLY, how=reason), detail=reason)
+        FailureCase(
+            "gemini", f"`finishReason` `{reason}`", BAD_INPUT, _always(FaultKind.TEXT_ONLY, how=reason), detail=reason
+        )
         for reason in ("MAX_TOKENS", "LANGUAGE")
     ),
-    Row(
+    FailureCase(
         "gemini",
         "400 `API_KEY_INVALID`",
         AUTH,
-        _always(Kind.UNAUTHORIZED, how="key"),
+        _always(FaultKind.UNAUTHORIZED, how="key"),
         detail="API_KEY_INVALID",
     ),
-    Row("gemini", "400 `INVALID_ARGUMENT`", BAD_INPUT, _always(Kind.STATUS, value=400), detail="INVALID_ARGUMENT"),
-    Row(
+    FailureCase(
+        "gemini", "400 `INVALID_ARGUMENT`", BAD_INPUT, _always(FaultKind.STATUS, value=400), detail="INVALID_ARGUMENT"
+    ),
+    FailureCase(
         "gemini",
         "400 `FAILED_PRECONDITION` about billing",
         QUOTA,
-        _always(Kind.QUOTA, how="billing"),
+        _always(FaultKind.QUOTA, how="billing"),
         detail="FAILED_PRECONDITION",
     ),
-    Row(
+    FailureCase(
         "gemini",
         "400 `FAILED_PRECONDITION` about the location",
         AUTH,
-        _always(Kind.FORBIDDEN, how="location"),
+        _always(FaultKind.FORBIDDEN, how="location"),
         detail="FAILED_PRECONDITION",
     ),
-    Row("gemini", "404 `NOT_FOUND`", GONE, _always(Kind.MODEL_GONE), detail="NOT_FOUND"),
-    Row(
+    FailureCase("gemini", "404 `NOT_FOUND`", GONE, _always(FaultKind.MODEL_GONE), detail="NOT_FOUND"),
+    FailureCase(
         "gemini",
         "404 for an id that was shut down, `gemini-3-pro-image-preview`",
         GONE,
         upstream="gemini-3-pro-image-preview",
         detail="NOT_FOUND",
     ),
-    Row("gemini", "429 with a quota `PerDay`", QUOTA, _always(Kind.QUOTA), detail="RESOURCE_EXHAUSTED"),
-    Row("gemini", "429 with “limit: 0”", QUOTA, _always(Kind.QUOTA, how="limit0"), detail="limit: 0"),
+    FailureCase("gemini", "429 with a quota `PerDay`", QUOTA, _always(FaultKind.QUOTA), detail="RESOURCE_EXHAUSTED"),
+    FailureCase("gemini", "429 with “limit: 0”", QUOTA, _always(FaultKind.QUOTA, how="limit0"), detail="limit: 0"),
     *_busy(
         "gemini",
         ("429 with `RetryInfo`", "header", 14),
         ("429: “Please retry in 9s”", "text", 9),
         ("429 that names no wait", "none", 5),
     ),
-    Row("gemini", "500 `INTERNAL`", TRANSIENT, _always(Kind.SERVER_ERROR), detail="INTERNAL"),
+    FailureCase("gemini", "500 `INTERNAL`", TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="INTERNAL"),
     *_at_the_door("gemini"),
-    Row("gemini", "200 and no candidates", NO_IMAGE, _always(Kind.GARBLED), charged=None, detail="HTTP 200"),
-    Row(
+    FailureCase(
+        "gemini", "200 and no candidates", NO_IMAGE, _always(FaultKind.GARBLED), charged=None, detail="HTTP 200"
+    ),
+    FailureCase(
         "gemini",
         "200 with a page of HTML",
         BAD_OUTPUT,
-        _always(Kind.GARBLED, how="page"),
+        _always(FaultKind.GARBLED, how="page"),
         charged=True,
         detail="HTTP 200",
     ),
@@ -427,69 +452,81 @@ _GEMINI: Final = (
 # --- Midjourney ---------------------------------------------------------------------------------------------------
 
 _MIDJOURNEY: Final = (
-    Row("midjourney", "code 3: no account is usable", TRANSIENT, _always(Kind.CODE, value=3), detail="code 3"),
-    Row("midjourney", "code 4: it did not pass its checks", BAD_INPUT, _always(Kind.CODE, value=4), detail="code 4"),
-    Row(
+    FailureCase(
+        "midjourney", "code 3: no account is usable", TRANSIENT, _always(FaultKind.CODE, value=3), detail="code 3"
+    ),
+    FailureCase(
+        "midjourney", "code 4: it did not pass its checks", BAD_INPUT, _always(FaultKind.CODE, value=4), detail="code 4"
+    ),
+    FailureCase(
         "midjourney",
         "code 4 with “异常” or “exception”: an accident",
         TRANSIENT,
-        _always(Kind.CODE, value=4, how="exception"),
+        _always(FaultKind.CODE, value=4, how="exception"),
         detail="code 4",
     ),
-    Row("midjourney", "code 9: the system failed", TRANSIENT, _always(Kind.CODE, value=9), detail="code 9"),
-    Row("midjourney", "code 23: the queue is full", BUSY, _always(Kind.RATE_LIMITED), wait_s=10, detail="code 23"),
-    Row(
+    FailureCase(
+        "midjourney", "code 9: the system failed", TRANSIENT, _always(FaultKind.CODE, value=9), detail="code 9"
+    ),
+    FailureCase(
+        "midjourney", "code 23: the queue is full", BUSY, _always(FaultKind.RATE_LIMITED), wait_s=10, detail="code 23"
+    ),
+    FailureCase(
         "midjourney",
         "code 24: a banned word",
         POLICY,
-        _always(Kind.MODERATED, how="code"),
+        _always(FaultKind.MODERATED, how="code"),
         stage=Stage.INPUT,
         detail="code 24",
     ),
-    Row("midjourney", "a code that is new", UNKNOWN, _always(Kind.CODE, value=77), charged=None, detail="HTTP 200"),
-    Row("midjourney", "HTTP 429", BUSY, _always(Kind.RATE_LIMITED, how="http"), wait_s=10, detail="HTTP 429"),
-    Row(
+    FailureCase(
+        "midjourney", "a code that is new", UNKNOWN, _always(FaultKind.CODE, value=77), charged=None, detail="HTTP 200"
+    ),
+    FailureCase(
+        "midjourney", "HTTP 429", BUSY, _always(FaultKind.RATE_LIMITED, how="http"), wait_s=10, detail="HTTP 429"
+    ),
+    FailureCase(
         "midjourney",
         "HTTP 500",
         TRANSIENT,
-        _always(Kind.SERVER_ERROR, how="http"),
+        _always(FaultKind.SERVER_ERROR, how="http"),
         detail="HTTP 500",
     ),
     *_at_the_door("midjourney"),
     *(
-        Row(
+        FailureCase(
             "midjourney",
             f"`FAILURE`, “[{title}]”",
             POLICY,
-            _always(Kind.MODERATED, how=title.replace(" ", "_")),
+            _always(FaultKind.MODERATED, how=title.replace(" ", "_")),
             stage=Stage.INPUT,
             detail="FAILURE",
         )
         for title in ("Banned prompt detected", "Image denied")
     ),
-    Row(
+    FailureCase(
         "midjourney",
         "`FAILURE`, “Our AI moderator …” under a title that is new",
         POLICY,
-        _always(Kind.MODERATED, how="Something_new"),
+        _always(FaultKind.MODERATED, how="Something_new"),
         stage=Stage.INPUT,
         detail="FAILURE",
     ),
-    Row(
+    FailureCase(
         "midjourney",
         "`FAILURE`, “[Request cancelled due to output filters]”",
         POLICY,
-        _always(Kind.MODERATED_OUTPUT),
+        _always(FaultKind.MODERATED_OUTPUT),
         charged=None,
         stage=Stage.OUTPUT,
         detail="FAILURE",
     ),
     *(
-        Row(
+        FailureCase(
             "midjourney",
             f"`FAILURE`, “[{title}]”",
             kind,
-            _always(Kind.FAILED, how=title.replace(" ", "_")),
+            _always(FaultKind.FAILED, how=title.replace(" ", "_")),
             wait_s=10 if kind is BUSY else None,
             detail="FAILURE",
         )
@@ -506,54 +543,56 @@ _MIDJOURNEY: Final = (
             ("Subscription paused", AUTH),
         )
     ),
-    Row(
+    FailureCase(
         "midjourney",
         "`FAILURE` for a reason that is new",
         BAD_INPUT,
-        _always(Kind.FAILED, how="Something_new"),
+        _always(FaultKind.FAILED, how="Something_new"),
         detail="FAILURE",
     ),
-    Row("midjourney", "`CANCEL`", CANCELLED, _always(Kind.CANCELLED), detail="CANCEL"),
+    FailureCase("midjourney", "`CANCEL`", CANCELLED, _always(FaultKind.CANCELLED), detail="CANCEL"),
     *_of_a_job("midjourney"),
 )
 
 # --- fal ----------------------------------------------------------------------------------------------------------
 
 _FAL: Final = (
-    Row("fal", "HTTP 400", BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
-    Row("fal", "HTTP 403 `user_locked`: no balance", QUOTA, _always(Kind.QUOTA), detail="user_locked"),
-    Row("fal", "HTTP 404: no such model", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
-    Row("fal", "HTTP 422, with the field", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
-    Row(
+    FailureCase("fal", "HTTP 400", BAD_INPUT, _always(FaultKind.STATUS, value=400), detail="HTTP 400"),
+    FailureCase("fal", "HTTP 403 `user_locked`: no balance", QUOTA, _always(FaultKind.QUOTA), detail="user_locked"),
+    FailureCase("fal", "HTTP 404: no such model", GONE, _always(FaultKind.MODEL_GONE), detail="HTTP 404"),
+    FailureCase("fal", "HTTP 422, with the field", BAD_INPUT, _always(FaultKind.STATUS, value=422), detail="HTTP 422"),
+    FailureCase(
         "fal",
         "HTTP 422 `content_policy_violation`, with the field",
         POLICY,
-        _always(Kind.STATUS, value=422, how="content_policy_violation"),
+        _always(FaultKind.STATUS, value=422, how="content_policy_violation"),
         stage=Stage.INPUT,
         detail="content_policy_violation",
     ),
     *_busy("fal", ("HTTP 429 with `Retry-After`", "header", 3), ("HTTP 429 that names no wait", "none", 5)),
-    Row("fal", "HTTP 500", TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    FailureCase("fal", "HTTP 500", TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="HTTP 500"),
     *_at_the_door("fal"),
-    Row(
+    FailureCase(
         "fal",
         "`COMPLETED` with `content_policy_violation`",
         POLICY,
-        _always(Kind.MODERATED),
+        _always(FaultKind.MODERATED),
         stage=Stage.INPUT,
         detail="content_policy_violation",
     ),
-    Row(
+    FailureCase(
         "fal",
         "`has_nsfw_concepts`: a black picture",
         POLICY,
-        _always(Kind.MODERATED_OUTPUT),
+        _always(FaultKind.MODERATED_OUTPUT),
         charged=True,
         stage=Stage.OUTPUT,
         detail="has_nsfw_concepts",
     ),
     *(
-        Row("fal", f"`COMPLETED` with `{code}`", kind, _always(Kind.FAILED, how=code), detail=f"COMPLETED {code}")
+        FailureCase(
+            "fal", f"`COMPLETED` with `{code}`", kind, _always(FaultKind.FAILED, how=code), detail=f"COMPLETED {code}"
+        )
         for code, kind in (
             ("bad_request", BAD_INPUT),
             ("file_download_error", BAD_INPUT),
@@ -566,40 +605,46 @@ _FAL: Final = (
             ("something_new", TRANSIENT),
         )
     ),
-    Row("fal", "`COMPLETED` with `client_cancelled`", CANCELLED, _always(Kind.CANCELLED), detail="client_cancelled"),
+    FailureCase(
+        "fal", "`COMPLETED` with `client_cancelled`", CANCELLED, _always(FaultKind.CANCELLED), detail="client_cancelled"
+    ),
     *_of_a_job("fal"),
 )
 
 # --- Replicate ----------------------------------------------------------------------------------------------------
 
 _REPLICATE: Final = (
-    Row("replicate", "HTTP 400", BAD_INPUT, _always(Kind.STATUS, value=400), detail="HTTP 400"),
-    Row("replicate", "HTTP 402: no credit", QUOTA, _always(Kind.QUOTA), detail="HTTP 402"),
-    Row("replicate", "HTTP 404: no such model", GONE, _always(Kind.MODEL_GONE), detail="HTTP 404"),
-    Row("replicate", "HTTP 422, with the field", BAD_INPUT, _always(Kind.STATUS, value=422), detail="HTTP 422"),
+    FailureCase("replicate", "HTTP 400", BAD_INPUT, _always(FaultKind.STATUS, value=400), detail="HTTP 400"),
+    FailureCase("replicate", "HTTP 402: no credit", QUOTA, _always(FaultKind.QUOTA), detail="HTTP 402"),
+    FailureCase("replicate", "HTTP 404: no such model", GONE, _always(FaultKind.MODEL_GONE), detail="HTTP 404"),
+    FailureCase(
+        "replicate", "HTTP 422, with the field", BAD_INPUT, _always(FaultKind.STATUS, value=422), detail="HTTP 422"
+    ),
     *_busy(
         "replicate",
         ("HTTP 429 with `Retry-After`", "header", 3),
         ("HTTP 429: “available in 4 seconds”", "text", 4),
         ("HTTP 429 that names no wait", "none", 5),
     ),
-    Row("replicate", "HTTP 500", TRANSIENT, _always(Kind.SERVER_ERROR), detail="HTTP 500"),
+    FailureCase("replicate", "HTTP 500", TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="HTTP 500"),
     *_at_the_door("replicate"),
-    Row("replicate", "`failed`, “flagged as sensitive … (E005)”", POLICY, _always(Kind.MODERATED), detail="failed"),
-    Row(
+    FailureCase(
+        "replicate", "`failed`, “flagged as sensitive … (E005)”", POLICY, _always(FaultKind.MODERATED), detail="failed"
+    ),
+    FailureCase(
         "replicate",
         "`failed`, “NSFW content detected”",
         POLICY,
-        _always(Kind.FAILED, how="NSFW_content_detected"),
+        _always(FaultKind.FAILED, how="NSFW_content_detected"),
         detail="failed",
     ),
-    Row("replicate", "`failed` for another reason", TRANSIENT, _always(Kind.FAILED), detail="failed"),
-    Row("replicate", "`canceled`", CANCELLED, _always(Kind.CANCELLED), detail="canceled"),
+    FailureCase("replicate", "`failed` for another reason", TRANSIENT, _always(FaultKind.FAILED), detail="failed"),
+    FailureCase("replicate", "`canceled`", CANCELLED, _always(FaultKind.CANCELLED), detail="canceled"),
     *_of_a_job("replicate"),
 )
 
 
-def _once(rows: Sequence[Row]) -> Iterator[Row]:
+def _once(rows: Sequence[FailureCase]) -> Iterator[FailureCase]:
     """Without the rows of HTTP that the vendor's own say better."""
     seen: set[tuple[object, ...]] = set()
     for row in rows:
@@ -609,6 +654,6 @@ def _once(rows: Sequence[Row]) -> Iterator[Row]:
         seen.add(provoked_by)
 
 
-FAILURES: Final[tuple[Row, ...]] = tuple(
+FAILURES: Final[tuple[FailureCase, ...]] = tuple(
     _once((*_BFL, *_OPENAI, *_AZURE, *_SGLANG, *_VLLM, *_GEMINI, *_MIDJOURNEY, *_FAL, *_REPLICATE))
 )

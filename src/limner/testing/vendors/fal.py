@@ -10,9 +10,9 @@ from aiohttp import web
 
 from limner.testing.vendors import _kontext as kontext
 from limner.testing.vendors._emulator import Emulator, Refused, http_status, reply
-from limner.testing.vendors._faults import Fault, Kind, Trouble
-from limner.testing.vendors._jobs import Job, Order
-from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, Reference, Size, blacked_out, draw
+from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._jobs import VendorJob, VendorOrder
+from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, blacked_out, draw
 from limner.testing.vendors._rules import (
     Complaint,
     Problem,
@@ -71,20 +71,20 @@ _DEV: Final[Rules] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class FalModel:
     rules: Rules
     required: tuple[str, ...] = ("prompt",)
 
 
-_ONE: Final = Model({**_KONTEXT, "image_url": text(None, 1)}, ("prompt", "image_url"))
-_SEVERAL: Final = Model({**_KONTEXT, "image_urls": some(text(None, 1), 1, 4)}, ("prompt", "image_urls"))
-MODELS: Final[Mapping[str, Model]] = {
+_ONE: Final = FalModel({**_KONTEXT, "image_url": text(None, 1)}, ("prompt", "image_url"))
+_SEVERAL: Final = FalModel({**_KONTEXT, "image_urls": some(text(None, 1), 1, 4)}, ("prompt", "image_urls"))
+MODELS: Final[Mapping[str, FalModel]] = {
     "fal-ai/flux-pro/kontext": _ONE,
     "fal-ai/flux-pro/kontext/multi": _SEVERAL,
     "fal-ai/flux-pro/kontext/max": _ONE,
     "fal-ai/flux-pro/kontext/max/multi": _SEVERAL,
-    "fal-ai/flux-pro/kontext/text-to-image": Model(_KONTEXT),
-    "fal-ai/flux/dev": Model(_DEV),
+    "fal-ai/flux-pro/kontext/text-to-image": FalModel(_KONTEXT),
+    "fal-ai/flux/dev": FalModel(_DEV),
 }
 
 
@@ -92,16 +92,23 @@ class Fal(Emulator):
     name: ClassVar[str] = "fal"
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
-        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
         *(
-            Kind.HEAVY,
-            Kind.BLANK,
-            Kind.CANCELLED,
-            Kind.LONG,
-            Kind.NOT_FOUND,
-            Kind.UNKNOWN_STATUS,
-            Kind.EXPIRED_LINK,
-            Kind.DUPLICATE_WEBHOOK,
+            FaultKind.MODERATED,
+            FaultKind.MODERATED_OUTPUT,
+            FaultKind.FAILED,
+            FaultKind.EMPTY,
+            FaultKind.UNDECODABLE,
+            FaultKind.WRONG_FORMAT,
+        ),
+        *(
+            FaultKind.HEAVY,
+            FaultKind.BLANK,
+            FaultKind.CANCELLED,
+            FaultKind.LONG,
+            FaultKind.NOT_FOUND,
+            FaultKind.UNKNOWN_STATUS,
+            FaultKind.EXPIRED_LINK,
+            FaultKind.DUPLICATE_WEBHOOK,
         ),
     )
 
@@ -130,7 +137,7 @@ class Fal(Emulator):
         order = order_of(name, model, body, await self.references(body), hook)
         return await self.pass_faults(request, "submit", order.prompt, lambda trouble: self.accept(order, trouble))
 
-    async def accept(self, order: Order, trouble: Trouble) -> web.Response:
+    async def accept(self, order: VendorOrder, trouble: InjectedFault) -> web.Response:
         job = await self.open_job(str(uuid.uuid4()), order, trouble)
         if hook := order.asked.get("fal_webhook"):
             self.hooks.later(self.call_back(job, hook))
@@ -140,10 +147,10 @@ class Fal(Emulator):
         job = self.find(request)
         return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
 
-    async def tell(self, job: Job) -> web.Response:
+    async def tell(self, job: VendorJob) -> web.Response:
         """202 while it waits or runs; COMPLETED says nothing about success, `error` does."""
         progress = self.jobs.ask(job)
-        strange = job.trouble.of(Kind.UNKNOWN_STATUS)
+        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             return reply(202, {**self.addresses(job), "status": strange.how or "WARMING_UP"})
         if progress < 1 and job.asked == 1:
@@ -157,10 +164,10 @@ class Fal(Emulator):
         job = self.find(request)
         return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.outcome(job))
 
-    async def outcome(self, job: Job) -> web.Response:
+    async def outcome(self, job: VendorJob) -> web.Response:
         if not job.ended:
             return trouble_with(400, "Request is still in progress", "request_in_progress")
-        if Kind.MODERATED in job.trouble:
+        if FaultKind.MODERATED in job.trouble:
             where = [{"loc": ["body", "prompt"], "msg": FLAGGED, "type": "content_policy_violation"}]
             return trouble_with(422, where, "content_policy_violation")
         if failure := failure_of(job):
@@ -174,14 +181,14 @@ class Fal(Emulator):
         job.cancelled = job.ended = True
         return reply(202, {"status": "CANCELLATION_REQUESTED"})
 
-    def result(self, job: Job) -> dict[str, Any]:
+    def result(self, job: VendorJob) -> dict[str, Any]:
         order, count = job.order, job.order.asked.get("num_images", 1)
-        flagged = Kind.MODERATED_OUTPUT in job.trouble
-        images = [] if Kind.EMPTY in job.trouble else [self.image(job, n, flagged=flagged) for n in range(count)]
+        flagged = FaultKind.MODERATED_OUTPUT in job.trouble
+        images = [] if FaultKind.EMPTY in job.trouble else [self.image(job, n, flagged=flagged) for n in range(count)]
         seed = order.asked.get("seed") or int(job.id[:8], 16)
         return {"images": images, "seed": seed, "has_nsfw_concepts": [flagged] * count, "prompt": order.prompt}
 
-    def image(self, job: Job, variant: int, *, flagged: bool) -> dict[str, Any]:
+    def image(self, job: VendorJob, variant: int, *, flagged: bool) -> dict[str, Any]:
         order, brush = job.order, blacked_out if flagged else draw
         media_type = MEDIA_TYPES[order.format]
         link = self.deliveries.offer(
@@ -192,16 +199,16 @@ class Fal(Emulator):
         )
         return {"url": link, "width": order.size[0], "height": order.size[1], "content_type": media_type}
 
-    async def call_back(self, job: Job, hook: str) -> None:
+    async def call_back(self, job: VendorJob, hook: str) -> None:
         await self.jobs.finish(job)
         failure = failure_of(job)
         told = {"status": "ERROR", "error": failure["error"], "payload": None} if failure else {"status": "OK"}
         payload = {} if failure else {"payload": self.result(job)}
         body = orjson.dumps({"request_id": job.id, "gateway_request_id": job.id, **told, **payload})
-        for _ in range(2 if Kind.DUPLICATE_WEBHOOK in job.trouble else 1):
+        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1):
             await self.hooks.post(hook, body, {})
 
-    def addresses(self, job: Job) -> dict[str, str]:
+    def addresses(self, job: VendorJob) -> dict[str, str]:
         """Owner and alias alone: `fal-ai/flux-pro/kontext/max` is asked after under `fal-ai/flux-pro`."""
         root = f"{self.base_url}/{'/'.join(job.order.model.split('/')[:2])}/requests/{job.id}"
         return {
@@ -211,7 +218,7 @@ class Fal(Emulator):
             "cancel_url": f"{root}/cancel",
         }
 
-    def find(self, request: web.Request) -> Job:
+    def find(self, request: web.Request) -> VendorJob:
         self.check_key(request)
         job = self.jobs.find(request.match_info["id"])
         asked = f"{request.match_info['owner']}/{request.match_info['alias']}/"
@@ -225,12 +232,12 @@ class Fal(Emulator):
         if request.headers.get("Authorization") != f"Key {self.key}":
             raise Refused(trouble_with(401, "No user found for Key ID and Secret", "unauthorized"))
 
-    async def references(self, body: Mapping[str, Any]) -> tuple[Reference, ...]:
+    async def references(self, body: Mapping[str, Any]) -> tuple[ReceivedImage, ...]:
         listed = [("image_urls", value) for value in body.get("image_urls") or ()]
         single = [("image_url", body["image_url"])] if "image_url" in body else []
         return tuple([await self.reference(field, value) for field, value in (*single, *listed)])
 
-    async def reference(self, field: str, value: str) -> Reference:
+    async def reference(self, field: str, value: str) -> ReceivedImage:
         """A link or a data URI, never plain base64."""
         if not value.startswith(("http://", "https://", "data:")):
             raise invalid(Problem(field, "Input should be a URL or a data URI", "url_parsing"))
@@ -242,13 +249,13 @@ class Fal(Emulator):
 
     def refusal(self, fault: Fault) -> web.Response:
         match fault.kind:
-            case Kind.QUOTA:
+            case FaultKind.QUOTA:
                 said = "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."
                 return trouble_with(403, said, "user_locked")
-            case Kind.RATE_LIMITED:
+            case FaultKind.RATE_LIMITED:
                 headers = {} if fault.how in {"text", "none"} else {"Retry-After": f"{fault.amount(5):g}"}
                 return trouble_with(429, "Too many requests", "rate_limit_exceeded", headers)
-            case Kind.STATUS if http_status(fault) == 422:
+            case FaultKind.STATUS if http_status(fault) == 422:
                 kind = fault.how or "string_type"
                 where = [{"loc": ["body", "prompt"], "msg": "Input should be a valid string", "type": kind}]
                 return trouble_with(422, where, "validation_error")
@@ -262,7 +269,7 @@ def check_hook(hook: str | None) -> str | None:
     return hook
 
 
-async def read_body(request: web.Request, model: Model) -> dict[str, Any]:
+async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError:
@@ -275,28 +282,28 @@ async def read_body(request: web.Request, model: Model) -> dict[str, Any]:
 
 
 def order_of(
-    name: str, model: Model, body: Mapping[str, Any], references: tuple[Reference, ...], hook: str | None
-) -> Order:
+    name: str, model: FalModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...], hook: str | None
+) -> VendorOrder:
     asked = {field: value for field, value in body.items() if field not in {"prompt", "image_url", "image_urls"}}
     if model.rules is _DEV:
         size = dev_size(body.get("image_size", "landscape_4_3"))
     else:
         size = kontext.nearest(kontext.shape(body.get("aspect_ratio"), references))
     asked |= {"fal_webhook": hook} if hook else {}
-    return Order(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
+    return VendorOrder(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
 
 
 def dev_size(asked: Any) -> Size:
     return NAMED_SIZES[asked] if isinstance(asked, str) else (asked["width"], asked["height"])
 
 
-def failure_of(job: Job) -> dict[str, str]:
-    fault = job.trouble.of(Kind.MODERATED, Kind.FAILED, Kind.CANCELLED)
+def failure_of(job: VendorJob) -> dict[str, str]:
+    fault = job.trouble.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED)
     if fault is None:
         return {}
-    if fault.kind is Kind.CANCELLED:
+    if fault.kind is FaultKind.CANCELLED:
         return {"error": "The request was cancelled by its client", "error_type": "client_cancelled"}
-    if fault.kind is Kind.MODERATED:
+    if fault.kind is FaultKind.MODERATED:
         return {"error": FLAGGED, "error_type": "content_policy_violation"}
     return {"error": "The runner failed", "error_type": fault.how or "internal_server_error"}
 

@@ -12,9 +12,9 @@ import orjson
 from aiohttp import web
 
 from limner.testing.vendors._emulator import Emulator, Refused, decode, http_status, reply
-from limner.testing.vendors._faults import Fault, Kind, Trouble
-from limner.testing.vendors._jobs import Order
-from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference, Size
+from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._jobs import VendorOrder
+from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
 
 READABLE: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/heic": "", "image/heif": ""}
 LABEL: Final = re.compile(r"\s*Image \d+:?\s*", re.IGNORECASE)
@@ -51,7 +51,7 @@ LONG_SIZES: Final[Mapping[str, Size]] = {"1:4": (512, 2064), "4:1": (2064, 512),
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class GeminiModel:
     """`sizes` at 1K by ratio, `scales` the values of `imageSize`, `thinks` whether it shows drafts as thoughts."""
 
     sizes: Mapping[str, Size]
@@ -61,10 +61,10 @@ class Model:
     thinks: bool = False
 
 
-_FLASH_3: Final = Model({**SIZES_3, **LONG_SIZES}, ("512", "1K", "2K", "4K"), 14)
-MODELS: Final[Mapping[str, Model]] = {
-    "gemini-2.5-flash-image": Model(SIZES_2),
-    "gemini-3-pro-image": Model(SIZES_3, ("1K", "2K", "4K"), 14, "jpeg", thinks=True),
+_FLASH_3: Final = GeminiModel({**SIZES_3, **LONG_SIZES}, ("512", "1K", "2K", "4K"), 14)
+MODELS: Final[Mapping[str, GeminiModel]] = {
+    "gemini-2.5-flash-image": GeminiModel(SIZES_2),
+    "gemini-3-pro-image": GeminiModel(SIZES_3, ("1K", "2K", "4K"), 14, "jpeg", thinks=True),
     "gemini-3.1-flash-image": _FLASH_3,
     "gemini-3.1-flash-lite-image": _FLASH_3,
     "gemini-nano-banana-2.1": _FLASH_3,
@@ -83,11 +83,11 @@ PART: Final = frozenset({"text", "inlineData", "fileData", "thought", "thoughtSi
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class GeminiRequest:
     """A request that was understood."""
 
-    order: Order
-    model: Model
+    order: VendorOrder
+    model: GeminiModel
     picture: bool
     words: bool
 
@@ -96,8 +96,8 @@ class Gemini(Emulator):
     name: ClassVar[str] = "gemini"
     synchronous: ClassVar[bool] = True
     kinds = (
-        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.TEXT_ONLY, Kind.EMPTY),
-        *(Kind.UNDECODABLE, Kind.WRONG_FORMAT, Kind.HEAVY, Kind.BLANK),
+        *(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.TEXT_ONLY, FaultKind.EMPTY),
+        *(FaultKind.UNDECODABLE, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK),
     )
 
     def environment(self) -> dict[str, str]:
@@ -117,8 +117,8 @@ class Gemini(Emulator):
         ask = await self.read(request)
         patience = server_timeout(request)
 
-        async def work(trouble: Trouble) -> web.Response:
-            slow = trouble.of(Kind.SLOW)
+        async def work(trouble: InjectedFault) -> web.Response:
+            slow = trouble.of(FaultKind.SLOW)
             if slow and patience is not None and slow.amount(5) > patience:
                 raise error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
             answer = await self.answer(ask, trouble)
@@ -126,41 +126,41 @@ class Gemini(Emulator):
 
         return await self.pass_faults(request, "submit", ask.order.prompt, work)
 
-    async def answer(self, ask: Ask, trouble: Trouble) -> dict[str, Any]:
+    async def answer(self, ask: GeminiRequest, trouble: InjectedFault) -> dict[str, Any]:
         """What section 3.3 of the protocol lists, row by row: `how` of a fault is the reason given."""
         response_id = secrets.token_urlsafe(16)
         facts = {"modelVersion": ask.order.model, "responseId": response_id}
-        if fault := trouble.of(Kind.MODERATED):
+        if fault := trouble.of(FaultKind.MODERATED):
             blocked = {
                 "blockReason": fault.how or "PROHIBITED_CONTENT",
                 "blockReasonMessage": "The prompt was blocked.",
             }
             return {"promptFeedback": blocked, "usageMetadata": usage(ask, pictures=0), **facts}
-        charged = trouble.of(Kind.MODERATED_OUTPUT, Kind.TEXT_ONLY, Kind.EMPTY) is None and ask.picture
+        charged = trouble.of(FaultKind.MODERATED_OUTPUT, FaultKind.TEXT_ONLY, FaultKind.EMPTY) is None and ask.picture
         await self.buy(ask.order, response_id, charged=charged)
         return {"candidates": [await self.candidate(ask, trouble)], "usageMetadata": usage(ask, int(charged)), **facts}
 
-    async def candidate(self, ask: Ask, trouble: Trouble) -> dict[str, Any]:
-        if fault := trouble.of(Kind.MODERATED_OUTPUT):
+    async def candidate(self, ask: GeminiRequest, trouble: InjectedFault) -> dict[str, Any]:
+        if fault := trouble.of(FaultKind.MODERATED_OUTPUT):
             reason = fault.how or "IMAGE_SAFETY"
             return {
                 "index": 0,
                 "finishReason": reason,
                 "finishMessage": f"Unable to show the generated image: {reason}.",
             }
-        if fault := trouble.of(Kind.EMPTY):
+        if fault := trouble.of(FaultKind.EMPTY):
             return {"index": 0, "finishReason": fault.how or "NO_IMAGE"}
-        fault = trouble.of(Kind.TEXT_ONLY)
+        fault = trouble.of(FaultKind.TEXT_ONLY)
         if fault or not ask.picture:
             said = [{"text": "I can describe such a picture, but not draw it."}]
             return finished(said, (fault.how if fault else "") or "STOP")
         return finished(await self.parts(ask, trouble), "STOP")
 
-    async def parts(self, ask: Ask, trouble: Trouble) -> list[dict[str, Any]]:
+    async def parts(self, ask: GeminiRequest, trouble: InjectedFault) -> list[dict[str, Any]]:
         good = inline(await self.picture(ask.order, trouble), ask.order.format)
         if not ask.model.thinks:
             return [*([{"text": "Here is your picture."}] if ask.words else []), good]
-        draft = await self.picture(replace(ask.order, size=(256, 256)), Trouble(), variant=7)
+        draft = await self.picture(replace(ask.order, size=(256, 256)), InjectedFault(), variant=7)
         thoughts = [{"text": "**Composing**", "thought": True}, {**inline(draft, ask.order.format), "thought": True}]
         words = [{"text": "Here is your picture."}] if ask.words else []
         return [*thoughts, *words, {**good, "thoughtSignature": base64.b64encode(b"signature").decode()}]
@@ -175,7 +175,7 @@ class Gemini(Emulator):
         if given != self.key:
             raise bad_key()
 
-    async def read(self, request: web.Request) -> Ask:
+    async def read(self, request: web.Request) -> GeminiRequest:
         name, version = request.match_info["model"], request.match_info["version"]
         model = MODELS.get(name)
         if model is None:
@@ -188,11 +188,11 @@ class Gemini(Emulator):
         config = body.get("generationConfig", {})
         check_config(config, model)
         words, references = await self.contents(body, model)
-        order = Order(name, words, references, size_of(config, model, references), model.format, config)
+        order = VendorOrder(name, words, references, size_of(config, model, references), model.format, config)
         modalities = {str(one).upper() for one in config.get("responseModalities") or ("TEXT", "IMAGE")}
-        return Ask(order, model, "IMAGE" in modalities, "TEXT" in modalities)
+        return GeminiRequest(order, model, "IMAGE" in modalities, "TEXT" in modalities)
 
-    async def contents(self, body: Mapping[str, Any], model: Model) -> tuple[str, tuple[Reference, ...]]:
+    async def contents(self, body: Mapping[str, Any], model: GeminiModel) -> tuple[str, tuple[ReceivedImage, ...]]:
         """The prompt, which is all text that is not the label of a picture, and the pictures in their order."""
         turns = body.get("contents")
         if not isinstance(turns, list) or not turns:
@@ -208,7 +208,7 @@ class Gemini(Emulator):
             raise bad("Request payload size exceeds the limit: 104857600 bytes.")
         return "\n".join(texts), references
 
-    async def reference(self, part: Mapping[str, Any]) -> Reference:
+    async def reference(self, part: Mapping[str, Any]) -> ReceivedImage:
         known(part, PART, "contents[0].parts[0]")
         blob = part.get("inlineData") or part.get("fileData")
         if not isinstance(blob, dict):
@@ -303,7 +303,7 @@ def parts_of(turn: Any) -> list[dict[str, Any]]:
     return parts
 
 
-def check_config(config: Any, model: Model) -> None:
+def check_config(config: Any, model: GeminiModel) -> None:
     known(config, CONFIG, "generation_config")
     check_modalities(config.get("responseModalities"))
     if config.get("candidateCount", 1) != 1:
@@ -325,14 +325,14 @@ def check_modalities(asked: Any) -> None:
         raise bad(f"Invalid value at 'generation_config.response_modalities': {asked!r}")
 
 
-def size_of(config: Mapping[str, Any], model: Model, references: tuple[Reference, ...]) -> Size:
+def size_of(config: Mapping[str, Any], model: GeminiModel, references: tuple[ReceivedImage, ...]) -> Size:
     image = config.get("imageConfig", {})
     scale = SCALE[image.get("imageSize") or "1K"]
     width, height = model.sizes[image.get("aspectRatio") or nearest(model, references)]
     return round(width * scale), round(height * scale)
 
 
-def nearest(model: Model, references: tuple[Reference, ...]) -> str:
+def nearest(model: GeminiModel, references: tuple[ReceivedImage, ...]) -> str:
     """Left to itself the model follows the first input."""
     if not references:
         return "1:1"
@@ -351,7 +351,7 @@ def finished(parts: list[dict[str, Any]], reason: str) -> dict[str, Any]:
     return {"index": 0, "finishReason": reason, "content": {"role": "model", "parts": parts}}
 
 
-def usage(ask: Ask, pictures: int) -> dict[str, int]:
+def usage(ask: GeminiRequest, pictures: int) -> dict[str, int]:
     asked = max(1, len(ask.order.prompt) // 4) + 258 * len(ask.order.references)
     drawn = 1290 * pictures
     return {"promptTokenCount": asked, "candidatesTokenCount": drawn, "totalTokenCount": asked + drawn}
@@ -433,14 +433,16 @@ def forbidden(fault: Fault) -> Refused:
     return error(403, "PERMISSION_DENIED", "The caller does not have permission")
 
 
-REFUSALS: Final[Mapping[Kind, Callable[[Fault], Refused]]] = {
-    Kind.RATE_LIMITED: rate_limited,
-    Kind.QUOTA: out_of_quota,
-    Kind.UNAUTHORIZED: unauthorized,
-    Kind.FORBIDDEN: forbidden,
-    Kind.STATUS: lambda fault: error(http_status(fault), fault.how or "INVALID_ARGUMENT", "Request was not accepted."),
-    Kind.MODEL_GONE: lambda _: model_gone("gemini-2.5-flash-image", "v1beta"),
-    Kind.SERVER_ERROR: lambda _: error(500, "INTERNAL", "An internal error has occurred."),
-    Kind.UNAVAILABLE: lambda _: error(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
-    Kind.TIMEOUT: lambda _: error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+REFUSALS: Final[Mapping[FaultKind, Callable[[Fault], Refused]]] = {
+    FaultKind.RATE_LIMITED: rate_limited,
+    FaultKind.QUOTA: out_of_quota,
+    FaultKind.UNAUTHORIZED: unauthorized,
+    FaultKind.FORBIDDEN: forbidden,
+    FaultKind.STATUS: lambda fault: error(
+        http_status(fault), fault.how or "INVALID_ARGUMENT", "Request was not accepted."
+    ),
+    FaultKind.MODEL_GONE: lambda _: model_gone("gemini-2.5-flash-image", "v1beta"),
+    FaultKind.SERVER_ERROR: lambda _: error(500, "INTERNAL", "An internal error has occurred."),
+    FaultKind.UNAVAILABLE: lambda _: error(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
+    FaultKind.TIMEOUT: lambda _: error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
 }

@@ -10,9 +10,9 @@ import orjson
 from aiohttp import web
 
 from limner.testing.vendors._emulator import Emulator, Place, Refused, http_status, reply
-from limner.testing.vendors._faults import Fault, Kind, Trouble
-from limner.testing.vendors._jobs import Job, Order
-from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, Reference, Size, draw_grid
+from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._jobs import VendorJob, VendorOrder
+from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, draw_grid
 from limner.testing.vendors._rules import Rules, address, mapping, maybe, one_of, problems, some, text, whole
 
 SUBMITTED, NOT_FOUND, INVALID, FAILURE, EXISTS, QUEUED, FULL, BANNED = 1, 3, 4, 9, 21, 22, 23, 24
@@ -56,16 +56,23 @@ class Midjourney(Emulator):
     name: ClassVar[str] = "midjourney"
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
-        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
         *(
-            Kind.BLANK,
-            Kind.CANCELLED,
-            Kind.LONG,
-            Kind.NOT_FOUND,
-            Kind.UNKNOWN_STATUS,
-            Kind.CODE,
-            Kind.EXPIRED_LINK,
-            Kind.DUPLICATE_WEBHOOK,
+            FaultKind.MODERATED,
+            FaultKind.MODERATED_OUTPUT,
+            FaultKind.FAILED,
+            FaultKind.EMPTY,
+            FaultKind.UNDECODABLE,
+            FaultKind.WRONG_FORMAT,
+        ),
+        *(
+            FaultKind.BLANK,
+            FaultKind.CANCELLED,
+            FaultKind.LONG,
+            FaultKind.NOT_FOUND,
+            FaultKind.UNKNOWN_STATUS,
+            FaultKind.CODE,
+            FaultKind.EXPIRED_LINK,
+            FaultKind.DUPLICATE_WEBHOOK,
         ),
     )
 
@@ -97,7 +104,7 @@ class Midjourney(Emulator):
         if not body["prompt"].strip():
             raise refused(INVALID, "prompt不能为空")
         references = tuple([await self.reference(value) for value in body.get("base64Array") or ()])
-        order = Order("imagine", body["prompt"], references, grid_size(body["prompt"]), "png", asked(body))
+        order = VendorOrder("imagine", body["prompt"], references, grid_size(body["prompt"]), "png", asked(body))
         return await self.take(request, order, {"action": "IMAGINE"})
 
     async def action(self, request: web.Request) -> web.StreamResponse:
@@ -118,7 +125,7 @@ class Midjourney(Emulator):
         return await self.follow(request, self.parent(body["taskId"]), body["action"], body.get("index") or 0, body)
 
     async def follow(
-        self, request: web.Request, parent: Job, verb: str, index: int, body: Mapping[str, Any]
+        self, request: web.Request, parent: VendorJob, verb: str, index: int, body: Mapping[str, Any]
     ) -> web.StreamResponse:
         """A task that comes out of another: one picture of its grid in full, or a new grid.
 
@@ -133,11 +140,11 @@ class Midjourney(Emulator):
             order = replace(order, size=(order.size[0] // 2, order.size[1] // 2))
         return await self.take(request, order, {"action": verb, "index": index, "parent": parent.id})
 
-    def made(self, parent: Job, index: int) -> Job | None:
+    def made(self, parent: VendorJob, index: int) -> VendorJob | None:
         facts = {"action": "UPSCALE", "index": index, "parent": parent.id}
         return next((job for job in self.jobs.all() if facts.items() <= job.facts.items()), None)
 
-    def parent(self, task: str) -> Job:
+    def parent(self, task: str) -> VendorJob:
         job = self.jobs.find(task)
         if job is None:
             raise refused(NOT_FOUND, "关联任务不存在或已失效")
@@ -145,16 +152,16 @@ class Midjourney(Emulator):
             raise refused(INVALID, "关联任务状态错误")
         return job
 
-    async def take(self, request: web.Request, order: Order, facts: Mapping[str, Any]) -> web.StreamResponse:
+    async def take(self, request: web.Request, order: VendorOrder, facts: Mapping[str, Any]) -> web.StreamResponse:
         return await self.pass_faults(
             request, "submit", order.prompt, lambda trouble: self.accept(order, facts, trouble)
         )
 
-    async def accept(self, order: Order, facts: Mapping[str, Any], trouble: Trouble) -> web.Response:
+    async def accept(self, order: VendorOrder, facts: Mapping[str, Any], trouble: InjectedFault) -> web.Response:
         code = code_of(trouble)
         if code not in {SUBMITTED, EXISTS, QUEUED}:
             properties = {"bannedWord": order.prompt.split()[0], "promptEn": order.prompt} if code == BANNED else {}
-            caught = trouble.of(Kind.CODE)
+            caught = trouble.of(FaultKind.CODE)
             says = "提交异常，请稍后重试" if caught and caught.how == "exception" else ""
             return submitted(code, None, properties, says)
         self.numbers += 1
@@ -175,7 +182,7 @@ class Midjourney(Emulator):
             return web.Response(status=200 if request.match_info["id"].isdigit() else 204)
         return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
 
-    async def tell(self, job: Job) -> web.Response:
+    async def tell(self, job: VendorJob) -> web.Response:
         if job.hidden:
             job.hidden -= 1
             return web.Response(status=200)
@@ -202,22 +209,22 @@ class Midjourney(Emulator):
             job.facts["shown"] = ("CANCEL", 0.0)
         return submitted(SUBMITTED, job.id, {})
 
-    def advance(self, job: Job) -> None:
+    def advance(self, job: VendorJob) -> None:
         """Being asked brings a task on: submitted, in progress with a preview, done."""
         if job.cancelled:
             return
         progress = self.jobs.ask(job)
-        strange = job.trouble.of(Kind.UNKNOWN_STATUS)
+        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             job.facts["shown"] = (strange.how or "MODAL", progress)
-        elif progress >= 1 and Kind.CANCELLED in job.trouble:
+        elif progress >= 1 and FaultKind.CANCELLED in job.trouble:
             job.facts["shown"] = ("CANCEL", 0.0)
         elif progress >= 1:
             job.facts["shown"] = ("FAILURE" if reason_of(job.trouble) else "SUCCESS", 1.0)
         else:
             job.facts["shown"] = ("SUBMITTED", 0.0) if job.asked == 1 else ("IN_PROGRESS", progress)
 
-    def shown(self, job: Job, state: tuple[str, float] | None = None) -> dict[str, Any]:
+    def shown(self, job: VendorJob, state: tuple[str, float] | None = None) -> dict[str, Any]:
         """The whole task, as it is or as it was in another state."""
         status, progress = state or job.facts["shown"]
         task = {
@@ -239,19 +246,19 @@ class Midjourney(Emulator):
         }
         if status == "IN_PROGRESS":
             return {**task, "imageUrl": self.preview(job)}
-        if status == "SUCCESS" and Kind.EMPTY not in job.trouble:
+        if status == "SUCCESS" and FaultKind.EMPTY not in job.trouble:
             return {**task, **self.result(job)}
         return task
 
-    def preview(self, job: Job) -> str:
+    def preview(self, job: VendorJob) -> str:
         """A small, unfinished picture: variant 7 tells it from the true ones."""
         small = replace(job.order, size=(256, 256), format="webp")
-        drawing = Job(job.id, small, Trouble(), job.started, 0, 0)
+        drawing = VendorJob(job.id, small, InjectedFault(), job.started, 0, 0)
         return self.deliveries.offer(
-            f"{job.id}-preview.webp", "image/webp", lambda: self.picture(small, Trouble(), 7), drawing
+            f"{job.id}-preview.webp", "image/webp", lambda: self.picture(small, InjectedFault(), 7), drawing
         )
 
-    def result(self, job: Job) -> dict[str, Any]:
+    def result(self, job: VendorJob) -> dict[str, Any]:
         order, index = job.order, job.facts.get("index", 0)
         single = job.facts["action"] == "UPSCALE"
 
@@ -266,12 +273,12 @@ class Midjourney(Emulator):
 
     # --- telling
 
-    async def notify(self, job: Job, hook: str) -> None:
+    async def notify(self, job: VendorJob, hook: str) -> None:
         """Every change as the whole task, in a burst and not in order: one from the middle comes late."""
         await self.jobs.finish(job)
         final = ("FAILURE" if reason_of(job.trouble) else "SUCCESS", 1.0)
         middle = [("SUBMITTED", 0.0), ("IN_PROGRESS", 0.62), ("IN_PROGRESS", 0.31)]
-        last = [final] * (2 if Kind.DUPLICATE_WEBHOOK in job.trouble else 1)
+        last = [final] * (2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1)
         for state in (*middle, *last, ("IN_PROGRESS", 0.93)):
             await self.hooks.post(hook, orjson.dumps(self.shown(job, state)), {})
 
@@ -294,7 +301,7 @@ class Midjourney(Emulator):
             raise refused(INVALID, f"参数错误: {found[0].field}: {found[0].message}")
         return body
 
-    async def reference(self, value: str) -> Reference:
+    async def reference(self, value: str) -> ReceivedImage:
         if not value.startswith("data:image/"):
             raise refused(INVALID, "base64格式错误")
         try:
@@ -305,36 +312,36 @@ class Midjourney(Emulator):
     def refusal(self, fault: Fault) -> web.Response:
         """Refusals of the proxy itself; what Midjourney refuses comes as a code or as a failed task."""
         match fault.kind:
-            case Kind.RATE_LIMITED if fault.how != "http":
+            case FaultKind.RATE_LIMITED if fault.how != "http":
                 return submitted(FULL, None, {})
-            case Kind.RATE_LIMITED:
+            case FaultKind.RATE_LIMITED:
                 return web.Response(status=429)
-            case Kind.QUOTA | Kind.MODEL_GONE:
+            case FaultKind.QUOTA | FaultKind.MODEL_GONE:
                 return submitted(NOT_FOUND, None, {})
-            case Kind.SERVER_ERROR if fault.how != "http":
+            case FaultKind.SERVER_ERROR if fault.how != "http":
                 return submitted(FAILURE, None, {})
             case _:
                 return web.Response(status=http_status(fault), text=fault.kind.replace("_", " ").capitalize())
 
 
-def code_of(trouble: Trouble) -> int:
+def code_of(trouble: InjectedFault) -> int:
     """The code of the answer: scripted, or a banned word where the proxy looks for them itself."""
-    if fault := trouble.of(Kind.CODE):
+    if fault := trouble.of(FaultKind.CODE):
         return int(fault.amount(SUBMITTED))
-    moderated = trouble.of(Kind.MODERATED)
+    moderated = trouble.of(FaultKind.MODERATED)
     return BANNED if moderated and moderated.how == "code" else SUBMITTED
 
 
-def reason_of(trouble: Trouble) -> str | None:
+def reason_of(trouble: InjectedFault) -> str | None:
     """`[Title] text`, as Discord worded it; `how` of a fault is another title."""
-    fault = trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED)
+    fault = trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
     if fault is None:
         return None
     title = fault.how.replace("_", " ")
     match fault.kind:
-        case Kind.MODERATED:
+        case FaultKind.MODERATED:
             return f"[{title or 'Banned prompt detected'}] {MODERATOR}"
-        case Kind.MODERATED_OUTPUT:
+        case FaultKind.MODERATED_OUTPUT:
             return f"[{title or 'Request cancelled due to output filters'}] {MODERATOR}"
         case _:
             return f"[{title or 'Invalid parameter'}] Something is wrong with this request."
@@ -361,11 +368,11 @@ def grid_size(prompt: str) -> Size:
     return max(64, width) * 2, max(64, height) * 2
 
 
-def hash_of(job: Job) -> str:
+def hash_of(job: VendorJob) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, job.id))
 
 
-def buttons(job: Job, *, single: bool) -> list[dict[str, Any]]:
+def buttons(job: VendorJob, *, single: bool) -> list[dict[str, Any]]:
     """Under a grid: four to enlarge, four to vary, one to roll again.
 
     Under a single picture the emulator offers none.

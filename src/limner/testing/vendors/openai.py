@@ -13,10 +13,10 @@ import orjson
 from aiohttp import BodyPartReader, web
 
 from limner.testing.vendors._emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
-from limner.testing.vendors._faults import REFUSALS, Fault, Kind, Trouble
-from limner.testing.vendors._holds import Held
-from limner.testing.vendors._jobs import Order
-from limner.testing.vendors._pictures import Format, NotAPicture, Reference, Size
+from limner.testing.vendors._faults import REFUSALS, Fault, FaultKind, InjectedFault
+from limner.testing.vendors._held_answers import Held
+from limner.testing.vendors._jobs import VendorOrder
+from limner.testing.vendors._pictures import Format, NotAPicture, ReceivedImage, Size
 from limner.testing.vendors._rules import (
     MISSING,
     UNKNOWN,
@@ -58,7 +58,7 @@ def free_size(value: Any) -> Complaint | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class OpenAiModel:
     """What one model takes beyond the common fields.
 
     `fidelity` are its values for `input_fidelity`; none: the field is unknown.
@@ -71,14 +71,14 @@ class Model:
     shutdown_date: str | None = None
 
 
-_NEWEST: Final = Model(
+_NEWEST: Final = OpenAiModel(
     quality=("low", "medium", "high", "xhigh", "max", "auto"), extras={"complexity": one_of("low", "medium", "high")}
 )
-MODELS: Final[Mapping[str, Model]] = {
-    "gpt-image-1-mini": Model(size=one_of(*FIXED_SIZES), fidelity=("low",)),
-    "gpt-image-1.5": Model(size=one_of(*FIXED_SIZES), fidelity=("low", "high"), shutdown_date="2026-12-01"),
-    "gpt-image-2": Model(),
-    "gpt-image-2-2026-04-21": Model(),
+MODELS: Final[Mapping[str, OpenAiModel]] = {
+    "gpt-image-1-mini": OpenAiModel(size=one_of(*FIXED_SIZES), fidelity=("low",)),
+    "gpt-image-1.5": OpenAiModel(size=one_of(*FIXED_SIZES), fidelity=("low", "high"), shutdown_date="2026-12-01"),
+    "gpt-image-2": OpenAiModel(),
+    "gpt-image-2-2026-04-21": OpenAiModel(),
     "gpt-image-2.5-sunburst": _NEWEST,
     "gpt-image-2.5-flare": _NEWEST,
     "gpt-image-2.5-sunburst-2026-09-08": _NEWEST,
@@ -102,7 +102,7 @@ COMMON: Final[Rules] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class UploadedPart:
     """One file part of a form."""
 
     part: str
@@ -114,14 +114,14 @@ class Upload:
 @dataclass(frozen=True, slots=True)
 class Form:
     fields: dict[str, Any]
-    files: list[Upload]
+    files: list[UploadedPart]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class OpenAiRequest:
     """A request that was understood. `edit` says by which of the two routes it came."""
 
-    order: Order
+    order: VendorOrder
     n: int
     edit: bool
     stream: bool = False
@@ -133,8 +133,8 @@ class OpenAI(Emulator):
     name: ClassVar[str] = "openai"
     synchronous: ClassVar[bool] = True
     kinds = (
-        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.EMPTY, Kind.UNDECODABLE),
-        *(Kind.FAILED, Kind.WRONG_FORMAT, Kind.HEAVY, Kind.BLANK),
+        *(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.EMPTY, FaultKind.UNDECODABLE),
+        *(FaultKind.FAILED, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK),
     )
 
     @property
@@ -171,26 +171,26 @@ class OpenAI(Emulator):
         ask = self.ask_of(request, form.fields, references, edit=True)
         return await self.answer(request, ask)
 
-    async def answer(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+    async def answer(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
         if ask.stream:
             return await self.answer_in_events(request, ask)
         return await self.pass_faults(request, "submit", ask.order.prompt, lambda trouble: self.whole(ask, trouble))
 
-    async def whole(self, ask: Ask, trouble: Trouble) -> web.Response:
+    async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
         await self.take_on(ask, trouble)
         pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
-        data = [] if Kind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
         return reply(200, {"created": int(time.time()), **echo(ask.order), "data": data, "usage": usage(ask)})
 
-    async def take_on(self, ask: Ask, trouble: Trouble) -> None:
+    async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
         """Refuse what is moderated, free of charge, and put the rest in the books."""
-        if fault := trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT):
+        if fault := trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
             raise Refused(moderated(fault, azure=ask.azure))
-        if Kind.FAILED in trouble and not ask.stream:
-            raise error(*REFUSED[Kind.SERVER_ERROR])
+        if FaultKind.FAILED in trouble and not ask.stream:
+            raise error(*REFUSED[FaultKind.SERVER_ERROR])
         await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
 
-    async def answer_in_events(self, request: web.Request, ask: Ask) -> web.StreamResponse:
+    async def answer_in_events(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
         """The headers leave at once, the events as the work goes on."""
         trouble = self.trouble("submit", ask.order.prompt)
         held = Held("submit", moment_of(trouble), ask.order.prompt)
@@ -201,34 +201,34 @@ class OpenAI(Emulator):
         await self.take_on(ask, trouble)
         if held.moment == "done" and not await self.holds.hold(request, held):
             return hang_up(request)
-        if Kind.LOST_ANSWER in trouble:
+        if FaultKind.LOST_ANSWER in trouble:
             return hang_up(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
-        if Kind.CUT_HEADERS not in trouble:
+        if FaultKind.CUT_HEADERS not in trouble:
             await self.wait("submit", trouble)
             async for event in self.events(ask, trouble):
                 await response.write(event[: len(event) // 2])
-                if Kind.CUT_BODY in trouble:
+                if FaultKind.CUT_BODY in trouble:
                     break
                 if held.moment == "half" and not await self.holds.hold(request, held):
                     break
                 await response.write(event[len(event) // 2 :])
-        if trouble.of(Kind.CUT_HEADERS, Kind.CUT_BODY) and request.transport:
+        if trouble.of(FaultKind.CUT_HEADERS, FaultKind.CUT_BODY) and request.transport:
             request.transport.close()
         return response
 
-    async def events(self, ask: Ask, trouble: Trouble) -> AsyncIterator[bytes]:
+    async def events(self, ask: OpenAiRequest, trouble: InjectedFault) -> AsyncIterator[bytes]:
         kind = "image_edit" if ask.edit else "image_generation"
         facts = {"created_at": int(time.time()), **echo(ask.order)}
         for index in range(ask.partials):
             draft = await self.picture(replace(ask.order, size=_quarter(ask.order.size)), trouble)
             yield _event(f"{kind}.partial_image", {**facts, "partial_image_index": index, "b64_json": in_base64(draft)})
-        if Kind.FAILED in trouble:
+        if FaultKind.FAILED in trouble:
             said = {"code": "image_generation_failed", "type": "image_generation_server_error", "param": None}
             yield _event("error", {"error": {**said, "message": "The picture could not be made."}})
             return
-        for variant in range(0 if Kind.EMPTY in trouble else ask.n):
+        for variant in range(0 if FaultKind.EMPTY in trouble else ask.n):
             picture = await self.picture(ask.order, trouble, variant)
             yield _event(f"{kind}.completed", {**facts, "b64_json": in_base64(picture), "usage": usage(ask)})
 
@@ -253,8 +253,8 @@ class OpenAI(Emulator):
             raise Refused(reply(404, {"error": {"code": "404", "message": "Resource not found"}}))
 
     def ask_of(
-        self, request: web.Request, fields: dict[str, Any], references: tuple[Reference, ...], *, edit: bool
-    ) -> Ask:
+        self, request: web.Request, fields: dict[str, Any], references: tuple[ReceivedImage, ...], *, edit: bool
+    ) -> OpenAiRequest:
         if deployment := request.match_info.get("deployment"):
             fields = {**fields, "model": deployment}
         name, model = self.model(fields)
@@ -265,12 +265,12 @@ class OpenAI(Emulator):
         asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}
         output_format: Format = fields.get("output_format") or "png"
         size = size_of(fields.get("size") or "auto", references)
-        order = Order(name, fields["prompt"], references, size, output_format, asked)
+        order = VendorOrder(name, fields["prompt"], references, size, output_format, asked)
         partials = fields.get("partial_images") or 0
         azure = request.path.startswith("/openai/")
-        return Ask(order, fields.get("n") or 1, edit, bool(fields.get("stream")), partials, azure)
+        return OpenAiRequest(order, fields.get("n") or 1, edit, bool(fields.get("stream")), partials, azure)
 
-    def model(self, fields: Mapping[str, Any]) -> tuple[str, Model]:
+    def model(self, fields: Mapping[str, Any]) -> tuple[str, OpenAiModel]:
         name = fields.get("model")
         if not isinstance(name, str):
             raise error(400, "Missing required parameter: 'model'.", "model", "missing_required_parameter")
@@ -278,7 +278,7 @@ class OpenAI(Emulator):
             raise model_gone(name)
         return name, MODELS[name]
 
-    async def references(self, files: list[Upload]) -> tuple[Reference, ...]:
+    async def references(self, files: list[UploadedPart]) -> tuple[ReceivedImage, ...]:
         """The pictures in the order of their parts; a mask is checked and put aside."""
         images = [file for file in files if file.part in {"image", "image[]"}]
         check_parts(files, images)
@@ -287,7 +287,7 @@ class OpenAI(Emulator):
             await self.check_mask(mask, references[0])
         return references
 
-    async def reference(self, file: Upload) -> Reference:
+    async def reference(self, file: UploadedPart) -> ReceivedImage:
         if file.media_type not in READABLE or not file.filename:
             said = (
                 f"Invalid file '{file.part}': unsupported mimetype ('{file.media_type}'). Supported file formats are "
@@ -308,7 +308,7 @@ class OpenAI(Emulator):
             raise error(400, said, "image", "invalid_image_file")
         return seen
 
-    async def check_mask(self, mask: Upload, first: Reference) -> None:
+    async def check_mask(self, mask: UploadedPart, first: ReceivedImage) -> None:
         seen = await self.reference(mask)
         if seen.format != "png" or seen.weight >= MOST_MASK_BYTES or seen.size != first.size:
             said = "The mask must be a PNG of less than 4MB, as large as the first image."
@@ -329,11 +329,11 @@ class OpenAI(Emulator):
 
     def refusal(self, fault: Fault) -> web.Response:
         match fault.kind:
-            case Kind.RATE_LIMITED:
+            case FaultKind.RATE_LIMITED:
                 return rate_limited(fault)
-            case Kind.QUOTA:
+            case FaultKind.QUOTA:
                 return out_of_quota(fault)
-            case Kind.STATUS:
+            case FaultKind.STATUS:
                 status = http_status(fault)
                 said = "Your request was not accepted." if status < 500 else _OOPS
                 return error(status, said, "prompt" if status == 400 else None, fault.how or None).response
@@ -360,13 +360,13 @@ async def read_form(request: web.Request) -> Form:
     if request.content_type != "multipart/form-data":
         raise error(400, f"Unsupported Content-Type '{request.content_type}'.", code="unsupported_content_type")
     fields: dict[str, Any] = {}
-    files: list[Upload] = []
+    files: list[UploadedPart] = []
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader) or not part.name:
             raise error(400, "Every part needs a name and a body of its own.")
         data = bytes(await part.read())
         if part.filename is not None or part.name in {"image", "image[]", "mask"}:
-            files.append(Upload(part.name, part.filename, part.headers.get("Content-Type", ""), data))
+            files.append(UploadedPart(part.name, part.filename, part.headers.get("Content-Type", ""), data))
         elif part.name in fields:
             raise error(400, f"Duplicate parameter: '{part.name}'.", part.name, "invalid_value")
         else:
@@ -407,7 +407,7 @@ def check_format(fields: Mapping[str, Any]) -> None:
         )
 
 
-def check_parts(files: list[Upload], images: list[Upload]) -> None:
+def check_parts(files: list[UploadedPart], images: list[UploadedPart]) -> None:
     strange = [file.part for file in files if file not in images and file.part != "mask"]
     if strange:
         raise error(400, f"Unknown parameter: '{strange[0]}'.", strange[0], "unknown_parameter")
@@ -421,7 +421,7 @@ def check_parts(files: list[Upload], images: list[Upload]) -> None:
         raise error(400, said, "image", "duplicate_parameter")
 
 
-def size_of(asked: str, references: tuple[Reference, ...]) -> Size:
+def size_of(asked: str, references: tuple[ReceivedImage, ...]) -> Size:
     if asked != "auto":
         width, _, height = asked.partition("x")
         return int(width), int(height)
@@ -434,7 +434,7 @@ def size_of(asked: str, references: tuple[Reference, ...]) -> Size:
 # --- answering
 
 
-def echo(order: Order) -> dict[str, Any]:
+def echo(order: VendorOrder) -> dict[str, Any]:
     background = order.asked.get("background")
     quality = order.asked.get("quality")
     return {
@@ -445,7 +445,7 @@ def echo(order: Order) -> dict[str, Any]:
     }
 
 
-def usage(ask: Ask) -> dict[str, Any]:
+def usage(ask: OpenAiRequest) -> dict[str, Any]:
     words, inputs = max(1, len(ask.order.prompt) // 4), 194 * len(ask.order.references)
     out = round(ask.order.megapixels * 4160) * ask.n
     return {
@@ -469,13 +469,19 @@ def model_gone(name: str) -> Refused:
 
 _UNVERIFIED: Final = "Your organization must be verified to use the model `gpt-image-2`. Please go to settings."
 _OOPS: Final = "The server had an error while processing your request."
-REFUSED: Final[Mapping[Kind, tuple[int, str, None, str | None, str]]] = {
-    Kind.UNAUTHORIZED: (401, "Incorrect API key provided: emul****.", None, "invalid_api_key", "invalid_request_error"),
-    Kind.FORBIDDEN: (403, _UNVERIFIED, None, None, "invalid_request_error"),
-    Kind.MODEL_GONE: (404, "The model does not exist.", None, "model_not_found", "invalid_request_error"),
-    Kind.SERVER_ERROR: (500, _OOPS, None, "server_error", "server_error"),
-    Kind.UNAVAILABLE: (503, "The server is overloaded.", None, "server_is_overloaded", "server_error"),
-    Kind.TIMEOUT: (504, _OOPS, None, "server_error", "server_error"),
+REFUSED: Final[Mapping[FaultKind, tuple[int, str, None, str | None, str]]] = {
+    FaultKind.UNAUTHORIZED: (
+        401,
+        "Incorrect API key provided: emul****.",
+        None,
+        "invalid_api_key",
+        "invalid_request_error",
+    ),
+    FaultKind.FORBIDDEN: (403, _UNVERIFIED, None, None, "invalid_request_error"),
+    FaultKind.MODEL_GONE: (404, "The model does not exist.", None, "model_not_found", "invalid_request_error"),
+    FaultKind.SERVER_ERROR: (500, _OOPS, None, "server_error", "server_error"),
+    FaultKind.UNAVAILABLE: (503, "The server is overloaded.", None, "server_is_overloaded", "server_error"),
+    FaultKind.TIMEOUT: (504, _OOPS, None, "server_error", "server_error"),
 }
 
 
@@ -497,7 +503,7 @@ def moderated(fault: Fault, *, azure: bool) -> web.Response:
         return error(400, REJECTED, code=fault.how).response
     if fault.how == "words":
         return error(400, f"{REJECTED} safety_violations=[sexual].").response
-    stage = "input" if fault.kind is Kind.MODERATED else "output"
+    stage = "input" if fault.kind is FaultKind.MODERATED else "output"
     stage = "unknown" if fault.how == "unknown" else stage
     reason = fault.how or "sexual"
     said_plainly = f"{REJECTED} safety_violations=[{reason}]."

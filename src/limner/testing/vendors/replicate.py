@@ -13,9 +13,9 @@ from aiohttp import web
 
 from limner.testing.vendors import _kontext as kontext
 from limner.testing.vendors._emulator import Emulator, Refused, http_status
-from limner.testing.vendors._faults import Fault, Kind, Trouble
-from limner.testing.vendors._jobs import Job, Order
-from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, Reference
+from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._jobs import VendorJob, VendorOrder
+from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage
 from limner.testing.vendors._rules import (
     Rules,
     address,
@@ -69,7 +69,7 @@ _DEV: Final[Rules] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ReplicateModel:
     """`listed`: the output is a list of links, not one."""
 
     rules: Rules
@@ -77,10 +77,10 @@ class Model:
     listed: bool = False
 
 
-MODELS: Final[Mapping[str, Model]] = {
-    "black-forest-labs/flux-kontext-pro": Model(_KONTEXT),
-    "black-forest-labs/flux-kontext-max": Model(_KONTEXT),
-    "black-forest-labs/flux-dev": Model(_DEV, "webp", listed=True),
+MODELS: Final[Mapping[str, ReplicateModel]] = {
+    "black-forest-labs/flux-kontext-pro": ReplicateModel(_KONTEXT),
+    "black-forest-labs/flux-kontext-max": ReplicateModel(_KONTEXT),
+    "black-forest-labs/flux-dev": ReplicateModel(_DEV, "webp", listed=True),
 }
 
 
@@ -88,16 +88,23 @@ class Replicate(Emulator):
     name: ClassVar[str] = "replicate"
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
-        *(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED, Kind.EMPTY, Kind.UNDECODABLE, Kind.WRONG_FORMAT),
         *(
-            Kind.HEAVY,
-            Kind.BLANK,
-            Kind.CANCELLED,
-            Kind.LONG,
-            Kind.NOT_FOUND,
-            Kind.UNKNOWN_STATUS,
-            Kind.EXPIRED_LINK,
-            Kind.DUPLICATE_WEBHOOK,
+            FaultKind.MODERATED,
+            FaultKind.MODERATED_OUTPUT,
+            FaultKind.FAILED,
+            FaultKind.EMPTY,
+            FaultKind.UNDECODABLE,
+            FaultKind.WRONG_FORMAT,
+        ),
+        *(
+            FaultKind.HEAVY,
+            FaultKind.BLANK,
+            FaultKind.CANCELLED,
+            FaultKind.LONG,
+            FaultKind.NOT_FOUND,
+            FaultKind.UNKNOWN_STATUS,
+            FaultKind.EXPIRED_LINK,
+            FaultKind.DUPLICATE_WEBHOOK,
         ),
     )
 
@@ -123,12 +130,12 @@ class Replicate(Emulator):
         patience = seconds_to_wait(request)
         order = await self.order(name, model, await read_json(request))
 
-        async def work(trouble: Trouble) -> web.Response:
+        async def work(trouble: InjectedFault) -> web.Response:
             return await self.accept(order, trouble, patience)
 
         return await self.pass_faults(request, "submit", order.prompt, work)
 
-    async def accept(self, order: Order, trouble: Trouble, patience: float) -> web.Response:
+    async def accept(self, order: VendorOrder, trouble: InjectedFault, patience: float) -> web.Response:
         job = await self.open_job(uuid.uuid4().hex[:26], order, trouble)
         if hook := order.asked.get("webhook"):
             self.hooks.later(self.call_back(job, hook))
@@ -136,7 +143,7 @@ class Replicate(Emulator):
             await self.wait_for(job, patience)
         return answer(201, self.shown(job))
 
-    async def wait_for(self, job: Job, patience: float) -> None:
+    async def wait_for(self, job: VendorJob, patience: float) -> None:
         """`Prefer: wait`: the answer is held back until the prediction is done, or patience ends."""
         try:
             await asyncio.wait_for(self.jobs.finish(job), patience)
@@ -147,10 +154,10 @@ class Replicate(Emulator):
         job = self.find(request)
         return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
 
-    async def tell(self, job: Job) -> web.Response:
+    async def tell(self, job: VendorJob) -> web.Response:
         if not job.cancelled:
             self.jobs.ask(job)
-        strange = job.trouble.of(Kind.UNKNOWN_STATUS)
+        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             return answer(200, {**self.shown(job), "status": strange.how or "queued", "output": None})
         return answer(200, self.shown(job))
@@ -166,7 +173,7 @@ class Replicate(Emulator):
         facts = {"type": "organization", "username": "emulated", "name": "Emulated, Inc."}
         return answer(200, {**facts, "github_url": "https://github.com/emulated"})
 
-    def shown(self, job: Job) -> dict[str, Any]:
+    def shown(self, job: VendorJob) -> dict[str, Any]:
         status, root = status_of(job), f"{self.base_url}/v1/predictions/{job.id}"
         now = datetime.now(UTC).isoformat()
         return {
@@ -185,25 +192,25 @@ class Replicate(Emulator):
             "metrics": {"predict_time": job.takes} if status in FINAL else {},
         }
 
-    def output(self, job: Job) -> str | list[str] | None:
+    def output(self, job: VendorJob) -> str | list[str] | None:
         listed = MODELS[job.order.model].listed
-        if Kind.EMPTY in job.trouble:
+        if FaultKind.EMPTY in job.trouble:
             return [] if listed else None
         links = [self.link(job, n) for n in range(job.order.asked["input"].get("num_outputs", 1))]
         return links if listed else links[0]
 
-    def link(self, job: Job, variant: int) -> str:
+    def link(self, job: VendorJob, variant: int) -> str:
         order = job.order
         name, media_type = f"{job.id}-{variant}.{order.format}", MEDIA_TYPES[order.format]
         return self.deliveries.offer(name, media_type, lambda: self.picture(order, job.trouble, variant), job)
 
-    async def call_back(self, job: Job, hook: str) -> None:
+    async def call_back(self, job: VendorJob, hook: str) -> None:
         """The prediction at each of the events that were asked for."""
         wanted = job.order.asked.get("webhook_events_filter") or EVENTS
         if "start" in wanted:
             await self.hooks.post(hook, orjson.dumps({**self.shown(job), "status": "starting", "output": None}), {})
         await self.jobs.finish(job)
-        for _ in range(2 if Kind.DUPLICATE_WEBHOOK in job.trouble else 1):
+        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1):
             if "completed" in wanted:
                 await self.hooks.post(hook, orjson.dumps(self.shown(job)), {})
 
@@ -216,7 +223,7 @@ class Replicate(Emulator):
         if given != f"Bearer {self.key}":
             raise refused(401, "Unauthenticated", "You did not pass a valid authentication token")
 
-    def find(self, request: web.Request) -> Job:
+    def find(self, request: web.Request) -> VendorJob:
         self.check_token(request)
         job = self.jobs.find(request.match_info["id"])
         if job is None or job.hidden:
@@ -225,7 +232,7 @@ class Replicate(Emulator):
             raise refused(404, "Not found", "The requested resource could not be found.")
         return job
 
-    async def order(self, name: str, model: Model, body: dict[str, Any]) -> Order:
+    async def order(self, name: str, model: ReplicateModel, body: dict[str, Any]) -> VendorOrder:
         check(body, ENVELOPE, ("input",), "")
         given = body["input"]
         check(given, model.rules, ("prompt",), "input.")
@@ -236,9 +243,9 @@ class Replicate(Emulator):
         outside = {field: value for field, value in body.items() if field != "input"}
         size = kontext.nearest(kontext.shape(given.get("aspect_ratio"), references))
         picture_format = FORMATS[given.get("output_format", model.default_format)]
-        return Order(name, given["prompt"], references, size, picture_format, {"input": asked, **outside})
+        return VendorOrder(name, given["prompt"], references, size, picture_format, {"input": asked, **outside})
 
-    async def references(self, given: Mapping[str, Any]) -> tuple[Reference, ...]:
+    async def references(self, given: Mapping[str, Any]) -> tuple[ReceivedImage, ...]:
         """One picture, by a link or a data URI."""
         value = given.get("input_image")
         if value is None:
@@ -253,18 +260,18 @@ class Replicate(Emulator):
     def refusal(self, fault: Fault) -> web.Response:
         wait = fault.amount(5)
         match fault.kind:
-            case Kind.QUOTA:
+            case FaultKind.QUOTA:
                 said = "You have insufficient credit to run this model. Go to replicate.com/account/billing#billing."
                 return refused(402, "Insufficient credit", said).response
-            case Kind.RATE_LIMITED if fault.how == "text":
+            case FaultKind.RATE_LIMITED if fault.how == "text":
                 said = f"Request was throttled. Expected available in {wait:g} seconds."
                 return refused(429, "Too many requests", said).response
-            case Kind.RATE_LIMITED if fault.how == "none":
+            case FaultKind.RATE_LIMITED if fault.how == "none":
                 return refused(429, "Too many requests", "Request was throttled.").response
-            case Kind.RATE_LIMITED:
+            case FaultKind.RATE_LIMITED:
                 headers = {"Retry-After": f"{wait:g}"}
                 return refused(429, "Too many requests", "Request was throttled.", headers).response
-            case Kind.STATUS if http_status(fault) == 422:
+            case FaultKind.STATUS if http_status(fault) == 422:
                 return invalid("input.prompt", "Invalid type. Expected: string").response
             case _:
                 return refused(http_status(fault), "Error", (fault.how or fault.kind).replace("_", " ")).response
@@ -296,21 +303,21 @@ def check(body: Mapping[str, Any], rules: Rules, required: tuple[str, ...], wher
         raise invalid(f"{where}{found[0].field}", found[0].message)
 
 
-def status_of(job: Job) -> str:
+def status_of(job: VendorJob) -> str:
     if job.cancelled:
         return "canceled"
     if not job.ended:
         return "starting" if job.asked < 2 else "processing"
-    if Kind.CANCELLED in job.trouble:
+    if FaultKind.CANCELLED in job.trouble:
         return "canceled"
     return "failed" if error_of(job) else "succeeded"
 
 
-def error_of(job: Job) -> str | None:
-    fault = job.trouble.of(Kind.MODERATED, Kind.MODERATED_OUTPUT, Kind.FAILED)
+def error_of(job: VendorJob) -> str | None:
+    fault = job.trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
     if fault is None:
         return None
-    return (fault.how.replace("_", " ") or "Prediction failed.") if fault.kind is Kind.FAILED else SENSITIVE
+    return (fault.how.replace("_", " ") or "Prediction failed.") if fault.kind is FaultKind.FAILED else SENSITIVE
 
 
 def answer(status: int, prediction: Mapping[str, Any]) -> web.Response:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.api.s3.errors import S3Error
-from limner.api.s3.signature import Authorization, Head, check_time, read_authorization, verify
+from limner.api.s3.signature import Authorization, RequestHead, check_time, read_authorization, verify
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 CREDENTIALS = Credentials("ASIAIOSFODNN7EXAMPLE", SECRET, "a-session-token")
@@ -30,7 +30,7 @@ class Unsigned(S3SigV4Auth):  # type: ignore[misc]
         return "UNSIGNED-PAYLOAD"
 
 
-def signed(url: str = URL, method: str = "PUT", headers: dict[str, str] | None = None) -> Head:
+def signed(url: str = URL, method: str = "PUT", headers: dict[str, str] | None = None) -> RequestHead:
     """A request as botocore signs it, at noon."""
     request = AWSRequest(method, url, headers={"Host": urlsplit(url).netloc, **(headers or {})})
     with at_noon():
@@ -38,7 +38,7 @@ def signed(url: str = URL, method: str = "PUT", headers: dict[str, str] | None =
     return head_of(request)
 
 
-def presigned(url: str = URL, expires_s: int = 600) -> Head:
+def presigned(url: str = URL, expires_s: int = 600) -> RequestHead:
     request = AWSRequest("PUT", url, headers={"Host": urlsplit(url).netloc})
     with at_noon():
         S3SigV4QueryAuth(CREDENTIALS, "s3", "us-west-2", expires_s).add_auth(request)
@@ -49,16 +49,16 @@ def at_noon() -> Any:
     return patch.object(botocore_auth, "get_current_datetime", lambda **_: NOON.replace(tzinfo=None))
 
 
-def head_of(request: AWSRequest) -> Head:
+def head_of(request: AWSRequest) -> RequestHead:
     sent = request.prepare()
     parts = urlsplit(sent.url)
     headers = [
         (name.lower(), value if isinstance(value, str) else value.decode()) for name, value in sent.headers.items()
     ]
-    return Head(sent.method, parts.path, parts.query, headers)
+    return RequestHead(sent.method, parts.path, parts.query, headers)
 
 
-def accepted(head: Head, secret: str = SECRET) -> Authorization:
+def accepted(head: RequestHead, secret: str = SECRET) -> Authorization:
     authorization = read_authorization(head)
     verify(head, authorization, secret)
     return authorization
@@ -70,19 +70,19 @@ def refused(call: Callable[[], object]) -> str:
     return caught.value.code
 
 
-def without(head: Head, *names: str) -> Head:
+def without(head: RequestHead, *names: str) -> RequestHead:
     return replace(head, headers=[pair for pair in head.headers if pair[0] not in names])
 
 
-def with_(head: Head, name: str, value: str) -> Head:
+def with_(head: RequestHead, name: str, value: str) -> RequestHead:
     return replace(without(head, name), headers=[*without(head, name).headers, (name, value)])
 
 
-def authorized(head: Head, old: str, new: str) -> Head:
+def authorized(head: RequestHead, old: str, new: str) -> RequestHead:
     return with_(head, "authorization", (head.header("authorization") or "").replace(old, new))
 
 
-def asked(head: Head, old: str, new: str) -> Head:
+def asked(head: RequestHead, old: str, new: str) -> RequestHead:
     return replace(head, query=head.query.replace(old, new))
 
 
@@ -139,7 +139,7 @@ def _plain(text: str) -> str:
     ],
     ids=["method", "path", "query", "host", "date", "token", "payload", "region", "signature"],
 )
-def test_whatever_is_changed_after_signing_breaks_the_signature(change: Callable[[Head], Head]) -> None:
+def test_whatever_is_changed_after_signing_breaks_the_signature(change: Callable[[RequestHead], RequestHead]) -> None:
     head = change(signed())
 
     assert refused(lambda: accepted(head)) == "SignatureDoesNotMatch"
@@ -190,7 +190,7 @@ def test_a_host_has_to_be_signed() -> None:
         (asked(presigned(), "Signature=", "Signature=Z"), "AuthorizationQueryParametersError"),
     ],
 )
-def test_what_is_not_signed_as_it_should_be_is_told_so(head: Head, code: str) -> None:
+def test_what_is_not_signed_as_it_should_be_is_told_so(head: RequestHead, code: str) -> None:
     assert refused(lambda: read_authorization(head)) == code
 
 
@@ -230,11 +230,11 @@ TRAILER = "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435"
 COVERED = "host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class"
 
 
-def example(payload: str, signed_headers: str, signature: str, *more: tuple[str, str]) -> Head:
+def example(payload: str, signed_headers: str, signature: str, *more: tuple[str, str]) -> RequestHead:
     credential = "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
     header = f"AWS4-HMAC-SHA256 Credential={credential},SignedHeaders={signed_headers},Signature={signature}"
     own = [("x-amz-content-sha256", payload), ("authorization", header), *more]
-    return Head("PUT", "/examplebucket/chunkObject.txt", "", [*EXAMPLE, *own])
+    return RequestHead("PUT", "/examplebucket/chunkObject.txt", "", [*EXAMPLE, *own])
 
 
 def sha256_of(data: bytes) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.domain.failure import Failure, FailureKind
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.providers.diffusers.folder import PIPELINES, Weights, look, place
 from unit.providers.diffusers.folders import model_folder
 

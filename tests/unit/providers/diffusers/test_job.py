@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from limner.domain.failure import Failure, FailureKind
-from limner.domain.shape import ratio
-from limner.ports.provider import Delivered, Order, Reference
-from limner.providers.diffusers import wire
+from limner.domain.aspect_ratio import ratio
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import Delivered, GenerationRequest, ReferenceImage
+from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.folder import PIPELINES, Weights
 from limner.providers.diffusers.job import _TRAINED_SHAPES, decode, encode, ended
-from limner.providers.diffusers.wishes import Wishes
+from limner.providers.diffusers.pipeline_options import PipelineOptions
 from unit.providers.stand import order, references
 
 FLUX = Weights(Path("/models/FLUX.1-dev"), "FluxPipeline", PIPELINES["FluxPipeline"])
@@ -17,20 +17,20 @@ KONTEXT = Weights(Path("/models/FLUX.1-Kontext-dev"), "FluxKontextPipeline", PIP
 KLEIN = Weights(Path("/models/FLUX.2-klein-4B"), "Flux2KleinPipeline", PIPELINES["Flux2KleinPipeline"])
 
 
-def job_for(asked: Order, weights: Weights = FLUX, **wishes: Any) -> wire.Job:
-    job = encode(asked, weights, Wishes(**wishes), 1)
-    assert isinstance(job, wire.Job)
+def job_for(asked: GenerationRequest, weights: Weights = FLUX, **wishes: Any) -> job_lines.PipelineJob:
+    job = encode(asked, weights, PipelineOptions(**wishes), 1)
+    assert isinstance(job, job_lines.PipelineJob)
     return job
 
 
-def picture(width: int, height: int) -> Reference:
-    return Reference(Path(f"/nowhere/{width}x{height}.png"), "image/png", width, height)
+def picture(width: int, height: int) -> ReferenceImage:
+    return ReferenceImage(Path(f"/nowhere/{width}x{height}.png"), "image/png", width, height)
 
 
 def test_an_order_becomes_a_job_at_the_model_s_own_pace() -> None:
     job = job_for(order(Path("/work"), "FLUX.1-dev", seed=11))
 
-    assert job.model == wire.Model("/models/FLUX.1-dev", "FluxPipeline", "auto", "auto", "none")
+    assert job.model == job_lines.PipelineModel("/models/FLUX.1-dev", "FluxPipeline", "auto", "auto", "none")
     assert (job.prompt, job.seed, job.out) == ("a red fox", 11, "/work/picture.png")
     assert (job.steps, job.guidance, job.max_sequence_length) == (28, 3.5, 512)
     assert (job.width, job.height) == (1024, 1024)
@@ -48,7 +48,7 @@ def test_the_operator_s_wishes_come_first() -> None:
 def test_a_job_travels_to_the_process_and_back_unchanged() -> None:
     job = job_for(order(references=references(2)), KONTEXT)
 
-    assert wire.job_of(wire.decoded(wire.job_line(job))) == job
+    assert job_lines.job_of(job_lines.decoded(job_lines.job_line(job))) == job
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_kontext_sees_several_references_in_a_row_and_is_told_which_is_which() -
 
 @pytest.mark.parametrize(("weights", "most"), [(FLUX, 0), (KONTEXT, 4), (KLEIN, 4)])
 def test_more_pictures_than_the_model_takes_are_refused(weights: Weights, most: int) -> None:
-    refused = encode(order(references=references(most + 1)), weights, Wishes(), 1)
+    refused = encode(order(references=references(most + 1)), weights, PipelineOptions(), 1)
 
     assert isinstance(refused, Failure)
     assert refused.kind is FailureKind.BAD_INPUT

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limner.providers.diffusers import wire
+from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.pipeline import Unfit, arguments, chosen_device, chosen_dtype, opened, side_by_side
 
 
@@ -21,9 +21,9 @@ def torch(*, cuda: bool = False, mps: bool = False, bfloat16: bool = True) -> An
     )
 
 
-def job(pipeline: str, canvas: tuple[int, int] | None = None) -> wire.Job:
-    model = wire.Model("/models/one", pipeline, "auto", "auto", "none")
-    return wire.Job(1, model, "a red fox", 320, 192, 4, 2.5, 256, 7, (), canvas, "/work/picture.png")
+def job(pipeline: str, canvas: tuple[int, int] | None = None) -> job_lines.PipelineJob:
+    model = job_lines.PipelineModel("/models/one", pipeline, "auto", "auto", "none")
+    return job_lines.PipelineJob(1, model, "a red fox", 320, 192, 4, 2.5, 256, 7, (), canvas, "/work/picture.png")
 
 
 ASKED = {

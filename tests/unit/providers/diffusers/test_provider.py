@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limner.domain.failure import Failure, FailureKind
-from limner.ports.provider import Delivered, Order, VendorAccount
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
 from limner.providers.diffusers import DiffusersProvider
 from limner.providers.diffusers.process import PipelineProcess
 from unit.providers.diffusers.folders import model_folder, noted
@@ -52,7 +52,7 @@ def provider_of(models: Path, **facts: Any) -> DiffusersProvider:
     return DiffusersProvider(VendorAccount(str(models), "", options), **facts)
 
 
-def asked(workdir: Path, upstream: str, **facts: Any) -> Order:
+def asked(workdir: Path, upstream: str, **facts: Any) -> GenerationRequest:
     workdir.mkdir(exist_ok=True)
     return order(workdir, upstream, **{"deadline_s": LONG_S, **facts})
 

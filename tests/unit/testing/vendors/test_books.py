@@ -2,36 +2,36 @@ import asyncio
 from pathlib import Path
 
 from limner.testing.vendors import Purchase, Violation
-from limner.testing.vendors._books import Books
+from limner.testing.vendors._records import PurchaseRecords
 
 CAT = Purchase("bfl", "flux-dev", 1, "a cat", ("ab", "cd"), "job-1", asked={"seed": 7})
 LEAK = Violation("bfl", 2, "key sent to a delivery host", "x-key")
 
 
 async def test_books_in_a_file_are_read_again(tmp_path: Path) -> None:
-    books = await asyncio.to_thread(Books, tmp_path / "books.jsonl")
+    books = await asyncio.to_thread(PurchaseRecords, tmp_path / "books.jsonl")
     await books.enter(CAT)
     await books.enter(LEAK)
 
-    again = await asyncio.to_thread(Books, tmp_path / "books.jsonl")
+    again = await asyncio.to_thread(PurchaseRecords, tmp_path / "books.jsonl")
 
     assert again.purchases() == [CAT]
     assert again.violations() == [LEAK]
 
 
 async def test_an_unfinished_last_line_is_passed_over(tmp_path: Path) -> None:
-    books = await asyncio.to_thread(Books, tmp_path / "books.jsonl")
+    books = await asyncio.to_thread(PurchaseRecords, tmp_path / "books.jsonl")
     await books.enter(CAT)
     with (tmp_path / "books.jsonl").open("ab") as pen:
         pen.write(b'{"purchase": {"ven')
 
-    again = await asyncio.to_thread(Books, tmp_path / "books.jsonl")
+    again = await asyncio.to_thread(PurchaseRecords, tmp_path / "books.jsonl")
 
     assert again.purchases() == [CAT]
 
 
 async def test_books_are_kept_by_vendor() -> None:
-    books = Books()
+    books = PurchaseRecords()
     await books.enter(CAT)
 
     assert books.purchases("bfl") == [CAT]
@@ -39,7 +39,7 @@ async def test_books_are_kept_by_vendor() -> None:
 
 
 async def test_one_can_wait_for_a_purchase() -> None:
-    books = Books()
+    books = PurchaseRecords()
     waiting = asyncio.create_task(books.until_bought(1, "bfl"))
 
     await books.enter(CAT)

@@ -1,21 +1,21 @@
 import pytest
 
-from limner.testing.vendors import BadFault, Fault, Faults, Kind
+from limner.testing.vendors import BadFault, Fault, FaultKind, Faults
 from limner.testing.vendors._faults import magic_words
-from limner.testing.vendors.failures import FAILURES, SECTIONS, Row
+from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
 
 
 def faults(seed: int = 0) -> Faults:
-    return Faults("bfl", {Kind.MODERATED, Kind.FAILED}, seed)
+    return Faults("bfl", {FaultKind.MODERATED, FaultKind.FAILED}, seed)
 
 
 def strikes(script: Faults, count: int, prompt: str = "a cat") -> list[bool]:
-    return [Kind.UNAVAILABLE in script.strike("submit", prompt) for _ in range(count)]
+    return [FaultKind.UNAVAILABLE in script.strike("submit", prompt) for _ in range(count)]
 
 
 def test_a_fault_strikes_the_next_request_once() -> None:
     script = faults()
-    script.add(Fault(Kind.UNAVAILABLE))
+    script.add(Fault(FaultKind.UNAVAILABLE))
 
     assert strikes(script, 3) == [True, False, False]
     assert script.scripted() == []
@@ -23,14 +23,14 @@ def test_a_fault_strikes_the_next_request_once() -> None:
 
 def test_a_fault_strikes_the_request_of_its_number_as_often_as_it_says() -> None:
     script = faults()
-    script.add(Fault(Kind.UNAVAILABLE, at=2, times=2))
+    script.add(Fault(FaultKind.UNAVAILABLE, at=2, times=2))
 
     assert strikes(script, 5) == [False, True, True, False, False]
 
 
 def test_a_fault_without_an_end_strikes_for_ever() -> None:
     script = faults()
-    script.add(Fault(Kind.UNAVAILABLE, times=None))
+    script.add(Fault(FaultKind.UNAVAILABLE, times=None))
 
     assert strikes(script, 20) == [True] * 20
 
@@ -38,7 +38,7 @@ def test_a_fault_without_an_end_strikes_for_ever() -> None:
 def test_chance_repeats_with_its_seed() -> None:
     first, second = faults(7), faults(7)
     for script in (first, second):
-        script.add(Fault(Kind.UNAVAILABLE, times=None, probability=0.5))
+        script.add(Fault(FaultKind.UNAVAILABLE, times=None, probability=0.5))
 
     struck = strikes(first, 200)
 
@@ -48,11 +48,11 @@ def test_chance_repeats_with_its_seed() -> None:
 
 def test_a_fault_can_be_kept_to_prompts_and_stages() -> None:
     script = faults()
-    script.add(Fault(Kind.UNAVAILABLE, on="poll", prompt="dog", times=None))
+    script.add(Fault(FaultKind.UNAVAILABLE, on="poll", prompt="dog", times=None))
 
-    assert Kind.UNAVAILABLE not in script.strike("submit", "a dog")
-    assert Kind.UNAVAILABLE not in script.strike("poll", "a cat")
-    assert Kind.UNAVAILABLE in script.strike("poll", "a dog")
+    assert FaultKind.UNAVAILABLE not in script.strike("submit", "a dog")
+    assert FaultKind.UNAVAILABLE not in script.strike("poll", "a cat")
+    assert FaultKind.UNAVAILABLE in script.strike("poll", "a dog")
 
 
 def test_requests_are_counted_by_stage() -> None:
@@ -66,13 +66,13 @@ def test_requests_are_counted_by_stage() -> None:
 @pytest.mark.parametrize(
     ("word", "fault"),
     [
-        ("#fault:moderated", Fault(Kind.MODERATED, times=None)),
-        ("#fault:slow=2.5", Fault(Kind.SLOW, times=None, value=2.5)),
-        ("#fault:bfl/unavailable*2", Fault(Kind.UNAVAILABLE, times=2)),
-        ("#fault:rate_limited=3@poll", Fault(Kind.RATE_LIMITED, on="poll", times=None, value=3)),
-        ("#fault:text_only=MAX_TOKENS", Fault(Kind.TEXT_ONLY, times=None, how="MAX_TOKENS")),
-        ("#fault:rate_limited=3:text*2", Fault(Kind.RATE_LIMITED, times=2, value=3, how="text")),
-        ("#fault:hold:half@delivery", Fault(Kind.HOLD, on="delivery", times=None, how="half")),
+        ("#fault:moderated", Fault(FaultKind.MODERATED, times=None)),
+        ("#fault:slow=2.5", Fault(FaultKind.SLOW, times=None, value=2.5)),
+        ("#fault:bfl/unavailable*2", Fault(FaultKind.UNAVAILABLE, times=2)),
+        ("#fault:rate_limited=3@poll", Fault(FaultKind.RATE_LIMITED, on="poll", times=None, value=3)),
+        ("#fault:text_only=MAX_TOKENS", Fault(FaultKind.TEXT_ONLY, times=None, how="MAX_TOKENS")),
+        ("#fault:rate_limited=3:text*2", Fault(FaultKind.RATE_LIMITED, times=2, value=3, how="text")),
+        ("#fault:hold:half@delivery", Fault(FaultKind.HOLD, on="delivery", times=None, how="half")),
     ],
 )
 def test_a_magic_word_is_a_fault(word: str, fault: Fault) -> None:
@@ -80,7 +80,7 @@ def test_a_magic_word_is_a_fault(word: str, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in FAILURES if row.fault], ids=lambda row: f"{row.vendor}: {row.says}")
-def test_every_failure_of_the_table_has_a_word_of_its_own(row: Row) -> None:
+def test_every_failure_of_the_table_has_a_word_of_its_own(row: FailureCase) -> None:
     assert row.fault
     emulator = SECTIONS[row.vendor].emulator
 
@@ -90,9 +90,9 @@ def test_every_failure_of_the_table_has_a_word_of_its_own(row: Row) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Kind.UNAVAILABLE, times=2),
-        Fault(Kind.RATE_LIMITED, on="poll", times=1, value=2.5, how="body"),
-        Fault(Kind.HOLD, on="delivery", times=None, how="half"),
+        Fault(FaultKind.UNAVAILABLE, times=2),
+        Fault(FaultKind.RATE_LIMITED, on="poll", times=1, value=2.5, how="body"),
+        Fault(FaultKind.HOLD, on="delivery", times=None, how="half"),
     ],
 )
 def test_the_word_of_a_fault_asks_for_that_fault(fault: Fault) -> None:
@@ -101,7 +101,7 @@ def test_the_word_of_a_fault_asks_for_that_fault(fault: Fault) -> None:
 
 def test_a_moment_that_nobody_knows_cannot_be_held() -> None:
     with pytest.raises(BadFault, match="'later'"):
-        Fault(Kind.HOLD, how="later")
+        Fault(FaultKind.HOLD, how="later")
 
 
 def test_a_magic_word_for_another_vendor_is_passed_over() -> None:
@@ -120,7 +120,7 @@ def test_a_kind_that_this_vendor_does_not_know_is_passed_over_in_a_prompt_and_re
 
     assert script.strike("submit", "#fault:text_only").faults == ()
     with pytest.raises(BadFault, match="bfl knows no text_only"):
-        script.add(Fault(Kind.TEXT_ONLY))
+        script.add(Fault(FaultKind.TEXT_ONLY))
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,18 @@
 from fakes import HandClock
-from limner.testing.vendors import Pace
-from limner.testing.vendors._faults import Trouble
-from limner.testing.vendors._jobs import Jobs, Order
+from limner.testing.vendors import EmulatedSpeed
+from limner.testing.vendors._faults import InjectedFault
+from limner.testing.vendors._jobs import Jobs, VendorOrder
 
-ORDER = Order("m", "a cat")
+ORDER = VendorOrder("m", "a cat")
 
 
 def jobs(clock: HandClock, **pace: float) -> Jobs:
-    return Jobs(Pace(**pace), lambda: clock.ms / 1000)
+    return Jobs(EmulatedSpeed(**pace), lambda: clock.ms / 1000)
 
 
 def test_a_job_is_called_unfinished_so_often_and_its_progress_grows() -> None:
     under_way = jobs(HandClock(), pending=3)
-    job = under_way.open("1", ORDER, Trouble())
+    job = under_way.open("1", ORDER, InjectedFault())
 
     assert [under_way.ask(job) for _ in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
 
@@ -20,7 +20,7 @@ def test_a_job_is_called_unfinished_so_often_and_its_progress_grows() -> None:
 def test_a_job_takes_its_time_however_often_it_is_asked_after() -> None:
     clock = HandClock()
     under_way = jobs(clock, pending=0, seconds=10)
-    job = under_way.open("1", ORDER, Trouble())
+    job = under_way.open("1", ORDER, InjectedFault())
 
     early = [under_way.ask(job) for _ in range(5)]
     clock.pass_time(10)
@@ -32,7 +32,7 @@ def test_a_job_takes_its_time_however_often_it_is_asked_after() -> None:
 def test_an_abandoned_job_ends_by_itself() -> None:
     clock = HandClock()
     under_way = jobs(clock)
-    under_way.open("1", ORDER, Trouble())
+    under_way.open("1", ORDER, InjectedFault())
 
     before = under_way.unfinished()
     clock.pass_time(31)

@@ -1,12 +1,12 @@
 from pathlib import Path
 
-from limner.testing.vendors import NAMES, Kind
+from limner.testing.vendors import NAMES, FaultKind
 
 PAGE = (Path(__file__).parents[4] / "docs" / "vendors.md").read_text()
 
 
 def test_every_kind_of_fault_is_explained() -> None:
-    assert [kind for kind in Kind if f"`{kind}`" not in PAGE] == []
+    assert [kind for kind in FaultKind if f"`{kind}`" not in PAGE] == []
 
 
 def test_every_emulator_is_named() -> None:

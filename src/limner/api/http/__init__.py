@@ -1,0 +1,1 @@
+"""What all HTTP APIs share: middleware, bodies, authentication, rate limits, OpenAPI."""

@@ -1,0 +1,28 @@
+"""The Idempotency-Key header."""
+
+import hashlib
+
+from starlette.requests import Request
+
+from limner.application.tasks.submit import IdempotencyKey, Submitted
+from limner.domain.refusal import Code, Refusal
+
+
+def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
+    """The caller's key, bound to this path and body."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255 or not all("!" <= each <= "~" for each in key):
+        raise Refusal(
+            Code.INVALID,
+            "the Idempotency-Key is not 1 to 255 visible ASCII characters",
+            suggestion="Use a UUID, a new one for each new request.",
+            field="Idempotency-Key",
+        )
+    return IdempotencyKey(key, hashlib.sha256(request.url.path.encode() + b"\0" + body).hexdigest())
+
+
+def replayed(made: Submitted) -> dict[str, str]:
+    """The header that tells a repeat."""
+    return {"Idempotency-Replayed": "true"} if made.replayed else {}

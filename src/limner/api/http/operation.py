@@ -1,0 +1,75 @@
+"""A route and its description, side by side, so that the OpenAPI document cannot name what does not exist."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from limner import __version__
+from limner.api.http.authentication import Authentication
+from limner.api.http.rate_limits import RequestRate
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_PARAMETER = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path. `described` is its OpenAPI operation object, less summary, tag and path parameters.
+
+    Who may call it is said by `scope`, which a key must have; None is open to everybody. `pace` is a quota of the
+    key's account.
+    """
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    tag: str
+    summary: str
+    described: Mapping[str, Any] = field(default_factory=dict)
+    scope: str | None = None
+    pace: RequestRate | None = None
+
+    def route(self, gate: Authentication) -> Route:
+        return Route(self.path, self._behind(gate), methods=[self.method])
+
+    def _behind(self, gate: Authentication) -> Endpoint:
+        if (scope := self.scope) is None:
+            return self.endpoint
+
+        async def guarded(request: Request) -> Response:
+            await gate.enter(request, scope, self.pace)
+            return await self.endpoint(request)
+
+        return guarded
+
+    def document(self) -> dict[str, Any]:
+        in_path = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _PARAMETER.findall(self.path)
+        ]
+        described = dict(self.described)
+        parameters = in_path + list(described.pop("parameters", []))
+        head: dict[str, Any] = {"tags": [self.tag], "summary": self.summary}
+        return head | ({"parameters": parameters} if parameters else {}) | described
+
+
+def document(operations: Iterable[Operation], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these operations."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = operation.document()
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Limner", "version": __version__, "summary": "One durable task API over many image models."},
+        "paths": paths,
+        "components": {
+            "schemas": dict(schemas),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "tsk_…"}},
+        },
+    }

@@ -1,0 +1,74 @@
+"""A watch over a WebSocket, whatever the wire says in it: frames out, nothing in."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from limner.application.watching.watch import Watch
+from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
+
+SEND_LIMIT_S = 60
+"""How long one frame may take to leave, in case that the server's own pings do not find out sooner who never reads."""
+
+PROTOCOL = "limner"
+KEY_PROTOCOL = "limner.key."
+"""Browsers can send no headers with a WebSocket; they offer the protocols `limner` and `limner.key.tsk_…` instead."""
+
+Frame = Callable[[TaskChange], str]
+"""A change as the wire says it."""
+
+_GONE = (TimeoutError, WebSocketDisconnect, RuntimeError)
+"""How a socket says that it was closed from the other side; the last one is uvicorn's, when it has just noticed."""
+
+_CLOSES = {
+    WatchEnd.FINISHED: (1000, ""),
+    WatchEnd.REVOKED: (1008, "the key was revoked"),
+    WatchEnd.BEHIND: (1013, "too much was left unread: connect again, with the time of the last frame"),
+    WatchEnd.STOPPED: (1012, "the server stops"),
+}
+
+
+def credentials(socket: WebSocket) -> str | None:
+    """What an Authorization header says, or would say."""
+    offered = [each for each in _offered(socket.headers) if each.startswith(KEY_PROTOCOL)]
+    given = f"Bearer {offered[0].removeprefix(KEY_PROTOCOL)}" if offered else None
+    return socket.headers.get("authorization", given)
+
+
+async def serve(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame) -> None:
+    """Accept, send every change, and close when the watch is over."""
+    await socket.accept(PROTOCOL if PROTOCOL in _offered(socket.headers) else None)
+    listening = asyncio.create_task(_listen(socket, watcher))
+    try:
+        await _send(socket, watch, watcher, frame)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    if watcher.end in _CLOSES:
+        with contextlib.suppress(*_GONE):
+            await socket.close(*_CLOSES[watcher.end])
+
+
+async def _send(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame) -> None:
+    async for change in watch.changes(watcher):
+        if change.frame is None:
+            change.frame = frame(change)
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await socket.send_text(change.frame)
+        except _GONE:
+            watcher.finish(WatchEnd.LEFT)
+
+
+async def _listen(socket: WebSocket, watcher: Watcher) -> None:
+    """Take whatever the client says, and note when it goes."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    watcher.finish(WatchEnd.LEFT)
+
+
+def _offered(headers: Headers) -> list[str]:
+    return [each.strip() for each in headers.get("sec-websocket-protocol", "").split(",")]

@@ -1,0 +1,49 @@
+"""What the HTTP faces are handed: the verbs of the service and the few things around them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from limner.api.http.authentication import Authentication
+from limner.api.http.rate_limits import RequestRate
+from limner.application.generation.routing import Routing
+from limner.application.images.presign import Presign, TakePresigned
+from limner.application.images.upload import TakeUpload
+from limner.application.images.upload_credentials import IssueUploadCredentials
+from limner.application.read import ReadTask, TaskView
+from limner.application.tasks.cancel import Cancel
+from limner.application.tasks.submit import Submit
+from limner.application.watching.watch import Watch
+from limner.application.webhooks.manage import ManageWebhooks
+from limner.ports.blobs import BlobStore
+from limner.ports.clock import Clock
+from limner.ports.links import Links
+from limner.ports.records import Store
+
+SERVED_BY = "X-Limner-Served-By"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    gate: Authentication
+    submit: Submit
+    read: ReadTask
+    cancel: Cancel
+    upload: TakeUpload
+    issue_credentials: IssueUploadCredentials
+    presign: Presign
+    take_presigned: TakePresigned
+    routing: Routing
+    links: Links
+    store: Store
+    blobs: BlobStore
+    clock: Clock
+    scratch: Path
+    upload_pace: RequestRate
+    create_pace: RequestRate | None
+    watch: Watch
+    webhooks: ManageWebhooks
+
+    def served_by(self, seen: TaskView) -> dict[str, str]:
+        """The header that names what served the task, or would serve it now."""
+        provider = (seen.task.served_by or {}).get("provider")
+        return {SERVED_BY: str(provider or self.routing.served_by(seen.task.model))}

@@ -1,0 +1,20 @@
+"""Whether a request came by a link that we signed."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from limner.api.services import Services
+from limner.domain.refusal import Code, Refusal
+
+SIGNATURE: list[dict[str, Any]] = [
+    {"name": "exp", "in": "query", "required": True, "schema": {"type": "string"}},
+    {"name": "sig", "in": "query", "required": True, "schema": {"type": "string"}},
+]
+
+
+def check_link(face: Services, request: Request, suggestion: str) -> None:
+    expires, signature = request.query_params.get("exp", ""), request.query_params.get("sig", "")
+    known = expires.isascii() and expires.isdigit() and len(expires) < 12
+    if not known or not face.links.holds(request.scope["path"], int(expires), signature, face.clock.now_ms()):
+        raise Refusal(Code.FORBIDDEN, "the link has expired or was changed", suggestion=suggestion)

@@ -1,0 +1,235 @@
+"""Accounts, their keys and their credits: what an operator does."""
+
+import base64
+import hmac
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from limner.domain.accounts.credits import Balance, grant
+from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
+from limner.domain.ids import AccountId, KeyId
+from limner.domain.refusal import Code, Refusal
+from limner.ports.clock import Clock
+from limner.ports.records import Account, Key, Records, Store
+
+KEY_PREFIX = "tsk_"
+"""Published clients refuse any other before they call."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+SCOPES = ("generate", "read", "webhooks", "admin")
+"""What a key may do. `generate` creates and cancels, `read` looks, `webhooks` says where the account's tasks are told,
+`admin` is for the operator's own face."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A new key. `secret` is shown once; only its digest is kept."""
+
+    key: Key
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashKey:
+    """Keys are 256 random bits, so a fast keyed hash is enough; the pepper makes a stolen table useless by itself."""
+
+    pepper: bytes
+
+    def __call__(self, secret: str) -> bytes:
+        return hmac.digest(self.pepper, secret.encode(), "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class ManageAccounts:
+    """What each of these does stands in the audit log, as done by `actor`.
+
+    The log names accounts and keys by their ids: names can be erased, the log cannot.
+    """
+
+    store: Store
+    clock: Clock
+    digest: HashKey
+    actor: str = "limner"
+
+    async def create(self, name: str, opening: int = 0, tasks: int | None = None) -> Account:
+        """`tasks` is how many image tasks it may have under way, where not what the service says for all."""
+        account = _new_account(name, self.clock.now_ms())
+
+        def work(records: Records) -> Account:
+            _create(records, account, opening, self.clock.now_ms())
+            if tasks is not None:
+                records.accounts.set_limit(account.id, "image", tasks)
+            self._note(records, "account.create", account.id, {"credits": opening, "tasks": tasks})
+            return account
+
+        return await self.store.run(work)
+
+    async def limit(self, account_name: str, tasks: int) -> None:
+        """Set how many image tasks an account may have under way."""
+
+        def work(records: Records) -> None:
+            account = named(records, account_name)
+            records.accounts.set_limit(account.id, "image", tasks)
+            self._note(records, "account.limit", account.id, {"tasks": tasks})
+
+        await self.store.run(work)
+
+    async def weigh(self, account_name: str, weight: int) -> None:
+        """Set how many times as often an account's tasks are served as those of an account of weight 1."""
+
+        def work(records: Records) -> None:
+            account = named(records, account_name)
+            records.accounts.set_weight(account.id, weight)
+            self._note(records, "account.weight", account.id, {"weight": weight})
+
+        await self.store.run(work)
+
+    async def create_key(
+        self,
+        account_name: str,
+        key_name: str,
+        scopes: tuple[str, ...],
+        allowance: KeyLimits = UNLIMITED,
+        expires_ms: int | None = None,
+    ) -> CreatedKey:
+        secret = KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+        unknown = sorted(set(scopes) - set(SCOPES))
+        if unknown or not scopes:
+            raise Refusal(
+                Code.INVALID,
+                f"there is no scope {unknown[0]!r}" if unknown else "a key needs at least one scope",
+                suggestion=f"Scopes are {', '.join(SCOPES)}.",
+                field="scope",
+            )
+
+        def work(records: Records) -> Key:
+            account = named(records, account_name)
+            key = Key(
+                KeyId(str(uuid.uuid4())),
+                account.id,
+                account.tag,
+                key_name,
+                secret[:8],
+                scopes,
+                self.clock.now_ms(),
+                None,
+                expires_ms,
+                allowance=allowance,
+            )
+            records.keys.add(key, self.digest(secret))
+            self._note(records, "key.create", key.id, {"account": account.id, "scopes": scopes, **_limits(key)})
+            return key
+
+        return CreatedKey(await self.store.run(work), secret)
+
+    async def limit_key(self, key_id: KeyId, changes: Mapping[str, int | None]) -> Key:
+        """Change what is named, a field of `KeyLimits` or `expires_ms`; the key as it is then. None lifts a limit."""
+
+        def work(records: Records) -> Key:
+            key = records.keys.get(key_id)
+            if key is None:
+                raise _no_such_key(key_id)
+            allowed = {name: value for name, value in changes.items() if name != "expires_ms"}
+            expires_ms = changes.get("expires_ms", key.expires_ms)
+            changed = replace(key, allowance=replace(key.allowance, **allowed), expires_ms=expires_ms)
+            records.keys.limit(key.id, changed.allowance, changed.expires_ms)
+            self._note(records, "key.limit", key.id, {"from": _limits(key), "to": _limits(changed)})
+            return changed
+
+        return await self.store.run(work)
+
+    async def revoke_key(self, key: KeyId) -> bool:
+        """Whether there was such a key in force."""
+
+        def work(records: Records) -> bool:
+            revoked = records.keys.revoke(key, self.clock.now_ms())
+            if revoked:
+                self._note(records, "key.revoke", key, {})
+            return revoked
+
+        return await self.store.run(work)
+
+    async def grant(self, account_name: str, amount: int, note: str | None) -> Balance:
+        """Give credits; a negative amount takes some back, down to zero."""
+
+        def work(records: Records) -> Balance:
+            account = named(records, account_name)
+            has = _grant(records, account, amount, note, self.clock.now_ms())
+            self._note(records, "credits.grant", account.id, {"credits": amount})
+            return has
+
+        return await self.store.run(work)
+
+    def _note(self, records: Records, act: str, subject: str, details: Mapping[str, Any]) -> None:
+        records.acts.add(self.actor, act, subject, details, self.clock.now_ms())
+
+
+def named(records: Records, name: str) -> Account:
+    account = records.accounts.named(name)
+    if account is None:
+        known = ", ".join(each.name for each in records.accounts.all()) or "none yet"
+        raise Refusal(
+            Code.INVALID,
+            f"there is no account {name!r}",
+            suggestion=f"Accounts: {known}. Create one with `limner accounts create NAME`.",
+            field="account",
+        )
+    return account
+
+
+def _new_account(name: str, now_ms: int) -> Account:
+    if not _NAME.fullmatch(name):
+        raise Refusal(
+            Code.INVALID,
+            f"{name!r} is no account name",
+            suggestion="Use 1 to 63 lower-case letters, digits, dots, dashes and underscores, a letter or digit first.",
+            field="name",
+        )
+    return Account(AccountId(str(uuid.uuid4())), name, f"tcli_{uuid.uuid4().hex}", now_ms)
+
+
+def _limits(key: Key) -> dict[str, int]:
+    limits = asdict(key.allowance) | {"expires_ms": key.expires_ms}
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _no_such_key(key: KeyId) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"there is no key {key!r}",
+        suggestion="`limner keys list` shows the ids of an account's keys.",
+        field="key_id",
+    )
+
+
+def _create(records: Records, account: Account, opening: int, now_ms: int) -> None:
+    if records.accounts.named(account.name):
+        raise Refusal(
+            Code.INVALID,
+            f"there is an account {account.name!r} already",
+            suggestion="Choose another name, or give it credits with `limner credits grant`.",
+            field="name",
+        )
+    records.accounts.add(account)
+    if opening:
+        _grant(records, account, opening, "opening credits", now_ms)
+
+
+def _grant(records: Records, account: Account, amount: int, note: str | None, now_ms: int) -> Balance:
+    before = records.accounts.balance(account.id)
+    if not amount or before.available + amount < 0:
+        raise Refusal(
+            Code.INVALID,
+            f"cannot change {account.name!r} by {amount} credits, it has {before.available} to spend",
+            suggestion="Give a whole number other than 0; taking back stops at what is available.",
+            field="amount",
+        )
+    entry = grant(amount)
+    records.accounts.move(account.id, entry)
+    records.ledger.append(account.id, entry, now_ms, note=note)
+    return replace(before, available=before.available + amount)

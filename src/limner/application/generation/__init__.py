@@ -1,0 +1,1 @@
+"""Getting one image from a provider: routes, limits, retries and the spend journal."""

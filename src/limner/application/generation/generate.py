@@ -1,0 +1,377 @@
+"""Getting a picture for a task: take up what an earlier worker left, else order; follow, keep, and try again."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, assert_never
+
+import structlog
+
+from limner.application.generation.disk_guard import DiskGuard
+from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
+from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, picture_in
+from limner.application.generation.route_limits import PATIENCE_MS, RouteWait
+from limner.application.generation.routing import Routing
+from limner.application.images.keep import Keep
+from limner.domain.ids import AttemptId, TaskId
+from limner.domain.refusal import Refusal
+from limner.domain.routing.backoff import full_jitter_s
+from limner.domain.routing.failure import RETRIES, Failure, FailureKind
+from limner.domain.routing.route import FailedTry, Route, UnknownOutcome, routes_to_try
+from limner.domain.tasks.task import Result
+from limner.domain.upload import EXTENSION
+from limner.ports.blobs import BlobStore, StorageRefuses, Stored
+from limner.ports.clock import Clock
+from limner.ports.intake import Intake
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report
+from limner.ports.records import Attempt, StoreUnavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_ASK_AGAIN_S = 2.0
+
+FREE_REPEATS = 5
+"""How often a call that costs nothing is repeated after an unknown outcome; a task that kills its worker ends there."""
+
+
+@dataclass(slots=True)
+class SiblingFailure:
+    """The pictures of one task are of use together: when one is lost, nothing more is bought for the others."""
+
+    _lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lost(self) -> bool:
+        return self._lost.is_set()
+
+    def lose(self) -> None:
+        self._lost.set()
+
+    async def unless_lost(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Pause, but no longer than there is something to wait for."""
+        either = [asyncio.ensure_future(pause()), asyncio.ensure_future(self._lost.wait())]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in either:
+                each.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The pursuit of one picture: the order as it stands, the ways it may go, and how to stop it.
+
+    Nothing is ordered after `order_by_ms`. What is ordered is waited for until `deadline_ms`, which may be later.
+    """
+
+    task: TaskId
+    part: str
+    order: GenerationRequest
+    routes: tuple[Route, ...]
+    interrupt: Interrupt
+    order_by_ms: int
+    deadline_ms: int
+    report: Report
+    owner: str
+    together: SiblingFailure
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationAttempt:
+    """One attempt of a chase, over its route."""
+
+    chase: Generation
+    attempt: AttemptId
+    route: Route
+
+    def order(self, left_s: float) -> GenerationRequest:
+        """The order as it goes out, with the time that one call may take."""
+        return replace(
+            self.chase.order,
+            attempt_id=self.attempt,
+            upstream=self.route.upstream,
+            options=self.route.options,
+            deadline_s=min(self.route.deadline_s, left_s),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """A failure that was met on `route`; None where no order went out at all."""
+
+    failure: Failure
+    route: Route | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    journal: SpendJournal
+    routing: Routing
+    blobs: BlobStore
+    pictures: Intake
+    clock: Clock
+    shelf: DiskGuard = field(default_factory=DiskGuard)
+
+    async def __call__(self, chase: Generation) -> KeptImage | Failure:
+        """The picture, kept; or the failure that no further try would mend. Raises `Interrupted`."""
+        try:
+            outcome = await self._pursue(chase)
+        except BaseException:
+            chase.together.lose()
+            raise
+        if isinstance(outcome, Failure):
+            chase.together.lose()
+        return outcome
+
+    async def _pursue(self, chase: Generation) -> KeptImage | Failure:
+        past = [each for each in await self.journal.of(chase.task) if each.part == chase.part]
+        if kept := picture_in(past):
+            return kept
+        tries = [FailedTry(each.route, kind) for each in past[:-1] if (kind := _kind_of(each))]
+        number, outcome = len(past), await self._take_up(chase, past)
+        while not isinstance(outcome, KeptImage):
+            routes = self._next(chase, outcome, tries)
+            if outcome and not (routes := await self._paused(chase, outcome, routes, number)):
+                return outcome.failure
+            number += 1
+            outcome = await self._order(chase, routes, number)
+        return outcome
+
+    def _next(self, chase: Generation, lost: AttemptFailed | None, tries: list[FailedTry]) -> list[Route]:
+        """The ways that are open after this loss, which is added to `tries`."""
+        if lost is None:
+            return list(chase.routes)
+        if lost.route is None:
+            return []
+        tries.append(FailedTry(lost.route.name, lost.failure.kind))
+        return routes_to_try(chase.routes, tries, partial(self._repeats, lost.route))
+
+    async def _paused(self, chase: Generation, lost: AttemptFailed, routes: list[Route], number: int) -> list[Route]:
+        """The ways that are left when the route that failed has had its pause. One for too long is not waited for."""
+        if not routes or routes[0] != lost.route:
+            return routes
+        pause_s = _pause_s(lost.failure, number)
+        if pause_s > PATIENCE_MS / 1000 and len(routes) > 1:
+            return routes[1:]
+        if pause_s > self._order_within_s(chase):
+            return []
+        if pause_s:
+            await self._pause(chase, pause_s)
+        return routes
+
+    def _repeats(self, route: Route, kind: FailureKind) -> int:
+        if kind is not FailureKind.UNKNOWN_OUTCOME:
+            return RETRIES[kind]
+        if self._is_free(route):
+            return FREE_REPEATS
+        return RETRIES[kind] if route.unknown_outcome is UnknownOutcome.RESEND_ONCE else 0
+
+    def _is_free(self, route: Route) -> bool:
+        provider = self.routing.providers.get(route.provider)
+        return provider is not None and provider.free
+
+    async def _wait(self, chase: Generation, seconds: float) -> None:
+        await chase.interrupt.wait_for(self.clock.sleep(seconds), self._left_s(chase))
+
+    async def _pause(self, chase: Generation, seconds: float) -> None:
+        """Wait for a vendor, unless the other pictures of the task make it useless."""
+        pause = chase.together.unless_lost(partial(self.clock.sleep, seconds))
+        await chase.interrupt.wait_for(pause, self._left_s(chase))
+
+    def _left_s(self, chase: Generation) -> float:
+        return (chase.deadline_ms - self.clock.now_ms()) / 1000
+
+    def _order_within_s(self, chase: Generation) -> float:
+        return (chase.order_by_ms - self.clock.now_ms()) / 1000
+
+    # --- one attempt ----------------------------------------------------------------------------------------------
+
+    async def _take_up(self, chase: Generation, past: Sequence[Attempt]) -> KeptImage | AttemptFailed | None:
+        """Go on from where a worker that is gone left the journal, over the route that it took."""
+        if not past:
+            return None
+        last = past[-1]
+        route = next((each for each in chase.routes if each.name == last.route), None) or self.routing.taken_by(last)
+        match last:
+            case Attempt(state="submitted", handle=handle) if handle is not None and route is not None:
+                return await self._follow(GenerationAttempt(chase, last.id, route), handle, wait_s=0)
+            case Attempt(state="intended" | "submitted"):
+                failure = _cut_off() if route else _gone(last.provider)
+                await self.journal.cut_off(chase.task, last.id, failure, chase.owner)
+                return AttemptFailed(failure, route or self._lost_route(last))
+            case Attempt(state="closed") if kind := _kind_of(last):
+                failure = Failure(kind, last.reason or "", last.charged, detail=last.detail)
+                return AttemptFailed(failure, route or self._lost_route(last))
+        return None
+
+    def _lost_route(self, attempt: Attempt) -> Route:
+        """A route whose provider is gone, for the count of what was tried; the general policy holds for it."""
+        return Route(attempt.route, attempt.provider, attempt.upstream, 0.0, self.routing.unknown_outcome)
+
+    async def _order(self, chase: Generation, routes: Sequence[Route], number: int) -> KeptImage | AttemptFailed:
+        match await self._enter(chase, routes, number):
+            case IntendedAttempt(attempt, route):
+                return await self._send(GenerationAttempt(chase, attempt, route))
+            case Failure() as failure:
+                return AttemptFailed(failure, None)
+
+    async def _enter(self, chase: Generation, routes: Sequence[Route], number: int) -> IntendedAttempt | Failure:
+        """Write the order down as soon as one of the routes has a place for it."""
+        while True:
+            chase.interrupt.check(self._order_within_s(chase))
+            if chase.together.lost:
+                return _in_vain()
+            if await self.shelf.is_full(self.clock.now_ms()):
+                await self._pause(chase, _ASK_AGAIN_S)
+                continue
+            turn = await self.journal.intend(chase.task, number, routes, chase.owner, part=chase.part)
+            if not isinstance(turn, RouteWait):
+                return turn
+            wait_s = turn.ms / 1000
+            if wait_s > (left_s := self._order_within_s(chase)):
+                return Failure(FailureKind.RATE_LIMITED, f"{turn.why}; this task has {left_s:.0f} s left")
+            await self._pause(chase, wait_s + random.uniform(0, 0.5))  # noqa: S311 - spreads a crowd, guards nothing
+
+    async def _send(self, leg: GenerationAttempt) -> KeptImage | AttemptFailed:
+        provider = self.routing.provider(leg.route)
+        # A worker that stops waits a little longer for what it is buying: an answer that nobody hears is bought twice.
+        through = None if provider.free else Reason.SHUTDOWN
+        order = leg.order(self._left_s(leg.chase))
+        answer = await self._ask(leg, provider.submit(order, leg.chase.report), through)
+        match answer:
+            case Accepted(handle, wait_s):
+                await self.journal.submitted(leg.attempt, handle)
+                return await self._follow(leg, handle, wait_s)
+            case Delivered() | Failure():
+                return await self._conclude(leg, answer)
+            case None:
+                return await self._close(leg, _no_answer(leg.route, free=provider.free))
+            case _:
+                assert_never(answer)
+
+    async def _follow(
+        self, leg: GenerationAttempt, handle: Mapping[str, Any], wait_s: float
+    ) -> KeptImage | AttemptFailed:
+        """Ask until the job has ended. A question without an answer is asked again: the job is bought already."""
+        provider = self.routing.provider(leg.route)
+        while True:
+            await self._pause(leg.chase, wait_s)
+            answer = await self._ask(leg, provider.poll(handle, leg.order(self._left_s(leg.chase))))
+            match answer:
+                case Pending(progress=progress, wait_s=wait_s, handle=new_handle):
+                    leg.chase.report(progress or 0)
+                    if new_handle is not None:
+                        await self.journal.submitted(leg.attempt, handle := new_handle)
+                case Delivered() | Failure():
+                    return await self._conclude(leg, answer)
+                case None:
+                    wait_s = _ASK_AGAIN_S
+                case _:
+                    assert_never(answer)
+            if leg.chase.together.lost:
+                return AttemptFailed(_in_vain(), None)  # bought, and of no use: the end of the task closes its line
+
+    async def _ask(
+        self, leg: GenerationAttempt, call: Coroutine[Any, Any, T], through: Reason | None = None
+    ) -> T | None:
+        """What the provider answers; None when it did not within the route's deadline for one call."""
+        left_s = partial(self._left_s, leg.chase)
+        try:
+            return await leg.chase.interrupt.wait_for(call, min(leg.route.deadline_s, left_s()), through=through)
+        except Interrupted as interrupted:
+            if interrupted.reason is Reason.DEADLINE and left_s() > 0:
+                return None
+            raise
+
+    async def _conclude(self, leg: GenerationAttempt, answer: Delivered | Failure) -> KeptImage | AttemptFailed:
+        if isinstance(answer, Failure):
+            return await self._close(leg, answer)
+        try:
+            return await self._keep(leg, answer)
+        except Refusal as refusal:
+            # The vendor was paid for something that is no picture.
+            paid = not self._is_free(leg.route)
+            return await self._close(leg, Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=paid))
+
+    async def _keep(self, leg: GenerationAttempt, delivered: Delivered) -> KeptImage:
+        """Decode, hash and store the picture, and write that down; only then does it count."""
+        path = delivered.picture.path
+        look = asyncio.to_thread(self.pictures.inspect, path)
+        seen, stored = await asyncio.gather(look, self.blobs.identify(path))
+        await self._put_away(leg, path, seen.media_type, stored)
+        result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
+        # The operator's name for the provider, not the adapter's for itself.
+        served_by = {"model": leg.route.upstream, **delivered.served_by, "provider": leg.route.provider}
+        kept = KeptImage(result, served_by)
+        cost_usd = 0.0 if self._is_free(leg.route) else delivered.cost_usd
+        await self.journal.delivered(leg.attempt, leg.route, kept, stored.size, cost_usd)
+        return kept
+
+    async def _put_away(self, leg: GenerationAttempt, path: Path, media_type: str, stored: Stored) -> None:
+        """Put what is bought into the store, however often it refuses: only the end of the task lets go of it."""
+        keep = Keep(self.journal.store, self.blobs, self.clock)
+        while True:
+            try:
+                await keep(path, media_type, leg.chase.task, stored)
+            except (StorageRefuses, StoreUnavailable) as trouble:
+                self.shelf.refused(self.clock.now_ms())
+                log.error("a picture finds no place, trying again", task=leg.chase.task, trouble=str(trouble))  # noqa: TRY400 - all there is
+                await self._wait_for_place(leg, str(trouble))
+            else:
+                self.shelf.took()
+                return
+
+    async def _wait_for_place(self, leg: GenerationAttempt, trouble: str) -> None:
+        try:
+            await self._wait(leg.chase, _ASK_AGAIN_S)
+        except Interrupted as interrupted:
+            if interrupted.reason in {Reason.DEADLINE, Reason.CANCEL}:
+                reason = f"the picture came and could not be kept: {trouble}"
+                await self.journal.forgo(leg.attempt, reason, charged=not self._is_free(leg.route))
+            raise
+
+    async def _close(self, leg: GenerationAttempt, failure: Failure) -> AttemptFailed:
+        await self.journal.failed(leg.attempt, failure, leg.route)
+        return AttemptFailed(failure, leg.route)
+
+
+def _kind_of(attempt: Attempt) -> FailureKind | None:
+    return next((kind for kind in FailureKind if kind == attempt.outcome), None)
+
+
+def _no_answer(route: Route, *, free: bool) -> Failure:
+    """A vendor that is silent may have done the work, and been paid for it."""
+    kind = FailureKind.TIMEOUT if free else FailureKind.UNKNOWN_OUTCOME
+    return Failure(kind, f"{route.provider} did not answer within {route.deadline_s:g} s")
+
+
+def _in_vain() -> Failure:
+    return Failure(FailureKind.CANCELLED, "another picture of this task failed")
+
+
+def _cut_off() -> Failure:
+    return Failure(
+        FailureKind.UNKNOWN_OUTCOME,
+        "the worker was cut off during the call; whether the vendor did the work is unknown",
+    )
+
+
+def _gone(provider: str) -> Failure:
+    return Failure(
+        FailureKind.UNKNOWN_OUTCOME, f"{provider} is no longer configured; whether it did the work is unknown"
+    )
+
+
+def _pause_s(failure: Failure, attempt: int) -> float:
+    """Before the same route is tried again. A vendor that asked for a pause has it from everybody, see `Traffic`."""
+    if failure.kind in {FailureKind.UNKNOWN_OUTCOME, FailureKind.RATE_LIMITED}:
+        return 0.0
+    if failure.retry_after_s is not None:
+        return failure.retry_after_s
+    return full_jitter_s(attempt, random.random())  # noqa: S311 - spreads a crowd, guards nothing

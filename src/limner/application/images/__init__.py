@@ -1,0 +1,1 @@
+"""Uploads, reference images and storing bytes."""

@@ -1,0 +1,63 @@
+"""Uploads that come as objects, under a name that was given out before: the last one of a name counts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from limner.application.images.upload import KeepPicture
+from limner.domain.ids import UploadToken
+from limner.ports.clock import Clock
+from limner.ports.records import Account, Records, Store, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUpload:
+    """An object's full name, the token that is part of it, and whose it is."""
+
+    owner: Account
+    token: UploadToken
+    object_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeObject:
+    store: Store
+    keep: KeepPicture
+    clock: Clock
+    life_ms: int
+
+    async def __call__(self, name: NamedUpload, source: Path, etag: str) -> Upload:
+        """Keep the picture at `source` under its name; `etag` is what the caller is told its bytes are called.
+
+        Raises `Refusal` for what is no picture.
+        """
+        picture = await self.keep(source, name.token)
+        now_ms = self.clock.now_ms()
+        upload = Upload(
+            token=name.token,
+            account=name.owner.id,
+            object_key=name.object_key,
+            blob=picture.blob,
+            media_type=picture.media_type,
+            size=picture.size,
+            expires_ms=now_ms + self.life_ms,
+            etag=etag,
+        )
+        await self.store.run(lambda records: _put(records, upload, now_ms))
+        return upload
+
+
+@dataclass(frozen=True, slots=True)
+class FindObject:
+    store: Store
+    clock: Clock
+
+    async def __call__(self, name: NamedUpload) -> Upload | None:
+        """What was put under this name, while it can still be used."""
+        found = await self.store.read(lambda records: records.uploads.by_object(name.owner.id, name.object_key))
+        return found if found and found.expires_ms > self.clock.now_ms() else None
+
+
+def _put(records: Records, upload: Upload, now_ms: int) -> None:
+    records.blobs.add(upload.blob, upload.size, upload.media_type, now_ms)
+    if not records.uploads.add(upload, now_ms):
+        records.uploads.replace(upload, now_ms)

@@ -1,0 +1,72 @@
+"""Uploading by link: whoever has the link hands in one picture, without a key."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from limner.application.images.upload import TakeUpload, TokenTaken
+from limner.domain.ids import UploadToken, is_uuid
+from limner.domain.refusal import Code, Refusal
+from limner.ports.clock import Clock
+from limner.ports.links import Links
+from limner.ports.records import Account, Key, Records, Store, Upload
+
+LIFE_S = 1800
+"""How long a link waits for its picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presigned:
+    """A link, and the token its picture will have. Nothing is kept until the picture comes.
+
+    `expires_s` is seconds since 1970.
+    """
+
+    token: UploadToken
+    url: str
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Presign:
+    links: Links
+    clock: Clock
+
+    def __call__(self, key: Key, token: UploadToken | None = None) -> Presigned:
+        """A link for a new token, or for one that was promised already."""
+        token = token or UploadToken(str(uuid.uuid4()))
+        expires_s = self.clock.now_ms() // 1000 + LIFE_S
+        return Presigned(token, self.links.upload(key.account_tag, token, expires_s), expires_s)
+
+
+@dataclass(frozen=True, slots=True)
+class TakePresigned:
+    """Takes the picture of a link. That the link is ours and still good is the caller's to check."""
+
+    store: Store
+    take: TakeUpload
+
+    async def owner(self, account_tag: str, token: UploadToken) -> Account:
+        """Whose link it is. Raises `Refusal` for one that was used, before anything is received."""
+        return await self.store.read(lambda records: _owner(records, account_tag, token))
+
+    async def __call__(self, owner: Account, token: UploadToken, source: Path) -> Upload:
+        try:
+            return await self.take.under(token, owner.id, owner.tag, source)
+        except TokenTaken:
+            raise _used() from None
+
+
+def _owner(records: Records, account_tag: str, token: UploadToken) -> Account:
+    account = records.accounts.tagged(account_tag) if is_uuid(token) else None
+    if account is None or records.uploads.by_token(account.id, token):
+        raise _used()
+    return account
+
+
+def _used() -> Refusal:
+    return Refusal(
+        Code.FORBIDDEN,
+        "the link was used",
+        suggestion="A link takes one picture. Use its file_token, or ask for a new link with POST /v3/files/presign.",
+    )

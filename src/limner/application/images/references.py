@@ -1,0 +1,239 @@
+"""The reference pictures of a request: taken in when the task is accepted, made clean when it first runs."""
+
+import asyncio
+import base64
+import binascii
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from limner.application.images.keep import Keep
+from limner.application.images.upload import KeepPicture, KeptPicture
+from limner.application.read import own_task
+from limner.domain.ids import AccountId, BlobId, TaskId, is_uuid
+from limner.domain.model import WEBP, ModelFacts
+from limner.domain.refusal import Code, Refusal
+from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.domain.tasks.task import Status, Task
+from limner.domain.upload import BUCKET
+from limner.ports.blobs import BlobStore
+from limner.ports.clock import Clock
+from limner.ports.intake import Intake
+from limner.ports.provider import ReferenceImage
+from limner.ports.records import CleanCopy, Records, Store, TaskInput, Upload
+
+INLINE_LIMIT = 20 * 1024 * 1024
+"""Most bytes of one inline picture, as for an upload."""
+
+
+def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_webp: bool) -> None:
+    """Refuse a picture of a kind the model does not take."""
+    if media_type in model.accepts or (media_type == WEBP and transcode_webp):
+        return
+    raise Refusal(
+        Code.IMAGE_TYPE_UNSUPPORTED,
+        f"{model.name} takes no {media_type} images",
+        suggestion=f"Convert the picture to {' or '.join(sorted(model.accepts))}, or choose another model_version.",
+        field=field,
+    )
+
+
+# --- when the task is accepted ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeepInlineImages:
+    """Keep the pictures that came inside a request."""
+
+    keep: KeepPicture
+    scratch: Path
+    transcode_webp: bool
+
+    async def __call__(self, files: Sequence[FileInput], model: ModelFacts, task: TaskId) -> Mapping[str, KeptPicture]:
+        """The kept pictures by field, for `task` to refer to. All are verified before the first is kept."""
+        paths: dict[str, Path] = {}
+        try:
+            for file in files:
+                if isinstance(file.source, InlineSource):
+                    paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
+                    await self._verify(file, file.source.data, paths[file.field], model)
+            return {field: await self.keep(path, task) for field, path in paths.items()}
+        finally:
+            await asyncio.to_thread(_remove, list(paths.values()))
+
+    async def _verify(self, file: FileInput, data: str, path: Path, model: ModelFacts) -> None:
+        field = f"{file.field}.data"
+        try:
+            await asyncio.to_thread(_write_base64, data, path)
+            inspected = await self.keep.inspect(path)
+        except Refusal as refusal:
+            raise refusal.at(field) from None
+        check_format(inspected.media_type, model, field, transcode_webp=self.transcode_webp)
+
+
+def _write_base64(data: str, path: Path) -> None:
+    """Decode into a file. A `data:` prefix is allowed, as some clients send it."""
+    encoded = data.partition(",")[2] if data.startswith("data:") else data
+    if len(encoded) > INLINE_LIMIT * 4 // 3 + 4:
+        raise Refusal(
+            Code.IMAGE_TOO_LARGE,
+            "the inline picture is over 20 MB",
+            suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
+        )
+    try:
+        path.write_bytes(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        raise Refusal(
+            Code.INVALID,
+            "data is not base64",
+            suggestion="Send the file's bytes in standard base64, or upload them and send the token.",
+        ) from None
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveInputs:
+    """Turning a request's files into rows, inside the unit of work that accepts the task."""
+
+    records: Records
+    account: AccountId
+    model: ModelFacts
+    inline: Mapping[str, KeptPicture]
+    now_ms: int
+    transcode_webp: bool
+
+    def __call__(self, files: Sequence[FileInput]) -> tuple[list[TaskInput], dict[str, Any]]:
+        """The rows, and what the echo shows in place of tokens and inline bytes."""
+        resolved = [(file, *self._one(file, position)) for position, file in enumerate(files)]
+        views = {file.field: ({"type": file.type} if file.type else {}) | view for file, _, view in resolved}
+        return [row for _, row, _ in resolved], _echo(views)
+
+    def _one(self, file: FileInput, position: int) -> tuple[TaskInput, dict[str, Any]]:
+        match file.source:
+            case UrlSource(url):
+                return TaskInput(position, file.field, url, None), {"url": url}
+            case InlineSource():
+                return self._kept(self.inline[file.field], file, position)
+            case UploadedSource(token):
+                upload = self.records.uploads.by_token(self.account, token) if is_uuid(token) else None
+                return self._uploaded(upload, file, position, f"{file.field}.file_token", token)
+            case ObjectSource(bucket, key):
+                ours = bucket == BUCKET and key.isprintable()
+                upload = self.records.uploads.by_object(self.account, key) if ours else None
+                return self._uploaded(upload, file, position, f"{file.field}.object", key)
+            case TaskSource(task):
+                return self._made(task, file, position)
+
+    def _kept(self, kept: KeptPicture, file: FileInput, position: int) -> tuple[TaskInput, dict[str, Any]]:
+        self.records.blobs.add(kept.blob, kept.size, kept.media_type, self.now_ms)
+        return TaskInput(position, file.field, None, kept.blob), {"data": f"<{kept.size} bytes of {kept.media_type}>"}
+
+    def _uploaded(
+        self, upload: Upload | None, file: FileInput, position: int, field: str, name: str
+    ) -> tuple[TaskInput, dict[str, Any]]:
+        if upload is None or upload.expires_ms <= self.now_ms:
+            raise _upload_gone(name, field, expired=upload is not None)
+        if not self.records.blobs.hold(upload.blob):
+            raise _upload_gone(name, field, expired=True)
+        check_format(upload.media_type, self.model, field, transcode_webp=self.transcode_webp)
+        row = TaskInput(position, file.field, None, upload.blob)
+        return row, {"object": {"bucket": BUCKET, "key": upload.object_key}}
+
+    def _made(self, task_id: TaskId, file: FileInput, position: int) -> tuple[TaskInput, dict[str, Any]]:
+        """The picture of an earlier task of this account."""
+        try:
+            task = own_task(self.records, self.account, task_id)
+        except Refusal as refusal:
+            raise refusal.at(file.field) from None
+        if task.result is None or not self.records.blobs.hold(task.result.blob):
+            raise _no_picture(task, file.field)
+        check_format(task.result.media_type, self.model, file.field, transcode_webp=self.transcode_webp)
+        return TaskInput(position, file.field, None, task.result.blob), {"task_id": task_id}
+
+
+def _upload_gone(name: str, field: str, *, expired: bool) -> Refusal:
+    return Refusal(
+        Code.FILE_NOT_FOUND,
+        f"upload {name!r} {'has expired' if expired else 'is not known'}",
+        suggestion="Upload the picture with POST /upload, or POST /v3/files, and use the token that is answered; "
+        "an upload by link counts once its bytes were sent there with PUT.",
+        field=field,
+    )
+
+
+def _no_picture(task: Task, field: str) -> Refusal:
+    removed = task.status is Status.SUCCESS
+    return Refusal(
+        Code.ORIGINAL_NOT_SUCCEEDED,
+        f"the picture of task {task.id!r} was removed" if removed else f"task {task.id!r} is {task.status}: no picture",
+        suggestion="Name a task that has succeeded." if task.status.final else "Wait until it has succeeded.",
+        field=field,
+    )
+
+
+def _echo(views: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """`files[0]`, `files[1]`… as a list `files`, and so with any name; what is alone stands under its own."""
+    shown: dict[str, Any] = {}
+    for field, view in views.items():
+        name, bracket, _ = field.partition("[")
+        if bracket:
+            shown.setdefault(name, []).append(view)
+        else:
+            shown[name] = view
+    return shown
+
+
+# --- when the task first runs -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReferences:
+    """Fetch and clean a task's pictures once; a retry or a resume finds the clean copies by their hash."""
+
+    store: Store
+    blobs: BlobStore
+    intake: Intake
+    clock: Clock
+    transcode_webp: bool
+
+    async def __call__(self, task: TaskId, model: ModelFacts, workdir: Path) -> tuple[ReferenceImage, ...]:
+        """The task's pictures on this machine's disk, in the caller's order. Raises `Refusal` for one that won't do."""
+        inputs = await self.store.read(lambda records: records.tasks.inputs(task))
+        copies = [item.clean or await self._clean(task, item, model, workdir) for item in inputs]
+        return tuple([await self._reference(copy, workdir) for copy in copies])
+
+    async def _clean(self, task: TaskId, item: TaskInput, model: ModelFacts, workdir: Path) -> CleanCopy:
+        target = workdir / f"clean-{item.position}"
+        try:
+            source = await self._source(item, model, workdir)
+            clean = await asyncio.to_thread(self.intake.normalise, source, target)
+        except Refusal as refusal:
+            raise refusal.at(refusal.field or item.field) from None
+        stored = await Keep(self.store, self.blobs, self.clock)(target, clean.media_type, task)
+        copy = CleanCopy(stored.blob, clean.media_type, clean.width, clean.height)
+        now_ms = self.clock.now_ms()
+
+        def work(records: Records) -> None:
+            records.blobs.add(copy.blob, stored.size, copy.media_type, now_ms)
+            records.tasks.keep_clean(task, item.position, copy)
+
+        await self.store.run(work)
+        return copy
+
+    async def _source(self, item: TaskInput, model: ModelFacts, workdir: Path) -> Path:
+        if item.url is None:
+            return await self.blobs.local(BlobId(item.blob or ""), workdir)
+        target = workdir / f"fetched-{item.position}"
+        await self.intake.fetch(item.url, target)
+        inspected = await asyncio.to_thread(self.intake.inspect, target)
+        check_format(inspected.media_type, model, f"{item.field}.url", transcode_webp=self.transcode_webp)
+        return target
+
+    async def _reference(self, copy: CleanCopy, workdir: Path) -> ReferenceImage:
+        return ReferenceImage(await self.blobs.local(copy.blob, workdir), copy.media_type, copy.width, copy.height)

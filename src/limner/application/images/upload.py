@@ -1,0 +1,79 @@
+"""Taking pictures in: verified first, kept second, and only then named."""
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from limner.application.images.keep import Keep
+from limner.domain.ids import AccountId, BlobId, UploadToken
+from limner.domain.upload import object_key
+from limner.ports.clock import Clock
+from limner.ports.intake import Inspected, Intake
+from limner.ports.records import Key, Records, Store, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPicture:
+    """A verified picture whose bytes are in the store, though no row refers to it yet."""
+
+    blob: BlobId
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPicture:
+    """Verify a file and put its bytes into the store, for `holder` (a task, an upload) to refer to."""
+
+    intake: Intake
+    keep: Keep
+
+    async def inspect(self, source: Path) -> Inspected:
+        return await asyncio.to_thread(self.intake.inspect, source)
+
+    async def __call__(self, source: Path, holder: str) -> KeptPicture:
+        inspected = await self.inspect(source)
+        stored = await self.keep(source, inspected.media_type, holder)
+        return KeptPicture(stored.blob, stored.size, inspected.media_type)
+
+
+class TokenTaken(Exception):
+    """The token stands for a picture already."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUpload:
+    """A direct upload: the file becomes a token that a task can name."""
+
+    store: Store
+    keep: KeepPicture
+    clock: Clock
+    life_ms: int
+
+    async def __call__(self, key: Key, source: Path) -> Upload:
+        return await self.under(UploadToken(str(uuid.uuid4())), key.account, key.account_tag, source)
+
+    async def under(self, token: UploadToken, account: AccountId, account_tag: str, source: Path) -> Upload:
+        """The same under a token that was promised before. Raises `TokenTaken` when it has its picture already."""
+        picture = await self.keep(source, token)
+        now_ms = self.clock.now_ms()
+        day = time.strftime("%Y%m%d", time.gmtime(now_ms / 1000))
+        upload = Upload(
+            token=token,
+            account=account,
+            object_key=object_key(account_tag, day, token, picture.media_type),
+            blob=picture.blob,
+            media_type=picture.media_type,
+            size=picture.size,
+            expires_ms=now_ms + self.life_ms,
+        )
+        await self.store.run(lambda records: _keep_rows(records, upload, now_ms))
+        return upload
+
+
+def _keep_rows(records: Records, upload: Upload, now_ms: int) -> None:
+    records.blobs.add(upload.blob, upload.size, upload.media_type, now_ms)
+    if not records.uploads.add(upload, now_ms):
+        raise TokenTaken(upload.token)

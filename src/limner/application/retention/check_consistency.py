@@ -1,0 +1,314 @@
+"""A deep look at what is kept: whether the rows agree with each other, and the store with the rows.
+
+Nothing is changed unless a repair is asked for, and then only what cannot lose anything: counts, marks and leases,
+never money, a status or bytes. It may run beside the service: what looks wrong is looked at again before it is told.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from limner.application.retention.delete_unreferenced import ABANDONED_MS
+from limner.domain.ids import BlobId
+from limner.ports.blobs import BlobMissing, BlobStore
+from limner.ports.clock import Clock
+from limner.ports.records import BlobRef, BlobRow, Records, ReferencedBlobs, Store
+
+PAGE = 1000
+"""Rows looked at in one unit of work."""
+
+SILENT_MS = 60_000
+"""A lease or a deadline that passed this long ago, and nobody acted on it."""
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found: `which` things are wrong, and the `remedy` when it is not well."""
+
+    check: str
+    well: bool
+    detail: str
+    remedy: str = ""
+    which: tuple[str, ...] = ()
+    repaired: bool = False
+
+
+Repair = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Inconsistency:
+    """Things of one check that are wrong in one way; `repair` mends them, where that is safe."""
+
+    what: str
+    which: Sequence[str]
+    remedy: str
+    repair: Repair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConsistency:
+    """`is_dead` tells whether a process that held a lease is known to be no more."""
+
+    store: Store
+    blobs: BlobStore
+    clock: Clock
+    is_dead: Callable[[str], bool]
+
+    async def __call__(self, *, hashes: bool = False, repair: bool = False) -> list[Finding]:
+        """All findings; `hashes` also reads every byte that somebody refers to."""
+        checks = {
+            "credits": self._credits,
+            "leases": self._leases,
+            "queue": self._queue,
+            "journal": self._journal,
+            "references": self._references,
+            "pictures": self._pictures,
+        }
+        if hashes:
+            checks["hashes"] = self._hashes
+        return [await self._check(name, look, repair=repair) for name, look in checks.items()]
+
+    async def _check(
+        self, name: str, look: Callable[[], Awaitable[tuple[str, list[Inconsistency]]]], *, repair: bool
+    ) -> Finding:
+        told, troubles = await look()
+        mended = [each for each in troubles if repair and each.repair]
+        for each in mended:
+            assert each.repair  # noqa: S101 - chosen for having one
+            await each.repair()
+        if mended:
+            told, troubles = await look()
+        finding = _finding(name, told, troubles)
+        return replace(finding, repaired=bool(mended), detail=_with_mended(finding.detail, mended))
+
+    # --- money, work ----------------------------------------------------------------------------------------------
+
+    async def _credits(self) -> tuple[str, list[Inconsistency]]:
+        faults = await self.store.read(lambda records: records.ledger.faults())
+        trouble = Inconsistency(
+            "contradictions in the ledger, the balances or the counts",
+            faults,
+            "A count of tasks under way is mended by --repair. A wrong balance is not: look at the account's rows with "
+            "`limner credits show`, and restore a backup or correct it with `limner credits grant`.",
+            lambda: self.store.run(lambda records: records.audit.recount()),
+        )
+        return "every balance is the sum of its rows, every count is right", _troubles(trouble)
+
+    async def _leases(self) -> tuple[str, list[Inconsistency]]:
+        now_ms = self.clock.now_ms()
+        leases = await self.store.read(lambda records: records.audit.leases())
+        stale = await self.store.read(lambda records: records.audit.stale_leases())
+        dead = sorted({lease.owner for lease in leases if self.is_dead(lease.owner)})
+        of_dead = [lease.task for lease in leases if lease.owner in dead]
+        silent = [e.task for e in leases if e.owner not in dead and e.until_ms < now_ms - SILENT_MS]
+        return f"{len(leases)} tasks are running", _troubles(
+            Inconsistency(
+                "tasks held by a worker that is dead",
+                of_dead,
+                "Start a worker (`limner serve` or `limner worker`): it goes on with them at once.",
+                lambda: self.store.run(lambda records: _free(records, dead)),
+            ),
+            Inconsistency("tasks whose lease ran out", silent, "Start a worker: it takes them over."),
+            Inconsistency(
+                "tasks that do not run and have a lease", stale, "Tell the developers: this should not happen."
+            ),
+        )
+
+    async def _queue(self) -> tuple[str, list[Inconsistency]]:
+        now_ms = self.clock.now_ms()
+        overdue = await self.store.read(lambda records: records.audit.overdue(now_ms - SILENT_MS))
+        trouble = Inconsistency("tasks that waited too long", overdue, "Start a worker: it ends them and refunds them.")
+        return "nothing waits beyond its time", _troubles(trouble)
+
+    async def _journal(self) -> tuple[str, list[Inconsistency]]:
+        now_ms = self.clock.now_ms()
+        left_open = await self.store.read(lambda records: records.audit.left_open())
+        no_outcome = await self.store.read(lambda records: records.audit.no_outcome())
+        no_picture = await self.store.read(lambda records: records.audit.no_picture())
+
+        def close(records: Records) -> None:
+            for task in left_open:
+                records.attempts.close_open(task, now_ms)
+
+        return "every order has its outcome, or its task is under way", _troubles(
+            Inconsistency(
+                "tasks that ended with an order still open",
+                left_open,
+                "--repair closes these orders as given up.",
+                lambda: self.store.run(close),
+            ),
+            Inconsistency("tasks with an order of unknown outcome", no_outcome, "See `limner tasks explain TASK`."),
+            Inconsistency("tasks that succeeded without a picture", no_picture, "See `limner tasks explain TASK`."),
+        )
+
+    # --- bytes ----------------------------------------------------------------------------------------------------
+
+    async def _references(self) -> tuple[str, list[Inconsistency]]:
+        made, missing, needless = await self._compare()
+        stray = await self.store.read(lambda records: records.audit.stray_uses())
+        wrong = {*missing, *needless, *stray}
+        now_ms = self.clock.now_ms()
+        trouble = Inconsistency(
+            "references that are not noted, or notes without a reference",
+            sorted(f"{use.blob} ({use.kind} of {use.holder})" for use in wrong),
+            "--repair writes down what the tasks and uploads really refer to.",
+            lambda: self.store.run(lambda records: records.audit.note_uses(missing, {*needless, *stray}, now_ms)),
+        )
+        return f"{made} references are noted", _troubles(trouble)
+
+    async def _compare(self) -> tuple[int, set[BlobRef], set[BlobRef]]:
+        """How many references there are, which are not noted, and which are noted without being there."""
+        count, missing, needless = 0, set[BlobRef](), set[BlobRef]()
+        for ask in (_of_tasks, _of_uploads):
+            last = ""
+            while (page := await self._references_after(ask, last)).last:
+                last = page.last
+                count += len(page.made)
+                missing |= page.made - page.noted
+                needless |= page.noted - page.made
+        return count, missing, needless
+
+    async def _references_after(self, ask: "Ask", last: str) -> ReferencedBlobs:
+        return await self.store.read(lambda records: ask(records, last))
+
+    async def _pictures(self) -> tuple[str, list[Inconsistency]]:
+        # The store first: whatever lies in it had its row before.
+        there = {each.blob: each.size async for names in self.blobs.names() for each in names}
+        booked = {each.blob: each for each in await self._book()}
+        unbooked = await self.store.read(lambda records: records.audit.not_in_the_book())
+        now_ms = self.clock.now_ms()
+        left = await self.store.read(lambda records: records.audit.condemned_before(now_ms - ABANDONED_MS))
+        gone = [*(b.blob for b in booked.values() if b.used and b.blob not in there), *(set(unbooked) - there.keys())]
+        cut = [b.blob for b in booked.values() if b.used and there.get(b.blob, b.size) != b.size]
+        unknown = [blob for blob in there if blob not in booked]
+        lost = [b.blob for b in booked.values() if not (b.used or b.pinned or b.let_go or b.condemned)]
+        loose = sum(not (b.used or b.pinned) for b in booked.values())
+        told = f"{len(there)} files of {sum(there.values()):,} bytes; {loose} of no use, to be removed in their time"
+        adopted = {blob: there[blob] for blob in unknown}
+        return told, _troubles(
+            await self._missing("pictures that are referred to and not there", gone),
+            await self._missing("pictures that are cut short", cut),
+            Inconsistency(
+                "files that nobody knows",
+                await self._still_there(unknown),
+                "A crash leaves none; a restored backup has some. --repair hands them to the janitor, which removes "
+                "what nobody refers to after LIMNER_KEEP_UNUSED_HOURS. If the database is not the one that belongs to "
+                "these files, stop here.",
+                lambda: self.store.run(lambda records: _adopt(records, adopted, now_ms)),
+            ),
+            Inconsistency(
+                "files of no use that the janitor would never look at",
+                lost,
+                "--repair hands them to the janitor.",
+                lambda: self.store.run(lambda records: records.audit.let_go(lost, now_ms)),
+            ),
+            Inconsistency(
+                "files whose deletion was begun and not finished",
+                left,
+                "Start a worker, or run `limner prune`: it finishes the deletion.",
+            ),
+        )
+
+    async def _book(self) -> list[BlobRow]:
+        found: list[BlobRow] = []
+        while page := await self._page(found[-1].blob if found else ""):
+            found += page
+        return found
+
+    async def _page(self, after: str) -> Sequence[BlobRow]:
+        return await self.store.read(lambda records: records.audit.book(after, PAGE))
+
+    async def _missing(self, what: str, blobs: Collection[BlobId]) -> Inconsistency:
+        """Those of `blobs` that are referred to still, and still not there whole."""
+        which = [line for blob in sorted(blobs) if not await self._is_whole(blob) for line in await self._users(blob)]
+        remedy = (
+            "Restore these files from a backup: their names are their SHA-256. Or erase the tasks that refer to them: "
+            "`limner tasks erase TASK`."
+        )
+        return Inconsistency(what, which, remedy)
+
+    async def _is_whole(self, blob: BlobId) -> bool:
+        try:
+            size = await self.blobs.size(blob)
+        except BlobMissing:
+            return False
+        booked = await self.store.read(lambda records: records.audit.booked(blob))
+        return booked is None or booked.size == size
+
+    async def _users(self, blob: BlobId) -> list[str]:
+        uses = await self.store.read(lambda records: records.audit.uses_of(blob))
+        return [f"{blob} ({use.kind} of {use.holder})" for use in uses]
+
+    async def _still_there(self, blobs: Collection[BlobId]) -> list[str]:
+        """Those that nobody deleted, or deleted and put anew, while we looked."""
+        return [blob for blob in blobs if not await self._is_booked(blob) and await self._has(blob)]
+
+    async def _is_booked(self, blob: BlobId) -> bool:
+        return await self.store.read(lambda records: records.audit.booked(blob)) is not None
+
+    async def _has(self, blob: BlobId) -> bool:
+        try:
+            await self.blobs.size(blob)
+        except BlobMissing:
+            return False
+        return True
+
+    async def _hashes(self) -> tuple[str, list[Inconsistency]]:
+        used = [each.blob for each in await self._book() if each.used]
+        damaged = [line for blob in used if not await self._is_genuine(blob) for line in await self._users(blob)]
+        remedy = "Restore these files from a backup: their names are their SHA-256. Then examine the disk."
+        trouble = Inconsistency("files with other bytes than their names say", damaged, remedy)
+        return f"{len(used)} files read", _troubles(trouble)
+
+    async def _is_genuine(self, blob: BlobId) -> bool:
+        """Whether the bytes are what they are called; those that are not there are told elsewhere."""
+        digest = hashlib.sha256()
+        try:
+            size = await self.blobs.size(blob)
+            async for piece in self.blobs.stream(blob, 0, size):
+                await asyncio.to_thread(digest.update, piece)
+        except BlobMissing:
+            return True
+        return digest.hexdigest() == blob
+
+
+Ask = Callable[[Records, str], ReferencedBlobs]
+
+
+def _of_tasks(records: Records, after: str) -> ReferencedBlobs:
+    return records.audit.references_of_tasks(after, PAGE)
+
+
+def _of_uploads(records: Records, after: str) -> ReferencedBlobs:
+    return records.audit.references_of_uploads(after, PAGE)
+
+
+def _free(records: Records, dead: Sequence[str]) -> None:
+    records.tasks.free_leases_of(dead)
+
+
+def _adopt(records: Records, blobs: dict[BlobId, int], now_ms: int) -> None:
+    for blob, size in blobs.items():
+        records.audit.adopt(blob, size, now_ms)
+
+
+def _troubles(*possible: Inconsistency) -> list[Inconsistency]:
+    return [each for each in possible if each.which]
+
+
+def _finding(check: str, told: str, troubles: Sequence[Inconsistency]) -> Finding:
+    if not troubles:
+        return Finding(check, well=True, detail=told)
+    detail = "; ".join(f"{len(each.which)} {each.what}" for each in troubles)
+    which = tuple(one for each in troubles for one in each.which[:SHOWN])
+    return Finding(check, well=False, detail=detail, remedy=" ".join(each.remedy for each in troubles), which=which)
+
+
+def _with_mended(detail: str, mended: Sequence[Inconsistency]) -> str:
+    if not mended:
+        return detail
+    return f"repaired: {'; '.join(f'{len(each.which)} {each.what}' for each in mended)}. Now: {detail}"

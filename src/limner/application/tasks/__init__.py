@@ -1,0 +1,1 @@
+"""The life of a task: submit, execute, settle, cancel, read."""

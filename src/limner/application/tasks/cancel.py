@@ -1,0 +1,36 @@
+"""Cancelling a task: at once while it waits, as soon as may be while it runs."""
+
+from dataclasses import dataclass
+
+from limner.application.read import own_task
+from limner.application.tasks.settle import settle
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.refusal import Code
+from limner.domain.tasks.task import Ending, Status, Task
+from limner.ports.clock import Clock
+from limner.ports.records import Records, Store
+from limner.ports.signals import Signals
+
+BY_CALLER = Ending(Status.CANCELLED, error_code=Code.FATAL, error_msg="cancelled by its owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    store: Store
+    signals: Signals
+    clock: Clock
+
+    async def __call__(self, account: AccountId | None, task_id: TaskId) -> Task:
+        """The task after the wish was noted. A finished task stays as it is; so does one the vendor delivers first."""
+        task = await self.store.run(lambda records: _cancel(records, account, task_id, self.clock.now_ms()))
+        if task.status is Status.RUNNING:
+            self.signals.cancel_asked(task_id)
+        return task
+
+
+def _cancel(records: Records, account: AccountId | None, task_id: TaskId, now_ms: int) -> Task:
+    task = own_task(records, account, task_id)
+    if task.status is Status.QUEUED and (cancelled := settle(records, task_id, BY_CALLER, now_ms, owner=None)):
+        return cancelled
+    records.tasks.ask_cancel(task_id)  # a worker may have taken it since we looked
+    return own_task(records, account, task_id)

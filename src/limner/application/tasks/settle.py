@@ -1,0 +1,29 @@
+"""The one way a task ends, in one stroke: status, credits, place among those under way, event, and who is told."""
+
+from limner.application.webhooks.outbox import announce
+from limner.domain.accounts.credits import closing
+from limner.domain.accounts.key_limits import day_of
+from limner.domain.ids import TaskId
+from limner.domain.tasks.task import Ending, Task
+from limner.domain.webhook import END_OF
+from limner.ports.records import Records
+
+
+def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
+    """End a task. `owner` is the worker whose lease must still hold; None ends a task nobody has started.
+
+    Returns the task as it ended, or None when it was no longer ours to end; then nothing was written.
+    """
+    finished = records.tasks.finish(task, ending, now_ms, owner=owner)
+    if finished is None:
+        return None
+    # The limit before the balance, as in accepting a task: two units of work then never wait for each other in a ring.
+    records.accounts.leave(finished.account, finished.bucket)
+    entry = closing(finished.price, ending.consumed)
+    records.accounts.move(finished.account, entry)
+    records.keys.release(task, finished.price - ending.consumed, day_of(finished.created_ms))
+    records.ledger.append(finished.account, entry, now_ms, task=task)
+    records.attempts.close_open(task, now_ms)
+    records.events.add(finished.account, task, ending.status, now_ms)
+    announce(records, finished, END_OF[ending.status], now_ms)
+    return finished

@@ -1,0 +1,76 @@
+"""What a watcher is shown before the news: tasks as they stand, a page at a time."""
+
+from collections.abc import Mapping, Sequence
+
+from limner.application.read import QUEUE_COUNT_CAP, TaskView, own_task
+from limner.application.watching.watcher import Replay, SnapshotPage, TaskChange
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.tasks.task import Status
+from limner.ports.clock import Clock
+from limner.ports.records import FeedPosition, Records, TaskState
+
+PAGE = 200
+"""Tasks in one look: few enough that others who read don't wait for it."""
+
+
+def one_task(account: AccountId, task: TaskId, clock: Clock) -> Replay:
+    """One task. Raises `Refusal` when it is not the account's."""
+
+    def read(records: Records) -> SnapshotPage:
+        own_task(records, account, task)
+        return SnapshotPage(look(records, [task], clock.now_ms()), None)
+
+    return read
+
+
+def under_way(account: AccountId, clock: Clock, after: TaskId | None = None) -> Replay:
+    """The account's queued and running tasks."""
+
+    def read(records: Records) -> SnapshotPage:
+        tasks = records.tasks.under_way(account, after, PAGE)
+        rest = under_way(account, clock, tasks[-1]) if len(tasks) == PAGE else None
+        return SnapshotPage(look(records, tasks, clock.now_ms()), rest)
+
+    return read
+
+
+def changed_since(account: AccountId, after: FeedPosition, clock: Clock) -> Replay:
+    """The account's tasks that changed after this point, each once; one that changes meanwhile comes again."""
+
+    def read(records: Records) -> SnapshotPage:
+        events = records.events.newest_of_account(account, after, PAGE)
+        rest = (
+            changed_since(account, FeedPosition(events[-1].at_ms, events[-1].number), clock)
+            if len(events) == PAGE
+            else None
+        )
+        return SnapshotPage(look(records, [event.task for event in events], clock.now_ms()), rest)
+
+    return read
+
+
+def look(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list[TaskChange]:
+    """These tasks as they stand, in this order."""
+    if not tasks:
+        return []
+    states = {state.task.id: state for state in records.tasks.states(tasks)}
+    ahead = _ahead(records, [task for task, state in states.items() if state.task.status is Status.QUEUED])
+    return [_change(states[task], ahead, now_ms) for task in tasks if task in states]
+
+
+def places(records: Records) -> dict[TaskId, int]:
+    """How many tasks are before each of the first in the queue."""
+    return {task: ahead for ahead, task in enumerate(records.tasks.front(QUEUE_COUNT_CAP))}
+
+
+def _ahead(records: Records, queued: Sequence[TaskId]) -> Mapping[TaskId, int]:
+    """How many are before these: counted for one, found in the whole queue for many."""
+    if len(queued) == 1:
+        return {queued[0]: records.tasks.ahead(queued[0], QUEUE_COUNT_CAP)}
+    return places(records) if queued else {}
+
+
+def _change(state: TaskState, ahead: Mapping[TaskId, int], now_ms: int) -> TaskChange:
+    queued = state.task.status is Status.QUEUED
+    seen = TaskView(state.task, ahead.get(state.task.id, QUEUE_COUNT_CAP) if queued else None)
+    return TaskChange(seen, state.number, now_ms)

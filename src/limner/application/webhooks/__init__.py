@@ -1,0 +1,1 @@
+"""Webhooks: their management, the outbox and delivery."""

@@ -1,0 +1,70 @@
+"""`limner vendors`: the emulators, so that a whole deployment can be rehearsed without spending."""
+
+import asyncio
+import contextlib
+import shlex
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limner.cli.terminal import err, out, print_json, run_loop
+
+if TYPE_CHECKING:
+    from limner.testing.vendors import EmulatedSpeed, Vendors
+
+app = typer.Typer(help="Emulated vendors, for rehearsing without spending.", no_args_is_help=True)
+
+FIRST_PORT = 9500
+
+
+@app.command()
+def serve(
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_000, help="First of the ports to listen on; 0 takes free ones.")
+    ] = FIRST_PORT,
+    only: Annotated[str, typer.Option("--only", help="Names of vendors, separated by commas. Default: all.")] = "",
+    slow: Annotated[float, typer.Option("--slow", min=0, help="Seconds that every picture takes.")] = 0.0,
+    books: Annotated[
+        Path | None, typer.Option("--books", help="Keep purchases and violations in this file, a JSON line each.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object when ready, for programs.")] = False,
+) -> None:
+    """Run the vendors' emulators until Ctrl-C, and print the environment that points Limner at them."""
+    from limner.testing.vendors import NAMES, EmulatedSpeed
+
+    names = [name for name in only.split(",") if name] or list(NAMES)
+    if unknown := [name for name in names if name not in NAMES]:
+        err.print(f"[red]no emulator is called {unknown[0]!r}[/]. There are {', '.join(NAMES)}.", soft_wrap=True)
+        raise typer.Exit(2)
+    try:
+        run_loop(_serve(names, port, EmulatedSpeed(seconds=slow), books, json=json))
+    except OSError as error:
+        err.print(f"[red]cannot start[/]: {error}. Choose other ports with --port (0 takes free ones).", soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+async def _serve(names: list[str], port: int, pace: "EmulatedSpeed", books: Path | None, *, json: bool) -> None:
+    from limner.testing.vendors import Vendors
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the loop itself
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Vendors.running(names, books=books, pace=pace, port=port) as street:
+        _announce(street, json=json)
+        await stop.wait()
+
+
+def _announce(street: "Vendors", *, json: bool) -> None:
+    environment = street.environment()
+    addresses = {name: street.base_url(name) for name in street.names}
+    if json:
+        print_json({"ready": True, "environment": environment, "base_urls": addresses})
+        return
+    for name, value in environment.items():
+        out.print(f"export {name}={shlex.quote(value)}", soft_wrap=True, markup=False)
+    err.print("\nThe emulators are ready. Set this environment where Limner runs; Ctrl-C ends them.")
+    for name, url in addresses.items():
+        err.print(f"  {name:<11} {url}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""`limner serve` and `limner worker`: the HTTP server and its TLS."""

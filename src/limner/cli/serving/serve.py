@@ -1,0 +1,164 @@
+"""`limner serve`: the API, and a worker beside it in the same process."""
+
+import resource
+import shlex
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, set_up, settings_for
+
+if TYPE_CHECKING:
+    from limner.bootstrap import Limner
+    from limner.cli.serving.uvicorn_server import Tls
+    from limner.settings import Settings
+
+FIRST_CREDITS = 10_000
+
+OTHER_FILES = 512
+"""File descriptors that are left for the database, pictures, and calls to vendors."""
+
+TRUSTED_BY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""How Python and curl, Python's requests, the AWS tools and Node are told of an authority to trust."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What the first start made."""
+
+    account: str
+    credits: int
+    key: str
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = None,
+    api_only: Annotated[bool, typer.Option("--api-only", help="Accept tasks; leave running them to workers.")] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", help="Serve HTTPS with this certificate, a PEM file with its chain.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="The certificate's key, a PEM file.")] = None,
+    tls_local: Annotated[
+        bool, typer.Option("--tls-local", help="Serve HTTPS with a certificate made here, for this machine's names.")
+    ] = False,
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready, for programs.")] = False,
+) -> None:
+    """Serve the API and run tasks."""
+    from limner.bootstrap import prepare_data
+    from limner.telemetry.logs import configure_logs
+
+    chosen = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key, "tls_local": tls_local or None}
+    settings = settings_for(data, **chosen)
+    configure_logs(settings.log_format, settings.log_level, settings.secrets)
+    listener = _listen(settings)
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    with set_up(json=json):
+        prepare_data(settings)
+        tls = _tls(settings, json=json)
+    run_loop(_serve(settings, listener, tls, with_worker=not api_only, json=json))
+
+
+async def _serve(
+    settings: "Settings", listener: socket.socket, tls: "Tls | None", *, with_worker: bool, json: bool
+) -> None:
+    from limner.asgi import application
+    from limner.bootstrap import build
+    from limner.cli.serving.http_connection import ConnectionTimeouts
+    from limner.cli.serving.uvicorn_server import UvicornServer
+
+    with set_up(json=json):
+        limner = build(settings)
+    welcome = await first_start(limner)
+    app = application(limner, with_worker=with_worker)
+    patience = ConnectionTimeouts(settings.slow_client_s, _room_for(settings.connections))
+    server = UvicornServer(
+        app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json), patience, tls
+    )
+    await server.serve(sockets=[listener])
+
+
+def _tls(settings: "Settings", *, json: bool) -> "Tls | None":
+    """What to serve HTTPS with, made first where that is wished."""
+    from limner.cli.serving.uvicorn_server import Tls
+
+    if settings.tls_cert and settings.tls_key:
+        tls = Tls(settings.tls_cert, settings.tls_key)
+    elif settings.tls_local:
+        tls = _local_tls(settings, json=json)
+    else:
+        return None
+    tls.check()
+    return tls
+
+
+def _local_tls(settings: "Settings", *, json: bool) -> "Tls":
+    from limner.cli.serving.local_tls import local_tls
+    from limner.cli.serving.uvicorn_server import Tls
+
+    folder = settings.data.resolve() / "tls"
+    made = local_tls(folder, settings.host, settings.resolved_public_url, datetime.now(UTC))
+    if not json:
+        if made.made:
+            err.print("Made a certificate for this machine's names.")
+        err.print("Clients trust it once these are in their environment:\n")
+        for variable in TRUSTED_BY:
+            err.print(f"  export {variable}={shlex.quote(str(made.authority))}", soft_wrap=True)
+        err.print()
+    return Tls(made.cert, made.key)
+
+
+def _announce(settings: "Settings", welcome: Welcome | None, vendors: set[str], *, json: bool) -> None:
+    url = settings.resolved_public_url
+    if json:
+        made = {"account": welcome.account, "key": welcome.key} if welcome else {}
+        trust = {"authority": str(settings.data.resolve() / "tls" / "authority.pem")} if settings.tls_local else {}
+        print_json({"ready": True, "url": url, "data": str(settings.data), **made, **trust})
+        return
+    if welcome:
+        err.print(f"Created the account [bold]{welcome.account}[/] with {welcome.credits} credits and this key,")
+        err.print(f"which is not shown again:\n\n  [bold green]{welcome.key}[/]\n", soft_wrap=True)
+    if vendors:
+        err.print(f"Vendors: {', '.join(sorted(vendors))}.")
+    elif settings.engine == "builtin":
+        err.print("No vendor is configured: the built-in engine serves every model. It composes, it does not generate.")
+    err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
+
+
+async def first_start(limner: "Limner") -> Welcome | None:
+    """On an empty database, an account with credits and a key, so that the first request can be made."""
+    if await limner.store.read(lambda records: records.accounts.all()):
+        return None
+    account = await limner.accounts.create(LOCAL, FIRST_CREDITS)
+    made = await limner.accounts.create_key(account.name, "first key", ("generate", "read", "webhooks", "admin"))
+    return Welcome(account.name, FIRST_CREDITS, made.secret)
+
+
+def _room_for(connections: int) -> int:
+    """So many connections, or as many as the system lets this process open beside its files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = hard if hard != resource.RLIM_INFINITY else max(soft, connections + OTHER_FILES)
+    wanted = min(allowed, max(soft, connections + OTHER_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(1, min(connections, wanted - OTHER_FILES))
+
+
+def _listen(settings: "Settings") -> socket.socket:
+    """The listening socket, opened first: a busy port is told before anything else is done."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        err.print(f"[red]cannot listen on {settings.host}:{settings.port}[/]: {error.strerror}")
+        err.print("Choose another with --port (0 takes a free one) or --host.")
+        raise typer.Exit(1) from None
+    listener.listen(2048)
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,1 @@
+"""Commands for tasks, images and templates."""

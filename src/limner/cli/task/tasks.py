@@ -1,0 +1,195 @@
+"""`limner tasks`: what was asked for and what became of it."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from limner.cli.account.webhooks import tell_deliveries
+from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
+from limner.domain.ids import TaskId
+from limner.domain.tasks.task import Status, Task
+
+if TYPE_CHECKING:
+    from limner.application.read import TaskView
+    from limner.application.tasks.explain import Explanation
+    from limner.bootstrap import Limner
+    from limner.ports.records import Attempt, CleanCopy, Erasure, Records
+
+app = typer.Typer(help="Tasks: list them, look into them, cancel them, erase them.", no_args_is_help=True)
+
+TaskArgument = Annotated[str, typer.Argument(help="The task's id.")]
+
+
+@app.command("list")
+def list_tasks(
+    account: Annotated[str | None, typer.Option("--account", help="Only this account's.")] = None,
+    status: Annotated[Status | None, typer.Option("--status", help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 20,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """List tasks, newest first."""
+    from limner.application.accounts.manage import named
+
+    def work(records: "Records") -> list[Task]:
+        owner = named(records, account).id if account else None
+        return list(records.tasks.recent(account=owner, status=status, limit=limit))
+
+    found = with_limner(data, lambda limner: limner.store.read(work), json=json)
+    if json:
+        print_json([_facts(task) for task in found])
+        return
+    rows = [(t.id, t.status, _age(t), _took(t), t.consumed, _prompt(t)) for t in found]
+    table("TASK", "STATUS", "AGE", "TOOK", "CREDITS", "PROMPT", rows=rows, empty="No tasks yet.")
+
+
+@app.command("show")
+def show(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
+    """Show one task."""
+
+    async def work(limner: "Limner") -> "tuple[TaskView, Erasure | None]":
+        seen = await limner.read(None, TaskId(task_id))
+        return seen, await limner.store.read(lambda records: records.retention.erasure(seen.task.id))
+
+    seen, erasure = with_limner(data, work, json=json)
+    if json:
+        print_json(_facts(seen.task) | {"ahead": seen.ahead, "erasure": erasure})
+        return
+    for name, value in _facts(seen.task).items():
+        if value is not None:
+            out.print(f"[bold]{name:16}[/] {escape(str(value))}", soft_wrap=True)
+    if erasure:
+        out.print(_receipt(erasure), soft_wrap=True)
+
+
+@app.command("explain")
+def explain(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
+    """Tell what became of a task: the words the model got, each attempt, each credit."""
+    told = with_limner(data, lambda limner: limner.explain(None, TaskId(task_id)), json=json)
+    if json:
+        print_json(asdict(told))
+    else:
+        _tell(told)
+
+
+@app.command("cancel")
+def cancel(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
+    """Cancel a task: at once while it waits, as soon as may be while it runs."""
+    task = with_limner(data, lambda limner: limner.cancel(None, TaskId(task_id)), json=json)
+    if json:
+        print_json(_facts(task))
+    elif task.status is Status.RUNNING:
+        out.print("It is running; its worker was told.")
+    else:
+        out.print(f"The task is {task.status}.")
+
+
+@app.command("erase")
+def erase(
+    task_id: TaskArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who asks for it, for the receipt. Default: you.")] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Erase what a task was asked and what it brought: words and pictures. Figures, credits and a receipt stay."""
+    confirm(f"Erase the words and pictures of task {task_id}? They cannot be brought back.", yes=yes, json=json)
+
+    async def work(limner: "Limner") -> "Erasure":
+        receipt = await limner.erase(None, TaskId(task_id), by)
+        await limner.scrub()
+        return receipt
+
+    receipt = with_limner(data, work, json=json)
+    if json:
+        print_json(receipt)
+    else:
+        out.print(_receipt(receipt), soft_wrap=True)
+
+
+def _receipt(erasure: "Erasure") -> str:
+    shared = f"; {erasure.shared} files stay, for others refer to the same bytes" if erasure.shared else ""
+    deleted = f"{erasure.files} files of {erasure.size:,} bytes deleted{shared}"
+    return f"Erased on {when(erasure.at_ms)} by {escape(erasure.by)}: {deleted}."
+
+
+def _facts(task: Task) -> dict[str, object]:
+    facts = asdict(task)
+    for name in ("created_ms", "started_ms", "finished_ms", "removed_ms"):
+        facts[name.removesuffix("_ms")] = when(facts[name]) or None
+    return facts
+
+
+def _age(task: Task) -> str:
+    seconds = int(time.time() - task.created_ms / 1000)
+    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}s"
+
+
+def _took(task: Task) -> str:
+    if task.started_ms is None or task.finished_ms is None:
+        return ""
+    return f"{(task.finished_ms - task.started_ms) / 1000:.1f} s"
+
+
+def _prompt(task: Task) -> str:
+    prompt = str(task.echo.get("prompt") or task.echo.get("template") or "")
+    return prompt if len(prompt) <= 40 else prompt[:39] + "…"
+
+
+def _tell(told: "Explanation") -> None:
+    task = told.task
+    out.print(f"[bold]{task.id}[/] is [bold]{task.status}[/]: {task.type} on {task.model}, {task.price} credits held")
+    if task.error_msg:
+        out.print(f"[red]{task.error_code}: {escape(task.error_msg)}[/]", soft_wrap=True)
+    if told.erasure:
+        out.print(_receipt(told.erasure), soft_wrap=True)
+    if told.ignored:
+        out.print(f"ignored fields: {escape(', '.join(told.ignored))}")
+    for view, composed in ({"": told.composed} if told.composed else told.views).items():
+        of_view = f", {view}" if view else ""
+        out.print(f"\n[bold]what the model is told{of_view}[/]\n{escape(composed.text)}", soft_wrap=True)
+        for note in composed.notes:
+            out.print(f"note: {escape(note)}", soft_wrap=True)
+    if task.served_by:
+        out.print("\n[bold]what ran[/]")
+        for name, value in task.served_by.items():
+            out.print(f"  {name}: {escape(str(value))}", soft_wrap=True)
+    _tell_rows(told)
+
+
+def _tell_rows(told: "Explanation") -> None:
+    if told.inputs:
+        out.print("\n[bold]pictures[/]")
+        rows = [(i.field, i.url or i.blob or "removed", _clean(i.clean)) for i in told.inputs]
+        table("FIELD", "FROM", "CLEAN COPY", rows=list(rows), empty="")
+    out.print("\n[bold]attempts[/]")
+    attempts = [
+        (f"{a.part} {a.number}".strip(), a.route, a.state, a.outcome, when(a.intended_ms), _cost(a), a.reason)
+        for a in told.attempts
+    ]
+    table("NO", "ROUTE", "STATE", "OUTCOME", "WHEN", "COST", "REASON", rows=attempts, empty="none yet")
+    out.print("\n[bold]credits[/]")
+    moves = [(when(m.at_ms), m.movement, f"{m.available:+d}", f"{m.frozen:+d}") for m in told.ledger]
+    table("WHEN", "MOVEMENT", "CREDITS", "HELD", rows=moves, empty="nothing moved")
+    if told.deliveries:
+        out.print("\n[bold]webhooks[/]")
+        tell_deliveries(told.deliveries, empty="")
+
+
+def _clean(copy: "CleanCopy | None") -> str:
+    return f"{copy.width} x {copy.height} {copy.media_type} {copy.blob[:12]}…" if copy else "not made yet"
+
+
+def _cost(attempt: "Attempt") -> str:
+    """What the vendor took, or by our table would have taken."""
+    if not attempt.charged:
+        in_doubt = attempt.outcome in {"unknown_outcome", "given_up"}
+        return f"perhaps ${attempt.price_usd:.4f}" if in_doubt and attempt.price_usd else "none"
+    cost_usd = attempt.price_usd if attempt.cost_usd is None else attempt.cost_usd
+    return "not known" if cost_usd is None else f"${cost_usd:.4f}"

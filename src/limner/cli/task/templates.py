@@ -1,0 +1,48 @@
+"""`limner templates`: the presets a request may name."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from limner.cli.terminal import Data, Json, guarded, out, print_json, settings_for, table
+
+app = typer.Typer(help="Templates: presets of words and pictures.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_templates(data: Data = None, json: Json = False) -> None:
+    """List the templates at hand."""
+    from limner.templates.loader import load_templates
+
+    settings = settings_for(data)
+    found = load_templates(*([settings.templates] if settings.templates else [])).values()
+    if json:
+        print_json([{**asdict(each.template), "version": each.version} for each in found])
+        return
+    rows = [(t.slug, t.title, t.aspect_ratio, len(t.pictures), t.summary) for t in (each.template for each in found)]
+    table("TEMPLATE", "TITLE", "SHAPE", "PICTURES", "WHAT IT DOES", rows=rows, empty="No templates.")
+
+
+@app.command("show")
+def show(
+    slug: Annotated[str, typer.Argument(help="The template's name; - and _ are the same.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Show one template in full."""
+    from limner.domain.prompts.template import named_template
+    from limner.templates.loader import load_templates
+
+    settings = settings_for(data)
+    found = load_templates(*([settings.templates] if settings.templates else []))
+    loaded = guarded(lambda: named_template(slug, found), json=json)
+    if json:
+        print_json({**asdict(loaded.template), "version": loaded.version, "files": [str(p) for p in loaded.pictures]})
+        return
+    template = loaded.template
+    out.print(f"[bold]{template.title}[/] ({template.slug}, version {loaded.version})\n{template.summary}\n")
+    out.print(escape(template.text) + "\n", soft_wrap=True)
+    for picture, path in zip(template.pictures, loaded.pictures, strict=True):
+        out.print(f"{picture.name}: {escape(picture.role)}\n  {escape(str(path))}", soft_wrap=True)

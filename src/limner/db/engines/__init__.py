@@ -1,0 +1,1 @@
+"""SQLite and PostgreSQL: stores that run units of work, and signals between processes."""

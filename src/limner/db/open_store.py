@@ -1,0 +1,49 @@
+"""From a database URL to a store."""
+
+from pathlib import Path
+
+from limner.ports.records import Store
+from limner.ports.signals import SignalRelay, Told, untold
+
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgresql+psycopg://")
+
+
+class DatabaseUrlUnknown(ValueError):
+    """The database URL is of no kind that Limner knows."""
+
+    def __init__(self, url: str) -> None:
+        scheme = url.partition(":")[0]
+        super().__init__(f"no database of kind {scheme!r}: use sqlite:///path or postgresql://user@host/name")
+
+
+def check_url(url: str) -> None:
+    """Raise `DatabaseUrlUnknown` for a database that Limner does not speak."""
+    if not url.startswith((SQLITE, *POSTGRES)):
+        raise DatabaseUrlUnknown(url)
+
+
+def open_store(url: str, told: Told = untold) -> Store:
+    """The store behind a URL; `told` hears what became of tasks, each time that something was committed."""
+    if url.startswith(SQLITE):
+        from limner.db.engines.sqlite import SqliteStore  # noqa: PLC0415
+
+        return SqliteStore(Path(url.removeprefix(SQLITE)), told)
+    if url.startswith(POSTGRES):
+        from limner.db.engines.postgres import PostgresStore  # noqa: PLC0415 - the driver takes half a second to import
+
+        return PostgresStore(url, told)
+    raise DatabaseUrlUnknown(url)
+
+
+def open_relay(url: str) -> SignalRelay:
+    """What carries hints between the processes that share the database behind a URL."""
+    if url.startswith(SQLITE):
+        from limner.db.engines.signals_sqlite import SqliteRelay  # noqa: PLC0415
+
+        return SqliteRelay(Path(url.removeprefix(SQLITE)))
+    if url.startswith(POSTGRES):
+        from limner.db.engines.signals_postgres import PostgresRelay  # noqa: PLC0415
+
+        return PostgresRelay(url)
+    raise DatabaseUrlUnknown(url)

@@ -1,0 +1,1 @@
+"""The statements, one file per table or group of tables."""

@@ -1,0 +1,140 @@
+"""The spend journal: one row per order to a vendor."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from limner.db.sql import Db, Sql, dump, load
+from limner.db.tables.blob_refs import RESULT, blobs_in, unpin, use
+from limner.domain.ids import AttemptId, TaskId
+from limner.ports.records import Attempt, RouteSpend
+
+_COLUMNS = (
+    "id, task, part, number, route, provider, upstream, state, outcome, handle, result, reason, detail, charged, "
+    "price_usd, cost_usd, intended_ms, submitted_ms, delivered_ms, closed_ms"
+)
+_INTEND = Sql("""
+    INSERT INTO attempts (id, task, part, number, route, provider, upstream, state, price_usd, intended_ms)
+    VALUES (:id, :task, :part, :number, :route, :provider, :upstream, 'intended', :price_usd, :intended_ms)
+""")
+# An attempt only goes forward: what a worker hears after its task has ended is kept, the end stays.
+_SUBMITTED = Sql("""
+    UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END, handle = :handle,
+        submitted_ms = :now_ms
+    WHERE id = :id
+""")
+_DELIVERED = Sql("""
+    UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END, result = :result,
+        cost_usd = CAST(:cost_usd AS DOUBLE PRECISION),
+        charged = CASE WHEN CAST(:cost_usd AS DOUBLE PRECISION) = 0 THEN 0 ELSE 1 END, delivered_ms = :now_ms
+    WHERE id = :id RETURNING task
+""")
+# The task has ended already: the worker was cut off, and what it brought home is kept as long as other results.
+_CAME_LATE = Sql("UPDATE tasks SET keeps_results = 1 WHERE id = :task AND finished_ms IS NOT NULL")
+_ERASED = Sql("SELECT 1 FROM erasures WHERE task = :task")
+_FORGET = Sql("UPDATE attempts SET result = NULL, handle = NULL WHERE id = :id")
+_CLOSE = Sql("""
+    UPDATE attempts SET state = 'closed', outcome = :outcome, reason = :reason, detail = :detail,
+        charged = CASE WHEN :charged = 1 THEN 1 ELSE charged END, closed_ms = :now_ms
+    WHERE id = :id AND state <> 'closed'
+    RETURNING intended_ms
+""")
+_CLOSE_OPEN = Sql("""
+    UPDATE attempts SET outcome = CASE WHEN state = 'delivered' THEN 'picture' ELSE 'given_up' END, state = 'closed',
+        closed_ms = :now_ms
+    WHERE task = :task AND state <> 'closed'
+""")
+_OF = Sql(f"SELECT {_COLUMNS} FROM attempts WHERE task = :task ORDER BY part, number")
+_DURATIONS = Sql("""
+    SELECT closed_ms - intended_ms FROM attempts
+    WHERE route = :route AND closed_ms IS NOT NULL AND outcome = 'picture' ORDER BY closed_ms DESC LIMIT :limit
+""")
+_UNDER_WAY = Sql("""
+    SELECT count(*) FROM (
+        SELECT 1 FROM attempts WHERE provider = :provider AND state IN ('intended','submitted') LIMIT :cap) AS open
+""")
+# A task's credits stand with the picture that it ended with, of several with the first.
+_SPEND = Sql("""
+    SELECT a.provider, a.route, count(*),
+        sum(CASE WHEN a.outcome = 'picture' THEN 1 ELSE 0 END),
+        sum(CASE WHEN a.charged = 1 AND coalesce(a.outcome, '') <> 'picture' THEN 1 ELSE 0 END),
+        sum(CASE WHEN a.outcome IN ('unknown_outcome', 'given_up') AND a.charged = 0 THEN 1 ELSE 0 END),
+        coalesce(sum(CASE WHEN a.charged = 1 THEN coalesce(a.cost_usd, a.price_usd) END), 0.0),
+        coalesce(sum(CASE WHEN a.outcome IN ('unknown_outcome', 'given_up') AND a.charged = 0
+                     THEN a.price_usd END), 0.0),
+        sum(CASE WHEN a.charged = 1 AND a.cost_usd IS NULL AND a.price_usd IS NULL THEN 1 ELSE 0 END),
+        coalesce(sum(CASE WHEN a.outcome = 'picture' AND NOT EXISTS (
+            SELECT 1 FROM attempts b WHERE b.task = a.task AND b.outcome = 'picture' AND b.part < a.part)
+            THEN t.consumed END), 0)
+    FROM attempts a JOIN tasks t ON t.id = a.task
+    WHERE a.intended_ms >= :since_ms AND a.intended_ms < :until_ms
+    GROUP BY a.provider, a.route ORDER BY a.provider, a.route
+""")
+
+
+class SqlAttempts:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def intend(self, attempt: Attempt) -> None:
+        self._db.run(
+            _INTEND,
+            {
+                "id": attempt.id,
+                "task": attempt.task,
+                "part": attempt.part,
+                "number": attempt.number,
+                "route": attempt.route,
+                "provider": attempt.provider,
+                "upstream": attempt.upstream,
+                "price_usd": attempt.price_usd,
+                "intended_ms": attempt.intended_ms,
+            },
+        )
+
+    def submitted(self, attempt: AttemptId, handle: Mapping[str, Any], now_ms: int) -> None:
+        self._db.run(_SUBMITTED, {"id": attempt, "handle": dump(handle), "now_ms": now_ms})
+
+    def delivered(self, attempt: AttemptId, result: Mapping[str, Any], cost_usd: float | None, now_ms: int) -> None:
+        facts = {"result": dump(result), "cost_usd": cost_usd, "now_ms": now_ms}
+        task = self._db.value(_DELIVERED, facts | {"id": attempt})
+        late = self._db.run(_CAME_LATE, {"task": task}) == 1
+        if late and self._db.one(_ERASED, {"task": task}):
+            self._db.run(_FORGET, {"id": attempt})
+            unpin(self._db, task, list(blobs_in(result)))
+        else:
+            use(self._db, RESULT, task, list(blobs_in(result)))
+
+    def close(
+        self, attempt: AttemptId, outcome: str, now_ms: int, *, reason: str | None, detail: str | None, charged: bool
+    ) -> int | None:
+        facts = {"outcome": outcome, "reason": reason, "detail": detail, "charged": int(charged)}
+        begun_ms: int | None = self._db.value(_CLOSE, facts | {"id": attempt, "now_ms": now_ms})
+        return begun_ms
+
+    def close_open(self, task: TaskId, now_ms: int) -> None:
+        self._db.run(_CLOSE_OPEN, {"task": task, "now_ms": now_ms})
+
+    def of(self, task: TaskId) -> Sequence[Attempt]:
+        return [_attempt(*row) for row in self._db.all(_OF, {"task": task})]
+
+    def recent_durations_ms(self, route: str, limit: int) -> Sequence[int]:
+        return [int(row[0]) for row in self._db.all(_DURATIONS, {"route": route, "limit": limit})]
+
+    def under_way(self, provider: str, cap: int) -> int:
+        return int(self._db.value(_UNDER_WAY, {"provider": provider, "cap": cap}))
+
+    def spend(self, since_ms: int, until_ms: int) -> Sequence[RouteSpend]:
+        return [_spend(*row) for row in self._db.all(_SPEND, {"since_ms": since_ms, "until_ms": until_ms})]
+
+
+def _spend(provider: str, route: str, *figures: Any) -> RouteSpend:
+    attempts, pictures, wasted, unknown, cost_usd, doubt_usd, unpriced, credits_paid = figures
+    whole = (int(attempts), int(pictures), int(wasted), int(unknown))
+    return RouteSpend(provider, route, *whole, float(cost_usd), float(doubt_usd), int(unpriced), int(credits_paid))
+
+
+def _attempt(*columns: Any) -> Attempt:
+    names = _COLUMNS.split(", ")
+    facts = dict(zip(names, columns, strict=True))
+    facts |= {"handle": load(facts["handle"]), "result": load(facts["result"]), "charged": bool(facts["charged"])}
+    return Attempt(**facts)

@@ -1,0 +1,154 @@
+"""Questions that the rows must answer in one voice, for `limner doctor --deep`, and the repairs that are safe."""
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+
+from limner.db.sql import Db, Sql, load
+from limner.db.tables.blob_refs import INPUT, RESULT, UPLOAD, blobs_in
+from limner.domain.ids import BlobId, TaskId
+from limner.ports.records import BlobRef, BlobRow, ReferencedBlobs, TaskLease
+
+_LEASES = Sql("SELECT id, lease_owner, lease_until_ms FROM tasks WHERE status = 'running' ORDER BY id")
+_STALE_LEASES = Sql("SELECT id FROM tasks WHERE status <> 'running' AND lease_owner IS NOT NULL")
+_OVERDUE = Sql("SELECT id FROM tasks WHERE status = 'queued' AND queue_deadline_ms < :before_ms ORDER BY id")
+_LEFT_OPEN = Sql("""
+    SELECT DISTINCT a.task FROM attempts a JOIN tasks t ON t.id = a.task
+    WHERE a.state <> 'closed' AND t.status NOT IN ('queued', 'running') ORDER BY a.task
+""")
+_NO_OUTCOME = Sql("SELECT DISTINCT task FROM attempts WHERE state = 'closed' AND outcome IS NULL ORDER BY task")
+_NO_PICTURE = Sql("""
+    SELECT id FROM tasks WHERE status = 'success'
+      AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.task = tasks.id AND a.outcome = 'picture') ORDER BY id
+""")
+
+_BOOKED_TEXT = """
+    SELECT id, size, let_go_ms IS NOT NULL, condemned_ms IS NOT NULL,
+        EXISTS (SELECT 1 FROM blob_uses u WHERE u.blob = blobs.id),
+        EXISTS (SELECT 1 FROM blob_pins p WHERE p.blob = blobs.id)
+    FROM blobs
+"""
+_BOOK = Sql(f"{_BOOKED_TEXT} WHERE id > :after ORDER BY id LIMIT :limit")
+_BOOKED = Sql(f"{_BOOKED_TEXT} WHERE id = :blob")
+_USES_OF = Sql("SELECT blob, kind, holder FROM blob_uses WHERE blob = :blob ORDER BY kind, holder")
+_NOT_IN_THE_BOOK = Sql("""
+    SELECT DISTINCT u.blob FROM blob_uses u
+    WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = u.blob) ORDER BY u.blob
+""")
+_OLD_CONDEMNED = Sql("SELECT id FROM blobs WHERE condemned_ms <= :before_ms ORDER BY id")
+
+_TASKS = Sql("SELECT id, result FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
+_ATTEMPTS = Sql("SELECT task, result FROM attempts WHERE task IN :ids AND result IS NOT NULL")
+_INPUTS = Sql("SELECT task, blob, clean FROM task_inputs WHERE task IN :ids")
+_UPLOADS = Sql("SELECT token, blob FROM uploads WHERE token > :after ORDER BY token LIMIT :limit")
+_USES = Sql("SELECT blob, kind, holder FROM blob_uses WHERE holder IN :ids")
+_STRAY_USES = Sql("""
+    SELECT blob, kind, holder FROM blob_uses
+    WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = blob_uses.holder)
+      AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.token = blob_uses.holder)
+""")
+
+_ADD_USE = Sql("""
+    INSERT INTO blob_uses (blob, kind, holder) VALUES (:blob, :kind, :holder)
+    ON CONFLICT (blob, kind, holder) DO NOTHING
+""")
+_DROP_USE = Sql("DELETE FROM blob_uses WHERE blob = :blob AND kind = :kind AND holder = :holder")
+_LET_GO = Sql("UPDATE blobs SET let_go_ms = :now_ms WHERE id IN :ids AND let_go_ms IS NULL")
+_ADOPT = Sql("""
+    INSERT INTO blobs (id, size, media_type, created_ms, let_go_ms)
+    VALUES (:id, :size, 'application/octet-stream', :now_ms, :now_ms) ON CONFLICT (id) DO NOTHING
+""")
+_LOCK_COUNTS = Sql("UPDATE buckets SET active = active")
+_RECOUNT = Sql("""
+    UPDATE buckets SET active = (
+        SELECT count(*) FROM tasks t
+        WHERE t.account = buckets.account AND t.bucket = buckets.bucket AND t.status IN ('queued', 'running'))
+""")
+
+
+class SqlAudit:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def leases(self) -> Sequence[TaskLease]:
+        return [TaskLease(TaskId(task), owner or "", until_ms or 0) for task, owner, until_ms in self._db.all(_LEASES)]
+
+    def stale_leases(self) -> Sequence[TaskId]:
+        return self._tasks(_STALE_LEASES)
+
+    def overdue(self, before_ms: int) -> Sequence[TaskId]:
+        return self._tasks(_OVERDUE, before_ms=before_ms)
+
+    def left_open(self) -> Sequence[TaskId]:
+        return self._tasks(_LEFT_OPEN)
+
+    def no_outcome(self) -> Sequence[TaskId]:
+        return self._tasks(_NO_OUTCOME)
+
+    def no_picture(self) -> Sequence[TaskId]:
+        return self._tasks(_NO_PICTURE)
+
+    def _tasks(self, statement: Sql, **values: int) -> Sequence[TaskId]:
+        return [TaskId(row[0]) for row in self._db.all(statement, values)]
+
+    # --- bytes ----------------------------------------------------------------------------------------------------
+
+    def book(self, after: str, limit: int) -> Sequence[BlobRow]:
+        rows = self._db.all(_BOOK, {"after": after, "limit": limit})
+        return [BlobRow(BlobId(blob), size, *map(bool, marks)) for blob, size, *marks in rows]
+
+    def booked(self, blob: BlobId) -> BlobRow | None:
+        row = self._db.one(_BOOKED, {"blob": blob})
+        return BlobRow(BlobId(row[0]), row[1], *map(bool, row[2:])) if row else None
+
+    def uses_of(self, blob: BlobId) -> Sequence[BlobRef]:
+        return [BlobRef(BlobId(row[0]), row[1], row[2]) for row in self._db.all(_USES_OF, {"blob": blob})]
+
+    def not_in_the_book(self) -> Sequence[BlobId]:
+        return [BlobId(row[0]) for row in self._db.all(_NOT_IN_THE_BOOK)]
+
+    def condemned_before(self, before_ms: int) -> Sequence[BlobId]:
+        return [BlobId(row[0]) for row in self._db.all(_OLD_CONDEMNED, {"before_ms": before_ms})]
+
+    def references_of_tasks(self, after: str, limit: int) -> ReferencedBlobs:
+        tasks = self._db.all(_TASKS, {"after": after, "limit": limit})
+        ids = self._db.ids([task for task, _ in tasks])
+        brought = chain(tasks, self._db.all(_ATTEMPTS, {"ids": ids}))
+        made = {BlobRef(blob, RESULT, task) for task, result in brought for blob in blobs_in(load(result))}
+        given = {
+            BlobRef(BlobId(blob), INPUT, task)
+            for task, *blobs in self._db.all(_INPUTS, {"ids": ids})
+            for blob in blobs
+            if blob
+        }
+        noted = {use for use in self._uses(ids) if use.kind != UPLOAD}
+        return ReferencedBlobs(tasks[-1][0] if tasks else "", frozenset(made | given), frozenset(noted))
+
+    def references_of_uploads(self, after: str, limit: int) -> ReferencedBlobs:
+        uploads = self._db.all(_UPLOADS, {"after": after, "limit": limit})
+        made = {BlobRef(BlobId(blob), UPLOAD, token) for token, blob in uploads}
+        noted = {use for use in self._uses(self._db.ids([token for token, _ in uploads])) if use.kind == UPLOAD}
+        return ReferencedBlobs(uploads[-1][0] if uploads else "", frozenset(made), frozenset(noted))
+
+    def _uses(self, ids: object) -> set[BlobRef]:
+        return {BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_USES, {"ids": ids})}
+
+    def stray_uses(self) -> Sequence[BlobRef]:
+        return [BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_STRAY_USES)]
+
+    # --- repairs --------------------------------------------------------------------------------------------------
+
+    def note_uses(self, missing: Collection[BlobRef], needless: Collection[BlobRef], now_ms: int) -> None:
+        for statement, uses in ((_ADD_USE, missing), (_DROP_USE, needless)):
+            for use in uses:
+                self._db.run(statement, {"blob": use.blob, "kind": use.kind, "holder": use.holder})
+        self.let_go([use.blob for use in needless], now_ms)
+
+    def let_go(self, blobs: Collection[BlobId], now_ms: int) -> None:
+        self._db.run(_LET_GO, {"ids": self._db.ids(sorted(set(blobs))), "now_ms": now_ms})
+
+    def adopt(self, blob: BlobId, size: int, now_ms: int) -> None:
+        self._db.run(_ADOPT, {"id": blob, "size": size, "now_ms": now_ms})
+
+    def recount(self) -> None:
+        self._db.run(_LOCK_COUNTS)  # whoever accepts or ends a task at this moment comes before the count, or after
+        self._db.run(_RECOUNT)

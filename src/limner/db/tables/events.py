@@ -1,0 +1,150 @@
+"""What happened to tasks, in order, and what was promised under an idempotency key."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from limner.db.sql import Db, Sql
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.tasks.cursor import FeedCursor, looking_back
+from limner.domain.tasks.task import Status, Task
+from limner.ports.records import FeedPosition, IdempotentTask, Records, TaskEvent
+
+T = TypeVar("T")
+
+_COLUMNS = "id, account, task, status, at_ms"
+_ADD = Sql("INSERT INTO task_events (account, task, status, at_ms) VALUES (:account, :task, :status, :at_ms)")
+_NEW = Sql(f"SELECT {_COLUMNS} FROM task_events WHERE id > :top ORDER BY id LIMIT :limit")
+_LAST = Sql("SELECT id FROM task_events ORDER BY id DESC LIMIT :limit")
+_OF_TASK = Sql(f"SELECT {_COLUMNS} FROM task_events WHERE task = :task AND id > :after ORDER BY id LIMIT :limit")
+_OF_ACCOUNT_TEXT = f"""
+    SELECT {_COLUMNS} FROM task_events e
+    WHERE account = :account AND (at_ms, id) > (:at_ms, :number) {{which}}
+    ORDER BY at_ms, id LIMIT :limit
+"""
+_OF_ACCOUNT = Sql(_OF_ACCOUNT_TEXT.format(which=""))
+_NEWEST_OF_ACCOUNT = Sql(
+    _OF_ACCOUNT_TEXT.format(
+        which="AND NOT EXISTS (SELECT 1 FROM task_events later WHERE later.task = e.task AND later.id > e.id)"
+    )
+)
+
+# PostgreSQL alone has events that appear late, and is asked these. A transaction is told from others by its number:
+# every event is written by one that has its number already, as it has written the task before.
+_LATE = Sql(f"""
+    SELECT {_COLUMNS} FROM task_events e
+    JOIN unnest(CAST(:firsts AS BIGINT[]), CAST(:lasts AS BIGINT[])) AS gap(first, last)
+      ON e.id BETWEEN gap.first AND gap.last
+    ORDER BY id
+""")
+_OLDEST_OPEN = Sql("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)")
+# The reader takes a number itself: a snapshot's own upper end may lie below transactions that are open.
+_YOUNGER_THAN_ALL = Sql("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)")
+
+LOOK_BACK = 1_000
+"""How many of the last events are looked at for gaps when somebody begins to follow the feed."""
+
+_REMEMBER = Sql("""
+    INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
+    ON CONFLICT (account, key) DO NOTHING RETURNING task
+""")
+_RECALL = Sql("SELECT digest, task, created_ms FROM idempotency WHERE account = :account AND key = :key")
+_REBIND = Sql("""
+    UPDATE idempotency SET digest = :digest, task = :task, created_ms = :now_ms
+    WHERE account = :account AND key = :key
+""")
+
+MEMORY_MS = 24 * 3600 * 1000
+"""How long a key stays bound to its first answer."""
+
+
+class SqlEvents:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self.written: set[Status] = set()
+        """What became of tasks in this unit of work, for who tells others once it is committed."""
+
+    def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
+        self._db.run(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
+        self.written.add(status)
+
+    def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:
+        if tasks:
+            self._db.many(
+                _ADD,
+                [{"account": each.account, "task": each.id, "status": each.status, "at_ms": now_ms} for each in tasks],
+            )
+            self.written.update(each.status for each in tasks)
+
+    def mark(self) -> FeedCursor:
+        numbers = [row[0] for row in reversed(self._db.all(_LAST, {"limit": LOOK_BACK}))]
+        if self._db.has_one_writer:
+            return FeedCursor(numbers[-1] if numbers else 0)
+        base = numbers[0] - 1 if len(numbers) == LOOK_BACK else 0
+        return looking_back(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
+
+    def tail(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
+        if self._db.has_one_writer:
+            events = self._after(mark.top, limit)
+            return events, FeedCursor(events[-1].number) if events else mark
+        # In this order: whatever was open before the rows were read is waited for.
+        oldest = self._db.value(_OLDEST_OPEN, {})
+        events = self._late(mark) + self._after(mark.top, limit)
+        numbers = [event.number for event in events]
+        until = self._db.value(_YOUNGER_THAN_ALL, {}) if mark.leaves_gaps(numbers) else 0
+        return events, mark.moved(numbers, oldest, until)
+
+    def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[TaskEvent]:
+        return self._events(_OF_TASK, task=task, after=after, limit=limit)
+
+    def of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
+        return self._events(_OF_ACCOUNT, account=account, at_ms=after.at_ms, number=after.number, limit=limit)
+
+    def newest_of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
+        return self._events(_NEWEST_OF_ACCOUNT, account=account, at_ms=after.at_ms, number=after.number, limit=limit)
+
+    def _after(self, top: int, limit: int) -> list[TaskEvent]:
+        return self._events(_NEW, top=top, limit=limit)
+
+    def _late(self, mark: FeedCursor) -> list[TaskEvent]:
+        if not mark.gaps:
+            return []
+        firsts, lasts = [gap.first for gap in mark.gaps], [gap.last for gap in mark.gaps]
+        return self._events(_LATE, firsts=firsts, lasts=lasts)
+
+    def _events(self, statement: Sql, **values: Any) -> list[TaskEvent]:
+        rows = self._db.all(statement, values)
+        return [
+            TaskEvent(number, AccountId(a), TaskId(t), Status(status), at_ms) for number, a, t, status, at_ms in rows
+        ]
+
+
+def noting(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, frozenset[Status]]]:
+    """The same unit of work, which also says what became of tasks in it."""
+
+    def noted(records: Records) -> tuple[T, frozenset[Status]]:
+        written = cast("SqlEvents", records.events).written
+        written.clear()
+        return work(records), frozenset(written)
+
+    return noted
+
+
+class SqlIdempotency:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> IdempotentTask | None:
+        facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
+        # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.
+        if self._db.one(_REMEMBER, facts):
+            return None
+        known = self._recall(account, key, now_ms)
+        if known is None:
+            self._db.run(_REBIND, facts)
+        return known
+
+    def _recall(self, account: AccountId, key: str, now_ms: int) -> IdempotentTask | None:
+        row = self._db.one(_RECALL, {"account": account, "key": key})
+        if row is None or row[2] + MEMORY_MS <= now_ms:
+            return None
+        return IdempotentTask(row[0], TaskId(row[1]))

@@ -1,0 +1,81 @@
+"""The ways to the vendors: what rests, what pauses, and how fast orders go out."""
+
+from collections.abc import Mapping
+
+from limner.db.sql import Db, Sql
+from limner.domain.routing.breaker import Breaker
+from limner.domain.routing.failure import FailureKind
+from limner.domain.routing.provider_limits import ProviderMeter
+
+_BREAKERS = Sql("SELECT route, failures, openings, open_until_ms, kind, reason, changed_ms FROM breakers")
+_KEEP_BREAKER = Sql("""
+    INSERT INTO breakers (route, failures, openings, open_until_ms, kind, reason, changed_ms)
+    VALUES (:route, :failures, :openings, :open_until_ms, :kind, :reason, :changed_ms)
+    ON CONFLICT (route) DO UPDATE SET failures = excluded.failures, openings = excluded.openings,
+        open_until_ms = excluded.open_until_ms, kind = excluded.kind, reason = excluded.reason,
+        changed_ms = excluded.changed_ms
+""")
+_PROBE = Sql("""
+    UPDATE breakers SET open_until_ms = :open_until_ms, changed_ms = :changed_ms
+    WHERE route = :route AND changed_ms = :before_ms
+""")
+_METERS = Sql("SELECT provider, paused_until_ms, next_us FROM meters")
+# A write that changes nothing: it makes the row where there is none, and locks it.
+_HOLD_METER = Sql("""
+    INSERT INTO meters (provider) VALUES (:provider)
+    ON CONFLICT (provider) DO UPDATE SET provider = excluded.provider
+    RETURNING paused_until_ms, next_us
+""")
+_KEEP_METER = Sql("""
+    UPDATE meters SET paused_until_ms = :paused_until_ms, next_us = :next_us WHERE provider = :provider
+""")
+_PAUSE = Sql("""
+    INSERT INTO meters (provider, paused_until_ms) VALUES (:provider, :until_ms)
+    ON CONFLICT (provider) DO UPDATE SET paused_until_ms = excluded.paused_until_ms
+        WHERE meters.paused_until_ms < excluded.paused_until_ms
+""")
+
+
+class SqlUpstreams:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        return {
+            route: Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason, changed_ms)
+            for route, failures, openings, open_until_ms, kind, reason, changed_ms in self._db.all(_BREAKERS)
+        }
+
+    def keep_breaker(self, route: str, breaker: Breaker) -> None:
+        self._db.run(
+            _KEEP_BREAKER,
+            {
+                "route": route,
+                "failures": breaker.failures,
+                "openings": breaker.openings,
+                "open_until_ms": breaker.open_until_ms,
+                "kind": breaker.kind,
+                "reason": breaker.reason,
+                "changed_ms": breaker.changed_ms,
+            },
+        )
+
+    def probe(self, route: str, before: Breaker, probing: Breaker) -> bool:
+        times = {"open_until_ms": probing.open_until_ms, "changed_ms": probing.changed_ms}
+        return self._db.run(_PROBE, times | {"route": route, "before_ms": before.changed_ms}) == 1
+
+    def meters(self) -> Mapping[str, ProviderMeter]:
+        return {provider: ProviderMeter(paused, next_us) for provider, paused, next_us in self._db.all(_METERS)}
+
+    def hold_meter(self, provider: str) -> ProviderMeter:
+        row = self._db.one(_HOLD_METER, {"provider": provider})
+        return ProviderMeter(*row) if row else ProviderMeter()
+
+    def keep_meter(self, provider: str, meter: ProviderMeter) -> None:
+        self._db.run(
+            _KEEP_METER,
+            {"provider": provider, "paused_until_ms": meter.paused_until_ms, "next_us": meter.next_us},
+        )
+
+    def pause(self, provider: str, until_ms: int) -> None:
+        self._db.run(_PAUSE, {"provider": provider, "until_ms": until_ms})

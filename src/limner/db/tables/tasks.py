@@ -1,0 +1,394 @@
+"""Tasks, which are also the queue."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from limner.db.sql import Db, Sql, dump, load
+from limner.db.tables.blob_refs import INPUT, RESULT, blobs_in, unpin, use
+from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.domain.tasks.task import Ending, Result, Status, Task
+from limner.ports.records import ClaimedTask, ClaimLimit, CleanCopy, NewTask, TaskInput, TaskProgress, TaskState
+
+_COLUMNS = (
+    "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
+    "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
+    "error_msg, removed_ms"
+)
+
+_ADD = Sql("""
+    INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
+                       created_ms, queue_deadline_ms, run_limit_ms, keeps_inputs, api_key)
+    VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
+            :created_ms, :queue_deadline_ms, :run_limit_ms, :keeps_inputs, :api_key)
+""")
+_ADD_INPUT = Sql("""
+    INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
+""")
+_GET = Sql(f"SELECT {_COLUMNS} FROM tasks WHERE id = :id")
+_OF = Sql(f"SELECT {_COLUMNS} FROM tasks WHERE account = :account AND id IN :ids")
+_LIST = Sql(f"""
+    SELECT {_COLUMNS} FROM tasks
+    WHERE (CAST(:account AS VARCHAR) IS NULL OR account = :account)
+      AND (CAST(:status AS VARCHAR) IS NULL OR status = :status)
+    ORDER BY created_ms DESC, id DESC LIMIT :limit
+""")
+_PAGE = Sql(f"""
+    SELECT {_COLUMNS} FROM tasks WHERE account = :account
+    ORDER BY created_ms DESC, id DESC LIMIT :limit OFFSET :offset
+""")
+_AHEAD = Sql("""
+    SELECT count(*) FROM (
+        SELECT 1 FROM tasks
+        WHERE status = 'queued' AND (place, id) < (SELECT place, id FROM tasks WHERE id = :id)
+        ORDER BY place, id LIMIT :cap) AS earlier
+""")
+
+_FRONT = Sql("SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit")
+_STATES = Sql(f"""
+    SELECT {_COLUMNS}, (SELECT max(e.id) FROM task_events e WHERE e.task = tasks.id) FROM tasks WHERE id IN :ids
+""")
+_VITALS = Sql("SELECT id, status, progress, expected_ms FROM tasks WHERE id IN :ids")
+_UNDER_WAY = Sql("""
+    SELECT id FROM tasks WHERE account = :account AND status IN ('queued','running') AND id > :after
+    ORDER BY id LIMIT :limit
+""")
+
+# The choice of rows is materialised: joined to the update, PostgreSQL may run it again and again, beyond its limit.
+_CLAIM_TEXT = f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM tasks WHERE status = 'queued' {{which}} ORDER BY place, id LIMIT :limit {{{{skip_locked}}}})
+    UPDATE tasks
+    SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
+        started_ms = coalesce(started_ms, :now_ms)
+    WHERE id IN (SELECT id FROM due)
+    RETURNING {_COLUMNS}, task_order, claims, place
+"""
+_CLAIM = Sql(_CLAIM_TEXT.format(which=""))
+_IN_A_ROOM, _IN_THE_OPEN = "AND model IN :models", "AND NOT (model IN :models)"
+_CLAIM_IN_A_ROOM = Sql(_CLAIM_TEXT.format(which=_IN_A_ROOM))
+_CLAIM_IN_THE_OPEN = Sql(_CLAIM_TEXT.format(which=_IN_THE_OPEN))
+_NEXT_TEXT = "SELECT place, id FROM tasks WHERE status = 'queued' {which} ORDER BY place, id LIMIT :limit"
+_NEXT_IN_A_ROOM = Sql(_NEXT_TEXT.format(which=_IN_A_ROOM))
+_NEXT_IN_THE_OPEN = Sql(_NEXT_TEXT.format(which=_IN_THE_OPEN))
+_RUNNING_OF = Sql("SELECT count(*) FROM tasks WHERE status = 'running' AND model IN :models")
+_WAITING_OF = Sql("""
+    SELECT count(*) FROM tasks t
+    WHERE status = 'running' AND model IN :models
+      AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.task = t.id AND a.state IN ('intended','submitted'))
+""")
+_RESCUE = Sql(f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM tasks WHERE status = 'running' AND lease_until_ms < :before_ms
+        ORDER BY lease_until_ms LIMIT :limit {{skip_locked}})
+    UPDATE tasks
+    SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
+    WHERE id IN (SELECT id FROM due)
+    RETURNING {_COLUMNS}, task_order, claims, place
+""")
+_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
+
+_EXPECT = Sql("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
+_HOLDS = Sql("""
+    UPDATE tasks SET lease_owner = :owner WHERE id = :id AND status = 'running' AND lease_owner = :owner
+""")
+_RENEW = Sql("""
+    UPDATE tasks SET lease_until_ms = :until_ms WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
+    RETURNING id, cancel_requested
+""")
+_REPORT = Sql("""
+    UPDATE tasks SET progress = :progress WHERE id = :id AND lease_owner = :owner AND progress < :progress
+""")
+_HAND_BACK = Sql("""
+    UPDATE tasks SET lease_until_ms = 0 WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
+""")
+_FREE_LEASES = Sql("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
+_REIN_IN = Sql("""
+    UPDATE tasks SET lease_until_ms = :until_ms WHERE status = 'running' AND lease_until_ms > :after_ms
+""")
+_LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
+_OVERDUE = Sql(f"""
+    SELECT {_COLUMNS} FROM tasks WHERE status = 'queued' AND queue_deadline_ms < :now_ms
+    ORDER BY queue_deadline_ms LIMIT :limit
+""")
+
+_FINISH = """
+    UPDATE tasks
+    SET status = :status, consumed = :consumed, progress = 100, finished_ms = :now_ms, result = :result,
+        served_by = :served_by, error_code = :error_code, error_msg = :error_msg, lease_owner = NULL,
+        lease_until_ms = NULL,
+        keeps_results = CASE
+            WHEN EXISTS (SELECT 1 FROM blob_uses WHERE holder = :id AND kind = 'result') THEN 1 ELSE :keeps_results END
+    WHERE id = :id AND {fence}
+    RETURNING {columns}
+"""
+_FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
+_FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
+_ASK_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
+_ORDER = Sql("SELECT task_order FROM tasks WHERE id = :id")
+_INPUTS = Sql("""
+    SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
+    WHERE task = :task ORDER BY position
+""")
+# By a worker that was held up: the task has ended already.
+_CAME_LATE = Sql("UPDATE tasks SET keeps_inputs = 1 WHERE id = :task AND finished_ms IS NOT NULL")
+_KEEP_CLEAN = Sql("""
+    UPDATE task_inputs SET clean = :clean, media_type = :media_type, width = :width, height = :height
+    WHERE task = :task AND position = :position
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Tasks that are claimed together: how those that come next are found, and taken, and how many at most."""
+
+    next: Sql
+    claim: Sql
+    models: tuple[str, ...]
+    most: int
+
+
+class SqlTasks:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def add(self, task: NewTask, inputs: Sequence[TaskInput]) -> None:
+        self._db.run(
+            _ADD,
+            {
+                "id": task.id,
+                "account": task.account,
+                "type": task.type,
+                "bucket": task.bucket,
+                "model": task.model,
+                "echo": dump(task.echo),
+                "task_order": dump(task.order),
+                "price": task.price,
+                "priority": task.priority,
+                "place": task.place,
+                "created_ms": task.created_ms,
+                "queue_deadline_ms": task.queue_deadline_ms,
+                "run_limit_ms": task.run_limit_ms,
+                "keeps_inputs": int(bool(inputs)),
+                "api_key": task.key,
+            },
+        )
+        if inputs:
+            self._db.many(
+                _ADD_INPUT,
+                [
+                    {"task": task.id, "position": i.position, "field": i.field, "url": i.url, "blob": i.blob}
+                    for i in inputs
+                ],
+            )
+            use(self._db, INPUT, task.id, [i.blob for i in inputs if i.blob])
+
+    def get(self, task: TaskId) -> Task | None:
+        row = self._db.one(_GET, {"id": task})
+        return _task(*row) if row else None
+
+    def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
+        return [_task(*row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
+
+    def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]:
+        rows = self._db.all(_LIST, {"account": account, "status": status, "limit": limit})
+        return [_task(*row) for row in rows]
+
+    def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
+        rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
+        return [_task(*row) for row in rows]
+
+    def ahead(self, task: TaskId, cap: int) -> int:
+        return int(self._db.value(_AHEAD, {"id": task, "cap": cap}))
+
+    def front(self, limit: int) -> Sequence[TaskId]:
+        return [TaskId(row[0]) for row in self._db.all(_FRONT, {"limit": limit})]
+
+    def states(self, tasks: Sequence[TaskId]) -> Sequence[TaskState]:
+        rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
+        return [TaskState(_task(*columns), number or 0) for *columns, number in rows]
+
+    def vitals(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]:
+        rows = self._db.all(_VITALS, {"ids": self._db.ids(tasks)})
+        return [TaskProgress(TaskId(id_), Status(status), *figures) for id_, status, *figures in rows]
+
+    def under_way(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+        rows = self._db.all(_UNDER_WAY, {"account": account, "after": after or "", "limit": limit})
+        return [TaskId(row[0]) for row in rows]
+
+    def claim(
+        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: Sequence[ClaimLimit] = ()
+    ) -> Sequence[ClaimedTask]:
+        lease = {"owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms}
+        if rooms:
+            claimed = [each for part in self._share(rooms, limit) for each in self._take_part(part, lease)]
+        else:
+            claimed = self._take(_CLAIM, {**lease, "limit": limit})
+        if claimed:
+            self._db.run(_CLOCK, {"place": max(place for place, _ in claimed)})
+        return [task for _, task in sorted(claimed, key=_turn)]
+
+    def _share(self, rooms: Sequence[ClaimLimit], limit: int) -> list[_Part]:
+        """Of each room, and of what has none, as many as are among those that come next."""
+        held = tuple(model for room in rooms for model in room.models)
+        parts = [_Part(_NEXT_IN_A_ROOM, _CLAIM_IN_A_ROOM, room.models, min(room.tasks, limit)) for room in rooms]
+        parts.append(_Part(_NEXT_IN_THE_OPEN, _CLAIM_IN_THE_OPEN, held, limit))
+        coming = [
+            (place, task, number)
+            for number, part in enumerate(parts)
+            if part.most > 0
+            for place, task in self._db.all(part.next, {"models": self._db.ids(part.models), "limit": part.most})
+        ]
+        shares = Counter(number for *_, number in sorted(coming)[:limit])
+        return [replace(parts[number], most=share) for number, share in shares.items()]
+
+    def _take_part(self, part: _Part, lease: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
+        return self._take(part.claim, {**lease, "models": self._db.ids(part.models), "limit": part.most})
+
+    def running_of(self, models: Sequence[str]) -> int:
+        return int(self._db.value(_RUNNING_OF, {"models": self._db.ids(models)}))
+
+    def waiting_of(self, models: Sequence[str]) -> int:
+        return int(self._db.value(_WAITING_OF, {"models": self._db.ids(models)}))
+
+    def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[ClaimedTask]:
+        lease = {"owner": owner, "before_ms": before_ms, "until_ms": lease_until_ms, "limit": limit}
+        return [task for _, task in sorted(self._take(_RESCUE, lease), key=_turn)]
+
+    def _take(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
+        rows = self._db.all(statement, values)
+        return [(place, ClaimedTask(_task(*columns), load(order), claims)) for *columns, order, claims, place in rows]
+
+    def expect(self, task: TaskId, expected_ms: int) -> None:
+        self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
+
+    def holds(self, task: TaskId, owner: str) -> bool:
+        return self._db.run(_HOLDS, {"id": task, "owner": owner}) == 1
+
+    def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
+        rows = self._db.all(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": self._db.ids(list(reported))})
+        news = [{"id": task, "owner": owner, "progress": progress} for task, progress in reported.items() if progress]
+        if news:
+            self._db.many(_REPORT, news)
+        return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}
+
+    def hand_back(self, owner: str, tasks: Sequence[TaskId]) -> None:
+        self._db.run(_HAND_BACK, {"owner": owner, "ids": self._db.ids(tasks)})
+
+    def free_leases_of(self, owners: Sequence[str]) -> int:
+        return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
+
+    def rein_in(self, after_ms: int, until_ms: int) -> int:
+        return self._db.run(_REIN_IN, {"after_ms": after_ms, "until_ms": until_ms})
+
+    def lease_owners(self) -> Sequence[str]:
+        return [row[0] for row in self._db.all(_LEASE_OWNERS)]
+
+    def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
+        return [_task(*row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+
+    def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
+        facts = {
+            "id": task,
+            "status": ending.status,
+            "consumed": ending.consumed,
+            "now_ms": now_ms,
+            "result": dump(ending.result) if ending.result else None,
+            "served_by": dump(ending.served_by) if ending.served_by else None,
+            "error_code": ending.error_code,
+            "error_msg": ending.error_msg,
+            "keeps_results": int(bool(ending.result)),
+        }
+        if owner is None:
+            row = self._db.one(_FINISH_QUEUED, facts)
+        else:
+            row = self._db.one(_FINISH_RUNNING, facts | {"owner": owner})
+        if row and ending.result:
+            use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
+        return _task(*row) if row else None
+
+    def ask_cancel(self, task: TaskId) -> None:
+        self._db.run(_ASK_CANCEL, {"id": task})
+
+    def order(self, task: TaskId) -> dict[str, Any]:
+        order: dict[str, Any] = load(self._db.value(_ORDER, {"id": task}))
+        return order
+
+    def inputs(self, task: TaskId) -> Sequence[TaskInput]:
+        return [_input(*row) for row in self._db.all(_INPUTS, {"task": task})]
+
+    def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None:
+        facts = {"clean": clean.blob, "media_type": clean.media_type, "width": clean.width, "height": clean.height}
+        if self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position}):
+            self._db.run(_CAME_LATE, {"task": task})
+            use(self._db, INPUT, task, [clean.blob])
+        else:  # erased meanwhile
+            unpin(self._db, task, [clean.blob])
+
+
+def _turn(claimed: tuple[int, ClaimedTask]) -> tuple[int, str]:
+    """The fair order, which RETURNING does not keep."""
+    place, task = claimed
+    return place, task.task.id
+
+
+def _input(position: int, field: str, url: str | None, blob: str | None, *clean: Any) -> TaskInput:
+    copy = CleanCopy(*clean) if clean[0] else None
+    return TaskInput(position, field, url, BlobId(blob) if blob else None, copy)
+
+
+def _task(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
+    id_: str,
+    account: str,
+    type_: str,
+    bucket: str,
+    status: str,
+    model: str,
+    echo: str,
+    price: int,
+    consumed: int,
+    priority: int,
+    progress: int,
+    expected_ms: int | None,
+    created_ms: int,
+    started_ms: int | None,
+    finished_ms: int | None,
+    queue_deadline_ms: int,
+    run_limit_ms: int,
+    cancel_requested: int,
+    result: str | None,
+    served_by: str | None,
+    error_code: int | None,
+    error_msg: str | None,
+    removed_ms: int | None,
+) -> Task:
+    return Task(
+        TaskId(id_),
+        AccountId(account),
+        type_,
+        bucket,
+        Status(status),
+        model,
+        load(echo),
+        price,
+        consumed,
+        priority,
+        progress,
+        expected_ms,
+        created_ms,
+        started_ms,
+        finished_ms,
+        queue_deadline_ms,
+        run_limit_ms,
+        bool(cancel_requested),
+        _result(load(result)),
+        load(served_by),
+        error_code,
+        error_msg,
+        removed_ms,
+    )
+
+
+def _result(stored: Mapping[str, Any] | None) -> Result | None:
+    return Result.of(stored) if stored else None

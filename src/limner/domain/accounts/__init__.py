@@ -1,0 +1,1 @@
+"""Credits, key limits and rate limits."""

@@ -1,0 +1,60 @@
+"""What one key may do of what its account may."""
+
+from dataclasses import dataclass
+
+from limner.domain.refusal import Code, Refusal
+
+DAY_MS = 86_400_000
+
+RETRY_AFTER_S = 5
+"""What a client is told to wait when its key has as many tasks under way as it may; a picture takes a few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """Limits of a key's own, on top of its account's; None is none. A day is one of UTC."""
+
+    per_second: int | None = None
+    tasks: int | None = None
+    credits_per_day: int | None = None
+    credits: int | None = None
+
+
+UNLIMITED = KeyLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """How far a key has gone: tasks under way, and credits held or consumed by its tasks."""
+
+    tasks: int = 0
+    credits_today: int = 0
+    credits: int = 0
+
+
+def day_of(at_ms: int) -> int:
+    """The day of UTC, counted from 1970."""
+    return at_ms // DAY_MS
+
+
+def exhausted(allowance: KeyLimits, spending: KeyUsage, price: int) -> Refusal:
+    """Why a task of this price is one too many for the key."""
+    if allowance.tasks is not None and spending.tasks >= allowance.tasks:
+        return Refusal(
+            Code.TOO_MANY_TASKS,
+            f"the key has {spending.tasks} tasks queued or running, and may have {allowance.tasks}",
+            suggestion=f"Wait until one is done, or for {RETRY_AFTER_S} seconds (`Retry-After`), and try again.",
+            retry_after_s=RETRY_AFTER_S,
+        )
+    if allowance.credits is not None and spending.credits + price > allowance.credits:
+        return _spent(price, allowance.credits - spending.credits, "in all", "Ask the operator for more.")
+    left = (allowance.credits_per_day or 0) - spending.credits_today
+    return _spent(price, left, "today", "Try again after midnight UTC, or ask the operator for more.")
+
+
+def _spent(price: int, left: int, when: str, remedy: str) -> Refusal:
+    return Refusal(
+        Code.NO_CREDIT,
+        f"the task costs {price} credits, and the key may spend {max(0, left)} more {when}",
+        suggestion=remedy,
+    )

@@ -1,0 +1,1 @@
+"""Prompts: which characters they may hold, templates, and how the final prompt is composed."""

@@ -1,0 +1,116 @@
+"""Which characters a prompt may hold: every script of the world, and no pictures among the letters.
+
+Refused are emoji, control characters other than line breaks and tabs, private use, unpaired surrogates,
+noncharacters and tags. A sign such as `©`, `♥` or `☀` is text by default and becomes an emoji with U+FE0F behind it;
+beyond the basic plane nobody writes emoji as text, so there they are emoji either way. Joiners are left alone, because
+Persian and Hindi are spelled with them.
+"""
+
+import re
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+from unicodedata import category
+
+
+class CharacterKind(StrEnum):
+    """What makes a character unfit; the value reads well behind "it is"."""
+
+    EMOJI = "an emoji"
+    CONTROL = "a control character"
+    PRIVATE = "a private-use character"
+    SURROGATE = "an unpaired surrogate"
+    NONCHARACTER = "a noncharacter"
+    TAG = "an invisible tag character"
+
+
+class ForbiddenCharacter(NamedTuple):
+    """The first unfit character of a text: where it starts, counted in code points from 0, and what stands there."""
+
+    at: int
+    text: str
+    kind: CharacterKind
+
+    @property
+    def code_points(self) -> str:
+        """`U+1F600`, or several with blanks between where an emoji is made of several."""
+        return " ".join(f"U+{ord(character):04X}" for character in self.text)
+
+
+_CONTROL_IN_ASCII = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+_TAGS = ("\U000e0000", "\U000e007f")
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(f"{chr(end - 1)}{chr(end)}" for end in range(0xFFFF, 0x110000, 0x10000))
+_UNFIT = re.compile(
+    f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\uf8ff\U000f0000-\U0010ffff{'-'.join(_TAGS)}{_NONCHARACTERS}]"
+)
+_KIND_OF = {
+    "Cc": CharacterKind.CONTROL,
+    "Co": CharacterKind.PRIVATE,
+    "Cs": CharacterKind.SURROGATE,
+    "Cn": CharacterKind.NONCHARACTER,
+}
+
+_FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"
+_TO_COME = "\U0001fa70-\U0001faff"
+"""A block that Unicode keeps free for emoji: those of the coming years are refused today."""
+
+# Only these can be an emoji or make one; a text without them never asks the emoji table, whose import costs 60 ms.
+_MAYBE_EMOJI = re.compile("[\u20e3\u231a-\u2b55\ufe0f\U0001f000-\U0001faff]")
+
+
+def forbidden_character(text: str) -> ForbiddenCharacter | None:
+    """The first character of `text` that a prompt may not hold, or None."""
+    if text.isascii():
+        return _found(_CONTROL_IN_ASCII.search(text), CharacterKind.CONTROL)
+    unfit = _unfit(text)
+    emoji = _emoji(text)
+    return min(unfit, emoji) if unfit and emoji else unfit or emoji
+
+
+def prepare() -> None:
+    """Load the emoji table now. A server calls this before it serves, so that no request waits for the disk."""
+    _emoji_pattern()
+
+
+def _unfit(text: str) -> ForbiddenCharacter | None:
+    match = _UNFIT.search(text)
+    return _found(match, _kind_of(match[0])) if match else None
+
+
+def _kind_of(character: str) -> CharacterKind:
+    return CharacterKind.TAG if _TAGS[0] <= character <= _TAGS[1] else _KIND_OF[category(character)]
+
+
+def _emoji(text: str) -> ForbiddenCharacter | None:
+    if not _MAYBE_EMOJI.search(text):
+        return None
+    return _found(_emoji_pattern().search(text), CharacterKind.EMOJI)
+
+
+def _found(match: re.Match[str] | None, kind: CharacterKind) -> ForbiddenCharacter | None:
+    return ForbiddenCharacter(match.start(), match.group(), kind) if match else None
+
+
+@cache
+def _emoji_pattern() -> re.Pattern[str]:
+    from emoji import EMOJI_DATA, STATUS  # noqa: PLC0415 - most processes and most prompts never need it
+
+    single = {sign: facts["status"] for sign, facts in EMOJI_DATA.items() if len(sign) == 1}
+    text_by_default = {
+        sign for sign, status in single.items() if status == STATUS["unqualified"] and sign < "\U00010000"
+    }
+    drawn, either = _one_of(single.keys() - text_by_default) + _TO_COME, _one_of(text_by_default)
+    # One set in front, then a look back at which of them it was: the engine skips what is not in the set.
+    return re.compile(
+        rf"[0-9#*{_FLAG_LETTERS}{drawn}{either}](?:"
+        rf"(?<=[{drawn}])[\ufe0e\ufe0f]?"
+        rf"|(?<=[{either}])(?:\ufe0f|\u200d(?=[{either}{drawn}]))"
+        rf"|(?<=[{_FLAG_LETTERS}])[{_FLAG_LETTERS}]?"
+        rf"|(?<=[0-9#*])\ufe0f?\u20e3"  # a keycap
+        rf")"
+    )
+
+
+def _one_of(signs: set[str]) -> str:
+    return re.escape("".join(sorted(signs)))

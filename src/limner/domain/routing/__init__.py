@@ -1,0 +1,1 @@
+"""Routes to a model: failures, backoff, circuit breakers and provider limits."""

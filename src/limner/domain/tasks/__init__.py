@@ -1,0 +1,1 @@
+"""Tasks: what is asked, their states, progress and order in the queue."""

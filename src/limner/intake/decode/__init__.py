@@ -1,0 +1,1 @@
+"""Decoding, verifying and normalising reference images with Pillow."""

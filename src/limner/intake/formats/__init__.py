@@ -1,0 +1,1 @@
+"""Reading the containers of JPEG, PNG and WebP without decoding pixels."""

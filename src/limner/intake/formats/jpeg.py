@@ -1,0 +1,106 @@
+"""The segments of a JPEG (ITU-T T.81, annex B)."""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from limner.intake.formats.header import MAX_PROFILE, BrokenError, Header, orientation
+
+_SOI: Final = b"\xff\xd8"
+_EOI: Final = b"\xff\xd9"
+_SOS: Final = 0xDA
+_APP1: Final = 0xE1
+_APP2: Final = 0xE2
+# C4, C8 and CC are tables or reserved; the others from C0 to CF begin a frame.
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Comments and application segments go, save JFIF's and Adobe's (APP0, APP14): those tell how colours are stored.
+_DROPPED: Final = frozenset(range(0xE1, 0xF0)) - {0xEE} | {0xFE}
+# After scan data comes the first FF that neither is stuffed (00), nor a restart (D0 to D7), nor fill (FF).
+_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Encoders write about ten scans. Each costs a pass over the whole picture, so thousands of tiny ones are an attack.
+_MAX_SCANS: Final = 100
+_MAX_SEGMENTS: Final = 5_000
+# Fill bytes are legal, but a decoder reads a long run of them again with every block it is fed.
+_FILLER: Final = b"\xff" * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """`whole` is marker, length and content, and after a start of scan the scan's data as well."""
+
+    marker: int
+    content: bytes
+    whole: memoryview
+
+
+def read(data: bytes) -> Header:
+    segments = list(_segments(data))
+    width, height = _size(segments)
+    essence = b"".join([_SOI, *(s.whole for s in segments if s.marker not in _DROPPED), _EOI])
+    return Header(width, height, essence, orientation=_orientation(segments), profile=_profile(segments))
+
+
+def _segments(data: bytes) -> Iterator[_Segment]:
+    """Every segment up to the end of the first picture; phones append more (gain maps, videos)."""
+    at = len(_SOI)
+    for _ in range(_MAX_SEGMENTS):
+        at = _marker_at(data, at)
+        if data[at + 1] == _EOI[1]:
+            return
+        segment = _segment_at(data, at)
+        yield segment
+        at += len(segment.whole)
+    raise BrokenError(f"the JPEG has more than {_MAX_SEGMENTS} segments")
+
+
+def _marker_at(data: bytes, at: int) -> int:
+    """Where the marker at `at` begins, fill bytes skipped."""
+    found = _NEXT_MARKER.search(data, at)
+    if found is None:
+        raise BrokenError("the JPEG is truncated")
+    return found.start()
+
+
+def _segment_at(data: bytes, at: int) -> _Segment:
+    marker, end = data[at + 1], at + 4
+    if end <= len(data):
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    if end < at + 4 or end > len(data):
+        raise BrokenError("the JPEG is truncated")
+    content = data[at + 4 : end]
+    if marker == _SOS:
+        end = _scan_end(data, end)
+    return _Segment(marker, content, memoryview(data)[at:end])
+
+
+def _scan_end(data: bytes, start: int) -> int:
+    end = _marker_at(data, start)
+    if data.find(_FILLER, start, end) >= 0:
+        raise BrokenError("the JPEG is padded with filler")
+    return end
+
+
+def _size(segments: list[_Segment]) -> tuple[int, int]:
+    frames = [s.content for s in segments if s.marker in _FRAMES]
+    scans = sum(s.marker == _SOS for s in segments)
+    if len(frames) != 1 or len(frames[0]) < 6 or not scans:
+        raise BrokenError("the JPEG does not hold exactly one picture")
+    if scans > _MAX_SCANS:
+        raise BrokenError(f"the JPEG has more than {_MAX_SCANS} scans")
+    height, width = struct.unpack_from(">HH", frames[0], 1)
+    return width, height
+
+
+def _orientation(segments: list[_Segment]) -> int:
+    blocks = (s.content for s in segments if s.marker == _APP1 and s.content.startswith(b"Exif\0\0"))
+    return orientation(next(blocks, b""))
+
+
+def _profile(segments: list[_Segment]) -> bytes | None:
+    """A profile comes in numbered pieces of at most 64 KB (ICC.1, annex B.4)."""
+    marked = [s.content for s in segments if s.marker == _APP2 and s.content.startswith(b"ICC_PROFILE\0")]
+    pieces = sorted(marked, key=lambda piece: piece[12:13])
+    profile = b"".join(piece[14:] for piece in pieces)
+    return profile if 0 < len(profile) <= MAX_PROFILE else None

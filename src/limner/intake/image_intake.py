@@ -1,0 +1,86 @@
+"""The door for reference images: everything in this folder, behind the four methods that the inside calls."""
+
+import asyncio
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limner.intake.admit import AdmittedImage, admit
+from limner.intake.limits import FetchLimits, ImageLimits
+from limner.outbound.allowlist import FetchAllow
+from limner.outbound.urls import check_url
+from limner.ports.intake import Inspected, Intake, Normalised
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
+
+    from limner.outbound.fetch import Fetcher
+
+
+class ImageIntake(Intake):
+    """Pillow and aiohttp are imported at their first use: a process that only refuses URLs needs neither.
+
+    `resolver` replaces the system's name lookup. Close the intake on the loop it fetched on.
+    """
+
+    def __init__(
+        self,
+        fetch_allow: FetchAllow = FetchAllow(),  # noqa: B008 - a frozen value
+        limits: ImageLimits = ImageLimits(),  # noqa: B008 - a frozen value
+        fetch_limits: FetchLimits = FetchLimits(),  # noqa: B008 - a frozen value
+        resolver: "AbstractResolver | None" = None,
+    ) -> None:
+        self._allow = fetch_allow
+        self._limits = limits
+        self._fetch_limits = fetch_limits
+        self._resolver = resolver
+        self._fetcher: Fetcher | None = None
+        self._huge = threading.Lock()
+
+    def inspect(self, source: Path) -> Inspected:
+        """Verify the file at `source` down to its last pixel row. Blocking: call it in a thread."""
+        from limner.intake.decode.verify import verify  # noqa: PLC0415 - brings Pillow
+
+        admitted = admit(source, self._limits)
+        with self._room_for(admitted):
+            return verify(admitted, self._limits)
+
+    def normalise(self, source: Path, target: Path) -> Normalised:
+        """Write a clean copy of `source` to `target`. Blocking: call it in a thread."""
+        from limner.intake.decode.normalise import normalise  # noqa: PLC0415 - brings Pillow
+
+        admitted = admit(source, self._limits)
+        with self._room_for(admitted):
+            return normalise(admitted, target, self._limits)
+
+    def check_url(self, url: str) -> None:
+        """Refuse what cannot be a public http(s) address by its looks; nothing is looked up."""
+        check_url(url, self._allow)
+
+    async def fetch(self, url: str, target: Path) -> None:
+        """Download `url` to `target` under the address, size and time rules."""
+        fetcher = await self._ready_fetcher()
+        await fetcher.fetch(url, target)
+
+    async def close(self) -> None:
+        """Let go of connections. A later fetch opens new ones."""
+        if self._fetcher is not None:
+            await self._fetcher.close()
+
+    async def _ready_fetcher(self) -> "Fetcher":
+        # Importing reads hundreds of files, which the event loop must not wait for.
+        kind = await asyncio.to_thread(_fetcher_class)
+        if self._fetcher is None:
+            self._fetcher = kind(self._allow, self._limits, self._fetch_limits, self._resolver)
+        return self._fetcher
+
+    def _room_for(self, admitted: AdmittedImage) -> AbstractContextManager[object]:
+        pixels = admitted.header.width * admitted.header.height
+        return self._huge if pixels > self._limits.huge_pixels else nullcontext()
+
+
+def _fetcher_class() -> "type[Fetcher]":
+    from limner.outbound.fetch import Fetcher  # noqa: PLC0415 - brings aiohttp
+
+    return Fetcher

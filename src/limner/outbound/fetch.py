@@ -1,0 +1,187 @@
+"""A stranger's URL brought home: every hop judged, every byte counted, every second limited."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from limner.intake import refusals
+from limner.intake.limits import FetchLimits, ImageLimits
+from limner.outbound.address_guard import Guard, RefusedAddressError, dialling
+from limner.outbound.allowlist import FetchAllow
+from limner.outbound.urls import PrivateHostError, UrlError, parse
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_BLOCK: Final = 256 * 1024
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate", "compress", "br", "zstd"})
+_HEADERS: Final = {
+    "User-Agent": "Limner",
+    # Servers that choose a format by this header would otherwise send AVIF.
+    "Accept": "image/jpeg, image/png, image/webp, */*;q=0.1",
+    "Accept-Encoding": "identity",
+}
+_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "its host name does not resolve"),
+    (aiohttp.ClientSSLError, "no trusted TLS connection could be made"),
+    (aiohttp.ClientConnectorError, "no connection could be made"),
+    (aiohttp.ClientPayloadError, "the answer broke off before its end"),
+    (aiohttp.ServerDisconnectedError, "the server hung up"),
+    (aiohttp.ClientOSError, "the connection was lost"),
+    (aiohttp.InvalidURL, "the client cannot use the address"),
+)
+
+
+class Fetcher:
+    """Downloads public files. It belongs to the event loop it first fetches on; close it there."""
+
+    def __init__(
+        self,
+        allow: FetchAllow,
+        images: ImageLimits,
+        limits: FetchLimits,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._allow = allow
+        self._images = images
+        self._limits = limits
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    async def fetch(self, url: str, target: Path) -> None:
+        """Write what `url` answers to `target`, or raise `Refusal` and leave no `target`."""
+        try:
+            async with asyncio.timeout(self._limits.total_s):
+                await self._follow(url, target)
+        except aiohttp.ServerTimeoutError as error:
+            raise refusals.unreachable(url, f"the server was silent for {self._limits.idle_s:g} s") from error
+        except TimeoutError as error:
+            raise refusals.unreachable(url, f"it took longer than {self._limits.total_s:g} s") from error
+        except aiohttp.ClientError as error:
+            raise refusals.unreachable(url, words(error)) from error
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _follow(self, url: str, target: Path) -> None:
+        hop = self._first(url)
+        for _ in range(self._limits.redirects + 1):
+            with dialling(hop.raw_host or ""):
+                response = await self._client().get(hop, allow_redirects=False)
+            async with response:
+                if response.status not in _REDIRECTS:
+                    await self._keep(url, response, target)
+                    return
+                hop = self._next(url, hop, response)
+        raise refusals.unreachable(url, f"it redirects more than {self._limits.redirects} times")
+
+    def _first(self, url: str) -> URL:
+        try:
+            return parse(url, self._allow)
+        except UrlError as error:
+            raise refusals.unreachable(url, f"the address {error}") from error
+        except PrivateHostError as error:
+            raise refusals.not_public(str(error)) from error
+
+    def _next(self, url: str, hop: URL, response: aiohttp.ClientResponse) -> URL:
+        """Where a redirect leads, judged like an address that was given to us."""
+        location = response.headers.get("Location", "")
+        try:
+            return parse(_joined(hop, location), self._allow)
+        except UrlError as error:
+            raise refusals.unreachable(url, f"it redirects to an address that {error}") from error
+        except PrivateHostError as error:
+            raise refusals.unreachable(url, f"it redirects to {str(error)!r}, which is not public") from error
+
+    async def _keep(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
+        self._judge(url, response)
+        try:
+            await self._store(url, response, target)
+        except BaseException:
+            await _in_thread(target.unlink, missing_ok=True)
+            raise
+
+    def _judge(self, url: str, response: aiohttp.ClientResponse) -> None:
+        """What the headers alone rule out."""
+        if response.status != 200:
+            raise refusals.unreachable(url, f"the server answered {response.status}")
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding in _COMPRESSED:
+            raise refusals.unreachable(url, f"it comes compressed ({encoding!r}), which was not asked for")
+        if (response.content_length or 0) > self._images.max_bytes:
+            raise refusals.download_too_heavy(url, self._images)
+
+    async def _store(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
+        await _in_thread(target.write_bytes, b"")
+        total, block = 0, bytearray()
+        async for chunk in response.content.iter_any():
+            total += len(chunk)
+            if total > self._images.max_bytes:
+                raise refusals.download_too_heavy(url, self._images)
+            block += chunk
+            if len(block) >= _BLOCK:
+                await _in_thread(_append, target, bytes(block))
+                block.clear()
+        await _in_thread(_append, target, bytes(block))
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._connector(),
+                headers=_HEADERS,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(sock_connect=self._limits.idle_s, sock_read=self._limits.idle_s),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        # One connection a request: each is judged when it is dialled, and strangers keep none of ours open.
+        return aiohttp.TCPConnector(
+            socket_factory=Guard(self._allow).open_socket,
+            resolver=self._resolver or aiohttp.ThreadedResolver(),
+            use_dns_cache=False,
+            force_close=True,
+            limit=0,
+        )
+
+
+def _joined(hop: URL, location: str) -> str:
+    if not location:
+        raise UrlError("is not given")
+    try:
+        target = URL(location, encoded=location.isascii())
+        return location if target.absolute and target.scheme else str(hop.join(target))
+    except (ValueError, TypeError) as error:
+        raise UrlError("cannot be read as a URL") from error
+
+
+def words(error: aiohttp.ClientError) -> str:
+    """What went wrong, for the person who gave the address."""
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, RefusedAddressError):
+        return f"the host {error.host!r} does not lead to a public address"
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the server does not speak proper HTTP")
+
+
+def _append(target: Path, block: bytes) -> None:
+    with target.open("ab") as file:
+        file.write(block)
+
+
+async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """`work` in a thread, waited for even when cancelled: a thread cannot be stopped, and files are cleaned up next."""
+    job = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        await asyncio.wait([job])
+        raise

@@ -1,0 +1,369 @@
+"""The HTTP client behind `VendorHttp`. Loaded late, for aiohttp takes 0.4 s."""
+
+import asyncio
+import json
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from limner.ports.provider import Allows, allows_none
+from limner.providers._http.json_spool import JsonSpool, SpoolError
+from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
+from limner.providers._http.origin import Origin, is_inside
+from limner.providers._http.request_body import RequestBody
+from limner.providers._http.response import BadAnswer, NoAnswer, VendorResponse, file_in
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_Block = Sequence[bytes]
+
+_BLOCK: Final = 256 * 1024
+_KEPT_ALIVE_S: Final = 4.0
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "its host name does not resolve"),
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
+    (aiohttp.ClientSSLError, "no TLS connection could be made"),
+    (aiohttp.ClientConnectorError, "no connection could be made"),
+    (aiohttp.ConnectionTimeoutError, "no connection came about in time"),
+    (aiohttp.ClientPayloadError, "the answer broke off before its end"),
+    (aiohttp.ServerDisconnectedError, "it hung up"),
+    (aiohttp.ClientOSError, "the connection was lost"),
+)
+
+
+class _Use(Enum):
+    """What a connection is for."""
+
+    ASKING = auto()  # repeatable: kept alive between polls
+    BUYING = (
+        auto()
+    )  # always a fresh one: an old one may die under the request, and nobody would know whether it got there
+    FETCHING = auto()  # a stranger's: public addresses alone, and those that the operator lists
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Whether anything of a request may have reached the vendor."""
+
+    sent: bool = False
+
+
+class _InsideAddressError(OSError):
+    """A delivery link leads to an address that is not public."""
+
+
+class AiohttpClient:
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], key_hosts: tuple[str, ...], allows: Allows = allows_none
+    ) -> None:
+        self._origin = Origin(URL(base_url), key_hosts, allows)
+        self._headers = headers
+        self._sessions: dict[_Use, aiohttp.ClientSession] = {}
+
+    async def call(
+        self, method: str, url: str, body: RequestBody | None, workdir: Path | None, timeout_s: float
+    ) -> VendorResponse:
+        target = self._origin.keyed(url)
+        use = _Use.ASKING if method in {"GET", "HEAD"} else _Use.BUYING
+        headers = {**self._headers, "Accept": "application/json"}
+        if body is not None:
+            headers |= {"Content-Type": body.content_type, "Content-Length": str(await body.size())}
+        async with (
+            _limited(timeout_s) as sent,
+            self._session(use).request(
+                method,
+                target,
+                headers=headers,
+                data=None if body is None else body.stream(),
+                allow_redirects=False,
+                trace_request_ctx=sent,
+            ) as response,
+        ):
+            return await _answer(response, workdir)
+
+    async def download(self, url: str, target: Path, timeout_s: float, max_bytes: int) -> VendorResponse:
+        async with _limited(timeout_s) as sent:
+            inside = await self._is_inside()
+            hop = self._origin.delivery(url)
+            for _ in range(REDIRECTS + 1):
+                use = _Use.BUYING if inside or self._origin.is_listed(hop) else _Use.FETCHING
+                async with self._session(use).get(hop, allow_redirects=False, trace_request_ctx=sent) as response:
+                    if response.status not in _MOVED:
+                        return await _delivery(response, target, max_bytes)
+                    hop = self._origin.delivery(_joined(hop, response.headers.get("Location", "")))
+        raise BadAnswer(f"redirects the delivery more than {REDIRECTS} times")
+
+    async def close(self) -> None:
+        sessions = list(self._sessions.values())
+        self._sessions.clear()
+        for session in sessions:
+            await session.close()
+
+    async def _is_inside(self) -> bool:
+        """Whether the account's own host is not public; then its deliveries need not be either."""
+        loop = asyncio.get_running_loop()
+        try:
+            rows = await loop.getaddrinfo(self._origin.base.raw_host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return False
+        return all(is_inside(str(row[4][0])) for row in rows)
+
+    def _session(self, use: _Use) -> aiohttp.ClientSession:
+        if use not in self._sessions:
+            self._sessions[use] = _opened(use, self._origin)
+        return self._sessions[use]
+
+
+# --- sessions -------------------------------------------------------------------------------------------------------
+
+
+def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=_connector(use, origin),
+        headers={"User-Agent": "Limner", "Accept-Encoding": "identity"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+        # Nothing packed is asked for. Vendors may pack all the same; strangers' bombs stay packed.
+        auto_decompress=use is not _Use.FETCHING,
+        trust_env=False,
+        trace_configs=[_tracing()],
+    )
+
+
+def _connector(use: _Use, origin: Origin) -> aiohttp.TCPConnector:
+    factory = partial(_fit_socket, origin) if use is _Use.FETCHING else None
+    resolver = aiohttp.ThreadedResolver()
+    if use is _Use.ASKING:
+        return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=_KEPT_ALIVE_S)
+    return aiohttp.TCPConnector(
+        resolver=resolver, limit=0, force_close=True, use_dns_cache=use is _Use.BUYING, socket_factory=factory
+    )
+
+
+def _fit_socket(origin: Origin, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+    """A socket for one of getaddrinfo's rows: the last look, on the very address that is dialled."""
+    family, kind, protocol, _, (address, port, *_rest) = info
+    if origin.is_refused(str(address), int(port)):
+        raise _InsideAddressError("not a public address")
+    return socket.socket(family, kind, protocol)
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(_note_sent)
+    return config
+
+
+async def _note_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+    context.trace_request_ctx.sent = True
+
+
+# --- trouble --------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _limited(timeout_s: float) -> AsyncIterator[_Sent]:
+    """Within the block time runs, and the client's errors become ours."""
+    progress = _Sent()
+    try:
+        async with asyncio.timeout(timeout_s):
+            with _translated(progress):
+                yield progress
+    except TimeoutError as error:
+        raise NoAnswer(f"no answer within {timeout_s:g} s", sent=progress.sent) from error
+
+
+@contextmanager
+def _translated(progress: _Sent) -> Iterator[None]:
+    try:
+        yield
+    except aiohttp.ClientError as error:
+        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _InsideAddressError):
+            raise BadAnswer("names a delivery address that is not public") from error
+        if isinstance(error, aiohttp.InvalidURL):
+            raise BadAnswer("names a delivery address that is none") from error
+        words = next((words for kind, words in _WORDS if isinstance(error, kind)), "it does not speak proper HTTP")
+        raise NoAnswer(words, sent=progress.sent and not isinstance(error, aiohttp.ClientConnectorError)) from error
+    except SpoolError as error:
+        raise BadAnswer(str(error)) from error
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+async def _answer(response: aiohttp.ClientResponse, workdir: Path | None) -> VendorResponse:
+    if workdir is None or response.status >= 300:
+        raw = await _text(response)
+        return _parsed(response, raw, frozenset())
+    files = _Files(workdir)
+    try:
+        raw = await _spooled(response, files)
+    except BaseException:
+        await _in_thread(files.remove)
+        raise
+    return _parsed(response, raw, frozenset(files.names))
+
+
+async def _text(response: aiohttp.ClientResponse) -> bytes:
+    """The body in memory. Of an error's, the beginning does."""
+    raw = bytearray()
+    async for chunk in response.content.iter_any():
+        raw += chunk
+        if len(raw) > TEXT_BYTES:
+            if response.status >= 300:
+                break
+            raise BadAnswer(f"holds more than {TEXT_BYTES} bytes")
+    return bytes(raw[:TEXT_BYTES])
+
+
+async def _spooled(response: aiohttp.ClientResponse, files: "_Files") -> bytes:
+    spool = JsonSpool(files)
+    async for block in _blocks(response):
+        await _in_thread(_feed, spool, block)
+    await _in_thread(files.close)
+    return bytes(spool.rest)
+
+
+def _feed(spool: JsonSpool, block: _Block) -> None:
+    for chunk in block:
+        spool.feed(chunk)
+
+
+async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[_Block]:
+    """The body in blocks worth a thread's while; their pieces are as they came, for joining them would copy them."""
+    block: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(_BLOCK):
+        block.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _parsed(response: aiohttp.ClientResponse, raw: bytes, files: frozenset[str]) -> VendorResponse:
+    text = raw.decode(errors="replace").removeprefix("\ufeff")
+    streamed = response.content_type == "text/event-stream"
+    body = _events(text, files) if streamed else _json(text, files)
+    return VendorResponse(response.status, response.headers, body, text[:DETAIL_CHARACTERS])
+
+
+def _json(text: str, files: frozenset[str]) -> Any:
+    """The JSON in `text`, None when it is none. A file that we did not write does not pass for one of ours."""
+
+    def own(value: dict[str, Any]) -> dict[str, Any] | None:
+        return value if "$file" not in value or str(file_in(value)) in files else None
+
+    try:
+        return json.loads(text, object_hook=own)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _events(text: str, files: frozenset[str]) -> list[Any]:
+    """The data of each event of a stream, in order (WHATWG, "server-sent events")."""
+    blocks = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
+    data = ("\n".join(line[5:].strip() for line in block.split("\n") if line.startswith("data:")) for block in blocks)
+    events = (_json(each, files) for each in data if each and each != "[DONE]")
+    return [event for event in events if event is not None]
+
+
+async def _delivery(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> VendorResponse:
+    if response.status != 200:
+        return _parsed(response, await _text(response), frozenset())
+    _judge(response, max_bytes)
+    try:
+        await _keep(response, target, max_bytes)
+    except BaseException:
+        await _in_thread(target.unlink, missing_ok=True)
+        raise
+    return VendorResponse(response.status, response.headers)
+
+
+def _judge(response: aiohttp.ClientResponse, max_bytes: int) -> None:
+    """What the headers alone rule out."""
+    kind = response.content_type.lower()
+    if not kind.startswith("image/") and not kind.endswith("/octet-stream"):
+        raise BadAnswer(f"delivers {kind!r} instead of a picture")
+    if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}:
+        raise BadAnswer("comes compressed, which was not asked for")
+    if (response.content_length or 0) > max_bytes:
+        raise BadAnswer(f"delivers more than {max_bytes} bytes")
+
+
+async def _keep(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> None:
+    await _in_thread(target.write_bytes, b"")
+    total = 0
+    async for block in _blocks(response):
+        total += sum(map(len, block))
+        if total > max_bytes:
+            raise BadAnswer(f"delivers more than {max_bytes} bytes")
+        await _in_thread(_append, target, block)
+
+
+def _append(target: Path, block: _Block) -> None:
+    with target.open("ab") as file:
+        file.writelines(block)
+
+
+def _joined(hop: URL, location: str) -> str:
+    try:
+        target = URL(location, encoded=location.isascii())
+        return location if target.absolute and target.scheme else str(hop.join(target))
+    except (ValueError, TypeError) as error:
+        raise BadAnswer("redirects the delivery to an address that is none") from error
+
+
+class _Files:
+    """The sink of an answer's pictures: files in a folder, under names that nobody can guess beforehand."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: BinaryIO | None = None
+        self.names: list[str] = []
+
+    def begin(self) -> str:
+        self.close()
+        descriptor, name = tempfile.mkstemp(prefix="answer-", dir=self._folder)
+        self._file = os.fdopen(descriptor, "wb")
+        self.names.append(name)
+        return name
+
+    def write(self, data: bytes) -> None:
+        if self._file is not None:
+            self._file.write(data)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        self.close()
+        for name in self.names:
+            Path(name).unlink(missing_ok=True)
+
+
+async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """`work` in a thread, waited for even when cancelled: a thread cannot be stopped, and files are cleaned up next."""
+    job = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        await asyncio.wait([job])
+        raise

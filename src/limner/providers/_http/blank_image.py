@@ -1,0 +1,68 @@
+"""Pictures that show nothing: a vendor's safety checker or a model that overflowed leaves one colour and no more."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import Delivered
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_SMALL_BYTES: Final = 64 * 1024
+_BYTES_A_PIXEL: Final = 0.1
+"""One colour packs to less than this in every format; hardly any picture does, and no other is decoded here."""
+
+_MOST_PIXELS: Final = 36_000_000
+
+_NOT_SEEN: Final = 4
+"""Of 255 steps; a lossy WebP of one colour comes out of its decoder with such differences."""
+
+
+async def unless_blank(vendor: str, outcome: Delivered | Failure, *, charged: bool = True) -> Delivered | Failure:
+    """The outcome, or a failure where it is a picture of nothing."""
+    if isinstance(outcome, Failure) or not await asyncio.to_thread(is_blank, outcome.picture.path):
+        return outcome
+    return blank(vendor, charged=charged)
+
+
+def blank(vendor: str, *, charged: bool = True) -> Failure:
+    return Failure(FailureKind.BAD_OUTPUT, f"{vendor} delivered a picture of a single colour", charged=charged)
+
+
+def is_blank(path: Path) -> bool:
+    """Whether all pixels look the same, or none can be seen. False for what cannot be read. Blocking."""
+    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - Pillow is loaded when it is first needed
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415
+    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415
+
+    formats: dict[bytes, Callable[[Path], ImageFile]] = {
+        b"\x89PNG": PngImageFile,
+        b"\xff\xd8\xff": JpegImageFile,
+        b"RIFF": WebPImageFile,
+    }
+    with path.open("rb") as file:
+        head = file.read(4)
+    opener = next((each for magic, each in formats.items() if head.startswith(magic)), None)
+    if opener is None:
+        return False
+    try:
+        with opener(path) as picture:
+            pixels = picture.width * picture.height
+            if pixels > _MOST_PIXELS or path.stat().st_size > max(_SMALL_BYTES, _BYTES_A_PIXEL * pixels):
+                return False
+            shown = picture.convert("RGBA") if picture.mode == "P" else picture
+            return _shows_nothing(shown.getbands(), shown.getextrema())
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def _shows_nothing(bands: tuple[str, ...], extrema: tuple[object, ...]) -> bool:
+    spans = dict(zip(bands, extrema if len(bands) > 1 else (extrema,), strict=True))
+    return spans.get("A") == (0, 0) or all(isinstance(each, tuple) and _is_flat(*each) for each in spans.values())
+
+
+def _is_flat(low: float, high: float) -> bool:
+    return high - low <= _NOT_SEEN

@@ -1,0 +1,244 @@
+"""What vendors that work on a job have in common: it is ordered, asked after, and its picture is fetched."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.provider import GenerationRequest, Pending
+from limner.providers._http.blank_image import blank, is_blank
+from limner.providers._http.client import VendorHttp
+from limner.providers._http.redaction import redacted
+from limner.providers._http.response import BadAnswer, ForeignHost, NoAnswer, VendorResponse, unanswered
+from limner.providers._http.retry_after import retry_after_s
+
+ASK_AGAIN_S: Final = 2.0
+"""After a question without an answer, where the vendor names no time."""
+
+LONGEST_WAIT_S: Final = 30.0
+"""However long a vendor asks us to wait before the next question about a job that is bought already."""
+
+LINK_LIFE_S: Final = 600.0
+"""A dead link is asked for again for this long after the order; then the picture counts as lost, though paid for."""
+
+ORDER_S: Final = 120.0
+QUESTION_S: Final = 30.0
+DOWNLOAD_S: Final = 120.0
+
+_KINDS: Mapping[int, FailureKind] = MappingProxyType(
+    {
+        401: FailureKind.AUTH,
+        402: FailureKind.QUOTA_EXHAUSTED,
+        403: FailureKind.AUTH,
+        404: FailureKind.MODEL_UNAVAILABLE,
+        405: FailureKind.MODEL_UNAVAILABLE,
+        408: FailureKind.TRANSIENT,
+        409: FailureKind.TRANSIENT,
+        410: FailureKind.MODEL_UNAVAILABLE,
+        425: FailureKind.TRANSIENT,
+        429: FailureKind.RATE_LIMITED,
+    }
+)
+
+_SENTENCES: Mapping[FailureKind, str] = MappingProxyType(
+    {
+        FailureKind.AUTH: "{vendor} does not accept our key",
+        FailureKind.BAD_INPUT: "{vendor} refused the order",
+        FailureKind.MODEL_UNAVAILABLE: "{vendor} does not have this model",
+        FailureKind.QUOTA_EXHAUSTED: "our credit at {vendor} is used up",
+        FailureKind.RATE_LIMITED: "{vendor} takes no more orders for the moment",
+        FailureKind.TRANSIENT: "{vendor} is out of order",
+    }
+)
+
+# A key that is refused now may have been right when the job was ordered, and may be put right while it runs.
+_NO_ANSWERS: Final = frozenset({401, 403, 408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job is done and its picture lies at `link`. `cost_usd` is what the vendor says it took for it."""
+
+    link: str
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A vendor's words about a refusal, and the field of the order they are about."""
+
+    words: str = ""
+    field: str | None = None
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.field, self.words) if part)
+
+
+# --- ordering ---------------------------------------------------------------------------------------------------
+
+
+def unknown_model(vendor: str, upstream: str, known: Iterable[str]) -> Failure:
+    return Failure(
+        FailureKind.MODEL_UNAVAILABLE, f"{vendor}'s model {upstream!r} is not known here: {', '.join(known)} are"
+    )
+
+
+def too_many_pictures(order: GenerationRequest, most: int) -> Failure | None:
+    given = len(order.references)
+    if given <= most:
+        return None
+    return Failure(FailureKind.BAD_INPUT, f"{order.upstream} takes {most} reference pictures at most, {given} came")
+
+
+async def send_order(
+    http: VendorHttp, vendor: str, path: str, body: Any, *, deadline_s: float
+) -> VendorResponse | Failure:
+    """Send an order that costs money. Whatever the vendor answered comes back, refusals too.
+
+    The wait ends before the deadline does, so that a silent vendor is told from a slow one.
+    """
+    try:
+        return await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, ORDER_S))
+    except NoAnswer as trouble:
+        return unanswered(vendor, trouble)
+    except BadAnswer as trouble:
+        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor}'s answer to the order {trouble.reason}")
+
+
+def refused(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) -> Failure:
+    """What an answer with an error status means, where the vendor has no words of its own for it."""
+    kind = kind_of(answer.status)
+    told = said(answer.body)
+    reason = _SENTENCES[kind].format(vendor=vendor) + (f": {told}" if str(told) else "")
+    wait_s = retry_after_s(answer)
+    if kind is FailureKind.RATE_LIMITED and wait_s is None:
+        wait_s = rate_wait_s
+    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(answer))
+
+
+def kind_of(status: int) -> FailureKind:
+    if 300 <= status < 400:
+        return FailureKind.MODEL_UNAVAILABLE  # the base URL leads elsewhere, and the key does not follow
+    return _KINDS.get(status, FailureKind.BAD_INPUT if 400 <= status < 500 else FailureKind.TRANSIENT)
+
+
+def detail_of(answer: VendorResponse) -> str:
+    return f"HTTP {answer.status} {redacted(answer.text)}".rstrip()
+
+
+def no_handle(vendor: str, answer: VendorResponse) -> Failure:
+    """The vendor said yes, but not to what: the job may run, and be paid for, where nobody finds it."""
+    return Failure(
+        FailureKind.UNKNOWN_OUTCOME, f"{vendor} took the order and gave no handle to ask by", detail=detail_of(answer)
+    )
+
+
+def said(body: Any) -> Said:
+    """The words in an error body, in any of the shapes vendors give them."""
+    match body:
+        case {"detail": [first, *_]}:
+            return said(first)
+        case {"loc": [*places], "msg": str(words)}:
+            return Said(redacted(words), ".".join(str(each) for each in places if each != "body") or None)
+        case {"detail": {} as inner} | {"error": {} as inner}:
+            return said(inner)
+        case {"detail": str(words)} | {"message": str(words)} | {"error": str(words)} | {"title": str(words)}:
+            return Said(redacted(words))
+        case str(words):
+            return Said(redacted(words))
+    return Said()
+
+
+# --- asking after a job -----------------------------------------------------------------------------------------
+
+
+async def ask(
+    http: VendorHttp, vendor: str, url: str, method: str = "GET", body: Any = None, *, timeout_s: float
+) -> VendorResponse | Pending | Failure:
+    """A question about a bought job. `Pending` when it got no answer, `Failure` when it cannot be asked at all."""
+    try:
+        answer = await http.call(method, url, json=body, timeout_s=min(timeout_s, QUESTION_S))
+    except (NoAnswer, BadAnswer):
+        return Pending(wait_s=ASK_AGAIN_S)
+    except ForeignHost as foreign:
+        return Failure(
+            FailureKind.AUTH,
+            f"{vendor} wants to be asked at a host that must not see our key; `polling_hosts` lists those that may",
+            charged=True,
+            detail=redacted(str(foreign)),
+        )
+    return _waiting(answer) if answer.status in _NO_ANSWERS or answer.status >= 500 else answer
+
+
+def _waiting(answer: VendorResponse) -> Pending:
+    return Pending(wait_s=min(retry_after_s(answer) or ASK_AGAIN_S, LONGEST_WAIT_S))
+
+
+POLL_S: Final = 0.75
+"""The shortest time between two questions about a job, where the account does not name another."""
+
+
+def pause_s(age_s: float, *, least: float = POLL_S, most: float = 5.0) -> float:
+    """How long to wait before the next question: often at first, seldom once a job turns out to be long."""
+    return max(least, min(most, age_s / 8))
+
+
+def lost(vendor: str, *, age_s: float, grace_s: float, detail: str) -> Pending | Failure:
+    """The vendor does not know the job: for a moment after the order that may be its own delay, later it is final."""
+    if age_s < grace_s:
+        return Pending(wait_s=1.0)
+    return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor} does not know the job any more", detail=detail)
+
+
+# --- fetching its picture ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Dead:
+    """A link that brought no picture; `final` when no other link to the same picture would."""
+
+    reason: str
+    final: bool = False
+
+
+async def bring(
+    http: VendorHttp,
+    vendor: str,
+    look: Callable[[], Awaitable[Ready | Pending | Failure]],
+    target: Path,
+    *,
+    age_s: float,
+    timeout_s: float,
+) -> Ready | Pending | Failure:
+    """Ask with `look`; what is ready is at `target` afterwards. For a dead link the vendor is asked once more."""
+    dead = _Dead("")
+    for _ in range(2):
+        seen = await look()
+        if not isinstance(seen, Ready):
+            return seen
+        trouble = await _fetch(http, seen.link, target, min(timeout_s, DOWNLOAD_S))
+        if trouble is None:
+            return blank(vendor) if await asyncio.to_thread(is_blank, target) else seen
+        dead = trouble
+    return _undelivered(vendor, dead, age_s)
+
+
+async def _fetch(http: VendorHttp, link: str, target: Path, timeout_s: float) -> _Dead | None:
+    try:
+        answer = await http.download(link, target, timeout_s=timeout_s)
+    except NoAnswer as trouble:
+        return _Dead(trouble.reason)
+    except BadAnswer as trouble:
+        return _Dead(f"the answer {trouble.reason}", final=True)
+    return None if answer.status == 200 else _Dead(f"its link answers HTTP {answer.status}")
+
+
+def _undelivered(vendor: str, dead: _Dead, age_s: float) -> Pending | Failure:
+    if age_s < LINK_LIFE_S and not dead.final:
+        return Pending(wait_s=ASK_AGAIN_S)
+    return Failure(
+        FailureKind.BAD_OUTPUT, f"the picture that {vendor} made could not be fetched: {dead.reason}", charged=True
+    )

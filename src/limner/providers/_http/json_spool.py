@@ -1,0 +1,267 @@
+"""JSON as it arrives: pictures in it go elsewhere, decoded piece by piece, and only the rest is kept.
+
+A machine of bytes: no I/O, no clock. It does not judge the JSON; what it leaves behind is parsed by who asked. Text
+around the JSON, as in an event stream, passes through as it is.
+"""
+
+import binascii
+import json
+import re
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from limner.providers._http.limits import LONG_TEXT, PICTURE_BYTES, TEXT_BYTES
+
+_MARKS: Final = re.compile(rb'["{}\[\]]')
+# What stands between two quotes; ends before the closing one, or before a backslash that the data ends with.
+_INSIDE: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_CUT_ESCAPE: Final = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]+={0,2}[\r\n]*")
+# How PNG, JPEG, WebP and GIF begin in base64. Small ones are pictures too.
+_PICTURE: Final = re.compile(rb"iVBORw0KGg|(?:\\?/|_)9j(?:\\?/|_)|UklGR|R0lGOD")
+_TELLING: Final = 8
+"""What a long string is, is told from so many times the shortest one that counts as long: enough, and quickly read."""
+_SHORTEST_PICTURE: Final = 48
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_LINE_BREAKS: Final = b"\r\n"
+
+
+class SpoolError(Exception):
+    """The answer cannot be taken. The message completes "the vendor's answer ..."."""
+
+
+class Sink(Protocol):
+    """Where the decoded bytes go."""
+
+    def begin(self) -> str:
+        """Start a new file, end the one before; give its name."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Add to the file that was started last."""
+        ...
+
+
+class _Place(Enum):
+    OUTSIDE = auto()  # of any string
+    SHORT = auto()  # in a string that may yet turn out to be a picture
+    TEXT = auto()  # in a long string that is none
+    FILE = auto()  # in one that goes to the sink
+
+
+class JsonSpool:
+    """Feed it the bytes, in any cuts; `rest` is the JSON without the pictures, each `{"$file": name}`.
+
+    A string value goes to `sink` when all of it is base64 (either alphabet, padded or not, lines broken or not), and
+    it is longer than `long_text` or begins as pictures do. A key never does. Raises `SpoolError`.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        long_text: int = LONG_TEXT,
+        text_bytes: int = TEXT_BYTES,
+        file_bytes: int = PICTURE_BYTES,
+    ) -> None:
+        self._sink = sink
+        self._long_text = long_text
+        self._text_bytes = text_bytes
+        self._file_bytes = file_bytes
+        self._place = _Place.OUTSIDE
+        self._open = bytearray()  # the brackets that are open, innermost last
+        self._last = b""  # the last byte between strings that is no blank
+        self._text = bytearray()  # what of a SHORT string has arrived
+        self._cut = b""  # an escape of which only the beginning has arrived
+        self._decoder = _Base64()
+        self.rest = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        data = self._cut + data
+        self._cut = b""
+        at = 0
+        while at < len(data):
+            at = self._next(data, at)
+            if len(self.rest) > self._text_bytes:
+                raise SpoolError(f"holds more than {self._text_bytes} bytes besides pictures")
+
+    def _next(self, data: bytes, at: int) -> int:
+        """Take what stands together from `at` on; where that ends."""
+        match self._place:
+            case _Place.OUTSIDE:
+                return self._outside(data, at)
+            case _Place.FILE if (end := _plain_end(data, at)) > at:
+                self._put(self._decoder.feed(data, at, end))
+                return end
+            case _Place.SHORT:
+                return self._inside(data, at, min(len(data), at + _TELLING * self._long_text))
+            case _:
+                return self._inside(data, at, len(data))
+
+    # --- between strings ------------------------------------------------------------------------------------------
+
+    def _outside(self, data: bytes, at: int) -> int:
+        """Go on to the next quote; each bracket on the way is noted."""
+        for mark in _MARKS.finditer(data, at):
+            if mark[0] == b'"':
+                self._pass(data[at : mark.start()])
+                self._place = _Place.TEXT if self._at_key() else _Place.SHORT
+                if self._place is _Place.TEXT:
+                    self.rest += b'"'
+                return mark.end()
+            if mark[0] in b"{[":
+                self._open += mark[0]
+            else:
+                del self._open[-1:]
+        self._pass(data[at:])
+        return len(data)
+
+    def _pass(self, text: bytes) -> None:
+        self.rest += text
+        self._last = text.rstrip()[-1:] or self._last
+
+    def _at_key(self) -> bool:
+        """Whether a string that begins here names something, which only an object's strings without a colon do."""
+        return self._open[-1:] == b"{" and self._last != b":"
+
+    # --- within a string ------------------------------------------------------------------------------------------
+
+    def _inside(self, data: bytes, at: int, limit: int) -> int:
+        found = _INSIDE.match(data, at, limit)
+        end = found.end() if found else at
+        if end == limit and (cut := _CUT_ESCAPE.search(data, max(at, end - 5), limit)):
+            end = cut.start()
+        self._take(data[at:end])
+        if data[end : end + 1] == b'"':
+            self._finish()
+            return end + 1
+        if limit < len(data):
+            return end
+        self._cut = data[end:]
+        return len(data)
+
+    def _take(self, piece: bytes) -> None:
+        match self._place:
+            case _Place.FILE:
+                self._write(_unescaped(piece))
+            case _Place.TEXT:
+                self.rest += piece
+            case _:
+                self._text += piece
+                if len(self._text) > self._long_text:
+                    self._settle(_is_base64(self._text))
+
+    def _finish(self) -> None:
+        if self._place is _Place.SHORT:
+            self._settle(_is_picture(self._text))
+        if self._place is _Place.FILE:
+            self._put(self._decoder.end())
+        else:
+            self.rest += b'"'
+        self._place = _Place.OUTSIDE
+        self._last = b'"'
+
+    def _settle(self, is_file: bool) -> None:  # noqa: FBT001 - the one question of this file
+        """The string is a file or text from here on; what has arrived of it moves there."""
+        text = bytes(self._text)
+        self._text.clear()
+        if is_file:
+            self._place = _Place.FILE
+            self._decoder = _Base64()
+            self.rest += json.dumps({"$file": self._sink.begin()}).encode()
+            self._write(_unescaped(text))
+        else:
+            self._place = _Place.TEXT
+            self.rest += b'"' + text
+
+    def _write(self, text: bytes) -> None:
+        self._put(self._decoder.feed(text, 0, len(text)))
+
+    def _put(self, data: bytes) -> None:
+        self._file_bytes -= len(data)
+        if self._file_bytes < 0:
+            raise SpoolError("holds more picture bytes than Limner takes")
+        self._sink.write(data)
+
+
+class _Base64:
+    """Base64 in pieces: what makes no whole group of four waits for the next."""
+
+    def __init__(self) -> None:
+        self._left = b""
+        self._padding = 0
+        self._is_plain = True
+
+    def feed(self, text: bytes, at: int, end: int) -> bytes:
+        """What `text` from `at` to `end` says, as far as it makes whole groups."""
+        if self._is_plain and not self._padding and text.find(b"=", at, end) < 0:
+            try:
+                return self._plain(text, at, end)
+            except binascii.Error:
+                self._is_plain = False  # the other alphabet, broken lines, or no base64
+        return self._any(text[at:end])
+
+    def _plain(self, text: bytes, at: int, end: int) -> bytes:
+        """Without a look at every sign, and without a copy: pictures are large. Nothing is noted where it raises."""
+        start = at + min(-len(self._left) % 4, end - at)
+        group = self._left + text[at:start]
+        if len(group) % 4:
+            self._left = group.translate(_TO_STANDARD, _LINE_BREAKS)
+            return b""
+        whole = start + (end - start) // 4 * 4
+        with memoryview(text) as view:
+            first = binascii.a2b_base64(group, strict_mode=True)
+            data = binascii.a2b_base64(view[start:whole], strict_mode=True)
+        self._left = text[whole:end].translate(_TO_STANDARD, _LINE_BREAKS)
+        return first + data if first else data
+
+    def _any(self, text: bytes) -> bytes:
+        body, sign, padding = text.translate(_TO_STANDARD, _LINE_BREAKS).partition(b"=")
+        padding = sign + padding
+        if padding.strip(b"=") or (body and self._padding):
+            raise SpoolError("holds base64 that goes on after its end")
+        self._padding += len(padding)
+        body = self._left + body
+        whole = len(body) // 4 * 4
+        self._left = body[whole:]
+        return _decoded(body[:whole])
+
+    def end(self) -> bytes:
+        if len(self._left) == 1 or self._padding > 2:
+            raise SpoolError("holds base64 that is cut off")
+        return _decoded(self._left + b"=" * (-len(self._left) % 4))
+
+
+def _plain_end(data: bytes, at: int) -> int:
+    """Where the string ends in which `at` is; `at` itself where there are escapes on the way."""
+    end = data.find(b'"', at)
+    end = len(data) if end < 0 else end
+    return at if data.find(b"\\", at, end) >= 0 else end
+
+
+def _decoded(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error as error:
+        raise SpoolError("holds a long text that begins as base64 and is none") from error
+
+
+def _unescaped(text: bytes) -> bytes:
+    """What a piece of a JSON string says; slashes, line breaks and signs of base64 may come as escapes."""
+    if b"\\" not in text:
+        return text
+    try:
+        return str(json.loads(b'"' + text + b'"', strict=False)).encode("ascii")
+    except ValueError as error:
+        raise SpoolError("holds a long text that begins as base64 and is none") from error
+
+
+def _is_base64(text: bytearray) -> bool:
+    try:
+        return bool(_BASE64.fullmatch(_unescaped(bytes(text))))
+    except SpoolError:
+        return False
+
+
+def _is_picture(text: bytearray) -> bool:
+    return len(text) >= _SHORTEST_PICTURE and bool(_PICTURE.match(text)) and _is_base64(text)

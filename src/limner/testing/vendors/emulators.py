@@ -1,0 +1,145 @@
+"""All the vendors in one street: started together, each at addresses of its own."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+
+from aiohttp import web
+
+from limner.testing.vendors._emulator import Emulator, Place
+from limner.testing.vendors._faults import Faults
+from limner.testing.vendors._jobs import EmulatedSpeed
+from limner.testing.vendors._records import Purchase, PurchaseRecords, Violation
+from limner.testing.vendors.bfl import Bfl
+from limner.testing.vendors.engines import Sglang, Vllm
+from limner.testing.vendors.fal import Fal
+from limner.testing.vendors.gemini import Gemini
+from limner.testing.vendors.midjourney import Midjourney
+from limner.testing.vendors.openai import OpenAI
+from limner.testing.vendors.replicate import Replicate
+
+EMULATORS: Final[Mapping[str, type[Emulator]]] = {
+    emulator.name: emulator for emulator in (Bfl, OpenAI, Gemini, Midjourney, Fal, Replicate, Sglang, Vllm)
+}
+NAMES: Final = tuple(EMULATORS)
+PORTS_EACH: Final = 3
+
+_HOSTS: Final = {"api": "127.0.0.1", "polling": "127.0.0.2", "delivery": "127.0.0.3"}
+
+
+class UnknownVendor(LookupError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no emulator {name!r}; there are {', '.join(NAMES)}")
+
+
+class Vendors:
+    """The emulators that are running.
+
+    Each listens on 127.0.0.1; the hosts that vendors keep apart from their API stand on 127.0.0.2 (polling) and
+    127.0.0.3 (delivery), or, where the system has only 127.0.0.1, on other ports of it.
+    """
+
+    def __init__(self, emulators: Mapping[str, Emulator], books: PurchaseRecords) -> None:
+        self._emulators = emulators
+        self.books = books
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls,
+        names: Iterable[str] = NAMES,
+        *,
+        books: Path | None = None,
+        pace: EmulatedSpeed | None = None,
+        port: int = 0,
+        seed: int = 0,
+    ) -> AsyncIterator[Self]:
+        """Run the emulators of these names in this loop, on free ports, or on fixed ones from `port` on.
+
+        `books` is a file for purchases and violations; what it holds is read first. Raises `UnknownVendor`, and
+        `OSError` for a busy port.
+        """
+        kept = await asyncio.to_thread(PurchaseRecords, books)
+        async with AsyncExitStack() as stack:
+
+            def place(urls: Mapping[str, str]) -> Place:
+                return Place(urls, kept, pace or EmulatedSpeed(), seed)
+
+            emulators = {name: await _open(stack, _class_of(name), port, place) for name in names}
+            yield cls(emulators, kept)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._emulators)
+
+    def emulator(self, name: str) -> Emulator:
+        if name not in self._emulators:
+            raise UnknownVendor(name)
+        return self._emulators[name]
+
+    def base_url(self, name: str) -> str:
+        """What a client of this vendor is pointed at; OpenAI's and the engines' end in `/v1`."""
+        return self.emulator(name).base_url
+
+    def key(self, name: str) -> str:
+        return self.emulator(name).key
+
+    def faults(self, name: str) -> Faults:
+        return self.emulator(name).faults
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point Limner at the emulators that are running."""
+        return {key: value for one in self._emulators.values() for key, value in one.environment().items()}
+
+    def purchases(self, vendor: str | None = None) -> list[Purchase]:
+        return self.books.purchases(vendor)
+
+    def violations(self, vendor: str | None = None) -> list[Violation]:
+        return self.books.violations(vendor)
+
+    async def until_bought(self, count: int, vendor: str | None = None) -> list[Purchase]:
+        """Wait until so many purchases are in the books."""
+        return await self.books.until_bought(count, vendor)
+
+
+def _class_of(name: str) -> type[Emulator]:
+    if name not in EMULATORS:
+        raise UnknownVendor(name)
+    return EMULATORS[name]
+
+
+async def _open(
+    stack: AsyncExitStack, kind: type[Emulator], port: int, place: Callable[[Mapping[str, str]], Place]
+) -> Emulator:
+    first = port and port + NAMES.index(kind.name) * PORTS_EACH
+    sockets = {site: _listen(stack, site, first and first + n) for n, site in enumerate(kind.sites)}
+    emulator = kind(place({site: _root(one) for site, one in sockets.items()}))
+    stack.push_async_callback(emulator.close)
+    for site, app in emulator.applications().items():
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, sockets[site], backlog=2048).start()
+    return emulator
+
+
+def _listen(stack: AsyncExitStack, site: str, port: int) -> socket.socket:
+    listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setblocking(False)  # noqa: FBT003 - the socket's own method
+    try:
+        listener.bind((_HOSTS[site], port))
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        listener.bind((_HOSTS["api"], port))
+    return listener
+
+
+def _root(listener: socket.socket) -> str:
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"

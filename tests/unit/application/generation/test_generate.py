@@ -1,0 +1,661 @@
+"""Getting a picture: what is tried again and how often, what is taken up, what stops it, and what it costs."""
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import HandClock, Line, ScriptedProvider, StoppedClock, picture, rubbish, silence
+from limner.application.generation import generate as pursuing
+from limner.application.generation.disk_guard import RESTS_MS, DiskGuard
+from limner.application.generation.generate import FREE_REPEATS, Generate, Generation, SiblingFailure
+from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
+from limner.application.generation.journal import KeptImage, SpendJournal
+from limner.application.generation.routing import Routing
+from limner.domain.ids import AttemptId, TaskId
+from limner.domain.routing.failure import RETRIES, Failure, FailureKind
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.intake.image_intake import ImageIntake
+from limner.ports.blobs import StorageRefuses, Stored
+from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending
+from limner.ports.records import StoreUnavailable
+from limner.providers.sandbox import card
+from stores import PICTURE, ROUTE, House, ordered
+
+RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
+HANDLE = {"id": "job-1"}
+RUN_LIMIT_S = 900
+EARLIER = KeptImage(PICTURE, {"provider": "scripted", "generative": True})
+
+
+@dataclass
+class Hunt:
+    """One running task and a vendor with a script."""
+
+    house: House
+    task: TaskId
+    vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
+    route: Route = ROUTE
+    reported: list[int] = field(default_factory=list)
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    shelf: DiskGuard = field(default_factory=DiskGuard)
+
+    @property
+    def clock(self) -> HandClock:
+        return self.house.clock
+
+    @property
+    def journal(self) -> SpendJournal:
+        return SpendJournal(self.house.store, self.clock)
+
+    def tells(self, *script: Line, **facts: Any) -> "Hunt":
+        self.vendor = ScriptedProvider(list(script), **facts)
+        return self
+
+    async def runs(self, company: SiblingFailure | None = None) -> KeptImage | Failure:
+        task = await self.house.task(self.task)
+        routing = Routing(
+            {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
+        )
+        pursue = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock, self.shelf)
+        brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
+        order = GenerationRequest(self.task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
+        deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000
+        return await pursue(
+            Generation(
+                self.task,
+                "",
+                order,
+                (self.route,),
+                self.interrupt,
+                deadline_ms,
+                deadline_ms,
+                self.reported.append,
+                "worker",
+                company or SiblingFailure(),
+            )
+        )
+
+    async def left_by_a_dead_worker(self, state: str, number: int = 1, handle: Mapping[str, Any] = HANDLE) -> AttemptId:
+        attempt = await ordered(self.journal, self.task, number, self.route)
+        if state == "submitted":
+            await self.journal.submitted(attempt, handle)
+        if state == "delivered":
+            await self.journal.delivered(attempt, self.route, EARLIER, 10, 0.04)
+        return attempt
+
+    async def closed_before(self, *kinds: FailureKind) -> None:
+        for number, kind in enumerate(kinds, 1):
+            attempt = await ordered(self.journal, self.task, number, self.route)
+            await self.journal.failed(attempt, Failure(kind, f"{kind}, number {number}"), None)
+
+    async def book(self) -> list[tuple[str, str | None]]:
+        return [(attempt.state, attempt.outcome) for attempt in await self.house.attempts(self.task)]
+
+
+@pytest.fixture
+async def hunt(house: House) -> Hunt:
+    key = await house.opens()
+    task = await house.sends(key)
+    await house.claims()
+    return Hunt(house, task)
+
+
+# --- the picture --------------------------------------------------------------------------------------------------
+
+
+async def test_a_synchronous_vendor_s_picture_is_kept_and_written_down_before_it_counts(hunt: Hunt) -> None:
+    kept = await hunt.tells(picture).runs()
+
+    assert isinstance(kept, KeptImage)
+    assert (kept.result.media_type, kept.result.extension) == ("image/png", "png")
+    assert (kept.result.width, kept.result.height) == (256, 256)
+    assert kept.served_by == {"provider": "scripted", "model": "flux.1_kontext_pro", "generative": True}
+    assert await hunt.house.blobs.size(kept.result.blob) == len(card("a red fox"))
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert (attempt.state, attempt.charged, attempt.cost_usd) == ("delivered", True, 0.04)
+
+
+async def test_an_asynchronous_vendor_is_asked_by_its_handle_until_it_delivers(hunt: Hunt) -> None:
+    hunt.tells(Accepted(HANDLE, wait_s=3), Pending(20, wait_s=2), Pending(None, wait_s=4), Pending(70), picture)
+
+    assert isinstance(await hunt.runs(), KeptImage)
+    assert len(hunt.vendor.submits) == 1
+    assert hunt.vendor.polls == [HANDLE] * 4
+    assert hunt.clock.slept == [3, 2, 4, 1]
+    assert max(hunt.reported) == 70
+
+
+async def test_the_intent_is_on_disk_before_the_vendor_is_called_and_the_handle_before_it_is_asked(hunt: Hunt) -> None:
+    seen: list[list[tuple[str, str | None]]] = []
+
+    async def look_then_accept(order: GenerationRequest) -> Accepted:
+        seen.append(await hunt.book())
+        return Accepted(HANDLE)
+
+    async def look_then_deliver(order: GenerationRequest) -> Any:
+        seen.append(await hunt.book())
+        return picture(order)
+
+    await hunt.tells(look_then_accept, look_then_deliver).runs()
+
+    assert seen == [[("intended", None)], [("submitted", None)]]
+
+
+async def test_an_order_carries_its_attempt_and_the_vendor_s_name_of_the_model(hunt: Hunt) -> None:
+    hunt.route = replace(ROUTE, upstream="kontext-pro-v2")
+    await hunt.tells(Failure(FailureKind.TRANSIENT, "down"), picture).runs()
+
+    attempts = await hunt.house.attempts(hunt.task)
+    assert [order.attempt_id for order in hunt.vendor.submits] == [attempt.id for attempt in attempts]
+    assert {order.upstream for order in hunt.vendor.submits} == {"kontext-pro-v2"}
+    assert {order.prompt for order in hunt.vendor.submits} == {"a red fox"}
+
+
+async def test_a_free_provider_s_picture_is_not_charged(hunt: Hunt) -> None:
+    await hunt.tells(picture, free=True).runs()
+
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert (attempt.charged, attempt.cost_usd) == (False, 0.0)
+
+
+# --- trying again -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.RATE_LIMITED])
+async def test_each_kind_of_failure_is_repeated_as_often_as_it_may(hunt: Hunt, kind: FailureKind) -> None:
+    tries = RETRIES[kind] + 1
+    hunt.tells(*[Failure(kind, f"try {n}") for n in range(1, tries + 1)])
+
+    assert await hunt.runs() == Failure(kind, f"try {tries}")
+    assert len(hunt.vendor.submits) == tries
+    assert await hunt.book() == [("closed", kind)] * tries
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if RETRIES[kind]])
+async def test_a_picture_at_the_last_try_is_a_picture(hunt: Hunt, kind: FailureKind) -> None:
+    hunt.tells(*[Failure(kind, "not yet")] * RETRIES[kind], picture)
+
+    assert isinstance(await hunt.runs(), KeptImage)
+
+
+async def test_each_kind_has_its_own_budget(hunt: Hunt) -> None:
+    transient, empty = Failure(FailureKind.TRANSIENT, "down"), Failure(FailureKind.NO_IMAGE, "only words")
+    hunt.tells(transient, empty, transient, empty, picture)
+
+    assert isinstance(await hunt.runs(), KeptImage)
+
+
+async def test_a_job_that_ends_without_a_picture_is_ordered_anew(hunt: Hunt) -> None:
+    hunt.tells(Accepted(HANDLE), Failure(FailureKind.NO_IMAGE, "only words"), Accepted({"id": "job-2"}), picture)
+
+    assert isinstance(await hunt.runs(), KeptImage)
+    assert hunt.vendor.polls == [HANDLE, {"id": "job-2"}]
+    assert await hunt.book() == [("closed", "no_image"), ("delivered", None)]
+
+
+async def test_a_failure_keeps_what_the_vendor_charged_and_said(hunt: Hunt) -> None:
+    failure = Failure(FailureKind.CONTENT_POLICY, "not this", charged=True, detail="moderation_blocked")
+    await hunt.tells(failure).runs()
+
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert (attempt.reason, attempt.charged, attempt.detail) == ("not this", True, "moderation_blocked")
+
+
+async def test_the_vendor_s_own_wait_is_kept_to(hunt: Hunt) -> None:
+    limited = [Failure(FailureKind.RATE_LIMITED, "slow down", retry_after_s=wait) for wait in (7.0, 0.0, 61.5)]
+    await hunt.tells(*limited, picture).runs()
+
+    pauses = zip(hunt.clock.slept, (7.0, 0.5, 61.5), strict=True)
+    assert all(asked <= slept < asked + 0.6 for slept, asked in pauses)
+
+
+async def test_who_is_told_to_wait_waits_as_long_as_the_task_has(hunt: Hunt) -> None:
+    limited = Failure(FailureKind.RATE_LIMITED, "slow down", retry_after_s=20)
+    hunt.tells(*[limited] * 3 * RETRIES[FailureKind.RATE_LIMITED], picture)
+
+    assert isinstance(await hunt.runs(), KeptImage)
+
+
+async def test_a_pause_that_is_longer_than_the_task_has_ends_it_at_once(hunt: Hunt) -> None:
+    outcome = await hunt.tells(Failure(FailureKind.RATE_LIMITED, "tomorrow", retry_after_s=86_400)).runs()
+
+    assert outcome == Failure(
+        FailureKind.RATE_LIMITED, "scripted asked for a pause of 86400 s; this task has 900 s left"
+    )
+    assert hunt.clock.slept == []
+
+
+async def test_other_waits_grow_and_are_left_to_chance(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pursuing.random, "random", lambda: 1.0)
+    down, empty = Failure(FailureKind.TRANSIENT, "down"), Failure(FailureKind.NO_IMAGE, "only words")
+
+    await hunt.tells(down, empty, down, picture).runs()
+
+    assert hunt.clock.slept == [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "free", "kinds"),
+    [
+        (RESEND, False, ["unknown_outcome", "unknown_outcome"]),
+        (REFUND, False, ["unknown_outcome"]),
+        (REFUND, True, ["timeout", "timeout"]),
+    ],
+)
+async def test_a_call_the_vendor_never_answers_is_given_up_at_the_route_s_limit(
+    hunt: Hunt,
+    policy: UnknownOutcome,
+    free: bool,  # noqa: FBT001
+    kinds: list[str],
+) -> None:
+    """A silent vendor may have done the work: only where nothing is bought is silence a failure like any other."""
+    hunt.route = replace(ROUTE, deadline_s=0.01, unknown_outcome=policy)
+
+    outcome = await hunt.tells(*[silence] * len(kinds), free=free).runs()
+
+    assert isinstance(outcome, Failure)
+    assert outcome.reason == "scripted did not answer within 0.01 s"
+    assert await hunt.book() == [("closed", kind) for kind in kinds]
+
+
+async def test_a_question_that_is_never_answered_is_asked_again_and_nothing_is_bought_twice(hunt: Hunt) -> None:
+    hunt.route = replace(ROUTE, deadline_s=0.01)
+
+    kept = await hunt.tells(Accepted(HANDLE), silence, silence, picture).runs()
+
+    assert isinstance(kept, KeptImage)
+    assert len(hunt.vendor.submits) == 1
+    assert hunt.vendor.polls == [HANDLE] * 3
+
+
+# --- paid for, and broken -----------------------------------------------------------------------------------------
+
+
+async def test_bytes_that_are_no_picture_are_paid_for_and_bought_at_most_twice_more(hunt: Hunt) -> None:
+    outcome = await hunt.tells(rubbish, rubbish, rubbish).runs()
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.BAD_OUTPUT
+    attempts = await hunt.house.attempts(hunt.task)
+    assert [(attempt.outcome, attempt.charged) for attempt in attempts] == [("bad_output", True)] * 3
+
+
+async def test_a_good_picture_after_two_broken_ones_is_kept(hunt: Hunt) -> None:
+    assert isinstance(await hunt.tells(rubbish, rubbish, picture).runs(), KeptImage)
+    assert [attempt.charged for attempt in await hunt.house.attempts(hunt.task)] == [True, True, True]
+
+
+async def test_a_broken_picture_of_a_free_provider_cost_nothing(hunt: Hunt) -> None:
+    await hunt.tells(rubbish, picture, free=True).runs()
+
+    assert [attempt.charged for attempt in await hunt.house.attempts(hunt.task)] == [False, False]
+
+
+# --- nobody knows -------------------------------------------------------------------------------------------------
+
+CUT = Failure(FailureKind.UNKNOWN_OUTCOME, "the connection was cut")
+
+
+@pytest.mark.parametrize(
+    ("policy", "free", "calls"),
+    [(RESEND, False, 2), (REFUND, False, 1), (RESEND, True, FREE_REPEATS + 1), (REFUND, True, FREE_REPEATS + 1)],
+)
+async def test_a_call_cut_off_is_repeated_by_the_route_s_policy(
+    hunt: Hunt,
+    policy: UnknownOutcome,
+    free: bool,  # noqa: FBT001
+    calls: int,
+) -> None:
+    hunt.route = replace(ROUTE, unknown_outcome=policy)
+
+    outcome = await hunt.tells(*[CUT] * calls, free=free).runs()
+
+    assert outcome == CUT
+    assert len(hunt.vendor.submits) == calls
+
+
+@pytest.mark.parametrize(
+    ("policy", "free", "ordered"), [(RESEND, False, 1), (REFUND, False, 0), (RESEND, True, 1), (REFUND, True, 1)]
+)
+async def test_a_call_that_a_dead_worker_left_open_is_repeated_by_the_route_s_policy(
+    hunt: Hunt,
+    policy: UnknownOutcome,
+    free: bool,  # noqa: FBT001
+    ordered: int,
+) -> None:
+    hunt.route = replace(ROUTE, unknown_outcome=policy)
+    await hunt.left_by_a_dead_worker("intended")
+
+    outcome = await hunt.tells(picture, free=free).runs()
+
+    assert len(hunt.vendor.submits) == ordered
+    assert (await hunt.book())[0] == ("closed", "unknown_outcome")
+    assert isinstance(outcome, KeptImage) is bool(ordered)
+
+
+async def test_a_second_call_left_open_is_not_repeated_again(hunt: Hunt) -> None:
+    await hunt.closed_before(FailureKind.UNKNOWN_OUTCOME)
+    await hunt.left_by_a_dead_worker("intended", number=2)
+
+    outcome = await hunt.tells().runs()
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.UNKNOWN_OUTCOME
+    assert hunt.vendor.submits == []
+
+
+async def test_a_task_that_kills_its_worker_each_time_ends_although_it_is_free(hunt: Hunt) -> None:
+    await hunt.closed_before(*[FailureKind.UNKNOWN_OUTCOME] * FREE_REPEATS)
+    await hunt.left_by_a_dead_worker("intended", number=FREE_REPEATS + 1)
+
+    outcome = await hunt.tells(free=True).runs()
+
+    assert isinstance(outcome, Failure)
+    assert hunt.vendor.submits == []
+
+
+async def test_a_repeat_after_an_unknown_outcome_does_not_wait(hunt: Hunt) -> None:
+    await hunt.tells(CUT, picture).runs()
+
+    assert hunt.clock.slept == []
+
+
+# --- what another worker left -------------------------------------------------------------------------------------
+
+
+async def test_a_job_is_resumed_by_its_handle_and_not_ordered_again(hunt: Hunt) -> None:
+    attempt = await hunt.left_by_a_dead_worker("submitted")
+
+    kept = await hunt.tells(Pending(50), picture).runs()
+
+    assert isinstance(kept, KeptImage)
+    assert hunt.vendor.submits == []
+    assert hunt.vendor.polls == [HANDLE] * 2
+    assert [each.id for each in await hunt.house.attempts(hunt.task)] == [attempt]
+
+
+async def test_a_resumed_job_that_failed_is_ordered_again_within_its_budget(hunt: Hunt) -> None:
+    await hunt.closed_before(FailureKind.TRANSIENT)
+    await hunt.left_by_a_dead_worker("submitted", number=2)
+    down = Failure(FailureKind.TRANSIENT, "down")
+
+    assert await hunt.tells(down, down).runs() == down
+    assert len(hunt.vendor.submits) == 1
+
+
+async def test_a_delivered_picture_is_taken_as_it_is_without_a_call(hunt: Hunt) -> None:
+    await hunt.left_by_a_dead_worker("delivered")
+
+    assert await hunt.tells().runs() == EARLIER
+    assert (hunt.vendor.submits, hunt.vendor.polls) == ([], [])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if not RETRIES[kind]])
+async def test_a_final_failure_stays_final_when_its_worker_died_before_it_could_say_so(
+    hunt: Hunt, kind: FailureKind
+) -> None:
+    await hunt.closed_before(kind)
+
+    outcome = await hunt.tells().runs()
+
+    assert outcome == Failure(kind, f"{kind}, number 1")
+    assert hunt.vendor.submits == []
+
+
+async def test_a_budget_used_up_stays_used_up_for_the_next_worker(hunt: Hunt) -> None:
+    await hunt.closed_before(*[FailureKind.BAD_OUTPUT] * 3)
+
+    outcome = await hunt.tells().runs()
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.BAD_OUTPUT
+    assert hunt.vendor.submits == []
+
+
+async def test_what_is_left_of_a_budget_is_left_for_the_next_worker(hunt: Hunt) -> None:
+    await hunt.closed_before(FailureKind.TRANSIENT)
+    down = Failure(FailureKind.TRANSIENT, "down")
+
+    assert await hunt.tells(down, down).runs() == down
+    assert len(hunt.vendor.submits) == RETRIES[FailureKind.TRANSIENT]
+    assert len(await hunt.house.attempts(hunt.task)) == RETRIES[FailureKind.TRANSIENT] + 1
+
+
+# --- what stops it ------------------------------------------------------------------------------------------------
+
+
+async def interrupted(hunt: Hunt) -> Reason:
+    with pytest.raises(Interrupted) as stopped:
+        await hunt.runs()
+    return stopped.value.reason
+
+
+async def test_the_task_s_deadline_ends_a_job_that_takes_for_ever(hunt: Hunt) -> None:
+    hunt.tells(Accepted(HANDLE), *[Pending(10, wait_s=100)] * 20)
+
+    assert await interrupted(hunt) is Reason.DEADLINE
+    assert sum(hunt.clock.slept) <= RUN_LIMIT_S + 100
+    assert len(hunt.vendor.polls) == 9
+
+
+async def test_a_wait_beyond_the_deadline_ends_it_at_once(hunt: Hunt) -> None:
+    tomorrow = Failure(FailureKind.TRANSIENT, "tomorrow", retry_after_s=86_400)
+
+    assert await hunt.tells(tomorrow).runs() == tomorrow
+    assert hunt.clock.slept == []
+
+
+async def test_after_the_deadline_nothing_is_ordered_or_written(hunt: Hunt) -> None:
+    hunt.clock.pass_time(RUN_LIMIT_S + 1)
+
+    assert await interrupted(hunt.tells()) is Reason.DEADLINE
+    assert await hunt.book() == []
+
+
+async def test_after_the_deadline_a_delivered_picture_still_counts(hunt: Hunt) -> None:
+    await hunt.left_by_a_dead_worker("delivered")
+    hunt.clock.pass_time(RUN_LIMIT_S + 1)
+
+    assert await hunt.tells().runs() == EARLIER
+
+
+@pytest.mark.parametrize("reason", [Reason.CANCEL, Reason.SHUTDOWN, Reason.LEASE_LOST])
+async def test_a_wait_between_two_questions_is_interrupted_and_the_handle_stays(hunt: Hunt, reason: Reason) -> None:
+    clock = hunt.house.clock = StoppedClock(hunt.clock.ms)
+    running = asyncio.ensure_future(hunt.tells(Accepted(HANDLE, wait_s=30)).runs())
+    await clock.was_slept_on()
+
+    hunt.interrupt(reason)
+
+    with pytest.raises(Interrupted) as stopped:
+        await running
+    assert stopped.value.reason is reason
+    assert await hunt.book() == [("submitted", None)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "free"), [(Reason.CANCEL, False), (Reason.LEASE_LOST, False), (Reason.SHUTDOWN, True)]
+)
+async def test_a_call_under_way_is_cut_off_and_its_outcome_left_open(
+    hunt: Hunt,
+    reason: Reason,
+    free: bool,  # noqa: FBT001
+) -> None:
+    cut_off: list[str] = []
+
+    async def hears_the_end(order: GenerationRequest) -> Any:
+        hunt.interrupt(reason)
+        try:
+            await silence(order)
+        except asyncio.CancelledError:
+            cut_off.append(order.attempt_id)
+            raise
+
+    assert await interrupted(hunt.tells(hears_the_end, free=free)) is reason
+    assert cut_off == [attempt.id for attempt in await hunt.house.attempts(hunt.task)]
+    assert await hunt.book() == [("intended", None)]
+
+
+async def test_a_purchase_under_way_is_heard_out_when_the_worker_stops(hunt: Hunt) -> None:
+    async def answers_late(order: GenerationRequest) -> Any:
+        hunt.interrupt(Reason.SHUTDOWN)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return picture(order)
+
+    assert isinstance(await hunt.tells(answers_late).runs(), KeptImage)
+
+
+async def test_a_handle_that_comes_while_the_worker_stops_is_written_down_for_the_next(hunt: Hunt) -> None:
+    async def accepts_late(order: GenerationRequest) -> Accepted:
+        hunt.interrupt(Reason.SHUTDOWN)
+        await asyncio.sleep(0)
+        return Accepted(HANDLE)
+
+    assert await interrupted(hunt.tells(accepts_late)) is Reason.SHUTDOWN
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert (attempt.state, attempt.handle) == ("submitted", HANDLE)
+
+
+async def test_a_new_handle_is_written_down_although_another_picture_of_the_task_is_lost(hunt: Hunt) -> None:
+    """It may be lost because the worker stops; then the next one goes on from here."""
+    company = SiblingFailure()
+
+    def is_lost(order: GenerationRequest) -> Pending:
+        company.lose()
+        return Pending(handle={"id": "job-2"})
+
+    outcome = await hunt.tells(Accepted(HANDLE), is_lost).runs(company)
+
+    assert isinstance(outcome, Failure)
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert (attempt.state, attempt.handle) == ("submitted", {"id": "job-2"})
+
+
+async def test_who_has_lost_the_lease_orders_nothing(hunt: Hunt) -> None:
+    hunt.clock.pass_time(60)
+    await hunt.house.rescues("another")
+
+    assert await interrupted(hunt.tells()) is Reason.LEASE_LOST
+    assert await hunt.book() == []
+
+
+async def test_who_has_lost_the_lease_closes_nothing_that_another_may_have_begun(hunt: Hunt) -> None:
+    await hunt.left_by_a_dead_worker("intended")
+    hunt.clock.pass_time(60)
+    await hunt.house.rescues("another")
+
+    assert await interrupted(hunt.tells()) is Reason.LEASE_LOST
+    assert await hunt.book() == [("intended", None)]
+
+
+async def test_a_picture_that_comes_at_the_moment_of_the_cancellation_is_kept(hunt: Hunt) -> None:
+    def delivers_all_the_same(order: GenerationRequest) -> Any:
+        hunt.interrupt(Reason.CANCEL)
+        return picture(order)
+
+    assert isinstance(await hunt.tells(delivers_all_the_same).runs(), KeptImage)
+    assert await hunt.book() == [("delivered", None)]
+
+
+@pytest.mark.parametrize("reason", [Reason.CANCEL, Reason.SHUTDOWN])
+async def test_who_was_interrupted_before_it_ordered_orders_nothing(hunt: Hunt, reason: Reason) -> None:
+    hunt.interrupt(reason)
+
+    assert await interrupted(hunt.tells()) is reason
+    assert await hunt.book() == []
+
+
+async def test_a_bug_in_a_provider_is_not_mistaken_for_a_failure(hunt: Hunt) -> None:
+    def breaks(order: GenerationRequest) -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await hunt.tells(breaks).runs()
+
+    assert await hunt.book() == [("intended", None)]
+
+
+# --- the store refuses --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Refusing:
+    """A store of pictures that is full for some tries, or for ever."""
+
+    blobs: Any
+    tries: float
+    trouble: Exception = field(default_factory=lambda: StorageRefuses("no space left on device"))
+    seen: int = 0
+
+    async def identify(self, source: Path) -> Stored:
+        stored: Stored = await self.blobs.identify(source)
+        return stored
+
+    async def put(self, source: Path, stored: Stored) -> None:
+        self.seen += 1
+        if self.seen <= self.tries:
+            raise self.trouble
+        await self.blobs.put(source, stored)
+
+
+@pytest.mark.parametrize("trouble", [StorageRefuses("full"), StoreUnavailable("away")])
+@pytest.mark.parametrize("script", [[picture], [Accepted(HANDLE), picture]])
+async def test_a_picture_that_finds_no_place_is_held_until_there_is_one(
+    hunt: Hunt, script: list[Line], trouble: Exception
+) -> None:
+    hunt.house.blobs = Refusing(hunt.house.blobs, 50, trouble)
+
+    kept = await hunt.tells(*script).runs()
+
+    assert isinstance(kept, KeptImage)
+    assert len(hunt.vendor.submits) == 1
+    assert await hunt.book() == [("delivered", None)]
+
+
+async def test_a_picture_that_finds_no_place_before_time_is_up_is_journaled_as_paid(hunt: Hunt) -> None:
+    hunt.house.blobs = Refusing(hunt.house.blobs, tries=math.inf)
+
+    with pytest.raises(Interrupted) as interrupted:
+        await hunt.tells(picture).runs()
+
+    [attempt] = await hunt.house.attempts(hunt.task)
+    assert interrupted.value.reason is Reason.DEADLINE
+    assert (attempt.outcome, attempt.charged) == ("given_up", True)
+    assert attempt.reason == "the picture came and could not be kept: no space left on device"
+
+
+@pytest.mark.parametrize(("reason", "state"), [(Reason.CANCEL, "closed"), (Reason.SHUTDOWN, "submitted")])
+async def test_who_waits_for_a_place_lets_go_when_he_is_told_to(hunt: Hunt, reason: Reason, state: str) -> None:
+    def deliver_then_interrupt(order: GenerationRequest) -> Any:
+        hunt.interrupt(reason)
+        return picture(order)
+
+    hunt.house.blobs = Refusing(hunt.house.blobs, tries=math.inf)
+
+    with pytest.raises(Interrupted) as interrupted:
+        await hunt.tells(Accepted(HANDLE), deliver_then_interrupt).runs()
+
+    assert interrupted.value.reason is reason
+    assert [attempt.state for attempt in await hunt.house.attempts(hunt.task)] == [state]
+
+
+async def test_nothing_is_ordered_while_the_store_refuses(hunt: Hunt) -> None:
+    ordered_ms: list[int] = []
+
+    def draw(order: GenerationRequest) -> Any:
+        ordered_ms.append(hunt.clock.now_ms())
+        return picture(order)
+
+    before_ms = hunt.clock.now_ms()
+    hunt.shelf.refused(before_ms)
+
+    kept = await hunt.tells(draw).runs()
+
+    assert isinstance(kept, KeptImage)
+    assert ordered_ms[0] >= before_ms + RESTS_MS

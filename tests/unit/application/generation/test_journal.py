@@ -1,0 +1,129 @@
+"""Writing down what a vendor answered, also while the database is away."""
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from limner.application.generation.interrupt import Interrupted, Reason
+from limner.application.generation.journal import PAUSES_S, KeptImage, SpendJournal, picture_in
+from limner.domain.ids import TaskId
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.ports.records import Records, Store, StoreUnavailable
+from stores import PICTURE, ROUTE, House, ordered
+
+T = TypeVar("T")
+Logged = list[MutableMapping[str, Any]]
+KEPT = KeptImage(PICTURE, {"provider": "scripted"})
+
+
+@dataclass
+class Failing:
+    """A store that fails some times before it works again."""
+
+    store: Store
+    failures: int = 0
+    error: Exception = field(default_factory=lambda: StoreUnavailable("the database is away"))
+
+    async def run(self, work: Callable[[Records], T]) -> T:
+        if self.failures:
+            self.failures -= 1
+            raise self.error
+        return await self.store.run(work)
+
+    async def read(self, work: Callable[[Records], T]) -> T:
+        return await self.store.read(work)
+
+    async def close(self) -> None:
+        await self.store.close()
+
+
+@pytest.fixture
+async def task(house: House) -> TaskId:
+    task = await house.sends(await house.opens())
+    await house.claims()
+    return task
+
+
+async def answered(journal: SpendJournal, what: str, attempt: Any) -> None:
+    if what == "handle":
+        await journal.submitted(attempt, {"id": "job-1"})
+    elif what == "failure":
+        await journal.failed(attempt, Failure(FailureKind.BAD_OUTPUT, "no picture", charged=True), ROUTE)
+    else:
+        await journal.delivered(attempt, ROUTE, KEPT, 10, 0.04)
+
+
+@pytest.mark.parametrize("what", ["handle", "picture", "failure"])
+async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
+    house: House, task: TaskId, what: str, logged: Logged
+) -> None:
+    store = Failing(house.store)
+    journal = SpendJournal(store, house.clock)
+    attempt = await ordered(journal, task, 1)
+    heard_ms = house.clock.ms
+    store.failures = 3
+
+    await answered(journal, what, attempt)
+
+    [kept] = await house.attempts(task)
+    assert kept.state == {"handle": "submitted", "picture": "delivered", "failure": "closed"}[what]
+    assert (kept.submitted_ms or kept.delivered_ms or kept.closed_ms) == heard_ms
+    assert house.clock.slept == list(PAUSES_S[:3])
+    assert [entry["event"] for entry in logged] == ["journal not written, trying again"] * 3
+
+
+async def test_a_database_that_stays_away_is_an_error_in_the_end(house: House, task: TaskId, logged: Logged) -> None:
+    store = Failing(house.store)
+    journal = SpendJournal(store, house.clock)
+    attempt = await ordered(journal, task, 1)
+    store.failures = len(PAUSES_S) + 1
+
+    with pytest.raises(StoreUnavailable):
+        await answered(journal, "picture", attempt)
+
+    assert house.clock.slept == list(PAUSES_S)
+    assert 900 <= sum(PAUSES_S) < 1000
+
+
+async def test_a_fault_of_ours_is_not_waited_for(house: House, task: TaskId, logged: Logged) -> None:
+    store = Failing(house.store, error=ZeroDivisionError())
+    journal = SpendJournal(store, house.clock)
+    attempt = await ordered(journal, task, 1)
+    store.failures = len(PAUSES_S)
+
+    with pytest.raises(ZeroDivisionError):
+        await answered(journal, "picture", attempt)
+
+    assert house.clock.slept == list(PAUSES_S[:3])
+
+
+async def test_an_intent_needs_the_lease(house: House, task: TaskId) -> None:
+    journal = SpendJournal(house.store, house.clock)
+
+    with pytest.raises(Interrupted) as interrupted:
+        await ordered(journal, task, 1, owner="somebody else")
+    await ordered(journal, task, 1, owner="worker")
+
+    assert interrupted.value.reason is Reason.LEASE_LOST
+    assert len(await house.attempts(task)) == 1
+
+
+async def test_an_intent_that_cannot_be_written_is_no_intent(house: House, task: TaskId) -> None:
+    with pytest.raises(StoreUnavailable):
+        await ordered(SpendJournal(Failing(house.store, 1), house.clock), task, 1)
+
+    assert await house.attempts(task) == []
+
+
+async def test_a_picture_is_found_whichever_attempt_brought_it(house: House, task: TaskId) -> None:
+    journal = SpendJournal(house.store, house.clock)
+    before = picture_in(await journal.of(task))
+    first = await ordered(journal, task, 1)
+    await journal.failed(first, Failure(FailureKind.UNKNOWN_OUTCOME, "cut off"), ROUTE)
+    await ordered(journal, task, 2)
+    await journal.delivered(first, ROUTE, KEPT, 10, None)
+
+    assert before is None
+    assert picture_in(await journal.of(task)) == KEPT

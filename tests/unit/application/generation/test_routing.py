@@ -1,0 +1,57 @@
+import pytest
+
+from limner.application.generation.routing import Routing
+from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.providers.sandbox import SandboxProvider
+
+MODEL = "flux.1_kontext_pro"
+
+
+def route(provider: str, upstream: str = "kontext") -> Route:
+    return Route(f"{provider}/{upstream}", provider, upstream, 120.0, UnknownOutcome.RESEND_ONCE)
+
+
+def routing(*configured: str, always_stand_in: bool = False) -> Routing:
+    """Two vendors may serve the model; those named here are configured, beside the stand-in."""
+    return Routing(
+        {name: SandboxProvider() for name in ("sandbox", *configured)},
+        "sandbox",
+        60.0,
+        UnknownOutcome.FAIL_AND_REFUND,
+        routes={MODEL: (route("bfl"), route("fal"))},
+        always_stand_in=always_stand_in,
+    )
+
+
+def test_while_no_vendor_is_configured_the_stand_in_serves_every_model_under_its_own_name() -> None:
+    [found] = routing().ways("gpt_image_2")
+
+    assert (found.name, found.provider, found.upstream) == ("sandbox/gpt_image_2", "sandbox", "gpt_image_2")
+    assert (found.deadline_s, found.unknown_outcome) == (60.0, UnknownOutcome.FAIL_AND_REFUND)
+
+
+@pytest.mark.parametrize(("configured", "chosen"), [(("bfl",), "bfl"), (("fal",), "fal"), (("fal", "bfl"), "bfl")])
+def test_the_first_vendor_that_is_configured_serves_the_model(configured: tuple[str, ...], chosen: str) -> None:
+    here = routing(*configured)
+
+    assert here.ways(MODEL)[0] == route(chosen)
+    assert here.provider(here.ways(MODEL)[0]) is here.providers[chosen]
+    assert here.served_by(MODEL) == chosen
+
+
+def test_with_a_vendor_configured_nobody_gets_the_stand_in_by_accident() -> None:
+    here = routing("bfl")
+
+    with pytest.raises(Refusal) as refused:
+        here.ways("gpt_image_2")
+
+    assert (refused.value.code, refused.value.field) == (Code.VERSION_UNKNOWN, "model_version")
+    assert here.served_by("gpt_image_2") == "none"
+
+
+def test_who_wants_the_stand_in_all_the_same_gets_it() -> None:
+    here = routing("bfl", always_stand_in=True)
+
+    assert here.ways("gpt_image_2")[0].provider == "sandbox"
+    assert here.ways(MODEL)[0].provider == "bfl"

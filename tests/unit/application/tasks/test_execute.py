@@ -1,0 +1,506 @@
+"""One claimed task from its pictures to its end: what becomes of it, and of its credits."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import Line, ScriptedProvider, StoppedClock, picture, picture_file, rubbish, silence
+from limner.application.generation.generate import Generate
+from limner.application.generation.interrupt import Interrupt, Reason
+from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
+from limner.application.generation.routing import Routing
+from limner.application.images.references import PrepareReferences
+from limner.application.tasks.execute import LAST_LOOK_MS, TAKEOVERS, ExecuteTask
+from limner.domain.accounts.credits import Balance
+from limner.domain.ids import TaskId
+from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.domain.tasks.request import TaskType, UploadedSource, UrlSource
+from limner.domain.tasks.task import Status, Task
+from limner.intake.image_intake import ImageIntake
+from limner.ports.provider import Accepted, GenerationRequest, Pending
+from limner.ports.records import ClaimedTask, Key
+from stores import PICTURE, ROUTE, House, with_file
+
+HANDLE = {"id": "job-1"}
+
+
+class Offline(ImageIntake):
+    """The real intake, on a machine without an internet."""
+
+    async def fetch(self, url: str, target: Path) -> None:
+        raise Refusal(Code.FILE_NOT_FOUND, f"{url} cannot be reached", suggestion="Check it.")
+
+
+@dataclass
+class Bench:
+    """A worker's table: one task, a vendor with a script, and what comes of it."""
+
+    house: House
+    key: Key
+    vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    claimed: ClaimedTask | None = None
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> SpendJournal:
+        return SpendJournal(self.house.store, self.house.clock)
+
+    def tells(self, *script: Line, **facts: Any) -> "Bench":
+        self.vendor = ScriptedProvider(list(script), **facts)
+        return self
+
+    @property
+    def execute(self) -> ExecuteTask:
+        house = self.house
+        routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
+        prepare = PrepareReferences(house.store, house.blobs, Offline(), house.clock, transcode_webp=False)
+        pursue = Generate(self.journal, routing, house.blobs, ImageIntake(), house.clock)
+        return ExecuteTask(house.store, prepare, pursue, routing, house.templates, house.clock, house.scratch)
+
+    async def takes(self, **wishes: Any) -> TaskId:
+        task = await self.house.sends(self.key, **wishes)
+        [self.claimed] = await self.house.claims()
+        return task
+
+    async def works(self, owner: str = "worker") -> Task | None:
+        assert self.claimed
+        return await self.execute(self.claimed, owner, self.interrupt, lambda _percent: None)
+
+    async def worked(self) -> Task:
+        ended = await self.works()
+        assert ended
+        assert ended == await self.house.task(ended.id)
+        assert await self.house.faults() == []
+        return ended
+
+    async def is_taken_over(self) -> None:
+        self.house.clock.pass_time(20)
+        [self.claimed] = await self.house.rescues("worker")
+
+
+@pytest.fixture
+async def bench(house: House) -> Bench:
+    return Bench(house, await house.opens(opening=100))
+
+
+async def test_a_delivered_picture_is_a_success_at_its_price(bench: Bench) -> None:
+    await bench.tells(picture).takes()
+
+    task = await bench.worked()
+
+    assert (task.status, task.consumed, task.error_code) == (Status.SUCCESS, 5, None)
+    assert task.result
+    assert await bench.house.blobs.size(task.result.blob) > 0
+    assert task.served_by == {"provider": "scripted", "model": "flux.1_kontext_pro", "generative": True}
+    assert await bench.house.balance(bench.key) == Balance(95, 0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (Failure(FailureKind.CONTENT_POLICY, "not this"), Status.BANNED, 2008),
+        (Failure(FailureKind.BAD_INPUT, "too wide"), Status.FAILED, 1001),
+        (Failure(FailureKind.AUTH, "the key is wrong"), Status.FAILED, 1001),
+        (Failure(FailureKind.QUOTA_EXHAUSTED, "no money"), Status.FAILED, 1001),
+    ],
+)
+async def test_a_failure_ends_the_task_with_the_reason_and_the_credits_back(
+    bench: Bench, failure: Failure, status: Status, code: int
+) -> None:
+    await bench.tells(failure).takes()
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code, task.error_msg) == (status, code, failure.reason)
+    assert await bench.house.balance(bench.key) == Balance(100, 0)
+
+
+async def test_pictures_that_were_paid_for_and_broken_are_refunded_and_journaled_as_paid(bench: Bench) -> None:
+    await bench.tells(rubbish, rubbish, rubbish).takes()
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code, task.consumed) == (Status.FAILED, 1001, 0)
+    assert [attempt.charged for attempt in await bench.house.attempts(task.id)] == [True] * 3
+
+
+async def test_a_reference_that_will_not_do_fails_the_task_before_anything_is_ordered(bench: Bench) -> None:
+    await bench.tells().takes(**with_file(UrlSource("https://example.com/a.png"), field="files[0]"))
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code) == (Status.FAILED, 2019)
+    assert task.error_msg == "files[0]: https://example.com/a.png cannot be reached"
+    assert await bench.house.attempts(task.id) == []
+
+
+async def test_the_order_is_composed_from_what_was_kept_of_the_request(bench: Bench) -> None:
+    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, bench.house.folder))
+    await bench.tells(picture).takes(t_pose=True, **with_file(UploadedSource(upload.token)))
+
+    await bench.worked()
+
+    [order] = bench.vendor.submits
+    assert "a red fox in the snow" in order.prompt
+    assert (order.brief.prompt, order.brief.t_pose, order.brief.own_references) == ("a red fox in the snow", True, 1)
+    assert [reference.media_type for reference in order.references] == ["image/png"]
+
+
+async def test_the_shape_the_caller_asked_for_goes_before_the_template_s(bench: Bench) -> None:
+    await bench.tells(picture).takes(template="t_pose", aspect_ratio="21:9")
+
+    await bench.worked()
+
+    [order] = bench.vendor.submits
+    assert order.aspect_ratio == "21:9"
+
+
+async def test_a_template_s_pictures_come_behind_the_caller_s(bench: Bench) -> None:
+    loaded = next(template for template in bench.house.templates.values() if template.pictures)
+    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, bench.house.folder))
+    await bench.tells(picture).takes(template=loaded.template.slug, **with_file(UploadedSource(upload.token)))
+
+    await bench.worked()
+
+    [order] = bench.vendor.submits
+    assert [reference.path for reference in order.references[1:]] == list(loaded.pictures)
+    assert order.brief.template == loaded.template.slug
+
+
+async def test_a_repeat_of_a_task_draws_with_the_same_seed_and_another_with_another(bench: Bench) -> None:
+    await bench.tells(Failure(FailureKind.NO_IMAGE, "words"), picture, picture).takes()
+    vendor = bench.vendor
+    await bench.worked()
+    await bench.takes()
+    bench.vendor = vendor
+    await bench.worked()
+
+    first, repeat, other = [order.seed for order in vendor.submits]
+    assert first == repeat != other
+    assert all(0 <= seed < 2**31 for seed in (first, other))
+
+
+async def test_a_template_that_is_gone_fails_the_task(bench: Bench) -> None:
+    await bench.tells().takes(template=next(iter(bench.house.templates)))
+    bench.house.templates = {}
+
+    task = await bench.worked()
+
+    assert task.status is Status.FAILED
+    assert "no longer there" in str(task.error_msg)
+
+
+async def test_nothing_is_left_in_the_scratch_folder(bench: Bench) -> None:
+    await bench.tells(rubbish, picture).takes()
+
+    await bench.worked()
+
+    assert list(bench.house.scratch.iterdir()) == []
+
+
+async def test_a_bug_comes_out_and_leaves_no_files_either(bench: Bench) -> None:
+    def breaks(order: GenerationRequest) -> Any:
+        raise ZeroDivisionError
+
+    await bench.tells(breaks).takes()
+
+    with pytest.raises(ZeroDivisionError):
+        await bench.works()
+
+    assert list(bench.house.scratch.iterdir()) == []
+
+
+# --- stopped ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_task_ends_cancelled_with_its_credits_back(bench: Bench) -> None:
+    async def is_cancelled(order: GenerationRequest) -> Any:
+        bench.interrupt(Reason.CANCEL)
+        return await silence(order)
+
+    await bench.tells(is_cancelled).takes()
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code, task.error_msg) == (Status.CANCELLED, 1001, "cancelled by its owner")
+    assert await bench.house.balance(bench.key) == Balance(100, 0)
+
+
+async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(bench: Bench) -> None:
+    def is_cancelled_too_late(order: GenerationRequest) -> Any:
+        bench.interrupt(Reason.CANCEL)
+        return picture(order)
+
+    await bench.tells(is_cancelled_too_late).takes()
+
+    assert (await bench.worked()).status is Status.SUCCESS
+    assert await bench.house.balance(bench.key) == Balance(95, 0)
+
+
+async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(bench: Bench) -> None:
+    await bench.tells(Accepted(HANDLE, wait_s=10_000)).takes()
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code) == (Status.FAILED, 1001)
+    assert task.error_msg == "not done within 900 seconds"
+
+
+@pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])
+async def test_a_task_that_another_worker_goes_on_with_is_left_as_it_is(bench: Bench, reason: Reason) -> None:
+    async def is_stopped(order: GenerationRequest) -> Any:
+        bench.interrupt(reason)
+        return await silence(order)
+
+    task = await bench.tells(is_stopped, free=True).takes()
+
+    assert await bench.works() is None
+    assert (await bench.house.task(task)).status is Status.RUNNING
+    assert await bench.house.movements(task) == ["hold"]
+
+
+async def test_who_lost_the_lease_on_the_way_settles_nothing(bench: Bench) -> None:
+    async def takes_a_nap(order: GenerationRequest) -> Any:
+        bench.house.clock.pass_time(60)
+        await bench.house.rescues("another")
+        return picture(order)
+
+    task = await bench.tells(takes_a_nap).takes()
+
+    assert await bench.works() is None
+    assert (await bench.house.task(task)).status is Status.RUNNING
+
+
+# --- taken over ---------------------------------------------------------------------------------------------------
+
+
+async def left_delivered(bench: Bench, task: TaskId) -> None:
+    attempt = await bench.house.intends(task)
+    await bench.journal.delivered(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+
+
+async def test_a_picture_that_was_delivered_is_settled_without_a_call(bench: Bench) -> None:
+    task = await bench.tells().takes()
+    await left_delivered(bench, task)
+    await bench.is_taken_over()
+
+    ended = await bench.worked()
+
+    assert (ended.status, ended.result, ended.consumed) == (Status.SUCCESS, PICTURE, 5)
+    assert bench.vendor.submits == bench.vendor.polls == []
+
+
+async def test_a_delivered_picture_counts_when_time_is_up_the_template_gone_and_a_cancellation_asked(
+    bench: Bench,
+) -> None:
+    task = await bench.tells().takes(template=next(iter(bench.house.templates)))
+    await left_delivered(bench, task)
+    bench.house.templates = {}
+    bench.house.clock.pass_time(10_000)
+    await bench.is_taken_over()
+    bench.interrupt(Reason.CANCEL)
+
+    assert (await bench.worked()).status is Status.SUCCESS
+
+
+async def test_a_job_that_is_bought_gets_a_last_look_however_late_its_worker_died(bench: Bench) -> None:
+    task = await bench.tells(picture).takes()
+    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
+    bench.house.clock.pass_time(10_000)
+    await bench.is_taken_over()
+
+    assert (await bench.worked()).status is Status.SUCCESS
+    assert bench.vendor.polls == [HANDLE]
+
+
+async def test_the_last_look_has_an_end(bench: Bench) -> None:
+    task = await bench.tells(*[Pending(wait_s=LAST_LOOK_MS / 1000)] * 5).takes()
+    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
+    bench.house.clock.pass_time(10_000)
+    await bench.is_taken_over()
+
+    assert (await bench.worked()).error_msg == "not done within 900 seconds"
+
+
+async def test_the_last_look_is_no_time_to_buy_anything(bench: Bench) -> None:
+    task = await bench.tells(Failure(FailureKind.TRANSIENT, "down"), picture).takes()
+    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
+    bench.house.clock.pass_time(10_000)
+    await bench.is_taken_over()
+
+    assert (await bench.worked()).error_msg == "down"
+    assert bench.vendor.submits == []
+
+
+async def test_nothing_is_begun_for_a_task_whose_time_was_up_before_it_was_taken_over(bench: Bench) -> None:
+    await bench.tells().takes()
+    bench.house.clock.pass_time(901)
+    await bench.is_taken_over()
+
+    assert (await bench.worked()).status is Status.FAILED
+    assert bench.vendor.submits == []
+
+
+# --- broken -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_task_that_broke_on_our_fault_fails_with_its_credits_back(bench: Bench) -> None:
+    await bench.takes()
+    assert bench.claimed
+
+    ended = await bench.execute.give_up(bench.claimed, "worker")
+
+    assert ended
+    assert (ended.status, ended.error_code, ended.error_msg) == (Status.FAILED, 1001, "internal error")
+    assert await bench.house.balance(bench.key) == Balance(100, 0)
+
+
+@pytest.mark.parametrize(("claims", "given_up"), [(1, False), (TAKEOVERS, False), (TAKEOVERS + 1, True)])
+async def test_what_is_bought_is_not_given_up_until_several_workers_broke_on_it(
+    bench: Bench,
+    claims: int,
+    given_up: bool,  # noqa: FBT001
+) -> None:
+    task = await bench.takes()
+    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
+    assert bench.claimed
+
+    ended = await bench.execute.give_up(replace(bench.claimed, claims=claims), "worker")
+
+    assert (ended is not None) is given_up
+
+
+async def test_a_handle_that_was_accepted_is_enough_for_the_next_worker(bench: Bench) -> None:
+    def accepts_and_stops(order: GenerationRequest) -> Any:
+        bench.interrupt(Reason.SHUTDOWN)
+        return Accepted(HANDLE)
+
+    task = await bench.tells(accepts_and_stops, picture).takes()
+    assert await bench.works() is None
+    await bench.house.store.run(lambda records: records.tasks.hand_back("worker", [task]))
+    bench.interrupt = Interrupt()
+    await bench.is_taken_over()
+
+    assert (await bench.worked()).status is Status.SUCCESS
+    assert len(bench.vendor.submits) == 1
+
+
+# --- several views ------------------------------------------------------------------------------------------------
+
+VIEWS = ("front", "left", "back", "right")
+BANNED = Failure(FailureKind.CONTENT_POLICY, "not this side")
+
+
+async def turns(bench: Bench, tmp_path: Path) -> TaskId:
+    """Take a task that asks for the four views of a picture."""
+    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, tmp_path))
+    wish = with_file(UploadedSource(upload.token))
+    return await bench.takes(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **wish)
+
+
+async def test_four_views_are_four_orders_and_one_result(bench: Bench, tmp_path: Path) -> None:
+    await turns(bench.tells(*[picture] * 4), tmp_path)
+
+    task = await bench.worked()
+
+    assert (task.status, task.consumed) == (Status.SUCCESS, 10)
+    assert task.result
+    assert tuple(task.result.views) == VIEWS
+    assert task.result.blob == task.result.views["front"].blob
+    assert len({order.prompt for order in bench.vendor.submits}) == 4
+    assert [len(order.references) for order in bench.vendor.submits] == [1] * 4
+    assert len({order.workdir for order in bench.vendor.submits}) == 4
+    assert sorted(attempt.part for attempt in await bench.house.attempts(task.id)) == sorted(VIEWS)
+
+
+async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(bench: Bench, tmp_path: Path) -> None:
+    down = Failure(FailureKind.TRANSIENT, "down")
+    await turns(bench.tells(BANNED, down, down, down), tmp_path)
+
+    task = await bench.worked()
+
+    assert (task.status, task.error_code, task.error_msg) == (Status.BANNED, 2008, "not this side")
+    assert (task.result, task.consumed) == (None, 0)
+    assert len(bench.vendor.submits) == 4
+    assert await bench.house.balance(bench.key) == Balance(100, 0)
+
+
+async def test_views_that_were_brought_home_are_not_bought_again(bench: Bench, tmp_path: Path) -> None:
+    task = await turns(bench.tells(picture, picture), tmp_path)
+    for part in ("front", "back"):
+        turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)
+        assert isinstance(turn, IntendedAttempt)
+        await bench.journal.delivered(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    await bench.is_taken_over()
+
+    ended = await bench.worked()
+
+    assert ended.status is Status.SUCCESS
+    assert len(bench.vendor.submits) == 2
+    assert ended.result
+    assert ended.result.views["front"] == ended.result.views["back"] == PICTURE
+
+
+async def test_a_view_that_was_ordered_is_followed_by_its_own_handle(bench: Bench, tmp_path: Path) -> None:
+    task = await turns(bench.tells(*[picture] * 4), tmp_path)
+    for part in VIEWS:
+        turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)
+        assert isinstance(turn, IntendedAttempt)
+        await bench.journal.submitted(turn.attempt, {"id": part})
+    await bench.is_taken_over()
+
+    ended = await bench.worked()
+
+    assert ended.status is Status.SUCCESS
+    assert bench.vendor.submits == []
+    assert sorted(handle["id"] for handle in bench.vendor.polls) == sorted(VIEWS)
+
+
+async def test_a_view_that_is_refused_ends_the_task_while_the_others_wait_for_their_vendor(
+    bench: Bench, tmp_path: Path
+) -> None:
+    clock = bench.house.clock = StoppedClock(bench.house.clock.ms)
+
+    async def when_the_others_wait(order: GenerationRequest) -> Any:
+        await clock.was_slept_on(3)
+        return BANNED
+
+    busy = Failure(FailureKind.TRANSIENT, "busy", retry_after_s=600)
+    await turns(bench.tells(when_the_others_wait, busy, busy, busy), tmp_path)
+
+    async with asyncio.timeout(30):
+        task = await bench.worked()
+
+    assert (task.status, task.error_msg) == (Status.BANNED, "not this side")
+
+
+async def test_a_view_that_no_vendor_is_left_for_fails_its_task(bench: Bench, tmp_path: Path) -> None:
+    task = await turns(bench.tells(picture), tmp_path)
+    turn = await bench.journal.intend(task, 1, (ROUTE,), part="front")
+    assert isinstance(turn, IntendedAttempt)
+    await bench.journal.submitted(turn.attempt, HANDLE)
+    await bench.is_taken_over()
+    bench.routes = {"gpt_4o": (ROUTE,)}
+
+    ended = await bench.worked()
+
+    assert (ended.status, ended.error_code) == (Status.FAILED, 2017)
+    assert "no vendor that serves" in str(ended.error_msg)
+
+
+async def test_a_worker_that_stops_leaves_all_views_to_the_next(bench: Bench, tmp_path: Path) -> None:
+    async def is_stopped(order: GenerationRequest) -> Any:
+        bench.interrupt(Reason.SHUTDOWN)
+        return await silence(order)
+
+    task = await turns(bench.tells(*[is_stopped] * 4, free=True), tmp_path)
+
+    assert await bench.works() is None
+    assert (await bench.house.task(task)).status is Status.RUNNING

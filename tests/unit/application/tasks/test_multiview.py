@@ -1,0 +1,26 @@
+"""Several pictures as one result."""
+
+from dataclasses import asdict
+
+from limner.application.generation.journal import KeptImage
+from limner.application.tasks.multiview import combine_results
+from stores import PICTURE
+
+FLUX = {"provider": "bfl", "model": "flux", "generative": True, "seed": 7}
+ENGINE = {"provider": "builtin", "model": "sketch", "generative": False}
+STAYS = {"stays": {view: asdict(PICTURE) for view in ("back", "right")}}
+
+
+def served(**by: dict[str, object]) -> dict[str, object]:
+    return dict(combine_results({view: KeptImage(PICTURE, who) for view, who in by.items()}, STAYS).served_by)
+
+
+def test_who_made_all_of_them_is_told_once() -> None:
+    assert served(front=FLUX, left=FLUX) == {**FLUX, "pictures": 2}
+
+
+def test_where_they_were_made_by_several_it_is_told_of_each() -> None:
+    told = served(front=FLUX, left=ENGINE)
+
+    assert told["views"] == {"front": {"provider": "bfl", "model": "flux", "generative": True}, "left": ENGINE}
+    assert told["pictures"] == 2

@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import pytest
+
+from limner.domain.routing.breaker import CLOSED, PROBE_MS, TRIP_AT, Breaker, after_failure, probing
+from limner.domain.routing.failure import FailureKind
+
+NOW = 1_000_000
+
+
+def failed(kind: FailureKind, times: int, breaker: Breaker = CLOSED) -> Breaker:
+    for _ in range(times):
+        breaker = after_failure(breaker, kind, "no", NOW, NOW)
+    return breaker
+
+
+@pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE])
+def test_what_an_operator_must_mend_opens_at_once(kind: FailureKind) -> None:
+    breaker = failed(kind, 1)
+
+    assert (breaker.is_open(NOW + 59_999), breaker.is_open(NOW + 60_000)) == (True, False)
+    assert (breaker.is_hopeless(NOW), breaker.kind, breaker.reason) == (True, kind, "no")
+
+
+@pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.TIMEOUT])
+def test_what_may_pass_opens_after_several_in_a_row(kind: FailureKind) -> None:
+    assert not failed(kind, TRIP_AT - 1).is_open(NOW)
+    assert failed(kind, TRIP_AT).is_open(NOW)
+    assert not failed(kind, TRIP_AT).is_hopeless(NOW)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.CONTENT_POLICY, FailureKind.BAD_INPUT, FailureKind.NO_IMAGE])
+def test_a_failure_that_is_about_the_request_shows_that_the_route_works(kind: FailureKind) -> None:
+    assert after_failure(failed(FailureKind.TRANSIENT, TRIP_AT), kind, "no", NOW, NOW) == CLOSED
+
+
+@pytest.mark.parametrize("kind", [FailureKind.RATE_LIMITED, FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED])
+def test_some_failures_say_nothing_of_the_route(kind: FailureKind) -> None:
+    before = failed(FailureKind.TRANSIENT, 3)
+
+    assert after_failure(before, kind, "no", NOW, NOW) == before
+
+
+def test_each_opening_rests_twice_as_long_up_to_a_quarter_of_an_hour() -> None:
+    breaker, rests = CLOSED, []
+    for _ in range(7):
+        breaker = after_failure(breaker, FailureKind.AUTH, "no", NOW, NOW)
+        rests.append(breaker.open_until_ms - NOW)
+
+    assert rests == [60_000, 120_000, 240_000, 480_000, 900_000, 900_000, 900_000]
+
+
+def test_a_probe_that_fails_opens_again_without_counting_anew() -> None:
+    once = failed(FailureKind.TRANSIENT, TRIP_AT)
+
+    again = failed(FailureKind.TRANSIENT, 1, once)
+
+    assert again.open_until_ms - NOW == 2 * (once.open_until_ms - NOW)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.AUTH])
+def test_orders_that_were_on_their_way_when_a_route_went_down_let_it_rest_no_longer(kind: FailureKind) -> None:
+    """Two dozen orders are in hand when a vendor has a bad second: that is one failure of the vendor, not twenty."""
+    down = failed(kind, TRIP_AT)
+    later = NOW + 1000
+
+    for _ in range(20):
+        assert after_failure(down, kind, "no", NOW - 1, later) == down
+
+
+def test_the_probe_is_the_one_whose_failure_counts() -> None:
+    down = failed(FailureKind.TRANSIENT, TRIP_AT)
+    now = down.open_until_ms
+    tried = probing(down, now)
+
+    assert after_failure(tried, FailureKind.TRANSIENT, "no", now - 1, now + 5) == tried
+    assert after_failure(tried, FailureKind.TRANSIENT, "no", now, now + 5).openings == 2
+
+
+def test_a_rest_from_before_the_clock_was_set_back_is_over() -> None:
+    down = failed(FailureKind.AUTH, 1)
+
+    assert down.is_open(NOW)
+    assert not down.is_open(NOW - 3_600_000)
+
+
+def test_while_a_probe_is_out_the_others_keep_away() -> None:
+    rested = replace(failed(FailureKind.AUTH, 1), open_until_ms=NOW)
+
+    assert not rested.is_open(NOW)
+    assert probing(rested, NOW).is_open(NOW + PROBE_MS - 1)
+    assert not probing(rested, NOW).is_hopeless(NOW)
+    assert not probing(rested, NOW).is_open(NOW + PROBE_MS)
