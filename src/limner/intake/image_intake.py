@@ -3,12 +3,14 @@
 import asyncio
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limner.intake.admit import AdmittedImage, admit
-from limner.intake.limits import FetchLimits, ImageLimits
+from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
+from limner.outbound.limits import FetchLimits
 from limner.outbound.urls import check_url
 from limner.ports.intake import Inspected, Intake, Normalised
 
@@ -72,7 +74,8 @@ class ImageIntake(Intake):
         # Importing reads hundreds of files, which the event loop must not wait for.
         kind = await asyncio.to_thread(_fetcher_class)
         if self._fetcher is None:
-            self._fetcher = kind(self._allow, self._limits, self._fetch_limits, self._resolver)
+            limits = replace(self._fetch_limits, max_bytes=self._limits.max_bytes)
+            self._fetcher = kind(self._allow, limits, self._resolver)
         return self._fetcher
 
     def _room_for(self, admitted: AdmittedImage) -> AbstractContextManager[object]:

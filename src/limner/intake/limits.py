@@ -1,4 +1,4 @@
-"""How big, how small and how slow a reference may be."""
+"""How large and how small a reference image may be."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,3 @@ class ImageLimits:
     max_pixels: int = 100_000_000
     longest_side: int = 2048
     huge_pixels: int = 36_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
-    """How long a download may take, in seconds, and how far it may be sent around."""
-
-    total_s: float = 20.0
-    idle_s: float = 10.0
-    redirects: int = 3

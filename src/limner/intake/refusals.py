@@ -1,4 +1,4 @@
-"""The sentences intake turns things down with: what is wrong, and what would be right."""
+"""The refusals of reference images: what is wrong with a file, and what to send instead."""
 
 from limner.domain.refusal import Code, Refusal
 from limner.intake.limits import ImageLimits
@@ -55,41 +55,3 @@ def too_small(width: int, height: int, limits: ImageLimits) -> Refusal:
         f"The image measures {width} x {height} px; each side must have at least {limits.min_side} px.",
         suggestion=f"Send a picture of at least {limits.min_side} x {limits.min_side} px; 256 px or more work best.",
     )
-
-
-def bad_url(url: str, why: str) -> Refusal:
-    return Refusal(
-        Code.INVALID,
-        f"The URL {_short(url)!r} {why}.",
-        suggestion="Give a full http:// or https:// address of a JPEG, PNG or WebP, or upload the file instead.",
-    )
-
-
-def not_public(host: str) -> Refusal:
-    return Refusal(
-        Code.FILE_NOT_FOUND,
-        f"The host {_short(host)!r} is not on the public internet, so nothing is fetched from it.",
-        suggestion="Use a public http(s) address, or upload the file. "
-        "An operator can allow an intranet host with LIMNER_FETCH_ALLOW.",
-    )
-
-
-def unreachable(url: str, why: str) -> Refusal:
-    return Refusal(
-        Code.FILE_NOT_FOUND,
-        f"The file at {_short(url)!r} could not be fetched: {why}.",
-        suggestion="Check that the URL opens without a login and answers in time, or upload the file instead.",
-    )
-
-
-def download_too_heavy(url: str, limits: ImageLimits) -> Refusal:
-    return Refusal(
-        Code.IMAGE_TOO_LARGE,
-        f"The file at {_short(url)!r} is larger than the {megabytes(limits.max_bytes)} allowed.",
-        suggestion=_wanted(limits),
-    )
-
-
-def _short(text: str) -> str:
-    """A caller's text, cut so that an error stays readable and a signed query does not fill a log."""
-    return text if len(text) <= 200 else f"{text[:200]}..."

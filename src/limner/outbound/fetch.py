@@ -9,10 +9,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from limner.intake import refusals
-from limner.intake.limits import FetchLimits, ImageLimits
+from limner.outbound import refusals
 from limner.outbound.address_guard import Guard, RefusedAddressError, dialling
 from limner.outbound.allowlist import FetchAllow
+from limner.outbound.limits import FetchLimits
 from limner.outbound.urls import PrivateHostError, UrlError, parse
 
 _P = ParamSpec("_P")
@@ -44,12 +44,10 @@ class Fetcher:
     def __init__(
         self,
         allow: FetchAllow,
-        images: ImageLimits,
         limits: FetchLimits,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._allow = allow
-        self._images = images
         self._limits = limits
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
@@ -116,16 +114,16 @@ class Fetcher:
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding in _COMPRESSED:
             raise refusals.unreachable(url, f"it comes compressed ({encoding!r}), which was not asked for")
-        if (response.content_length or 0) > self._images.max_bytes:
-            raise refusals.download_too_heavy(url, self._images)
+        if (response.content_length or 0) > self._limits.max_bytes:
+            raise refusals.download_too_large(url, self._limits.max_bytes)
 
     async def _store(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
         await _in_thread(target.write_bytes, b"")
         total, block = 0, bytearray()
         async for chunk in response.content.iter_any():
             total += len(chunk)
-            if total > self._images.max_bytes:
-                raise refusals.download_too_heavy(url, self._images)
+            if total > self._limits.max_bytes:
+                raise refusals.download_too_large(url, self._limits.max_bytes)
             block += chunk
             if len(block) >= _BLOCK:
                 await _in_thread(_append, target, bytes(block))

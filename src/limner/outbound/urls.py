@@ -7,7 +7,7 @@ from typing import Final
 from yarl import URL
 
 from limner.domain.network.ip_address import Address, is_public, literal
-from limner.intake import refusals
+from limner.outbound import refusals
 from limner.outbound.allowlist import FetchAllow
 
 _LONGEST: Final = 2048

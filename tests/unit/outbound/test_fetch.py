@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 
 from limner.domain.refusal import Code, Refusal
 from limner.intake.image_intake import ImageIntake
-from limner.intake.limits import FetchLimits, ImageLimits
+from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
+from limner.outbound.limits import FetchLimits
 from unit.intake.pictures import encoded, scene
 
 PICTURE = encoded(scene((600, 400)), "PNG") + bytes(700_000)

@@ -1,4 +1,7 @@
-"""How long a request's body may take. `limner serve` waits for heads and answers in `limner.cli.serving.http_connection`."""
+"""How long a request's body may take.
+
+The time-outs for request heads and responses are in `limner.cli.serving.http_connection`.
+"""
 
 import asyncio
 import time

@@ -61,9 +61,9 @@ class SpendJournal:
     ) -> IntendedAttempt | RouteWait | Failure:
         """On disk before the first byte leaves: from here on a crash is known to have happened during a call.
 
-        The order takes the first of `routes` that is open; `RouteWait` says that none is now, `Failure` that none will be
-        before somebody mends it. Raises `Interrupted` when `owner` no longer holds the task's lease: whoever holds it
-        now may be buying already.
+        The order takes the first of `routes` that is open; `RouteWait` says that none is now, `Failure` that none
+        will be before somebody mends it. Raises `Interrupted` when `owner` no longer holds the task's lease: whoever
+        holds it now may be buying already.
         """
         now_ms = self.clock.now_ms()
 

@@ -24,8 +24,8 @@ LONGEST_LOAD_S: Final = 1800.0
 class DiffusersProvider:
     """Draws with models in folders of this machine.
 
-    The account's `base_url` is the folder they are in, and there is no key. Its options are those of `PipelineOptions`; a
-    route's come over them. A route's `upstream` is the name of a model's folder.
+    The account's `base_url` is the folder they are in, and there is no key. Its options are those of
+    `PipelineOptions`; a route's override them. A route's `upstream` is the name of a model's folder.
     """
 
     name = "diffusers"

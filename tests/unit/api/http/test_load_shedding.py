@@ -44,7 +44,7 @@ class Inside:
 class Door:
     """Requests come in here, and their statuses go out."""
 
-    load_shedding: LoadShedding
+    load: LoadShedding
 
     async def ask(
         self, method: str = "POST", path: str = "/task", receive: Receive | None = None, **headers: str

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from limner.application.accounts import authenticate as module
 from limner.application.accounts.authenticate import COARSE_MS, FRESH_MS, GUESSES, Authenticate
 from limner.application.accounts.manage import CreatedKey
-from limner.application.accounts.manage import authenticate as module
 from limner.domain.refusal import Code, Refusal
 from stores import House
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from limner.intake.decode.decode import scale
+from limner.intake.decode import scale
 from limner.intake.decode.scale import fit, fitted
 from unit.intake.pictures import scene
 
