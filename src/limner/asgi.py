@@ -10,7 +10,7 @@ from limner.api.app import RequestLimits, create_app
 from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
 from limner.api.s3.bucket import UploadBucket
-from limner.api.services import Services
+from limner.api.service_container import Services
 from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.network.proxies import TrustedProxies

@@ -25,7 +25,7 @@ from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import Ingress, refused
 from limner.api.s3.request import object_of
-from limner.api.services import Services
+from limner.api.service_container import Services
 from limner.api.v2 import errors as v2_errors
 from limner.api.v2 import openapi as v2_openapi
 from limner.api.v2 import routes as v2

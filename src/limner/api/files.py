@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from limner.api.http.operation import Operation
-from limner.api.services import Services
+from limner.api.service_container import Services
 from limner.api.signed_link import SIGNATURE, check_link
 from limner.application.read import own_task
 from limner.domain.ids import TaskId

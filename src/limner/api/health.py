@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 
 from limner import __version__
 from limner.api.http.operation import Operation
-from limner.api.services import Services
+from limner.api.service_container import Services
 
 _DESCRIBED = {
     "responses": {"200": {"description": "It does", "content": {"application/json": {"schema": {"type": "object"}}}}}

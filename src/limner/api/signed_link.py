@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from limner.api.services import Services
+from limner.api.service_container import Services
 from limner.domain.refusal import Code, Refusal
 
 SIGNATURE: list[dict[str, Any]] = [

@@ -14,7 +14,7 @@ from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
-from limner.api.services import SERVED_BY, Services
+from limner.api.service_container import SERVED_BY, Services
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v2 import openapi, watch
 from limner.api.v2.task import task_body

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from limner.api.http.operation import Operation
 from limner.api.http.websocket import Frame, credentials, serve
-from limner.api.services import Services
+from limner.api.service_container import Services
 from limner.api.v2 import openapi
 from limner.api.v2.task import task_body
 from limner.application.watching.watcher import TaskChange

@@ -14,7 +14,7 @@ from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.json_body import parse, read_object, validated
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
-from limner.api.services import SERVED_BY, Services
+from limner.api.service_container import SERVED_BY, Services
 from limner.api.signed_link import check_link
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v3 import openapi

@@ -12,7 +12,7 @@ from limner.api.http.authentication import caller
 from limner.api.http.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
-from limner.api.services import Services
+from limner.api.service_container import Services
 from limner.api.webhooks import openapi
 from limner.api.webhooks.shape import delivery_body, made_body, story_body, webhook_body
 from limner.api.webhooks.wire import read_new, read_rotation, read_wanted

@@ -187,7 +187,7 @@ def test_a_bomb_of_900_megapixels_costs_no_memory(put: Put) -> None:
 import re
 from pathlib import Path
 from limner.domain.refusal import Refusal
-from limner.intake import normalise, verify
+from limner.intake.decode import normalise, verify
 from limner.intake.image_intake import ImageIntake
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 before = peak()
