@@ -143,6 +143,44 @@ class ValidatesRoute(Protocol):
         ...
 
 
+@runtime_checkable
+class CapsReferences(Protocol):
+    """A provider that knows how many reference pictures its upstreams take."""
+
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
+        """The most reference pictures of one request under this name, with a route's options; 0 for a text-only one.
+
+        None where the provider sets no limit or does not know the upstream. No network; it may read a small local
+        file, so call it at start-up or in a thread.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancellation:
+    """A vendor's answer to a request to stop a job.
+
+    `accepted` says that the vendor will stop the job, or that it has ended already. `detail` is one line for the
+    journal and never holds a secret.
+    """
+
+    accepted: bool
+    detail: str
+
+
+@runtime_checkable
+class CancelsJobs(Protocol):
+    """A provider whose vendor can be asked to stop a job."""
+
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        """Ask the vendor to stop the job with this handle. Best effort: one request, no retry, no failure is raised.
+
+        `request` is what `poll` would get; its `deadline_s` bounds the call, which takes 10 seconds at most. The job
+        may be charged all the same.
+        """
+        ...
+
+
 class Provider(Protocol):
     """One vendor's protocol. Failures come back as values; only a bug raises.
 

@@ -342,6 +342,10 @@ class BflProvider:
         seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
         return delivered(seen, target, handle, order) if isinstance(seen, Ready) else seen
 
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
+        facts = facts_of(upstream)
+        return None if facts is None else facts.pictures
+
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if facts_of(upstream) is None:
             return unknown_model(_VENDOR, upstream, MODELS).reason

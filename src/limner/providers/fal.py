@@ -300,6 +300,10 @@ class FalProvider:
             return result
         return decode_result(result, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
+        facts = facts_of(upstream)
+        return None if facts is None else facts.pictures
+
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if facts_of(upstream) is None:
             return unknown_model(_VENDOR, upstream, MODELS).reason

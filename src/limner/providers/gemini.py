@@ -371,6 +371,9 @@ class GeminiProvider:
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked after a call")
 
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
+        return facts_of(upstream, {**self._options, **options}).references
+
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}
         return misfit(options, OPTIONS) or _unfit_size(upstream, facts_of(upstream, every), every)

@@ -381,6 +381,10 @@ class MidjourneyProvider:
                 return await self._cropped(handle, order)
         return await self._grid(handle, order)
 
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
+        facts = MODELS.get(upstream)
+        return None if facts is None else facts.pictures
+
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if upstream not in MODELS:
             return unknown_model(_VENDOR, upstream, MODELS).reason

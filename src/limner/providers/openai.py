@@ -546,6 +546,9 @@ class OpenAiProvider:
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked after a call")
 
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
+        return self._dialect.references
+
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
         rules = {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, of_the_provider)}
         return misfit(options, rules)

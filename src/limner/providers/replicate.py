@@ -67,6 +67,11 @@ class ReplicateFacts:
     tolerance_with_picture: int | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def pictures(self) -> int:
+        """The most reference pictures of one request."""
+        return 1 if self.picture_field else 0
+
 
 _SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
 _PNG: Final = {"output_format": "png"}
@@ -193,7 +198,7 @@ class ReplicateProvider:
         facts = facts_of(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_pictures(order, 1 if facts.picture_field else 0):
+        if refusal := too_many_pictures(order, facts.pictures):
             return refusal
         path, body = f"/v1/models/{order.upstream}/predictions", encode(order, facts)
         answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
@@ -211,6 +216,10 @@ class ReplicateProvider:
         target = order.workdir / "delivered"
         seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
         return delivered(target, handle, order) if isinstance(seen, Ready) else seen
+
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
+        facts = facts_of(upstream)
+        return None if facts is None else facts.pictures
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if facts_of(upstream) is None:

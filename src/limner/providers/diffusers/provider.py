@@ -59,6 +59,10 @@ class DiffusersProvider:
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         raise NotImplementedError(f"orders are answered by submit; there is no handle {dict(handle)!r} to ask for")
 
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by folder
+        weights = look(place(self._models, upstream))
+        return None if isinstance(weights, Failure) else weights.facts.pictures
+
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - a folder may come later
         wishes = wishes_of(self._options, options)
         return wishes.reason if isinstance(wishes, Failure) else None
