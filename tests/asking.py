@@ -8,7 +8,7 @@ import aiohttp
 import orjson
 
 from limner.testing.vendors import Vendors
-from limner.testing.vendors._pictures import Design, draw
+from limner.testing.vendors._core.pictures import Design, draw
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ async with Vendors.running(["bfl", "openai"]) as street:
     assert street.violations() == []
 """
 
-from limner.testing.vendors._faults import BadFault, Fault, FaultKind, Faults
-from limner.testing.vendors._jobs import EmulatedSpeed
-from limner.testing.vendors._pictures import Bands, Card, NoCard, read_bands, read_card, sha_of
-from limner.testing.vendors._records import Purchase, Violation
+from limner.testing.vendors._core.faults import BadFault, Fault, FaultKind, Faults
+from limner.testing.vendors._core.jobs import EmulatedSpeed
+from limner.testing.vendors._core.pictures import Bands, Card, NoCard, read_bands, read_card, sha_of
+from limner.testing.vendors._core.purchase_records import Purchase, Violation
 from limner.testing.vendors.emulators import NAMES, UnknownVendor, Vendors
 
 __all__ = [

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors import _kontext as kontext
-from limner.testing.vendors._emulator import Emulator, Place, Refused, http_status, reply
-from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
-from limner.testing.vendors._jobs import VendorJob, VendorOrder
-from limner.testing.vendors._pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
-from limner.testing.vendors._rules import (
+from limner.testing.vendors._core import kontext as kontext
+from limner.testing.vendors._core.emulator import Emulator, Place, Refused, http_status, reply
+from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._core.jobs import VendorJob, VendorOrder
+from limner.testing.vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
+from limner.testing.vendors._core.rules import (
     Problem,
     Rules,
     address,

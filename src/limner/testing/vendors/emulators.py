@@ -10,10 +10,10 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from limner.testing.vendors._emulator import Emulator, Place
-from limner.testing.vendors._faults import Faults
-from limner.testing.vendors._jobs import EmulatedSpeed
-from limner.testing.vendors._records import Purchase, PurchaseRecords, Violation
+from limner.testing.vendors._core.emulator import Emulator, Place
+from limner.testing.vendors._core.faults import Faults
+from limner.testing.vendors._core.jobs import EmulatedSpeed
+from limner.testing.vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
 from limner.testing.vendors.bfl import Bfl
 from limner.testing.vendors.engines import Sglang, Vllm
 from limner.testing.vendors.fal import Fal

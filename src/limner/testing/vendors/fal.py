@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors import _kontext as kontext
-from limner.testing.vendors._emulator import Emulator, Refused, http_status, reply
-from limner.testing.vendors._faults import Fault, FaultKind, InjectedFault
-from limner.testing.vendors._jobs import VendorJob, VendorOrder
-from limner.testing.vendors._pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, blacked_out, draw
-from limner.testing.vendors._rules import (
+from limner.testing.vendors._core import kontext as kontext
+from limner.testing.vendors._core.emulator import Emulator, Refused, http_status, reply
+from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner.testing.vendors._core.jobs import VendorJob, VendorOrder
+from limner.testing.vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, blacked_out, draw
+from limner.testing.vendors._core.rules import (
     Complaint,
     Problem,
     Rules,

@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import BodyPartReader, web
 
-from limner.testing.vendors._emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
-from limner.testing.vendors._faults import REFUSALS, Fault, FaultKind, InjectedFault
-from limner.testing.vendors._held_answers import Held
-from limner.testing.vendors._jobs import VendorOrder
-from limner.testing.vendors._pictures import Format, NotAPicture, ReceivedImage, Size
-from limner.testing.vendors._rules import (
+from limner.testing.vendors._core.emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
+from limner.testing.vendors._core.faults import REFUSALS, Fault, FaultKind, InjectedFault
+from limner.testing.vendors._core.held_answers import Held
+from limner.testing.vendors._core.jobs import VendorOrder
+from limner.testing.vendors._core.pictures import Format, NotAPicture, ReceivedImage, Size
+from limner.testing.vendors._core.rules import (
     MISSING,
     UNKNOWN,
     Complaint,

@@ -1,7 +1,7 @@
 import pytest
 
 from limner.testing.vendors import BadFault, Fault, FaultKind, Faults
-from limner.testing.vendors._faults import magic_words
+from limner.testing.vendors._core.faults import magic_words
 from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
 
 

@@ -1,7 +1,7 @@
 from fakes import HandClock
 from limner.testing.vendors import EmulatedSpeed
-from limner.testing.vendors._faults import InjectedFault
-from limner.testing.vendors._jobs import Jobs, VendorOrder
+from limner.testing.vendors._core.faults import InjectedFault
+from limner.testing.vendors._core.jobs import Jobs, VendorOrder
 
 ORDER = VendorOrder("m", "a cat")
 
