@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._core import kontext as kontext
+from limner.testing.vendors._core import kontext
 from limner.testing.vendors._core.emulator import Emulator, Refused, http_status
 from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
 from limner.testing.vendors._core.jobs import VendorJob, VendorOrder
