@@ -103,7 +103,7 @@ class Limner:
     signing: SigningSecret
     seal: Seal
     scratch: Scratch
-    shelf: DiskGuard
+    disk_guard: DiskGuard
     me: LeaseOwner
 
     @property
@@ -183,15 +183,15 @@ class Limner:
         return Deliver(*ports, partial(_told, links=self.links), self.clock, str(self.me), limits)
 
     @property
-    def traffic(self) -> RouteLimits:
+    def route_limits(self) -> RouteLimits:
         return RouteLimits({upstream.name: upstream.pace for upstream in self.upstreams.values()})
 
     @property
     def execute(self) -> ExecuteTask:
         prepare = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
-        journal = SpendJournal(self.store, self.clock, self.traffic)
-        pursue = Generate(journal, self.routing, self.blobs, self.pictures, self.clock, self.shelf)
-        return ExecuteTask(self.store, prepare, pursue, self.routing, self.templates, self.clock, self.scratch.folder)
+        journal = SpendJournal(self.store, self.clock, self.route_limits)
+        generate = Generate(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
+        return ExecuteTask(self.store, prepare, generate, self.routing, self.templates, self.clock, self.scratch.folder)
 
     @property
     def sweep(self) -> DeleteUnreferenced:
@@ -225,7 +225,7 @@ class Limner:
 
     def worker(self) -> Worker:
         lease_ms = int(self.settings.lease_s * 1000)
-        traffic, routes = self.traffic, self.routing.active()
+        route_limits, routes = self.route_limits, self.routing.active()
         dispatcher = Dispatcher(
             self.store,
             self.execute,
@@ -236,8 +236,8 @@ class Limner:
             lease_ms,
             self.settings.tasks_at_once,
             self.settings.poll_s,
-            lambda records, now_ms: traffic.rooms(records, routes, now_ms),
-            self.shelf,
+            lambda records, now_ms: route_limits.claim_limits(records, routes, now_ms),
+            self.disk_guard,
         )
         return Worker(
             self.store,
@@ -304,7 +304,7 @@ def build(settings: Settings) -> Limner:
         signing=SigningSecret(secret),
         seal=Seal(secret),
         scratch=open_scratch(settings.scratch),
-        shelf=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
+        disk_guard=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),
     )
 

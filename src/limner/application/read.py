@@ -8,7 +8,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status, Task
 from limner.ports.records import Records, Store
 
-QUEUE_COUNT_CAP = 1_000
+MAX_QUEUE_COUNT = 1_000
 """A place in the queue is counted up to here; beyond, the exact number helps nobody and costs more each time."""
 
 
@@ -52,4 +52,4 @@ class ReadTask:
 
 def _see(records: Records, task: Task) -> TaskView:
     waiting = task.status is Status.QUEUED
-    return TaskView(task, records.tasks.ahead(task.id, QUEUE_COUNT_CAP) if waiting else None)
+    return TaskView(task, records.tasks.ahead(task.id, MAX_QUEUE_COUNT) if waiting else None)

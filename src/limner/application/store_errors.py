@@ -18,7 +18,7 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, StoreUnavailable | StorageRefuses) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
-def note(event: str, error: Exception, **facts: Any) -> None:
+def log_loop_error(event: str, error: Exception, **facts: Any) -> None:
     """Log what a loop goes on after: an outage in a line, as it comes again and again, all else with its trace."""
     if is_outage(error):
         log.warning(event, trouble=str(error), **facts)

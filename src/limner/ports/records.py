@@ -295,7 +295,7 @@ class Tasks(Protocol):
         ...
 
     def claim(
-        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: "Sequence[ClaimLimit]" = ()
+        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, claim_limits: "Sequence[ClaimLimit]" = ()
     ) -> Sequence[ClaimedTask]:
         """Take queued tasks in fair order; they become `running`. Of a room's models no more than it has place for."""
         ...

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from limner.domain.prompts.characters import forbidden_character
-from limner.domain.prompts.template import MOST_PICTURES, Template, TemplatePicture, normalise_slug
+from limner.domain.prompts.template import MAX_PICTURES, Template, TemplatePicture, normalise_slug
 
 FILE = "template.toml"
 LONGEST_TEXT = 2000
@@ -112,7 +112,7 @@ def _template(slug: str, table: "_Table") -> Template:
         aspect_ratio=_aspect_ratio(table),
         best_with=table.lines("best_with"),
         needs_image=table.yes_or_no("needs_image"),
-        pictures=tuple(_picture(entry) for entry in table.tables("pictures", most=MOST_PICTURES)),
+        pictures=tuple(_picture(entry) for entry in table.tables("pictures", most=MAX_PICTURES)),
     )
 
 

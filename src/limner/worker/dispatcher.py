@@ -8,7 +8,7 @@ import structlog
 
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.interrupt import Interrupt, Reason
-from limner.application.store_errors import is_outage, note
+from limner.application.store_errors import is_outage, log_loop_error
 from limner.application.tasks.claim import claim
 from limner.application.tasks.execute import ExecuteTask
 from limner.domain.ids import TaskId
@@ -20,16 +20,16 @@ from limner.worker.running_tasks import RunningTask, RunningTasks
 
 log = structlog.get_logger()
 
-CLAIM_AT_MOST = 100
+MAX_CLAIM_BATCH = 100
 """Tasks taken in one statement: large enough to keep up with any queue, small enough to share it with other workers."""
 
-OUTAGE_S = 2.0
+OUTAGE_RETRY_S = 2.0
 """Between two looks whether an outage is over."""
 
-Choose = Callable[[Records, str, int, int, int], Sequence[ClaimedTask]]
+SelectTasks = Callable[[Records, str, int, int, int], Sequence[ClaimedTask]]
 """Takes tasks for an owner, at a time, until a time, so many at most."""
 
-Rooms = Callable[[Records, int], Sequence[ClaimLimit]]
+GetClaimLimits = Callable[[Records, int], Sequence[ClaimLimit]]
 """What may start at this time: how many tasks of models whose vendors have limits."""
 
 
@@ -46,8 +46,8 @@ class Dispatcher:
     lease_ms: int
     capacity: int
     poll_s: float
-    rooms: Rooms = lambda _records, _now_ms: ()
-    shelf: DiskGuard = field(default_factory=DiskGuard)
+    claim_limits: GetClaimLimits = lambda _records, _now_ms: ()
+    disk_guard: DiskGuard = field(default_factory=DiskGuard)
     _stopping: bool = field(default=False, init=False)
     _held: bool = field(default=False, init=False)
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -65,11 +65,11 @@ class Dispatcher:
         async with self._taking:
             pass
 
-    async def take(self, choose: Choose) -> bool:
+    async def take(self, choose: SelectTasks) -> bool:
         """Take as many of these tasks in hand as there is room for; whether there were any."""
         async with self._taking:
             room, now_ms = self.room(), self.clock.now_ms()
-            if room <= 0 or self._stopping or await self.shelf.is_full(now_ms):
+            if room <= 0 or self._stopping or await self.disk_guard.is_full(now_ms):
                 return False
             taken = await self.store.run(
                 lambda records: choose(records, self.owner, now_ms, now_ms + self.lease_ms, room)
@@ -89,23 +89,23 @@ class Dispatcher:
             hand.work = asyncio.create_task(self._see_through(each, hand), name=f"task-{each.task.id}")
 
     def room(self) -> int:
-        return min(self.capacity - len(self.running), CLAIM_AT_MOST)
+        return min(self.capacity - len(self.running), MAX_CLAIM_BATCH)
 
     async def _claim(self) -> bool:
         """Whether anything was taken; if so, there may be more."""
         try:
             return await self.take(self._from_queue)
         except Exception as error:  # noqa: BLE001 - the beat goes on: a database that is away now may be back in a moment
-            note("claim failed", error)
+            log_loop_error("claim failed", error)
             await self.clock.sleep(self.poll_s)
             return False
 
     def _from_queue(
         self, records: Records, owner: str, now_ms: int, until_ms: int, limit: int
     ) -> Sequence[ClaimedTask]:
-        rooms = self.rooms(records, now_ms)
-        self._held = bool(rooms)
-        return claim(records, owner, now_ms, until_ms, limit=limit, rooms=rooms)
+        claim_limits = self.claim_limits(records, now_ms)
+        self._held = bool(claim_limits)
+        return claim(records, owner, now_ms, until_ms, limit=limit, claim_limits=claim_limits)
 
     async def _see_through(self, claimed: ClaimedTask, hand: RunningTask) -> None:
         task = claimed.task
@@ -128,7 +128,7 @@ class Dispatcher:
                 if not is_outage(error):
                     raise
                 log.warning("task held up by an outage", task=claimed.task.id, trouble=str(error))
-            await self.clock.sleep(OUTAGE_S)
+            await self.clock.sleep(OUTAGE_RETRY_S)
         return None
 
     async def _give_up(self, claimed: ClaimedTask) -> None:

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 import structlog
 
 from limner.application.retention.prune import Prune
-from limner.application.store_errors import note
+from limner.application.store_errors import log_loop_error
 from limner.ports.clock import Clock
 
 log = structlog.get_logger()
 
-LEFTOVERS_MS = 3_600_000
+LEFTOVERS_INTERVAL_MS = 3_600_000
 """How often half-written files are looked for: that walks through the whole store."""
 
 
@@ -32,7 +32,7 @@ class Janitor:
             try:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - the beat goes on
-                note("janitor failed", error)
+                log_loop_error("janitor failed", error)
 
     async def beat(self) -> None:
         pruned = await self.prune()
@@ -42,7 +42,7 @@ class Janitor:
 
     async def _clear_leftovers(self) -> None:
         now_ms = self.clock.now_ms()
-        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LEFTOVERS_MS:
+        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LEFTOVERS_INTERVAL_MS:
             return
         self._looked_ms = now_ms
         files, folders = await self.prune.reclaim(), await asyncio.to_thread(self.sweep_scratch)

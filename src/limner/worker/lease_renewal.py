@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 from limner.application.generation.interrupt import Reason
-from limner.application.store_errors import note
+from limner.application.store_errors import log_loop_error
 from limner.domain.ids import TaskId
 from limner.ports.clock import Clock
 from limner.ports.records import Store
 from limner.worker.running_tasks import RunningTasks
 
-BEAT_S = 0.5
+RENEWAL_INTERVAL_S = 0.5
 """How often reported progress reaches the database; a watcher sees it that fresh."""
 
 
@@ -25,11 +25,11 @@ class LeaseRenewer:
 
     async def run(self) -> None:
         while True:
-            await self.clock.sleep(BEAT_S)
+            await self.clock.sleep(RENEWAL_INTERVAL_S)
             try:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - the beat goes on; a lease survives several missed ones
-                note("leases not renewed", error)
+                log_loop_error("leases not renewed", error)
 
     async def beat(self) -> None:
         """Renew every lease when a third of its time has gone, else only write down the news."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from limner.application.store_errors import note
+from limner.application.store_errors import log_loop_error
 from limner.application.webhooks.outbox import announce
 from limner.domain.ids import TaskId
-from limner.domain.tasks.progress import shown
+from limner.domain.tasks.progress import displayed_progress
 from limner.domain.tasks.task import Status, Task
 from limner.domain.webhook import EventType
 from limner.ports.clock import Clock
@@ -31,7 +31,7 @@ class ProgressWriter:
             try:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - the beat goes on
-                note("progress not told", error)
+                log_loop_error("progress not told", error)
 
     async def beat(self) -> None:
         ours, now_ms = list(self.running.tasks), self.clock.now_ms()
@@ -40,7 +40,11 @@ class ProgressWriter:
             return
         watched = await self.store.read(lambda records: _watched(records, ours))
         told = self._told
-        news = {task.id: percent for task in watched if (percent := shown(task, now_ms)) >= told.get(task.id, 0) + STEP}
+        news = {
+            task.id: percent
+            for task in watched
+            if (percent := displayed_progress(task, now_ms)) >= told.get(task.id, 0) + STEP
+        }
         if news:
             await self.store.run(lambda records: _write(records, news, now_ms))
             self._told |= news

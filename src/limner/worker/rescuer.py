@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from limner.application.store_errors import note
+from limner.application.store_errors import log_loop_error
 from limner.application.tasks.settle import settle
 from limner.domain.tasks.task import Ending, Status
 from limner.ports.clock import Clock
@@ -21,9 +21,9 @@ from limner.worker.lease_owner import LeaseOwner, is_dead
 log = structlog.get_logger()
 
 EXPIRED = Ending(Status.EXPIRED, error_code=1001, error_msg="waited too long in the queue")
-AT_ONCE = 200
+EXPIRE_BATCH = 200
 
-FAR = 10
+MAX_LEASE_FACTOR = 10
 """No lease is given for so many times its length: one that ends later is from before the clock was set back."""
 
 
@@ -42,7 +42,7 @@ class Rescuer:
             try:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - the beat goes on
-                note("rescue failed", error)
+                log_loop_error("rescue failed", error)
             await self.clock.sleep(self.every_s)
 
     async def beat(self) -> None:
@@ -59,7 +59,7 @@ class Rescuer:
         if dead:
             log.info("took over from dead workers", leases=records.tasks.free_leases_of(dead))
         lease_ms = self.dispatcher.lease_ms
-        if shortened := records.tasks.rein_in(now_ms + FAR * lease_ms, now_ms + lease_ms):
+        if shortened := records.tasks.rein_in(now_ms + MAX_LEASE_FACTOR * lease_ms, now_ms + lease_ms):
             log.warning("leases from the future, the clock was set back", leases=shortened)
 
     def _over(self, now_ms: int) -> int:
@@ -78,5 +78,5 @@ def _rescue(over_ms: int, records: Records, owner: str, _: int, until_ms: int, l
 
 
 def expire(records: Records, now_ms: int) -> None:
-    for task in records.tasks.overdue(now_ms, AT_ONCE):
+    for task in records.tasks.overdue(now_ms, EXPIRE_BATCH):
         settle(records, task.id, EXPIRED, now_ms, owner=None)

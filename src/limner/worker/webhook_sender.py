@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from limner.application.store_errors import note
+from limner.application.store_errors import log_loop_error
 from limner.application.webhooks.deliver import Deliver, LeasedDelivery
 from limner.domain.ids import DeliveryId
 from limner.ports.clock import Clock
@@ -75,7 +75,7 @@ class WebhookSender:
         try:
             return await self.beat()
         except Exception as error:  # noqa: BLE001 - the beat goes on: a database that is away now may be back in a moment
-            note("webhooks not looked at", error)
+            log_loop_error("webhooks not looked at", error)
             await self.clock.sleep(self.poll_s)
             return False
 
@@ -100,7 +100,7 @@ class WebhookSender:
             outcome = await self.deliver(taken)
             _tell(taken, outcome)
         except Exception as error:  # noqa: BLE001 - its lease runs out, and it is sent again
-            note("webhook not sent", error, delivery=delivery.id, webhook=delivery.webhook)
+            log_loop_error("webhook not sent", error, delivery=delivery.id, webhook=delivery.webhook)
         finally:
             del self._sending[delivery.id]
             self._has_room = True  # in its lane

@@ -17,9 +17,9 @@ from limner.worker.running_tasks import RunningTasks
 
 log = structlog.get_logger()
 
-Loop = Callable[[], Coroutine[Any, Any, None]]
+WorkerLoop = Callable[[], Coroutine[Any, Any, None]]
 
-GRACE_S = 5
+STOP_GRACE_S = 5
 """How long an interrupted task may take to put its things in order, and to hear the answer to what it is buying."""
 
 
@@ -33,7 +33,7 @@ class Worker:
     rescuer: Rescuer
     running: RunningTasks
     drain_s: float
-    more: Mapping[str, Loop] = field(default_factory=dict)
+    more: Mapping[str, WorkerLoop] = field(default_factory=dict)
     _loops: "list[asyncio.Task[None]]" = field(default_factory=list, init=False)
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class Worker:
         tasks: list[TaskId] = list(self.running.tasks)
         log.info("handing back tasks", tasks=len(tasks))
         self.running.interrupt_all(Reason.SHUTDOWN)
-        await self.running.settled(GRACE_S)
+        await self.running.settled(STOP_GRACE_S)
         await self.running.let_go()
         try:
             await self.store.run(lambda records: records.tasks.hand_back(self.dispatcher.owner, tasks))

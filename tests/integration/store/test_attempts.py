@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from limner.application.generation.journal import KeptImage, SpendJournal, kept_in
+from limner.application.generation.journal import KeptImage, SpendJournal, image_of
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.domain.tasks.progress import FIRST_GUESS_MS
+from limner.domain.tasks.progress import DEFAULT_EXPECTED_MS
 from limner.ports.records import Attempt
 from stores import PICTURE, ROUTE, House, ordered
 
@@ -73,7 +73,7 @@ async def test_an_asynchronous_attempt_goes_through_every_state(house: House, ta
     assert kept.handle == {"id": "job-1", "polling": ["a", 2]}
     assert (kept.submitted_ms, kept.delivered_ms, kept.closed_ms) == (now_ms - 6000, now_ms - 1000, now_ms)
     assert kept.cost_usd == 0.04
-    assert kept_in(kept) == KEPT
+    assert image_of(kept) == KEPT
 
 
 async def test_what_is_delivered_is_known_as_bytes_too(house: House, task: TaskId) -> None:
@@ -168,7 +168,7 @@ async def test_an_intent_tells_how_long_such_runs_took(house: House) -> None:
     await house.claims()
     await ordered(journal(house), unfinished, 1)
 
-    assert expected == [FIRST_GUESS_MS, 10_000, 15_000]
+    assert expected == [DEFAULT_EXPECTED_MS, 10_000, 15_000]
     assert (await house.task(unfinished)).expected_ms == 20_000
 
 

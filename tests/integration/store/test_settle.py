@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from limner.application.tasks import cancel as cancelling
-from limner.application.tasks.cancel import BY_CALLER
+from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code, Refusal
@@ -198,7 +198,7 @@ async def test_cancellation_and_settlement_at_once_end_a_task_once(house: House)
     key, task = await running(house)
 
     settled, *_ = await asyncio.gather(
-        house.settles(task), house.settles(task, BY_CALLER), house.cancel(key.account, task)
+        house.settles(task), house.settles(task, CANCELLED_BY_CALLER), house.cancel(key.account, task)
     )
 
     final = await house.task(task)

@@ -26,9 +26,11 @@ def journal(house: House, **paces: ProviderLimits) -> SpendJournal:
     return SpendJournal(house.store, house.clock, RouteLimits(paces))
 
 
-async def rooms(house: House, **paces: ProviderLimits) -> list[ClaimLimit]:
-    traffic = RouteLimits(paces)
-    return list(await house.store.read(lambda records: traffic.rooms(records, ROUTES, house.clock.now_ms())))
+async def claim_limits(house: House, **paces: ProviderLimits) -> list[ClaimLimit]:
+    route_limits = RouteLimits(paces)
+    return list(
+        await house.store.read(lambda records: route_limits.claim_limits(records, ROUTES, house.clock.now_ms()))
+    )
 
 
 async def sends(house: House, *models: str) -> list[TaskId]:
@@ -56,11 +58,11 @@ async def test_what_is_known_of_a_route_and_a_provider_is_kept(house: House) -> 
 
 
 async def test_a_route_that_works_again_is_forgiven(house: House) -> None:
-    traffic = RouteLimits()
+    route_limits = RouteLimits()
     failure = Failure(FailureKind.AUTH, "no such key")
-    await house.store.run(lambda records: traffic.failed(records, FLUX, failure, 1, 1))
+    await house.store.run(lambda records: route_limits.failed(records, FLUX, failure, 1, 1))
 
-    await house.store.run(lambda records: traffic.worked(records, FLUX))
+    await house.store.run(lambda records: route_limits.worked(records, FLUX))
 
     assert await house.store.read(lambda records: records.upstreams.breakers()) == {"bfl/flux": CLOSED}
 
@@ -147,29 +149,29 @@ async def test_two_workers_together_keep_to_one_pace(house: House, url: str) -> 
 
 
 async def test_without_limits_every_task_may_start(house: House) -> None:
-    assert await rooms(house) == []
+    assert await claim_limits(house) == []
 
 
 async def test_models_of_one_provider_share_its_room(house: House) -> None:
     await sends(house, KONTEXT, DEV, GPT)
     await house.claims()
 
-    assert await rooms(house, bfl=ProviderLimits(concurrency=3)) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(house, bfl=ProviderLimits(concurrency=3)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_no_more_tasks_start_than_will_soon_begin_their_orders_at_the_vendor_s_pace(house: House) -> None:
     """Those that wait in a worker wait in no order, and use up the time that they may run."""
     pace = ProviderLimits(per_minute=60, burst=5)
     first, *_ = await sends(house, *[KONTEXT] * 20)
-    before = await rooms(house, bfl=pace)
+    before = await claim_limits(house, bfl=pace)
 
     await claims(house, before)
-    after = await rooms(house, bfl=pace)
+    after = await claim_limits(house, bfl=pace)
     await ordered(journal(house), first, 1, FLUX)
 
     assert before == [ClaimLimit((KONTEXT, DEV), 15)]
     assert after == [ClaimLimit((KONTEXT, DEV), 0)]
-    assert await rooms(house, bfl=pace) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(house, bfl=pace) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(house: House) -> None:
@@ -179,8 +181,8 @@ async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(
     for task in tasks:
         await ordered(journal(house), task, 1, FLUX)
 
-    assert await rooms(house, bfl=slow) == [ClaimLimit((KONTEXT, DEV), 2)]
-    assert await rooms(house, bfl=ProviderLimits(7, per_minute=6)) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(house, bfl=slow) == [ClaimLimit((KONTEXT, DEV), 2)]
+    assert await claim_limits(house, bfl=ProviderLimits(7, per_minute=6)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(house: House) -> None:
@@ -188,11 +190,11 @@ async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in
     rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
     await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
 
-    given = await rooms(house)
+    given = await claim_limits(house)
     claimed = await claims(house, given)
-    while_it_prepares = await rooms(house)
+    while_it_prepares = await claim_limits(house)
     await ordered(journal(house), first, 1, FLUX)
-    while_it_tries = await rooms(house)
+    while_it_tries = await claim_limits(house)
 
     assert given == [ClaimLimit((KONTEXT, DEV), 1)]
     assert first in claimed
@@ -205,18 +207,18 @@ async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_t
     await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
     ways = {KONTEXT: (FLUX, OPENAI), DEV: (FLUX,)}
 
-    given = await house.store.read(lambda records: RouteLimits().rooms(records, ways, house.clock.ms))
+    given = await house.store.read(lambda records: RouteLimits().claim_limits(records, ways, house.clock.ms))
 
     assert given == [ClaimLimit((DEV,), 1)]
 
 
 async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House) -> None:
     await house.store.run(lambda records: records.upstreams.pause("bfl", house.clock.now_ms() + 5000))
-    paused = await rooms(house)
+    paused = await claim_limits(house)
     house.clock.pass_time(5)
 
     assert paused == [ClaimLimit((KONTEXT, DEV), 0)]
-    assert await rooms(house) == []
+    assert await claim_limits(house) == []
 
 
 async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_lets_them_fail(house: House) -> None:
@@ -225,7 +227,7 @@ async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_let
     await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, down))
     await house.store.run(lambda records: records.upstreams.keep_breaker(OPENAI.name, broken))
 
-    assert await rooms(house) == [ClaimLimit((KONTEXT, DEV), 0)]
+    assert await claim_limits(house) == [ClaimLimit((KONTEXT, DEV), 0)]
 
 
 async def test_no_more_tasks_start_than_there_is_room_for_and_the_others_pass_them_by(house: House) -> None:

@@ -66,12 +66,12 @@ class Town:
         task = task or await self.task()
         providers: dict[str, Provider] = {**self.scripts}
         routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
-        pursue = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock)
+        generate = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock)
         brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
         order = GenerationRequest(task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
         interrupt = interrupt or Interrupt()
         deadline_ms = self.clock.ms + 900_000
-        return await pursue(
+        return await generate(
             Generation(
                 task,
                 "",

@@ -44,8 +44,8 @@ class Shop:
         self.signals = LocalSignals(self.running)
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE)
         prepare = PrepareReferences(house.store, house.blobs, ImageIntake(), house.clock, transcode_webp=False)
-        pursue = Generate(SpendJournal(house.store, house.clock), routing, house.blobs, ImageIntake(), house.clock)
-        execute = ExecuteTask(house.store, prepare, pursue, routing, house.templates, house.clock, house.scratch)
+        generate = Generate(SpendJournal(house.store, house.clock), routing, house.blobs, ImageIntake(), house.clock)
+        execute = ExecuteTask(house.store, prepare, generate, routing, house.templates, house.clock, house.scratch)
         self.dispatcher = Dispatcher(
             house.store, execute, self.signals, house.clock, self.running, self.owner, LEASE_MS, self.capacity, 0.001
         )

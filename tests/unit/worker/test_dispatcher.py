@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes import StoppedClock, picture, silence
-from limner.application.generation.disk_guard import RESTS_MS
+from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS
 from limner.application.generation.interrupt import Reason
 from limner.domain.accounts.credits import Balance
 from limner.domain.tasks.task import Status
@@ -202,10 +202,10 @@ async def test_a_task_that_an_outage_holds_up_is_left_to_whoever_comes_next(
 async def test_nothing_is_taken_while_the_store_refuses(shop: Shop) -> None:
     shop.tells(picture)
     await shop.sends()
-    shop.dispatcher.shelf.refused(shop.house.clock.now_ms())
+    shop.dispatcher.disk_guard.refused(shop.house.clock.now_ms())
 
     taken = [await shop.claims()]
-    shop.house.clock.pass_time(RESTS_MS / 1000)
+    shop.house.clock.pass_time(REFUSAL_PAUSE_MS / 1000)
     taken += [await shop.claims()]
     await shop.ends()
 

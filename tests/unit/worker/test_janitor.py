@@ -10,7 +10,7 @@ from fakes import StoppedClock
 from integration.store.keeping import NOTHING, UNUSED, done, janitor
 from limner.application.retention.prune import RetentionPolicy
 from limner.providers.sandbox import card
-from limner.worker.janitor import LEFTOVERS_MS, Janitor
+from limner.worker.janitor import LEFTOVERS_INTERVAL_MS, Janitor
 from stores import House
 
 Logged = list[MutableMapping[str, Any]]
@@ -55,7 +55,7 @@ async def test_leftovers_are_looked_for_once_an_hour(house: House, logged: Logge
 
     for _ in range(3):
         await cleaner.beat()
-    house.clock.pass_time(LEFTOVERS_MS / 1000)
+    house.clock.pass_time(LEFTOVERS_INTERVAL_MS / 1000)
     await cleaner.beat()
 
     assert scratch.looks == 2

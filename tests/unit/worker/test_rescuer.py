@@ -61,7 +61,7 @@ async def test_tasks_that_waited_too_long_expire(shop: Shop) -> None:
 
 
 async def test_one_beat_takes_over_all_that_there_is_room_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "CLAIM_AT_MOST", 4)
+    monkeypatch.setattr(dispatcher, "MAX_CLAIM_BATCH", 4)
     shop = Shop(house, await house.opens(limit=100), capacity=10)
     shop.tells(*[silence] * 10)
     await shop.sends(12)

@@ -91,7 +91,7 @@ async def test_a_worker_stops_although_the_database_is_away_and_an_answer_is_not
         monkeypatch.setattr(shop.house.store, "run", away)
         return Accepted(HANDLE, wait_s=30)
 
-    monkeypatch.setattr(working, "GRACE_S", 0.01)
+    monkeypatch.setattr(working, "STOP_GRACE_S", 0.01)
     shop.tells(answer)
     await shop.sends()
     shop.worker.start()

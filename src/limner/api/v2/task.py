@@ -3,7 +3,7 @@
 from typing import Any
 
 from limner.application.read import TaskView
-from limner.domain.tasks.progress import elapsed_ms, seconds_left, shown
+from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
 from limner.domain.tasks.task import Result, Status, Task
 from limner.ports.links import Links
 
@@ -21,7 +21,7 @@ def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> di
         "status": task.status,
         "input": task.echo,
         "output": _output(urls),
-        "progress": shown(task, now_ms),
+        "progress": displayed_progress(task, now_ms),
         "create_time": task.created_ms // 1000,
         "queuing_num": seen.ahead if seen.ahead is not None else -1,
         "running_left_time": _left(task, now_ms),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from limner.api.v3.errors import EXPIRED
-from limner.domain.tasks.progress import shown
+from limner.domain.tasks.progress import displayed_progress
 from limner.domain.tasks.task import Status, Task
 from limner.ports.links import Links
 
@@ -17,7 +17,7 @@ def task_body(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[s
     body = usage_row(task) | {
         "input": task.echo,
         "output": _output(task, account_tag, links, now_ms),
-        "progress": shown(task, now_ms),
+        "progress": displayed_progress(task, now_ms),
     }
     if task.finished_ms is not None:
         body["completed_at"] = moment(task.finished_ms)

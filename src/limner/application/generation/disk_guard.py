@@ -9,13 +9,13 @@ import structlog
 
 log = structlog.get_logger()
 
-LEAST_FREE = 64 * 1024 * 1024
+MIN_FREE_BYTES = 64 * 1024 * 1024
 """Bytes that must be free where pictures arrive: one of the largest a vendor may deliver."""
 
-RESTS_MS = 10_000
+REFUSAL_PAUSE_MS = 10_000
 """After the store refused bytes nothing new is begun for so long; whoever has a picture in hand tries on."""
 
-LOOK_MS = 1000
+CHECK_INTERVAL_MS = 1000
 """How often the disk is looked at, at most."""
 
 
@@ -40,17 +40,17 @@ class DiskGuard:
 
     async def is_full(self, now_ms: int) -> bool:
         """Whether nothing should be bought now."""
-        if self._refused_ms is not None and 0 <= now_ms - self._refused_ms < RESTS_MS:
+        if self._refused_ms is not None and 0 <= now_ms - self._refused_ms < REFUSAL_PAUSE_MS:
             return True
-        if self._looked_ms is None or not 0 <= now_ms - self._looked_ms < LOOK_MS:
+        if self._looked_ms is None or not 0 <= now_ms - self._looked_ms < CHECK_INTERVAL_MS:
             self._looked_ms = now_ms
             await self._look()
         return self._is_full
 
     async def _look(self) -> None:
         free = await asyncio.to_thread(self.free)
-        was, self._is_full = self._is_full, free < LEAST_FREE
+        was, self._is_full = self._is_full, free < MIN_FREE_BYTES
         if self._is_full and not was:
-            log.error("the disk is full: no task is begun before there is room", free=free, needed=LEAST_FREE)
+            log.error("the disk is full: no task is begun before there is room", free=free, needed=MIN_FREE_BYTES)
         elif was and not self._is_full:
             log.info("there is room on the disk again", free=free)

@@ -12,8 +12,8 @@ import structlog
 
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, picture_in
-from limner.application.generation.route_limits import PATIENCE_MS, RouteWait
+from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, delivered_image
+from limner.application.generation.route_limits import MAX_WAITED_PAUSE_MS, RouteWait
 from limner.application.generation.routing import Routing
 from limner.application.images.keep import Keep
 from limner.domain.ids import AttemptId, TaskId
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 _ASK_AGAIN_S = 2.0
 
-FREE_REPEATS = 5
+MAX_FREE_RETRIES = 5
 """How often a call that costs nothing is repeated after an unknown outcome; a task that kills its worker ends there."""
 
 
@@ -52,7 +52,7 @@ class SiblingFailure:
     def lose(self) -> None:
         self._lost.set()
 
-    async def unless_lost(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def pause_unless_failed(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Pause, but no longer than there is something to wait for."""
         either = [asyncio.ensure_future(pause()), asyncio.ensure_future(self._lost.wait())]
         try:
@@ -75,7 +75,7 @@ class Generation:
     order: GenerationRequest
     routes: tuple[Route, ...]
     interrupt: Interrupt
-    order_by_ms: int
+    submit_until_ms: int
     deadline_ms: int
     report: Report
     owner: str
@@ -116,7 +116,7 @@ class Generate:
     blobs: BlobStore
     pictures: Intake
     clock: Clock
-    shelf: DiskGuard = field(default_factory=DiskGuard)
+    disk_guard: DiskGuard = field(default_factory=DiskGuard)
 
     async def __call__(self, chase: Generation) -> KeptImage | Failure:
         """The picture, kept; or the failure that no further try would mend. Raises `Interrupted`."""
@@ -131,7 +131,7 @@ class Generate:
 
     async def _pursue(self, chase: Generation) -> KeptImage | Failure:
         past = [each for each in await self.journal.of(chase.task) if each.part == chase.part]
-        if kept := picture_in(past):
+        if kept := delivered_image(past):
             return kept
         tries = [FailedTry(each.route, kind) for each in past[:-1] if (kind := _kind_of(each))]
         number, outcome = len(past), await self._take_up(chase, past)
@@ -157,7 +157,7 @@ class Generate:
         if not routes or routes[0] != lost.route:
             return routes
         pause_s = _pause_s(lost.failure, number)
-        if pause_s > PATIENCE_MS / 1000 and len(routes) > 1:
+        if pause_s > MAX_WAITED_PAUSE_MS / 1000 and len(routes) > 1:
             return routes[1:]
         if pause_s > self._order_within_s(chase):
             return []
@@ -169,7 +169,7 @@ class Generate:
         if kind is not FailureKind.UNKNOWN_OUTCOME:
             return RETRIES[kind]
         if self._is_free(route):
-            return FREE_REPEATS
+            return MAX_FREE_RETRIES
         return RETRIES[kind] if route.unknown_outcome is UnknownOutcome.RESEND_ONCE else 0
 
     def _is_free(self, route: Route) -> bool:
@@ -181,14 +181,14 @@ class Generate:
 
     async def _pause(self, chase: Generation, seconds: float) -> None:
         """Wait for a vendor, unless the other pictures of the task make it useless."""
-        pause = chase.together.unless_lost(partial(self.clock.sleep, seconds))
+        pause = chase.together.pause_unless_failed(partial(self.clock.sleep, seconds))
         await chase.interrupt.wait_for(pause, self._left_s(chase))
 
     def _left_s(self, chase: Generation) -> float:
         return (chase.deadline_ms - self.clock.now_ms()) / 1000
 
     def _order_within_s(self, chase: Generation) -> float:
-        return (chase.order_by_ms - self.clock.now_ms()) / 1000
+        return (chase.submit_until_ms - self.clock.now_ms()) / 1000
 
     # --- one attempt ----------------------------------------------------------------------------------------------
 
@@ -197,7 +197,9 @@ class Generate:
         if not past:
             return None
         last = past[-1]
-        route = next((each for each in chase.routes if each.name == last.route), None) or self.routing.taken_by(last)
+        route = next((each for each in chase.routes if each.name == last.route), None) or self.routing.route_of_attempt(
+            last
+        )
         match last:
             case Attempt(state="submitted", handle=handle) if handle is not None and route is not None:
                 return await self._follow(GenerationAttempt(chase, last.id, route), handle, wait_s=0)
@@ -227,7 +229,7 @@ class Generate:
             chase.interrupt.check(self._order_within_s(chase))
             if chase.together.lost:
                 return _in_vain()
-            if await self.shelf.is_full(self.clock.now_ms()):
+            if await self.disk_guard.is_full(self.clock.now_ms()):
                 await self._pause(chase, _ASK_AGAIN_S)
                 continue
             turn = await self.journal.intend(chase.task, number, routes, chase.owner, part=chase.part)
@@ -320,11 +322,11 @@ class Generate:
             try:
                 await keep(path, media_type, leg.chase.task, stored)
             except (StorageRefuses, StoreUnavailable) as trouble:
-                self.shelf.refused(self.clock.now_ms())
+                self.disk_guard.refused(self.clock.now_ms())
                 log.error("a picture finds no place, trying again", task=leg.chase.task, trouble=str(trouble))  # noqa: TRY400 - all there is
                 await self._wait_for_place(leg, str(trouble))
             else:
-                self.shelf.took()
+                self.disk_guard.took()
                 return
 
     async def _wait_for_place(self, leg: GenerationAttempt, trouble: str) -> None:
@@ -333,7 +335,7 @@ class Generate:
         except Interrupted as interrupted:
             if interrupted.reason in {Reason.DEADLINE, Reason.CANCEL}:
                 reason = f"the picture came and could not be kept: {trouble}"
-                await self.journal.forgo(leg.attempt, reason, charged=not self._is_free(leg.route))
+                await self.journal.discarded(leg.attempt, reason, charged=not self._is_free(leg.route))
             raise
 
     async def _close(self, leg: GenerationAttempt, failure: Failure) -> AttemptFailed:

@@ -27,7 +27,7 @@ PAUSES_S = (0.2, 1, 2, 5, *[10] * 90)
 _FEW = 3
 """So often what is no trouble of the database's is tried again."""
 
-RECENT = 20
+DURATION_SAMPLES = 20
 """How many of a route's last durations its expected one is the median of."""
 
 
@@ -51,7 +51,7 @@ class IntendedAttempt:
 class SpendJournal:
     store: Store
     clock: Clock
-    traffic: RouteLimits = field(default_factory=RouteLimits)
+    route_limits: RouteLimits = field(default_factory=RouteLimits)
 
     async def of(self, task: TaskId) -> Sequence[Attempt]:
         return await self.store.read(lambda records: records.attempts.of(task))
@@ -70,12 +70,12 @@ class SpendJournal:
         def work(records: Records) -> IntendedAttempt | RouteWait | Failure:
             if owner is not None:
                 _check_lease(records, task, owner)
-            route = self.traffic.enter(records, routes, now_ms)
+            route = self.route_limits.enter(records, routes, now_ms)
             if not isinstance(route, Route):
                 return route
             attempt = _new_attempt(task, part, number, route, now_ms)
             records.attempts.intend(attempt)
-            records.tasks.expect(task, expected_ms(records.attempts.recent_durations_ms(route.name, RECENT)))
+            records.tasks.expect(task, expected_ms(records.attempts.recent_durations_ms(route.name, DURATION_SAMPLES)))
             return IntendedAttempt(attempt.id, route)
 
         return await self.store.run(work)
@@ -92,7 +92,7 @@ class SpendJournal:
         def work(records: Records) -> None:
             records.blobs.add(kept.result.blob, size, kept.result.media_type, now_ms)
             records.attempts.delivered(attempt, asdict(kept), cost_usd, now_ms)
-            self.traffic.worked(records, route)
+            self.route_limits.worked(records, route)
 
         await self._insist(work)
 
@@ -132,11 +132,11 @@ class SpendJournal:
                 attempt, failure.kind, now_ms, reason=failure.reason, detail=failure.detail, charged=failure.charged
             )
             if route is not None and begun_ms is not None:
-                self.traffic.failed(records, route, failure, begun_ms, now_ms)
+                self.route_limits.failed(records, route, failure, begun_ms, now_ms)
 
         await self._insist(work)
 
-    async def forgo(self, attempt: AttemptId, reason: str, *, charged: bool) -> None:
+    async def discarded(self, attempt: AttemptId, reason: str, *, charged: bool) -> None:
         """Close an attempt whose picture came, and had to be let go of."""
         now_ms = self.clock.now_ms()
         await self._insist(
@@ -146,12 +146,12 @@ class SpendJournal:
         )
 
 
-def picture_in(attempts: Sequence[Attempt]) -> KeptImage | None:
+def delivered_image(attempts: Sequence[Attempt]) -> KeptImage | None:
     """The picture that a task has in the store already, whichever attempt brought it and however late."""
-    return next((kept_in(attempt) for attempt in attempts if attempt.result), None)
+    return next((image_of(attempt) for attempt in attempts if attempt.result), None)
 
 
-def kept_in(attempt: Attempt) -> KeptImage:
+def image_of(attempt: Attempt) -> KeptImage:
     """What a delivered attempt brought."""
     brought = attempt.result or {}
     return KeptImage(Result.of(brought["result"]), brought["served_by"])

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limner.domain.routing.backoff import full_jitter_s
-from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, probing, rested
+from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, half_opened, probing
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import (
-    LONGEST_PAUSE_MS,
+    MAX_PAUSE_MS,
     UNLIMITED,
     ProviderLimits,
     ProviderMeter,
@@ -21,16 +21,16 @@ from limner.domain.routing.provider_limits import (
 from limner.domain.routing.route import Route
 from limner.ports.records import ClaimLimit, Records
 
-PATIENCE_MS = 30_000
+MAX_WAITED_PAUSE_MS = 30_000
 """How long a pause that a vendor asks for is waited out while there is another route."""
 
-SHORTEST_PAUSE_MS = 500
+MIN_PAUSE_MS = 500
 """For vendors that say 'too many' and 'come back at once' in one breath."""
 
-SOON_S = 10
+CLAIM_AHEAD_S = 10
 """Tasks whose orders begin within this time may start and wait for it; the others wait in the queue, in their order."""
 
-FULL_MS = 300
+FULL_PROVIDER_WAIT_MS = 300
 """How soon an order looks again for a place at a vendor that is full."""
 
 
@@ -61,10 +61,12 @@ class RouteLimits:
             return wait
         breaker = breakers.get(choice.name, CLOSED)
         if breaker.openings and not records.upstreams.probe(choice.name, breaker, probing(breaker, now_ms)):
-            return RouteWait(FULL_MS, f"{choice.name} is being tried")
+            return RouteWait(FULL_PROVIDER_WAIT_MS, f"{choice.name} is being tried")
         return choice
 
-    def rooms(self, records: Records, routes: Mapping[str, Sequence[Route]], now_ms: int) -> Sequence[ClaimLimit]:
+    def claim_limits(
+        self, records: Records, routes: Mapping[str, Sequence[Route]], now_ms: int
+    ) -> Sequence[ClaimLimit]:
         """How many more tasks of which models may start: what a vendor has no place for stays in the queue."""
         breakers, meters = records.upstreams.breakers(), records.upstreams.meters()
         held: list[str] = []
@@ -79,12 +81,14 @@ class RouteLimits:
                     tried.setdefault(route.name, []).append(model)
                 case Route() as route if not self._pace(route.provider).is_free:
                     limited.setdefault(route.provider, []).append(model)
-        rooms = [ClaimLimit(tuple(models), 0) for models in [held] if models]
-        rooms += [ClaimLimit(tuple(models), max(0, 1 - records.tasks.waiting_of(models))) for models in tried.values()]
-        rooms += [
+        claim_limits = [ClaimLimit(tuple(models), 0) for models in [held] if models]
+        claim_limits += [
+            ClaimLimit(tuple(models), max(0, 1 - records.tasks.waiting_of(models))) for models in tried.values()
+        ]
+        claim_limits += [
             ClaimLimit(tuple(models), _room(records, self._pace(name), models)) for name, models in limited.items()
         ]
-        return rooms
+        return claim_limits
 
     def failed(self, records: Records, route: Route, failure: Failure, begun_ms: int, now_ms: int) -> None:
         """Let all workers know what an attempt that was begun then and failed says of its route."""
@@ -99,11 +103,11 @@ class RouteLimits:
         if records.upstreams.breakers().get(route.name, CLOSED) != CLOSED:
             records.upstreams.keep_breaker(route.name, CLOSED)
 
-    def is_well(self, records: Records, provider: str, now_ms: int) -> None:
+    def provider_recovered(self, records: Records, provider: str, now_ms: int) -> None:
         """Somebody asked the provider, and it answered well: its routes that rest are tried by the next order."""
         for route, breaker in records.upstreams.breakers().items():
             if route.startswith(f"{provider}/") and breaker.is_open(now_ms):
-                records.upstreams.keep_breaker(route, rested(breaker, now_ms))
+                records.upstreams.keep_breaker(route, half_opened(breaker, now_ms))
 
     def _pace(self, provider: str) -> ProviderLimits:
         return self.paces.get(provider, UNLIMITED)
@@ -114,7 +118,9 @@ class RouteLimits:
             return None
         meter = records.upstreams.hold_meter(provider)
         if pace.concurrency and records.attempts.under_way(provider, pace.concurrency) >= pace.concurrency:
-            return RouteWait(FULL_MS, f"{provider} has {pace.concurrency} orders in hand, as many as it may")
+            return RouteWait(
+                FULL_PROVIDER_WAIT_MS, f"{provider} has {pace.concurrency} orders in hand, as many as it may"
+            )
         match spend_token(pace, meter, now_ms):
             case ProviderMeter() as spent:
                 records.upstreams.keep_meter(provider, spent)
@@ -131,7 +137,7 @@ def _choose(
     for route in routes:
         breaker = breakers.get(route.name, CLOSED)
         pause_ms = meters.get(route.provider, ProviderMeter()).pause_ms(now_ms)
-        if breaker.is_hopeless(now_ms):
+        if breaker.needs_operator(now_ms):
             broken.append(_rests(route, breaker))
         elif breaker.is_open(now_ms):
             waits.append(RouteWait(breaker.open_until_ms - now_ms, f"{route.name} is down: {breaker.reason}"))
@@ -139,7 +145,7 @@ def _choose(
             return route
         else:
             waits.append(RouteWait(pause_ms, f"{route.provider} asked for a pause of {pause_ms / 1000:.0f} s"))
-            if pause_ms <= PATIENCE_MS:
+            if pause_ms <= MAX_WAITED_PAUSE_MS:
                 break
     return min(waits, key=lambda wait: wait.ms) if waits else broken[0]
 
@@ -154,16 +160,16 @@ def _rests(route: Route, breaker: Breaker) -> Failure:
 
 def _room(records: Records, pace: ProviderLimits, models: Sequence[str]) -> int:
     """How many more tasks may start: no more than the vendor takes at once, and than it will soon take on."""
-    rooms: list[int] = []
+    claim_limits: list[int] = []
     if pace.concurrency:
-        rooms.append(pace.concurrency - records.tasks.running_of(models))
+        claim_limits.append(pace.concurrency - records.tasks.running_of(models))
     if pace.per_minute:
-        soon = pace.burst + math.ceil(pace.per_minute * SOON_S / 60)
-        rooms.append(soon - records.tasks.waiting_of(models))
-    return max(0, min(rooms))
+        soon = pace.burst + math.ceil(pace.per_minute * CLAIM_AHEAD_S / 60)
+        claim_limits.append(soon - records.tasks.waiting_of(models))
+    return max(0, min(claim_limits))
 
 
 def _pause_ms(failure: Failure) -> int:
     if failure.retry_after_s is not None:
-        return int(min(max(SHORTEST_PAUSE_MS, failure.retry_after_s * 1000), LONGEST_PAUSE_MS))
+        return int(min(max(MIN_PAUSE_MS, failure.retry_after_s * 1000), MAX_PAUSE_MS))
     return 1000 + int(full_jitter_s(4, random.random()) * 1000)  # noqa: S311 - spreads a crowd, guards nothing

@@ -22,14 +22,14 @@ class Routing:
     deadline_s: float
     unknown_outcome: UnknownOutcome
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
-    always_stand_in: bool = False
+    always_use_engine: bool = False
 
     def ways(self, model: str) -> tuple[Route, ...]:
         """The routes an attempt for this model may take, the preferred one first. Raises `Refusal` without any."""
         ways = self._active(self.routes.get(model, ()))
         if ways:
             return ways
-        if self.always_stand_in or not self.vendors():
+        if self.always_use_engine or not self.vendors():
             return (self._stand_in(model),)
         raise self._no_route(model)
 
@@ -38,7 +38,7 @@ class Routing:
         ways = {model: self._active(routes) for model, routes in self.routes.items()}
         return {model: routes for model, routes in ways.items() if routes}
 
-    def taken_by(self, attempt: Attempt) -> Route | None:
+    def route_of_attempt(self, attempt: Attempt) -> Route | None:
         """The route of an attempt that another worker began, whatever leads to the model now.
 
         None when its provider is no longer configured.

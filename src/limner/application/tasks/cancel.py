@@ -11,7 +11,7 @@ from limner.ports.clock import Clock
 from limner.ports.records import Records, Store
 from limner.ports.signals import Signals
 
-BY_CALLER = Ending(Status.CANCELLED, error_code=Code.FATAL, error_msg="cancelled by its owner")
+CANCELLED_BY_CALLER = Ending(Status.CANCELLED, error_code=Code.FATAL, error_msg="cancelled by its owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class Cancel:
 
 def _cancel(records: Records, account: AccountId | None, task_id: TaskId, now_ms: int) -> Task:
     task = own_task(records, account, task_id)
-    if task.status is Status.QUEUED and (cancelled := settle(records, task_id, BY_CALLER, now_ms, owner=None)):
+    if task.status is Status.QUEUED and (
+        cancelled := settle(records, task_id, CANCELLED_BY_CALLER, now_ms, owner=None)
+    ):
         return cancelled
     records.tasks.ask_cancel(task_id)  # a worker may have taken it since we looked
     return own_task(records, account, task_id)

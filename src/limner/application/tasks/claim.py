@@ -6,9 +6,15 @@ from limner.ports.records import ClaimedTask, ClaimLimit, Records
 
 
 def claim(
-    records: Records, owner: str, now_ms: int, lease_until_ms: int, *, limit: int, rooms: Sequence[ClaimLimit] = ()
+    records: Records,
+    owner: str,
+    now_ms: int,
+    lease_until_ms: int,
+    *,
+    limit: int,
+    claim_limits: Sequence[ClaimLimit] = (),
 ) -> Sequence[ClaimedTask]:
     """The next tasks in fair order, under this owner's lease; of a room's models no more than it has place for."""
-    claimed = records.tasks.claim(owner, now_ms, lease_until_ms, limit, rooms)
+    claimed = records.tasks.claim(owner, now_ms, lease_until_ms, limit, claim_limits)
     records.events.add_all([each.task for each in claimed], now_ms)
     return claimed

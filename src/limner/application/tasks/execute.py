@@ -9,10 +9,10 @@ from pathlib import Path
 
 from limner.application.generation.generate import Generate, Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import KeptImage, picture_in
+from limner.application.generation.journal import KeptImage, delivered_image
 from limner.application.generation.routing import Routing
 from limner.application.images.references import PrepareReferences
-from limner.application.tasks.cancel import BY_CALLER
+from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.multiview import PictureSpec, combine_results, picture_specs
 from limner.application.tasks.prompt_inputs import PromptInputs
 from limner.application.tasks.settle import settle
@@ -27,10 +27,10 @@ from limner.ports.provider import CallerRequest, GenerationRequest, ReferenceIma
 from limner.ports.records import Attempt, ClaimedTask, Records, Store
 from limner.ports.templates import LoadedTemplate, Templates
 
-TAKEOVERS = 5
+MAX_CLAIMS = 5
 """How many workers in a row may break on a task before what it bought is given up."""
 
-LAST_LOOK_MS = 60_000
+TAKEOVER_POLL_MS = 60_000
 """How long a job that is bought is followed by whoever takes it over, however late that is."""
 
 
@@ -38,7 +38,7 @@ LAST_LOOK_MS = 60_000
 class ExecuteTask:
     store: Store
     prepare: PrepareReferences
-    pursue: Generate
+    generate: Generate
     routing: Routing
     templates: Templates
     clock: Clock
@@ -66,18 +66,27 @@ class ExecuteTask:
     async def _ending(
         self, claimed: ClaimedTask, owner: str, workdir: Path, interrupt: Interrupt, report: Report
     ) -> Ending | None:
-        past = await self.pursue.journal.of(claimed.task.id)
+        past = await self.generate.journal.of(claimed.task.id)
         shots = picture_specs(claimed.order)
         if kept := _all_kept(past, shots):
             return _success(combine_results(kept, claimed.order), claimed.task)
-        order_by_ms, deadline_ms = self._deadlines_ms(claimed, past)
+        submit_until_ms, deadline_ms = self._deadlines_ms(claimed, past)
         try:
             orders = await self._orders(claimed, shots, workdir, interrupt, deadline_ms)
             routes = self._ways(claimed.task, past, shots)
             company, reports = SiblingFailure(), _shared(report, len(shots))
             chases = [
                 Generation(
-                    claimed.task.id, shot.part, order, routes, interrupt, order_by_ms, deadline_ms, told, owner, company
+                    claimed.task.id,
+                    shot.part,
+                    order,
+                    routes,
+                    interrupt,
+                    submit_until_ms,
+                    deadline_ms,
+                    told,
+                    owner,
+                    company,
                 )
                 for shot, order, told in zip(shots, orders, reports, strict=True)
             ]
@@ -100,12 +109,12 @@ class ExecuteTask:
         """Until when something may be ordered, and until when what was ordered is followed."""
         now_ms = self.clock.now_ms()
         deadline_ms = (claimed.task.started_ms or now_ms) + claimed.task.run_limit_ms
-        last_look = _bought(past) and claimed.claims <= TAKEOVERS
-        return deadline_ms, max(deadline_ms, now_ms + LAST_LOOK_MS) if last_look else deadline_ms
+        last_look = _bought(past) and claimed.claims <= MAX_CLAIMS
+        return deadline_ms, max(deadline_ms, now_ms + TAKEOVER_POLL_MS) if last_look else deadline_ms
 
     async def _all(self, chases: Sequence[Generation]) -> dict[str, KeptImage | Failure]:
         """What became of each picture. An interruption, or a bug, of one is that of all."""
-        outcomes = await asyncio.gather(*(self.pursue(chase) for chase in chases), return_exceptions=True)
+        outcomes = await asyncio.gather(*(self.generate(chase) for chase in chases), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -186,7 +195,7 @@ def _bought(past: Sequence[Attempt]) -> set[str]:
 
 
 def _give_up(records: Records, claimed: ClaimedTask, owner: str, now_ms: int) -> Task | None:
-    if claimed.claims <= TAKEOVERS and _bought(records.attempts.of(claimed.task.id)):
+    if claimed.claims <= MAX_CLAIMS and _bought(records.attempts.of(claimed.task.id)):
         return None  # the lease runs out, and whoever takes it over goes on from the journal
     ending = Ending(Status.FAILED, error_code=Code.FATAL, error_msg="internal error")
     return settle(records, claimed.task.id, ending, now_ms, owner=owner)
@@ -198,7 +207,7 @@ def _blame(refusal: Refusal) -> str:
 
 def _all_kept(past: Sequence[Attempt], shots: Sequence[PictureSpec]) -> dict[str, KeptImage] | None:
     """The pictures of a task that were all brought home before; None while one is missing."""
-    found = {shot.part: picture_in([each for each in past if each.part == shot.part]) for shot in shots}
+    found = {shot.part: delivered_image([each for each in past if each.part == shot.part]) for shot in shots}
     kept = {part: picture for part, picture in found.items() if picture}
     return kept if len(kept) == len(shots) else None
 
@@ -237,7 +246,7 @@ def _ending_after(reason: Reason, task: Task) -> Ending | None:
     """How an interrupted task ends; not at all when another worker goes on with it."""
     match reason:
         case Reason.CANCEL:
-            return BY_CALLER
+            return CANCELLED_BY_CALLER
         case Reason.DEADLINE:
             return Ending(
                 Status.FAILED, error_code=Code.FATAL, error_msg=f"not done within {task.run_limit_ms // 1000} seconds"

@@ -15,7 +15,7 @@ from limner.domain.model import (
 from limner.domain.prompts.prompt import check_picture_numbers, clean_prompt
 from limner.domain.prompts.template import named_template
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.multiview import View, changed, turned
+from limner.domain.tasks.multiview import View, edit_prompt, view_prompt
 from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.ports.templates import LoadedTemplate, Templates
 
@@ -48,7 +48,7 @@ def plan(
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
             return _one_picture(request, templates, prompt_limit)
         case TaskType.GENERATE_MULTIVIEW:
-            shots = tuple(PictureSpec(view, turned(view), 0, "") for view in View)
+            shots = tuple(PictureSpec(view, view_prompt(view), 0, "") for view in View)
             return _views(request, request.model or multiview_model, shots, MULTIVIEW_CREDITS)
         case TaskType.EDIT_MULTIVIEW:
             model = request.model or multiview_model
@@ -62,7 +62,7 @@ def _edits(request: ImageRequest, prompt_limit: int) -> tuple[PictureSpec, ...]:
             wish = clean_prompt(change.wish, limit=prompt_limit)
         except Refusal as refusal:
             raise refusal.at(f"prompts[{number}].prompt") from None
-        shots.append(PictureSpec(change.view, changed(change.view, wish), list(View).index(change.view), wish))
+        shots.append(PictureSpec(change.view, edit_prompt(change.view, wish), list(View).index(change.view), wish))
     return tuple(shots)
 
 

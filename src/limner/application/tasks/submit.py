@@ -80,7 +80,7 @@ class SubmitLimits:
 class Submit:
     store: Store
     intake: Intake
-    take_inline: KeepInlineImages
+    keep_inline: KeepInlineImages
     templates: Templates
     routing: Routing
     signals: Signals
@@ -122,7 +122,7 @@ class Submit:
             if earlier:
                 return earlier
             promise = replace(
-                promise, inline=await self.take_inline(promise.request.files, promise.model, promise.task.id)
+                promise, inline=await self.keep_inline(promise.request.files, promise.model, promise.task.id)
             )
         return await self.store.run(lambda records: _accept(records, promise))
 

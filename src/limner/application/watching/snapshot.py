@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from limner.application.read import QUEUE_COUNT_CAP, TaskView, own_task
+from limner.application.read import MAX_QUEUE_COUNT, TaskView, own_task
 from limner.application.watching.watcher import Replay, SnapshotPage, TaskChange
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.tasks.task import Status
@@ -60,17 +60,17 @@ def look(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list[TaskCha
 
 def places(records: Records) -> dict[TaskId, int]:
     """How many tasks are before each of the first in the queue."""
-    return {task: ahead for ahead, task in enumerate(records.tasks.front(QUEUE_COUNT_CAP))}
+    return {task: ahead for ahead, task in enumerate(records.tasks.front(MAX_QUEUE_COUNT))}
 
 
 def _ahead(records: Records, queued: Sequence[TaskId]) -> Mapping[TaskId, int]:
     """How many are before these: counted for one, found in the whole queue for many."""
     if len(queued) == 1:
-        return {queued[0]: records.tasks.ahead(queued[0], QUEUE_COUNT_CAP)}
+        return {queued[0]: records.tasks.ahead(queued[0], MAX_QUEUE_COUNT)}
     return places(records) if queued else {}
 
 
 def _change(state: TaskState, ahead: Mapping[TaskId, int], now_ms: int) -> TaskChange:
     queued = state.task.status is Status.QUEUED
-    seen = TaskView(state.task, ahead.get(state.task.id, QUEUE_COUNT_CAP) if queued else None)
+    seen = TaskView(state.task, ahead.get(state.task.id, MAX_QUEUE_COUNT) if queued else None)
     return TaskChange(seen, state.number, now_ms)

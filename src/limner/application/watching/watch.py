@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from limner.application.read import QUEUE_COUNT_CAP, TaskView
+from limner.application.read import MAX_QUEUE_COUNT, TaskView
 from limner.application.watching.snapshot import changed_since, look, one_task, places, under_way
 from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
 from limner.domain.ids import AccountId, KeyId, TaskId
@@ -315,7 +315,7 @@ def _moved(before: TaskChange, vitals: TaskProgress, ahead: Mapping[TaskId, int]
     if vitals.status is not task.status:
         return None
     if task.status is Status.QUEUED:
-        place = ahead.get(task.id, QUEUE_COUNT_CAP)
+        place = ahead.get(task.id, MAX_QUEUE_COUNT)
         return TaskChange(TaskView(task, place), before.number, now_ms) if place != before.seen.ahead else None
     task = replace(task, progress=vitals.progress, expected_ms=vitals.expected_ms)
     after = TaskChange(TaskView(task, None), before.number, now_ms)

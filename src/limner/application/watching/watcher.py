@@ -12,7 +12,7 @@ from enum import StrEnum
 from limner.application.read import TaskView
 from limner.domain.ids import TaskId
 from limner.domain.tasks.cursor import FeedCursor
-from limner.domain.tasks.progress import shown
+from limner.domain.tasks.progress import displayed_progress
 from limner.ports.records import Key, Records
 
 MOST_UNREAD = 10_000
@@ -30,7 +30,7 @@ class TaskChange:
     def __init__(self, seen: TaskView, number: int, now_ms: int) -> None:
         self.seen = seen
         self.number = number
-        self.progress = shown(seen.task, now_ms)
+        self.progress = displayed_progress(seen.task, now_ms)
         self.frame: str | None = None
         """What the wire says of it, once the first watcher was told: the others are told the same."""
 

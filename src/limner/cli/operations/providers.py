@@ -147,7 +147,7 @@ def _try_again(limner: "Limner", records: "Records", found: Mapping[str, "Upstre
     now_ms = limner.clock.now_ms()
     for name, said in found.items():
         if said.well:
-            limner.traffic.is_well(records, name, now_ms)
+            limner.route_limits.provider_recovered(records, name, now_ms)
 
 
 def _orders(limner: "Limner", name: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 
 from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.tasks.cursor import FeedCursor, looking_back
+from limner.domain.tasks.cursor import FeedCursor, cursor_from_recent
 from limner.domain.tasks.task import Status, Task
 from limner.ports.records import FeedPosition, IdempotentTask, Records, TaskEvent
 
@@ -80,7 +80,7 @@ class SqlEvents:
         if self._db.has_one_writer:
             return FeedCursor(numbers[-1] if numbers else 0)
         base = numbers[0] - 1 if len(numbers) == LOOK_BACK else 0
-        return looking_back(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
+        return cursor_from_recent(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
 
     def tail(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
         if self._db.has_one_writer:
@@ -90,7 +90,7 @@ class SqlEvents:
         oldest = self._db.value(_OLDEST_OPEN, {})
         events = self._late(mark) + self._after(mark.top, limit)
         numbers = [event.number for event in events]
-        until = self._db.value(_YOUNGER_THAN_ALL, {}) if mark.leaves_gaps(numbers) else 0
+        until = self._db.value(_YOUNGER_THAN_ALL, {}) if mark.has_new_gaps(numbers) else 0
         return events, mark.moved(numbers, oldest, until)
 
     def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[TaskEvent]:

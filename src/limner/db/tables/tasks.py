@@ -218,21 +218,21 @@ class SqlTasks:
         return [TaskId(row[0]) for row in rows]
 
     def claim(
-        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, rooms: Sequence[ClaimLimit] = ()
+        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, claim_limits: Sequence[ClaimLimit] = ()
     ) -> Sequence[ClaimedTask]:
         lease = {"owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms}
-        if rooms:
-            claimed = [each for part in self._share(rooms, limit) for each in self._take_part(part, lease)]
+        if claim_limits:
+            claimed = [each for part in self._share(claim_limits, limit) for each in self._take_part(part, lease)]
         else:
             claimed = self._take(_CLAIM, {**lease, "limit": limit})
         if claimed:
             self._db.run(_CLOCK, {"place": max(place for place, _ in claimed)})
         return [task for _, task in sorted(claimed, key=_turn)]
 
-    def _share(self, rooms: Sequence[ClaimLimit], limit: int) -> list[_Part]:
+    def _share(self, claim_limits: Sequence[ClaimLimit], limit: int) -> list[_Part]:
         """Of each room, and of what has none, as many as are among those that come next."""
-        held = tuple(model for room in rooms for model in room.models)
-        parts = [_Part(_NEXT_IN_A_ROOM, _CLAIM_IN_A_ROOM, room.models, min(room.tasks, limit)) for room in rooms]
+        held = tuple(model for room in claim_limits for model in room.models)
+        parts = [_Part(_NEXT_IN_A_ROOM, _CLAIM_IN_A_ROOM, room.models, min(room.tasks, limit)) for room in claim_limits]
         parts.append(_Part(_NEXT_IN_THE_OPEN, _CLAIM_IN_THE_OPEN, held, limit))
         coming = [
             (place, task, number)

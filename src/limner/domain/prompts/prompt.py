@@ -134,7 +134,7 @@ def _numbers_to_use(given: int) -> str:
             return f"Write image[1] to image[{given}], in the order they were sent."
 
 
-def room_for_template_pictures(own: int, template_pictures: int, cap: int) -> int:
+def template_pictures_that_fit(own: int, template_pictures: int, cap: int) -> int:
     """How many of a template's pictures travel behind the caller's `own`, where the model takes `cap` in all."""
     return max(0, min(template_pictures, cap - own))
 
@@ -149,7 +149,7 @@ class _Travel:
 
     @property
     def sent(self) -> tuple[TemplatePicture, ...]:
-        return self.offered[: room_for_template_pictures(self.own, len(self.offered), self.cap)]
+        return self.offered[: template_pictures_that_fit(self.own, len(self.offered), self.cap)]
 
     @property
     def total(self) -> int:

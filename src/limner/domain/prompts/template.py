@@ -9,7 +9,7 @@ from limner.domain.refusal import Code, Refusal
 
 T = TypeVar("T")
 
-MOST_PICTURES = 2
+MAX_PICTURES = 2
 """How many pictures one template may bring."""
 
 
@@ -44,9 +44,9 @@ class Template:
     pictures: tuple[TemplatePicture, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.pictures) > MOST_PICTURES:
+        if len(self.pictures) > MAX_PICTURES:
             raise ValueError(
-                f"template {self.slug!r} brings {len(self.pictures)} pictures, at most {MOST_PICTURES} may travel"
+                f"template {self.slug!r} brings {len(self.pictures)} pictures, at most {MAX_PICTURES} may travel"
             )
 
 

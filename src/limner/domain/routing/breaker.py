@@ -38,7 +38,7 @@ class Breaker:
         """No rest lasts for ever: one that seems to is from before the clock was set back."""
         return now_ms < self.open_until_ms <= now_ms + 2 * _LONGEST_REST_MS
 
-    def is_hopeless(self, now_ms: int) -> bool:
+    def needs_operator(self, now_ms: int) -> bool:
         """Whether it takes the operator to mend it, so that waiting is of no use to a task; unless one tries it now."""
         is_tried = self.open_until_ms == self.changed_ms + PROBE_MS
         return self.is_open(now_ms) and self.kind in _HARD and not is_tried
@@ -67,7 +67,7 @@ def after_failure(breaker: Breaker, kind: FailureKind, reason: str, begun_ms: in
     return Breaker(failures, breaker.openings + 1, until_ms, kind, reason, now_ms)
 
 
-def rested(breaker: Breaker, now_ms: int) -> Breaker:
+def half_opened(breaker: Breaker, now_ms: int) -> Breaker:
     """The breaker when there is reason to believe that the route works again: the next call tries it."""
     return replace(breaker, open_until_ms=now_ms)
 

@@ -21,7 +21,7 @@ class ProviderLimits:
 
 UNLIMITED = ProviderLimits()
 
-LONGEST_PAUSE_MS = 86_400_000
+MAX_PAUSE_MS = 86_400_000
 """No vendor is left alone for longer, whatever it asks for: a day, as the longest quotas run."""
 
 _SKEW_MS = 60_000
@@ -42,7 +42,7 @@ class ProviderMeter:
     def pause_ms(self, now_ms: int) -> int:
         """How long the provider is still to be left alone."""
         left_ms = self.paused_until_ms - now_ms
-        return left_ms if 0 < left_ms <= LONGEST_PAUSE_MS + _SKEW_MS else 0
+        return left_ms if 0 < left_ms <= MAX_PAUSE_MS + _SKEW_MS else 0
 
 
 def spend_token(pace: ProviderLimits, meter: ProviderMeter, now_ms: int) -> ProviderMeter | int:

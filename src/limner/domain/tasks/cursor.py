@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-MOST_GAPS = 1_000
+MAX_GAPS = 1_000
 """Gaps one mark holds. More come up only while a transaction stays open for long; then the oldest are given up."""
 
 
@@ -45,15 +45,15 @@ class FeedCursor:
         left = [part for gap in self.gaps if gap.until > oldest for part in _without(gap, seen)]
         news = [number for number in seen if number > self.top]
         left += [CursorGap(a + 1, b - 1, until) for a, b in pairwise([self.top, *news]) if b - a > 1]
-        return FeedCursor(max(self.top, *news) if news else self.top, tuple(left[-MOST_GAPS:]))
+        return FeedCursor(max(self.top, *news) if news else self.top, tuple(left[-MAX_GAPS:]))
 
-    def leaves_gaps(self, seen: Sequence[int]) -> bool:
+    def has_new_gaps(self, seen: Sequence[int]) -> bool:
         """Whether numbers between these are missing that were not missing before."""
         news = [number for number in seen if number > self.top]
         return bool(news) and news[-1] - self.top > len(news)
 
 
-def looking_back(base: int, seen: Sequence[int], until: int) -> FeedCursor:
+def cursor_from_recent(base: int, seen: Sequence[int], until: int) -> FeedCursor:
     """Where to begin: after the newest of `seen`, all numbers there are above `base`, with the gaps between them."""
     return FeedCursor(base).moved(seen, 0, until)
 

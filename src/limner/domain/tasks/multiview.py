@@ -32,11 +32,11 @@ _CHANGE = (
 )
 
 
-def turned(view: View) -> str:
+def view_prompt(view: View) -> str:
     """The words for one view of the subject that the first picture shows."""
     return _TURNAROUND.format(seen_from=_SEEN_FROM[view])
 
 
-def changed(view: View, wish: str) -> str:
+def edit_prompt(view: View, wish: str) -> str:
     """The words for a change to the picture of one view."""
     return _CHANGE.format(seen_from=_SEEN_FROM[view], wish=wish)

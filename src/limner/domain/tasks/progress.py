@@ -5,17 +5,17 @@ from statistics import median
 
 from limner.domain.tasks.task import Status, Task
 
-ALMOST = 95
+MAX_RUNNING_PROGRESS = 95
 """Progress never shows more than this before the picture is in our own store."""
 
-FIRST_GUESS_MS = 8_000
+DEFAULT_EXPECTED_MS = 8_000
 """Assumed for a route that has no history yet."""
 
-UNORDERED_MS = 4_000
+EXPECTED_BEFORE_SUBMIT_MS = 4_000
 """Assumed while nothing has been ordered yet. Old clients look again after half of it, which is the least they wait."""
 
 
-def expected_ms(durations_ms: Sequence[int], *, first_guess_ms: int = FIRST_GUESS_MS) -> int:
+def expected_ms(durations_ms: Sequence[int], *, first_guess_ms: int = DEFAULT_EXPECTED_MS) -> int:
     """What a run is expected to take: the median of the recent ones."""
     return int(median(durations_ms)) if durations_ms else first_guess_ms
 
@@ -26,7 +26,7 @@ def progress(reported: int, elapsed_ms: int, expected: int | None) -> int:
     The vendor's own figure counts where it is ahead; otherwise time does: half of what is left is gone each time
     half the expected time passes, so that an overdue run slows down instead of standing still at the end.
     """
-    return min(ALMOST, max(reported, _by_time(elapsed_ms, expected)))
+    return min(MAX_RUNNING_PROGRESS, max(reported, _by_time(elapsed_ms, expected)))
 
 
 def _by_time(elapsed_ms: int, expected: int | None) -> int:
@@ -37,11 +37,11 @@ def _by_time(elapsed_ms: int, expected: int | None) -> int:
 
 def seconds_left(elapsed_ms: int, expected: int | None) -> int:
     """Whole seconds until a running task is likely done, at least 1: clients sleep for a part of this."""
-    expected = UNORDERED_MS if expected is None else expected
+    expected = EXPECTED_BEFORE_SUBMIT_MS if expected is None else expected
     return max(1, -(-(expected - elapsed_ms) // 1000))
 
 
-def shown(task: Task, now_ms: int) -> int:
+def displayed_progress(task: Task, now_ms: int) -> int:
     """A task's progress as its owner sees it: 0 while it waits, 100 once it has ended, however it ended."""
     match task.status:
         case Status.QUEUED:

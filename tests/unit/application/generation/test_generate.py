@@ -11,8 +11,8 @@ import pytest
 
 from fakes import HandClock, Line, ScriptedProvider, StoppedClock, picture, rubbish, silence
 from limner.application.generation import generate as pursuing
-from limner.application.generation.disk_guard import RESTS_MS, DiskGuard
-from limner.application.generation.generate import FREE_REPEATS, Generate, Generation, SiblingFailure
+from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS, DiskGuard
+from limner.application.generation.generate import MAX_FREE_RETRIES, Generate, Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
@@ -42,7 +42,7 @@ class Hunt:
     route: Route = ROUTE
     reported: list[int] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
-    shelf: DiskGuard = field(default_factory=DiskGuard)
+    disk_guard: DiskGuard = field(default_factory=DiskGuard)
 
     @property
     def clock(self) -> HandClock:
@@ -61,11 +61,11 @@ class Hunt:
         routing = Routing(
             {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
         )
-        pursue = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock, self.shelf)
+        generate = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock, self.disk_guard)
         brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
         order = GenerationRequest(self.task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
         deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000
-        return await pursue(
+        return await generate(
             Generation(
                 self.task,
                 "",
@@ -303,7 +303,12 @@ CUT = Failure(FailureKind.UNKNOWN_OUTCOME, "the connection was cut")
 
 @pytest.mark.parametrize(
     ("policy", "free", "calls"),
-    [(RESEND, False, 2), (REFUND, False, 1), (RESEND, True, FREE_REPEATS + 1), (REFUND, True, FREE_REPEATS + 1)],
+    [
+        (RESEND, False, 2),
+        (REFUND, False, 1),
+        (RESEND, True, MAX_FREE_RETRIES + 1),
+        (REFUND, True, MAX_FREE_RETRIES + 1),
+    ],
 )
 async def test_a_call_cut_off_is_repeated_by_the_route_s_policy(
     hunt: Hunt,
@@ -350,8 +355,8 @@ async def test_a_second_call_left_open_is_not_repeated_again(hunt: Hunt) -> None
 
 
 async def test_a_task_that_kills_its_worker_each_time_ends_although_it_is_free(hunt: Hunt) -> None:
-    await hunt.closed_before(*[FailureKind.UNKNOWN_OUTCOME] * FREE_REPEATS)
-    await hunt.left_by_a_dead_worker("intended", number=FREE_REPEATS + 1)
+    await hunt.closed_before(*[FailureKind.UNKNOWN_OUTCOME] * MAX_FREE_RETRIES)
+    await hunt.left_by_a_dead_worker("intended", number=MAX_FREE_RETRIES + 1)
 
     outcome = await hunt.tells(free=True).runs()
 
@@ -653,9 +658,9 @@ async def test_nothing_is_ordered_while_the_store_refuses(hunt: Hunt) -> None:
         return picture(order)
 
     before_ms = hunt.clock.now_ms()
-    hunt.shelf.refused(before_ms)
+    hunt.disk_guard.refused(before_ms)
 
     kept = await hunt.tells(draw).runs()
 
     assert isinstance(kept, KeptImage)
-    assert ordered_ms[0] >= before_ms + RESTS_MS
+    assert ordered_ms[0] >= before_ms + REFUSAL_PAUSE_MS

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pytest
 
 from limner.application.generation.interrupt import Interrupted, Reason
-from limner.application.generation.journal import PAUSES_S, KeptImage, SpendJournal, picture_in
+from limner.application.generation.journal import PAUSES_S, KeptImage, SpendJournal, delivered_image
 from limner.domain.ids import TaskId
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.records import Records, Store, StoreUnavailable
@@ -119,11 +119,11 @@ async def test_an_intent_that_cannot_be_written_is_no_intent(house: House, task:
 
 async def test_a_picture_is_found_whichever_attempt_brought_it(house: House, task: TaskId) -> None:
     journal = SpendJournal(house.store, house.clock)
-    before = picture_in(await journal.of(task))
+    before = delivered_image(await journal.of(task))
     first = await ordered(journal, task, 1)
     await journal.failed(first, Failure(FailureKind.UNKNOWN_OUTCOME, "cut off"), ROUTE)
     await ordered(journal, task, 2)
     await journal.delivered(first, ROUTE, KEPT, 10, None)
 
     assert before is None
-    assert picture_in(await journal.of(task)) == KEPT
+    assert delivered_image(await journal.of(task)) == KEPT

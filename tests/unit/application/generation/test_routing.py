@@ -12,7 +12,7 @@ def route(provider: str, upstream: str = "kontext") -> Route:
     return Route(f"{provider}/{upstream}", provider, upstream, 120.0, UnknownOutcome.RESEND_ONCE)
 
 
-def routing(*configured: str, always_stand_in: bool = False) -> Routing:
+def routing(*configured: str, always_use_engine: bool = False) -> Routing:
     """Two vendors may serve the model; those named here are configured, beside the stand-in."""
     return Routing(
         {name: SandboxProvider() for name in ("sandbox", *configured)},
@@ -20,7 +20,7 @@ def routing(*configured: str, always_stand_in: bool = False) -> Routing:
         60.0,
         UnknownOutcome.FAIL_AND_REFUND,
         routes={MODEL: (route("bfl"), route("fal"))},
-        always_stand_in=always_stand_in,
+        always_use_engine=always_use_engine,
     )
 
 
@@ -51,7 +51,7 @@ def test_with_a_vendor_configured_nobody_gets_the_stand_in_by_accident() -> None
 
 
 def test_who_wants_the_stand_in_all_the_same_gets_it() -> None:
-    here = routing("bfl", always_stand_in=True)
+    here = routing("bfl", always_use_engine=True)
 
     assert here.ways("gpt_image_2")[0].provider == "sandbox"
     assert here.ways(MODEL)[0].provider == "bfl"

@@ -14,7 +14,7 @@ from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.images.references import PrepareReferences
-from limner.application.tasks.execute import LAST_LOOK_MS, TAKEOVERS, ExecuteTask
+from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -61,8 +61,8 @@ class Bench:
         house = self.house
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
         prepare = PrepareReferences(house.store, house.blobs, Offline(), house.clock, transcode_webp=False)
-        pursue = Generate(self.journal, routing, house.blobs, ImageIntake(), house.clock)
-        return ExecuteTask(house.store, prepare, pursue, routing, house.templates, house.clock, house.scratch)
+        generate = Generate(self.journal, routing, house.blobs, ImageIntake(), house.clock)
+        return ExecuteTask(house.store, prepare, generate, routing, house.templates, house.clock, house.scratch)
 
     async def takes(self, **wishes: Any) -> TaskId:
         task = await self.house.sends(self.key, **wishes)
@@ -321,7 +321,7 @@ async def test_a_job_that_is_bought_gets_a_last_look_however_late_its_worker_die
 
 
 async def test_the_last_look_has_an_end(bench: Bench) -> None:
-    task = await bench.tells(*[Pending(wait_s=LAST_LOOK_MS / 1000)] * 5).takes()
+    task = await bench.tells(*[Pending(wait_s=TAKEOVER_POLL_MS / 1000)] * 5).takes()
     await bench.journal.submitted(await bench.house.intends(task), HANDLE)
     bench.house.clock.pass_time(10_000)
     await bench.is_taken_over()
@@ -362,7 +362,7 @@ async def test_a_task_that_broke_on_our_fault_fails_with_its_credits_back(bench:
     assert await bench.house.balance(bench.key) == Balance(100, 0)
 
 
-@pytest.mark.parametrize(("claims", "given_up"), [(1, False), (TAKEOVERS, False), (TAKEOVERS + 1, True)])
+@pytest.mark.parametrize(("claims", "given_up"), [(1, False), (MAX_CLAIMS, False), (MAX_CLAIMS + 1, True)])
 async def test_what_is_bought_is_not_given_up_until_several_workers_broke_on_it(
     bench: Bench,
     claims: int,

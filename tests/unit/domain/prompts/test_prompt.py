@@ -19,7 +19,7 @@ from limner.domain.prompts.prompt import (
     check_picture_numbers,
     clean_prompt,
     compose,
-    room_for_template_pictures,
+    template_pictures_that_fit,
 )
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE, Template, TemplatePicture
 from limner.domain.refusal import Code, Refusal
@@ -240,7 +240,7 @@ class TestTemplatePictures:
         [(0, 2, 4, 2), (2, 2, 4, 2), (3, 2, 4, 1), (4, 2, 4, 0), (5, 2, 4, 0), (0, 2, 0, 0), (1, 0, 4, 0)],
     )
     def test_they_take_the_room_that_is_left(self, own: int, offered: int, cap: int, room: int) -> None:
-        assert room_for_template_pictures(own, offered, cap) == room
+        assert template_pictures_that_fit(own, offered, cap) == room
 
     def test_they_are_counted_behind_the_callers(self) -> None:
         composed = compose("as image[1]", GEMINI, template=TWICE_PICTURED, own_pictures=2, cap=10)
@@ -404,7 +404,7 @@ def test_a_prompt_is_as_short_as_the_model_wants_or_says_why_not(
 
 @given(own=st.integers(0, 12), offered=st.integers(0, 2), cap=st.integers(0, 16))
 def test_pictures_never_pass_the_cap_through_a_template(own: int, offered: int, cap: int) -> None:
-    room = room_for_template_pictures(own, offered, cap)
+    room = template_pictures_that_fit(own, offered, cap)
 
     assert 0 <= room <= offered
     assert room == 0 or own + room <= cap

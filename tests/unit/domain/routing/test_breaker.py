@@ -19,14 +19,14 @@ def test_what_an_operator_must_mend_opens_at_once(kind: FailureKind) -> None:
     breaker = failed(kind, 1)
 
     assert (breaker.is_open(NOW + 59_999), breaker.is_open(NOW + 60_000)) == (True, False)
-    assert (breaker.is_hopeless(NOW), breaker.kind, breaker.reason) == (True, kind, "no")
+    assert (breaker.needs_operator(NOW), breaker.kind, breaker.reason) == (True, kind, "no")
 
 
 @pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.TIMEOUT])
 def test_what_may_pass_opens_after_several_in_a_row(kind: FailureKind) -> None:
     assert not failed(kind, TRIP_AT - 1).is_open(NOW)
     assert failed(kind, TRIP_AT).is_open(NOW)
-    assert not failed(kind, TRIP_AT).is_hopeless(NOW)
+    assert not failed(kind, TRIP_AT).needs_operator(NOW)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.CONTENT_POLICY, FailureKind.BAD_INPUT, FailureKind.NO_IMAGE])
@@ -89,5 +89,5 @@ def test_while_a_probe_is_out_the_others_keep_away() -> None:
 
     assert not rested.is_open(NOW)
     assert probing(rested, NOW).is_open(NOW + PROBE_MS - 1)
-    assert not probing(rested, NOW).is_hopeless(NOW)
+    assert not probing(rested, NOW).needs_operator(NOW)
     assert not probing(rested, NOW).is_open(NOW + PROBE_MS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.domain.tasks.cursor import MOST_GAPS, CursorGap, FeedCursor, looking_back
+from limner.domain.tasks.cursor import MAX_GAPS, CursorGap, FeedCursor, cursor_from_recent
 
 NOBODY = 10_000
 """The oldest open transaction when none is open."""
@@ -36,21 +36,21 @@ def test_a_gap_is_given_up_when_all_who_were_open_have_ended() -> None:
 def test_whether_new_gaps_appear_is_known_before() -> None:
     mark = FeedCursor(5, (CursorGap(3, 3, 9),))
 
-    assert not mark.leaves_gaps([])
-    assert not mark.leaves_gaps([3, 6, 7])
-    assert mark.leaves_gaps([3, 7])
+    assert not mark.has_new_gaps([])
+    assert not mark.has_new_gaps([3, 6, 7])
+    assert mark.has_new_gaps([3, 7])
 
 
 def test_the_beginning_looks_back_for_what_is_late() -> None:
-    assert looking_back(2, [3, 4, 7], until=9) == FeedCursor(7, (CursorGap(5, 6, 9),))
-    assert looking_back(0, [3], until=9) == FeedCursor(3, (CursorGap(1, 2, 9),))
-    assert looking_back(0, [], until=9) == FeedCursor()
+    assert cursor_from_recent(2, [3, 4, 7], until=9) == FeedCursor(7, (CursorGap(5, 6, 9),))
+    assert cursor_from_recent(0, [3], until=9) == FeedCursor(3, (CursorGap(1, 2, 9),))
+    assert cursor_from_recent(0, [], until=9) == FeedCursor()
 
 
 def test_gaps_are_bounded() -> None:
-    mark = FeedCursor().moved(range(2, 4 * MOST_GAPS, 2), oldest=1, until=2)
+    mark = FeedCursor().moved(range(2, 4 * MAX_GAPS, 2), oldest=1, until=2)
 
-    assert len(mark.gaps) == MOST_GAPS
+    assert len(mark.gaps) == MAX_GAPS
     assert mark.gaps[-1].last == mark.top - 1
 
 

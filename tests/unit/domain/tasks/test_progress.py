@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.domain.tasks.progress import ALMOST, FIRST_GUESS_MS, expected_ms, progress, seconds_left
+from limner.domain.tasks.progress import DEFAULT_EXPECTED_MS, MAX_RUNNING_PROGRESS, expected_ms, progress, seconds_left
 
 percents = st.integers(0, 100)
 times = st.integers(0, 10**9)
@@ -12,7 +12,7 @@ guesses = st.none() | st.integers(1, 10**8)
 
 
 def test_without_a_history_there_is_a_first_guess() -> None:
-    assert expected_ms([]) == FIRST_GUESS_MS
+    assert expected_ms([]) == DEFAULT_EXPECTED_MS
     assert expected_ms([], first_guess_ms=30_000) == 30_000
 
 
@@ -25,7 +25,7 @@ def test_a_run_is_expected_to_take_the_median_of_the_recent_ones(durations: list
 
 @given(reported=percents, elapsed=times, expected=guesses)
 def test_progress_stays_between_nothing_and_almost(reported: int, elapsed: int, expected: int | None) -> None:
-    assert 0 <= progress(reported, elapsed, expected) <= ALMOST
+    assert 0 <= progress(reported, elapsed, expected) <= MAX_RUNNING_PROGRESS
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10_000)), max_size=30), expected=guesses)
@@ -39,7 +39,9 @@ def test_progress_only_grows_as_time_and_reports_do(steps: list[tuple[int, int]]
     assert all(before <= after for before, after in pairwise(shown))
 
 
-@pytest.mark.parametrize(("share", "shown"), [(0, 0), (0.5, 50), (1, 75), (1.5, 87), (2, 93), (3, ALMOST)])
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0, 0), (0.5, 50), (1, 75), (1.5, 87), (2, 93), (3, MAX_RUNNING_PROGRESS)]
+)
 def test_each_half_of_the_expected_time_takes_half_of_what_is_left(share: float, shown: int) -> None:
     assert progress(0, int(10_000 * share), 10_000) == shown
 
