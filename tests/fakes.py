@@ -67,7 +67,7 @@ class HeardSignals:
     async def wait_for_work(self, at_most_s: float) -> None:
         raise AssertionError("nobody waits in this test")
 
-    def cancel_asked(self, task: TaskId) -> None:
+    def cancel_run(self, task: TaskId) -> None:
         self.cancelled.append(task)
 
 

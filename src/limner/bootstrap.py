@@ -286,7 +286,7 @@ def build(settings: Settings) -> Limner:
     providers = find_providers(settings, reached)
     return Limner(
         settings=settings,
-        store=open_store(settings.resolved_database_url, signals.tasks_became),
+        store=open_store(settings.resolved_database_url, signals.tasks_changed),
         blobs=open_blobs(settings.resolved_storage_url),
         parts=open_parts(settings.resolved_storage_url),
         intake=ImageIntake(fetch_allow=FetchAllow.parse(settings.fetch_allow)),

@@ -82,6 +82,7 @@ def test_a_head_that_is_not_http_is_told_in_our_envelope(line: Wire) -> None:
 
     assert refusal(answer) == (400, 1003)
     assert b"x-tripo-trace-id: " in answer.lower()
+    assert b"\r\nconnection: close\r\n" in answer.lower()
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from limner.domain.webhook import END_OF, WAITS_S, EventType, as_delivery, as_text, signature
+from limner.domain.webhook import EVENT_OF_STATUS, RETRY_DELAYS_S, EventType, delivery_id, secret_text, signature
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text()
 SECRET = bytes(range(32))
 BODY = (
     b'{"type":"task.succeeded","timestamp":"2026-11-24T11:13:18.775Z","data":{"task_id":"7","prompt":"F\xc3\xbcchse"}}'
 )
-ID = as_delivery("ab" * 16)
+ID = delivery_id("ab" * 16)
 PATIENCE_S = 60
 
 NODE = shutil.which("node")
@@ -45,7 +45,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path, port: int) -> Itera
     script = tmp_path / f"receiver.{request.param}"
     script.write_text(example(request.param))
     program = sys.executable if request.param == "python" else NODE
-    environment = {"WEBHOOK_SECRET": as_text(SECRET), "PORT": str(port)}
+    environment = {"WEBHOOK_SECRET": secret_text(SECRET), "PORT": str(port)}
     with subprocess.Popen([str(program), str(script)], env=environment, stdout=subprocess.PIPE, text=True) as process:
         wait_for(port)
         yield process
@@ -93,9 +93,9 @@ def test_every_event_is_explained() -> None:
 
 
 def test_the_waits_are_those_of_the_schedule() -> None:
-    hours = [wait // 3600 for wait in WAITS_S if wait >= 3600]
+    hours = [wait // 3600 for wait in RETRY_DELAYS_S if wait >= 3600]
 
-    assert f"{len(WAITS_S) + 1} times".replace("10", "ten") in PAGE
-    assert WAITS_S[:3] == (5, 5 * 60, 30 * 60)
+    assert f"{len(RETRY_DELAYS_S) + 1} times".replace("10", "ten") in PAGE
+    assert RETRY_DELAYS_S[:3] == (5, 5 * 60, 30 * 60)
     assert f"{', '.join(map(str, hours[:-1]))} and {hours[-1]} hours" in " ".join(PAGE.split())
-    assert len(END_OF) == 5
+    assert len(EVENT_OF_STATUS) == 5

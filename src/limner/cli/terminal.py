@@ -58,15 +58,15 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
 
     async def run() -> T:
         async with AsyncExitStack() as stack:
-            with set_up(json=json):
+            with startup_errors(json=json):
                 limner = await stack.enter_async_context(opened(settings))
             return await work(limner)
 
-    return guarded(lambda: asyncio.run(run()), json=json)
+    return run_command(lambda: asyncio.run(run()), json=json)
 
 
 @contextmanager
-def set_up(*, json: bool) -> Iterator[None]:
+def startup_errors(*, json: bool) -> Iterator[None]:
     """Whatever keeps the service from being prepared is told in a sentence, and the command exits with 1."""
     try:
         yield
@@ -89,7 +89,7 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(work)
 
 
-def guarded(call: Callable[[], T], *, json: bool) -> T:
+def run_command(call: Callable[[], T], *, json: bool) -> T:
     try:
         return call()
     except Refusal as refusal:

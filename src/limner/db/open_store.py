@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from limner.ports.records import Store
-from limner.ports.signals import SignalRelay, Told, untold
+from limner.ports.signals import OnTasksChanged, SignalRelay, ignore_task_changes
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgresql+psycopg://")
@@ -23,7 +23,7 @@ def check_url(url: str) -> None:
         raise DatabaseUrlUnknown(url)
 
 
-def open_store(url: str, told: Told = untold) -> Store:
+def open_store(url: str, told: OnTasksChanged = ignore_task_changes) -> Store:
     """The store behind a URL; `told` hears what became of tasks, each time that something was committed."""
     if url.startswith(SQLITE):
         from limner.db.engines.sqlite import SqliteStore  # noqa: PLC0415

@@ -7,11 +7,11 @@ from typing import Protocol
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
 
-Told = Callable[[Collection[Status]], None]
+OnTasksChanged = Callable[[Collection[Status]], None]
 """Hears what became of tasks, after that was committed."""
 
 
-def untold(_became: Collection[Status]) -> None:
+def ignore_task_changes(_became: Collection[Status]) -> None:
     """Nobody hears it."""
 
 
@@ -24,11 +24,11 @@ class Signals(Protocol):
         """Return when a task was queued, or after `at_most_s` seconds."""
         ...
 
-    def cancel_asked(self, task: TaskId) -> None:
+    def cancel_run(self, task: TaskId) -> None:
         """A running task shall be cancelled; the worker that has it acts at once, where hints reach it."""
         ...
 
-    def on_news(self, listener: Callable[[], None]) -> None:
+    def on_tasks_changed(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a task has changed; it says neither which nor how, and may be called for nothing."""
         ...
 

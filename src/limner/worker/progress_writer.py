@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limner.application.store_errors import log_loop_error
-from limner.application.webhooks.outbox import announce
+from limner.application.webhooks.outbox import enqueue_deliveries
 from limner.domain.ids import TaskId
 from limner.domain.tasks.progress import displayed_progress
 from limner.domain.tasks.task import Status, Task
@@ -51,7 +51,7 @@ class ProgressWriter:
 
 
 def _watched(records: Records, tasks: Sequence[TaskId]) -> Sequence[Task]:
-    wanted = records.webhooks.watching_progress(tasks)
+    wanted = records.webhooks.with_progress_webhook(tasks)
     return [task for each in wanted if (task := records.tasks.get(each))]
 
 
@@ -59,4 +59,4 @@ def _write(records: Records, news: Mapping[TaskId, int], now_ms: int) -> None:
     for each, percent in news.items():
         task = records.tasks.get(each)
         if task and task.status is Status.RUNNING:
-            announce(records, task, EventType.PROGRESS, now_ms, f"{percent // STEP * STEP}%")
+            enqueue_deliveries(records, task, EventType.PROGRESS, now_ms, f"{percent // STEP * STEP}%")

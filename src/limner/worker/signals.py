@@ -26,13 +26,13 @@ class LocalSignals:
                 await self._work.wait()
         self._work.clear()
 
-    def cancel_asked(self, task: TaskId) -> None:
+    def cancel_run(self, task: TaskId) -> None:
         self._running.interrupt(task, Reason.CANCEL)
 
-    def on_news(self, listener: Callable[[], None]) -> None:
+    def on_tasks_changed(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
 
-    def tasks_became(self, became: Collection[Status]) -> None:
+    def tasks_changed(self, became: Collection[Status]) -> None:
         """What the store says after each commit."""
         if Status.QUEUED in became:
             self.work_arrived()
@@ -54,18 +54,18 @@ class SharedSignals(LocalSignals):
     async def close(self) -> None:
         await self._relay.close()
 
-    def cancel_asked(self, task: TaskId) -> None:
-        super().cancel_asked(task)
+    def cancel_run(self, task: TaskId) -> None:
+        super().cancel_run(task)
         self._relay.tell(SignalHints(cancels=frozenset({task})))
 
-    def tasks_became(self, became: Collection[Status]) -> None:
-        super().tasks_became(became)
+    def tasks_changed(self, became: Collection[Status]) -> None:
+        super().tasks_changed(became)
         self._relay.tell(SignalHints(work=Status.QUEUED in became, news=True))
 
     def _hear(self, hints: SignalHints) -> None:
         if hints.work:
             self.work_arrived()
         for task in hints.cancels:
-            super().cancel_asked(task)
+            super().cancel_run(task)
         if hints.news:
-            super().tasks_became(())
+            super().tasks_changed(())

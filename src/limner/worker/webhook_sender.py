@@ -49,7 +49,7 @@ class WebhookSender:
     _tidied_ms: int | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        self.signals.on_news(self._awake.set)
+        self.signals.on_tasks_changed(self._awake.set)
         try:
             while True:
                 if not await self._look():

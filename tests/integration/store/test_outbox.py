@@ -8,11 +8,11 @@ import pytest
 
 from integration.store.sending import Post, posting
 from limner.application.tasks.settle import settle
-from limner.application.webhooks.outbox import announce
+from limner.application.webhooks.outbox import enqueue_deliveries
 from limner.domain.ids import WebhookId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Ending, Status
-from limner.domain.webhook import END_OF, ENDS, DeliveryState, EventType
+from limner.domain.webhook import EVENT_OF_STATUS, FINAL_EVENTS, DeliveryState, EventType
 from limner.ports.records import Records
 from stores import BROKEN, DRAWN, House
 
@@ -26,14 +26,14 @@ async def post(house: House) -> AsyncIterator[Post]:
 # --- written with the end ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", list(END_OF))
+@pytest.mark.parametrize("status", list(EVENT_OF_STATUS))
 async def test_each_end_of_a_task_is_written_for_who_wants_ends(post: Post, status: Status) -> None:
     webhook = (await post.adds()).webhook.id
 
     task = await post.ends(replace(DRAWN if status is Status.SUCCESS else BROKEN, status=status))
 
     story = await post.story(webhook)
-    assert (story.delivery.task, story.delivery.event) == (task, END_OF[status])
+    assert (story.delivery.task, story.delivery.event) == (task, EVENT_OF_STATUS[status])
     assert (story.delivery.state, story.attempts) == (DeliveryState.PENDING, [])
 
 
@@ -87,7 +87,9 @@ async def test_an_event_is_not_written_twice_whoever_tells_it_again(post: Post) 
     task = await post.ends()
     ended = await post.house.task(task)
 
-    await post.house.store.run(lambda records: announce(records, ended, EventType.SUCCEEDED, ended.created_ms))
+    await post.house.store.run(
+        lambda records: enqueue_deliveries(records, ended, EventType.SUCCEEDED, ended.created_ms)
+    )
 
     assert len(await post.stories(webhook)) == 1
 
@@ -226,7 +228,7 @@ async def test_events_are_all_ends_unless_chosen_and_each_once(post: Post) -> No
     plain = await post.adds()
     chosen = await post.adds("/b", "task.progress", "task.failed", "task.failed")
 
-    assert plain.webhook.events == ENDS
+    assert plain.webhook.events == FINAL_EVENTS
     assert chosen.webhook.events == (EventType.FAILED, EventType.PROGRESS)
 
 

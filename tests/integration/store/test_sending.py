@@ -16,7 +16,7 @@ from limner.domain.ids import WebhookId
 from limner.domain.refusal import Refusal
 from limner.domain.routing.breaker import TRIP_AT
 from limner.domain.tasks.task import Status
-from limner.domain.webhook import END_LIFE_S, WAITS_S, DeliveryState, EventType
+from limner.domain.webhook import FINAL_TTL_S, RETRY_DELAYS_S, DeliveryState, EventType
 from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.worker.progress_writer import ProgressWriter
 from limner.worker.running_tasks import RunningTask, RunningTasks
@@ -185,7 +185,7 @@ async def test_a_wait_is_never_longer_than_the_schedule_and_the_tries_end(post: 
     await post.ends()
 
     dues = []
-    for wait_s in (*WAITS_S, 0):
+    for wait_s in (*RETRY_DELAYS_S, 0):
         await post.sends()
         story = await post.story(made.webhook.id)
         dues.append((story.delivery.due_ms - post.house.clock.now_ms()) / 1000 <= wait_s)
@@ -195,7 +195,7 @@ async def test_a_wait_is_never_longer_than_the_schedule_and_the_tries_end(post: 
     story = await post.story(made.webhook.id)
     assert all(dues)
     assert story.delivery.state is DeliveryState.FAILED
-    assert len(story.attempts) == len(WAITS_S) + 1 == len(post.receiver.messages)
+    assert len(story.attempts) == len(RETRY_DELAYS_S) + 1 == len(post.receiver.messages)
 
 
 async def test_a_receiver_that_asks_for_a_pause_gets_it(post: Post) -> None:
@@ -217,7 +217,7 @@ async def test_a_receiver_that_asks_for_a_pause_gets_it(post: Post) -> None:
 async def test_what_could_not_be_sent_for_days_is_given_up_untried(post: Post) -> None:
     made = await post.adds()
     await post.ends()
-    post.house.clock.pass_time(END_LIFE_S)
+    post.house.clock.pass_time(FINAL_TTL_S)
 
     with capture_logs() as logged:
         await post.sends()
@@ -245,7 +245,7 @@ async def test_a_replay_sends_the_same_message_again(post: Post) -> None:
 async def test_a_replay_of_what_was_given_up_has_all_its_tries(post: Post) -> None:
     made = await post.adds()
     await post.ends()
-    post.house.clock.pass_time(END_LIFE_S)
+    post.house.clock.pass_time(FINAL_TTL_S)
     await post.sends()
     delivery = (await post.story(made.webhook.id)).delivery.id
     post.receiver.answers["/hook"] = [500]
@@ -467,7 +467,7 @@ async def test_a_running_sender_is_woken_by_news_and_stops_when_it_is_told(post:
         await asyncio.sleep(0)
     await post.ends()
 
-    sender.signals.tasks_became([Status.SUCCESS])  # type: ignore[attr-defined]
+    sender.signals.tasks_changed([Status.SUCCESS])  # type: ignore[attr-defined]
     await post.receiver.got(2)
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import picture_file
 from limner.application.tasks.submit import IdempotencyConflict, IdempotencyKey, Submitted
-from limner.db.tables.events import MEMORY_MS
+from limner.db.tables.events import IDEMPOTENCY_TTL_MS
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
@@ -327,7 +327,7 @@ async def test_a_twin_gets_its_chance_when_the_first_is_refused(house: House) ->
     assert await count(house, "idempotency") == 0
 
 
-@pytest.mark.parametrize(("later_ms", "replayed"), [(MEMORY_MS - 1, True), (MEMORY_MS, False)])
+@pytest.mark.parametrize(("later_ms", "replayed"), [(IDEMPOTENCY_TTL_MS - 1, True), (IDEMPOTENCY_TTL_MS, False)])
 async def test_a_key_is_remembered_for_a_day(house: House, later_ms: int, replayed: bool) -> None:  # noqa: FBT001
     key = await house.opens(opening=100)
     first = await house.answered(key, once="k")

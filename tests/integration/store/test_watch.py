@@ -90,7 +90,7 @@ class Tower:
 @pytest.fixture
 async def tower(house: House) -> AsyncIterator[Tower]:
     signals = LocalSignals(RunningTasks())
-    house.store = open_store(house.url, signals.tasks_became)
+    house.store = open_store(house.url, signals.tasks_changed)
     watching = Watch(house.store, house.clock, WatchLimits(watches=50, of_account=40))
     watching.start(signals)
     yield Tower(house, watching)
@@ -515,7 +515,7 @@ async def test_without_a_watcher_nobody_reads_the_feed(house: House) -> None:
     watching = Watch(stumbling, house.clock, WatchLimits(9, 9))
     watching.start(signals)
     for _ in range(20):
-        signals.tasks_became({Status.QUEUED})
+        signals.tasks_changed({Status.QUEUED})
         await asyncio.sleep(0)
     await watching.stop()
 

@@ -100,6 +100,6 @@ async def test_without_a_signal_the_wait_ends_by_itself() -> None:
 async def test_a_cancellation_in_this_process_is_heard_at_once(task: TaskId) -> None:
     running = RunningTasks({ONE: RunningTask(Interrupt())})
 
-    LocalSignals(running).cancel_asked(task)
+    LocalSignals(running).cancel_run(task)
 
     assert await reason(running.tasks[ONE]) is (Reason.CANCEL if task == ONE else None)

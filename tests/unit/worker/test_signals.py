@@ -48,12 +48,12 @@ async def is_woken(signals: LocalSignals) -> bool:
 
 async def test_a_queued_task_is_work_and_every_change_is_news() -> None:
     signals, news = LocalSignals(RunningTasks()), []
-    signals.on_news(lambda: news.append("first"))
-    signals.on_news(lambda: news.append("second"))
+    signals.on_tasks_changed(lambda: news.append("first"))
+    signals.on_tasks_changed(lambda: news.append("second"))
 
-    signals.tasks_became({Status.RUNNING})
+    signals.tasks_changed({Status.RUNNING})
     assert not await is_woken(signals)
-    signals.tasks_became({Status.QUEUED, Status.SUCCESS})
+    signals.tasks_changed({Status.QUEUED, Status.SUCCESS})
     assert await is_woken(signals)
     assert news == ["first", "second"] * 2
 
@@ -62,8 +62,8 @@ async def test_what_the_store_says_goes_out_to_the_others() -> None:
     wire = Wire()
     signals = SharedSignals(RunningTasks(), wire)
 
-    signals.tasks_became({Status.QUEUED})
-    signals.tasks_became({Status.SUCCESS})
+    signals.tasks_changed({Status.QUEUED})
+    signals.tasks_changed({Status.SUCCESS})
 
     assert wire.told == [SignalHints(work=True, news=True), SignalHints(news=True)]
     assert await is_woken(signals)
@@ -83,8 +83,8 @@ async def test_a_cancel_is_tried_here_and_told_to_the_others() -> None:
     running, wire = RunningTasks({ONE: RunningTask(Interrupt())}), Wire()
     signals = SharedSignals(running, wire)
 
-    signals.cancel_asked(ONE)
-    signals.cancel_asked(TWO)
+    signals.cancel_run(ONE)
+    signals.cancel_run(TWO)
 
     assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
     assert wire.told == [SignalHints(cancels=frozenset({ONE})), SignalHints(cancels=frozenset({TWO}))]
@@ -93,7 +93,7 @@ async def test_a_cancel_is_tried_here_and_told_to_the_others() -> None:
 async def test_what_the_others_say_is_heard_and_not_said_again() -> None:
     running, wire, news = RunningTasks({ONE: RunningTask(Interrupt())}), Wire(), []
     signals = SharedSignals(running, wire)
-    signals.on_news(lambda: news.append("news"))
+    signals.on_tasks_changed(lambda: news.append("news"))
     signals.start()
 
     wire.says(SignalHints(news=True))

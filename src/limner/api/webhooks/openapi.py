@@ -4,7 +4,7 @@ from typing import Any
 
 from limner.api.http.openapi_schema import content, fields, ref, schemas_of
 from limner.api.webhooks.wire import DeliveriesWanted, NewWebhook, Rotation
-from limner.domain.webhook import CHOICES, DeliveryState, EventType
+from limner.domain.webhook import SELECTABLE_EVENTS, DeliveryState, EventType
 
 _UUID = {"type": "string", "format": "uuid"}
 _MOMENT = {"type": "string", "format": "date-time"}
@@ -19,7 +19,7 @@ _WEBHOOK: dict[str, Any] = {
     "webhook_id": _UUID,
     "url": _or_null(_TEXT),
     "per_task": {"type": "boolean"},
-    "events": {"type": "array", "items": {"type": "string", "enum": list(CHOICES)}},
+    "events": {"type": "array", "items": {"type": "string", "enum": list(SELECTABLE_EVENTS)}},
     "description": _TEXT,
     "enabled": {"type": "boolean"},
     "disabled_why": _or_null(_TEXT),

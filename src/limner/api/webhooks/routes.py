@@ -14,7 +14,7 @@ from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import Services
 from limner.api.webhooks import openapi
-from limner.api.webhooks.shape import delivery_body, made_body, story_body, webhook_body
+from limner.api.webhooks.shape import created_body, delivery_body, history_body, webhook_body
 from limner.api.webhooks.wire import read_new, read_rotation, read_wanted
 from limner.domain.ids import DeliveryId, WebhookId
 
@@ -70,7 +70,7 @@ class WebhookHandlers:
         wish, _ = await parse(request, read_new)
         account = caller(request).account
         made = await self.face.webhooks.add(account, wish.url, wish.events, wish.description)
-        return _success(made_body(made), {"Cache-Control": "no-store"})
+        return _success(created_body(made), {"Cache-Control": "no-store"})
 
     async def read(self, request: Request) -> Response:
         return _success(webhook_body(await self.face.webhooks.get(caller(request).account, _webhook(request))))
@@ -84,7 +84,7 @@ class WebhookHandlers:
     async def rotate(self, request: Request) -> Response:
         wish, _ = await parse(request, read_rotation)
         made = await self.face.webhooks.rotate(caller(request).account, _webhook(request), wish.overlap_hours)
-        return _success(made_body(made), {"Cache-Control": "no-store"})
+        return _success(created_body(made), {"Cache-Control": "no-store"})
 
     async def test(self, request: Request) -> Response:
         return _success(delivery_body(await self.face.webhooks.test(caller(request).account, _webhook(request))))
@@ -94,10 +94,10 @@ class WebhookHandlers:
         found = await self.face.webhooks.deliveries(
             caller(request).account, _webhook(request), state=wanted.state, limit=wanted.limit
         )
-        return _success({"deliveries": [story_body(each) for each in found]})
+        return _success({"deliveries": [history_body(each) for each in found]})
 
     async def delivery(self, request: Request) -> Response:
-        return _success(story_body(await self.face.webhooks.delivery(caller(request).account, _delivery(request))))
+        return _success(history_body(await self.face.webhooks.delivery(caller(request).account, _delivery(request))))
 
     async def replay(self, request: Request) -> Response:
         return _success(delivery_body(await self.face.webhooks.replay(caller(request).account, _delivery(request))))

@@ -22,7 +22,7 @@ def webhook_body(webhook: Webhook) -> dict[str, Any]:
     }
 
 
-def made_body(made: CreatedWebhook) -> dict[str, Any]:
+def created_body(made: CreatedWebhook) -> dict[str, Any]:
     """The one time that the secret is shown."""
     return webhook_body(made.webhook) | {"secret": made.secret}
 
@@ -44,7 +44,7 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def story_body(story: DeliveryHistory) -> dict[str, Any]:
+def history_body(story: DeliveryHistory) -> dict[str, Any]:
     return delivery_body(story.delivery) | {"log": [_attempt(attempt) for attempt in story.attempts]}
 
 

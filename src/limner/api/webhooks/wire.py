@@ -6,9 +6,9 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictStr
 from starlette.requests import Request
 
 from limner.api.http.json_body import read_object, validated
-from limner.application.webhooks.manage import LONGEST_DESCRIPTION, LONGEST_OVERLAP_HOURS, OVERLAP_HOURS
+from limner.application.webhooks.manage import MAX_DESCRIPTION, MAX_OVERLAP_HOURS, OVERLAP_HOURS
 from limner.domain.refusal import Code, Refusal
-from limner.domain.webhook import CHOICES, DeliveryState
+from limner.domain.webhook import SELECTABLE_EVENTS, DeliveryState
 
 
 class NewWebhook(BaseModel):
@@ -19,10 +19,10 @@ class NewWebhook(BaseModel):
     events: list[StrictStr] = Field(
         default_factory=list,
         max_length=20,
-        description=f"Of {', '.join(CHOICES)}. Left out or empty, all but the last.",
+        description=f"Of {', '.join(SELECTABLE_EVENTS)}. Left out or empty, all but the last.",
     )
     description: StrictStr = Field(
-        default="", max_length=LONGEST_DESCRIPTION, description="A line of your own, to know it by."
+        default="", max_length=MAX_DESCRIPTION, description="A line of your own, to know it by."
     )
 
 
@@ -32,7 +32,7 @@ class Rotation(BaseModel):
     overlap_hours: float = Field(
         default=OVERLAP_HOURS,
         ge=0,
-        le=LONGEST_OVERLAP_HOURS,
+        le=MAX_OVERLAP_HOURS,
         description="Hours for which the old secret goes on signing beside the new one.",
     )
 

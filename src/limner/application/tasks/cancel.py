@@ -24,7 +24,7 @@ class Cancel:
         """The task after the wish was noted. A finished task stays as it is; so does one the vendor delivers first."""
         task = await self.store.run(lambda records: _cancel(records, account, task_id, self.clock.now_ms()))
         if task.status is Status.RUNNING:
-            self.signals.cancel_asked(task_id)
+            self.signals.cancel_run(task_id)
         return task
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from limner.application.read import own_task
 from limner.application.tasks.multiview import picture_specs
 from limner.application.tasks.prompt_inputs import PromptInputs
-from limner.application.webhooks.manage import DeliveryHistory, stories
+from limner.application.webhooks.manage import DeliveryHistory, delivery_histories
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.model import MODELS
 from limner.domain.prompts.prompt import ComposedPrompt
@@ -57,7 +57,7 @@ class Explain:
             attempts=records.attempts.of(task_id),
             ledger=records.ledger.of_task(task_id),
             erasure=records.retention.erasure(task_id),
-            deliveries=stories(records, records.deliveries.of_task(task_id)),
+            deliveries=delivery_histories(records, records.deliveries.of_task(task_id)),
         )
 
     def _composed(self, task: Task, order: dict[str, Any], pictures: int) -> dict[str, ComposedPrompt]:

@@ -1,11 +1,11 @@
 """The one way a task ends, in one stroke: status, credits, place among those under way, event, and who is told."""
 
-from limner.application.webhooks.outbox import announce
+from limner.application.webhooks.outbox import enqueue_deliveries
 from limner.domain.accounts.credits import closing
 from limner.domain.accounts.key_limits import day_of
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Task
-from limner.domain.webhook import END_OF
+from limner.domain.webhook import EVENT_OF_STATUS
 from limner.ports.records import Records
 
 
@@ -25,5 +25,5 @@ def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner
     records.ledger.append(finished.account, entry, now_ms, task=task)
     records.attempts.close_open(task, now_ms)
     records.events.add(finished.account, task, ending.status, now_ms)
-    announce(records, finished, END_OF[ending.status], now_ms)
+    enqueue_deliveries(records, finished, EVENT_OF_STATUS[ending.status], now_ms)
     return finished

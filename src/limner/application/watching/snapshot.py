@@ -18,18 +18,18 @@ def one_task(account: AccountId, task: TaskId, clock: Clock) -> Replay:
 
     def read(records: Records) -> SnapshotPage:
         own_task(records, account, task)
-        return SnapshotPage(look(records, [task], clock.now_ms()), None)
+        return SnapshotPage(load_changes(records, [task], clock.now_ms()), None)
 
     return read
 
 
-def under_way(account: AccountId, clock: Clock, after: TaskId | None = None) -> Replay:
+def unfinished_tasks(account: AccountId, clock: Clock, after: TaskId | None = None) -> Replay:
     """The account's queued and running tasks."""
 
     def read(records: Records) -> SnapshotPage:
         tasks = records.tasks.under_way(account, after, PAGE)
-        rest = under_way(account, clock, tasks[-1]) if len(tasks) == PAGE else None
-        return SnapshotPage(look(records, tasks, clock.now_ms()), rest)
+        rest = unfinished_tasks(account, clock, tasks[-1]) if len(tasks) == PAGE else None
+        return SnapshotPage(load_changes(records, tasks, clock.now_ms()), rest)
 
     return read
 
@@ -44,12 +44,12 @@ def changed_since(account: AccountId, after: FeedPosition, clock: Clock) -> Repl
             if len(events) == PAGE
             else None
         )
-        return SnapshotPage(look(records, [event.task for event in events], clock.now_ms()), rest)
+        return SnapshotPage(load_changes(records, [event.task for event in events], clock.now_ms()), rest)
 
     return read
 
 
-def look(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list[TaskChange]:
+def load_changes(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list[TaskChange]:
     """These tasks as they stand, in this order."""
     if not tasks:
         return []
@@ -58,7 +58,7 @@ def look(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list[TaskCha
     return [_change(states[task], ahead, now_ms) for task in tasks if task in states]
 
 
-def places(records: Records) -> dict[TaskId, int]:
+def queue_positions(records: Records) -> dict[TaskId, int]:
     """How many tasks are before each of the first in the queue."""
     return {task: ahead for ahead, task in enumerate(records.tasks.front(MAX_QUEUE_COUNT))}
 
@@ -67,7 +67,7 @@ def _ahead(records: Records, queued: Sequence[TaskId]) -> Mapping[TaskId, int]:
     """How many are before these: counted for one, found in the whole queue for many."""
     if len(queued) == 1:
         return {queued[0]: records.tasks.ahead(queued[0], MAX_QUEUE_COUNT)}
-    return places(records) if queued else {}
+    return queue_positions(records) if queued else {}
 
 
 def _change(state: TaskState, ahead: Mapping[TaskId, int], now_ms: int) -> TaskChange:

@@ -16,7 +16,13 @@ from typing import TypeVar
 import structlog
 
 from limner.application.read import MAX_QUEUE_COUNT, TaskView
-from limner.application.watching.snapshot import changed_since, look, one_task, places, under_way
+from limner.application.watching.snapshot import (
+    changed_since,
+    load_changes,
+    one_task,
+    queue_positions,
+    unfinished_tasks,
+)
 from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
 from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
@@ -33,10 +39,10 @@ log = structlog.get_logger()
 PAGE = 500
 """Events, or tasks of the past, in one look."""
 
-TOGETHER_S = 0.02
+BATCH_WINDOW_S = 0.02
 """News that come within this time are read in one look."""
 
-BEAT_S = 1.0
+POLL_S = 1.0
 """How often the feed is read without news, and how often a watcher hears how far a running task has come."""
 
 TICKS_PER_S = 2_000
@@ -87,7 +93,7 @@ class Watch:
         self._loop: asyncio.Task[None] | None = None
 
     def start(self, signals: Signals) -> None:
-        signals.on_news(self._woken.set)
+        signals.on_tasks_changed(self._woken.set)
         self._loop = asyncio.create_task(self._run(), name="watch")
 
     async def stop(self) -> None:
@@ -112,7 +118,7 @@ class Watch:
         Raises `Refusal` when there is no room.
         """
         past = (
-            under_way(key.account, self._clock)
+            unfinished_tasks(key.account, self._clock)
             if since_ms is None
             else changed_since(key.account, FeedPosition(since_ms), self._clock)
         )
@@ -187,7 +193,7 @@ class Watch:
         page = await self._store.read(watcher.replay)
         watcher.replay = page.rest
         for change in page.changes:
-            if watcher.recall(change, self._mark or FeedCursor()):
+            if watcher.on_replay_change(change, self._mark or FeedCursor()):
                 self._note(change)
         if watcher.knows:
             self._remembering.add(watcher)
@@ -203,13 +209,13 @@ class Watch:
             except Exception:  # the beat goes on: a database that is away now may be back in a moment
                 log.exception("watchers were not told")
                 more = False
-                await asyncio.sleep(BEAT_S)
+                await asyncio.sleep(POLL_S)
             if not more:
-                await asyncio.sleep(TOGETHER_S)
+                await asyncio.sleep(BATCH_WINDOW_S)
 
     async def _wait(self) -> None:
         """Until there are news, or the beat is due; without a watcher, as long as it takes."""
-        left_s = min(BEAT_S, max(0.0, self._next_beat - _now_s())) if self._watchers else None
+        left_s = min(POLL_S, max(0.0, self._next_beat - _now_s())) if self._watchers else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._woken.wait()
@@ -230,7 +236,7 @@ class Watch:
         self._mark = glance.mark
         self._tell(glance)
         if beat:
-            self._next_beat = _now_s() + max(BEAT_S, self._tick(glance, watched) / TICKS_PER_S)
+            self._next_beat = _now_s() + max(POLL_S, self._tick(glance, watched) / TICKS_PER_S)
         if keys:
             self._next_keys = _now_s() + KEYS_S
         if glance.more:
@@ -244,7 +250,7 @@ class Watch:
         newest = {event.task: event.number for event in events if self._is_followed(event)}
         vitals = records.tasks.vitals(list(watched)) if watched else ()
         astray = [each.task for each in vitals if each.status is not watched[each.task].seen.task.status]
-        changes = look(records, list(dict.fromkeys([*newest, *astray])), self._clock.now_ms())
+        changes = load_changes(records, list(dict.fromkeys([*newest, *astray])), self._clock.now_ms())
         waiting = any(each.status is Status.QUEUED for each in vitals)
         return FeedBatch(
             # What a later page of the feed comes to is told then.
@@ -252,7 +258,7 @@ class Watch:
             mark=moved,
             more=len(events) >= PAGE,
             vitals=vitals,
-            ahead=places(records) if waiting else {},
+            ahead=queue_positions(records) if waiting else {},
             revoked=keys.difference(records.keys.valid(list(keys), self._clock.now_ms())) if keys else (),
         )
 
@@ -263,7 +269,7 @@ class Watch:
             if new_to:
                 self._note(change)
             self._remembering.update(watcher for watcher in followers if watcher.knows)
-        self._remembering = {watcher for watcher in self._remembering if watcher.still_knows(glance.mark)}
+        self._remembering = {watcher for watcher in self._remembering if watcher.prune_versions(glance.mark)}
         if glance.revoked:
             self._show_out(glance.revoked)
 

@@ -15,10 +15,10 @@ from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.progress import displayed_progress
 from limner.ports.records import Key, Records
 
-MOST_UNREAD = 10_000
+MAX_UNREAD = 10_000
 """Tasks that may wait in one mailbox."""
 
-MOST_KNOWN = 100_000
+MAX_VERSIONS = 100_000
 """Tasks that may change while a watcher is still shown the past."""
 
 
@@ -86,7 +86,7 @@ class Watcher:
         """Take in what the feed says, read up to `mark`; whether it was new. The past may come to it once more."""
         return self._learn(change, again=self.replay is not None or not mark.covers(change.number))
 
-    def recall(self, change: TaskChange, mark: FeedCursor) -> bool:
+    def on_replay_change(self, change: TaskChange, mark: FeedCursor) -> bool:
         """Take in what the past says; whether it was new. The feed may come to it once more."""
         return self._learn(change, again=not mark.covers(change.number))
 
@@ -111,7 +111,7 @@ class Watcher:
         """Whether it remembers anything."""
         return bool(self._known)
 
-    def still_knows(self, mark: FeedCursor) -> bool:
+    def prune_versions(self, mark: FeedCursor) -> bool:
         """Forget what neither the past nor the feed, read up to `mark`, comes to again; whether anything is left."""
         if self.replay is None:
             self._known = {task: number for task, number in self._known.items() if not mark.covers(number)}
@@ -129,7 +129,7 @@ class Watcher:
         if waiting and waiting.number > change.number:
             return False
         self._mailbox[change.task] = change
-        if len(self._mailbox) > MOST_UNREAD or len(self._known) > MOST_KNOWN:
+        if len(self._mailbox) > MAX_UNREAD or len(self._known) > MAX_VERSIONS:
             self.finish(WatchEnd.BEHIND)
         self._woken.set()
         return True

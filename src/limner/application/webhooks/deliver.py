@@ -19,7 +19,7 @@ from limner.domain.ids import AccountId, DeliveryId, WebhookId
 from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, probing
 from limner.domain.routing.failure import FailureKind
 from limner.domain.tasks.task import Task
-from limner.domain.webhook import DeliveryState, EventType, signature, wait_s
+from limner.domain.webhook import DeliveryState, EventType, retry_delay_s, signature
 from limner.ports.clock import Clock
 from limner.ports.records import Records, Store
 from limner.ports.webhook_http import WebhookAnswered, WebhookHttp, WebhookUnanswered
@@ -129,14 +129,14 @@ class Deliver:
 
     def _take_lane(self, records: Records, lane: str, room: int, now_ms: int) -> Sequence[LeasedDelivery]:
         outbox = records.deliveries
-        breaker = outbox.hold_lane(lane)
+        breaker = outbox.lock_lane(lane)
         if breaker.is_open(now_ms):
             return ()
         probe = breaker.openings > 0
         room = 1 if probe else min(room, self.limits.lane - outbox.under_way(lane, now_ms))
         leased = outbox.take(lane, self.owner, now_ms, now_ms + LEASE_MS, room) if room > 0 else ()
         if leased and probe:
-            outbox.keep_lane(lane, probing(breaker, now_ms), now_ms)
+            outbox.save_lane(lane, probing(breaker, now_ms), now_ms)
         return [LeasedDelivery(delivery, probe) for delivery in leased]
 
     # --- the message ----------------------------------------------------------------------------------------------
@@ -183,23 +183,23 @@ class Deliver:
     ) -> None:
         at_ms, now_ms = times
         delivery = taken.delivery
-        breaker = records.deliveries.hold_lane(delivery.lane)
+        breaker = records.deliveries.lock_lane(delivery.lane)
         then = _next(delivery, outcome, now_ms, chance)
         counted = records.deliveries.close(delivery.id, _attempt(outcome, at_ms, now_ms), then, self.owner)
         after = _breaker_after(breaker, taken, outcome, now_ms)
         if counted and after != breaker:
-            records.deliveries.keep_lane(delivery.lane, after, now_ms)
+            records.deliveries.save_lane(delivery.lane, after, now_ms)
         if isinstance(outcome, WebhookAnswered) and outcome.status == GONE and delivery.url is None:
-            switch_off(records, delivery.webhook, "its receiver answered 410 Gone", now_ms)
+            disable_webhook(records, delivery.webhook, "its receiver answered 410 Gone", now_ms)
 
 
-def switch_off(records: Records, webhook: WebhookId, why: str, now_ms: int) -> None:
+def disable_webhook(records: Records, webhook: WebhookId, why: str, now_ms: int) -> None:
     """Write nothing more for this webhook, and drop what waits for it; what is left is dropped when its turn comes."""
     records.webhooks.disable(webhook, why, now_ms)
-    records.deliveries.drop_all(webhook, now_ms, DROPPED_AT_ONCE)
+    records.deliveries.drop_all(webhook, now_ms, DROP_BATCH)
 
 
-DROPPED_AT_ONCE = 5_000
+DROP_BATCH = 5_000
 
 
 def _message(event: EventType, at_ms: int, data: Mapping[str, Any]) -> bytes:
@@ -232,7 +232,7 @@ def _next(delivery: Delivery, outcome: WebhookAnswered | WebhookUnanswered, now_
         return NextDelivery(DeliveryState.DELIVERED, delivery.retries, now_ms, now_ms)
     wish_s = outcome.retry_after_s if isinstance(outcome, WebhookAnswered) else None
     gone = isinstance(outcome, WebhookAnswered) and outcome.status == GONE
-    seconds = None if gone else wait_s(delivery.event, delivery.retries, chance, wish_s)
+    seconds = None if gone else retry_delay_s(delivery.event, delivery.retries, chance, wish_s)
     if seconds is None or now_ms >= delivery.until_ms:
         return NextDelivery(DeliveryState.FAILED, delivery.retries, now_ms, now_ms)
     return NextDelivery(DeliveryState.PENDING, delivery.retries + 1, now_ms + int(seconds * 1000))

@@ -5,33 +5,33 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from limner.application.webhooks.deliver import DROPPED_AT_ONCE
+from limner.application.webhooks.deliver import DROP_BATCH
 from limner.application.webhooks.outbox import lane_of
 from limner.application.webhooks.signing import SigningSecret
 from limner.domain.ids import AccountId, DeliveryId, WebhookId, is_uuid
 from limner.domain.refusal import Code, Refusal
 from limner.domain.webhook import (
-    CHOICES,
-    ENDS,
+    FINAL_EVENTS,
+    SELECTABLE_EVENTS,
     DeliveryState,
     EventType,
-    as_delivery,
-    as_text,
-    is_delivery,
-    life_ms,
+    delivery_id,
+    is_delivery_id,
+    secret_text,
+    ttl_ms,
 )
 from limner.ports.clock import Clock
 from limner.ports.records import Records, Store
 from limner.ports.webhook_http import WebhookHttp
 from limner.ports.webhooks import Delivery, DeliveryAttempt, SecretSalt, Webhook
 
-MOST = 20
+MAX_WEBHOOKS = 20
 """Webhooks an account may have."""
 
-LONGEST_DESCRIPTION = 200
+MAX_DESCRIPTION = 200
 
 OVERLAP_HOURS = 24.0
-LONGEST_OVERLAP_HOURS = 24.0 * 30
+MAX_OVERLAP_HOURS = 24.0 * 30
 """How long a secret that was replaced goes on signing, in hours."""
 
 
@@ -101,7 +101,7 @@ class ManageWebhooks:
             found = own_webhook(records, account, webhook)
             records.webhooks.remove(webhook, now_ms)
             self._note(records, "webhook.remove", found)
-            records.deliveries.drop_all(webhook, now_ms, DROPPED_AT_ONCE)
+            records.deliveries.drop_all(webhook, now_ms, DROP_BATCH)
             return found
 
         return await self.store.run(work)
@@ -121,11 +121,11 @@ class ManageWebhooks:
         self, account: AccountId | None, webhook: WebhookId, overlap_hours: float = OVERLAP_HOURS
     ) -> CreatedWebhook:
         """A new secret. The old one goes on signing beside it for a while."""
-        if not 0 <= overlap_hours <= LONGEST_OVERLAP_HOURS:
+        if not 0 <= overlap_hours <= MAX_OVERLAP_HOURS:
             raise Refusal(
                 Code.INVALID,
                 f"an overlap of {overlap_hours:g} hours",
-                suggestion=f"Give 0 to {LONGEST_OVERLAP_HOURS:g} hours.",
+                suggestion=f"Give 0 to {MAX_OVERLAP_HOURS:g} hours.",
                 field="overlap_hours",
             )
         salt = self._salt()
@@ -160,12 +160,14 @@ class ManageWebhooks:
 
         def work(records: Records) -> Sequence[DeliveryHistory]:
             own_webhook(records, account, webhook)
-            return stories(records, records.deliveries.of(webhook, state, limit))
+            return delivery_histories(records, records.deliveries.of(webhook, state, limit))
 
         return await self.store.read(work)
 
     async def delivery(self, account: AccountId | None, delivery: DeliveryId) -> DeliveryHistory:
-        return await self.store.read(lambda records: stories(records, [_own_delivery(records, account, delivery)])[0])
+        return await self.store.read(
+            lambda records: delivery_histories(records, [_own_delivery(records, account, delivery)])[0]
+        )
 
     async def replay(self, account: AccountId | None, delivery: DeliveryId) -> Delivery:
         """Send a message again, whatever became of it: at once, with all its tries, under the same id."""
@@ -174,7 +176,7 @@ class ManageWebhooks:
         def work(records: Records) -> Delivery:
             found = _own_delivery(records, account, delivery)
             _check_enabled(records, found)
-            records.deliveries.replay(delivery, now_ms, now_ms + life_ms(found.event))
+            records.deliveries.replay(delivery, now_ms, now_ms + ttl_ms(found.event))
             return records.deliveries.get(delivery) or found
 
         return await self.store.run(work)
@@ -187,7 +189,7 @@ class ManageWebhooks:
         return SecretSalt(secrets.token_hex(16), self.clock.now_ms())
 
     def _made(self, webhook: Webhook, salt: SecretSalt) -> CreatedWebhook:
-        return CreatedWebhook(webhook, as_text(self.secret(webhook.id, salt.salt)))
+        return CreatedWebhook(webhook, secret_text(self.secret(webhook.id, salt.salt)))
 
 
 def own_webhook(records: Records, account: AccountId | None, webhook: WebhookId) -> Webhook:
@@ -202,7 +204,7 @@ def own_webhook(records: Records, account: AccountId | None, webhook: WebhookId)
     return found
 
 
-def stories(records: Records, deliveries: Sequence[Delivery]) -> Sequence[DeliveryHistory]:
+def delivery_histories(records: Records, deliveries: Sequence[Delivery]) -> Sequence[DeliveryHistory]:
     """These deliveries with their attempts."""
     told: dict[DeliveryId, list[DeliveryAttempt]] = {each.id: [] for each in deliveries}
     for delivery, attempt in records.deliveries.attempts(list(told)):
@@ -211,7 +213,7 @@ def stories(records: Records, deliveries: Sequence[Delivery]) -> Sequence[Delive
 
 
 def _own_delivery(records: Records, account: AccountId | None, delivery: DeliveryId) -> Delivery:
-    found = records.deliveries.get(delivery) if is_delivery(delivery) else None
+    found = records.deliveries.get(delivery) if is_delivery_id(delivery) else None
     if found is None or (account is not None and found.account != account):
         raise Refusal(
             Code.WEBHOOK_NOT_FOUND,
@@ -234,10 +236,10 @@ def _check_enabled(records: Records, delivery: Delivery) -> None:
 
 
 def _add(records: Records, webhook: Webhook, salt: SecretSalt) -> None:
-    if len(records.webhooks.of(webhook.account)) >= MOST:
+    if len(records.webhooks.of(webhook.account)) >= MAX_WEBHOOKS:
         raise Refusal(
             Code.INVALID,
-            f"the account has {MOST} webhooks, as many as it may",
+            f"the account has {MAX_WEBHOOKS} webhooks, as many as it may",
             suggestion="Remove one first.",
             field="url",
         )
@@ -252,23 +254,23 @@ def _add(records: Records, webhook: Webhook, salt: SecretSalt) -> None:
 
 def _chosen(events: Sequence[str]) -> tuple[EventType, ...]:
     """The events asked for, each once."""
-    unknown = [event for event in events if event not in set(CHOICES)]
+    unknown = [event for event in events if event not in set(SELECTABLE_EVENTS)]
     if unknown:
         raise Refusal(
             Code.INVALID,
             f"there is no event {unknown[0][:100]!r}",
-            suggestion=f"Events are {', '.join(CHOICES)}; left out, a webhook gets all but the last.",
+            suggestion=f"Events are {', '.join(SELECTABLE_EVENTS)}; left out, a webhook gets all but the last.",
             field="events",
         )
-    return tuple(each for each in CHOICES if each in events) or ENDS
+    return tuple(each for each in SELECTABLE_EVENTS if each in events) or FINAL_EVENTS
 
 
 def _described(text: str) -> str:
-    if len(text) > LONGEST_DESCRIPTION or not text.isprintable():
+    if len(text) > MAX_DESCRIPTION or not text.isprintable():
         raise Refusal(
             Code.INVALID,
             "the description is too long, or holds characters that cannot be printed",
-            suggestion=f"Use one line of at most {LONGEST_DESCRIPTION} characters.",
+            suggestion=f"Use one line of at most {MAX_DESCRIPTION} characters.",
             field="description",
         )
     return text
@@ -283,7 +285,7 @@ def _test_of(webhook: Webhook, now_ms: int, due_ms: int) -> Delivery:
             field="webhook_id",
         )
     return Delivery(
-        id=as_delivery(uuid.uuid4().hex),
+        id=delivery_id(uuid.uuid4().hex),
         webhook=webhook.id,
         account=webhook.account,
         lane=lane_of(webhook.id, webhook.account, None),
@@ -294,6 +296,6 @@ def _test_of(webhook: Webhook, now_ms: int, due_ms: int) -> Delivery:
         attempts=0,
         retries=0,
         due_ms=due_ms,
-        until_ms=now_ms + life_ms(EventType.TEST),
+        until_ms=now_ms + ttl_ms(EventType.TEST),
         created_ms=now_ms,
     )

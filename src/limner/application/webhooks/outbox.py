@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 from limner.domain.ids import AccountId, DeliveryId, WebhookId
 from limner.domain.tasks.task import Task
-from limner.domain.webhook import ENDS, DeliveryState, EventType, as_delivery, life_ms
+from limner.domain.webhook import FINAL_EVENTS, DeliveryState, EventType, delivery_id, ttl_ms
 from limner.ports.records import Records
 from limner.ports.webhooks import Delivery, WebhookSubscription
 
 
-def announce(records: Records, task: Task, event: EventType, now_ms: int, detail: str = "") -> None:
+def enqueue_deliveries(records: Records, task: Task, event: EventType, now_ms: int, detail: str = "") -> None:
     """Write one delivery for each webhook that wants this event; the same event is never written twice.
 
     `detail` tells events of one kind and task apart.
@@ -19,7 +19,7 @@ def announce(records: Records, task: Task, event: EventType, now_ms: int, detail
     for listener in listeners:
         if event in listener.events:
             records.deliveries.add(_delivery(listener, task, event, now_ms, detail))
-    if event in ENDS and any(listener.url for listener in listeners):
+    if event in FINAL_EVENTS and any(listener.url for listener in listeners):
         records.webhooks.expected(task.id)
 
 
@@ -44,11 +44,11 @@ def _delivery(listener: WebhookSubscription, task: Task, event: EventType, now_m
         attempts=0,
         retries=0,
         due_ms=now_ms,
-        until_ms=now_ms + life_ms(event),
+        until_ms=now_ms + ttl_ms(event),
         created_ms=now_ms,
     )
 
 
 def _id(webhook: WebhookId, about: str) -> DeliveryId:
     """Made of what the message is about: the table's own key then keeps a second one out."""
-    return as_delivery(uuid.uuid5(uuid.UUID(webhook), about).hex)
+    return delivery_id(uuid.uuid5(uuid.UUID(webhook), about).hex)

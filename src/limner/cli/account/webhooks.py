@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
 from limner.domain.ids import DeliveryId, WebhookId
-from limner.domain.webhook import CHOICES, ENDS, DeliveryState
+from limner.domain.webhook import FINAL_EVENTS, SELECTABLE_EVENTS, DeliveryState
 
 if TYPE_CHECKING:
     from limner.application.webhooks.manage import CreatedWebhook, DeliveryHistory
@@ -30,7 +30,9 @@ def add(
     ] = False,
     event: Annotated[
         list[str] | None,
-        typer.Option("--event", help=f"One of {', '.join(CHOICES)}; may be repeated. Default: all but the last."),
+        typer.Option(
+            "--event", help=f"One of {', '.join(SELECTABLE_EVENTS)}; may be repeated. Default: all but the last."
+        ),
     ] = None,
     description: Annotated[str, typer.Option("--description", help="A line of your own, to know it by.")] = "",
     account: Account = LOCAL,
@@ -149,7 +151,7 @@ def deliveries(
     if json:
         print_json(found)
     else:
-        tell_deliveries(found, empty="Nothing was sent to it yet.")
+        print_deliveries(found, empty="Nothing was sent to it yet.")
 
 
 @app.command("replay")
@@ -166,7 +168,7 @@ def replay(
         out.print("It will be sent again by the next worker that looks: within a second, where one runs.")
 
 
-def tell_deliveries(found: "Sequence[DeliveryHistory]", empty: str) -> None:
+def print_deliveries(found: "Sequence[DeliveryHistory]", empty: str) -> None:
     """A row for each, with what the last try brought."""
     rows = [_row(story) for story in found]
     table("DELIVERY", "EVENT", "STATE", "TRIES", "NEXT TRY", "LAST ANSWER", rows=rows, empty=empty)
@@ -191,7 +193,7 @@ def _facts(webhook: "Webhook") -> dict[str, object]:
 
 
 def _events(webhook: "Webhook") -> str:
-    if webhook.events == ENDS:
+    if webhook.events == FINAL_EVENTS:
         return "all ends"
     return ", ".join(each.removeprefix("task.") for each in webhook.events)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from limner.cli.terminal import Data, Json, out, print_json, refuse, set_up, settings_for
+from limner.cli.terminal import Data, Json, out, print_json, refuse, settings_for, startup_errors
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def upgrade(data: Data = None, json: Json = False) -> None:
     from limner.db.migrate import HEAD
 
     settings = settings_for(data)
-    with set_up(json=json):
+    with startup_errors(json=json):
         done = prepare_data(settings)
     if json:
         print_json({"schema": HEAD, "done": done})

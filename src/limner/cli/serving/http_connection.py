@@ -19,12 +19,12 @@ from limner.api.tripo.error_table import headers_of
 from limner.api.v2.errors import body_of
 from limner.domain.refusal import Code, Overloaded, Refusal
 
-LARGEST_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """About how many bytes a request line and its headers may have together; servers commonly stop at 8 to 32 KiB."""
 
-MOMENT_S = 0.05
+TICK_S = 0.05
 
-SLOWEST = 4096
+MIN_BYTES_PER_S = 4096
 """Bytes a second that a client has to take of its answer in the long run."""
 
 
@@ -80,7 +80,7 @@ class HttpConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._upgraded or self.transport.is_closing():
             return
-        if self._noise > LARGEST_HEAD:
+        if self._noise > MAX_HEAD_BYTES:
             self._turn_down(431, _too_long())
         elif self._is_idle() and self._clock is None:
             # Bytes that begin no request, as a lone line break, have ended uvicorn's own waiting for the next one.
@@ -176,7 +176,7 @@ class HttpConnection(HttpToolsProtocol):
             TRACE: str(uuid.uuid4()),
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
-            "HttpConnection": "close",
+            "Connection": "close",
         }
         lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
         self.transport.write(STATUS_LINE[status] + lines.encode() + b"\r\n" + body)
@@ -195,7 +195,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _look(self, unsent_before: int) -> None:
         left = unsent_before - self.transport.get_write_buffer_size()
-        if left < SLOWEST * self.patience.slow_s:
+        if left < MIN_BYTES_PER_S * self.patience.slow_s:
             self._abort()
         else:
             self._watch()
@@ -217,7 +217,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _expire(self) -> None:
         """Close in a moment. When it was we who were held up, what has come meanwhile is read first, and counts."""
-        self._clock = self.loop.call_later(MOMENT_S, self._close)
+        self._clock = self.loop.call_later(TICK_S, self._close)
 
     def _stop_clock(self) -> None:
         if self._clock is not None:
@@ -228,6 +228,6 @@ class HttpConnection(HttpToolsProtocol):
 def _too_long() -> Refusal:
     return Refusal(
         Code.MALFORMED,
-        f"the head of the request is over {LARGEST_HEAD // 1024} KiB",
+        f"the head of the request is over {MAX_HEAD_BYTES // 1024} KiB",
         suggestion="Send fewer and shorter headers.",
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, set_up, settings_for
+from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, settings_for, startup_errors
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
@@ -27,7 +27,7 @@ TRUSTED_BY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTR
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
+class FirstAccount:
     """What the first start made."""
 
     account: str
@@ -58,7 +58,7 @@ def serve(
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    with set_up(json=json):
+    with startup_errors(json=json):
         prepare_data(settings)
         tls = _tls(settings, json=json)
     run_loop(_serve(settings, listener, tls, with_worker=not api_only, json=json))
@@ -72,9 +72,9 @@ async def _serve(
     from limner.cli.serving.http_connection import ConnectionTimeouts
     from limner.cli.serving.uvicorn_server import UvicornServer
 
-    with set_up(json=json):
+    with startup_errors(json=json):
         limner = build(settings)
-    welcome = await first_start(limner)
+    welcome = await ensure_first_account(limner)
     app = application(limner, with_worker=with_worker)
     patience = ConnectionTimeouts(settings.slow_client_s, _room_for(settings.connections))
     server = UvicornServer(
@@ -113,7 +113,7 @@ def _local_tls(settings: "Settings", *, json: bool) -> "Tls":
     return Tls(made.cert, made.key)
 
 
-def _announce(settings: "Settings", welcome: Welcome | None, vendors: set[str], *, json: bool) -> None:
+def _announce(settings: "Settings", welcome: FirstAccount | None, vendors: set[str], *, json: bool) -> None:
     url = settings.resolved_public_url
     if json:
         made = {"account": welcome.account, "key": welcome.key} if welcome else {}
@@ -130,13 +130,13 @@ def _announce(settings: "Settings", welcome: Welcome | None, vendors: set[str], 
     err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
 
 
-async def first_start(limner: "Limner") -> Welcome | None:
+async def ensure_first_account(limner: "Limner") -> FirstAccount | None:
     """On an empty database, an account with credits and a key, so that the first request can be made."""
     if await limner.store.read(lambda records: records.accounts.all()):
         return None
     account = await limner.accounts.create(LOCAL, FIRST_CREDITS)
     made = await limner.accounts.create_key(account.name, "first key", ("generate", "read", "webhooks", "admin"))
-    return Welcome(account.name, FIRST_CREDITS, made.secret)
+    return FirstAccount(account.name, FIRST_CREDITS, made.secret)
 
 
 def _room_for(connections: int) -> int:

@@ -5,7 +5,7 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING
 
-from limner.cli.terminal import Data, Json, err, print_json, run_loop, set_up, settings_for
+from limner.cli.terminal import Data, Json, err, print_json, run_loop, settings_for, startup_errors
 
 if TYPE_CHECKING:
     from limner.settings import Settings
@@ -18,7 +18,7 @@ def worker(data: Data = None, json: Json = False) -> None:
 
     settings = settings_for(data)
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
-    with set_up(json=json):
+    with startup_errors(json=json):
         prepare_data(settings)
     run_loop(_work(settings, json=json))
 
@@ -26,7 +26,7 @@ def worker(data: Data = None, json: Json = False) -> None:
 async def _work(settings: "Settings", *, json: bool) -> None:
     from limner.bootstrap import build
 
-    with set_up(json=json):
+    with startup_errors(json=json):
         limner = build(settings)
     running = limner.worker()
     stop = asyncio.Event()

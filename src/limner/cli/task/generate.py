@@ -24,7 +24,7 @@ POLL_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class GenerateOptions:
     """The command line, read."""
 
     prompt: str
@@ -50,7 +50,7 @@ def generate(
     json: Json = False,
 ) -> None:
     """Make one picture and save it. Works whether or not a server runs on the same data folder."""
-    wish = Wish(prompt, tuple(file or ()), model, template, t_pose, sketch)
+    wish = GenerateOptions(prompt, tuple(file or ()), model, template, t_pose, sketch)
     task, saved = with_limner(data, lambda limner: _generate(limner, wish, account, output, json=json), json=json)
     if json:
         print_json({"task_id": task.id, "file": str(saved), "credits": task.consumed, "served_by": task.served_by})
@@ -60,7 +60,7 @@ def generate(
 
 
 async def _generate(
-    limner: "Limner", wish: Wish, account: str, output: Path | None, *, json: bool
+    limner: "Limner", wish: GenerateOptions, account: str, output: Path | None, *, json: bool
 ) -> tuple[Task, Path]:
     key = await _key(limner, account)
     files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(wish.pictures)]
@@ -74,7 +74,7 @@ async def _generate(
     return task, await _save(limner, task, output)
 
 
-def _request(wish: Wish, files: "list[FileInput]") -> "ImageRequest":
+def _request(wish: GenerateOptions, files: "list[FileInput]") -> "ImageRequest":
     from limner.domain.tasks.request import ImageRequest, TaskType
 
     switches = {"t_pose": wish.t_pose, "sketch_to_render": wish.sketch_to_render}
@@ -145,12 +145,12 @@ async def _save(limner: "Limner", task: Task, output: Path | None) -> Path:
 async def _key(limner: "Limner", account: str) -> "Key":
     """Stands for the operator at this machine: the account is enough, for the data folder is open to them anyway."""
     from limner.application.accounts.manage import named
-    from limner.cli.serving.serve import first_start
+    from limner.cli.serving.serve import ensure_first_account
     from limner.domain.ids import KeyId
     from limner.ports.records import Key
 
     if account == LOCAL:
-        await first_start(limner)
+        await ensure_first_account(limner)
     found = await limner.store.read(lambda records: named(records, account))
     return Key(KeyId(""), found.id, found.tag, "operator", "", ("generate", "read"), 0, None)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from limner.cli.account.webhooks import tell_deliveries
+from limner.cli.account.webhooks import print_deliveries
 from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status, Task
@@ -179,7 +179,7 @@ def _tell_rows(told: "Explanation") -> None:
     table("WHEN", "MOVEMENT", "CREDITS", "HELD", rows=moves, empty="nothing moved")
     if told.deliveries:
         out.print("\n[bold]webhooks[/]")
-        tell_deliveries(told.deliveries, empty="")
+        print_deliveries(told.deliveries, empty="")
 
 
 def _clean(copy: "CleanCopy | None") -> str:

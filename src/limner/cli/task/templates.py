@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from limner.cli.terminal import Data, Json, guarded, out, print_json, settings_for, table
+from limner.cli.terminal import Data, Json, out, print_json, run_command, settings_for, table
 
 app = typer.Typer(help="Templates: presets of words and pictures.", no_args_is_help=True)
 
@@ -37,7 +37,7 @@ def show(
 
     settings = settings_for(data)
     found = load_templates(*([settings.templates] if settings.templates else []))
-    loaded = guarded(lambda: named_template(slug, found), json=json)
+    loaded = run_command(lambda: named_template(slug, found), json=json)
     if json:
         print_json({**asdict(loaded.template), "version": loaded.version, "files": [str(p) for p in loaded.pictures]})
         return

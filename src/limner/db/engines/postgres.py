@@ -16,7 +16,7 @@ from limner.db.tables.events import noting
 from limner.db.tables.records import SqlRecords
 from limner.domain.routing.backoff import full_jitter_s
 from limner.ports.records import Records, StoreUnavailable
-from limner.ports.signals import Told, untold
+from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
 class PostgresStore:
     """Units of work on a PostgreSQL database, side by side; the server groups their commits."""
 
-    def __init__(self, url: str, told: Told = untold, *, threads: int = 8) -> None:
+    def __init__(self, url: str, told: OnTasksChanged = ignore_task_changes, *, threads: int = 8) -> None:
         self._url = url
         self._told = told
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-postgres")

@@ -11,7 +11,7 @@ from limner.db.sql import Db
 from limner.db.tables.events import noting
 from limner.db.tables.records import SqlRecords
 from limner.ports.records import Records, StoreUnavailable
-from limner.ports.signals import Told, untold
+from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class SqliteStore:
     The writer runs each waiting unit in a savepoint and commits them together: one fsync makes many requests durable.
     """
 
-    def __init__(self, path: Path, told: Told = untold) -> None:
+    def __init__(self, path: Path, told: OnTasksChanged = ignore_task_changes) -> None:
         self._told = told
         self._writer = BatchThread("limner-writer", _Lane(path, _write))
         self._reader = BatchThread("limner-reader", _Lane(path, _read))

@@ -40,7 +40,7 @@ _OLDEST_OPEN = Sql("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS 
 # The reader takes a number itself: a snapshot's own upper end may lie below transactions that are open.
 _YOUNGER_THAN_ALL = Sql("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)")
 
-LOOK_BACK = 1_000
+GAP_SCAN = 1_000
 """How many of the last events are looked at for gaps when somebody begins to follow the feed."""
 
 _REMEMBER = Sql("""
@@ -53,7 +53,7 @@ _REBIND = Sql("""
     WHERE account = :account AND key = :key
 """)
 
-MEMORY_MS = 24 * 3600 * 1000
+IDEMPOTENCY_TTL_MS = 24 * 3600 * 1000
 """How long a key stays bound to its first answer."""
 
 
@@ -76,10 +76,10 @@ class SqlEvents:
             self.written.update(each.status for each in tasks)
 
     def mark(self) -> FeedCursor:
-        numbers = [row[0] for row in reversed(self._db.all(_LAST, {"limit": LOOK_BACK}))]
+        numbers = [row[0] for row in reversed(self._db.all(_LAST, {"limit": GAP_SCAN}))]
         if self._db.has_one_writer:
             return FeedCursor(numbers[-1] if numbers else 0)
-        base = numbers[0] - 1 if len(numbers) == LOOK_BACK else 0
+        base = numbers[0] - 1 if len(numbers) == GAP_SCAN else 0
         return cursor_from_recent(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
 
     def tail(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
@@ -145,6 +145,6 @@ class SqlIdempotency:
 
     def _recall(self, account: AccountId, key: str, now_ms: int) -> IdempotentTask | None:
         row = self._db.one(_RECALL, {"account": account, "key": key})
-        if row is None or row[2] + MEMORY_MS <= now_ms:
+        if row is None or row[2] + IDEMPOTENCY_TTL_MS <= now_ms:
             return None
         return IdempotentTask(row[0], TaskId(row[1]))

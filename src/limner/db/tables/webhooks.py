@@ -113,7 +113,7 @@ class SqlWebhooks:
     def expected(self, task: TaskId) -> None:
         self._db.run(_EXPECTED, {"task": task})
 
-    def watching_progress(self, tasks: Sequence[TaskId]) -> Sequence[TaskId]:
+    def with_progress_webhook(self, tasks: Sequence[TaskId]) -> Sequence[TaskId]:
         return [TaskId(row[0]) for row in self._db.all(_WATCHING, {"ids": self._db.ids(tasks)})]
 
     def forget_task(self, task: TaskId) -> None:
@@ -294,14 +294,14 @@ class SqlDeliveries:
         rows = self._db.all(_LANES, {"now_ms": now_ms, "limit": limit})
         return [DeliveryLane(lane, AccountId(account)) for lane, account in rows]
 
-    def hold_lane(self, lane: str) -> Breaker:
+    def lock_lane(self, lane: str) -> Breaker:
         row = self._db.one(_HOLD_LANE, {"lane": lane})
         if row is None:
             return CLOSED
         failures, openings, open_until_ms, kind, reason = row
         return Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason)
 
-    def keep_lane(self, lane: str, breaker: Breaker, now_ms: int) -> None:
+    def save_lane(self, lane: str, breaker: Breaker, now_ms: int) -> None:
         self._db.run(
             _KEEP_LANE,
             {
