@@ -14,12 +14,12 @@ import pytest
 from serving import OURS
 
 GOOD = {
-    "bfl": "the key is taken; 1,000,000.0 credits are left, worth 10,000.00 US dollars",
-    "openai": "the key is taken; 10 models, and gpt-image-2 is among them",
-    "gemini": "the key is taken; 5 models, and gemini-2.5-flash-image, gemini-3-pro-image and gemini-3.1-flash-image "
+    "bfl": "the key is valid; 1,000,000.0 credits are left, worth 10,000.00 US dollars",
+    "openai": "the key is valid; 10 models, and gpt-image-2 is among them",
+    "gemini": "the key is valid; 5 models, and gemini-2.5-flash-image, gemini-3-pro-image and gemini-3.1-flash-image "
     "are among them",
     "fal": "answers, and did not refuse the key; that it takes one, only an order would show",
-    "replicate": "the key is taken; it belongs to the organization 'emulated'",
+    "replicate": "the key is valid; it belongs to the organization 'emulated'",
     "midjourney": "the relay answers, and takes the key",
     "sglang": "black-forest-labs/FLUX.1-dev",
     "vllm": "black-forest-labs/FLUX.1-Kontext-dev",

@@ -286,7 +286,12 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
         ("midjourney", "v7", "{}", "Midjourney's model 'v7' is not known here"),
         ("midjourney", "niji", '{ pick = "cut" }', "option 'pick': 'cut' is none of upscale, crop"),
         ("midjourney", "niji", "{ flags = 7 }", "option 'flags': 7 is no text"),
-        ("gemini", "gemini-3-pro-image", '{ image_size = "8K" }', "for the size '8K'; it has 1K, 2K, 4K"),
+        (
+            "gemini",
+            "gemini-3-pro-image",
+            '{ image_size = "8K" }',
+            "image_size '8K' for gemini-3-pro-image, which has 1K, 2K, 4K",
+        ),
         ("gemini", "gemini-2.5-flash-image", '{ image_size = "1K" }', "it has no sizes to choose from"),
         (
             "gemini",

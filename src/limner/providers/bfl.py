@@ -294,7 +294,7 @@ def _usd(credits_taken: Any) -> float | None:
 def decode_credits(answer: VendorResponse) -> UpstreamCheck | None:
     match answer.body:
         case {"credits": int() | float() as left} if answer.ok:
-            says = f"the key is taken; {left:,.1f} credits are left, worth {left * _USD_PER_CREDIT:,.2f} US dollars"
+            says = f"the key is valid; {left:,.1f} credits are left, worth {left * _USD_PER_CREDIT:,.2f} US dollars"
             return UpstreamCheck(well=left > 0, says=says)
     return None
 

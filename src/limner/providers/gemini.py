@@ -1,8 +1,8 @@
-"""Google's Gemini image models, over the developer API.
+"""Google's Gemini image models, through the developer API.
 
-Base URL `https://generativelanguage.googleapis.com`. Options of the account: `api_version` (default `v1beta`, as `v1`
-has refused picture answers), and as defaults all that a route may set: `image_size`, `safety_settings`, `family` (whose
-facts count) and `facts` (single facts that differ).
+Base URL `https://generativelanguage.googleapis.com`. Route options, which an account may set as defaults:
+`api_version` (default `v1beta`: `v1` has refused `responseModalities`), `image_size`, `safety_settings`, `family`
+(which model's facts apply) and `facts` (facts that differ from the family's).
 """
 
 import re
@@ -53,38 +53,39 @@ _VENDOR: Final = "Google"
 
 # --- what the models can do -------------------------------------------------------------------------------------
 
-_SHAPES: Final = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+_ASPECT_RATIOS: Final = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
 
 @dataclass(frozen=True, slots=True)
 class GeminiFacts:
-    """What one family takes and costs.
+    """Limits and prices of one model family.
 
-    `sizes` are its values of `imageSize`, the first being what it draws unasked; empty, the field must not be sent.
-    `usd_per_million_out` is for output tokens; `usd` is one picture by size, where the answer tells no tokens.
+    `shapes` are its values of `aspectRatio`. `sizes` are its values of `imageSize`, the default first; if empty, the
+    field must not be sent. `references` is the most reference pictures. `usd_per_million_out` is the price of a million
+    output tokens; `usd` is the price of a picture by size, used when the answer has no token counts.
     """
 
-    shapes: tuple[str, ...] = _SHAPES
+    shapes: tuple[str, ...] = _ASPECT_RATIOS
     sizes: tuple[str, ...] = ()
     references: int = 14
     usd_per_million_out: float | None = None
     usd: Mapping[str, float] = field(default_factory=dict)
 
 
-# Limits from Google's image guide. Tokens are priced so that a picture costs what the price list says for its size.
+# Limits from Google's image guide. Token prices give the price list's figures for a picture of each size.
 MODELS: Final[Mapping[str, GeminiFacts]] = {
     "gemini-2.5-flash-image": GeminiFacts(references=10, usd_per_million_out=30, usd={"": 0.039}),
     "gemini-3-pro-image": GeminiFacts(
         sizes=("1K", "2K", "4K"), usd_per_million_out=120, usd={"1K": 0.134, "2K": 0.134}
     ),
     "gemini-3.1-flash-image": GeminiFacts(
-        (*_SHAPES, "1:4", "4:1", "1:8", "8:1"),
+        (*_ASPECT_RATIOS, "1:4", "4:1", "1:8", "8:1"),
         ("1K", "512", "2K", "4K"),
         usd_per_million_out=60,
         usd={"512": 0.045, "1K": 0.067, "4K": 0.15},
     ),
 }
-"""Families by how their names begin; the longest that fits counts. Of unknown ones the least is presumed."""
+"""Families by model name prefix; the longest matching prefix applies. Unknown names get the smallest limits."""
 
 
 def facts_of(upstream: str, options: Mapping[str, Any]) -> GeminiFacts:
@@ -93,9 +94,9 @@ def facts_of(upstream: str, options: Mapping[str, Any]) -> GeminiFacts:
     return replace(MODELS.get(family, GeminiFacts()), **_parsed(options.get("facts", {})))
 
 
-def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts as a configuration file spells them."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+def _parsed(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert the option `facts`, with the plain types of TOML and JSON, to fields of `GeminiFacts`."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in configured.items()}
 
 
 OPTIONS: Final[Rules] = {
@@ -107,7 +108,7 @@ OPTIONS: Final[Rules] = {
         {"shapes": texts, "sizes": texts, "references": whole, "usd_per_million_out": amount, "usd": amounts}, "fact"
     ),
 }
-"""Of an account and of a route."""
+"""The rules for options of an account and of a route."""
 
 # --- encode ---------------------------------------------------------------------------------------------------------
 
@@ -119,11 +120,11 @@ class GeminiCall:
 
 
 def encode(order: GenerationRequest, options: Mapping[str, Any]) -> GeminiCall | Failure:
-    """The order as Google takes it, or why it would not. `options` are the account's and the route's together."""
+    """Build the HTTP call, or return why Google would refuse it. `options` are those of account and route, merged."""
     facts = facts_of(order.upstream, options)
     if refusal := too_many_pictures(order, facts.references):
         return refusal
-    if wrong := _unfit_size(order.upstream, facts, options):
+    if wrong := _size_problem(order.upstream, facts, options):
         return Failure(FailureKind.BAD_INPUT, wrong)
     model = quote(order.upstream.removeprefix("models/"), safe="")
     body = {
@@ -139,16 +140,16 @@ def _version(options: Mapping[str, Any]) -> str:
     return quote(str(options.get("api_version", "v1beta")), safe="")
 
 
-def _unfit_size(upstream: str, facts: GeminiFacts, options: Mapping[str, Any]) -> str | None:
+def _size_problem(upstream: str, facts: GeminiFacts, options: Mapping[str, Any]) -> str | None:
     size = options.get("image_size")
     if size is None or size in facts.sizes:
         return None
     known = ", ".join(facts.sizes) or "no sizes to choose from"
-    return f"the route asks {upstream} for the size {size!r}; it has {known}"
+    return f"the route sets image_size {size!r} for {upstream}, which has {known}"
 
 
 def _parts(order: GenerationRequest) -> Iterator[dict[str, Any]]:
-    """Each picture after its label, as prompts speak of "Image 1"; the prompt last."""
+    """Each picture after a label that the prompt can refer to ("Image 1"); the prompt last."""
     for number, each in enumerate(order.references, start=1):
         yield {"text": f"Image {number}:"}
         yield {"inlineData": {"mimeType": each.media_type, "data": file_as_base64(each.path)}}
@@ -156,7 +157,7 @@ def _parts(order: GenerationRequest) -> Iterator[dict[str, Any]]:
 
 
 def _config(order: GenerationRequest, facts: GeminiFacts, options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    # With TEXT among the modalities an answer may be words alone.
+    # With TEXT among the modalities an answer may hold only text.
     yield from (("responseModalities", ["IMAGE"]), ("candidateCount", 1))
     yield "seed", order.seed & 0x7FFF_FFFF
     image: dict[str, str] = {}
@@ -170,10 +171,10 @@ def _config(order: GenerationRequest, facts: GeminiFacts, options: Mapping[str, 
 
 # --- decode ---------------------------------------------------------------------------------------------------------
 
-_BLOCKED: Final = frozenset(
+_POLICY_BLOCK_REASONS: Final = frozenset(
     {"SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"}
 )
-_ENDS: Final[Mapping[str, FailureKind]] = {
+_FINISH_REASONS: Final[Mapping[str, FailureKind]] = {
     **dict.fromkeys(
         (
             *("SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "RECITATION"),
@@ -185,36 +186,39 @@ _ENDS: Final[Mapping[str, FailureKind]] = {
     "MAX_TOKENS": FailureKind.BAD_INPUT,
     "LANGUAGE": FailureKind.BAD_INPUT,
 }
-"""What a `finishReason` without a picture means; any other, and new ones, mean that none was made."""
+"""The kind of a `finishReason` that comes without a picture; every other one is NO_IMAGE."""
 
-_SENTENCES: Final[Mapping[FailureKind, str]] = {
-    FailureKind.CONTENT_POLICY: "Google's content policy held the picture back",
-    FailureKind.AUTH: "Google has limited our account",
-    FailureKind.BAD_INPUT: "Google could not draw this prompt",
-    FailureKind.NO_IMAGE: "Google gave no picture",
+_REASONS: Final[Mapping[FailureKind, str]] = {
+    FailureKind.CONTENT_POLICY: "Google's content policy blocked the picture",
+    FailureKind.AUTH: "Google has limited the account",
+    FailureKind.BAD_INPUT: "Google could not process this prompt",
+    FailureKind.NO_IMAGE: "Google returned no picture",
 }
 
 
 def decode(answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]) -> Delivered | Failure:
-    """What Google did: pictures of its answer are files already. A 200 without one is its usual way to refuse."""
+    """Interpret the answer; base64 pictures in its body have already been written to files.
+
+    A status 200 without a picture is the usual form of a refusal (ai.google.dev, "finishReason" and "blockReason").
+    """
     if not answer.ok:
         return _refusal(answer)
     if not isinstance(answer.body, dict):
-        return _broken(answer, "is not what this protocol says")
+        return _bad_output(answer, "does not follow the protocol")
     candidates = [each for each in _list(answer.body, "candidates") if isinstance(each, dict)]
     if not candidates:
         return _blocked(answer)
     pictures = [picture for each in candidates for picture in _pictures(each)]
     if not pictures:
-        return _pictureless(answer, candidates[0])
+        return _no_picture(answer, candidates[0])
     if pictures[-1] is None:
-        return _broken(answer, "holds something else where the picture should be")
+        return _bad_output(answer, "does not contain base64 where the picture should be")
     facts = facts_of(order.upstream, options)
     return Delivered(Picture(pictures[-1]), _served_by(answer.body, order), cost_of(answer.body, facts, options))
 
 
 def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | None]:
-    """Each picture that is meant to be seen; those that the model made while thinking are not."""
+    """The candidate's pictures, without the drafts that the model marks as thoughts. None: not base64."""
     for part in _list(_get(candidate, "content"), "parts"):
         data = _get(part, "inlineData", "inline_data")
         if data is not None and _get(part, "thought") is not True:
@@ -225,26 +229,26 @@ def _blocked(answer: VendorResponse) -> Failure:
     feedback = _get(answer.body, "promptFeedback", "prompt_feedback")
     reason = _get(feedback, "blockReason", "block_reason")
     words = redacted(_get(feedback, "blockReasonMessage", "block_reason_message")) or redacted(reason)
-    if str(reason) in _BLOCKED:
-        sentence = f"Google's content policy forbids this: {words}"
-        return Failure(FailureKind.CONTENT_POLICY, sentence, detail=detail_of(answer), stage=Stage.INPUT)
-    return Failure(FailureKind.NO_IMAGE, _sentence(FailureKind.NO_IMAGE, words), detail=detail_of(answer))
+    if str(reason) in _POLICY_BLOCK_REASONS:
+        forbidden = f"Google's content policy forbids this: {words}"
+        return Failure(FailureKind.CONTENT_POLICY, forbidden, detail=detail_of(answer), stage=Stage.INPUT)
+    return Failure(FailureKind.NO_IMAGE, _reason(FailureKind.NO_IMAGE, words), detail=detail_of(answer))
 
 
-def _pictureless(answer: VendorResponse, candidate: Mapping[str, Any]) -> Failure:
-    end = _get(candidate, "finishReason", "finish_reason")
-    kind = _ENDS.get(str(end), FailureKind.NO_IMAGE)
-    spoken = _get(candidate, "finishMessage", "finish_message") or " ".join(_texts(candidate))
-    words = redacted(spoken) or redacted(end)
+def _no_picture(answer: VendorResponse, candidate: Mapping[str, Any]) -> Failure:
+    finish = _get(candidate, "finishReason", "finish_reason")
+    kind = _FINISH_REASONS.get(str(finish), FailureKind.NO_IMAGE)
+    message = _get(candidate, "finishMessage", "finish_message") or " ".join(_spoken_texts(candidate))
+    words = redacted(message) or redacted(finish)
     stage = Stage.OUTPUT if kind is FailureKind.CONTENT_POLICY else None
-    return Failure(kind, _sentence(kind, words), detail=f"HTTP {answer.status} {redacted(end)}".rstrip(), stage=stage)
+    return Failure(kind, _reason(kind, words), detail=f"HTTP {answer.status} {redacted(finish)}".rstrip(), stage=stage)
 
 
-def _sentence(kind: FailureKind, words: str) -> str:
-    return f"{_SENTENCES[kind]}: {words}" if words else _SENTENCES[kind]
+def _reason(kind: FailureKind, words: str) -> str:
+    return f"{_REASONS[kind]}: {words}" if words else _REASONS[kind]
 
 
-def _texts(candidate: Mapping[str, Any]) -> Iterator[str]:
+def _spoken_texts(candidate: Mapping[str, Any]) -> Iterator[str]:
     for part in _list(_get(candidate, "content"), "parts"):
         text = _get(part, "text")
         if isinstance(text, str) and _get(part, "thought") is not True:
@@ -252,23 +256,23 @@ def _texts(candidate: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _served_by(body: Mapping[str, Any], order: GenerationRequest) -> dict[str, Any]:
-    told = {
+    reported = {
         "model_version": redacted(_get(body, "modelVersion", "model_version")),
         "response_id": redacted(_get(body, "responseId", "response_id")),
     }
-    known = {name: value for name, value in told.items() if value}
+    known = {name: value for name, value in reported.items() if value}
     return {"provider": "gemini", "model": order.upstream, "generative": True, **known}
 
 
 def cost_of(body: Mapping[str, Any], facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
-    """By the output tokens, else by size, else unknown. What the prompt costs is a small part, and not counted."""
+    """US dollars by output tokens, else by size, else None. Input tokens are not counted: they cost little."""
     tokens = _get(_get(body, "usageMetadata", "usage_metadata"), "candidatesTokenCount", "candidates_token_count")
     if isinstance(tokens, int) and tokens > 0 and facts.usd_per_million_out is not None:
         return tokens * facts.usd_per_million_out / 1e6
     return facts.usd.get(str(options.get("image_size", facts.sizes[0] if facts.sizes else "")))
 
 
-def _broken(answer: VendorResponse, words: str) -> Failure:
+def _bad_output(answer: VendorResponse, words: str) -> Failure:
     return Failure(FailureKind.BAD_OUTPUT, f"Google's answer {words}", charged=True, detail=detail_of(answer))
 
 
@@ -278,10 +282,10 @@ _NO_QUOTA: Final = re.compile(r"\blimit: 0\b")
 
 
 def _refusal(answer: VendorResponse) -> Failure:
-    """What an error means: by its details where they say more than the status does."""
+    """Classify an error answer by its details, else by its HTTP status."""
     if isinstance(answer.body, list) and answer.body:
         answer = replace(answer, body=answer.body[0])
-    kind = _kind(answer)
+    kind = _kind_of_error(answer)
     general = refused(_VENDOR, answer)
     if kind is None or kind is general.kind:
         return general
@@ -290,13 +294,13 @@ def _refusal(answer: VendorResponse) -> Failure:
 
 
 _REFUSALS: Final[Mapping[FailureKind, str]] = {
-    FailureKind.AUTH: "Google does not accept our key, or not from where we are",
-    FailureKind.QUOTA_EXHAUSTED: "our quota at Google is used up",
+    FailureKind.AUTH: "Google does not accept the API key, or not from this server's location",
+    FailureKind.QUOTA_EXHAUSTED: "the quota at Google is used up",
 }
 
 
-def _kind(answer: VendorResponse) -> FailureKind | None:
-    """What the details say; None when the status says it all."""
+def _kind_of_error(answer: VendorResponse) -> FailureKind | None:
+    """The kind that the error's details name; None when only the HTTP status counts."""
     error = _get(answer.body, "error")
     details = [each for each in _list(error, "details") if isinstance(each, dict)]
     words = str(_get(error, "message")).lower()
@@ -312,12 +316,12 @@ def _kind(answer: VendorResponse) -> FailureKind | None:
     return None
 
 
-_EVERY_MODEL: Final = 1000
-"""The largest page of the list of models."""
+_LARGEST_PAGE: Final = 1000
+"""Google's limit for `pageSize` in the list of models."""
 
 
 def decode_models(answer: VendorResponse, upstreams: Sequence[str]) -> UpstreamCheck | None:
-    if _kind(answer) is FailureKind.AUTH:
+    if _kind_of_error(answer) is FailureKind.AUTH:
         return refused_key(answer)
     models = listed(answer.body, "models", "name") if answer.ok else None
     if models is None:
@@ -325,16 +329,16 @@ def decode_models(answer: VendorResponse, upstreams: Sequence[str]) -> UpstreamC
     names = [name.removeprefix("models/") for name in models]
     wanted = [each.removeprefix("models/") for each in upstreams]
     if _get(answer.body, "nextPageToken", "next_page_token"):
-        wanted = [each for each in wanted if each in names]  # the others may be on the next page
+        wanted = [each for each in wanted if each in names]  # missing ones may be on the next page
     seen = among(names, wanted)
-    return replace(seen, says=f"the key is taken; {seen.says}")
+    return replace(seen, says=f"the key is valid; {seen.says}")
 
 
-# --- reading protobuf's JSON ------------------------------------------------------------------------------------------
+# --- protobuf JSON ----------------------------------------------------------------------------------------------------
 
 
 def _get(value: Any, *names: str) -> Any:
-    """The field under either of its spellings."""
+    """The field under the first of `names` that is present: protobuf JSON allows camelCase and snake_case."""
     return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
 
 
@@ -347,19 +351,19 @@ def _list(value: Any, name: str) -> list[Any]:
 
 
 class GeminiProvider:
-    """Answers with the picture or not at all: a call that is cut off has an unknown outcome."""
+    """Synchronous: the answer to `submit` has the picture. A call that is cut off has an unknown outcome."""
 
     name = "gemini"
     resumable = False
     free = False
 
     def __init__(self, account: VendorAccount) -> None:
-        """Raises ValueError for an option that is none."""
+        """Raise ValueError for an invalid option."""
         require(account.options, OPTIONS)
         self._options = account.options
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
         options = {**self._options, **order.options}
         call = encode(order, options)
         if isinstance(call, Failure):
@@ -369,24 +373,24 @@ class GeminiProvider:
         return await unless_blank(_VENDOR, outcome)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
-        return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked after a call")
+        return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked about an earlier call")
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}
-        return misfit(options, OPTIONS) or _unfit_size(upstream, facts_of(upstream, every), every)
+        return misfit(options, OPTIONS) or _size_problem(upstream, facts_of(upstream, every), every)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
-        path = f"{_version(self._options)}/models?pageSize={_EVERY_MODEL}"
+        path = f"{_version(self._options)}/models?pageSize={_LARGEST_PAGE}"
         return await inquire(self._http, _VENDOR, path, partial(decode_models, upstreams=upstreams))
 
     async def close(self) -> None:
         await self._http.close()
 
     async def _send(self, call: GeminiCall, order: GenerationRequest) -> VendorResponse | Failure:
-        # The wait ends before the attempt's own deadline does, which would not know what became of the call.
+        # Time out before the attempt's own deadline, which could not say whether the request was sent.
         timeout_s = 0.95 * order.deadline_s
         try:
             return await self._http.call("POST", call.path, json=call.json, workdir=order.workdir, timeout_s=timeout_s)

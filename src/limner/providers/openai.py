@@ -1,9 +1,9 @@
-"""OpenAI's images, and the servers that speak the same way: Azure OpenAI, SGLang-Diffusion, vLLM-Omni.
+"""OpenAI's images API and servers with the same protocol: Azure OpenAI, SGLang-Diffusion, vLLM-Omni.
 
-Base URL `https://api.openai.com/v1`. Options of the account: `dialect` (one of `DIALECTS`), `organization`, `project`,
-`api_version` (Azure's deployments alone), and as defaults all that a route may set: `stream`, `size`, `family` (whose
-facts count, where the upstream name is a deployment's or a served model's), `facts` (single facts that differ), and
-the fields of a dialect, as they are.
+Base URL `https://api.openai.com/v1`. Account options: `dialect` (one of `DIALECTS`), `organization`, `project` and
+`api_version` (Azure deployments only). Route options, which an account may set as defaults: `stream`, `size`, `family`
+(which model's facts apply when the upstream name is that of a deployment or a served model), `facts` (facts that
+differ from the family's) and the fields of the dialect, sent unchanged.
 """
 
 import json
@@ -64,7 +64,7 @@ from limner.providers._http.options import (
 # --- what the models can do -------------------------------------------------------------------------------------
 
 _SQUARE_MEGAPIXEL: Final = 1024 * 1024
-_HANDY_SIZES: Final[Mapping[str, str]] = {
+_MEGAPIXEL_SIZES: Final[Mapping[str, str]] = {
     "1:1": "1024x1024",
     "3:2": "1248x832",
     "4:3": "1152x864",
@@ -79,12 +79,12 @@ _HANDY_SIZES: Final[Mapping[str, str]] = {
     "1:2": "704x1408",
     "9:21": "672x1568",
 }
-"""About a megapixel in exactly the shape asked for; sides are multiples of 16."""
+"""Sizes of about one megapixel, by exact aspect ratio; both sides are multiples of 16."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """US dollars for a million tokens."""
+class TokenPrices:
+    """Prices in US dollars per million tokens."""
 
     text_in: float
     image_in: float
@@ -93,20 +93,21 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class OpenAiFacts:
-    """What one family takes and costs.
+    """Limits and prices of one model family.
 
-    `sizes` are the only ones it draws; empty, it draws any size up to three times as wide as high, in steps of 16.
-    `input_fidelity` is sent with reference pictures. `usd` is a square megapixel by quality, where no tokens are told.
+    `sizes` lists the only sizes the family supports; if empty, any size in steps of 16 up to a ratio of 3:1 works.
+    `input_fidelity` is sent along with reference pictures. `usd` is the price of 1024x1024 pixels by quality, used
+    when the answer has no token counts.
     """
 
     sizes: tuple[str, ...] = ()
     input_fidelity: str | None = None
-    rates: Rates | None = None
+    rates: TokenPrices | None = None
     usd: Mapping[str, float] = field(default_factory=dict)
 
 
 _THREE_SIZES: Final = ("1024x1024", "1024x1536", "1536x1024")
-_RATES: Final = Rates(text_in=5, image_in=8, image_out=30)
+_RATES: Final = TokenPrices(text_in=5, image_in=8, image_out=30)
 
 # Limits from OpenAI's image guide, prices from its price list, November 2026.
 MODELS: Final[Mapping[str, OpenAiFacts]] = {
@@ -120,7 +121,7 @@ MODELS: Final[Mapping[str, OpenAiFacts]] = {
     "gpt-image-2.5-flare": OpenAiFacts(rates=_RATES, usd={"low": 0.006, "medium": 0.013}),
     "gpt-image-2.6": OpenAiFacts(rates=_RATES),
 }
-"""Families by how their names begin; the longest that fits counts. Unknown ones are taken for OpenAI's newest kind."""
+"""Families by model name prefix; the longest matching prefix applies. Unknown names get the newest models' limits."""
 
 
 def facts_of(upstream: str, options: Mapping[str, Any]) -> OpenAiFacts:
@@ -129,66 +130,68 @@ def facts_of(upstream: str, options: Mapping[str, Any]) -> OpenAiFacts:
     return replace(MODELS.get(family, OpenAiFacts()), **_parsed(options.get("facts", {})))
 
 
-def _parsed(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts as a configuration file spells them."""
-    facts = dict(told)
+def _parsed(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert the option `facts`, with the plain types of TOML and JSON, to fields of `OpenAiFacts`."""
+    facts = dict(configured)
     if "sizes" in facts:
         facts["sizes"] = tuple(facts["sizes"])
     if "rates" in facts:
-        facts["rates"] = Rates(**facts["rates"])
+        facts["rates"] = TokenPrices(**facts["rates"])
     return facts
 
 
-# --- what the servers speak ---------------------------------------------------------------------------------------
+# --- dialects -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One kind of server. `fields` are the route options that it knows; `fixed` goes with every order.
+    """How one kind of server differs from OpenAI.
 
-    `models` is where it lists its models; `obeys_names` says that it draws with none but those.
+    `fields` are the request fields a route may set; `fixed_fields` are sent with every request. `references` is the
+    most reference pictures a request may have. `default_size` is sent when no aspect ratio is requested. `models` is
+    the path of the model list. `honours_model_names` is False when the server accepts names that are not in its list.
     """
 
     vendor: str
     fields: frozenset[str]
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed_fields: Mapping[str, Any] = field(default_factory=dict)
     path: str = "images/{verb}"
     key_header: tuple[str, str] = ("Authorization", "Bearer {key}")
     references: int = 16
-    seed: bool = False
-    fidelity: bool = True
-    streams: bool = True
-    unasked_size: str | None = None
-    billed: bool = True
+    takes_seed: bool = False
+    takes_input_fidelity: bool = True
+    can_stream: bool = True
+    default_size: str | None = None
+    is_billed: bool = True
     models: str = "models"
-    obeys_names: bool = True
+    honours_model_names: bool = True
 
 
 _OPENAI: Final = Dialect(
     "OpenAI",
     frozenset({"quality", "background", "output_format", "output_compression", "moderation", "safety_identifier"}),
 )
-# Its list has the models, and orders name deployments.
-_AZURE: Final = replace(_OPENAI, vendor="Azure OpenAI", key_header=("api-key", "{key}"), obeys_names=False)
-# Without `b64_json` SGLang wants a storage of its own, and answers 400.
+# Azure lists models, but requests name deployments.
+_AZURE: Final = replace(_OPENAI, vendor="Azure OpenAI", key_header=("api-key", "{key}"), honours_model_names=False)
+# With its default, `url`, SGLang answers 400 unless an output path or cloud storage is configured.
 _SGLANG: Final = Dialect(
     "SGLang",
     frozenset({"num_inference_steps", "guidance_scale", "negative_prompt", "output_format"}),
     {"response_format": "b64_json"},
-    seed=True,
-    fidelity=False,
-    streams=False,
-    unasked_size="1024x1024",
-    billed=False,
-    obeys_names=False,  # it draws with the model that it has, whatever is asked for
+    takes_seed=True,
+    takes_input_fidelity=False,
+    can_stream=False,
+    default_size="1024x1024",
+    is_billed=False,
+    honours_model_names=False,  # it uses the model it was started with, whatever the request names
 )
-# A list of pictures is read as a batch there, not as references.
+# vLLM-Omni reads several pictures as a batch, not as references for one picture.
 _VLLM_OMNI: Final = replace(
     _SGLANG,
     vendor="vLLM-Omni",
     fields=frozenset({"num_inference_steps", "guidance_scale", "true_cfg_scale", "lora", "extra_params"}),
     references=1,
-    obeys_names=True,
+    honours_model_names=True,
 )
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -202,11 +205,11 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     "sglang": _SGLANG,
     "vllm-omni": _VLLM_OMNI,
 }
-"""By the account's option `dialect`. `azure` is the surface whose base URL ends in `/openai/v1`."""
+"""By the account option `dialect`. `azure` is for base URLs that end in `/openai/v1`."""
 
 _AZURE_API_VERSION: Final = "2025-04-01-preview"
 
-# --- what an operator may say ---------------------------------------------------------------------------------------
+# --- options --------------------------------------------------------------------------------------------------------
 
 _RATE_RULES: Final[Rules] = dict.fromkeys(("text_in", "image_in", "image_out"), amount)
 
@@ -224,18 +227,18 @@ def _size_rule(value: Any) -> str | None:
 
 
 _FACT_RULES: Final[Rules] = {"sizes": texts, "input_fidelity": text, "rates": _rates, "usd": amounts}
-_OF_THE_PROVIDER: Final = ("dialect", "organization", "project")
+_ACCOUNT_OPTIONS: Final = ("dialect", "organization", "project")
 
 
 def options_of(dialect: Dialect) -> Rules:
-    """What a route may say to such a server; an account may, too, as defaults."""
+    """The rules for route options of this dialect; an account may set the same options as defaults."""
     known: dict[str, Rule] = {
         "size": _size_rule,
         "family": beginning_with(*MODELS),
         "facts": table(_FACT_RULES, "fact"),
         **dict.fromkeys(sorted(dialect.fields), json_value),
     }
-    if dialect.streams:
+    if dialect.can_stream:
         known["stream"] = flag
     if "{version}" in dialect.path:
         known["api_version"] = text
@@ -246,8 +249,8 @@ def options_of(dialect: Dialect) -> Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """An order, whom it goes to, and the options of the account and the route together."""
+class RoutedRequest:
+    """A generation request with the server's dialect and the merged options of account and route."""
 
     order: GenerationRequest
     dialect: Dialect
@@ -260,65 +263,65 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class OpenAiCall:
-    """A POST: of `json`, or of `form` where pictures go along."""
+    """A POST with a JSON body, or with a form when reference pictures are sent."""
 
     path: str
     json: Mapping[str, Any] | None = None
     form: tuple[Part, ...] | None = None
 
 
-def encode(asked: Asked) -> OpenAiCall | Failure:
-    """The order as the server takes it, or why it would not."""
-    order = asked.order
-    if refusal := too_many_pictures(order, asked.dialect.references):
+def encode(routed: RoutedRequest) -> OpenAiCall | Failure:
+    """Build the HTTP call for a request, or return why the server would refuse it."""
+    order = routed.order
+    if refusal := too_many_pictures(order, routed.dialect.references):
         return refusal
-    fields = dict(_fields(asked))
+    fields = dict(_fields(routed))
     if not order.references:
-        return OpenAiCall(_path(asked, "generations"), json=fields)
-    return OpenAiCall(_path(asked, "edits"), form=(*_texts(fields), *_pictures(order.references)))
+        return OpenAiCall(_path(routed, "generations"), json=fields)
+    return OpenAiCall(_path(routed, "edits"), form=(*_texts(fields), *_pictures(order.references)))
 
 
-def _path(asked: Asked, verb: str) -> str:
-    model, version = quote(asked.order.upstream, safe=""), _version(asked.options)
-    return asked.dialect.path.format(model=model, verb=verb, version=version)
+def _path(routed: RoutedRequest, verb: str) -> str:
+    model, version = quote(routed.order.upstream, safe=""), _version(routed.options)
+    return routed.dialect.path.format(model=model, verb=verb, version=version)
 
 
 def _version(options: Mapping[str, Any]) -> str:
     return quote(str(options.get("api_version", _AZURE_API_VERSION)), safe="")
 
 
-def _fields(asked: Asked) -> Iterator[tuple[str, Any]]:
-    order, dialect, facts, options = asked.order, asked.dialect, asked.facts, asked.options
+def _fields(routed: RoutedRequest) -> Iterator[tuple[str, Any]]:
+    order, dialect, facts, options = routed.order, routed.dialect, routed.facts, routed.options
     yield from (("model", order.upstream), ("prompt", order.prompt))
-    if size := _size(asked):
+    if size := _size(routed):
         yield "size", size
-    if order.references and dialect.fidelity and facts.input_fidelity:
+    if order.references and dialect.takes_input_fidelity and facts.input_fidelity:
         yield "input_fidelity", facts.input_fidelity
-    if dialect.seed:
+    if dialect.takes_seed:
         yield "seed", order.seed
-    if dialect.streams and options.get("stream"):
+    if dialect.can_stream and options.get("stream"):
         yield from (("stream", True), ("partial_images", 0))
-    yield from dialect.fixed.items()
+    yield from dialect.fixed_fields.items()
     yield from ((name, value) for name, value in options.items() if name in dialect.fields)
 
 
-def _size(asked: Asked) -> str | None:
-    """The route's own size, else what comes nearest to the shape asked for, else the model's choice."""
-    if "size" in asked.options:
-        return str(asked.options["size"])
-    shape = asked.order.aspect_ratio
+def _size(routed: RoutedRequest) -> str | None:
+    """The route's `size`, else the supported size nearest to the requested ratio, else None (the model decides)."""
+    if "size" in routed.options:
+        return str(routed.options["size"])
+    shape = routed.order.aspect_ratio
     if shape is None:
-        return None if asked.order.references else asked.dialect.unasked_size
-    if asked.facts.sizes:
-        sizes = {size.replace("x", ":"): size for size in asked.facts.sizes}
+        return None if routed.order.references else routed.dialect.default_size
+    if routed.facts.sizes:
+        sizes = {size.replace("x", ":"): size for size in routed.facts.sizes}
         return sizes[nearest(shape, sizes)]
-    return _HANDY_SIZES.get(shape) or _any_size(shape)
+    return _MEGAPIXEL_SIZES.get(shape) or _any_size(shape)
 
 
 def _any_size(shape: str) -> str:
     shape = within(shape, "1:3", "3:1")
     width, height = size_for(shape, pixels=_SQUARE_MEGAPIXEL, step=16, least=16, most=3840)
-    # Rounding must not carry a shape at the border over it.
+    # Rounding to steps of 16 must not push the ratio beyond 3:1.
     return f"{min(width, 3 * height)}x{min(height, 3 * width)}"
 
 
@@ -328,7 +331,7 @@ def _texts(fields: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _pictures(references: tuple[ReferenceImage, ...]) -> Iterator[Part]:
-    """One is `image`, several are `image[]`; their order makes them "Image 1", "Image 2"."""
+    """One picture is sent as `image`, several as `image[]`; prompts refer to them by position: "Image 1", "Image 2"."""
     name = "image" if len(references) == 1 else "image[]"
     for number, each in enumerate(references, start=1):
         extension = each.media_type.rpartition("/")[2]
@@ -359,70 +362,71 @@ _QUOTA_CODES: Final = frozenset(
 )
 _COMPLETED: Final = frozenset({"image_generation.completed", "image_edit.completed"})
 _RATE_WAIT_S: Final = 12.0
-"""A place among five pictures a minute comes free this often."""
+"""OpenAI's lowest tier allows five pictures a minute: one every 12 seconds."""
 
 
-def decode(answer: VendorResponse, asked: Asked) -> Delivered | Failure:
-    """What the server did: pictures of its answer are files already."""
-    vendor = asked.dialect.vendor
-    body = _last_word(answer.body) if isinstance(answer.body, list) else answer.body
+def decode(answer: VendorResponse, routed: RoutedRequest) -> Delivered | Failure:
+    """Interpret the answer; base64 pictures in its body have already been written to files."""
+    vendor = routed.dialect.vendor
+    body = _final_event(answer.body) if isinstance(answer.body, list) else answer.body
     if not answer.ok:
         return _refusal(answer, vendor)
     if isinstance(body, dict) and body.get("error"):
         return _refusal(replace(answer, status=_status_of(body["error"]), body=body, text=json.dumps(body)), vendor)
     if isinstance(answer.body, list) and body is None:
-        reason = f"{vendor}'s stream ended without a last word"
+        reason = f"{vendor}'s stream ended without its final event"
         return Failure(FailureKind.UNKNOWN_OUTCOME, reason, detail=_detail(answer))
-    return _decode_picture(answer, body, asked)
+    return _decode_picture(answer, body, routed)
 
 
-def _last_word(events: list[Any]) -> dict[str, Any] | None:
-    """The event of a stream that ends it: with the picture, or with an error."""
-    ends = (
+def _final_event(events: list[Any]) -> dict[str, Any] | None:
+    """The event that ends a stream: the one with the picture, or an error."""
+    final = (
         each for each in events if isinstance(each, dict) and (str(each.get("type")) in _COMPLETED or "error" in each)
     )
-    return next(ends, None)
+    return next(final, None)
 
 
 def _status_of(error: Any) -> int:
-    """An error that comes when a good status has gone out already, as the status that it would have had."""
+    """The HTTP status for an error that arrives in a body or stream after the status 200 was sent."""
     kind = str(error.get("type")) if isinstance(error, dict) else ""
     return 400 if kind in {"invalid_request_error", "image_generation_user_error"} else 500
 
 
-def _decode_picture(answer: VendorResponse, body: Any, asked: Asked) -> Delivered | Failure:
+def _decode_picture(answer: VendorResponse, body: Any, routed: RoutedRequest) -> Delivered | Failure:
     match body:
         case {"data": [{"b64_json": picture}, *_]} | {"b64_json": picture}:
-            return _delivered(answer, body, file_in(picture), asked)
+            return _delivered(answer, body, file_in(picture), routed)
         case {"data": [{"url": str()}, *_]}:
-            return _broken(answer, asked, "holds an address instead of the picture")
+            return _bad_output(answer, routed, "contains an address instead of the picture")
         case {"data": [], **rest}:
-            reason, paid = f"{asked.dialect.vendor} gave no picture", asked.dialect.billed and _made(rest.get("usage"))
+            reason = f"{routed.dialect.vendor} returned no picture"
+            paid = routed.dialect.is_billed and _reports_output_tokens(rest.get("usage"))
             return Failure(FailureKind.NO_IMAGE, reason, charged=paid, detail=_detail(answer))
-    return _broken(answer, asked, "is not what this protocol says")
+    return _bad_output(answer, routed, "does not follow the protocol")
 
 
 def _delivered(
-    answer: VendorResponse, body: Mapping[str, Any], picture: Path | None, asked: Asked
+    answer: VendorResponse, body: Mapping[str, Any], picture: Path | None, routed: RoutedRequest
 ) -> Delivered | Failure:
-    """`output_format` is only an echo, and has been a wrong one: the bytes themselves say what they are."""
+    """The outcome with the picture's file. `output_format` is not read: OpenAI has reported a wrong one."""
     if picture is None:
-        return _broken(answer, asked, "holds something else where the picture should be")
-    told = {name: redacted(body.get(name)) for name in ("size", "quality")}
-    told["request_id"] = redacted(answer.headers.get("x-request-id"))
-    known = {name: value for name, value in told.items() if value}
-    served_by = {"provider": "openai", "model": asked.order.upstream, "generative": True, **known}
-    cost_usd = cost_of(body, asked.facts, asked.options) if asked.dialect.billed else None
+        return _bad_output(answer, routed, "does not contain base64 where the picture should be")
+    reported = {name: redacted(body.get(name)) for name in ("size", "quality")}
+    reported["request_id"] = redacted(answer.headers.get("x-request-id"))
+    known = {name: value for name, value in reported.items() if value}
+    served_by = {"provider": "openai", "model": routed.order.upstream, "generative": True, **known}
+    cost_usd = cost_of(body, routed.facts, routed.options) if routed.dialect.is_billed else None
     return Delivered(Picture(picture), served_by, cost_usd)
 
 
 def cost_of(body: Mapping[str, Any], facts: OpenAiFacts, options: Mapping[str, Any]) -> float | None:
-    """By the tokens used, else by quality and size, else unknown."""
+    """US dollars by token counts, else by quality and size, else None."""
     match body.get("usage"):
-        case {"input_tokens": int(taken), "output_tokens": int(made), **rest} if facts.rates:
+        case {"input_tokens": int(tokens_in), "output_tokens": int(tokens_out), **rest} if facts.rates:
             image = _image_tokens(rest.get("input_tokens_details"))
-            text_usd, image_usd = facts.rates.text_in * (taken - image), facts.rates.image_in * image
-            return (text_usd + image_usd + facts.rates.image_out * made) / 1e6
+            text_usd, image_usd = facts.rates.text_in * (tokens_in - image), facts.rates.image_in * image
+            return (text_usd + image_usd + facts.rates.image_out * tokens_out) / 1e6
     usd = facts.usd.get(str(body.get("quality", options.get("quality"))))
     return None if usd is None else usd * _megapixels(str(body.get("size", "")))
 
@@ -434,8 +438,8 @@ def _image_tokens(details: Any) -> int:
     return 0
 
 
-def _made(usage: Any) -> bool:
-    """Whether tokens were made, and so paid for."""
+def _reports_output_tokens(usage: Any) -> bool:
+    """Whether the answer reports output tokens, which are billed."""
     match usage:
         case {"output_tokens": int(tokens)}:
             return tokens > 0
@@ -447,10 +451,10 @@ def _megapixels(size: str) -> float:
     return int(width) * int(height) / _SQUARE_MEGAPIXEL if width.isdecimal() and height.isdecimal() else 1.0
 
 
-def _broken(answer: VendorResponse, asked: Asked, words: str) -> Failure:
-    dialect = asked.dialect
+def _bad_output(answer: VendorResponse, routed: RoutedRequest, words: str) -> Failure:
+    dialect = routed.dialect
     return Failure(
-        FailureKind.BAD_OUTPUT, f"{dialect.vendor}'s answer {words}", charged=dialect.billed, detail=_detail(answer)
+        FailureKind.BAD_OUTPUT, f"{dialect.vendor}'s answer {words}", charged=dialect.is_billed, detail=_detail(answer)
     )
 
 
@@ -458,7 +462,7 @@ def _broken(answer: VendorResponse, asked: Asked, words: str) -> Failure:
 
 
 def _refusal(answer: VendorResponse, vendor: str) -> Failure:
-    """What an error means: by its codes where they say more than the status does."""
+    """Classify an error answer by its codes, else by its HTTP status."""
     error = answer.body.get("error") if isinstance(answer.body, dict) else None
     error = error if isinstance(error, dict) else {}
     codes = set(_codes(error))
@@ -469,14 +473,14 @@ def _refusal(answer: VendorResponse, vendor: str) -> Failure:
         reason = f"{vendor}'s content policy forbids this{about}"
         return Failure(FailureKind.CONTENT_POLICY, reason, detail=detail, stage=_stage(error))
     if codes & _QUOTA_CODES:
-        return Failure(FailureKind.QUOTA_EXHAUSTED, f"our credit at {vendor} is used up{about}", detail=detail)
+        return Failure(FailureKind.QUOTA_EXHAUSTED, f"the credit at {vendor} is used up{about}", detail=detail)
     if "model_not_found" in codes or "model mismatch" in words.lower():
         return Failure(FailureKind.MODEL_UNAVAILABLE, f"{vendor} does not have this model{about}", detail=detail)
     return replace(refused(vendor, answer, rate_wait_s=_RATE_WAIT_S), detail=detail)
 
 
 def _codes(error: Mapping[str, Any]) -> Iterator[str]:
-    """The error's codes and types; Azure's real one lies within."""
+    """The error's codes and types, including those of Azure's nested error."""
     for place in (error, error.get("inner_error"), error.get("innererror")):
         if isinstance(place, dict):
             yield from (str(place[name]) for name in ("code", "type") if place.get(name))
@@ -492,7 +496,7 @@ def _stage(error: Mapping[str, Any]) -> Stage | None:
 
 
 def _detail(answer: VendorResponse) -> str:
-    """The status, the request's id and what was said, for `explain`."""
+    """HTTP status, request id and beginning of the body, for `limner tasks explain`."""
     request_id = redacted(answer.headers.get("x-request-id"))
     known = f" ({request_id})" if request_id else ""
     return f"HTTP {answer.status}{known} {redacted(answer.text)}".rstrip()
@@ -502,17 +506,17 @@ def _detail(answer: VendorResponse) -> str:
 
 
 def decode_models(answer: VendorResponse, dialect: Dialect, upstreams: Sequence[str]) -> UpstreamCheck | None:
-    """What the list of models says of those that our routes order, and of their ends."""
+    """Whether the routes' models are in the model list, and their shutdown dates. None if there is no list."""
     models = listed(answer.body, "data", "id") if answer.ok else None
     if models is None:
         return None
-    seen = among(list(models), upstreams if dialect.obeys_names else ())
-    ends = [_end(name, models[name]) for name in upstreams if name in models]
-    told = ("the key is taken" if dialect.billed else "", seen.says, *ends)
-    return replace(seen, says="; ".join(part for part in told if part))
+    seen = among(list(models), upstreams if dialect.honours_model_names else ())
+    dates = [_shutdown_note(name, models[name]) for name in upstreams if name in models]
+    sentences = ("the key is valid" if dialect.is_billed else "", seen.says, *dates)
+    return replace(seen, says="; ".join(part for part in sentences if part))
 
 
-def _end(name: str, model: Mapping[str, Any]) -> str:
+def _shutdown_note(name: str, model: Mapping[str, Any]) -> str:
     day = redacted(model.get("shutdown_date"))
     return f"{name} has the shutdown date {day}" if day else ""
 
@@ -521,48 +525,48 @@ def _end(name: str, model: Mapping[str, Any]) -> str:
 
 
 class OpenAiProvider:
-    """Answers with the picture or not at all: a call that is cut off has an unknown outcome."""
+    """Synchronous: the answer to `submit` has the picture. A call that is cut off has an unknown outcome."""
 
     name = "openai"
     resumable = False
     free = False
 
     def __init__(self, account: VendorAccount) -> None:
-        """Raises ValueError for a `dialect` or another option that is none."""
+        """Raise ValueError for an unknown dialect or an invalid option."""
         self._options = account.options
         self._dialect = _dialect(str(account.options.get("dialect", "openai")))
-        require(account.options, {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, text)})
+        require(account.options, {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, text)})
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - tells none
-        asked = Asked(order, self._dialect, {**self._options, **order.options})
-        call = encode(asked)
+    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
+        routed = RoutedRequest(order, self._dialect, {**self._options, **order.options})
+        call = encode(routed)
         if isinstance(call, Failure):
             return call
         answer = await self._send(call, order)
-        outcome = answer if isinstance(answer, Failure) else decode(answer, asked)
-        return await unless_blank(self._dialect.vendor, outcome, charged=self._dialect.billed)
+        outcome = answer if isinstance(answer, Failure) else decode(answer, routed)
+        return await unless_blank(self._dialect.vendor, outcome, charged=self._dialect.is_billed)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
-        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked after a call")
+        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked about an earlier call")
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
         return self._dialect.references
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
-        rules = {**options_of(self._dialect), **dict.fromkeys(_OF_THE_PROVIDER, of_the_provider)}
+        rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, of_the_provider)}
         return misfit(options, rules)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         path = self._dialect.models.format(version=_version(self._options))
-        tell = partial(decode_models, dialect=self._dialect, upstreams=upstreams)
-        return await inquire(self._http, self._dialect.vendor, path, tell)
+        read_answer = partial(decode_models, dialect=self._dialect, upstreams=upstreams)
+        return await inquire(self._http, self._dialect.vendor, path, read_answer)
 
     async def close(self) -> None:
         await self._http.close()
 
     async def _send(self, call: OpenAiCall, order: GenerationRequest) -> VendorResponse | Failure:
-        # The wait ends before the attempt's own deadline does, which would not know what became of the call.
+        # Time out before the attempt's own deadline, which could not say whether the request was sent.
         timeout_s = 0.95 * order.deadline_s
         vendor = self._dialect.vendor
         try:
@@ -573,7 +577,7 @@ class OpenAiProvider:
             return unanswered(vendor, trouble)
         except BadAnswer as trouble:
             reason = f"{vendor}'s answer {trouble.reason}"
-            return Failure(FailureKind.BAD_OUTPUT, reason, charged=self._dialect.billed)
+            return Failure(FailureKind.BAD_OUTPUT, reason, charged=self._dialect.is_billed)
 
 
 def _dialect(name: str) -> Dialect:

@@ -171,7 +171,7 @@ def decode_account(answer: VendorResponse) -> UpstreamCheck | None:
     match answer.body:
         case {"username": str(name), **rest} if answer.ok:
             kind = redacted(rest.get("type")) or "account"
-            return UpstreamCheck(well=True, says=f"the key is taken; it belongs to the {kind} {redacted(name)!r}")
+            return UpstreamCheck(well=True, says=f"the key is valid; it belongs to the {kind} {redacted(name)!r}")
     return None
 
 

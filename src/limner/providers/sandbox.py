@@ -1,7 +1,7 @@
-"""A provider that draws a plain card: for tests of the plumbing and for rehearsals, never for pictures.
+"""A provider that draws a test card, for tests of the service without a model.
 
-It answers like an asynchronous vendor: `submit` gives a handle, the card is there after `delay_s`. The card's colour
-and bars come from the prompt, so that two prompts are told apart at a glance.
+With `delay_s` it behaves like an asynchronous vendor: `submit` returns a handle and the card is ready after the delay.
+The card's colours and bars are derived from the prompt, so that cards of different prompts differ visibly.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class SandboxProvider:
         return await self._deliver(order)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no connections and no processes."""
 
     async def _deliver(self, order: GenerationRequest) -> Delivered:
         path = order.workdir / "card.png"
@@ -53,7 +53,7 @@ def _draw(prompt: str, path: Path) -> None:
 
 
 def card(prompt: str) -> bytes:
-    """A PNG of `SIDE` pixels squared: sixteen bars in two colours, set by the prompt's hash."""
+    """A PNG of `SIDE` x `SIDE` pixels with sixteen bars in two colours, chosen by the prompt's SHA-256."""
     digest = hashlib.sha256(prompt.encode()).digest()
     dark, light = digest[:3], bytes(255 - byte // 3 for byte in digest[3:6])
     bars = int.from_bytes(digest[6:8])

@@ -33,17 +33,17 @@ class Member:
 
 
 FAMILY = {
-    "bfl": Member(BflProvider, "bfl", "the key is taken; 1,000,000.0 credits are left, worth 10,000.00 US dollars"),
+    "bfl": Member(BflProvider, "bfl", "the key is valid; 1,000,000.0 credits are left, worth 10,000.00 US dollars"),
     "openai": Member(
-        OpenAiProvider, "openai", "the key is taken; 10 models, and gpt-image-2 is among them", ("gpt-image-2",)
+        OpenAiProvider, "openai", "the key is valid; 10 models, and gpt-image-2 is among them", ("gpt-image-2",)
     ),
     "azure": Member(
-        OpenAiProvider, "openai", "the key is taken; 10 models", ("my-deployment",), "/openai/v1", {"dialect": "azure"}
+        OpenAiProvider, "openai", "the key is valid; 10 models", ("my-deployment",), "/openai/v1", {"dialect": "azure"}
     ),
     "azure-deployments": Member(
         OpenAiProvider,
         "openai",
-        "the key is taken; 10 models",
+        "the key is valid; 10 models",
         ("my-deployment",),
         "",
         {"dialect": "azure-deployments"},
@@ -51,13 +51,13 @@ FAMILY = {
     "gemini": Member(
         GeminiProvider,
         "gemini",
-        "the key is taken; 5 models, and gemini-3-pro-image and gemini-3.1-flash-image are among them",
+        "the key is valid; 5 models, and gemini-3-pro-image and gemini-3.1-flash-image are among them",
         ("gemini-3-pro-image", "models/gemini-3.1-flash-image"),
     ),
     "fal": Member(
         FalProvider, "fal", "answers, and did not refuse the key; that it takes one, only an order would show"
     ),
-    "replicate": Member(ReplicateProvider, "replicate", "the key is taken; it belongs to the organization 'emulated'"),
+    "replicate": Member(ReplicateProvider, "replicate", "the key is valid; it belongs to the organization 'emulated'"),
     "midjourney": Member(MidjourneyProvider, "midjourney", "the relay answers, and takes the key"),
     "sglang": Member(OpenAiProvider, "sglang", FLUX, ("any name",), options={"dialect": "sglang"}),
     "vllm": Member(
@@ -137,8 +137,8 @@ async def test_a_base_url_that_leads_elsewhere_is_told(vendors: Vendors, member:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("openai", "the key is taken; 10 models, and dall-e-9 is not among them"),
-        ("gemini", "the key is taken; 5 models, and dall-e-9 is not among them"),
+        ("openai", "the key is valid; 10 models, and dall-e-9 is not among them"),
+        ("gemini", "the key is valid; 5 models, and dall-e-9 is not among them"),
         ("vllm", f"{KONTEXT}, and dall-e-9 is not among them"),
     ],
 )
@@ -164,7 +164,7 @@ async def test_without_credits_a_vendor_is_not_well(vendors: Vendors) -> None:
 
     said = await checked(FAMILY["bfl"], vendors.base_url("bfl"), vendors.key("bfl"))
 
-    assert said == UpstreamCheck(well=False, says="the key is taken; 0.0 credits are left, worth 0.00 US dollars")
+    assert said == UpstreamCheck(well=False, says="the key is valid; 0.0 credits are left, worth 0.00 US dollars")
 
 
 async def test_a_relay_without_a_key_is_told_that_one_is_asked_for(vendors: Vendors) -> None:

@@ -59,7 +59,7 @@ async def test_what_is_no_model_in_a_list_is_passed_over() -> None:
 
         said = await checked(OpenAiProvider, stand, "m")
 
-    assert said == UpstreamCheck(well=True, says="the key is taken; m, and m is among them")
+    assert said == UpstreamCheck(well=True, says="the key is valid; m, and m is among them")
 
 
 async def test_what_may_be_on_google_s_next_page_is_not_missing() -> None:
@@ -68,7 +68,7 @@ async def test_what_may_be_on_google_s_next_page_is_not_missing() -> None:
 
         said = await checked(GeminiProvider, stand, "a", "b")
 
-    assert said == UpstreamCheck(well=True, says="the key is taken; a, and a is among them")
+    assert said == UpstreamCheck(well=True, says="the key is valid; a, and a is among them")
 
 
 async def test_google_refuses_a_key_with_a_bad_request() -> None:

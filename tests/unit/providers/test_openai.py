@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
 from limner.providers._http import Part, VendorResponse
-from limner.providers.openai import DIALECTS, Asked, OpenAiCall, OpenAiProvider, cost_of, decode, encode, facts_of
+from limner.providers.openai import (
+    DIALECTS,
+    OpenAiCall,
+    OpenAiProvider,
+    RoutedRequest,
+    cost_of,
+    decode,
+    encode,
+    facts_of,
+)
 from unit.providers.stand import HANG_UP, Say, Stand, drawn, gone_quiet, order, references, standing
 
 KEY = "sk-limner-secret-key"
@@ -25,9 +34,9 @@ USAGE = {
 RATES = ("text_in", "image_in", "image_out")
 
 
-def asked(upstream: str = "gpt-image-2", dialect: str = "openai", **facts: Any) -> Asked:
+def asked(upstream: str = "gpt-image-2", dialect: str = "openai", **facts: Any) -> RoutedRequest:
     options = facts.pop("options", {})
-    return Asked(order(upstream=upstream, **facts), DIALECTS[dialect], options)
+    return RoutedRequest(order(upstream=upstream, **facts), DIALECTS[dialect], options)
 
 
 def encoded(upstream: str = "gpt-image-2", dialect: str = "openai", **facts: Any) -> OpenAiCall:
@@ -251,7 +260,7 @@ def test_the_quality_asked_for_prices_an_answer_that_tells_none() -> None:
 
 
 @pytest.mark.parametrize("kind", ["image_generation.completed", "image_edit.completed"])
-def test_the_last_word_of_a_stream_is_the_picture(kind: str) -> None:
+def test_the_final_event_of_a_stream_has_the_picture(kind: str) -> None:
     draft = {"type": kind.replace("completed", "partial_image"), "b64_json": {"$file": "/nowhere/draft"}}
     end = {"type": kind, "b64_json": PICTURE, "usage": USAGE}
 
@@ -274,7 +283,7 @@ def test_a_stream_may_end_in_an_error(error: dict[str, Any], kind: FailureKind) 
     assert failed(answer([{"type": "error", "error": error}])).kind is kind
 
 
-def test_a_stream_without_a_last_word_leaves_the_outcome_open() -> None:
+def test_a_stream_without_a_final_event_has_an_unknown_outcome() -> None:
     draft = {"type": "image_generation.partial_image", "b64_json": PICTURE}
 
     assert failed(answer([draft])).kind is FailureKind.UNKNOWN_OUTCOME

@@ -1,7 +1,7 @@
-"""A model's own process: reads jobs from its standard input, answers on its standard output.
+"""The child process of one model: reads jobs from standard input, writes answers to standard output.
 
-Only this process loads torch and diffusers. It ends by itself, at once, when its input closes: that is how it learns
-that the service is gone, however it went.
+Only this process imports torch and diffusers. It exits at once when its standard input closes, which happens whenever
+the parent process ends, even after SIGKILL.
 """
 
 import contextlib
@@ -16,27 +16,27 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from limner.providers.diffusers import job_lines
-from limner.providers.diffusers.pipeline import GivenUp, Pipeline, Unfit, is_blank
+from limner.providers.diffusers.pipeline import Abandoned, Pipeline, UnusableSetup, is_blank
 
 NICENESS: Final = 5
 
 _OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory")
 
-Tell = Callable[..., None]
+SendAnswer = Callable[..., None]
 
 
-class Inbox:
-    """What the owner says: jobs in their order, and which of them nobody waits for any more."""
+class JobQueue:
+    """Jobs from the parent in their order, and the numbers of those that the parent has abandoned."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[job_lines.PipelineJob] = queue.SimpleQueue()
-        self._given_up: set[int] = set()
+        self._abandoned: set[int] = set()
 
-    def listen(self) -> None:
+    def read_lines(self) -> None:
         for text in sys.stdin.buffer:
             line = job_lines.decoded(text)
-            if "give_up" in line:
-                self._given_up.add(line["give_up"])
+            if "abandon" in line:
+                self._abandoned.add(line["abandon"])
             else:
                 self._jobs.put(job_lines.job_of(line))
         os._exit(0)
@@ -45,36 +45,36 @@ class Inbox:
         return self._jobs.get()
 
     def check(self, job: job_lines.PipelineJob) -> None:
-        if job.number in self._given_up:
-            raise GivenUp
+        if job.number in self._abandoned:
+            raise Abandoned
 
 
 def main() -> None:
     answers = _private_output()
     with contextlib.suppress(AttributeError, OSError):
-        os.nice(NICENESS)  # drawing may be slow, answering requests may not
-    inbox = Inbox()
-    threading.Thread(target=inbox.listen, daemon=True).start()
+        os.nice(NICENESS)  # the service's own process has to stay responsive
+    jobs = JobQueue()
+    threading.Thread(target=jobs.read_lines, daemon=True).start()
     pipeline: Pipeline | None = None
     while True:
-        job = inbox.next_job()
+        job = jobs.next_job()
 
-        def tell(**answer: object) -> None:
-            _say(answers, {"number": job.number, **answer})  # noqa: B023 - is called before the next job comes
+        def send(**answer: object) -> None:
+            _write_line(answers, {"number": job.number, **answer})  # noqa: B023 - is called before the next job comes
 
-        pipeline = pipeline or _loaded(job, tell)
+        pipeline = pipeline or _loaded(job, send)
         if pipeline is not None:
-            tell(**_outcome(pipeline, job, inbox, tell))
+            send(**_draw(pipeline, job, jobs, send))
 
 
 def _private_output() -> BinaryIO:
-    """Answers get a descriptor of their own, so that no library's print can break the protocol."""
+    """Move the answers to a duplicate of descriptor 1, so that prints of libraries go to standard error."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     return answers
 
 
-def _say(answers: BinaryIO, line: job_lines.Line) -> None:
+def _write_line(answers: BinaryIO, line: job_lines.Line) -> None:
     try:
         answers.write(job_lines.encoded(line))
     except BrokenPipeError:
@@ -84,74 +84,74 @@ def _say(answers: BinaryIO, line: job_lines.Line) -> None:
 # --- loading --------------------------------------------------------------------------------------------------
 
 
-def _loaded(job: job_lines.PipelineJob, tell: Tell) -> Pipeline | None:
-    """The pipeline; None after telling why there is none."""
+def _loaded(job: job_lines.PipelineJob, send: SendAnswer) -> Pipeline | None:
+    """The loaded pipeline, or None after the failure was sent."""
     try:
         pipeline = Pipeline(job.model)
     except Exception as error:  # noqa: BLE001 - a model that cannot be loaded is an answer
-        tell(broken=True, **_failed("model_unavailable", _why_not_loaded(job, error), error))
+        send(broken=True, **_failure("model_unavailable", _load_failure_reason(job, error), error))
         return None
-    tell(loaded=True)
+    send(loaded=True)
     return pipeline
 
 
-def _why_not_loaded(job: job_lines.PipelineJob, error: Exception) -> str:
+def _load_failure_reason(job: job_lines.PipelineJob, error: Exception) -> str:
     name = Path(job.model.folder).name
     if isinstance(error, ModuleNotFoundError):
-        lacking = f"the Python package {error.name!r} is not installed"
-        return f"the model {name!r} cannot be loaded: {lacking}; run pip install 'limner[diffusers]'"
-    if isinstance(error, Unfit):
+        missing = f"the Python package {error.name!r} is not installed"
+        return f"the model {name!r} cannot be loaded: {missing}; run pip install 'limner[diffusers]'"
+    if isinstance(error, UnusableSetup):
         return f"the model {name!r} cannot be loaded: {error}"
     if is_out_of_memory(error):
-        return f"the model {name!r} does not fit in the memory; set offload, or choose a smaller model"
+        return f"the model {name!r} does not fit in memory; set the option offload, or choose a smaller model"
     return f"the model {name!r} cannot be loaded; the server's log says why"
 
 
 # --- drawing --------------------------------------------------------------------------------------------------
 
 
-def _outcome(pipeline: Pipeline, job: job_lines.PipelineJob, inbox: Inbox, tell: Tell) -> job_lines.Line:
+def _draw(pipeline: Pipeline, job: job_lines.PipelineJob, jobs: JobQueue, send: SendAnswer) -> job_lines.Line:
     def step_done(done: int) -> None:
-        inbox.check(job)
-        tell(progress=95 * done // job.steps)
+        jobs.check(job)
+        send(progress=95 * done // job.steps)
 
     started_s = time.monotonic()
     try:
-        inbox.check(job)
+        jobs.check(job)
         picture = pipeline.draw(job, step_done)
         if is_blank(picture):
-            return _blank(pipeline)
+            return _blank_failure(pipeline)
         picture.save(job.out, "PNG")
-    except GivenUp:
-        return {"failed": "cancelled", "reason": "nobody waits for this picture any more", "detail": None}
-    except Exception as error:  # noqa: BLE001 - one job's trouble must not end the process
-        return _why_not_drawn(error)
+    except Abandoned:
+        return {"failed": "cancelled", "reason": "the request was cancelled", "detail": None}
+    except Exception as error:  # noqa: BLE001 - one job's error must not end the process
+        return _draw_failure(error)
     seconds = round(time.monotonic() - started_s, 2)
     return {"done": {"device": pipeline.device, "dtype": pipeline.dtype, "seconds": seconds}}
 
 
-def _blank(pipeline: Pipeline) -> job_lines.Line:
-    reason = f"the model drew a picture of a single colour; its numbers may have overflowed in {pipeline.dtype}"
+def _blank_failure(pipeline: Pipeline) -> job_lines.Line:
+    reason = f"the model made a picture of a single colour; values may have overflowed in {pipeline.dtype}"
     return {"failed": "bad_output", "reason": reason, "detail": None}
 
 
-def _why_not_drawn(error: Exception) -> job_lines.Line:
+def _draw_failure(error: Exception) -> job_lines.Line:
     if is_out_of_memory(error):
-        reason = "the memory did not suffice for this picture"
-        return {"broken": True, **_failed("transient", reason, error)}
+        reason = "there was not enough memory for this picture"
+        return {"broken": True, **_failure("transient", reason, error)}
     if isinstance(error, OSError):
-        return _failed("transient", "a picture could not be read or written in the task's folder", error)
-    return _failed("no_image", "the model could not draw this order; the server's log says why", error)
+        return _failure("transient", "an image file in the task's folder could not be read or written", error)
+    return _failure("no_image", "the model failed on this request; the server's log says why", error)
 
 
-def _failed(kind: str, reason: str, error: Exception) -> job_lines.Line:
-    """The whole story goes to the log, the error's name alone to the task: a message may hold a path."""
+def _failure(kind: str, reason: str, error: Exception) -> job_lines.Line:
+    """The traceback goes to the log. The task gets only the exception's class name: its message may contain paths."""
     traceback.print_exception(error)
     return {"failed": kind, "reason": reason, "detail": type(error).__name__}
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Each kind of device has its own error for this, and the CPU none but words."""
+    """Whether an error means too little memory: torch's exception classes differ by device, so the text is matched."""
     words = str(error).lower()
     return isinstance(error, MemoryError) or any(each in words for each in _OUT_OF_MEMORY)
 

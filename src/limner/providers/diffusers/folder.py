@@ -1,6 +1,6 @@
-"""A model folder, as `save_pretrained` of diffusers writes it and as model hubs offer it for download.
+"""A model folder in the layout of diffusers' `save_pretrained`, which model hubs use for downloads.
 
-`model_index.json` names the pipeline's class and its parts; each part is a folder beside it.
+`model_index.json` names the pipeline class and its components; each component is a folder beside it.
 """
 
 import json
@@ -14,9 +14,10 @@ from limner.domain.routing.failure import Failure, FailureKind
 
 @dataclass(frozen=True, slots=True)
 class FolderFacts:
-    """What one kind of pipeline takes. `pictures` is the most references; `one_canvas` lays several side by side.
+    """Limits and defaults of one pipeline class.
 
-    `steps` and `guidance` are what its maker recommends.
+    `pictures` is the most reference pictures. `one_canvas`: several are joined side by side into one picture.
+    `steps` and `guidance` are the values its authors recommend.
     """
 
     pictures: int
@@ -42,35 +43,35 @@ _KLEIN_DISTILLED: Final = replace(_KLEIN, steps=4, guidance=1.0)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model folder that has all its parts."""
+    """A model folder whose components are all present."""
 
     folder: Path
     pipeline: str
     facts: FolderFacts
 
 
-def place(models: str, upstream: str) -> Path:
-    """Where `upstream` lies: a name is a folder in `models`, an absolute path does for itself."""
+def folder_of(models: str, upstream: str) -> Path:
+    """The folder of `upstream`: a name relative to `models`, or an absolute path."""
     return Path(models).expanduser() / Path(upstream).expanduser()
 
 
-def look(folder: Path) -> Weights | Failure:
-    """What the folder holds, or what it lacks and how to mend that. Reads files."""
+def inspect_folder(folder: Path) -> Weights | Failure:
+    """The folder's weights, or a failure that says what is missing and what to do. Reads files."""
     if not folder.is_dir():
-        return _unavailable(folder, "is not there; put the weights into it, or name another in the route")
+        return _unavailable(folder, "does not exist; put the weights there, or name another folder in the route")
     index = _json(folder / "model_index.json")
     if index is None:
-        return _unavailable(folder, "has no readable model_index.json; it takes a model in the layout of diffusers")
+        return _unavailable(folder, "has no readable model_index.json; a model in the layout of diffusers is needed")
     pipeline = str(index.get("_class_name"))
     if pipeline not in PIPELINES:
-        return _unavailable(folder, f"is a {pipeline}; {', '.join(PIPELINES)} are known here")
-    if lacking := [part for part in _parts(index) if not (folder / part).is_dir()]:
-        return _unavailable(folder, f"lacks its part {lacking[0]!r}; fetch the whole model again")
+        return _unavailable(folder, f"is a {pipeline}; supported are {', '.join(PIPELINES)}")
+    if missing := [part for part in _parts(index) if not (folder / part).is_dir()]:
+        return _unavailable(folder, f"has no component {missing[0]!r}; download the whole model again")
     return Weights(folder, pipeline, _facts(folder, pipeline, index))
 
 
 def _facts(folder: Path, pipeline: str, index: Mapping[str, Any]) -> FolderFacts:
-    """Models that were distilled to few steps have the class of those that were not."""
+    """The pipeline's limits; distilled models have the same class as the others, but other defaults."""
     if index.get("is_distilled") is True:
         return _KLEIN_DISTILLED
     transformer = _json(folder / "transformer" / "config.json") or {}
@@ -80,18 +81,18 @@ def _facts(folder: Path, pipeline: str, index: Mapping[str, Any]) -> FolderFacts
 
 
 def _parts(index: Mapping[str, Any]) -> list[str]:
-    """The names of the parts; one that the model goes without has null for its library and class."""
-    return [name for name, what in index.items() if isinstance(what, list) and what and what[0] is not None]
+    """The component names; an unused optional component has null for library and class."""
+    return [name for name, value in index.items() if isinstance(value, list) and value and value[0] is not None]
 
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        told = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _unavailable(folder: Path, words: str) -> Failure:
-    """The reason names the folder as the operator does; where it lies is for `explain` alone."""
+    """The reason has only the folder's name, as callers see it; the full path is in `detail`."""
     return Failure(FailureKind.MODEL_UNAVAILABLE, f"the model folder {folder.name!r} {words}", detail=str(folder))

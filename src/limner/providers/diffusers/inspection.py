@@ -1,4 +1,4 @@
-"""What an operator wants to know before the first order: which models are there, and whether anything can run them."""
+"""The check for `limner providers check`: which models are present, and whether the packages to run them are."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import Final
 
 from limner.ports.provider import UpstreamCheck
-from limner.providers.diffusers.folder import Weights, look
+from limner.providers.diffusers.folder import Weights, inspect_folder
 
 _PACKAGES: Final = ("torch", "diffusers", "transformers", "accelerate")
 
 
-def lacking_packages() -> Sequence[str]:
-    """What the extra would bring and nobody installed. None of them is imported."""
+def missing_packages() -> Sequence[str]:
+    """The packages of the extra `diffusers` that are not installed. Imports none of them."""
     return [name for name in _PACKAGES if find_spec(name) is None]
 
 
-def inspect(models: Path, lacking: Sequence[str]) -> UpstreamCheck:
-    """Whether one model at least could be loaded from this folder. Reads files."""
-    if lacking:
+def inspect(models: Path, missing: Sequence[str]) -> UpstreamCheck:
+    """Whether the packages and at least one complete model are there. Reads files, loads nothing."""
+    if missing:
         return UpstreamCheck(
-            well=False, says=f"{', '.join(lacking)} not installed; run pip install 'limner[diffusers]'"
+            well=False, says=f"{', '.join(missing)} not installed; run pip install 'limner[diffusers]'"
         )
     if not models.is_dir():
-        return UpstreamCheck(well=False, says=f"the models' folder {models} is not there")
-    seen = [look(folder) for folder in sorted(models.iterdir()) if (folder / "model_index.json").is_file()]
-    good = [f"{each.folder.name} ({each.pipeline})" for each in seen if isinstance(each, Weights)]
-    bad = [each.reason for each in seen if not isinstance(each, Weights)]
-    return UpstreamCheck(well=bool(good), says="; ".join([*good, *bad]) or f"no model lies in the folder {models}")
+        return UpstreamCheck(well=False, says=f"the models folder {models} does not exist")
+    found = [inspect_folder(folder) for folder in sorted(models.iterdir()) if (folder / "model_index.json").is_file()]
+    complete = [f"{each.folder.name} ({each.pipeline})" for each in found if isinstance(each, Weights)]
+    problems = [each.reason for each in found if not isinstance(each, Weights)]
+    says = "; ".join([*complete, *problems]) or f"there is no model in the folder {models}"
+    return UpstreamCheck(well=bool(complete), says=says)

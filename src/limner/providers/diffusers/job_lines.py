@@ -1,8 +1,8 @@
-"""The lines that go between the provider and a model's process: one JSON object a line. Standard library only.
+"""The protocol between the provider and a model's process: one JSON object per line. Standard library only.
 
-To the process: a `PipelineJob`, or `{"give_up": number}`. From it, each with the job's `number`: `loaded`, `progress`
-(0 to 100), and as the last word `done`, or `failed` with `reason` and `detail`. `broken` beside `failed` says that the
-process is of no more use.
+To the process: a `PipelineJob`, or `{"abandon": number}`. From it, each with the job's `number`: `loaded`, `progress`
+(0 to 100), and as the final answer `done`, or `failed` with `reason` and `detail`. `broken` beside `failed` means that
+the process can do no further job.
 """
 
 import json
@@ -14,7 +14,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PipelineModel:
-    """What a process holds: a folder's pipeline, on a device. The fields are those of `Wishes` and `Weights`."""
+    """What one process has loaded: a folder's pipeline on a device. See `PipelineOptions` and `Weights`."""
 
     folder: str
     pipeline: str
@@ -25,9 +25,10 @@ class PipelineModel:
 
 @dataclass(frozen=True, slots=True)
 class PipelineJob:
-    """One picture. `references` are files; `canvas` is the size at which they lie side by side, where they do.
+    """One picture to make.
 
-    `width` and `height` are the picture's, in pixels; `out` is where the PNG is to be written.
+    `references` are paths; `canvas` is the size in pixels of the one picture they are joined into, if they are.
+    `width` and `height` are in pixels; `out` is the path of the PNG to write.
     """
 
     number: int
@@ -49,8 +50,8 @@ def encoded(line: Line) -> bytes:
 
 
 def decoded(line: bytes) -> Line:
-    told: Line = json.loads(line)
-    return told
+    value: Line = json.loads(line)
+    return value
 
 
 def job_line(job: PipelineJob) -> bytes:

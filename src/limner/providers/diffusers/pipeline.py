@@ -1,4 +1,4 @@
-"""A pipeline of diffusers, loaded from its folder and put on its device. Runs in the model's own process alone."""
+"""A diffusers pipeline, loaded from its folder onto its device. Used only in a model's child process."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -9,39 +9,39 @@ from PIL import Image
 from limner.providers.diffusers import job_lines
 
 StepDone = Callable[[int], None]
-"""Called with the number of steps that are done; raises `GivenUp` to end the work."""
+"""Called after each step with the number of finished steps; raises `Abandoned` to stop."""
 
 _WHITE: Final = "white"
 
 
-class GivenUp(Exception):
-    """Nobody waits for the picture any more."""
+class Abandoned(Exception):
+    """The parent no longer waits for this picture."""
 
 
-class Unfit(Exception):
-    """What was wished of the model does not go together with this machine."""
+class UnusableSetup(Exception):
+    """The configured options cannot be used on this machine."""
 
 
 class Pipeline:
-    """A model in memory. `device` and `dtype` are what was chosen."""
+    """A model in memory. `device` and `dtype` are the ones in use, with `auto` resolved."""
 
     def __init__(self, model: job_lines.PipelineModel) -> None:
         self._torch = import_module("torch")
         library = import_module("diffusers")
-        import_module("diffusers.utils.logging").disable_progress_bar()  # a log is no terminal
+        import_module("diffusers.utils.logging").disable_progress_bar()  # its output would go to the log
         self.device = chosen_device(self._torch, model.device)
         self.dtype = chosen_dtype(self._torch, model.dtype, self.device)
         self._pipe = getattr(library, model.pipeline).from_pretrained(
             model.folder,
             dtype=getattr(self._torch, self.dtype),
             local_files_only=True,
-            use_safetensors=True,  # a pickle runs code when it is loaded
+            use_safetensors=True,  # loading a pickle can run code
         )
         self._pipe.set_progress_bar_config(disable=True)
-        _settle(self._pipe, model.offload, self.device)
+        _move_to_device(self._pipe, model.offload, self.device)
 
     def draw(self, job: job_lines.PipelineJob, step_done: StepDone) -> Image.Image:
-        """The picture of one job. The noise is made on the CPU, so that a seed means the same on every device."""
+        """Make one picture. The CPU generates the noise, so that a seed means the same on every device."""
 
         def on_step_end(_pipe: Any, step: int, _moment: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             step_done(step + 1)
@@ -57,28 +57,28 @@ class Pipeline:
         return picture
 
 
-def chosen_device(torch: Any, wished: str) -> str:
+def chosen_device(torch: Any, configured: str) -> str:
     has = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if wished == "auto":
+    if configured == "auto":
         return next((kind for kind, is_there in has.items() if is_there()), "cpu")
-    kind = wished.partition(":")[0]
+    kind = configured.partition(":")[0]
     if kind in has and not has[kind]():
-        raise Unfit(f"torch finds no {kind} device here, and the route wishes {wished}")
-    return wished
+        raise UnusableSetup(f"torch finds no {kind} device here, and the route sets device {configured}")
+    return configured
 
 
-def chosen_dtype(torch: Any, wished: str, device: str) -> str:
-    if wished != "auto":
-        return wished
-    # A card that only emulates bfloat16 is slower with it than with float16.
+def chosen_dtype(torch: Any, configured: str, device: str) -> str:
+    if configured != "auto":
+        return configured
+    # Emulated bfloat16 is slower than float16.
     native = not device.startswith("cuda") or torch.cuda.is_bf16_supported(including_emulation=False)
     return "bfloat16" if native else "float16"
 
 
-def _settle(pipe: Any, offload: str, device: str) -> None:
-    """Put the pipeline on its device, whole, or only that part of it which works."""
+def _move_to_device(pipe: Any, offload: str, device: str) -> None:
+    """Move the whole pipeline to its device, or have it move each part only while that part is used."""
     if offload != "none" and device == "cpu":
-        raise Unfit(f"offload = {offload!r} moves a model between a card and the CPU, and there is no card")
+        raise UnusableSetup(f"offload = {offload!r} needs a GPU, and there is none")
     match offload:
         case "model":
             pipe.enable_model_cpu_offload(device=device)
@@ -89,7 +89,7 @@ def _settle(pipe: Any, offload: str, device: str) -> None:
 
 
 def arguments(job: job_lines.PipelineJob, pictures: Sequence[Image.Image]) -> dict[str, Any]:
-    """What the pipeline of a job is called with."""
+    """The keyword arguments of the pipeline call for a job."""
     common = {
         "prompt": job.prompt,
         "width": job.width,
@@ -100,7 +100,7 @@ def arguments(job: job_lines.PipelineJob, pictures: Sequence[Image.Image]) -> di
     }
     match job.model.pipeline:
         case "FluxKontextPipeline":
-            # Left to itself it draws a megapixel whatever was asked, and squeezes a row into a shape it was trained on.
+            # By default it always makes one megapixel and distorts a joined row to a size from its training.
             fixed = {"max_area": job.width * job.height, "_auto_resize": False}
             return common | fixed | ({"image": side_by_side(pictures, job.canvas)} if job.canvas else {})
         case "Flux2KleinPipeline":
@@ -113,7 +113,7 @@ def arguments(job: job_lines.PipelineJob, pictures: Sequence[Image.Image]) -> di
 
 
 def opened(path: str) -> Image.Image:
-    """The picture at `path` in three channels; what was transparent is white."""
+    """The picture at `path` as RGB; transparent pixels become white."""
     with Image.open(path) as file:
         picture = file.convert("RGBA")
     ground = Image.new("RGBA", picture.size, _WHITE)
@@ -121,7 +121,7 @@ def opened(path: str) -> Image.Image:
 
 
 def side_by_side(pictures: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
-    """One picture of `size` with all of them in a row, equally high."""
+    """Join pictures in one row, scaled to equal height, in a picture of `size`."""
     width, height = size
     shares = [picture.width / picture.height for picture in pictures]
     row, edge = Image.new("RGB", size, _WHITE), 0.0
@@ -134,5 +134,5 @@ def side_by_side(pictures: Sequence[Image.Image], size: tuple[int, int]) -> Imag
 
 
 def is_blank(picture: Image.Image) -> bool:
-    """Whether all pixels are one colour: what remains of numbers that overflowed is black."""
+    """Whether all pixels have one colour; overflowed values give black."""
     return all(low == high for low, high in picture.convert("RGB").getextrema())  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What an operator may wish of a model: the options of the account, and over them those of a route."""
+"""The options of local models: those of the account, overridden by those of a route."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -15,12 +15,12 @@ _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """`loaded` is how many models are in memory at once; only the account's counts.
+    """`loaded` is how many models may be in memory at once; only the account may set it.
 
-    `device` is `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `auto` takes the first of CUDA, MPS and the CPU there is.
-    `dtype` `auto` is bfloat16, or float16 on a card without it. `offload` keeps in the card's memory only the `model`
-    part that works, or only its layer (`sequential`). `megapixels` is the size of a picture. `steps`, `guidance` and
-    `max_sequence_length` are the model's own unless said.
+    `device` is `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `auto` is the first available of CUDA, MPS and CPU. `dtype`
+    `auto` is bfloat16, or float16 on a GPU without it. `offload` keeps in GPU memory only the component in use
+    (`model`) or only its layer in use (`sequential`). `megapixels` is the size of a picture. `steps`, `guidance` and
+    `max_sequence_length` default to the model's own values.
     """
 
     loaded: int = 1
@@ -33,21 +33,21 @@ class PipelineOptions:
     max_sequence_length: int | None = None
 
 
-def wishes_of(account: Mapping[str, Any], route: Mapping[str, Any] = _NONE) -> PipelineOptions | Failure:
-    """The options, checked: a misspelt one is told, not passed over."""
+def options_of(account: Mapping[str, Any], route: Mapping[str, Any] = _NONE) -> PipelineOptions | Failure:
+    """The merged and validated options, or a failure that names the first invalid one."""
     options = {**account, **route}
     if "loaded" in route:
-        return _misfit("the option 'loaded'", "it is one of the provider's, not of a route's")
+        return _invalid("the option 'loaded'", "only the provider may set it, not a route")
     if unknown := sorted(options.keys() - _RULES.keys()):
-        return _misfit(f"the option {unknown[0]!r}", f"known are {', '.join(_RULES)}")
+        return _invalid(f"the option {unknown[0]!r}", f"known are {', '.join(_RULES)}")
     for name, value in options.items():
         rule, words = _RULES[name]
         if not rule(value):
-            return _misfit(f"{name} = {value!r}", f"it is {words}")
+            return _invalid(f"{name} = {value!r}", f"it is {words}")
     return PipelineOptions(**options)
 
 
-def _misfit(what: str, rule: str) -> Failure:
+def _invalid(what: str, rule: str) -> Failure:
     return Failure(FailureKind.MODEL_UNAVAILABLE, f"this server's route to diffusers has {what}; {rule}")
 
 
@@ -77,4 +77,4 @@ _RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "max_sequence_length": (_whole(1, 512), "a whole number from 1 to 512"),
 }
 
-assert _RULES.keys() == {each.name for each in fields(PipelineOptions)}  # noqa: S101 - a wish without its rule is a slip
+assert _RULES.keys() == {each.name for each in fields(PipelineOptions)}  # noqa: S101 - every option needs a rule

@@ -1,7 +1,7 @@
-"""A model's process as its owner sees it: started when there is a job, asked, given up on, ended.
+"""The parent's side of a model's child process: start it, send jobs, read answers, kill it.
 
-It is a fresh interpreter. What crashes or fills the memory there does not touch the service, and when it ends the
-card's memory is free.
+The child is a new interpreter, so that its crashes and memory use do not affect the service, and its GPU memory is
+free as soon as it has ended.
 """
 
 import asyncio
@@ -16,15 +16,25 @@ from typing import Final
 from limner.ports.provider import Report
 from limner.providers.diffusers import job_lines
 
-LONGEST_ANSWER: Final = 2**20
-FAREWELL_S: Final = 10.0
+MAX_LINE_BYTES: Final = 2**20
+EXIT_WAIT_S: Final = 10.0
 
-_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
-_KEPT_BEGINNINGS: Final = (
+_ENVIRONMENT: Final = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TEMP",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "XDG_CACHE_HOME",
+)
+_ENVIRONMENT_PREFIXES: Final = (
     *("CUDA", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ROCM_", "PYTORCH_", "TORCH", "TRITON_"),
     *("OMP_", "MKL_", "OPENBLAS_", "GOMP_", "KMP_"),
 )
-"""How cards and threads are set up. All else stays here: the process has no use for the service's keys."""
+"""Variables that configure GPUs and threads. No others are passed on: the child must not see the service's keys."""
 
 _OFFLINE: Final = {
     "HF_HUB_OFFLINE": "1",
@@ -38,65 +48,65 @@ _OFFLINE: Final = {
 
 
 class PipelineProcess:
-    """One model's process. The owner asks one thing at a time."""
+    """One model's process. It has at most one job at a time."""
 
     def __init__(self) -> None:
         self._child: Process | None = None
-        self._owing = False
-        self._heard_s = time.monotonic()
+        self._is_answer_due = False
+        self._last_answer_s = time.monotonic()
         self.loading = True
 
     @property
-    def silent_s(self) -> float:
-        """For how long it owes a word."""
-        return time.monotonic() - self._heard_s if self._owing else 0.0
+    def silence_s(self) -> float:
+        """Seconds since its last line, while an answer is due; else 0."""
+        return time.monotonic() - self._last_answer_s if self._is_answer_due else 0.0
 
     async def work(self, job: job_lines.PipelineJob, report: Report) -> job_lines.Line:
-        """The last word about this job. Words about one that was given up meanwhile are passed over.
+        """Send a job and return its final answer; answers to abandoned jobs are skipped.
 
-        Raises EOFError, BrokenPipeError or ConnectionResetError when the process ends before.
+        Raises EOFError, BrokenPipeError or ConnectionResetError if the process ends first.
         """
         child = await self._started()
-        assert child.stdin is not None  # noqa: S101 - both were asked for as pipes
+        assert child.stdin is not None  # noqa: S101 - created as a pipe
         assert child.stdout is not None  # noqa: S101
-        if not self._owing:  # else its silence began with the job that was given up
-            self._heard_s = time.monotonic()
-        self._owing = True
+        if not self._is_answer_due:  # else the silence counts from the abandoned job
+            self._last_answer_s = time.monotonic()
+        self._is_answer_due = True
         child.stdin.write(job_lines.job_line(job))
         await child.stdin.drain()
         while line := await child.stdout.readline():
             answer = job_lines.decoded(line)
-            self._heard(answer)
+            self._note_answer(answer)
             if answer["number"] != job.number:
                 continue
             if "progress" in answer:
                 report(answer["progress"])
             elif "done" in answer or "failed" in answer:
-                self._owing = False
+                self._is_answer_due = False
                 return answer
         raise EOFError
 
-    def _heard(self, answer: job_lines.Line) -> None:
-        self._heard_s = time.monotonic()
+    def _note_answer(self, answer: job_lines.Line) -> None:
+        self._last_answer_s = time.monotonic()
         if "loaded" in answer:
             self.loading = False
 
-    def give_up(self, job: job_lines.PipelineJob) -> None:
-        """Nobody waits for this job any more: it may end at its next step."""
+    def abandon(self, job: job_lines.PipelineJob) -> None:
+        """Tell the process to stop this job at its next step."""
         if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.write(job_lines.encoded({"give_up": job.number}))
+            self._child.stdin.write(job_lines.encoded({"abandon": job.number}))
 
-    async def ended(self) -> int | None:
-        """How it ended, once it has fallen silent by itself."""
+    async def exit_code(self) -> int | None:
+        """The exit status of a process that has closed its output; None if it did not exit in time."""
         if self._child is None:
             return None
-        # To kill what is dying already would take its exit status from whoever waits for it.
+        # Killing it now would replace the exit status that says why it ended.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._child.wait(), FAREWELL_S)
+            await asyncio.wait_for(self._child.wait(), EXIT_WAIT_S)
         return self._child.returncode
 
-    async def end(self) -> None:
-        """End it at once, and wait until its memory is free."""
+    async def kill(self) -> None:
+        """Kill it and wait until it has exited, which frees its memory."""
         child = self._child
         if child is None:
             return
@@ -108,21 +118,23 @@ class PipelineProcess:
         await child.communicate()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await child.stdin.wait_closed()
-        self._child, self._owing = None, False
+        self._child, self._is_answer_due = None, False
 
     async def _started(self) -> Process:
         if self._child is None or self._child.returncode is not None:
-            self._owing, self.loading = False, True
+            self._is_answer_due, self.loading = False, True
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "limner.providers.diffusers.child",
-                stdin=PIPE, stdout=PIPE, env=_environment(), limit=LONGEST_ANSWER,
-                start_new_session=True,  # a terminal's Ctrl-C is for the service, which may let a picture be finished
+                stdin=PIPE, stdout=PIPE, env=_environment(), limit=MAX_LINE_BYTES,
+                start_new_session=True,  # a terminal's Ctrl-C must reach only the service, which drains first
             )  # fmt: skip
         return self._child
 
 
 def _environment() -> dict[str, str]:
-    """A small environment, in which the child finds this very package, installed or not."""
-    kept = {name: os.environ[name] for name in os.environ if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)}
+    """The child's environment; PYTHONPATH makes it import this copy of the package, installed or not."""
+    kept = {
+        name: os.environ[name] for name in os.environ if name in _ENVIRONMENT or name.startswith(_ENVIRONMENT_PREFIXES)
+    }
     paths = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**kept, **_OFFLINE, "PYTHONPATH": os.pathsep.join(paths)}

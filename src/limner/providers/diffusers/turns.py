@@ -1,4 +1,4 @@
-"""Whose turn it is: one order at a time for each model, only so many models in memory, the oldest order first."""
+"""Schedule local models: one job per model at a time, a limited number of models in memory, oldest job first."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,54 +8,54 @@ from typing import Generic, TypeVar
 M = TypeVar("M")
 
 
-class Turns(Generic[M]):
-    """`seated` are the models that may be in memory, the longest unused first."""
+class ModelTurns(Generic[M]):
+    """`resident` are the models that may be in memory, least recently used first."""
 
-    def __init__(self, seats: int) -> None:
-        self._seats = seats
+    def __init__(self, max_resident: int) -> None:
+        self._max_resident = max_resident
         self._busy: set[M] = set()
         self._waiting: list[tuple[M, asyncio.Future[None]]] = []
-        self.seated: dict[M, None] = {}
+        self.resident: dict[M, None] = {}
 
     @asynccontextmanager
     async def turn(self, model: M) -> AsyncIterator[None]:
-        """Wait until an order of this model may be worked. For that an idle model may have lost its seat."""
-        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = (model, called)
+        """Wait until a job of this model may run. An idle model may have been removed from `resident` for it."""
+        may_start: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = (model, may_start)
         self._waiting.append(waiting)
-        self._call()
+        self._start_waiting()
         try:
-            await called
+            await may_start
             yield
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
             else:
                 self._busy.discard(model)
-            self._call()
+            self._start_waiting()
 
-    def leave(self, model: M) -> None:
-        """The model is not in memory any more."""
-        self.seated.pop(model, None)
+    def remove(self, model: M) -> None:
+        """Record that the model is no longer in memory."""
+        self.resident.pop(model, None)
 
-    def _call(self) -> None:
-        """Give turns, the oldest first. Nobody passes one who waits for a seat, or it might wait for ever."""
+    def _start_waiting(self) -> None:
+        """Start waiting jobs, oldest first. None overtakes a job that waits for memory, or that one might starve."""
         for waiting in list(self._waiting):
-            model, called = waiting
-            if called.cancelled() or model in self._busy:
+            model, may_start = waiting
+            if may_start.cancelled() or model in self._busy:
                 continue
-            if not self._seat(model):
+            if not self._make_resident(model):
                 return
             self._waiting.remove(waiting)
             self._busy.add(model)
-            called.set_result(None)
+            may_start.set_result(None)
 
-    def _seat(self, model: M) -> bool:
-        idle = [each for each in self.seated if each not in self._busy]
-        if model not in self.seated and len(self.seated) >= self._seats:
+    def _make_resident(self, model: M) -> bool:
+        idle = [each for each in self.resident if each not in self._busy]
+        if model not in self.resident and len(self.resident) >= self._max_resident:
             if not idle:
                 return False
-            self.leave(idle[0])
-        self.leave(model)
-        self.seated[model] = None
+            self.remove(idle[0])
+        self.remove(model)
+        self.resident[model] = None
         return True

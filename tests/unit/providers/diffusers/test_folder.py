@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.providers.diffusers.folder import PIPELINES, Weights, look, place
+from limner.providers.diffusers.folder import PIPELINES, Weights, folder_of, inspect_folder
 from unit.providers.diffusers.folders import model_folder
 
 
@@ -14,18 +14,18 @@ def unavailable(seen: object) -> Failure:
 
 
 def test_a_name_is_a_folder_among_the_models(tmp_path: Path) -> None:
-    assert place(str(tmp_path), "FLUX.1-dev") == tmp_path / "FLUX.1-dev"
+    assert folder_of(str(tmp_path), "FLUX.1-dev") == tmp_path / "FLUX.1-dev"
 
 
 def test_an_absolute_path_does_for_itself(tmp_path: Path) -> None:
-    assert place("/elsewhere", str(tmp_path)) == tmp_path
+    assert folder_of("/elsewhere", str(tmp_path)) == tmp_path
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_index_names_the_pipeline(tmp_path: Path, pipeline: str) -> None:
     folder = model_folder(tmp_path / "model", pipeline)
 
-    assert look(folder) == Weights(folder, pipeline, PIPELINES[pipeline])
+    assert inspect_folder(folder) == Weights(folder, pipeline, PIPELINES[pipeline])
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_a_distilled_model_takes_few_steps(
     index = {} if distilled is None else {"is_distilled": distilled}
     folder = model_folder(tmp_path / "model", pipeline, guidance_embeds=guidance_embeds, **index)
 
-    weights = look(folder)
+    weights = inspect_folder(folder)
 
     assert isinstance(weights, Weights)
     assert weights.facts.steps == steps
 
 
 def test_a_missing_folder_is_named_and_its_place_is_for_the_operator_alone(tmp_path: Path) -> None:
-    refused = unavailable(look(tmp_path / "FLUX.1-dev"))
+    refused = unavailable(inspect_folder(tmp_path / "FLUX.1-dev"))
 
-    assert "'FLUX.1-dev' is not there" in refused.reason
-    assert "put the weights into it" in refused.reason
+    assert "'FLUX.1-dev' does not exist" in refused.reason
+    assert "put the weights there" in refused.reason
     assert str(tmp_path) not in refused.reason
     assert refused.detail == str(tmp_path / "FLUX.1-dev")
 
@@ -64,22 +64,22 @@ def test_a_folder_without_a_readable_index_is_no_model(tmp_path: Path, text: str
     if text is not None:
         (tmp_path / "model_index.json").write_text(text)
 
-    refused = unavailable(look(tmp_path))
+    refused = unavailable(inspect_folder(tmp_path))
 
     assert "model_index.json" in refused.reason
 
 
 def test_another_library_s_model_is_told_those_that_are_known(tmp_path: Path) -> None:
-    refused = unavailable(look(model_folder(tmp_path / "model", "StableDiffusionPipeline")))
+    refused = unavailable(inspect_folder(model_folder(tmp_path / "model", "StableDiffusionPipeline")))
 
     assert "is a StableDiffusionPipeline" in refused.reason
     assert "Flux2KleinPipeline" in refused.reason
 
 
-def test_a_download_that_was_cut_short_is_told_what_it_lacks(tmp_path: Path) -> None:
+def test_the_missing_component_of_an_incomplete_download_is_named(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "model")
     (folder / "vae").rmdir()
 
-    refused = unavailable(look(folder))
+    refused = unavailable(inspect_folder(folder))
 
-    assert "lacks its part 'vae'" in refused.reason
+    assert "has no component 'vae'" in refused.reason

@@ -30,14 +30,14 @@ def test_without_any_good_model_all_is_not_well(tmp_path: Path) -> None:
     model_folder(tmp_path / "stable", "StableDiffusionPipeline")
     bad = inspect(tmp_path, [])
 
-    assert (nothing.well, nothing.says) == (False, f"no model lies in the folder {tmp_path}")
+    assert (nothing.well, nothing.says) == (False, f"there is no model in the folder {tmp_path}")
     assert (bad.well, "is a StableDiffusionPipeline" in bad.says) == (False, True)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     said = inspect(tmp_path / "models", [])
 
-    assert (said.well, said.says) == (False, f"the models' folder {tmp_path / 'models'} is not there")
+    assert (said.well, said.says) == (False, f"the models folder {tmp_path / 'models'} does not exist")
 
 
 def test_missing_packages_are_told_with_the_remedy(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered, GenerationRequest, ReferenceImage
 from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.folder import PIPELINES, Weights
-from limner.providers.diffusers.job import _TRAINED_SHAPES, decode, encode, ended
+from limner.providers.diffusers.job import _TRAINED_SHAPES, decode, encode, process_failure
 from limner.providers.diffusers.pipeline_options import PipelineOptions
 from unit.providers.stand import order, references
 
@@ -17,8 +17,8 @@ KONTEXT = Weights(Path("/models/FLUX.1-Kontext-dev"), "FluxKontextPipeline", PIP
 KLEIN = Weights(Path("/models/FLUX.2-klein-4B"), "Flux2KleinPipeline", PIPELINES["Flux2KleinPipeline"])
 
 
-def job_for(asked: GenerationRequest, weights: Weights = FLUX, **wishes: Any) -> job_lines.PipelineJob:
-    job = encode(asked, weights, PipelineOptions(**wishes), 1)
+def job_for(asked: GenerationRequest, weights: Weights = FLUX, **options: Any) -> job_lines.PipelineJob:
+    job = encode(asked, weights, PipelineOptions(**options), 1)
     assert isinstance(job, job_lines.PipelineJob)
     return job
 
@@ -36,10 +36,10 @@ def test_an_order_becomes_a_job_at_the_model_s_own_pace() -> None:
     assert (job.width, job.height) == (1024, 1024)
 
 
-def test_the_operator_s_wishes_come_first() -> None:
-    wishes = {"steps": 12, "guidance": 0, "max_sequence_length": 256, "device": "cuda:1", "offload": "model"}
+def test_configured_options_override_the_model_s_defaults() -> None:
+    options = {"steps": 12, "guidance": 0, "max_sequence_length": 256, "device": "cuda:1", "offload": "model"}
 
-    job = job_for(order(), **wishes)
+    job = job_for(order(), **options)
 
     assert (job.steps, job.guidance, job.max_sequence_length) == (12, 0.0, 256)
     assert (job.model.device, job.model.offload) == ("cuda:1", "model")
@@ -179,7 +179,7 @@ def test_a_failure_of_the_process_is_ours() -> None:
     ],
 )
 def test_only_a_model_that_never_fits_counts_as_unavailable(code: int, *, loading: bool, kind: FailureKind) -> None:
-    failure = ended(code, loading=loading)
+    failure = process_failure(code, loading=loading)
 
     assert failure.kind is kind
     assert failure.detail == f"exit status {code}"

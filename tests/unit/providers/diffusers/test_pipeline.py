@@ -6,7 +6,14 @@ import pytest
 from PIL import Image
 
 from limner.providers.diffusers import job_lines
-from limner.providers.diffusers.pipeline import Unfit, arguments, chosen_device, chosen_dtype, opened, side_by_side
+from limner.providers.diffusers.pipeline import (
+    UnusableSetup,
+    arguments,
+    chosen_device,
+    chosen_dtype,
+    opened,
+    side_by_side,
+)
 
 
 def torch(*, cuda: bool = False, mps: bool = False, bfloat16: bool = True) -> Any:
@@ -37,7 +44,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize(
-    ("found", "wished", "device"),
+    ("found", "configured", "device"),
     [
         (torch(cuda=True, mps=True), "auto", "cuda"),
         (torch(mps=True), "auto", "mps"),
@@ -46,18 +53,18 @@ ASKED = {
         (torch(cuda=True), "cpu", "cpu"),
     ],
 )
-def test_the_best_device_is_taken_unless_one_is_wished(found: Any, wished: str, device: str) -> None:
-    assert chosen_device(found, wished) == device
+def test_the_best_device_is_taken_unless_one_is_wished(found: Any, configured: str, device: str) -> None:
+    assert chosen_device(found, configured) == device
 
 
-@pytest.mark.parametrize("wished", ["cuda", "cuda:0", "mps"])
-def test_a_device_that_is_not_there_is_told(wished: str) -> None:
-    with pytest.raises(Unfit, match=f"the route wishes {wished}"):
-        chosen_device(torch(), wished)
+@pytest.mark.parametrize("configured", ["cuda", "cuda:0", "mps"])
+def test_a_device_that_is_not_there_is_told(configured: str) -> None:
+    with pytest.raises(UnusableSetup, match=f"the route sets device {configured}"):
+        chosen_device(torch(), configured)
 
 
 @pytest.mark.parametrize(
-    ("found", "wished", "device", "dtype"),
+    ("found", "configured", "device", "dtype"),
     [
         (torch(), "auto", "cpu", "bfloat16"),
         (torch(), "auto", "cuda:1", "bfloat16"),
@@ -65,8 +72,8 @@ def test_a_device_that_is_not_there_is_told(wished: str) -> None:
         (torch(bfloat16=False), "float32", "cuda", "float32"),
     ],
 )
-def test_numbers_are_as_small_as_the_device_can_take_well(found: Any, wished: str, device: str, dtype: str) -> None:
-    assert chosen_dtype(found, wished, device) == dtype
+def test_numbers_are_as_small_as_the_device_can_take_well(found: Any, configured: str, device: str, dtype: str) -> None:
+    assert chosen_dtype(found, configured, device) == dtype
 
 
 def test_flux_gets_words_alone() -> None:

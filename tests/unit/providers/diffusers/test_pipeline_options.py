@@ -3,21 +3,21 @@ from typing import Any
 import pytest
 
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.providers.diffusers.pipeline_options import PipelineOptions, wishes_of
+from limner.providers.diffusers.pipeline_options import PipelineOptions, options_of
 
 
 def test_nothing_wished_is_what_the_model_and_the_machine_suggest() -> None:
-    wishes = wishes_of({})
+    options = options_of({})
 
-    assert wishes == PipelineOptions()
-    assert isinstance(wishes, PipelineOptions)
-    assert (wishes.device, wishes.dtype, wishes.offload, wishes.megapixels) == ("auto", "auto", "none", 1.0)
+    assert options == PipelineOptions()
+    assert isinstance(options, PipelineOptions)
+    assert (options.device, options.dtype, options.offload, options.megapixels) == ("auto", "auto", "none", 1.0)
 
 
-def test_wishes_are_taken_as_they_are() -> None:
-    wished = {"device": "cuda:1", "dtype": "float16", "offload": "model", "steps": 20, "guidance": 3, "loaded": 2}
+def test_options_are_used_as_given() -> None:
+    given = {"device": "cuda:1", "dtype": "float16", "offload": "model", "steps": 20, "guidance": 3, "loaded": 2}
 
-    assert wishes_of(wished) == PipelineOptions(**wished)
+    assert options_of(given) == PipelineOptions(**given)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_wishes_are_taken_as_they_are() -> None:
     ],
 )
 def test_a_wish_that_cannot_be_is_told_with_its_rule(option: str, value: Any, rule: str) -> None:
-    refused = wishes_of({option: value})
+    refused = options_of({option: value})
 
     assert isinstance(refused, Failure)
     assert refused.kind is FailureKind.MODEL_UNAVAILABLE
@@ -44,19 +44,19 @@ def test_a_wish_that_cannot_be_is_told_with_its_rule(option: str, value: Any, ru
     assert rule in refused.reason
 
 
-def test_a_route_s_wishes_come_over_the_account_s() -> None:
-    assert wishes_of({"steps": 20, "device": "cpu"}, {"steps": 4}) == PipelineOptions(steps=4, device="cpu")
+def test_a_route_s_options_override_the_account_s() -> None:
+    assert options_of({"steps": 20, "device": "cpu"}, {"steps": 4}) == PipelineOptions(steps=4, device="cpu")
 
 
 def test_how_many_models_are_loaded_is_not_for_a_route_to_say() -> None:
-    refused = wishes_of({"loaded": 1}, {"loaded": 2})
+    refused = options_of({"loaded": 1}, {"loaded": 2})
 
     assert isinstance(refused, Failure)
-    assert "the provider's, not of a route's" in refused.reason
+    assert "only the provider may set it" in refused.reason
 
 
 def test_a_misspelt_wish_is_told_with_those_that_are_known() -> None:
-    refused = wishes_of({"stpes": 4})
+    refused = options_of({"stpes": 4})
 
     assert isinstance(refused, Failure)
     assert "'stpes'" in refused.reason

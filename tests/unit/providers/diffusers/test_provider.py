@@ -147,7 +147,7 @@ async def test_kontext_is_given_its_references_on_one_canvas_and_klein_in_a_list
 async def test_a_missing_folder_costs_no_process(provider: DiffusersProvider, tmp_path: Path) -> None:
     outcome = await provider.submit(asked(tmp_path / "a", "FLUX.1-dev"), ignored)
 
-    assert "'FLUX.1-dev' is not there" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
+    assert "'FLUX.1-dev' does not exist" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
     assert processes(provider) == {}
 
 
@@ -187,14 +187,14 @@ async def test_without_the_extra_the_reason_says_how_to_install_it(
 @pytest.mark.parametrize(
     ("trouble", "kind", "words"),
     [
-        ("out of memory", FailureKind.MODEL_UNAVAILABLE, "does not fit in the memory; set offload"),
-        ("killed", FailureKind.MODEL_UNAVAILABLE, "killed, as the system does when memory runs out"),
+        ("out of memory", FailureKind.MODEL_UNAVAILABLE, "does not fit in memory; set the option offload"),
+        ("killed", FailureKind.MODEL_UNAVAILABLE, "killed, probably for lack of memory"),
         ("package missing", FailureKind.MODEL_UNAVAILABLE, "'transformers' is not installed"),
         ("cut short", FailureKind.MODEL_UNAVAILABLE, "the server's log says why"),
         ("crash", FailureKind.TRANSIENT, "ended while it was loading"),
     ],
 )
-async def test_a_model_that_cannot_be_loaded_is_told_and_leaves_no_process(
+async def test_a_model_that_cannot_be_loaded_fails_and_leaves_no_process(
     provider: DiffusersProvider, models: Path, *, trouble: str, kind: FailureKind, words: str
 ) -> None:
     model_folder(models / "broken", trouble=trouble)
@@ -219,14 +219,14 @@ async def test_a_model_that_was_mended_is_loaded_by_the_next_order(
     assert isinstance(outcome, Delivered), outcome
 
 
-async def test_offload_without_a_card_is_told(provider: DiffusersProvider, tmp_path: Path) -> None:
+async def test_offload_without_a_gpu_fails(provider: DiffusersProvider, tmp_path: Path) -> None:
     outcome = await provider.submit(asked(tmp_path / "a", "flux", options={"offload": "model"}), ignored)
 
-    assert "there is no card" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
+    assert "needs a GPU" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
 
 
 @pytest.mark.parametrize(
-    ("prompt", "words"), [("out of memory", "the memory did not suffice"), ("crash", "ended while it was drawing")]
+    ("prompt", "words"), [("out of memory", "there was not enough memory"), ("crash", "ended while it was drawing")]
 )
 async def test_a_process_that_drawing_broke_is_replaced(
     provider: DiffusersProvider, models: Path, *, prompt: str, words: str
@@ -331,7 +331,7 @@ async def test_an_order_cancelled_before_its_turn_is_never_begun(
 
 
 async def test_a_process_that_hangs_is_ended_when_an_order_is_given_up(models: Path, tmp_path: Path) -> None:
-    provider = provider_of(models, patience_s=0.0)
+    provider = provider_of(models, silence_limit_s=0.0)
     await provider.submit(asked(tmp_path / "a", "flux"), ignored)
 
     hung = await provider.submit(asked(tmp_path / "b", "flux", prompt="hang", deadline_s=0.5), ignored)
@@ -345,7 +345,7 @@ async def test_a_process_that_hangs_is_ended_when_an_order_is_given_up(models: P
 
 
 async def test_a_load_is_not_ended_with_the_order_that_began_it(models: Path, tmp_path: Path) -> None:
-    provider = provider_of(models, patience_s=0.0)
+    provider = provider_of(models, silence_limit_s=0.0)
     model_folder(models / "slow", trouble="hang")
 
     late = await provider.submit(asked(tmp_path / "a", "slow", deadline_s=0.5), ignored)

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from limner.providers.diffusers.turns import Turns
+from limner.providers.diffusers.turns import ModelTurns
 
 pytestmark = pytest.mark.anyio
 
@@ -13,7 +13,7 @@ class Street:
     """Orders for models, named like "a1" for model a; each holds its turn until it is told to end."""
 
     def __init__(self, seats: int) -> None:
-        self.turns: Turns[str] = Turns(seats)
+        self.turns: ModelTurns[str] = ModelTurns(seats)
         self.working: list[str] = []
         self._ends: dict[str, asyncio.Event] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -76,10 +76,10 @@ async def test_a_model_works_one_order_at_a_time_in_the_order_they_came() -> Non
 async def test_models_with_seats_work_side_by_side() -> None:
     async with street(seats=2) as here:
         await here.come("a1", "b1", "c1")
-        working, seated = list(here.working), list(here.turns.seated)
+        working, resident = list(here.working), list(here.turns.resident)
 
     assert working == ["a1", "b1"]
-    assert seated == ["a", "b"]
+    assert resident == ["a", "b"]
 
 
 async def test_an_idle_model_gives_up_its_seat_the_longest_unused_first() -> None:
@@ -90,9 +90,9 @@ async def test_an_idle_model_gives_up_its_seat_the_longest_unused_first() -> Non
         await here.come("a2")
         await here.end("a2")
         await here.come("c1")
-        seated = list(here.turns.seated)
+        resident = list(here.turns.resident)
 
-    assert seated == ["a", "c"]
+    assert resident == ["a", "c"]
 
 
 async def test_a_busy_model_does_not_keep_another_waiting_for_ever() -> None:
@@ -149,9 +149,9 @@ async def test_a_waiting_order_that_is_cancelled_as_its_turn_comes_leaves_it_to_
 async def test_a_model_that_left_makes_room() -> None:
     async with street(seats=1) as here:
         await here.come("a1", "b1")
-        here.turns.leave("a")
+        here.turns.remove("a")
         await here.end("a1")
-        working, seated = list(here.working), list(here.turns.seated)
+        working, resident = list(here.working), list(here.turns.resident)
 
     assert working == ["b1"]
-    assert seated == ["b"]
+    assert resident == ["b"]
