@@ -141,8 +141,9 @@ the vendor's bill for it, if there is one, is the operator's.
 FAILURES_MIDDLE = """
 - **Again**: a wait that the vendor names is obeyed, in whichever way it is told: `Retry-After`, `retry-after-ms`, a field of
   the body, Google's `RetryInfo`, or words such as “try again in 20s”. Otherwise the wait is short and random.
-- **`no_image`, `bad_output` and `unknown_outcome`** may have cost money, so they are counted over all routes of a task
-  together.
+- **Purchases**: for one picture at most two more are bought after answers that were paid for and of no use, of whatever kind
+  (no picture, a broken one, text instead), and one more after an unknown outcome under `resend_once`. They are counted over
+  all routes, and a restart does not reset the count.
 - **`unknown_outcome`** follows `LIMNER_UNKNOWN_OUTCOME`, or the route's own `unknown_outcome`: `resend_once` sends the order once more,
   `fail_and_refund` ends the task. A job whose handle is known never ends so: it is asked after again, by whoever takes the
   task over.
@@ -178,6 +179,7 @@ MEANINGS = {
     FailureKind.TIMEOUT: "an engine of our own did not answer in time",
     FailureKind.NO_IMAGE: "the vendor finished without a picture",
     FailureKind.BAD_OUTPUT: "what the vendor delivered is no picture, or shows nothing",
+    FailureKind.UNSUPPORTED_OUTPUT: "the vendor delivered in a form that Limner cannot read, and would do so again",
     FailureKind.UNKNOWN_OUTCOME: "an order was cut off: nobody can say whether the vendor did the work",
     FailureKind.CANCELLED: "somebody cancelled the job at the vendor",
 }

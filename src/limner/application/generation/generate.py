@@ -20,7 +20,8 @@ from limner.domain.ids import AttemptId, TaskId
 from limner.domain.refusal import Refusal
 from limner.domain.routing.backoff import full_jitter_s
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
-from limner.domain.routing.route import FailedTry, Route, UnknownOutcome, routes_to_try
+from limner.domain.routing.retry import FailedTry, routes_to_try
+from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.task import Result
 from limner.domain.upload import EXTENSION
 from limner.ports.blobs import BlobStore, StorageRefuses, Stored
@@ -133,7 +134,7 @@ class Generate:
         past = [each for each in await self.journal.of(chase.task) if each.part == chase.part]
         if kept := delivered_image(past):
             return kept
-        tries = [FailedTry(each.route, kind) for each in past[:-1] if (kind := _kind_of(each))]
+        tries = [FailedTry(each.route, kind, charged=each.charged) for each in past[:-1] if (kind := _kind_of(each))]
         number, outcome = len(past), await self._take_up(chase, past)
         while not isinstance(outcome, KeptImage):
             routes = self._next(chase, outcome, tries)
@@ -149,7 +150,7 @@ class Generate:
             return list(chase.routes)
         if lost.route is None:
             return []
-        tries.append(FailedTry(lost.route.name, lost.failure.kind))
+        tries.append(FailedTry(lost.route.name, lost.failure.kind, charged=lost.failure.charged))
         return routes_to_try(chase.routes, tries, partial(self._repeats, lost.route))
 
     async def _paused(self, chase: Generation, lost: AttemptFailed, routes: list[Route], number: int) -> list[Route]:

@@ -1,30 +1,37 @@
-"""A route's circuit breaker: what goes on failing is left alone for a while."""
+"""The circuit breaker of a route: a route that keeps failing is not called for a while."""
 
 from dataclasses import dataclass, replace
 
 from limner.domain.routing.failure import FailureKind
 
 TRIP_AT = 5
-"""Transient failures in a row, over all tasks, before a route counts as down."""
+"""Failures in a row, over all tasks, that open the breaker for a short time."""
 
 PROBE_MS = 30_000
-"""How long the one call that tries a resting route may take before another does."""
+"""How long the one call that probes a half-open route may take before another one does."""
 
-_HARD = frozenset({FailureKind.QUOTA_EXHAUSTED, FailureKind.AUTH, FailureKind.MODEL_UNAVAILABLE})
-_SOFT = frozenset({FailureKind.TRANSIENT, FailureKind.TIMEOUT})
-_SAYS_NOTHING = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED})
+HARD_FAILURES = frozenset({FailureKind.QUOTA_EXHAUSTED, FailureKind.AUTH, FailureKind.MODEL_UNAVAILABLE})
+"""Failures that only the operator can mend, if they are what they seem: a firewall's error page looks the same."""
 
-_HARD_REST_MS = 60_000
-_SOFT_REST_MS = 10_000
-_LONGEST_REST_MS = 900_000
+CONFIRMING_TASKS = 3
+"""So many distinct tasks must meet a hard failure for it to count as one without the vendor's own check."""
+
+CONFIRM_WITHIN_MS = 600_000
+
+_SOFT_FAILURES = frozenset({FailureKind.TRANSIENT, FailureKind.TIMEOUT})
+_NEUTRAL_FAILURES = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED})
+
+_HARD_PAUSE_MS = 60_000
+_SOFT_PAUSE_MS = 10_000
+_MAX_PAUSE_MS = 900_000
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """`failures` in a row, `openings` without a success between them; `kind` and `reason` are the last failure's.
+    """`failures` in a row, `openings` without a success in between; `kind` and `reason` are those of the last failure.
 
-    Until `open_until_ms` nobody calls. Then one call goes through as a probe. `changed_ms` is when the last failure
-    was counted, or the last probe begun.
+    Until `open_until_ms` the route is not called, then one call probes it. `changed_ms` is when the last failure was
+    counted or the last probe began.
     """
 
     failures: int = 0
@@ -35,43 +42,52 @@ class Breaker:
     changed_ms: int = 0
 
     def is_open(self, now_ms: int) -> bool:
-        """No rest lasts for ever: one that seems to is from before the clock was set back."""
-        return now_ms < self.open_until_ms <= now_ms + 2 * _LONGEST_REST_MS
+        """An opening that ends later than any pause lasts was written before the clock was set back: not open."""
+        return now_ms < self.open_until_ms <= now_ms + 2 * _MAX_PAUSE_MS
 
     def needs_operator(self, now_ms: int) -> bool:
-        """Whether it takes the operator to mend it, so that waiting is of no use to a task; unless one tries it now."""
-        is_tried = self.open_until_ms == self.changed_ms + PROBE_MS
-        return self.is_open(now_ms) and self.kind in _HARD and not is_tried
+        """Whether the route is open on a hard failure, so that a task must not wait for it; False during a probe."""
+        is_probed = self.open_until_ms == self.changed_ms + PROBE_MS
+        return self.is_open(now_ms) and self.kind in HARD_FAILURES and not is_probed
 
 
 CLOSED = Breaker()
 
 
-def after_failure(breaker: Breaker, kind: FailureKind, reason: str, begun_ms: int, now_ms: int) -> Breaker:
-    """The breaker after the failure of an order that was begun at `begun_ms`.
+def after_failure(
+    breaker: Breaker, kind: FailureKind, reason: str, begun_ms: int, now_ms: int, *, confirmed: bool = True
+) -> Breaker:
+    """The breaker after an attempt that began at `begun_ms` failed.
 
-    One that is about the request shows that the route works. An order that was on its way already when the route was
-    found to be down says nothing new.
+    A failure of the request shows that the route works and closes the breaker. An attempt that was under way when the
+    breaker opened changes nothing. A hard failure that is not `confirmed` counts as a soft one, unless the breaker is
+    half open after a hard failure.
     """
-    if kind in _SAYS_NOTHING:
+    if kind in _NEUTRAL_FAILURES:
         return breaker
-    if kind not in _HARD | _SOFT:
+    if kind not in HARD_FAILURES | _SOFT_FAILURES:
         return CLOSED
     if breaker.openings and begun_ms < breaker.changed_ms:
         return breaker
+    if kind in HARD_FAILURES and not confirmed and not _opened_hard(breaker):
+        kind = FailureKind.TRANSIENT
     failures = breaker.failures + 1
-    if kind in _SOFT and failures < TRIP_AT and not breaker.openings:
+    if kind in _SOFT_FAILURES and failures < TRIP_AT and not breaker.openings:
         return Breaker(failures, 0, 0, kind, reason, now_ms)
-    rest_ms = _HARD_REST_MS if kind in _HARD else _SOFT_REST_MS
-    until_ms = now_ms + min(_LONGEST_REST_MS, rest_ms << min(breaker.openings, 10))
+    pause_ms = _HARD_PAUSE_MS if kind in HARD_FAILURES else _SOFT_PAUSE_MS
+    until_ms = now_ms + min(_MAX_PAUSE_MS, pause_ms << min(breaker.openings, 10))
     return Breaker(failures, breaker.openings + 1, until_ms, kind, reason, now_ms)
 
 
+def _opened_hard(breaker: Breaker) -> bool:
+    return breaker.openings > 0 and breaker.kind in HARD_FAILURES
+
+
 def half_opened(breaker: Breaker, now_ms: int) -> Breaker:
-    """The breaker when there is reason to believe that the route works again: the next call tries it."""
+    """The breaker when there is reason to believe that the route works again: the next call probes it."""
     return replace(breaker, open_until_ms=now_ms)
 
 
 def probing(breaker: Breaker, now_ms: int) -> Breaker:
-    """The breaker while one call tries the route: the others keep away until it has an answer."""
+    """The breaker while one call probes the route: other calls wait for its outcome or take another route."""
     return replace(breaker, open_until_ms=now_ms + PROBE_MS, changed_ms=now_ms)

@@ -1,11 +1,11 @@
-"""What can go wrong upstream, in one vocabulary for every vendor."""
+"""What can go wrong at a vendor, in one vocabulary for all of them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """The kinds of trouble an attempt can end in. `docs/failures.md` says what each means, vendor by vendor."""
+    """How an attempt can fail. `docs/failures.md` maps each vendor's errors to these."""
 
     CONTENT_POLICY = "content_policy"
     BAD_INPUT = "bad_input"
@@ -17,6 +17,8 @@ class FailureKind(StrEnum):
     TIMEOUT = "timeout"
     NO_IMAGE = "no_image"
     BAD_OUTPUT = "bad_output"
+    UNSUPPORTED_OUTPUT = "unsupported_output"
+    """The vendor delivered in a form that Limner cannot read; it would deliver in the same form again."""
     UNKNOWN_OUTCOME = "unknown_outcome"
     CANCELLED = "cancelled"
 
@@ -32,10 +34,11 @@ RETRIES: dict[FailureKind, int] = {
     FailureKind.TIMEOUT: 1,
     FailureKind.NO_IMAGE: 2,
     FailureKind.BAD_OUTPUT: 2,
+    FailureKind.UNSUPPORTED_OUTPUT: 0,
     FailureKind.UNKNOWN_OUTCOME: 1,
     FailureKind.CANCELLED: 0,
 }
-"""How often an attempt that ended in this kind may be repeated on the same route."""
+"""How often an attempt that failed in this way may be repeated on the same route."""
 
 FALLS_BACK = frozenset(
     {
@@ -45,13 +48,14 @@ FALLS_BACK = frozenset(
         FailureKind.TRANSIENT,
         FailureKind.RATE_LIMITED,
         FailureKind.TIMEOUT,
+        FailureKind.UNSUPPORTED_OUTPUT,
     }
 )
-"""The kinds that say something of the route and nothing of the request: the next route may do better."""
+"""Failures of the route rather than of the request: another route may succeed."""
 
 
 class Stage(StrEnum):
-    """What a vendor's content policy turned down."""
+    """Whether a vendor's content policy refused the input or the output."""
 
     INPUT = "input"
     OUTPUT = "output"
@@ -59,11 +63,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt's end without a picture.
+    """The end of an attempt without an image.
 
-    `reason` is a sentence the caller may read. `charged` says whether the vendor took money all the same. `detail`
-    is the vendor's own status or code, for `explain`; it never holds a secret. `stage` says, for content policy,
-    whether the input or the output was refused.
+    `reason` is a sentence that the caller may read. `charged` says that the vendor was paid all the same.
+    `retry_after_s` is the pause that the vendor asked for. `detail` is the vendor's own status or code, for `explain`;
+    it never holds a secret. `stage` is set for content policy only.
     """
 
     kind: FailureKind

@@ -296,6 +296,25 @@ async def test_a_broken_picture_of_a_free_provider_cost_nothing(hunt: Hunt) -> N
     assert [attempt.charged for attempt in await hunt.house.attempts(hunt.task)] == [False, False]
 
 
+async def test_empty_and_broken_answers_together_are_bought_at_most_twice_more(hunt: Hunt) -> None:
+    empty = Failure(FailureKind.NO_IMAGE, "only words", charged=True)
+
+    outcome = await hunt.tells(empty, empty, rubbish).runs()
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.BAD_OUTPUT
+    assert len(hunt.vendor.submits) == 3
+
+
+async def test_useless_answers_before_a_restart_count_after_it(hunt: Hunt) -> None:
+    await hunt.closed_before(FailureKind.NO_IMAGE, FailureKind.BAD_OUTPUT)
+
+    outcome = await hunt.tells(rubbish).runs()
+
+    assert isinstance(outcome, Failure)
+    assert len(hunt.vendor.submits) == 1
+
+
 # --- nobody knows -------------------------------------------------------------------------------------------------
 
 CUT = Failure(FailureKind.UNKNOWN_OUTCOME, "the connection was cut")

@@ -59,7 +59,7 @@ def test_a_probe_that_fails_opens_again_without_counting_anew() -> None:
 
 
 @pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.AUTH])
-def test_orders_that_were_on_their_way_when_a_route_went_down_let_it_rest_no_longer(kind: FailureKind) -> None:
+def test_attempts_under_way_when_the_breaker_opened_do_not_extend_its_pause(kind: FailureKind) -> None:
     """Two dozen orders are in hand when a vendor has a bad second: that is one failure of the vendor, not twenty."""
     down = failed(kind, TRIP_AT)
     later = NOW + 1000
@@ -91,3 +91,24 @@ def test_while_a_probe_is_out_the_others_keep_away() -> None:
     assert probing(rested, NOW).is_open(NOW + PROBE_MS - 1)
     assert not probing(rested, NOW).needs_operator(NOW)
     assert not probing(rested, NOW).is_open(NOW + PROBE_MS)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE])
+def test_an_unconfirmed_hard_failure_counts_as_a_soft_one(kind: FailureKind) -> None:
+    once = after_failure(CLOSED, kind, "no", NOW, NOW, confirmed=False)
+    breaker = once
+    for _ in range(TRIP_AT - 1):
+        breaker = after_failure(breaker, kind, "no", NOW, NOW, confirmed=False)
+
+    assert not once.is_open(NOW)
+    assert breaker.is_open(NOW)
+    assert not breaker.needs_operator(NOW)
+
+
+def test_a_probe_that_meets_the_hard_failure_again_needs_no_new_confirmation() -> None:
+    opened = failed(FailureKind.AUTH, 1)
+
+    again = after_failure(opened, FailureKind.AUTH, "no", NOW, NOW, confirmed=False)
+
+    assert again.needs_operator(NOW)
+    assert again.open_until_ms - NOW == 120_000

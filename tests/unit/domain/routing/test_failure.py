@@ -1,11 +1,12 @@
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 
-HOPELESS = {
+NOT_REPEATED = {
     FailureKind.CONTENT_POLICY,
     FailureKind.BAD_INPUT,
     FailureKind.QUOTA_EXHAUSTED,
     FailureKind.AUTH,
     FailureKind.MODEL_UNAVAILABLE,
+    FailureKind.UNSUPPORTED_OUTPUT,
     FailureKind.CANCELLED,
 }
 
@@ -15,7 +16,7 @@ def test_every_kind_says_how_often_it_may_be_repeated() -> None:
 
 
 def test_what_no_repeat_can_mend_is_not_repeated() -> None:
-    assert {kind for kind, retries in RETRIES.items() if not retries} == HOPELESS
+    assert {kind for kind, retries in RETRIES.items() if not retries} == NOT_REPEATED
 
 
 def test_a_broken_picture_is_bought_at_most_twice_more_and_an_unknown_outcome_once() -> None:
