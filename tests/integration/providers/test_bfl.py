@@ -77,7 +77,7 @@ async def test_a_small_reference_is_taken(street: Vendors, bfl: BflProvider, tmp
         (FaultKind.FORBIDDEN, FailureKind.AUTH, None),
         (FaultKind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE, None),
         (FaultKind.SERVER_ERROR, FailureKind.TRANSIENT, None),
-        (FaultKind.BAD_GATEWAY, FailureKind.TRANSIENT, None),
+        (FaultKind.BAD_GATEWAY, FailureKind.UNKNOWN_OUTCOME, None),
         (FaultKind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME, None),
         (FaultKind.CUT_HEADERS, FailureKind.UNKNOWN_OUTCOME, None),
         (FaultKind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME, None),

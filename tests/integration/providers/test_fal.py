@@ -57,7 +57,7 @@ async def test_every_model_draws_what_was_asked_for(
         (FaultKind.MODEL_GONE, "", FailureKind.MODEL_UNAVAILABLE, None),
         (FaultKind.RATE_LIMITED, "", FailureKind.RATE_LIMITED, None),
         (FaultKind.UNAVAILABLE, "", FailureKind.TRANSIENT, None),
-        (FaultKind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
+        (FaultKind.BAD_GATEWAY, "", FailureKind.UNKNOWN_OUTCOME, None),
         (FaultKind.LOST_ANSWER, "", FailureKind.UNKNOWN_OUTCOME, None),
         (FaultKind.CUT_BODY, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],

@@ -92,7 +92,7 @@ async def test_references_arrive_whole_and_in_their_order(
         (Fault(FaultKind.FORBIDDEN), FailureKind.AUTH, None),
         (Fault(FaultKind.MODEL_GONE), FailureKind.MODEL_UNAVAILABLE, None),
         (Fault(FaultKind.SERVER_ERROR), FailureKind.TRANSIENT, None),
-        (Fault(FaultKind.BAD_GATEWAY), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.BAD_GATEWAY), FailureKind.UNKNOWN_OUTCOME, None),
         (Fault(FaultKind.UNAVAILABLE), FailureKind.TRANSIENT, None),
         (Fault(FaultKind.TIMEOUT), FailureKind.TRANSIENT, None),
         (Fault(FaultKind.RESET), FailureKind.UNKNOWN_OUTCOME, None),

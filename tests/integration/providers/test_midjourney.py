@@ -110,7 +110,7 @@ async def test_every_code_that_says_yes_leads_to_the_picture(
         (FaultKind.UNAUTHORIZED, "", FailureKind.AUTH, None),
         (FaultKind.FORBIDDEN, "", FailureKind.AUTH, None),
         (FaultKind.RATE_LIMITED, "http", FailureKind.RATE_LIMITED, None),
-        (FaultKind.BAD_GATEWAY, "", FailureKind.TRANSIENT, None),
+        (FaultKind.BAD_GATEWAY, "", FailureKind.UNKNOWN_OUTCOME, None),
         (FaultKind.RESET, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )

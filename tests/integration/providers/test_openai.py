@@ -104,7 +104,7 @@ async def test_options_are_taken(vendors: Vendors, tmp_path: Path, *, stream: bo
         (Fault(FaultKind.FORBIDDEN), FailureKind.AUTH, None),
         (Fault(FaultKind.MODEL_GONE), FailureKind.MODEL_UNAVAILABLE, None),
         (Fault(FaultKind.SERVER_ERROR), FailureKind.TRANSIENT, None),
-        (Fault(FaultKind.BAD_GATEWAY), FailureKind.TRANSIENT, None),
+        (Fault(FaultKind.BAD_GATEWAY), FailureKind.UNKNOWN_OUTCOME, None),
         (Fault(FaultKind.UNAVAILABLE), FailureKind.TRANSIENT, None),
         (Fault(FaultKind.TIMEOUT), FailureKind.TRANSIENT, None),
         (Fault(FaultKind.RESET), FailureKind.UNKNOWN_OUTCOME, None),
@@ -211,7 +211,7 @@ async def test_ones_own_engines_draw_for_nothing(
     [
         ("sglang", "sglang", FaultKind.UNAVAILABLE, FailureKind.TRANSIENT),
         ("sglang", "sglang", FaultKind.SERVER_ERROR, FailureKind.TRANSIENT),
-        ("vllm", "vllm-omni", FaultKind.BAD_GATEWAY, FailureKind.TRANSIENT),
+        ("vllm", "vllm-omni", FaultKind.BAD_GATEWAY, FailureKind.UNKNOWN_OUTCOME),
         ("vllm", "vllm-omni", FaultKind.EMPTY, FailureKind.NO_IMAGE),
     ],
 )

@@ -50,7 +50,7 @@ async def test_every_model_draws_what_was_asked_for(
         (FaultKind.MODEL_GONE, FailureKind.MODEL_UNAVAILABLE),
         (FaultKind.RATE_LIMITED, FailureKind.RATE_LIMITED),
         (FaultKind.UNAVAILABLE, FailureKind.TRANSIENT),
-        (FaultKind.BAD_GATEWAY, FailureKind.TRANSIENT),
+        (FaultKind.BAD_GATEWAY, FailureKind.UNKNOWN_OUTCOME),
         (FaultKind.LOST_ANSWER, FailureKind.UNKNOWN_OUTCOME),
         (FaultKind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME),
     ],

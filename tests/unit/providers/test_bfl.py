@@ -168,7 +168,7 @@ REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
     (422, {"detail": []}, FailureKind.BAD_INPUT, "BFL refused the order"),
     (429, {"message": "Too many tasks"}, FailureKind.RATE_LIMITED, "BFL takes no more orders for the moment"),
     (500, {"detail": "Internal server error"}, FailureKind.TRANSIENT, "BFL is out of order: Internal server error"),
-    (502, None, FailureKind.TRANSIENT, "BFL is out of order"),
+    (502, None, FailureKind.UNKNOWN_OUTCOME, "a gateway gave up on BFL's answer"),
     (503, {"error": {"message": "busy"}}, FailureKind.TRANSIENT, "BFL is out of order: busy"),
     (307, None, FailureKind.MODEL_UNAVAILABLE, "BFL does not have this model"),
     (413, "too large", FailureKind.BAD_INPUT, "BFL refused the order: too large"),

@@ -130,7 +130,7 @@ def test_an_answer_that_says_neither_yes_nor_no_is_an_unknown_outcome(body: Any)
         (401, FailureKind.AUTH, None),
         (403, FailureKind.AUTH, None),
         (429, FailureKind.RATE_LIMITED, 10.0),
-        (502, FailureKind.TRANSIENT, None),
+        (502, FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
 def test_http_errors_of_a_relay_have_their_kinds(status: int, kind: FailureKind, wait_s: float | None) -> None:

@@ -88,7 +88,7 @@ REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
     (422, problem(422, "Invalid", "- input.seed: no number"), FailureKind.BAD_INPUT, "input.seed: no number"),
     (429, problem(429, "Too many requests", "throttled"), FailureKind.RATE_LIMITED, "throttled"),
     (500, problem(500, "Error", "sorry"), FailureKind.TRANSIENT, "sorry"),
-    (502, None, FailureKind.TRANSIENT, "out of order"),
+    (502, None, FailureKind.UNKNOWN_OUTCOME, "unknown"),
 ]
 
 

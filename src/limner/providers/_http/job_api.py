@@ -51,8 +51,15 @@ _SENTENCES: Mapping[FailureKind, str] = MappingProxyType(
         FailureKind.QUOTA_EXHAUSTED: "our credit at {vendor} is used up",
         FailureKind.RATE_LIMITED: "{vendor} takes no more orders for the moment",
         FailureKind.TRANSIENT: "{vendor} is out of order",
+        FailureKind.UNKNOWN_OUTCOME: "a gateway gave up on {vendor}'s answer; whether the work was done is unknown",
     }
 )
+
+_LOST_BEHIND_GATEWAY: Final = frozenset({520, 522, 524, 527})
+"""Cloudflare passed the request on and got no answer. With 521, 523, 525 and 526 it never reached the origin."""
+
+_GATEWAY_PAGES: Final = frozenset({502, 504})
+"""Vendors send these with an error of their own, gateways and load balancers in the vendor's place."""
 
 # A key that is refused now may have been right when the job was ordered, and may be put right while it runs.
 _NO_ANSWERS: Final = frozenset({401, 403, 408, 425, 429})
@@ -110,7 +117,7 @@ async def send_order(
 
 def refused(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) -> Failure:
     """What an answer with an error status means, where the vendor has no words of its own for it."""
-    kind = kind_of(answer.status)
+    kind = kind_of(answer)
     told = said(answer.body)
     reason = _SENTENCES[kind].format(vendor=vendor) + (f": {told}" if str(told) else "")
     wait_s = retry_after_s(answer)
@@ -119,10 +126,33 @@ def refused(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) ->
     return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(answer))
 
 
-def kind_of(status: int) -> FailureKind:
+def kind_of(answer: VendorResponse) -> FailureKind:
+    status = answer.status
+    if _lost_behind_gateway(answer):
+        return FailureKind.UNKNOWN_OUTCOME
     if 300 <= status < 400:
         return FailureKind.MODEL_UNAVAILABLE  # the base URL leads elsewhere, and the key does not follow
     return _KINDS.get(status, FailureKind.BAD_INPUT if 400 <= status < 500 else FailureKind.TRANSIENT)
+
+
+def _lost_behind_gateway(answer: VendorResponse) -> bool:
+    """Whether a gateway answered in the vendor's place after it had passed the request on: the work may be done."""
+    if answer.status in _GATEWAY_PAGES:
+        return not _is_vendors_own(answer.body)
+    if answer.status == 503:  # Envoy, which says so as well where no connection came about
+        words = answer.text.lower()
+        return words.startswith("upstream connect error or disconnect/reset before headers") and not any(
+            each in words for each in ("connection failure", "connection timeout", "overflow")
+        )
+    return answer.status in _LOST_BEHIND_GATEWAY
+
+
+def _is_vendors_own(body: Any) -> bool:
+    """Gateways send a page, plain words, `{"message": ...}` (AWS, Kong) or a marked JSON (Cloudflare)."""
+    return isinstance(body, dict) and not body.get("cloudflare_error") and not body.keys().isdisjoint(_ERROR_FIELDS)
+
+
+_ERROR_FIELDS: Final = frozenset({"error", "detail", "error_type", "code"})
 
 
 def detail_of(answer: VendorResponse) -> str:

@@ -71,6 +71,10 @@ def _always(kind: FaultKind, **facts: Any) -> Fault:
     return Fault(kind, times=None, **facts)
 
 
+def _gateway(status: int, how: str) -> Fault:
+    return _always(FaultKind.BAD_GATEWAY, value=status, how=how)
+
+
 # --- what all do alike --------------------------------------------------------------------------------------------
 
 
@@ -82,12 +86,21 @@ def _at_the_door(vendor: str) -> Iterator[FailureCase]:
         ("HTTP 408", TRANSIENT, _always(FaultKind.STATUS, value=408), "HTTP 408"),
         ("HTTP 409", TRANSIENT, _always(FaultKind.STATUS, value=409), "HTTP 409"),
         ("HTTP 413", BAD_INPUT, _always(FaultKind.STATUS, value=413), "HTTP 413"),
-        ("HTTP 502 with a proxy's page", TRANSIENT, _always(FaultKind.BAD_GATEWAY), "HTTP 502"),
         ("HTTP 503", TRANSIENT, _always(FaultKind.UNAVAILABLE), "HTTP 503"),
-        ("HTTP 504", TRANSIENT, _always(FaultKind.TIMEOUT), "HTTP 504"),
+        ("HTTP 521 of a gateway: no connection to the vendor", TRANSIENT, _gateway(521, ""), "HTTP 521"),
     )
     for says, kind, fault, detail in plain:
         yield FailureCase(vendor, says, kind, fault, detail=detail)
+    done = "" if vendor == "midjourney" else "done"  # a relay lists the job that was ordered, and it is found there
+    for status in (502, 504, 520, 522, 524, 527):
+        says = f"HTTP {status} with a gateway's page"
+        yield FailureCase(vendor, says, UNKNOWN, _gateway(status, done), charged=None, detail=f"HTTP {status}")
+    if vendor == "midjourney":
+        timeout = _always(FaultKind.TIMEOUT)
+        yield FailureCase(vendor, "HTTP 504 in plain words", UNKNOWN, timeout, charged=None, detail="HTTP 504")
+    else:
+        timeout = _always(FaultKind.TIMEOUT)
+        yield FailureCase(vendor, "HTTP 504 with an error of its own", TRANSIENT, timeout, detail="HTTP 504")
     yield FailureCase(vendor, "no connection comes about", TRANSIENT, detail="no answer", nobody=True)
     cut: tuple[tuple[str, Fault], ...] = (
         ("the connection is cut before an answer", _always(FaultKind.RESET)),

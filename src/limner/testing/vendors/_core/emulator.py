@@ -24,8 +24,9 @@ from limner.testing.vendors._core.purchase_records import Purchase, PurchaseReco
 Work = Callable[[InjectedFault], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+BAD_GATEWAY: Final = "502 Bad Gateway"
 PROXY_PAGE: Final = (
-    "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
+    f"<html><head><title>{BAD_GATEWAY}</title></head><body><center><h1>{BAD_GATEWAY}</h1></center></body></html>"
 )
 STATUS: Final = {
     FaultKind.RATE_LIMITED: 429,
@@ -110,9 +111,12 @@ class Emulator(ABC):
         held = Held(stage, moment_of(trouble), prompt)
         if held.moment == "received" and not await self.holds.hold(request, held):
             return hang_up(request)
-        if fault := trouble.of(*REFUSALS):
+        fault = trouble.of(*REFUSALS)
+        if fault and not is_late(fault):
             return self.refuse(request, fault)
         response = await work(trouble)
+        if fault:
+            response = self.refuse(request, fault)
         if fault := trouble.of(FaultKind.GARBLED):
             response = garble(fault)
         if held.moment in {"done", "half"}:
@@ -134,7 +138,7 @@ class Emulator(ABC):
         if fault.kind is FaultKind.RESET:
             return hang_up(request)
         if fault.kind is FaultKind.BAD_GATEWAY:
-            return web.Response(status=502, text=PROXY_PAGE, content_type="text/html")
+            return gateway_page(int(fault.amount(502)))
         return self.refusal(fault)
 
     async def carry(self, request: web.Request, response: web.Response, trouble: InjectedFault) -> web.StreamResponse:
@@ -299,8 +303,19 @@ def reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> w
 def garble(fault: Fault) -> web.Response:
     """A good status, and nothing that a client of this protocol could read: somebody else answers."""
     if fault.how == "page":
-        return web.Response(text=PROXY_PAGE.replace("502 Bad Gateway", "Welcome"), content_type="text/html")
+        return web.Response(text=PROXY_PAGE.replace(BAD_GATEWAY, "Welcome"), content_type="text/html")
     return reply(200, {"result": "ok"})
+
+
+def gateway_page(status: int) -> web.Response:
+    """A gateway's answer in the vendor's place."""
+    page = PROXY_PAGE.replace(BAD_GATEWAY, f"Error code {status}") if status != 502 else PROXY_PAGE
+    return web.Response(status=status, text=page, content_type="text/html")
+
+
+def is_late(fault: Fault) -> bool:
+    """Whether the work is done before the refusal is sent."""
+    return fault.kind is FaultKind.BAD_GATEWAY and fault.how == "done"
 
 
 def moment_of(trouble: InjectedFault) -> str:

@@ -35,7 +35,9 @@ class FaultKind(StrEnum):
     FORBIDDEN = "forbidden"  # 403
     MODEL_GONE = "model_gone"  # 404 for the model
     SERVER_ERROR = "server_error"  # 500
-    BAD_GATEWAY = "bad_gateway"  # 502 with a proxy's HTML
+    BAD_GATEWAY = (
+        "bad_gateway"  # a gateway's HTML; value: its status, else 502; how: `done` after the work was done and charged
+    )
     UNAVAILABLE = "unavailable"  # 503
     TIMEOUT = "timeout"  # 504
     STATUS = "status"  # value: any other HTTP status, in the vendor's general error body; how: its code or type
