@@ -19,10 +19,12 @@ from bench.report import Figure
 from limner.application.tasks.claim import claim
 from limner.application.tasks.settle import settle
 from limner.bootstrap import Limner, build, prepare_data
+from limner.db.records import Records
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import ClaimedTask
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.domain.tasks.task import Ending, Result, Status
-from limner.ports.records import ClaimedTask, Key, Records
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
 

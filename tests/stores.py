@@ -22,7 +22,12 @@ from limner.application.tasks.submit import IdempotencyKey, Submit, SubmitLimits
 from limner.db.engines.postgres import connect as connect_postgres
 from limner.db.engines.sqlite import connect as connect_sqlite
 from limner.db.open_store import SQLITE
+from limner.db.records import Records
 from limner.db.sql import Db, Sql
+from limner.db.store import Store
+from limner.db.tables.attempts import Attempt
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import ClaimedTask
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AttemptId, BlobId, TaskId
 from limner.domain.routing.route import Route, UnknownOutcome
@@ -30,7 +35,6 @@ from limner.domain.tasks.request import FileInput, ImageRequest, TaskType
 from limner.domain.tasks.task import Ending, Result, Status, Task
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Provider
-from limner.ports.records import Attempt, ClaimedTask, Key, Records, Store
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
 from limner.storage.blobs import ObjectBlobs, open_blobs

@@ -42,6 +42,7 @@ from limner.application.webhooks.signing import SigningSecret
 from limner.db.database_files import scrub
 from limner.db.migrate import migrate
 from limner.db.open_store import open_relay, open_store
+from limner.db.store import Store
 from limner.domain.accounts.rate_limit import RateLimit
 from limner.intake.image_intake import ImageIntake
 from limner.intake.limits import ImageLimits
@@ -53,7 +54,6 @@ from limner.ports.intake import Intake
 from limner.ports.links import Links
 from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
-from limner.ports.records import Store
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
 from limner.routes import check_routes, routes_of

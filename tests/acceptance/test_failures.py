@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from limner.bootstrap import opened
+from limner.db.tables.attempts import Attempt
 from limner.domain.routing.failure import RETRIES, FailureKind
-from limner.ports.records import Attempt
 from limner.settings import Settings
 from limner.testing.vendors import Vendors
 from limner.testing.vendors.failures import FAILURES, FailureCase

@@ -15,10 +15,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contract.client import PHOTO, PICTURE, WEBP, Client, client_of, newcomer
 from limner.bootstrap import opened, prepare_data
+from limner.db.tables.keys import Key
 from limner.domain.tasks.request import FileInput, ImageRequest, TaskType, UrlSource
 from limner.domain.tasks.task import Task
 from limner.intake.image_intake import ImageIntake
-from limner.ports.records import Key
 from limner.settings import Settings
 from serving import Served, serving
 

@@ -9,11 +9,14 @@ from crash import victim
 from fakes import HandClock, Line, ScriptedProvider
 from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.attempts import Attempt
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Task
 from limner.ports.provider import GenerationRequest
-from limner.ports.records import Attempt, Key, Records, Store
 from limner.worker.lease_owner import LeaseOwner
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals

@@ -8,7 +8,7 @@ import pytest
 from limner.db.engines import postgres
 from limner.db.engines.postgres import PostgresStore
 from limner.db.migrate import migrate
-from limner.ports.records import StoreUnavailable
+from limner.db.store import StoreUnavailable
 
 REAL = postgres.connect
 

@@ -27,6 +27,8 @@ import limner.outbound.webhook_client
 import limner.providers._http.aiohttp_client  # noqa: F401 - these are imported before the fork, so that no child has to
 from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner, build, find_providers, prepare_data
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.routing.failure import Failure
 from limner.domain.routing.route import UnknownOutcome
@@ -37,7 +39,6 @@ from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.blobs import BlobStore, Stored
 from limner.ports.intake import Inspected, Intake, Normalised
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Provider, Report
-from limner.ports.records import Records, Store
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 from limner.providers.sandbox import card
 from limner.settings import Settings

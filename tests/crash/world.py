@@ -16,10 +16,11 @@ from pathlib import Path
 from crash import victim
 from crash.victim import Job
 from limner.bootstrap import Limner
+from limner.db.tables.attempts import Attempt
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status, Task
-from limner.ports.records import Attempt, Key
 from limner.providers.sandbox import card
 
 CREDITS = 1_000_000

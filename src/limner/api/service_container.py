@@ -14,10 +14,10 @@ from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.submit import Submit
 from limner.application.watching.watch import Watch
 from limner.application.webhooks.manage import ManageWebhooks
+from limner.db.store import Store
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.links import Links
-from limner.ports.records import Store
 
 SERVED_BY = "X-Limner-Served-By"
 

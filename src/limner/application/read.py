@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.domain.ids import AccountId, TaskId, is_uuid
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status, Task
-from limner.ports.records import Records, Store
 
 MAX_QUEUE_COUNT = 1_000
 """A place in the queue is counted up to here; beyond, the exact number helps nobody and costs more each time."""

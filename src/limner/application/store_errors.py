@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import structlog
 
+from limner.db.store import StoreUnavailable
 from limner.ports.blobs import StorageRefuses
-from limner.ports.records import StoreUnavailable
 
 log = structlog.get_logger()
 

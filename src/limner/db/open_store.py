@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from limner.ports.records import Store
+from limner.db.store import Store
 from limner.ports.signals import OnTasksChanged, SignalRelay, ignore_task_changes
 
 SQLITE = "sqlite:///"

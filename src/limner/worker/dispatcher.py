@@ -11,10 +11,12 @@ from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.store_errors import is_outage, log_loop_error
 from limner.application.tasks.claim import claim
 from limner.application.tasks.execute import ExecuteTask
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.tasks import ClaimedTask, ClaimLimit
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
-from limner.ports.records import ClaimedTask, ClaimLimit, Records, Store
 from limner.ports.signals import Signals
 from limner.worker.running_tasks import RunningTask, RunningTasks
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from limner.application.generation.interrupt import Reason
 from limner.application.store_errors import log_loop_error
+from limner.db.store import Store
 from limner.domain.ids import TaskId
 from limner.ports.clock import Clock
-from limner.ports.records import Store
 from limner.worker.running_tasks import RunningTasks
 
 RENEWAL_INTERVAL_S = 0.5

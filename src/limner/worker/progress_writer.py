@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from limner.application.store_errors import log_loop_error
 from limner.application.webhooks.outbox import enqueue_deliveries
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.domain.ids import TaskId
 from limner.domain.tasks.progress import displayed_progress
 from limner.domain.tasks.task import Status, Task
 from limner.domain.webhook import EventType
 from limner.ports.clock import Clock
-from limner.ports.records import Records, Store
 from limner.worker.running_tasks import RunningTasks
 
 STEP = 10

@@ -12,9 +12,11 @@ import structlog
 
 from limner.application.store_errors import log_loop_error
 from limner.application.tasks.settle import settle
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.tasks import ClaimedTask
 from limner.domain.tasks.task import Ending, Status
 from limner.ports.clock import Clock
-from limner.ports.records import ClaimedTask, Records, Store
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.lease_owner import LeaseOwner, is_dead
 

@@ -10,9 +10,10 @@ import structlog
 
 from limner.application.store_errors import log_loop_error
 from limner.application.webhooks.deliver import Deliver, LeasedDelivery
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.domain.ids import DeliveryId
 from limner.ports.clock import Clock
-from limner.ports.records import Records, Store
 from limner.ports.signals import Signals
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 

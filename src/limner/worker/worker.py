@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from limner.application.generation.interrupt import Reason
+from limner.db.store import Store, StoreUnavailable
 from limner.domain.ids import TaskId
-from limner.ports.records import Store, StoreUnavailable
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.lease_renewal import LeaseRenewer
 from limner.worker.rescuer import Rescuer

@@ -12,12 +12,12 @@ from limner.application.images.references import PrepareReferences
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
 from limner.application.retention.erase import Erase, EraseAccount
 from limner.application.retention.prune import Prune, RetentionPolicy
+from limner.db.tables.keys import Key
 from limner.domain.ids import AttemptId, BlobId, TaskId
 from limner.domain.model import MODELS
 from limner.domain.tasks.request import InlineSource
 from limner.domain.tasks.task import Ending, Result, Status
 from limner.intake.image_intake import ImageIntake
-from limner.ports.records import Key
 from limner.storage.parts import open_parts
 from stores import ROUTE, House, ordered, with_file
 

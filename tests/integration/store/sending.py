@@ -12,12 +12,12 @@ from limner.application.read import TaskView
 from limner.application.webhooks.deliver import Deliver, DeliveryLimits
 from limner.application.webhooks.manage import CreatedWebhook, DeliveryHistory, ManageWebhooks
 from limner.application.webhooks.signing import SigningSecret
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId, WebhookId
 from limner.domain.tasks.task import Ending
 from limner.domain.webhook import DeliveryState
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.webhook_http import GuardedWebhookHttp
-from limner.ports.records import Key
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from limner.worker.webhook_sender import WebhookSender

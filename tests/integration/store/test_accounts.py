@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from limner.db.records import Records
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
-from limner.ports.records import Records
 from stores import House
 
 

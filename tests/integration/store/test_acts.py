@@ -8,9 +8,10 @@ import pytest
 
 import limner
 from integration.store.keeping import account_eraser, done, eraser
+from limner.db.records import Records
+from limner.db.tables.audit_log import AuditEntry
 from limner.domain.accounts.key_limits import KeyLimits
 from limner.domain.refusal import Refusal
-from limner.ports.records import AuditEntry, Records
 from limner.providers.sandbox import card
 from stores import House
 
@@ -18,7 +19,7 @@ SOURCES = Path(limner.__file__).parent
 
 
 async def acts(house: House, since_ms: int = 0, limit: int = 100) -> list[AuditEntry]:
-    return list(await house.store.read(lambda records: records.acts.since(since_ms, limit)))
+    return list(await house.store.read(lambda records: records.audit_log.since(since_ms, limit)))
 
 
 async def told(house: House) -> list[tuple[str, str, dict[str, Any]]]:
@@ -93,7 +94,7 @@ async def test_an_erasure_is_an_act_though_nothing_of_what_was_erased_is_in_it(h
 
 async def test_an_act_that_is_undone_is_not_told(house: House) -> None:
     def undone(records: Records) -> None:
-        records.acts.add("somebody", "account.create", "x", {}, 1)
+        records.audit_log.add("somebody", "account.create", "x", {}, 1)
         raise LookupError
 
     with pytest.raises(LookupError):

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from limner.application.generation.journal import KeptImage, SpendJournal, image_of
+from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.progress import DEFAULT_EXPECTED_MS
-from limner.ports.records import Attempt
 from stores import PICTURE, ROUTE, House, ordered
 
 KEPT = KeptImage(PICTURE, {"provider": "scripted", "generative": True})

@@ -8,11 +8,12 @@ import pytest
 from fakes import picture_file
 from integration.store.keeping import account_eraser, delivers, done, eraser, inline, janitor, prepared, stored
 from limner.application.tasks.explain import Explain
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import CleanCopy
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import UploadedSource, UrlSource
 from limner.domain.tasks.task import Status
-from limner.ports.records import CleanCopy, Key
 from limner.providers.sandbox import card
 from stores import BROKEN, House, with_file
 

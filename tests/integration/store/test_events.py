@@ -11,11 +11,13 @@ import pytest
 from limner.application.tasks.settle import settle
 from limner.db.engines.postgres import connect
 from limner.db.open_store import open_store
+from limner.db.records import Records
+from limner.db.tables.events import FeedPosition, TaskEvent
+from limner.db.tables.keys import Key
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Refusal
 from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.task import Status
-from limner.ports.records import FeedPosition, Key, Records, TaskEvent
 from limner.worker.rescuer import expire
 from stores import BROKEN, DRAWN, House
 

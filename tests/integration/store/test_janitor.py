@@ -12,9 +12,9 @@ from obstore.store import MemoryStore
 
 from fakes import HandClock
 from integration.store.keeping import janitor
+from limner.db.tables.keys import Key
 from limner.domain.ids import BlobId
 from limner.domain.tasks.request import InlineSource, UploadedSource
-from limner.ports.records import Key
 from limner.providers.sandbox import card
 from limner.storage.blobs import ObjectBlobs
 from stores import BROKEN, House, with_file

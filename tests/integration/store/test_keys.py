@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from limner.application.accounts.manage import CreatedKey
+from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of
 from limner.domain.ids import KeyId
 from limner.domain.refusal import Code, Refusal
-from limner.ports.records import Key
 from stores import BROKEN, House
 
 DAY_MS = 86_400_000

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
+from limner.db.records import Records
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
-from limner.ports.records import Records
 from stores import LEASE_MS, House
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from limner.db.records import Records
+from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance, grant
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
-from limner.ports.records import Key, Records
 from stores import BROKEN, DRAWN, House
 
 

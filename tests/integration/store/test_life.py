@@ -25,12 +25,12 @@ from fakes import HandClock
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.db.open_store import open_store
 from limner.db.sql import Db, Sql
+from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.task import Ending, Status
-from limner.ports.records import Key
 from limner.ports.templates import Templates
 from limner.worker.rescuer import expire
 from stores import BROKEN, DRAWN, LEASE_MS, PICTURE, ROUTE, House, behind, empty, furnished, ordered

@@ -9,11 +9,11 @@ import pytest
 from integration.store.sending import Post, posting
 from limner.application.tasks.settle import settle
 from limner.application.webhooks.outbox import enqueue_deliveries
+from limner.db.records import Records
 from limner.domain.ids import WebhookId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Ending, Status
 from limner.domain.webhook import EVENT_OF_STATUS, FINAL_EVENTS, DeliveryState, EventType
-from limner.ports.records import Records
 from stores import BROKEN, DRAWN, House
 
 
@@ -239,7 +239,7 @@ async def test_changes_stand_in_the_audit_log_and_tell_no_address(post: Post) ->
     await verbs.enable(account, webhook)
     await replace(verbs, actor="cli ada@house").remove(None, webhook)
 
-    acts = await post.house.store.read(lambda records: records.acts.since(0, 100))
+    acts = await post.house.store.read(lambda records: records.audit_log.since(0, 100))
     ours = [act for act in acts if act.subject == webhook]
     assert [act.act for act in ours] == ["webhook.add", "webhook.rotate", "webhook.enable", "webhook.remove"]
     assert [act.actor for act in ours] == [*[f"account {account}"] * 3, "cli ada@house"]

@@ -7,12 +7,13 @@ from typing import cast
 import pytest
 
 from limner.db.open_store import open_store
+from limner.db.records import Records
 from limner.db.sql import Sql
-from limner.db.tables.tasks import SqlTasks
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import ClaimedTask, TaskTable
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
-from limner.ports.records import ClaimedTask, Key, Records
 from limner.worker.rescuer import EXPIRED, expire
 from stores import LEASE_MS, House
 
@@ -173,7 +174,7 @@ async def test_a_claim_takes_no_more_than_asked_whatever_the_planner_does(house:
     banned = ("hashagg", "hashjoin", "mergejoin", "material", "sort")
 
     def claim(records: Records) -> list[ClaimedTask]:
-        db = cast("SqlTasks", records.tasks)._db
+        db = cast("TaskTable", records.tasks)._db
         for method in banned if house.url.startswith("postgresql") else ():
             db.run(Sql(f"SET LOCAL enable_{method} = off"))
         return list(records.tasks.claim("worker", house.clock.now_ms(), house.clock.now_ms() + LEASE_MS, 4))

@@ -7,11 +7,12 @@ import pytest
 
 from limner.application.tasks import cancel as cancelling
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
+from limner.db.records import Records
+from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Ending, Status, Task
-from limner.ports.records import Key, Records
 from stores import BROKEN, DRAWN, PICTURE, House, intended
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from fakes import picture_file
 from limner.application.tasks.submit import IdempotencyConflict, IdempotencyKey, Submitted
-from limner.db.tables.events import IDEMPOTENCY_TTL_MS
+from limner.db.records import Records
+from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
 from limner.domain.tasks.task import Status
 from limner.domain.upload import BUCKET
-from limner.ports.records import Records
 from limner.providers.sandbox import card
 from stores import DRAWN, PICTURE, REQUEST, House, with_file
 

@@ -7,12 +7,13 @@ import pytest
 from limner.application.generation.journal import IntendedAttempt, SpendJournal
 from limner.application.generation.route_limits import RouteLimits, RouteWait
 from limner.db.open_store import open_store
+from limner.db.tables.attempts import RouteSpend
+from limner.db.tables.tasks import ClaimLimit
 from limner.domain.ids import TaskId
 from limner.domain.routing.breaker import CLOSED, Breaker
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits, ProviderMeter
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.records import ClaimLimit, RouteSpend
 from stores import DRAWN, House, ordered
 
 KONTEXT, DEV, GPT = "flux.1_kontext_pro", "flux.1_dev", "gpt_image_2"
@@ -49,12 +50,12 @@ async def claims(house: House, given: list[ClaimLimit], limit: int = 100) -> lis
 async def test_what_is_known_of_a_route_and_a_provider_is_kept(house: House) -> None:
     broken = Breaker(3, 1, 99, FailureKind.AUTH, "no such key", 1)
 
-    await house.store.run(lambda records: records.upstreams.keep_breaker("bfl/flux", broken))
-    await house.store.run(lambda records: records.upstreams.pause("bfl", 50))
-    await house.store.run(lambda records: records.upstreams.pause("bfl", 20))
+    await house.store.run(lambda records: records.provider_state.keep_breaker("bfl/flux", broken))
+    await house.store.run(lambda records: records.provider_state.pause("bfl", 50))
+    await house.store.run(lambda records: records.provider_state.pause("bfl", 20))
 
-    assert await house.store.read(lambda records: records.upstreams.breakers()) == {"bfl/flux": broken}
-    assert await house.store.read(lambda records: records.upstreams.meters()) == {"bfl": ProviderMeter(50, 0)}
+    assert await house.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": broken}
+    assert await house.store.read(lambda records: records.provider_state.meters()) == {"bfl": ProviderMeter(50, 0)}
 
 
 async def test_a_route_that_works_again_is_forgiven(house: House) -> None:
@@ -64,7 +65,7 @@ async def test_a_route_that_works_again_is_forgiven(house: House) -> None:
 
     await house.store.run(lambda records: route_limits.worked(records, FLUX))
 
-    assert await house.store.read(lambda records: records.upstreams.breakers()) == {"bfl/flux": CLOSED}
+    assert await house.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": CLOSED}
 
 
 async def test_a_bad_second_of_a_vendor_with_many_orders_in_hand_lets_its_route_rest_once(house: House) -> None:
@@ -78,7 +79,7 @@ async def test_a_bad_second_of_a_vendor_with_many_orders_in_hand_lets_its_route_
         await book.failed(attempt, DOWN, FLUX)
         house.clock.pass_time(0.01)
 
-    [breaker] = (await house.store.read(lambda records: records.upstreams.breakers())).values()
+    [breaker] = (await house.store.read(lambda records: records.provider_state.breakers())).values()
     assert breaker.openings == 1
     assert breaker.open_until_ms - house.clock.ms < 10_000
 
@@ -87,7 +88,7 @@ async def test_of_two_workers_one_tries_a_route_that_rested(house: House, url: s
     tasks = await sends(house, *[KONTEXT] * 8)
     await house.claims()
     rested = Breaker(1, 1, house.clock.ms, FailureKind.AUTH, "no such key", house.clock.ms - 60_000)
-    await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
+    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, rested))
     other = open_store(url)
     journals = [journal(house), SpendJournal(other, house.clock)]
     try:
@@ -105,7 +106,7 @@ async def test_nonsense_for_a_pause_is_a_day(house: House) -> None:
 
     await house.store.run(lambda records: RouteLimits().failed(records, FLUX, for_ever, 1, 1))
 
-    assert await house.store.read(lambda records: records.upstreams.meters()) == {
+    assert await house.store.read(lambda records: records.provider_state.meters()) == {
         "bfl": ProviderMeter(1 + 86_400_000, 0)
     }
 
@@ -188,7 +189,7 @@ async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(
 async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(house: House) -> None:
     first, second, *_ = await sends(house, *[KONTEXT] * 5, GPT)
     rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
-    await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
+    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, rested))
 
     given = await claim_limits(house)
     claimed = await claims(house, given)
@@ -204,7 +205,7 @@ async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in
 
 async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_to_be_tried(house: House) -> None:
     rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
-    await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, rested))
+    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, rested))
     ways = {KONTEXT: (FLUX, OPENAI), DEV: (FLUX,)}
 
     given = await house.store.read(lambda records: RouteLimits().claim_limits(records, ways, house.clock.ms))
@@ -213,7 +214,7 @@ async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_t
 
 
 async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House) -> None:
-    await house.store.run(lambda records: records.upstreams.pause("bfl", house.clock.now_ms() + 5000))
+    await house.store.run(lambda records: records.provider_state.pause("bfl", house.clock.now_ms() + 5000))
     paused = await claim_limits(house)
     house.clock.pass_time(5)
 
@@ -224,8 +225,8 @@ async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House)
 async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_lets_them_fail(house: House) -> None:
     later = house.clock.now_ms() + 5000
     down, broken = Breaker(5, 1, later, FailureKind.TRANSIENT, "down"), Breaker(1, 1, later, FailureKind.AUTH, "no")
-    await house.store.run(lambda records: records.upstreams.keep_breaker(FLUX.name, down))
-    await house.store.run(lambda records: records.upstreams.keep_breaker(OPENAI.name, broken))
+    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, down))
+    await house.store.run(lambda records: records.provider_state.keep_breaker(OPENAI.name, broken))
 
     assert await claim_limits(house) == [ClaimLimit((KONTEXT, DEV), 0)]
 

@@ -9,9 +9,11 @@ import pytest
 
 from limner.db.engines.sqlite import SqliteStore
 from limner.db.migrate import migrate
+from limner.db.records import Records
 from limner.db.sql import Sql
+from limner.db.store import StoreUnavailable
+from limner.db.tables.accounts import Account
 from limner.domain.ids import AccountId
-from limner.ports.records import Account, Records, StoreUnavailable
 
 _FILL = Sql("INSERT INTO audit (at_ms, actor, act, subject, details) VALUES (1, 'a', 'b', 'c', :details)")
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from limner.db.records import Records
 from limner.db.sql import Sql
+from limner.db.tables.accounts import Account
 from limner.domain.ids import AccountId
-from limner.ports.records import Account, Records
 from stores import House, behind, nothing
 
 PROMISE = "SHOW synchronous_commit"

@@ -10,9 +10,10 @@ from fakes import picture_file
 from limner.application.images.object_uploads import FindObject, NamedUpload, TakeObject
 from limner.application.images.upload import TokenTaken
 from limner.application.images.upload_credentials import FindOwner, UploadGrant
+from limner.db.tables.keys import Key
+from limner.db.tables.uploads import Upload
 from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.ports.records import Key, Upload
 from limner.providers.sandbox import card
 from stores import House
 

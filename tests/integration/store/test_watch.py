@@ -16,10 +16,12 @@ from limner.application.watching import snapshot, watch, watcher
 from limner.application.watching.watch import Watch, WatchLimits
 from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
 from limner.db.open_store import open_store
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.keys import Key
 from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status
-from limner.ports.records import Key, Records, Store
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from stores import DRAWN, House

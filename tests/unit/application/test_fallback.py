@@ -257,7 +257,7 @@ async def test_a_pause_holds_for_every_task(town: Town) -> None:
     town.clock.slept.clear()
     await town.tells([replace(LATER, retry_after_s=20), picture], []).runs()
     task = await town.task()
-    await town.house.store.run(lambda records: records.upstreams.pause("first", town.clock.ms + 20_000))
+    await town.house.store.run(lambda records: records.provider_state.pause("first", town.clock.ms + 20_000))
     town.clock.slept.clear()
 
     await town.tells([picture], []).runs(task)

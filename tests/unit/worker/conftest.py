@@ -13,11 +13,11 @@ from limner.application.generation.journal import SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.execute import ExecuteTask
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Task
 from limner.intake.image_intake import ImageIntake
-from limner.ports.records import Key
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.lease_owner import LeaseOwner
 from limner.worker.lease_renewal import LeaseRenewer

@@ -10,11 +10,11 @@ import pytest
 from fakes import StoppedClock, picture, silence
 from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS
 from limner.application.generation.interrupt import Reason
+from limner.db.store import StoreUnavailable
 from limner.domain.accounts.credits import Balance
 from limner.domain.tasks.task import Status
 from limner.ports.blobs import StorageRefuses
 from limner.ports.provider import Accepted, GenerationRequest
-from limner.ports.records import StoreUnavailable
 from stores import House
 from unit.worker.conftest import Shop
 

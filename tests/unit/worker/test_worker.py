@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fakes import HandClock, ScriptedProvider, StoppedClock, picture
+from limner.db.store import StoreUnavailable
 from limner.domain.tasks.task import Status
 from limner.ports.provider import Accepted, GenerationRequest
-from limner.ports.records import StoreUnavailable
 from limner.worker import worker as working
 from limner.worker.lease_owner import LeaseOwner
 from stores import House

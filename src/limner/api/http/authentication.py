@@ -6,9 +6,9 @@ from starlette.requests import HTTPConnection, Request
 
 from limner.api.http.rate_limits import RateStanding, RequestRate
 from limner.application.accounts.authenticate import Authenticate
+from limner.db.tables.keys import Key
 from limner.domain.network.proxies import TrustedProxies, client_network
 from limner.ports.clock import Clock
-from limner.ports.records import Key
 
 STANDINGS = "limner.standings"
 """Where in a request's scope the quotas lie that were looked at, for the fields of the answer."""

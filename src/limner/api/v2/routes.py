@@ -20,8 +20,8 @@ from limner.api.v2 import openapi, watch
 from limner.api.v2.task import task_body
 from limner.api.v2.wire import read_task, read_upload_format
 from limner.application.read import TaskView
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
-from limner.ports.records import Key
 
 PREFIX = "/v2/openapi"
 

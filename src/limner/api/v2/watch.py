@@ -17,9 +17,9 @@ from limner.api.service_container import Services
 from limner.api.v2 import openapi
 from limner.api.v2.task import task_body
 from limner.application.watching.watcher import TaskChange
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.ports.records import Key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLANK_OFFSET = re.compile(r" (?=\d\d:?\d\d$)")

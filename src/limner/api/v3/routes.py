@@ -33,11 +33,11 @@ from limner.api.v3.wire import (
 )
 from limner.application.images.presign import LIFE_S
 from limner.application.read import TaskView
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status
 from limner.domain.upload import FORMATS, token_of
-from limner.ports.records import Key
 
 PREFIX = "/v3"
 

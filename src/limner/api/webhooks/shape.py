@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from limner.application.webhooks.manage import CreatedWebhook, DeliveryHistory
-from limner.ports.webhooks import Delivery, DeliveryAttempt, Webhook
+from limner.db.tables.deliveries import Delivery, DeliveryAttempt
+from limner.db.tables.webhooks import Webhook
 
 
 def webhook_body(webhook: Webhook) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import structlog
 
 from limner.application.accounts.manage import KEY_PREFIX, HashKey
 from limner.application.accounts.rate_limiters import RateLimiters
+from limner.db.store import Store
+from limner.db.tables.keys import Key
 from limner.domain.accounts.rate_limit import RateLimit
 from limner.domain.ids import KeyId
 from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
-from limner.ports.records import Key, Store
 
 log = structlog.get_logger()
 

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.accounts import Account
+from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance, grant
 from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
-from limner.ports.records import Account, Key, Records, Store
 
 KEY_PREFIX = "tsk_"
 """Published clients refuse any other before they call."""
@@ -166,7 +169,7 @@ class ManageAccounts:
         return await self.store.run(work)
 
     def _note(self, records: Records, act: str, subject: str, details: Mapping[str, Any]) -> None:
-        records.acts.add(self.actor, act, subject, details, self.clock.now_ms())
+        records.audit_log.add(self.actor, act, subject, details, self.clock.now_ms())
 
 
 def named(records: Records, name: str) -> Account:

@@ -16,6 +16,8 @@ from limner.application.generation.journal import IntendedAttempt, KeptImage, Sp
 from limner.application.generation.route_limits import MAX_WAITED_PAUSE_MS, RouteWait
 from limner.application.generation.routing import Routing
 from limner.application.images.keep import Keep
+from limner.db.store import StoreUnavailable
+from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.refusal import Refusal
 from limner.domain.routing.backoff import full_jitter_s
@@ -28,7 +30,6 @@ from limner.ports.blobs import BlobStore, StorageRefuses, Stored
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report
-from limner.ports.records import Attempt, StoreUnavailable
 
 log = structlog.get_logger()
 

@@ -9,13 +9,15 @@ import structlog
 from limner.application.generation.interrupt import Interrupted, Reason
 from limner.application.generation.route_limits import RouteLimits, RouteWait
 from limner.application.ids import time_ordered
+from limner.db.records import Records
+from limner.db.store import Store, StoreUnavailable
+from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure
 from limner.domain.routing.route import Route
 from limner.domain.tasks.progress import expected_ms
 from limner.domain.tasks.task import Result
 from limner.ports.clock import Clock
-from limner.ports.records import Attempt, Records, Store, StoreUnavailable
 
 log = structlog.get_logger()
 

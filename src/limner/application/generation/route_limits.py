@@ -8,6 +8,8 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from limner.db.records import Records
+from limner.db.tables.tasks import ClaimLimit
 from limner.domain.routing.backoff import full_jitter_s
 from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, half_opened, probing
 from limner.domain.routing.failure import Failure, FailureKind
@@ -19,7 +21,6 @@ from limner.domain.routing.provider_limits import (
     spend_token,
 )
 from limner.domain.routing.route import Route
-from limner.ports.records import ClaimLimit, Records
 
 MAX_WAITED_PAUSE_MS = 30_000
 """How long a pause that a vendor asks for is waited out while there is another route."""
@@ -53,14 +54,14 @@ class RouteLimits:
 
         A place is held by the journal's open row, which the caller writes in this same unit of work.
         """
-        breakers = records.upstreams.breakers()
-        choice = _choose(routes, breakers, records.upstreams.meters(), now_ms)
+        breakers = records.provider_state.breakers()
+        choice = _choose(routes, breakers, records.provider_state.meters(), now_ms)
         if not isinstance(choice, Route):
             return choice
         if wait := self._keep_pace(records, choice.provider, now_ms):
             return wait
         breaker = breakers.get(choice.name, CLOSED)
-        if breaker.openings and not records.upstreams.probe(choice.name, breaker, probing(breaker, now_ms)):
+        if breaker.openings and not records.provider_state.probe(choice.name, breaker, probing(breaker, now_ms)):
             return RouteWait(FULL_PROVIDER_WAIT_MS, f"{choice.name} is being tried")
         return choice
 
@@ -68,7 +69,7 @@ class RouteLimits:
         self, records: Records, routes: Mapping[str, Sequence[Route]], now_ms: int
     ) -> Sequence[ClaimLimit]:
         """How many more tasks of which models may start: what a vendor has no place for stays in the queue."""
-        breakers, meters = records.upstreams.breakers(), records.upstreams.meters()
+        breakers, meters = records.provider_state.breakers(), records.provider_state.meters()
         held: list[str] = []
         tried: dict[str, list[str]] = {}
         limited: dict[str, list[str]] = {}
@@ -92,22 +93,22 @@ class RouteLimits:
 
     def failed(self, records: Records, route: Route, failure: Failure, begun_ms: int, now_ms: int) -> None:
         """Let all workers know what an attempt that was begun then and failed says of its route."""
-        before = records.upstreams.breakers().get(route.name, CLOSED)
+        before = records.provider_state.breakers().get(route.name, CLOSED)
         after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms)
         if after != before:
-            records.upstreams.keep_breaker(route.name, after)
+            records.provider_state.keep_breaker(route.name, after)
         if failure.kind is FailureKind.RATE_LIMITED:
-            records.upstreams.pause(route.provider, now_ms + _pause_ms(failure))
+            records.provider_state.pause(route.provider, now_ms + _pause_ms(failure))
 
     def worked(self, records: Records, route: Route) -> None:
-        if records.upstreams.breakers().get(route.name, CLOSED) != CLOSED:
-            records.upstreams.keep_breaker(route.name, CLOSED)
+        if records.provider_state.breakers().get(route.name, CLOSED) != CLOSED:
+            records.provider_state.keep_breaker(route.name, CLOSED)
 
     def provider_recovered(self, records: Records, provider: str, now_ms: int) -> None:
         """Somebody asked the provider, and it answered well: its routes that rest are tried by the next order."""
-        for route, breaker in records.upstreams.breakers().items():
+        for route, breaker in records.provider_state.breakers().items():
             if route.startswith(f"{provider}/") and breaker.is_open(now_ms):
-                records.upstreams.keep_breaker(route, half_opened(breaker, now_ms))
+                records.provider_state.keep_breaker(route, half_opened(breaker, now_ms))
 
     def _pace(self, provider: str) -> ProviderLimits:
         return self.paces.get(provider, UNLIMITED)
@@ -116,14 +117,14 @@ class RouteLimits:
         pace = self._pace(provider)
         if pace.is_free:
             return None
-        meter = records.upstreams.hold_meter(provider)
+        meter = records.provider_state.hold_meter(provider)
         if pace.concurrency and records.attempts.under_way(provider, pace.concurrency) >= pace.concurrency:
             return RouteWait(
                 FULL_PROVIDER_WAIT_MS, f"{provider} has {pace.concurrency} orders in hand, as many as it may"
             )
         match spend_token(pace, meter, now_ms):
             case ProviderMeter() as spent:
-                records.upstreams.keep_meter(provider, spent)
+                records.provider_state.keep_meter(provider, spent)
                 return None
             case wait_ms:
                 return RouteWait(wait_ms, f"{provider} takes {pace.per_minute:g} orders a minute")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from limner.db.tables.attempts import Attempt
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.ports.provider import Provider
-from limner.ports.records import Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from limner.db.store import Store
 from limner.ports.blobs import BlobStore, Stored
 from limner.ports.clock import Clock
-from limner.ports.records import Store
 
 PIN_MS = 6 * 3_600_000
 """Between a pin and the reference lies one put: minutes, where the store is far away and slow."""

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.application.images.upload import KeepPicture
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.accounts import Account
+from limner.db.tables.uploads import Upload
 from limner.domain.ids import UploadToken
 from limner.ports.clock import Clock
-from limner.ports.records import Account, Records, Store, Upload
 
 
 @dataclass(frozen=True, slots=True)

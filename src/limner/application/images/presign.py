@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.application.images.upload import TakeUpload, TokenTaken
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.accounts import Account
+from limner.db.tables.keys import Key
+from limner.db.tables.uploads import Upload
 from limner.domain.ids import UploadToken, is_uuid
 from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
 from limner.ports.links import Links
-from limner.ports.records import Account, Key, Records, Store, Upload
 
 LIFE_S = 1800
 """How long a link waits for its picture."""

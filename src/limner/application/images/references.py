@@ -12,6 +12,10 @@ from typing import Any
 from limner.application.images.keep import Keep
 from limner.application.images.upload import KeepPicture, KeptPicture
 from limner.application.read import own_task
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.tasks import CleanCopy, TaskInput
+from limner.db.tables.uploads import Upload
 from limner.domain.ids import AccountId, BlobId, TaskId, is_uuid
 from limner.domain.model import WEBP, ModelFacts
 from limner.domain.refusal import Code, Refusal
@@ -22,7 +26,6 @@ from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.provider import ReferenceImage
-from limner.ports.records import CleanCopy, Records, Store, TaskInput, Upload
 
 INLINE_LIMIT = 20 * 1024 * 1024
 """Most bytes of one inline picture, as for an upload."""

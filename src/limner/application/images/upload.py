@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.application.images.keep import Keep
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.keys import Key
+from limner.db.tables.uploads import Upload
 from limner.domain.ids import AccountId, BlobId, UploadToken
 from limner.domain.upload import object_key
 from limner.ports.clock import Clock
 from limner.ports.intake import Inspected, Intake
-from limner.ports.records import Key, Records, Store, Upload
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,13 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.accounts import Account
+from limner.db.tables.keys import Key
 from limner.domain.ids import KeyId, UploadToken
 from limner.domain.upload import BUCKET, object_key, token_of
 from limner.ports.clock import Clock
-from limner.ports.records import Account, Key, Records, Store
 
 LIFE_S = 3600
 """How long credentials work, in seconds."""

@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from limner.application.retention.delete_unreferenced import ABANDONED_MS
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.consistency import BlobRef, BlobRow, ReferencedBlobs
 from limner.domain.ids import BlobId
 from limner.ports.blobs import BlobMissing, BlobStore
 from limner.ports.clock import Clock
-from limner.ports.records import BlobRef, BlobRow, Records, ReferencedBlobs, Store
 
 PAGE = 1000
 """Rows looked at in one unit of work."""
@@ -94,14 +96,14 @@ class CheckConsistency:
             faults,
             "A count of tasks under way is mended by --repair. A wrong balance is not: look at the account's rows with "
             "`limner credits show`, and restore a backup or correct it with `limner credits grant`.",
-            lambda: self.store.run(lambda records: records.audit.recount()),
+            lambda: self.store.run(lambda records: records.consistency.recount()),
         )
         return "every balance is the sum of its rows, every count is right", _troubles(trouble)
 
     async def _leases(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
-        leases = await self.store.read(lambda records: records.audit.leases())
-        stale = await self.store.read(lambda records: records.audit.stale_leases())
+        leases = await self.store.read(lambda records: records.consistency.leases())
+        stale = await self.store.read(lambda records: records.consistency.stale_leases())
         dead = sorted({lease.owner for lease in leases if self.is_dead(lease.owner)})
         of_dead = [lease.task for lease in leases if lease.owner in dead]
         silent = [e.task for e in leases if e.owner not in dead and e.until_ms < now_ms - SILENT_MS]
@@ -120,15 +122,15 @@ class CheckConsistency:
 
     async def _queue(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
-        overdue = await self.store.read(lambda records: records.audit.overdue(now_ms - SILENT_MS))
+        overdue = await self.store.read(lambda records: records.consistency.overdue(now_ms - SILENT_MS))
         trouble = Inconsistency("tasks that waited too long", overdue, "Start a worker: it ends them and refunds them.")
         return "nothing waits beyond its time", _troubles(trouble)
 
     async def _journal(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
-        left_open = await self.store.read(lambda records: records.audit.left_open())
-        no_outcome = await self.store.read(lambda records: records.audit.no_outcome())
-        no_picture = await self.store.read(lambda records: records.audit.no_picture())
+        left_open = await self.store.read(lambda records: records.consistency.left_open())
+        no_outcome = await self.store.read(lambda records: records.consistency.no_outcome())
+        no_picture = await self.store.read(lambda records: records.consistency.no_picture())
 
         def close(records: Records) -> None:
             for task in left_open:
@@ -149,14 +151,14 @@ class CheckConsistency:
 
     async def _references(self) -> tuple[str, list[Inconsistency]]:
         made, missing, needless = await self._compare()
-        stray = await self.store.read(lambda records: records.audit.stray_uses())
+        stray = await self.store.read(lambda records: records.consistency.stray_uses())
         wrong = {*missing, *needless, *stray}
         now_ms = self.clock.now_ms()
         trouble = Inconsistency(
             "references that are not noted, or notes without a reference",
             sorted(f"{use.blob} ({use.kind} of {use.holder})" for use in wrong),
             "--repair writes down what the tasks and uploads really refer to.",
-            lambda: self.store.run(lambda records: records.audit.note_uses(missing, {*needless, *stray}, now_ms)),
+            lambda: self.store.run(lambda records: records.consistency.note_uses(missing, {*needless, *stray}, now_ms)),
         )
         return f"{made} references are noted", _troubles(trouble)
 
@@ -179,9 +181,9 @@ class CheckConsistency:
         # The store first: whatever lies in it had its row before.
         there = {each.blob: each.size async for names in self.blobs.names() for each in names}
         booked = {each.blob: each for each in await self._book()}
-        unbooked = await self.store.read(lambda records: records.audit.not_in_the_book())
+        unbooked = await self.store.read(lambda records: records.consistency.not_in_the_book())
         now_ms = self.clock.now_ms()
-        left = await self.store.read(lambda records: records.audit.condemned_before(now_ms - ABANDONED_MS))
+        left = await self.store.read(lambda records: records.consistency.condemned_before(now_ms - ABANDONED_MS))
         gone = [*(b.blob for b in booked.values() if b.used and b.blob not in there), *(set(unbooked) - there.keys())]
         cut = [b.blob for b in booked.values() if b.used and there.get(b.blob, b.size) != b.size]
         unknown = [blob for blob in there if blob not in booked]
@@ -204,7 +206,7 @@ class CheckConsistency:
                 "files of no use that the janitor would never look at",
                 lost,
                 "--repair hands them to the janitor.",
-                lambda: self.store.run(lambda records: records.audit.let_go(lost, now_ms)),
+                lambda: self.store.run(lambda records: records.consistency.let_go(lost, now_ms)),
             ),
             Inconsistency(
                 "files whose deletion was begun and not finished",
@@ -220,7 +222,7 @@ class CheckConsistency:
         return found
 
     async def _page(self, after: str) -> Sequence[BlobRow]:
-        return await self.store.read(lambda records: records.audit.book(after, PAGE))
+        return await self.store.read(lambda records: records.consistency.book(after, PAGE))
 
     async def _missing(self, what: str, blobs: Collection[BlobId]) -> Inconsistency:
         """Those of `blobs` that are referred to still, and still not there whole."""
@@ -236,11 +238,11 @@ class CheckConsistency:
             size = await self.blobs.size(blob)
         except BlobMissing:
             return False
-        booked = await self.store.read(lambda records: records.audit.booked(blob))
+        booked = await self.store.read(lambda records: records.consistency.booked(blob))
         return booked is None or booked.size == size
 
     async def _users(self, blob: BlobId) -> list[str]:
-        uses = await self.store.read(lambda records: records.audit.uses_of(blob))
+        uses = await self.store.read(lambda records: records.consistency.uses_of(blob))
         return [f"{blob} ({use.kind} of {use.holder})" for use in uses]
 
     async def _still_there(self, blobs: Collection[BlobId]) -> list[str]:
@@ -248,7 +250,7 @@ class CheckConsistency:
         return [blob for blob in blobs if not await self._is_booked(blob) and await self._has(blob)]
 
     async def _is_booked(self, blob: BlobId) -> bool:
-        return await self.store.read(lambda records: records.audit.booked(blob)) is not None
+        return await self.store.read(lambda records: records.consistency.booked(blob)) is not None
 
     async def _has(self, blob: BlobId) -> bool:
         try:
@@ -280,11 +282,11 @@ Ask = Callable[[Records, str], ReferencedBlobs]
 
 
 def _of_tasks(records: Records, after: str) -> ReferencedBlobs:
-    return records.audit.references_of_tasks(after, PAGE)
+    return records.consistency.references_of_tasks(after, PAGE)
 
 
 def _of_uploads(records: Records, after: str) -> ReferencedBlobs:
-    return records.audit.references_of_uploads(after, PAGE)
+    return records.consistency.references_of_uploads(after, PAGE)
 
 
 def _free(records: Records, dead: Sequence[str]) -> None:
@@ -293,7 +295,7 @@ def _free(records: Records, dead: Sequence[str]) -> None:
 
 def _adopt(records: Records, blobs: dict[BlobId, int], now_ms: int) -> None:
     for blob, size in blobs.items():
-        records.audit.adopt(blob, size, now_ms)
+        records.consistency.adopt(blob, size, now_ms)
 
 
 def _troubles(*possible: Inconsistency) -> list[Inconsistency]:

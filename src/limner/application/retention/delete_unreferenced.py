@@ -8,10 +8,12 @@ than it may take for a deletion to begin.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.blobs import UnreferencedBlob
 from limner.domain.ids import BlobId
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
-from limner.ports.records import Records, Store, UnreferencedBlob
 
 AT_ONCE = 100
 """Bytes condemned in one unit of work: a few milliseconds of the store's writer."""

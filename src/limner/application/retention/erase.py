@@ -8,11 +8,14 @@ from limner.application.accounts.authenticate import FRESH_MS
 from limner.application.accounts.manage import named
 from limner.application.read import own_task
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.blobs import UnreferencedBlob
+from limner.db.tables.retention import Erasure
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
-from limner.ports.records import Erasure, Records, Store, UnreferencedBlob
 
 FIGURES = ("provider", "model", "generative")
 """What stays of `served_by`; the rest may repeat what was asked for."""
@@ -52,7 +55,7 @@ class Erase:
         receipt = Erasure(task.id, task.account, by, len(condemned), size, shared, now_ms)
         records.webhooks.forget_task(task.id)
         records.retention.add_erasure(receipt)
-        records.acts.add(self.actor, "task.erase", task.id, {"files": receipt.files, "bytes": size}, now_ms)
+        records.audit_log.add(self.actor, "task.erase", task.id, {"files": receipt.files, "bytes": size}, now_ms)
         return receipt, condemned
 
 
@@ -84,7 +87,7 @@ class EraseAccount:
             _idle(records, name)  # nothing came in while its tasks were erased
             blobs: set[BlobId] = records.retention.blank_account(account, blank, now_ms)
             records.webhooks.forget_account(account)
-            records.acts.add(self.erase.actor, "account.erase", account, {"tasks": len(receipts)}, now_ms)
+            records.audit_log.add(self.erase.actor, "account.erase", account, {"tasks": len(receipts)}, now_ms)
             return self.erase.sweep.condemn(records, blobs, now_ms)
 
         swept = await self.erase.sweep.delete(await self.store.run(finish), now_ms)

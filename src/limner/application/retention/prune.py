@@ -5,10 +5,11 @@ from dataclasses import astuple, dataclass
 
 from limner.application.images.keep import PIN_MS
 from limner.application.retention.delete_unreferenced import DeletedBlobs, DeleteUnreferenced
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.parts import UploadParts
-from limner.ports.records import Records, Store
 
 AT_ONCE = 100
 """Rows removed in one unit of work: a few milliseconds of the store's writer."""

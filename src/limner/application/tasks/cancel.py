@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from limner.application.read import own_task
 from limner.application.tasks.settle import settle
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code
 from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.clock import Clock
-from limner.ports.records import Records, Store
 from limner.ports.signals import Signals
 
 CANCELLED_BY_CALLER = Ending(Status.CANCELLED, error_code=Code.FATAL, error_msg="cancelled by its owner")

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from limner.ports.records import ClaimedTask, ClaimLimit, Records
+from limner.db.records import Records
+from limner.db.tables.tasks import ClaimedTask, ClaimLimit
 
 
 def claim(

@@ -16,6 +16,10 @@ from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.multiview import PictureSpec, combine_results, picture_specs
 from limner.application.tasks.prompt_inputs import PromptInputs
 from limner.application.tasks.settle import settle
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.attempts import Attempt
+from limner.db.tables.tasks import ClaimedTask
 from limner.domain.model import MODELS
 from limner.domain.prompts.template import normalise_slug
 from limner.domain.refusal import Code, Refusal
@@ -24,7 +28,6 @@ from limner.domain.routing.route import Route
 from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.clock import Clock
 from limner.ports.provider import CallerRequest, GenerationRequest, ReferenceImage, Report
-from limner.ports.records import Attempt, ClaimedTask, Records, Store
 from limner.ports.templates import LoadedTemplate, Templates
 
 MAX_CLAIMS = 5

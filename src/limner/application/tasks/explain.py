@@ -8,11 +8,16 @@ from limner.application.read import own_task
 from limner.application.tasks.multiview import picture_specs
 from limner.application.tasks.prompt_inputs import PromptInputs
 from limner.application.webhooks.manage import DeliveryHistory, delivery_histories
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.attempts import Attempt
+from limner.db.tables.ledger import LedgerRow
+from limner.db.tables.retention import Erasure
+from limner.db.tables.tasks import TaskInput
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.model import MODELS
 from limner.domain.prompts.prompt import ComposedPrompt
 from limner.domain.tasks.task import Task
-from limner.ports.records import Attempt, Erasure, LedgerRow, Records, Store, TaskInput
 from limner.ports.templates import Templates
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from limner.application.generation.journal import KeptImage
 from limner.application.read import own_task
+from limner.db.records import Records
+from limner.db.tables.tasks import TaskInput
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.model import ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import MULTIVIEW
 from limner.domain.tasks.task import Result, Status, Task
-from limner.ports.records import Records, TaskInput
 
 _MAKER = ("provider", "model", "generative")
 """What `served_by` says of a picture's maker; the rest is about the one picture."""

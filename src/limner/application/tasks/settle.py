@@ -1,12 +1,12 @@
 """The one way a task ends, in one stroke: status, credits, place among those under way, event, and who is told."""
 
 from limner.application.webhooks.outbox import enqueue_deliveries
+from limner.db.records import Records
 from limner.domain.accounts.credits import closing
 from limner.domain.accounts.key_limits import day_of
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Task
 from limner.domain.webhook import EVENT_OF_STATUS
-from limner.ports.records import Records
 
 
 def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:

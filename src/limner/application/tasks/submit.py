@@ -10,6 +10,11 @@ from limner.application.images.references import KeepInlineImages, ResolveInputs
 from limner.application.images.upload import KeptPicture
 from limner.application.tasks.multiview import original_of, unchanged_views
 from limner.application.tasks.plan import Plan, plan
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.idempotency import IdempotentTask
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import NewTask
 from limner.domain.accounts.credits import hold
 from limner.domain.accounts.key_limits import UNLIMITED, day_of, exhausted
 from limner.domain.ids import TaskId
@@ -27,7 +32,6 @@ from limner.domain.tasks.request import (
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
-from limner.ports.records import IdempotentTask, Key, NewTask, Records, Store
 from limner.ports.signals import Signals
 from limner.ports.templates import Templates
 

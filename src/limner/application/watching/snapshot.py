@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from limner.application.read import MAX_QUEUE_COUNT, TaskView, own_task
 from limner.application.watching.watcher import Replay, SnapshotPage, TaskChange
+from limner.db.records import Records
+from limner.db.tables.events import FeedPosition
+from limner.db.tables.tasks import TaskState
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
-from limner.ports.records import FeedPosition, Records, TaskState
 
 PAGE = 200
 """Tasks in one look: few enough that others who read don't wait for it."""

@@ -24,12 +24,16 @@ from limner.application.watching.snapshot import (
     unfinished_tasks,
 )
 from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.events import FeedPosition, TaskEvent
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import TaskProgress
 from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
-from limner.ports.records import FeedPosition, Key, Records, Store, TaskEvent, TaskProgress
 from limner.ports.signals import Signals
 
 N = TypeVar("N", TaskId, AccountId)

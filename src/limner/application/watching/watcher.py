@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from limner.application.read import TaskView
+from limner.db.records import Records
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.progress import displayed_progress
-from limner.ports.records import Key, Records
 
 MAX_UNREAD = 10_000
 """Tasks that may wait in one mailbox."""

@@ -15,15 +15,17 @@ import structlog
 
 from limner.application.read import TaskView
 from limner.application.webhooks.signing import SigningSecret
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.deliveries import Delivery, DeliveryAttempt, DeliveryLane, NextDelivery
+from limner.db.tables.webhooks import Webhook
 from limner.domain.ids import AccountId, DeliveryId, WebhookId
 from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, probing
 from limner.domain.routing.failure import FailureKind
 from limner.domain.tasks.task import Task
 from limner.domain.webhook import DeliveryState, EventType, retry_delay_s, signature
 from limner.ports.clock import Clock
-from limner.ports.records import Records, Store
 from limner.ports.webhook_http import WebhookAnswered, WebhookHttp, WebhookUnanswered
-from limner.ports.webhooks import Delivery, DeliveryAttempt, DeliveryLane, NextDelivery, Webhook
 
 log = structlog.get_logger()
 

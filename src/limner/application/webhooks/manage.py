@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 from limner.application.webhooks.deliver import DROP_BATCH
 from limner.application.webhooks.outbox import lane_of
 from limner.application.webhooks.signing import SigningSecret
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.db.tables.deliveries import Delivery, DeliveryAttempt
+from limner.db.tables.webhooks import SecretSalt, Webhook
 from limner.domain.ids import AccountId, DeliveryId, WebhookId, is_uuid
 from limner.domain.refusal import Code, Refusal
 from limner.domain.webhook import (
@@ -21,9 +25,7 @@ from limner.domain.webhook import (
     ttl_ms,
 )
 from limner.ports.clock import Clock
-from limner.ports.records import Records, Store
 from limner.ports.webhook_http import WebhookHttp
-from limner.ports.webhooks import Delivery, DeliveryAttempt, SecretSalt, Webhook
 
 MAX_WEBHOOKS = 20
 """Webhooks an account may have."""
@@ -183,7 +185,7 @@ class ManageWebhooks:
 
     def _note(self, records: Records, act: str, webhook: Webhook) -> None:
         actor = self.actor or f"account {webhook.account}"
-        records.acts.add(actor, act, webhook.id, {"account": webhook.account}, self.clock.now_ms())
+        records.audit_log.add(actor, act, webhook.id, {"account": webhook.account}, self.clock.now_ms())
 
     def _salt(self) -> SecretSalt:
         return SecretSalt(secrets.token_hex(16), self.clock.now_ms())

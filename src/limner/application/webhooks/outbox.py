@@ -3,11 +3,12 @@
 import uuid
 from urllib.parse import urlsplit
 
+from limner.db.records import Records
+from limner.db.tables.deliveries import Delivery
+from limner.db.tables.webhooks import WebhookSubscription
 from limner.domain.ids import AccountId, DeliveryId, WebhookId
 from limner.domain.tasks.task import Task
 from limner.domain.webhook import FINAL_EVENTS, DeliveryState, EventType, delivery_id, ttl_ms
-from limner.ports.records import Records
-from limner.ports.webhooks import Delivery, WebhookSubscription
 
 
 def enqueue_deliveries(records: Records, task: Task, event: EventType, now_ms: int, detail: str = "") -> None:

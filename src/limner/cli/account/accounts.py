@@ -9,7 +9,8 @@ from limner.cli.terminal import Data, Json, confirm, out, print_json, table, whe
 if TYPE_CHECKING:
     from limner.application.retention.erase import ErasedAccount
     from limner.bootstrap import Limner
-    from limner.ports.records import Account, Records
+    from limner.db.records import Records
+    from limner.db.tables.accounts import Account
 
 app = typer.Typer(help="Accounts: who may use the service.", no_args_is_help=True)
 

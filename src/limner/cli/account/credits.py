@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
+from limner.db.records import Records
+from limner.db.tables.ledger import LedgerRow
 from limner.domain.accounts.credits import Balance
-from limner.ports.records import LedgerRow, Records
 
 app = typer.Typer(help="Credits: grant them, look at them, prove them.", no_args_is_help=True)
 

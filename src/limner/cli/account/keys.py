@@ -8,9 +8,10 @@ import typer
 
 from limner.application.accounts.manage import SCOPES
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
+from limner.db.records import Records
+from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of
 from limner.domain.ids import KeyId
-from limner.ports.records import Key, Records
 
 app = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
 

@@ -13,9 +13,10 @@ from limner.domain.webhook import FINAL_EVENTS, SELECTABLE_EVENTS, DeliveryState
 if TYPE_CHECKING:
     from limner.application.webhooks.manage import CreatedWebhook, DeliveryHistory
     from limner.bootstrap import Limner
-    from limner.ports.records import Records
+    from limner.db.records import Records
+    from limner.db.tables.deliveries import Delivery
+    from limner.db.tables.webhooks import Webhook
     from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
-    from limner.ports.webhooks import Delivery, Webhook
 
 app = typer.Typer(help="Webhooks: who is told when a task ends.", no_args_is_help=True)
 

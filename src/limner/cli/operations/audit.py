@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from limner.cli.terminal import Data, Json, print_json, table, when, with_limner
-from limner.ports.records import AuditEntry, Records
+from limner.db.records import Records
+from limner.db.tables.audit_log import AuditEntry
 
 
 def _since(text: str) -> str:
@@ -41,7 +42,7 @@ def audit(
     since_ms = _since_ms(since) if since else 0
 
     def work(records: Records) -> tuple[list[AuditEntry], dict[str, str]]:
-        return list(records.acts.since(since_ms, limit)), {each.id: each.name for each in records.accounts.all()}
+        return list(records.audit_log.since(since_ms, limit)), {each.id: each.name for each in records.accounts.all()}
 
     acts, names = with_limner(data, lambda limner: limner.store.read(work), json=json)
     if json:

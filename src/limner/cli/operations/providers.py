@@ -11,10 +11,10 @@ from limner.cli.terminal import Data, Json, out, print_json, table, when, with_l
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
+    from limner.db.records import Records
     from limner.domain.routing.breaker import Breaker
     from limner.domain.routing.provider_limits import ProviderLimits, ProviderMeter
     from limner.ports.provider import UpstreamCheck
-    from limner.ports.records import Records
     from limner.vendors import Upstream
 
 app = typer.Typer(help="Providers: which are active, what is missing, what they say.", no_args_is_help=True)
@@ -79,7 +79,7 @@ def check(
 
 async def _list(limner: "Limner") -> list[Listed]:
     def work(records: "Records") -> tuple[Mapping[str, "Breaker"], Mapping[str, "ProviderMeter"]]:
-        return records.upstreams.breakers(), records.upstreams.meters()
+        return records.provider_state.breakers(), records.provider_state.meters()
 
     breakers, meters = await limner.store.read(work)
     now_ms = limner.clock.now_ms()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from limner.cli.terminal import Data, Json, out, print_json, table, with_limner
-from limner.ports.records import RouteSpend
+from limner.db.tables.attempts import RouteSpend
 
 CREDITS_PER_USD = 100
 """What the API's price list says a dollar buys."""

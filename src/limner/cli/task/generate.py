@@ -17,8 +17,9 @@ from limner.domain.tasks.task import Status, Task
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
+    from limner.db.tables.keys import Key
+    from limner.db.tables.uploads import Upload
     from limner.domain.tasks.request import FileInput, ImageRequest
-    from limner.ports.records import Key, Upload
 
 POLL_S = 0.15
 
@@ -146,8 +147,8 @@ async def _key(limner: "Limner", account: str) -> "Key":
     """Stands for the operator at this machine: the account is enough, for the data folder is open to them anyway."""
     from limner.application.accounts.manage import named
     from limner.cli.serving.serve import ensure_first_account
+    from limner.db.tables.keys import Key
     from limner.domain.ids import KeyId
-    from limner.ports.records import Key
 
     if account == LOCAL:
         await ensure_first_account(limner)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from limner.application.read import TaskView
     from limner.application.tasks.explain import Explanation
     from limner.bootstrap import Limner
-    from limner.ports.records import Attempt, CleanCopy, Erasure, Records
+    from limner.db.records import Records
+    from limner.db.tables.attempts import Attempt
+    from limner.db.tables.retention import Erasure
+    from limner.db.tables.tasks import CleanCopy
 
 app = typer.Typer(help="Tasks: list them, look into them, cancel them, erase them.", no_args_is_help=True)
 

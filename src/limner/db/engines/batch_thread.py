@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from limner.ports.records import Records
+from limner.db.records import Records
 
 Work = Callable[[Records], Any]
 Job = tuple[Work, "asyncio.Future[Any]"]

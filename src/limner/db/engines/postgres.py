@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 import psycopg
 
 from limner.db.engines.batch_thread import carriable
+from limner.db.records import Records, noting
 from limner.db.sql import Db
-from limner.db.tables.events import noting
-from limner.db.tables.records import SqlRecords
+from limner.db.store import StoreUnavailable
 from limner.domain.routing.backoff import full_jitter_s
-from limner.ports.records import Records, StoreUnavailable
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
@@ -93,7 +92,7 @@ class _Transaction:
 
     def run(self, work: Callable[[Records], T]) -> T:
         try:
-            result = work(SqlRecords(Db(self._connection, is_sqlite=False)))
+            result = work(Records(Db(self._connection, is_sqlite=False)))
             self._committing = True
             self._connection.commit()
         except BaseException as error:

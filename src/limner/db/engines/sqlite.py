@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from limner.db.engines.batch_thread import BatchThread, Job, Outcome
+from limner.db.records import Records, noting
 from limner.db.sql import Db
-from limner.db.tables.events import noting
-from limner.db.tables.records import SqlRecords
-from limner.ports.records import Records, StoreUnavailable
+from limner.db.store import StoreUnavailable
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
@@ -105,7 +104,7 @@ class _Lane:
     def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
             connection = connect(self._path)
-            self._opened = connection, SqlRecords(Db(connection, is_sqlite=True))
+            self._opened = connection, Records(Db(connection, is_sqlite=True))
         return self._opened
 
     def close(self) -> None:

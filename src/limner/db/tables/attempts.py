@@ -1,12 +1,64 @@
 """The spend journal: one row per order to a vendor."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from limner.db.sql import Db, Sql, dump, load
-from limner.db.tables.blob_refs import RESULT, blobs_in, unpin, use
+from limner.db.tables.blobs import RESULT, blobs_in, unpin, use
 from limner.domain.ids import AttemptId, TaskId
-from limner.ports.records import Attempt, RouteSpend
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of the spend journal: what was asked of a vendor, and what is known of the answer.
+
+    `part` is the view that it is to show; empty for a task of one picture. `price_usd` is what it costs by our table,
+    `cost_usd` what the vendor says it took.
+    """
+
+    id: AttemptId
+    task: TaskId
+    part: str
+    number: int
+    route: str
+    provider: str
+    upstream: str
+    state: str
+    outcome: str | None
+    handle: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None
+    reason: str | None
+    detail: str | None
+    charged: bool
+    price_usd: float | None
+    cost_usd: float | None
+    intended_ms: int
+    submitted_ms: int | None
+    delivered_ms: int | None
+    closed_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpend:
+    """One route's account over some time.
+
+    `wasted` are attempts that were charged and brought no picture, `unknown` those that may have been charged.
+    `cost_usd` is what is known to be paid, `doubt_usd` what the unknown ones would cost, `unpriced` how many charged
+    attempts nobody knows the price of. `credits` is what the callers paid for the pictures.
+    """
+
+    provider: str
+    route: str
+    attempts: int
+    pictures: int
+    wasted: int
+    unknown: int
+    cost_usd: float
+    doubt_usd: float
+    unpriced: int
+    credits: int
+
 
 _COLUMNS = (
     "id, task, part, number, route, provider, upstream, state, outcome, handle, result, reason, detail, charged, "
@@ -71,7 +123,7 @@ _SPEND = Sql("""
 """)
 
 
-class SqlAttempts:
+class AttemptTable:
     def __init__(self, db: Db) -> None:
         self._db = db
 
@@ -107,11 +159,13 @@ class SqlAttempts:
     def close(
         self, attempt: AttemptId, outcome: str, now_ms: int, *, reason: str | None, detail: str | None, charged: bool
     ) -> int | None:
+        """When the attempt that is closed here was begun; None when it was closed before."""
         facts = {"outcome": outcome, "reason": reason, "detail": detail, "charged": int(charged)}
         begun_ms: int | None = self._db.value(_CLOSE, facts | {"id": attempt, "now_ms": now_ms})
         return begun_ms
 
     def close_open(self, task: TaskId, now_ms: int) -> None:
+        """Close what a task that has ended left open: a delivered attempt as its picture, any other as given up."""
         self._db.run(_CLOSE_OPEN, {"task": task, "now_ms": now_ms})
 
     def of(self, task: TaskId) -> Sequence[Attempt]:
@@ -121,9 +175,11 @@ class SqlAttempts:
         return [int(row[0]) for row in self._db.all(_DURATIONS, {"route": route, "limit": limit})]
 
     def under_way(self, provider: str, cap: int) -> int:
+        """How many orders this provider has in hand for us, at all workers together, counted up to `cap`."""
         return int(self._db.value(_UNDER_WAY, {"provider": provider, "cap": cap}))
 
     def spend(self, since_ms: int, until_ms: int) -> Sequence[RouteSpend]:
+        """What was paid to each route for attempts begun in this time, beside the credits that it brought in."""
         return [_spend(*row) for row in self._db.all(_SPEND, {"since_ms": since_ms, "until_ms": until_ms})]
 
 

@@ -1,12 +1,52 @@
 """Questions that the rows must answer in one voice, for `limner doctor --deep`, and the repairs that are safe."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from limner.db.sql import Db, Sql, load
-from limner.db.tables.blob_refs import INPUT, RESULT, UPLOAD, blobs_in
+from limner.db.tables.blobs import INPUT, RESULT, UPLOAD, blobs_in
 from limner.domain.ids import BlobId, TaskId
-from limner.ports.records import BlobRef, BlobRow, ReferencedBlobs, TaskLease
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLease:
+    """Who holds a running task, and until when."""
+
+    task: TaskId
+    owner: str
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """A note that an upload (`kind` "upload") or a task ("input", "result") refers to these bytes."""
+
+    blob: BlobId
+    kind: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRow:
+    """Bytes as the book has them."""
+
+    blob: BlobId
+    size: int
+    let_go: bool
+    condemned: bool
+    used: bool
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedBlobs:
+    """The references that some rows make, and those noted for them. `last` is the last row's key, "" at the end."""
+
+    last: str
+    made: frozenset[BlobRef]
+    noted: frozenset[BlobRef]
+
 
 _LEASES = Sql("SELECT id, lease_owner, lease_until_ms FROM tasks WHERE status = 'running' ORDER BY id")
 _STALE_LEASES = Sql("SELECT id FROM tasks WHERE status <> 'running' AND lease_owner IS NOT NULL")
@@ -65,7 +105,9 @@ _RECOUNT = Sql("""
 """)
 
 
-class SqlAudit:
+class ConsistencyQueries:
+    """What the doctor asks, and what it may repair: nothing that changes money, status or a picture."""
+
     def __init__(self, db: Db) -> None:
         self._db = db
 
@@ -73,18 +115,23 @@ class SqlAudit:
         return [TaskLease(TaskId(task), owner or "", until_ms or 0) for task, owner, until_ms in self._db.all(_LEASES)]
 
     def stale_leases(self) -> Sequence[TaskId]:
+        """Tasks that do not run and have a lease."""
         return self._tasks(_STALE_LEASES)
 
     def overdue(self, before_ms: int) -> Sequence[TaskId]:
+        """Queued tasks whose time to start had passed by then."""
         return self._tasks(_OVERDUE, before_ms=before_ms)
 
     def left_open(self) -> Sequence[TaskId]:
+        """Tasks that have ended and have an open attempt in the journal."""
         return self._tasks(_LEFT_OPEN)
 
     def no_outcome(self) -> Sequence[TaskId]:
+        """Tasks with a closed attempt of which nobody wrote down what came of it."""
         return self._tasks(_NO_OUTCOME)
 
     def no_picture(self) -> Sequence[TaskId]:
+        """Tasks that have succeeded without a picture in the journal."""
         return self._tasks(_NO_PICTURE)
 
     def _tasks(self, statement: Sql, **values: int) -> Sequence[TaskId]:
@@ -104,6 +151,7 @@ class SqlAudit:
         return [BlobRef(BlobId(row[0]), row[1], row[2]) for row in self._db.all(_USES_OF, {"blob": blob})]
 
     def not_in_the_book(self) -> Sequence[BlobId]:
+        """Bytes that are referred to and have no row."""
         return [BlobId(row[0]) for row in self._db.all(_NOT_IN_THE_BOOK)]
 
     def condemned_before(self, before_ms: int) -> Sequence[BlobId]:
@@ -133,6 +181,7 @@ class SqlAudit:
         return {BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_USES, {"ids": ids})}
 
     def stray_uses(self) -> Sequence[BlobRef]:
+        """Notes for tasks and uploads that are not there."""
         return [BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_STRAY_USES)]
 
     # --- repairs --------------------------------------------------------------------------------------------------
@@ -144,11 +193,14 @@ class SqlAudit:
         self.let_go([use.blob for use in needless], now_ms)
 
     def let_go(self, blobs: Collection[BlobId], now_ms: int) -> None:
+        """Leave it to the janitor to find out whether anybody uses these."""
         self._db.run(_LET_GO, {"ids": self._db.ids(sorted(set(blobs))), "now_ms": now_ms})
 
     def adopt(self, blob: BlobId, size: int, now_ms: int) -> None:
+        """Write bytes into the book that lie in the store unknown, used by nobody from now on."""
         self._db.run(_ADOPT, {"id": blob, "size": size, "now_ms": now_ms})
 
     def recount(self) -> None:
+        """Count the tasks under way of every account anew."""
         self._db.run(_LOCK_COUNTS)  # whoever accepts or ends a task at this moment comes before the count, or after
         self._db.run(_RECOUNT)

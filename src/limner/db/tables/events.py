@@ -1,15 +1,33 @@
-"""What happened to tasks, in order, and what was promised under an idempotency key."""
+"""The feed of task events."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.tasks.cursor import FeedCursor, cursor_from_recent
 from limner.domain.tasks.task import Status, Task
-from limner.ports.records import FeedPosition, IdempotentTask, Records, TaskEvent
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """A change of a task: it became `status`."""
+
+    number: int
+    account: AccountId
+    task: TaskId
+    status: Status
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPosition:
+    """A point in an account's history: after the event of this number at this time. Without one, before them all."""
+
+    at_ms: int
+    number: int = 0
+
 
 _COLUMNS = "id, account, task, status, at_ms"
 _ADD = Sql("INSERT INTO task_events (account, task, status, at_ms) VALUES (:account, :task, :status, :at_ms)")
@@ -43,31 +61,26 @@ _YOUNGER_THAN_ALL = Sql("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGIN
 GAP_SCAN = 1_000
 """How many of the last events are looked at for gaps when somebody begins to follow the feed."""
 
-_REMEMBER = Sql("""
-    INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
-    ON CONFLICT (account, key) DO NOTHING RETURNING task
-""")
-_RECALL = Sql("SELECT digest, task, created_ms FROM idempotency WHERE account = :account AND key = :key")
-_REBIND = Sql("""
-    UPDATE idempotency SET digest = :digest, task = :task, created_ms = :now_ms
-    WHERE account = :account AND key = :key
-""")
 
-IDEMPOTENCY_TTL_MS = 24 * 3600 * 1000
-"""How long a key stays bound to its first answer."""
+class EventTable:
+    """The one feed of what happens to tasks: a row for every change, in the transaction that made it.
 
+    The numbers of one task's events grow in the order of its changes. Those of the whole feed may become visible out of
+    their order: whoever follows it reads by `FeedCursor`, which comes back for what was late.
+    """
 
-class SqlEvents:
     def __init__(self, db: Db) -> None:
         self._db = db
         self.written: set[Status] = set()
         """What became of tasks in this unit of work, for who tells others once it is committed."""
 
     def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
+        """Write the change after the task itself: only then does a `FeedCursor` know that the transaction is open."""
         self._db.run(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
         self.written.add(status)
 
     def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:
+        """The same for tasks that changed together."""
         if tasks:
             self._db.many(
                 _ADD,
@@ -76,6 +89,7 @@ class SqlEvents:
             self.written.update(each.status for each in tasks)
 
     def mark(self) -> FeedCursor:
+        """The end of the feed: everything that is committed later comes after it."""
         numbers = [row[0] for row in reversed(self._db.all(_LAST, {"limit": GAP_SCAN}))]
         if self._db.has_one_writer:
             return FeedCursor(numbers[-1] if numbers else 0)
@@ -83,6 +97,7 @@ class SqlEvents:
         return cursor_from_recent(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
 
     def tail(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
+        """What came since, each event once and at most `limit` new numbers; and the mark to go on from."""
         if self._db.has_one_writer:
             events = self._after(mark.top, limit)
             return events, FeedCursor(events[-1].number) if events else mark
@@ -94,12 +109,15 @@ class SqlEvents:
         return events, mark.moved(numbers, oldest, until)
 
     def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[TaskEvent]:
+        """A task's events after this number, in order."""
         return self._events(_OF_TASK, task=task, after=after, limit=limit)
 
     def of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
+        """An account's events after this point in time, in order."""
         return self._events(_OF_ACCOUNT, account=account, at_ms=after.at_ms, number=after.number, limit=limit)
 
     def newest_of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
+        """The same, but only the newest of each task."""
         return self._events(_NEWEST_OF_ACCOUNT, account=account, at_ms=after.at_ms, number=after.number, limit=limit)
 
     def _after(self, top: int, limit: int) -> list[TaskEvent]:
@@ -116,35 +134,3 @@ class SqlEvents:
         return [
             TaskEvent(number, AccountId(a), TaskId(t), Status(status), at_ms) for number, a, t, status, at_ms in rows
         ]
-
-
-def noting(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, frozenset[Status]]]:
-    """The same unit of work, which also says what became of tasks in it."""
-
-    def noted(records: Records) -> tuple[T, frozenset[Status]]:
-        written = cast("SqlEvents", records.events).written
-        written.clear()
-        return work(records), frozenset(written)
-
-    return noted
-
-
-class SqlIdempotency:
-    def __init__(self, db: Db) -> None:
-        self._db = db
-
-    def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> IdempotentTask | None:
-        facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
-        # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.
-        if self._db.one(_REMEMBER, facts):
-            return None
-        known = self._recall(account, key, now_ms)
-        if known is None:
-            self._db.run(_REBIND, facts)
-        return known
-
-    def _recall(self, account: AccountId, key: str, now_ms: int) -> IdempotentTask | None:
-        row = self._db.one(_RECALL, {"account": account, "key": key})
-        if row is None or row[2] + IDEMPOTENCY_TTL_MS <= now_ms:
-            return None
-        return IdempotentTask(row[0], TaskId(row[1]))

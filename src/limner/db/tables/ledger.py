@@ -1,11 +1,26 @@
 """The book of credits, and the questions that show whether it is true."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from limner.db.sql import Db, Sql
 from limner.domain.accounts.credits import LedgerEntry
 from limner.domain.ids import AccountId, TaskId
-from limner.ports.records import LedgerRow
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One ledger row as it stands in the book."""
+
+    id: int
+    account: AccountId
+    task: TaskId | None
+    movement: str
+    available: int
+    frozen: int
+    note: str | None
+    at_ms: int
+
 
 _APPEND = Sql("""
     INSERT INTO ledger (account, task, leg, movement, available, frozen, note, at_ms)
@@ -115,7 +130,7 @@ _PROOFS = (
 )
 
 
-class SqlLedger:
+class LedgerTable:
     def __init__(self, db: Db) -> None:
         self._db = db
 
@@ -149,4 +164,5 @@ class SqlLedger:
         return [LedgerRow(*row) for row in self._db.all(_OF_TASK, {"task": task})]
 
     def faults(self) -> Sequence[str]:
+        """Every way in which the book contradicts itself, one sentence each; none is the only good answer."""
         return [sentence.format(*row) for sentence, proof in _PROOFS for row in self._db.all(proof)]

@@ -36,11 +36,14 @@ _PAUSE = Sql("""
 """)
 
 
-class SqlUpstreams:
+class ProviderStateTable:
+    """The state of the ways to the vendors, which all workers share."""
+
     def __init__(self, db: Db) -> None:
         self._db = db
 
     def breakers(self) -> Mapping[str, Breaker]:
+        """By route; a route without one works."""
         return {
             route: Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason, changed_ms)
             for route, failures, openings, open_until_ms, kind, reason, changed_ms in self._db.all(_BREAKERS)
@@ -61,6 +64,7 @@ class SqlUpstreams:
         )
 
     def probe(self, route: str, before: Breaker, probing: Breaker) -> bool:
+        """Note that an order tries the route; not when another one was first since `before` was read."""
         times = {"open_until_ms": probing.open_until_ms, "changed_ms": probing.changed_ms}
         return self._db.run(_PROBE, times | {"route": route, "before_ms": before.changed_ms}) == 1
 
@@ -68,6 +72,7 @@ class SqlUpstreams:
         return {provider: ProviderMeter(paused, next_us) for provider, paused, next_us in self._db.all(_METERS)}
 
     def hold_meter(self, provider: str) -> ProviderMeter:
+        """The provider's meter; nobody else reads or writes it before this unit of work is committed."""
         row = self._db.one(_HOLD_METER, {"provider": provider})
         return ProviderMeter(*row) if row else ProviderMeter()
 
@@ -78,4 +83,5 @@ class SqlUpstreams:
         )
 
     def pause(self, provider: str, until_ms: int) -> None:
+        """Leave the provider alone until then, unless it asked for longer already."""
         self._db.run(_PAUSE, {"provider": provider, "until_ms": until_ms})

@@ -1,12 +1,30 @@
 """What is removed after its time, or on demand: pictures, words, events. The figures stay."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from limner.db.sql import Db, Sql, dump
-from limner.db.tables.blob_refs import INPUT, RESULT, UPLOAD, release
+from limner.db.tables.blobs import INPUT, RESULT, UPLOAD, release
 from limner.domain.ids import AccountId, BlobId, TaskId
-from limner.ports.records import Erasure
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The receipt of a task whose content was erased.
+
+    `files` and `size` (bytes) say what was deleted; `shared` counts files that stay, for somebody else refers to the
+    same bytes.
+    """
+
+    task: TaskId
+    account: AccountId
+    by: str
+    files: int
+    size: int
+    shared: int
+    at_ms: int
+
 
 _INPUTS_DUE = Sql("""
     SELECT id FROM tasks WHERE keeps_inputs = 1 AND finished_ms <= :before_ms
@@ -75,13 +93,16 @@ _BLANK_KEYS = Sql("""
 _BLANK_NOTES = Sql("UPDATE ledger SET note = NULL WHERE account = :account AND note IS NOT NULL")
 
 
-class SqlRetention:
+class RetentionQueries:
+    """Removing what was kept. Nothing in here touches bytes: they are let go of, and swept once nobody has them."""
+
     def __init__(self, db: Db) -> None:
         self._db = db
 
     # --- by age ---------------------------------------------------------------------------------------------------
 
     def remove_inputs(self, before_ms: int, now_ms: int, limit: int) -> int:
+        """Let go of the pictures that were given to tasks which ended by then; of how many tasks those were."""
         tasks = [row[0] for row in self._db.all(_INPUTS_DUE, {"before_ms": before_ms, "limit": limit})]
         ids = {"ids": self._db.ids(tasks)}
         self._db.run(_NO_INPUTS, ids)
@@ -90,6 +111,7 @@ class SqlRetention:
         return len(tasks)
 
     def remove_results(self, before_ms: int, now_ms: int, limit: int) -> int:
+        """Let go of the pictures that tasks brought which ended by then; of how many tasks those were."""
         tasks = [row[0] for row in self._db.all(_RESULTS_DUE, {"before_ms": before_ms, "limit": limit})]
         ids = {"ids": self._db.ids(tasks)}
         self._db.run(_NO_RESULTS, ids | {"now_ms": now_ms})
@@ -102,6 +124,7 @@ class SqlRetention:
         return len(self._db.all(_REMOVE_EVENTS, {"before_ms": before_ms, "limit": limit}))
 
     def forget_keys(self, before_ms: int, limit: int) -> int:
+        """Forget idempotency keys that were first used by then."""
         return len(self._db.all(_FORGET_KEYS, {"before_ms": before_ms, "limit": limit}))
 
     # --- on demand ------------------------------------------------------------------------------------------------
@@ -109,6 +132,10 @@ class SqlRetention:
     def blank(
         self, task: TaskId, account: AccountId, model: str, served_by: Mapping[str, Any], now_ms: int
     ) -> set[BlobId]:
+        """Take all content out of a finished task, and the uploads it alone used; what it referred to.
+
+        `model` and `served_by` are all that is left of what was asked for and what ran.
+        """
         uploads = [row[0] for row in self._db.all(_UPLOADED, {"id": task, "account": account})]
         # These rows first: a worker that is late with a picture writes them first, too, so it comes before us or after.
         self._db.run(_BLANK_ATTEMPTS, {"id": task})
@@ -144,6 +171,7 @@ class SqlRetention:
         return int(self._db.value(_UNFINISHED, {"account": account}))
 
     def blank_account(self, account: AccountId, name: str, now_ms: int) -> set[BlobId]:
+        """Take an account's name, its keys' and its notes' words and its uploads; what those referred to."""
         uploads = [row[0] for row in self._db.all(_UPLOADS_OF, {"account": account})]
         self._db.run(_BLANK_ACCOUNT, {"account": account, "name": name})
         self._db.run(_BLANK_KEYS, {"account": account, "now_ms": now_ms})

@@ -6,10 +6,87 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from limner.db.sql import Db, Sql, dump, load
-from limner.db.tables.blob_refs import INPUT, RESULT, blobs_in, unpin, use
-from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.db.tables.blobs import INPUT, RESULT, blobs_in, unpin, use
+from limner.domain.ids import AccountId, BlobId, KeyId, TaskId
 from limner.domain.tasks.task import Ending, Result, Status, Task
-from limner.ports.records import ClaimedTask, ClaimLimit, CleanCopy, NewTask, TaskInput, TaskProgress, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class CleanCopy:
+    """A reference picture as it may leave the house: upright, within limits, nothing in it but the picture."""
+
+    blob: BlobId
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInput:
+    """One reference picture of a task: from a `url` or a `blob` of ours, and its clean copy once it was prepared."""
+
+    position: int
+    field: str
+    url: str | None
+    blob: BlobId | None
+    clean: CleanCopy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task about to be accepted. `order` is what the worker needs to run it, `echo` what the caller sees again."""
+
+    id: TaskId
+    account: AccountId
+    type: str
+    bucket: str
+    model: str
+    echo: Mapping[str, Any]
+    order: Mapping[str, Any]
+    price: int
+    priority: int
+    place: int
+    created_ms: int
+    queue_deadline_ms: int
+    run_limit_ms: int
+    key: KeyId | None = None
+    """The API key that asked for it; None for the operator's own tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedTask:
+    """A task this worker holds the lease of."""
+
+    task: Task
+    order: Mapping[str, Any]
+    claims: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task as it stands, and the number of the event that made it so."""
+
+    task: Task
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """What changes about a task under way without an event."""
+
+    task: TaskId
+    status: Status
+    progress: int
+    expected_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLimit:
+    """Models that share a limit, and how many more of their tasks may start."""
+
+    models: tuple[str, ...]
+    tasks: int
+
 
 _COLUMNS = (
     "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
@@ -149,7 +226,7 @@ class _Part:
     most: int
 
 
-class SqlTasks:
+class TaskTable:
     def __init__(self, db: Db) -> None:
         self._db = db
 
@@ -196,16 +273,20 @@ class SqlTasks:
         return [_task(*row) for row in rows]
 
     def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
+        """An account's tasks, the newest first, without the first `offset`."""
         rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
         return [_task(*row) for row in rows]
 
     def ahead(self, task: TaskId, cap: int) -> int:
+        """How many queued tasks come before this one, counted up to `cap`."""
         return int(self._db.value(_AHEAD, {"id": task, "cap": cap}))
 
     def front(self, limit: int) -> Sequence[TaskId]:
+        """The first of the queue, in order."""
         return [TaskId(row[0]) for row in self._db.all(_FRONT, {"limit": limit})]
 
     def states(self, tasks: Sequence[TaskId]) -> Sequence[TaskState]:
+        """Those of `tasks` that exist, in no particular order."""
         rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
         return [TaskState(_task(*columns), number or 0) for *columns, number in rows]
 
@@ -214,12 +295,14 @@ class SqlTasks:
         return [TaskProgress(TaskId(id_), Status(status), *figures) for id_, status, *figures in rows]
 
     def under_way(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+        """An account's queued and running tasks, in the order of their ids."""
         rows = self._db.all(_UNDER_WAY, {"account": account, "after": after or "", "limit": limit})
         return [TaskId(row[0]) for row in rows]
 
     def claim(
         self, owner: str, now_ms: int, lease_until_ms: int, limit: int, claim_limits: Sequence[ClaimLimit] = ()
     ) -> Sequence[ClaimedTask]:
+        """Take queued tasks in fair order; they become `running`. Of a room's models no more than it has place for."""
         lease = {"owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms}
         if claim_limits:
             claimed = [each for part in self._share(claim_limits, limit) for each in self._take_part(part, lease)]
@@ -247,12 +330,15 @@ class SqlTasks:
         return self._take(part.claim, {**lease, "models": self._db.ids(part.models), "limit": part.most})
 
     def running_of(self, models: Sequence[str]) -> int:
+        """How many tasks of these models are running, at all workers together."""
         return int(self._db.value(_RUNNING_OF, {"models": self._db.ids(models)}))
 
     def waiting_of(self, models: Sequence[str]) -> int:
+        """How many of them have no order out at a vendor."""
         return int(self._db.value(_WAITING_OF, {"models": self._db.ids(models)}))
 
     def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[ClaimedTask]:
+        """Take running tasks whose lease has run out before this moment."""
         lease = {"owner": owner, "before_ms": before_ms, "until_ms": lease_until_ms, "limit": limit}
         return [task for _, task in sorted(self._take(_RESCUE, lease), key=_turn)]
 
@@ -264,9 +350,11 @@ class SqlTasks:
         self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
 
     def holds(self, task: TaskId, owner: str) -> bool:
+        """Whether the lease is this owner's; nobody takes it before this unit of work is committed."""
         return self._db.run(_HOLDS, {"id": task, "owner": owner}) == 1
 
     def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
+        """Renew these leases and keep the progress: which tasks are still ours, and which shall be cancelled."""
         rows = self._db.all(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": self._db.ids(list(reported))})
         news = [{"id": task, "owner": owner, "progress": progress} for task, progress in reported.items() if progress]
         if news:
@@ -274,21 +362,29 @@ class SqlTasks:
         return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}
 
     def hand_back(self, owner: str, tasks: Sequence[TaskId]) -> None:
+        """End these leases at once, so that another worker goes on."""
         self._db.run(_HAND_BACK, {"owner": owner, "ids": self._db.ids(tasks)})
 
     def free_leases_of(self, owners: Sequence[str]) -> int:
+        """End the leases of workers known to be dead."""
         return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
 
     def rein_in(self, after_ms: int, until_ms: int) -> int:
+        """Shorten the leases that run longer than `after_ms`, so that they end at `until_ms`; how many there were."""
         return self._db.run(_REIN_IN, {"after_ms": after_ms, "until_ms": until_ms})
 
     def lease_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
     def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
+        """Queued tasks whose time to start has passed."""
         return [_task(*row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
+        """Write the end of a task. With an owner, only while its lease is that owner's; without, only while queued.
+
+        Returns the finished task, or None when somebody else was first.
+        """
         facts = {
             "id": task,
             "status": ending.status,

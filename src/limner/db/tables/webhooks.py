@@ -1,22 +1,51 @@
-"""Where accounts want to be told of their tasks, the outbox, and the log of what became of it."""
+"""Webhooks, their secrets, and the addresses that come with tasks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from limner.db.sql import Db, Sql
-from limner.domain.ids import AccountId, DeliveryId, TaskId, WebhookId
-from limner.domain.routing.breaker import CLOSED, Breaker
-from limner.domain.routing.failure import FailureKind
-from limner.domain.webhook import DeliveryState, EventType
-from limner.ports.webhooks import (
-    Delivery,
-    DeliveryAttempt,
-    DeliveryLane,
-    NextDelivery,
-    SecretSalt,
-    Webhook,
-    WebhookSubscription,
-)
+from limner.domain.ids import AccountId, TaskId, WebhookId
+from limner.domain.webhook import EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One address of an account's. `url` is None for the one whose addresses come with each task.
+
+    While it is disabled nothing is written for it; `disabled_why` is a sentence for its owner.
+    """
+
+    id: WebhookId
+    account: AccountId
+    url: str | None
+    events: tuple[EventType, ...]
+    description: str
+    created_ms: int
+    disabled_ms: int | None = None
+    disabled_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSalt:
+    """What makes one secret of a webhook: not the secret, which takes the server's own as well.
+
+    `expires_ms` is when it stops signing, None for the newest.
+    """
+
+    salt: str
+    created_ms: int
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSubscription:
+    """Somebody who wants to hear of a task. `url` is set where the address came with the task."""
+
+    webhook: WebhookId
+    url: str | None
+    events: tuple[EventType, ...]
+
 
 _COLUMNS = "id, account, url, events, description, created_ms, disabled_ms, disabled_why"
 _ADD = Sql("""
@@ -63,11 +92,14 @@ _WATCHING = Sql(f"""
 """)
 
 
-class SqlWebhooks:
+class WebhookTable:
+    """An account's webhooks; one that was removed is not found."""
+
     def __init__(self, db: Db) -> None:
         self._db = db
 
     def add(self, webhook: Webhook, salt: SecretSalt) -> bool:
+        """Whether it was added; an account has one webhook without an address at most."""
         facts = {"id": webhook.id, "account": webhook.account, "url": webhook.url, "events": " ".join(webhook.events)}
         more = {"description": webhook.description, "created_ms": webhook.created_ms}
         added = self._db.one(_ADD, facts | more) is not None
@@ -83,6 +115,7 @@ class SqlWebhooks:
         return [_webhook(*row) for row in self._db.all(_OF, {"account": account})]
 
     def for_tasks(self, account: AccountId) -> Webhook | None:
+        """The account's webhook whose addresses come with each task."""
         row = self._db.one(_FOR_TASKS, {"account": account})
         return _webhook(*row) if row else None
 
@@ -96,31 +129,39 @@ class SqlWebhooks:
         self._db.run(_ENABLE, {"id": webhook})
 
     def salts(self, webhook: WebhookId, now_ms: int) -> Sequence[SecretSalt]:
+        """Those that sign at this time, the newest first."""
         return [SecretSalt(*row) for row in self._db.all(_SALTS, {"webhook": webhook, "now_ms": now_ms})]
 
     def rotate(self, webhook: WebhookId, salt: SecretSalt, old_until_ms: int) -> None:
+        """Sign with this one, and until then with the earlier ones, too."""
         self._db.run(_DELETE_SALTS, {"webhook": webhook, "now_ms": salt.created_ms})
         self._db.run(_END_SALTS, {"webhook": webhook, "until_ms": old_until_ms})
         self._add_salt(webhook, salt)
 
     def expect(self, task: TaskId, url: str) -> None:
+        """The end of this task shall be told there."""
         self._db.run(_EXPECT, {"task": task, "url": url})
 
     def listening(self, account: AccountId, task: TaskId) -> Sequence[WebhookSubscription]:
+        """Who wants to hear of a task."""
         rows = self._db.all(_LISTENING, {"account": account, "task": task})
         return [WebhookSubscription(WebhookId(id_), url, _events(events)) for id_, url, events in rows]
 
     def expected(self, task: TaskId) -> None:
+        """The end of this task was written down: its own address is needed no more."""
         self._db.run(_EXPECTED, {"task": task})
 
     def with_progress_webhook(self, tasks: Sequence[TaskId]) -> Sequence[TaskId]:
+        """Those of these running tasks whose progress somebody wants to hear."""
         return [TaskId(row[0]) for row in self._db.all(_WATCHING, {"ids": self._db.ids(tasks)})]
 
     def forget_task(self, task: TaskId) -> None:
+        """Remove what was and shall be sent about a task, and its own address."""
         for statement in _FORGET_TASK:
             self._db.run(statement, {"task": task})
 
     def forget_account(self, account: AccountId) -> None:
+        """Remove an account's webhooks, their secrets and everything that was sent to them."""
         for statement in _FORGET_ACCOUNT:
             self._db.run(statement, {"account": account})
 
@@ -144,246 +185,6 @@ _FORGET_ACCOUNT = (
     Sql("DELETE FROM webhooks WHERE account = :account"),
 )
 
-_DELIVERY_COLUMNS = (
-    "id, webhook, account, lane, url, event, task, state, attempts, retries, due_ms, until_ms, created_ms, finished_ms"
-)
-_ADD_DELIVERY = Sql("""
-    INSERT INTO deliveries (id, webhook, account, lane, url, event, task, state, due_ms, until_ms, created_ms)
-    VALUES (:id, :webhook, :account, :lane, :url, :event, :task, 'pending', :due_ms, :until_ms, :created_ms)
-    ON CONFLICT (id) DO NOTHING
-""")
-_GET_DELIVERY = Sql(f"SELECT {_DELIVERY_COLUMNS} FROM deliveries WHERE id = :id")
-_DELIVERIES_OF = Sql(f"""
-    SELECT {_DELIVERY_COLUMNS} FROM deliveries
-    WHERE webhook = :webhook AND (CAST(:state AS VARCHAR) IS NULL OR state = :state)
-    ORDER BY created_ms DESC, id LIMIT :limit
-""")
-_DELIVERIES_OF_TASK = Sql(f"SELECT {_DELIVERY_COLUMNS} FROM deliveries WHERE task = :task ORDER BY created_ms, id")
-_ATTEMPTS = Sql("""
-    SELECT delivery, number, at_ms, duration_ms, status, error, answer FROM delivery_attempts
-    WHERE delivery IN :ids ORDER BY delivery, number
-""")
-
-# The index is walked from lane to lane: the cost is that of the lanes, whatever lies in them.
-_LANES = Sql("""
-    WITH RECURSIVE step(lane) AS (
-        SELECT min(lane) FROM deliveries WHERE state = 'pending'
-        UNION ALL
-        SELECT (SELECT min(d.lane) FROM deliveries d WHERE d.state = 'pending' AND d.lane > step.lane)
-        FROM step WHERE step.lane IS NOT NULL),
-    waiting AS (
-        SELECT lane, (SELECT min(d.due_ms) FROM deliveries d WHERE d.state = 'pending' AND d.lane = step.lane) AS due_ms
-        FROM step WHERE lane IS NOT NULL)
-    SELECT w.lane, (SELECT d.account FROM deliveries d WHERE d.state = 'pending' AND d.lane = w.lane LIMIT 1)
-    FROM waiting w
-    WHERE w.due_ms <= :now_ms AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.id = w.lane AND l.open_until_ms > :now_ms)
-    ORDER BY w.due_ms, w.lane LIMIT :limit
-""")
-# A write that changes nothing: it makes the row where there is none, and locks it.
-_HOLD_LANE = Sql("""
-    INSERT INTO lanes (id) VALUES (:lane) ON CONFLICT (id) DO UPDATE SET id = excluded.id
-    RETURNING failures, openings, open_until_ms, kind, reason
-""")
-_KEEP_LANE = Sql("""
-    UPDATE lanes SET failures = :failures, openings = :openings, open_until_ms = :open_until_ms, kind = :kind,
-        reason = :reason, changed_ms = :now_ms
-    WHERE id = :lane
-""")
-_UNDER_WAY = Sql("""
-    SELECT count(*) FROM deliveries
-    WHERE lane = :lane AND lease_owner IS NOT NULL AND state = 'pending' AND due_ms > :now_ms
-""")
-_TAKE = Sql(f"""
-    WITH due AS MATERIALIZED (
-        SELECT id FROM deliveries WHERE state = 'pending' AND lane = :lane AND due_ms <= :now_ms
-        ORDER BY due_ms LIMIT :limit {{skip_locked}})
-    UPDATE deliveries SET lease_owner = :owner, due_ms = :until_ms WHERE id IN (SELECT id FROM due)
-    RETURNING {_DELIVERY_COLUMNS}
-""")
-_LEASE = Sql(f"""
-    UPDATE deliveries SET lease_owner = :owner, due_ms = :until_ms
-    WHERE id = :id AND state = 'pending' AND lease_owner IS NULL
-    RETURNING {_DELIVERY_COLUMNS}
-""")
-_CLOSE = """
-    UPDATE deliveries SET state = :state, attempts = attempts + 1, retries = :retries, due_ms = :due_ms,
-        lease_owner = NULL, finished_ms = :finished_ms
-    WHERE id = :id AND {fence}
-    RETURNING attempts
-"""
-_CLOSE_OURS = Sql(_CLOSE.format(fence="state = 'pending' AND lease_owner = :owner"))
-_CLOSE_ANY = Sql(_CLOSE.format(fence="state <> 'delivered'"))
-_ADD_ATTEMPT = Sql("""
-    INSERT INTO delivery_attempts (delivery, number, at_ms, duration_ms, status, error, answer)
-    VALUES (:delivery, :number, :at_ms, :duration_ms, :status, :error, :answer)
-""")
-_DROP = Sql("""
-    UPDATE deliveries SET state = 'dropped', lease_owner = NULL, finished_ms = :now_ms
-    WHERE id = :id AND state = 'pending'
-""")
-_DROP_ALL = Sql("""
-    WITH left_over AS MATERIALIZED (
-        SELECT id FROM deliveries WHERE webhook = :webhook AND state = 'pending'
-        ORDER BY id LIMIT :limit {skip_locked})
-    UPDATE deliveries SET state = 'dropped', lease_owner = NULL, finished_ms = :now_ms
-    WHERE id IN (SELECT id FROM left_over) RETURNING id
-""")
-_REPLAY = Sql("""
-    UPDATE deliveries SET state = 'pending', retries = 0, due_ms = :now_ms, until_ms = :until_ms, finished_ms = NULL
-    WHERE id = :id AND lease_owner IS NULL
-""")
-_GIVE_UP = Sql("""
-    WITH old AS MATERIALIZED (
-        SELECT id FROM deliveries WHERE state = 'pending' AND until_ms <= :now_ms
-        ORDER BY until_ms LIMIT :limit {skip_locked})
-    UPDATE deliveries SET state = 'failed', lease_owner = NULL, finished_ms = :now_ms WHERE id IN (SELECT id FROM old)
-    RETURNING id
-""")
-_LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM deliveries WHERE lease_owner IS NOT NULL")
-_FREE_LEASES = Sql("""
-    UPDATE deliveries SET lease_owner = NULL, due_ms = :now_ms WHERE state = 'pending' AND lease_owner IN :ids
-""")
-_OVER = Sql("""
-    SELECT id FROM deliveries WHERE finished_ms IS NOT NULL AND finished_ms <= :before_ms
-    ORDER BY finished_ms LIMIT :limit {skip_locked}
-""")
-_DELETE_ATTEMPTS = Sql("DELETE FROM delivery_attempts WHERE delivery IN :ids")
-_DELETE = Sql("DELETE FROM deliveries WHERE id IN :ids")
-
-
-class SqlDeliveries:
-    def __init__(self, db: Db) -> None:
-        self._db = db
-
-    def add(self, delivery: Delivery) -> bool:
-        return (
-            self._db.run(
-                _ADD_DELIVERY,
-                {
-                    "id": delivery.id,
-                    "webhook": delivery.webhook,
-                    "account": delivery.account,
-                    "lane": delivery.lane,
-                    "url": delivery.url,
-                    "event": delivery.event,
-                    "task": delivery.task,
-                    "due_ms": delivery.due_ms,
-                    "until_ms": delivery.until_ms,
-                    "created_ms": delivery.created_ms,
-                },
-            )
-            == 1
-        )
-
-    def get(self, delivery: DeliveryId) -> Delivery | None:
-        row = self._db.one(_GET_DELIVERY, {"id": delivery})
-        return _delivery(*row) if row else None
-
-    def of(self, webhook: WebhookId, state: DeliveryState | None, limit: int) -> Sequence[Delivery]:
-        rows = self._db.all(_DELIVERIES_OF, {"webhook": webhook, "state": state, "limit": limit})
-        return [_delivery(*row) for row in rows]
-
-    def of_task(self, task: TaskId) -> Sequence[Delivery]:
-        return [_delivery(*row) for row in self._db.all(_DELIVERIES_OF_TASK, {"task": task})]
-
-    def attempts(self, deliveries: Sequence[DeliveryId]) -> Sequence[tuple[DeliveryId, DeliveryAttempt]]:
-        rows = self._db.all(_ATTEMPTS, {"ids": self._db.ids(deliveries)})
-        return [(DeliveryId(delivery), DeliveryAttempt(*facts)) for delivery, *facts in rows]
-
-    def lanes(self, now_ms: int, limit: int) -> Sequence[DeliveryLane]:
-        rows = self._db.all(_LANES, {"now_ms": now_ms, "limit": limit})
-        return [DeliveryLane(lane, AccountId(account)) for lane, account in rows]
-
-    def lock_lane(self, lane: str) -> Breaker:
-        row = self._db.one(_HOLD_LANE, {"lane": lane})
-        if row is None:
-            return CLOSED
-        failures, openings, open_until_ms, kind, reason = row
-        return Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason)
-
-    def save_lane(self, lane: str, breaker: Breaker, now_ms: int) -> None:
-        self._db.run(
-            _KEEP_LANE,
-            {
-                "lane": lane,
-                "failures": breaker.failures,
-                "openings": breaker.openings,
-                "open_until_ms": breaker.open_until_ms,
-                "kind": breaker.kind,
-                "reason": breaker.reason,
-                "now_ms": now_ms,
-            },
-        )
-
-    def under_way(self, lane: str, now_ms: int) -> int:
-        return int(self._db.value(_UNDER_WAY, {"lane": lane, "now_ms": now_ms}))
-
-    def take(self, lane: str, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Delivery]:
-        rows = self._db.all(
-            _TAKE, {"lane": lane, "owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms, "limit": limit}
-        )
-        return [_delivery(*row) for row in rows]
-
-    def lease(self, delivery: DeliveryId, owner: str, lease_until_ms: int) -> Delivery | None:
-        row = self._db.one(_LEASE, {"id": delivery, "owner": owner, "until_ms": lease_until_ms})
-        return _delivery(*row) if row else None
-
-    def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, then: NextDelivery, owner: str) -> bool:
-        facts = {
-            "id": delivery,
-            "state": then.state,
-            "retries": then.retries,
-            "due_ms": then.due_ms,
-            "finished_ms": then.finished_ms,
-        }
-        if then.state is DeliveryState.DELIVERED:
-            number = self._db.value(_CLOSE_ANY, facts)
-        else:
-            number = self._db.value(_CLOSE_OURS, facts | {"owner": owner})
-        if number is not None:
-            self._log(delivery, number, attempt)
-        return number is not None
-
-    def drop(self, delivery: DeliveryId, now_ms: int) -> None:
-        self._db.run(_DROP, {"id": delivery, "now_ms": now_ms})
-
-    def drop_all(self, webhook: WebhookId, now_ms: int, limit: int) -> int:
-        # Counted by what comes back: SQLite's driver tells no number for a statement that begins with WITH.
-        return len(self._db.all(_DROP_ALL, {"webhook": webhook, "now_ms": now_ms, "limit": limit}))
-
-    def replay(self, delivery: DeliveryId, now_ms: int, until_ms: int) -> None:
-        self._db.run(_REPLAY, {"id": delivery, "now_ms": now_ms, "until_ms": until_ms})
-
-    def give_up(self, now_ms: int, limit: int) -> int:
-        return len(self._db.all(_GIVE_UP, {"now_ms": now_ms, "limit": limit}))
-
-    def lease_owners(self) -> Sequence[str]:
-        return [row[0] for row in self._db.all(_LEASE_OWNERS)]
-
-    def free_leases_of(self, owners: Sequence[str], now_ms: int) -> int:
-        return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners), "now_ms": now_ms})
-
-    def prune(self, before_ms: int, limit: int) -> int:
-        over = [row[0] for row in self._db.all(_OVER, {"before_ms": before_ms, "limit": limit})]
-        if over:
-            self._db.run(_DELETE_ATTEMPTS, {"ids": self._db.ids(over)})
-            self._db.run(_DELETE, {"ids": self._db.ids(over)})
-        return len(over)
-
-    def _log(self, delivery: DeliveryId, number: int, attempt: DeliveryAttempt) -> None:
-        self._db.run(
-            _ADD_ATTEMPT,
-            {
-                "delivery": delivery,
-                "number": number,
-                "at_ms": attempt.at_ms,
-                "duration_ms": attempt.duration_ms,
-                "status": attempt.status,
-                "error": attempt.error,
-                "answer": attempt.answer,
-            },
-        )
-
 
 def _events(text: str) -> tuple[EventType, ...]:
     return tuple(EventType(each) for each in text.split())
@@ -391,27 +192,3 @@ def _events(text: str) -> tuple[EventType, ...]:
 
 def _webhook(id_: str, account: str, url: str | None, events: str, *more: Any) -> Webhook:
     return Webhook(WebhookId(id_), AccountId(account), url, _events(events), *more)
-
-
-def _delivery(  # noqa: PLR0917 - the columns, in the order of _DELIVERY_COLUMNS
-    id_: str,
-    webhook: str,
-    account: str,
-    lane: str,
-    url: str | None,
-    event: str,
-    task: str | None,
-    state: str,
-    *figures: Any,
-) -> Delivery:
-    return Delivery(
-        DeliveryId(id_),
-        WebhookId(webhook),
-        AccountId(account),
-        lane,
-        url,
-        EventType(event),
-        TaskId(task) if task else None,
-        DeliveryState(state),
-        *figures,
-    )

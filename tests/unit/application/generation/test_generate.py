@@ -16,13 +16,13 @@ from limner.application.generation.generate import MAX_FREE_RETRIES, Generate, G
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
+from limner.db.store import StoreUnavailable
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.intake.image_intake import ImageIntake
 from limner.ports.blobs import StorageRefuses, Stored
 from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending
-from limner.ports.records import StoreUnavailable
 from limner.providers.sandbox import card
 from stores import PICTURE, ROUTE, House, ordered
 

@@ -8,9 +8,10 @@ import pytest
 
 from limner.application.generation.interrupt import Interrupted, Reason
 from limner.application.generation.journal import PAUSES_S, KeptImage, SpendJournal, delivered_image
+from limner.db.records import Records
+from limner.db.store import Store, StoreUnavailable
 from limner.domain.ids import TaskId
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.ports.records import Records, Store, StoreUnavailable
 from stores import PICTURE, ROUTE, House, ordered
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from fakes import NOON_MS, HandClock
 from limner.application.images.upload_credentials import LIFE_S, IssueUploadCredentials, Seal, UploadGrant
+from limner.db.tables.keys import Key
 from limner.domain.ids import AccountId, KeyId
-from limner.ports.records import Key
 
 SEAL = Seal(b"a secret that is as long as it should be")
 GRANT = UploadGrant(KeyId("00000000-0000-4000-8000-000000000001"), "tcli_0/20270115/t/input.png", 1_800_003_600)

@@ -15,6 +15,8 @@ from limner.application.generation.journal import IntendedAttempt, KeptImage, Sp
 from limner.application.generation.routing import Routing
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
+from limner.db.tables.keys import Key
+from limner.db.tables.tasks import ClaimedTask
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -24,7 +26,6 @@ from limner.domain.tasks.request import TaskType, UploadedSource, UrlSource
 from limner.domain.tasks.task import Status, Task
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Accepted, GenerationRequest, Pending
-from limner.ports.records import ClaimedTask, Key
 from stores import PICTURE, ROUTE, House, with_file
 
 HANDLE = {"id": "job-1"}

@@ -1,0 +1,60 @@
+"""All tables behind one connection.
+
+A unit of work is a plain function of `Records`. It sees one consistent state; all that it writes is committed together
+or not at all. It never waits for a network. Times are arguments, in milliseconds since 1970.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from limner.db.sql import Db
+from limner.db.tables.accounts import AccountTable
+from limner.db.tables.attempts import AttemptTable
+from limner.db.tables.audit_log import AuditLogTable
+from limner.db.tables.blobs import BlobTable
+from limner.db.tables.consistency import ConsistencyQueries
+from limner.db.tables.deliveries import DeliveryTable
+from limner.db.tables.events import EventTable
+from limner.db.tables.idempotency import IdempotencyTable
+from limner.db.tables.keys import KeyTable
+from limner.db.tables.ledger import LedgerTable
+from limner.db.tables.provider_state import ProviderStateTable
+from limner.db.tables.retention import RetentionQueries
+from limner.db.tables.tasks import TaskTable
+from limner.db.tables.uploads import UploadTable
+from limner.db.tables.webhooks import WebhookTable
+from limner.domain.tasks.task import Status
+
+T = TypeVar("T")
+
+
+class Records:
+    """Every table, within one unit of work. Made once per connection."""
+
+    def __init__(self, db: Db) -> None:
+        self.accounts = AccountTable(db)
+        self.keys = KeyTable(db)
+        self.ledger = LedgerTable(db)
+        self.tasks = TaskTable(db)
+        self.attempts = AttemptTable(db)
+        self.provider_state = ProviderStateTable(db)
+        self.uploads = UploadTable(db)
+        self.blobs = BlobTable(db)
+        self.events = EventTable(db)
+        self.idempotency = IdempotencyTable(db)
+        self.retention = RetentionQueries(db)
+        self.webhooks = WebhookTable(db)
+        self.deliveries = DeliveryTable(db)
+        self.audit_log = AuditLogTable(db)
+        self.consistency = ConsistencyQueries(db)
+
+
+def noting(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, frozenset[Status]]]:
+    """The same unit of work, which also says what became of tasks in it."""
+
+    def noted(records: Records) -> tuple[T, frozenset[Status]]:
+        written = records.events.written
+        written.clear()
+        return work(records), frozenset(written)
+
+    return noted

@@ -1,0 +1,350 @@
+"""The outbox of webhook messages, and the log of what became of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from limner.db.sql import Db, Sql
+from limner.domain.ids import AccountId, DeliveryId, TaskId, WebhookId
+from limner.domain.routing.breaker import CLOSED, Breaker
+from limner.domain.routing.failure import FailureKind
+from limner.domain.webhook import DeliveryState, EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one address. It holds ids: the message is made when it is sent.
+
+    `lane` is what shares a limit and a breaker: a webhook, or a host that came with tasks. `attempts` counts all
+    tries, `retries` the repeats since it was written or replayed. `due_ms` is when it may be sent; while somebody sends
+    it, when his lease ends. It is given up at `until_ms`, tried or not.
+    """
+
+    id: DeliveryId
+    webhook: WebhookId
+    account: AccountId
+    lane: str
+    url: str | None
+    event: EventType
+    task: TaskId | None
+    state: DeliveryState
+    attempts: int
+    retries: int
+    due_ms: int
+    until_ms: int
+    created_ms: int
+    finished_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One try at a delivery. `status` is the receiver's HTTP status, None when it did not answer; `error` says why."""
+
+    number: int
+    at_ms: int
+    duration_ms: int
+    status: int | None
+    error: str | None
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLane:
+    """A lane with something to send now."""
+
+    id: str
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class NextDelivery:
+    """What becomes of a delivery: it is over, or due again."""
+
+    state: DeliveryState
+    retries: int
+    due_ms: int
+    finished_ms: int | None = None
+
+
+_COLUMNS = (
+    "id, webhook, account, lane, url, event, task, state, attempts, retries, due_ms, until_ms, created_ms, finished_ms"
+)
+_ADD = Sql("""
+    INSERT INTO deliveries (id, webhook, account, lane, url, event, task, state, due_ms, until_ms, created_ms)
+    VALUES (:id, :webhook, :account, :lane, :url, :event, :task, 'pending', :due_ms, :until_ms, :created_ms)
+    ON CONFLICT (id) DO NOTHING
+""")
+_GET = Sql(f"SELECT {_COLUMNS} FROM deliveries WHERE id = :id")
+_OF = Sql(f"""
+    SELECT {_COLUMNS} FROM deliveries
+    WHERE webhook = :webhook AND (CAST(:state AS VARCHAR) IS NULL OR state = :state)
+    ORDER BY created_ms DESC, id LIMIT :limit
+""")
+_OF_TASK = Sql(f"SELECT {_COLUMNS} FROM deliveries WHERE task = :task ORDER BY created_ms, id")
+_ATTEMPTS = Sql("""
+    SELECT delivery, number, at_ms, duration_ms, status, error, answer FROM delivery_attempts
+    WHERE delivery IN :ids ORDER BY delivery, number
+""")
+
+# The index is walked from lane to lane: the cost is that of the lanes, whatever lies in them.
+_LANES = Sql("""
+    WITH RECURSIVE step(lane) AS (
+        SELECT min(lane) FROM deliveries WHERE state = 'pending'
+        UNION ALL
+        SELECT (SELECT min(d.lane) FROM deliveries d WHERE d.state = 'pending' AND d.lane > step.lane)
+        FROM step WHERE step.lane IS NOT NULL),
+    waiting AS (
+        SELECT lane, (SELECT min(d.due_ms) FROM deliveries d WHERE d.state = 'pending' AND d.lane = step.lane) AS due_ms
+        FROM step WHERE lane IS NOT NULL)
+    SELECT w.lane, (SELECT d.account FROM deliveries d WHERE d.state = 'pending' AND d.lane = w.lane LIMIT 1)
+    FROM waiting w
+    WHERE w.due_ms <= :now_ms AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.id = w.lane AND l.open_until_ms > :now_ms)
+    ORDER BY w.due_ms, w.lane LIMIT :limit
+""")
+# A write that changes nothing: it makes the row where there is none, and locks it.
+_HOLD_LANE = Sql("""
+    INSERT INTO lanes (id) VALUES (:lane) ON CONFLICT (id) DO UPDATE SET id = excluded.id
+    RETURNING failures, openings, open_until_ms, kind, reason
+""")
+_KEEP_LANE = Sql("""
+    UPDATE lanes SET failures = :failures, openings = :openings, open_until_ms = :open_until_ms, kind = :kind,
+        reason = :reason, changed_ms = :now_ms
+    WHERE id = :lane
+""")
+_UNDER_WAY = Sql("""
+    SELECT count(*) FROM deliveries
+    WHERE lane = :lane AND lease_owner IS NOT NULL AND state = 'pending' AND due_ms > :now_ms
+""")
+_TAKE = Sql(f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM deliveries WHERE state = 'pending' AND lane = :lane AND due_ms <= :now_ms
+        ORDER BY due_ms LIMIT :limit {{skip_locked}})
+    UPDATE deliveries SET lease_owner = :owner, due_ms = :until_ms WHERE id IN (SELECT id FROM due)
+    RETURNING {_COLUMNS}
+""")
+_LEASE = Sql(f"""
+    UPDATE deliveries SET lease_owner = :owner, due_ms = :until_ms
+    WHERE id = :id AND state = 'pending' AND lease_owner IS NULL
+    RETURNING {_COLUMNS}
+""")
+_CLOSE = """
+    UPDATE deliveries SET state = :state, attempts = attempts + 1, retries = :retries, due_ms = :due_ms,
+        lease_owner = NULL, finished_ms = :finished_ms
+    WHERE id = :id AND {fence}
+    RETURNING attempts
+"""
+_CLOSE_OURS = Sql(_CLOSE.format(fence="state = 'pending' AND lease_owner = :owner"))
+_CLOSE_ANY = Sql(_CLOSE.format(fence="state <> 'delivered'"))
+_ADD_ATTEMPT = Sql("""
+    INSERT INTO delivery_attempts (delivery, number, at_ms, duration_ms, status, error, answer)
+    VALUES (:delivery, :number, :at_ms, :duration_ms, :status, :error, :answer)
+""")
+_DROP = Sql("""
+    UPDATE deliveries SET state = 'dropped', lease_owner = NULL, finished_ms = :now_ms
+    WHERE id = :id AND state = 'pending'
+""")
+_DROP_ALL = Sql("""
+    WITH left_over AS MATERIALIZED (
+        SELECT id FROM deliveries WHERE webhook = :webhook AND state = 'pending'
+        ORDER BY id LIMIT :limit {skip_locked})
+    UPDATE deliveries SET state = 'dropped', lease_owner = NULL, finished_ms = :now_ms
+    WHERE id IN (SELECT id FROM left_over) RETURNING id
+""")
+_REPLAY = Sql("""
+    UPDATE deliveries SET state = 'pending', retries = 0, due_ms = :now_ms, until_ms = :until_ms, finished_ms = NULL
+    WHERE id = :id AND lease_owner IS NULL
+""")
+_GIVE_UP = Sql("""
+    WITH old AS MATERIALIZED (
+        SELECT id FROM deliveries WHERE state = 'pending' AND until_ms <= :now_ms
+        ORDER BY until_ms LIMIT :limit {skip_locked})
+    UPDATE deliveries SET state = 'failed', lease_owner = NULL, finished_ms = :now_ms WHERE id IN (SELECT id FROM old)
+    RETURNING id
+""")
+_LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM deliveries WHERE lease_owner IS NOT NULL")
+_FREE_LEASES = Sql("""
+    UPDATE deliveries SET lease_owner = NULL, due_ms = :now_ms WHERE state = 'pending' AND lease_owner IN :ids
+""")
+_OVER = Sql("""
+    SELECT id FROM deliveries WHERE finished_ms IS NOT NULL AND finished_ms <= :before_ms
+    ORDER BY finished_ms LIMIT :limit {skip_locked}
+""")
+_DELETE_ATTEMPTS = Sql("DELETE FROM delivery_attempts WHERE delivery IN :ids")
+_DELETE = Sql("DELETE FROM deliveries WHERE id IN :ids")
+
+
+class DeliveryTable:
+    """The outbox, and the log of what became of it."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def add(self, delivery: Delivery) -> bool:
+        """Whether it was new: no message is written twice."""
+        return (
+            self._db.run(
+                _ADD,
+                {
+                    "id": delivery.id,
+                    "webhook": delivery.webhook,
+                    "account": delivery.account,
+                    "lane": delivery.lane,
+                    "url": delivery.url,
+                    "event": delivery.event,
+                    "task": delivery.task,
+                    "due_ms": delivery.due_ms,
+                    "until_ms": delivery.until_ms,
+                    "created_ms": delivery.created_ms,
+                },
+            )
+            == 1
+        )
+
+    def get(self, delivery: DeliveryId) -> Delivery | None:
+        row = self._db.one(_GET, {"id": delivery})
+        return _delivery(*row) if row else None
+
+    def of(self, webhook: WebhookId, state: DeliveryState | None, limit: int) -> Sequence[Delivery]:
+        """A webhook's, the newest first."""
+        rows = self._db.all(_OF, {"webhook": webhook, "state": state, "limit": limit})
+        return [_delivery(*row) for row in rows]
+
+    def of_task(self, task: TaskId) -> Sequence[Delivery]:
+        return [_delivery(*row) for row in self._db.all(_OF_TASK, {"task": task})]
+
+    def attempts(self, deliveries: Sequence[DeliveryId]) -> Sequence[tuple[DeliveryId, DeliveryAttempt]]:
+        """The tries at these, in their order."""
+        rows = self._db.all(_ATTEMPTS, {"ids": self._db.ids(deliveries)})
+        return [(DeliveryId(delivery), DeliveryAttempt(*facts)) for delivery, *facts in rows]
+
+    def lanes(self, now_ms: int, limit: int) -> Sequence[DeliveryLane]:
+        """Lanes that are not left alone and have something due, the longest due first."""
+        rows = self._db.all(_LANES, {"now_ms": now_ms, "limit": limit})
+        return [DeliveryLane(lane, AccountId(account)) for lane, account in rows]
+
+    def lock_lane(self, lane: str) -> Breaker:
+        """The lane's breaker; nobody else sees to the lane before this unit of work is committed."""
+        row = self._db.one(_HOLD_LANE, {"lane": lane})
+        if row is None:
+            return CLOSED
+        failures, openings, open_until_ms, kind, reason = row
+        return Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason)
+
+    def save_lane(self, lane: str, breaker: Breaker, now_ms: int) -> None:
+        self._db.run(
+            _KEEP_LANE,
+            {
+                "lane": lane,
+                "failures": breaker.failures,
+                "openings": breaker.openings,
+                "open_until_ms": breaker.open_until_ms,
+                "kind": breaker.kind,
+                "reason": breaker.reason,
+                "now_ms": now_ms,
+            },
+        )
+
+    def under_way(self, lane: str, now_ms: int) -> int:
+        """How many of a lane somebody is sending, at all workers together."""
+        return int(self._db.value(_UNDER_WAY, {"lane": lane, "now_ms": now_ms}))
+
+    def take(self, lane: str, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Delivery]:
+        """Lease what is due in a lane."""
+        rows = self._db.all(
+            _TAKE, {"lane": lane, "owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms, "limit": limit}
+        )
+        return [_delivery(*row) for row in rows]
+
+    def lease(self, delivery: DeliveryId, owner: str, lease_until_ms: int) -> Delivery | None:
+        """Lease one that is pending and that nobody has, due or not."""
+        row = self._db.one(_LEASE, {"id": delivery, "owner": owner, "until_ms": lease_until_ms})
+        return _delivery(*row) if row else None
+
+    def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, then: NextDelivery, owner: str) -> bool:
+        """Write down a try, whose `number` is counted here, and what becomes of the delivery.
+
+        Whether it counted: a failure of somebody who lost the lease doesn't, a success always does.
+        """
+        facts = {
+            "id": delivery,
+            "state": then.state,
+            "retries": then.retries,
+            "due_ms": then.due_ms,
+            "finished_ms": then.finished_ms,
+        }
+        if then.state is DeliveryState.DELIVERED:
+            number = self._db.value(_CLOSE_ANY, facts)
+        else:
+            number = self._db.value(_CLOSE_OURS, facts | {"owner": owner})
+        if number is not None:
+            self._log(delivery, number, attempt)
+        return number is not None
+
+    def drop(self, delivery: DeliveryId, now_ms: int) -> None:
+        self._db.run(_DROP, {"id": delivery, "now_ms": now_ms})
+
+    def drop_all(self, webhook: WebhookId, now_ms: int, limit: int) -> int:
+        """Drop what is pending for a webhook; how many."""
+        # Counted by what comes back: SQLite's driver tells no number for a statement that begins with WITH.
+        return len(self._db.all(_DROP_ALL, {"webhook": webhook, "now_ms": now_ms, "limit": limit}))
+
+    def replay(self, delivery: DeliveryId, now_ms: int, until_ms: int) -> None:
+        """Send it again, from now on and under the same id; one that is being sent is left alone."""
+        self._db.run(_REPLAY, {"id": delivery, "now_ms": now_ms, "until_ms": until_ms})
+
+    def give_up(self, now_ms: int, limit: int) -> int:
+        """End deliveries whose time is over; how many."""
+        return len(self._db.all(_GIVE_UP, {"now_ms": now_ms, "limit": limit}))
+
+    def lease_owners(self) -> Sequence[str]:
+        return [row[0] for row in self._db.all(_LEASE_OWNERS)]
+
+    def free_leases_of(self, owners: Sequence[str], now_ms: int) -> int:
+        """End the leases of workers known to be dead."""
+        return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners), "now_ms": now_ms})
+
+    def prune(self, before_ms: int, limit: int) -> int:
+        """Remove deliveries that were over by then, and the log of their attempts; how many."""
+        over = [row[0] for row in self._db.all(_OVER, {"before_ms": before_ms, "limit": limit})]
+        if over:
+            self._db.run(_DELETE_ATTEMPTS, {"ids": self._db.ids(over)})
+            self._db.run(_DELETE, {"ids": self._db.ids(over)})
+        return len(over)
+
+    def _log(self, delivery: DeliveryId, number: int, attempt: DeliveryAttempt) -> None:
+        self._db.run(
+            _ADD_ATTEMPT,
+            {
+                "delivery": delivery,
+                "number": number,
+                "at_ms": attempt.at_ms,
+                "duration_ms": attempt.duration_ms,
+                "status": attempt.status,
+                "error": attempt.error,
+                "answer": attempt.answer,
+            },
+        )
+
+
+def _delivery(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
+    id_: str,
+    webhook: str,
+    account: str,
+    lane: str,
+    url: str | None,
+    event: str,
+    task: str | None,
+    state: str,
+    *figures: Any,
+) -> Delivery:
+    return Delivery(
+        DeliveryId(id_),
+        WebhookId(webhook),
+        AccountId(account),
+        lane,
+        url,
+        EventType(event),
+        TaskId(task) if task else None,
+        DeliveryState(state),
+        *figures,
+    )

@@ -1,0 +1,150 @@
+"""API keys and what each may spend."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from limner.db.sql import Db, Sql
+from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits, KeyUsage
+from limner.domain.ids import AccountId, KeyId, TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    id: KeyId
+    account: AccountId
+    account_tag: str
+    name: str
+    hint: str
+    """The first characters of the key, enough to recognise it by."""
+    scopes: tuple[str, ...]
+    created_ms: int
+    revoked_ms: int | None
+    expires_ms: int | None = None
+    used_ms: int | None = None
+    """When it was last used, to within some minutes."""
+    allowance: KeyLimits = UNLIMITED
+
+    def in_force(self, now_ms: int) -> bool:
+        return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
+
+
+_COLUMNS = (
+    "k.id, k.account, a.tag, k.name, k.hint, k.scopes, k.created_ms, k.revoked_ms, k.expires_ms, k.used_ms, "
+    "k.most_per_second, k.most_tasks, k.most_credits_a_day, k.most_credits"
+)
+_ADD = Sql("""
+    INSERT INTO api_keys (id, account, name, hint, digest, scopes, created_ms, expires_ms,
+                          most_per_second, most_tasks, most_credits_a_day, most_credits)
+    VALUES (:id, :account, :name, :hint, :digest, :scopes, :created_ms, :expires_ms,
+            :per_second, :tasks, :credits_per_day, :credits)
+""")
+_GET = Sql(f"SELECT {_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account WHERE k.id = :id")
+_BY_DIGEST = Sql(f"""
+    SELECT {_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account WHERE k.digest = :digest
+""")
+_OF = Sql(f"""
+    SELECT {_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account
+    WHERE k.account = :account ORDER BY k.created_ms, k.id
+""")
+_VALID = Sql("""
+    SELECT id FROM api_keys
+    WHERE id IN :ids AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > :now_ms)
+""")
+_REVOKE = Sql("UPDATE api_keys SET revoked_ms = :now_ms WHERE id = :id AND revoked_ms IS NULL")
+_USED = Sql("UPDATE api_keys SET used_ms = :now_ms WHERE id = :id AND coalesce(used_ms, 0) < :now_ms")
+_LIMIT = Sql("""
+    UPDATE api_keys SET expires_ms = :expires_ms, most_per_second = :per_second, most_tasks = :tasks,
+        most_credits_a_day = :credits_per_day, most_credits = :credits
+    WHERE id = :id
+""")
+_TODAY = "CASE WHEN day = :day THEN spent_on_day ELSE 0 END"
+_CHARGE = Sql(f"""
+    UPDATE api_keys
+    SET active = active + 1, spent = spent + :price, spent_on_day = {_TODAY} + :price, day = :day
+    WHERE id = :id
+      AND (most_tasks IS NULL OR active < most_tasks)
+      AND (most_credits IS NULL OR spent + :price <= most_credits)
+      AND (most_credits_a_day IS NULL OR {_TODAY} + :price <= most_credits_a_day)
+""")
+_RELEASE = Sql("""
+    UPDATE api_keys
+    SET active = active - 1, spent = spent - :unspent,
+        spent_on_day = spent_on_day - CASE WHEN day = :day THEN :unspent ELSE 0 END
+    WHERE id = (SELECT api_key FROM tasks WHERE id = :task)
+""")
+_SPENDING = Sql(f"SELECT active, {_TODAY}, spent FROM api_keys WHERE id = :id")
+
+
+class KeyTable:
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def add(self, key: Key, digest: bytes) -> None:
+        self._db.run(
+            _ADD,
+            {
+                "id": key.id,
+                "account": key.account,
+                "name": key.name,
+                "hint": key.hint,
+                "digest": digest,
+                "scopes": " ".join(key.scopes),
+                "created_ms": key.created_ms,
+                "expires_ms": key.expires_ms,
+                **asdict(key.allowance),
+            },
+        )
+
+    def by_digest(self, digest: bytes) -> Key | None:
+        row = self._db.one(_BY_DIGEST, {"digest": digest})
+        return _key(*row) if row else None
+
+    def get(self, key: KeyId) -> Key | None:
+        row = self._db.one(_GET, {"id": key})
+        return _key(*row) if row else None
+
+    def of(self, account: AccountId) -> Sequence[Key]:
+        return [_key(*row) for row in self._db.all(_OF, {"account": account})]
+
+    def revoke(self, key: KeyId, now_ms: int) -> bool:
+        return self._db.run(_REVOKE, {"id": key, "now_ms": now_ms}) == 1
+
+    def used(self, key: KeyId, now_ms: int) -> None:
+        self._db.run(_USED, {"id": key, "now_ms": now_ms})
+
+    def limit(self, key: KeyId, allowance: KeyLimits, expires_ms: int | None) -> None:
+        self._db.run(_LIMIT, {"id": key, "expires_ms": expires_ms, **asdict(allowance)})
+
+    def charge(self, key: KeyId, price: int, day: int) -> bool:
+        """Count one more task of this price, made on this day, unless a limit of the key's own forbids it."""
+        return self._db.run(_CHARGE, {"id": key, "price": price, "day": day}) == 1
+
+    def release(self, task: TaskId, unspent: int, day: int) -> None:
+        """A task of the key that made it has ended, and so much of its price was not consumed."""
+        self._db.run(_RELEASE, {"task": task, "unspent": unspent, "day": day})
+
+    def spending(self, key: KeyId, day: int) -> KeyUsage:
+        row = self._db.one(_SPENDING, {"id": key, "day": day})
+        return KeyUsage(*row) if row else KeyUsage()
+
+    def valid(self, keys: Sequence[KeyId], now_ms: int) -> Sequence[KeyId]:
+        """Those of `keys` that exist, are not revoked and have not expired."""
+        return [KeyId(row[0]) for row in self._db.all(_VALID, {"ids": self._db.ids(keys), "now_ms": now_ms})]
+
+
+def _key(*row: Any) -> Key:
+    id_, account, tag, name, hint, scopes, created_ms, revoked_ms, expires_ms, used_ms, *allowed = row
+    return Key(
+        id=KeyId(id_),
+        account=AccountId(account),
+        account_tag=tag,
+        name=name,
+        hint=hint,
+        scopes=tuple(scopes.split()),
+        created_ms=created_ms,
+        revoked_ms=revoked_ms,
+        expires_ms=expires_ms,
+        used_ms=used_ms,
+        allowance=KeyLimits(*allowed),
+    )
