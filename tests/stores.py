@@ -151,7 +151,7 @@ class House:
         """A new account and a key of it."""
         account = await self.accounts.create(name, opening)
         if limit is not None:
-            await self.store.run(lambda records: records.accounts.set_limit(account.id, "image", limit))
+            await self.store.run(lambda records: records.accounts.set_slots(account.id, "image", limit))
         made = await self.accounts.create_key(name, "first", ("generate", "read"))
         return made.key
 
@@ -196,7 +196,7 @@ class House:
         return [row.movement for row in rows]
 
     async def faults(self) -> list[str]:
-        return list(await self.store.read(lambda records: records.ledger.faults()))
+        return list(await self.store.read(lambda records: records.ledger.inconsistencies()))
 
     async def look(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """Rows as they stand in the database."""

@@ -119,7 +119,7 @@ class Crew:
         return list(await self.limner.store.read(lambda records: records.tasks.lease_owners()))
 
     async def faults(self) -> list[str]:
-        return list(await self.limner.store.read(lambda records: records.ledger.faults()))
+        return list(await self.limner.store.read(lambda records: records.ledger.inconsistencies()))
 
 
 async def claims(worker: Worker, vendor_reached: Gate | None = None) -> None:

@@ -55,7 +55,7 @@ async def test_what_was_handed_back_is_taken_up_at_once_although_there_was_a_gap
     await claims(stopped, gate)
     await takes_over(heir)
     crew.clock.pass_time(30)
-    await crew.limner.store.run(lambda records: records.tasks.hand_back(stopped.dispatcher.owner, [task]))
+    await crew.limner.store.run(lambda records: records.tasks.release_leases(stopped.dispatcher.owner, [task]))
 
     await takes_over(heir)
     await finishes(heir)

@@ -172,7 +172,7 @@ class World:
 
     async def wrong_books(self) -> list[str]:
         store, account = self.limner.store, self.key.account
-        faults = list(await store.read(lambda records: records.ledger.faults()))
+        faults = list(await store.read(lambda records: records.ledger.inconsistencies()))
         balance = await store.read(lambda records: records.accounts.balance(account))
         owners = await store.read(lambda records: records.tasks.lease_owners())
         spent = sum(task.consumed for task in await self.tasks())

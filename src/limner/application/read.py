@@ -53,4 +53,4 @@ class ReadTask:
 
 def _see(records: Records, task: Task) -> TaskView:
     waiting = task.status is Status.QUEUED
-    return TaskView(task, records.tasks.ahead(task.id, MAX_QUEUE_COUNT) if waiting else None)
+    return TaskView(task, records.tasks.count_ahead(task.id, MAX_QUEUE_COUNT) if waiting else None)

@@ -59,9 +59,9 @@ class Rescuer:
         """End those of the dead, and shorten those that were given before the clock was set back."""
         dead = [owner for owner in records.tasks.lease_owners() if is_dead(owner, self.me)]
         if dead:
-            log.info("took over from dead workers", leases=records.tasks.free_leases_of(dead))
+            log.info("took over from dead workers", leases=records.tasks.end_leases_of(dead))
         lease_ms = self.dispatcher.lease_ms
-        if shortened := records.tasks.rein_in(now_ms + MAX_LEASE_FACTOR * lease_ms, now_ms + lease_ms):
+        if shortened := records.tasks.shorten_leases(now_ms + MAX_LEASE_FACTOR * lease_ms, now_ms + lease_ms):
             log.warning("leases from the future, the clock was set back", leases=shortened)
 
     def _over(self, now_ms: int) -> int:

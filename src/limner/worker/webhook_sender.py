@@ -113,7 +113,7 @@ class WebhookSender:
             return
         owners = await self.store.read(lambda records: records.deliveries.lease_owners())
         if dead := [owner for owner in owners if self.is_dead(owner)]:
-            freed = await self.store.run(lambda records: records.deliveries.free_leases_of(dead, now_ms))
+            freed = await self.store.run(lambda records: records.deliveries.end_leases_of(dead, now_ms))
             log.info("took over webhooks from dead workers", deliveries=freed)
         await self.store.run(lambda records: _give_up(records, now_ms))
         self._tidied_ms = now_ms

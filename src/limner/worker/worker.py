@@ -57,6 +57,6 @@ class Worker:
         await self.running.settled(STOP_GRACE_S)
         await self.running.let_go()
         try:
-            await self.store.run(lambda records: records.tasks.hand_back(self.dispatcher.owner, tasks))
+            await self.store.run(lambda records: records.tasks.release_leases(self.dispatcher.owner, tasks))
         except StoreUnavailable as trouble:  # their leases run out
             log.warning("tasks not handed back", trouble=str(trouble))

@@ -15,8 +15,8 @@ async def test_an_account_is_found_by_its_id_by_its_name_and_by_its_tag(house: H
     made = await house.accounts.create("ada")
 
     by_id = await house.store.read(lambda records: records.accounts.get(made.id))
-    by_name = await house.store.read(lambda records: records.accounts.named("ada"))
-    by_tag = await house.store.read(lambda records: records.accounts.tagged(made.tag))
+    by_name = await house.store.read(lambda records: records.accounts.by_name("ada"))
+    by_tag = await house.store.read(lambda records: records.accounts.by_tag(made.tag))
     assert by_id == by_name == by_tag == made
 
 
@@ -24,8 +24,8 @@ async def test_what_is_not_there_is_none(house: House) -> None:
     def look(records: Records) -> tuple[object, ...]:
         return (
             records.accounts.get(AccountId("nobody")),
-            records.accounts.named("nobody"),
-            records.accounts.tagged("nobody"),
+            records.accounts.by_name("nobody"),
+            records.accounts.by_tag("nobody"),
             records.keys.by_digest(b"nothing"),
         )
 
@@ -133,7 +133,9 @@ async def test_a_key_is_revoked_once(house: House) -> None:
 async def test_a_bucket_takes_as_many_as_its_limit(house: House) -> None:
     key = await house.opens()
 
-    entered = [await house.store.run(lambda records: records.accounts.enter(key.account, "image", 3)) for _ in range(5)]
+    entered = [
+        await house.store.run(lambda records: records.accounts.acquire_slot(key.account, "image", 3)) for _ in range(5)
+    ]
 
     assert entered == [True, True, True, False, False]
 
@@ -142,7 +144,7 @@ async def test_a_limit_is_exact_when_everybody_comes_at_once(house: House) -> No
     key = await house.opens()
 
     entered = await asyncio.gather(
-        *(house.store.run(lambda records: records.accounts.enter(key.account, "image", 7)) for _ in range(40))
+        *(house.store.run(lambda records: records.accounts.acquire_slot(key.account, "image", 7)) for _ in range(40))
     )
 
     assert sum(entered) == 7
@@ -151,19 +153,19 @@ async def test_a_limit_is_exact_when_everybody_comes_at_once(house: House) -> No
 
 async def test_who_leaves_makes_room(house: House) -> None:
     key = await house.opens()
-    await house.store.run(lambda records: records.accounts.enter(key.account, "image", 1))
-    await house.store.run(lambda records: records.accounts.leave(key.account, "image"))
+    await house.store.run(lambda records: records.accounts.acquire_slot(key.account, "image", 1))
+    await house.store.run(lambda records: records.accounts.release_slot(key.account, "image"))
 
-    assert await house.store.run(lambda records: records.accounts.enter(key.account, "image", 1))
+    assert await house.store.run(lambda records: records.accounts.acquire_slot(key.account, "image", 1))
 
 
 async def test_a_bucket_cannot_be_left_more_often_than_entered(house: House) -> None:
     key = await house.opens()
-    await house.store.run(lambda records: records.accounts.enter(key.account, "image", 1))
-    await house.store.run(lambda records: records.accounts.leave(key.account, "image"))
+    await house.store.run(lambda records: records.accounts.acquire_slot(key.account, "image", 1))
+    await house.store.run(lambda records: records.accounts.release_slot(key.account, "image"))
 
     with pytest.raises(Exception, match="active_not_negative"):
-        await house.store.run(lambda records: records.accounts.leave(key.account, "image"))
+        await house.store.run(lambda records: records.accounts.release_slot(key.account, "image"))
 
     assert await house.active(key) == 0
 
@@ -172,7 +174,7 @@ async def test_buckets_and_accounts_do_not_share_a_limit(house: House) -> None:
     ada, eve = await house.opens("ada"), await house.opens("eve")
 
     entered = [
-        await house.store.run(lambda records, a=account, b=bucket: records.accounts.enter(a, b, 1))
+        await house.store.run(lambda records, a=account, b=bucket: records.accounts.acquire_slot(a, b, 1))
         for account in (ada.account, eve.account)
         for bucket in ("image", "multiview", "image")
     ]
@@ -186,7 +188,7 @@ async def test_an_account_s_own_limit_counts_before_the_general_one(house: House
     taken = {}
     for key in (more, fewer, none):
         entered = [
-            await house.store.run(lambda records, a=key.account: records.accounts.enter(a, "image", 2))
+            await house.store.run(lambda records, a=key.account: records.accounts.acquire_slot(a, "image", 2))
             for _ in range(5)
         ]
         taken[key.account] = sum(entered)
@@ -198,7 +200,7 @@ async def test_a_limit_set_while_tasks_are_under_way_holds_for_the_next(house: H
     key = await house.opens(limit=2)
     await house.sends(key)
     await house.sends(key)
-    await house.store.run(lambda records: records.accounts.set_limit(key.account, "image", 1))
+    await house.store.run(lambda records: records.accounts.set_slots(key.account, "image", 1))
 
     with pytest.raises(Refusal) as refused:
         await house.sends(key)

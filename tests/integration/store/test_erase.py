@@ -184,7 +184,7 @@ async def test_a_clean_copy_that_comes_after_the_erasure_is_not_kept(house: Hous
     copy = CleanCopy(BlobId(made), "image/png", 256, 256)
     await eraser(house)(None, task, "me")
 
-    await house.store.run(lambda records: records.tasks.keep_clean(task, inputs[0].position, copy))
+    await house.store.run(lambda records: records.tasks.save_clean_copy(task, inputs[0].position, copy))
 
     assert await house.look("SELECT * FROM blob_uses") == []
 

@@ -25,12 +25,12 @@ EVERYTHING = 1_000
 
 
 async def tail(house: House, mark: FeedCursor, limit: int = EVERYTHING) -> tuple[list[TaskEvent], FeedCursor]:
-    events, moved = await house.store.read(lambda records: records.events.tail(mark, limit))
+    events, moved = await house.store.read(lambda records: records.events.after_cursor(mark, limit))
     return list(events), moved
 
 
 async def at_its_end(house: House) -> FeedCursor:
-    return await house.store.read(lambda records: records.events.mark())
+    return await house.store.read(lambda records: records.events.end_of_feed())
 
 
 async def of(house: House, task: TaskId) -> list[TaskEvent]:
@@ -372,7 +372,7 @@ async def test_a_store_says_what_became_of_tasks_once_it_is_kept(house: House, t
     await house.settles(task)
     with pytest.raises(ZeroDivisionError):
         await store.run(lambda records: (settle(records, task, DRAWN, 0, owner="nobody"), 1 / 0))
-    await store.read(lambda records: records.events.mark())
+    await store.read(lambda records: records.events.end_of_feed())
     await store.close()
 
     assert told == [{Status.QUEUED}, {Status.RUNNING}, {Status.SUCCESS}]

@@ -28,7 +28,7 @@ async def refused(house: House, key: Key) -> Refusal:
 
 async def spending(house: House, key: Key) -> KeyUsage:
     today = day_of(house.clock.now_ms())
-    return await house.store.read(lambda records: records.keys.spending(key.id, today))
+    return await house.store.read(lambda records: records.keys.usage(key.id, today))
 
 
 async def found(house: House, key: KeyId) -> Key | None:
@@ -180,7 +180,7 @@ async def test_an_expired_key_is_valid_no_longer(house: House) -> None:
 async def test_the_last_use_is_kept_and_only_moves_on(house: House) -> None:
     key = await opened(house)
     for at in (5, 9, 7):
-        await house.store.run(lambda records, at=at: records.keys.used(key.id, at))
+        await house.store.run(lambda records, at=at: records.keys.mark_used(key.id, at))
 
     kept = await found(house, key.id)
     assert kept

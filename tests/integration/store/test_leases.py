@@ -84,7 +84,7 @@ async def test_a_worker_hears_that_it_lost_a_task_to_a_rescuer(house: House) -> 
 
 async def test_a_worker_hears_of_a_cancellation_when_it_renews(house: House) -> None:
     wanted, unwanted = await running(house, 2)
-    await house.store.run(lambda records: records.tasks.ask_cancel(unwanted))
+    await house.store.run(lambda records: records.tasks.request_cancel(unwanted))
 
     assert await renew(house, {wanted: 0, unwanted: 0}) == ({wanted, unwanted}, {unwanted})
 
@@ -93,7 +93,7 @@ async def test_a_lease_is_held_by_its_owner_as_long_as_nobody_took_it(house: Hou
     [task] = await running(house)
 
     async def holds(owner: str) -> bool:
-        return await house.store.run(lambda records: records.tasks.holds(task, owner))
+        return await house.store.run(lambda records: records.tasks.lock_lease(task, owner))
 
     assert (await holds("worker"), await holds("somebody else")) == (True, False)
     house.clock.pass_time(60)
@@ -110,7 +110,7 @@ async def test_nobody_takes_a_lease_from_a_unit_of_work_that_relies_on_it(house:
     relying, may_end = threading.Event(), threading.Event()
 
     def rely(records: Records) -> bool:
-        held = records.tasks.holds(task, "worker")
+        held = records.tasks.lock_lease(task, "worker")
         relying.set()
         assert may_end.wait(20)
         return held
@@ -160,7 +160,7 @@ async def test_what_a_worker_reports_of_a_task_it_lost_does_not_count(house: Hou
 
 async def test_what_is_handed_back_is_taken_up_at_once(house: House) -> None:
     returned, kept = await running(house, 2)
-    await house.store.run(lambda records: records.tasks.hand_back("worker", [returned]))
+    await house.store.run(lambda records: records.tasks.release_leases("worker", [returned]))
 
     rescued = await house.rescues("next")
 
@@ -170,8 +170,8 @@ async def test_what_is_handed_back_is_taken_up_at_once(house: House) -> None:
 
 async def test_nobody_hands_back_what_is_another_s(house: House) -> None:
     tasks = await running(house, 2)
-    await house.store.run(lambda records: records.tasks.hand_back("somebody else", tasks))
-    await house.store.run(lambda records: records.tasks.hand_back("worker", []))
+    await house.store.run(lambda records: records.tasks.release_leases("somebody else", tasks))
+    await house.store.run(lambda records: records.tasks.release_leases("worker", []))
 
     assert await house.rescues() == []
 
@@ -185,7 +185,7 @@ async def test_the_leases_of_the_dead_are_freed_and_no_others(house: House) -> N
         shares[owner] = {each.task.id for each in await house.claims(owner)}
 
     owners = await house.store.read(lambda records: records.tasks.lease_owners())
-    freed = await house.store.run(lambda records: records.tasks.free_leases_of(["dead", "also dead"]))
+    freed = await house.store.run(lambda records: records.tasks.end_leases_of(["dead", "also dead"]))
     rescued = {each.task.id for each in await house.rescues()}
 
     assert set(owners) == {"dead", "also dead", "alive"}
@@ -228,6 +228,6 @@ async def test_no_task_is_rescued_twice_however_many_try(house: House) -> None:
 @pytest.mark.parametrize("expected_ms", [1, 90_000])
 async def test_what_a_run_is_expected_to_take_is_kept(house: House, expected_ms: int) -> None:
     [task] = await running(house)
-    await house.store.run(lambda records: records.tasks.expect(task, expected_ms))
+    await house.store.run(lambda records: records.tasks.set_expected_end(task, expected_ms))
 
     assert (await house.task(task)).expected_ms == expected_ms

@@ -200,13 +200,13 @@ class Life(RuleBasedStateMachine):
     @rule(owner=st.sampled_from(OWNERS))
     def a_worker_hands_back(self, owner: str) -> None:
         every = list(self.tasks)
-        self.do(self.house.store.run(lambda records: records.tasks.hand_back(owner, every)))
+        self.do(self.house.store.run(lambda records: records.tasks.release_leases(owner, every)))
         self._freed(owner)
 
     @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS))
     def a_worker_is_found_dead(self, owner: str) -> None:
-        self.do(self.house.store.run(lambda records: records.tasks.free_leases_of([owner])))
+        self.do(self.house.store.run(lambda records: records.tasks.end_leases_of([owner])))
         self._freed(owner)
 
     def _freed(self, owner: str) -> None:

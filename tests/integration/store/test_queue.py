@@ -148,7 +148,7 @@ async def test_the_place_in_the_queue_is_how_many_come_before(house: House) -> N
     [late] = await send(house, quiet, 1)
 
     async def ahead(task: TaskId, cap: int = 1000) -> int:
-        return await house.store.read(lambda records: records.tasks.ahead(task, cap))
+        return await house.store.read(lambda records: records.tasks.count_ahead(task, cap))
 
     places = {task: await ahead(task) for task in [*many, late]}
     order = [each.task.id for each in await house.claims()]
@@ -159,9 +159,9 @@ async def test_the_place_in_the_queue_is_how_many_come_before(house: House) -> N
 async def test_the_place_moves_up_and_is_counted_up_to_the_cap(house: House) -> None:
     tasks = await send(house, await house.opens(limit=100), 6)
 
-    before = await house.store.read(lambda records: [records.tasks.ahead(task, 3) for task in tasks])
+    before = await house.store.read(lambda records: [records.tasks.count_ahead(task, 3) for task in tasks])
     await house.claims(limit=4)
-    after = await house.store.read(lambda records: records.tasks.ahead(tasks[-1], 3))
+    after = await house.store.read(lambda records: records.tasks.count_ahead(tasks[-1], 3))
 
     assert before == [0, 1, 2, 3, 3, 3]
     assert after == 1

@@ -501,7 +501,7 @@ async def running_one(post: Post) -> tuple[ProgressWriter, Any]:
     await post.house.claims()
     running = RunningTasks()
     running.tasks[task] = RunningTask(None)  # type: ignore[arg-type]
-    await post.house.store.run(lambda records: records.tasks.expect(task, 10_000))
+    await post.house.store.run(lambda records: records.tasks.set_expected_end(task, 10_000))
     return ProgressWriter(post.house.store, post.house.clock, running), task
 
 

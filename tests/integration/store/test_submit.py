@@ -348,7 +348,7 @@ async def test_a_binding_says_what_it_was_bound_to(house: House) -> None:
 
     def bind(task: TaskId, digest: str) -> object:
         def work(records: Records) -> object:
-            return records.idempotency.remember(key.account, "k", digest, task, 1)
+            return records.idempotency.bind(key.account, "k", digest, task, 1)
 
         return work
 

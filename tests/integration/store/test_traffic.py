@@ -50,7 +50,7 @@ async def claims(house: House, given: list[ClaimLimit], limit: int = 100) -> lis
 async def test_what_is_known_of_a_route_and_a_provider_is_kept(house: House) -> None:
     broken = Breaker(3, 1, 99, FailureKind.AUTH, "no such key", 1)
 
-    await house.store.run(lambda records: records.provider_state.keep_breaker("bfl/flux", broken))
+    await house.store.run(lambda records: records.provider_state.save_breaker("bfl/flux", broken))
     await house.store.run(lambda records: records.provider_state.pause("bfl", 50))
     await house.store.run(lambda records: records.provider_state.pause("bfl", 20))
 
@@ -88,7 +88,7 @@ async def test_of_two_workers_one_tries_a_route_that_rested(house: House, url: s
     tasks = await sends(house, *[KONTEXT] * 8)
     await house.claims()
     rested = Breaker(1, 1, house.clock.ms, FailureKind.AUTH, "no such key", house.clock.ms - 60_000)
-    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, rested))
+    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
     other = open_store(url)
     journals = [journal(house), SpendJournal(other, house.clock)]
     try:
@@ -189,7 +189,7 @@ async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(
 async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(house: House) -> None:
     first, second, *_ = await sends(house, *[KONTEXT] * 5, GPT)
     rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
-    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, rested))
+    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
 
     given = await claim_limits(house)
     claimed = await claims(house, given)
@@ -205,7 +205,7 @@ async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in
 
 async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_to_be_tried(house: House) -> None:
     rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
-    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, rested))
+    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
     ways = {KONTEXT: (FLUX, OPENAI), DEV: (FLUX,)}
 
     given = await house.store.read(lambda records: RouteLimits().claim_limits(records, ways, house.clock.ms))
@@ -225,8 +225,8 @@ async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House)
 async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_lets_them_fail(house: House) -> None:
     later = house.clock.now_ms() + 5000
     down, broken = Breaker(5, 1, later, FailureKind.TRANSIENT, "down"), Breaker(1, 1, later, FailureKind.AUTH, "no")
-    await house.store.run(lambda records: records.provider_state.keep_breaker(FLUX.name, down))
-    await house.store.run(lambda records: records.provider_state.keep_breaker(OPENAI.name, broken))
+    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, down))
+    await house.store.run(lambda records: records.provider_state.save_breaker(OPENAI.name, broken))
 
     assert await claim_limits(house) == [ClaimLimit((KONTEXT, DEV), 0)]
 

@@ -116,7 +116,7 @@ def test_a_commit_is_on_the_disk_when_it_returns(url: str, question: str, answer
 async def test_a_unit_sees_what_it_wrote_itself(house: House) -> None:
     def write_and_read(records: Records) -> Account | None:
         records.accounts.add(account("ada"))
-        return records.accounts.named("ada")
+        return records.accounts.by_name("ada")
 
     assert await house.store.run(write_and_read) == account("ada")
 
@@ -211,10 +211,10 @@ async def test_units_that_lock_each_other_out_are_run_again(house: House) -> Non
         def work(records: Records) -> None:
             nonlocal tries
             tries += 1
-            records.accounts.set_limit(AccountId(f"id-{first}"), "image", 1)
+            records.accounts.set_slots(AccountId(f"id-{first}"), "image", 1)
             if tries <= 2:
                 both_inside.wait(20)
-            records.accounts.set_limit(AccountId(f"id-{second}"), "image", 2)
+            records.accounts.set_slots(AccountId(f"id-{second}"), "image", 2)
 
         return work
 

@@ -343,7 +343,7 @@ async def test_a_running_task_tells_how_far_it_has_come(house: House, tower: Tow
         await asyncio.gather(one.next(), all_.next())
         await house.store.run(lambda records: records.tasks.renew("worker", house.clock.now_ms() + 9000, {task: 40}))
         first = await asyncio.gather(one.next(), all_.next())
-        await house.store.run(lambda records: records.tasks.expect(task, 10_000))
+        await house.store.run(lambda records: records.tasks.set_expected_end(task, 10_000))
         house.clock.pass_time(8)
         second = await asyncio.gather(one.next(), all_.next())
 

@@ -51,7 +51,7 @@ async def test_a_copy_is_whole_and_shut_to_others_while_the_database_is_written_
     written = await writing
 
     copy = open_store(f"sqlite:///{target}")
-    faults = await copy.read(lambda records: records.ledger.faults())
+    faults = await copy.read(lambda records: records.ledger.inconsistencies())
     tasks = await copy.read(lambda records: records.tasks.recent(account=None, status=None, limit=10_000))
     await copy.close()
     assert faults == []

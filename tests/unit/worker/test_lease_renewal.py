@@ -72,7 +72,7 @@ async def test_a_task_somebody_else_took_is_let_go(shop: Shop) -> None:
 
 async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(shop: Shop) -> None:
     [task] = await in_hand(shop)
-    await shop.house.store.run(lambda records: records.tasks.ask_cancel(task))
+    await shop.house.store.run(lambda records: records.tasks.request_cancel(task))
     shop.house.clock.pass_time(6)
 
     await shop.leases.beat()

@@ -87,7 +87,7 @@ class Authenticate:
 
     def _note_use(self, key: KeyId, now_ms: int) -> None:
         """Write it down beside the request, which does not wait for it."""
-        noting = asyncio.ensure_future(self.store.run(lambda records: records.keys.used(key, now_ms)))
+        noting = asyncio.ensure_future(self.store.run(lambda records: records.keys.mark_used(key, now_ms)))
         self._noting.add(noting)
         noting.add_done_callback(self._noted)
 

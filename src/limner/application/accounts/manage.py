@@ -66,7 +66,7 @@ class ManageAccounts:
         def work(records: Records) -> Account:
             _create(records, account, opening, self.clock.now_ms())
             if tasks is not None:
-                records.accounts.set_limit(account.id, "image", tasks)
+                records.accounts.set_slots(account.id, "image", tasks)
             self._note(records, "account.create", account.id, {"credits": opening, "tasks": tasks})
             return account
 
@@ -77,7 +77,7 @@ class ManageAccounts:
 
         def work(records: Records) -> None:
             account = named(records, account_name)
-            records.accounts.set_limit(account.id, "image", tasks)
+            records.accounts.set_slots(account.id, "image", tasks)
             self._note(records, "account.limit", account.id, {"tasks": tasks})
 
         await self.store.run(work)
@@ -140,7 +140,7 @@ class ManageAccounts:
             allowed = {name: value for name, value in changes.items() if name != "expires_ms"}
             expires_ms = changes.get("expires_ms", key.expires_ms)
             changed = replace(key, allowance=replace(key.allowance, **allowed), expires_ms=expires_ms)
-            records.keys.limit(key.id, changed.allowance, changed.expires_ms)
+            records.keys.set_limits(key.id, changed.allowance, changed.expires_ms)
             self._note(records, "key.limit", key.id, {"from": _limits(key), "to": _limits(changed)})
             return changed
 
@@ -173,7 +173,7 @@ class ManageAccounts:
 
 
 def named(records: Records, name: str) -> Account:
-    account = records.accounts.named(name)
+    account = records.accounts.by_name(name)
     if account is None:
         known = ", ".join(each.name for each in records.accounts.all()) or "none yet"
         raise Refusal(
@@ -211,7 +211,7 @@ def _no_such_key(key: KeyId) -> Refusal:
 
 
 def _create(records: Records, account: Account, opening: int, now_ms: int) -> None:
-    if records.accounts.named(account.name):
+    if records.accounts.by_name(account.name):
         raise Refusal(
             Code.INVALID,
             f"there is an account {account.name!r} already",
@@ -233,6 +233,6 @@ def _grant(records: Records, account: Account, amount: int, note: str | None, no
             field="amount",
         )
     entry = grant(amount)
-    records.accounts.move(account.id, entry)
+    records.accounts.apply(account.id, entry)
     records.ledger.append(account.id, entry, now_ms, note=note)
     return replace(before, available=before.available + amount)

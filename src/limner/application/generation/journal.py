@@ -77,7 +77,9 @@ class SpendJournal:
                 return route
             attempt = _new_attempt(task, part, number, route, now_ms)
             records.attempts.intend(attempt)
-            records.tasks.expect(task, expected_ms(records.attempts.recent_durations_ms(route.name, DURATION_SAMPLES)))
+            records.tasks.set_expected_end(
+                task, expected_ms(records.attempts.recent_durations_ms(route.name, DURATION_SAMPLES))
+            )
             return IntendedAttempt(attempt.id, route)
 
         return await self.store.run(work)
@@ -160,7 +162,7 @@ def image_of(attempt: Attempt) -> KeptImage:
 
 
 def _check_lease(records: Records, task: TaskId, owner: str) -> None:
-    if not records.tasks.holds(task, owner):
+    if not records.tasks.lock_lease(task, owner):
         raise Interrupted(Reason.LEASE_LOST)
 
 

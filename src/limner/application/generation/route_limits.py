@@ -61,7 +61,7 @@ class RouteLimits:
         if wait := self._keep_pace(records, choice.provider, now_ms):
             return wait
         breaker = breakers.get(choice.name, CLOSED)
-        if breaker.openings and not records.provider_state.probe(choice.name, breaker, probing(breaker, now_ms)):
+        if breaker.openings and not records.provider_state.claim_probe(choice.name, breaker, probing(breaker, now_ms)):
             return RouteWait(FULL_PROVIDER_WAIT_MS, f"{choice.name} is being tried")
         return choice
 
@@ -84,7 +84,8 @@ class RouteLimits:
                     limited.setdefault(route.provider, []).append(model)
         claim_limits = [ClaimLimit(tuple(models), 0) for models in [held] if models]
         claim_limits += [
-            ClaimLimit(tuple(models), max(0, 1 - records.tasks.waiting_of(models))) for models in tried.values()
+            ClaimLimit(tuple(models), max(0, 1 - records.tasks.count_without_open_attempt(models)))
+            for models in tried.values()
         ]
         claim_limits += [
             ClaimLimit(tuple(models), _room(records, self._pace(name), models)) for name, models in limited.items()
@@ -96,19 +97,19 @@ class RouteLimits:
         before = records.provider_state.breakers().get(route.name, CLOSED)
         after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms)
         if after != before:
-            records.provider_state.keep_breaker(route.name, after)
+            records.provider_state.save_breaker(route.name, after)
         if failure.kind is FailureKind.RATE_LIMITED:
             records.provider_state.pause(route.provider, now_ms + _pause_ms(failure))
 
     def worked(self, records: Records, route: Route) -> None:
         if records.provider_state.breakers().get(route.name, CLOSED) != CLOSED:
-            records.provider_state.keep_breaker(route.name, CLOSED)
+            records.provider_state.save_breaker(route.name, CLOSED)
 
     def provider_recovered(self, records: Records, provider: str, now_ms: int) -> None:
         """Somebody asked the provider, and it answered well: its routes that rest are tried by the next order."""
         for route, breaker in records.provider_state.breakers().items():
             if route.startswith(f"{provider}/") and breaker.is_open(now_ms):
-                records.provider_state.keep_breaker(route, half_opened(breaker, now_ms))
+                records.provider_state.save_breaker(route, half_opened(breaker, now_ms))
 
     def _pace(self, provider: str) -> ProviderLimits:
         return self.paces.get(provider, UNLIMITED)
@@ -117,14 +118,14 @@ class RouteLimits:
         pace = self._pace(provider)
         if pace.is_free:
             return None
-        meter = records.provider_state.hold_meter(provider)
-        if pace.concurrency and records.attempts.under_way(provider, pace.concurrency) >= pace.concurrency:
+        meter = records.provider_state.lock_meter(provider)
+        if pace.concurrency and records.attempts.count_open(provider, pace.concurrency) >= pace.concurrency:
             return RouteWait(
                 FULL_PROVIDER_WAIT_MS, f"{provider} has {pace.concurrency} orders in hand, as many as it may"
             )
         match spend_token(pace, meter, now_ms):
             case ProviderMeter() as spent:
-                records.provider_state.keep_meter(provider, spent)
+                records.provider_state.save_meter(provider, spent)
                 return None
             case wait_ms:
                 return RouteWait(wait_ms, f"{provider} takes {pace.per_minute:g} orders a minute")
@@ -163,10 +164,10 @@ def _room(records: Records, pace: ProviderLimits, models: Sequence[str]) -> int:
     """How many more tasks may start: no more than the vendor takes at once, and than it will soon take on."""
     claim_limits: list[int] = []
     if pace.concurrency:
-        claim_limits.append(pace.concurrency - records.tasks.running_of(models))
+        claim_limits.append(pace.concurrency - records.tasks.count_running(models))
     if pace.per_minute:
         soon = pace.burst + math.ceil(pace.per_minute * CLAIM_AHEAD_S / 60)
-        claim_limits.append(soon - records.tasks.waiting_of(models))
+        claim_limits.append(soon - records.tasks.count_without_open_attempt(models))
     return max(0, min(claim_limits))
 
 

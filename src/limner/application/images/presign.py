@@ -62,7 +62,7 @@ class TakePresigned:
 
 
 def _owner(records: Records, account_tag: str, token: UploadToken) -> Account:
-    account = records.accounts.tagged(account_tag) if is_uuid(token) else None
+    account = records.accounts.by_tag(account_tag) if is_uuid(token) else None
     if account is None or records.uploads.by_token(account.id, token):
         raise _used()
     return account

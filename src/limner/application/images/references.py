@@ -142,7 +142,7 @@ class ResolveInputs:
     ) -> tuple[TaskInput, dict[str, Any]]:
         if upload is None or upload.expires_ms <= self.now_ms:
             raise _upload_gone(name, field, expired=upload is not None)
-        if not self.records.blobs.hold(upload.blob):
+        if not self.records.blobs.lock(upload.blob):
             raise _upload_gone(name, field, expired=True)
         check_format(upload.media_type, self.model, field, transcode_webp=self.transcode_webp)
         row = TaskInput(position, file.field, None, upload.blob)
@@ -154,7 +154,7 @@ class ResolveInputs:
             task = own_task(self.records, self.account, task_id)
         except Refusal as refusal:
             raise refusal.at(file.field) from None
-        if task.result is None or not self.records.blobs.hold(task.result.blob):
+        if task.result is None or not self.records.blobs.lock(task.result.blob):
             raise _no_picture(task, file.field)
         check_format(task.result.media_type, self.model, file.field, transcode_webp=self.transcode_webp)
         return TaskInput(position, file.field, None, task.result.blob), {"task_id": task_id}
@@ -224,7 +224,7 @@ class PrepareReferences:
 
         def work(records: Records) -> None:
             records.blobs.add(copy.blob, stored.size, copy.media_type, now_ms)
-            records.tasks.keep_clean(task, item.position, copy)
+            records.tasks.save_clean_copy(task, item.position, copy)
 
         await self.store.run(work)
         return copy

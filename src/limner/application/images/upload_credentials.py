@@ -130,7 +130,7 @@ class FindOwner:
 
 
 def _owner(records: Records, grant: UploadGrant) -> Account | None:
-    account = records.accounts.tagged(grant.account_tag)
+    account = records.accounts.by_tag(grant.account_tag)
     keys = records.keys.of(account.id) if account else ()
     return account if any(key.id == grant.key and key.revoked_ms is None for key in keys) else None
 

@@ -90,13 +90,13 @@ class CheckConsistency:
     # --- money, work ----------------------------------------------------------------------------------------------
 
     async def _credits(self) -> tuple[str, list[Inconsistency]]:
-        faults = await self.store.read(lambda records: records.ledger.faults())
+        faults = await self.store.read(lambda records: records.ledger.inconsistencies())
         trouble = Inconsistency(
             "contradictions in the ledger, the balances or the counts",
             faults,
             "A count of tasks under way is mended by --repair. A wrong balance is not: look at the account's rows with "
             "`limner credits show`, and restore a backup or correct it with `limner credits grant`.",
-            lambda: self.store.run(lambda records: records.consistency.recount()),
+            lambda: self.store.run(lambda records: records.consistency.recount_slots()),
         )
         return "every balance is the sum of its rows, every count is right", _troubles(trouble)
 
@@ -122,15 +122,15 @@ class CheckConsistency:
 
     async def _queue(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
-        overdue = await self.store.read(lambda records: records.consistency.overdue(now_ms - SILENT_MS))
+        overdue = await self.store.read(lambda records: records.consistency.overdue_tasks(now_ms - SILENT_MS))
         trouble = Inconsistency("tasks that waited too long", overdue, "Start a worker: it ends them and refunds them.")
         return "nothing waits beyond its time", _troubles(trouble)
 
     async def _journal(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
-        left_open = await self.store.read(lambda records: records.consistency.left_open())
-        no_outcome = await self.store.read(lambda records: records.consistency.no_outcome())
-        no_picture = await self.store.read(lambda records: records.consistency.no_picture())
+        left_open = await self.store.read(lambda records: records.consistency.tasks_with_open_attempts())
+        no_outcome = await self.store.read(lambda records: records.consistency.tasks_without_outcome())
+        no_picture = await self.store.read(lambda records: records.consistency.tasks_without_picture())
 
         def close(records: Records) -> None:
             for task in left_open:
@@ -151,14 +151,16 @@ class CheckConsistency:
 
     async def _references(self) -> tuple[str, list[Inconsistency]]:
         made, missing, needless = await self._compare()
-        stray = await self.store.read(lambda records: records.consistency.stray_uses())
+        stray = await self.store.read(lambda records: records.consistency.orphaned_refs())
         wrong = {*missing, *needless, *stray}
         now_ms = self.clock.now_ms()
         trouble = Inconsistency(
             "references that are not noted, or notes without a reference",
             sorted(f"{use.blob} ({use.kind} of {use.holder})" for use in wrong),
             "--repair writes down what the tasks and uploads really refer to.",
-            lambda: self.store.run(lambda records: records.consistency.note_uses(missing, {*needless, *stray}, now_ms)),
+            lambda: self.store.run(
+                lambda records: records.consistency.repair_refs(missing, {*needless, *stray}, now_ms)
+            ),
         )
         return f"{made} references are noted", _troubles(trouble)
 
@@ -181,9 +183,9 @@ class CheckConsistency:
         # The store first: whatever lies in it had its row before.
         there = {each.blob: each.size async for names in self.blobs.names() for each in names}
         booked = {each.blob: each for each in await self._book()}
-        unbooked = await self.store.read(lambda records: records.consistency.not_in_the_book())
+        unbooked = await self.store.read(lambda records: records.consistency.unrecorded_blobs())
         now_ms = self.clock.now_ms()
-        left = await self.store.read(lambda records: records.consistency.condemned_before(now_ms - ABANDONED_MS))
+        left = await self.store.read(lambda records: records.consistency.marked_before(now_ms - ABANDONED_MS))
         gone = [*(b.blob for b in booked.values() if b.used and b.blob not in there), *(set(unbooked) - there.keys())]
         cut = [b.blob for b in booked.values() if b.used and there.get(b.blob, b.size) != b.size]
         unknown = [blob for blob in there if blob not in booked]
@@ -206,7 +208,7 @@ class CheckConsistency:
                 "files of no use that the janitor would never look at",
                 lost,
                 "--repair hands them to the janitor.",
-                lambda: self.store.run(lambda records: records.consistency.let_go(lost, now_ms)),
+                lambda: self.store.run(lambda records: records.consistency.mark_unreferenced(lost, now_ms)),
             ),
             Inconsistency(
                 "files whose deletion was begun and not finished",
@@ -222,7 +224,7 @@ class CheckConsistency:
         return found
 
     async def _page(self, after: str) -> Sequence[BlobRow]:
-        return await self.store.read(lambda records: records.consistency.book(after, PAGE))
+        return await self.store.read(lambda records: records.consistency.blob_rows(after, PAGE))
 
     async def _missing(self, what: str, blobs: Collection[BlobId]) -> Inconsistency:
         """Those of `blobs` that are referred to still, and still not there whole."""
@@ -238,11 +240,11 @@ class CheckConsistency:
             size = await self.blobs.size(blob)
         except BlobMissing:
             return False
-        booked = await self.store.read(lambda records: records.consistency.booked(blob))
+        booked = await self.store.read(lambda records: records.consistency.blob_row(blob))
         return booked is None or booked.size == size
 
     async def _users(self, blob: BlobId) -> list[str]:
-        uses = await self.store.read(lambda records: records.consistency.uses_of(blob))
+        uses = await self.store.read(lambda records: records.consistency.refs_of(blob))
         return [f"{blob} ({use.kind} of {use.holder})" for use in uses]
 
     async def _still_there(self, blobs: Collection[BlobId]) -> list[str]:
@@ -250,7 +252,7 @@ class CheckConsistency:
         return [blob for blob in blobs if not await self._is_booked(blob) and await self._has(blob)]
 
     async def _is_booked(self, blob: BlobId) -> bool:
-        return await self.store.read(lambda records: records.consistency.booked(blob)) is not None
+        return await self.store.read(lambda records: records.consistency.blob_row(blob)) is not None
 
     async def _has(self, blob: BlobId) -> bool:
         try:
@@ -290,12 +292,12 @@ def _of_uploads(records: Records, after: str) -> ReferencedBlobs:
 
 
 def _free(records: Records, dead: Sequence[str]) -> None:
-    records.tasks.free_leases_of(dead)
+    records.tasks.end_leases_of(dead)
 
 
 def _adopt(records: Records, blobs: dict[BlobId, int], now_ms: int) -> None:
     for blob, size in blobs.items():
-        records.consistency.adopt(blob, size, now_ms)
+        records.consistency.add_unrecorded(blob, size, now_ms)
 
 
 def _troubles(*possible: Inconsistency) -> list[Inconsistency]:

@@ -52,14 +52,14 @@ class DeleteUnreferenced:
         left = await self._left_by_others()
         now_ms = self.clock.now_ms()
         looked_at, condemned = await self.store.run(
-            lambda records: records.blobs.condemn_loose(self.owner, let_go_before_ms, now_ms, AT_ONCE)
+            lambda records: records.blobs.mark_unreferenced_for_deletion(self.owner, let_go_before_ms, now_ms, AT_ONCE)
         )
         swept = left + await self.delete(condemned, now_ms)
         return DeletedBlobs(swept.files, swept.size, more=looked_at == AT_ONCE)
 
     def condemn(self, records: Records, blobs: Collection[BlobId], now_ms: int) -> Sequence[UnreferencedBlob]:
         """Condemn those of `blobs` that nobody refers to any more; they are to be deleted once this is committed."""
-        return records.blobs.condemn(blobs, self.owner, now_ms)
+        return records.blobs.mark_for_deletion(blobs, self.owner, now_ms)
 
     async def delete(self, condemned: Sequence[UnreferencedBlob], condemned_ms: int) -> DeletedBlobs:
         """Delete what this janitor has condemned just now."""
@@ -73,20 +73,20 @@ class DeleteUnreferenced:
 
     async def _pardon(self, blobs: Sequence[BlobId]) -> None:
         """Leave for the next round what was not begun, unless it is another's by now."""
-        await self.store.run(lambda records: records.blobs.pardon(blobs, self.owner))
+        await self.store.run(lambda records: records.blobs.unmark(blobs, self.owner))
 
     async def _delete(self, condemned: Sequence[UnreferencedBlob]) -> DeletedBlobs:
         gone = [each.blob for each in condemned]
         await self.blobs.delete(gone)
-        await self.store.run(lambda records: records.blobs.bury(gone, self.owner))
+        await self.store.run(lambda records: records.blobs.remove_deleted(gone, self.owner))
         return DeletedBlobs(len(gone), sum(each.size for each in condemned))
 
     async def _left_by_others(self) -> DeletedBlobs:
-        owners = await self.store.read(lambda records: records.blobs.condemners())
+        owners = await self.store.read(lambda records: records.blobs.deletion_owners())
         if not owners:
             return DeletedBlobs()
         dead, now_ms = [owner for owner in owners if self.is_dead(owner)], self.clock.now_ms()
         taken = await self.store.run(
-            lambda records: records.blobs.take_over(self.owner, dead, now_ms - ABANDONED_MS, now_ms, AT_ONCE)
+            lambda records: records.blobs.take_over_deletions(self.owner, dead, now_ms - ABANDONED_MS, now_ms, AT_ONCE)
         )
         return await self.delete(taken, now_ms)

@@ -47,7 +47,7 @@ class Erase:
         if not task.status.final:
             raise _under_way(task)
         left = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
-        blobs = records.retention.blank(task.id, task.account, task.model, left, now_ms)
+        blobs = records.retention.erase_task(task.id, task.account, task.model, left, now_ms)
         records.webhooks.forget_task(task.id)
         condemned = self.sweep.condemn(records, blobs, now_ms)
         size = sum(each.size for each in condemned)
@@ -85,7 +85,7 @@ class EraseAccount:
 
         def finish(records: Records) -> Sequence[UnreferencedBlob]:
             _idle(records, name)  # nothing came in while its tasks were erased
-            blobs: set[BlobId] = records.retention.blank_account(account, blank, now_ms)
+            blobs: set[BlobId] = records.retention.erase_account(account, blank, now_ms)
             records.webhooks.forget_account(account)
             records.audit_log.add(self.erase.actor, "account.erase", account, {"tasks": len(receipts)}, now_ms)
             return self.erase.sweep.condemn(records, blobs, now_ms)
@@ -108,7 +108,7 @@ class EraseAccount:
 
 def _idle(records: Records, name: str) -> AccountId:
     account = named(records, name)
-    if under_way := records.retention.unfinished(account.id):
+    if under_way := records.retention.count_unfinished(account.id):
         raise Refusal(
             Code.INVALID,
             f"account {name!r} has {under_way} tasks that have not ended",

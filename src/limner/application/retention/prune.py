@@ -72,7 +72,7 @@ class Prune:
         """Remove all that is due. Several at once share the work."""
         now_ms, policy = self.clock.now_ms(), self.policy
         uploads = await self._all(lambda records: records.uploads.expire(now_ms, AT_ONCE))
-        keys = await self._all(lambda records: records.retention.forget_keys(now_ms - KEY_MS, AT_ONCE))
+        keys = await self._all(lambda records: records.retention.delete_idempotency_keys(now_ms - KEY_MS, AT_ONCE))
         events = await self._due(policy.events_ms, _events, now_ms)
         deliveries = await self._due(policy.events_ms, _deliveries, now_ms)
         inputs = await self._due(policy.inputs_ms, _inputs, now_ms)
@@ -99,7 +99,7 @@ class Prune:
         return done
 
     async def _sweep(self, now_ms: int) -> DeletedBlobs:
-        await self.store.run(lambda records: records.blobs.unpin_old(now_ms - PIN_MS))
+        await self.store.run(lambda records: records.blobs.unpin_abandoned(now_ms - PIN_MS))
         done = await self.sweep(now_ms - self.policy.unused_ms)
         while done.more:
             await self.clock.sleep(BREATH_S)

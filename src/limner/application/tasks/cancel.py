@@ -35,5 +35,5 @@ def _cancel(records: Records, account: AccountId | None, task_id: TaskId, now_ms
         cancelled := settle(records, task_id, CANCELLED_BY_CALLER, now_ms, owner=None)
     ):
         return cancelled
-    records.tasks.ask_cancel(task_id)  # a worker may have taken it since we looked
+    records.tasks.request_cancel(task_id)  # a worker may have taken it since we looked
     return own_task(records, account, task_id)

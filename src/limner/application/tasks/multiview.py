@@ -57,7 +57,7 @@ def original_of(records: Records, account: AccountId, task_id: TaskId, model: Mo
         raise refusal.at("original_task_id") from None
     _check_original(task, model)
     views = task.result.views if task.result else {}
-    if not views or not all(records.blobs.hold(each.blob) for each in views.values()):
+    if not views or not all(records.blobs.lock(each.blob) for each in views.values()):
         raise _not_succeeded(f"the pictures of task {task_id!r} were removed", "Make the views anew.")
     inputs = tuple(
         TaskInput(number, f"original_task_id.{view}", None, views[view].blob) for number, view in enumerate(View)

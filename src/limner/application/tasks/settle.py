@@ -18,9 +18,9 @@ def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner
     if finished is None:
         return None
     # The limit before the balance, as in accepting a task: two units of work then never wait for each other in a ring.
-    records.accounts.leave(finished.account, finished.bucket)
+    records.accounts.release_slot(finished.account, finished.bucket)
     entry = closing(finished.price, ending.consumed)
-    records.accounts.move(finished.account, entry)
+    records.accounts.apply(finished.account, entry)
     records.keys.release(task, finished.price - ending.consumed, day_of(finished.created_ms))
     records.ledger.append(finished.account, entry, now_ms, task=task)
     records.attempts.close_open(task, now_ms)

@@ -203,9 +203,9 @@ def _accept(records: Records, promise: _Promise) -> TaskId | None:
         task = replace(
             task, order={**task.order, "stays": unchanged_views(original, [c.view for c in promise.request.changes])}
         )
-    if not records.accounts.enter(task.account, task.bucket, promise.terms.limit_of(task.bucket)):
+    if not records.accounts.acquire_slot(task.account, task.bucket, promise.terms.limit_of(task.bucket)):
         raise _too_many()
-    place = records.accounts.take_place(task.account, task.price, fair_queue.step(task.priority))
+    place = records.accounts.reserve_place(task.account, task.price, fair_queue.step(task.priority))
     if place is None:
         raise _lacks_credit(records.accounts.balance(task.account).available, task.price)
     _charge_key(records, task)
@@ -232,14 +232,14 @@ def _charge_key(records: Records, task: NewTask) -> None:
     day = day_of(task.created_ms)
     if task.key and not records.keys.charge(task.key, task.price, day):
         key = records.keys.get(task.key)
-        raise exhausted(key.allowance if key else UNLIMITED, records.keys.spending(task.key, day), task.price)
+        raise exhausted(key.allowance if key else UNLIMITED, records.keys.usage(task.key, day), task.price)
 
 
 def _replay(records: Records, promise: _Promise) -> IdempotentTask | None:
     if promise.idempotency is None:
         return None
     key, digest = promise.idempotency.key, promise.idempotency.digest
-    earlier = records.idempotency.remember(promise.task.account, key, digest, promise.task.id, promise.task.created_ms)
+    earlier = records.idempotency.bind(promise.task.account, key, digest, promise.task.id, promise.task.created_ms)
     if earlier:
         _check_same(earlier, promise.idempotency)
     return earlier

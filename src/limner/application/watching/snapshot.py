@@ -29,7 +29,7 @@ def unfinished_tasks(account: AccountId, clock: Clock, after: TaskId | None = No
     """The account's queued and running tasks."""
 
     def read(records: Records) -> SnapshotPage:
-        tasks = records.tasks.under_way(account, after, PAGE)
+        tasks = records.tasks.unfinished_of(account, after, PAGE)
         rest = unfinished_tasks(account, clock, tasks[-1]) if len(tasks) == PAGE else None
         return SnapshotPage(load_changes(records, tasks, clock.now_ms()), rest)
 
@@ -62,13 +62,13 @@ def load_changes(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list
 
 def queue_positions(records: Records) -> dict[TaskId, int]:
     """How many tasks are before each of the first in the queue."""
-    return {task: ahead for ahead, task in enumerate(records.tasks.front(MAX_QUEUE_COUNT))}
+    return {task: ahead for ahead, task in enumerate(records.tasks.queue_head(MAX_QUEUE_COUNT))}
 
 
 def _ahead(records: Records, queued: Sequence[TaskId]) -> Mapping[TaskId, int]:
     """How many are before these: counted for one, found in the whole queue for many."""
     if len(queued) == 1:
-        return {queued[0]: records.tasks.ahead(queued[0], MAX_QUEUE_COUNT)}
+        return {queued[0]: records.tasks.count_ahead(queued[0], MAX_QUEUE_COUNT)}
     return queue_positions(records) if queued else {}
 
 

@@ -186,7 +186,7 @@ class Watch:
         if self._mark is None:
             async with self._looking:
                 if self._mark is None:
-                    self._mark = await self._store.read(lambda records: records.events.mark())
+                    self._mark = await self._store.read(lambda records: records.events.end_of_feed())
         self._woken.set()
 
     # --- the past -------------------------------------------------------------------------------------------------
@@ -250,9 +250,9 @@ class Watch:
     def _glance(
         self, records: Records, mark: FeedCursor, watched: Mapping[TaskId, TaskChange], keys: set[KeyId]
     ) -> FeedBatch:
-        events, moved = records.events.tail(mark, PAGE)
+        events, moved = records.events.after_cursor(mark, PAGE)
         newest = {event.task: event.number for event in events if self._is_followed(event)}
-        vitals = records.tasks.vitals(list(watched)) if watched else ()
+        vitals = records.tasks.progress_of(list(watched)) if watched else ()
         astray = [each.task for each in vitals if each.status is not watched[each.task].seen.task.status]
         changes = load_changes(records, list(dict.fromkeys([*newest, *astray])), self._clock.now_ms())
         waiting = any(each.status is Status.QUEUED for each in vitals)

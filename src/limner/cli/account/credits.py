@@ -55,7 +55,9 @@ def show(
 @app.command("prove")
 def prove(data: Data = None, json: Json = False) -> None:
     """Recompute every balance from the ledger, and every task's passage through it."""
-    faults = with_limner(data, lambda limner: limner.store.read(lambda records: records.ledger.faults()), json=json)
+    faults = with_limner(
+        data, lambda limner: limner.store.read(lambda records: records.ledger.inconsistencies()), json=json
+    )
     if json:
         print_json({"proved": not faults, "faults": faults})
     elif not faults:

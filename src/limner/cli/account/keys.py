@@ -101,7 +101,7 @@ def list_keys(account: Account = LOCAL, data: Data = None, json: Json = False) -
 
     def work(records: Records) -> list[tuple[Key, KeyUsage]]:
         keys = records.keys.of(named(records, account).id)
-        return [(key, records.keys.spending(key.id, today)) for key in keys]
+        return [(key, records.keys.usage(key.id, today)) for key in keys]
 
     found = with_limner(data, lambda limner: limner.store.read(work), json=json)
     if json:

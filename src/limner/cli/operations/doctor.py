@@ -148,6 +148,6 @@ def _engine(limner: "Limner") -> Finding:
 
 
 async def _ledger(limner: "Limner") -> Finding:
-    faults = await limner.store.read(lambda records: records.ledger.faults())
+    faults = await limner.store.read(lambda records: records.ledger.inconsistencies())
     detail = "; ".join(faults[:3]) or "every balance is the sum of its rows"
     return Finding("credits", well=not faults, detail=detail, remedy="Run `limner credits prove` for all of them.")

@@ -65,11 +65,11 @@ class AccountTable:
         row = self._db.one(_GET, {"id": account})
         return Account(*row) if row else None
 
-    def named(self, name: str) -> Account | None:
+    def by_name(self, name: str) -> Account | None:
         row = self._db.one(_NAMED, {"name": name})
         return Account(*row) if row else None
 
-    def tagged(self, tag: str) -> Account | None:
+    def by_tag(self, tag: str) -> Account | None:
         row = self._db.one(_TAGGED, {"tag": tag})
         return Account(*row) if row else None
 
@@ -80,7 +80,7 @@ class AccountTable:
         available, frozen = self._db.all(_BALANCE, {"id": account})[0]
         return Balance(available, frozen)
 
-    def take_place(self, account: AccountId, price: int, step: int) -> int | None:
+    def reserve_place(self, account: AccountId, price: int, step: int) -> int | None:
         """Set `price` aside and move the account's queue clock on; the new task's place, or None without the credit."""
         place: int | None = self._db.value(_TAKE_PLACE, {"id": account, "price": price, "step": step})
         return place
@@ -92,17 +92,17 @@ class AccountTable:
     def weights(self) -> Mapping[AccountId, int]:
         return {AccountId(account): weight for account, weight in self._db.all(_WEIGHTS)}
 
-    def move(self, account: AccountId, entry: LedgerEntry) -> None:
+    def apply(self, account: AccountId, entry: LedgerEntry) -> None:
         """Apply an entry's amounts to the running balance; `Ledger.append` writes the row they come from."""
         self._db.run(_MOVE, {"id": account, "available": entry.available, "frozen": entry.frozen})
 
-    def enter(self, account: AccountId, bucket: str, limit: int) -> bool:
+    def acquire_slot(self, account: AccountId, bucket: str, limit: int) -> bool:
         """Count one more task under way, unless the account's own limit, or else `limit`, is reached."""
         entered = self._db.value(_ENTER, {"account": account, "bucket": bucket, "limit": limit})
         return entered is not None
 
-    def leave(self, account: AccountId, bucket: str) -> None:
+    def release_slot(self, account: AccountId, bucket: str) -> None:
         self._db.run(_LEAVE, {"account": account, "bucket": bucket})
 
-    def set_limit(self, account: AccountId, bucket: str, limit: int) -> None:
+    def set_slots(self, account: AccountId, bucket: str, limit: int) -> None:
         self._db.run(_SET_LIMIT, {"account": account, "bucket": bucket, "cap": limit})

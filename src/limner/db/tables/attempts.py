@@ -174,7 +174,7 @@ class AttemptTable:
     def recent_durations_ms(self, route: str, limit: int) -> Sequence[int]:
         return [int(row[0]) for row in self._db.all(_DURATIONS, {"route": route, "limit": limit})]
 
-    def under_way(self, provider: str, cap: int) -> int:
+    def count_open(self, provider: str, cap: int) -> int:
         """How many orders this provider has in hand for us, at all workers together, counted up to `cap`."""
         return int(self._db.value(_UNDER_WAY, {"provider": provider, "cap": cap}))
 

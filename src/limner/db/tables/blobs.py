@@ -135,22 +135,22 @@ class BlobTable:
         self._db.run(_PIN, {"id": blob, "holder": holder, "now_ms": now_ms})
         return True
 
-    def unpin_old(self, before_ms: int) -> int:
+    def unpin_abandoned(self, before_ms: int) -> int:
         """Let go of what was pinned by then for no task under way: whoever did it is no more."""
         return self._db.run(_UNPIN_OLD, {"before_ms": before_ms})
 
-    def hold(self, blob: BlobId) -> bool:
+    def lock(self, blob: BlobId) -> bool:
         """Whether the bytes are there, and stay at least until this unit of work is committed."""
         return self._db.run(_HOLD, {"id": blob}) == 1
 
-    def condemn_loose(
+    def mark_unreferenced_for_deletion(
         self, owner: str, before_ms: int, now_ms: int, limit: int
     ) -> tuple[int, Sequence[UnreferencedBlob]]:
         """Condemn, for `owner` to delete, what nobody has used since then. Also says how many were looked at."""
         loose = [row[0] for row in self._db.all(_LOOSE, {"before_ms": before_ms, "limit": limit})]
         return len(loose), self._condemn(loose, owner, now_ms)
 
-    def condemn(self, blobs: Collection[BlobId], owner: str, now_ms: int) -> Sequence[UnreferencedBlob]:
+    def mark_for_deletion(self, blobs: Collection[BlobId], owner: str, now_ms: int) -> Sequence[UnreferencedBlob]:
         """Condemn those of `blobs` that nobody uses."""
         rows = self._db.all(_HOLD_ALL, {"ids": self._db.ids(sorted(blobs))})
         return self._condemn([row[0] for row in rows], owner, now_ms)
@@ -162,20 +162,20 @@ class BlobTable:
         rows = self._db.all(_CONDEMN, {"ids": ids, "owner": owner, "now_ms": now_ms})
         return [UnreferencedBlob(BlobId(blob), size) for blob, size in rows]
 
-    def condemners(self) -> Sequence[str]:
+    def deletion_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_CONDEMNERS)]
 
-    def take_over(
+    def take_over_deletions(
         self, owner: str, dead: Sequence[str], before_ms: int, now_ms: int, limit: int
     ) -> Sequence[UnreferencedBlob]:
         """Bytes that were condemned before then, or by somebody who is dead, and are not deleted yet: now ours to."""
         facts = {"owner": owner, "dead": self._db.ids(dead), "before_ms": before_ms, "now_ms": now_ms, "limit": limit}
         return [UnreferencedBlob(BlobId(blob), size) for blob, size in self._db.all(_TAKE_OVER, facts)]
 
-    def pardon(self, blobs: Collection[BlobId], owner: str) -> None:
+    def unmark(self, blobs: Collection[BlobId], owner: str) -> None:
         """Take back what `owner` has condemned and not begun to delete."""
         self._db.run(_PARDON, {"ids": self._db.ids(sorted(blobs)), "owner": owner})
 
-    def bury(self, blobs: Collection[BlobId], owner: str) -> None:
+    def remove_deleted(self, blobs: Collection[BlobId], owner: str) -> None:
         """Forget bytes that `owner` has deleted."""
         self._db.run(_BURY, {"ids": self._db.ids(sorted(blobs)), "owner": owner})

@@ -118,19 +118,19 @@ class ConsistencyQueries:
         """Tasks that do not run and have a lease."""
         return self._tasks(_STALE_LEASES)
 
-    def overdue(self, before_ms: int) -> Sequence[TaskId]:
+    def overdue_tasks(self, before_ms: int) -> Sequence[TaskId]:
         """Queued tasks whose time to start had passed by then."""
         return self._tasks(_OVERDUE, before_ms=before_ms)
 
-    def left_open(self) -> Sequence[TaskId]:
+    def tasks_with_open_attempts(self) -> Sequence[TaskId]:
         """Tasks that have ended and have an open attempt in the journal."""
         return self._tasks(_LEFT_OPEN)
 
-    def no_outcome(self) -> Sequence[TaskId]:
+    def tasks_without_outcome(self) -> Sequence[TaskId]:
         """Tasks with a closed attempt of which nobody wrote down what came of it."""
         return self._tasks(_NO_OUTCOME)
 
-    def no_picture(self) -> Sequence[TaskId]:
+    def tasks_without_picture(self) -> Sequence[TaskId]:
         """Tasks that have succeeded without a picture in the journal."""
         return self._tasks(_NO_PICTURE)
 
@@ -139,22 +139,22 @@ class ConsistencyQueries:
 
     # --- bytes ----------------------------------------------------------------------------------------------------
 
-    def book(self, after: str, limit: int) -> Sequence[BlobRow]:
+    def blob_rows(self, after: str, limit: int) -> Sequence[BlobRow]:
         rows = self._db.all(_BOOK, {"after": after, "limit": limit})
         return [BlobRow(BlobId(blob), size, *map(bool, marks)) for blob, size, *marks in rows]
 
-    def booked(self, blob: BlobId) -> BlobRow | None:
+    def blob_row(self, blob: BlobId) -> BlobRow | None:
         row = self._db.one(_BOOKED, {"blob": blob})
         return BlobRow(BlobId(row[0]), row[1], *map(bool, row[2:])) if row else None
 
-    def uses_of(self, blob: BlobId) -> Sequence[BlobRef]:
+    def refs_of(self, blob: BlobId) -> Sequence[BlobRef]:
         return [BlobRef(BlobId(row[0]), row[1], row[2]) for row in self._db.all(_USES_OF, {"blob": blob})]
 
-    def not_in_the_book(self) -> Sequence[BlobId]:
+    def unrecorded_blobs(self) -> Sequence[BlobId]:
         """Bytes that are referred to and have no row."""
         return [BlobId(row[0]) for row in self._db.all(_NOT_IN_THE_BOOK)]
 
-    def condemned_before(self, before_ms: int) -> Sequence[BlobId]:
+    def marked_before(self, before_ms: int) -> Sequence[BlobId]:
         return [BlobId(row[0]) for row in self._db.all(_OLD_CONDEMNED, {"before_ms": before_ms})]
 
     def references_of_tasks(self, after: str, limit: int) -> ReferencedBlobs:
@@ -180,27 +180,27 @@ class ConsistencyQueries:
     def _uses(self, ids: object) -> set[BlobRef]:
         return {BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_USES, {"ids": ids})}
 
-    def stray_uses(self) -> Sequence[BlobRef]:
+    def orphaned_refs(self) -> Sequence[BlobRef]:
         """Notes for tasks and uploads that are not there."""
         return [BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_STRAY_USES)]
 
     # --- repairs --------------------------------------------------------------------------------------------------
 
-    def note_uses(self, missing: Collection[BlobRef], needless: Collection[BlobRef], now_ms: int) -> None:
+    def repair_refs(self, missing: Collection[BlobRef], needless: Collection[BlobRef], now_ms: int) -> None:
         for statement, uses in ((_ADD_USE, missing), (_DROP_USE, needless)):
             for use in uses:
                 self._db.run(statement, {"blob": use.blob, "kind": use.kind, "holder": use.holder})
-        self.let_go([use.blob for use in needless], now_ms)
+        self.mark_unreferenced([use.blob for use in needless], now_ms)
 
-    def let_go(self, blobs: Collection[BlobId], now_ms: int) -> None:
+    def mark_unreferenced(self, blobs: Collection[BlobId], now_ms: int) -> None:
         """Leave it to the janitor to find out whether anybody uses these."""
         self._db.run(_LET_GO, {"ids": self._db.ids(sorted(set(blobs))), "now_ms": now_ms})
 
-    def adopt(self, blob: BlobId, size: int, now_ms: int) -> None:
+    def add_unrecorded(self, blob: BlobId, size: int, now_ms: int) -> None:
         """Write bytes into the book that lie in the store unknown, used by nobody from now on."""
         self._db.run(_ADOPT, {"id": blob, "size": size, "now_ms": now_ms})
 
-    def recount(self) -> None:
+    def recount_slots(self) -> None:
         """Count the tasks under way of every account anew."""
         self._db.run(_LOCK_COUNTS)  # whoever accepts or ends a task at this moment comes before the count, or after
         self._db.run(_RECOUNT)

@@ -299,7 +299,7 @@ class DeliveryTable:
     def lease_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
-    def free_leases_of(self, owners: Sequence[str], now_ms: int) -> int:
+    def end_leases_of(self, owners: Sequence[str], now_ms: int) -> int:
         """End the leases of workers known to be dead."""
         return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners), "now_ms": now_ms})
 

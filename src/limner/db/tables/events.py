@@ -88,7 +88,7 @@ class EventTable:
             )
             self.written.update(each.status for each in tasks)
 
-    def mark(self) -> FeedCursor:
+    def end_of_feed(self) -> FeedCursor:
         """The end of the feed: everything that is committed later comes after it."""
         numbers = [row[0] for row in reversed(self._db.all(_LAST, {"limit": GAP_SCAN}))]
         if self._db.has_one_writer:
@@ -96,7 +96,7 @@ class EventTable:
         base = numbers[0] - 1 if len(numbers) == GAP_SCAN else 0
         return cursor_from_recent(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
 
-    def tail(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
+    def after_cursor(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
         """What came since, each event once and at most `limit` new numbers; and the mark to go on from."""
         if self._db.has_one_writer:
             events = self._after(mark.top, limit)

@@ -30,7 +30,7 @@ class IdempotencyTable:
     def __init__(self, db: Db) -> None:
         self._db = db
 
-    def remember(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> IdempotentTask | None:
+    def bind(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> IdempotentTask | None:
         """Bind the key to this task; when it was bound before, what it was bound to instead."""
         facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
         # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.

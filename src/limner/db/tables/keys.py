@@ -110,10 +110,10 @@ class KeyTable:
     def revoke(self, key: KeyId, now_ms: int) -> bool:
         return self._db.run(_REVOKE, {"id": key, "now_ms": now_ms}) == 1
 
-    def used(self, key: KeyId, now_ms: int) -> None:
+    def mark_used(self, key: KeyId, now_ms: int) -> None:
         self._db.run(_USED, {"id": key, "now_ms": now_ms})
 
-    def limit(self, key: KeyId, allowance: KeyLimits, expires_ms: int | None) -> None:
+    def set_limits(self, key: KeyId, allowance: KeyLimits, expires_ms: int | None) -> None:
         self._db.run(_LIMIT, {"id": key, "expires_ms": expires_ms, **asdict(allowance)})
 
     def charge(self, key: KeyId, price: int, day: int) -> bool:
@@ -124,7 +124,7 @@ class KeyTable:
         """A task of the key that made it has ended, and so much of its price was not consumed."""
         self._db.run(_RELEASE, {"task": task, "unspent": unspent, "day": day})
 
-    def spending(self, key: KeyId, day: int) -> KeyUsage:
+    def usage(self, key: KeyId, day: int) -> KeyUsage:
         row = self._db.one(_SPENDING, {"id": key, "day": day})
         return KeyUsage(*row) if row else KeyUsage()
 

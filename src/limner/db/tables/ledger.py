@@ -163,6 +163,6 @@ class LedgerTable:
     def of_task(self, task: TaskId) -> Sequence[LedgerRow]:
         return [LedgerRow(*row) for row in self._db.all(_OF_TASK, {"task": task})]
 
-    def faults(self) -> Sequence[str]:
+    def inconsistencies(self) -> Sequence[str]:
         """Every way in which the book contradicts itself, one sentence each; none is the only good answer."""
         return [sentence.format(*row) for sentence, proof in _PROOFS for row in self._db.all(proof)]

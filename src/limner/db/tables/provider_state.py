@@ -49,7 +49,7 @@ class ProviderStateTable:
             for route, failures, openings, open_until_ms, kind, reason, changed_ms in self._db.all(_BREAKERS)
         }
 
-    def keep_breaker(self, route: str, breaker: Breaker) -> None:
+    def save_breaker(self, route: str, breaker: Breaker) -> None:
         self._db.run(
             _KEEP_BREAKER,
             {
@@ -63,7 +63,7 @@ class ProviderStateTable:
             },
         )
 
-    def probe(self, route: str, before: Breaker, probing: Breaker) -> bool:
+    def claim_probe(self, route: str, before: Breaker, probing: Breaker) -> bool:
         """Note that an order tries the route; not when another one was first since `before` was read."""
         times = {"open_until_ms": probing.open_until_ms, "changed_ms": probing.changed_ms}
         return self._db.run(_PROBE, times | {"route": route, "before_ms": before.changed_ms}) == 1
@@ -71,12 +71,12 @@ class ProviderStateTable:
     def meters(self) -> Mapping[str, ProviderMeter]:
         return {provider: ProviderMeter(paused, next_us) for provider, paused, next_us in self._db.all(_METERS)}
 
-    def hold_meter(self, provider: str) -> ProviderMeter:
+    def lock_meter(self, provider: str) -> ProviderMeter:
         """The provider's meter; nobody else reads or writes it before this unit of work is committed."""
         row = self._db.one(_HOLD_METER, {"provider": provider})
         return ProviderMeter(*row) if row else ProviderMeter()
 
-    def keep_meter(self, provider: str, meter: ProviderMeter) -> None:
+    def save_meter(self, provider: str, meter: ProviderMeter) -> None:
         self._db.run(
             _KEEP_METER,
             {"provider": provider, "paused_until_ms": meter.paused_until_ms, "next_us": meter.next_us},

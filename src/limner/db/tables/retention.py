@@ -123,13 +123,13 @@ class RetentionQueries:
         # Counted by what comes back: SQLite's driver tells no number for a statement that begins with WITH.
         return len(self._db.all(_REMOVE_EVENTS, {"before_ms": before_ms, "limit": limit}))
 
-    def forget_keys(self, before_ms: int, limit: int) -> int:
+    def delete_idempotency_keys(self, before_ms: int, limit: int) -> int:
         """Forget idempotency keys that were first used by then."""
         return len(self._db.all(_FORGET_KEYS, {"before_ms": before_ms, "limit": limit}))
 
     # --- on demand ------------------------------------------------------------------------------------------------
 
-    def blank(
+    def erase_task(
         self, task: TaskId, account: AccountId, model: str, served_by: Mapping[str, Any], now_ms: int
     ) -> set[BlobId]:
         """Take all content out of a finished task, and the uploads it alone used; what it referred to.
@@ -167,10 +167,10 @@ class RetentionQueries:
     def not_erased(self, account: AccountId, limit: int) -> Sequence[TaskId]:
         return [TaskId(row[0]) for row in self._db.all(_NOT_ERASED, {"account": account, "limit": limit})]
 
-    def unfinished(self, account: AccountId) -> int:
+    def count_unfinished(self, account: AccountId) -> int:
         return int(self._db.value(_UNFINISHED, {"account": account}))
 
-    def blank_account(self, account: AccountId, name: str, now_ms: int) -> set[BlobId]:
+    def erase_account(self, account: AccountId, name: str, now_ms: int) -> set[BlobId]:
         """Take an account's name, its keys' and its notes' words and its uploads; what those referred to."""
         uploads = [row[0] for row in self._db.all(_UPLOADS_OF, {"account": account})]
         self._db.run(_BLANK_ACCOUNT, {"account": account, "name": name})

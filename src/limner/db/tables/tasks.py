@@ -277,11 +277,11 @@ class TaskTable:
         rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
         return [_task(*row) for row in rows]
 
-    def ahead(self, task: TaskId, cap: int) -> int:
+    def count_ahead(self, task: TaskId, cap: int) -> int:
         """How many queued tasks come before this one, counted up to `cap`."""
         return int(self._db.value(_AHEAD, {"id": task, "cap": cap}))
 
-    def front(self, limit: int) -> Sequence[TaskId]:
+    def queue_head(self, limit: int) -> Sequence[TaskId]:
         """The first of the queue, in order."""
         return [TaskId(row[0]) for row in self._db.all(_FRONT, {"limit": limit})]
 
@@ -290,11 +290,11 @@ class TaskTable:
         rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
         return [TaskState(_task(*columns), number or 0) for *columns, number in rows]
 
-    def vitals(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]:
+    def progress_of(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]:
         rows = self._db.all(_VITALS, {"ids": self._db.ids(tasks)})
         return [TaskProgress(TaskId(id_), Status(status), *figures) for id_, status, *figures in rows]
 
-    def under_way(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
+    def unfinished_of(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
         """An account's queued and running tasks, in the order of their ids."""
         rows = self._db.all(_UNDER_WAY, {"account": account, "after": after or "", "limit": limit})
         return [TaskId(row[0]) for row in rows]
@@ -329,11 +329,11 @@ class TaskTable:
     def _take_part(self, part: _Part, lease: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         return self._take(part.claim, {**lease, "models": self._db.ids(part.models), "limit": part.most})
 
-    def running_of(self, models: Sequence[str]) -> int:
+    def count_running(self, models: Sequence[str]) -> int:
         """How many tasks of these models are running, at all workers together."""
         return int(self._db.value(_RUNNING_OF, {"models": self._db.ids(models)}))
 
-    def waiting_of(self, models: Sequence[str]) -> int:
+    def count_without_open_attempt(self, models: Sequence[str]) -> int:
         """How many of them have no order out at a vendor."""
         return int(self._db.value(_WAITING_OF, {"models": self._db.ids(models)}))
 
@@ -346,10 +346,10 @@ class TaskTable:
         rows = self._db.all(statement, values)
         return [(place, ClaimedTask(_task(*columns), load(order), claims)) for *columns, order, claims, place in rows]
 
-    def expect(self, task: TaskId, expected_ms: int) -> None:
+    def set_expected_end(self, task: TaskId, expected_ms: int) -> None:
         self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
 
-    def holds(self, task: TaskId, owner: str) -> bool:
+    def lock_lease(self, task: TaskId, owner: str) -> bool:
         """Whether the lease is this owner's; nobody takes it before this unit of work is committed."""
         return self._db.run(_HOLDS, {"id": task, "owner": owner}) == 1
 
@@ -361,15 +361,15 @@ class TaskTable:
             self._db.many(_REPORT, news)
         return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}
 
-    def hand_back(self, owner: str, tasks: Sequence[TaskId]) -> None:
+    def release_leases(self, owner: str, tasks: Sequence[TaskId]) -> None:
         """End these leases at once, so that another worker goes on."""
         self._db.run(_HAND_BACK, {"owner": owner, "ids": self._db.ids(tasks)})
 
-    def free_leases_of(self, owners: Sequence[str]) -> int:
+    def end_leases_of(self, owners: Sequence[str]) -> int:
         """End the leases of workers known to be dead."""
         return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
 
-    def rein_in(self, after_ms: int, until_ms: int) -> int:
+    def shorten_leases(self, after_ms: int, until_ms: int) -> int:
         """Shorten the leases that run longer than `after_ms`, so that they end at `until_ms`; how many there were."""
         return self._db.run(_REIN_IN, {"after_ms": after_ms, "until_ms": until_ms})
 
@@ -404,7 +404,7 @@ class TaskTable:
             use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
         return _task(*row) if row else None
 
-    def ask_cancel(self, task: TaskId) -> None:
+    def request_cancel(self, task: TaskId) -> None:
         self._db.run(_ASK_CANCEL, {"id": task})
 
     def order(self, task: TaskId) -> dict[str, Any]:
@@ -414,7 +414,7 @@ class TaskTable:
     def inputs(self, task: TaskId) -> Sequence[TaskInput]:
         return [_input(*row) for row in self._db.all(_INPUTS, {"task": task})]
 
-    def keep_clean(self, task: TaskId, position: int, clean: CleanCopy) -> None:
+    def save_clean_copy(self, task: TaskId, position: int, clean: CleanCopy) -> None:
         facts = {"clean": clean.blob, "media_type": clean.media_type, "width": clean.width, "height": clean.height}
         if self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position}):
             self._db.run(_CAME_LATE, {"task": task})

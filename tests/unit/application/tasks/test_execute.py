@@ -385,7 +385,7 @@ async def test_a_handle_that_was_accepted_is_enough_for_the_next_worker(bench: B
 
     task = await bench.tells(accepts_and_stops, picture).takes()
     assert await bench.works() is None
-    await bench.house.store.run(lambda records: records.tasks.hand_back("worker", [task]))
+    await bench.house.store.run(lambda records: records.tasks.release_leases("worker", [task]))
     bench.interrupt = Interrupt()
     await bench.is_taken_over()
 
