@@ -1,4 +1,4 @@
-"""The ASGI application: `uvicorn --factory limner.asgi:create` for those who bring their own server."""
+"""The ASGI application. For other servers: `uvicorn --factory limner.asgi:create`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from limner.telemetry.logs import configure_logs
 
 
 def create(settings: Settings | None = None, *, with_worker: bool = True) -> Starlette:
-    """The application over its data folder; with a worker in it unless told otherwise."""
+    """The application on its data folder, with a worker in the process if `with_worker`."""
     settings = settings or load_settings()
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     prepare_data(settings)
@@ -41,13 +41,15 @@ def application(limner: Limner, *, with_worker: bool) -> Starlette:
         await limner.close()
 
     watch = limner.watch()
-    uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # by whichever way they come
-    return create_app(_face(limner, watch, uploads), _bucket(limner, uploads), lifespan, _limits(limner.settings))
+    uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # shared by all upload methods
+    return create_app(
+        _services(limner, watch, uploads), _bucket(limner, uploads), lifespan, _request_limits(limner.settings)
+    )
 
 
-def _face(limner: Limner, watch: Watch, uploads: RequestRate) -> Services:
+def _services(limner: Limner, watch: Watch, uploads: RequestRate) -> Services:
     return Services(
-        gate=_gate(limner),
+        authentication=_authentication(limner),
         submit=limner.submit,
         read=limner.read,
         cancel=limner.cancel,
@@ -61,30 +63,30 @@ def _face(limner: Limner, watch: Watch, uploads: RequestRate) -> Services:
         blobs=limner.blobs,
         clock=limner.clock,
         scratch=limner.scratch.folder,
-        upload_pace=uploads,
-        create_pace=RequestRate(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
+        upload_rate=uploads,
+        create_rate=RequestRate(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
         watch=watch,
         webhooks=replace(limner.webhooks, actor=None),
     )
 
 
-def _limits(settings: Settings) -> RequestLimits:
+def _request_limits(settings: Settings) -> RequestLimits:
     return RequestLimits(settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s)
 
 
-def _gate(limner: Limner) -> Authentication:
+def _authentication(limner: Limner) -> Authentication:
     proxies = TrustedProxies.parse(limner.settings.trusted_proxies)
     return Authentication(limner.authenticate, RequestRate(1, "requests"), proxies, limner.clock)
 
 
 def _bucket(limner: Limner, uploads: RequestRate) -> UploadBucket:
     return UploadBucket(
-        seal=limner.seal,
+        session_tokens=limner.session_tokens,
         find_owner=limner.find_owner,
         take=limner.take_object,
         find=limner.find_object,
         parts=limner.parts,
         clock=limner.clock,
         scratch=limner.scratch.folder,
-        pace=uploads,
+        rate=uploads,
     )

@@ -25,7 +25,7 @@ from limner.application.images.object_uploads import FindObject, TakeObject
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.references import KeepInlineImages, PrepareReferences
 from limner.application.images.upload import KeepPicture, TakeUpload
-from limner.application.images.upload_credentials import FindOwner, IssueUploadCredentials, Seal
+from limner.application.images.upload_credentials import FindGrantOwner, IssueUploadCredentials, SessionTokenSigner
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
@@ -101,7 +101,7 @@ class Limner:
     clock: Clock
     digest: HashKey
     signing: SigningSecret
-    seal: Seal
+    session_tokens: SessionTokenSigner
     scratch: Scratch
     disk_guard: DiskGuard
     me: LeaseOwner
@@ -138,11 +138,13 @@ class Limner:
 
     @property
     def issue_credentials(self) -> IssueUploadCredentials:
-        return IssueUploadCredentials(self.seal, self.clock, urlsplit(self.settings.resolved_public_url).netloc)
+        return IssueUploadCredentials(
+            self.session_tokens, self.clock, urlsplit(self.settings.resolved_public_url).netloc
+        )
 
     @property
-    def find_owner(self) -> FindOwner:
-        return FindOwner(self.store)
+    def find_owner(self) -> FindGrantOwner:
+        return FindGrantOwner(self.store)
 
     @property
     def take_object(self) -> TakeObject:
@@ -302,7 +304,7 @@ def build(settings: Settings) -> Limner:
         clock=SystemClock(),
         digest=HashKey(secret),
         signing=SigningSecret(secret),
-        seal=Seal(secret),
+        session_tokens=SessionTokenSigner(secret),
         scratch=open_scratch(settings.scratch),
         disk_guard=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),

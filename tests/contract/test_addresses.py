@@ -128,10 +128,10 @@ FAILING = {
     "/to-inside": (2019, "which is not public"),
     "/to-a-file": (2019, "has the scheme 'file'"),
     "/round-and-round": (2019, "redirects more than"),
-    "/cut": (2019, "broke off before its end"),
+    "/cut": (2019, "ended prematurely"),
     "/page": (2004, "an HTML page"),
     "/drawing": (2004, "an SVG"),
-    "/cat.webp": (2004, "takes no image/webp"),
+    "/cat.webp": (2004, "does not accept image/webp"),
     "/empty": (2003, "is empty"),
     "/torn": (2003, "cannot be decoded"),
     "/heavy": (2022, "larger than the 20 MB allowed"),
@@ -262,6 +262,6 @@ def test_a_name_that_leads_inside_fails_the_task_and_tells_no_address(tmp_path: 
 
     assert (task.status, task.error_code, task.consumed) == ("failed", 2019, 0)
     assert task.error_msg is not None
-    assert "'pictures.example' does not lead to a public address" in task.error_msg
+    assert "'pictures.example' does not resolve to a public address" in task.error_msg
     assert address not in task.error_msg
     assert balance == (5, 0)

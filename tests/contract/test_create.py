@@ -296,7 +296,7 @@ def test_a_switch_is_a_json_boolean(refusing: Client, field: str, value: Any) ->
     answer = refusing.create(**{field: value})
 
     assert answer.refusal == (400, 1004)
-    assert answer.suggestion.startswith(f"{field} is not as it should be: a valid boolean")
+    assert answer.suggestion.startswith(f"{field} is invalid: a valid boolean")
 
 
 def test_template_and_both_switches_go_together(client: Client) -> None:

@@ -100,7 +100,7 @@ def test_webp_for_kontext_is_refused_when_it_was_uploaded(idle: Served, client: 
     answer = client.create(model_version=model, files=[{"file_token": token}])
 
     assert answer.refusal == (400, 2004)
-    assert answer.suggestion.startswith("files[0].file_token: flux.1_kontext_pro takes no image/webp images")
+    assert answer.suggestion.startswith("files[0].file_token: flux.1_kontext_pro does not accept image/webp images")
     assert "image/jpeg or image/png" in answer.suggestion
     assert footprint(idle) == before
 
@@ -109,7 +109,7 @@ def test_webp_for_kontext_is_refused_inside_a_request(refusing: Client) -> None:
     answer = refusing.create(file=inline_of(WEBP))
 
     assert answer.refusal == (400, 2004)
-    assert answer.suggestion.startswith("file.data: flux.1_kontext_pro takes no image/webp images")
+    assert answer.suggestion.startswith("file.data: flux.1_kontext_pro does not accept image/webp images")
 
 
 def test_a_data_url_is_taken_as_base64(client: Client) -> None:

@@ -1,1 +1,1 @@
-"""The HTTP faces."""
+"""The HTTP APIs."""

@@ -1,6 +1,6 @@
-"""The HTTP application: faces, middleware and error envelopes put together.
+"""The HTTP application: routes, middleware and error envelopes.
 
-Starlette alone: every call is read by hand, for the wire has error codes that a framework's validation does not know.
+Built on Starlette alone: the error codes of the wire do not fit a framework's request validation.
 """
 
 from collections.abc import Callable
@@ -42,21 +42,26 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """`at_once` requests of either kind, `memory` bytes for large bodies, `slow_s` seconds for a pause in one."""
+    """`at_once` concurrent reads and writes each, `memory` bytes for bodies, `slow_s` seconds of silence in a body."""
 
     at_once: int
     memory: int
     slow_s: float
 
 
-def create_app(face: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
-    operations = [*v2.operations(face), *v3.operations(face), *files.operations(face), *health.operations(face)]
-    operations += webhooks.operations(face)
+def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
+    operations = [
+        *v2.operations(services),
+        *v3.operations(services),
+        *files.operations(services),
+        *health.operations(services),
+    ]
+    operations += webhooks.operations(services)
     operations += docs.pages(operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS})
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
     handlers: dict[Any, Any] = {Refusal: _refused, HTTPException: _http_error}
     return Starlette(
-        routes=[*(operation.route(face.gate) for operation in operations), *_sockets(face)],
+        routes=[*(operation.route(services.authentication) for operation in operations), *_sockets(services)],
         middleware=[
             Middleware(Trace, answer=_answer),
             Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),
@@ -69,17 +74,17 @@ def create_app(face: Services, bucket: UploadBucket, lifespan: Lifespan, limits:
     )
 
 
-def _sockets(face: Services) -> list[BaseRoute]:
-    return [*v2_watch.sockets(v2.PREFIX, face), WebSocketRoute("/{path:path}", _nowhere)]
+def _sockets(services: Services) -> list[BaseRoute]:
+    return [*v2_watch.sockets(v2.PREFIX, services), WebSocketRoute("/{path:path}", _unknown_socket)]
 
 
-async def _nowhere(_socket: WebSocket) -> None:
-    """A WebSocket to any other path is refused as a request to it is."""
+async def _unknown_socket(_socket: WebSocket) -> None:
+    """A WebSocket to an unknown path gets the same 404 as a request."""
     raise HTTPException(404)
 
 
 def _answer(scope: Scope, refusal: Refusal) -> Response:
-    """The refusal in the envelope of the face that was called; what belongs to none is answered as on v2."""
+    """The refusal in the envelope of the API that the path belongs to; v2 for unknown paths."""
     if object_of(scope) is not None:
         return refused(scope, from_refusal(refusal))
     if f"{scope['path']}/".startswith(f"{v3.PREFIX}/"):
@@ -102,13 +107,13 @@ def _as_refusal(request: Request, error: HTTPException) -> Refusal:
         case 404:
             return Refusal(
                 Code.ROUTE_NOT_FOUND,
-                f"there is no {request.url.path!r} here",
-                suggestion=f"Check the path against /docs; the API begins with {v2.PREFIX}, or with {v3.PREFIX}.",
+                f"there is no route {request.url.path!r}",
+                suggestion=f"Check the path against /docs; API paths begin with {v2.PREFIX} or {v3.PREFIX}.",
             )
         case 405:
             return Refusal(
                 Code.METHOD_NOT_ALLOWED,
-                f"{request.url.path!r} takes no {request.method}",
+                f"{request.url.path!r} does not support the method {request.method}",
                 suggestion="Check the method of the request against /docs.",
             )
         case _:

@@ -1,4 +1,4 @@
-"""The API's own pages: the OpenAPI document, and the same for people. Nothing is loaded from elsewhere."""
+"""`/openapi.json` and `/docs`, its HTML rendering, which loads nothing from other hosts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from limner.api.http.operation import Operation, document
 
-_MAY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 _STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
@@ -33,18 +33,18 @@ def pages(operations: Sequence[Operation], schemas: Mapping[str, Any]) -> list[O
         return Response(as_json, media_type="application/json")
 
     async def docs(_request: Request) -> Response:
-        return HTMLResponse(as_page, headers={"Content-Security-Policy": _MAY})
+        return HTMLResponse(as_page, headers={"Content-Security-Policy": _CSP})
 
     return [
         Operation("GET", "/openapi.json", openapi, "documents", "This API as an OpenAPI document"),
-        Operation("GET", "/docs", docs, "documents", "This API for people"),
+        Operation("GET", "/docs", docs, "documents", "This API as an HTML page"),
     ]
 
 
 def _page(described: Mapping[str, Any]) -> Iterator[str]:
     yield f"<!doctype html><html lang=en><meta charset=utf-8><title>Limner API</title><style>{_STYLE}</style>"
     yield f"<h1>Limner API</h1><p>{escape(described['info']['summary'])} Version {described['info']['version']}. "
-    yield "The same as a document for programs: <a href=/openapi.json>openapi.json</a>.</p>"
+    yield "Machine-readable: <a href=/openapi.json>openapi.json</a>.</p>"
     yield "<p>Every call carries <code>Authorization: Bearer tsk_…</code>; every answer carries "
     yield "<code>X-Tripo-Trace-ID</code>.</p>"
     for tag in dict.fromkeys(op["tags"][0] for ops in described["paths"].values() for op in ops.values()):

@@ -1,4 +1,4 @@
-"""Finished pictures, behind signed links."""
+"""GET of finished pictures by signed link, with ranges and caching."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,11 +19,11 @@ from limner.ports.blobs import BlobMissing
 
 _RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
 
-SHOWN = {"image/png", "image/jpeg", "image/webp"}
-"""What a browser may show in the page; anything else could only be downloaded."""
+INLINE_MEDIA_TYPES = {"image/png", "image/jpeg", "image/webp"}
+"""Media types served inline; anything else is served as a download."""
 
-# A picture may be anything a vendor, or somebody behind it, made: it is shown as what its bytes are and never run.
-_SAFE = {
+# A vendor's bytes are untrusted: browsers must neither sniff another type nor run scripts in them.
+_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -45,8 +45,8 @@ _DESCRIBED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The bytes from `start` up to, not including, `end`, of `size`."""
+class ByteRange:
+    """Half-open byte range [start, end) of a file of `size` bytes."""
 
     start: int
     end: int
@@ -57,68 +57,72 @@ class Span:
         return (self.start, self.end) != (0, self.size)
 
 
-def operations(face: Services) -> list[Operation]:
+def operations(services: Services) -> list[Operation]:
     async def picture(request: Request) -> Response:
-        check_link(face, request, "Read the task again for a fresh link.")
+        check_link(services, request, "Read the task again for a fresh link.")
         task_id, name = request.path_params["task_id"], request.path_params["name"]
-        task = await face.store.read(lambda records: own_task(records, None, TaskId(task_id)))
+        task = await services.store.read(lambda records: own_task(records, None, TaskId(task_id)))
         if task.removed_ms is not None:
             raise _removed(task.removed_ms)
         named = {f"{each}.{of.extension}": of for each, of in task.result.pictures().items()} if task.result else {}
         if name not in named:
-            raise _gone()
+            raise _not_found()
         try:
-            size = await face.blobs.size(named[name].blob)
+            size = await services.blobs.size(named[name].blob)
         except BlobMissing:
-            raise _gone() from None
-        return _answer(face, request, name, named[name], size)
+            raise _not_found() from None
+        return _answer(services, request, name, named[name], size)
 
     path = "/files/{tag}/{task_id}/{name}"
     return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
 
 
-def _answer(face: Services, request: Request, name: str, result: Result, size: int) -> Response:
+def _answer(services: Services, request: Request, name: str, result: Result, size: int) -> Response:
     etag = f'"{result.blob}"'
-    is_picture = result.media_type in SHOWN
+    is_picture = result.media_type in INLINE_MEDIA_TYPES
     shown = "inline" if is_picture else "attachment"
-    headers = _SAFE | {"ETag": etag, "Content-Disposition": f'{shown}; filename="{name}"'}
-    if _is_known(etag, request):
+    headers = _HEADERS | {"ETag": etag, "Content-Disposition": f'{shown}; filename="{name}"'}
+    if _is_cached(etag, request):
         return Response(status_code=304, headers=headers)
-    span = _span(request, etag, size)
-    if span is None:
+    byte_range = _requested_range(request, etag, size)
+    if byte_range is None:
         return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
-    headers["Content-Length"] = str(span.end - span.start)
-    if span.partial:
-        headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{size}"
-    body = _nothing() if request.method == "HEAD" else face.blobs.stream(result.blob, span.start, span.end)
+    headers["Content-Length"] = str(byte_range.end - byte_range.start)
+    if byte_range.partial:
+        headers["Content-Range"] = f"bytes {byte_range.start}-{byte_range.end - 1}/{size}"
+    body = (
+        _empty_body()
+        if request.method == "HEAD"
+        else services.blobs.stream(result.blob, byte_range.start, byte_range.end)
+    )
     media_type = result.media_type if is_picture else "application/octet-stream"
-    return StreamingResponse(body, 206 if span.partial else 200, headers, media_type)
+    return StreamingResponse(body, 206 if byte_range.partial else 200, headers, media_type)
 
 
-def _is_known(etag: str, request: Request) -> bool:
-    """Whether the caller has the picture already."""
-    known = request.headers.get("if-none-match", "").split(",")
-    return any(each.strip().removeprefix("W/") in {etag, "*"} for each in known)
+def _is_cached(etag: str, request: Request) -> bool:
+    """Whether If-None-Match names the current ETag."""
+    etags = request.headers.get("if-none-match", "").split(",")
+    return any(each.strip().removeprefix("W/") in {etag, "*"} for each in etags)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _empty_body() -> AsyncIterator[bytes]:
     return
     yield b""
 
 
-def _span(request: Request, etag: str, size: int) -> Span | None:
-    """The bytes asked for; None when there are no such bytes. What is not one plain range is answered whole."""
-    wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
-    first, last = wanted.groups() if wanted else ("", "")
+def _requested_range(request: Request, etag: str, size: int) -> ByteRange | None:
+    """The range to serve; None when it is unsatisfiable. Anything but a single valid range means the whole file."""
+    header = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    first, last = header.groups() if header else ("", "")
     stale = request.headers.get("if-range", etag) != etag
-    backwards = bool(first and last) and int(last) < int(first)
-    if stale or backwards or not (first or last):
-        return Span(0, size, size)
+    reversed_range = bool(first and last) and int(last) < int(first)
+    if stale or reversed_range or not (first or last):
+        return ByteRange(0, size, size)
     if not first:
         start, end = max(0, size - int(last)), size
     else:
         start, end = int(first), min(size, int(last) + 1 if last else size)
-    return Span(start, end, size) if start < end else None
+    return ByteRange(start, end, size) if start < end else None
 
 
 def _removed(at_ms: int) -> Refusal:
@@ -126,11 +130,11 @@ def _removed(at_ms: int) -> Refusal:
     return Refusal(
         Code.FILE_NOT_FOUND,
         f"the picture was removed on {day}",
-        suggestion="This service keeps pictures for a time, or until somebody has them erased. Create the task again.",
+        suggestion="Pictures are deleted after the retention time or on request. Create the task again.",
     )
 
 
-def _gone() -> Refusal:
+def _not_found() -> Refusal:
     return Refusal(
         Code.FILE_NOT_FOUND, "there is no such picture", suggestion="Read the task again for its link.", field="path"
     )

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can serve."""
+"""Liveness and readiness probes."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -8,19 +8,19 @@ from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 
 _DESCRIBED = {
-    "responses": {"200": {"description": "It does", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    "responses": {"200": {"description": "Yes", "content": {"application/json": {"schema": {"type": "object"}}}}}
 }
 
 
-def operations(face: Services) -> list[Operation]:
+def operations(services: Services) -> list[Operation]:
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
 
     async def readyz(_request: Request) -> Response:
-        await face.store.read(lambda records: records.accounts.all()[:1])
+        await services.store.read(lambda records: records.accounts.all()[:1])
         return JSONResponse({"status": "ready"})
 
     return [
-        Operation("GET", "/healthz", healthz, "health", "Whether the process lives", _DESCRIBED),
-        Operation("GET", "/readyz", readyz, "health", "Whether it reaches its database", _DESCRIBED),
+        Operation("GET", "/healthz", healthz, "health", "Liveness: the process runs", _DESCRIBED),
+        Operation("GET", "/readyz", readyz, "health", "Readiness: the database answers", _DESCRIBED),
     ]

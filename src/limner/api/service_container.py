@@ -1,4 +1,4 @@
-"""What the HTTP faces are handed: the verbs of the service and the few things around them."""
+"""The application services that HTTP handlers use."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ SERVED_BY = "X-Limner-Served-By"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    gate: Authentication
+    authentication: Authentication
     submit: Submit
     read: ReadTask
     cancel: Cancel
@@ -38,12 +38,12 @@ class Services:
     blobs: BlobStore
     clock: Clock
     scratch: Path
-    upload_pace: RequestRate
-    create_pace: RequestRate | None
+    upload_rate: RequestRate
+    create_rate: RequestRate | None
     watch: Watch
     webhooks: ManageWebhooks
 
     def served_by(self, seen: TaskView) -> dict[str, str]:
-        """The header that names what served the task, or would serve it now."""
+        """The header with the provider that served the task, or the first open route of its model."""
         provider = (seen.task.served_by or {}).get("provider")
         return {SERVED_BY: str(provider or self.routing.served_by(seen.task.model))}

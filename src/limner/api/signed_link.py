@@ -1,4 +1,4 @@
-"""Whether a request came by a link that we signed."""
+"""Checking the signature and expiry of a signed link."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ SIGNATURE: list[dict[str, Any]] = [
 ]
 
 
-def check_link(face: Services, request: Request, suggestion: str) -> None:
+def check_link(services: Services, request: Request, suggestion: str) -> None:
     expires, signature = request.query_params.get("exp", ""), request.query_params.get("sig", "")
     known = expires.isascii() and expires.isdigit() and len(expires) < 12
-    if not known or not face.links.holds(request.scope["path"], int(expires), signature, face.clock.now_ms()):
+    if not known or not services.links.holds(request.scope["path"], int(expires), signature, services.clock.now_ms()):
         raise Refusal(Code.FORBIDDEN, "the link has expired or was changed", suggestion=suggestion)

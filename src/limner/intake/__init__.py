@@ -1,1 +1,1 @@
-"""Reference images: fetched safely, verified, and stripped of what should not travel."""
+"""Reference images: fetched, verified and normalised."""

@@ -1,4 +1,4 @@
-"""What can be judged of a reference without decoding it: weight, kind, container, measures."""
+"""Checks on a reference image that need no decoding: size, format, container, dimensions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ _ANIMATED = {ImageKind.PNG: ImageKind.APNG, ImageKind.WEBP: ImageKind.WEBP_ANIMA
 
 @dataclass(frozen=True, slots=True)
 class AdmittedImage:
-    """A reference that may be decoded. `size` is the file's, in bytes."""
+    """An image that passed the checks. `size` is the file's, in bytes."""
 
     kind: ImageKind
     size: int
@@ -23,12 +23,12 @@ class AdmittedImage:
 
 
 def admit(source: Path, limits: ImageLimits) -> AdmittedImage:
-    """Judge the file at `source`; nothing is allocated beyond copies of its own bytes."""
+    """Check the file at `source`. Memory use does not depend on its dimensions. Raises `Refusal`."""
     data = _read(source, limits)
     kind = _accepted(data, limits)
     header = _header(kind, data, limits)
-    _still(kind, header, limits)
-    _measures(header, limits)
+    _check_not_animated(kind, header, limits)
+    _check_size(header, limits)
     return AdmittedImage(kind, len(data), header)
 
 
@@ -37,7 +37,7 @@ def _read(source: Path, limits: ImageLimits) -> bytes:
     if size == 0:
         raise refusals.empty(limits)
     if size > limits.max_bytes:
-        raise refusals.too_heavy(size, limits)
+        raise refusals.too_many_bytes(size, limits)
     return source.read_bytes()
 
 
@@ -55,12 +55,12 @@ def _header(kind: ImageKind, data: bytes, limits: ImageLimits) -> Header:
         raise refusals.broken(str(error), limits) from error
 
 
-def _still(kind: ImageKind, header: Header, limits: ImageLimits) -> None:
+def _check_not_animated(kind: ImageKind, header: Header, limits: ImageLimits) -> None:
     if header.animated:
         raise refusals.wrong_type(_ANIMATED[kind], limits)
 
 
-def _measures(header: Header, limits: ImageLimits) -> None:
+def _check_size(header: Header, limits: ImageLimits) -> None:
     width, height = header.width, header.height
     if width * height > limits.max_pixels:
         raise refusals.too_many_pixels(width, height, limits)

@@ -1,4 +1,4 @@
-"""The door for reference images: everything in this folder, behind the four methods that the inside calls."""
+"""The `Intake` implementation: verification and normalisation with Pillow, downloads with aiohttp."""
 
 import asyncio
 import threading
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class ImageIntake(Intake):
-    """Pillow and aiohttp are imported at their first use: a process that only refuses URLs needs neither.
+    """Pillow and aiohttp are imported on first use: a process that only checks URLs needs neither.
 
-    `resolver` replaces the system's name lookup. Close the intake on the loop it fetched on.
+    `resolver` replaces the default resolver. Close it on the event loop it fetched on.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ImageIntake(Intake):
             return normalise(admitted, target, self._limits)
 
     def check_url(self, url: str) -> None:
-        """Refuse what cannot be a public http(s) address by its looks; nothing is looked up."""
+        """Refuse URLs that are not public http(s) addresses, without resolving names."""
         check_url(url, self._allow)
 
     async def fetch(self, url: str, target: Path) -> None:
@@ -66,12 +66,12 @@ class ImageIntake(Intake):
         await fetcher.fetch(url, target)
 
     async def close(self) -> None:
-        """Let go of connections. A later fetch opens new ones."""
+        """Close connections. A later fetch opens new ones."""
         if self._fetcher is not None:
             await self._fetcher.close()
 
     async def _ready_fetcher(self) -> "Fetcher":
-        # Importing reads hundreds of files, which the event loop must not wait for.
+        # The import reads hundreds of files and would block the event loop.
         kind = await asyncio.to_thread(_fetcher_class)
         if self._fetcher is None:
             limits = replace(self._fetch_limits, max_bytes=self._limits.max_bytes)

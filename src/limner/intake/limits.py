@@ -1,11 +1,11 @@
-"""How large and how small a reference image may be."""
+"""Limits of reference images."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a reference may weigh and measure.
+    """Size limits of a reference image.
 
     `max_bytes` is the file's size, `min_side` and `longest_side` are pixels, `max_pixels` is width times height.
     A picture longer than `longest_side` is accepted and scaled down to it when it is normalised. Of pictures above

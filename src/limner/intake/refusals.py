@@ -1,4 +1,4 @@
-"""The refusals of reference images: what is wrong with a file, and what to send instead."""
+"""Refusals of images, with reason and remedy."""
 
 from limner.domain.refusal import Code, Refusal
 from limner.intake.limits import ImageLimits
@@ -32,11 +32,11 @@ def wrong_type(name: str, limits: ImageLimits) -> Refusal:
     )
 
 
-def too_heavy(size: int, limits: ImageLimits) -> Refusal:
+def too_many_bytes(size: int, limits: ImageLimits) -> Refusal:
     return Refusal(
         Code.IMAGE_TOO_LARGE,
         f"The image has {size} bytes, more than the {megabytes(limits.max_bytes)} allowed.",
-        suggestion=f"{_wanted(limits)} A smaller side length or a JPEG of quality 90 usually does it.",
+        suggestion=f"{_wanted(limits)} A smaller side length or a JPEG of quality 90 is usually small enough.",
     )
 
 
@@ -45,7 +45,7 @@ def too_many_pixels(width: int, height: int, limits: ImageLimits) -> Refusal:
     return Refusal(
         Code.IMAGE_TOO_LARGE,
         f"The image measures {width} x {height} px, more than the {allowed} allowed.",
-        suggestion=f"Scale it down: width times height may be at most {allowed}; sides up to 6000 px are plenty.",
+        suggestion=f"Scale it down: width times height may be at most {allowed}; sides up to 6000 px are sufficient.",
     )
 
 

@@ -1,1 +1,1 @@
-"""HTTP to addresses that users give: judged before a name is resolved and again on the connected socket."""
+"""HTTP to URLs given by users. Addresses are checked before resolution and again when the socket is opened."""

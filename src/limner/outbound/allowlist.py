@@ -1,4 +1,4 @@
-"""Which addresses may be fetched from although they are not public: the operator's list."""
+"""The operator's allowlist of non-public hosts and networks."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NAME = re.compile(r"^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a
 
 @dataclass(frozen=True, slots=True)
 class AllowlistEntry:
-    """A host name or a network, at one port or at all."""
+    """A host name or a network, at one port or at every port."""
 
     target: str | IPv4Network | IPv6Network
     port: int | None = None
@@ -28,9 +28,9 @@ class AllowlistEntry:
 
 @dataclass(frozen=True, slots=True)
 class FetchAllow:
-    """An empty list, the default, lets the public internet through and nothing else.
+    """An empty list, the default, permits the public internet only.
 
-    A listed name is trusted with whatever address it resolves to.
+    A listed name is permitted at any address it resolves to.
     """
 
     entries: tuple[AllowlistEntry, ...] = ()
@@ -58,7 +58,7 @@ def _target(host: str, word: str) -> str | IPv4Network | IPv6Network:
     try:
         return ip_network(host)
     except ValueError as error:
-        # A last label of digits is a mistyped address, never a name.
+        # A name whose last label is digits is a mistyped address.
         if _NAME.match(host) and not host.rpartition(".")[2].isdigit():
             return host
-        raise ValueError(f"{word!r} is no host, host:port or network: {error}") from error
+        raise ValueError(f"{word!r} is not a host, host:port or network: {error}") from error

@@ -1,4 +1,4 @@
-"""A stranger's URL brought home: every hop judged, every byte counted, every second limited."""
+"""Downloads user-given URLs: every redirect is checked, size and time are limited."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from limner.outbound import refusals
-from limner.outbound.address_guard import Guard, RefusedAddressError, dialling
+from limner.outbound.address_guard import AddressGuard, RefusedAddressError, connecting_to
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.limits import FetchLimits
 from limner.outbound.urls import PrivateHostError, UrlError, parse
@@ -27,19 +27,19 @@ _HEADERS: Final = {
     "Accept": "image/jpeg, image/png, image/webp, */*;q=0.1",
     "Accept-Encoding": "identity",
 }
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "its host name does not resolve"),
     (aiohttp.ClientSSLError, "no trusted TLS connection could be made"),
     (aiohttp.ClientConnectorError, "no connection could be made"),
-    (aiohttp.ClientPayloadError, "the answer broke off before its end"),
-    (aiohttp.ServerDisconnectedError, "the server hung up"),
+    (aiohttp.ClientPayloadError, "the response ended prematurely"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection"),
     (aiohttp.ClientOSError, "the connection was lost"),
     (aiohttp.InvalidURL, "the client cannot use the address"),
 )
 
 
 class Fetcher:
-    """Downloads public files. It belongs to the event loop it first fetches on; close it there."""
+    """Downloads public files. Bound to the event loop of its first fetch; close it there."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch(self, url: str, target: Path) -> None:
-        """Write what `url` answers to `target`, or raise `Refusal` and leave no `target`."""
+        """Download `url` to `target`, or raise `Refusal` and leave no file."""
         try:
             async with asyncio.timeout(self._limits.total_s):
                 await self._follow(url, target)
@@ -62,7 +62,7 @@ class Fetcher:
         except TimeoutError as error:
             raise refusals.unreachable(url, f"it took longer than {self._limits.total_s:g} s") from error
         except aiohttp.ClientError as error:
-            raise refusals.unreachable(url, words(error)) from error
+            raise refusals.unreachable(url, failure_reason(error)) from error
 
     async def close(self) -> None:
         if self._session is not None:
@@ -70,18 +70,18 @@ class Fetcher:
             self._session = None
 
     async def _follow(self, url: str, target: Path) -> None:
-        hop = self._first(url)
+        hop = self._parse_first(url)
         for _ in range(self._limits.redirects + 1):
-            with dialling(hop.raw_host or ""):
+            with connecting_to(hop.raw_host or ""):
                 response = await self._client().get(hop, allow_redirects=False)
             async with response:
                 if response.status not in _REDIRECTS:
-                    await self._keep(url, response, target)
+                    await self._save(url, response, target)
                     return
-                hop = self._next(url, hop, response)
+                hop = self._parse_redirect(url, hop, response)
         raise refusals.unreachable(url, f"it redirects more than {self._limits.redirects} times")
 
-    def _first(self, url: str) -> URL:
+    def _parse_first(self, url: str) -> URL:
         try:
             return parse(url, self._allow)
         except UrlError as error:
@@ -89,8 +89,8 @@ class Fetcher:
         except PrivateHostError as error:
             raise refusals.not_public(str(error)) from error
 
-    def _next(self, url: str, hop: URL, response: aiohttp.ClientResponse) -> URL:
-        """Where a redirect leads, judged like an address that was given to us."""
+    def _parse_redirect(self, url: str, hop: URL, response: aiohttp.ClientResponse) -> URL:
+        """The target of a redirect, checked like the original URL."""
         location = response.headers.get("Location", "")
         try:
             return parse(_joined(hop, location), self._allow)
@@ -99,25 +99,25 @@ class Fetcher:
         except PrivateHostError as error:
             raise refusals.unreachable(url, f"it redirects to {str(error)!r}, which is not public") from error
 
-    async def _keep(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
-        self._judge(url, response)
+    async def _save(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
+        self._check_head(url, response)
         try:
-            await self._store(url, response, target)
+            await self._write_body(url, response, target)
         except BaseException:
             await _in_thread(target.unlink, missing_ok=True)
             raise
 
-    def _judge(self, url: str, response: aiohttp.ClientResponse) -> None:
-        """What the headers alone rule out."""
+    def _check_head(self, url: str, response: aiohttp.ClientResponse) -> None:
+        """Refuse by status and headers."""
         if response.status != 200:
             raise refusals.unreachable(url, f"the server answered {response.status}")
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding in _COMPRESSED:
-            raise refusals.unreachable(url, f"it comes compressed ({encoding!r}), which was not asked for")
+            raise refusals.unreachable(url, f"the response is compressed ({encoding!r}), which was not requested")
         if (response.content_length or 0) > self._limits.max_bytes:
             raise refusals.download_too_large(url, self._limits.max_bytes)
 
-    async def _store(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
+    async def _write_body(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
         await _in_thread(target.write_bytes, b"")
         total, block = 0, bytearray()
         async for chunk in response.content.iter_any():
@@ -143,9 +143,9 @@ class Fetcher:
         return self._session
 
     def _connector(self) -> aiohttp.TCPConnector:
-        # One connection a request: each is judged when it is dialled, and strangers keep none of ours open.
+        # No keep-alive: every request opens a connection, whose address is checked.
         return aiohttp.TCPConnector(
-            socket_factory=Guard(self._allow).open_socket,
+            socket_factory=AddressGuard(self._allow).open_socket,
             resolver=self._resolver or aiohttp.ThreadedResolver(),
             use_dns_cache=False,
             force_close=True,
@@ -163,11 +163,14 @@ def _joined(hop: URL, location: str) -> str:
         raise UrlError("cannot be read as a URL") from error
 
 
-def words(error: aiohttp.ClientError) -> str:
-    """What went wrong, for the person who gave the address."""
+def failure_reason(error: aiohttp.ClientError) -> str:
+    """The failure in words, for the user who gave the URL."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, RefusedAddressError):
-        return f"the host {error.host!r} does not lead to a public address"
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the server does not speak proper HTTP")
+        return f"the host {error.host!r} does not resolve to a public address"
+    return next(
+        (failure_reason for kind, failure_reason in _REASONS if isinstance(error, kind)),
+        "the server's response is not valid HTTP",
+    )
 
 
 def _append(target: Path, block: bytes) -> None:
@@ -176,7 +179,7 @@ def _append(target: Path, block: bytes) -> None:
 
 
 async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """`work` in a thread, waited for even when cancelled: a thread cannot be stopped, and files are cleaned up next."""
+    """Run `work` in a thread and, if cancelled, wait for it: the caller removes the file next."""
     job = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
         return await asyncio.shield(job)

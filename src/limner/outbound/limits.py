@@ -1,11 +1,11 @@
-"""How long and how large a download may be."""
+"""Limits of downloads."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How long a download may take, in seconds, how many redirects it may follow, and how many bytes it may have."""
+    """Total and idle timeouts in seconds, number of redirects, and size."""
 
     total_s: float = 20.0
     idle_s: float = 10.0

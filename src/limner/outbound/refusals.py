@@ -1,4 +1,4 @@
-"""The refusals of URLs: what is wrong with an address or what it answered, and what to do instead."""
+"""Refusals of URLs, with reason and remedy."""
 
 from limner.domain.refusal import Code, Refusal
 
@@ -37,5 +37,5 @@ def download_too_large(url: str, max_bytes: int) -> Refusal:
 
 
 def _short(text: str) -> str:
-    """A caller's text, cut so that an error stays readable and a signed query does not fill a log."""
+    """Shorten a URL for error messages."""
     return text if len(text) <= 200 else f"{text[:200]}..."

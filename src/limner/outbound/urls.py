@@ -1,4 +1,4 @@
-"""What a URL must look like before anything is looked up."""
+"""Checks of URLs before name resolution."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address
@@ -16,15 +16,15 @@ _LOOPBACK: Final = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class UrlError(Exception):
-    """The text is no address we could fetch; the message goes on from "The URL ..."."""
+    """The text is not a usable URL; the message continues "The URL ..."."""
 
 
 class PrivateHostError(Exception):
-    """The host is spelled as an address that is not public, and not allowed. The message is the host."""
+    """The host is a literal address that is neither public nor allowlisted. The message is the host."""
 
 
 def check_url(url: str, allow: FetchAllow) -> None:
-    """Refuse by looks: 1004 for what is no http(s) URL, 2019 for what is plainly not public."""
+    """Raise `Refusal` 1004 for an invalid http(s) URL, 2019 for a literal non-public address."""
     try:
         parse(url, allow)
     except UrlError as error:
@@ -34,7 +34,10 @@ def check_url(url: str, allow: FetchAllow) -> None:
 
 
 def parse(url: str, allow: FetchAllow) -> URL:
-    """`url` as the HTTP client will read it: one parser judges and dials, so the two cannot disagree."""
+    """Parse and check with the HTTP client's own parser, so that the two cannot disagree.
+
+    Raises `UrlError` or `PrivateHostError`.
+    """
     _check_text(url)
     parsed = _parsed(url)
     host = _check_parts(parsed)
@@ -43,7 +46,7 @@ def parse(url: str, allow: FetchAllow) -> URL:
 
 
 def is_listed(url: URL, allow: FetchAllow) -> bool:
-    """Whether the operator's list names what `url` leads to, as far as that is known without asking anybody."""
+    """Whether the allowlist names the host of `url`, without resolving it."""
     host, port = url.raw_host or "", url.port or 0
     return any(allow.permits(host, address, port) for address in _addresses(host) or (None,))
 
@@ -80,13 +83,13 @@ def _check_host(host: str, port: int, allow: FetchAllow) -> None:
         return
     if not all(is_public(address) for address in addresses):
         raise PrivateHostError(host)
-    # Other spellings than the dotted one serve only to hide an address, and the client would not dial them.
+    # Other spellings than the dotted one hide an address, and the HTTP client does not support them.
     if any(isinstance(address, IPv4Address) and str(address) != host for address in addresses):
         raise UrlError(f"spells an address as {host!r} instead of {str(addresses[0])!r}")
 
 
 def _addresses(host: str) -> tuple[Address, ...]:
-    """What `host` means without asking anybody: nothing, for a name other than localhost."""
+    """The addresses of a literal host or localhost; empty for other names."""
     try:
         address = literal(host)
     except ValueError as error:
@@ -100,7 +103,7 @@ def _addresses(host: str) -> tuple[Address, ...]:
 
 
 def _as_sent(url: str, parsed: URL) -> URL:
-    """Byte for byte where possible: re-quoting can break the signature of a signed URL."""
+    """The URL unmodified where possible: re-quoting can break the signature of a signed URL."""
     if not url.isascii():
         return parsed
     exact = URL(url, encoded=True)

@@ -1,4 +1,4 @@
-"""The HTTP client behind `GuardedPost`."""
+"""The HTTP client behind `GuardedWebhookHttp`."""
 
 import asyncio
 import contextlib
@@ -11,21 +11,21 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from limner import __version__
-from limner.outbound.address_guard import Guard, dialling
+from limner.outbound.address_guard import AddressGuard, connecting_to
 from limner.outbound.allowlist import FetchAllow
-from limner.outbound.fetch import words
+from limner.outbound.fetch import failure_reason
 from limner.outbound.resolver import ThreadedResolver
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 
 ANSWER_BYTES: Final = 2048
 ANSWER_S: Final = 1.0
-"""How much of an answer that is no success is read for the log, and how long that is waited for."""
+"""Bytes of an error response that are read for the log, and the timeout for reading them."""
 
 _HEADERS: Final = {"User-Agent": f"Limner/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class WebhookClient:
-    """Belongs to the event loop it first sends on; close it there."""
+    """Bound to the event loop of its first message; close it there."""
 
     def __init__(self, allow: FetchAllow, timeout_s: float, resolver: AbstractResolver | None) -> None:
         self._allow = allow
@@ -36,15 +36,15 @@ class WebhookClient:
     async def send(self, url: URL, headers: Mapping[str, str], body: bytes) -> WebhookAnswered | WebhookUnanswered:
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await self._ask(url, headers, body)
+                response = await self._post(url, headers, body)
         except TimeoutError:
             return WebhookUnanswered(f"no answer within {self._timeout_s:g} seconds", timed_out=True)
         except aiohttp.ClientError as error:
-            return WebhookUnanswered(words(error))
+            return WebhookUnanswered(failure_reason(error))
         try:
-            return await _heard(response)
+            return await _read_answer(response)
         finally:
-            response.close()  # whatever else it has to say, nobody waits for
+            response.close()  # the rest of the response is not needed
 
     async def close(self) -> None:
         if self._session is not None:
@@ -52,15 +52,15 @@ class WebhookClient:
             self._session = None
         await self._resolver.close()
 
-    async def _ask(self, url: URL, headers: Mapping[str, str], body: bytes) -> aiohttp.ClientResponse:
-        with dialling(url.raw_host or ""):
+    async def _post(self, url: URL, headers: Mapping[str, str], body: bytes) -> aiohttp.ClientResponse:
+        with connecting_to(url.raw_host or ""):
             return await self._client().post(url, data=body, headers=dict(headers), allow_redirects=False)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # One connection a message: each is judged when it is dialled, and strangers keep none of ours open.
+            # No keep-alive: every message opens a connection, whose address is checked.
             connector = aiohttp.TCPConnector(
-                socket_factory=Guard(self._allow).open_socket,
+                socket_factory=AddressGuard(self._allow).open_socket,
                 resolver=self._resolver,
                 use_dns_cache=False,
                 force_close=True,
@@ -77,13 +77,13 @@ class WebhookClient:
         return self._session
 
 
-async def _heard(response: aiohttp.ClientResponse) -> WebhookAnswered:
-    """The answer. The status alone decides; the text comes as far as it comes in time."""
+async def _read_answer(response: aiohttp.ClientResponse) -> WebhookAnswered:
+    """Status and, for an error, as much of the text as arrives within `ANSWER_S`."""
     answered = WebhookAnswered(response.status, retry_after_s=_retry_after_s(response))
-    return answered if answered.is_success else replace(answered, text=_printable(await _beginning(response)))
+    return answered if answered.is_success else replace(answered, text=_printable(await _body_start(response)))
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def _body_start(response: aiohttp.ClientResponse) -> bytes:
     read = bytearray()
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(ANSWER_S):
@@ -93,9 +93,9 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> int | None:
-    """The header in seconds; its other form, a date, is not worth a parser here."""
-    wish = response.headers.get("Retry-After", "").strip()
-    return int(wish) if wish.isascii() and wish.isdigit() and len(wish) < 10 else None
+    """The header if it is a number of seconds; dates are ignored."""
+    value = response.headers.get("Retry-After", "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
 def _printable(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A message sent to a stranger's URL, under the rules by which one is fetched: judged twice, and limited in time."""
+"""Sends webhook messages to user-given URLs, with the same address checks as downloads."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ TIMEOUT_S = 15.0
 
 
 class PlainHttpError(Exception):
-    """The address is public, and not https."""
+    """The URL is public but not https."""
 
 
 class GuardedWebhookHttp(WebhookHttp):
-    """aiohttp is imported at the first message: a process that only judges addresses does not need it.
+    """aiohttp is imported on the first message: a process that only checks URLs does not need it.
 
-    `resolver` replaces the system's name lookup. Close it on the loop it sent on.
+    `resolver` replaces the default resolver. Close it on the event loop it sent on.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class GuardedWebhookHttp(WebhookHttp):
         self._allow = allow
         self._timeout_s = timeout_s
         self._resolver = resolver
-        self._sender: WebhookClient | None = None
+        self._webhook_client: WebhookClient | None = None
 
     def check(self, url: str) -> None:
-        """Refuse what cannot be a public https address by its looks; nothing is looked up."""
+        """Refuse URLs that are not public https addresses, without resolving names."""
         try:
-            self._judged(url)
+            self._parsed_url(url)
         except UrlError as error:
             raise _refused(f"the URL {error}") from error
         except PrivateHostError as error:
@@ -51,31 +51,31 @@ class GuardedWebhookHttp(WebhookHttp):
             raise _refused("the URL is not https") from error
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookAnswered | WebhookUnanswered:
-        """Send once. What was allowed when the address was given may not be so any more."""
+        """Send once. The URL is checked again: the allowlist may have changed since it was given."""
         try:
-            judged = self._judged(url)
+            target = self._parsed_url(url)
         except (UrlError, PrivateHostError, PlainHttpError):
             return WebhookUnanswered("the address is not allowed: it is not https, or not public")
-        sender = await self._ready()
-        return await sender.send(judged, headers, body)
+        sender = await self._client()
+        return await sender.send(target, headers, body)
 
     async def close(self) -> None:
-        if self._sender is not None:
-            await self._sender.close()
-            self._sender = None
+        if self._webhook_client is not None:
+            await self._webhook_client.close()
+            self._webhook_client = None
 
-    def _judged(self, url: str) -> "URL":
+    def _parsed_url(self, url: str) -> "URL":
         parsed = parse(url, self._allow)
         if parsed.scheme != "https" and not is_listed(parsed, self._allow):
             raise PlainHttpError
         return parsed
 
-    async def _ready(self) -> "WebhookClient":
-        # Importing reads hundreds of files, which the event loop must not wait for.
+    async def _client(self) -> "WebhookClient":
+        # The import reads hundreds of files and would block the event loop.
         kind = await asyncio.to_thread(_sender_class)
-        if self._sender is None:
-            self._sender = kind(self._allow, self._timeout_s, self._resolver)
-        return self._sender
+        if self._webhook_client is None:
+            self._webhook_client = kind(self._allow, self._timeout_s, self._resolver)
+        return self._webhook_client
 
 
 def _refused(reason: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Reference images as the inside wants them: checked, upright, and with nothing in them but the picture."""
+"""Port for reference images: verify, normalise, fetch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What a verified picture is, read from its bytes alone.
+    """Facts of a verified picture, from its bytes alone.
 
     `width` and `height` are pixels as stored, before any EXIF rotation; `size` is bytes.
     """
@@ -20,7 +20,7 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A picture fit to leave the house: upright, sRGB, within limits, no metadata. `size` is bytes."""
+    """A picture ready for a vendor: upright, sRGB, within limits, no metadata. `size` is bytes."""
 
     media_type: str
     width: int
@@ -29,7 +29,7 @@ class Normalised:
 
 
 class Intake(Protocol):
-    """The door for reference images. Every method raises `Refusal` with a code, a reason and a remedy."""
+    """Every method raises `Refusal` with a code, a reason and a remedy."""
 
     def inspect(self, source: Path) -> Inspected:
         """Verify the file at `source` down to its last pixel row. Blocking: call it in a thread."""
@@ -40,7 +40,7 @@ class Intake(Protocol):
         ...
 
     def check_url(self, url: str) -> None:
-        """Refuse what cannot be a public http(s) address by its looks; nothing is looked up."""
+        """Refuse URLs that are not public http(s) addresses, without resolving names."""
         ...
 
     async def fetch(self, url: str, target: Path) -> None:

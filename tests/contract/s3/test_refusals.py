@@ -13,7 +13,7 @@ import pytest
 
 from contract.client import PATIENCE_S, PICTURE, Answer, Client, footprint, newcomer, settings_of
 from contract.s3.bucket import TRAILER, UNSIGNED, Bucket, code_of, framed, head_of
-from limner.application.images.upload_credentials import Seal, UploadGrant
+from limner.application.images.upload_credentials import SessionTokenSigner, UploadGrant
 from limner.bootstrap import opened, read_secret
 from limner.domain.ids import KeyId
 from serving import Served
@@ -78,19 +78,23 @@ def test_a_session_token_that_is_not_ours(bucket: Bucket, form: str) -> None:
 
 
 def test_an_expired_token(secured: Served, bucket: Bucket) -> None:
-    seal = Seal(read_secret(settings_of(secured)))
-    session = seal.open(bucket.token)
+    session_tokens = SessionTokenSigner(read_secret(settings_of(secured)))
+    session = session_tokens.verify(bucket.token)
     assert session
-    token = seal.close(replace(session.grant, expires_s=1_700_000_000))
-    expired = bucket.but(token=token, access_key=seal.access_key(token), secret_key=seal.secret_key(token))
+    token = session_tokens.issue(replace(session.grant, expires_s=1_700_000_000))
+    expired = bucket.but(
+        token=token, access_key=session_tokens.access_key(token), secret_key=session_tokens.secret_key(token)
+    )
 
     assert code_of(expired.request(body=PICTURE)) == (400, "ExpiredToken")
 
 
 def test_a_token_of_another_server(bucket: Bucket) -> None:
-    seal = Seal(b"another server's secret, as long as it should be")
-    token = seal.close(UploadGrant(KeyId("00000000-0000-4000-8000-000000000000"), bucket.key, 9_999_999_999))
-    forged = bucket.but(token=token, access_key=seal.access_key(token), secret_key=seal.secret_key(token))
+    session_tokens = SessionTokenSigner(b"another server's secret, as long as it should be")
+    token = session_tokens.issue(UploadGrant(KeyId("00000000-0000-4000-8000-000000000000"), bucket.key, 9_999_999_999))
+    forged = bucket.but(
+        token=token, access_key=session_tokens.access_key(token), secret_key=session_tokens.secret_key(token)
+    )
 
     assert code_of(forged.request(body=PICTURE)) == (400, "InvalidToken")
 
@@ -110,7 +114,7 @@ def test_credentials_end_with_the_key_that_asked_for_them(secured: Served, leavi
 
 async def _revoke(served: Served, bucket: Bucket) -> None:
     async with opened(settings_of(served)) as limner:
-        session = limner.seal.open(bucket.token)
+        session = limner.session_tokens.verify(bucket.token)
         assert session
         assert await limner.accounts.revoke_key(session.grant.key)
 

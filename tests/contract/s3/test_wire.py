@@ -13,7 +13,7 @@ from cryptography import x509
 
 from contract.client import PICTURE, Answer, Client
 from contract.s3.bucket import UNSIGNED, Bucket, code_of, head_of
-from limner.api.s3.signature import Authorization, Chain, RequestHead, read_authorization, verify
+from limner.api.s3.signature import Authorization, RequestHead, SignatureChain, read_authorization, verify
 from serving import Served, serving
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -96,7 +96,7 @@ def in_signed_frames(bucket: Bucket, signed: dict[str, str], content: bytes) -> 
     return b"".join(_frame(chain, data) for data in (content, b""))
 
 
-def _frame(chain: Chain, data: bytes) -> bytes:
+def _frame(chain: SignatureChain, data: bytes) -> bytes:
     digests = hashlib.sha256(b"").hexdigest(), hashlib.sha256(data).hexdigest()
     said = "\n".join(("AWS4-HMAC-SHA256-PAYLOAD", chain.at, chain.scope, chain.previous, *digests))
     chain.previous = hmac.digest(chain.key, said.encode(), "sha256").hex()

@@ -201,7 +201,7 @@ def test_a_switch_is_a_json_boolean(refusing: V3Client, path: str, field: str) -
     answer = refusing.post(path, body(path, **{field: "true"}))
 
     assert answer.refusal == (400, 1004)
-    assert answer.suggestion.startswith(f"{field} is not as it should be: a valid boolean")
+    assert answer.suggestion.startswith(f"{field} is invalid: a valid boolean")
 
 
 def test_an_unknown_template_is_refused_with_the_known_ones(refusing: V3Client) -> None:

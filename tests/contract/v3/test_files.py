@@ -118,7 +118,7 @@ def test_a_link_takes_one_picture(idle: Served, waiting: V3Client) -> None:
     answers = [waiting.put(link["presigned_url"], content) for content in (PICTURE, PHOTO, b"")]
 
     assert [answer.refusal for answer in answers] == [(403, 1005)] * 3
-    assert all("the link was used" in answer.suggestion.lower() for answer in answers)
+    assert all("the link has already been used" in answer.suggestion.lower() for answer in answers)
     assert footprint(idle) == before
 
 

@@ -185,7 +185,7 @@ def test_webp_for_kontext_is_refused(idle: Served, waiting: V3Client) -> None:
     answer = waiting.create(input=token)
 
     assert answer.refusal == (400, 2004)
-    assert answer.suggestion.startswith("input.file_token: flux.1_kontext_pro takes no image/webp images")
+    assert answer.suggestion.startswith("input.file_token: flux.1_kontext_pro does not accept image/webp images")
     assert footprint(idle) == before
 
 

@@ -202,7 +202,7 @@ async def test_another_account_s_upload_is_not_known(house: House) -> None:
     upload = await house.upload(ada, picture_file(house.folder))
 
     for source in (UploadedSource(upload.token), ObjectSource(BUCKET, upload.object_key)):
-        with pytest.raises(Refusal, match="is not known") as refused:
+        with pytest.raises(Refusal, match="does not exist") as refused:
             await house.sends(eve, **with_file(source))
         assert refused.value.code is Code.FILE_NOT_FOUND
 

@@ -9,7 +9,7 @@ import pytest
 from fakes import picture_file
 from limner.application.images.object_uploads import FindObject, NamedUpload, TakeObject
 from limner.application.images.upload import TokenTaken
-from limner.application.images.upload_credentials import FindOwner, UploadGrant
+from limner.application.images.upload_credentials import FindGrantOwner, UploadGrant
 from limner.db.tables.keys import Key
 from limner.db.tables.uploads import Upload
 from limner.domain.ids import BlobId, UploadToken
@@ -154,7 +154,7 @@ async def test_another_account_finds_no_object_by_its_name(house: House) -> None
 
 async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(house: House) -> None:
     ada, eve = await house.opens("ada"), await house.opens("eve")
-    find = FindOwner(house.store)
+    find = FindGrantOwner(house.store)
     grant = UploadGrant(ada.id, f"{ada.account_tag}/20270115/{NAMED}/input.png", 0)
 
     owner = await find(grant)

@@ -203,7 +203,7 @@ async def test_up_to_three_redirects_are_followed(target: Path) -> None:
         ("ftp://example.com/", "scheme 'ftp'"),
         ("http://me:secret@example.com/", "user name"),
         ("http://[", "cannot be read"),
-        ("http://inside.test/", "does not lead to a public address"),
+        ("http://inside.test/", "does not resolve to a public address"),
         ("http://nowhere.test/", "does not resolve"),
         ("", "is not given"),
     ],
@@ -242,7 +242,7 @@ async def test_a_name_that_leads_inside_is_not_dialled(addresses: list[str], tar
         refusal = await refused(intake, f"http://evil.test:{server.port}/", target)
 
     assert refusal.code is Code.FILE_NOT_FOUND
-    assert "'evil.test' does not lead to a public address" in refusal.reason
+    assert "'evil.test' does not resolve to a public address" in refusal.reason
     assert not any(address in refusal.reason for address in addresses)
     assert dialled == []
 
@@ -329,7 +329,7 @@ async def test_an_answer_shorter_than_declared_is_2019(target: Path) -> None:
     async with speaking(answer) as port, door() as intake:
         refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
 
-    assert "broke off" in refusal.reason
+    assert "ended prematurely" in refusal.reason
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ async def test_a_name_that_leads_to_a_private_address_is_not_dialled(receiver: R
         outcome = await post(f"https://hooks.example.com:{port}/", {}, BODY)
 
     assert isinstance(outcome, WebhookUnanswered)
-    assert "does not lead to a public address" in outcome.error
+    assert "does not resolve to a public address" in outcome.error
     assert "127.0.0.1" not in outcome.error
     assert receiver.messages == []
 

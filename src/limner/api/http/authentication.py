@@ -1,4 +1,4 @@
-"""Who is let in: the one place where keys, their scopes and their quotas are looked at."""
+"""Authenticates requests and applies scopes and rate limits of keys and accounts."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from limner.domain.network.proxies import TrustedProxies, client_network
 from limner.ports.clock import Clock
 
 STANDINGS = "limner.standings"
-"""Where in a request's scope the quotas lie that were looked at, for the fields of the answer."""
+"""Key in the ASGI scope: the rate limits checked so far, for the RateLimit headers of the response."""
 
 _CALLER = "limner.caller"
 
@@ -19,29 +19,29 @@ _CALLER = "limner.caller"
 @dataclass(frozen=True, slots=True)
 class Authentication:
     authenticate: Authenticate
-    key_pace: RequestRate
-    """For keys with a limit of their own; the others have none."""
+    key_rate: RequestRate
+    """Applies only to keys with a limit of their own."""
     proxies: TrustedProxies
     clock: Clock
 
-    async def enter(self, request: Request, scope: str, pace: RequestRate | None) -> None:
-        """Let a request in, or raise `Refusal`. `pace` is the account's for this kind of request."""
-        key = await self.admit(request, request.headers.get("authorization"), scope)
+    async def authorize(self, request: Request, scope: str, rate: RequestRate | None) -> None:
+        """Authenticate, check scope and rate limits, or raise `Refusal`. `rate` limits the account on this route."""
+        key = await self.find_key(request, request.headers.get("authorization"), scope)
         now_ms, own = self.clock.now_ms(), key.allowance.per_second
         if own is not None:
-            _count(request, self.key_pace.take(key.id, now_ms, own))
-        if pace is not None:
-            _count(request, pace.take(key.account, now_ms))
+            _count(request, self.key_rate.take(key.id, now_ms, own))
+        if rate is not None:
+            _count(request, rate.take(key.account, now_ms))
         request.scope[_CALLER] = key
 
-    async def admit(self, connection: HTTPConnection, authorization: str | None, scope: str) -> Key:
-        """Whose key it is; refused without one that has this scope."""
+    async def find_key(self, connection: HTTPConnection, authorization: str | None, scope: str) -> Key:
+        """The key of the request. Raises `Refusal` without a valid key that has `scope`."""
         return await self.authenticate(authorization, scope, self._address(connection))
 
     def _address(self, connection: HTTPConnection) -> str | None:
-        """Whose wrong keys are counted together.
+        """The client network under which wrong keys are counted.
 
-        Nobody's at this machine itself: from here a proxy may speak that we were not told of, for everybody.
+        None for loopback: an unlisted local proxy would pool all clients.
         """
         peer = connection.client.host if connection.client else None
         address = self.proxies.client(peer, connection.headers.getlist("x-forwarded-for"))
@@ -49,7 +49,7 @@ class Authentication:
 
 
 def caller(request: Request) -> Key:
-    """The key of a request that the gate has let in."""
+    """The key of a request that passed `authorize`."""
     key: Key = request.scope[_CALLER]
     return key
 

@@ -1,4 +1,4 @@
-"""How long a request's body may take.
+"""Timeouts for request bodies.
 
 The time-outs for request heads and responses are in `limner.cli.serving.http_connection`.
 """
@@ -11,14 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limner.api.http.middleware import AnswerError
 from limner.domain.refusal import TooSlow
 
-SLOWEST = 4096
-"""Bytes a second that a body has to bring in the long run."""
+MIN_BYTES_PER_S = 4096
+"""Minimum average bytes a second of a body."""
 
 
 class BodyTimeout:
-    """Refuses a body of which nothing comes for `slow_s` seconds, or less than `SLOWEST` in the long run.
+    """Refuses a body that is silent for `slow_s` seconds or averages less than `MIN_BYTES_PER_S`.
 
-    Only the time that we wait for the sender counts, not what we do with what came.
+    Only time spent waiting for the client counts.
     """
 
     def __init__(self, app: ASGIApp, answer: AnswerError, slow_s: float) -> None:
@@ -31,26 +31,26 @@ class BodyTimeout:
             await self._app(scope, receive, send)
             return
         try:
-            await self._app(scope, self._patient(receive), send)
+            await self._app(scope, self._timed(receive), send)
         except TooSlow as refusal:
             await self._answer(scope, refusal)(scope, receive, send)
 
-    def _patient(self, receive: Receive) -> Receive:
-        waited_s, came, whole = 0.0, 0, False
+    def _timed(self, receive: Receive) -> Receive:
+        waited_s, received, complete = 0.0, 0, False
 
-        async def patient() -> Message:
-            nonlocal waited_s, came, whole
-            if whole:  # who asks on waits for the end of the connection, and may
+        async def timed_receive() -> Message:
+            nonlocal waited_s, received, complete
+            if complete:  # after the body, receive() waits for the disconnect, without a limit
                 return await receive()
             began = time.monotonic()
             try:
-                async with asyncio.timeout(self._slow_s + min(0.0, came / SLOWEST - waited_s)):
+                async with asyncio.timeout(self._slow_s + min(0.0, received / MIN_BYTES_PER_S - waited_s)):
                     message = await receive()
             except TimeoutError:
                 raise TooSlow from None
             waited_s += time.monotonic() - began
-            came += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
+            received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             return message
 
-        return patient
+        return timed_receive

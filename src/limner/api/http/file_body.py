@@ -1,4 +1,4 @@
-"""A file that came in a form, or as a body."""
+"""Receives an uploaded file, from a multipart form or a raw body, into a scratch file."""
 
 import asyncio
 import shutil
@@ -17,7 +17,7 @@ from limner.domain.refusal import Code, Refusal
 
 @asynccontextmanager
 async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path]:
-    """The file of a form, in a scratch file of its own. What is refused inside is blamed on `file`."""
+    """The form's file as a scratch file, removed on exit. Refusals raised inside get the field `file`."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise _not_multipart("the body is not multipart/form-data")
     async with _scratch_file(scratch) as path:
@@ -27,7 +27,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path]:
 
 @asynccontextmanager
 async def received_body(request: Request, scratch: Path) -> AsyncIterator[Path]:
-    """The whole body, in a scratch file of its own. How much may come is the middleware's to say."""
+    """The whole body as a scratch file, removed on exit. `BodyCap` limits its size."""
     async with _scratch_file(scratch) as path:
         await _receive_body(request, path)
         yield path
@@ -40,8 +40,8 @@ async def _scratch_file(scratch: Path) -> AsyncIterator[Path]:
         yield path
     except Refusal as refusal:
         raise refusal.at("file") from None
-    except ClientDisconnect:  # nobody hears this, and it is no fault of ours to log
-        raise Refusal(Code.MALFORMED, "the upload broke off", suggestion="Send it again.", field="file") from None
+    except ClientDisconnect:  # the client is gone: the refusal only ends the request without an error log
+        raise Refusal(Code.MALFORMED, "the upload was interrupted", suggestion="Send it again.", field="file") from None
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The headers of every answer that its handler did not think of."""
+"""Default security headers of every response."""
 
 from starlette.types import Message
 
@@ -6,13 +6,13 @@ PLAIN = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",  # an address may hold a signature
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cache-control": b"no-store",  # balances, prompts and links are nobody else's
+    b"cache-control": b"no-store",  # balances, prompts and links are private to the account
 }
-"""What an answer may do in a browser, unless it says otherwise: nothing."""
+"""Defaults, used unless the handler set the header."""
 
 
-def complete(message: Message, more: dict[str, str]) -> None:
-    """Add `more`, and what is missing of `PLAIN`, to the message that starts an answer."""
+def add_headers(message: Message, more: dict[str, str]) -> None:
+    """Add `more`, and the headers of `PLAIN` that are missing, to a response start message."""
     headers = list(message.get("headers", ()))
     present = {name.lower() for name, _ in headers}
     headers += [(name, value) for name, value in PLAIN.items() if name not in present]

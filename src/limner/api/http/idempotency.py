@@ -9,7 +9,7 @@ from limner.domain.refusal import Code, Refusal
 
 
 def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
-    """The caller's key, bound to this path and body."""
+    """The Idempotency-Key with the hash of path and body, or None. Raises `Refusal` 1004."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
@@ -23,6 +23,6 @@ def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
     return IdempotencyKey(key, hashlib.sha256(request.url.path.encode() + b"\0" + body).hexdigest())
 
 
-def replayed(made: Submitted) -> dict[str, str]:
-    """The header that tells a repeat."""
-    return {"Idempotency-Replayed": "true"} if made.replayed else {}
+def replayed(created: Submitted) -> dict[str, str]:
+    """The header that marks a replayed response."""
+    return {"Idempotency-Replayed": "true"} if created.replayed else {}

@@ -1,4 +1,4 @@
-"""Reading a JSON body: by hand, for the wires have error codes that no framework's validation knows."""
+"""Parses and validates JSON bodies, with the error codes of the wire."""
 
 import asyncio
 import json
@@ -14,23 +14,23 @@ from limner.domain.refusal import Code, Refusal
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-LARGE = 256 * 1024
-"""Bodies from this size on are parsed in a thread: the loop has others to serve."""
+LARGE_BODY = 256 * 1024
+"""Bodies larger than this are parsed in a thread, so that the event loop does not block."""
 
-MOST_STRUCTURE = 4_000
-"""Commas a body may hold. A task has a few dozen; a body with more is built to make the parser sweat."""
+MAX_COMMAS = 4_000
+"""Commas a body may hold. A task has a few dozen; more is an attack on the parser."""
 
 
 async def parse(request: Request, read: Callable[[bytes], T]) -> tuple[T, bytes]:
-    """What `read` makes of the body, and the body."""
+    """`read(body)`, and the raw body."""
     body = await request.body()
-    return (await asyncio.to_thread(read, body) if len(body) > LARGE else read(body)), body
+    return (await asyncio.to_thread(read, body) if len(body) > LARGE_BODY else read(body)), body
 
 
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises `Refusal` 1003 for anything else."""
-    if body.count(b",") > MOST_STRUCTURE:
-        _malformed(f"the body has more than {MOST_STRUCTURE} members", "Send one task; its fields are few.")
+    if body.count(b",") > MAX_COMMAS:
+        _malformed(f"the body has more than {MAX_COMMAS} members", "Send one task; its fields are few.")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -41,7 +41,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def validated(model: type[M], sent: dict[str, Any]) -> M:
-    """The fields in their types. Raises `Refusal` 1004 that names the first that is not as it should be."""
+    """`sent` as a `model`. Raises `Refusal` 1004 naming the first invalid field."""
     try:
         return model.model_validate(sent)
     except ValidationError as error:
@@ -49,12 +49,12 @@ def validated(model: type[M], sent: dict[str, Any]) -> M:
 
 
 def unknown_fields(model: type[BaseModel], sent: dict[str, Any]) -> tuple[str, ...]:
-    """What was sent and means nothing to `model`: ignored, and told by `explain`."""
+    """Names of sent fields that `model` does not have; ignored, and listed by `explain`."""
     return tuple(sorted(name[:100] for name in sent if name not in model.model_fields))[:50]
 
 
 def _read_leniently(body: bytes, problem: str) -> Any:
-    """Once more with the standard parser, which lets half a surrogate pair through: in a prompt the rules name it."""
+    """Parse with the standard library, which accepts lone surrogates: in a prompt they get their own error code."""
     try:
         value = json.loads(body, parse_constant=_no_constant)
         rest = {**value, "prompt": None} if isinstance(value, dict) else value
@@ -65,7 +65,7 @@ def _read_leniently(body: bytes, problem: str) -> Any:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _malformed(reason: str, suggestion: str) -> NoReturn:
@@ -79,7 +79,7 @@ def _invalid(error: ValidationError, model: type[BaseModel]) -> NoReturn:
     described = model.model_fields[str(first["loc"][0])].description if first["loc"] else None
     raise Refusal(
         Code.INVALID,
-        f"{field} is not as it should be: {problem}" if field else problem,
+        f"{field} is invalid: {problem}" if field else problem,
         suggestion=described or "Refer to the API documentation for parameter requirements",
         field=field or None,
     )

@@ -1,7 +1,6 @@
-"""How much is worked on at once. What is more than that is refused at once, before it costs anything.
+"""Load shedding: requests over the concurrency limit are refused at once with 503.
 
-So what was let in is done in good time, memory stays where it is, and when the crowd has gone all is as before. Reads
-have room of their own; whether the service lives is always told.
+Reads have a limit of their own. Health checks are never refused.
 """
 
 import asyncio
@@ -16,142 +15,142 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limner.api.http.middleware import LARGEST_JSON, MIB, AnswerError
 from limner.domain.refusal import Overloaded
 
-LARGE = 256 * 1024
-"""From this size on a body counts for the memory it takes."""
+LARGE_BODY = 256 * 1024
+"""Bodies of at least this many bytes are charged to the memory budget."""
 
 FILE_MEMORY = 2 * MIB
-"""What a file on its way to the disk takes of it."""
+"""Bytes charged for a file that is streamed to disk."""
 
 WAIT_S = 5.0
-"""How long a large body waits for memory: uploads come in crowds, and each is soon done."""
+"""How long a large body waits for memory: uploads come in bursts and each is short."""
 
-MOST_WAITING = 200
+MAX_WAITING = 200
 
-SOON_S = 5.0
-"""In how many seconds what was let in shall be done."""
+TARGET_S = 5.0
+"""Requests are admitted only as far as they can be completed within this many seconds."""
 
-WARM_S = 1.0
-"""For how long the pace is watched before anything is concluded from it."""
+MIN_OBSERVED_S = 1.0
+"""How long completions are measured before the rate is used."""
 
-FEW = 16
-"""So many are let in at any pace."""
+MIN_CAPACITY = 16
+"""Concurrent requests that are always admitted, whatever the completion rate."""
 
-ALWAYS = {"/healthz", "/readyz"}
+NEVER_SHED = {"/healthz", "/readyz"}
 
 
 class CompletionRate:
-    """How much was done lately: over the last seconds, one to two times `SOON_S` of them."""
+    """Completed requests a second, measured over the last one to two windows of `TARGET_S` seconds."""
 
-    __slots__ = ("_done", "_done_before", "_since_s", "_turn_s")
+    __slots__ = ("_current", "_previous", "_since_s", "_window_start_s")
 
     def __init__(self, now_s: float) -> None:
-        self._since_s = self._turn_s = now_s
-        self._done_before = self._done = 0
+        self._since_s = self._window_start_s = now_s
+        self._previous = self._current = 0
 
     def count(self, now_s: float) -> None:
-        self._done += 1
-        if now_s - self._turn_s >= SOON_S:
-            self._since_s, self._done_before = self._turn_s, self._done
-            self._turn_s, self._done = now_s, 0
+        self._current += 1
+        if now_s - self._window_start_s >= TARGET_S:
+            self._since_s, self._previous = self._window_start_s, self._current
+            self._window_start_s, self._current = now_s, 0
 
     def in_seconds(self, seconds: float, now_s: float) -> float | None:
-        """How much is done in so long; None while too little is known."""
+        """Completions expected in `seconds`; None before `MIN_OBSERVED_S` of measurement."""
         elapsed_s = now_s - self._since_s
-        return (self._done_before + self._done) / elapsed_s * seconds if elapsed_s >= WARM_S else None
+        return (self._previous + self._current) / elapsed_s * seconds if elapsed_s >= MIN_OBSERVED_S else None
 
 
 @dataclass(slots=True)
 class RequestLane:
-    """Room for so many requests at once, and for no more than are done in `SOON_S` at the pace of the last seconds.
+    """A concurrency limit: at most `capacity`, and at most what the recent rate completes within `TARGET_S`.
 
-    Who waits for a client takes no room. `now_s` is the time that it all is measured by.
+    A request that waits for its client is not counted. `now_s` is a monotonic clock in seconds.
     """
 
-    room: int
+    capacity: int
     now_s: Callable[[], float] = time.monotonic
     _busy: int = 0
-    _crowded: "CompletionRate | None" = None
+    _completions: "CompletionRate | None" = None
 
     def is_full(self) -> bool:
-        if self._busy < min(FEW, self.room):
+        if self._busy < min(MIN_CAPACITY, self.capacity):
             return False
-        soon = self._crowded.in_seconds(SOON_S, self.now_s()) if self._crowded else None
-        return self._busy >= self.room or (soon is not None and self._busy > soon)
+        completable = self._completions.in_seconds(TARGET_S, self.now_s()) if self._completions else None
+        return self._busy >= self.capacity or (completable is not None and self._busy > completable)
 
     def enter(self) -> None:
         self._busy += 1
-        if self._busy >= FEW and not self._crowded:
-            self._crowded = CompletionRate(self.now_s())
+        if self._busy >= MIN_CAPACITY and not self._completions:
+            self._completions = CompletionRate(self.now_s())
 
     def leave(self) -> None:
         self._busy -= 1
-        if self._busy < FEW // 2:
-            self._crowded = None  # a pace without a crowd says how much was asked, not how much could be done
-        elif self._crowded:
-            self._crowded.count(self.now_s())
+        if self._busy < MIN_CAPACITY // 2:
+            self._completions = None  # below saturation the rate measures demand, not capacity
+        elif self._completions:
+            self._completions.count(self.now_s())
 
-    def away(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
-        """The same, but outside of the lane."""
+    def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """`receive` and `send` that do not count against the lane while they wait for the client."""
 
-        async def receive_away() -> Message:
+        async def receive_outside() -> Message:
             self._busy -= 1
             try:
                 return await receive()
             finally:
                 self._busy += 1
 
-        async def send_away(message: Message) -> None:
+        async def send_outside(message: Message) -> None:
             self._busy -= 1
             try:
                 await send(message)
             finally:
                 self._busy += 1
 
-        return receive_away, send_away
+        return receive_outside, send_outside
 
 
 @dataclass(slots=True)
 class MemoryBudget:
-    """Bytes for large bodies. Who finds too few waits in line, for a while."""
+    """Bytes for large bodies. A request that finds too few waits up to `WAIT_S`, first come first served."""
 
-    room: int
+    capacity: int
     taken: int = 0
-    _line: "deque[tuple[int, asyncio.Future[None]]]" = field(default_factory=deque)
+    _waiters: "deque[tuple[int, asyncio.Future[None]]]" = field(default_factory=deque)
 
     async def take(self, size: int) -> int:
-        """Take so much, or all there is when that is less; how much that was. Raises `TimeoutError` without."""
-        size = min(size, self.room)
-        if not self._line and self.taken + size <= self.room:
+        """Reserve `size` bytes, at most the whole budget; returns the bytes reserved. Raises `TimeoutError`."""
+        size = min(size, self.capacity)
+        if not self._waiters and self.taken + size <= self.capacity:
             self.taken += size
             return size
-        if len(self._line) >= MOST_WAITING:
+        if len(self._waiters) >= MAX_WAITING:
             raise TimeoutError
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append((size, turn))
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((size, waiter))
         try:
             async with asyncio.timeout(WAIT_S):
-                await turn
+                await waiter
         except BaseException:
-            if turn.done() and not turn.cancelled():  # it was ours at the last moment
+            if waiter.done() and not waiter.cancelled():  # granted between the timeout and this line
                 self.give(size)
-            elif (size, turn) in self._line:
-                self._line.remove((size, turn))
+            elif (size, waiter) in self._waiters:
+                self._waiters.remove((size, waiter))
             raise
         return size
 
     def give(self, size: int) -> None:
         self.taken -= size
-        while self._line and self.taken + self._line[0][0] <= self.room:
-            wanted, turn = self._line.popleft()
-            if not turn.done():
+        while self._waiters and self.taken + self._waiters[0][0] <= self.capacity:
+            wanted, waiter = self._waiters.popleft()
+            if not waiter.done():
                 self.taken += wanted
-                turn.set_result(None)
+                waiter.set_result(None)
 
 
 class LoadShedding:
-    """`at_once` requests that change something and as many that only read; `memory` bytes for large bodies.
+    """Middleware: `at_once` concurrent writes and as many reads, and `memory` bytes for large bodies.
 
-    `reading` are the paths that only read although they are posted to.
+    `reading` are POST paths that only read.
     """
 
     def __init__(
@@ -162,10 +161,10 @@ class LoadShedding:
         self._changes = RequestLane(at_once)
         self._reads = RequestLane(at_once)
         self._memory = MemoryBudget(memory)
-        self._reading = frozenset(reading)
+        self._read_paths = frozenset(reading)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ALWAYS:
+        if scope["type"] != "http" or scope["path"] in NEVER_SHED:
             await self._app(scope, receive, send)
             return
         size = _memory_for(scope)
@@ -186,28 +185,28 @@ class LoadShedding:
             return
         lane.enter()
         try:
-            await self._app(scope, *lane.away(receive, send))
+            await self._app(scope, *lane.outside(receive, send))
         finally:
             lane.leave()
 
     def _only_reads(self, scope: Scope) -> bool:
-        return scope["method"] in {"GET", "HEAD"} or scope["path"] in self._reading
+        return scope["method"] in {"GET", "HEAD"} or scope["path"] in self._read_paths
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer(scope, Overloaded("the server has as much to do as it can"))(scope, receive, send)
+        await self._answer(scope, Overloaded("the server is at its concurrency limit"))(scope, receive, send)
 
 
 def _memory_for(scope: Scope) -> int:
-    """Bytes that the body will take; none for a small one, and none for one that is too large to be taken at all."""
+    """Bytes to reserve for the body: 0 for a small one, and 0 for one that will be refused as too large."""
     if scope["method"] in {"GET", "HEAD"}:
         return 0
     headers = Headers(scope=scope)
-    announced = headers.get("content-length", "")
-    size = int(announced) if announced.isdigit() and len(announced) < 20 else 0
+    declared = headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
     if size > LARGEST_JSON:
         return 0
     if scope["method"] == "PUT" or headers.get("content-type", "").startswith("multipart/"):
         return FILE_MEMORY
     if "chunked" in headers.get("transfer-encoding", ""):
         size = LARGEST_JSON
-    return 2 * size if size >= LARGE else 0
+    return 2 * size if size >= LARGE_BODY else 0

@@ -1,4 +1,4 @@
-"""Around every request: a trace id, a cap on the body, and an answer even when something breaks."""
+"""Middleware: trace ids, error envelopes for unhandled exceptions, and the body size limit."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -10,35 +10,35 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.api.http.authentication import STANDINGS
-from limner.api.http.headers import complete
-from limner.api.http.rate_limits import told
+from limner.api.http.headers import add_headers
+from limner.api.http.rate_limits import rate_limit_headers
 from limner.application.store_errors import is_outage
 from limner.domain.refusal import Code, Refusal, Unavailable
 
 log = structlog.get_logger()
 
-TRACE = "X-Tripo-Trace-ID"
-REQUEST = "X-Request-ID"
+TRACE_ID = "X-Tripo-Trace-ID"
+REQUEST_ID = "X-Request-ID"
 """The same id under its newer name, which v3 clients look for."""
 
 MIB = 1024 * 1024
 LARGEST_JSON = 28 * MIB
-"""A picture of 20 MiB in base64, and room for the words around it."""
+"""A picture of 20 MiB in base64, plus the other fields."""
 
 LARGEST_UPLOAD = 20 * MIB + 64 * 1024
-"""A picture of 20 MiB and the multipart frame around it."""
+"""A picture of 20 MiB plus its multipart framing."""
 
-LARGEST_SWALLOWED = 64 * MIB
-"""How much of a body that is too large is read and thrown away, so that the sender hears why it was refused."""
+MAX_DISCARDED = 64 * MIB
+"""Bytes of a refused body that are read and discarded: most clients read the response only after sending."""
 
 AnswerError = Callable[[Scope, Refusal], Response]
 
 
-_STARTS = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
+_START_MESSAGES = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
 
 
 class Trace:
-    """Gives every answer its trace id, and turns an exception nobody caught into the error envelope."""
+    """Adds the trace id to every response and turns unhandled exceptions into the error envelope."""
 
     def __init__(self, app: ASGIApp, answer: AnswerError) -> None:
         self._app = app
@@ -54,45 +54,45 @@ class Trace:
 
         async def send_traced(message: Message) -> None:
             nonlocal started
-            if message["type"] in _STARTS:
+            if message["type"] in _START_MESSAGES:
                 started = True
-                complete(message, {TRACE: trace, REQUEST: trace} | told(scope[STANDINGS]))
+                add_headers(message, {TRACE_ID: trace, REQUEST_ID: trace} | rate_limit_headers(scope[STANDINGS]))
             await send(message)
 
         try:
             await self._app(scope, receive, send_traced)
         except ClientDisconnect:
-            log.debug("the client left", trace=trace, path=scope["path"])
+            log.debug("client disconnected", trace=trace, path=scope["path"])
         except Exception as error:
-            broken = _told_of(error, scope, trace)
+            refusal = _log_error(error, scope, trace)
             if started and scope["type"] == "http":
                 raise
             if started:
                 await send({"type": "websocket.close", "code": 1011})
                 return
-            await self._answer(scope, broken)(scope, receive, send_traced)
+            await self._answer(scope, refusal)(scope, receive, send_traced)
 
 
-def _told_of(error: Exception, scope: Scope, trace: str) -> Refusal:
-    """What the log and the client hear of it: a fault of ours with all that led to it, or whose trouble it is."""
+def _log_error(error: Exception, scope: Scope, trace: str) -> Refusal:
+    """Log the error, with its traceback unless it is an outage of the store; returns what the client gets."""
     facts = {"trace": trace, "method": scope.get("method"), "path": scope["path"]}
     if is_outage(error):
-        log.error("nothing can be kept", trouble=str(error), **facts)
+        log.error("store unavailable", error=str(error), **facts)
         return Unavailable()
-    log.error("request broke", exc_info=error, **facts)
-    return _broken(trace)
+    log.error("unhandled exception in request", exc_info=error, **facts)
+    return _internal_error(trace)
 
 
-def _broken(trace: str) -> Refusal:
+def _internal_error(trace: str) -> Refusal:
     return Refusal(
         Code.UNKNOWN,
-        "the server met a fault of its own",
+        "an internal error occurred",
         suggestion=f"Please contact the support with request id {trace}",
     )
 
 
 class BodyCap:
-    """Refuses bodies that are too large, whether they say so or not, without keeping them."""
+    """Refuses bodies over the size limit, by Content-Length or while they are received."""
 
     def __init__(self, app: ASGIApp, answer: AnswerError) -> None:
         self._app = app
@@ -105,10 +105,10 @@ class BodyCap:
         headers = Headers(scope=scope)
         is_file = scope["method"] == "PUT" or headers.get("content-type", "").startswith("multipart/")
         cap = LARGEST_UPLOAD if is_file else LARGEST_JSON
-        announced = headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > cap:
+        declared = headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > cap:
             if "expect" not in headers:
-                await _swallow(receive)
+                await _discard(receive)
             await self._answer(scope, _too_large(cap))(scope, receive, send)
             return
         await self._app(scope, _counted(receive, cap), send)
@@ -123,15 +123,15 @@ def _counted(receive: Receive, cap: int) -> Receive:
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > cap:
-                await _swallow(receive)
+                await _discard(receive)
                 raise _too_large(cap)
         return message
 
     return counting
 
 
-async def _swallow(receive: Callable[[], Awaitable[Message]]) -> None:
-    left = LARGEST_SWALLOWED
+async def _discard(receive: Callable[[], Awaitable[Message]]) -> None:
+    left = MAX_DISCARDED
     while left > 0:
         message = await receive()
         left -= len(message.get("body", b""))

@@ -1,4 +1,4 @@
-"""The pieces of OpenAPI that the faces describe themselves with."""
+"""Helpers for the OpenAPI descriptions of the routes."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
 
 
 def schemas_of(*models: type[BaseModel]) -> dict[str, Any]:
-    """The schemas of these models and of what they are made of, by name."""
+    """JSON schemas of the models and their nested models, by name."""
     found: dict[str, Any] = {}
     for model in models:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")

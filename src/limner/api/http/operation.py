@@ -1,4 +1,4 @@
-"""A route and its description, side by side, so that the OpenAPI document cannot name what does not exist."""
+"""A route together with its OpenAPI description."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -22,8 +22,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 class Operation:
     """One method on one path. `described` is its OpenAPI operation object, less summary, tag and path parameters.
 
-    Who may call it is said by `scope`, which a key must have; None is open to everybody. `pace` is a quota of the
-    key's account.
+    `scope` is the scope a key needs; None makes the operation public. `rate` limits calls of the key's account.
     """
 
     method: str
@@ -33,17 +32,17 @@ class Operation:
     summary: str
     described: Mapping[str, Any] = field(default_factory=dict)
     scope: str | None = None
-    pace: RequestRate | None = None
+    rate: RequestRate | None = None
 
-    def route(self, gate: Authentication) -> Route:
-        return Route(self.path, self._behind(gate), methods=[self.method])
+    def route(self, authentication: Authentication) -> Route:
+        return Route(self.path, self._guarded_endpoint(authentication), methods=[self.method])
 
-    def _behind(self, gate: Authentication) -> Endpoint:
+    def _guarded_endpoint(self, authentication: Authentication) -> Endpoint:
         if (scope := self.scope) is None:
             return self.endpoint
 
         async def guarded(request: Request) -> Response:
-            await gate.enter(request, scope, self.pace)
+            await authentication.authorize(request, scope, self.rate)
             return await self.endpoint(request)
 
         return guarded

@@ -1,4 +1,4 @@
-"""How often one may do something, and how clients are told: as in draft-ietf-httpapi-ratelimit-headers-11."""
+"""Request rate limits and their headers (draft-ietf-httpapi-ratelimit-headers-11)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from limner.domain.refusal import Code, Refusal
 
 @dataclass(frozen=True, slots=True)
 class RateStanding:
-    """How one stands with a quota, which clients know by `name`."""
+    """State of one rate limit after a request; `name` is its name in the headers."""
 
     name: str
     quota: RateLimit
@@ -28,24 +28,24 @@ class RateStanding:
 
 @dataclass(slots=True)
 class RequestRate:
-    """A token bucket for each: `per_second` in the long run, as many at once after a pause."""
+    """A limit of `per_second` for each key or account, with a burst of the same size. `what` names it in headers."""
 
     per_second: int
     what: str
     _buckets: RateLimiters = field(default_factory=RateLimiters)
 
     def check(self, who: str, now_ms: int) -> None:
-        """Count one; raises `Refusal` when it is one too many."""
+        """Count one request of `who`; raises `Refusal` 1007 when it is over the limit."""
         self.take(who, now_ms).check()
 
     def take(self, who: str, now_ms: int, per_second: int | None = None) -> RateStanding:
-        """Count one, unless it is one too many. `per_second` is for who has a quota of its own."""
+        """Count one request of `who` unless it is over the limit. `per_second` overrides the default."""
         quota = RateLimit(per_second or self.per_second)
         return RateStanding(self.what, quota, self._buckets.take(who, quota, now_ms))
 
 
-def told(standings: Sequence[RateStanding]) -> dict[str, str]:
-    """The fields that tell a client how it stands. `t` is how long it gets no more than `r`."""
+def rate_limit_headers(standings: Sequence[RateStanding]) -> dict[str, str]:
+    """The RateLimit headers: `r` requests are left, and more in `t` seconds."""
     if not standings:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""A watch over a WebSocket, whatever the wire says in it: frames out, nothing in."""
+"""Serves a task watch over a WebSocket: frames out, nothing in."""
 
 import asyncio
 import contextlib
@@ -11,35 +11,35 @@ from limner.application.watching.watch import Watch
 from limner.application.watching.watcher import TaskChange, WatchEnd, Watcher
 
 SEND_LIMIT_S = 60
-"""How long one frame may take to leave, in case that the server's own pings do not find out sooner who never reads."""
+"""Timeout for sending one frame to a client that does not read; usually the server's pings fail sooner."""
 
 PROTOCOL = "limner"
 KEY_PROTOCOL = "limner.key."
 """Browsers can send no headers with a WebSocket; they offer the protocols `limner` and `limner.key.tsk_…` instead."""
 
 Frame = Callable[[TaskChange], str]
-"""A change as the wire says it."""
+"""Serialises a change for the wire."""
 
 _GONE = (TimeoutError, WebSocketDisconnect, RuntimeError)
-"""How a socket says that it was closed from the other side; the last one is uvicorn's, when it has just noticed."""
+"""Raised when the client has closed the socket; RuntimeError is uvicorn's, in a short window after the close."""
 
 _CLOSES = {
     WatchEnd.FINISHED: (1000, ""),
     WatchEnd.REVOKED: (1008, "the key was revoked"),
-    WatchEnd.BEHIND: (1013, "too much was left unread: connect again, with the time of the last frame"),
-    WatchEnd.STOPPED: (1012, "the server stops"),
+    WatchEnd.BEHIND: (1013, "the client reads too slowly: connect again, with the time of the last frame"),
+    WatchEnd.STOPPED: (1012, "the server is shutting down"),
 }
 
 
 def credentials(socket: WebSocket) -> str | None:
-    """What an Authorization header says, or would say."""
+    """The Authorization header, or its equivalent from the offered protocols."""
     offered = [each for each in _offered(socket.headers) if each.startswith(KEY_PROTOCOL)]
     given = f"Bearer {offered[0].removeprefix(KEY_PROTOCOL)}" if offered else None
     return socket.headers.get("authorization", given)
 
 
 async def serve(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame) -> None:
-    """Accept, send every change, and close when the watch is over."""
+    """Accept the socket, send every change, and close it when the watch ends."""
     await socket.accept(PROTOCOL if PROTOCOL in _offered(socket.headers) else None)
     listening = asyncio.create_task(_listen(socket, watcher))
     try:
@@ -64,7 +64,7 @@ async def _send(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame)
 
 
 async def _listen(socket: WebSocket, watcher: Watcher) -> None:
-    """Take whatever the client says, and note when it goes."""
+    """Discard client messages; finish the watch on disconnect."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
     watcher.finish(WatchEnd.LEFT)

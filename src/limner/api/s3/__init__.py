@@ -1,1 +1,1 @@
-"""An S3-shaped door for uploads: one bucket, into which temporary credentials may write one object each."""
+"""The S3-compatible upload API: one bucket, in which temporary credentials may write one object each."""

@@ -1,4 +1,4 @@
-"""What may be done in the bucket: to put the one object that the credentials are for, at once or in parts."""
+"""The S3 operations: put the one object of the credentials, in one request or in parts."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,48 +14,48 @@ from limner.api.s3.receive import receive
 from limner.api.s3.request import Request
 from limner.api.s3.scratch import scratch_file
 from limner.application.images.object_uploads import FindObject, TakeObject
-from limner.application.images.upload_credentials import FindOwner, Seal
+from limner.application.images.upload_credentials import FindGrantOwner, SessionTokenSigner
 from limner.ports.clock import Clock
 from limner.ports.parts import UploadParts
 
 Call = Callable[[Request], Awaitable[Response]]
 
-_SAYS_NOTHING = ("x-amz-", "x-id")
-"""Parameters that begin so do not change what a request asks for: how it is signed, what it is called."""
+_IGNORED_PARAMETERS = ("x-amz-", "x-id")
+"""Prefixes of query parameters that do not select an operation."""
 
 _PAGING = {"max-parts", "part-number-marker", "encoding-type"}
 
 
 @dataclass(frozen=True, slots=True)
 class UploadBucket:
-    """The verbs behind the S3 protocol. `pace` limits how many uploads an account may begin."""
+    """Dispatches S3 requests. `rate` limits how many uploads an account may begin."""
 
-    seal: Seal
-    find_owner: FindOwner
+    session_tokens: SessionTokenSigner
+    find_owner: FindGrantOwner
     take: TakeObject
     find: FindObject
     parts: UploadParts
     clock: Clock
     scratch: Path
-    pace: RequestRate
+    rate: RequestRate
 
     async def __call__(self, request: Request) -> Response:
         return await self._call(request)(request)
 
     def _call(self, request: Request) -> Call:
-        asked = {name for name in request.parameters if not name.lower().startswith(_SAYS_NOTHING)} - _PAGING
-        call = self._calls().get((request.head.method, *sorted(asked)))
+        parameters = {name for name in request.parameters if not name.lower().startswith(_IGNORED_PARAMETERS)} - _PAGING
+        call = self._calls().get((request.head.method, *sorted(parameters)))
         if call is None or request.head.header("x-amz-copy-source") is not None:
-            raise S3Error("AccessDenied", "The credentials allow to put one object, at once or in parts, no more.")
+            raise S3Error("AccessDenied", "The credentials only allow putting one object, in one request or in parts.")
         return call
 
     def _calls(self) -> Mapping[tuple[str, ...], Call]:
         """By method and parameters."""
         parts = Multipart(self.parts, self.take, self.find, self.scratch)
         return {
-            ("PUT",): self._paced(self.put),
+            ("PUT",): self._rate_limited(self.put),
             ("HEAD",): self.head,
-            ("POST", "uploads"): self._paced(parts.begin),
+            ("POST", "uploads"): self._rate_limited(parts.begin),
             ("PUT", "partNumber", "uploadId"): parts.put,
             ("POST", "uploadId"): self._guarded(parts.complete),
             ("DELETE", "uploadId"): parts.abort,
@@ -63,9 +63,9 @@ class UploadBucket:
         }
 
     async def put(self, request: Request) -> Response:
-        promise = request.promise()
+        declared = request.declared()
         async with scratch_file(self.scratch) as path:
-            received = await receive(request.body(), promise, path)
+            received = await receive(request.body(), declared, path)
             etag = received.md5.hex()
             await self.take(request.name, path, etag)
         return Response(headers={"ETag": f'"{etag}"', **checksums.as_headers(received.checksums)})
@@ -77,15 +77,15 @@ class UploadBucket:
         headers = {"ETag": f'"{found.etag}"', "Content-Length": str(found.size)}
         return Response(headers=headers, media_type=found.media_type)
 
-    def _paced(self, call: Call) -> Call:
-        async def paced(request: Request) -> Response:
-            self.pace.check(request.name.owner.id, self.clock.now_ms())
+    def _rate_limited(self, call: Call) -> Call:
+        async def rate_limited(request: Request) -> Response:
+            self.rate.check(request.name.owner.id, self.clock.now_ms())
             return await self._guarded(call)(request)
 
-        return paced
+        return rate_limited
 
     def _guarded(self, call: Call) -> Call:
-        """With `If-None-Match: *` nothing is written over."""
+        """Refuse to overwrite an object when `If-None-Match` is sent."""
 
         async def guarded(request: Request) -> Response:
             if request.head.header("if-none-match") is not None and await self.find(request.name):

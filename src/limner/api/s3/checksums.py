@@ -1,4 +1,4 @@
-"""The checksums that S3 clients send along: what they promise, and what the bytes have."""
+"""Checksums that S3 clients declare in headers or trailers, and their verification."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from limner.api.s3.signature import RequestHead
 PREFIX = "x-amz-checksum-"
 
 _NOT_VALUES = {"algorithm", "mode", "type"}
-"""Headers that begin as a checksum's do and are none."""
+"""Headers with the checksum prefix that are not checksums."""
 
 
 class Digest(Protocol):
@@ -37,7 +37,7 @@ class Crc:
 
 
 def _crc32c() -> Crc:
-    from awscrt.checksums import crc32c  # noqa: PLC0415 - takes a while to load, and few clients ask for it
+    from awscrt.checksums import crc32c  # noqa: PLC0415 - slow to load and rarely used
 
     return Crc(crc32c, 4)
 
@@ -57,19 +57,19 @@ ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
 }
 
 
-def promised(head: RequestHead) -> dict[str, str]:
-    """What the headers say the bytes will have, in base64, by algorithm."""
+def declared_checksums(head: RequestHead) -> dict[str, str]:
+    """The checksums in the headers, in base64, by algorithm."""
     names = {name.removeprefix(PREFIX) for name, _ in head.headers if name.startswith(PREFIX)} - _NOT_VALUES
     return {checked_name(name): head.header(PREFIX + name) or "" for name in names}
 
 
-def promised_later(head: RequestHead) -> set[str]:
-    """The algorithms whose checksums will come behind the body."""
+def trailer_algorithms(head: RequestHead) -> set[str]:
+    """The algorithms whose checksums follow in the trailer."""
     named = (head.header("x-amz-trailer") or "").lower().split(",")
     return {checked_name(name.strip().removeprefix(PREFIX)) for name in named if name.strip()}
 
 
-def promised_md5(head: RequestHead) -> bytes | None:
+def declared_md5(head: RequestHead) -> bytes | None:
     sent = head.header("content-md5")
     if sent is None:
         return None
@@ -89,25 +89,25 @@ def checked_name(name: str) -> str:
     return name
 
 
-def check(said: Mapping[str, str], found: Mapping[str, bytes]) -> None:
-    """Refuse bytes that have not the checksums they were said to have."""
-    for name, value in said.items():
-        if value != spelled(found[name]):
+def check(expected: Mapping[str, str], found: Mapping[str, bytes]) -> None:
+    """Raise `S3Error` unless the `found` digests equal the `expected` base64 checksums."""
+    for name, value in expected.items():
+        if value != base64_of(found[name]):
             raise S3Error(
                 "BadDigest", f"The {name.upper()} you specified did not match the calculated checksum. Send it again."
             )
 
 
-def spelled(digest: bytes) -> str:
+def base64_of(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
 def as_headers(found: Mapping[str, bytes]) -> dict[str, str]:
-    """What was checked, told back: a client may compare it once more."""
-    told = {PREFIX + name: spelled(digest) for name, digest in found.items()}
-    return told | {f"{PREFIX}type": "FULL_OBJECT"} if told else {}
+    """Response headers with the verified checksums."""
+    headers = {PREFIX + name: base64_of(digest) for name, digest in found.items()}
+    return headers | {f"{PREFIX}type": "FULL_OBJECT"} if headers else {}
 
 
 def start(names: Collection[str]) -> dict[str, Digest]:
-    """Blocking, for a library may have to be loaded: call it in a thread."""
+    """New digests by name. May import a library: call it in a thread."""
     return {name: ALGORITHMS[name]() for name in sorted(names)}

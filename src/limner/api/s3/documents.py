@@ -1,4 +1,4 @@
-"""The XML that S3 clients send and read."""
+"""Reading and writing the XML of the S3 protocol."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +10,9 @@ from xml.sax.saxutils import escape
 from limner.api.s3 import checksums
 from limner.api.s3.errors import S3Error
 
-MOST_PARTS = 10_000
-LARGEST = 1024 * 1024
-"""Bytes of a list of parts; S3 takes as much."""
+MAX_PART_NUMBER = 10_000
+MAX_LIST_BYTES = 1024 * 1024
+"""Size limit of the CompleteMultipartUpload body, as on S3."""
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _CHECKSUM = re.compile(r"Checksum([A-Z0-9]+)")
@@ -22,7 +22,7 @@ Content = str | int | Mapping[str, "Content"] | Sequence["Content"]
 
 @dataclass(frozen=True, slots=True)
 class NamedPart:
-    """A part as the list that completes an upload names it; checksums in base64, by algorithm."""
+    """A part in a CompleteMultipartUpload list; checksums in base64, by algorithm."""
 
     number: int
     etag: str
@@ -30,7 +30,7 @@ class NamedPart:
 
 
 def written(name: str, content: Mapping[str, Content]) -> bytes:
-    """A document; what is given as a list becomes as many elements of one name."""
+    """An XML document; a list becomes repeated elements."""
     inner = "".join(_element(child, value) for child, value in content.items())
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{_NAMESPACE}">{inner}</{name}>'.encode()
 
@@ -46,10 +46,10 @@ def _element(name: str, content: Content) -> str:
 
 
 def read_parts(body: bytes) -> list[NamedPart]:
-    """The parts that shall be put together. Raises `S3Error` for anything but a list of some, in their order."""
+    """The parts to assemble. Raises `S3Error` unless there is at least one and their numbers ascend."""
     root = _root(body)
     parts = [_part(element) for element in root if _local(element) == "Part"]
-    if _local(root) != "CompleteMultipartUpload" or not 1 <= len(parts) <= MOST_PARTS:
+    if _local(root) != "CompleteMultipartUpload" or not 1 <= len(parts) <= MAX_PART_NUMBER:
         raise _malformed()
     if any(earlier.number >= later.number for earlier, later in pairwise(parts)):
         raise S3Error("InvalidPartOrder", "The list of parts was not in ascending order of part numbers.")
@@ -57,7 +57,7 @@ def read_parts(body: bytes) -> list[NamedPart]:
 
 
 def _root(body: bytes) -> ET.Element:
-    """Only plain UTF-8 without declarations goes to the parser: entities are where XML's bombs are."""
+    """Declarations are refused before parsing: entities can expand without bound."""
     try:
         text = body.decode()
         if "<!" in text:
@@ -68,24 +68,24 @@ def _root(body: bytes) -> ET.Element:
 
 
 def _part(element: ET.Element) -> NamedPart:
-    said = {_local(child): (child.text or "").strip() for child in element}
+    fields = {_local(child): (child.text or "").strip() for child in element}
     return NamedPart(
-        number=part_number(said.get("PartNumber", "")),
-        etag=said.get("ETag", "").strip('"'),
-        checksums=dict(_checksums(said)),
+        number=part_number(fields.get("PartNumber", "")),
+        etag=fields.get("ETag", "").strip('"'),
+        checksums=dict(_checksums(fields)),
     )
 
 
-def _checksums(said: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    for name, value in said.items():
+def _checksums(fields: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    for name, value in fields.items():
         if found := _CHECKSUM.fullmatch(name):
             yield checksums.checked_name(found[1].lower()), value
 
 
 def part_number(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
-    if not 1 <= number <= MOST_PARTS:
-        raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive")
+    if not 1 <= number <= MAX_PART_NUMBER:
+        raise S3Error("InvalidArgument", f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive")
     return number
 
 

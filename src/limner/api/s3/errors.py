@@ -1,10 +1,10 @@
-"""Refusals in S3's words: a code that clients branch on, its HTTP status, and XML around a sentence."""
+"""S3 error codes, their HTTP statuses, and the XML error document."""
 
 from xml.sax.saxutils import escape
 
 from starlette.responses import Response
 
-from limner.api.tripo.error_table import headers_of, told
+from limner.api.tripo.error_table import headers_of, refusal_sentence
 from limner.domain.refusal import Code, Refusal, TooSlow
 
 STATUS = {
@@ -39,7 +39,7 @@ STATUS = {
     "SlowDown": 503,
     "XAmzContentSHA256Mismatch": 400,
 }
-"""The codes we answer, all of them S3's own, with the statuses that S3 gives them."""
+"""S3 error codes in use, with their HTTP statuses in S3."""
 
 _CODE_OF = {
     Code.IMAGE_TOO_LARGE: "EntityTooLarge",
@@ -49,7 +49,7 @@ _CODE_OF = {
 
 
 class S3Error(Exception):
-    """A request to the bucket was turned down. `code` is one of `STATUS`, `message` a sentence for people."""
+    """A refused S3 request. `code` is a key of `STATUS`, `message` is shown to people."""
 
     def __init__(self, code: str, message: str, *, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -60,13 +60,13 @@ class S3Error(Exception):
 
 
 def from_refusal(refusal: Refusal) -> S3Error:
-    """A refusal that the service knows by its own codes, in S3's."""
+    """Translate a `Refusal` to an S3 error."""
     code = "RequestTimeout" if isinstance(refusal, TooSlow) else _CODE_OF.get(refusal.code, "InvalidRequest")
-    return S3Error(code, told(refusal), headers=headers_of(refusal))
+    return S3Error(code, refusal_sentence(refusal), headers=headers_of(refusal))
 
 
 def answer(error: S3Error, path: str, request_id: str) -> Response:
-    """The error as S3 clients expect it."""
+    """The XML error response."""
     parts = (("Code", error.code), ("Message", error.message), ("Resource", path), ("RequestId", request_id))
     inner = "".join(f"<{name}>{escape(_printable(value))}</{name}>" for name, value in parts)
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
@@ -74,5 +74,5 @@ def answer(error: S3Error, path: str, request_id: str) -> Response:
 
 
 def _printable(text: str) -> str:
-    """XML has no way to write control characters, and a path may hold any."""
+    """Replace control characters, which XML cannot represent."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

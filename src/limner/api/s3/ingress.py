@@ -1,4 +1,4 @@
-"""The way in to the bucket, before anything that speaks JSON."""
+"""Middleware that routes requests for the bucket to the S3 API."""
 
 from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
@@ -7,16 +7,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import S3Error, answer, from_refusal
-from limner.api.s3.request import Request, admit, head_of, object_of
+from limner.api.s3.request import Request, authorize, head_of, object_of
 from limner.application.images.object_uploads import NamedUpload
 from limner.domain.refusal import Refusal, TooSlow
 
-LARGEST_SWALLOWED = 64 * 1024 * 1024
-"""How much of a refused body is read and thrown away, so that the sender hears why."""
+MAX_DISCARDED = 64 * 1024 * 1024
+"""Bytes of a refused body that are read and discarded: most clients read the response only after sending."""
 
 
 class Ingress:
-    """Answers what is meant for the bucket; everything else goes on to `app`."""
+    """Answers requests for the bucket; passes all others to `app`."""
 
     def __init__(self, app: ASGIApp, bucket: UploadBucket) -> None:
         self._app = app
@@ -30,28 +30,28 @@ class Ingress:
         body = StreamedBody(receive)
         response = await self._answer(scope, key, body)
         response.headers["x-amz-request-id"] = str(scope.get("trace", ""))
-        if not await body.is_done(expected="expect" in Headers(scope=scope)):
+        if not await body.discard_rest(expected="expect" in Headers(scope=scope)):
             response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, key: str, body: "StreamedBody") -> Response:
         try:
-            return await self._bucket(await self._admitted(scope, key, body))
+            return await self._bucket(await self._authorized(scope, key, body))
         except S3Error as error:
             return refused(scope, error)
         except TooSlow:
-            raise  # whoever keeps the time answers that
+            raise  # BodyTimeout answers it
         except Refusal as refusal:
             return refused(scope, from_refusal(refusal))
 
-    async def _admitted(self, scope: Scope, key: str, body: "StreamedBody") -> Request:
+    async def _authorized(self, scope: Scope, key: str, body: "StreamedBody") -> Request:
         head = head_of(scope)
-        admitted = admit(head, self._bucket.seal, key, self._bucket.clock.now_ms() / 1000)
-        owner = await self._bucket.find_owner(admitted.grant)
+        authorized = authorize(head, self._bucket.session_tokens, key, self._bucket.clock.now_ms() / 1000)
+        owner = await self._bucket.find_owner(authorized.grant)
         if owner is None:
             raise S3Error("InvalidAccessKeyId", "The API key that the credentials were issued to is not in force.")
-        name = NamedUpload(owner, admitted.grant.token, admitted.grant.object_key)
-        return Request(head, admitted, name, HttpRequest(scope, body.receive))
+        name = NamedUpload(owner, authorized.grant.token, authorized.grant.object_key)
+        return Request(head, authorized, name, HttpRequest(scope, body.receive))
 
 
 def refused(scope: Scope, error: S3Error) -> Response:
@@ -61,7 +61,7 @@ def refused(scope: Scope, error: S3Error) -> Response:
 
 
 class StreamedBody:
-    """The body of a request, and how much of it was read."""
+    """A request body that records whether it was requested and fully read."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -74,11 +74,14 @@ class StreamedBody:
         self._ended = message["type"] != "http.request" or not message.get("more_body")
         return message
 
-    async def is_done(self, *, expected: bool) -> bool:
-        """Read what is left, unless that is too much, or the sender still waits to be asked for it."""
+    async def discard_rest(self, *, expected: bool) -> bool:
+        """Discard the unread rest, up to `MAX_DISCARDED` bytes; whether the body has ended.
+
+        With `expected` (Expect: 100-continue) a body that was never requested is left unread.
+        """
         if expected and not self._asked:
             return False
-        left = LARGEST_SWALLOWED
+        left = MAX_DISCARDED
         while not self._ended and left > 0:
             left -= len((await self.receive()).get("body", b""))
         return self._ended

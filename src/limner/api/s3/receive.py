@@ -1,4 +1,4 @@
-"""Receiving a body: unframed, capped, and checked in every way the request asks for, into a file."""
+"""Receives a body into a file: removes aws-chunked framing, limits the size, verifies declared checksums."""
 
 import asyncio
 import hashlib
@@ -10,44 +10,44 @@ from pathlib import Path
 
 from limner.api.s3 import checksums
 from limner.api.s3.errors import S3Error
-from limner.api.s3.signature import UNSIGNED, Authorization, Chain, RequestHead
+from limner.api.s3.signature import UNSIGNED, Authorization, RequestHead, SignatureChain
 from limner.api.s3.unframe import Unframer
 
-LARGEST = 20 * 1024 * 1024
-"""Bytes of a picture, whether it comes at once or in parts."""
+MAX_OBJECT_BYTES = 20 * 1024 * 1024
+"""Size limit of an object, uploaded at once or in parts."""
 
-_AT_ONCE = 256 * 1024
-"""Bytes collected before they are handed to a thread: the wire brings them in smaller pieces."""
+_BLOCK_BYTES = 256 * 1024
+"""Bytes collected for one call of a thread; the network delivers smaller pieces."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FRAMED = re.compile(r"STREAMING-(UNSIGNED-PAYLOAD-TRAILER|AWS4-HMAC-SHA256-PAYLOAD(?:-TRAILER)?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """What the head of a request says of its body."""
+class DeclaredBody:
+    """What the request head declares about the body. `checksums` in base64, by algorithm."""
 
     framed: bool
-    chain: Chain | None
+    chain: SignatureChain | None
     """Set when each frame is signed."""
     sha256: str | None
     md5: bytes | None
     size: int | None
-    said: Mapping[str, str]
-    later: frozenset[str]
+    checksums: Mapping[str, str]
+    trailer_algorithms: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came. `checksums` are those that were promised, and true."""
+    """The received content. `checksums` are the verified digests, by algorithm."""
 
     size: int
     md5: bytes
     checksums: Mapping[str, bytes]
 
 
-def read_promise(head: RequestHead, authorization: Authorization, chain: Chain) -> Promise:
-    """Raises `S3Error` for a body that need not even be sent."""
+def declared_body(head: RequestHead, authorization: Authorization, chain: SignatureChain) -> DeclaredBody:
+    """Parse the declaration. Raises `S3Error` where the head alone rules the body out."""
     framed = _FRAMED.fullmatch(authorization.payload)
     signed = _SHA256.fullmatch(authorization.payload)
     if not framed and not signed and authorization.payload != UNSIGNED:
@@ -56,48 +56,48 @@ def read_promise(head: RequestHead, authorization: Authorization, chain: Chain) 
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD[-TRAILER] or a valid sha256 value.",
         )
-    return Promise(
+    return DeclaredBody(
         framed=bool(framed),
         chain=chain if framed and framed[1].startswith("AWS4") else None,
         sha256=authorization.payload if signed else None,
-        md5=checksums.promised_md5(head),
+        md5=checksums.declared_md5(head),
         size=_size(head, framed=bool(framed)),
-        said=checksums.promised(head),
-        later=frozenset(checksums.promised_later(head)),
+        checksums=checksums.declared_checksums(head),
+        trailer_algorithms=frozenset(checksums.trailer_algorithms(head)),
     )
 
 
-async def receive(body: AsyncIterator[bytes], promise: Promise, path: Path) -> Received:
-    """Write the content into `path`. Raises `S3Error` for a byte too many, and for any promise that is not kept."""
-    intake = await asyncio.to_thread(_Arriving, promise, path)
+async def receive(body: AsyncIterator[bytes], declared: DeclaredBody, path: Path) -> Received:
+    """Write the content to `path`. Raises `S3Error` over the size limit or when a declaration does not hold."""
+    writer = await asyncio.to_thread(_BodyWriter, declared, path)
     try:
-        async for collected in _collected(body):
-            await asyncio.to_thread(intake.take, collected)
-        return await asyncio.to_thread(intake.finish)
+        async for block in _in_blocks(body):
+            await asyncio.to_thread(writer.take, block)
+        return await asyncio.to_thread(writer.finish)
     finally:
-        await asyncio.to_thread(intake.close)
+        await asyncio.to_thread(writer.close)
 
 
-async def _collected(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in larger pieces: each is worth a thread's while."""
-    collected = bytearray()
+async def _in_blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body in blocks of at least `_BLOCK_BYTES`."""
+    block = bytearray()
     async for piece in body:
-        collected += piece
-        if len(collected) >= _AT_ONCE:
-            yield bytes(collected)
-            collected.clear()
-    yield bytes(collected)
+        block += piece
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
-class _Arriving:
-    """A body on its way into a file. Each method blocks: call it in a thread."""
+class _BodyWriter:
+    """Writes and digests a body. Every method blocks: call it in a thread."""
 
-    def __init__(self, promise: Promise, path: Path) -> None:
-        self._promise = promise
-        self._unframer = Unframer(promise.chain) if promise.framed else None
+    def __init__(self, declared: DeclaredBody, path: Path) -> None:
+        self._declared = declared
+        self._unframer = Unframer(declared.chain) if declared.framed else None
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256() if promise.sha256 else None
-        self._digests = checksums.start(promise.said.keys() | promise.later)
+        self._sha256 = hashlib.sha256() if declared.sha256 else None
+        self._digests = checksums.start(declared.checksums.keys() | declared.trailer_algorithms)
         self._size = 0
         self._file = path.open("wb")
 
@@ -109,7 +109,7 @@ class _Arriving:
             self._write(content)
 
     def finish(self) -> Received:
-        """All of it is in the file, and is what it was said to be."""
+        """Verify all declarations and flush. Raises `S3Error`."""
         trailers = self._unframer.finish() if self._unframer else {}
         self._check(trailers)
         self._file.flush()
@@ -117,7 +117,7 @@ class _Arriving:
 
     def _write(self, content: bytes) -> None:
         self._size += len(content)
-        if self._size > LARGEST:
+        if self._size > MAX_OBJECT_BYTES:
             raise too_large()
         self._md5.update(content)
         if self._sha256:
@@ -130,19 +130,19 @@ class _Arriving:
         return {name: digest.digest() for name, digest in self._digests.items()}
 
     def _check(self, trailers: Mapping[str, str]) -> None:
-        promise = self._promise
-        if promise.size is not None and self._size != promise.size:
+        declared = self._declared
+        if declared.size is not None and self._size != declared.size:
             raise S3Error(
-                "IncompleteBody", f"{self._size} bytes came, and the request said that they would be {promise.size}."
+                "IncompleteBody", f"{self._size} bytes were received, but the request declared {declared.size}."
             )
-        if self._sha256 and not hmac.compare_digest(self._sha256.hexdigest(), promise.sha256 or ""):
+        if self._sha256 and not hmac.compare_digest(self._sha256.hexdigest(), declared.sha256 or ""):
             raise S3Error(
                 "XAmzContentSHA256Mismatch",
                 "The provided x-amz-content-sha256 header does not match what was computed.",
             )
-        if promise.md5 is not None and promise.md5 != self._md5.digest():
+        if declared.md5 is not None and declared.md5 != self._md5.digest():
             raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we received. Send it again.")
-        checksums.check({**promise.said, **_told_later(promise, trailers)}, self._found())
+        checksums.check({**declared.checksums, **_trailer_checksums(declared, trailers)}, self._found())
 
 
 def too_large() -> S3Error:
@@ -151,15 +151,15 @@ def too_large() -> S3Error:
     )
 
 
-def _told_later(promise: Promise, trailers: Mapping[str, str]) -> dict[str, str]:
-    told = {name.removeprefix(checksums.PREFIX): value for name, value in trailers.items()}
-    if told.keys() != promise.later:
-        raise S3Error("MalformedTrailerError", "What came behind the body is not what x-amz-trailer said would come.")
-    return told
+def _trailer_checksums(declared: DeclaredBody, trailers: Mapping[str, str]) -> dict[str, str]:
+    sent = {name.removeprefix(checksums.PREFIX): value for name, value in trailers.items()}
+    if sent.keys() != declared.trailer_algorithms:
+        raise S3Error("MalformedTrailerError", "The trailers are not the ones that x-amz-trailer declares.")
+    return sent
 
 
 def _size(head: RequestHead, *, framed: bool) -> int | None:
-    """How many bytes the content has; None where only its end will tell."""
+    """The declared content length; None for a chunked body."""
     text = head.header("x-amz-decoded-content-length" if framed else "content-length")
     if text is None:
         if framed:
@@ -167,6 +167,6 @@ def _size(head: RequestHead, *, framed: bool) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise S3Error("InvalidArgument", f"The length {text[:40]!r} is not a number of bytes.")
-    if int(text) > LARGEST:
+    if int(text) > MAX_OBJECT_BYTES:
         raise too_large()
     return int(text)

@@ -1,4 +1,4 @@
-"""One request to the bucket, signed, timely, and for the object it may write."""
+"""Authorizes requests to the bucket."""
 
 import re
 from collections.abc import AsyncIterator
@@ -9,10 +9,10 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
 from limner.api.s3.errors import S3Error
-from limner.api.s3.receive import Promise, read_promise
-from limner.api.s3.signature import Authorization, Chain, RequestHead, check_time, read_authorization, verify
+from limner.api.s3.receive import DeclaredBody, declared_body
+from limner.api.s3.signature import Authorization, RequestHead, SignatureChain, check_time, read_authorization, verify
 from limner.application.images.object_uploads import NamedUpload
-from limner.application.images.upload_credentials import Seal, UploadGrant
+from limner.application.images.upload_credentials import SessionTokenSigner, UploadGrant
 from limner.domain.upload import BUCKET
 
 _IN_HOST = re.compile(rf"{re.escape(BUCKET)}\..+", re.IGNORECASE)
@@ -20,17 +20,17 @@ _IN_HOST = re.compile(rf"{re.escape(BUCKET)}\..+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedRequest:
-    """Who signed the request, and the start of the chain that signed frames continue."""
+    """A verified request. `chain` verifies signed frames of its body."""
 
     grant: UploadGrant
     authorization: Authorization
-    chain: Chain
+    chain: SignatureChain
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     head: RequestHead
-    admitted: AuthorizedRequest
+    authorized: AuthorizedRequest
     name: NamedUpload
     http: HttpRequest
 
@@ -38,21 +38,21 @@ class Request:
     def parameters(self) -> dict[str, str]:
         return self.head.parameters()
 
-    def promise(self) -> Promise:
-        return read_promise(self.head, self.admitted.authorization, self.admitted.chain)
+    def declared(self) -> DeclaredBody:
+        return declared_body(self.head, self.authorized.authorization, self.authorized.chain)
 
     async def body(self) -> AsyncIterator[bytes]:
         try:
             async for piece in self.http.stream():
                 yield piece
         except ClientDisconnect:
-            raise S3Error("IncompleteBody", "The upload broke off.") from None
+            raise S3Error("IncompleteBody", "The upload was interrupted.") from None
 
 
 def object_of(scope: Scope) -> str | None:
-    """The key a request is about, empty for the bucket itself; None when it is not for the bucket.
+    """The object key of a request to the bucket, empty for the bucket itself; None for other requests.
 
-    The bucket stands first in the path, or first in the name of the host.
+    Takes path-style and virtual-hosted-style addresses.
     """
     path = str(scope["path"])
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
@@ -69,13 +69,13 @@ def head_of(scope: Scope) -> RequestHead:
     return RequestHead(scope["method"], raw.decode("latin-1"), scope["query_string"].decode("latin-1"), headers)
 
 
-def admit(head: RequestHead, seal: Seal, key: str, now_s: float) -> AuthorizedRequest:
-    """Raises `S3Error` unless the request is signed by credentials of ours that may write this object."""
+def authorize(head: RequestHead, session_tokens: SessionTokenSigner, key: str, now_s: float) -> AuthorizedRequest:
+    """Raises `S3Error` unless the request is signed with valid credentials for object `key`."""
     authorization = read_authorization(head)
     check_time(authorization, now_s)
-    session = seal.open(authorization.token)
+    session = session_tokens.verify(authorization.token)
     if not authorization.token:
-        raise S3Error("InvalidAccessKeyId", "The credentials are temporary: send their session token, too.")
+        raise S3Error("InvalidAccessKeyId", "The credentials are temporary: also send the session token.")
     if session is None:
         raise S3Error("InvalidToken", "The provided token is malformed or otherwise invalid.")
     if authorization.access_key != session.access_key:
@@ -84,5 +84,5 @@ def admit(head: RequestHead, seal: Seal, key: str, now_s: float) -> AuthorizedRe
     if now_s >= session.grant.expires_s:
         raise S3Error("ExpiredToken", "The provided token has expired. Ask for another with POST /upload/sts/token.")
     if key != session.grant.object_key:
-        raise S3Error("AccessDenied", "The credentials are for another object: each is for the one it was issued for.")
+        raise S3Error("AccessDenied", "The credentials were issued for another object.")
     return AuthorizedRequest(session.grant, authorization, chain)

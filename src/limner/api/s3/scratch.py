@@ -1,4 +1,4 @@
-"""A file of its own for each body."""
+"""Scratch files for request bodies."""
 
 import asyncio
 import uuid
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @asynccontextmanager
 async def scratch_file(folder: Path) -> AsyncIterator[Path]:
-    """A path in `folder` that nobody else uses; what is there in the end is removed."""
+    """A unique path in `folder`; the file is removed on exit."""
     path = folder / f"object-{uuid.uuid4()}"
     try:
         yield path

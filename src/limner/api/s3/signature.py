@@ -1,6 +1,6 @@
-"""AWS's Signature Version 4 as S3 takes it: in the Authorization header, or in the query of a presigned address.
+"""AWS Signature Version 4 for S3, in the Authorization header or in the query of a presigned URL.
 
-Written after AWS's description of the scheme; the tests hold it against botocore's own signer.
+Source: AWS's description of the scheme. The tests compare it with botocore's signer.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 from limner.api.s3.errors import S3Error
 
 SKEW_S = 15 * 60
-"""How far the caller's clock may be from ours."""
+"""Allowed difference between the clocks of client and server."""
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
@@ -29,7 +29,7 @@ _HEADER_NAMES = re.compile(r"[a-z0-9-]+(;[a-z0-9-]+)*")
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """A request without its body. `path` and `query` are as they were sent, header names are in lower case."""
+    """A request without its body. `path` and `query` are undecoded, header names in lower case."""
 
     method: str
     path: str
@@ -37,18 +37,18 @@ class RequestHead:
     headers: Sequence[tuple[str, str]]
 
     def header(self, name: str) -> str | None:
-        """The header's value; several of one name are joined, as HTTP says."""
+        """The value of a header; repeated headers are joined with commas."""
         values = [" ".join(value.split()) for given, value in self.headers if given == name]
         return ",".join(values) if values else None
 
     def parameters(self) -> dict[str, str]:
-        """The query, decoded; the last one of a name counts."""
+        """The decoded query; the last of repeated parameters wins."""
         return {_text(name): _text(value) for name, value in _pairs(self.query)}
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What the caller says of itself, and the signature that shall prove it. `at` is as AWS writes a time."""
+    """The parsed authorization. `at` is the signing time as yyyymmddThhmmssZ."""
 
     access_key: str
     scope: str
@@ -61,8 +61,8 @@ class Authorization:
 
 
 @dataclass(slots=True)
-class Chain:
-    """Signatures within a body: each covers the one before it, the first the request's own."""
+class SignatureChain:
+    """Verifies frame signatures: each covers the previous one, the first covers the request's."""
 
     key: bytes
     at: str
@@ -73,20 +73,20 @@ class Chain:
         self._check(signature, f"{_ALGORITHM}-PAYLOAD", _NOTHING, sha256)
 
     def check_trailers(self, signature: str, trailers: Mapping[str, str]) -> None:
-        said = "".join(f"{name}:{value}\n" for name, value in trailers.items())
-        self._check(signature, f"{_ALGORITHM}-TRAILER", hashlib.sha256(said.encode()).hexdigest())
+        to_sign = "".join(f"{name}:{value}\n" for name, value in trailers.items())
+        self._check(signature, f"{_ALGORITHM}-TRAILER", hashlib.sha256(to_sign.encode()).hexdigest())
 
     def _check(self, signature: str, *lines: str) -> None:
         kind, *digests = lines
-        said = "\n".join((kind, self.at, self.scope, self.previous, *digests))
-        right = hmac.digest(self.key, said.encode(), "sha256").hex()
-        if not hmac.compare_digest(right, signature):
+        to_sign = "\n".join((kind, self.at, self.scope, self.previous, *digests))
+        expected = hmac.digest(self.key, to_sign.encode(), "sha256").hex()
+        if not hmac.compare_digest(expected, signature):
             raise _mismatch()
-        self.previous = right
+        self.previous = expected
 
 
 def read_authorization(head: RequestHead) -> Authorization:
-    """How the request is signed. Raises `S3Error` for one that is not, or not in a way we take."""
+    """Parse the authorization. Raises `S3Error` for unsigned requests and unsupported schemes."""
     header, parameters = head.header("authorization"), head.parameters()
     if header is not None:
         return _from_header(head, header)
@@ -98,13 +98,13 @@ def read_authorization(head: RequestHead) -> Authorization:
 
 
 def check_time(authorization: Authorization, now_s: float) -> None:
-    """Refuse what was signed too long ago, or will be in the future."""
+    """Raise `S3Error` for expired requests and signing times too far from `now_s`."""
     at_s = datetime.strptime(authorization.at, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     if authorization.expires_s is None:
         if abs(now_s - at_s) > SKEW_S:
             raise S3Error(
                 "RequestTimeTooSkewed",
-                "The request was signed at a time too far from ours. Set the clock right, and sign anew.",
+                "The request time differs too much from the server time. Correct the clock and sign again.",
             )
     elif now_s > at_s + authorization.expires_s:
         raise S3Error("AccessDenied", "Request has expired")
@@ -112,16 +112,16 @@ def check_time(authorization: Authorization, now_s: float) -> None:
         raise S3Error("AccessDenied", "Request is not valid yet")
 
 
-def verify(head: RequestHead, authorization: Authorization, secret_key: str) -> Chain:
-    """The start of the chain that signed frames continue. Raises `S3Error` unless the signature is the right one."""
+def verify(head: RequestHead, authorization: Authorization, secret_key: str) -> SignatureChain:
+    """Check the signature; returns the chain for signed frames. Raises `S3Error`."""
     _check_covered(head, authorization)
     key = _signing_key(secret_key, authorization.scope)
     canonical = hashlib.sha256(_canonical(head, authorization).encode()).hexdigest()
-    said = f"{_ALGORITHM}\n{authorization.at}\n{authorization.scope}\n{canonical}"
-    right = hmac.digest(key, said.encode(), "sha256").hex()
-    if not hmac.compare_digest(right, authorization.signature):
+    to_sign = f"{_ALGORITHM}\n{authorization.at}\n{authorization.scope}\n{canonical}"
+    expected = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    if not hmac.compare_digest(expected, authorization.signature):
         raise _mismatch()
-    return Chain(key, authorization.at, authorization.scope, right)
+    return SignatureChain(key, authorization.at, authorization.scope, expected)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -132,17 +132,17 @@ def _from_header(head: RequestHead, header: str) -> Authorization:
     if algorithm != _ALGORITHM:
         raise _unsupported()
     given = dict(_split(part) for part in rest.split(","))
-    wrong = "AuthorizationHeaderMalformed"
-    access_key, scope, day = _credential(given.get("Credential", ""), wrong)
+    error_code = "AuthorizationHeaderMalformed"
+    access_key, scope, day = _credential(given.get("Credential", ""), error_code)
     payload = head.header("x-amz-content-sha256")
     if payload is None:
         raise S3Error("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     return Authorization(
         access_key=access_key,
         scope=scope,
-        signed_headers=_header_names(given.get("SignedHeaders", ""), wrong),
-        signature=_signature(given.get("Signature", ""), wrong),
-        at=_date(head.header("x-amz-date") or "", day, wrong),
+        signed_headers=_header_names(given.get("SignedHeaders", ""), error_code),
+        signature=_signature(given.get("Signature", ""), error_code),
+        at=_date(head.header("x-amz-date") or "", day, error_code),
         token=head.header("x-amz-security-token") or "",
         payload=payload,
     )
@@ -151,44 +151,44 @@ def _from_header(head: RequestHead, header: str) -> Authorization:
 def _from_query(head: RequestHead, given: Mapping[str, str]) -> Authorization:
     if given["X-Amz-Algorithm"] != _ALGORITHM:
         raise _unsupported()
-    wrong = "AuthorizationQueryParametersError"
-    access_key, scope, day = _credential(given.get("X-Amz-Credential", ""), wrong)
+    error_code = "AuthorizationQueryParametersError"
+    access_key, scope, day = _credential(given.get("X-Amz-Credential", ""), error_code)
     return Authorization(
         access_key=access_key,
         scope=scope,
-        signed_headers=_header_names(given.get("X-Amz-SignedHeaders", ""), wrong),
-        signature=_signature(given.get("X-Amz-Signature", ""), wrong),
-        at=_date(given.get("X-Amz-Date", ""), day, wrong),
+        signed_headers=_header_names(given.get("X-Amz-SignedHeaders", ""), error_code),
+        signature=_signature(given.get("X-Amz-Signature", ""), error_code),
+        at=_date(given.get("X-Amz-Date", ""), day, error_code),
         token=given.get("X-Amz-Security-Token", ""),
         payload=head.header("x-amz-content-sha256") or UNSIGNED,
         expires_s=_expires(given.get("X-Amz-Expires", "")),
     )
 
 
-def _credential(text: str, wrong: str) -> tuple[str, str, str]:
+def _credential(text: str, error_code: str) -> tuple[str, str, str]:
     found = _CREDENTIAL.fullmatch(text)
     if found is None:
-        raise S3Error(wrong, "The credential must read ACCESS_KEY/yyyymmdd/REGION/s3/aws4_request.")
+        raise S3Error(error_code, "The credential must read ACCESS_KEY/yyyymmdd/REGION/s3/aws4_request.")
     return found[1], found[2], found[3]
 
 
-def _header_names(text: str, wrong: str) -> tuple[str, ...]:
+def _header_names(text: str, error_code: str) -> tuple[str, ...]:
     if not _HEADER_NAMES.fullmatch(text):
-        raise S3Error(wrong, "SignedHeaders must name headers in lower case, separated by semicolons.")
+        raise S3Error(error_code, "SignedHeaders must name headers in lower case, separated by semicolons.")
     return tuple(text.split(";"))
 
 
-def _signature(text: str, wrong: str) -> str:
+def _signature(text: str, error_code: str) -> str:
     if not _HEX.fullmatch(text):
-        raise S3Error(wrong, "The signature must be 64 hexadecimal digits.")
+        raise S3Error(error_code, "The signature must be 64 hexadecimal digits.")
     return text
 
 
-def _date(text: str, day: str, wrong: str) -> str:
+def _date(text: str, day: str, error_code: str) -> str:
     if not _is_time(text):
         raise S3Error("AccessDenied", "AWS authentication requires a valid x-amz-date, as 20261122T120000Z.")
     if not text.startswith(day):
-        raise S3Error(wrong, "The day in the credential is not that of x-amz-date.")
+        raise S3Error(error_code, "The date in the credential does not match x-amz-date.")
     return text
 
 
@@ -210,10 +210,10 @@ def _expires(text: str) -> int:
 
 
 def _check_covered(head: RequestHead, authorization: Authorization) -> None:
-    """A header that changes what a request means has to be signed."""
+    """Require signatures over host and all x-amz headers."""
     ours = {name for name, _ in head.headers if name.startswith("x-amz-")} | {"host"}
-    if loose := sorted(ours.difference(authorization.signed_headers)):
-        raise S3Error("AccessDenied", f"There were headers present in the request which were not signed: {loose[0]}")
+    if unsigned := sorted(ours.difference(authorization.signed_headers)):
+        raise S3Error("AccessDenied", f"There were headers present in the request which were not signed: {unsigned[0]}")
 
 
 def _canonical(head: RequestHead, authorization: Authorization) -> str:
@@ -231,7 +231,7 @@ def _canonical(head: RequestHead, authorization: Authorization) -> str:
 
 
 def _encoded(pairs: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
-    """As AWS writes a query: one spelling for every character, and without the signature itself."""
+    """The canonical query: normalised escapes, without the signature."""
     covered = ((name, value) for name, value in pairs if name != b"X-Amz-Signature")
     return ((quote(name, safe="-._~"), quote(value, safe="-._~")) for name, value in covered)
 

@@ -1,8 +1,8 @@
-r"""Taking the `aws-chunked` framing off a body.
+r"""Decodes the `aws-chunked` framing of a body.
 
     10000\r\n <65536 bytes> \r\n … 0\r\n x-amz-checksum-crc32:…\r\n \r\n
 
-A frame may carry a signature behind its size, each over the one before it. Bytes in, bytes out: nothing is read here.
+A frame may carry a signature after its size, each covering the previous one. Does no I/O.
 """
 
 import hashlib
@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 
 from limner.api.s3.errors import S3Error
-from limner.api.s3.signature import Chain
+from limner.api.s3.signature import SignatureChain
 
-SMALLEST_FRAME = 8192
-"""Only the last frame may be smaller; S3 has the same rule, and tiny frames cost more to read than they bring."""
+MIN_FRAME_BYTES = 8192
+"""Minimum size of every frame but the last, as on S3."""
 
 _LONGEST_LINE = 1024
 _MOST_TRAILERS = 16
@@ -31,12 +31,12 @@ class _Awaits(Enum):
 
 
 class Unframer:
-    """Give it the body in pieces of any size; it raises `S3Error` at the first byte that is not as it should be.
+    """Incremental decoder: feed pieces of any size. Raises `S3Error` at the first invalid byte.
 
-    With a `chain` every frame must be signed, and the trailers too where there are any.
+    With a `chain` every frame, and any trailer, must be signed.
     """
 
-    def __init__(self, chain: Chain | None = None) -> None:
+    def __init__(self, chain: SignatureChain | None = None) -> None:
         self._chain = chain
         self._buffer = bytearray()
         self._awaits = _Awaits.SIZE
@@ -47,14 +47,14 @@ class Unframer:
         self._trailers: dict[str, str] = {}
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The content in these bytes."""
+        """The decoded content of `data`."""
         self._buffer += data
         while self._buffer:
             match self._awaits:
                 case _Awaits.DATA:
                     yield self._take_data()
                 case _Awaits.NOTHING:
-                    raise S3Error("InvalidRequest", "There is something behind the end of the aws-chunked body.")
+                    raise S3Error("InvalidRequest", "There are bytes after the end of the aws-chunked body.")
                 case _:
                     line = self._take_line()
                     if line is None:
@@ -62,7 +62,7 @@ class Unframer:
                     self._read(line)
 
     def finish(self) -> Mapping[str, str]:
-        """The trailers, by their lower-case names, once all has been fed."""
+        """The trailers by lower-case name. Call it after the last `feed`."""
         if self._awaits is not _Awaits.NOTHING:
             raise S3Error("IncompleteBody", "The aws-chunked body ended before its last frame was complete.")
         return self._trailers
@@ -78,7 +78,7 @@ class Unframer:
         return data
 
     def _take_line(self) -> bytes | None:
-        """A line without its end; None while it is not all there."""
+        """The next line without its line break; None while it is incomplete."""
         end = self._buffer.find(b"\n", 0, _LONGEST_LINE)
         if end < 0:
             if len(self._buffer) >= _LONGEST_LINE:
@@ -106,8 +106,8 @@ class Unframer:
             raise _malformed()
         self._left, self._signature = int(head[1], 16), (head[2] or b"").decode()
         if self._left and self._was_small:
-            raise S3Error("InvalidChunkSizeError", f"Only the last frame may have less than {SMALLEST_FRAME} bytes.")
-        self._was_small = self._left < SMALLEST_FRAME
+            raise S3Error("InvalidChunkSizeError", f"Only the last frame may have less than {MIN_FRAME_BYTES} bytes.")
+        self._was_small = self._left < MIN_FRAME_BYTES
         if self._left:
             self._awaits = _Awaits.DATA
         else:
@@ -127,7 +127,7 @@ class Unframer:
         found = _TRAILER.fullmatch(line)
         name = found[1].decode().lower() if found else ""
         if found is None or name in self._trailers or len(self._trailers) == _MOST_TRAILERS:
-            raise S3Error("MalformedTrailerError", "The trailer behind the last frame cannot be read.")
+            raise S3Error("MalformedTrailerError", "The trailer after the last frame is malformed.")
         self._trailers[name] = found[2].decode()
 
     def _check_trailers(self) -> None:
@@ -137,4 +137,4 @@ class Unframer:
 
 
 def _malformed() -> S3Error:
-    return S3Error("InvalidRequest", "The body is not framed as aws-chunked, as its headers say it is.")
+    return S3Error("InvalidRequest", "The body is not valid aws-chunked, although its headers declare it.")

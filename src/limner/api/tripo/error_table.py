@@ -1,7 +1,7 @@
-"""The error table that the Tripo wires share, and the sentence a refusal is told in.
+"""The error table shared by the v2 and v3 APIs.
 
-The messages are Tripo's, with their spelling: clients match on them. What is ours is the suggestion, which names the
-field, the value and the limit wherever we know them.
+The messages are Tripo's, with their spelling, because clients match on them. The suggestions are ours: they name the
+field, the value and the limit.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ SHARED: Mapping[int, ErrorRow] = {
 
 
 def status_of(refusal: Refusal, row: ErrorRow) -> int:
-    """The HTTP status: its code's, unless the refusal is of a kind that has one of its own."""
+    """The HTTP status of the refusal: that of its class if it has one, else that of its code."""
     match refusal:
         case IdempotencyConflict():
             return 422
@@ -94,10 +94,10 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     return headers | {"Connection": "close"} if isinstance(refusal, TooSlow) else headers
 
 
-def told(refusal: Refusal) -> str:
-    """What was wrong, where, and what to do about it."""
+def refusal_sentence(refusal: Refusal) -> str:
+    """One text: field, reason and suggestion."""
     where = f"{refusal.field}: " if refusal.field and not refusal.reason.startswith(refusal.field) else ""
     said = f"{where}{refusal.reason}".rstrip(".")
-    if not refusal.field:  # a field keeps the spelling it has in the request
+    if not refusal.field:  # a field name keeps its case
         said = said[:1].upper() + said[1:]
     return f"{said}. {refusal.suggestion}"

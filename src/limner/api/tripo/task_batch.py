@@ -1,4 +1,4 @@
-"""Several tasks asked for at once."""
+"""Reading several tasks with one request."""
 
 from pydantic import BaseModel, Field, StrictStr, ValidationError
 
@@ -14,7 +14,7 @@ class TaskBatch(BaseModel):
 
 
 def read_ids(body: bytes) -> list[TaskId]:
-    """The ids, each once, in their order."""
+    """The requested ids in order, without duplicates. Raises `Refusal` 1004."""
     try:
         wanted = TaskBatch.model_validate(read_object(body)).task_ids
     except ValidationError:

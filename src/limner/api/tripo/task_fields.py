@@ -1,4 +1,4 @@
-"""The fields that the Tripo wires share."""
+"""Request fields shared by the v2 and v3 APIs."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,18 +20,18 @@ from limner.domain.tasks.request import (
     ViewEdit,
 )
 
-TOKEN_PREFIX = "file_"  # noqa: S105 - how v3 begins the token that v2 calls `image_token`
+TOKEN_PREFIX = "file_"  # noqa: S105 - the prefix of upload tokens in v3; v2's `image_token` has none
 
 
 class ObjectRef(BaseModel):
-    """A picture put into the upload bucket before."""
+    """A picture uploaded to the bucket."""
 
     bucket: StrictStr = Field(max_length=255)
     key: StrictStr = Field(max_length=1024)
 
 
 def _hint(value: object) -> str | None:
-    """What is not worth refusing a request for: the bytes tell what a picture is."""
+    """A declared type, never refused: the type is detected from the bytes."""
     return value[:100] if isinstance(value, str) else None
 
 
@@ -64,7 +64,7 @@ class FileRef(BaseModel):
             yield "data", InlineSource(self.data)
 
     def input(self, field: str) -> FileInput:
-        """As the service takes it; `field` is where it stood."""
+        """The domain value; `field` is the name of the request field."""
         return FileInput(field, self.type, self.source())
 
 
@@ -77,7 +77,7 @@ OneFile = Annotated[FileRef, AfterValidator(with_one_source)]
 
 
 class TaskBody(BaseModel):
-    """What every task takes."""
+    """Fields of every task."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -87,7 +87,7 @@ class TaskBody(BaseModel):
 
 
 class ViewPrompt(BaseModel):
-    """What shall be different in one view."""
+    """The edit of one view."""
 
     view: View
     prompt: StrictStr = Field(description="1 to 1024 characters.")
@@ -114,10 +114,10 @@ def check_priority(priority: int) -> None:
 
 
 def named(field: str, file: FileRef | None) -> list[FileInput]:
-    """The picture of a field of its own, where there is one."""
+    """The file of a single field, if it is set."""
     return [file.input(field)] if file else []
 
 
 def listed(field: str, files: Sequence[FileRef] | None) -> list[FileInput]:
-    """The pictures of a list, each called `field[n]`."""
+    """The files of a list field, named `field[n]`."""
     return [file.input(f"{field}[{n}]") for n, file in enumerate(files or ())]

@@ -1,9 +1,9 @@
-"""The error table of the v2 wire, and the envelope around it."""
+"""The error table and error envelope of the v2 API."""
 
 import orjson
 from starlette.responses import Response
 
-from limner.api.tripo.error_table import SHARED, ErrorRow, headers_of, status_of, told
+from limner.api.tripo.error_table import SHARED, ErrorRow, headers_of, refusal_sentence, status_of
 from limner.domain.refusal import Code, Refusal
 
 ERRORS: dict[int, ErrorRow] = {
@@ -17,11 +17,11 @@ ERRORS: dict[int, ErrorRow] = {
 
 def body_of(refusal: Refusal) -> dict[str, object]:
     unknown_key = refusal.code is Code.UNAUTHENTICATED
-    suggestion = ERRORS[refusal.code].suggestion if unknown_key else told(refusal)
+    suggestion = ERRORS[refusal.code].suggestion if unknown_key else refusal_sentence(refusal)
     return {"code": int(refusal.code), "message": ERRORS[refusal.code].message, "suggestion": suggestion}
 
 
 def answer(refusal: Refusal) -> Response:
-    """The refusal in the envelope of this wire."""
+    """The v2 error response."""
     status = status_of(refusal, ERRORS[refusal.code])
     return Response(orjson.dumps(body_of(refusal)), status, headers_of(refusal), "application/json")

@@ -1,7 +1,4 @@
-"""How the v2 routes describe themselves in the OpenAPI document.
-
-The handlers read requests by hand, for the wire has error codes that no framework knows; so they are described by hand.
-"""
+"""OpenAPI descriptions of the v2 routes, written by hand because the handlers parse requests themselves."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The routes of the v2 face."""
+"""The routes of the v2 API."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,18 +28,20 @@ PREFIX = "/v2/openapi"
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
-def operations(face: Services) -> list[Operation]:
-    """The table of the face; the calls that clients make most stand first."""
-    handle = V2Handlers(face)
+def operations(services: Services) -> list[Operation]:
+    """All v2 operations, the most frequent first: routes are matched in order."""
+    handle = V2Handlers(services)
 
-    def row(scope: str | None, pace: RequestRate | None = None) -> Row:
-        def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
-            return Operation(method, PREFIX + path, endpoint, "v2", summary, told, scope, pace)
+    def row(scope: str | None, rate: RequestRate | None = None) -> Row:
+        def operation(
+            method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
+        ) -> Operation:
+            return Operation(method, PREFIX + path, endpoint, "v2", summary, described, scope, rate)
 
         return operation
 
     reads, changes = row("read"), row("generate")
-    creates, uploads = row("generate", face.create_pace), row("generate", face.upload_pace)
+    creates, uploads = row("generate", services.create_rate), row("generate", services.upload_rate)
     return [
         reads("GET", "/task/{task_id}", handle.read, "Read a task", openapi.READ),
         creates("POST", "/task", handle.create, "Create a task", openapi.CREATE),
@@ -56,65 +58,65 @@ def operations(face: Services) -> list[Operation]:
 
 @dataclass(frozen=True, slots=True)
 class V2Handlers:
-    """One method a call of the wire."""
+    """Request handlers, one method per operation."""
 
-    face: Services
+    services: Services
 
     async def create(self, request: Request) -> Response:
         key = caller(request)
-        wish, body = await parse(request, read_task)
-        made = await self.face.submit(key, wish, idempotency=idempotency(request, body))
-        return _success({"task_id": made.task}, {SERVED_BY: made.provider} | replayed(made))
+        task_request, body = await parse(request, read_task)
+        created = await self.services.submit(key, task_request, idempotency=idempotency(request, body))
+        return _success({"task_id": created.task}, {SERVED_BY: created.provider} | replayed(created))
 
     async def read(self, request: Request) -> Response:
         key = caller(request)
-        seen = await self.face.read(key.account, TaskId(request.path_params["task_id"]))
+        seen = await self.services.read(key.account, TaskId(request.path_params["task_id"]))
         return self._task(key, seen)
 
     async def read_batch(self, request: Request) -> Response:
         key = caller(request)
         wanted, _ = await parse(request, read_ids)
-        found = await self.face.read.many(key.account, wanted)
+        found = await self.services.read.many(key.account, wanted)
         tasks = {seen.task.id: self._body(key, seen) for seen in found}
         return _success({"tasks": tasks, "missed": [each for each in wanted if each not in tasks]})
 
     async def cancel(self, request: Request) -> Response:
         key = caller(request)
         task_id = TaskId(request.path_params["task_id"])
-        await self.face.cancel(key.account, task_id)
-        return self._task(key, await self.face.read(key.account, task_id))
+        await self.services.cancel(key.account, task_id)
+        return self._task(key, await self.services.read(key.account, task_id))
 
     async def upload(self, request: Request) -> Response:
         key = caller(request)
-        async with received_file(request, self.face.scratch) as path:
-            kept = await self.face.upload(key, path)
+        async with received_file(request, self.services.scratch) as path:
+            kept = await self.services.upload(key, path)
         return _success({"image_token": kept.token})
 
     async def credentials(self, request: Request) -> Response:
         key = caller(request)
         media_type, _ = await parse(request, read_upload_format)
-        made = self.face.issue_credentials(key, media_type)
+        created = self.services.issue_credentials(key, media_type)
         return _success(
             {
-                "s3_host": made.host,
-                "resource_bucket": made.bucket,
-                "resource_uri": made.object_key,
-                "session_token": made.session_token,
-                "sts_ak": made.access_key,
-                "sts_sk": made.secret_key,
+                "s3_host": created.host,
+                "resource_bucket": created.bucket,
+                "resource_uri": created.object_key,
+                "session_token": created.session_token,
+                "sts_ak": created.access_key,
+                "sts_sk": created.secret_key,
             }
         )
 
     async def balance(self, request: Request) -> Response:
         key = caller(request)
-        has = await self.face.store.read(lambda records: records.accounts.balance(key.account))
+        has = await self.services.store.read(lambda records: records.accounts.balance(key.account))
         return _success({"balance": has.available, "frozen": has.frozen})
 
     def _task(self, key: Key, seen: TaskView) -> Response:
-        return _success(self._body(key, seen), self.face.served_by(seen))
+        return _success(self._body(key, seen), self.services.served_by(seen))
 
     def _body(self, key: Key, seen: TaskView) -> dict[str, Any]:
-        return task_body(seen, key.account_tag, self.face.links, self.face.clock.now_ms())
+        return task_body(seen, key.account_tag, self.services.links, self.services.clock.now_ms())
 
 
 def _success(data: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""A task as the v2 wire shows it."""
+"""A task as JSON of the v2 API."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ MULTIVIEW = "generate_multiview_image"
 
 
 def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> dict[str, Any]:
-    """Every field that any generation of clients reads. `output` has one address and no more: clients take them all."""
+    """All fields that clients read. `output` holds final pictures only: clients download every URL in it."""
     task = seen.task
     urls = _urls(task, account_tag, links, now_ms)
     body: dict[str, Any] = {
@@ -44,7 +44,7 @@ def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> di
 
 
 def _urls(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[str, str]:
-    """An address for each picture, by its name."""
+    """Signed URLs of the pictures by name."""
     pictures = task.result.pictures() if task.result else {}
     return {
         name: links.picture(account_tag, task.id, each.extension, now_ms, name=name) for name, each in pictures.items()
@@ -58,7 +58,7 @@ def _output(urls: dict[str, str]) -> dict[str, Any]:
 
 
 def _mirror(result: Result | None, urls: dict[str, str]) -> dict[str, Any]:
-    """The older form of `output`, which several clients still read."""
+    """`result`, the older form of `output` that some clients still read."""
     if result and IMAGE in urls:
         return {IMAGE: {"type": result.extension, "url": urls[IMAGE]}}
     return _output(urls)

@@ -1,4 +1,4 @@
-"""Watching tasks on the v2 face: WebSockets whose frames hold a task as `GET /task/{task_id}` shows it."""
+"""Watching tasks on the v2 API: WebSockets whose frames hold a task as `GET /task/{task_id}` shows it."""
 
 import re
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ def operations(prefix: str) -> list[Operation]:
     ]
 
 
-def sockets(prefix: str, face: Services) -> Sequence[BaseRoute]:
-    watching = Watching(face)
+def sockets(prefix: str, services: Services) -> Sequence[BaseRoute]:
+    watching = Watching(services)
     return [
         WebSocketRoute(f"{prefix}/task/watch/all", watching.all),
         WebSocketRoute(f"{prefix}/task/watch/all/{{since}}", watching.since),
@@ -56,14 +56,14 @@ def sockets(prefix: str, face: Services) -> Sequence[BaseRoute]:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """One method a path. What they raise before they accept refuses the handshake, in the envelope of the face."""
+    """One method a path. What they raise before they accept refuses the handshake, in the envelope of the API."""
 
-    face: Services
+    services: Services
 
     async def task(self, socket: WebSocket) -> None:
         key = await self._key(socket)
-        async with self.face.watch.task(key, TaskId(socket.path_params["task_id"])) as watcher:
-            await serve(socket, self.face.watch, watcher, self._frame(key))
+        async with self.services.watch.task(key, TaskId(socket.path_params["task_id"])) as watcher:
+            await serve(socket, self.services.watch, watcher, self._frame(key))
 
     async def all(self, socket: WebSocket) -> None:
         await self._account(socket, await self._key(socket), None)
@@ -73,15 +73,15 @@ class Watching:
         await self._account(socket, key, read_since(socket.path_params["since"]))
 
     async def _account(self, socket: WebSocket, key: Key, since_ms: int | None) -> None:
-        async with self.face.watch.account(key, since_ms) as watcher:
-            await serve(socket, self.face.watch, watcher, self._frame(key))
+        async with self.services.watch.account(key, since_ms) as watcher:
+            await serve(socket, self.services.watch, watcher, self._frame(key))
 
     async def _key(self, socket: WebSocket) -> Key:
-        return await self.face.gate.admit(socket, credentials(socket), "read")
+        return await self.services.authentication.find_key(socket, credentials(socket), "read")
 
     def _frame(self, key: Key) -> Frame:
         def frame(change: TaskChange) -> str:
-            data = task_body(change.seen, key.account_tag, self.face.links, self.face.clock.now_ms())
+            data = task_body(change.seen, key.account_tag, self.services.links, self.services.clock.now_ms())
             return orjson.dumps({"event": "finalized" if change.final else "update", "data": data}).decode()
 
         return frame

@@ -1,4 +1,4 @@
-"""What clients send to `POST /task`, and how it becomes an `ImageRequest`."""
+"""Parses `POST /task` bodies to `ImageRequest`."""
 
 from typing import Annotated, Any, Literal
 
@@ -70,7 +70,7 @@ TASKS: dict[str, type[AnyTask]] = {
 
 
 def read_task(body: bytes) -> ImageRequest:
-    """The request in the body of `POST /task`."""
+    """Parse the body of `POST /task`. Raises `Refusal`."""
     sent = read_object(body)
     kind = sent.get("type")
     if not isinstance(kind, str) or kind not in TASKS:
@@ -151,32 +151,32 @@ def _required_prompt(task: GenerateImage) -> str:
         raise Refusal(
             Code.INVALID,
             "prompt is missing",
-            suggestion=f"Say what to draw, in 1 to {PROMPT_LIMIT} characters. With a template it may be left out.",
+            suggestion=f"Send a prompt of 1 to {PROMPT_LIMIT} characters. It is optional with a template.",
             field="prompt",
         )
     return task.prompt or ""
 
 
 def _echo(task: BaseModel, sent: dict[str, Any]) -> dict[str, Any]:
-    """The caller's fields as sent, without `type` and without the pictures, which are shown as what they became."""
+    """The sent fields without `type` and pictures; the pictures are echoed after they are resolved."""
     pictures = {"file", "files", "style_image"}
     return {name: sent[name] for name in sent if name in type(task).model_fields and name not in pictures | {"type"}}
 
 
 class UploadFormat(BaseModel):
-    """What the caller is going to upload."""
+    """The format of a planned upload."""
 
     format: StrictStr = Field(max_length=20, description=f"One of {', '.join(FORMATS)}.")
 
 
 def read_upload_format(body: bytes) -> str:
-    """The media type of what will be uploaded. The bytes will tell what it really is."""
-    told = validated(UploadFormat, read_object(body)).format.lower()
-    if told not in FORMATS:
+    """The declared media type; the uploaded bytes decide. Raises `Refusal`."""
+    described = validated(UploadFormat, read_object(body)).format.lower()
+    if described not in FORMATS:
         raise Refusal(
             Code.INVALID,
-            f"format is {told!r}",
+            f"format is {described!r}",
             suggestion=f"Limner takes pictures: format may be {', '.join(FORMATS)}.",
             field="format",
         )
-    return FORMATS[told]
+    return FORMATS[described]

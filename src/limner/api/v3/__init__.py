@@ -1,1 +1,1 @@
-"""The v3 face: the same tasks under the names of the later API."""
+"""The v3 API: the same tasks under the names of the later API."""

@@ -1,16 +1,16 @@
-"""The error table of the v3 wire, and the envelope around it."""
+"""The error table and error envelope of the v3 API."""
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from limner.api.tripo.error_table import SHARED, ErrorRow, headers_of, status_of, told
+from limner.api.tripo.error_table import SHARED, ErrorRow, headers_of, refusal_sentence, status_of
 from limner.domain.refusal import Code, Refusal
 
 BAD_KEY = 2
 NO_SUCH_ROUTE = 4001
 EXPIRED = 2018
-"""A task that waited too long, as `error_code`: v3 has no status for it."""
+"""`error_code` of an expired task: v3 has no such status."""
 
 ERRORS: dict[int, ErrorRow] = {
     **SHARED,
@@ -31,14 +31,14 @@ def code_of(refusal: Refusal) -> int:
 
 
 def answer(scope: Scope, refusal: Refusal) -> Response:
-    """The refusal in the envelope of this wire."""
+    """The v3 error response."""
     code = code_of(refusal)
     body = {
         "code": code,
         "status": "error",
         "message": ERRORS[code].message,
-        # The words about a key are the upstream's own: clients show them, and some compare them.
-        "suggestion": ERRORS[code].suggestion if code == BAD_KEY else told(refusal),
+        # The upstream's own sentence: some clients compare it.
+        "suggestion": ERRORS[code].suggestion if code == BAD_KEY else refusal_sentence(refusal),
         "request_id": scope["trace"],
     }
     return Response(orjson.dumps(body), _status(refusal, ERRORS[code]), headers_of(refusal), "application/json")

@@ -1,4 +1,4 @@
-"""The names that v3 has for models; those of v2 are known here too."""
+"""Model names of v3; those of v2 are accepted too."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,22 +19,21 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "gemini-3.1-flash": "gemini_3.1_flash_image_preview",
     }
 )
-"""What each is called in `domain.model`. The last three are how the upstream's documents spell the `banana` models.
+"""v3 names to names in `domain.model`. The last three are the upstream documentation's spellings of `banana` models.
 
-`seedream_v4`, `seedream_v5` and the two `chat_image_2.5` have no counterpart: no model here draws as they do, and a
-picture by another shall not pass for theirs.
+`seedream_v4`, `seedream_v5` and the two `chat_image_2.5` are missing on purpose: no available model is an equivalent.
 """
 
 
 def model_called(name: str, field: str) -> str:
-    """The model by the name it has here. Raises `Refusal` 2017 for a name that nobody serves."""
+    """The domain name of a model. Raises `Refusal` 2017 for an unknown name."""
     if name in MODELS:
         return name
     if name in NAMES:
         return NAMES[name]
     raise Refusal(
         Code.VERSION_UNKNOWN,
-        f"there is no model {name[:100]!r} here",
+        f"there is no model {name[:100]!r}",
         suggestion=f"It may be {', '.join([*NAMES, *MODELS])}; left out, it is {DEFAULT_MODEL}.",
         field=field,
     )

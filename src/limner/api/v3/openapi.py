@@ -1,4 +1,4 @@
-"""How the v3 routes describe themselves in the OpenAPI document."""
+"""OpenAPI descriptions of the v3 routes."""
 
 from typing import Any
 
@@ -6,7 +6,14 @@ from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref
 from limner.api.signed_link import SIGNATURE
 from limner.api.v3.errors import ERRORS
 from limner.api.v3.page import PageQuery
-from limner.api.v3.wire import CredentialsWish, EditedViews, ImageFromImage, ImageFromText, PictureFormat, ViewsOfImage
+from limner.api.v3.wire import (
+    CredentialsRequest,
+    EditedViews,
+    ImageFromImage,
+    ImageFromText,
+    PictureFormat,
+    ViewsOfImage,
+)
 
 _UUID = {"type": "string", "format": "uuid"}
 _LINK = {"type": "string", "format": "uri"}
@@ -48,7 +55,7 @@ SCHEMAS: dict[str, Any] = {
         },
     },
     "Usage": fields(**_USAGE),
-    **schemas_of(ImageFromText, ImageFromImage, ViewsOfImage, EditedViews, PictureFormat, CredentialsWish),
+    **schemas_of(ImageFromText, ImageFromImage, ViewsOfImage, EditedViews, PictureFormat, CredentialsRequest),
 }
 
 
@@ -102,7 +109,7 @@ CREDENTIALS = _keyed(
     ),
     *(400, 429),
 )
-CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsWish"))}
+CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsRequest"))}
 TAKE = _operation(fields(file_token=_TOKEN), 400, 403, 429, body=content(_PICTURE, "image/*"))
 TAKE["parameters"] = SIGNATURE
 BALANCE = _keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))

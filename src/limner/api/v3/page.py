@@ -1,4 +1,4 @@
-"""Which rows of a long list are asked for."""
+"""Pagination parameters."""
 
 from typing import Annotated
 
@@ -16,12 +16,12 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class PageQuery(BaseModel):
-    """`limit` rows without the first `offset`."""
+    """`limit` rows after skipping `offset`."""
 
     limit: Whole = Field(default=50, ge=1, le=100, strict=True, description="A whole number from 1 to 100.")
     offset: Whole = Field(default=0, ge=0, le=100_000, strict=True, description="A whole number from 0 to 100000.")
 
 
 def read_page(request: Request) -> PageQuery:
-    """From the query. Raises `Refusal` 1004."""
+    """Parse the query. Raises `Refusal` 1004."""
     return validated(PageQuery, dict(request.query_params))

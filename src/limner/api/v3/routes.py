@@ -1,4 +1,4 @@
-"""The routes of the v3 face."""
+"""The routes of the v3 API."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from limner.api.v3.page import read_page
 from limner.api.v3.task import moment, task_body, usage_row
 from limner.api.v3.wire import (
     PROMPT_LIMIT,
-    CredentialsWish,
+    CredentialsRequest,
     PictureFormat,
     ReadRequest,
     file_token,
@@ -44,18 +44,20 @@ PREFIX = "/v3"
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
-def operations(face: Services) -> list[Operation]:
-    """The table of the face; the calls that clients make most stand first."""
-    handle = V3Handlers(face)
+def operations(services: Services) -> list[Operation]:
+    """All v3 operations, the most frequent first: routes are matched in order."""
+    handle = V3Handlers(services)
 
-    def row(scope: str | None, pace: RequestRate | None = None) -> Row:
-        def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
-            return Operation(method, PREFIX + path, endpoint, "v3", summary, told, scope, pace)
+    def row(scope: str | None, rate: RequestRate | None = None) -> Row:
+        def operation(
+            method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
+        ) -> Operation:
+            return Operation(method, PREFIX + path, endpoint, "v3", summary, described, scope, rate)
 
         return operation
 
     reads, anybody = row("read"), row(None)
-    creates, uploads = row("generate", face.create_pace), row("generate", face.upload_pace)
+    creates, uploads = row("generate", services.create_rate), row("generate", services.upload_rate)
     text, image = handle.creating(read_text_to_image), handle.creating(read_image_to_image)
     views, edit = handle.creating(read_image_to_multiview), handle.creating(read_edit_multiview)
     return [
@@ -76,97 +78,97 @@ def operations(face: Services) -> list[Operation]:
 
 @dataclass(frozen=True, slots=True)
 class V3Handlers:
-    """One method a call of the wire."""
+    """Request handlers, one method per operation."""
 
-    face: Services
+    services: Services
 
     def creating(self, read: ReadRequest) -> Endpoint:
-        """The call that creates what `read` finds in a body."""
+        """A handler that creates the task that `read` parses from the body."""
 
         async def create(request: Request) -> Response:
             key = caller(request)
             _check_json(request)
-            wish, body = await parse(request, read)
+            task_request, body = await parse(request, read)
             kept = idempotency(request, body)
-            made = await self.face.submit(key, wish, idempotency=kept, prompt_limit=PROMPT_LIMIT)
-            data = {"task_id": made.task, "type": wish.type, "status": Status.QUEUED}
-            return _success(data, {SERVED_BY: made.provider} | replayed(made))
+            created = await self.services.submit(key, task_request, idempotency=kept, prompt_limit=PROMPT_LIMIT)
+            data = {"task_id": created.task, "type": task_request.type, "status": Status.QUEUED}
+            return _success(data, {SERVED_BY: created.provider} | replayed(created))
 
         return create
 
     async def read(self, request: Request) -> Response:
         key = caller(request)
-        seen = await self.face.read(key.account, TaskId(request.path_params["task_id"]))
-        return _success(self._body(key, seen), self.face.served_by(seen))
+        seen = await self.services.read(key.account, TaskId(request.path_params["task_id"]))
+        return _success(self._body(key, seen), self.services.served_by(seen))
 
     async def read_batch(self, request: Request) -> Response:
         key = caller(request)
         _check_json(request)
         wanted, _ = await parse(request, read_ids)
-        found = await self.face.read.many(key.account, wanted)
+        found = await self.services.read.many(key.account, wanted)
         tasks = {seen.task.id: self._body(key, seen) for seen in found}
         return _success({"tasks": tasks, "missed": [each for each in wanted if each not in tasks]})
 
     async def upload(self, request: Request) -> Response:
         key = caller(request)
-        async with received_file(request, self.face.scratch) as path:
-            kept = await self.face.upload(key, path)
+        async with received_file(request, self.services.scratch) as path:
+            kept = await self.services.upload(key, path)
         return _success({"file_token": file_token(kept.token)})
 
     async def presign(self, request: Request) -> Response:
         key = caller(request)
         _check_json(request)
         await parse(request, lambda body: validated(PictureFormat, read_object(body)))
-        made = self.face.presign(key)
-        token = file_token(made.token)
-        links = {"presigned_url": made.url, "upload_url": made.url}
+        created = self.services.presign(key)
+        token = file_token(created.token)
+        links = {"presigned_url": created.url, "upload_url": created.url}
         return _success({**links, "file_token": token, "expires_in": LIFE_S})
 
     async def credentials(self, request: Request) -> Response:
-        """Two ways to hand in one picture: an S3 client with these credentials, or PUT to the link."""
+        """Credentials for an S3 client and a link for PUT, both for the same upload token."""
         key = caller(request)
         _check_json(request)
-        wish, _ = await parse(request, lambda body: validated(CredentialsWish, read_object(body or b"{}")))
-        made = self.face.issue_credentials(key, FORMATS[wish.format])
-        link = self.face.presign(key, token_of(made.object_key))
+        task_request, _ = await parse(request, lambda body: validated(CredentialsRequest, read_object(body or b"{}")))
+        created = self.services.issue_credentials(key, FORMATS[task_request.format])
+        link = self.services.presign(key, token_of(created.object_key))
         return _success(
             {
                 "file_token": file_token(link.token),
                 "upload_url": link.url,
-                "expires_at": moment(min(link.expires_s, made.expires_s) * 1000),
-                "s3_host": made.host,
-                "resource_bucket": made.bucket,
-                "resource_uri": made.object_key,
-                "session_token": made.session_token,
-                "sts_ak": made.access_key,
-                "sts_sk": made.secret_key,
+                "expires_at": moment(min(link.expires_s, created.expires_s) * 1000),
+                "s3_host": created.host,
+                "resource_bucket": created.bucket,
+                "resource_uri": created.object_key,
+                "session_token": created.session_token,
+                "sts_ak": created.access_key,
+                "sts_sk": created.secret_key,
             }
         )
 
     async def take(self, request: Request) -> Response:
-        """Takes a picture from whoever has its link."""
-        check_link(self.face, request, "Ask for a new link with POST /v3/files/presign.")
+        """Receive the picture of a presigned link, without an API key."""
+        check_link(self.services, request, "Ask for a new link with POST /v3/files/presign.")
         token = UploadToken(request.path_params["token"])
-        owner = await self.face.take_presigned.owner(request.path_params["tag"], token)
-        self.face.upload_pace.check(owner.id, self.face.clock.now_ms())
-        async with received_body(request, self.face.scratch) as path:
-            kept = await self.face.take_presigned(owner, token, path)
+        owner = await self.services.take_presigned.owner(request.path_params["tag"], token)
+        self.services.upload_rate.check(owner.id, self.services.clock.now_ms())
+        async with received_body(request, self.services.scratch) as path:
+            kept = await self.services.take_presigned(owner, token, path)
         return _success({"file_token": file_token(kept.token)})
 
     async def balance(self, request: Request) -> Response:
         key = caller(request)
-        has = await self.face.store.read(lambda records: records.accounts.balance(key.account))
+        has = await self.services.store.read(lambda records: records.accounts.balance(key.account))
         return _success({"balance": float(has.available), "frozen": float(has.frozen)})
 
     async def usage(self, request: Request) -> Response:
-        """Rows in a bare list: some clients know no other shape, and the rest take it too."""
+        """A bare JSON list, the one shape that all clients read."""
         key = caller(request)
         page = read_page(request)
-        tasks = await self.face.read.page(key.account, page.limit, page.offset)
+        tasks = await self.services.read.page(key.account, page.limit, page.offset)
         return _success([usage_row(task) for task in tasks])
 
     def _body(self, key: Key, seen: TaskView) -> dict[str, Any]:
-        return task_body(seen.task, key.account_tag, self.face.links, self.face.clock.now_ms())
+        return task_body(seen.task, key.account_tag, self.services.links, self.services.clock.now_ms())
 
 
 def _success(data: dict[str, Any] | list[Any], headers: dict[str, str] | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""A task as the v3 wire shows it."""
+"""A task as JSON of the v3 API."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ MULTIVIEW = "generate_multiview_image"
 
 
 def task_body(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[str, Any]:
-    """`output` has one address a picture and no more: clients take them all."""
+    """Clients download every URL in `output`: it holds final pictures only."""
     body = usage_row(task) | {
         "input": task.echo,
         "output": _output(task, account_tag, links, now_ms),
@@ -33,7 +33,7 @@ def task_body(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[s
 
 
 def usage_row(task: Task) -> dict[str, Any]:
-    """What a task is, when it came and what it cost."""
+    """One row of the usage list."""
     return {
         "task_id": task.id,
         "type": task.type,
@@ -44,7 +44,7 @@ def usage_row(task: Task) -> dict[str, Any]:
 
 
 def status_of(status: Status) -> Status:
-    """v3 has five: what was banned or has expired is failed there, and `error_code` says why."""
+    """v3 has five statuses: banned and expired tasks are failed, with an `error_code`."""
     return Status.FAILED if status in {Status.BANNED, Status.EXPIRED} else status
 
 

@@ -1,4 +1,4 @@
-"""What clients send to `/v3/generation/…`, and how it becomes an `ImageRequest`."""
+"""Parses the bodies of `/v3/generation/…` to `ImageRequest`."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ class FileReference(FileRef):
 
 
 def _from_text(value: object) -> object:
-    """A plain string says by its looks what it is."""
+    """Turn a plain string into a reference by its form: URL, task id or file token."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -67,7 +67,7 @@ def _from_text(value: object) -> object:
         return {"task_id": text}
     if is_uuid(text.removeprefix(TOKEN_PREFIX)):
         return {"file_token": text}
-    raise ValueError("the text names no picture")
+    raise ValueError("the text is not a URL, a file token or a task id")
 
 
 AnyInput = Annotated[
@@ -85,7 +85,7 @@ def _shape(text: str) -> str:
 
 class _Task(TaskBody):
     webhook_url: StrictStr | None = Field(
-        default=None, max_length=2048, description="Where the end of this task is told; see Webhooks."
+        default=None, max_length=2048, description="Receives the event when this task ends; see Webhooks."
     )
 
 
@@ -102,7 +102,7 @@ class _Image(_Task):
     t_pose: StrictBool | None = None
     sketch_to_render: StrictBool | None = None
     aspect_ratio: Annotated[StrictStr, AfterValidator(_shape)] | None = Field(
-        default=None, description=f"A wish, as width:height, from 1:{_WIDEST} to {_WIDEST}:1."
+        default=None, description=f"Preferred ratio as width:height, from 1:{_WIDEST} to {_WIDEST}:1."
     )
 
 
@@ -124,7 +124,7 @@ class ImageFromImage(_Image):
     files: list[AnyInput] | None = Field(default=None, max_length=100, description=f"Of each: {_INPUT}")
 
     def inputs_given(self) -> list[FileInput]:
-        """In the order that `image[n]` counts them."""
+        """All files in the order that `image[n]` refers to."""
         given = named("input", self.input) + listed("inputs", self.inputs)
         given += named("file", self.file) + listed("files", self.files)
         if not given:
@@ -175,14 +175,14 @@ def read_image_to_multiview(body: bytes) -> ImageRequest:
     given = [*named("input", task.input), *named("file", task.file)]
     if not given:
         raise _missing("input", "Send the picture of the subject: a URL, a file token or the id of a task.")
-    wish = multiview_request(
+    task_request = multiview_request(
         given[0],
         model=_model(task),
         priority=task.priority,
         echo=_echo(ViewsOfImage, sent),
         ignored=unknown_fields(ViewsOfImage, sent),
     )
-    return replace(wish, webhook_url=task.webhook_url)
+    return replace(task_request, webhook_url=task.webhook_url)
 
 
 def read_edit_multiview(body: bytes) -> ImageRequest:
@@ -192,7 +192,7 @@ def read_edit_multiview(body: bytes) -> ImageRequest:
     original = task.input if task.input is not None else task.original_task_id
     if original is None:
         raise _missing("input", "Send the id of a multiview task that has succeeded.")
-    wish = edit_request(
+    task_request = edit_request(
         TaskId(original),
         [each.change() for each in task.prompts],
         model=_model(task),
@@ -200,7 +200,7 @@ def read_edit_multiview(body: bytes) -> ImageRequest:
         echo=_echo(EditedViews, sent) | {"original_task_id": original},
         ignored=unknown_fields(EditedViews, sent),
     )
-    return replace(wish, webhook_url=task.webhook_url)
+    return replace(task_request, webhook_url=task.webhook_url)
 
 
 def _image(kind: TaskType, model: type[ImageFromText | ImageFromImage], sent: dict[str, Any]) -> ImageRequest:
@@ -232,7 +232,7 @@ def _missing(field: str, remedy: str) -> Refusal:
 
 
 _NOT_ECHOED = {"input", "inputs", "file", "files", "style_image", "webhook_url"}
-"""Pictures are shown as what they became, and who may read a task need not know who is told of it."""
+"""Pictures are echoed after they are resolved; a webhook URL may hold a secret."""
 
 
 def _prompt(task: _Image) -> str:
@@ -240,7 +240,7 @@ def _prompt(task: _Image) -> str:
         raise Refusal(
             Code.INVALID,
             "prompt is missing",
-            suggestion=f"Say what to draw, in 1 to {PROMPT_LIMIT} characters. With a template it may be left out.",
+            suggestion=f"Send a prompt of 1 to {PROMPT_LIMIT} characters. It is optional with a template.",
             field="prompt",
         )
     return task.prompt or ""
@@ -253,7 +253,7 @@ def _model(task: _Image | ViewsOfImage | EditedViews) -> str | None:
 
 
 def file_token(token: UploadToken) -> str:
-    """An upload's token as v3 spells it: never a bare UUID, for that means a task."""
+    """The v3 spelling of an upload token: a bare UUID would mean a task id."""
     return TOKEN_PREFIX + token
 
 
@@ -266,12 +266,12 @@ _FORMATS = "jpg, jpeg, png or webp."
 
 
 class PictureFormat(BaseModel):
-    """What `POST /v3/files/presign` is told of the picture that will come. The bytes tell what it is."""
+    """Body of `POST /v3/files/presign`. The uploaded bytes decide the type."""
 
     format: _Format = Field(description=_FORMATS)
 
 
-class CredentialsWish(BaseModel):
-    """The same for `POST /v3/files/upload-credentials`, which some clients tell nothing."""
+class CredentialsRequest(BaseModel):
+    """Body of `POST /v3/files/upload-credentials`, which some clients leave empty."""
 
     format: _Format = Field(default="jpeg", description=_FORMATS)

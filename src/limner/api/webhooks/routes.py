@@ -26,13 +26,13 @@ SENDS_PER_SECOND = 5
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
-def operations(face: Services) -> list[Operation]:
+def operations(services: Services) -> list[Operation]:
     """The table of the face."""
-    handle = WebhookHandlers(face)
+    handle = WebhookHandlers(services)
 
-    def row(scope: str, pace: RequestRate | None = None) -> Row:
+    def row(scope: str, rate: RequestRate | None = None) -> Row:
         def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
-            return Operation(method, PREFIX + path, endpoint, "webhooks", summary, told, scope, pace)
+            return Operation(method, PREFIX + path, endpoint, "webhooks", summary, told, scope, rate)
 
         return operation
 
@@ -60,47 +60,49 @@ def operations(face: Services) -> list[Operation]:
 class WebhookHandlers:
     """One method a call of the wire."""
 
-    face: Services
+    services: Services
 
     async def list(self, request: Request) -> Response:
-        found = await self.face.webhooks.of(caller(request).account)
+        found = await self.services.webhooks.of(caller(request).account)
         return _success({"webhooks": [webhook_body(each) for each in found]})
 
     async def add(self, request: Request) -> Response:
         wish, _ = await parse(request, read_new)
         account = caller(request).account
-        made = await self.face.webhooks.add(account, wish.url, wish.events, wish.description)
+        made = await self.services.webhooks.add(account, wish.url, wish.events, wish.description)
         return _success(created_body(made), {"Cache-Control": "no-store"})
 
     async def read(self, request: Request) -> Response:
-        return _success(webhook_body(await self.face.webhooks.get(caller(request).account, _webhook(request))))
+        return _success(webhook_body(await self.services.webhooks.get(caller(request).account, _webhook(request))))
 
     async def remove(self, request: Request) -> Response:
-        return _success(webhook_body(await self.face.webhooks.remove(caller(request).account, _webhook(request))))
+        return _success(webhook_body(await self.services.webhooks.remove(caller(request).account, _webhook(request))))
 
     async def enable(self, request: Request) -> Response:
-        return _success(webhook_body(await self.face.webhooks.enable(caller(request).account, _webhook(request))))
+        return _success(webhook_body(await self.services.webhooks.enable(caller(request).account, _webhook(request))))
 
     async def rotate(self, request: Request) -> Response:
         wish, _ = await parse(request, read_rotation)
-        made = await self.face.webhooks.rotate(caller(request).account, _webhook(request), wish.overlap_hours)
+        made = await self.services.webhooks.rotate(caller(request).account, _webhook(request), wish.overlap_hours)
         return _success(created_body(made), {"Cache-Control": "no-store"})
 
     async def test(self, request: Request) -> Response:
-        return _success(delivery_body(await self.face.webhooks.test(caller(request).account, _webhook(request))))
+        return _success(delivery_body(await self.services.webhooks.test(caller(request).account, _webhook(request))))
 
     async def deliveries(self, request: Request) -> Response:
         wanted = read_wanted(request)
-        found = await self.face.webhooks.deliveries(
+        found = await self.services.webhooks.deliveries(
             caller(request).account, _webhook(request), state=wanted.state, limit=wanted.limit
         )
         return _success({"deliveries": [history_body(each) for each in found]})
 
     async def delivery(self, request: Request) -> Response:
-        return _success(history_body(await self.face.webhooks.delivery(caller(request).account, _delivery(request))))
+        return _success(
+            history_body(await self.services.webhooks.delivery(caller(request).account, _delivery(request)))
+        )
 
     async def replay(self, request: Request) -> Response:
-        return _success(delivery_body(await self.face.webhooks.replay(caller(request).account, _delivery(request))))
+        return _success(delivery_body(await self.services.webhooks.replay(caller(request).account, _delivery(request))))
 
 
 def _webhook(request: Request) -> WebhookId:

@@ -51,15 +51,15 @@ class DeliveriesWanted(BaseModel):
 
 
 def read_new(body: bytes) -> NewWebhook:
-    wish = validated(NewWebhook, read_object(body))
-    if (wish.url is None) is not wish.per_task:
+    task_request = validated(NewWebhook, read_object(body))
+    if (task_request.url is None) is not task_request.per_task:
         raise Refusal(
             Code.INVALID,
             "exactly one of url and per_task is needed",
             suggestion='Send {"url": "https://…"}, or {"per_task": true}.',
             field="url",
         )
-    return wish
+    return task_request
 
 
 def read_rotation(body: bytes) -> Rotation:

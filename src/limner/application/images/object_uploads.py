@@ -1,4 +1,4 @@
-"""Uploads that come as objects, under a name that was given out before: the last one of a name counts."""
+"""Uploads to an object key issued beforehand. A later upload to the same key replaces the earlier one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from limner.ports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class NamedUpload:
-    """An object's full name, the token that is part of it, and whose it is."""
+    """An object key, the upload token in it, and its owner."""
 
     owner: Account
     token: UploadToken
@@ -29,9 +29,9 @@ class TakeObject:
     life_ms: int
 
     async def __call__(self, name: NamedUpload, source: Path, etag: str) -> Upload:
-        """Keep the picture at `source` under its name; `etag` is what the caller is told its bytes are called.
+        """Store the picture at `source` as the object; `etag` is the S3 ETag of its bytes.
 
-        Raises `Refusal` for what is no picture.
+        Raises `Refusal` for an invalid picture.
         """
         picture = await self.keep(source, name.token)
         now_ms = self.clock.now_ms()
@@ -55,7 +55,7 @@ class FindObject:
     clock: Clock
 
     async def __call__(self, name: NamedUpload) -> Upload | None:
-        """What was put under this name, while it can still be used."""
+        """The stored object, unless it has expired."""
         found = await self.store.read(lambda records: records.uploads.by_object(name.owner.id, name.object_key))
         return found if found and found.expires_ms > self.clock.now_ms() else None
 

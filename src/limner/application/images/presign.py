@@ -1,4 +1,4 @@
-"""Uploading by link: whoever has the link hands in one picture, without a key."""
+"""Presigned upload links: one picture may be uploaded without an API key."""
 
 import uuid
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from limner.ports.clock import Clock
 from limner.ports.links import Links
 
 LIFE_S = 1800
-"""How long a link waits for its picture."""
+"""Lifetime of a link in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presigned:
-    """A link, and the token its picture will have. Nothing is kept until the picture comes.
+    """A link and the token of its upload. Nothing is stored before the picture is received.
 
     `expires_s` is seconds since 1970.
     """
@@ -37,7 +37,7 @@ class Presign:
     clock: Clock
 
     def __call__(self, key: Key, token: UploadToken | None = None) -> Presigned:
-        """A link for a new token, or for one that was promised already."""
+        """A link for a new token, or for `token`."""
         token = token or UploadToken(str(uuid.uuid4()))
         expires_s = self.clock.now_ms() // 1000 + LIFE_S
         return Presigned(token, self.links.upload(key.account_tag, token, expires_s), expires_s)
@@ -45,13 +45,13 @@ class Presign:
 
 @dataclass(frozen=True, slots=True)
 class TakePresigned:
-    """Takes the picture of a link. That the link is ours and still good is the caller's to check."""
+    """Receives the picture of a link. The caller has checked signature and expiry."""
 
     store: Store
     take: TakeUpload
 
     async def owner(self, account_tag: str, token: UploadToken) -> Account:
-        """Whose link it is. Raises `Refusal` for one that was used, before anything is received."""
+        """The account of the link. Raises `Refusal` if the link was used."""
         return await self.store.read(lambda records: _owner(records, account_tag, token))
 
     async def __call__(self, owner: Account, token: UploadToken, source: Path) -> Upload:
@@ -71,6 +71,6 @@ def _owner(records: Records, account_tag: str, token: UploadToken) -> Account:
 def _used() -> Refusal:
     return Refusal(
         Code.FORBIDDEN,
-        "the link was used",
-        suggestion="A link takes one picture. Use its file_token, or ask for a new link with POST /v3/files/presign.",
+        "the link has already been used",
+        suggestion="A link accepts one picture. Use its file_token, or ask for a new link with POST /v3/files/presign.",
     )

@@ -1,4 +1,4 @@
-"""The reference pictures of a request: taken in when the task is accepted, made clean when it first runs."""
+"""Reference pictures of a request: stored when the task is accepted, normalised when it first runs."""
 
 import asyncio
 import base64
@@ -28,16 +28,16 @@ from limner.ports.intake import Intake
 from limner.ports.provider import ReferenceImage
 
 INLINE_LIMIT = 20 * 1024 * 1024
-"""Most bytes of one inline picture, as for an upload."""
+"""Size limit of one inline picture, as for an upload."""
 
 
 def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_webp: bool) -> None:
-    """Refuse a picture of a kind the model does not take."""
+    """Raise `Refusal` for a format that the model does not accept."""
     if media_type in model.accepts or (media_type == WEBP and transcode_webp):
         return
     raise Refusal(
         Code.IMAGE_TYPE_UNSUPPORTED,
-        f"{model.name} takes no {media_type} images",
+        f"{model.name} does not accept {media_type} images",
         suggestion=f"Convert the picture to {' or '.join(sorted(model.accepts))}, or choose another model_version.",
         field=field,
     )
@@ -48,14 +48,14 @@ def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_we
 
 @dataclass(frozen=True, slots=True)
 class KeepInlineImages:
-    """Keep the pictures that came inside a request."""
+    """Stores pictures sent inline as base64."""
 
     keep: KeepPicture
     scratch: Path
     transcode_webp: bool
 
     async def __call__(self, files: Sequence[FileInput], model: ModelFacts, task: TaskId) -> Mapping[str, KeptPicture]:
-        """The kept pictures by field, for `task` to refer to. All are verified before the first is kept."""
+        """The stored pictures by field, pinned for `task`. All are verified before the first is stored."""
         paths: dict[str, Path] = {}
         try:
             for file in files:
@@ -77,7 +77,7 @@ class KeepInlineImages:
 
 
 def _write_base64(data: str, path: Path) -> None:
-    """Decode into a file. A `data:` prefix is allowed, as some clients send it."""
+    """Decode into a file. Some clients send a `data:` prefix."""
     encoded = data.partition(",")[2] if data.startswith("data:") else data
     if len(encoded) > INLINE_LIMIT * 4 // 3 + 4:
         raise Refusal(
@@ -102,7 +102,7 @@ def _remove(paths: Sequence[Path]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ResolveInputs:
-    """Turning a request's files into rows, inside the unit of work that accepts the task."""
+    """Resolves a request's files to rows, inside the unit of work that accepts the task."""
 
     records: Records
     account: AccountId
@@ -112,7 +112,7 @@ class ResolveInputs:
     transcode_webp: bool
 
     def __call__(self, files: Sequence[FileInput]) -> tuple[list[TaskInput], dict[str, Any]]:
-        """The rows, and what the echo shows in place of tokens and inline bytes."""
+        """The rows, and the files as the task's `input` shows them."""
         resolved = [(file, *self._one(file, position)) for position, file in enumerate(files)]
         views = {file.field: ({"type": file.type} if file.type else {}) | view for file, _, view in resolved}
         return [row for _, row, _ in resolved], _echo(views)
@@ -149,7 +149,7 @@ class ResolveInputs:
         return row, {"object": {"bucket": BUCKET, "key": upload.object_key}}
 
     def _made(self, task_id: TaskId, file: FileInput, position: int) -> tuple[TaskInput, dict[str, Any]]:
-        """The picture of an earlier task of this account."""
+        """The result of an earlier task of this account."""
         try:
             task = own_task(self.records, self.account, task_id)
         except Refusal as refusal:
@@ -163,9 +163,9 @@ class ResolveInputs:
 def _upload_gone(name: str, field: str, *, expired: bool) -> Refusal:
     return Refusal(
         Code.FILE_NOT_FOUND,
-        f"upload {name!r} {'has expired' if expired else 'is not known'}",
-        suggestion="Upload the picture with POST /upload, or POST /v3/files, and use the token that is answered; "
-        "an upload by link counts once its bytes were sent there with PUT.",
+        f"upload {name!r} {'has expired' if expired else 'does not exist'}",
+        suggestion="Upload the picture with POST /upload or POST /v3/files and use the returned token. "
+        "A presigned link must receive its bytes with PUT first.",
         field=field,
     )
 
@@ -181,7 +181,7 @@ def _no_picture(task: Task, field: str) -> Refusal:
 
 
 def _echo(views: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """`files[0]`, `files[1]`… as a list `files`, and so with any name; what is alone stands under its own."""
+    """Group `files[0]`, `files[1]`… into the list `files`; other fields keep their names."""
     shown: dict[str, Any] = {}
     for field, view in views.items():
         name, bracket, _ = field.partition("[")
@@ -197,7 +197,7 @@ def _echo(views: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class PrepareReferences:
-    """Fetch and clean a task's pictures once; a retry or a resume finds the clean copies by their hash."""
+    """Fetches and normalises a task's pictures once; a retry reuses the stored copies."""
 
     store: Store
     blobs: BlobStore
@@ -206,7 +206,7 @@ class PrepareReferences:
     transcode_webp: bool
 
     async def __call__(self, task: TaskId, model: ModelFacts, workdir: Path) -> tuple[ReferenceImage, ...]:
-        """The task's pictures on this machine's disk, in the caller's order. Raises `Refusal` for one that won't do."""
+        """The task's pictures as local files, in request order. Raises `Refusal` for an unusable one."""
         inputs = await self.store.read(lambda records: records.tasks.inputs(task))
         copies = [item.clean or await self._clean(task, item, model, workdir) for item in inputs]
         return tuple([await self._reference(copy, workdir) for copy in copies])

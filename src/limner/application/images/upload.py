@@ -1,4 +1,4 @@
-"""Taking pictures in: verified first, kept second, and only then named."""
+"""Direct uploads: verify the picture, store its bytes, then create the upload row."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from limner.ports.intake import Inspected, Intake
 
 @dataclass(frozen=True, slots=True)
 class KeptPicture:
-    """A verified picture whose bytes are in the store, though no row refers to it yet."""
+    """A verified picture in the blob store, not yet referenced by a row."""
 
     blob: BlobId
     size: int
@@ -28,7 +28,7 @@ class KeptPicture:
 
 @dataclass(frozen=True, slots=True)
 class KeepPicture:
-    """Verify a file and put its bytes into the store, for `holder` (a task, an upload) to refer to."""
+    """Verifies a file and stores its bytes, pinned for `holder` (a task or an upload)."""
 
     intake: Intake
     keep: Keep
@@ -43,12 +43,12 @@ class KeepPicture:
 
 
 class TokenTaken(Exception):
-    """The token stands for a picture already."""
+    """The token already has a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakeUpload:
-    """A direct upload: the file becomes a token that a task can name."""
+    """Stores an uploaded file under a token that tasks can refer to."""
 
     store: Store
     keep: KeepPicture
@@ -59,7 +59,7 @@ class TakeUpload:
         return await self.under(UploadToken(str(uuid.uuid4())), key.account, key.account_tag, source)
 
     async def under(self, token: UploadToken, account: AccountId, account_tag: str, source: Path) -> Upload:
-        """The same under a token that was promised before. Raises `TokenTaken` when it has its picture already."""
+        """The same under a token issued before. Raises `TokenTaken` if it already has a picture."""
         picture = await self.keep(source, token)
         now_ms = self.clock.now_ms()
         day = time.strftime("%Y%m%d", time.gmtime(now_ms / 1000))

@@ -1,7 +1,7 @@
 """Temporary credentials that may write one object, in the shape of AWS's security tokens.
 
-They are not kept anywhere. The session token says what it allows and carries a seal that only this service can make;
-the two other parts are derived from the token. Servers that share the secret honour each other's credentials.
+They are not stored. The session token contains the grant and a MAC; access key and secret key are derived from the
+token. Servers that share the secret accept each other's credentials.
 """
 
 import base64
@@ -29,7 +29,7 @@ _LONGEST_TOKEN = 1024
 
 @dataclass(frozen=True, slots=True)
 class UploadCredentials:
-    """What a client needs to put its picture into the bucket with an S3 client. `expires_s` is seconds since 1970."""
+    """Everything an S3 client needs to put one object. `expires_s` is seconds since 1970."""
 
     host: str
     bucket: str
@@ -42,7 +42,7 @@ class UploadCredentials:
 
 @dataclass(frozen=True, slots=True)
 class UploadGrant:
-    """What a session token allows: to write one object until a time, for as long as the API key is in force."""
+    """Permission to write one object until `expires_s`, while the API key is valid."""
 
     key: KeyId
     object_key: str
@@ -54,13 +54,13 @@ class UploadGrant:
 
     @property
     def token(self) -> UploadToken:
-        """What the upload is called among the account's uploads; the object key is made from it."""
+        """The upload token in the object key."""
         return token_of(self.object_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A genuine session token, opened, with the two keys that belong to it."""
+    """A verified session token with its derived keys."""
 
     grant: UploadGrant
     access_key: str
@@ -68,41 +68,41 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
-    """Makes session tokens, and knows its own again."""
+class SessionTokenSigner:
+    """Issues and verifies session tokens."""
 
     secret: bytes
 
-    def close(self, grant: UploadGrant) -> str:
-        """The session token that stands for this grant."""
-        said = "\n".join((grant.key, str(grant.expires_s), grant.object_key)).encode()
-        return base64.urlsafe_b64encode(self._digest(b"token", said) + said).rstrip(b"=").decode()
+    def issue(self, grant: UploadGrant) -> str:
+        """The session token of a grant."""
+        payload = "\n".join((grant.key, str(grant.expires_s), grant.object_key)).encode()
+        return base64.urlsafe_b64encode(self._digest(b"token", payload) + payload).rstrip(b"=").decode()
 
-    def open(self, token: str) -> Session | None:
-        """What a token stands for; None for one that is not ours. Whether it has expired is the caller's to ask."""
-        sealed = _decoded(token)
-        mac, said = sealed[:_MAC_SIZE], sealed[_MAC_SIZE:]
-        if not said or not hmac.compare_digest(mac, self._digest(b"token", said)):
+    def verify(self, token: str) -> Session | None:
+        """The session of a token; None for a forged one. The caller checks the expiry."""
+        signed = _decoded(token)
+        mac, payload = signed[:_MAC_SIZE], signed[_MAC_SIZE:]
+        if not payload or not hmac.compare_digest(mac, self._digest(b"token", payload)):
             return None
-        key, expires_s, name = said.decode().split("\n")
+        key, expires_s, name = payload.decode().split("\n")
         return Session(UploadGrant(KeyId(key), name, int(expires_s)), self.access_key(token), self.secret_key(token))
 
     def access_key(self, token: str) -> str:
-        """Twenty characters that begin as those of AWS's temporary credentials do."""
+        """Twenty characters with the prefix of AWS's temporary credentials."""
         return "ASIA" + base64.b32encode(self._digest(b"access key", token.encode())[:10]).decode()
 
     def secret_key(self, token: str) -> str:
         return base64.b64encode(self._digest(b"secret key", token.encode())[:30]).decode()
 
-    def _digest(self, use: bytes, said: bytes) -> bytes:
-        return hmac.digest(self.secret, b"\n".join((_LABEL, use, said)), "sha256")
+    def _digest(self, use: bytes, payload: bytes) -> bytes:
+        return hmac.digest(self.secret, b"\n".join((_LABEL, use, payload)), "sha256")
 
 
 @dataclass(frozen=True, slots=True)
 class IssueUploadCredentials:
-    """`host` is the public name of the S3 ingress, with its port where that is not the usual one."""
+    """`host` is the public host of the S3 API, with its port unless it is the default."""
 
-    seal: Seal
+    seal: SessionTokenSigner
     clock: Clock
     host: str
 
@@ -113,19 +113,19 @@ class IssueUploadCredentials:
         name = object_key(key.account_tag, day, UploadToken(str(uuid.uuid4())), media_type)
         ends_s = now_s + LIFE_S if key.expires_ms is None else min(now_s + LIFE_S, key.expires_ms // 1000)
         grant = UploadGrant(key.id, name, ends_s)
-        token = self.seal.close(grant)
+        token = self.seal.issue(grant)
         keys = self.seal.access_key(token), self.seal.secret_key(token)
         return UploadCredentials(self.host, BUCKET, name, token, *keys, grant.expires_s)
 
 
 @dataclass(frozen=True, slots=True)
-class FindOwner:
-    """Whose object it is that a grant lets write."""
+class FindGrantOwner:
+    """Finds the account of a grant."""
 
     store: Store
 
     async def __call__(self, grant: UploadGrant) -> Account | None:
-        """The account; None when the API key that asked for the credentials was revoked since."""
+        """The account; None if the API key of the grant is no longer valid."""
         return await self.store.read(lambda records: _owner(records, grant))
 
 
@@ -136,11 +136,11 @@ def _owner(records: Records, grant: UploadGrant) -> Account | None:
 
 
 def _decoded(token: str) -> bytes:
-    """Only the one spelling of a token that we gave out is taken: the other keys are derived from the spelling."""
+    """Strict decoding: only the issued spelling is accepted, because the keys are derived from it."""
     if len(token) > _LONGEST_TOKEN or not token.isascii():
         return b""
     try:
-        sealed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+        signed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
         return b""
-    return sealed if base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() == token else b""
+    return signed if base64.urlsafe_b64encode(signed).rstrip(b"=").decode() == token else b""

@@ -14,7 +14,7 @@ import orjson
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from limner.api.http.middleware import TRACE
+from limner.api.http.middleware import TRACE_ID
 from limner.api.tripo.error_table import headers_of
 from limner.api.v2.errors import body_of
 from limner.domain.refusal import Code, Overloaded, Refusal
@@ -173,7 +173,7 @@ class HttpConnection(HttpToolsProtocol):
     def _refuse(self, status: int, refusal: Refusal) -> None:
         body = orjson.dumps(body_of(refusal))
         headers = headers_of(refusal) | {
-            TRACE: str(uuid.uuid4()),
+            TRACE_ID: str(uuid.uuid4()),
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
             "Connection": "close",

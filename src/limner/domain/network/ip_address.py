@@ -1,4 +1,4 @@
-"""Which addresses are the public internet, and which spellings of an address there are."""
+"""Classifies public addresses and parses the spellings of an address."""
 
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -6,7 +6,7 @@ from typing import Final
 
 Address = IPv4Address | IPv6Address
 
-# Python's own `is_global` changed between patch releases; the registries are short enough to be written out.
+# Not Python's `is_global`: it changed between patch releases.
 # IANA IPv4 Special-Purpose Address Registry, multicast and class E.
 _SPECIAL_V4: Final = tuple(
     IPv4Network(net)
@@ -29,7 +29,7 @@ _SPECIAL_V4: Final = tuple(
         "240.0.0.0/4",
     )
 )
-# Only 2000::/3 is handed out as global unicast (RFC 4291); these parts of it are not public either.
+# Only 2000::/3 is allocated as global unicast (RFC 4291), except for these parts.
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
 _SPECIAL_V6: Final = tuple(
     IPv6Network(net)
@@ -45,7 +45,7 @@ _6TO4: Final = IPv6Network("2002::/16")
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the internet may own `address`. An IPv4 address inside an IPv6 one is judged as such."""
+    """Whether `address` is on the public internet. An IPv4 address embedded in an IPv6 one is checked as IPv4."""
     inner = _embedded(address)
     if isinstance(inner, IPv4Address):
         return not any(inner in net for net in _SPECIAL_V4)
@@ -60,9 +60,9 @@ def unmapped(address: Address) -> Address:
 
 
 def literal(host: str) -> Address | None:
-    """The address that `host` spells, in every spelling a C library takes (`127.1`, `0x7f000001`, `017700000001`).
+    """Parse an address in every spelling a C library accepts (`127.1`, `0x7f000001`, `017700000001`).
 
-    None when it is a name. Raises ValueError when it looks like an address and is none.
+    None for a name. Raises ValueError for a malformed address.
     """
     if ":" in host:
         return _v6(host)
@@ -79,7 +79,7 @@ def _v6(host: str) -> IPv6Address:
 
 
 def _v4(parts: list[str]) -> IPv4Address:
-    """One to four numbers, of which the last fills all bytes that are left."""
+    """One to four numbers; the last one fills the remaining bytes."""
     numbers = [_number(part) for part in parts]
     *first, last = numbers
     if len(numbers) > 4 or any(number > 255 for number in first) or last >= 256 ** (4 - len(first)):
@@ -96,7 +96,7 @@ def _number(text: str) -> int:
 
 
 def _embedded(address: Address) -> Address:
-    """The IPv4 address that a packet to `address` may end up at, else `address` itself."""
+    """The embedded IPv4 address that packets to `address` may reach, else `address`."""
     if isinstance(address, IPv4Address):
         return address
     number = int(address)

@@ -1,4 +1,4 @@
-"""Whose request it is when it came through proxies."""
+"""Finds the client address of requests that came through proxies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ Address = IPv4Address | IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Proxies whose word about a client's address is taken."""
+    """Networks of proxies whose X-Forwarded-For is trusted."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> "TrustedProxies":
-        """From addresses and networks, separated by commas. Raises `ValueError` for what is neither."""
+        """Parse comma-separated addresses and networks. Raises `ValueError`."""
         return cls(tuple(ip_network(each.strip(), strict=False) for each in text.split(",") if each.strip()))
 
     def client(self, peer: str | None, forwarded: Sequence[str]) -> Address | None:
-        """Who called: the last address that no proxy of ours vouches for; None when nobody can tell.
+        """The client's address: the last one that is not a trusted proxy; None if it is unknown.
 
-        `forwarded` are the values of X-Forwarded-For in their order. What a client wrote into it stands before what
-        our proxies added, so it is read from its end, and no further than the first that is not ours.
+        `forwarded` are the values of X-Forwarded-For in order. Clients can forge the beginning, so it is read from the
+        end, up to the first untrusted address.
         """
         address = _address(peer)
         told = [each.strip() for value in forwarded for each in value.split(",")]
@@ -35,7 +35,7 @@ class TrustedProxies:
 
 
 def client_network(address: Address) -> str:
-    """What one client can call its own: an IPv4 address, or the /64 of an IPv6 address, in which it can take any."""
+    """The network that one client controls: an IPv4 address, or the /64 of an IPv6 address."""
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
     return str(address)

@@ -1,4 +1,4 @@
-"""Colours as every screen and every vendor expects them: sRGB, three channels, maybe alpha."""
+"""Conversion to 8-bit sRGB, RGB or RGBA."""
 
 from io import BytesIO
 from typing import Final
@@ -7,7 +7,7 @@ from PIL import ImageCms
 from PIL.Image import Image
 
 _SPACES: Final = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
-"""Which ICC colour space can describe a picture of which mode."""
+"""ICC colour spaces that apply to each Pillow mode."""
 
 _WITHOUT_ALPHA: Final = {"LA": "L", "RGBA": "RGB"}
 
@@ -28,7 +28,7 @@ def working_mode(image: Image) -> str:
 
 
 def to_srgb(image: Image, profile: bytes | None) -> Image:
-    """`image`, which is in a working mode, as RGB or RGBA. A profile that makes no sense counts as none."""
+    """`image`, in a working mode, as RGB or RGBA. An unusable profile is ignored."""
     opaque = image.convert(_WITHOUT_ALPHA.get(image.mode, image.mode))
     coloured = _by_profile(opaque, profile) if profile else None
     result = coloured or opaque.convert("RGB")

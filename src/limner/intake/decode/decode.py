@@ -1,4 +1,4 @@
-"""Pixels from bytes: the only place where Pillow's decoders meet what a stranger sent."""
+"""Decoding of untrusted bytes with Pillow; no other module may do that."""
 
 from io import BytesIO
 
@@ -8,12 +8,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from limner.intake.decode.decode_errors import telling_damage
+from limner.intake.decode.decode_errors import damage_as_broken_error
 from limner.intake.formats.header import BrokenError, Header
 from limner.intake.formats.sniff import ImageKind
 
-# Opened by class and not by Image.open: that would try other formats as well, and its bomb warning is process-wide
-# state which lies below our own limit. Our limit was applied before a byte came here.
+# Not Image.open: it would try other formats too, and its process-wide pixel limit is below ours, which `admit` checks.
 _DECODERS: dict[ImageKind, type[ImageFile]] = {
     ImageKind.JPEG: JpegImageFile,
     ImageKind.PNG: PngImageFile,
@@ -22,20 +21,20 @@ _DECODERS: dict[ImageKind, type[ImageFile]] = {
 
 
 def decode(kind: ImageKind, header: Header, *, at_least: int) -> Image:
-    """Every row of the picture, as stored, not turned.
+    """Decode all rows, without applying the orientation.
 
-    A JPEG may come back smaller by 2, 4 or 8, with both sides still `at_least` pixels long: its decoder then
-    reads all of the data and keeps a fraction of the pixels. Raises `BrokenError`.
+    A JPEG may be decoded at 1/2, 1/4 or 1/8 size, with both sides at least `at_least` pixels; all of its data is read
+    nevertheless. Raises `BrokenError`.
     """
-    with telling_damage():
-        picture = _DECODERS[kind](BytesIO(header.essence))
-        _agree(picture, header)
+    with damage_as_broken_error():
+        picture = _DECODERS[kind](BytesIO(header.stripped))
+        _check_same_size(picture, header)
         picture.draft(None, (at_least, at_least))
         picture.load()
     return picture
 
 
-def _agree(picture: Image, header: Header) -> None:
-    """Two readers of one header must not see two sizes: the limits were checked on ours."""
+def _check_same_size(picture: Image, header: Header) -> None:
+    """Pillow must see the same size as our parser, on which the limits were checked."""
     if picture.size != (header.width, header.height):
         raise BrokenError("its header contradicts itself")

@@ -1,4 +1,4 @@
-"""What an image library throws at damaged bytes, put into one word of ours."""
+"""Translates exceptions of image libraries on damaged data to `BrokenError`."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from limner.intake.formats.header import BrokenError
 
-# What Pillow raises on damaged bytes. MemoryError is not among them: it is our trouble.
+# What Pillow raises on damaged bytes. Not MemoryError: that is a fault of this server.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -25,14 +25,14 @@ _DAMAGE = (
 
 
 @contextmanager
-def telling_damage() -> Iterator[None]:
-    """Whatever goes wrong inside is the picture's fault: `BrokenError` with the library's words, if they are words."""
+def damage_as_broken_error() -> Iterator[None]:
+    """Raise `BrokenError` for exceptions in the block, with the library's message if it is printable."""
     try:
         yield
     except _DAMAGE as error:
-        raise BrokenError(_words(error)) from error
+        raise BrokenError(_message(error)) from error
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     said = str(error).strip().rstrip(".")
     return said if said and said.isprintable() and len(said) < 120 else "its data is damaged"

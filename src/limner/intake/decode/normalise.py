@@ -1,4 +1,4 @@
-"""A clean copy of a reference: upright, sRGB, no larger than needed, nothing in it but the picture."""
+"""Normalises a reference image: upright, sRGB, limited size, no metadata."""
 
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ from limner.intake import refusals
 from limner.intake.admit import AdmittedImage
 from limner.intake.decode.colour import to_srgb
 from limner.intake.decode.decode import decode
-from limner.intake.decode.decode_errors import telling_damage
+from limner.intake.decode.decode_errors import damage_as_broken_error
 from limner.intake.decode.scale import fit, fitted
 from limner.intake.formats.header import BrokenError, Header
 from limner.intake.formats.sniff import MEDIA_TYPES, ImageKind
@@ -25,16 +25,16 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation (EXIF 2.32, tag 0x0112); 1 is upright already."""
+"""The transposition that undoes each EXIF orientation (EXIF 2.32, tag 0x0112); 1 is upright."""
 
-# 4:4:4, because a reference's edges and small letters are what a model is asked to keep.
+# 4:4:4 keeps edges and small text.
 _JPEG_OPTIONS: Final = {"quality": 95, "subsampling": 0}
 
 
 def normalise(admitted: AdmittedImage, target: Path, limits: ImageLimits) -> Normalised:
-    """Write a clean copy to `target`, or raise `Refusal` and leave no `target`. Blocking."""
+    """Write the normalised image to `target`, or raise `Refusal` and leave no file. Blocking."""
     try:
-        picture = _clean(admitted, limits)
+        picture = _cleaned(admitted, limits)
     except BrokenError as error:
         raise refusals.broken(str(error), limits) from error
     kind = _kind_for(admitted, picture)
@@ -42,33 +42,33 @@ def normalise(admitted: AdmittedImage, target: Path, limits: ImageLimits) -> Nor
     return Normalised(MEDIA_TYPES[kind], picture.width, picture.height, target.stat().st_size)
 
 
-def _clean(admitted: AdmittedImage, limits: ImageLimits) -> Image.Image:
+def _cleaned(admitted: AdmittedImage, limits: ImageLimits) -> Image.Image:
     header = admitted.header
-    picture = decode(admitted.kind, header, at_least=_enough(header, limits))
-    with telling_damage():
+    picture = decode(admitted.kind, header, at_least=_min_decoded_side(header, limits))
+    with damage_as_broken_error():
         picture = fit(picture, limits.longest_side)
         picture = to_srgb(picture, header.profile)
-        return _turned(picture, header.orientation)
+        return _upright(picture, header.orientation)
 
 
-def _enough(header: Header, limits: ImageLimits) -> int:
-    """The shorter side of twice what will be kept: a JPEG far above the limit need not be decoded larger."""
+def _min_decoded_side(header: Header, limits: ImageLimits) -> int:
+    """The shorter side of twice the target size: large JPEGs need not be decoded in full."""
     return min(fitted(header.width, header.height, 2 * limits.longest_side))
 
 
-def _turned(picture: Image.Image, orientation: int) -> Image.Image:
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     method = _UPRIGHT.get(orientation)
     return picture if method is None else picture.transpose(method)
 
 
 def _kind_for(admitted: AdmittedImage, picture: Image.Image) -> ImageKind:
-    """JPEG for what was lossy and has no alpha; PNG for everything that a JPEG would harm."""
+    """JPEG for lossy sources without alpha, else PNG."""
     lossy = admitted.kind is not ImageKind.PNG and not admitted.header.lossless
     return ImageKind.JPEG if lossy and picture.mode == "RGB" else ImageKind.PNG
 
 
 def _save(picture: Image.Image, kind: ImageKind, target: Path) -> None:
-    # Pillow writes comments and profiles it finds in `info` back into the file.
+    # Pillow writes comments and profiles from `info` into the file.
     picture.info = {}
     try:
         with target.open("wb") as file:

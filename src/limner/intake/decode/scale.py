@@ -1,4 +1,4 @@
-"""A picture brought down to size without ever holding a second copy of it in full."""
+"""Downscaling in bands, without a second full-size copy in memory."""
 
 from PIL import Image
 
@@ -10,13 +10,13 @@ _BAND_PIXELS = 1_000_000
 def fit(image: Image.Image, longest: int) -> Image.Image:
     """`image` in its working mode, no side longer than `longest`. Smaller pictures keep their size."""
     width, height = fitted(image.width, image.height, longest)
-    # Boxes of whole pixels first, down to no less than twice the goal: the fine filter then sees all it needs.
+    # Box reduction to at least twice the target first: Lanczos then works on a small picture without visible loss.
     reduced = _reduce(image, max(1, max(image.size) // (2 * longest)))
     return reduced if reduced.size == (width, height) else reduced.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The size of `width` x `height` scaled so that neither side exceeds `longest`, and none vanishes."""
+    """The size of `width` x `height` scaled so that neither side exceeds `longest`; sides are at least 1."""
     scale = min(1.0, longest / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
@@ -35,7 +35,7 @@ def _reduce(image: Image.Image, factor: int) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Pillow clips 16-bit greys at 255 when it converts them; scaled they keep their shades."""
+    """Scale 16-bit grey to 8 bits: Pillow's own conversion clips at 255."""
     if image.mode != "I;16":
         return image
     return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")

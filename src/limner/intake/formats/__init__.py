@@ -1,1 +1,1 @@
-"""Reading the containers of JPEG, PNG and WebP without decoding pixels."""
+"""Parsers of JPEG, PNG and WebP containers; they decode no pixels."""

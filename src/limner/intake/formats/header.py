@@ -1,4 +1,4 @@
-"""What a container says about its picture, and the container without what says nothing about pixels."""
+"""The parsed header of an image and its container without metadata."""
 
 import struct
 import zlib
@@ -7,20 +7,20 @@ from typing import Final
 
 
 class BrokenError(Exception):
-    """The bytes are not a whole picture; the message ends the sentence "cannot be decoded: ..."."""
+    """The bytes are not a complete picture; the message completes "cannot be decoded: ..."."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One picture's facts, read without decoding a pixel.
+    """Facts from the container, read without decoding.
 
-    `essence` holds the bytes a decoder needs and no more: comments, text, EXIF, XMP and colour profiles never
-    reach it, so neither do the bombs that hide in them. `orientation` is EXIF's 1 to 8, `profile` an ICC profile.
+    `stripped` is the file without comments, text, EXIF, XMP and colour profiles, so that decompression bombs in them
+    never reach the decoder. `orientation` is EXIF's 1 to 8, `profile` an ICC profile.
     """
 
     width: int
     height: int
-    essence: bytes
+    stripped: bytes
     orientation: int = 1
     profile: bytes | None = None
     animated: bool = False
@@ -28,13 +28,13 @@ class Header:
 
 
 MAX_PROFILE: Final = 4 * 1024 * 1024
-"""The largest ICC profile worth reading; big printing profiles have about 3 MB."""
+"""Size limit of an ICC profile; large printing profiles have about 3 MB."""
 
 _ORIENTATION_TAG: Final = 0x0112
 
 
 def orientation(exif: bytes) -> int:
-    """The orientation an EXIF block asks for; 1 where it is silent, absurd or damaged."""
+    """The orientation in an EXIF block; 1 where it is missing, out of range or damaged."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
@@ -57,7 +57,7 @@ def _first_directory_value(tiff: bytes, order: str) -> int:
 
 
 def inflate(data: bytes, limit: int) -> bytes | None:
-    """`data` unpacked, or None when it is damaged or unpacks to more than `limit` bytes."""
+    """`data` inflated, or None if it is damaged or larger than `limit` bytes."""
     unpacker = zlib.decompressobj()
     try:
         plain = unpacker.decompress(data, limit)

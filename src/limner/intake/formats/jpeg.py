@@ -15,20 +15,20 @@ _APP1: Final = 0xE1
 _APP2: Final = 0xE2
 # C4, C8 and CC are tables or reserved; the others from C0 to CF begin a frame.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# Comments and application segments go, save JFIF's and Adobe's (APP0, APP14): those tell how colours are stored.
+# Drop comments and application segments except JFIF's and Adobe's (APP0, APP14), which define the colour encoding.
 _DROPPED: Final = frozenset(range(0xE1, 0xF0)) - {0xEE} | {0xFE}
 # After scan data comes the first FF that neither is stuffed (00), nor a restart (D0 to D7), nor fill (FF).
 _NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-# Encoders write about ten scans. Each costs a pass over the whole picture, so thousands of tiny ones are an attack.
+# Encoders write about ten scans. Each costs a pass over the whole picture, so thousands are an attack.
 _MAX_SCANS: Final = 100
 _MAX_SEGMENTS: Final = 5_000
-# Fill bytes are legal, but a decoder reads a long run of them again with every block it is fed.
+# Fill bytes are legal, but decoding long runs takes quadratic time.
 _FILLER: Final = b"\xff" * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """`whole` is marker, length and content, and after a start of scan the scan's data as well."""
+    """`whole` is marker, length and content, for a start of scan also the scan's data."""
 
     marker: int
     content: bytes
@@ -38,8 +38,8 @@ class _Segment:
 def read(data: bytes) -> Header:
     segments = list(_segments(data))
     width, height = _size(segments)
-    essence = b"".join([_SOI, *(s.whole for s in segments if s.marker not in _DROPPED), _EOI])
-    return Header(width, height, essence, orientation=_orientation(segments), profile=_profile(segments))
+    stripped = b"".join([_SOI, *(s.whole for s in segments if s.marker not in _DROPPED), _EOI])
+    return Header(width, height, stripped, orientation=_orientation(segments), profile=_profile(segments))
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
@@ -56,7 +56,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def _marker_at(data: bytes, at: int) -> int:
-    """Where the marker at `at` begins, fill bytes skipped."""
+    """Offset of the next marker at or after `at`, skipping fill bytes."""
     found = _NEXT_MARKER.search(data, at)
     if found is None:
         raise BrokenError("the JPEG is truncated")
@@ -99,7 +99,7 @@ def _orientation(segments: list[_Segment]) -> int:
 
 
 def _profile(segments: list[_Segment]) -> bytes | None:
-    """A profile comes in numbered pieces of at most 64 KB (ICC.1, annex B.4)."""
+    """Join the profile from its numbered pieces of at most 64 KB (ICC.1, annex B.4)."""
     marked = [s.content for s in segments if s.marker == _APP2 and s.content.startswith(b"ICC_PROFILE\0")]
     pieces = sorted(marked, key=lambda piece: piece[12:13])
     profile = b"".join(piece[14:] for piece in pieces)

@@ -8,22 +8,22 @@ from typing import Final
 from limner.intake.formats.header import MAX_PROFILE, BrokenError, Header, inflate, orientation
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_ESSENTIAL: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_KEPT: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 # A 20 MB picture written in libpng's 8 KB chunks has 2,500; walking millions of empty ones would take seconds.
 _MAX_CHUNKS: Final = 50_000
 
 _Chunk = tuple[bytes, memoryview]
-"""A chunk's name, and all of its bytes: length, name, content, checksum."""
+"""A chunk's name and all its bytes: length, name, content, checksum."""
 
 
 def read(data: bytes) -> Header:
     chunks = list(_chunks(memoryview(data)))
     width, height = _size(chunks)
-    essence = _essence(data, chunks)
+    stripped = _stripped(data, chunks)
     return Header(
         width,
         height,
-        essence,
+        stripped,
         orientation=orientation(_first(chunks, b"eXIf")),
         profile=_profile(_first(chunks, b"iCCP")),
         animated=any(name == b"acTL" for name, _ in chunks),
@@ -31,16 +31,16 @@ def read(data: bytes) -> Header:
     )
 
 
-def _essence(data: bytes, chunks: list[_Chunk]) -> bytes:
-    """The file itself where it holds nothing else: pictures are large."""
-    pieces = [whole for name, whole in chunks if name in _ESSENTIAL]
+def _stripped(data: bytes, chunks: list[_Chunk]) -> bytes:
+    """The file without metadata chunks; not copied if there are none."""
+    pieces = [whole for name, whole in chunks if name in _KEPT]
     if len(_SIGNATURE) + sum(map(len, pieces)) == len(data):
         return data
     return b"".join([_SIGNATURE, *pieces])
 
 
 def _chunks(data: memoryview) -> Iterator[_Chunk]:
-    """Every chunk up to IEND; what follows it is no part of the picture."""
+    """Every chunk up to IEND; bytes after it are ignored."""
     at = len(_SIGNATURE)
     for _ in range(_MAX_CHUNKS):
         name, whole = _chunk_at(data, at)
@@ -59,7 +59,7 @@ def _chunk_at(data: memoryview, at: int) -> _Chunk:
     if end > len(data):
         raise BrokenError("the PNG is truncated")
     whole = data[at:end]
-    if name in _ESSENTIAL and zlib.crc32(whole[4:-4]) != int.from_bytes(whole[-4:], "big"):
+    if name in _KEPT and zlib.crc32(whole[4:-4]) != int.from_bytes(whole[-4:], "big"):
         raise BrokenError(f"the checksum of the PNG's {name.decode()} chunk is wrong")
     return name, whole
 

@@ -1,4 +1,4 @@
-"""Whether a PNG holds all of its rows: Pillow fills in for those that are missing without a word."""
+"""Checks that a PNG holds all of its rows: Pillow silently fills in missing ones."""
 
 import zlib
 from typing import Final
@@ -21,29 +21,29 @@ _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS: Final = frozenset({1, 2, 4, 8, 16})
 _STEP: Final = 1024 * 1024
 _INTERLACED: Final = 28
-"""Where the header says so."""
+"""Offset of the interlace method."""
 
 
-def reach_the_end(picture: Image, essence: bytes) -> bool:
-    """Whether something of the last row came out of the decoder, which fills in black, and row after row.
+def last_row_has_data(picture: Image, stripped: bytes) -> bool:
+    """Whether the last decoded row has a nonzero byte: missing rows are filled with zeros, so all are present then.
 
-    Then all rows were there, and need no counting. Of an interlaced picture the last row may be there and others not.
+    Never true for an interlaced picture, whose last row may be present while others are missing.
     """
     last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-    return not essence[_INTERLACED] and bool(last.tobytes().strip(b"\0"))
+    return not stripped[_INTERLACED] and bool(last.tobytes().strip(b"\0"))
 
 
-def check_rows(essence: bytes) -> None:
-    """Unpack the picture's data a megabyte at a time and count. `essence` is what `png.read` left of the file."""
-    wanted = _raw_size(essence)
-    if _unpacked_size(essence, wanted) < wanted:
+def check_rows(stripped: bytes) -> None:
+    """Inflate the data in steps of 1 MiB and count. `stripped` is from `png.read`. Raises `BrokenError`."""
+    wanted = _raw_size(stripped)
+    if _unpacked_size(stripped, wanted) < wanted:
         raise BrokenError("rows are missing at its end")
 
 
-def _raw_size(essence: bytes) -> int:
-    """The bytes of all rows with their filter bytes, by the header at its fixed place."""
-    width, height = int.from_bytes(essence[16:20], "big"), int.from_bytes(essence[20:24], "big")
-    depth, colour, _method, _filter, interlaced = essence[24:29]
+def _raw_size(stripped: bytes) -> int:
+    """Bytes of all rows with their filter bytes, computed from the header."""
+    width, height = int.from_bytes(stripped[16:20], "big"), int.from_bytes(stripped[20:24], "big")
+    depth, colour, _method, _filter, interlaced = stripped[24:29]
     if depth not in _DEPTHS or colour not in _CHANNELS:
         raise BrokenError("its header asks for pixels that PNG does not know")
     bits = depth * _CHANNELS[colour]
@@ -59,10 +59,10 @@ def _pass_size(width: int, height: int, bits: int) -> int:
     return height * (1 + (width * bits + 7) // 8) if width > 0 and height > 0 else 0
 
 
-def _unpacked_size(essence: bytes, enough: int) -> int:
+def _unpacked_size(stripped: bytes, enough: int) -> int:
     unpacker, total = zlib.decompressobj(), 0
     try:
-        for packed in _data_chunks(essence):
+        for packed in _data_chunks(stripped):
             rest: bytes | memoryview = packed
             while rest and total < enough:
                 total += len(unpacker.decompress(rest, _STEP))
@@ -72,9 +72,9 @@ def _unpacked_size(essence: bytes, enough: int) -> int:
     return total + len(unpacker.flush())
 
 
-def _data_chunks(essence: bytes) -> list[memoryview]:
-    view, at, found = memoryview(essence), 8, []
-    while at < len(essence):
+def _data_chunks(stripped: bytes) -> list[memoryview]:
+    view, at, found = memoryview(stripped), 8, []
+    while at < len(stripped):
         length = int.from_bytes(view[at : at + 4], "big")
         if bytes(view[at + 4 : at + 8]) == b"IDAT":
             found.append(view[at + 8 : at + 8 + length])

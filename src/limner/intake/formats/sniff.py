@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes: neither names nor declared types are believed."""
+"""Detects a file's format from its first bytes; names and declared types are ignored."""
 
 import re
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class ImageKind(StrEnum):
-    """The formats we can tell apart; the value is how a sentence names it."""
+    """Recognised formats; the value is its name in a sentence."""
 
     JPEG = "a JPEG"
     PNG = "a PNG"
@@ -35,7 +35,7 @@ class ImageKind(StrEnum):
 
 
 MEDIA_TYPES: Final = {ImageKind.JPEG: "image/jpeg", ImageKind.PNG: "image/png", ImageKind.WEBP: "image/webp"}
-"""The accepted kinds, with the media type each has on the wire."""
+"""Accepted formats and their media types."""
 
 _MAGIC: Final = (
     (b"\xff\xd8\xff", ImageKind.JPEG),
@@ -61,13 +61,13 @@ _MAGIC: Final = (
 )
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
-# The base64 spelling of the accepted formats' first bytes: a frequent slip, worth a sentence of its own.
+# The base64 spelling of the accepted formats' first bytes: a frequent mistake that gets its own message.
 _BASE64: Final = (b"data:image/", b"/9j/", b"iVBORw0KGgo", b"UklGR")
 _HEAD: Final = 4096
 
 
 def sniff(data: bytes) -> ImageKind:
-    """The kind of `data`, of which the first 4 KB are enough. Animation is not judged here."""
+    """The format of `data`; its first 4 KB suffice. Does not detect animation."""
     head = data[:_HEAD]
     for magic, kind in _MAGIC:
         if head.startswith(magic):
@@ -76,7 +76,7 @@ def sniff(data: bytes) -> ImageKind:
 
 
 def _by_container(head: bytes) -> ImageKind | None:
-    """RIFF and ISO boxes name their content a few bytes in."""
+    """Detect RIFF and ISO base media files by their type field."""
     if head.startswith(b"RIFF"):
         return {b"WEBP": ImageKind.WEBP, b"AVI ": ImageKind.VIDEO}.get(head[8:12])
     if head[4:8] != b"ftyp":
@@ -99,7 +99,7 @@ def _by_text(head: bytes) -> ImageKind | None:
 
 
 def _by_markup(lower: bytes) -> ImageKind:
-    """XML prologues and comments may stand before the element that tells."""
+    """Detect by element: XML prologues and comments may precede it."""
     if re.search(rb"<(\w+:)?svg[\s>/]", lower):
         return ImageKind.SVG
     return ImageKind.HTML if b"<html" in lower else ImageKind.XML

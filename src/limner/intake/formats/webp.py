@@ -6,10 +6,10 @@ from typing import Final
 
 from limner.intake.formats.header import MAX_PROFILE, BrokenError, Header, orientation
 
-_ESSENTIAL: Final = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH"})
+_KEPT: Final = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH"})
 _MAX_CHUNKS: Final = 1_000
 _ANIMATION: Final = 0x02
-# Of VP8X's flags only "has alpha" still holds once the metadata is gone.
+# The only VP8X flag that stays true without metadata: has alpha.
 _ALPHA: Final = 0x10
 
 _Chunk = tuple[bytes, memoryview]
@@ -22,7 +22,7 @@ def read(data: bytes) -> Header:
     return Header(
         width,
         height,
-        _essence(chunks),
+        _stripped(chunks),
         orientation=orientation(_first(chunks, b"EXIF")),
         profile=_first(chunks, b"ICCP")[:MAX_PROFILE] or None,
         animated=_animated(chunks),
@@ -47,7 +47,7 @@ def _chunks(data: memoryview) -> Iterator[_Chunk]:
 
 
 def _size(chunks: list[_Chunk]) -> tuple[int, int]:
-    """The size of the canvas, which is stored in three ways."""
+    """The canvas size, stored in one of three ways."""
     match chunks:
         case [(b"VP8X", content), *_] if len(content) >= 10:
             return 1 + int.from_bytes(content[4:7], "little"), 1 + int.from_bytes(content[7:10], "little")
@@ -68,9 +68,9 @@ def _frame_size(name: bytes, content: memoryview) -> tuple[int, int]:
     raise BrokenError("the WebP's picture has no size")
 
 
-def _essence(chunks: list[_Chunk]) -> bytes:
-    """The file anew, without EXIF, XMP, ICC and anything unknown."""
-    body = b"WEBP" + b"".join(_packed(name, content) for name, content in chunks if name in _ESSENTIAL)
+def _stripped(chunks: list[_Chunk]) -> bytes:
+    """The file without EXIF, XMP, ICC and unknown chunks."""
+    body = b"WEBP" + b"".join(_packed(name, content) for name, content in chunks if name in _KEPT)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 

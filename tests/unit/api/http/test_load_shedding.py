@@ -9,7 +9,15 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from limner.api.http import load_shedding
-from limner.api.http.load_shedding import FEW, FILE_MEMORY, LARGE, WARM_S, LoadShedding, MemoryBudget, RequestLane
+from limner.api.http.load_shedding import (
+    FILE_MEMORY,
+    LARGE_BODY,
+    MIN_CAPACITY,
+    MIN_OBSERVED_S,
+    LoadShedding,
+    MemoryBudget,
+    RequestLane,
+)
 from limner.api.http.middleware import LARGEST_JSON, MIB
 from limner.api.v2.errors import answer
 from limner.domain.refusal import Refusal
@@ -135,7 +143,7 @@ async def test_an_application_that_breaks_gives_its_room_back(inside: Inside, do
     broken = Door(LoadShedding(breaks, refused, at_once=1, memory=MEMORY))
     for _ in range(5):
         with pytest.raises(LookupError):
-            await broken.ask(content_length=str(LARGE))
+            await broken.ask(content_length=str(LARGE_BODY))
 
     assert broken.load._memory.taken == 0
 
@@ -154,7 +162,7 @@ def crowded(room: int = 1000) -> tuple[RequestLane, Watch]:
     """A lane in which so many are that its pace is watched."""
     watch = Watch()
     lane = RequestLane(room, watch)
-    for _ in range(FEW):
+    for _ in range(MIN_CAPACITY):
         lane.enter()
     return lane, watch
 
@@ -185,7 +193,7 @@ def test_as_many_are_let_in_as_are_soon_done_at_the_pace_of_the_last_seconds(eac
 
 def test_before_anything_is_known_about_the_pace_the_room_alone_counts() -> None:
     lane, watch = crowded(room=100)
-    watch.at_s += WARM_S / 2
+    watch.at_s += MIN_OBSERVED_S / 2
 
     assert filled(lane) == 100
 
@@ -194,7 +202,7 @@ def test_a_few_are_let_in_at_any_pace() -> None:
     lane, watch = crowded()
     watch.at_s += 60
 
-    assert filled(lane) == FEW
+    assert filled(lane) == MIN_CAPACITY
 
 
 def test_a_pace_without_a_crowd_says_nothing_about_what_could_be_done() -> None:
@@ -209,7 +217,7 @@ def test_a_pace_without_a_crowd_says_nothing_about_what_could_be_done() -> None:
 def test_when_the_crowd_has_gone_what_was_slow_is_forgotten() -> None:
     lane, watch = crowded(room=100)
     watch.at_s += 60
-    for _ in range(FEW):
+    for _ in range(MIN_CAPACITY):
         lane.leave()
 
     assert filled(lane) == 100
@@ -230,7 +238,7 @@ def test_a_pace_that_changes_is_noticed_within_seconds() -> None:
     ("method", "headers", "taken"),
     [
         ("POST", {"content_length": "100"}, 0),
-        ("POST", {"content_length": str(LARGE)}, 2 * LARGE),
+        ("POST", {"content_length": str(LARGE_BODY)}, 2 * LARGE_BODY),
         ("POST", {"transfer_encoding": "chunked"}, 2 * LARGEST_JSON),
         ("POST", {"content_type": "multipart/form-data; boundary=b", "content_length": "9000000"}, FILE_MEMORY),
         ("PUT", {"content_length": "9000000"}, FILE_MEMORY),
@@ -270,7 +278,7 @@ async def test_who_waits_too_long_is_refused(inside: Inside, door: Door, monkeyp
 
 
 async def test_the_line_has_an_end(inside: Inside, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_shedding, "MOST_WAITING", 3)
+    monkeypatch.setattr(load_shedding, "MAX_WAITING", 3)
     await crowd(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
     waiting = [asyncio.create_task(door.ask("PUT")) for _ in range(3)]
     await asyncio.sleep(0)

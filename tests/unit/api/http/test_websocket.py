@@ -141,7 +141,7 @@ async def test_a_fault_of_ours_is_told_in_the_envelope_or_by_the_code(accepted: 
             {**SCOPE, "headers": []}, socket.says.get, socket.send
         )
 
-    assert [entry["event"] for entry in logged] == ["request broke"]
+    assert [entry["event"] for entry in logged] == ["unhandled exception in request"]
     if accepted == "after":
         assert socket.hears[-1] == {"type": "websocket.close", "code": 1011}
     else:

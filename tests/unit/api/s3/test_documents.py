@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.api.s3.documents import MOST_PARTS, NamedPart, read_parts, written
+from limner.api.s3.documents import MAX_PART_NUMBER, NamedPart, read_parts, written
 from limner.api.s3.errors import S3Error
 
 XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -45,7 +45,7 @@ def test_a_list_without_a_name_space_is_read_too() -> None:
         (listing(1, 1), "InvalidPartOrder"),
         (listing(0), "InvalidArgument"),
         (listing("one"), "InvalidArgument"),
-        (listing(MOST_PARTS + 1), "InvalidArgument"),
+        (listing(MAX_PART_NUMBER + 1), "InvalidArgument"),
         (listing(1, inner="<ChecksumROT13>a</ChecksumROT13>"), "InvalidRequest"),
     ],
 )

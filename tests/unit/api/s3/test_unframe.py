@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.api.s3.errors import S3Error
-from limner.api.s3.signature import Chain
-from limner.api.s3.unframe import SMALLEST_FRAME, Unframer
+from limner.api.s3.signature import SignatureChain
+from limner.api.s3.unframe import MIN_FRAME_BYTES, Unframer
 
 TRAILER = {"x-amz-checksum-crc32": "AAAAAA=="}
 KEY, AT, SCOPE = b"k" * 32, "20261122T120000Z", "20261122/us-east-1/s3/aws4_request"
@@ -34,8 +34,8 @@ class Signer:
         return self.sign("TRAILER", hashlib.sha256(said.encode()).hexdigest())
 
 
-def chain() -> Chain:
-    return Chain(KEY, AT, SCOPE, "5" * 64)
+def chain() -> SignatureChain:
+    return SignatureChain(KEY, AT, SCOPE, "5" * 64)
 
 
 def framed(frames: Iterable[bytes], trailers: dict[str, str] | None = None) -> bytes:
@@ -58,7 +58,9 @@ def written(trailers: dict[str, str]) -> bytes:
     return b"".join(f"{name}:{value}\r\n".encode() for name, value in trailers.items())
 
 
-def unframed(body: bytes, cuts: Iterable[int] = (), *, signed_by: Chain | None = None) -> tuple[bytes, dict[str, str]]:
+def unframed(
+    body: bytes, cuts: Iterable[int] = (), *, signed_by: SignatureChain | None = None
+) -> tuple[bytes, dict[str, str]]:
     """The content and the trailers of a body that comes in the pieces that `cuts` make of it."""
     unframer = Unframer(signed_by)
     content = b"".join(data for piece in pieces(body, cuts) for data in unframer.feed(piece))
@@ -73,13 +75,13 @@ def pieces(body: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
     yield body[at:]
 
 
-def refused(body: bytes, *, signed_by: Chain | None = None) -> str:
+def refused(body: bytes, *, signed_by: SignatureChain | None = None) -> str:
     with pytest.raises(S3Error) as caught:
         unframed(body, signed_by=signed_by)
     return caught.value.code
 
 
-SIZES = st.lists(st.integers(SMALLEST_FRAME, SMALLEST_FRAME + 300), max_size=3)
+SIZES = st.lists(st.integers(MIN_FRAME_BYTES, MIN_FRAME_BYTES + 300), max_size=3)
 LAST = st.integers(0, 500)
 CUTS = st.lists(st.integers(0, 30_000), max_size=12)
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
@@ -197,7 +199,7 @@ def test_a_trailer_without_a_signature_is_refused_where_frames_are_signed() -> N
 
 
 def test_signed_frames_cannot_be_swapped() -> None:
-    one, two = b"a" * SMALLEST_FRAME, b"b" * SMALLEST_FRAME
+    one, two = b"a" * MIN_FRAME_BYTES, b"b" * MIN_FRAME_BYTES
     body, frame = signed([one, two]), len(signed([one])) - len(signed([]))
 
     swapped = body[frame : 2 * frame] + body[:frame] + body[2 * frame :]

@@ -103,7 +103,7 @@ def test_webp_is_taken_by_some_models_and_by_the_others_where_it_is_converted() 
     check_format("image/webp", GPT, "file", transcode_webp=False)
     check_format("image/webp", KONTEXT, "file", transcode_webp=True)
 
-    with pytest.raises(Refusal, match=r"takes no image/webp") as refused:
+    with pytest.raises(Refusal, match=r"does not accept image/webp") as refused:
         check_format("image/webp", KONTEXT, "file.url", transcode_webp=False)
     assert (refused.value.code, refused.value.field) == (Code.IMAGE_TYPE_UNSUPPORTED, "file.url")
     assert "image/jpeg or image/png" in refused.value.suggestion

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from limner.intake.formats.header import BrokenError
-from limner.intake.formats.png_rows import check_rows, reach_the_end
+from limner.intake.formats.png_rows import check_rows, last_row_has_data
 from unit.intake.pictures import encoded, png, png_chunk, scene
 
 
@@ -53,15 +53,15 @@ def test_damaged_data_is_noticed() -> None:
 def test_a_last_row_that_shows_something_needs_no_counting(mode: str) -> None:
     picture = Image.new("RGB", (40, 30), "white").convert(mode)
 
-    assert reach_the_end(picture, encoded(picture, "PNG"))
+    assert last_row_has_data(picture, encoded(picture, "PNG"))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_a_black_last_row_may_have_been_filled_in(mode: str) -> None:
     picture = Image.new(mode, (40, 30))
 
-    assert not reach_the_end(picture, encoded(picture, "PNG"))
+    assert not last_row_has_data(picture, encoded(picture, "PNG"))
 
 
 def test_the_last_row_of_an_interlaced_picture_says_nothing() -> None:
-    assert not reach_the_end(Image.new("L", (40, 31), 255), interlaced(40, 31))
+    assert not last_row_has_data(Image.new("L", (40, 31), 255), interlaced(40, 31))
