@@ -30,30 +30,30 @@ from limner.ports.provider import (
 )
 from limner.providers._http import (
     KEYED_JOB_RULES,
-    POLL_S,
-    Ready,
+    MIN_POLL_S,
+    FinishedJob,
     Rules,
     VendorHttp,
     VendorResponse,
-    ask,
-    bring,
+    check_endpoint,
     detail_of,
+    failure_from,
+    fetch_finished,
     file_as_base64,
-    inquire,
-    lost,
-    misfit,
-    no_handle,
-    of_the_provider,
-    ours,
-    pause_s,
+    invalid_option,
+    job_not_found,
+    missing_handle,
+    poll_interval_s,
+    provider_only,
+    query_job,
     redacted,
-    refused,
-    require,
-    send_order,
-    too_many_pictures,
+    require_valid,
+    set_by_limner,
+    submit_job,
+    too_many_references,
     unknown_model,
 )
-from limner.providers._http.options import whole
+from limner.providers._http.options import whole_number
 
 _VENDOR: Final = "BFL"
 _USD_PER_CREDIT: Final = 0.01
@@ -138,7 +138,7 @@ def facts_of(upstream: str) -> BflFacts | None:
 
 def unfit(order: GenerationRequest, facts: BflFacts) -> Failure | None:
     """Why an order cannot be sent at all."""
-    if refusal := too_many_pictures(order, facts.pictures):
+    if refusal := too_many_references(order, facts.pictures):
         return refusal
     if any(_enlarged_pixels(each, facts.min_side) > _MOST_PIXELS for each in order.references):
         return Failure(FailureKind.BAD_INPUT, "a reference picture is too narrow for its length")
@@ -173,15 +173,16 @@ def _pictures(order: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     return {"input_image" if n == 1 else f"input_image_{n}": file for n, file in enumerate(files, 1)}
 
 
-def decode_order(answer: VendorResponse, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
+def decode_order(answer: VendorResponse, now_s: float, poll_s: float = MIN_POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
-            return refused(_VENDOR, answer)
+            return failure_from(_VENDOR, answer)
         case {"id": str(job), "polling_url": str(url), **rest}:
             return Accepted(
-                {"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s}, pause_s(0, least=poll_s)
+                {"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s},
+                poll_interval_s(0, least=poll_s),
             )
-    return no_handle(_VENDOR, answer)
+    return missing_handle(_VENDOR, answer)
 
 
 def _enlarged_pixels(reference: ReferenceImage, least: int) -> int:
@@ -213,10 +214,12 @@ def _enlarged_file(reference: ReferenceImage, least: int, target: Path) -> Refer
 
 
 OPTIONS: Final[Rules] = {
-    "safety_tolerance": whole,
-    **dict.fromkeys(("prompt", "images", *(f"input_image{n}" for n in ("", *(f"_{n}" for n in range(2, 9))))), ours),
-    **dict.fromkeys(("webhook_url", "webhook_secret"), ours),
-    **dict.fromkeys(KEYED_JOB_RULES, of_the_provider),
+    "safety_tolerance": whole_number,
+    **dict.fromkeys(
+        ("prompt", "images", *(f"input_image{n}" for n in ("", *(f"_{n}" for n in range(2, 9))))), set_by_limner
+    ),
+    **dict.fromkeys(("webhook_url", "webhook_secret"), set_by_limner),
+    **dict.fromkeys(KEYED_JOB_RULES, provider_only),
 }
 """Of a route, besides what BFL itself knows."""
 
@@ -225,8 +228,8 @@ OPTIONS: Final[Rules] = {
 
 
 def decode_job(
-    answer: VendorResponse, handle: Mapping[str, Any], *, age_s: float, grace_s: float, poll_s: float = POLL_S
-) -> Ready | Pending | Failure:
+    answer: VendorResponse, handle: Mapping[str, Any], *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
+) -> FinishedJob | Pending | Failure:
     """What a job is about. Words that are new to us mean that it goes on."""
     body = answer.body if isinstance(answer.body, dict) else {}
     status = body.get("status")
@@ -240,21 +243,21 @@ def decode_job(
         case "Error" | "Failed":
             return Failure(FailureKind.TRANSIENT, f"{_VENDOR} failed to draw the picture", detail=_detail(body))
         case "Task not found":
-            return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=detail_of(answer))
-    return Pending(_percent(body.get("progress")), pause_s(age_s, least=poll_s))
+            return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=detail_of(answer))
+    return Pending(_percent(body.get("progress")), poll_interval_s(age_s, least=poll_s))
 
 
 _REFUSED: Final = {"Request Moderated": Stage.INPUT, "Content Moderated": Stage.OUTPUT}
 
 
-def _ready(body: Mapping[str, Any], handle: Mapping[str, Any]) -> Ready | Failure:
+def _ready(body: Mapping[str, Any], handle: Mapping[str, Any]) -> FinishedJob | Failure:
     match body.get("result"):
         case {"sample": str(link)} if link:
-            return Ready(link, _usd(body.get("cost") or handle.get("cost")))
+            return FinishedJob(link, _usd(body.get("cost") or handle.get("cost")))
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail=_detail(body))
 
 
-def delivered(ready: Ready, path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
+def delivered(ready: FinishedJob, path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
     facts = facts_of(order.upstream)
     cost_usd = facts.usd if ready.cost_usd is None and facts else ready.cost_usd
     served_by = {"provider": "bfl", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
@@ -311,11 +314,11 @@ class BflProvider:
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
         """Raises ValueError for an option that is none."""
-        require(account.options, KEYED_JOB_RULES)
+        require_valid(account.options, KEYED_JOB_RULES)
         hosts = tuple(account.options.get("polling_hosts", ("bfl.ai",)))
         self._http = VendorHttp(account, {"x-key": account.key}, key_hosts=hosts)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
-        self._poll_s = float(account.options.get("poll_s", POLL_S))
+        self._poll_s = float(account.options.get("poll_s", MIN_POLL_S))
         self._now = now
 
     async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
@@ -326,21 +329,21 @@ class BflProvider:
             return refusal
         order = await asyncio.to_thread(_enlarge, order, facts.min_side)
         body = encode(order, facts)
-        answer = await send_order(self._http, _VENDOR, f"/v1/{order.upstream}", body, deadline_s=order.deadline_s)
+        answer = await submit_job(self._http, _VENDOR, f"/v1/{order.upstream}", body, deadline_s=order.deadline_s)
         return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
-        async def look() -> Ready | Pending | Failure:
-            answer = await ask(self._http, _VENDOR, handle["polling_url"], timeout_s=order.deadline_s)
+        async def look() -> FinishedJob | Pending | Failure:
+            answer = await query_job(self._http, _VENDOR, handle["polling_url"], timeout_s=order.deadline_s)
             if not isinstance(answer, VendorResponse):
                 return answer
             return decode_job(answer, handle, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
         target = order.workdir / "delivered"
-        seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
-        return delivered(seen, target, handle, order) if isinstance(seen, Ready) else seen
+        seen = await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return delivered(seen, target, handle, order) if isinstance(seen, FinishedJob) else seen
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
         facts = facts_of(upstream)
@@ -349,10 +352,10 @@ class BflProvider:
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if facts_of(upstream) is None:
             return unknown_model(_VENDOR, upstream, MODELS).reason
-        return misfit(options, OPTIONS, others=True)
+        return invalid_option(options, OPTIONS, others=True)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - BFL lists no models
-        return await inquire(self._http, _VENDOR, "/v1/credits", decode_credits)
+        return await check_endpoint(self._http, _VENDOR, "/v1/credits", decode_credits)
 
     async def close(self) -> None:
         await self._http.close()

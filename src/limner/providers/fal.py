@@ -26,27 +26,27 @@ from limner.ports.provider import (
 )
 from limner.providers._http import (
     KEYED_JOB_RULES,
-    POLL_S,
-    Ready,
+    MIN_POLL_S,
+    FinishedJob,
     Rules,
     VendorHttp,
     VendorResponse,
-    ask,
-    bring,
+    check_endpoint,
+    error_message,
+    failure_from,
+    fetch_finished,
     file_as_base64,
-    inquire,
-    lost,
-    misfit,
-    no_handle,
-    of_the_provider,
-    ours,
-    pause_s,
+    invalid_option,
+    job_not_found,
+    missing_handle,
+    poll_interval_s,
+    provider_only,
+    query_job,
     redacted,
-    refused,
-    require,
-    said,
-    send_order,
-    too_many_pictures,
+    require_valid,
+    set_by_limner,
+    submit_job,
+    too_many_references,
     unknown_model,
 )
 
@@ -135,21 +135,21 @@ def _pictures(references: tuple[ReferenceImage, ...]) -> dict[str, Any]:
             return {"image_urls": files}
 
 
-def decode_order(answer: VendorResponse, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
+def decode_order(answer: VendorResponse, now_s: float, poll_s: float = MIN_POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
             return decode_refusal(answer)
         case {"request_id": str(job), "status_url": str(status), "response_url": str(response)}:
             handle = {"id": job, "status_url": status, "response_url": response, "since": now_s}
-            return Accepted(handle, pause_s(0, least=poll_s))
-    return no_handle(_VENDOR, answer)
+            return Accepted(handle, poll_interval_s(0, least=poll_s))
+    return missing_handle(_VENDOR, answer)
 
 
 def decode_refusal(answer: VendorResponse) -> Failure:
     """An answer with an error status: to the order, or in place of a picture."""
     known = next((each for each in _error_types(answer) if each in _KINDS), None)
     if known is None:
-        return refused(_VENDOR, answer)
+        return failure_from(_VENDOR, answer)
     return _failed(_KINDS[known], answer.body, f"HTTP {answer.status} {known}")
 
 
@@ -163,15 +163,15 @@ def _error_types(answer: VendorResponse) -> list[str]:
 
 def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
     """A content policy that names a field of the order refused the order; otherwise it does not say what."""
-    told = said(body)
+    told = error_message(body)
     reason = f"{_VENDOR} did not draw the picture" + (f": {told}" if str(told) else "")
     stage = Stage.INPUT if kind is FailureKind.CONTENT_POLICY and told.field else None
     return Failure(kind, reason, detail=detail, stage=stage)
 
 
 OPTIONS: Final[Rules] = {
-    **dict.fromkeys(("prompt", "image_url", "image_urls"), ours),
-    **dict.fromkeys(KEYED_JOB_RULES, of_the_provider),
+    **dict.fromkeys(("prompt", "image_url", "image_urls"), set_by_limner),
+    **dict.fromkeys(KEYED_JOB_RULES, provider_only),
 }
 """Of a route, besides what fal's models know."""
 
@@ -180,7 +180,7 @@ OPTIONS: Final[Rules] = {
 
 
 def decode_status(
-    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = POLL_S
+    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
 ) -> Pending | Failure | None:
     """Where a job stands; None when its picture may be asked for. Words that are new to us mean that it goes on."""
     match answer.body:
@@ -192,20 +192,20 @@ def decode_status(
         case {"status": "COMPLETED"}:
             return None
         case {"status": _}:
-            return Pending(wait_s=pause_s(age_s, least=poll_s))
+            return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
         case _ if not answer.ok:
-            return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
-    return Pending(wait_s=pause_s(age_s, least=poll_s))
+            return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
+    return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
 
 
 def decode_result(
-    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = POLL_S
-) -> Ready | Pending | Failure:
+    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
+) -> FinishedJob | Pending | Failure:
     match answer.body:
         case _ if answer.status in {404, 410}:
-            return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
+            return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
         case _ if answer.status == 202:
-            return Pending(wait_s=pause_s(age_s, least=poll_s))
+            return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
         case _ if not answer.ok:
             return decode_refusal(answer)
         case {"has_nsfw_concepts": [True, *_]}:
@@ -217,7 +217,7 @@ def decode_result(
                 stage=Stage.OUTPUT,
             )
         case {"images": [{"url": str(link)}, *_]} if link:
-            return Ready(link)
+            return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True)
 
 
@@ -251,37 +251,37 @@ class FalProvider:
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
         """Raises ValueError for an option that is none."""
-        require(account.options, KEYED_JOB_RULES)
+        require_valid(account.options, KEYED_JOB_RULES)
         hosts = tuple(account.options.get("polling_hosts", ("fal.run",)))
         self._http = VendorHttp(account, {"Authorization": f"Key {account.key}"}, key_hosts=hosts)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
-        self._poll_s = float(account.options.get("poll_s", POLL_S))
+        self._poll_s = float(account.options.get("poll_s", MIN_POLL_S))
         self._now = now
 
     async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_pictures(order, facts.pictures):
+        if refusal := too_many_references(order, facts.pictures):
             return refusal
         body = encode(order, facts)
-        answer = await send_order(self._http, _VENDOR, path_of(order, facts), body, deadline_s=order.deadline_s)
+        answer = await submit_job(self._http, _VENDOR, path_of(order, facts), body, deadline_s=order.deadline_s)
         return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
-        async def look() -> Ready | Pending | Failure:
+        async def look() -> FinishedJob | Pending | Failure:
             return await self._look(handle, order, age_s)
 
         target = order.workdir / "delivered"
-        seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
-        return delivered(target, handle, order) if isinstance(seen, Ready) else seen
+        seen = await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return delivered(target, handle, order) if isinstance(seen, FinishedJob) else seen
 
     async def _look(
         self, handle: Mapping[str, Any], order: GenerationRequest, age_s: float
-    ) -> Ready | Pending | Failure:
-        status = await ask(self._http, _VENDOR, handle["status_url"], timeout_s=order.deadline_s)
+    ) -> FinishedJob | Pending | Failure:
+        status = await query_job(self._http, _VENDOR, handle["status_url"], timeout_s=order.deadline_s)
         if not isinstance(status, VendorResponse):
             return status
         seen = decode_status(status, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
@@ -294,8 +294,8 @@ class FalProvider:
 
     async def _result(
         self, handle: Mapping[str, Any], order: GenerationRequest, age_s: float
-    ) -> Ready | Pending | Failure:
-        result = await ask(self._http, _VENDOR, handle["response_url"], timeout_s=order.deadline_s)
+    ) -> FinishedJob | Pending | Failure:
+        result = await query_job(self._http, _VENDOR, handle["response_url"], timeout_s=order.deadline_s)
         if not isinstance(result, VendorResponse):
             return result
         return decode_result(result, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
@@ -307,10 +307,10 @@ class FalProvider:
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if facts_of(upstream) is None:
             return unknown_model(_VENDOR, upstream, MODELS).reason
-        return misfit(options, OPTIONS, others=True)
+        return invalid_option(options, OPTIONS, others=True)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - fal's queue lists no models
-        return await inquire(self._http, _VENDOR, _NO_JOB, decode_no_job)
+        return await check_endpoint(self._http, _VENDOR, _NO_JOB, decode_no_job)
 
     async def close(self) -> None:
         await self._http.close()

@@ -26,28 +26,37 @@ from limner.ports.provider import (
     VendorAccount,
 )
 from limner.providers._http import (
-    BadAnswer,
-    NoAnswer,
+    BadResponse,
+    NoResponse,
     Rules,
     VendorHttp,
     VendorResponse,
-    among,
+    check_endpoint,
+    check_models,
     detail_of,
+    error_message,
+    failure_from,
     file_as_base64,
     file_in,
-    inquire,
-    listed,
-    misfit,
+    invalid_option,
+    key_refused,
+    models_by_name,
+    no_response_failure,
     redacted,
-    refused,
-    refused_key,
-    require,
-    said,
-    too_many_pictures,
-    unanswered,
-    unless_blank,
+    reject_blank,
+    require_valid,
+    too_many_references,
 )
-from limner.providers._http.options import amount, amounts, beginning_with, json_value, table, text, texts, whole
+from limner.providers._http.options import (
+    json_value,
+    non_negative,
+    number_table,
+    starts_with,
+    table,
+    text,
+    text_list,
+    whole_number,
+)
 
 _VENDOR: Final = "Google"
 
@@ -103,9 +112,16 @@ OPTIONS: Final[Rules] = {
     "api_version": text,
     "image_size": text,
     "safety_settings": json_value,
-    "family": beginning_with(*MODELS),
+    "family": starts_with(*MODELS),
     "facts": table(
-        {"shapes": texts, "sizes": texts, "references": whole, "usd_per_million_out": amount, "usd": amounts}, "fact"
+        {
+            "shapes": text_list,
+            "sizes": text_list,
+            "references": whole_number,
+            "usd_per_million_out": non_negative,
+            "usd": number_table,
+        },
+        "fact",
     ),
 }
 """The rules for options of an account and of a route."""
@@ -122,7 +138,7 @@ class GeminiCall:
 def encode(order: GenerationRequest, options: Mapping[str, Any]) -> GeminiCall | Failure:
     """Build the HTTP call, or return why Google would refuse it. `options` are those of account and route, merged."""
     facts = facts_of(order.upstream, options)
-    if refusal := too_many_pictures(order, facts.references):
+    if refusal := too_many_references(order, facts.references):
         return refusal
     if wrong := _size_problem(order.upstream, facts, options):
         return Failure(FailureKind.BAD_INPUT, wrong)
@@ -286,10 +302,10 @@ def _refusal(answer: VendorResponse) -> Failure:
     if isinstance(answer.body, list) and answer.body:
         answer = replace(answer, body=answer.body[0])
     kind = _kind_of_error(answer)
-    general = refused(_VENDOR, answer)
+    general = failure_from(_VENDOR, answer)
     if kind is None or kind is general.kind:
         return general
-    words = said(answer.body).words
+    words = error_message(answer.body).words
     return Failure(kind, f"{_REFUSALS[kind]}: {words}" if words else _REFUSALS[kind], detail=detail_of(answer))
 
 
@@ -322,15 +338,15 @@ _LARGEST_PAGE: Final = 1000
 
 def decode_models(answer: VendorResponse, upstreams: Sequence[str]) -> UpstreamCheck | None:
     if _kind_of_error(answer) is FailureKind.AUTH:
-        return refused_key(answer)
-    models = listed(answer.body, "models", "name") if answer.ok else None
+        return key_refused(answer)
+    models = models_by_name(answer.body, "models", "name") if answer.ok else None
     if models is None:
         return None
     names = [name.removeprefix("models/") for name in models]
     wanted = [each.removeprefix("models/") for each in upstreams]
     if _get(answer.body, "nextPageToken", "next_page_token"):
         wanted = [each for each in wanted if each in names]  # missing ones may be on the next page
-    seen = among(names, wanted)
+    seen = check_models(names, wanted)
     return replace(seen, says=f"the key is valid; {seen.says}")
 
 
@@ -359,7 +375,7 @@ class GeminiProvider:
 
     def __init__(self, account: VendorAccount) -> None:
         """Raise ValueError for an invalid option."""
-        require(account.options, OPTIONS)
+        require_valid(account.options, OPTIONS)
         self._options = account.options
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
@@ -370,7 +386,7 @@ class GeminiProvider:
             return call
         answer = await self._send(call, order)
         outcome = answer if isinstance(answer, Failure) else decode(answer, order, options)
-        return await unless_blank(_VENDOR, outcome)
+        return await reject_blank(_VENDOR, outcome)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked about an earlier call")
@@ -380,11 +396,11 @@ class GeminiProvider:
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}
-        return misfit(options, OPTIONS) or _size_problem(upstream, facts_of(upstream, every), every)
+        return invalid_option(options, OPTIONS) or _size_problem(upstream, facts_of(upstream, every), every)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         path = f"{_version(self._options)}/models?pageSize={_LARGEST_PAGE}"
-        return await inquire(self._http, _VENDOR, path, partial(decode_models, upstreams=upstreams))
+        return await check_endpoint(self._http, _VENDOR, path, partial(decode_models, upstreams=upstreams))
 
     async def close(self) -> None:
         await self._http.close()
@@ -394,7 +410,7 @@ class GeminiProvider:
         timeout_s = 0.95 * order.deadline_s
         try:
             return await self._http.call("POST", call.path, json=call.json, workdir=order.workdir, timeout_s=timeout_s)
-        except NoAnswer as trouble:
-            return unanswered(_VENDOR, trouble)
-        except BadAnswer as trouble:
+        except NoResponse as trouble:
+            return no_response_failure(_VENDOR, trouble)
+        except BadResponse as trouble:
             return Failure(FailureKind.BAD_OUTPUT, f"Google's answer {trouble.reason}", charged=True)

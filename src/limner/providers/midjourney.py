@@ -35,24 +35,24 @@ from limner.ports.provider import (
 )
 from limner.providers._http import (
     JOB_RULES,
-    Ready,
+    FinishedJob,
     Rules,
     VendorHttp,
     VendorResponse,
-    ask,
-    bring,
+    check_endpoint,
+    failure_from,
+    fetch_finished,
     file_as_base64,
-    inquire,
-    lost,
-    misfit,
-    no_handle,
-    of_the_provider,
-    ours,
+    invalid_option,
+    job_not_found,
+    missing_handle,
+    provider_only,
+    query_job,
     redacted,
-    refused,
-    require,
-    send_order,
-    too_many_pictures,
+    require_valid,
+    set_by_limner,
+    submit_job,
+    too_many_references,
     unknown_model,
 )
 from limner.providers._http.options import one_of, text
@@ -159,8 +159,8 @@ ACCOUNT_OPTIONS: Final[Rules] = {**JOB_RULES, "auth": one_of(*_WAYS), "fail_reas
 OPTIONS: Final[Rules] = {
     "pick": one_of(*_PICKS),
     "flags": text,
-    **dict.fromkeys(("prompt", "state", "base64Array"), ours),
-    **dict.fromkeys(ACCOUNT_OPTIONS, of_the_provider),
+    **dict.fromkeys(("prompt", "state", "base64Array"), set_by_limner),
+    **dict.fromkeys(ACCOUNT_OPTIONS, provider_only),
 }
 """Of a route, besides what the relay knows."""
 
@@ -184,13 +184,13 @@ def encode(order: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]:
 def decode_submit(answer: VendorResponse) -> str | Failure:
     """The id of the job that a relay took."""
     if not answer.ok:
-        return refused(_VENDOR, answer, rate_wait_s=_QUEUE_FULL_S)
+        return failure_from(_VENDOR, answer, rate_wait_s=_QUEUE_FULL_S)
     match answer.body:
         case {"code": 1 | 21 | 22, "result": str(job)} if job:
             return job
         case {"code": int(code)} if code in _CODES:
             return _turned_down(code, answer.body)
-    return no_handle(_VENDOR, answer)
+    return missing_handle(_VENDOR, answer)
 
 
 _CODES: Final[Mapping[int, FailureKind]] = {
@@ -241,10 +241,10 @@ def decode_task(
     grace_s: float,
     share: tuple[int, int] = (0, 100),
     poll_s: float = _POLL_S,
-) -> Ready | Pending | Failure:
+) -> FinishedJob | Pending | Failure:
     """What a job is about; its progress counts for `share` of the whole. Words new to us mean that it goes on."""
     if not answer.ok or not isinstance(answer.body, dict):
-        return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}, no such job")
+        return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}, no such job")
     body = answer.body
     match body.get("status"):
         case "SUCCESS":
@@ -256,9 +256,9 @@ def decode_task(
     return Pending(_percent(body.get("progress"), *share), poll_s)
 
 
-def _ready(link: Any) -> Ready | Failure:
+def _ready(link: Any) -> FinishedJob | Failure:
     if isinstance(link, str) and link:
-        return Ready(link)
+        return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail="SUCCESS")
 
 
@@ -352,7 +352,7 @@ class MidjourneyProvider:
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
         """Raises ValueError for an option that is none."""
-        require(account.options, ACCOUNT_OPTIONS)
+        require_valid(account.options, ACCOUNT_OPTIONS)
         self._http = VendorHttp(account, headers_of(account))
         self._verdicts = verdicts_of(account.options)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
@@ -364,7 +364,7 @@ class MidjourneyProvider:
         facts = MODELS.get(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_pictures(order, facts.pictures):
+        if refusal := too_many_references(order, facts.pictures):
             return refusal
         job = await self._order("/mj/submit/imagine", encode(order, facts), order.attempt_id, order)
         return job if isinstance(job, Failure) else Accepted({"id": job, "since": self._now()}, self._poll_s)
@@ -388,10 +388,10 @@ class MidjourneyProvider:
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if upstream not in MODELS:
             return unknown_model(_VENDOR, upstream, MODELS).reason
-        return misfit(options, OPTIONS, others=True)
+        return invalid_option(options, OPTIONS, others=True)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - a relay has one model, or two
-        return await inquire(self._http, _VENDOR, _NO_JOB, partial(decode_no_job, keyed=self._http.has_key))
+        return await check_endpoint(self._http, _VENDOR, _NO_JOB, partial(decode_no_job, keyed=self._http.has_key))
 
     async def close(self) -> None:
         await self._http.close()
@@ -400,7 +400,7 @@ class MidjourneyProvider:
 
     async def _order(self, path: str, body: Mapping[str, Any], state: str, order: GenerationRequest) -> str | Failure:
         """The job that was ordered. An order that may have got there is looked for by its `state`."""
-        answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
+        answer = await submit_job(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
         job = answer if isinstance(answer, Failure) else decode_submit(answer)
         if isinstance(job, Failure) and job.kind is FailureKind.UNKNOWN_OUTCOME:
             return await self._found(state, order) or job
@@ -410,7 +410,7 @@ class MidjourneyProvider:
         """The job that was ordered under `state`. Not every relay can be asked for it; its answer is looked through."""
         condition, timeout_s = {"ids": [], "state": state}, 0.1 * order.deadline_s
         for path, *question in ((_BY_CONDITION, "POST", condition), (_ALL, "GET", None)):
-            answer = await ask(self._http, _VENDOR, path, *question, timeout_s=timeout_s)
+            answer = await query_job(self._http, _VENDOR, path, *question, timeout_s=timeout_s)
             job = job_with(state, answer.body) if isinstance(answer, VendorResponse) else None
             if job is not None:
                 return job
@@ -418,24 +418,24 @@ class MidjourneyProvider:
 
     async def _task(self, job: str, order: GenerationRequest) -> VendorResponse | Pending | Failure:
         path = f"/mj/task/{quote(job, safe='')}/fetch"
-        return await ask(self._http, _VENDOR, path, timeout_s=order.deadline_s)
+        return await query_job(self._http, _VENDOR, path, timeout_s=order.deadline_s)
 
-    def _seen(self, answer: VendorResponse, age_s: float, share: tuple[int, int]) -> Ready | Pending | Failure:
+    def _seen(self, answer: VendorResponse, age_s: float, share: tuple[int, int]) -> FinishedJob | Pending | Failure:
         told = {"age_s": age_s, "grace_s": self._grace_s, "poll_s": self._poll_s}
         return decode_task(answer, self._verdicts, share=share, **told)
 
     async def _brought(
         self, job: str, since_s: float, target: Path, order: GenerationRequest, share: tuple[int, int]
-    ) -> Ready | Pending | Failure:
+    ) -> FinishedJob | Pending | Failure:
         age_s = self._now() - since_s
 
-        async def look() -> Ready | Pending | Failure:
+        async def look() -> FinishedJob | Pending | Failure:
             answer = await self._task(job, order)
             if not isinstance(answer, VendorResponse):
                 return answer
             return self._seen(answer, age_s, share)
 
-        return await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
 
     # --- the two steps ------------------------------------------------------------------------------------------
 
@@ -446,11 +446,11 @@ class MidjourneyProvider:
             return grid
         age_s = self._now() - handle["since"]
         seen = self._seen(grid, age_s, (0, _GRID_SHARE))
-        if not isinstance(seen, Ready):
+        if not isinstance(seen, FinishedJob):
             return seen
         self._leave_unsent(handle["id"])
-        ask = encode_pick(handle["id"], grid.body, _pick_state(order))
-        return Pending(_GRID_SHARE, 0.0, {**handle, "pick": {"ask": [*ask]}})
+        path, body = encode_pick(handle["id"], grid.body, _pick_state(order))
+        return Pending(_GRID_SHARE, 0.0, {**handle, "pick": {"ask": [path, body]}})
 
     def _leave_unsent(self, grid: str) -> None:
         """Tasks that are cancelled leave theirs behind, so the oldest give way: they count as sent."""
@@ -478,7 +478,7 @@ class MidjourneyProvider:
         target = order.workdir / "delivered"
         seen = await self._brought(job, since_s, target, order, (_GRID_SHARE, 100))
         match seen:
-            case Ready():
+            case FinishedJob():
                 return delivered(target, handle, order, "upscale")
             case Failure():
                 return await self._cut(handle, order)
@@ -492,7 +492,7 @@ class MidjourneyProvider:
     async def _cropped(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         grid, target = order.workdir / "grid", order.workdir / "quarter.png"
         seen = await self._brought(handle["id"], handle["since"], grid, order, (0, 100))
-        if not isinstance(seen, Ready):
+        if not isinstance(seen, FinishedJob):
             return seen
         try:
             await asyncio.to_thread(crop, grid, target)

@@ -29,36 +29,36 @@ from limner.ports.provider import (
     VendorAccount,
 )
 from limner.providers._http import (
-    BadAnswer,
-    NoAnswer,
+    BadResponse,
+    NoResponse,
     Part,
     Rules,
     VendorHttp,
     VendorResponse,
-    among,
+    check_endpoint,
+    check_models,
+    error_message,
+    failure_from,
     file_in,
-    inquire,
-    listed,
-    misfit,
-    of_the_provider,
+    invalid_option,
+    models_by_name,
+    no_response_failure,
+    provider_only,
     redacted,
-    refused,
-    require,
-    said,
-    too_many_pictures,
-    unanswered,
-    unless_blank,
+    reject_blank,
+    require_valid,
+    too_many_references,
 )
 from limner.providers._http.options import (
     Rule,
-    amount,
-    amounts,
-    beginning_with,
-    flag,
+    boolean,
     json_value,
+    non_negative,
+    number_table,
+    starts_with,
     table,
     text,
-    texts,
+    text_list,
 )
 
 # --- what the models can do -------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ _AZURE_API_VERSION: Final = "2025-04-01-preview"
 
 # --- options --------------------------------------------------------------------------------------------------------
 
-_RATE_RULES: Final[Rules] = dict.fromkeys(("text_in", "image_in", "image_out"), amount)
+_RATE_RULES: Final[Rules] = dict.fromkeys(("text_in", "image_in", "image_out"), non_negative)
 
 
 def _rates(value: Any) -> str | None:
@@ -226,7 +226,7 @@ def _size_rule(value: Any) -> str | None:
     return None if good else f"{value!r} is neither auto nor WIDTHxHEIGHT"
 
 
-_FACT_RULES: Final[Rules] = {"sizes": texts, "input_fidelity": text, "rates": _rates, "usd": amounts}
+_FACT_RULES: Final[Rules] = {"sizes": text_list, "input_fidelity": text, "rates": _rates, "usd": number_table}
 _ACCOUNT_OPTIONS: Final = ("dialect", "organization", "project")
 
 
@@ -234,12 +234,12 @@ def options_of(dialect: Dialect) -> Rules:
     """The rules for route options of this dialect; an account may set the same options as defaults."""
     known: dict[str, Rule] = {
         "size": _size_rule,
-        "family": beginning_with(*MODELS),
+        "family": starts_with(*MODELS),
         "facts": table(_FACT_RULES, "fact"),
         **dict.fromkeys(sorted(dialect.fields), json_value),
     }
     if dialect.can_stream:
-        known["stream"] = flag
+        known["stream"] = boolean
     if "{version}" in dialect.path:
         known["api_version"] = text
     return known
@@ -273,7 +273,7 @@ class OpenAiCall:
 def encode(routed: RoutedRequest) -> OpenAiCall | Failure:
     """Build the HTTP call for a request, or return why the server would refuse it."""
     order = routed.order
-    if refusal := too_many_pictures(order, routed.dialect.references):
+    if refusal := too_many_references(order, routed.dialect.references):
         return refusal
     fields = dict(_fields(routed))
     if not order.references:
@@ -466,7 +466,7 @@ def _refusal(answer: VendorResponse, vendor: str) -> Failure:
     error = answer.body.get("error") if isinstance(answer.body, dict) else None
     error = error if isinstance(error, dict) else {}
     codes = set(_codes(error))
-    words = said(answer.body).words
+    words = error_message(answer.body).words
     about = f": {words}" if words else ""
     detail = _detail(answer)
     if codes & _POLICY_CODES or "safety_violations" in words:
@@ -476,7 +476,7 @@ def _refusal(answer: VendorResponse, vendor: str) -> Failure:
         return Failure(FailureKind.QUOTA_EXHAUSTED, f"the credit at {vendor} is used up{about}", detail=detail)
     if "model_not_found" in codes or "model mismatch" in words.lower():
         return Failure(FailureKind.MODEL_UNAVAILABLE, f"{vendor} does not have this model{about}", detail=detail)
-    return replace(refused(vendor, answer, rate_wait_s=_RATE_WAIT_S), detail=detail)
+    return replace(failure_from(vendor, answer, rate_wait_s=_RATE_WAIT_S), detail=detail)
 
 
 def _codes(error: Mapping[str, Any]) -> Iterator[str]:
@@ -507,10 +507,10 @@ def _detail(answer: VendorResponse) -> str:
 
 def decode_models(answer: VendorResponse, dialect: Dialect, upstreams: Sequence[str]) -> UpstreamCheck | None:
     """Whether the routes' models are in the model list, and their shutdown dates. None if there is no list."""
-    models = listed(answer.body, "data", "id") if answer.ok else None
+    models = models_by_name(answer.body, "data", "id") if answer.ok else None
     if models is None:
         return None
-    seen = among(list(models), upstreams if dialect.honours_model_names else ())
+    seen = check_models(list(models), upstreams if dialect.honours_model_names else ())
     dates = [_shutdown_note(name, models[name]) for name in upstreams if name in models]
     sentences = ("the key is valid" if dialect.is_billed else "", seen.says, *dates)
     return replace(seen, says="; ".join(part for part in sentences if part))
@@ -535,7 +535,7 @@ class OpenAiProvider:
         """Raise ValueError for an unknown dialect or an invalid option."""
         self._options = account.options
         self._dialect = _dialect(str(account.options.get("dialect", "openai")))
-        require(account.options, {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, text)})
+        require_valid(account.options, {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, text)})
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
     async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
@@ -545,7 +545,7 @@ class OpenAiProvider:
             return call
         answer = await self._send(call, order)
         outcome = answer if isinstance(answer, Failure) else decode(answer, routed)
-        return await unless_blank(self._dialect.vendor, outcome, charged=self._dialect.is_billed)
+        return await reject_blank(self._dialect.vendor, outcome, charged=self._dialect.is_billed)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked about an earlier call")
@@ -554,13 +554,13 @@ class OpenAiProvider:
         return self._dialect.references
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
-        rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, of_the_provider)}
-        return misfit(options, rules)
+        rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, provider_only)}
+        return invalid_option(options, rules)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         path = self._dialect.models.format(version=_version(self._options))
         read_answer = partial(decode_models, dialect=self._dialect, upstreams=upstreams)
-        return await inquire(self._http, self._dialect.vendor, path, read_answer)
+        return await check_endpoint(self._http, self._dialect.vendor, path, read_answer)
 
     async def close(self) -> None:
         await self._http.close()
@@ -573,9 +573,9 @@ class OpenAiProvider:
             return await self._http.call(
                 "POST", call.path, json=call.json, form=call.form, workdir=order.workdir, timeout_s=timeout_s
             )
-        except NoAnswer as trouble:
-            return unanswered(vendor, trouble)
-        except BadAnswer as trouble:
+        except NoResponse as trouble:
+            return no_response_failure(vendor, trouble)
+        except BadResponse as trouble:
             reason = f"{vendor}'s answer {trouble.reason}"
             return Failure(FailureKind.BAD_OUTPUT, reason, charged=self._dialect.is_billed)
 

@@ -25,29 +25,29 @@ from limner.ports.provider import (
 )
 from limner.providers._http import (
     KEYED_JOB_RULES,
-    POLL_S,
-    Ready,
+    MIN_POLL_S,
+    FinishedJob,
     Rules,
     VendorHttp,
     VendorResponse,
-    ask,
-    bring,
+    check_endpoint,
+    failure_from,
+    fetch_finished,
     file_as_base64,
-    inquire,
-    lost,
-    misfit,
-    no_handle,
-    of_the_provider,
-    ours,
-    pause_s,
+    invalid_option,
+    job_not_found,
+    missing_handle,
+    poll_interval_s,
+    provider_only,
+    query_job,
     redacted,
-    refused,
-    require,
-    send_order,
-    too_many_pictures,
+    require_valid,
+    set_by_limner,
+    submit_job,
+    too_many_references,
     unknown_model,
 )
-from limner.providers._http.options import whole
+from limner.providers._http.options import whole_number
 
 _VENDOR: Final = "Replicate"
 
@@ -110,19 +110,19 @@ def _picture(order: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     return {facts.picture_field: file_as_base64(reference.path, f"data:{reference.media_type};base64,")}
 
 
-def decode_order(answer: VendorResponse, now_s: float, poll_s: float = POLL_S) -> Accepted | Failure:
+def decode_order(answer: VendorResponse, now_s: float, poll_s: float = MIN_POLL_S) -> Accepted | Failure:
     match answer.body:
         case _ if not answer.ok:
-            return refused(_VENDOR, answer)
+            return failure_from(_VENDOR, answer)
         case {"id": str(job), "urls": {"get": str(url)}}:
-            return Accepted({"id": job, "get": url, "since": now_s}, pause_s(0, least=poll_s))
-    return no_handle(_VENDOR, answer)
+            return Accepted({"id": job, "get": url, "since": now_s}, poll_interval_s(0, least=poll_s))
+    return missing_handle(_VENDOR, answer)
 
 
 OPTIONS: Final[Rules] = {
-    "safety_tolerance": whole,
-    **dict.fromkeys(("prompt", "input_image"), ours),
-    **dict.fromkeys(KEYED_JOB_RULES, of_the_provider),
+    "safety_tolerance": whole_number,
+    **dict.fromkeys(("prompt", "input_image"), set_by_limner),
+    **dict.fromkeys(KEYED_JOB_RULES, provider_only),
 }
 """Of a route, besides what Replicate's models know."""
 
@@ -131,11 +131,11 @@ OPTIONS: Final[Rules] = {
 
 
 def decode_job(
-    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = POLL_S
-) -> Ready | Pending | Failure:
+    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
+) -> FinishedJob | Pending | Failure:
     """What a prediction is about. Words that are new to us mean that it goes on."""
     if not answer.ok:
-        return lost(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
+        return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
     body = answer.body if isinstance(answer.body, dict) else {}
     match body.get("status"):
         case "succeeded":
@@ -144,13 +144,13 @@ def decode_job(
             return _failed(redacted(str(body.get("error") or "")))
         case "canceled":
             return Failure(FailureKind.CANCELLED, f"the prediction was cancelled at {_VENDOR}", detail="canceled")
-    return Pending(wait_s=pause_s(age_s, least=poll_s))
+    return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
 
 
-def _ready(output: Any) -> Ready | Failure:
+def _ready(output: Any) -> FinishedJob | Failure:
     match output:
         case str(link) | [str(link), *_] if link:
-            return Ready(link)
+            return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail="succeeded")
 
 
@@ -187,35 +187,35 @@ class ReplicateProvider:
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
         """Raises ValueError for an option that is none."""
-        require(account.options, KEYED_JOB_RULES)
+        require_valid(account.options, KEYED_JOB_RULES)
         hosts = tuple(account.options.get("polling_hosts", ("replicate.com",)))
         self._http = VendorHttp(account, {"Authorization": f"Bearer {account.key}"}, key_hosts=hosts)
         self._grace_s = float(account.options.get("not_found_grace_s", 10))
-        self._poll_s = float(account.options.get("poll_s", POLL_S))
+        self._poll_s = float(account.options.get("poll_s", MIN_POLL_S))
         self._now = now
 
     async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
         facts = facts_of(order.upstream)
         if facts is None:
             return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_pictures(order, facts.pictures):
+        if refusal := too_many_references(order, facts.pictures):
             return refusal
         path, body = f"/v1/models/{order.upstream}/predictions", encode(order, facts)
-        answer = await send_order(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
+        answer = await submit_job(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
         return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
         age_s = self._now() - handle["since"]
 
-        async def look() -> Ready | Pending | Failure:
-            answer = await ask(self._http, _VENDOR, handle["get"], timeout_s=order.deadline_s)
+        async def look() -> FinishedJob | Pending | Failure:
+            answer = await query_job(self._http, _VENDOR, handle["get"], timeout_s=order.deadline_s)
             if not isinstance(answer, VendorResponse):
                 return answer
             return decode_job(answer, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
 
         target = order.workdir / "delivered"
-        seen = await bring(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
-        return delivered(target, handle, order) if isinstance(seen, Ready) else seen
+        seen = await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+        return delivered(target, handle, order) if isinstance(seen, FinishedJob) else seen
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
         facts = facts_of(upstream)
@@ -224,10 +224,10 @@ class ReplicateProvider:
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if facts_of(upstream) is None:
             return unknown_model(_VENDOR, upstream, MODELS).reason
-        return misfit(options, OPTIONS, others=True)
+        return invalid_option(options, OPTIONS, others=True)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - its models are too many to list
-        return await inquire(self._http, _VENDOR, "/v1/account", decode_account)
+        return await check_endpoint(self._http, _VENDOR, "/v1/account", decode_account)
 
     async def close(self) -> None:
         await self._http.close()

@@ -206,7 +206,7 @@ def test_the_wait_is_the_headers_then_the_bodys_then_five_seconds(
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
-def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.Ready | Pending | Failure:
+def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.FinishedJob | Pending | Failure:
     return decode_job(answer(body, status), HANDLE, age_s=age_s, grace_s=10)
 
 
@@ -231,7 +231,7 @@ def test_a_young_job_is_asked_after_more_often() -> None:
 
 
 def test_what_is_ready_costs_what_the_answer_to_the_order_said() -> None:
-    assert seen({"status": "Ready", "result": {"sample": "https://x/y"}, "cost": None}) == http.Ready(
+    assert seen({"status": "Ready", "result": {"sample": "https://x/y"}, "cost": None}) == http.FinishedJob(
         "https://x/y", 0.04
     )
 

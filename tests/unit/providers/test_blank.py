@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered, Picture
-from limner.providers._http import is_blank, unless_blank
+from limner.providers._http import is_blank, reject_blank
 
 FORMATS = ["PNG", "JPEG", "WEBP"]
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_left_to_others(tmp_path: Path, data: bytes) -> N
 async def test_a_blank_picture_is_a_bad_output_that_was_paid_for(tmp_path: Path) -> None:
     delivered = Delivered(Picture(saved(tmp_path, Image.new("RGB", (64, 64)))))
 
-    failure = await unless_blank("Acme", delivered)
+    failure = await reject_blank("Acme", delivered)
 
     assert failure == Failure(FailureKind.BAD_OUTPUT, "Acme delivered a picture of a single colour", charged=True)
 
@@ -83,5 +83,5 @@ async def test_another_outcome_stays_what_it_is(tmp_path: Path) -> None:
     delivered = Delivered(Picture(saved(tmp_path, Image.linear_gradient("L"))))
     failure = Failure(FailureKind.AUTH, "no")
 
-    assert await unless_blank("Acme", delivered) is delivered
-    assert await unless_blank("Acme", failure) is failure
+    assert await reject_blank("Acme", delivered) is delivered
+    assert await reject_blank("Acme", failure) is failure

@@ -230,13 +230,13 @@ def test_an_unknown_job_has_a_few_seconds_to_become_known() -> None:
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
 
 
-def result(body: Any, status: int = 200) -> http.Ready | Pending | Failure:
+def result(body: Any, status: int = 200) -> http.FinishedJob | Pending | Failure:
     return decode_result(answer(body, status), age_s=60.0, grace_s=10)
 
 
 @pytest.mark.parametrize("nsfw", [{}, {"has_nsfw_concepts": [False]}, {"has_nsfw_concepts": []}])
 def test_the_first_picture_is_the_picture(nsfw: dict[str, Any]) -> None:
-    assert result({"images": [{"url": "https://x/1"}], "seed": 1, **nsfw}) == http.Ready("https://x/1")
+    assert result({"images": [{"url": "https://x/1"}], "seed": 1, **nsfw}) == http.FinishedJob("https://x/1")
 
 
 def test_a_black_picture_is_content_policy_and_was_paid() -> None:

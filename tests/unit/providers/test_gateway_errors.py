@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from limner.domain.routing.failure import FailureKind
-from limner.providers._http import VendorResponse, refused
+from limner.providers._http import VendorResponse, failure_from
 
 PAGE = "<html><body>A timeout occurred. Error code 524</body></html>"
 ENVOY = "upstream connect error or disconnect/reset before headers. reset reason: "
 
 
 def kind(status: int, body: Any = None, text: str = "") -> FailureKind:
-    return refused("A vendor", VendorResponse(status, {}, body, text)).kind
+    return failure_from("A vendor", VendorResponse(status, {}, body, text)).kind
 
 
 @pytest.mark.parametrize("status", [502, 504, 520, 522, 524, 527])

@@ -20,17 +20,17 @@ from limner.domain.routing.failure import FailureKind
 from limner.outbound.allowlist import FetchAllow
 from limner.ports.provider import VendorAccount
 from limner.providers._http import (
-    BadAnswer,
-    ForeignHost,
-    NoAnswer,
+    BadResponse,
+    NoResponse,
     Part,
+    UntrustedHost,
     VendorHttp,
     VendorResponse,
     file_as_base64,
     file_in,
+    no_response_failure,
     redacted,
     retry_after_s,
-    unanswered,
 )
 from limner.providers._http.origin import Origin
 
@@ -247,9 +247,9 @@ async def test_a_packed_answer_is_unpacked_though_none_was_asked_for() -> None:
 async def test_text_is_capped_and_of_an_error_the_beginning_is_kept(tmp_path: Path) -> None:
     body = ["x y"] * 400_000
     async with serving(saying(body)) as server, vendor(server.make_url("/")) as http:
-        with pytest.raises(BadAnswer, match="holds more than"):
+        with pytest.raises(BadResponse, match="holds more than"):
             await http.call("GET", "/", timeout_s=5)
-        with pytest.raises(BadAnswer, match="besides pictures"):
+        with pytest.raises(BadResponse, match="besides pictures"):
             await http.call("GET", "/", workdir=tmp_path, timeout_s=5)
 
     async with serving(saying(body, 502)) as server, vendor(server.make_url("/")) as http:
@@ -268,7 +268,7 @@ async def test_pictures_are_capped_at_64_mib_and_leave_nothing(tmp_path: Path) -
         return response
 
     async with serving(handle) as server, vendor(server.make_url("/")) as http:
-        with pytest.raises(BadAnswer, match="more picture bytes"):
+        with pytest.raises(BadResponse, match="more picture bytes"):
             await http.call("GET", "/", workdir=tmp_path, timeout_s=60)
 
     assert names_in(tmp_path) == []
@@ -343,7 +343,7 @@ asyncio.run(main())
 )
 async def test_the_key_is_never_sent_to_a_foreign_host(url: str) -> None:
     async with vendor("https://api.vendor.example/v1", key_hosts=("polls.example",)) as http:
-        with pytest.raises(ForeignHost):
+        with pytest.raises(UntrustedHost):
             await http.call("GET", url, timeout_s=5)
 
 
@@ -370,7 +370,7 @@ def test_a_plain_base_shares_the_key_with_hosts_named_exactly() -> None:
     assert str(origin.keyed("http://10.0.0.5:9090/mj")) == "http://10.0.0.5:9090/mj"
     assert str(origin.keyed("http://polls.example/")) == "http://polls.example/"
     for url in ("http://us1.polls.example/", "http://10.0.0.6:8080/", "http://localhost:8080/"):
-        with pytest.raises(ForeignHost):
+        with pytest.raises(UntrustedHost):
             origin.keyed(url)
 
 
@@ -408,11 +408,11 @@ async def test_nobody_listening_means_nothing_was_sent() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         async with vendor(f"http://127.0.0.1:{unused.getsockname()[1]}") as http:
-            with pytest.raises(NoAnswer, match="no connection") as caught:
+            with pytest.raises(NoResponse, match="no connection") as caught:
                 await http.call("POST", "/", json={}, timeout_s=5)
 
     assert not caught.value.sent
-    assert unanswered("the vendor", caught.value).kind is FailureKind.TRANSIENT
+    assert no_response_failure("the vendor", caught.value).kind is FailureKind.TRANSIENT
 
 
 @pytest.mark.parametrize(
@@ -427,18 +427,18 @@ async def test_nobody_listening_means_nothing_was_sent() -> None:
 )
 async def test_a_call_that_breaks_off_may_have_done_the_work(said: bytes, words: str, tmp_path: Path) -> None:
     async with speaking(said) as base, vendor(base) as http:
-        with pytest.raises(NoAnswer, match=words) as caught:
+        with pytest.raises(NoResponse, match=words) as caught:
             await http.call("POST", "/", json={}, workdir=tmp_path, timeout_s=5)
 
     assert caught.value.sent
-    assert unanswered("the vendor", caught.value).kind is FailureKind.UNKNOWN_OUTCOME
+    assert no_response_failure("the vendor", caught.value).kind is FailureKind.UNKNOWN_OUTCOME
     assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"])
 async def test_silence_ends_with_the_time(said: bytes, tmp_path: Path) -> None:
     async with speaking(said, hang=True) as base, vendor(base) as http:
-        with pytest.raises(NoAnswer, match=r"within 0\.2 s") as caught:
+        with pytest.raises(NoResponse, match=r"within 0\.2 s") as caught:
             await http.call("POST", "/", json={}, workdir=tmp_path, timeout_s=0.2)
 
     assert caught.value.sent
@@ -520,14 +520,14 @@ async def test_any_status_but_200_is_an_answer_without_a_file(status: int, targe
 )
 async def test_a_public_vendor_delivers_over_https(url: str, target: Path) -> None:
     async with serving(delivered) as server, vendor("https://1.1.1.1/v1") as http:
-        with pytest.raises(BadAnswer, match="delivery address"):
+        with pytest.raises(BadResponse, match="delivery address"):
             await http.download(url.format(port=server.port), target, timeout_s=5)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0"])
 async def test_a_public_vendor_delivers_from_public_addresses(host: str, target: Path) -> None:
     async with serving(delivered) as server, vendor("https://1.1.1.1/v1") as http:
-        with pytest.raises(BadAnswer, match=r"not public|is none"):
+        with pytest.raises(BadResponse, match=r"not public|is none"):
             await http.download(f"https://{host}:{server.port}/", target, timeout_s=5)
 
 
@@ -539,7 +539,7 @@ async def test_a_plain_public_vendor_is_judged_by_address_too(target: Path) -> N
         return await delivered(request)
 
     async with serving(handle) as server, vendor("http://1.1.1.1/v1") as http:
-        with pytest.raises(BadAnswer, match="not public"):
+        with pytest.raises(BadResponse, match="not public"):
             await http.download(str(server.make_url("/")), target, timeout_s=5)
 
     assert asked == []
@@ -589,7 +589,7 @@ async def test_what_is_not_listed_stays_closed(listed: str, scheme: str, target:
         return await delivered(request)
 
     async with serving(handle) as server, lenient(listed) as http:
-        with pytest.raises(BadAnswer, match="delivery address that is not"):
+        with pytest.raises(BadResponse, match="delivery address that is not"):
             await http.download(f"{scheme}://127.0.0.1:{server.port}/", target, timeout_s=5)
 
     assert asked == []
@@ -604,7 +604,7 @@ async def test_a_network_is_listed_for_the_names_that_lead_there_too(target: Pat
 
 async def test_a_listed_host_leads_no_further_than_the_list(target: Path) -> None:
     async with serving(redirecting("http://127.0.0.2:1/inside", "/end")) as server, lenient("127.0.0.1") as http:
-        with pytest.raises(BadAnswer, match="delivery address that is not"):
+        with pytest.raises(BadResponse, match="delivery address that is not"):
             await http.download(str(server.make_url("/0")), target, timeout_s=5)
         answer = await http.download(str(server.make_url("/1")), target, timeout_s=5)
 
@@ -613,7 +613,7 @@ async def test_a_listed_host_leads_no_further_than_the_list(target: Path) -> Non
 
 async def test_the_list_lets_no_key_out() -> None:
     async with serving(saying({})) as server, lenient("127.0.0.1, localhost") as http:
-        with pytest.raises(ForeignHost):
+        with pytest.raises(UntrustedHost):
             await http.call("GET", str(server.make_url("/")), timeout_s=5)
 
 
@@ -634,7 +634,7 @@ async def test_up_to_three_redirects_are_followed(target: Path) -> None:
         await http.download(str(server.make_url("/0")), target, timeout_s=5)
         assert bytes_of(target) == PICTURE
 
-        with pytest.raises(BadAnswer, match="more than 3 times"):
+        with pytest.raises(BadResponse, match="more than 3 times"):
             await http.download(str(server.make_url("/3")), target, timeout_s=5)
 
 
@@ -643,7 +643,7 @@ async def test_up_to_three_redirects_are_followed(target: Path) -> None:
 )
 async def test_a_redirect_is_judged_like_the_first_address(location: str, target: Path) -> None:
     async with serving(redirecting(location)) as server, vendor(server.make_url("/")) as http:
-        with pytest.raises(BadAnswer, match="address"):
+        with pytest.raises(BadResponse, match="address"):
             await http.download(str(server.make_url("/0")), target, timeout_s=5)
 
 
@@ -653,7 +653,7 @@ async def test_what_is_no_picture_is_refused(kind: str, target: Path) -> None:
         return web.Response(body=PICTURE, content_type=kind)
 
     async with serving(handle) as server, vendor(server.make_url("/")) as http:
-        with pytest.raises(BadAnswer, match=kind):
+        with pytest.raises(BadResponse, match=kind):
             await http.download(str(server.make_url("/")), target, timeout_s=5)
 
 
@@ -682,7 +682,7 @@ async def test_a_delivery_is_capped(target: Path, *, declared: bool) -> None:
         await http.download(str(server.make_url("/")), target, timeout_s=5, max_bytes=len(PICTURE))
         assert taken(target) == PICTURE
 
-        with pytest.raises(BadAnswer, match="delivers more than"):
+        with pytest.raises(BadResponse, match="delivers more than"):
             await http.download(str(server.make_url("/")), target, timeout_s=5, max_bytes=len(PICTURE) - 1)
 
     assert names_in(target.parent) == []
@@ -691,7 +691,7 @@ async def test_a_delivery_is_capped(target: Path, *, declared: bool) -> None:
 async def test_a_delivery_that_breaks_off_leaves_nothing(target: Path) -> None:
     said = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nabc"
     async with speaking(said) as base, vendor(base) as http:
-        with pytest.raises(NoAnswer, match="broke off"):
+        with pytest.raises(NoResponse, match="broke off"):
             await http.download(base, target, timeout_s=5)
 
     assert names_in(target.parent) == []

@@ -163,7 +163,7 @@ def seen(
     age_s: float = 60.0,
     share: tuple[int, int] = (0, 100),
     options: Mapping[str, Any] | None = None,
-) -> http.Ready | Pending | Failure:
+) -> http.FinishedJob | Pending | Failure:
     return decode_task(answer(body, status), verdicts_of(options or {}), age_s=age_s, grace_s=10, share=share)
 
 
@@ -191,7 +191,7 @@ def test_progress_counts_for_a_share_of_the_whole() -> None:
 
 
 def test_only_success_has_a_picture() -> None:
-    assert seen({"status": "SUCCESS", "imageUrl": "https://x/grid.png"}) == http.Ready("https://x/grid.png")
+    assert seen({"status": "SUCCESS", "imageUrl": "https://x/grid.png"}) == http.FinishedJob("https://x/grid.png")
 
 
 @pytest.mark.parametrize("link", [None, "", 5])
@@ -211,7 +211,7 @@ def test_an_unknown_task_has_a_few_seconds_to_become_known(body: Any, status: in
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
 
 
-def failed(reason: Any, **options: str) -> http.Ready | Pending | Failure:
+def failed(reason: Any, **options: str) -> http.FinishedJob | Pending | Failure:
     return seen({"status": "FAILURE", "failReason": reason}, options={"fail_reasons": options} if options else {})
 
 

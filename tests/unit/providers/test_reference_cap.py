@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.providers.stand import order, references
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import CapsReferences, Provider, VendorAccount
@@ -17,6 +16,7 @@ from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
 from limner.providers.replicate import ReplicateProvider
+from unit.providers.stand import order, references
 
 pytestmark = pytest.mark.anyio
 

@@ -106,7 +106,7 @@ def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: 
 # --- the prediction ---------------------------------------------------------------------------------------------------
 
 
-def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.Ready | Pending | Failure:
+def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.FinishedJob | Pending | Failure:
     return decode_job(answer(body, status), age_s=age_s, grace_s=10)
 
 
@@ -117,7 +117,7 @@ def test_a_prediction_goes_on_under_known_and_unknown_words(body: Any) -> None:
 
 @pytest.mark.parametrize("output", ["https://x/1", ["https://x/1", "https://x/2"]])
 def test_the_output_is_a_link_or_a_list_of_them(output: Any) -> None:
-    assert seen({"status": "succeeded", "output": output}) == http.Ready("https://x/1")
+    assert seen({"status": "succeeded", "output": output}) == http.FinishedJob("https://x/1")
 
 
 @pytest.mark.parametrize("output", [None, "", [], [None], {}])

@@ -22,7 +22,7 @@ from limner.providers._http.json_spool import JsonSpool, SpoolError
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
 from limner.providers._http.origin import Origin, is_inside
 from limner.providers._http.request_body import RequestBody
-from limner.providers._http.response import BadAnswer, NoAnswer, VendorResponse, file_in
+from limner.providers._http.response import BadResponse, NoResponse, VendorResponse, file_in
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -104,7 +104,7 @@ class AiohttpClient:
                     if response.status not in _MOVED:
                         return await _delivery(response, target, max_bytes)
                     hop = self._origin.delivery(_joined(hop, response.headers.get("Location", "")))
-        raise BadAnswer(f"redirects the delivery more than {REDIRECTS} times")
+        raise BadResponse(f"redirects the delivery more than {REDIRECTS} times")
 
     async def close(self) -> None:
         sessions = list(self._sessions.values())
@@ -183,7 +183,7 @@ async def _limited(timeout_s: float) -> AsyncIterator[_Sent]:
             with _translated(progress):
                 yield progress
     except TimeoutError as error:
-        raise NoAnswer(f"no answer within {timeout_s:g} s", sent=progress.sent) from error
+        raise NoResponse(f"no answer within {timeout_s:g} s", sent=progress.sent) from error
 
 
 @contextmanager
@@ -192,13 +192,13 @@ def _translated(progress: _Sent) -> Iterator[None]:
         yield
     except aiohttp.ClientError as error:
         if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _InsideAddressError):
-            raise BadAnswer("names a delivery address that is not public") from error
+            raise BadResponse("names a delivery address that is not public") from error
         if isinstance(error, aiohttp.InvalidURL):
-            raise BadAnswer("names a delivery address that is none") from error
+            raise BadResponse("names a delivery address that is none") from error
         words = next((words for kind, words in _WORDS if isinstance(error, kind)), "it does not speak proper HTTP")
-        raise NoAnswer(words, sent=progress.sent and not isinstance(error, aiohttp.ClientConnectorError)) from error
+        raise NoResponse(words, sent=progress.sent and not isinstance(error, aiohttp.ClientConnectorError)) from error
     except SpoolError as error:
-        raise BadAnswer(str(error)) from error
+        raise BadResponse(str(error)) from error
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ async def _text(response: aiohttp.ClientResponse) -> bytes:
         if len(raw) > TEXT_BYTES:
             if response.status >= 300:
                 break
-            raise BadAnswer(f"holds more than {TEXT_BYTES} bytes")
+            raise BadResponse(f"holds more than {TEXT_BYTES} bytes")
     return bytes(raw[:TEXT_BYTES])
 
 
@@ -299,11 +299,11 @@ def _judge(response: aiohttp.ClientResponse, max_bytes: int) -> None:
     """What the headers alone rule out."""
     kind = response.content_type.lower()
     if not kind.startswith("image/") and not kind.endswith("/octet-stream"):
-        raise BadAnswer(f"delivers {kind!r} instead of a picture")
+        raise BadResponse(f"delivers {kind!r} instead of a picture")
     if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}:
-        raise BadAnswer("comes compressed, which was not asked for")
+        raise BadResponse("comes compressed, which was not asked for")
     if (response.content_length or 0) > max_bytes:
-        raise BadAnswer(f"delivers more than {max_bytes} bytes")
+        raise BadResponse(f"delivers more than {max_bytes} bytes")
 
 
 async def _keep(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> None:
@@ -312,7 +312,7 @@ async def _keep(response: aiohttp.ClientResponse, target: Path, max_bytes: int) 
     async for block in _blocks(response):
         total += sum(map(len, block))
         if total > max_bytes:
-            raise BadAnswer(f"delivers more than {max_bytes} bytes")
+            raise BadResponse(f"delivers more than {max_bytes} bytes")
         await _in_thread(_append, target, block)
 
 
@@ -326,7 +326,7 @@ def _joined(hop: URL, location: str) -> str:
         target = URL(location, encoded=location.isascii())
         return location if target.absolute and target.scheme else str(hop.join(target))
     except (ValueError, TypeError) as error:
-        raise BadAnswer("redirects the delivery to an address that is none") from error
+        raise BadResponse("redirects the delivery to an address that is none") from error
 
 
 class _Files:

@@ -21,14 +21,14 @@ _NOT_SEEN: Final = 4
 """Of 255 steps; a lossy WebP of one colour comes out of its decoder with such differences."""
 
 
-async def unless_blank(vendor: str, outcome: Delivered | Failure, *, charged: bool = True) -> Delivered | Failure:
+async def reject_blank(vendor: str, outcome: Delivered | Failure, *, charged: bool = True) -> Delivered | Failure:
     """The outcome, or a failure where it is a picture of nothing."""
     if isinstance(outcome, Failure) or not await asyncio.to_thread(is_blank, outcome.picture.path):
         return outcome
-    return blank(vendor, charged=charged)
+    return blank_failure(vendor, charged=charged)
 
 
-def blank(vendor: str, *, charged: bool = True) -> Failure:
+def blank_failure(vendor: str, *, charged: bool = True) -> Failure:
     return Failure(FailureKind.BAD_OUTPUT, f"{vendor} delivered a picture of a single colour", charged=charged)
 
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from limner.ports.provider import UpstreamCheck
 from limner.providers._http.client import VendorHttp
-from limner.providers._http.job_api import said
+from limner.providers._http.job_api import error_message
 from limner.providers._http.redaction import redacted
-from limner.providers._http.response import BadAnswer, NoAnswer, VendorResponse
+from limner.providers._http.response import BadResponse, NoResponse, VendorResponse
 
 CHECK_S: Final = 15.0
 
@@ -18,27 +18,27 @@ Tell = Callable[[VendorResponse], UpstreamCheck | None]
 """What an answer says; None where its status says it all."""
 
 
-async def inquire(http: VendorHttp, vendor: str, path: str, tell: Tell) -> UpstreamCheck:
+async def check_endpoint(http: VendorHttp, vendor: str, path: str, tell: Tell) -> UpstreamCheck:
     """GET `path`, with the key. Whatever comes of it is an answer."""
     try:
         answer = await http.call("GET", path, timeout_s=CHECK_S)
-    except NoAnswer as trouble:
+    except NoResponse as trouble:
         return UpstreamCheck(well=False, says=f"no answer: {trouble.reason}")
-    except BadAnswer as trouble:
+    except BadResponse as trouble:
         return UpstreamCheck(well=False, says=f"the answer {trouble.reason}")
     return tell(answer) or _judged(answer, vendor, keyed=http.has_key)
 
 
-def refused_key(answer: VendorResponse, *, keyed: bool = True) -> UpstreamCheck:
-    words = said(answer.body).words or redacted(answer.text if answer.body is None else "")
+def key_refused(answer: VendorResponse, *, keyed: bool = True) -> UpstreamCheck:
+    words = error_message(answer.body).words or redacted(answer.text if answer.body is None else "")
     what = "the key is refused" if keyed else "a key is asked for, and none is set"
     return UpstreamCheck(well=False, says=f"{what}: {words}" if words else what)
 
 
-def among(listed: Collection[str], wanted: Sequence[str]) -> UpstreamCheck:
+def check_models(names: Collection[str], wanted: Sequence[str]) -> UpstreamCheck:
     """What a list of models says of those that our routes order."""
-    there = (", ".join(listed) or "no models") if len(listed) <= _NAMED else f"{len(listed)} models"
-    missing = [each for each in wanted if each not in listed]
+    there = (", ".join(names) or "no models") if len(names) <= _NAMED else f"{len(names)} models"
+    missing = [each for each in wanted if each not in names]
     if missing:
         return UpstreamCheck(well=False, says=f"{there}, and {_are(missing)} not among them")
     return UpstreamCheck(well=True, says=f"{there}, and {_are(wanted)} among them" if wanted else there)
@@ -52,7 +52,7 @@ def _are(names: Sequence[str]) -> str:
 
 def _judged(answer: VendorResponse, vendor: str, *, keyed: bool) -> UpstreamCheck:
     if answer.status in {401, 403}:
-        return refused_key(answer, keyed=keyed)
+        return key_refused(answer, keyed=keyed)
     if answer.ok or 300 <= answer.status < 400 or answer.status in {404, 405}:
         says = f"HTTP {answer.status}, and not what {vendor} says: does the base URL lead there?"
         return UpstreamCheck(well=False, says=says)
@@ -60,10 +60,10 @@ def _judged(answer: VendorResponse, vendor: str, *, keyed: bool) -> UpstreamChec
 
 
 def _words(answer: VendorResponse) -> str:
-    return said(answer.body).words or redacted(answer.text) or "no more is said"
+    return error_message(answer.body).words or redacted(answer.text) or "no more is said"
 
 
-def listed(body: Any, within: str, name: str) -> dict[str, dict[str, Any]] | None:
+def models_by_name(body: Any, within: str, name: str) -> dict[str, dict[str, Any]] | None:
     """The things in a list of things by their names; None where there is no such list."""
     things = body.get(within) if isinstance(body, dict) else None
     if not isinstance(things, list):

@@ -42,13 +42,13 @@ class VendorHttp:
         workdir: Path | None = None,
         timeout_s: float,
     ) -> VendorResponse:
-        """Ask the vendor at a path below the base URL, or at an absolute URL. Redirects are answers, not followed.
+        """Send a request to a path below the base URL or to an absolute URL. Redirects are returned, not followed.
 
-        With `workdir`, pictures in a JSON answer (and any base64 text over 4 KiB) are written there as they arrive,
-        64 MiB at most; the caller owns the files. Without, and besides them, an answer may have 1 MiB. Our key is taken
-        out of it, wherever the vendor repeats it.
+        With `workdir`, pictures in a JSON response (and any base64 text over 4 KiB) are written there as they arrive,
+        64 MiB at most; the caller owns the files. All else in a response may have 1 MiB. Our key is removed wherever
+        the vendor repeats it.
 
-        Raises `NoAnswer`, `BadAnswer`, and `ForeignHost` before anything is sent to a host that must not see the key.
+        Raises `NoResponse` and `BadResponse`, and `UntrustedHost` before anything is sent where the key must not go.
         """
         wire = await self._wired()
         answer = await wire.call(method, url, _body(json, form), workdir, timeout_s)
@@ -57,11 +57,11 @@ class VendorHttp:
     async def download(
         self, url: str, target: Path, *, timeout_s: float, max_bytes: int = PICTURE_BYTES
     ) -> VendorResponse:
-        """Write the picture that `url` delivers to `target`; without the key, as it is a stranger's address.
+        """Download a delivered picture to `target`, without the key: the URL may lead to any host.
 
-        Only a 200 writes; any other status comes back as it is, and leaves no `target`. https alone is followed, and
-        public addresses alone, except that an account with a plain or inside base URL may deliver likewise. At most
-        three redirects, each judged anew. Raises `NoAnswer`, and `BadAnswer` for addresses, types and sizes refused.
+        Only a 200 writes; any other status is returned and leaves no `target`. The URL must be https and lead to a
+        public address, unless the account's own base URL is plain http or private. Follows at most three redirects and
+        checks each. Raises `NoResponse`, and `BadResponse` for an address, a type or a size that is refused.
         """
         wire = await self._wired()
         return await wire.download(url, target, timeout_s, max_bytes)

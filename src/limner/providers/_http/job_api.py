@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import GenerationRequest, Pending
-from limner.providers._http.blank_image import blank, is_blank
+from limner.providers._http.blank_image import blank_failure, is_blank
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.redaction import redacted
-from limner.providers._http.response import BadAnswer, ForeignHost, NoAnswer, VendorResponse, unanswered
+from limner.providers._http.response import BadResponse, NoResponse, UntrustedHost, VendorResponse, no_response_failure
 from limner.providers._http.retry_after import retry_after_s
 
 ASK_AGAIN_S: Final = 2.0
@@ -66,7 +66,7 @@ _NO_ANSWERS: Final = frozenset({401, 403, 408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class FinishedJob:
     """A job is done and its picture lies at `link`. `cost_usd` is what the vendor says it took for it."""
 
     link: str
@@ -74,7 +74,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ErrorMessage:
     """A vendor's words about a refusal, and the field of the order they are about."""
 
     words: str = ""
@@ -93,14 +93,14 @@ def unknown_model(vendor: str, upstream: str, known: Iterable[str]) -> Failure:
     )
 
 
-def too_many_pictures(order: GenerationRequest, most: int) -> Failure | None:
+def too_many_references(order: GenerationRequest, most: int) -> Failure | None:
     given = len(order.references)
     if given <= most:
         return None
     return Failure(FailureKind.BAD_INPUT, f"{order.upstream} takes {most} reference pictures at most, {given} came")
 
 
-async def send_order(
+async def submit_job(
     http: VendorHttp, vendor: str, path: str, body: Any, *, deadline_s: float
 ) -> VendorResponse | Failure:
     """Send an order that costs money. Whatever the vendor answered comes back, refusals too.
@@ -109,16 +109,16 @@ async def send_order(
     """
     try:
         return await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, ORDER_S))
-    except NoAnswer as trouble:
-        return unanswered(vendor, trouble)
-    except BadAnswer as trouble:
+    except NoResponse as trouble:
+        return no_response_failure(vendor, trouble)
+    except BadResponse as trouble:
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor}'s answer to the order {trouble.reason}")
 
 
-def refused(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) -> Failure:
+def failure_from(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) -> Failure:
     """What an answer with an error status means, where the vendor has no words of its own for it."""
-    kind = kind_of(answer)
-    told = said(answer.body)
+    kind = failure_kind(answer)
+    told = error_message(answer.body)
     reason = _SENTENCES[kind].format(vendor=vendor) + (f": {told}" if str(told) else "")
     wait_s = retry_after_s(answer)
     if kind is FailureKind.RATE_LIMITED and wait_s is None:
@@ -126,7 +126,7 @@ def refused(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) ->
     return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(answer))
 
 
-def kind_of(answer: VendorResponse) -> FailureKind:
+def failure_kind(answer: VendorResponse) -> FailureKind:
     status = answer.status
     if _lost_behind_gateway(answer):
         return FailureKind.UNKNOWN_OUTCOME
@@ -159,41 +159,41 @@ def detail_of(answer: VendorResponse) -> str:
     return f"HTTP {answer.status} {redacted(answer.text)}".rstrip()
 
 
-def no_handle(vendor: str, answer: VendorResponse) -> Failure:
+def missing_handle(vendor: str, answer: VendorResponse) -> Failure:
     """The vendor said yes, but not to what: the job may run, and be paid for, where nobody finds it."""
     return Failure(
         FailureKind.UNKNOWN_OUTCOME, f"{vendor} took the order and gave no handle to ask by", detail=detail_of(answer)
     )
 
 
-def said(body: Any) -> Said:
+def error_message(body: Any) -> ErrorMessage:
     """The words in an error body, in any of the shapes vendors give them."""
     match body:
         case {"detail": [first, *_]}:
-            return said(first)
+            return error_message(first)
         case {"loc": [*places], "msg": str(words)}:
-            return Said(redacted(words), ".".join(str(each) for each in places if each != "body") or None)
+            return ErrorMessage(redacted(words), ".".join(str(each) for each in places if each != "body") or None)
         case {"detail": {} as inner} | {"error": {} as inner}:
-            return said(inner)
+            return error_message(inner)
         case {"detail": str(words)} | {"message": str(words)} | {"error": str(words)} | {"title": str(words)}:
-            return Said(redacted(words))
+            return ErrorMessage(redacted(words))
         case str(words):
-            return Said(redacted(words))
-    return Said()
+            return ErrorMessage(redacted(words))
+    return ErrorMessage()
 
 
 # --- asking after a job -----------------------------------------------------------------------------------------
 
 
-async def ask(
+async def query_job(
     http: VendorHttp, vendor: str, url: str, method: str = "GET", body: Any = None, *, timeout_s: float
 ) -> VendorResponse | Pending | Failure:
     """A question about a bought job. `Pending` when it got no answer, `Failure` when it cannot be asked at all."""
     try:
         answer = await http.call(method, url, json=body, timeout_s=min(timeout_s, QUESTION_S))
-    except (NoAnswer, BadAnswer):
+    except (NoResponse, BadResponse):
         return Pending(wait_s=ASK_AGAIN_S)
-    except ForeignHost as foreign:
+    except UntrustedHost as foreign:
         return Failure(
             FailureKind.AUTH,
             f"{vendor} wants to be asked at a host that must not see our key; `polling_hosts` lists those that may",
@@ -207,16 +207,16 @@ def _waiting(answer: VendorResponse) -> Pending:
     return Pending(wait_s=min(retry_after_s(answer) or ASK_AGAIN_S, LONGEST_WAIT_S))
 
 
-POLL_S: Final = 0.75
+MIN_POLL_S: Final = 0.75
 """The shortest time between two questions about a job, where the account does not name another."""
 
 
-def pause_s(age_s: float, *, least: float = POLL_S, most: float = 5.0) -> float:
+def poll_interval_s(age_s: float, *, least: float = MIN_POLL_S, most: float = 5.0) -> float:
     """How long to wait before the next question: often at first, seldom once a job turns out to be long."""
     return max(least, min(most, age_s / 8))
 
 
-def lost(vendor: str, *, age_s: float, grace_s: float, detail: str) -> Pending | Failure:
+def job_not_found(vendor: str, *, age_s: float, grace_s: float, detail: str) -> Pending | Failure:
     """The vendor does not know the job: for a moment after the order that may be its own delay, later it is final."""
     if age_s < grace_s:
         return Pending(wait_s=1.0)
@@ -234,24 +234,24 @@ class _Dead:
     final: bool = False
 
 
-async def bring(
+async def fetch_finished(
     http: VendorHttp,
     vendor: str,
-    look: Callable[[], Awaitable[Ready | Pending | Failure]],
+    look: Callable[[], Awaitable[FinishedJob | Pending | Failure]],
     target: Path,
     *,
     age_s: float,
     timeout_s: float,
-) -> Ready | Pending | Failure:
+) -> FinishedJob | Pending | Failure:
     """Ask with `look`; what is ready is at `target` afterwards. For a dead link the vendor is asked once more."""
     dead = _Dead("")
     for _ in range(2):
         seen = await look()
-        if not isinstance(seen, Ready):
+        if not isinstance(seen, FinishedJob):
             return seen
         trouble = await _fetch(http, seen.link, target, min(timeout_s, DOWNLOAD_S))
         if trouble is None:
-            return blank(vendor) if await asyncio.to_thread(is_blank, target) else seen
+            return blank_failure(vendor) if await asyncio.to_thread(is_blank, target) else seen
         dead = trouble
     return _undelivered(vendor, dead, age_s)
 
@@ -259,9 +259,9 @@ async def bring(
 async def _fetch(http: VendorHttp, link: str, target: Path, timeout_s: float) -> _Dead | None:
     try:
         answer = await http.download(link, target, timeout_s=timeout_s)
-    except NoAnswer as trouble:
+    except NoResponse as trouble:
         return _Dead(trouble.reason)
-    except BadAnswer as trouble:
+    except BadResponse as trouble:
         return _Dead(f"the answer {trouble.reason}", final=True)
     return None if answer.status == 200 else _Dead(f"its link answers HTTP {answer.status}")
 

@@ -11,7 +11,9 @@ Rule = Callable[[Any], str | None]
 Rules = Mapping[str, Rule]
 
 
-def misfit(options: Mapping[str, Any], rules: Rules, *, others: bool = False, what: str = "option") -> str | None:
+def invalid_option(
+    options: Mapping[str, Any], rules: Rules, *, others: bool = False, what: str = "option"
+) -> str | None:
     """Words about the first of `options` that is unknown or does not fit its rule; None where all do.
 
     With `others`, unknown ones go into the order as they are: it is enough that they can.
@@ -24,9 +26,9 @@ def misfit(options: Mapping[str, Any], rules: Rules, *, others: bool = False, wh
     return None
 
 
-def require(options: Mapping[str, Any], rules: Rules) -> None:
+def require_valid(options: Mapping[str, Any], rules: Rules) -> None:
     """Raises ValueError where `misfit` has words."""
-    if wrong := misfit(options, rules):
+    if wrong := invalid_option(options, rules):
         raise ValueError(wrong)
 
 
@@ -41,45 +43,45 @@ def _unknown(name: str, rules: Rules, what: str) -> str:
 # --- rules ----------------------------------------------------------------------------------------------------------
 
 
-def of_the_provider(_: Any) -> str:
+def provider_only(_: Any) -> str:
     return "it is one of the provider's, not of a route's"
 
 
-def ours(_: Any) -> str:
+def set_by_limner(_: Any) -> str:
     return "Limner writes it into each order itself"
 
 
-_FORBIDDEN: Final = (of_the_provider, ours)
+_FORBIDDEN: Final = (provider_only, set_by_limner)
 
 
 def text(value: Any) -> str | None:
     return None if isinstance(value, str) else _is_no(value, "text")
 
 
-def flag(value: Any) -> str | None:
+def boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else f"{_shown(value)} is neither true nor false"
 
 
-def amount(value: Any) -> str | None:
+def non_negative(value: Any) -> str | None:
     """A number from 0."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
     return None if good else _is_no(value, "number from 0")
 
 
-def whole(value: Any) -> str | None:
+def whole_number(value: Any) -> str | None:
     good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     return None if good else _is_no(value, "whole number from 0")
 
 
-def texts(value: Any) -> str | None:
+def text_list(value: Any) -> str | None:
     """A list; a single text is none, although Python takes it for one of letters."""
     good = isinstance(value, list | tuple) and all(isinstance(each, str) and each for each in value)
     return None if good else _is_no(value, "list of texts")
 
 
-def amounts(value: Any) -> str | None:
+def number_table(value: Any) -> str | None:
     good = isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
-    return None if good and not any(map(amount, value.values())) else _is_no(value, "table of numbers")
+    return None if good and not any(map(non_negative, value.values())) else _is_no(value, "table of numbers")
 
 
 def one_of(*known: str) -> Rule:
@@ -89,7 +91,7 @@ def one_of(*known: str) -> Rule:
     return rule
 
 
-def beginning_with(*known: str) -> Rule:
+def starts_with(*known: str) -> Rule:
     def rule(value: Any) -> str | None:
         good = isinstance(value, str) and value.startswith(known)
         return None if good else f"{_shown(value)} begins with none of {', '.join(known)}"
@@ -101,7 +103,7 @@ def table(rules: Rules, what: str) -> Rule:
     """A table of its own, whose entries are called `what`."""
 
     def rule(value: Any) -> str | None:
-        return misfit(value, rules, what=what) if isinstance(value, Mapping) else _is_no(value, "table")
+        return invalid_option(value, rules, what=what) if isinstance(value, Mapping) else _is_no(value, "table")
 
     return rule
 
@@ -123,8 +125,8 @@ def _shown(value: Any) -> str:
     return f"{value!r:.80}" if isinstance(value, str) else f"{value!r}"[:80]
 
 
-JOB_RULES: Final[Rules] = {"poll_s": amount, "not_found_grace_s": amount}
+JOB_RULES: Final[Rules] = {"poll_s": non_negative, "not_found_grace_s": non_negative}
 """Options of an account whose vendor works on jobs."""
 
-KEYED_JOB_RULES: Final[Rules] = {**JOB_RULES, "polling_hosts": texts}
+KEYED_JOB_RULES: Final[Rules] = {**JOB_RULES, "polling_hosts": text_list}
 """The same, where a vendor names the address to ask at."""

@@ -7,7 +7,7 @@ from yarl import URL
 
 from limner.domain.network.ip_address import is_public
 from limner.ports.provider import Allows, allows_none
-from limner.providers._http.response import BadAnswer, ForeignHost
+from limner.providers._http.response import BadResponse, UntrustedHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +23,23 @@ class Origin:
     allows: Allows = allows_none
 
     def keyed(self, url: str) -> URL:
-        """The URL to ask with the key. Raises `ForeignHost`."""
+        """The URL to ask with the key. Raises `UntrustedHost`."""
         if "://" not in url.partition("?")[0]:
             return _exact(f"{str(self.base).rstrip('/')}/{url.lstrip('/')}")
         target = _exact(url)
         if not _anonymous(target) or not self._may_see_the_key(target):
-            raise ForeignHost(f"the key is not for {target.scheme}://{target.host}; list the host in the key hosts")
+            raise UntrustedHost(f"the key is not for {target.scheme}://{target.host}; list the host in the key hosts")
         return target
 
     def delivery(self, url: str) -> URL:
-        """The URL to fetch a delivery from, without the key. Raises `BadAnswer`; the address is judged when dialled."""
+        """The URL to fetch a delivery from, without the key. Raises `BadResponse`; dialling checks the address."""
         try:
             target = _exact(url)
-        except ForeignHost as error:
-            raise BadAnswer("names a delivery address that is none") from error
+        except UntrustedHost as error:
+            raise BadResponse("names a delivery address that is none") from error
         plain = target.scheme == "http" and self.is_listed(target)
         if not (plain or target.scheme in {"https", self.base.scheme}) or not target.raw_host or not _anonymous(target):
-            raise BadAnswer("names a delivery address that is not a plain https address")
+            raise BadResponse("names a delivery address that is not a plain https address")
         return target
 
     def is_listed(self, delivery: URL) -> bool:
@@ -77,9 +77,9 @@ def _exact(url: str) -> URL:
         exact = URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
         usable = bool(parsed.absolute and parsed.raw_host and parsed.port)
     except (ValueError, TypeError) as error:
-        raise ForeignHost("the vendor's address cannot be read as a URL") from error
+        raise UntrustedHost("the vendor's address cannot be read as a URL") from error
     if not usable:
-        raise ForeignHost("the vendor's address cannot be read as a URL")
+        raise UntrustedHost("the vendor's address cannot be read as a URL")
     same = (exact.scheme, exact.raw_host, exact.port) == (parsed.scheme, parsed.raw_host, parsed.port)
     return exact if same else parsed
 

@@ -68,7 +68,7 @@ def _uncut(text: str, told: list[str]) -> str:
     return text
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """The vendor did not answer, or not to the end.
 
     `sent` is False when the vendor certainly did not get the request. Otherwise it may have done the work, and be
@@ -81,7 +81,7 @@ class NoAnswer(Exception):
         self.reason = reason
 
 
-class BadAnswer(Exception):
+class BadResponse(Exception):
     """The vendor answered with something that cannot be taken. `reason` completes "the vendor's answer ..."."""
 
     def __init__(self, reason: str) -> None:
@@ -89,11 +89,11 @@ class BadAnswer(Exception):
         self.reason = reason
 
 
-class ForeignHost(ValueError):
+class UntrustedHost(ValueError):
     """The key would have gone to a host that is not the vendor's. Nothing was sent."""
 
 
-def unanswered(vendor: str, trouble: NoAnswer) -> Failure:
+def no_response_failure(vendor: str, trouble: NoResponse) -> Failure:
     """What a call that costs money ends in without an answer."""
     kind = FailureKind.UNKNOWN_OUTCOME if trouble.sent else FailureKind.TRANSIENT
     return Failure(kind, f"{vendor} could not be asked: {trouble.reason}", detail="no answer")
