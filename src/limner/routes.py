@@ -1,4 +1,4 @@
-"""The routes to each model: those that ship with Limner, and the operator's own in their place."""
+"""The routes of each model: the shipped ones, or the operator's instead."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,63 +11,66 @@ from limner.settings import RouteSettings, Settings
 
 
 class UnknownRoute(ValueError):
-    """A route that leads from or to something that does not exist."""
+    """A route names a model or a provider that does not exist."""
 
 
-class UnfitRoute(ValueError):
-    """A route that no order would go out over."""
+class InvalidRoute(ValueError):
+    """A route has an upstream name or options that its provider refuses."""
 
 
 def routes_of(settings: Settings, providers: frozenset[str]) -> Mapping[str, tuple[Route, ...]]:
-    """The routes of each model, the preferred one first, whether or not their providers have what they need.
+    """The routes of each model in order of preference, including routes to providers without a key.
 
-    A model that the configuration names has the routes written there, in that order, and no other. Raises
-    `UnknownRoute` for a model or a provider that nobody knows.
+    If the configuration has routes for a model, only those are used, in their order. `providers` are the known
+    provider names. Raises `UnknownRoute` for a route from an unknown model or to an unknown provider.
     """
-    for told in settings.route:
-        _check(told, providers)
-    shipped, own = _by_model(_shipped(), settings.unknown_outcome), _by_model(settings.route, settings.unknown_outcome)
+    for row in settings.route:
+        _check_names(row, providers)
+    shipped, own = (
+        _by_model(_shipped_routes(), settings.unknown_outcome),
+        _by_model(settings.route, settings.unknown_outcome),
+    )
     return shipped | own
 
 
 def check_routes(routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider]) -> None:
-    """Raises `UnfitRoute` for a route that a provider which is at hand would take no order over."""
-    for model, ways in routes.items():
-        for route in ways:
+    """Raise `InvalidRoute` for a route that its provider refuses. Routes to inactive providers are not checked."""
+    for model, model_routes in routes.items():
+        for route in model_routes:
             provider = providers.get(route.provider)
             if isinstance(provider, ValidatesRoute) and (wrong := provider.unfit(route.upstream, route.options)):
-                raise UnfitRoute(f"the route of {model} to {route.name}: {wrong}")
+                raise InvalidRoute(f"the route of {model} to {route.name}: {wrong}")
 
 
-def _shipped() -> list[RouteSettings]:
-    told = tomllib.loads((resources.files("limner") / "routes.toml").read_text())
-    return [RouteSettings(**row) for row in told["route"]]
+def _shipped_routes() -> list[RouteSettings]:
+    parsed = tomllib.loads((resources.files("limner") / "routes.toml").read_text())
+    return [RouteSettings(**row) for row in parsed["route"]]
 
 
-def _by_model(told: list[RouteSettings], unknown_outcome: UnknownOutcome) -> dict[str, tuple[Route, ...]]:
+def _by_model(rows: list[RouteSettings], unknown_outcome: UnknownOutcome) -> dict[str, tuple[Route, ...]]:
     routes: dict[str, tuple[Route, ...]] = {}
-    for each in told:
-        routes[each.model] = (*routes.get(each.model, ()), _route(each, unknown_outcome))
+    for row in rows:
+        routes[row.model] = (*routes.get(row.model, ()), _route(row, unknown_outcome))
     return routes
 
 
-def _route(told: RouteSettings, unknown_outcome: UnknownOutcome) -> Route:
+def _route(row: RouteSettings, unknown_outcome: UnknownOutcome) -> Route:
     return Route(
-        name=f"{told.provider}/{told.upstream}",
-        provider=told.provider,
-        upstream=told.upstream,
-        deadline_s=told.deadline_s,
-        unknown_outcome=told.unknown_outcome or unknown_outcome,
-        options=told.options,
-        price_usd=told.price_usd,
+        name=f"{row.provider}/{row.upstream}",
+        provider=row.provider,
+        upstream=row.upstream,
+        deadline_s=row.deadline_s,
+        unknown_outcome=row.unknown_outcome or unknown_outcome,
+        options=row.options,
+        price_usd=row.price_usd,
     )
 
 
-def _check(told: RouteSettings, providers: frozenset[str]) -> None:
-    if told.model not in MODELS:
-        raise UnknownRoute(f"a route leads from {told.model!r}, which is no model; there are {', '.join(MODELS)}")
-    if told.provider not in providers:
+def _check_names(row: RouteSettings, providers: frozenset[str]) -> None:
+    if row.model not in MODELS:
+        raise UnknownRoute(f"a route has the model {row.model!r}, which does not exist; models are {', '.join(MODELS)}")
+    if row.provider not in providers:
         raise UnknownRoute(
-            f"a route of {told.model} leads to the provider {told.provider!r}, which nobody knows; "
-            f"there are {', '.join(sorted(providers))}. Another one needs a table [provider.{told.provider}]"
+            f"a route of {row.model} has the provider {row.provider!r}, which does not exist; providers are "
+            f"{', '.join(sorted(providers))}. To add one, write a table [provider.{row.provider}]"
         )

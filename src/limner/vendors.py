@@ -40,7 +40,7 @@ ADAPTERS: Mapping[str, Adapter] = {
 }
 
 
-class UnfitOption(ValueError):
+class InvalidOption(ValueError):
     """An option of a provider that its adapter does not know, or not so."""
 
 
@@ -55,11 +55,11 @@ class Upstream:
     pace: ProviderLimits = field(default_factory=ProviderLimits)
 
     def open(self) -> Provider | None:
-        """Raises `UnfitOption` for an option that its adapter does not know."""
+        """Raises `InvalidOption` for an option that its adapter does not know."""
         try:
             return self.adapter.open(self.account) if self.account else None
         except ValueError as error:
-            raise UnfitOption(f"provider {self.name}: {error}") from error
+            raise InvalidOption(f"provider {self.name}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from limner.domain.model import MODELS
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import UnknownOutcome
-from limner.routes import UnfitRoute, UnknownRoute, check_routes, routes_of
+from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of
 from limner.settings import Settings, load_settings
-from limner.vendors import UnfitOption, Upstream, upstreams
+from limner.vendors import InvalidOption, Upstream, upstreams
 
 KNOWN = frozenset({"bfl", "openai", "gemini", "fal", "replicate", "midjourney", "gpu_room"})
 ROOM = """
@@ -147,8 +147,8 @@ def test_a_key_is_not_shown_by_accident(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[[route]]\nmodel = "dall-e"\nprovider = "openai"\nupstream = "x"\n', "'dall-e', which is no model"),
-        ('[[route]]\nmodel = "gpt_4o"\nprovider = "opena1"\nupstream = "x"\n', "'opena1', which nobody knows"),
+        ('[[route]]\nmodel = "dall-e"\nprovider = "openai"\nupstream = "x"\n', "'dall-e', which does not exist"),
+        ('[[route]]\nmodel = "gpt_4o"\nprovider = "opena1"\nupstream = "x"\n', "'opena1', which does not exist"),
     ],
 )
 def test_a_route_from_or_to_nowhere_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
@@ -263,7 +263,7 @@ def test_a_sound_route_stands(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(UnfitOption) as refused:
+    with pytest.raises(InvalidOption) as refused:
         opened(tmp_path, text)
 
     assert words in str(refused.value)
@@ -292,7 +292,7 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
             '{ image_size = "8K" }',
             "image_size '8K' for gemini-3-pro-image, which has 1K, 2K, 4K",
         ),
-        ("gemini", "gemini-2.5-flash-image", '{ image_size = "1K" }', "it has no sizes to choose from"),
+        ("gemini", "gemini-2.5-flash-image", '{ image_size = "1K" }', "which has no sizes to choose from"),
         (
             "gemini",
             "x",
@@ -320,7 +320,7 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
 def test_a_route_that_no_order_would_go_out_over_is_refused(
     tmp_path: Path, name: str, upstream: str, options: str, words: str
 ) -> None:
-    with pytest.raises(UnfitRoute) as refused:
+    with pytest.raises(InvalidRoute) as refused:
         opened(tmp_path, route(name, upstream, options))
 
     assert str(refused.value).startswith(f"the route of gpt_4o to {name}/{upstream}: ")

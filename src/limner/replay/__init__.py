@@ -1,1 +1,1 @@
-"""Playing recorded calls against a server, to see what would be different there."""
+"""Replay recorded API calls against a server and report the differences."""

@@ -1,4 +1,4 @@
-"""Two answers side by side: what clients rely on must be there, in the same kind; values are the server's own."""
+"""Compare two JSON answers: the same fields must be present with values of the same type; values may differ."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,10 +13,10 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def differences(expected: Any, got: Any, path: str = "") -> Iterator[str]:
-    """A sentence for each thing that was answered then and is not now, or is of another kind.
+    """A sentence for each recorded field that is missing or has another type now.
 
-    What is there in addition is no difference: clients pass over what they don't know. Of a list the first element
-    stands for all. A value that was null may be anything.
+    Additional fields are ignored, as clients ignore them. Only the first element of a list is compared. A recorded
+    null matches every value.
     """
     if expected is None:
         return
@@ -41,7 +41,7 @@ def kind(value: Any) -> str:
 
 
 def renamed(expected: Any, got: Any) -> Iterator[tuple[str, str]]:
-    """The texts that stand in the same place in both and differ: ids, tokens and addresses, as they were and are."""
+    """Pairs of differing identifiers at the same place in both answers: ids, tokens and addresses, recorded and new."""
     if isinstance(expected, Mapping) and isinstance(got, Mapping):
         for name, value in expected.items():
             yield from renamed(value, got.get(name))
@@ -53,5 +53,5 @@ def renamed(expected: Any, got: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_name(text: str) -> bool:
-    """Whether a later call may repeat it: long, and no sentence."""
+    """Whether the text looks like an identifier that a later call may repeat: long and without spaces."""
     return len(text) >= 8 and " " not in text

@@ -1,4 +1,4 @@
-"""Sending recorded calls to a server, one after the other, in the names that it gives to things."""
+"""Send recorded calls to a server one after the other, with recorded ids replaced by the server's new ones."""
 
 import asyncio
 import re
@@ -16,14 +16,14 @@ from limner.domain.tasks.task import Status
 from limner.replay.compare import differences, renamed
 from limner.replay.recording import RecordedCall
 
-_ASK_AGAIN_S = 0.5
+_POLL_S = 0.5
 _UNFINISHED = frozenset({Status.QUEUED, Status.RUNNING})
-_LONGEST_ANSWER = 8 * 1024 * 1024
+_MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """A call as it went. `skipped` says why it was not made; else `differences` are what may trip a client."""
+class PlayedCall:
+    """The result of one call. `skipped` is the reason if it was not sent; else `differences` may break a client."""
 
     number: int
     method: str
@@ -36,68 +36,71 @@ class Played:
 
 @dataclass(slots=True)
 class Player:
-    """`base_url` is the server, `key` what it is called with, `patience_s` how long a task may take to end."""
+    """Plays calls against `base_url` with the API key `key`. `task_timeout_s` is how long a task may take to end.
+
+    `names` maps recorded ids, tokens and addresses to the server's.
+    """
 
     base_url: str
     key: str
-    patience_s: float = 120.0
+    task_timeout_s: float = 120.0
     names: dict[str, str] = field(default_factory=dict)
     _own: set[str] = field(default_factory=set, init=False)
 
-    async def play(self, calls: Sequence[RecordedCall]) -> AsyncIterator[Played]:
-        """Each call's outcome as soon as it is known. An answer that does not come is a difference, not an error."""
-        timeout = aiohttp.ClientTimeout(total=self.patience_s + 30)
+    async def play(self, calls: Sequence[RecordedCall]) -> AsyncIterator[PlayedCall]:
+        """Yield each call's result as soon as it is known. A missing answer is a difference, not an exception."""
+        timeout = aiohttp.ClientTimeout(total=self.task_timeout_s + 30)
         async with aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session:
             for call in calls:
                 yield await self._played(session, call)
 
-    async def _played(self, session: aiohttp.ClientSession, call: RecordedCall) -> Played:
-        if why := self._skipped(call):
-            return Played(call.number, call.method, call.shown, skipped=why)
+    async def _played(self, session: aiohttp.ClientSession, call: RecordedCall) -> PlayedCall:
+        if reason := self._skip_reason(call):
+            return PlayedCall(call.number, call.method, call.shown, skipped=reason)
         began = time.perf_counter()
         try:
             status, answer = await self._until_ended(session, call, self._url(call))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             found: tuple[str, ...] = (f"no answer: {error or type(error).__name__}",)
-            return Played(call.number, call.method, call.shown, differences=found)
+            return PlayedCall(call.number, call.method, call.shown, differences=found)
         self._learn(call, answer)
         took_ms = round((time.perf_counter() - began) * 1000)
-        return Played(call.number, call.method, call.shown, status, took_ms, tuple(_compared(call, status, answer)))
+        return PlayedCall(call.number, call.method, call.shown, status, took_ms, tuple(_compared(call, status, answer)))
 
-    def _skipped(self, call: RecordedCall) -> str | None:
+    def _skip_reason(self, call: RecordedCall) -> str | None:
         if call.status == HTTPStatus.SWITCHING_PROTOCOLS:
-            return "it is a WebSocket"
+            return "a WebSocket connection"
         if call.url in self.names:
             return None
         if call.foreign:
-            return "it went to another host"
-        return None if call.path.startswith("/") else "no answer gave its address"
+            return "sent to another host"
+        return None if call.path.startswith("/") else "no answer contained its address"
 
     def _url(self, call: RecordedCall) -> str:
-        """Where the call goes now: an address that the server gave, else the same path on it."""
-        return self.names.get(call.url) or self.base_url.rstrip("/") + self._now(call.path.encode()).decode()
+        """The URL to call: an address from an earlier answer, else the recorded path on `base_url`."""
+        return self.names.get(call.url) or self.base_url.rstrip("/") + self._renamed(call.path.encode()).decode()
 
     def _learn(self, call: RecordedCall, answer: Any) -> None:
-        """Note the server's names. What the client said first is none; an address may change from answer to answer."""
-        self._own.update(set(_texts_in(call.body)) - self.names.keys())
-        for then, now in renamed(call.shape, answer):
-            if then not in self._own and (then not in self.names or "://" in now):
-                self.names[then] = now
+        """Record the server's new ids. Texts the client sent first are not ids; addresses may change every time."""
+        self._own.update(set(_strings_in(call.body)) - self.names.keys())
+        for old, new in renamed(call.shape, answer):
+            if old not in self._own and (old not in self.names or "://" in new):
+                self.names[old] = new
 
     async def _until_ended(self, session: aiohttp.ClientSession, call: RecordedCall, url: str) -> tuple[int, Any]:
-        """The answer; where the recording shows a task that has ended, it is asked for until it has."""
-        give_up = time.monotonic() + self.patience_s
+        """The answer. If the recorded one shows a task that has ended, poll until the new task has ended too."""
+        deadline = time.monotonic() + self.task_timeout_s
         while True:
             status, answer = await self._ask(session, call, url)
-            if not _ended(call.shape) or not _goes_on(answer, url) or time.monotonic() > give_up:
+            if not _has_ended(call.shape) or not _is_unfinished(answer, url) or time.monotonic() > deadline:
                 return status, answer
-            await asyncio.sleep(_ASK_AGAIN_S)
+            await asyncio.sleep(_POLL_S)
 
     async def _ask(self, session: aiohttp.ClientSession, call: RecordedCall, url: str) -> tuple[int, Any]:
         headers = dict(call.headers)
         if URL(url).origin() == URL(self.base_url).origin():
             headers["Authorization"] = f"Bearer {self.key}"
-        body = self._now(call.body) or None
+        body = self._renamed(call.body) or None
         async with session.request(call.method, url, headers=headers, data=body, allow_redirects=False) as response:
             data = await _read(response)
         try:
@@ -105,56 +108,56 @@ class Player:
         except orjson.JSONDecodeError:
             return response.status, None
 
-    def _now(self, text: bytes) -> bytes:
-        """A text of the recording in the server's names; longer ones first, for one may hold another."""
-        named = {then.encode(): now.encode() for then, now in self.names.items()}
-        found = sorted((then for then in named if then in text), key=len, reverse=True)
+    def _renamed(self, text: bytes) -> bytes:
+        """Replace recorded ids by the server's; longer ones first, as one may contain another."""
+        named = {old.encode(): new.encode() for old, new in self.names.items()}
+        found = sorted((old for old in named if old in text), key=len, reverse=True)
         return re.sub(b"|".join(map(re.escape, found)), lambda match: named[match[0]], text) if found else text
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The body, up to a length that no JSON has."""
+    """The body, up to `_MAX_ANSWER_BYTES`."""
     data = bytearray()
     async for piece in response.content.iter_any():
         data += piece
-        if len(data) > _LONGEST_ANSWER:
+        if len(data) > _MAX_ANSWER_BYTES:
             break
     return bytes(data)
 
 
-def _texts_in(body: bytes) -> Iterator[str]:
-    """Every text that a JSON body says."""
+def _strings_in(body: bytes) -> Iterator[str]:
+    """All strings in a JSON body."""
     try:
-        said = [orjson.loads(body)]
+        waiting = [orjson.loads(body)]
     except orjson.JSONDecodeError:
         return
-    while said:
-        match said.pop():
+    while waiting:
+        match waiting.pop():
             case str(text):
                 yield text
             case list(elements):
-                said += elements
+                waiting += elements
             case dict(fields):
-                said += fields.values()
+                waiting += fields.values()
 
 
 def _compared(call: RecordedCall, status: int, answer: Any) -> list[str]:
     if call.status is not None and status != call.status:
-        return [f"status: {call.status} expected, got {status}{_said(answer)}"]
+        return [f"status: {call.status} expected, got {status}{_error_text(answer)}"]
     found = list(differences(call.shape, answer))
-    then, now = _status_in(call.shape), _status_in(answer)
-    if _ended(call.shape) and now is not None and then != now:
-        found.append(f"data.status: {then} expected, got {now}{_why(answer)}")
+    old, new = _status_in(call.shape), _status_in(answer)
+    if _has_ended(call.shape) and new is not None and old != new:
+        found.append(f"data.status: {old} expected, got {new}{_failure_reason(answer)}")
     return found
 
 
-def _said(answer: Any) -> str:
+def _error_text(answer: Any) -> str:
     if not isinstance(answer, Mapping):
         return ""
     return f" ({answer.get('code')}: {answer.get('message')} {answer.get('suggestion', '')})".replace(" )", ")")
 
 
-def _why(answer: Any) -> str:
+def _failure_reason(answer: Any) -> str:
     reason = answer["data"].get("error_msg") or answer["data"].get("error_message")
     return f" ({reason})" if reason else ""
 
@@ -165,11 +168,11 @@ def _status_in(answer: Any) -> str | None:
     return status if isinstance(status, str) else None
 
 
-def _goes_on(answer: Any, url: str) -> bool:
-    """Whether the task that was asked about has not ended. A call that makes a task does not name it."""
+def _is_unfinished(answer: Any, url: str) -> bool:
+    """Whether the answer shows an unfinished task that the URL names; a create call's URL does not name one."""
     return _status_in(answer) in _UNFINISHED and str(answer["data"]["task_id"]) in url
 
 
-def _ended(answer: Any) -> bool:
+def _has_ended(answer: Any) -> bool:
     status = _status_in(answer)
     return status is not None and status not in _UNFINISHED

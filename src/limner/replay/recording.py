@@ -1,4 +1,4 @@
-"""Recorded calls: a HAR file as browsers and proxies write it, or JSON lines written by hand."""
+"""Read recorded calls from a HAR file (written by browsers and proxies) or from JSON lines written by hand."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_OF_THE_CONNECTION = frozenset(
+_CONNECTION_HEADERS = frozenset(
     {
         "host",
         "content-length",
@@ -23,21 +23,21 @@ _OF_THE_CONNECTION = frozenset(
         "expect",
     }
 )
-_SECRET = re.compile(r"auth|cookie|token|secret|api-?key|credential|signature", re.IGNORECASE)
-"""What the name of a header says that is for the recorded server alone."""
+_SECRET_HEADER = re.compile(r"auth|cookie|token|secret|api-?key|credential|signature", re.IGNORECASE)
+"""Names of headers that are not replayed: they hold secrets for the recorded server."""
 
-_SIGNED = re.compile(r"([?&][^=&]*(?:sig|key|token|secret|credential|policy)[^=&]*=)[^&]*", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:sig|key|token|secret|credential|policy)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 class BadRecording(ValueError):
-    """A file that holds no calls; the message says where it stops making sense."""
+    """The file contains no readable calls. The message says where reading failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One recorded call. `url` is as it was recorded; `shape` is the JSON that was answered, None where none was.
+    """One recorded call. `url` is the recorded one; `shape` is the JSON of the answer, or None.
 
-    `foreign` calls went to another host than most: to a storage, to a delivery network.
+    `foreign` calls went to another host than most calls did, such as a storage or a CDN.
     """
 
     number: int
@@ -56,21 +56,21 @@ class RecordedCall:
 
     @property
     def shown(self) -> str:
-        """The path, without what opens it."""
-        return _SIGNED.sub(r"\1…", self.path)
+        """The path with query, without signatures and other secrets."""
+        return _SECRET_PARAMETER.sub(r"\1…", self.path)
 
 
 def read_recording(file: Path) -> list[RecordedCall]:
-    """The calls of a file, in their order. Raises `BadRecording`, and `OSError`."""
+    """The calls of a file, in order. Raises `BadRecording` and `OSError`."""
     text = file.read_text(encoding="utf-8-sig")
     try:
-        whole = json.loads(text)
+        parsed = json.loads(text)
     except ValueError:
-        whole = None
-    is_har = isinstance(whole, dict) and "log" in whole
-    calls = list(_of_har(whole) if is_har else _of_lines(text))
+        parsed = None
+    is_har = isinstance(parsed, dict) and "log" in parsed
+    calls = list(_of_har(parsed) if is_har else _of_lines(text))
     if not calls:
-        raise BadRecording(f"{file} holds no calls; see the page about migrating for both formats")
+        raise BadRecording(f"{file} contains no calls; docs/migrating.md describes both formats")
     return calls
 
 
@@ -81,13 +81,13 @@ def _of_lines(text: str) -> Iterator[RecordedCall]:
             continue
         number += 1
         try:
-            told = json.loads(line)
-            expected = told.get("expect", {})
-            body = told.get("body")
+            record = json.loads(line)
+            expected = record.get("expect", {})
+            body = record.get("body")
             yield RecordedCall(
                 number,
-                told["method"].upper(),
-                told["path"].strip(),
+                record["method"].upper(),
+                record["path"].strip(),
                 {"Content-Type": "application/json"} if body is not None else {},
                 json.dumps(body).encode() if body is not None else b"",
                 expected.get("status"),
@@ -95,7 +95,7 @@ def _of_lines(text: str) -> Iterator[RecordedCall]:
             )
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise BadRecording(
-                f'line {line_number} is no call ({error}): write {{"method": …, "path": …, "body": …, '
+                f'line {line_number} is not a call ({error}): write {{"method": …, "path": …, "body": …, '
                 '"expect": {"status": …, "shape": …}}'
             ) from None
 
@@ -104,33 +104,33 @@ def _of_har(har: Mapping[str, Any]) -> Iterator[RecordedCall]:
     try:
         entries = har["log"]["entries"]
         hosts = Counter(urlsplit(entry["request"]["url"]).netloc for entry in entries)
-        home = max(hosts, key=lambda host: hosts[host], default="")
+        main_host = max(hosts, key=lambda host: hosts[host], default="")
         for number, entry in enumerate(entries, 1):
-            yield _of_entry(number, entry, home)
+            yield _of_entry(number, entry, main_host)
     except (KeyError, AttributeError, TypeError, ValueError) as error:
-        raise BadRecording(f"this HAR file lacks what calls are made of: {error}") from None
+        raise BadRecording(f"this HAR file has no readable calls: {error}") from None
 
 
-def _of_entry(number: int, entry: Mapping[str, Any], home: str) -> RecordedCall:
+def _of_entry(number: int, entry: Mapping[str, Any], main_host: str) -> RecordedCall:
     request, response = entry["request"], entry["response"]
     headers = {each["name"]: each["value"] for each in request.get("headers", ())}
     return RecordedCall(
         number,
         request["method"].upper(),
         request["url"],
-        {name: value for name, value in headers.items() if _is_the_client_s(name)},
-        _posted(request.get("postData") or {}),
+        {name: value for name, value in headers.items() if _is_replayed(name)},
+        _request_body(request.get("postData") or {}),
         int(response["status"]) or None,
         _json_in(response.get("content") or {}),
-        foreign=urlsplit(request["url"]).netloc != home,
+        foreign=urlsplit(request["url"]).netloc != main_host,
     )
 
 
-def _is_the_client_s(header: str) -> bool:
-    return not (header.lower() in _OF_THE_CONNECTION or header.startswith(":") or _SECRET.search(header))
+def _is_replayed(header: str) -> bool:
+    return not (header.lower() in _CONNECTION_HEADERS or header.startswith(":") or _SECRET_HEADER.search(header))
 
 
-def _posted(data: Mapping[str, Any]) -> bytes:
+def _request_body(data: Mapping[str, Any]) -> bytes:
     text = str(data.get("text") or "")
     return base64.b64decode(text) if data.get("encoding") == "base64" else text.encode("utf-8", "surrogateescape")
 

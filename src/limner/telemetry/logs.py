@@ -1,4 +1,4 @@
-"""Structured logs: for people at a terminal, as JSON lines elsewhere."""
+"""Structured logging: readable lines on a terminal, JSON lines otherwise."""
 
 import logging
 import sys
@@ -11,7 +11,10 @@ from limner.telemetry.redact import Redact
 
 
 def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> None:
-    """Send structlog's and the standard library's records to standard error, in one form and without `secrets`."""
+    """Configure structlog and `logging` to write to standard error, with `secrets` removed.
+
+    `format_` is `console`, `json` or `auto`: `console` on a terminal, else `json`.
+    """
     for_people = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
     redact = Redact(secrets)
     shared: list[Any] = [
@@ -20,7 +23,7 @@ def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> Non
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if for_people:
-        # The pretty traceback shows local variables, and with them vendors' keys.
+        # The default traceback formatter prints local variables, and with them vendors' keys.
         last: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -33,11 +36,11 @@ def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> Non
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacted(redact))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of every byte that is no HTTP
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns about every malformed request
 
 
 class _Redacted(logging.Formatter):
-    """The standard library's form of a record, less its secrets."""
+    """`logging.BASIC_FORMAT`, with secrets removed."""
 
     def __init__(self, redact: Redact) -> None:
         super().__init__(logging.BASIC_FORMAT)

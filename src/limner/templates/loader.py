@@ -1,6 +1,6 @@
-"""Reads templates from folders: Limner's own, and an operator's, who may add to them or put another in a place.
+"""Load templates from folders: the built-in ones, and those of an operator, which may replace built-in ones.
 
-A template is a folder. Its name is the slug; in it are a `template.toml` and the pictures that the file names.
+A template is a folder. The folder's name is the slug; it contains a `template.toml` and the pictures named there.
 """
 
 import re
@@ -17,18 +17,18 @@ from limner.domain.prompts.characters import forbidden_character
 from limner.domain.prompts.template import MAX_PICTURES, Template, TemplatePicture, normalise_slug
 
 FILE = "template.toml"
-LONGEST_TEXT = 2000
-"""Characters of a template's text. Beyond some 700 the models with a short memory are given less of it."""
+MAX_TEXT_CHARACTERS = 2000
+"""Longest text of a template. Models with a short context get a shortened text from about 700 characters on."""
 
 _SLUG = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 _RATIO = re.compile(r"[1-9][0-9]{0,2}:[1-9][0-9]{0,2}")
 
-# WebP is left out: not every model takes it, and a template serves them all.
+# No WebP: a template must work with every model, and not every model accepts WebP.
 _SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
 class TemplateError(Exception):
-    """A template cannot be read: the message names the file, the key where there is one, and the remedy."""
+    """A template is invalid. The message names the file, the key if there is one, and what to do."""
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem}. {remedy}")
@@ -37,7 +37,7 @@ class TemplateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoadedTemplate:
-    """A template and where its pictures lie. `version` changes with any byte of it: 12 hex digits of a SHA-256."""
+    """A template and its folder. `version` is 12 hex digits of a SHA-256 over the template file and its pictures."""
 
     template: Template
     folder: Path
@@ -45,14 +45,14 @@ class LoadedTemplate:
 
     @property
     def pictures(self) -> tuple[Path, ...]:
-        """The files of the template's pictures, in its own order."""
+        """The paths of the template's pictures, in the order of `template.toml`."""
         return tuple(self.folder / picture.name for picture in self.template.pictures)
 
 
 def load_templates(*folders: Path) -> Mapping[str, LoadedTemplate]:
-    """The built-in templates and those of `folders`, by slug; of two with one slug the later folder's counts.
+    """The built-in templates and those of `folders`, by slug; on equal slugs the later folder wins.
 
-    Reads the disk: call it once, at the start. Raises TemplateError for the first thing it cannot use.
+    Reads files: call it once, at start-up. Raises TemplateError for the first invalid template.
     """
     found: dict[str, LoadedTemplate] = {}
     for folder in (_built_in(), *folders):
@@ -76,17 +76,17 @@ def _load_folder(folder: Path) -> dict[str, LoadedTemplate]:
 
 def _template_folders(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
-        raise TemplateError(folder, "is not a folder", "Create it, or take it out of the settings.")
+        raise TemplateError(folder, "is not a folder", "Create it, or remove it from the settings.")
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith((".", "_")):
             yield path
 
 
 def load_template(folder: Path) -> LoadedTemplate:
-    """The template in one folder."""
+    """Load the template in one folder. Raises TemplateError."""
     slug = normalise_slug(folder.name)
     if not _SLUG.fullmatch(slug):
-        raise TemplateError(folder, "the folder's name is no slug", "Use a-z and 0-9, with - or _ between words.")
+        raise TemplateError(folder, "the folder's name is not a slug", "Use a-z and 0-9, with - or _ between words.")
     source = folder / FILE
     table = _Table(source, _parse(source))
     template = _template(slug, table)
@@ -99,36 +99,36 @@ def _parse(source: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise TemplateError(source, "is missing", "Add it, or move the folder elsewhere.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TemplateError(source, f"is not valid TOML: {error}", "Correct it at that place.") from error
+        raise TemplateError(source, f"is not valid TOML: {error}", "Correct it there.") from error
 
 
 def _template(slug: str, table: "_Table") -> Template:
     table.refuse_unknown("title", "summary", "text", "aspect_ratio", "best_with", "needs_image", "pictures")
     return Template(
         slug=slug,
-        title=table.line("title", most=80),
-        summary=table.line("summary", most=300),
-        text=table.line("text", most=LONGEST_TEXT),
+        title=table.line("title", max_length=80),
+        summary=table.line("summary", max_length=300),
+        text=table.line("text", max_length=MAX_TEXT_CHARACTERS),
         aspect_ratio=_aspect_ratio(table),
         best_with=table.lines("best_with"),
         needs_image=table.yes_or_no("needs_image"),
-        pictures=tuple(_picture(entry) for entry in table.tables("pictures", most=MAX_PICTURES)),
+        pictures=tuple(_picture(entry) for entry in table.tables("pictures", max_length=MAX_PICTURES)),
     )
 
 
 def _aspect_ratio(table: "_Table") -> str | None:
     if "aspect_ratio" not in table.values:
         return None
-    ratio = table.line("aspect_ratio", most=7)
+    ratio = table.line("aspect_ratio", max_length=7)
     if not _RATIO.fullmatch(ratio):
-        raise table.error("aspect_ratio", f"{ratio!r} is no ratio", 'Write width and height, as in "16:9".')
+        raise table.error("aspect_ratio", f"{ratio!r} is not a ratio", 'Write width and height, as in "16:9".')
     return ratio
 
 
 def _picture(table: "_Table") -> TemplatePicture:
     table.refuse_unknown("file", "role")
-    name = table.line("file", most=100)
-    return TemplatePicture(name, table.line("role", most=200), _media_type(table, name))
+    name = table.line("file", max_length=100)
+    return TemplatePicture(name, table.line("role", max_length=200), _media_type(table, name))
 
 
 def _media_type(table: "_Table", name: str) -> str:
@@ -154,7 +154,7 @@ def _version(folder: Path, template: Template) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One table of a template.toml, read key by key; `where` is its own name in messages, such as `pictures[0].`."""
+    """One table of a template.toml, read key by key; `where` is its prefix in messages, such as `pictures[0].`."""
 
     source: Path
     values: Mapping[str, Any]
@@ -168,16 +168,18 @@ class _Table:
             if key not in known:
                 raise self.error(key, "is not a key of a template", f"Known keys: {', '.join(known)}.")
 
-    def line(self, key: str, *, most: int) -> str:
+    def line(self, key: str, *, max_length: int) -> str:
         value = self.values.get(key)
         if value is None:
             raise self.error(key, "is missing", f'Add a line such as {key} = "…".')
         if not isinstance(value, str) or not value.strip():
             raise self.error(key, f"{value!r} is not a text", f'Write {key} = "…".')
-        if len(value) > most:
-            raise self.error(key, f"is {len(value)} characters long", f"Shorten it to {most}.")
-        if unfit := forbidden_character(value):
-            raise self.error(key, f"holds {unfit.code_points}, {unfit.kind}", "Remove it: no model may be sent it.")
+        if len(value) > max_length:
+            raise self.error(key, f"is {len(value)} characters long", f"Shorten it to {max_length}.")
+        if forbidden := forbidden_character(value):
+            raise self.error(
+                key, f"holds {forbidden.code_points}, {forbidden.kind}", "Remove it: no model may be sent it."
+            )
         return value.strip()
 
     def lines(self, key: str) -> tuple[str, ...]:
@@ -192,10 +194,10 @@ class _Table:
             raise self.error(key, f"{value!r} is neither true nor false", f"Write {key} = true or {key} = false.")
         return value
 
-    def tables(self, key: str, *, most: int) -> "Iterator[_Table]":
+    def tables(self, key: str, *, max_length: int) -> "Iterator[_Table]":
         entries = self.values.get(key, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise self.error(key, "is not a list of tables", f"Begin each picture with a line [[{key}]].")
-        if len(entries) > most:
-            raise self.error(key, f"lists {len(entries)}", f"Keep {most} at most: a model has room for few.")
+        if len(entries) > max_length:
+            raise self.error(key, f"lists {len(entries)}", f"Keep {max_length} at most: models accept few pictures.")
         return (_Table(self.source, entry, f"{key}[{place}].") for place, entry in enumerate(entries))

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from limner.replay.player import Played, Player
+from limner.replay.player import PlayedCall, Player
 from limner.replay.recording import RecordedCall
 
 TASK, LINK = "11111111-2222-3333", "https://cdn.example.org/1.png?sig=abc"
@@ -31,8 +31,8 @@ class Desk:
         made: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = answer if callable(answer) else None
         return await made(request) if made else web.json_response(answer)
 
-    async def plays(self, *calls: RecordedCall) -> list[Played]:
-        return [each async for each in Player(self.url, "new-key", patience_s=20).play(calls)]
+    async def plays(self, *calls: RecordedCall) -> list[PlayedCall]:
+        return [each async for each in Player(self.url, "new-key", task_timeout_s=20).play(calls)]
 
     def bodies(self) -> list[Any]:
         return [json.loads(body) for *_, body in self.asked]
@@ -136,14 +136,14 @@ async def test_the_key_goes_to_the_server_and_to_no_address_that_only_begins_lik
 async def test_an_address_that_no_answer_gave_is_not_asked(desk: Desk, path: str) -> None:
     [played] = await desk.plays(call(path))
 
-    assert played.skipped == "no answer gave its address"
+    assert played.skipped == "no answer contained its address"
     assert desk.asked == []
 
 
 async def test_a_websocket_is_passed_over(desk: Desk) -> None:
     [played] = await desk.plays(RecordedCall(1, "GET", "/watch", status=101))
 
-    assert played.skipped == "it is a WebSocket"
+    assert played.skipped == "a WebSocket connection"
 
 
 async def test_signatures_in_an_address_are_not_shown(desk: Desk) -> None:

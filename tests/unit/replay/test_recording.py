@@ -87,15 +87,15 @@ def test_bodies_may_be_base64(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds no calls"),
-        ("nonsense", "line 1 is no call"),
-        ('{"method": "GET", "path": "/"}\n{"path": "/"}', "line 2 is no call"),
-        ('{"log": {"entries": []}}', "holds no calls"),
-        ('{"log": {"entries": [{}]}}', "lacks what calls are made of"),
-        ('{"log": {}}', "lacks what calls are made of"),
-        ('{"method": "GET", "path": 5}', "line 1 is no call"),
+        ("", "contains no calls"),
+        ("nonsense", "line 1 is not a call"),
+        ('{"method": "GET", "path": "/"}\n{"path": "/"}', "line 2 is not a call"),
+        ('{"log": {"entries": []}}', "contains no calls"),
+        ('{"log": {"entries": [{}]}}', "has no readable calls"),
+        ('{"log": {}}', "has no readable calls"),
+        ('{"method": "GET", "path": 5}', "line 1 is not a call"),
     ],
 )
-def test_what_is_no_recording_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_that_is_not_a_recording_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadRecording, match=words):
         lines(tmp_path, text)

@@ -3,7 +3,7 @@ from urllib.parse import quote
 
 import pytest
 
-from limner.telemetry.redact import BLANK, Redact
+from limner.telemetry.redact import REPLACEMENT, Redact
 
 SECRETS = ["vendor-key-0123", 'odd/key+with="signs"%', "schlüssel-geheim"]
 
@@ -14,14 +14,14 @@ def test_a_known_value_is_taken_out_wherever_it_stands(secret: str, form: str) -
     redact = Redact(SECRETS)
 
     assert secret not in redact(form.format(secret, secret))
-    assert BLANK in redact(form.format(secret, secret))
+    assert REPLACEMENT in redact(form.format(secret, secret))
 
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_known_value_is_taken_out_in_other_spellings(secret: str) -> None:
     redact, spelled = Redact(SECRETS), quote(secret, safe="")
 
-    assert redact(f"/path?x={spelled}") == f"/path?x={BLANK}"
+    assert redact(f"/path?x={spelled}") == f"/path?x={REPLACEMENT}"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_short_value_blanks_nobody_else_s_words() -> None:
 
 
 def test_the_longer_of_two_values_goes_whole() -> None:
-    assert Redact(["secret", "secret-and-more"])("secret-and-more") == BLANK
+    assert Redact(["secret", "secret-and-more"])("secret-and-more") == REPLACEMENT
 
 
 @pytest.mark.parametrize("filler", ["tsk_", "Bearer ", "://a:", "?sig=", "Key \t ", "a"])

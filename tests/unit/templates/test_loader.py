@@ -177,8 +177,8 @@ BROKEN = {
     "text blank": ({"text": '" "'}, "text: ' ' is not a text", 'text = "…"'),
     "text too long": ({"text": f'"{"a" * 2001}"'}, "text: is 2001 characters long", "2000"),
     "emoji in the text": ({"text": '"Draw 🦊"'}, "text: holds U+1F98A, an emoji", "Remove it"),
-    "ratio": ({"aspect_ratio": '"wide"'}, "aspect_ratio: 'wide' is no ratio", '"16:9"'),
-    "ratio of nothing": ({"aspect_ratio": '"0:9"'}, "aspect_ratio: '0:9' is no ratio", '"16:9"'),
+    "ratio": ({"aspect_ratio": '"wide"'}, "aspect_ratio: 'wide' is not a ratio", '"16:9"'),
+    "ratio of nothing": ({"aspect_ratio": '"0:9"'}, "aspect_ratio: '0:9' is not a ratio", '"16:9"'),
     "best_with": ({"best_with": '"gemini"'}, "best_with: 'gemini' is not a list", 'best_with = ["…", "…"]'),
     "needs_image": ({"needs_image": '"yes"'}, "needs_image: 'yes' is neither", "needs_image = true"),
     "unknown key": ({"promt": '"a"'}, "promt: is not a key", "Known keys: title, summary, text"),
@@ -222,7 +222,7 @@ class TestABrokenTemplate:
     def test_a_folder_that_is_no_slug_is_named(self, tmp_path: Path) -> None:
         write(tmp_path / "Stone Mosaic")
 
-        with pytest.raises(TemplateError, match="Stone Mosaic: the folder's name is no slug"):
+        with pytest.raises(TemplateError, match="Stone Mosaic: the folder's name is not a slug"):
             load_templates(tmp_path)
 
     def test_two_spellings_of_one_slug_are_named(self, tmp_path: Path) -> None:

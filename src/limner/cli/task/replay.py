@@ -10,7 +10,7 @@ from rich.markup import escape
 from limner.cli.terminal import Json, err, out, print_json
 
 if TYPE_CHECKING:
-    from limner.replay.player import Played
+    from limner.replay.player import PlayedCall
     from limner.replay.recording import RecordedCall
 
 
@@ -43,18 +43,20 @@ def replay(
         raise typer.Exit(1)
 
 
-async def _play(calls: "list[RecordedCall]", url: str, key: str, patience: float, *, quiet: bool) -> "list[Played]":
+async def _play(
+    calls: "list[RecordedCall]", url: str, key: str, task_timeout_s: float, *, quiet: bool
+) -> "list[PlayedCall]":
     from limner.replay.player import Player
 
     played = []
-    async for each in Player(url, key, patience).play(calls):
+    async for each in Player(url, key, task_timeout_s).play(calls):
         played.append(each)
         if not quiet:
-            _tell(each)
+            _print_call(each)
     return played
 
 
-def _tell(played: "Played") -> None:
+def _print_call(played: "PlayedCall") -> None:
     head = f"{played.number:4} {played.method:6} {escape(played.path)}"
     if played.skipped:
         out.print(f"{head}  [yellow]skipped[/]: {played.skipped}", soft_wrap=True)

@@ -1,11 +1,11 @@
-"""The vendors, emulated: strict about their protocols, with real pictures and scripted faults.
+"""Emulators of the vendors: strict about their protocols, with real pictures and scripted faults.
 
-async with Vendors.running(["bfl", "openai"]) as street:
-    street.faults("bfl").add(Fault(Kind.UNAVAILABLE, times=2))
+async with Vendors.running(["bfl", "openai"]) as emulators:
+    emulators.faults("bfl").add(Fault(FaultKind.UNAVAILABLE, times=2))
     ...
     card = read_card(picture)
-    assert card.prompt_sha == street.purchases("bfl")[0].prompt_sha
-    assert street.violations() == []
+    assert card.prompt_sha == emulators.purchases("bfl")[0].prompt_sha
+    assert emulators.violations() == []
 """
 
 from limner.testing.vendors._core.faults import BadFault, Fault, FaultKind, Faults

@@ -1,4 +1,4 @@
-"""All the vendors in one street: started together, each at addresses of its own."""
+"""Start emulators together in one event loop, each at its own addresses."""
 
 import asyncio
 import errno
@@ -37,10 +37,10 @@ class UnknownVendor(LookupError):
 
 
 class Vendors:
-    """The emulators that are running.
+    """The running emulators.
 
-    Each listens on 127.0.0.1; the hosts that vendors keep apart from their API stand on 127.0.0.2 (polling) and
-    127.0.0.3 (delivery), or, where the system has only 127.0.0.1, on other ports of it.
+    Each listens on 127.0.0.1. Hosts that a vendor separates from its API are on 127.0.0.2 (polling) and 127.0.0.3
+    (delivery), or on other ports of 127.0.0.1 if the system has no other loopback address.
     """
 
     def __init__(self, emulators: Mapping[str, Emulator], books: PurchaseRecords) -> None:
@@ -58,18 +58,18 @@ class Vendors:
         port: int = 0,
         seed: int = 0,
     ) -> AsyncIterator[Self]:
-        """Run the emulators of these names in this loop, on free ports, or on fixed ones from `port` on.
+        """Run these emulators in the current event loop, on free ports or on fixed ones starting at `port`.
 
-        `books` is a file for purchases and violations; what it holds is read first. Raises `UnknownVendor`, and
+        `books` is a file for purchases and violations; existing entries are read first. Raises `UnknownVendor`, and
         `OSError` for a busy port.
         """
         kept = await asyncio.to_thread(PurchaseRecords, books)
         async with AsyncExitStack() as stack:
 
-            def place(urls: Mapping[str, str]) -> Place:
+            def setup_for(urls: Mapping[str, str]) -> Place:
                 return Place(urls, kept, pace or EmulatedSpeed(), seed)
 
-            emulators = {name: await _open(stack, _class_of(name), port, place) for name in names}
+            emulators = {name: await _start(stack, _class_of(name), port, setup_for) for name in names}
             yield cls(emulators, kept)
 
     @property
@@ -82,7 +82,7 @@ class Vendors:
         return self._emulators[name]
 
     def base_url(self, name: str) -> str:
-        """What a client of this vendor is pointed at; OpenAI's and the engines' end in `/v1`."""
+        """The base URL to configure in a client; those of OpenAI and of the engines end in `/v1`."""
         return self.emulator(name).base_url
 
     def key(self, name: str) -> str:
@@ -92,7 +92,7 @@ class Vendors:
         return self.emulator(name).faults
 
     def environment(self) -> dict[str, str]:
-        """The variables that point Limner at the emulators that are running."""
+        """The environment variables that make Limner use the running emulators."""
         return {key: value for one in self._emulators.values() for key, value in one.environment().items()}
 
     def purchases(self, vendor: str | None = None) -> list[Purchase]:
@@ -102,7 +102,7 @@ class Vendors:
         return self.books.violations(vendor)
 
     async def until_bought(self, count: int, vendor: str | None = None) -> list[Purchase]:
-        """Wait until so many purchases are in the books."""
+        """Wait until this many purchases are recorded."""
         return await self.books.until_bought(count, vendor)
 
 
@@ -112,12 +112,12 @@ def _class_of(name: str) -> type[Emulator]:
     return EMULATORS[name]
 
 
-async def _open(
-    stack: AsyncExitStack, kind: type[Emulator], port: int, place: Callable[[Mapping[str, str]], Place]
+async def _start(
+    stack: AsyncExitStack, kind: type[Emulator], port: int, setup_for: Callable[[Mapping[str, str]], Place]
 ) -> Emulator:
     first = port and port + NAMES.index(kind.name) * PORTS_EACH
     sockets = {site: _listen(stack, site, first and first + n) for n, site in enumerate(kind.sites)}
-    emulator = kind(place({site: _root(one) for site, one in sockets.items()}))
+    emulator = kind(setup_for({site: _root(one) for site, one in sockets.items()}))
     stack.push_async_callback(emulator.close)
     for site, app in emulator.applications().items():
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

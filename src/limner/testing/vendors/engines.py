@@ -1,6 +1,6 @@
-"""Inference servers on one's own machines that speak OpenAI's wire: SGLang-Diffusion and vLLM-Omni.
+"""Emulators of inference servers with OpenAI's protocol: SGLang-Diffusion and vLLM-Omni.
 
-They differ from OpenAI, and from each other, in what they take and how they refuse.
+Their fields and errors differ from OpenAI's and from each other's.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _ENGINE_FIELDS: Final[Rules] = {
 
 
 class EngineEmulator(OpenAI):
-    """An inference server on one's own machines: no key, no catalogue, short errors. POSTs block until it is `warm`."""
+    """An inference server: no key, one model, short error bodies. POSTs block until `warm` is set."""
 
     served: ClassVar[str]
     dialect: ClassVar[str]
@@ -55,7 +55,7 @@ class EngineEmulator(OpenAI):
         self.warm.set()
 
     def environment(self) -> dict[str, str]:
-        """A provider of this name; a route to it is the operator's to write."""
+        """The variables for a provider of this name. Routes to it are not included."""
         prefix = f"LIMNER_PROVIDER__{self.name.upper()}"
         return {
             f"{prefix}__ADAPTER": "openai",
@@ -79,7 +79,7 @@ class EngineEmulator(OpenAI):
         return await super().answer(request, ask)
 
     def check_key(self, request: web.Request) -> None:
-        """Nobody asks for one."""
+        """Accept every request: inference servers have no keys."""
 
     def ask_of(
         self,
@@ -107,17 +107,17 @@ class EngineEmulator(OpenAI):
         return OpenAiRequest(order, fields.get("n") or 1, edit)
 
     def check_engine(self, fields: Mapping[str, Any], *, edit: bool) -> None:
-        """What this engine refuses besides."""
+        """Raise `Refused` for further rules of this engine."""
 
     async def references(self, files: list[UploadedPart]) -> tuple[ReceivedImage, ...]:
-        """Either part name, as often as one likes."""
+        """The reference pictures; both part names are accepted, any number of times."""
         images = [file for file in files if file.part in {"image", "image[]"}]
         if not images:
             raise detail(422, "Field 'image' is required.")
         return tuple([await self.reference(file) for file in images])
 
     async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
-        """Engines moderate nothing; a fault that says so fails as an engine does."""
+        """Record a purchase. Moderation faults give the short error of an engine's safety checker."""
         if trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
             raise detail(400, "The request was rejected by the safety checker.")
         await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
@@ -136,7 +136,7 @@ class EngineEmulator(OpenAI):
 
 
 class Sglang(EngineEmulator):
-    """SGLang-Diffusion: answers by `url` unless told otherwise, and has no storage to do so."""
+    """SGLang-Diffusion: the default `response_format` is `url`, which fails because no storage is configured."""
 
     name: ClassVar[str] = "sglang"
     served: ClassVar[str] = "black-forest-labs/FLUX.1-dev"
@@ -164,7 +164,7 @@ class Sglang(EngineEmulator):
 
 
 class Vllm(EngineEmulator):
-    """vLLM-Omni: serves one model by its name, and takes a list of pictures for a batch, not for references."""
+    """vLLM-Omni: refuses other model names, and reads several pictures as a batch, not as references."""
 
     name: ClassVar[str] = "vllm"
     served: ClassVar[str] = "black-forest-labs/FLUX.1-Kontext-dev"

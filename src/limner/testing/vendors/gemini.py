@@ -1,4 +1,4 @@
-"""Google's Gemini API: `generateContent` and its stream, in protobuf's JSON, where a refusal is an ordinary answer."""
+"""Emulator of Google's Gemini API: `generateContent` and its stream. Content refusals come with status 200."""
 
 import base64
 import math
@@ -52,7 +52,10 @@ LONG_SIZES: Final[Mapping[str, Size]] = {"1:4": (512, 2064), "4:1": (2064, 512),
 
 @dataclass(frozen=True, slots=True)
 class GeminiModel:
-    """`sizes` at 1K by ratio, `scales` the values of `imageSize`, `thinks` whether it shows drafts as thoughts."""
+    """`sizes` are those at 1K by aspect ratio, `scales` the values of `imageSize`.
+
+    A model that `thinks` also returns drafts, in parts marked `thought`.
+    """
 
     sizes: Mapping[str, Size]
     scales: tuple[str, ...] = ()
@@ -84,7 +87,7 @@ PART: Final = frozenset({"text", "inlineData", "fileData", "thought", "thoughtSi
 
 @dataclass(frozen=True, slots=True)
 class GeminiRequest:
-    """A request that was understood."""
+    """A parsed request."""
 
     order: VendorOrder
     model: GeminiModel
@@ -115,11 +118,11 @@ class Gemini(Emulator):
         self.check_key(request)
         stream = check_method(request)
         ask = await self.read(request)
-        patience = server_timeout(request)
+        client_timeout_s = server_timeout(request)
 
         async def work(trouble: InjectedFault) -> web.Response:
             slow = trouble.of(FaultKind.SLOW)
-            if slow and patience is not None and slow.amount(5) > patience:
+            if slow and client_timeout_s is not None and slow.amount(5) > client_timeout_s:
                 raise error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
             answer = await self.answer(ask, trouble)
             return events(answer) if stream else reply(200, answer)
@@ -127,7 +130,7 @@ class Gemini(Emulator):
         return await self.pass_faults(request, "submit", ask.order.prompt, work)
 
     async def answer(self, ask: GeminiRequest, trouble: InjectedFault) -> dict[str, Any]:
-        """What section 3.3 of the protocol lists, row by row: `how` of a fault is the reason given."""
+        """The body of a 200. A fault's `how` is the `blockReason` or `finishReason`."""
         response_id = secrets.token_urlsafe(16)
         facts = {"modelVersion": ask.order.model, "responseId": response_id}
         if fault := trouble.of(FaultKind.MODERATED):
@@ -193,7 +196,7 @@ class Gemini(Emulator):
         return GeminiRequest(order, model, "IMAGE" in modalities, "TEXT" in modalities)
 
     async def contents(self, body: Mapping[str, Any], model: GeminiModel) -> tuple[str, tuple[ReceivedImage, ...]]:
-        """The prompt, which is all text that is not the label of a picture, and the pictures in their order."""
+        """The prompt (all text except the labels of pictures), and the pictures in their order."""
         turns = body.get("contents")
         if not isinstance(turns, list) or not turns:
             raise bad("* GenerateContentRequest.contents: contents is not specified")
@@ -225,7 +228,7 @@ class Gemini(Emulator):
         return seen
 
     async def blob(self, blob: Mapping[str, Any]) -> bytes:
-        """The bytes given inline, in either base64 alphabet, or by a link."""
+        """The bytes of `inlineData`, in either base64 alphabet, or those behind a `fileUri`."""
         if "fileUri" in blob:
             known(blob, {"fileUri", "mimeType"}, "contents[0].parts[0].file_data")
             return await self.picture_behind(str(blob["fileUri"]))
@@ -251,7 +254,7 @@ class Gemini(Emulator):
 
 
 def check_method(request: web.Request) -> bool:
-    """Whether the answer is to be a stream."""
+    """Whether a stream is requested. Raises `Refused` for unknown methods."""
     match request.match_info["method"], request.query.get("alt"):
         case "generateContent", _:
             return False
@@ -264,7 +267,7 @@ def check_method(request: web.Request) -> bool:
 
 
 def server_timeout(request: web.Request) -> float | None:
-    """What the official SDK adds: how many seconds the caller is going to wait."""
+    """The client's timeout in seconds, which the official SDK sends as a header."""
     said = request.headers.get("X-Server-Timeout")
     if said is None:
         return None
@@ -274,7 +277,7 @@ def server_timeout(request: web.Request) -> float | None:
 
 
 def camel(value: Any) -> Any:
-    """Protobuf's JSON takes both spellings of a name; this one is canonical."""
+    """Convert field names to camelCase: protobuf JSON accepts snake_case too."""
     if isinstance(value, list):
         return [camel(each) for each in value]
     if isinstance(value, dict):
@@ -333,7 +336,7 @@ def size_of(config: Mapping[str, Any], model: GeminiModel, references: tuple[Rec
 
 
 def nearest(model: GeminiModel, references: tuple[ReceivedImage, ...]) -> str:
-    """Left to itself the model follows the first input."""
+    """The ratio used when none is requested: that of the first reference picture, else 1:1."""
     if not references:
         return "1:1"
     wanted = references[0].size[0] / references[0].size[1]
@@ -358,7 +361,7 @@ def usage(ask: GeminiRequest, pictures: int) -> dict[str, int]:
 
 
 def events(answer: dict[str, Any]) -> web.Response:
-    """The same answer in chunks, a part each; the reason to finish comes with the last."""
+    """The answer as a stream of chunks with one part each; the last has the `finishReason`."""
     body = "".join(f"data: {orjson.dumps(chunk).decode()}\r\n\r\n" for chunk in chunks(answer))
     return web.Response(body=body.encode(), content_type="text/event-stream")
 
@@ -393,7 +396,7 @@ def model_gone(name: str, version: str) -> Refused:
 
 
 def rate_limited(fault: Fault) -> Refused:
-    """No `Retry-After`: the wait stands in the details, unless `how` is text."""
+    """Gemini sends no `Retry-After`: the wait is in the details, or in the message if `how` is `text`."""
     quota = failure("GenerateRequestsPerMinutePerProjectPerModel")
     said = "You exceeded your current quota, please check your plan and billing details."
     wait = f"{fault.amount(14):g}s"
@@ -405,7 +408,7 @@ def rate_limited(fault: Fault) -> Refused:
 
 
 def out_of_quota(fault: Fault) -> Refused:
-    """By day; or, as `how` says, a limit of nothing (`limit0`), or an account without billing (`billing`)."""
+    """A daily quota; with `how` `limit0` a quota of 0, with `billing` an account without billing."""
     match fault.how:
         case "billing":
             said = "Gemini API free tier is not available in your country. Please enable billing on your project."
@@ -422,12 +425,12 @@ def failure(quota_id: str) -> dict[str, Any]:
 
 
 def unauthorized(fault: Fault) -> Refused:
-    """401; or, as `how` says, a 400 for a `key` that is not valid."""
+    """401; with `how` `key` the 400 for an invalid API key."""
     return bad_key() if fault.how == "key" else error(401, "UNAUTHENTICATED", "Invalid authentication credentials.")
 
 
 def forbidden(fault: Fault) -> Refused:
-    """403; or, as `how` says, a 400 for where the caller is (`location`)."""
+    """403; with `how` `location` the 400 for an unsupported location."""
     if fault.how == "location":
         return error(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")
     return error(403, "PERMISSION_DENIED", "The caller does not have permission")

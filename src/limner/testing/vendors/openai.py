@@ -1,4 +1,4 @@
-"""OpenAI's Images API: generations and edits, whole or as server-sent events, under Azure's addresses too."""
+"""Emulator of OpenAI's Images API: generations and edits, as JSON or server-sent events, also at Azure's paths."""
 
 import base64
 import math
@@ -41,7 +41,7 @@ NUMBERS: Final = ("guidance_scale", "true_cfg_scale")
 
 
 def free_size(value: Any) -> Complaint | None:
-    """`WxH` as GPT Image 2 and later take it."""
+    """The size rule of GPT Image 2 and later: `WxH` or `auto`."""
     if value == "auto":
         return None
     match = re.fullmatch(r"(\d+)x(\d+)", value) if isinstance(value, str) else None
@@ -59,10 +59,7 @@ def free_size(value: Any) -> Complaint | None:
 
 @dataclass(frozen=True, slots=True)
 class OpenAiModel:
-    """What one model takes beyond the common fields.
-
-    `fidelity` are its values for `input_fidelity`; none: the field is unknown.
-    """
+    """The fields that differ by model. `fidelity` lists the values of `input_fidelity`; if empty, it is refused."""
 
     size: Rule = free_size
     quality: tuple[str, ...] = ("low", "medium", "high", "auto")
@@ -119,7 +116,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class OpenAiRequest:
-    """A request that was understood. `edit` says by which of the two routes it came."""
+    """A parsed request. `edit` is True for `images/edits`, False for `images/generations`."""
 
     order: VendorOrder
     n: int
@@ -183,7 +180,7 @@ class OpenAI(Emulator):
         return reply(200, {"created": int(time.time()), **echo(ask.order), "data": data, "usage": usage(ask)})
 
     async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
-        """Refuse what is moderated, free of charge, and put the rest in the books."""
+        """Refuse a moderated request without a charge; record any other as a purchase."""
         if fault := trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
             raise Refused(moderated(fault, azure=ask.azure))
         if FaultKind.FAILED in trouble and not ask.stream:
@@ -191,7 +188,7 @@ class OpenAI(Emulator):
         await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
 
     async def answer_in_events(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
-        """The headers leave at once, the events as the work goes on."""
+        """Send the headers at once and each event when it is ready."""
         trouble = self.trouble("submit", ask.order.prompt)
         held = Held("submit", moment_of(trouble), ask.order.prompt)
         if held.moment == "received" and not await self.holds.hold(request, held):
@@ -279,7 +276,7 @@ class OpenAI(Emulator):
         return name, MODELS[name]
 
     async def references(self, files: list[UploadedPart]) -> tuple[ReceivedImage, ...]:
-        """The pictures in the order of their parts; a mask is checked and put aside."""
+        """The reference pictures in the order of their parts. A mask is validated and otherwise ignored."""
         images = [file for file in files if file.part in {"image", "image[]"}]
         check_parts(files, images)
         references = tuple([await self.reference(file) for file in images])
@@ -375,7 +372,7 @@ async def read_form(request: web.Request) -> Form:
 
 
 def typed(name: str, value: str) -> Any:
-    """A form's text as the type its field has."""
+    """Convert a form field's text to the field's type."""
     if name in WHOLE_NUMBERS and re.fullmatch(r"-?\d+", value):
         return int(value)
     if name in NUMBERS and re.fullmatch(r"-?\d+(\.\d+)?", value):
@@ -386,7 +383,7 @@ def typed(name: str, value: str) -> Any:
 
 
 def check(fields: Mapping[str, Any], rules: Rules) -> None:
-    """The first thing wrong is told, as this vendor does."""
+    """Raise the error for the first problem only, as OpenAI does."""
     for problem in problems(fields, rules, ("prompt",)):
         name = problem.field
         if problem.type == MISSING:
@@ -490,10 +487,10 @@ REJECTED: Final = "Your request was rejected by the safety system."
 
 
 def moderated(fault: Fault, *, azure: bool) -> web.Response:
-    """A refusal by content, in one of its many shapes.
+    """A content policy error in one of its forms.
 
-    `how` is one of the codes of older bodies; `words`, where only the message tells; `unknown`, where the stage is not
-    told; or the category. At Azure it is the code, or `inner`, where the inner error alone has one.
+    `how` is an older error code; `words`: no code, only the message; `unknown`: no stage; or the policy category.
+    At Azure it is the code, or `inner`: only the inner error has a code.
     """
     if azure:
         code = None if fault.how == "inner" else fault.how or OLD_CODES[0]
@@ -523,7 +520,7 @@ def rate_limited(fault: Fault) -> web.Response:
     body = {"type": "input-images", "param": None, "code": "rate_limit_exceeded"}
     match fault.how:
         case "text":
-            return reply(429, {"error": {"message": f"{said} Please try again in {_spoken(wait)}.", **body}})
+            return reply(429, {"error": {"message": f"{said} Please try again in {_in_words(wait)}.", **body}})
         case "none":
             return reply(429, {"error": {"message": said, **body}})
         case "ms":
@@ -533,7 +530,7 @@ def rate_limited(fault: Fault) -> web.Response:
 
 
 def out_of_quota(fault: Fault) -> web.Response:
-    """`how` is one of the codes that mean it; a hard limit comes as 400."""
+    """`how` is the error code; `billing_hard_limit_reached` comes with status 400."""
     code = fault.how or "insufficient_quota"
     status = 400 if code == "billing_hard_limit_reached" else 429
     said = "You exceeded your current quota, please check your plan and billing details."
@@ -552,7 +549,7 @@ def _quarter(size: Size) -> Size:
     return size[0] // 4, size[1] // 4
 
 
-def _spoken(seconds: float) -> str:
+def _in_words(seconds: float) -> str:
     return f"{seconds:g}s" if seconds >= 1 else f"{round(seconds * 1000)}ms"
 
 
