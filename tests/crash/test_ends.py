@@ -9,6 +9,7 @@ import pytest
 
 from crash.crew import Crew, Gate, claims, finishes, takes_over, until
 from fakes import ScriptedProvider, picture, rubbish
+from limner.application.tasks.execute import ExecuteTask
 from limner.db.sql import Sql
 from limner.domain.ids import TaskId
 from limner.domain.routing.failure import Failure, FailureKind
@@ -176,7 +177,7 @@ async def test_a_task_whose_picture_is_being_kept_when_it_is_cancelled_succeeds(
 
 
 async def test_a_task_whose_picture_is_kept_and_not_settled_when_it_is_cancelled_succeeds(crew: Crew) -> None:
-    struck = crew.hires(ScriptedProvider([picture]), faults={"Execute.end": 1})
+    struck = crew.hires(ScriptedProvider([picture]), faults={ExecuteTask.end.__qualname__: 1})
     heir = crew.hires(ScriptedProvider([]))
     task = await crew.submits()
     await claims(struck)

@@ -4,11 +4,13 @@ import pytest
 
 from crash.conftest import Opened
 from crash.world import World, killable
+from limner.application.generation.journal import SpendJournal
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
 
 RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
+INTEND = f"task {SpendJournal.intend.__qualname__} 1"
 CASES = [
     ("asynchronous", RESEND),
     ("asynchronous", REFUND),
@@ -47,7 +49,7 @@ def concerned(here: World, steps: list[str]) -> list[str]:
     """The steps at which the policy makes a difference; the default policy is tried at all of them."""
     if here.policy is RESEND:
         return steps
-    return steps[steps.index("task Journal.intend 1 before") : steps.index(known(here)) + 1]
+    return steps[steps.index(f"{INTEND} before") : steps.index(known(here)) + 1]
 
 
 async def wrongs_after_death_at(here: World, step: str, steps: list[str]) -> list[str]:
@@ -86,9 +88,10 @@ def in_the_dark(here: World, step: str, steps: list[str]) -> bool:
     """Whether the order was written down, and what came of it was not."""
     if not step.startswith("task "):
         return False
-    return steps.index("task Journal.intend 1 after") <= steps.index(step) < steps.index(known(here))
+    return steps.index(f"{INTEND} after") <= steps.index(step) < steps.index(known(here))
 
 
 def known(here: World) -> str:
     """The step at which it is on the disk what came of the order."""
-    return f"task Journal.{'submitted' if here.vendor == 'asynchronous' else 'delivered'} 1 after"
+    noted = SpendJournal.submitted if here.vendor == "asynchronous" else SpendJournal.delivered
+    return f"task {noted.__qualname__} 1 after"

@@ -7,6 +7,8 @@ import pytest
 
 from crash.crew import A_DAY_S, Crew, Gate, claims, finishes, takes_over, until
 from fakes import ScriptedProvider, StoppedClock, picture, silence
+from limner.application.generation.journal import SpendJournal
+from limner.application.tasks.execute import ExecuteTask
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
@@ -99,7 +101,7 @@ async def test_a_wish_to_cancel_is_heard_when_the_clock_was_set_back(crew: Crew)
 
 
 async def test_a_picture_that_could_not_be_settled_is_settled_by_the_next_worker_however_late(crew: Crew) -> None:
-    struck = crew.hires(ScriptedProvider([picture]), faults={"Execute.end": 1})
+    struck = crew.hires(ScriptedProvider([picture]), faults={ExecuteTask.end.__qualname__: 1})
     vendor = ScriptedProvider([])
     heir = crew.hires(vendor)
     task = await crew.submits()
@@ -148,7 +150,7 @@ async def test_a_task_that_breaks_every_worker_ends_although_something_was_bough
     assert await crew.faults() == []
 
 
-@pytest.mark.parametrize("deed", ["Journal.submitted", "Journal.delivered"])
+@pytest.mark.parametrize("deed", [SpendJournal.submitted.__qualname__, SpendJournal.delivered.__qualname__])
 async def test_what_the_vendor_answered_is_written_down_although_the_database_is_away_for_a_while(
     crew: Crew, deed: str
 ) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from crash.conftest import ON_SQLITE, Opened
 from crash.world import World, killable
+from limner.application.generation.journal import SpendJournal
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
@@ -11,6 +12,9 @@ from limner.domain.tasks.task import Status
 RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
 MOST = {RESEND: 2, REFUND: 1}
 """Purchases that a policy allows, whatever happens and however often."""
+
+
+KNOWN = [f"task {noted.__qualname__} 1 after" for noted in (SpendJournal.submitted, SpendJournal.delivered)]
 
 
 @ON_SQLITE
@@ -30,7 +34,7 @@ async def test_a_second_death_while_an_unknown_outcome_is_dealt_with_buys_no_mor
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("first", ["task Journal.submitted 1 after", "task Journal.delivered 1 after"])
+@pytest.mark.parametrize("first", KNOWN)
 async def test_a_second_death_after_the_vendor_is_known_to_have_it_buys_nothing_more(world: Opened, first: str) -> None:
     async with world("asynchronous") as here:
         steps = await steps_of_a_rescue(here, first)

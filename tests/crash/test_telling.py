@@ -7,6 +7,8 @@ import pytest
 
 from crash.conftest import Opened
 from crash.world import World
+from limner.application.tasks.execute import ExecuteTask
+from limner.application.webhooks.deliver import Deliver
 from limner.domain.ids import TaskId
 from limner.domain.webhook import DeliveryState
 from limner.outbound.allowlist import FetchAllow
@@ -14,7 +16,9 @@ from limner.outbound.webhook_http import GuardedWebhookHttp
 from receivers import Message, Receiver, receiving
 
 ALLOWED = "127.0.0.1"
-SETTLED, SENT, NOTED = "task Execute.end 1 inside", "webhooks post 1 after", "webhooks Deliver.__call__ 2 after"
+END = f"task {ExecuteTask.end.__qualname__} 1"
+SETTLED, SENT, NOTED = f"{END} inside", "webhooks post 1 after", f"webhooks {Deliver.__call__.__qualname__} 2 after"
+TELLING = (f"webhooks {Deliver.take.__qualname__}", f"webhooks {Deliver.__name__}.__", "webhooks p")
 
 
 @pytest.fixture
@@ -47,10 +51,8 @@ async def steps_of_telling(here: World) -> list[str]:
     task = await here.submits()
     run = await here.works(task)
     assert run.end == 0
-    told = [
-        step for step in run.steps if step.startswith(("webhooks Deliver.take", "webhooks Deliver.__", "webhooks p"))
-    ]
-    return [SETTLED, "task Execute.end 1 after", *told]
+    told = [step for step in run.steps if step.startswith(TELLING)]
+    return [SETTLED, f"{END} after", *told]
 
 
 async def wrongs_after_death_at(here: World, receiver: Receiver, secret: str, step: str, steps: list[str]) -> list[str]:
