@@ -76,7 +76,7 @@ def test_a_script_that_ran_elsewhere_runs_here_unchanged(served: Served, tmp_pat
     assert (code, told["different"]) == (0, 0)
     create, asked, picture, balance, font = told["calls"]
     assert [create["status"], asked["status"], picture["status"], balance["status"]] == [200] * 4
-    assert font["skipped"] == "it went to another host"
+    assert font["skipped"] == "sent to another host"
 
 
 def test_every_difference_is_told_by_its_place(served: Served, tmp_path: Path) -> None:
@@ -131,4 +131,4 @@ def test_what_is_no_recording_is_refused(served: Served, tmp_path: Path) -> None
     code, _, said = replayed(served, tmp_path / "x")
 
     assert code == 2
-    assert "line 1 is no call" in said
+    assert "line 1 is not a call" in said
