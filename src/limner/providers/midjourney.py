@@ -184,7 +184,7 @@ def encode(order: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]:
 def decode_submit(answer: VendorResponse) -> str | Failure:
     """The id of the job that a relay took."""
     if not answer.ok:
-        return failure_from(_VENDOR, answer, rate_wait_s=_QUEUE_FULL_S)
+        return failure_from(_VENDOR, answer, rate_wait_s=_QUEUE_FULL_S, plain_refusals=True)
     match answer.body:
         case {"code": 1 | 21 | 22, "result": str(job)} if job:
             return job

@@ -66,8 +66,16 @@ async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Pa
     failure = await met(vendors, row, tmp_path)
 
     charged = [each for each in vendors.purchases(emulator)[bought:] if each.charged]
-    told = Failure(row.kind, failure.reason, row.charged is True, row.wait_s, failure.detail, row.stage)
-    assert failure == told
+    expected = Failure(
+        row.kind,
+        failure.reason,
+        charged=row.charged is True,
+        retry_after_s=row.wait_s,
+        detail=failure.detail,
+        stage=row.stage,
+        vendor_stated=failure.vendor_stated,
+    )
+    assert failure == expected
     assert row.detail in str(failure.detail)
     assert failure.reason
     assert row.charged is None or bool(charged) is row.charged or not SECTIONS[row.vendor].is_billed

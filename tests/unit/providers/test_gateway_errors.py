@@ -1,4 +1,4 @@
-"""Which error statuses leave open whether the vendor did the work."""
+"""Which error answers come from a gateway or firewall instead of the vendor."""
 
 from typing import Any
 
@@ -54,3 +54,35 @@ def test_a_gateway_without_a_connection_did_not_pass_the_request_on(reason: str)
 )
 def test_an_error_of_the_vendors_own_says_that_the_work_was_not_done(status: int, body: Any) -> None:
     assert kind(status, body) is FailureKind.TRANSIENT
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [None, "Forbidden", {"message": "Forbidden"}])
+def test_a_firewall_s_refusal_is_transient_and_says_nothing_about_the_key(status: int, body: Any) -> None:
+    failure = failure_from("A vendor", VendorResponse(status, {}, body, "<html>Attention required!</html>"))
+
+    assert (failure.kind, failure.vendor_stated) == (FailureKind.TRANSIENT, False)
+    assert "firewall or proxy" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, FailureKind.AUTH),
+        (403, FailureKind.AUTH),
+        (404, FailureKind.MODEL_UNAVAILABLE),
+        (410, FailureKind.MODEL_UNAVAILABLE),
+    ],
+)
+@pytest.mark.parametrize("body", [{"error": {"message": "no"}}, {"detail": "no"}])
+def test_a_refusal_in_the_vendor_s_own_error_body_is_marked(status: int, kind: FailureKind, body: Any) -> None:
+    failure = failure_from("A vendor", VendorResponse(status, {}, body, "{}"))
+
+    assert (failure.kind, failure.vendor_stated) == (kind, True)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_missing_page_is_not_marked_as_the_vendor_s_own_statement(status: int) -> None:
+    failure = failure_from("A vendor", VendorResponse(status, {}, None, "<html>Not found</html>"))
+
+    assert (failure.kind, failure.vendor_stated) == (FailureKind.MODEL_UNAVAILABLE, False)

@@ -55,6 +55,8 @@ _SENTENCES: Mapping[FailureKind, str] = MappingProxyType(
     }
 )
 
+_BLOCKED_SENTENCE: Final = "a firewall or proxy in front of {vendor} refused the request"
+
 _LOST_BEHIND_GATEWAY: Final = frozenset({520, 522, 524, 527})
 """Cloudflare passed the request on and got no answer. With 521, 523, 525 and 526 it never reached the origin."""
 
@@ -115,15 +117,23 @@ async def submit_job(
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor}'s answer to the order {trouble.reason}")
 
 
-def failure_from(vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0) -> Failure:
-    """What an answer with an error status means, where the vendor has no words of its own for it."""
-    kind = failure_kind(answer)
+def failure_from(
+    vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0, plain_refusals: bool = False
+) -> Failure:
+    """The failure that an error status stands for, unless the vendor has error codes of its own.
+
+    `plain_refusals`: the vendor's own 401 and 403 have no JSON body, and only a page of HTML comes from a firewall.
+    """
+    blocked = _is_blocked_before_vendor(answer) and not (plain_refusals and not _is_html(answer.text))
+    kind = FailureKind.TRANSIENT if blocked else failure_kind(answer)
     told = error_message(answer.body)
-    reason = _SENTENCES[kind].format(vendor=vendor) + (f": {told}" if str(told) else "")
+    sentence = _BLOCKED_SENTENCE if blocked else _SENTENCES[kind]
+    reason = sentence.format(vendor=vendor) + (f": {told}" if str(told) else "")
     wait_s = retry_after_s(answer)
     if kind is FailureKind.RATE_LIMITED and wait_s is None:
         wait_s = rate_wait_s
-    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(answer))
+    stated = is_vendors_own(answer.body)
+    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(answer), vendor_stated=stated)
 
 
 def failure_kind(answer: VendorResponse) -> FailureKind:
@@ -138,7 +148,7 @@ def failure_kind(answer: VendorResponse) -> FailureKind:
 def _lost_behind_gateway(answer: VendorResponse) -> bool:
     """Whether a gateway answered in the vendor's place after it had passed the request on: the work may be done."""
     if answer.status in _GATEWAY_PAGES:
-        return not _is_vendors_own(answer.body)
+        return not is_vendors_own(answer.body)
     if answer.status == 503:  # Envoy, which says so as well where no connection came about
         words = answer.text.lower()
         return words.startswith("upstream connect error or disconnect/reset before headers") and not any(
@@ -147,12 +157,24 @@ def _lost_behind_gateway(answer: VendorResponse) -> bool:
     return answer.status in _LOST_BEHIND_GATEWAY
 
 
-def _is_vendors_own(body: Any) -> bool:
-    """Gateways send a page, plain words, `{"message": ...}` (AWS, Kong) or a marked JSON (Cloudflare)."""
+def _is_blocked_before_vendor(answer: VendorResponse) -> bool:
+    """Whether a 401 or 403 has no error body of the vendor: a firewall's page says nothing about our key."""
+    return answer.status in {401, 403} and not is_vendors_own(answer.body)
+
+
+def _is_html(text: str) -> bool:
+    return text.lstrip().startswith("<")
+
+
+def is_vendors_own(body: Any) -> bool:
+    """Whether an error body is the vendor's.
+
+    Gateways send a page, plain words, `{"message": ...}` (AWS, Kong) or a marked JSON (Cloudflare).
+    """
     return isinstance(body, dict) and not body.get("cloudflare_error") and not body.keys().isdisjoint(_ERROR_FIELDS)
 
 
-_ERROR_FIELDS: Final = frozenset({"error", "detail", "error_type", "code"})
+_ERROR_FIELDS: Final = frozenset({"error", "detail", "error_type", "code", "title"})
 
 
 def detail_of(answer: VendorResponse) -> str:

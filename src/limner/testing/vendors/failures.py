@@ -91,6 +91,9 @@ def _at_the_door(vendor: str) -> Iterator[FailureCase]:
     )
     for says, kind, fault, detail in plain:
         yield FailureCase(vendor, says, kind, fault, detail=detail)
+    for status in (401, 403):
+        says = f"HTTP {status} with a firewall's page"
+        yield FailureCase(vendor, says, TRANSIENT, _gateway(status, ""), detail=f"HTTP {status}")
     done = "" if vendor == "midjourney" else "done"  # a relay lists the job that was ordered, and it is found there
     for status in (502, 504, 520, 522, 524, 527):
         says = f"HTTP {status} with a gateway's page"
