@@ -1,12 +1,15 @@
 """A store to test with: its database, looked at from behind, and the verbs that fill it."""
 
 import asyncio
+import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fakes import HandClock, HeardSignals
 from limner.application.accounts.manage import HashKey, ManageAccounts
@@ -226,6 +229,35 @@ def _tamper(url: str, statements: Sequence[str], values: Mapping[str, Any]) -> N
     with behind(url) as db:
         for statement in statements:
             db.run(Sql(statement), {name: value for name, value in values.items() if f":{name}" in statement})
+
+
+on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+
+
+@asynccontextmanager
+async def held_open(house: House, work: Callable[[Records], Any]) -> AsyncIterator[None]:
+    """A unit of work that has written and commits when the block ends."""
+    written, may_commit = threading.Event(), threading.Event()
+
+    def hold(records: Records) -> None:
+        work(records)
+        written.set()
+        assert may_commit.wait(60)
+
+    holding = asyncio.ensure_future(house.store.run(hold))
+    try:
+        assert await asyncio.to_thread(written.wait, 60)
+        yield
+    finally:
+        may_commit.set()
+        await holding
+
+
+async def blocked_or_done(house: House, work: "asyncio.Future[Any]") -> None:
+    """Return when `work` waits for a lock of PostgreSQL, or has ended without waiting for one."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not work.done() and not await house.look(waiting):
+        pass
 
 
 async def ordered(

@@ -17,15 +17,18 @@ _LIST = re.compile(r"\bIN :(\w+)")
 class Sql:
     """A statement in both dialects.
 
-    `:name` is a value, `IN :name` a list of strings (hand it over through `Db.ids`), and `{skip_locked}` at the end of
-    a choice of rows passes over those that somebody else is taking; SQLite has one writer and nothing to pass over.
+    `:name` is a value and `IN :name` a list of strings (pass it through `Db.ids`). At the end of a SELECT, `{locked}`
+    locks the rows until the transaction ends, and `{skip_locked}` leaves out those that another transaction has locked.
+    SQLite has one writer and locks no rows.
     """
 
     __slots__ = ("postgres", "sqlite")
 
     def __init__(self, text: str) -> None:
-        self.sqlite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", text.replace("{skip_locked}", ""))
-        listed = _LIST.sub(r"= ANY(:\1)", text.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED"))
+        unlocked = text.replace("{skip_locked}", "").replace("{locked}", "")
+        locked = text.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED").replace("{locked}", "FOR UPDATE")
+        self.sqlite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", unlocked)
+        listed = _LIST.sub(r"= ANY(:\1)", locked)
         self.postgres = _NAME.sub(r"%(\1)s", listed)
 
 

@@ -6,7 +6,20 @@ from typing import Any
 import pytest
 
 from fakes import picture_file
-from integration.store.keeping import account_eraser, delivers, done, eraser, inline, janitor, prepared, stored
+from integration.store.keeping import (
+    UNUSED,
+    account_eraser,
+    brings,
+    delivers,
+    done,
+    eraser,
+    inline,
+    janitor,
+    prepared,
+    stored,
+)
+from limner.application.generation.journal import SpendJournal
+from limner.application.read import own_task
 from limner.application.tasks.explain import Explain
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import CleanCopy
@@ -15,7 +28,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import UploadedSource, UrlSource
 from limner.domain.tasks.task import Status
 from limner.providers.sandbox import card
-from stores import BROKEN, House, with_file
+from stores import BROKEN, House, blocked_or_done, held_open, on_postgres, ordered, with_file
 
 GIVEN, MADE = card("given"), card("made")
 SECRET = "the-unspeakable-badger"
@@ -167,11 +180,43 @@ async def test_a_picture_that_comes_after_the_erasure_is_not_kept(house: House) 
     await eraser(house)(None, task, "me")
 
     await delivers(house, task, MADE)
-    await janitor(house)()
-
     [attempt] = await house.attempts(task)
-    assert (attempt.charged, attempt.result) == (True, None)
+    noted = await house.look("SELECT * FROM blob_uses") + await house.look("SELECT * FROM blob_pins")
+    await janitor(house, UNUSED)()
+
+    assert (attempt.charged, attempt.cost_usd, attempt.result) == (True, 0.04, None)
+    assert noted == []
     assert await stored(house) == {}
+
+
+async def test_a_vendor_s_handle_that_comes_after_the_erasure_is_not_kept(house: House) -> None:
+    task = await house.sends(await house.opens(), **WISHES)
+    await house.claims()
+    attempt = await ordered(SpendJournal(house.store, house.clock), task, 1)
+    await house.settles(task, BROKEN)
+    await eraser(house)(None, task, "me")
+
+    await SpendJournal(house.store, house.clock).submitted(attempt, {"prompt": SECRET})
+
+    assert SECRET not in await everything(house)
+
+
+@on_postgres
+async def test_a_picture_that_comes_while_its_task_is_erased_is_not_kept(house: House) -> None:
+    task = await house.sends(await house.opens(), **WISHES)
+    await house.claims()
+    attempt = await ordered(SpendJournal(house.store, house.clock), task, 1)
+    await house.settles(task, BROKEN)
+    erase = eraser(house)
+
+    async with held_open(house, lambda records: erase._erase(records, own_task(records, None, task), "me", 1)):
+        delivering = asyncio.ensure_future(brings(house, task, attempt, MADE))
+        await blocked_or_done(house, delivering)
+    await delivering
+
+    [kept] = await house.attempts(task)
+    assert (kept.charged, kept.result) == (True, None)
+    assert await house.look("SELECT * FROM blob_uses") == []
 
 
 async def test_a_clean_copy_that_comes_after_the_erasure_is_not_kept(house: House) -> None:

@@ -1,8 +1,9 @@
 """What is removed by age, and that nothing else is."""
 
+import asyncio
 import os
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,11 @@ from integration.store.keeping import (
     stored,
     sweep,
 )
+from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.images.keep import PIN_MS, Keep
 from limner.application.retention.delete_unreferenced import ABANDONED_MS, START_WITHIN_MS
 from limner.application.retention.prune import AT_ONCE, HALF_WRITTEN_MS, UNFINISHED_MS, Pruned
+from limner.application.tasks.settle import settle
 from limner.domain.ids import UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import UploadedSource
@@ -29,7 +32,7 @@ from limner.domain.tasks.task import Ending, Status
 from limner.ports.parts import MultipartUpload
 from limner.providers.sandbox import card
 from limner.storage.parts import open_parts
-from stores import BROKEN, DRAWN, House, with_file
+from stores import BROKEN, DRAWN, PICTURE, House, blocked_or_done, held_open, on_postgres, ordered, with_file
 
 A_DAY_S = 24 * 3600
 A_DAY_MS = A_DAY_S * 1000
@@ -363,3 +366,42 @@ async def test_a_result_without_a_journal_line_is_kept_and_removed_all_the_same(
     removed = await janitor(house, replace(NOTHING, results_ms=A_DAY_MS))()
 
     assert (kept.results, removed.results) == (0, 1)
+
+
+async def test_a_picture_that_was_delivered_before_its_task_failed_is_removed_in_its_time(house: House) -> None:
+    task = await house.sends(await house.opens())
+    await house.claims()
+    await delivers(house, task, MADE)
+    await house.settles(task, BROKEN)
+
+    removed = await janitor(house)()
+
+    assert removed.results == 1
+    assert await stored(house) == {}
+
+
+@on_postgres
+async def test_a_picture_that_is_delivered_beside_a_settle_is_removed_in_its_time(house: House) -> None:
+    """By a worker that lost its lease: whether its delivery or the settle is committed first."""
+    tasks = [await house.sends(await house.opens(name)) for name in ("ada", "eve")]
+    await house.claims()
+    settled_first, delivered_first = tasks
+    attempts = {task: await ordered(SpendJournal(house.store, house.clock), task, 1) for task in tasks}
+    now_ms = house.clock.now_ms()
+    result = asdict(KeptImage(PICTURE, {}))
+
+    async with held_open(house, lambda records: settle(records, settled_first, BROKEN, now_ms, owner="worker")):
+        late = asyncio.ensure_future(
+            house.store.run(lambda records: records.attempts.delivered(attempts[settled_first], result, 0.04, now_ms))
+        )
+        await blocked_or_done(house, late)
+    await late
+    async with held_open(
+        house, lambda records: records.attempts.delivered(attempts[delivered_first], result, 0.04, now_ms)
+    ):
+        settling = asyncio.ensure_future(house.settles(delivered_first, BROKEN))
+        await blocked_or_done(house, settling)
+    await settling
+
+    assert (await janitor(house)()).results == 2
+    assert await house.look("SELECT * FROM blob_uses") == []

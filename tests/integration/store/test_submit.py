@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fakes import picture_file
 from limner.application.tasks.submit import IdempotencyConflict, IdempotencyKey, Submitted
 from limner.db.records import Records
-from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS
+from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS, IdempotentTask
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
@@ -17,7 +18,7 @@ from limner.domain.tasks.request import InlineSource, ObjectSource, TaskSource, 
 from limner.domain.tasks.task import Status
 from limner.domain.upload import BUCKET
 from limner.providers.sandbox import card
-from stores import DRAWN, PICTURE, REQUEST, House, with_file
+from stores import DRAWN, PICTURE, REQUEST, House, blocked_or_done, held_open, on_postgres, with_file
 
 
 async def count(house: House, table: str) -> int:
@@ -340,6 +341,34 @@ async def test_a_key_is_remembered_for_a_day(house: House, later_ms: int, replay
     assert await house.answered(key, once="k", digest="same" if replayed else "something new") == replace(
         again, replayed=True
     )
+
+
+async def test_an_expired_key_that_is_used_many_times_at_once_creates_one_task(house: House) -> None:
+    key = await house.opens()
+    first = await house.answered(key, once="k")
+    house.clock.ms += IDEMPOTENCY_TTL_MS
+
+    answers = await asyncio.gather(*(house.answered(key, once="k") for _ in range(8)))
+
+    assert len({answer.task for answer in answers} - {first.task}) == 1
+    assert len({answer.task for answer in answers}) == 1
+    assert sum(not answer.replayed for answer in answers) == 1
+
+
+@on_postgres
+async def test_an_expired_key_is_bound_anew_by_one_of_two_transactions(house: House) -> None:
+    key = await house.opens()
+    old, first, second = (TaskId(f"00000000-0000-4000-8000-00000000000{n}") for n in range(3))
+
+    def bind(task: TaskId, now_ms: int) -> Callable[[Records], IdempotentTask | None]:
+        return lambda records: records.idempotency.bind(key.account, "k", "d", task, now_ms)
+
+    await house.store.run(bind(old, 1))
+    async with held_open(house, bind(first, 1 + IDEMPOTENCY_TTL_MS)):
+        binding = asyncio.ensure_future(house.store.run(bind(second, 1 + IDEMPOTENCY_TTL_MS)))
+        await blocked_or_done(house, binding)
+
+    assert await binding == IdempotentTask("d", first)
 
 
 async def test_a_binding_says_what_it_was_bound_to(house: House) -> None:

@@ -10,11 +10,9 @@ from limner.db.records import Records
 from limner.db.sql import Sql
 from limner.db.tables.accounts import Account
 from limner.domain.ids import AccountId
-from stores import House, behind, nothing
+from stores import House, behind, nothing, on_postgres
 
 PROMISE = "SHOW synchronous_commit"
-
-on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
 
 
 def account(name: str) -> Account:

@@ -68,7 +68,11 @@ _INTEND = Sql("""
     INSERT INTO attempts (id, task, part, number, route, provider, upstream, state, price_usd, intended_ms)
     VALUES (:id, :task, :part, :number, :route, :provider, :upstream, 'intended', :price_usd, :intended_ms)
 """)
-# An attempt only goes forward: what a worker hears after its task has ended is kept, the end stays.
+# A worker that was held up may write after its task has ended or was erased. The task's row is locked before the
+# attempt's, as in settling and erasing: these come one after the other, and none misses what another one wrote.
+_LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = (SELECT task FROM attempts WHERE id = :id) {locked}")
+_ERASED = Sql("SELECT 1 FROM erasures WHERE task = :task")
+# An attempt only goes forward: a late answer is written down, the end stays.
 _SUBMITTED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END, handle = :handle,
         submitted_ms = :now_ms
@@ -78,12 +82,9 @@ _DELIVERED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END, result = :result,
         cost_usd = CAST(:cost_usd AS DOUBLE PRECISION),
         charged = CASE WHEN CAST(:cost_usd AS DOUBLE PRECISION) = 0 THEN 0 ELSE 1 END, delivered_ms = :now_ms
-    WHERE id = :id RETURNING task
+    WHERE id = :id
 """)
-# The task has ended already: the worker was cut off, and what it brought home is kept as long as other results.
-_CAME_LATE = Sql("UPDATE tasks SET keeps_results = 1 WHERE id = :task AND finished_ms IS NOT NULL")
-_ERASED = Sql("SELECT 1 FROM erasures WHERE task = :task")
-_FORGET = Sql("UPDATE attempts SET result = NULL, handle = NULL WHERE id = :id")
+_KEEP_RESULTS = Sql("UPDATE tasks SET keeps_results = 1 WHERE id = :task")
 _CLOSE = Sql("""
     UPDATE attempts SET state = 'closed', outcome = :outcome, reason = :reason, detail = :detail,
         charged = CASE WHEN :charged = 1 THEN 1 ELSE charged END, closed_ms = :now_ms
@@ -144,17 +145,26 @@ class AttemptTable:
         )
 
     def submitted(self, attempt: AttemptId, handle: Mapping[str, Any], now_ms: int) -> None:
-        self._db.run(_SUBMITTED, {"id": attempt, "handle": dump(handle), "now_ms": now_ms})
+        """Note the vendor's handle of the job; not that of an erased task."""
+        _, erased = self._lock_task(attempt)
+        self._db.run(_SUBMITTED, {"id": attempt, "handle": None if erased else dump(handle), "now_ms": now_ms})
 
     def delivered(self, attempt: AttemptId, result: Mapping[str, Any], cost_usd: float | None, now_ms: int) -> None:
-        facts = {"result": dump(result), "cost_usd": cost_usd, "now_ms": now_ms}
-        task = self._db.value(_DELIVERED, facts | {"id": attempt})
-        late = self._db.run(_CAME_LATE, {"task": task}) == 1
-        if late and self._db.one(_ERASED, {"task": task}):
-            self._db.run(_FORGET, {"id": attempt})
+        """Note what came and what it cost. Of an erased task the cost is kept and the picture is not."""
+        task, erased = self._lock_task(attempt)
+        facts = {"result": None if erased else dump(result), "cost_usd": cost_usd, "now_ms": now_ms}
+        self._db.run(_DELIVERED, facts | {"id": attempt})
+        if erased:
             unpin(self._db, task, list(blobs_in(result)))
         else:
+            self._db.run(_KEEP_RESULTS, {"task": task})
             use(self._db, RESULT, task, list(blobs_in(result)))
+
+    def _lock_task(self, attempt: AttemptId) -> tuple[TaskId, bool]:
+        """The attempt's task, locked, and whether it was erased."""
+        task = TaskId(self._db.value(_LOCK_TASK, {"id": attempt}))
+        # A statement of its own: it sees what was committed while the lock was waited for.
+        return task, self._db.one(_ERASED, {"task": task}) is not None
 
     def close(
         self, attempt: AttemptId, outcome: str, now_ms: int, *, reason: str | None, detail: str | None, charged: bool

@@ -5,25 +5,26 @@ from dataclasses import dataclass
 from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
 
+IDEMPOTENCY_TTL_MS = 24 * 3600 * 1000
+"""How long a key stays bound to the task that it created."""
+
+# One statement decides: a second use of the key waits for the row, then sees the first one's binding.
+_BIND = Sql("""
+    INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
+    ON CONFLICT (account, key) DO UPDATE
+        SET digest = excluded.digest, task = excluded.task, created_ms = excluded.created_ms
+        WHERE idempotency.created_ms <= :expired_ms
+    RETURNING task
+""")
+_GET = Sql("SELECT digest, task FROM idempotency WHERE account = :account AND key = :key")
+
 
 @dataclass(frozen=True, slots=True)
 class IdempotentTask:
+    """The task that a key is bound to, and the digest of the request that created it."""
+
     digest: str
     task: TaskId
-
-
-_REMEMBER = Sql("""
-    INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
-    ON CONFLICT (account, key) DO NOTHING RETURNING task
-""")
-_RECALL = Sql("SELECT digest, task, created_ms FROM idempotency WHERE account = :account AND key = :key")
-_REBIND = Sql("""
-    UPDATE idempotency SET digest = :digest, task = :task, created_ms = :now_ms
-    WHERE account = :account AND key = :key
-""")
-
-IDEMPOTENCY_TTL_MS = 24 * 3600 * 1000
-"""How long a key stays bound to its first answer."""
 
 
 class IdempotencyTable:
@@ -31,18 +32,14 @@ class IdempotencyTable:
         self._db = db
 
     def bind(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> IdempotentTask | None:
-        """Bind the key to this task; when it was bound before, what it was bound to instead."""
-        facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
-        # On PostgreSQL the insert waits for a twin that is still being answered: it then sees the twin's task.
-        if self._db.one(_REMEMBER, facts):
-            return None
-        known = self._recall(account, key, now_ms)
-        if known is None:
-            self._db.run(_REBIND, facts)
-        return known
+        """Bind the key to this task, unless it is bound to one already; returns that one.
 
-    def _recall(self, account: AccountId, key: str, now_ms: int) -> IdempotentTask | None:
-        row = self._db.one(_RECALL, {"account": account, "key": key})
-        if row is None or row[2] + IDEMPOTENCY_TTL_MS <= now_ms:
-            return None
-        return IdempotentTask(row[0], TaskId(row[1]))
+        A key that has expired is bound anew.
+        """
+        facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
+        while True:
+            if self._db.one(_BIND, facts | {"expired_ms": now_ms - IDEMPOTENCY_TTL_MS}):
+                return None
+            if row := self._db.one(_GET, {"account": account, "key": key}):
+                return IdempotentTask(row[0], TaskId(row[1]))
+            # The janitor removed the row between the two statements.

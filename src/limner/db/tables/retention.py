@@ -66,6 +66,7 @@ _UPLOADED = Sql("""
 """)
 _DELETE_UPLOADS = Sql("DELETE FROM uploads WHERE token IN :ids")
 _UPLOADS_OF = Sql("SELECT token FROM uploads WHERE account = :account")
+_LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = :id {locked}")
 _BLANK_TASK = Sql("""
     UPDATE tasks SET echo = :echo, task_order = :task_order, result = NULL, keeps_inputs = 0, keeps_results = 0,
         removed_ms = CASE WHEN result IS NULL THEN removed_ms ELSE :now_ms END,
@@ -136,8 +137,9 @@ class RetentionQueries:
 
         `model` and `served_by` are all that is left of what was asked for and what ran.
         """
+        # The task's row first, as in delivering: a worker that is late with a picture comes before or after.
+        self._db.one(_LOCK_TASK, {"id": task})
         uploads = [row[0] for row in self._db.all(_UPLOADED, {"id": task, "account": account})]
-        # These rows first: a worker that is late with a picture writes them first, too, so it comes before us or after.
         self._db.run(_BLANK_ATTEMPTS, {"id": task})
         self._db.run(_DELETE_INPUTS, {"id": task})
         blobs = release(self._db, INPUT, [task], now_ms) | release(self._db, RESULT, [task], now_ms)

@@ -195,8 +195,7 @@ _FINISH = """
     SET status = :status, consumed = :consumed, progress = 100, finished_ms = :now_ms, result = :result,
         served_by = :served_by, error_code = :error_code, error_msg = :error_msg, lease_owner = NULL,
         lease_until_ms = NULL,
-        keeps_results = CASE
-            WHEN EXISTS (SELECT 1 FROM blob_uses WHERE holder = :id AND kind = 'result') THEN 1 ELSE :keeps_results END
+        keeps_results = CASE WHEN keeps_results = 1 THEN 1 ELSE :keeps_results END
     WHERE id = :id AND {fence}
     RETURNING {columns}
 """
@@ -208,8 +207,8 @@ _INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
     WHERE task = :task ORDER BY position
 """)
-# By a worker that was held up: the task has ended already.
-_CAME_LATE = Sql("UPDATE tasks SET keeps_inputs = 1 WHERE id = :task AND finished_ms IS NOT NULL")
+# A worker that was held up may come after the task's inputs were removed. The task's row is locked first, as there.
+_KEEP_INPUTS = Sql("UPDATE tasks SET keeps_inputs = 1 WHERE id = :task")
 _KEEP_CLEAN = Sql("""
     UPDATE task_inputs SET clean = :clean, media_type = :media_type, width = :width, height = :height
     WHERE task = :task AND position = :position
@@ -416,8 +415,8 @@ class TaskTable:
 
     def save_clean_copy(self, task: TaskId, position: int, clean: CleanCopy) -> None:
         facts = {"clean": clean.blob, "media_type": clean.media_type, "width": clean.width, "height": clean.height}
+        self._db.run(_KEEP_INPUTS, {"task": task})
         if self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position}):
-            self._db.run(_CAME_LATE, {"task": task})
             use(self._db, INPUT, task, [clean.blob])
         else:  # erased meanwhile
             unpin(self._db, task, [clean.blob])
