@@ -6,9 +6,13 @@ BOOTSTRAP := sh scripts/bootstrap.sh
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	--no-emit-package limner --no-emit-package limner-builtin
+# A process more than there are cores, since many tests wait. A file stays together, for the servers that its tests share,
+# and files start in their order: the long ones of tests/crash come early, and no process is left with one at the end.
+PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile \
+	--no-loadscope-reorder
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-diffusers chaos check fmt bench performance soak docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast test-diffusers chaos check fmt bench performance soak docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -21,8 +25,12 @@ serve: ## Start Limner and leave it running: the API, the Studio and a worker in
 	@$(BOOTSTRAP) run
 	@.venv/bin/limner serve
 
-test: check ## Run every check, then every test.
-	@.venv/bin/pytest
+test: check ## Run every check, then every test: about a quarter of an hour.
+	@$(PYTEST)
+
+test-fast: ## Run the unit tests, and the tests of the API on SQLite: three minutes at most.
+	@$(BOOTSTRAP) dev
+	@$(PYTEST) -k "not postgres" tests/unit tests/contract
 
 test-diffusers: ## Run real diffusion pipelines with tiny random weights, in an environment of their own; torch is a large download.
 	@$(BOOTSTRAP) diffusers
