@@ -16,7 +16,7 @@ NOON_MS = 1_800_000_000_000
 
 
 @dataclass
-class HandClock:
+class ManualClock:
     """Stands still until it is moved; who sleeps on it moves it."""
 
     ms: int = NOON_MS
@@ -31,7 +31,7 @@ class HandClock:
         self.pass_time(seconds)
         await asyncio.sleep(0)
 
-    async def was_slept_on(self, times: int = 1) -> None:
+    async def wait_for_sleeps(self, times: int = 1) -> None:
         """Wait until somebody slept so many times, or began to."""
         while len(self.slept) < times:
             self.asleep.clear()
@@ -46,7 +46,7 @@ class HandClock:
 
 
 @dataclass
-class StoppedClock(HandClock):
+class FrozenClock(ManualClock):
     """Who sleeps on it never wakes by himself."""
 
     async def sleep(self, seconds: float) -> None:
@@ -55,7 +55,7 @@ class StoppedClock(HandClock):
 
 
 @dataclass
-class HeardSignals:
+class RecordedSignals:
     """Notes what it is told."""
 
     arrived: int = 0
@@ -72,26 +72,26 @@ class HeardSignals:
 
 
 Answer = Delivered | Accepted | Pending | Failure
-Line = Answer | Callable[[GenerationRequest], Any]
+ScriptLine = Answer | Callable[[GenerationRequest], Any]
 
 
 @dataclass
 class ScriptedProvider:
     """Gives the answers of its script, one a call. A line may be a function of the order, awaited if it can be."""
 
-    script: list[Line] = field(default_factory=list)
+    script: list[ScriptLine] = field(default_factory=list)
     name: str = "scripted"
     resumable: bool = True
     free: bool = False
     submits: list[GenerationRequest] = field(default_factory=list)
     polls: list[Mapping[str, Any]] = field(default_factory=list)
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def was_called(self, times: int = 1) -> None:
+    async def wait_for_calls(self, times: int = 1) -> None:
         """Wait until it was called so many times, for an order or after one."""
         while len(self.submits) + len(self.polls) < times:
-            self.heard.clear()
-            await self.heard.wait()
+            self.called.clear()
+            await self.called.wait()
 
     async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         self.submits.append(order)
@@ -107,7 +107,7 @@ class ScriptedProvider:
         """Nothing is held."""
 
     async def _next(self, order: GenerationRequest) -> Any:
-        self.heard.set()
+        self.called.set()
         assert self.script, "the provider was called more often than its script says"
         line = self.script.pop(0)
         answer = line(order) if callable(line) else line
@@ -119,12 +119,12 @@ def picture(order: GenerationRequest) -> Delivered:
     return _delivered(order, card(order.prompt))
 
 
-def rubbish(order: GenerationRequest) -> Delivered:
+def invalid_picture(order: GenerationRequest) -> Delivered:
     """A script's line: bytes that are no picture."""
     return _delivered(order, b"<html>502 Bad Gateway</html>")
 
 
-async def silence(order: GenerationRequest) -> Delivered:
+async def never_answers(order: GenerationRequest) -> Delivered:
     """A script's line: the vendor never answers."""
     never: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
     return await never

@@ -80,7 +80,7 @@ def running_server(programs: Path) -> Iterator[Server]:
 
 
 @dataclass(frozen=True, slots=True)
-class Restartable:
+class RestartableServer:
     """A server that can be stopped as by a power cut, and started again on the same data."""
 
     server: Server
@@ -97,7 +97,7 @@ class Restartable:
 
 
 @contextmanager
-def restartable_server(programs: Path) -> Iterator[Restartable]:
+def restartable_server(programs: Path) -> Iterator[RestartableServer]:
     """As `running_server`, for tests that take their database away."""
     identity = _server_identity()
     folder = Path(tempfile.mkdtemp(prefix="limner-pg-"))
@@ -105,7 +105,7 @@ def restartable_server(programs: Path) -> Iterator[Restartable]:
         if identity:
             shutil.chown(folder, identity["user"], identity["group"])
         _initialise(programs, folder, identity)
-        made = Restartable(Server(folder), programs, identity)
+        made = RestartableServer(Server(folder), programs, identity)
         made.start()
         try:
             yield made

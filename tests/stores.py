@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fakes import HandClock, HeardSignals
+from fakes import ManualClock, RecordedSignals
 from limner.application.accounts.manage import HashKey, ManageAccounts
 from limner.application.generation.journal import IntendedAttempt, SpendJournal
 from limner.application.generation.routing import Routing
@@ -43,11 +43,11 @@ from limner.providers.sandbox import SandboxProvider
 from limner.storage.blobs import ObjectBlobs, open_blobs
 
 LEASE_MS = 15_000
-TERMS = SubmitLimits(limit=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
+SUBMIT_LIMITS = SubmitLimits(limit=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
 ROUTE = Route("scripted/flux.1_kontext_pro", "scripted", "flux.1_kontext_pro", 900.0, UnknownOutcome.RESEND_ONCE)
 PICTURE = Result(BlobId("ab" * 32), "image/png", "png", 256, 256)
-DRAWN = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by={"provider": "scripted"})
-BROKEN = Ending(Status.FAILED, error_code=1001, error_msg="the vendor is down")
+SUCCEEDED = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by={"provider": "scripted"})
+FAILED = Ending(Status.FAILED, error_code=1001, error_msg="the vendor is down")
 
 REQUEST = ImageRequest(
     type=TaskType.GENERATE_IMAGE,
@@ -65,7 +65,7 @@ REQUEST = ImageRequest(
 
 
 @contextmanager
-def behind(url: str) -> Iterator[Db]:
+def raw_database(url: str) -> Iterator[Db]:
     """The database of this URL, as somebody sees it who goes round the service; each statement stands by itself."""
     if url.startswith(SQLITE):
         sqlite = connect_sqlite(Path(url.removeprefix(SQLITE)))
@@ -79,9 +79,9 @@ def behind(url: str) -> Iterator[Db]:
             yield Db(postgres, is_sqlite=False)
 
 
-def empty(url: str) -> None:
+def delete_all_rows(url: str) -> None:
     """Take every row out of the database."""
-    with behind(url) as db:
+    with raw_database(url) as db:
         for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         for table in ("blob_uses", "blob_pins", "erasures", "audit"):
@@ -105,7 +105,7 @@ def empty(url: str) -> None:
 
 
 @dataclass
-class House:
+class ServiceHarness:
     """A store with an application around it: accounts come to it, tasks are sent to it, workers take them."""
 
     store: Store
@@ -113,11 +113,11 @@ class House:
     folder: Path
     templates: Templates
     blobs: ObjectBlobs
-    clock: HandClock = field(default_factory=HandClock)
-    signals: HeardSignals = field(default_factory=HeardSignals)
+    clock: ManualClock = field(default_factory=ManualClock)
+    signals: RecordedSignals = field(default_factory=RecordedSignals)
     providers: Mapping[str, Provider] = field(default_factory=lambda: {"sandbox": SandboxProvider()})
     engine: str = "sandbox"
-    terms: SubmitLimits = TERMS
+    submit_limits: SubmitLimits = SUBMIT_LIMITS
 
     @property
     def scratch(self) -> Path:
@@ -135,7 +135,14 @@ class House:
     def submit(self) -> Submit:
         inline = KeepInlineImages(self.keep, self.scratch, transcode_webp=False)
         return Submit(
-            self.store, ImageIntake(), inline, self.templates, self.routing, self.signals, self.clock, self.terms
+            self.store,
+            ImageIntake(),
+            inline,
+            self.templates,
+            self.routing,
+            self.signals,
+            self.clock,
+            self.submit_limits,
         )
 
     @property
@@ -150,7 +157,7 @@ class House:
     def cancel(self) -> Cancel:
         return Cancel(self.store, self.signals, self.clock)
 
-    async def opens(self, name: str = "ada", opening: int = 1000, limit: int | None = None) -> Key:
+    async def open_account(self, name: str = "ada", opening: int = 1000, limit: int | None = None) -> Key:
         """A new account and a key of it."""
         account = await self.accounts.create(name, opening)
         if limit is not None:
@@ -158,28 +165,32 @@ class House:
         made = await self.accounts.create_key(name, "first", ("generate", "read"))
         return made.key
 
-    async def sends(self, key: Key, *, once: str | None = None, **wishes: Any) -> TaskId:
-        """Submit a task; `once` is an idempotency key."""
-        return (await self.answered(key, once=once, **wishes)).task
+    async def submit_task(self, key: Key, *, idempotency_key: str | None = None, **fields: Any) -> TaskId:
+        """Submit a task; returns its id."""
+        return (await self.submit_request(key, idempotency_key=idempotency_key, **fields)).task
 
-    async def answered(self, key: Key, *, once: str | None = None, digest: str = "same", **wishes: Any) -> Submitted:
-        idempotency = IdempotencyKey(once, digest) if once else None
-        return await self.submit(key, replace(REQUEST, **wishes), idempotency=idempotency)
+    async def submit_request(
+        self, key: Key, *, idempotency_key: str | None = None, digest: str = "same", **fields: Any
+    ) -> Submitted:
+        idempotency = IdempotencyKey(idempotency_key, digest) if idempotency_key else None
+        return await self.submit(key, replace(REQUEST, **fields), idempotency=idempotency)
 
-    async def claims(self, owner: str = "worker", limit: int = 100) -> list[ClaimedTask]:
+    async def claim_tasks(self, owner: str = "worker", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()
         return list(await self.store.run(lambda records: claim(records, owner, now_ms, now_ms + LEASE_MS, limit=limit)))
 
-    async def rescues(self, owner: str = "rescuer", limit: int = 100) -> list[ClaimedTask]:
+    async def rescue_tasks(self, owner: str = "rescuer", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()
         return list(await self.store.run(lambda records: records.tasks.rescue(owner, now_ms, now_ms + LEASE_MS, limit)))
 
-    async def settles(self, task: TaskId, ending: Ending = DRAWN, *, owner: str | None = "worker") -> Task | None:
+    async def settle_task(
+        self, task: TaskId, ending: Ending = SUCCEEDED, *, owner: str | None = "worker"
+    ) -> Task | None:
         now_ms = self.clock.now_ms()
         return await self.store.run(lambda records: settle(records, task, ending, now_ms, owner=owner))
 
-    async def intends(self, task: TaskId, number: int = 1, route: str = ROUTE.name) -> AttemptId:
-        attempt = intended(task, number, self.clock.now_ms(), route)
+    async def write_intent(self, task: TaskId, number: int = 1, route: str = ROUTE.name) -> AttemptId:
+        attempt = intended_attempt(task, number, self.clock.now_ms(), route)
         await self.store.run(lambda records: records.attempts.intend(attempt))
         return attempt.id
 
@@ -198,35 +209,35 @@ class House:
         rows = await self.store.read(lambda records: records.ledger.of_task(task))
         return [row.movement for row in rows]
 
-    async def faults(self) -> list[str]:
+    async def ledger_faults(self) -> list[str]:
         return list(await self.store.read(lambda records: records.ledger.inconsistencies()))
 
-    async def look(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+    async def query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """Rows as they stand in the database."""
-        return await asyncio.to_thread(_look, self.url, query, values)
+        return await asyncio.to_thread(_query, self.url, query, values)
 
-    async def tamper(self, *statements: str, **values: Any) -> None:
+    async def execute_sql(self, *statements: str, **values: Any) -> None:
         """Change the database behind the service's back."""
-        await asyncio.to_thread(_tamper, self.url, statements, values)
+        await asyncio.to_thread(_execute, self.url, statements, values)
 
-    async def active(self, key: Key) -> int:
-        rows = await self.look("SELECT active FROM buckets WHERE account = :account", account=key.account)
+    async def active_tasks(self, key: Key) -> int:
+        rows = await self.query("SELECT active FROM buckets WHERE account = :account", account=key.account)
         return int(rows[0][0]) if rows else 0
 
 
-def furnished(store: Store, url: str, folder: Path, templates: Templates) -> House:
-    """A house whose pictures and scratch files lie in `folder`."""
+def make_service(store: Store, url: str, folder: Path, templates: Templates) -> ServiceHarness:
+    """A harness that keeps its blobs and scratch files in `folder`."""
     (folder / "scratch").mkdir()
-    return House(store, url, folder, templates, open_blobs(f"file://{folder / 'blobs'}"))
+    return ServiceHarness(store, url, folder, templates, open_blobs(f"file://{folder / 'blobs'}"))
 
 
-def _look(url: str, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with behind(url) as db:
+def _query(url: str, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with raw_database(url) as db:
         return db.all(Sql(query), values)
 
 
-def _tamper(url: str, statements: Sequence[str], values: Mapping[str, Any]) -> None:
-    with behind(url) as db:
+def _execute(url: str, statements: Sequence[str], values: Mapping[str, Any]) -> None:
+    with raw_database(url) as db:
         for statement in statements:
             db.run(Sql(statement), {name: value for name, value in values.items() if f":{name}" in statement})
 
@@ -235,7 +246,7 @@ on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
 
 
 @asynccontextmanager
-async def held_open(house: House, work: Callable[[Records], Any]) -> AsyncIterator[None]:
+async def held_open(service: ServiceHarness, work: Callable[[Records], Any]) -> AsyncIterator[None]:
     """A unit of work that has written and commits when the block ends."""
     written, may_commit = threading.Event(), threading.Event()
 
@@ -244,7 +255,7 @@ async def held_open(house: House, work: Callable[[Records], Any]) -> AsyncIterat
         written.set()
         assert may_commit.wait(60)
 
-    holding = asyncio.ensure_future(house.store.run(hold))
+    holding = asyncio.ensure_future(service.store.run(hold))
     try:
         assert await asyncio.to_thread(written.wait, 60)
         yield
@@ -253,14 +264,14 @@ async def held_open(house: House, work: Callable[[Records], Any]) -> AsyncIterat
         await holding
 
 
-async def blocked_or_done(house: House, work: "asyncio.Future[Any]") -> None:
+async def blocked_or_done(service: ServiceHarness, work: "asyncio.Future[Any]") -> None:
     """Return when `work` waits for a lock of PostgreSQL, or has ended without waiting for one."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    while not work.done() and not await house.look(waiting):
+    while not work.done() and not await service.query(waiting):
         pass
 
 
-async def ordered(
+async def intend_attempt(
     journal: SpendJournal, task: TaskId, number: int, route: Route = ROUTE, owner: str | None = None
 ) -> AttemptId:
     """Write down an order that goes out at once."""
@@ -269,7 +280,7 @@ async def ordered(
     return turn.attempt
 
 
-def intended(task: TaskId, number: int, now_ms: int, route: str = ROUTE.name) -> Attempt:
+def intended_attempt(task: TaskId, number: int, now_ms: int, route: str = ROUTE.name) -> Attempt:
     return Attempt(
         id=AttemptId(str(uuid.uuid4())),
         task=task,
@@ -299,5 +310,5 @@ def with_file(source: Any, field: str = "file", media_type: str | None = None) -
     return {"files": (FileInput(field, media_type, source),)}
 
 
-def nothing(records: Records) -> None:
+def no_op(records: Records) -> None:
     """A unit of work that does nothing."""

@@ -14,7 +14,7 @@ from limner.settings import Settings
 from limner.testing.vendors import Vendors
 from limner.testing.vendors.failures import FAILURES, FailureCase
 from serving import Served, serving
-from speaking import finished
+from task_client import run_task
 
 VENDORS = ["bfl", "openai", "gemini", "midjourney"]
 """Each model has one route with these, so that nothing falls back."""
@@ -53,16 +53,16 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-async def street() -> AsyncIterator[Vendors]:
-    async with Vendors.running(VENDORS) as street:
-        yield street
-        assert street.violations() == []
+async def emulators() -> AsyncIterator[Vendors]:
+    async with Vendors.running(VENDORS) as emulators:
+        yield emulators
+        assert emulators.violations() == []
 
 
 @pytest.fixture(scope="module")
-async def served(street: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     data = tmp_path_factory.mktemp("failures") / "data"
-    running = serving(data, vendors=street.environment(), account_tasks="100")
+    running = serving(data, vendors=emulators.environment(), account_tasks="100")
     served = await asyncio.to_thread(running.__enter__)
     yield served
     await asyncio.to_thread(running.__exit__, None, None, None)
@@ -79,7 +79,7 @@ class Seen:
 @pytest.fixture(scope="module")
 async def ended(served: Served) -> dict[Case, Seen]:
     """A task for each case; they run side by side."""
-    tasks = await asyncio.gather(*(finished(served, case.model, prompt=prompt(case)) for case in CASES))
+    tasks = await asyncio.gather(*(run_task(served, case.model, prompt=prompt(case)) for case in CASES))
     async with opened(Settings(data=served.data, engine="sandbox")) as limner:
         told = [(await limner.explain(None, task["task_id"])).attempts for task in tasks]
     return dict(zip(CASES, map(Seen, tasks, told), strict=True))
@@ -118,12 +118,12 @@ async def test_every_cent_is_accounted_for(served: Served, ended: dict[Case, See
     assert proof == {"proved": True, "faults": []}
 
 
-async def test_a_vendor_that_is_busy_once_is_waited_for(served: Served, street: Vendors) -> None:
+async def test_a_vendor_that_is_busy_once_is_waited_for(served: Served, emulators: Vendors) -> None:
     words = "a red bicycle #fault:rate_limited=1:header*1"
 
-    seen = await finished(served, "flux.1_kontext_pro", prompt=words)
+    seen = await run_task(served, "flux.1_kontext_pro", prompt=words)
     told = await asyncio.to_thread(served.cli, "tasks", "explain", seen["task_id"])
 
     assert seen["status"] == "success"
     assert [each["outcome"] for each in told["attempts"]] == ["rate_limited", "picture"]
-    assert len([each for each in street.purchases("bfl") if each.prompt == words]) == 1
+    assert len([each for each in emulators.purchases("bfl") if each.prompt == words]) == 1

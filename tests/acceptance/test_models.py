@@ -11,7 +11,7 @@ import pytest
 from limner.domain.model import MODELS
 from limner.testing.vendors import Vendors, read_card
 from serving import Served, serving
-from speaking import call, finished, picture_of
+from task_client import call, download_picture, run_task
 
 PICTURE = Path(__file__).resolve().parents[2] / "src" / "limner" / "templates" / "t_pose" / "pose.png"
 INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
@@ -27,15 +27,15 @@ VENDOR_OF = {name: ("gemini" if "gemini" in name else "bfl" if "flux" in name el
 
 
 @pytest.fixture(scope="module")
-async def street() -> AsyncIterator[Vendors]:
-    async with Vendors.running() as street:
-        yield street
+async def emulators() -> AsyncIterator[Vendors]:
+    async with Vendors.running() as emulators:
+        yield emulators
 
 
 @pytest.fixture(scope="module")
-async def served(street: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     data = tmp_path_factory.mktemp("acceptance") / "data"
-    running = serving(data, vendors=street.environment(), account_tasks="100")
+    running = serving(data, vendors=emulators.environment(), account_tasks="100")
     served = await asyncio.to_thread(running.__enter__)
     yield served
     await asyncio.to_thread(running.__exit__, None, None, None)
@@ -43,7 +43,9 @@ async def served(street: Vendors, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest.mark.parametrize("wish", WISHES)
 @pytest.mark.parametrize("model", MODELS)
-async def test_a_model_answers_with_its_vendors_picture(served: Served, street: Vendors, model: str, wish: str) -> None:
+async def test_a_model_answers_with_its_vendors_picture(
+    served: Served, emulators: Vendors, model: str, wish: str
+) -> None:
     takes_images = MODELS[model].reference_cap or MODELS[model].successor_with_image
     if wish in {"one image", "many images"} and not takes_images:
         assert (await refused(served, model, wish))["code"] == 1004
@@ -57,28 +59,28 @@ async def test_a_model_answers_with_its_vendors_picture(served: Served, street: 
     if model != "midjourney":  # a quarter of whose grid carries no card of its own
         own = len(WISHES[wish].get("files", ())) + ("file" in WISHES[wish])
         assert len(read_card(picture).references) == own + (wish == "template")
-    assert street.violations() == []
+    assert emulators.violations() == []
 
 
-async def test_nothing_was_bought_beside_the_journal(served: Served, street: Vendors) -> None:
-    bought = len(street.purchases("bfl"))
+async def test_nothing_was_bought_beside_the_journal(served: Served, emulators: Vendors) -> None:
+    bought = len(emulators.purchases("bfl"))
 
     task, _ = await made(served, "flux.1_kontext_pro", "no image")
 
-    assert len(street.purchases("bfl")) == bought + 1
+    assert len(emulators.purchases("bfl")) == bought + 1
     assert task["consumed_credit"] == 5
     assert (await asyncio.to_thread(served.cli, "credits", "prove"))["proved"] is True
 
 
 async def test_a_moderated_prompt_is_banned_and_free(served: Served) -> None:
-    task = await finished(served, "flux.1_kontext_pro", prompt="a red bicycle #fault:moderated")
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a red bicycle #fault:moderated")
 
     assert (task["status"], task["error_code"], task["consumed_credit"]) == ("banned", 2008, 0)
 
 
 async def made(served: Served, model: str, wish: str) -> tuple[dict[str, Any], bytes]:
-    task = await finished(served, model, **{"prompt": "a red bicycle"} | WISHES[wish])
-    return task, await picture_of(task)
+    task = await run_task(served, model, **{"prompt": "a red bicycle"} | WISHES[wish])
+    return task, await download_picture(task)
 
 
 async def refused(served: Served, model: str, wish: str) -> dict[str, Any]:

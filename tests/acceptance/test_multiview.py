@@ -11,7 +11,7 @@ import pytest
 
 from limner.testing.vendors import Card, Fault, FaultKind, Vendors, read_card
 from serving import Served, serving
-from speaking import call, ended, finished
+from task_client import call, run_task, wait_for_end
 
 PICTURE = Path(__file__).resolve().parents[2] / "src" / "limner" / "templates" / "t_pose" / "pose.png"
 FILE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
@@ -19,34 +19,34 @@ VIEWS = ("front", "left", "back", "right")
 
 
 @pytest.fixture(scope="module")
-async def street() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["gemini"]) as street:
-        yield street
+async def emulators() -> AsyncIterator[Vendors]:
+    async with Vendors.running(["gemini"]) as emulators:
+        yield emulators
 
 
 @pytest.fixture(scope="module")
-async def served(street: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    running = serving(tmp_path_factory.mktemp("multiview") / "data", vendors=street.environment())
+async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    running = serving(tmp_path_factory.mktemp("multiview") / "data", vendors=emulators.environment())
     served = await asyncio.to_thread(running.__enter__)
     yield served
     await asyncio.to_thread(running.__exit__, None, None, None)
 
 
 @pytest.fixture(autouse=True)
-async def _well_again(street: Vendors) -> AsyncIterator[None]:
+async def _well_again(emulators: Vendors) -> AsyncIterator[None]:
     yield
-    street.faults("gemini").clear()
+    emulators.faults("gemini").clear()
 
 
 async def turned(served: Served) -> dict[str, Any]:
     created = await call(served, "/task", {"type": "generate_multiview_image", "file": FILE})
-    return await ended(served, created["data"]["task_id"])
+    return await wait_for_end(served, created["data"]["task_id"])
 
 
 async def edited(served: Served, original: str, *prompts: dict[str, str]) -> dict[str, Any]:
     body = {"type": "edit_multiview_image", "original_task_id": original, "prompts": list(prompts)}
     created = await call(served, "/task", body)
-    return await ended(served, created["data"]["task_id"])
+    return await wait_for_end(served, created["data"]["task_id"])
 
 
 async def views_of(task: dict[str, Any]) -> dict[str, bytes]:
@@ -66,8 +66,8 @@ async def balance(served: Served) -> dict[str, int]:
     return told
 
 
-async def test_a_picture_is_turned_to_four_sides_at_one_price(served: Served, street: Vendors) -> None:
-    before, bought = await balance(served), len(street.purchases())
+async def test_a_picture_is_turned_to_four_sides_at_one_price(served: Served, emulators: Vendors) -> None:
+    before, bought = await balance(served), len(emulators.purchases())
 
     task = await turned(served)
 
@@ -75,22 +75,22 @@ async def test_a_picture_is_turned_to_four_sides_at_one_price(served: Served, st
     cards: dict[str, Card] = {view: read_card(data) for view, data in (await views_of(task)).items()}
     assert len({card.prompt_sha for card in cards.values()}) == 4
     assert {len(card.references) for card in cards.values()} == {1}
-    assert len(street.purchases()) == bought + 4
+    assert len(emulators.purchases()) == bought + 4
     assert (await balance(served))["balance"] == before["balance"] - 10
     assert task["thumbnail"] == task["output"]["generate_multiview_image"]["front_view_url"]
     assert task["served_by"]["pictures"] == 4
 
 
-async def test_one_side_is_changed_and_the_others_stay_as_they_are(served: Served, street: Vendors) -> None:
+async def test_one_side_is_changed_and_the_others_stay_as_they_are(served: Served, emulators: Vendors) -> None:
     original = await turned(served)
-    bought = len(street.purchases())
+    bought = len(emulators.purchases())
 
     task = await edited(served, original["task_id"], {"view": "back", "prompt": "a blue cape"})
 
     assert (task["status"], task["consumed_credit"]) == ("success", 5)
     before, after = await views_of(original), await views_of(task)
     assert [view for view in VIEWS if before[view] != after[view]] == ["back"]
-    assert len(street.purchases()) == bought + 1
+    assert len(emulators.purchases()) == bought + 1
     assert len(read_card(after["back"]).references) == 1
 
 
@@ -108,10 +108,10 @@ async def test_what_was_edited_can_be_edited_again(served: Served) -> None:
 
 
 async def test_when_one_side_fails_the_task_fails_costs_nothing_and_shows_nothing(
-    served: Served, street: Vendors
+    served: Served, emulators: Vendors
 ) -> None:
     before = await balance(served)
-    street.faults("gemini").add(Fault(FaultKind.MODERATED, prompt="from behind"))
+    emulators.faults("gemini").add(Fault(FaultKind.MODERATED, prompt="from behind"))
 
     task = await turned(served)
 
@@ -163,9 +163,9 @@ async def test_what_makes_no_sense_is_refused_by_field_and_nothing_is_held(
     assert await balance(served) == before
 
 
-async def test_only_a_multiview_task_that_has_succeeded_can_be_edited(served: Served, street: Vendors) -> None:
-    picture = await finished(served, "gemini_2.5_flash_image_preview", prompt="a fox")
-    street.faults("gemini").add(Fault(FaultKind.MODERATED))
+async def test_only_a_multiview_task_that_has_succeeded_can_be_edited(served: Served, emulators: Vendors) -> None:
+    picture = await run_task(served, "gemini_2.5_flash_image_preview", prompt="a fox")
+    emulators.faults("gemini").add(Fault(FaultKind.MODERATED))
     failed = await turned(served)
     body = {"type": "edit_multiview_image", "prompts": [{"view": "left", "prompt": "x"}]}
 
@@ -177,13 +177,13 @@ async def test_only_a_multiview_task_that_has_succeeded_can_be_edited(served: Se
     assert codes == [2006, 2007]
 
 
-async def test_one_multiview_task_is_under_way_at_a_time(served: Served, street: Vendors) -> None:
-    street.faults("gemini").add(Fault(FaultKind.SLOW, value=2, times=None))
+async def test_one_multiview_task_is_under_way_at_a_time(served: Served, emulators: Vendors) -> None:
+    emulators.faults("gemini").add(Fault(FaultKind.SLOW, value=2, times=None))
     body = {"type": "generate_multiview_image", "file": FILE}
 
     first = await call(served, "/task", body)
     second = await call(served, "/task", body)
-    street.faults("gemini").clear()
+    emulators.faults("gemini").clear()
 
     assert (first["code"], second["code"]) == (0, 2000)
-    assert (await ended(served, first["data"]["task_id"]))["status"] == "success"
+    assert (await wait_for_end(served, first["data"]["task_id"]))["status"] == "success"

@@ -10,7 +10,7 @@ import pytest
 from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors
 from limner.testing.vendors.bfl import UNFINISHED_AT_ONCE
 from serving import Served, serving
-from speaking import finished
+from task_client import run_task
 
 ROUTES = [
     {"model": "flux.1_dev", "provider": "sglang", "upstream": "black-forest-labs/FLUX.1-dev", "price_usd": 0.0},
@@ -23,25 +23,25 @@ ROUTES = [
 
 
 @pytest.fixture(scope="module")
-async def street() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["bfl", "fal", "openai", "sglang"], pace=EmulatedSpeed(seconds=0.05)) as street:
-        yield street
+async def emulators() -> AsyncIterator[Vendors]:
+    async with Vendors.running(["bfl", "fal", "openai", "sglang"], pace=EmulatedSpeed(seconds=0.05)) as emulators:
+        yield emulators
 
 
 @pytest.fixture(scope="module")
-async def served(street: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     data = tmp_path_factory.mktemp("routes") / "data"
-    running = serving(data, vendors=street.environment(), route=json.dumps(ROUTES), account_tasks="500")
+    running = serving(data, vendors=emulators.environment(), route=json.dumps(ROUTES), account_tasks="500")
     served = await asyncio.to_thread(running.__enter__)
     yield served
     await asyncio.to_thread(running.__exit__, None, None, None)
 
 
 @pytest.fixture(autouse=True)
-async def _well_again(street: Vendors, served: Served) -> AsyncIterator[None]:
+async def _well_again(emulators: Vendors, served: Served) -> AsyncIterator[None]:
     yield
-    for name in street.names:
-        street.faults(name).clear()
+    for name in emulators.names:
+        emulators.faults(name).clear()
 
 
 async def explained(served: Served, task: dict[str, Any]) -> list[tuple[str, str | None]]:
@@ -50,14 +50,14 @@ async def explained(served: Served, task: dict[str, Any]) -> list[tuple[str, str
 
 
 async def test_a_server_of_one_s_own_is_asked_first(served: Served) -> None:
-    task = await finished(served, "flux.1_dev", prompt="a red bicycle")
+    task = await run_task(served, "flux.1_dev", prompt="a red bicycle")
 
     assert (task["status"], task["served_by"]["provider"]) == ("success", "sglang")
     assert task["served_by"]["model"] == "black-forest-labs/FLUX.1-dev"
 
 
 async def test_when_the_gpus_are_out_the_vendor_is_asked(served: Served) -> None:
-    task = await finished(served, "flux.1_dev", prompt="a red bicycle #fault:sglang/unavailable*3")
+    task = await run_task(served, "flux.1_dev", prompt="a red bicycle #fault:sglang/unavailable*3")
 
     assert (task["status"], task["served_by"]["provider"]) == ("success", "bfl")
     assert await explained(served, task) == [
@@ -67,8 +67,8 @@ async def test_when_the_gpus_are_out_the_vendor_is_asked(served: Served) -> None
 
 
 async def test_a_model_that_was_shut_down_leads_to_its_successor(served: Served) -> None:
-    task = await finished(served, "gpt_4o", prompt="a red bicycle")
-    next_one = await finished(served, "gpt_4o", prompt="a green bicycle")
+    task = await run_task(served, "gpt_4o", prompt="a red bicycle")
+    next_one = await run_task(served, "gpt_4o", prompt="a green bicycle")
 
     assert task["served_by"]["model"] == "gpt-image-2"
     assert await explained(served, task) == [
@@ -78,12 +78,12 @@ async def test_a_model_that_was_shut_down_leads_to_its_successor(served: Served)
     assert await explained(served, next_one) == [("openai/gpt-image-2", "picture")]
 
 
-async def test_a_vendor_s_limit_is_kept_by_waiting_and_no_task_fails_of_it(served: Served, street: Vendors) -> None:
-    street.faults("bfl").add(Fault(FaultKind.LONG, value=0.3, times=None))
+async def test_a_vendor_s_limit_is_kept_by_waiting_and_no_task_fails_of_it(served: Served, emulators: Vendors) -> None:
+    emulators.faults("bfl").add(Fault(FaultKind.LONG, value=0.3, times=None))
     many = UNFINISHED_AT_ONCE + 26
 
     tasks = await asyncio.gather(
-        *(finished(served, "flux.1_kontext_pro", prompt=f"bicycle number {n}") for n in range(many))
+        *(run_task(served, "flux.1_kontext_pro", prompt=f"bicycle number {n}") for n in range(many))
     )
 
     assert [(task["status"], task["served_by"]["provider"]) for task in tasks] == [("success", "bfl")] * many
@@ -92,7 +92,7 @@ async def test_a_vendor_s_limit_is_kept_by_waiting_and_no_task_fails_of_it(serve
 
 
 async def test_who_is_told_to_slow_down_waits_and_the_task_goes_on(served: Served) -> None:
-    task = await finished(served, "flux.1_kontext_pro", prompt="a bicycle #fault:bfl/rate_limited=1*1")
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a bicycle #fault:bfl/rate_limited=1*1")
 
     assert (task["status"], task["served_by"]["provider"]) == ("success", "bfl")
     assert await explained(served, task) == [
@@ -101,11 +101,11 @@ async def test_who_is_told_to_slow_down_waits_and_the_task_goes_on(served: Serve
     ]
 
 
-async def test_an_account_that_has_run_dry_is_left_alone_and_said_to_be(served: Served, street: Vendors) -> None:
-    street.faults("bfl").add(Fault(FaultKind.QUOTA, times=1))
+async def test_an_account_that_has_run_dry_is_left_alone_and_said_to_be(served: Served, emulators: Vendors) -> None:
+    emulators.faults("bfl").add(Fault(FaultKind.QUOTA, times=1))
 
-    first = await finished(served, "flux.1_kontext_pro", prompt="a bicycle")
-    second = await finished(served, "flux.1_kontext_pro", prompt="another bicycle")
+    first = await run_task(served, "flux.1_kontext_pro", prompt="a bicycle")
+    second = await run_task(served, "flux.1_kontext_pro", prompt="another bicycle")
 
     assert await explained(served, first) == [
         ("bfl/flux-kontext-pro", "quota_exhausted"),
@@ -119,22 +119,22 @@ async def test_an_account_that_has_run_dry_is_left_alone_and_said_to_be(served: 
 
 
 async def test_a_vendor_that_answers_well_when_it_is_checked_is_tried_again_at_once(
-    served: Served, street: Vendors
+    served: Served, emulators: Vendors
 ) -> None:
-    street.faults("bfl").add(Fault(FaultKind.QUOTA, times=1))
-    await finished(served, "flux.1_kontext_pro", prompt="a bicycle")
-    street.faults("bfl").clear()
+    emulators.faults("bfl").add(Fault(FaultKind.QUOTA, times=1))
+    await run_task(served, "flux.1_kontext_pro", prompt="a bicycle")
+    emulators.faults("bfl").clear()
 
     await asyncio.to_thread(served.cli, "providers", "check", "bfl")
-    task = await finished(served, "flux.1_kontext_pro", prompt="another bicycle")
+    task = await run_task(served, "flux.1_kontext_pro", prompt="another bicycle")
 
     assert await explained(served, task) == [("bfl/flux-kontext-pro", "picture")]
 
 
-async def test_what_it_cost_stands_beside_the_credits(served: Served, street: Vendors) -> None:
+async def test_what_it_cost_stands_beside_the_credits(served: Served, emulators: Vendors) -> None:
     before = await spent(served)
-    await finished(served, "flux.1_dev", prompt="one more bicycle")
-    await finished(served, "gpt_4o", prompt="one more bicycle")
+    await run_task(served, "flux.1_dev", prompt="one more bicycle")
+    await run_task(served, "gpt_4o", prompt="one more bicycle")
     after = await spent(served)
 
     assert after["credits"] - before["credits"] >= 10

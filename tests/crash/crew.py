@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from crash import victim
-from fakes import HandClock, Line, ScriptedProvider
+from fakes import ManualClock, ScriptedProvider, ScriptLine
 from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner
 from limner.db.records import Records
@@ -53,7 +53,7 @@ class FaultyStore:
 class Gate:
     """A line of a vendor's script: `reached` tells that the call came, and its answer waits until `opened`."""
 
-    answer: Line
+    answer: ScriptLine
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -69,7 +69,7 @@ class Crew:
 
     limner: Limner
     key: Key
-    clock: HandClock = field(default_factory=HandClock)
+    clock: ManualClock = field(default_factory=ManualClock)
     _machines: int = 0
 
     async def submits(self) -> TaskId:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crash.crew import Crew, Gate, claims, finishes, takes_over, until
-from fakes import ScriptedProvider, picture, rubbish
+from fakes import ScriptedProvider, invalid_picture, picture
 from limner.application.tasks.execute import ExecuteTask
 from limner.db.sql import Sql
 from limner.domain.ids import TaskId
@@ -16,7 +16,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.task import Status
 from limner.ports.blobs import Stored
 from limner.ports.provider import Accepted, Pending
-from stores import behind
+from stores import raw_database
 
 TAKEN = Accepted({"job": "7"}, wait_s=0)
 QUEUE_S, RUN_S = 3600, 900
@@ -50,7 +50,7 @@ async def end_of(crew: Crew, task: TaskId) -> End:
 
 
 def _written(url: str, task: TaskId) -> tuple[list[str], list[str]]:
-    with behind(url) as db:
+    with raw_database(url) as db:
         moved = db.all(Sql("SELECT movement FROM ledger WHERE task = :task ORDER BY id"), {"task": task})
         told = db.all(Sql("SELECT status FROM task_events WHERE task = :task ORDER BY id"), {"task": task})
     return [row[0] for row in moved], [row[0] for row in told if Status(row[0]).final]
@@ -116,7 +116,7 @@ async def test_a_picture_that_the_vendor_delivers_after_the_deadline_counts(crew
 
 
 async def test_a_broken_picture_after_the_deadline_is_not_bought_again(crew: Crew) -> None:
-    gate, vendor = Gate(rubbish), ScriptedProvider([])
+    gate, vendor = Gate(invalid_picture), ScriptedProvider([])
     vendor.script = [gate, picture]
     worker = crew.hires(vendor)
     task = await crew.submits()

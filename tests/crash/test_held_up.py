@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crash.crew import A_DAY_S, Crew, Gate, claims, finishes, takes_over, until
-from fakes import ScriptedProvider, StoppedClock, picture, silence
+from fakes import FrozenClock, ScriptedProvider, never_answers, picture
 from limner.application.generation.journal import SpendJournal
 from limner.application.tasks.execute import ExecuteTask
 from limner.domain.routing.failure import Failure, FailureKind
@@ -166,7 +166,7 @@ async def test_what_the_vendor_answered_is_written_down_although_the_database_is
 
 
 async def test_a_silent_vendor_may_have_been_paid_and_is_not_asked_again_where_that_is_forbidden(crew: Crew) -> None:
-    vendor = ScriptedProvider([silence, picture])
+    vendor = ScriptedProvider([never_answers, picture])
     worker = crew.hires(vendor, policy=UnknownOutcome.FAIL_AND_REFUND, patience_s=0.05)
     task = await crew.submits()
 
@@ -180,7 +180,7 @@ async def test_a_silent_vendor_may_have_been_paid_and_is_not_asked_again_where_t
 
 
 async def test_a_worker_stopped_while_it_takes_a_task_leaves_it_to_the_next(crew: Crew) -> None:
-    crew.clock = StoppedClock()
+    crew.clock = FrozenClock()
     for turns in range(15):
         task = await crew.submits()
         stopped, heir = crew.hires(ScriptedProvider([picture])), crew.hires(ScriptedProvider([picture]))

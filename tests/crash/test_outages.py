@@ -11,7 +11,7 @@ import pytest
 
 from conftest import NO_POSTGRES
 from contract.client import PATIENCE_S, PICTURE, Answer, Client, client_of
-from postgres import Restartable, find_programs, restartable_server
+from postgres import RestartableServer, find_programs, restartable_server
 from serving import serving
 
 ON_A_SMALL_DISK = ("sh", "-c", 'mount -t tmpfs -o size=96m tmpfs "$0" && exec "$@"')
@@ -145,7 +145,7 @@ def test_a_picture_that_the_store_refuses_is_kept_when_it_takes_it_and_is_drawn_
 
 
 @pytest.fixture
-def database() -> Iterator[Restartable]:
+def database() -> Iterator[RestartableServer]:
     programs = find_programs()
     if programs is None:
         pytest.skip(NO_POSTGRES)
@@ -154,7 +154,7 @@ def database() -> Iterator[Restartable]:
 
 
 def test_while_the_database_is_gone_nothing_is_accepted_and_what_was_accepted_goes_on_when_it_is_back(
-    data: Path, log: Path, database: Restartable
+    data: Path, log: Path, database: RestartableServer
 ) -> None:
     with (
         database.server.database() as name,

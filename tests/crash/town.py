@@ -71,9 +71,9 @@ def town(books: Path) -> Iterator[Town]:
 
 
 async def _serve(books: Path) -> None:
-    async with Vendors.running(NAMES, books=books, pace=EmulatedSpeed(pending=0)) as street:
-        roots = {name: street.base_url(name).removesuffix("/v1") for name in NAMES}
-        sys.stdout.write(json.dumps({"environment": street.environment(), "roots": roots}) + "\n")
+    async with Vendors.running(NAMES, books=books, pace=EmulatedSpeed(pending=0)) as emulators:
+        roots = {name: emulators.base_url(name).removesuffix("/v1") for name in NAMES}
+        sys.stdout.write(json.dumps({"environment": emulators.environment(), "roots": roots}) + "\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
 

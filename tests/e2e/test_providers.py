@@ -37,7 +37,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def street() -> Iterator[dict[str, str]]:
+def emulators() -> Iterator[dict[str, str]]:
     """Give the environment that points at emulators which run."""
     command = [sys.executable, "-m", "limner", "vendors", "serve", "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -61,17 +61,17 @@ def limner(data: Path, environment: Mapping[str, str], *arguments: str) -> Ran:
     return Ran(done.returncode, done.stdout + done.stderr)
 
 
-def test_every_vendor_is_asked_and_says_what_is_so(street: dict[str, str], tmp_path: Path) -> None:
-    told = limner(tmp_path, street, "providers", "check", "--json")
+def test_every_vendor_is_asked_and_says_what_is_so(emulators: dict[str, str], tmp_path: Path) -> None:
+    told = limner(tmp_path, emulators, "providers", "check", "--json")
 
     assert told.json == [{"provider": name, "well": True, "says": says} for name, says in GOOD.items()]
     assert told.code == 0
 
 
-def test_a_refused_key_and_an_empty_address_are_told_apart(street: dict[str, str], tmp_path: Path) -> None:
+def test_a_refused_key_and_an_empty_address_are_told_apart(emulators: dict[str, str], tmp_path: Path) -> None:
     wrong = {"OPENAI_API_KEY": "a-wrong-key-of-mine", "BFL_BASE_URL": "http://127.0.0.1:1"}
 
-    told = limner(tmp_path, street | wrong, "providers", "check")
+    told = limner(tmp_path, emulators | wrong, "providers", "check")
 
     lines = {line.split()[0]: line for line in told.out.splitlines()[1:9]}
     assert lines.keys() == GOOD.keys()
@@ -83,10 +83,12 @@ def test_a_refused_key_and_an_empty_address_are_told_apart(street: dict[str, str
     assert told.code == 1
 
 
-def test_a_misspelt_option_keeps_the_service_from_starting_and_is_named(street: dict[str, str], tmp_path: Path) -> None:
+def test_a_misspelt_option_keeps_the_service_from_starting_and_is_named(
+    emulators: dict[str, str], tmp_path: Path
+) -> None:
     route = {"model": "gpt_4o", "provider": "openai", "upstream": "gpt-image-2", "options": {"qualty": "low"}}
 
-    told = limner(tmp_path, street | {"LIMNER_ROUTE": json.dumps([route])}, "serve", "--port", "0")
+    told = limner(tmp_path, emulators | {"LIMNER_ROUTE": json.dumps([route])}, "serve", "--port", "0")
 
     assert told.code == 1
     assert "the route of gpt_4o to openai/gpt-image-2: option 'qualty' is unknown" in told.out

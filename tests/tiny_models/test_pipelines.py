@@ -14,7 +14,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
 from limner.providers.diffusers import DiffusersProvider
 from tiny_models.scripts import run_script
-from unit.providers.stand import drawn, order
+from unit.providers.fake_vendor import image_file, order
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,7 @@ class Easel:
         assert isinstance(outcome, Delivered), outcome
         return outcome
 
-    async def drawn(self, **facts: Any) -> bytes:
+    async def image_file(self, **facts: Any) -> bytes:
         return (await self.delivered(**facts)).picture.path.read_bytes()
 
 
@@ -109,7 +109,7 @@ async def test_a_seed_means_the_same_picture_in_every_process(models: Path, tmp_
 async def test_references_make_a_difference_each_and_in_their_order(
     provider: DiffusersProvider, tmp_path: Path, upstream: str
 ) -> None:
-    red, blue = drawn(tmp_path / "red.png", (120, 80), "red"), drawn(tmp_path / "blue.png", (120, 80), "blue")
+    red, blue = image_file(tmp_path / "red.png", (120, 80), "red"), image_file(tmp_path / "blue.png", (120, 80), "blue")
     easel = Easel(provider, tmp_path, upstream)
 
     choices = [(), (red,), (blue,), (red, blue), (blue, red), (red, blue, red, blue)]

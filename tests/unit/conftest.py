@@ -11,7 +11,7 @@ from limner.db.open_store import open_store
 from limner.db.store import Store
 from limner.ports.templates import Templates
 from limner.templates.loader import load_templates
-from stores import House, furnished
+from stores import ServiceHarness, make_service
 
 
 @pytest.fixture
@@ -41,6 +41,6 @@ async def store(empty_database: Path, tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def house(store: Store, tmp_path: Path, templates: Templates) -> House:
+def service(store: Store, tmp_path: Path, templates: Templates) -> ServiceHarness:
     """The real store on SQLite, the real intake, the real templates; only time and vendors are ours."""
-    return furnished(store, f"sqlite:///{tmp_path / 'limner.db'}", tmp_path, templates)
+    return make_service(store, f"sqlite:///{tmp_path / 'limner.db'}", tmp_path, templates)

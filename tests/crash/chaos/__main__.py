@@ -16,7 +16,7 @@ from pathlib import Path
 from crash.chaos.facts import Facts
 from crash.chaos.plan import Plan
 from crash.chaos.run import Outage, Report, Rhythm, run
-from postgres import Restartable, find_programs, restartable_server
+from postgres import RestartableServer, find_programs, restartable_server
 
 SHOWN = 40
 
@@ -99,7 +99,7 @@ def _chosen() -> argparse.Namespace:
 class Database:
     """A PostgreSQL server of our own, and a database on it."""
 
-    server: Restartable
+    server: RestartableServer
     url: str
 
     def outage(self, seconds: float) -> Outage | None:

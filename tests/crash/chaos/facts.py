@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.db.sql import Db, Sql
-from stores import behind
+from stores import raw_database
 
 _TASKS = Sql("SELECT id, model, status, price, consumed, claims, cancel_requested, error_msg, echo FROM tasks")
 _ATTEMPTS = Sql("""
@@ -89,14 +89,14 @@ class Facts:
 
 def left_to_do(url: str) -> tuple[int, int]:
     """Tasks that have not ended, and messages that have not been sent."""
-    with behind(url) as db:
+    with raw_database(url) as db:
         return int(db.value(_UNDER_WAY, {})), int(db.value(_PENDING, {}))
 
 
 def gather(url: str, books: Path) -> Facts:
     """Blocking: reads whole tables."""
     purchases, violations = read_books(books)
-    with behind(url) as db:
+    with raw_database(url) as db:
         return _facts(db, purchases, violations)
 
 

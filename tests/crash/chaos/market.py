@@ -87,9 +87,9 @@ def market(books: Path, plan: Plan) -> Iterator[Market]:
             opened.struck.update(json.loads(process.stdout.readline() or "{}"))
 
 
-def script(vendor: str, street: Vendors, share: float) -> list[Fault]:
+def script(vendor: str, emulators: Vendors, share: float) -> list[Fault]:
     """The faults of one vendor, whose chances add up to `share` at its orders."""
-    known = [(weight, fault) for weight, fault in ORDERS if fault.kind in street.faults(vendor)._kinds]
+    known = [(weight, fault) for weight, fault in ORDERS if fault.kind in emulators.faults(vendor)._kinds]
     whole = sum(weight for weight, _ in known)
     later = sum(weight for weight, _ in LATER)
     return [replace(fault, times=None, probability=share * weight / whole) for weight, fault in known] + [
@@ -101,15 +101,17 @@ def script(vendor: str, street: Vendors, share: float) -> list[Fault]:
 
 async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
     pace = EmulatedSpeed(seconds=pace_s, pending=1)
-    async with Vendors.running(NAMES, books=books, pace=pace, seed=seed) as street:
+    async with Vendors.running(NAMES, books=books, pace=pace, seed=seed) as emulators:
         for vendor in NAMES:
-            street.faults(vendor)._chance = random.Random(f"{seed} {vendor}")  # else all vendors have bad luck at once
-            street.faults(vendor).add(*script(vendor, street, faults))
-        say(street.environment())
+            emulators.faults(vendor)._chance = random.Random(
+                f"{seed} {vendor}"
+            )  # else all vendors have bad luck at once
+            emulators.faults(vendor).add(*script(vendor, emulators, faults))
+        say(emulators.environment())
         await asyncio.to_thread(sys.stdin.read)
         struck: Counter[str] = Counter()
         for vendor in NAMES:
-            struck.update({str(one.fault.kind): one.struck for one in street.faults(vendor)._script if one.struck})
+            struck.update({str(one.fault.kind): one.struck for one in emulators.faults(vendor)._script if one.struck})
         say(struck)
 
 

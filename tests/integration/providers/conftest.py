@@ -6,7 +6,7 @@ from limner.testing.vendors import EmulatedSpeed, Vendors
 
 
 @pytest.fixture
-async def street() -> AsyncIterator[Vendors]:
+async def emulators() -> AsyncIterator[Vendors]:
     """Give the vendors that work on jobs, all open. The first two questions about a job are answered with "not yet"."""
     async with Vendors.running(["bfl", "fal", "replicate", "midjourney"], pace=EmulatedSpeed(pending=2)) as vendors:
         yield vendors

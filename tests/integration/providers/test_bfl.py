@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.providers.following import Hours, drawn, follow, follow_up, order, shas
+from integration.providers.order_runner import SteppingClock, image_files, order, poll_to_end, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, VendorAccount
 from limner.providers.bfl import BflProvider
@@ -11,9 +11,9 @@ from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
 
 
 @pytest.fixture
-async def bfl(street: Vendors) -> AsyncIterator[BflProvider]:
-    options = {"polling_hosts": [street.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
-    provider = BflProvider(VendorAccount(street.base_url("bfl"), street.key("bfl"), options), Hours())
+async def bfl(emulators: Vendors) -> AsyncIterator[BflProvider]:
+    options = {"polling_hosts": [emulators.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
+    provider = BflProvider(VendorAccount(emulators.base_url("bfl"), emulators.key("bfl"), options), SteppingClock())
     yield provider
     await provider.close()
 
@@ -32,15 +32,15 @@ async def bfl(street: Vendors) -> AsyncIterator[BflProvider]:
 )
 @pytest.mark.parametrize("ratio", [None, "16:9", "9:21"])
 async def test_every_model_draws_what_was_asked_for(
-    street: Vendors, bfl: BflProvider, tmp_path: Path, *, upstream: str, usd: float, ratio: str | None
+    emulators: Vendors, bfl: BflProvider, tmp_path: Path, *, upstream: str, usd: float, ratio: str | None
 ) -> None:
-    followed = await follow(bfl, order(tmp_path, upstream, aspect_ratio=ratio))
+    followed = await run_order(bfl, order(tmp_path, upstream, aspect_ratio=ratio))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.card.model == upstream
     assert followed.delivered.cost_usd == pytest.approx(usd)
     assert [each.progress for each in followed.pending] == [33, 67]
-    assert len(street.purchases("bfl")) == 1
+    assert len(emulators.purchases("bfl")) == 1
 
 
 @pytest.mark.parametrize(
@@ -49,20 +49,20 @@ async def test_every_model_draws_what_was_asked_for(
 async def test_references_arrive_whole_and_in_their_order(
     bfl: BflProvider, tmp_path: Path, upstream: str, count: int
 ) -> None:
-    pictures = drawn(tmp_path, *[(300 + n, 280) for n in range(count)])
+    pictures = image_files(tmp_path, *[(300 + n, 280) for n in range(count)])
 
-    followed = await follow(bfl, order(tmp_path, upstream, references=pictures))
+    followed = await run_order(bfl, order(tmp_path, upstream, references=pictures))
 
     assert followed.card.references == shas(pictures)
 
 
-async def test_a_small_reference_is_taken(street: Vendors, bfl: BflProvider, tmp_path: Path) -> None:
-    pictures = drawn(tmp_path, (400, 300), (64, 20))
+async def test_a_small_reference_is_taken(emulators: Vendors, bfl: BflProvider, tmp_path: Path) -> None:
+    pictures = image_files(tmp_path, (400, 300), (64, 20))
 
-    followed = await follow(bfl, order(tmp_path, "flux-kontext-pro", references=pictures))
+    followed = await run_order(bfl, order(tmp_path, "flux-kontext-pro", references=pictures))
 
     assert followed.card.references[0] == shas(pictures)[0]
-    assert len(street.purchases("bfl")[0].references) == 2
+    assert len(emulators.purchases("bfl")[0].references) == 2
 
 
 @pytest.mark.parametrize(
@@ -84,32 +84,32 @@ async def test_a_small_reference_is_taken(street: Vendors, bfl: BflProvider, tmp
     ],
 )
 async def test_every_trouble_has_its_kind(
-    street: Vendors, bfl: BflProvider, tmp_path: Path, *, kind: FaultKind, failure: FailureKind, stage: Stage | None
+    emulators: Vendors, bfl: BflProvider, tmp_path: Path, *, kind: FaultKind, failure: FailureKind, stage: Stage | None
 ) -> None:
-    street.faults("bfl").add(Fault(kind, how="Violence" if stage else ""))
+    emulators.faults("bfl").add(Fault(kind, how="Violence" if stage else ""))
 
-    end = (await follow(bfl, order(tmp_path, "flux-kontext-pro"))).end
+    end = (await run_order(bfl, order(tmp_path, "flux-kontext-pro"))).end
 
     assert isinstance(end, Failure)
     assert (end.kind, end.stage) == (failure, stage)
     assert stage is None or "Violence" in (end.detail or "")
-    assert street.faults("bfl").requests["submit"] == 1
+    assert emulators.faults("bfl").requests["submit"] == 1
 
 
 @pytest.mark.parametrize(("how", "wait_s"), [("header", 3.0), ("body", 3.0), ("text", 5.0)])
 async def test_a_busy_vendor_names_the_wait(
-    street: Vendors, bfl: BflProvider, tmp_path: Path, how: str, wait_s: float
+    emulators: Vendors, bfl: BflProvider, tmp_path: Path, how: str, wait_s: float
 ) -> None:
-    street.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=3, how=how))
+    emulators.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=3, how=how))
 
-    end = (await follow(bfl, order(tmp_path, "flux-dev"))).end
+    end = (await run_order(bfl, order(tmp_path, "flux-dev"))).end
 
     assert isinstance(end, Failure)
     assert (end.kind, end.retry_after_s) == (FailureKind.RATE_LIMITED, wait_s)
 
 
 async def test_a_refused_field_is_named(bfl: BflProvider, tmp_path: Path) -> None:
-    end = (await follow(bfl, order(tmp_path, "flux-3-image", options={"width": 1024}))).end
+    end = (await run_order(bfl, order(tmp_path, "flux-3-image", options={"width": 1024}))).end
 
     assert isinstance(end, Failure)
     assert end.kind is FailureKind.BAD_INPUT
@@ -135,25 +135,25 @@ async def test_a_refused_field_is_named(bfl: BflProvider, tmp_path: Path) -> Non
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.value}",
 )
 async def test_what_is_bought_is_brought_home_through_every_trouble(
-    street: Vendors, bfl: BflProvider, tmp_path: Path, fault: Fault
+    emulators: Vendors, bfl: BflProvider, tmp_path: Path, fault: Fault
 ) -> None:
-    street.faults("bfl").add(fault)
+    emulators.faults("bfl").add(fault)
 
-    followed = await follow(bfl, order(tmp_path, "flux-kontext-pro"))
+    followed = await run_order(bfl, order(tmp_path, "flux-kontext-pro"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
-    assert len(street.purchases("bfl")) == 1
+    assert len(emulators.purchases("bfl")) == 1
 
 
-async def test_a_handle_is_enough_for_another_worker(street: Vendors, bfl: BflProvider, tmp_path: Path) -> None:
+async def test_a_handle_is_enough_for_another_worker(emulators: Vendors, bfl: BflProvider, tmp_path: Path) -> None:
     asked = order(tmp_path, "flux-kontext-pro")
     accepted = await bfl.submit(asked, lambda _: None)
     assert isinstance(accepted, Accepted)
-    options = {"polling_hosts": [street.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
-    other = BflProvider(VendorAccount(street.base_url("bfl"), street.key("bfl"), options), Hours())
+    options = {"polling_hosts": [emulators.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
+    other = BflProvider(VendorAccount(emulators.base_url("bfl"), emulators.key("bfl"), options), SteppingClock())
 
-    followed = await follow_up(other, accepted.handle, asked)
+    followed = await poll_to_end(other, accepted.handle, asked)
     await other.close()
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
-    assert len(street.purchases("bfl")) == 1
+    assert len(emulators.purchases("bfl")) == 1

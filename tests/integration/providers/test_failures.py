@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.providers.following import Followed, Hours, follow, order
+from integration.providers.order_runner import OrderResult, SteppingClock, order, run_order
 from limner.bootstrap import PICTURE_LIMITS
 from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
@@ -19,7 +19,7 @@ from limner.testing.vendors import EmulatedSpeed, Vendors
 from limner.testing.vendors.engines import Sglang, Vllm
 from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
 
-A_LONG_TIME = Hours(step_s=100.0)
+A_LONG_TIME = SteppingClock(step_s=100.0)
 OPEN: dict[str, Callable[[VendorAccount], Provider]] = {
     "bfl": lambda account: bfl.BflProvider(account, A_LONG_TIME),
     "midjourney": lambda account: midjourney.MidjourneyProvider(account, A_LONG_TIME),
@@ -89,12 +89,12 @@ async def met(vendors: Vendors, row: FailureCase, workdir: Path) -> Failure:
     provider = OPEN[row.vendor](VendorAccount(url, vendors.key(section.emulator), options))
     upstream = row.upstream or MODEL[row.vendor]
     asked = order(workdir, upstream, deadline_s=row.deadline_s, options=row.options)
-    followed = await follow(provider, asked)
+    followed = await run_order(provider, asked)
     await provider.close()
     return await judged(followed, charged=section.is_billed)
 
 
-async def judged(followed: Followed, *, charged: bool) -> Failure:
+async def judged(followed: OrderResult, *, charged: bool) -> Failure:
     if isinstance(followed.end, Delivered):
         intake = ImageIntake(limits=PICTURE_LIMITS)
         try:

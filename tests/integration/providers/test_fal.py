@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.providers.following import Hours, drawn, follow, order, shas
+from integration.providers.order_runner import SteppingClock, image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
 from limner.providers.fal import FalProvider
@@ -13,8 +13,8 @@ KONTEXT = "fal-ai/flux-pro/kontext"
 
 
 @pytest.fixture
-async def fal(street: Vendors) -> AsyncIterator[FalProvider]:
-    provider = FalProvider(VendorAccount(street.base_url("fal"), street.key("fal")), Hours())
+async def fal(emulators: Vendors) -> AsyncIterator[FalProvider]:
+    provider = FalProvider(VendorAccount(emulators.base_url("fal"), emulators.key("fal")), SteppingClock())
     yield provider
     await provider.close()
 
@@ -31,16 +31,16 @@ async def fal(street: Vendors) -> AsyncIterator[FalProvider]:
     ],
 )
 async def test_every_model_draws_what_was_asked_for(
-    street: Vendors, fal: FalProvider, tmp_path: Path, *, upstream: str, count: int, path: str
+    emulators: Vendors, fal: FalProvider, tmp_path: Path, *, upstream: str, count: int, path: str
 ) -> None:
-    pictures = drawn(tmp_path, *[(300 + n, 200) for n in range(count)])
+    pictures = image_files(tmp_path, *[(300 + n, 200) for n in range(count)])
 
-    followed = await follow(fal, order(tmp_path, upstream, references=pictures, aspect_ratio="16:9"))
+    followed = await run_order(fal, order(tmp_path, upstream, references=pictures, aspect_ratio="16:9"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.card.references == shas(pictures)
     assert followed.card.format == "png"
-    assert [each.model for each in street.purchases("fal")] == [path]
+    assert [each.model for each in emulators.purchases("fal")] == [path]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_every_model_draws_what_was_asked_for(
     ],
 )
 async def test_every_trouble_has_its_kind(
-    street: Vendors,
+    emulators: Vendors,
     fal: FalProvider,
     tmp_path: Path,
     *,
@@ -72,13 +72,13 @@ async def test_every_trouble_has_its_kind(
     failure: FailureKind,
     stage: Stage | None,
 ) -> None:
-    street.faults("fal").add(Fault(kind, how=how))
+    emulators.faults("fal").add(Fault(kind, how=how))
 
-    end = (await follow(fal, order(tmp_path, KONTEXT))).end
+    end = (await run_order(fal, order(tmp_path, KONTEXT))).end
 
     assert isinstance(end, Failure)
     assert (end.kind, end.stage) == (failure, stage)
-    assert street.faults("fal").requests["submit"] == 1
+    assert emulators.faults("fal").requests["submit"] == 1
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ async def test_every_trouble_has_its_kind(
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.at}",
 )
 async def test_what_is_bought_is_brought_home_through_every_trouble(
-    street: Vendors, fal: FalProvider, tmp_path: Path, fault: Fault
+    emulators: Vendors, fal: FalProvider, tmp_path: Path, fault: Fault
 ) -> None:
-    street.faults("fal").add(fault)
+    emulators.faults("fal").add(fault)
 
-    followed = await follow(fal, order(tmp_path, KONTEXT))
+    followed = await run_order(fal, order(tmp_path, KONTEXT))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
-    assert len(street.purchases("fal")) == 1
+    assert len(emulators.purchases("fal")) == 1
 
 
 async def test_a_refused_field_is_named(fal: FalProvider, tmp_path: Path) -> None:
-    end = (await follow(fal, order(tmp_path, "fal-ai/flux/dev", options={"num_inference_steps": 90}))).end
+    end = (await run_order(fal, order(tmp_path, "fal-ai/flux/dev", options={"num_inference_steps": 90}))).end
 
     assert isinstance(end, Failure)
     assert end.kind is FailureKind.BAD_INPUT

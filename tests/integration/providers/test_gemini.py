@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from integration.providers.following import drawn, follow, order, shas
+from integration.providers.order_runner import image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
 from limner.providers.gemini import GeminiProvider
@@ -48,7 +48,7 @@ async def test_every_model_draws_what_was_asked_for(
 ) -> None:
     options = {"image_size": image_size} if image_size else {}
 
-    followed = await follow(gemini, order(tmp_path, upstream, aspect_ratio=ratio, options=options))
+    followed = await run_order(gemini, order(tmp_path, upstream, aspect_ratio=ratio, options=options))
 
     # A thinking model's draft lies beside the picture, and is not taken for it.
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
@@ -65,9 +65,9 @@ async def test_every_model_draws_what_was_asked_for(
 async def test_references_arrive_whole_and_in_their_order(
     gemini: GeminiProvider, tmp_path: Path, upstream: str, count: int
 ) -> None:
-    pictures = drawn(tmp_path, *[(300 + n, 280) for n in range(count)])
+    pictures = image_files(tmp_path, *[(300 + n, 280) for n in range(count)])
 
-    followed = await follow(gemini, order(tmp_path, upstream, references=pictures))
+    followed = await run_order(gemini, order(tmp_path, upstream, references=pictures))
 
     assert followed.card.references == shas(pictures)
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
@@ -154,7 +154,7 @@ async def test_a_call_that_outlasts_its_time_has_an_unknown_outcome(
 async def test_a_heavy_picture_arrives_whole(google: Vendors, gemini: GeminiProvider, tmp_path: Path) -> None:
     google.faults("gemini").add(Fault(FaultKind.HEAVY))
 
-    followed = await follow(gemini, order(tmp_path, "gemini-3.1-flash-image"))
+    followed = await run_order(gemini, order(tmp_path, "gemini-3.1-flash-image"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.delivered.picture.path.stat().st_size > 1_000_000

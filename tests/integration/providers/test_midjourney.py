@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from integration.providers.following import Followed, Hours, drawn, follow, follow_up, order, shas
+from integration.providers.order_runner import (
+    OrderResult,
+    SteppingClock,
+    image_files,
+    order,
+    poll_to_end,
+    run_order,
+    shas,
+)
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, VendorAccount
 from limner.providers.midjourney import MidjourneyProvider
@@ -14,52 +22,54 @@ PROMPT = "a red fox in the snow --seed 7"
 
 
 @pytest.fixture
-async def relay(street: Vendors) -> AsyncIterator[MidjourneyProvider]:
-    provider = MidjourneyProvider(VendorAccount(street.base_url("midjourney"), street.key("midjourney")), Hours())
+async def relay(emulators: Vendors) -> AsyncIterator[MidjourneyProvider]:
+    provider = MidjourneyProvider(
+        VendorAccount(emulators.base_url("midjourney"), emulators.key("midjourney")), SteppingClock()
+    )
     yield provider
     await provider.close()
 
 
-def cut(followed: Followed) -> tuple[Image.Image, Bands]:
+def cut(followed: OrderResult) -> tuple[Image.Image, Bands]:
     with Image.open(followed.delivered.picture.path) as picture:
         picture.load()
         return picture, read_bands(picture)
 
 
 async def test_the_first_picture_of_the_grid_is_delivered(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path
 ) -> None:
-    followed = await follow(relay, order(tmp_path, "midjourney"))
+    followed = await run_order(relay, order(tmp_path, "midjourney"))
 
     assert (followed.card.prompt_sha, followed.card.variant) == (sha_of(PROMPT), 1)
     assert followed.card.size == (1024, 1024)
-    assert [each.model for each in street.purchases("midjourney")] == ["imagine", "upscale"]
+    assert [each.model for each in emulators.purchases("midjourney")] == ["imagine", "upscale"]
     told = [each.progress for each in followed.pending if each.progress is not None]
     assert told == sorted(told)
 
 
 async def test_a_shape_goes_behind_the_prompt(relay: MidjourneyProvider, tmp_path: Path) -> None:
-    followed = await follow(relay, order(tmp_path, "midjourney", aspect_ratio="16:9"))
+    followed = await run_order(relay, order(tmp_path, "midjourney", aspect_ratio="16:9"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow --ar 16:9 --seed 7")
     assert followed.card.size == (1360, 768)
 
 
 async def test_the_cut_picture_is_the_first_of_the_grid(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path
 ) -> None:
-    followed = await follow(relay, order(tmp_path, "midjourney", options={"pick": "crop"}))
+    followed = await run_order(relay, order(tmp_path, "midjourney", options={"pick": "crop"}))
 
     picture, bands = cut(followed)
     assert picture.size == (1024, 1024)
     assert (bands.prompt_sha12, bands.variant) == (sha_of(PROMPT)[:12], 1)
-    assert [each.model for each in street.purchases("midjourney")] == ["imagine"]
+    assert [each.model for each in emulators.purchases("midjourney")] == ["imagine"]
 
 
 async def test_references_arrive_whole_and_in_their_order(relay: MidjourneyProvider, tmp_path: Path) -> None:
-    pictures = drawn(tmp_path, (300, 200), (200, 300))
+    pictures = image_files(tmp_path, (300, 200), (200, 300))
 
-    followed = await follow(relay, order(tmp_path, "midjourney", references=pictures))
+    followed = await run_order(relay, order(tmp_path, "midjourney", references=pictures))
 
     assert followed.card.references == shas(pictures)
 
@@ -75,24 +85,24 @@ CODES = [
 
 @pytest.mark.parametrize(("code", "failure"), CODES)
 async def test_every_code_that_says_no_has_its_kind(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int, failure: FailureKind
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int, failure: FailureKind
 ) -> None:
-    street.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
+    emulators.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
 
-    end = (await follow(relay, order(tmp_path, "midjourney"))).end
+    end = (await run_order(relay, order(tmp_path, "midjourney"))).end
 
     assert isinstance(end, Failure)
     assert end.kind is failure
-    assert street.purchases("midjourney") == []
+    assert emulators.purchases("midjourney") == []
 
 
 @pytest.mark.parametrize("code", [1, 21, 22])
 async def test_every_code_that_says_yes_leads_to_the_picture(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int
 ) -> None:
-    street.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
+    emulators.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
 
-    assert (await follow(relay, order(tmp_path, "midjourney"))).card.variant == 1
+    assert (await run_order(relay, order(tmp_path, "midjourney"))).card.variant == 1
 
 
 @pytest.mark.parametrize(
@@ -115,7 +125,7 @@ async def test_every_code_that_says_yes_leads_to_the_picture(
     ],
 )
 async def test_every_trouble_has_its_kind(
-    street: Vendors,
+    emulators: Vendors,
     relay: MidjourneyProvider,
     tmp_path: Path,
     *,
@@ -124,13 +134,13 @@ async def test_every_trouble_has_its_kind(
     failure: FailureKind,
     stage: Stage | None,
 ) -> None:
-    street.faults("midjourney").add(Fault(kind, how=how))
+    emulators.faults("midjourney").add(Fault(kind, how=how))
 
-    end = (await follow(relay, order(tmp_path, "midjourney"))).end
+    end = (await run_order(relay, order(tmp_path, "midjourney"))).end
 
     assert isinstance(end, Failure)
     assert (end.kind, end.stage) == (failure, stage)
-    assert street.faults("midjourney").requests["submit"] == 1
+    assert emulators.faults("midjourney").requests["submit"] == 1
 
 
 @pytest.mark.parametrize(
@@ -150,40 +160,42 @@ async def test_every_trouble_has_its_kind(
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.at}",
 )
 async def test_what_is_bought_is_brought_home_through_every_trouble(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path, fault: Fault
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path, fault: Fault
 ) -> None:
-    street.faults("midjourney").add(fault)
+    emulators.faults("midjourney").add(fault)
 
-    followed = await follow(relay, order(tmp_path, "midjourney"))
+    followed = await run_order(relay, order(tmp_path, "midjourney"))
 
     assert followed.card.variant == 1
-    assert [each.model for each in street.purchases("midjourney")] == ["imagine", "upscale"]
+    assert [each.model for each in emulators.purchases("midjourney")] == ["imagine", "upscale"]
 
 
 @pytest.mark.parametrize(
     "kind", [FaultKind.CODE, FaultKind.FAILED, FaultKind.EMPTY, FaultKind.SERVER_ERROR, FaultKind.RESET]
 )
 async def test_trouble_with_the_upscale_leaves_the_grid_to_be_cut(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path, kind: FaultKind
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path, kind: FaultKind
 ) -> None:
-    street.faults("midjourney").add(Fault(kind, at=2, value=4))
+    emulators.faults("midjourney").add(Fault(kind, at=2, value=4))
 
-    followed = await follow(relay, order(tmp_path, "midjourney"))
+    followed = await run_order(relay, order(tmp_path, "midjourney"))
 
     assert followed.delivered.served_by["picked_by"] == "crop"
     assert cut(followed)[1].variant == 1
 
 
 async def test_a_handle_is_enough_for_another_worker(
-    street: Vendors, relay: MidjourneyProvider, tmp_path: Path
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path
 ) -> None:
     asked = order(tmp_path, "midjourney")
     accepted = await relay.submit(asked, lambda _: None)
     assert isinstance(accepted, Accepted)
-    other = MidjourneyProvider(VendorAccount(street.base_url("midjourney"), street.key("midjourney")), Hours())
+    other = MidjourneyProvider(
+        VendorAccount(emulators.base_url("midjourney"), emulators.key("midjourney")), SteppingClock()
+    )
 
-    followed = await follow_up(other, accepted.handle, asked)
+    followed = await poll_to_end(other, accepted.handle, asked)
     await other.close()
 
     assert followed.card.variant == 1
-    assert [each.model for each in street.purchases("midjourney")] == ["imagine", "upscale"]
+    assert [each.model for each in emulators.purchases("midjourney")] == ["imagine", "upscale"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from integration.providers.following import drawn, follow, order, shas
+from integration.providers.order_runner import image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, VendorAccount
 from limner.providers.openai import OpenAiProvider
@@ -54,7 +54,7 @@ async def test_every_model_draws_what_was_asked_for(
     vendors: Vendors, tmp_path: Path, *, upstream: str, ratio: str | None, size: tuple[int, int], stream: bool
 ) -> None:
     async with spoken_to(vendors, stream=stream) as openai:
-        followed = await follow(openai, order(tmp_path, upstream, aspect_ratio=ratio))
+        followed = await run_order(openai, order(tmp_path, upstream, aspect_ratio=ratio))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.card.model == upstream
@@ -71,10 +71,10 @@ async def test_every_model_draws_what_was_asked_for(
 async def test_references_arrive_whole_and_in_their_order(
     vendors: Vendors, tmp_path: Path, *, upstream: str, dialect: str, count: int
 ) -> None:
-    pictures = drawn(tmp_path, *[(200 + n, 180) for n in range(count)])
+    pictures = image_files(tmp_path, *[(200 + n, 180) for n in range(count)])
 
     async with spoken_to(vendors, dialect=dialect) as openai:
-        followed = await follow(openai, order(tmp_path, upstream, references=pictures))
+        followed = await run_order(openai, order(tmp_path, upstream, references=pictures))
 
     assert followed.card.references == shas(pictures)
 
@@ -82,11 +82,11 @@ async def test_references_arrive_whole_and_in_their_order(
 @pytest.mark.parametrize("stream", [False, True])
 async def test_options_are_taken(vendors: Vendors, tmp_path: Path, *, stream: bool) -> None:
     options = {"quality": "low", "output_format": "webp", "output_compression": 60, "moderation": "low"}
-    pictures = drawn(tmp_path, (200, 180))
+    pictures = image_files(tmp_path, (200, 180))
 
     async with spoken_to(vendors, stream=stream) as openai:
         placed = order(tmp_path, "gpt-image-2", references=pictures, options=options)
-        followed = await follow(openai, placed)
+        followed = await run_order(openai, placed)
 
     assert vendors.purchases("openai")[0].asked.items() >= options.items()
     assert followed.delivered.served_by["quality"] == "low"
@@ -169,7 +169,7 @@ async def test_a_heavy_picture_arrives_whole(vendors: Vendors, tmp_path: Path) -
     vendors.faults("openai").add(Fault(FaultKind.HEAVY))
 
     async with spoken_to(vendors) as openai:
-        followed = await follow(openai, order(tmp_path, "gpt-image-2"))
+        followed = await run_order(openai, order(tmp_path, "gpt-image-2"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.delivered.picture.path.stat().st_size > 1_000_000
@@ -194,10 +194,10 @@ async def test_azures_filter_is_content_policy(vendors: Vendors, tmp_path: Path,
 async def test_ones_own_engines_draw_for_nothing(
     vendors: Vendors, tmp_path: Path, *, engine: str, dialect: str, upstream: str, pictures: int
 ) -> None:
-    given = drawn(tmp_path, *[(200, 180)] * pictures)
+    given = image_files(tmp_path, *[(200, 180)] * pictures)
 
     async with spoken_to(vendors, engine, dialect=dialect, num_inference_steps=20, guidance_scale=3.5) as openai:
-        followed = await follow(openai, order(tmp_path, upstream, references=given, aspect_ratio="3:2"))
+        followed = await run_order(openai, order(tmp_path, upstream, references=given, aspect_ratio="3:2"))
 
     assert followed.card.references == shas(given)
     with Image.open(followed.delivered.picture.path) as picture:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.providers.following import follow_up, order
+from integration.providers.order_runner import order, poll_to_end
 from limner.ports.provider import Accepted, Provider, VendorAccount
 from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
@@ -23,17 +23,17 @@ PROVIDERS: dict[str, tuple[type[Provider], str]] = {
 @pytest.mark.parametrize("vendor", PROVIDERS)
 @pytest.mark.parametrize(("options", "waits"), [({"poll_s": 0.05}, {0.05}), ({}, {0.75, 2.5})])
 async def test_the_time_between_two_questions_is_configuration(
-    street: Vendors, tmp_path: Path, *, vendor: str, options: dict[str, float], waits: set[float]
+    emulators: Vendors, tmp_path: Path, *, vendor: str, options: dict[str, float], waits: set[float]
 ) -> None:
     kind, upstream = PROVIDERS[vendor]
-    polling = {"polling_hosts": [street.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
+    polling = {"polling_hosts": [emulators.emulator("bfl").environment()["BFL_POLLING_HOSTS"]]}
     hosts = {} if vendor == "midjourney" else polling
-    provider = kind(VendorAccount(street.base_url(vendor), street.key(vendor), hosts | options))  # type: ignore[call-arg]
+    provider = kind(VendorAccount(emulators.base_url(vendor), emulators.key(vendor), hosts | options))  # type: ignore[call-arg]
     asked = order(tmp_path, upstream)
 
     accepted = await provider.submit(asked, lambda _: None)
     assert isinstance(accepted, Accepted)
-    followed = await follow_up(provider, accepted.handle, asked)
+    followed = await poll_to_end(provider, accepted.handle, asked)
     await provider.close()
 
     told = {accepted.wait_s, *(each.wait_s for each in followed.pending)} - {0.0}

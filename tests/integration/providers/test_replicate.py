@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.providers.following import Hours, drawn, follow, order, shas
+from integration.providers.order_runner import SteppingClock, image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import VendorAccount
 from limner.providers.replicate import ReplicateProvider
@@ -14,8 +14,10 @@ DEV = "black-forest-labs/flux-dev"
 
 
 @pytest.fixture
-async def replicate(street: Vendors) -> AsyncIterator[ReplicateProvider]:
-    provider = ReplicateProvider(VendorAccount(street.base_url("replicate"), street.key("replicate")), Hours())
+async def replicate(emulators: Vendors) -> AsyncIterator[ReplicateProvider]:
+    provider = ReplicateProvider(
+        VendorAccount(emulators.base_url("replicate"), emulators.key("replicate")), SteppingClock()
+    )
     yield provider
     await provider.close()
 
@@ -26,16 +28,16 @@ async def replicate(street: Vendors) -> AsyncIterator[ReplicateProvider]:
 )
 @pytest.mark.parametrize("ratio", [None, "16:10"])
 async def test_every_model_draws_what_was_asked_for(
-    street: Vendors, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, count: int, ratio: str | None
+    emulators: Vendors, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, count: int, ratio: str | None
 ) -> None:
-    pictures = drawn(tmp_path, *[(300, 200)] * count)
+    pictures = image_files(tmp_path, *[(300, 200)] * count)
 
-    followed = await follow(replicate, order(tmp_path, upstream, references=pictures, aspect_ratio=ratio))
+    followed = await run_order(replicate, order(tmp_path, upstream, references=pictures, aspect_ratio=ratio))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.card.references == shas(pictures)
     assert followed.card.format == "png"
-    assert len(street.purchases("replicate")) == 1
+    assert len(emulators.purchases("replicate")) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ async def test_every_model_draws_what_was_asked_for(
 )
 @pytest.mark.parametrize("upstream", [KONTEXT, DEV])
 async def test_every_trouble_has_its_kind(
-    street: Vendors,
+    emulators: Vendors,
     replicate: ReplicateProvider,
     tmp_path: Path,
     *,
@@ -65,13 +67,13 @@ async def test_every_trouble_has_its_kind(
     kind: FaultKind,
     failure: FailureKind,
 ) -> None:
-    street.faults("replicate").add(Fault(kind))
+    emulators.faults("replicate").add(Fault(kind))
 
-    end = (await follow(replicate, order(tmp_path, upstream))).end
+    end = (await run_order(replicate, order(tmp_path, upstream))).end
 
     assert isinstance(end, Failure)
     assert end.kind is failure
-    assert street.faults("replicate").requests["submit"] == 1
+    assert emulators.faults("replicate").requests["submit"] == 1
 
 
 @pytest.mark.parametrize(
@@ -87,26 +89,28 @@ async def test_every_trouble_has_its_kind(
     ids=lambda fault: f"{fault.kind}-{fault.on}",
 )
 async def test_what_is_bought_is_brought_home_through_every_trouble(
-    street: Vendors, replicate: ReplicateProvider, tmp_path: Path, fault: Fault
+    emulators: Vendors, replicate: ReplicateProvider, tmp_path: Path, fault: Fault
 ) -> None:
-    street.faults("replicate").add(fault)
+    emulators.faults("replicate").add(fault)
 
-    followed = await follow(replicate, order(tmp_path, KONTEXT))
+    followed = await run_order(replicate, order(tmp_path, KONTEXT))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
-    assert len(street.purchases("replicate")) == 1
+    assert len(emulators.purchases("replicate")) == 1
 
 
 async def test_a_high_tolerance_gives_way_to_a_picture(replicate: ReplicateProvider, tmp_path: Path) -> None:
-    pictures = drawn(tmp_path, (300, 200))
+    pictures = image_files(tmp_path, (300, 200))
 
-    followed = await follow(replicate, order(tmp_path, KONTEXT, references=pictures, options={"safety_tolerance": 6}))
+    followed = await run_order(
+        replicate, order(tmp_path, KONTEXT, references=pictures, options={"safety_tolerance": 6})
+    )
 
     assert followed.card.references == shas(pictures)
 
 
 async def test_a_refused_field_is_named(replicate: ReplicateProvider, tmp_path: Path) -> None:
-    end = (await follow(replicate, order(tmp_path, DEV, options={"num_outputs": 9}))).end
+    end = (await run_order(replicate, order(tmp_path, DEV, options={"num_outputs": 9}))).end
 
     assert isinstance(end, Failure)
     assert end.kind is FailureKind.BAD_INPUT

@@ -10,7 +10,7 @@ from limner.db.store import Store
 from limner.ports.templates import Templates
 from limner.templates.loader import load_templates
 from postgres import Server
-from stores import House, empty, furnished
+from stores import ServiceHarness, delete_all_rows, make_service
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(request.getfixturevalue("empty_sqlite"), path)
         return f"sqlite:///{path}"
     shared: str = request.getfixturevalue("shared_postgres")
-    empty(shared)
+    delete_all_rows(shared)
     return shared
 
 
@@ -54,5 +54,5 @@ async def store(url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def house(store: Store, url: str, tmp_path: Path, templates: Templates) -> House:
-    return furnished(store, url, tmp_path, templates)
+def service(store: Store, url: str, tmp_path: Path, templates: Templates) -> ServiceHarness:
+    return make_service(store, url, tmp_path, templates)

@@ -10,21 +10,21 @@ from itertools import count
 import pytest
 from obstore.store import MemoryStore
 
-from fakes import HandClock
-from integration.store.keeping import janitor
+from fakes import ManualClock
+from integration.store.retention_steps import janitor
 from limner.db.tables.keys import Key
 from limner.domain.ids import BlobId
 from limner.domain.tasks.request import InlineSource, UploadedSource
 from limner.providers.sandbox import card
 from limner.storage.blobs import ObjectBlobs
-from stores import BROKEN, House, with_file
+from stores import FAILED, ServiceHarness, with_file
 
 PICTURES = [card(f"picture {number}") for number in range(4)]
 PEOPLE, DELETIONS = 4, 15
 
 
 @dataclass
-class WallClock(HandClock):
+class WallClock(ManualClock):
     """Nobody moves it: who waits for a deletion to end may not make the time pass that it has left."""
 
     def now_ms(self) -> int:
@@ -35,15 +35,15 @@ class WallClock(HandClock):
 
 
 @pytest.fixture(params=["folder", "object store"])
-def storage(request: pytest.FixtureRequest, house: House) -> House:
+def storage(request: pytest.FixtureRequest, service: ServiceHarness) -> ServiceHarness:
     """A house over each kind of storage."""
-    house.clock = WallClock()
-    return house if request.param == "folder" else replace(house, blobs=ObjectBlobs(MemoryStore()))
+    service.clock = WallClock()
+    return service if request.param == "folder" else replace(service, blobs=ObjectBlobs(MemoryStore()))
 
 
-async def bytes_of(house: House, blob: BlobId) -> bytes:
-    size = await house.blobs.size(blob)
-    return b"".join([piece async for piece in house.blobs.stream(blob, 0, size)])
+async def bytes_of(service: ServiceHarness, blob: BlobId) -> bytes:
+    size = await service.blobs.size(blob)
+    return b"".join([piece async for piece in service.blobs.stream(blob, 0, size)])
 
 
 # --- the race ------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ class Town:
 class Person:
     """Brings a picture, uses it and lets go of it, over and over, until much was deleted."""
 
-    house: House
+    service: ServiceHarness
     key: Key
     number: int
     town: Town
@@ -74,32 +74,34 @@ class Person:
                 break
 
     async def uploads(self, picture: bytes) -> None:
-        path = self.house.folder / f"upload-{self.number}"
+        path = self.service.folder / f"upload-{self.number}"
         path.write_bytes(picture)
-        upload = await self.house.upload(self.key, path)
+        upload = await self.service.upload(self.key, path)
         await self.looks(upload.blob, picture, "upload")
-        task = await self.house.sends(self.key, **with_file(UploadedSource(upload.token)))
-        await self.house.tamper("UPDATE uploads SET expires_ms = 0 WHERE token = :token", token=upload.token)
+        task = await self.service.submit_task(self.key, **with_file(UploadedSource(upload.token)))
+        await self.service.execute_sql("UPDATE uploads SET expires_ms = 0 WHERE token = :token", token=upload.token)
         await self.looks(upload.blob, picture, "input of a task whose upload expired")
-        await self.house.settles(task, BROKEN, owner=None)
+        await self.service.settle_task(task, FAILED, owner=None)
 
     async def sends(self, picture: bytes) -> None:
         source = InlineSource(base64.b64encode(picture).decode())
-        task = await self.house.sends(self.key, **with_file(source))
+        task = await self.service.submit_task(self.key, **with_file(source))
         await self.looks(BlobId(hashlib.sha256(picture).hexdigest()), picture, "inline")
-        await self.house.settles(task, BROKEN, owner=None)
+        await self.service.settle_task(task, FAILED, owner=None)
 
     async def looks(self, blob: BlobId, picture: bytes, what: str) -> None:
         try:
-            if await bytes_of(self.house, blob) != picture:
+            if await bytes_of(self.service, blob) != picture:
                 self.town.missing.append(f"{what}: other bytes")
         except (LookupError, OSError):
             self.town.missing.append(f"{what}: gone")
 
 
-async def test_nothing_that_is_referred_to_is_missing_whatever_a_janitor_without_patience_does(storage: House) -> None:
+async def test_nothing_that_is_referred_to_is_missing_whatever_a_janitor_without_patience_does(
+    storage: ServiceHarness,
+) -> None:
     town = Town()
-    keys = [await storage.opens(f"person-{number}", 100_000, limit=1000) for number in range(PEOPLE)]
+    keys = [await storage.open_account(f"person-{number}", 100_000, limit=1000) for number in range(PEOPLE)]
     people = [Person(storage, key, number, town) for number, key in enumerate(keys)]
 
     async def cleans(name: str) -> None:
@@ -113,5 +115,5 @@ async def test_nothing_that_is_referred_to_is_missing_whatever_a_janitor_without
 
     assert town.missing == []
     assert [name async for names in storage.blobs.names() for name in names] == []
-    assert await storage.look("SELECT * FROM blobs") == []
-    assert await storage.look("SELECT * FROM blob_uses") == []
+    assert await storage.query("SELECT * FROM blobs") == []
+    assert await storage.query("SELECT * FROM blob_uses") == []

@@ -7,32 +7,32 @@ from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance, grant
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
-from stores import BROKEN, DRAWN, House
+from stores import FAILED, SUCCEEDED, ServiceHarness
 
 
-async def finished(house: House, key: Key, ending: Ending = DRAWN) -> TaskId:
-    task = await house.sends(key)
-    await house.claims()
-    assert await house.settles(task, ending)
+async def finished(service: ServiceHarness, key: Key, ending: Ending = SUCCEEDED) -> TaskId:
+    task = await service.submit_task(key)
+    await service.claim_tasks()
+    assert await service.settle_task(task, ending)
     return task
 
 
-async def test_a_paid_task_is_a_hold_and_a_settlement(house: House) -> None:
-    key = await house.opens(opening=100)
-    task = await finished(house, key)
+async def test_a_paid_task_is_a_hold_and_a_settlement(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=100)
+    task = await finished(service, key)
 
-    rows = await house.store.read(lambda records: records.ledger.of_task(task))
+    rows = await service.store.read(lambda records: records.ledger.of_task(task))
     assert [(row.movement, row.available, row.frozen) for row in rows] == [("hold", -5, 5), ("settle", 0, -5)]
-    assert await house.balance(key) == Balance(95, 0)
+    assert await service.balance(key) == Balance(95, 0)
 
 
-async def test_a_failed_task_is_a_hold_and_a_release(house: House) -> None:
-    key = await house.opens(opening=100)
-    task = await finished(house, key, BROKEN)
+async def test_a_failed_task_is_a_hold_and_a_release(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=100)
+    task = await finished(service, key, FAILED)
 
-    rows = await house.store.read(lambda records: records.ledger.of_task(task))
+    rows = await service.store.read(lambda records: records.ledger.of_task(task))
     assert [(row.movement, row.available, row.frozen) for row in rows] == [("hold", -5, 5), ("release", 5, -5)]
-    assert await house.balance(key) == Balance(100, 0)
+    assert await service.balance(key) == Balance(100, 0)
 
 
 LEDGER_ROW = """
@@ -43,45 +43,45 @@ LEDGER_ROW = """
 
 @pytest.mark.parametrize("leg", ["'close'", "'again'", "NULL"])
 @pytest.mark.parametrize("movement", ["settle", "release"])
-async def test_a_second_closing_cannot_be_written_by_anybody(house: House, leg: str, movement: str) -> None:
-    key = await house.opens()
-    task = await finished(house, key)
+async def test_a_second_closing_cannot_be_written_by_anybody(service: ServiceHarness, leg: str, movement: str) -> None:
+    key = await service.open_account()
+    task = await finished(service, key)
 
     with pytest.raises(Exception, match=r"(?i)constraint"):
-        await house.tamper(LEDGER_ROW.format(leg=leg, movement=movement), account=key.account, task=task)
+        await service.execute_sql(LEDGER_ROW.format(leg=leg, movement=movement), account=key.account, task=task)
 
-    assert await house.movements(task) == ["hold", "settle"]
+    assert await service.movements(task) == ["hold", "settle"]
 
 
-async def test_a_second_hold_cannot_be_written_by_anybody(house: House) -> None:
-    key = await house.opens()
-    task = await house.sends(key)
+async def test_a_second_hold_cannot_be_written_by_anybody(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    task = await service.submit_task(key)
 
     with pytest.raises(Exception, match=r"(?i)constraint"):
-        await house.tamper(LEDGER_ROW.format(leg="'open'", movement="hold"), account=key.account, task=task)
+        await service.execute_sql(LEDGER_ROW.format(leg="'open'", movement="hold"), account=key.account, task=task)
 
-    assert await house.movements(task) == ["hold"]
+    assert await service.movements(task) == ["hold"]
 
 
 @pytest.mark.parametrize("column", ["available", "frozen"])
-async def test_a_balance_cannot_be_made_negative_by_anybody(house: House, column: str) -> None:
-    key = await house.opens(opening=3)
+async def test_a_balance_cannot_be_made_negative_by_anybody(service: ServiceHarness, column: str) -> None:
+    key = await service.open_account(opening=3)
 
     with pytest.raises(Exception, match=f"{column}_not_negative"):
-        await house.tamper(f"UPDATE accounts SET {column} = -1")  # noqa: S608 - one of two words of ours
+        await service.execute_sql(f"UPDATE accounts SET {column} = -1")  # noqa: S608 - one of two words of ours
 
-    assert await house.balance(key) == Balance(3, 0)
+    assert await service.balance(key) == Balance(3, 0)
 
 
-async def test_a_busy_book_has_no_faults(house: House) -> None:
-    key = await house.opens(limit=100)
-    for ending in (DRAWN, BROKEN, Ending(Status.BANNED), Ending(Status.CANCELLED)):
-        await finished(house, key, ending)
-    await house.sends(key)
-    await house.claims()
-    await house.sends(key)
+async def test_a_busy_book_has_no_faults(service: ServiceHarness) -> None:
+    key = await service.open_account(limit=100)
+    for ending in (SUCCEEDED, FAILED, Ending(Status.BANNED), Ending(Status.CANCELLED)):
+        await finished(service, key, ending)
+    await service.submit_task(key)
+    await service.claim_tasks()
+    await service.submit_task(key)
 
-    assert await house.faults() == []
+    assert await service.ledger_faults() == []
 
 
 # What somebody might do to a book with one finished task (:done), one failed (:failed), one running (:running) and one
@@ -220,45 +220,45 @@ CORRUPTIONS = {
 
 
 @pytest.mark.parametrize("what", CORRUPTIONS)
-async def test_the_proof_finds_it_when(house: House, what: str) -> None:
+async def test_the_proof_finds_it_when(service: ServiceHarness, what: str) -> None:
     statements, sentences = CORRUPTIONS[what]
-    key, other = await house.opens(opening=1000), await house.opens("other", opening=50)
-    done, failed = await finished(house, key), await finished(house, key, BROKEN)
-    running = await house.sends(key)
-    await house.claims()
-    queued = await house.sends(key)
+    key, other = await service.open_account(opening=1000), await service.open_account("other", opening=50)
+    done, failed = await finished(service, key), await finished(service, key, FAILED)
+    running = await service.submit_task(key)
+    await service.claim_tasks()
+    queued = await service.submit_task(key)
     facts = {"done": done, "failed": failed, "running": running, "queued": queued, "other": other.account}
     facts |= {"account": key.account, "key": key.id}
-    assert await house.faults() == []
+    assert await service.ledger_faults() == []
 
-    await house.tamper(*statements, **facts)
+    await service.execute_sql(*statements, **facts)
 
-    assert sorted(await house.faults()) == sorted(sentence.format(**facts) for sentence in sentences)
+    assert sorted(await service.ledger_faults()) == sorted(sentence.format(**facts) for sentence in sentences)
 
 
-async def test_a_settlement_that_would_break_the_book_is_undone_as_a_whole(house: House) -> None:
+async def test_a_settlement_that_would_break_the_book_is_undone_as_a_whole(service: ServiceHarness) -> None:
     """The closing row is there already, as if a second settlement had slipped past every fence."""
-    key = await house.opens()
-    task = await house.sends(key)
-    await house.claims()
+    key = await service.open_account()
+    task = await service.submit_task(key)
+    await service.claim_tasks()
     row = LEDGER_ROW.format(leg="'close'", movement="release")
-    await house.tamper(row, account=key.account, task=task)
+    await service.execute_sql(row, account=key.account, task=task)
 
     with pytest.raises(Exception, match=r"(?i)unique"):
-        await house.settles(task)
+        await service.settle_task(task)
 
-    assert (await house.task(task)).status is Status.RUNNING
-    assert await house.active(key) == 1
-    assert await house.balance(key) == Balance(995, 5)
+    assert (await service.task(task)).status is Status.RUNNING
+    assert await service.active_tasks(key) == 1
+    assert await service.balance(key) == Balance(995, 5)
 
 
-async def test_a_ledger_row_without_a_task_can_be_written_any_number_of_times(house: House) -> None:
-    key = await house.opens(opening=1)
+async def test_a_ledger_row_without_a_task_can_be_written_any_number_of_times(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=1)
 
     def twice(records: Records) -> None:
         records.ledger.append(key.account, grant(1), 1)
         records.ledger.append(key.account, grant(1), 1)
 
-    await house.store.run(twice)
+    await service.store.run(twice)
 
-    assert len(await house.look("SELECT id FROM ledger")) == 3
+    assert len(await service.query("SELECT id FROM ledger")) == 3

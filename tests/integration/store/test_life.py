@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from fakes import HandClock
+from fakes import ManualClock
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.db.open_store import open_store
 from limner.db.sql import Db, Sql
@@ -33,7 +33,18 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.task import Ending, Status
 from limner.ports.templates import Templates
 from limner.worker.rescuer import expire
-from stores import BROKEN, DRAWN, LEASE_MS, PICTURE, ROUTE, House, behind, empty, furnished, ordered
+from stores import (
+    FAILED,
+    LEASE_MS,
+    PICTURE,
+    ROUTE,
+    SUCCEEDED,
+    ServiceHarness,
+    delete_all_rows,
+    intend_attempt,
+    make_service,
+    raw_database,
+)
 
 T = TypeVar("T")
 
@@ -41,7 +52,7 @@ NAMES = ("ada", "eve", "bob")
 OWNERS = ("one", "two", "three")
 LIMIT = 4
 PRICES = {"flux.1_kontext_pro": 5, "midjourney": 10}
-ENDINGS = (DRAWN, BROKEN, Ending(Status.BANNED), Ending(Status.CANCELLED))
+ENDINGS = (SUCCEEDED, FAILED, Ending(Status.BANNED), Ending(Status.CANCELLED))
 ids = random.Random()
 """Ids break ties in the queue: a life can only be lived again if they come again."""
 
@@ -65,16 +76,16 @@ class Expected:
 class Life(RuleBasedStateMachine):
     """`house`, `runner` and `eye` are the class's own: every life begins with an empty database in the same house."""
 
-    house: ClassVar[House]
+    service: ClassVar[ServiceHarness]
     runner: ClassVar[asyncio.Runner]
     eye: ClassVar[Db]
 
     def __init__(self) -> None:
         super().__init__()
-        empty(self.house.url)
+        delete_all_rows(self.service.url)
         ids.seed(0)
-        self.clock = HandClock()
-        self.house.clock = self.clock
+        self.clock = ManualClock()
+        self.service.clock = self.clock
         self.keys: dict[str, Key] = {}
         self.given: dict[str, int] = {}
         self.tasks: dict[TaskId, Expected] = {}
@@ -109,7 +120,7 @@ class Life(RuleBasedStateMachine):
     )
     def a_day_begins(self, opening: list[int], wishes: list[str], taken: int) -> None:
         for name, amount in zip(NAMES, opening, strict=True):
-            self.keys[name] = self.do(self.house.opens(name, amount, limit=LIMIT))
+            self.keys[name] = self.do(self.service.open_account(name, amount, limit=LIMIT))
             self.given[name] = amount
         for name in wishes:
             self.a_task_is_submitted(name, "flux.1_kontext_pro", 1, None)
@@ -119,7 +130,7 @@ class Life(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), amount=st.integers(-40, 40))
     def credits_are_granted(self, name: str, amount: int) -> None:
         try:
-            self.do(self.house.accounts.grant(name, amount, None))
+            self.do(self.service.accounts.grant(name, amount, None))
         except Refusal:
             assert amount == 0 or self.available(name) + amount < 0
         else:
@@ -129,7 +140,7 @@ class Life(RuleBasedStateMachine):
         name=st.sampled_from(NAMES),
         model=st.sampled_from(sorted(PRICES)),
         priority=st.integers(1, 3),
-        once=st.sampled_from([None, None, "a", "b"]),
+        idempotency_key=st.sampled_from([None, None, "a", "b"]),
     )
     def somebody_submits(self, name: str, model: str, priority: int, once: str | None) -> None:
         self.a_task_is_submitted(name, model, priority, once)
@@ -151,7 +162,7 @@ class Life(RuleBasedStateMachine):
 
     async def _submit(self, name: str, once: str | None, model: str, priority: int) -> TaskId | Code:
         try:
-            return await self.house.sends(self.keys[name], once=once, model=model, priority=priority)
+            return await self.service.submit_task(self.keys[name], idempotency_key=once, model=model, priority=priority)
         except Refusal as refusal:
             return refusal.code
 
@@ -162,7 +173,7 @@ class Life(RuleBasedStateMachine):
 
     def a_worker_claims(self, owner: str, limit: int) -> None:
         waiting = {task for task, expected in self.tasks.items() if expected.status is Status.QUEUED}
-        claimed = [each.task.id for each in self.do(self.house.claims(owner, limit))]
+        claimed = [each.task.id for each in self.do(self.service.claim_tasks(owner, limit))]
         assert len(claimed) == min(limit, len(waiting))
         assert set(claimed) <= waiting
         self._taken(claimed, owner)
@@ -175,7 +186,7 @@ class Life(RuleBasedStateMachine):
             for task, expected in self.tasks.items()
             if expected.status is Status.RUNNING and expected.lease_until_ms < self.clock.ms
         }
-        rescued = [each.task.id for each in self.do(self.house.rescues(owner))]
+        rescued = [each.task.id for each in self.do(self.service.rescue_tasks(owner))]
         assert set(rescued) == lost
         assert len(rescued) == len(lost)
         self._taken(rescued, owner)
@@ -191,7 +202,7 @@ class Life(RuleBasedStateMachine):
     def a_worker_renews_all_it_ever_had(self, owner: str, percent: int) -> None:
         until_ms = self.clock.ms + LEASE_MS
         reported = dict.fromkeys(self.tasks, percent)
-        ours, _ = self.do(self.house.store.run(lambda records: records.tasks.renew(owner, until_ms, reported)))
+        ours, _ = self.do(self.service.store.run(lambda records: records.tasks.renew(owner, until_ms, reported)))
         assert ours == {task for task, expected in self.tasks.items() if expected.owner == owner}
         for task in ours:
             self.tasks[task].lease_until_ms = until_ms
@@ -200,13 +211,13 @@ class Life(RuleBasedStateMachine):
     @rule(owner=st.sampled_from(OWNERS))
     def a_worker_hands_back(self, owner: str) -> None:
         every = list(self.tasks)
-        self.do(self.house.store.run(lambda records: records.tasks.release_leases(owner, every)))
+        self.do(self.service.store.run(lambda records: records.tasks.release_leases(owner, every)))
         self._freed(owner)
 
     @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS))
     def a_worker_is_found_dead(self, owner: str) -> None:
-        self.do(self.house.store.run(lambda records: records.tasks.end_leases_of([owner])))
+        self.do(self.service.store.run(lambda records: records.tasks.end_leases_of([owner])))
         self._freed(owner)
 
     def _freed(self, owner: str) -> None:
@@ -218,7 +229,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def an_attempt_goes_a_step(self, data: st.DataObject) -> None:
         task = data.draw(st.sampled_from(self.some(Status.RUNNING)))
-        attempts, journal = self.tasks[task].attempts, SpendJournal(self.house.store, self.clock)
+        attempts, journal = self.tasks[task].attempts, SpendJournal(self.service.store, self.clock)
         step = data.draw(st.sampled_from(["intend", "submitted", "delivered", "failed"]))
         match step:
             case "submitted" if attempts:
@@ -228,7 +239,7 @@ class Life(RuleBasedStateMachine):
             case "failed" if attempts:
                 self.do(journal.failed(attempts[-1], Failure(FailureKind.TRANSIENT, "down"), None))
             case _:
-                attempts.append(self.do(ordered(journal, task, len(attempts) + 1)))
+                attempts.append(self.do(intend_attempt(journal, task, len(attempts) + 1)))
 
     @precondition(lambda self: self.some(*Status))
     @rule(data=st.data(), owner=st.sampled_from([*OWNERS, None]), ending=st.sampled_from(ENDINGS))
@@ -238,7 +249,7 @@ class Life(RuleBasedStateMachine):
         expected = self.tasks[task]
         if ending.status is Status.SUCCESS:
             ending = replace(ending, consumed=expected.price)
-        settled = self.do(self.house.settles(task, ending, owner=owner))
+        settled = self.do(self.service.settle_task(task, ending, owner=owner))
         allowed = expected.status is Status.QUEUED if owner is None else expected.owner == owner
         assert (settled is not None) is allowed
         if settled:
@@ -249,7 +260,7 @@ class Life(RuleBasedStateMachine):
     def its_owner_cancels(self, data: st.DataObject) -> None:
         task = data.draw(st.sampled_from(self.some(Status.QUEUED, Status.RUNNING) or self.some(*Status)))
         expected = self.tasks[task]
-        answered = self.do(self.house.cancel(self.keys[expected.account].account, task))
+        answered = self.do(self.service.cancel(self.keys[expected.account].account, task))
         if expected.status is Status.QUEUED:
             self.finish(task, Ending(Status.CANCELLED))
         assert answered.status is expected.status
@@ -262,7 +273,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def what_waited_too_long_expires(self) -> None:
         now_ms = self.clock.ms
-        self.do(self.house.store.run(lambda records: expire(records, now_ms)))
+        self.do(self.service.store.run(lambda records: expire(records, now_ms)))
         for task, expected in self.tasks.items():
             if expected.status is Status.QUEUED and expected.queue_deadline_ms < now_ms:
                 self.finish(task, Ending(Status.EXPIRED))
@@ -271,13 +282,13 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_book_is_true(self) -> None:
-        assert self.do(self.house.faults()) == []
+        assert self.do(self.service.ledger_faults()) == []
 
     @invariant()
     def every_balance_is_what_happened(self) -> None:
         for name, key in self.keys.items():
             held = sum(task.price for task in self.under_way(name))
-            balance = self.do(self.house.balance(key))
+            balance = self.do(self.service.balance(key))
             assert balance == Balance(self.available(name), held)
             assert balance.available >= 0
 
@@ -314,15 +325,15 @@ def test_whatever_happens_to_tasks_the_money_is_right(
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
     monkeypatch.setattr(secrets, "randbits", ids.getrandbits)
 
-    async def opened() -> House:
-        return furnished(open_store(url), url, tmp_path, templates)
+    async def opened() -> ServiceHarness:
+        return make_service(open_store(url), url, tmp_path, templates)
 
-    with asyncio.Runner() as loop, behind(url) as db:
+    with asyncio.Runner() as loop, raw_database(url) as db:
 
         class LifeHere(Life):
-            house = loop.run(opened())
+            service = loop.run(opened())
             runner = loop
             eye = db
 
         run_state_machine_as_test(LifeHere, settings=LIVES)
-        loop.run(LifeHere.house.store.close())
+        loop.run(LifeHere.service.store.close())

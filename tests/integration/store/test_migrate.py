@@ -20,7 +20,7 @@ from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_en
 from limner.db.open_store import DatabaseUrlUnknown
 from limner.db.sql import Sql
 from postgres import Server
-from stores import behind
+from stores import raw_database
 
 SQLITE_SHAPE = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
 POSTGRES_SHAPE = (
@@ -66,7 +66,7 @@ def upgraded(url: str) -> str:
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with behind(url) as db:
+    with raw_database(url) as db:
         return sorted(db.all(Sql(query)), key=str)
 
 
@@ -118,7 +118,7 @@ def test_the_database_is_what_the_tables_in_the_code_say(new_url: NewUrl, way: C
 
 def test_a_missing_index_would_be_found(new_url: NewUrl) -> None:
     url = migrated(new_url())
-    with behind(url) as db:
+    with raw_database(url) as db:
         db.run(Sql("DROP INDEX ix_tasks_queue"))
 
     assert [change[0] for change in differences(url)] == ["add_index"]
@@ -159,7 +159,7 @@ def test_head_is_the_newest_migration_and_there_is_one_line_of_them() -> None:
 def test_an_older_database_is_upgraded(new_url: NewUrl) -> None:
     """There is one migration so far: a database that has run none, and is not empty, stands for an older one."""
     url = new_url()
-    with behind(url) as db:
+    with raw_database(url) as db:
         db.run(Sql("CREATE TABLE somebody_else_s (n INTEGER)"))
 
     assert migrate(url) == "upgraded"
@@ -168,7 +168,7 @@ def test_an_older_database_is_upgraded(new_url: NewUrl) -> None:
 
 def test_a_database_from_the_future_is_refused_untouched(new_url: NewUrl) -> None:
     url = migrated(new_url())
-    with behind(url) as db:
+    with raw_database(url) as db:
         db.run(Sql("UPDATE alembic_version SET version_num = '9999'"))
     before = shape(url)
 

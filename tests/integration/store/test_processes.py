@@ -14,7 +14,7 @@ from limner.application.accounts.manage import HashKey
 from limner.db.engines.sqlite import connect
 from limner.domain.accounts.credits import Balance
 from limner.domain.tasks.task import Status
-from stores import House
+from stores import ServiceHarness
 
 HERE = Path(__file__)
 TESTS = HERE.parents[2]
@@ -24,7 +24,7 @@ def accepted_until_killed(url: str, folder: Path, enough: int) -> list[str]:
     """Start a process that accepts tasks, kill it in the midst of that, and tell which it had answered for."""
     path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
-        [sys.executable, HERE.with_name("accepting.py"), url, folder],
+        [sys.executable, HERE.with_name("submit_forever.py"), url, folder],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": path},
@@ -38,34 +38,34 @@ def accepted_until_killed(url: str, folder: Path, enough: int) -> list[str]:
     return [line.strip() for line in lines if line.endswith("\n")]
 
 
-async def test_a_process_killed_at_work_loses_no_task_it_answered_for(house: House, tmp_path: Path) -> None:
+async def test_a_process_killed_at_work_loses_no_task_it_answered_for(service: ServiceHarness, tmp_path: Path) -> None:
     folder = tmp_path / "victim"
     folder.mkdir()
 
-    answered = await asyncio.to_thread(accepted_until_killed, house.url, folder, 100)
+    answered = await asyncio.to_thread(accepted_until_killed, service.url, folder, 100)
 
-    [account] = await house.store.read(lambda records: records.accounts.all())
-    tasks = await house.store.read(
+    [account] = await service.store.read(lambda records: records.accounts.all())
+    tasks = await service.store.read(
         lambda records: records.tasks.recent(account=account.id, status="queued", limit=100_000)
     )
-    balance = await house.store.read(lambda records: records.accounts.balance(account.id))
+    balance = await service.store.read(lambda records: records.accounts.balance(account.id))
     assert len(answered) >= 100
     assert set(answered) <= {task.id for task in tasks}
     assert balance == Balance(1_000_000 - 5 * len(tasks), 5 * len(tasks))
-    assert await house.faults() == []
+    assert await service.ledger_faults() == []
 
 
-async def test_what_a_killed_process_accepted_can_be_claimed_and_ended(house: House, tmp_path: Path) -> None:
+async def test_what_a_killed_process_accepted_can_be_claimed_and_ended(service: ServiceHarness, tmp_path: Path) -> None:
     folder = tmp_path / "victim"
     folder.mkdir()
-    answered = await asyncio.to_thread(accepted_until_killed, house.url, folder, 5)
+    answered = await asyncio.to_thread(accepted_until_killed, service.url, folder, 5)
 
-    claimed = [each.task.id for each in await house.claims(limit=1000)]
-    await asyncio.gather(*(house.settles(task) for task in claimed))
+    claimed = [each.task.id for each in await service.claim_tasks(limit=1000)]
+    await asyncio.gather(*(service.settle_task(task) for task in claimed))
 
     assert set(answered) <= set(claimed)
-    assert {(await house.task(task)).status for task in claimed} == {Status.SUCCESS}
-    assert await house.faults() == []
+    assert {(await service.task(task)).status for task in claimed} == {Status.SUCCESS}
+    assert await service.ledger_faults() == []
 
 
 # --- the command line, beside a running service -------------------------------------------------------------------
@@ -85,55 +85,55 @@ def command(data: Path, url: str, *arguments: str) -> tuple[int, Any]:
     return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
 
 
-async def test_the_command_line_writes_while_the_store_is_busy(house: House) -> None:
-    key = await house.opens(opening=100_000, limit=100_000)
-    data = house.folder / "data"
+async def test_the_command_line_writes_while_the_store_is_busy(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=100_000, limit=100_000)
+    data = service.folder / "data"
     done = asyncio.Event()
     sent = []
 
     async def keep_sending() -> None:
         while not done.is_set():
-            sent.append(await house.sends(key))
+            sent.append(await service.submit_task(key))
 
     senders = asyncio.gather(*(keep_sending() for _ in range(4)))
-    granted = await asyncio.to_thread(command, data, house.url, "credits", "grant", "77", "--account", "ada")
-    created = await asyncio.to_thread(command, data, house.url, "accounts", "create", "eve", "--credits", "5")
-    proved = await asyncio.to_thread(command, data, house.url, "credits", "prove")
+    granted = await asyncio.to_thread(command, data, service.url, "credits", "grant", "77", "--account", "ada")
+    created = await asyncio.to_thread(command, data, service.url, "accounts", "create", "eve", "--credits", "5")
+    proved = await asyncio.to_thread(command, data, service.url, "credits", "prove")
     done.set()
     await senders
 
     assert (granted[0], created[0]) == (0, 0)
     assert proved == (0, {"proved": True, "faults": []})
     assert len(sent) > 4
-    assert await house.balance(key) == Balance(100_077 - 5 * len(sent), 5 * len(sent))
-    assert await house.faults() == []
+    assert await service.balance(key) == Balance(100_077 - 5 * len(sent), 5 * len(sent))
+    assert await service.ledger_faults() == []
 
 
-async def test_a_key_made_on_the_command_line_is_known_at_once(house: House) -> None:
-    await house.opens()
-    data = house.folder / "data"
+async def test_a_key_made_on_the_command_line_is_known_at_once(service: ServiceHarness) -> None:
+    await service.open_account()
+    data = service.folder / "data"
 
-    code, made = await asyncio.to_thread(command, data, house.url, "keys", "create", "--account", "ada")
+    code, made = await asyncio.to_thread(command, data, service.url, "keys", "create", "--account", "ada")
 
     digest = HashKey(await asyncio.to_thread((data / "secret").read_bytes))
-    found = await house.store.read(lambda records: records.keys.by_digest(digest(made["key"])))
+    found = await service.store.read(lambda records: records.keys.by_digest(digest(made["key"])))
     assert code == 0
     assert found
     assert made["key"].startswith(found.hint)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-async def test_who_writes_waits_for_the_process_that_is_writing(house: House) -> None:
+async def test_who_writes_waits_for_the_process_that_is_writing(service: ServiceHarness) -> None:
     """SQLite has one writer at a time: while another process is it, nobody gets an error and readers go on."""
-    key = await house.opens(opening=100)
-    other = await asyncio.to_thread(connect, Path(house.url.removeprefix("sqlite:///")))
+    key = await service.open_account(opening=100)
+    other = await asyncio.to_thread(connect, Path(service.url.removeprefix("sqlite:///")))
     await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
 
-    sending = asyncio.ensure_future(house.sends(key))
-    seen_meanwhile = await house.balance(key)
+    sending = asyncio.ensure_future(service.submit_task(key))
+    seen_meanwhile = await service.balance(key)
     await asyncio.to_thread(other.execute, "COMMIT")
     task = await sending
 
     await asyncio.to_thread(other.close)
     assert seen_meanwhile == Balance(100, 0)
-    assert (await house.task(task)).status is Status.QUEUED
+    assert (await service.task(task)).status is Status.QUEUED

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from fakes import picture_file
-from integration.store.keeping import (
+from integration.store.retention_steps import (
     EVERYTHING,
     NOTHING,
-    delivers,
-    done,
-    inline,
+    buy_picture,
+    delete_unreferenced,
+    inline_picture,
     janitor,
-    prepared,
-    stored,
-    sweep,
+    prepare_references,
+    run_task,
+    stored_blobs,
 )
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.images.keep import PIN_MS, Keep
@@ -32,321 +32,339 @@ from limner.domain.tasks.task import Ending, Status
 from limner.ports.parts import MultipartUpload
 from limner.providers.sandbox import card
 from limner.storage.parts import open_parts
-from stores import BROKEN, DRAWN, PICTURE, House, blocked_or_done, held_open, on_postgres, ordered, with_file
+from stores import (
+    FAILED,
+    PICTURE,
+    SUCCEEDED,
+    ServiceHarness,
+    blocked_or_done,
+    held_open,
+    intend_attempt,
+    on_postgres,
+    with_file,
+)
 
 A_DAY_S = 24 * 3600
 A_DAY_MS = A_DAY_S * 1000
 GIVEN, MADE = card("given"), card("made")
 
 
-async def test_nothing_is_removed_before_its_time(house: House) -> None:
-    key = await house.opens()
-    await house.upload(key, picture_file(house.folder))
-    task = await done(house, key, MADE, once="a key", **inline(GIVEN))
+async def test_nothing_is_removed_before_its_time(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    await service.upload(key, picture_file(service.folder))
+    task = await run_task(service, key, MADE, idempotency_key="a key", **inline_picture(GIVEN))
     week = replace(NOTHING, inputs_ms=7 * A_DAY_MS, results_ms=7 * A_DAY_MS, events_ms=7 * A_DAY_MS)
 
-    pruned = await janitor(house, week)()
+    pruned = await janitor(service, week)()
 
     assert pruned == Pruned(0, 0, 0, 0, 0, 0, 0, 0)
-    assert len(await stored(house)) == 4
-    assert (await house.task(task)).result is not None
+    assert len(await stored_blobs(service)) == 4
+    assert (await service.task(task)).result is not None
 
 
-async def test_for_ever_is_for_ever(house: House) -> None:
-    task = await done(house, await house.opens(), MADE, **inline(GIVEN))
-    house.clock.pass_time(3650 * A_DAY_S)
+async def test_for_ever_is_for_ever(service: ServiceHarness) -> None:
+    task = await run_task(service, await service.open_account(), MADE, **inline_picture(GIVEN))
+    service.clock.pass_time(3650 * A_DAY_S)
 
-    await janitor(house, EVERYTHING)()
+    await janitor(service, EVERYTHING)()
 
-    assert len(await stored(house)) == 3
-    assert len(await house.look("SELECT * FROM task_events WHERE task = :task", task=task)) >= 2
+    assert len(await stored_blobs(service)) == 3
+    assert len(await service.query("SELECT * FROM task_events WHERE task = :task", task=task)) >= 2
 
 
-async def test_reference_pictures_and_their_clean_copies_go_when_their_time_is_over(house: House) -> None:
-    task = await done(house, await house.opens(), MADE, **inline(GIVEN))
+async def test_reference_pictures_and_their_clean_copies_go_when_their_time_is_over(service: ServiceHarness) -> None:
+    task = await run_task(service, await service.open_account(), MADE, **inline_picture(GIVEN))
     policy = replace(EVERYTHING, inputs_ms=A_DAY_MS, unused_ms=0)
-    house.clock.pass_time(A_DAY_S)
+    service.clock.pass_time(A_DAY_S)
 
-    pruned = await janitor(house, policy)()
+    pruned = await janitor(service, policy)()
 
-    result = (await house.task(task)).result
+    result = (await service.task(task)).result
     assert (pruned.inputs, pruned.files) == (1, 2)
     assert result
-    assert list(await stored(house)) == [result.blob]
-    [item] = await house.store.read(lambda records: records.tasks.inputs(task))
+    assert list(await stored_blobs(service)) == [result.blob]
+    [item] = await service.store.read(lambda records: records.tasks.inputs(task))
     assert (item.blob, item.clean) == (None, None)
 
 
-async def test_a_picture_that_was_removed_leaves_its_task_and_its_figures(house: House) -> None:
-    key = await house.opens()
-    task = await done(house, key, MADE)
-    house.clock.pass_time(A_DAY_S)
+async def test_a_picture_that_was_removed_leaves_its_task_and_its_figures(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    task = await run_task(service, key, MADE)
+    service.clock.pass_time(A_DAY_S)
 
-    pruned = await janitor(house, replace(EVERYTHING, results_ms=A_DAY_MS, unused_ms=0))()
+    pruned = await janitor(service, replace(EVERYTHING, results_ms=A_DAY_MS, unused_ms=0))()
 
-    seen = await house.task(task)
+    seen = await service.task(task)
     assert (pruned.results, pruned.files, pruned.size) == (1, 1, len(MADE))
     assert (seen.status, seen.result, seen.removed_ms, seen.consumed) == (
         Status.SUCCESS,
         None,
-        house.clock.now_ms(),
+        service.clock.now_ms(),
         5,
     )
     assert seen.served_by
-    [attempt] = await house.attempts(task)
+    [attempt] = await service.attempts(task)
     assert (attempt.outcome, attempt.cost_usd, attempt.result) == ("picture", 0.04, None)
-    assert await stored(house) == {}
-    assert await house.faults() == []
+    assert await stored_blobs(service) == {}
+    assert await service.ledger_faults() == []
 
 
-async def test_a_task_under_way_keeps_everything(house: House) -> None:
-    key = await house.opens()
-    upload = await house.upload(key, picture_file(house.folder))
-    task = await house.sends(key, **with_file(UploadedSource(upload.token)))
-    await house.claims()
-    await prepared(house, task)
-    await delivers(house, task, MADE)
-    house.clock.pass_time(365 * A_DAY_S)
+async def test_a_task_under_way_keeps_everything(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    upload = await service.upload(key, picture_file(service.folder))
+    task = await service.submit_task(key, **with_file(UploadedSource(upload.token)))
+    await service.claim_tasks()
+    await prepare_references(service, task)
+    await buy_picture(service, task, MADE)
+    service.clock.pass_time(365 * A_DAY_S)
 
-    pruned = await janitor(house)()
+    pruned = await janitor(service)()
 
     assert (pruned.uploads, pruned.files) == (1, 0)
-    assert len(await stored(house)) == 3
+    assert len(await stored_blobs(service)) == 3
 
 
-async def test_a_picture_that_came_after_its_task_had_ended_is_kept_as_long_as_others(house: House) -> None:
-    task = await house.sends(await house.opens())
-    await house.claims()
-    await house.settles(task, BROKEN)
-    await delivers(house, task, MADE)
+async def test_a_picture_that_came_after_its_task_had_ended_is_kept_as_long_as_others(service: ServiceHarness) -> None:
+    task = await service.submit_task(await service.open_account())
+    await service.claim_tasks()
+    await service.settle_task(task, FAILED)
+    await buy_picture(service, task, MADE)
     policy = replace(NOTHING, results_ms=A_DAY_MS)
 
-    before = await janitor(house, policy)()
-    house.clock.pass_time(A_DAY_S)
-    after = await janitor(house, policy)()
+    before = await janitor(service, policy)()
+    service.clock.pass_time(A_DAY_S)
+    after = await janitor(service, policy)()
 
     assert (before.results, before.files, after.results, after.files) == (0, 0, 1, 1)
 
 
-async def test_bytes_that_somebody_else_has_too_stay(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    old = await done(house, ada, MADE, **inline(GIVEN))
-    house.clock.pass_time(A_DAY_S)
-    young = await done(house, eve, MADE, **inline(GIVEN))
+async def test_bytes_that_somebody_else_has_too_stay(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    old = await run_task(service, ada, MADE, **inline_picture(GIVEN))
+    service.clock.pass_time(A_DAY_S)
+    young = await run_task(service, eve, MADE, **inline_picture(GIVEN))
     policy = replace(NOTHING, inputs_ms=A_DAY_MS, results_ms=A_DAY_MS)
 
-    pruned = await janitor(house, policy)()
+    pruned = await janitor(service, policy)()
 
     assert (pruned.inputs, pruned.results, pruned.files) == (1, 1, 0)
-    assert (await house.task(old)).result is None
-    assert (await house.task(young)).result is not None
-    assert len(await stored(house)) == 3
-    house.clock.pass_time(A_DAY_S)
-    assert (await janitor(house, policy)()).files == 3
+    assert (await service.task(old)).result is None
+    assert (await service.task(young)).result is not None
+    assert len(await stored_blobs(service)) == 3
+    service.clock.pass_time(A_DAY_S)
+    assert (await janitor(service, policy)()).files == 3
 
 
-async def test_what_was_made_of_a_picture_and_given_again_stays(house: House) -> None:
+async def test_what_was_made_of_a_picture_and_given_again_stays(service: ServiceHarness) -> None:
     """The picture that one task brought is the reference of another."""
-    key = await house.opens()
-    await done(house, key, MADE)
-    house.clock.pass_time(A_DAY_S)
-    task = await house.sends(key, **inline(MADE))
+    key = await service.open_account()
+    await run_task(service, key, MADE)
+    service.clock.pass_time(A_DAY_S)
+    task = await service.submit_task(key, **inline_picture(MADE))
 
-    await janitor(house, replace(NOTHING, results_ms=A_DAY_MS))()
+    await janitor(service, replace(NOTHING, results_ms=A_DAY_MS))()
 
-    await house.claims()
-    await prepared(house, task)
-    assert len(await stored(house)) == 2
+    await service.claim_tasks()
+    await prepare_references(service, task)
+    assert len(await stored_blobs(service)) == 2
 
 
-async def test_unused_bytes_are_kept_for_the_time_that_was_set(house: House) -> None:
-    key = await house.opens()
-    await house.upload(key, picture_file(house.folder))
-    house.clock.pass_time(3601)
+async def test_unused_bytes_are_kept_for_the_time_that_was_set(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    await service.upload(key, picture_file(service.folder))
+    service.clock.pass_time(3601)
     policy = replace(EVERYTHING, unused_ms=A_DAY_MS)
 
-    let_go = await janitor(house, policy)()
-    house.clock.pass_time(A_DAY_S - 1)
-    before = await janitor(house, policy)()
-    house.clock.pass_time(1)
-    after = await janitor(house, policy)()
+    let_go = await janitor(service, policy)()
+    service.clock.pass_time(A_DAY_S - 1)
+    before = await janitor(service, policy)()
+    service.clock.pass_time(1)
+    after = await janitor(service, policy)()
 
     assert (let_go.uploads, let_go.files, before.files, after.files) == (1, 0, 0, 1)
 
 
-async def test_an_expired_upload_goes_and_is_refused_before_and_after(house: House) -> None:
-    key = await house.opens()
-    upload = await house.upload(key, picture_file(house.folder))
-    house.clock.pass_time(3600)
+async def test_an_expired_upload_goes_and_is_refused_before_and_after(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    upload = await service.upload(key, picture_file(service.folder))
+    service.clock.pass_time(3600)
 
     refusals = []
     for _ in range(2):
         with pytest.raises(Refusal) as refused:
-            await house.sends(key, **with_file(UploadedSource(upload.token)))
+            await service.submit_task(key, **with_file(UploadedSource(upload.token)))
         refusals.append(refused.value.code)
-        await janitor(house)()
+        await janitor(service)()
 
     assert refusals == [Code.FILE_NOT_FOUND] * 2
-    assert await house.look("SELECT * FROM uploads") == []
-    assert await stored(house) == {}
+    assert await service.query("SELECT * FROM uploads") == []
+    assert await stored_blobs(service) == {}
 
 
-async def test_idempotency_keys_are_forgotten_after_a_day_and_not_before(house: House) -> None:
-    key = await house.opens()
-    await house.sends(key, once="first")
-    house.clock.pass_time(3600)
-    await house.sends(key, once="second")
+async def test_idempotency_keys_are_forgotten_after_a_day_and_not_before(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    await service.submit_task(key, idempotency_key="first")
+    service.clock.pass_time(3600)
+    await service.submit_task(key, idempotency_key="second")
 
-    house.clock.pass_time(A_DAY_S - 3600)
-    pruned = await janitor(house, EVERYTHING)()
+    service.clock.pass_time(A_DAY_S - 3600)
+    pruned = await janitor(service, EVERYTHING)()
 
     assert pruned.keys == 1
-    assert await house.look("SELECT key FROM idempotency") == [("second",)]
+    assert await service.query("SELECT key FROM idempotency") == [("second",)]
 
 
-async def test_old_events_go_and_young_ones_stay(house: House) -> None:
-    key = await house.opens()
-    await house.sends(key)
-    house.clock.pass_time(A_DAY_S)
-    young = await house.sends(key)
+async def test_old_events_go_and_young_ones_stay(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    await service.submit_task(key)
+    service.clock.pass_time(A_DAY_S)
+    young = await service.submit_task(key)
 
-    pruned = await janitor(house, replace(EVERYTHING, events_ms=A_DAY_MS))()
+    pruned = await janitor(service, replace(EVERYTHING, events_ms=A_DAY_MS))()
 
     assert pruned.events == 1
-    assert await house.look("SELECT task FROM task_events") == [(young,)]
+    assert await service.query("SELECT task FROM task_events") == [(young,)]
 
 
-async def test_a_backlog_is_removed_to_the_end_and_in_small_pieces(house: House) -> None:
-    key = await house.opens(opening=100_000, limit=1000)
+async def test_a_backlog_is_removed_to_the_end_and_in_small_pieces(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=100_000, limit=1000)
     many = 2 * AT_ONCE + 3
     for number in range(many):
-        task = await house.sends(key, once=str(number))
-        await house.settles(task, BROKEN, owner=None)
-    house.clock.pass_time(A_DAY_S)
+        task = await service.submit_task(key, idempotency_key=str(number))
+        await service.settle_task(task, FAILED, owner=None)
+    service.clock.pass_time(A_DAY_S)
 
-    pruned = await janitor(house)()
+    pruned = await janitor(service)()
 
     assert (pruned.keys, pruned.events) == (many, 2 * many)
-    assert len(house.clock.slept) >= 6
+    assert len(service.clock.slept) >= 6
 
 
 # --- bytes that nobody came to refer to ----------------------------------------------------------------------------
 
 
-async def test_bytes_whose_writer_died_before_it_referred_to_them_go_when_its_pin_is_void(house: House) -> None:
-    path = picture_file(house.folder)
-    await Keep(house.store, house.blobs, house.clock)(path, "image/png", "an-upload-nobody-made")
+async def test_bytes_whose_writer_died_before_it_referred_to_them_go_when_its_pin_is_void(
+    service: ServiceHarness,
+) -> None:
+    path = picture_file(service.folder)
+    await Keep(service.store, service.blobs, service.clock)(path, "image/png", "an-upload-nobody-made")
 
-    early = await janitor(house)()
-    house.clock.pass_time(PIN_MS / 1000)
-    late = await janitor(house)()
+    early = await janitor(service)()
+    service.clock.pass_time(PIN_MS / 1000)
+    late = await janitor(service)()
 
     assert (early.files, late.files) == (0, 1)
-    assert await stored(house) == {}
-    assert await house.look("SELECT * FROM blob_pins") == []
+    assert await stored_blobs(service) == {}
+    assert await service.query("SELECT * FROM blob_pins") == []
 
 
-async def test_a_pin_of_a_task_under_way_holds_however_long_it_takes(house: House) -> None:
-    task = await house.sends(await house.opens())
-    await house.claims()
-    await Keep(house.store, house.blobs, house.clock)(picture_file(house.folder), "image/png", task)
-    house.clock.pass_time(10 * A_DAY_S)
+async def test_a_pin_of_a_task_under_way_holds_however_long_it_takes(service: ServiceHarness) -> None:
+    task = await service.submit_task(await service.open_account())
+    await service.claim_tasks()
+    await Keep(service.store, service.blobs, service.clock)(picture_file(service.folder), "image/png", task)
+    service.clock.pass_time(10 * A_DAY_S)
 
-    under_way = await janitor(house)()
-    await house.settles(task, BROKEN)
-    over = await janitor(house)()
+    under_way = await janitor(service)()
+    await service.settle_task(task, FAILED)
+    over = await janitor(service)()
 
     assert (under_way.files, over.files) == (0, 1)
 
 
-async def test_what_a_dead_janitor_condemned_is_deleted_by_the_next_at_once(house: House) -> None:
-    key = await house.opens()
-    upload = await house.upload(key, picture_file(house.folder))
-    await house.tamper("DELETE FROM uploads", "DELETE FROM blob_uses")
-    now_ms = house.clock.now_ms()
-    await house.store.run(lambda records: sweep(house, "first").condemn(records, [upload.blob], now_ms))
+async def test_what_a_dead_janitor_condemned_is_deleted_by_the_next_at_once(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    upload = await service.upload(key, picture_file(service.folder))
+    await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
+    now_ms = service.clock.now_ms()
+    await service.store.run(
+        lambda records: delete_unreferenced(service, "first").condemn(records, [upload.blob], now_ms)
+    )
 
-    alive = await janitor(house, name="second")()
-    dead = await janitor(house, name="second", dead=["first"])()
+    alive = await janitor(service, name="second")()
+    dead = await janitor(service, name="second", dead=["first"])()
 
     assert (alive.files, dead.files) == (0, 1)
-    assert await stored(house) == {}
+    assert await stored_blobs(service) == {}
 
 
-async def test_what_a_silent_janitor_condemned_far_away_is_deleted_after_a_while(house: House) -> None:
-    upload = await house.upload(await house.opens(), picture_file(house.folder))
-    await house.tamper("DELETE FROM uploads", "DELETE FROM blob_uses")
-    now_ms = house.clock.now_ms()
-    condemned = await house.store.run(lambda records: sweep(house, "first").condemn(records, [upload.blob], now_ms))
+async def test_what_a_silent_janitor_condemned_far_away_is_deleted_after_a_while(service: ServiceHarness) -> None:
+    upload = await service.upload(await service.open_account(), picture_file(service.folder))
+    await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
+    now_ms = service.clock.now_ms()
+    condemned = await service.store.run(
+        lambda records: delete_unreferenced(service, "first").condemn(records, [upload.blob], now_ms)
+    )
 
-    house.clock.pass_time(ABANDONED_MS / 1000)
-    second = await janitor(house, name="second")()
-    again = await house.upload(await house.opens("eve"), picture_file(house.folder))
-    late = await sweep(house, "first").delete(condemned, now_ms)
+    service.clock.pass_time(ABANDONED_MS / 1000)
+    second = await janitor(service, name="second")()
+    again = await service.upload(await service.open_account("eve"), picture_file(service.folder))
+    late = await delete_unreferenced(service, "first").delete(condemned, now_ms)
 
     assert (second.files, late.files) == (1, 0)
-    assert list(await stored(house)) == [again.blob]
+    assert list(await stored_blobs(service)) == [again.blob]
 
 
-async def test_a_janitor_that_was_held_up_deletes_nothing_and_leaves_it_to_the_next_round(house: House) -> None:
-    upload = await house.upload(await house.opens(), picture_file(house.folder))
-    await house.tamper("DELETE FROM uploads", "DELETE FROM blob_uses")
-    slow, now_ms = sweep(house, "slow"), house.clock.now_ms()
-    condemned = await house.store.run(lambda records: slow.condemn(records, [upload.blob], now_ms))
+async def test_a_janitor_that_was_held_up_deletes_nothing_and_leaves_it_to_the_next_round(
+    service: ServiceHarness,
+) -> None:
+    upload = await service.upload(await service.open_account(), picture_file(service.folder))
+    await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
+    slow, now_ms = delete_unreferenced(service, "slow"), service.clock.now_ms()
+    condemned = await service.store.run(lambda records: slow.condemn(records, [upload.blob], now_ms))
 
-    house.clock.pass_time(START_WITHIN_MS / 1000 + 1)
+    service.clock.pass_time(START_WITHIN_MS / 1000 + 1)
     late = await slow.delete(condemned, now_ms)
-    before = list(await stored(house))
-    next_round = await janitor(house)()
+    before = list(await stored_blobs(service))
+    next_round = await janitor(service)()
 
     assert (late.files, before, next_round.files) == (0, [upload.blob], 1)
 
 
-async def test_who_brings_bytes_that_are_being_deleted_waits_and_puts_them_anew(house: House) -> None:
-    key = await house.opens()
-    upload = await house.upload(key, picture_file(house.folder))
-    await house.tamper("DELETE FROM uploads", "DELETE FROM blob_uses")
-    now_ms = house.clock.now_ms()
-    first = sweep(house, "first")
-    condemned = await house.store.run(lambda records: first.condemn(records, [upload.blob], now_ms))
-    sleep = house.clock.sleep
+async def test_who_brings_bytes_that_are_being_deleted_waits_and_puts_them_anew(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    upload = await service.upload(key, picture_file(service.folder))
+    await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
+    now_ms = service.clock.now_ms()
+    first = delete_unreferenced(service, "first")
+    condemned = await service.store.run(lambda records: first.condemn(records, [upload.blob], now_ms))
+    sleep = service.clock.sleep
 
     async def meanwhile(seconds: float) -> None:
         await first.delete(condemned, now_ms)
         await sleep(seconds)
 
-    house.clock.sleep = meanwhile  # type: ignore[method-assign]
-    again = await house.upload(key, picture_file(house.folder))
+    service.clock.sleep = meanwhile  # type: ignore[method-assign]
+    again = await service.upload(key, picture_file(service.folder))
 
     assert again.blob == upload.blob
-    assert list(await stored(house)) == [upload.blob]
+    assert list(await stored_blobs(service)) == [upload.blob]
 
 
-async def test_half_written_files_go_when_their_writer_must_be_dead(house: House) -> None:
-    folder = house.folder / "blobs" / "sha256" / "ab"
+async def test_half_written_files_go_when_their_writer_must_be_dead(service: ServiceHarness) -> None:
+    folder = service.folder / "blobs" / "sha256" / "ab"
     folder.mkdir(parents=True)
     old, young, other = folder / "abcd#1", folder / "abce#2", folder / "notes.txt"
     for path in (old, young, other):
         path.write_bytes(b"half")
-    aged(old, house.clock.now_ms() - HALF_WRITTEN_MS)
-    aged(young, house.clock.now_ms() - HALF_WRITTEN_MS + 60_000)
+    aged(old, service.clock.now_ms() - HALF_WRITTEN_MS)
+    aged(young, service.clock.now_ms() - HALF_WRITTEN_MS + 60_000)
     aged(other, 0)
 
-    removed = await janitor(house).reclaim()
+    removed = await janitor(service).reclaim()
 
     assert removed == 1
     assert sorted(path.name for path in folder.iterdir()) == ["abce#2", "notes.txt"]
 
 
-async def test_parts_of_an_upload_that_nobody_went_on_with_go(house: House) -> None:
-    parts, assembly = open_parts(f"file://{house.folder / 'blobs'}"), MultipartUpload(UploadToken("a-token"), "an-id")
-    house.clock.ms = time.time_ns() // 1_000_000  # the store tells a file's age by its own clock
+async def test_parts_of_an_upload_that_nobody_went_on_with_go(service: ServiceHarness) -> None:
+    parts, assembly = open_parts(f"file://{service.folder / 'blobs'}"), MultipartUpload(UploadToken("a-token"), "an-id")
+    service.clock.ms = time.time_ns() // 1_000_000  # the store tells a file's age by its own clock
     await parts.begin(assembly)
-    await parts.put(assembly, 1, picture_file(house.folder))
+    await parts.put(assembly, 1, picture_file(service.folder))
 
-    young = await janitor(house).reclaim()
-    house.clock.pass_time(UNFINISHED_MS / 1000 + 60)
-    old = await janitor(house).reclaim()
+    young = await janitor(service).reclaim()
+    service.clock.pass_time(UNFINISHED_MS / 1000 + 60)
+    old = await janitor(service).reclaim()
 
     assert (young, old) == (0, 2)
     assert not await parts.holds(assembly)
@@ -356,52 +374,54 @@ def aged(path: Path, at_ms: int) -> None:
     os.utime(path, ns=(at_ms * 1_000_000, at_ms * 1_000_000))
 
 
-async def test_a_result_without_a_journal_line_is_kept_and_removed_all_the_same(house: House) -> None:
-    task = await house.sends(await house.opens())
-    await house.claims()
-    await house.settles(task, Ending(DRAWN.status, 5, DRAWN.result, DRAWN.served_by))
+async def test_a_result_without_a_journal_line_is_kept_and_removed_all_the_same(service: ServiceHarness) -> None:
+    task = await service.submit_task(await service.open_account())
+    await service.claim_tasks()
+    await service.settle_task(task, Ending(SUCCEEDED.status, 5, SUCCEEDED.result, SUCCEEDED.served_by))
 
-    kept = await janitor(house, replace(NOTHING, results_ms=A_DAY_MS))()
-    house.clock.pass_time(A_DAY_S)
-    removed = await janitor(house, replace(NOTHING, results_ms=A_DAY_MS))()
+    kept = await janitor(service, replace(NOTHING, results_ms=A_DAY_MS))()
+    service.clock.pass_time(A_DAY_S)
+    removed = await janitor(service, replace(NOTHING, results_ms=A_DAY_MS))()
 
     assert (kept.results, removed.results) == (0, 1)
 
 
-async def test_a_picture_that_was_delivered_before_its_task_failed_is_removed_in_its_time(house: House) -> None:
-    task = await house.sends(await house.opens())
-    await house.claims()
-    await delivers(house, task, MADE)
-    await house.settles(task, BROKEN)
+async def test_a_picture_that_was_delivered_before_its_task_failed_is_removed_in_its_time(
+    service: ServiceHarness,
+) -> None:
+    task = await service.submit_task(await service.open_account())
+    await service.claim_tasks()
+    await buy_picture(service, task, MADE)
+    await service.settle_task(task, FAILED)
 
-    removed = await janitor(house)()
+    removed = await janitor(service)()
 
     assert removed.results == 1
-    assert await stored(house) == {}
+    assert await stored_blobs(service) == {}
 
 
 @on_postgres
-async def test_a_picture_that_is_delivered_beside_a_settle_is_removed_in_its_time(house: House) -> None:
+async def test_a_picture_that_is_delivered_beside_a_settle_is_removed_in_its_time(service: ServiceHarness) -> None:
     """By a worker that lost its lease: whether its delivery or the settle is committed first."""
-    tasks = [await house.sends(await house.opens(name)) for name in ("ada", "eve")]
-    await house.claims()
+    tasks = [await service.submit_task(await service.open_account(name)) for name in ("ada", "eve")]
+    await service.claim_tasks()
     settled_first, delivered_first = tasks
-    attempts = {task: await ordered(SpendJournal(house.store, house.clock), task, 1) for task in tasks}
-    now_ms = house.clock.now_ms()
+    attempts = {task: await intend_attempt(SpendJournal(service.store, service.clock), task, 1) for task in tasks}
+    now_ms = service.clock.now_ms()
     result = asdict(KeptImage(PICTURE, {}))
 
-    async with held_open(house, lambda records: settle(records, settled_first, BROKEN, now_ms, owner="worker")):
+    async with held_open(service, lambda records: settle(records, settled_first, FAILED, now_ms, owner="worker")):
         late = asyncio.ensure_future(
-            house.store.run(lambda records: records.attempts.delivered(attempts[settled_first], result, 0.04, now_ms))
+            service.store.run(lambda records: records.attempts.delivered(attempts[settled_first], result, 0.04, now_ms))
         )
-        await blocked_or_done(house, late)
+        await blocked_or_done(service, late)
     await late
     async with held_open(
-        house, lambda records: records.attempts.delivered(attempts[delivered_first], result, 0.04, now_ms)
+        service, lambda records: records.attempts.delivered(attempts[delivered_first], result, 0.04, now_ms)
     ):
-        settling = asyncio.ensure_future(house.settles(delivered_first, BROKEN))
-        await blocked_or_done(house, settling)
+        settling = asyncio.ensure_future(service.settle_task(delivered_first, FAILED))
+        await blocked_or_done(service, settling)
     await settling
 
-    assert (await janitor(house)()).results == 2
-    assert await house.look("SELECT * FROM blob_uses") == []
+    assert (await janitor(service)()).results == 2
+    assert await service.query("SELECT * FROM blob_uses") == []

@@ -15,271 +15,273 @@ from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
 from limner.worker.rescuer import EXPIRED, expire
-from stores import LEASE_MS, House
+from stores import LEASE_MS, ServiceHarness
 
 
-async def send(house: House, key: Key, many: int, priority: int = 1) -> list[TaskId]:
-    return [await house.sends(key, priority=priority) for _ in range(many)]
+async def send(service: ServiceHarness, key: Key, many: int, priority: int = 1) -> list[TaskId]:
+    return [await service.submit_task(key, priority=priority) for _ in range(many)]
 
 
-async def order_of(house: House, names: dict[TaskId, str], at_once: int = 100) -> list[str]:
+async def order_of(service: ServiceHarness, names: dict[TaskId, str], at_once: int = 100) -> list[str]:
     order = []
-    while claimed := await house.claims(limit=at_once):
+    while claimed := await service.claim_tasks(limit=at_once):
         order += [names[each.task.id] for each in claimed]
     return order
 
 
-async def test_one_account_is_served_in_the_order_it_asked(house: House) -> None:
-    tasks = await send(house, await house.opens(), 7)
+async def test_one_account_is_served_in_the_order_it_asked(service: ServiceHarness) -> None:
+    tasks = await send(service, await service.open_account(), 7)
 
-    claimed = await house.claims(limit=3) + await house.claims(limit=3) + await house.claims(limit=3)
+    claimed = (
+        await service.claim_tasks(limit=3) + await service.claim_tasks(limit=3) + await service.claim_tasks(limit=3)
+    )
 
     assert [each.task.id for each in claimed] == tasks
 
 
-async def test_a_claim_makes_a_task_run(house: House) -> None:
-    [sent] = await send(house, await house.opens(), 1)
-    house.clock.pass_time(3)
+async def test_a_claim_makes_a_task_run(service: ServiceHarness) -> None:
+    [sent] = await send(service, await service.open_account(), 1)
+    service.clock.pass_time(3)
 
-    [claimed] = await house.claims("worker")
+    [claimed] = await service.claim_tasks("worker")
 
     assert (claimed.task.id, claimed.task.status, claimed.claims) == (sent, Status.RUNNING, 1)
-    assert claimed.task.started_ms == house.clock.now_ms()
+    assert claimed.task.started_ms == service.clock.now_ms()
     assert claimed.order["prompt"] == "a red fox in the snow"
-    leases = await house.look("SELECT lease_owner, lease_until_ms FROM tasks")
-    assert leases == [("worker", house.clock.now_ms() + LEASE_MS)]
+    leases = await service.query("SELECT lease_owner, lease_until_ms FROM tasks")
+    assert leases == [("worker", service.clock.now_ms() + LEASE_MS)]
 
 
-async def test_an_empty_queue_gives_nothing(house: House) -> None:
-    assert await house.claims() == []
+async def test_an_empty_queue_gives_nothing(service: ServiceHarness) -> None:
+    assert await service.claim_tasks() == []
 
 
-async def test_a_quiet_account_does_not_wait_behind_a_busy_one(house: House) -> None:
-    busy, quiet = await house.opens("busy", limit=100), await house.opens("quiet")
-    names = dict.fromkeys(await send(house, busy, 30), "busy")
-    names |= dict.fromkeys(await send(house, quiet, 2), "quiet")
+async def test_a_quiet_account_does_not_wait_behind_a_busy_one(service: ServiceHarness) -> None:
+    busy, quiet = await service.open_account("busy", limit=100), await service.open_account("quiet")
+    names = dict.fromkeys(await send(service, busy, 30), "busy")
+    names |= dict.fromkeys(await send(service, quiet, 2), "quiet")
 
-    order = await order_of(house, names)
+    order = await order_of(service, names)
 
     assert order[:4].count("quiet") == 2
     assert len(order) == 32
 
 
-async def test_a_newcomer_comes_in_at_the_front_of_what_is_left_and_no_further(house: House) -> None:
+async def test_a_newcomer_comes_in_at_the_front_of_what_is_left_and_no_further(service: ServiceHarness) -> None:
     """Without the service's own clock a newcomer would begin at zero and outrank everybody for a long time."""
-    busy, late = await house.opens("busy", limit=100), await house.opens("late", limit=100)
-    names = dict.fromkeys(await send(house, busy, 40), "busy")
-    await house.claims(limit=20)
-    names |= dict.fromkeys(await send(house, late, 10), "late")
+    busy, late = await service.open_account("busy", limit=100), await service.open_account("late", limit=100)
+    names = dict.fromkeys(await send(service, busy, 40), "busy")
+    await service.claim_tasks(limit=20)
+    names |= dict.fromkeys(await send(service, late, 10), "late")
 
-    order = await order_of(house, names, at_once=1)
+    order = await order_of(service, names, at_once=1)
 
     assert order[:20].count("late") == 10
     assert all(abs(order[:n].count("late") - order[:n].count("busy")) <= 2 for n in range(1, 20))
 
 
-async def test_an_account_that_rested_does_not_save_up_turns(house: House) -> None:
-    steady, rested = await house.opens("steady", limit=100), await house.opens("rested", limit=100)
-    names = dict.fromkeys(await send(house, rested, 1), "rested")
-    names |= dict.fromkeys(await send(house, steady, 30), "steady")
-    await house.claims(limit=21)
-    names |= dict.fromkeys(await send(house, rested, 10), "rested")
+async def test_an_account_that_rested_does_not_save_up_turns(service: ServiceHarness) -> None:
+    steady, rested = await service.open_account("steady", limit=100), await service.open_account("rested", limit=100)
+    names = dict.fromkeys(await send(service, rested, 1), "rested")
+    names |= dict.fromkeys(await send(service, steady, 30), "steady")
+    await service.claim_tasks(limit=21)
+    names |= dict.fromkeys(await send(service, rested, 10), "rested")
 
-    order = await order_of(house, names, at_once=1)
+    order = await order_of(service, names, at_once=1)
 
     assert 4 <= order[:10].count("rested") <= 6
 
 
 @pytest.mark.parametrize(("priority", "share"), [(2, 2), (3, 4)])
-async def test_a_higher_priority_is_a_larger_share(house: House, priority: int, share: int) -> None:
-    plain, high = await house.opens("plain", limit=100), await house.opens("high", limit=100)
-    names = dict.fromkeys(await send(house, plain, 10), "plain")
-    names |= dict.fromkeys(await send(house, high, 10 * share, priority), "high")
+async def test_a_higher_priority_is_a_larger_share(service: ServiceHarness, priority: int, share: int) -> None:
+    plain, high = await service.open_account("plain", limit=100), await service.open_account("high", limit=100)
+    names = dict.fromkeys(await send(service, plain, 10), "plain")
+    names |= dict.fromkeys(await send(service, high, 10 * share, priority), "high")
 
-    order = await order_of(house, names)
+    order = await order_of(service, names)
 
     served = order[: 5 * (share + 1)]
     assert abs(served.count("high") - 5 * share) <= 1
 
 
 @pytest.mark.parametrize("weight", [2, 5])
-async def test_a_heavier_account_has_a_larger_share(house: House, weight: int) -> None:
-    plain, heavy = await house.opens("plain", limit=100), await house.opens("heavy", limit=100)
-    await house.accounts.weigh("heavy", weight)
-    names = dict.fromkeys(await send(house, plain, 10), "plain")
-    names |= dict.fromkeys(await send(house, heavy, 10 * weight), "heavy")
+async def test_a_heavier_account_has_a_larger_share(service: ServiceHarness, weight: int) -> None:
+    plain, heavy = await service.open_account("plain", limit=100), await service.open_account("heavy", limit=100)
+    await service.accounts.weigh("heavy", weight)
+    names = dict.fromkeys(await send(service, plain, 10), "plain")
+    names |= dict.fromkeys(await send(service, heavy, 10 * weight), "heavy")
 
-    order = await order_of(house, names)
+    order = await order_of(service, names)
 
     served = order[: 5 * (weight + 1)]
     assert abs(served.count("heavy") - 5 * weight) <= 1
 
 
-async def test_thousands_of_one_account_s_tasks_hold_nobody_else_up(house: House) -> None:
+async def test_thousands_of_one_account_s_tasks_hold_nobody_else_up(service: ServiceHarness) -> None:
     """Ten accounts with five tasks each, behind five thousand: they are done as if all eleven had come with as many."""
-    many = 5000 if house.url.startswith("sqlite") else 500  # one account's tasks queue for its row on PostgreSQL
-    busy = await house.opens("busy", opening=50_000, limit=10_000)
-    names = dict.fromkeys(await asyncio.gather(*(house.sends(busy) for _ in range(many))), "busy")
+    many = 5000 if service.url.startswith("sqlite") else 500  # one account's tasks queue for its row on PostgreSQL
+    busy = await service.open_account("busy", opening=50_000, limit=10_000)
+    names = dict.fromkeys(await asyncio.gather(*(service.submit_task(busy) for _ in range(many))), "busy")
     for number in range(10):
-        quiet = await house.opens(f"quiet-{number}")
-        names |= dict.fromkeys(await send(house, quiet, 5), "quiet")
+        quiet = await service.open_account(f"quiet-{number}")
+        names |= dict.fromkeys(await send(service, quiet, 5), "quiet")
 
     order: list[str] = []
     while order.count("quiet") < 50:
-        order += [names[each.task.id] for each in await house.claims(limit=1)]
+        order += [names[each.task.id] for each in await service.claim_tasks(limit=1)]
 
     their_share = 5 * 11
     assert len(order) <= 1.2 * their_share
 
 
-async def test_priority_moves_an_account_s_own_later_tasks_only(house: House) -> None:
-    key = await house.opens(limit=100)
-    first = await send(house, key, 2, priority=1)
-    second = await send(house, key, 2, priority=3)
+async def test_priority_moves_an_account_s_own_later_tasks_only(service: ServiceHarness) -> None:
+    key = await service.open_account(limit=100)
+    first = await send(service, key, 2, priority=1)
+    second = await send(service, key, 2, priority=3)
 
-    claimed = await house.claims()
+    claimed = await service.claim_tasks()
 
     assert [each.task.id for each in claimed] == first + second
 
 
-async def test_the_place_in_the_queue_is_how_many_come_before(house: House) -> None:
-    busy, quiet = await house.opens("busy", limit=100), await house.opens("quiet")
-    many = await send(house, busy, 5)
-    [late] = await send(house, quiet, 1)
+async def test_the_place_in_the_queue_is_how_many_come_before(service: ServiceHarness) -> None:
+    busy, quiet = await service.open_account("busy", limit=100), await service.open_account("quiet")
+    many = await send(service, busy, 5)
+    [late] = await send(service, quiet, 1)
 
     async def ahead(task: TaskId, cap: int = 1000) -> int:
-        return await house.store.read(lambda records: records.tasks.count_ahead(task, cap))
+        return await service.store.read(lambda records: records.tasks.count_ahead(task, cap))
 
     places = {task: await ahead(task) for task in [*many, late]}
-    order = [each.task.id for each in await house.claims()]
+    order = [each.task.id for each in await service.claim_tasks()]
     assert sorted(places, key=lambda task: places[task]) == order
     assert sorted(places.values()) == [0, 1, 2, 3, 4, 5]
 
 
-async def test_the_place_moves_up_and_is_counted_up_to_the_cap(house: House) -> None:
-    tasks = await send(house, await house.opens(limit=100), 6)
+async def test_the_place_moves_up_and_is_counted_up_to_the_cap(service: ServiceHarness) -> None:
+    tasks = await send(service, await service.open_account(limit=100), 6)
 
-    before = await house.store.read(lambda records: [records.tasks.count_ahead(task, 3) for task in tasks])
-    await house.claims(limit=4)
-    after = await house.store.read(lambda records: records.tasks.count_ahead(tasks[-1], 3))
+    before = await service.store.read(lambda records: [records.tasks.count_ahead(task, 3) for task in tasks])
+    await service.claim_tasks(limit=4)
+    after = await service.store.read(lambda records: records.tasks.count_ahead(tasks[-1], 3))
 
     assert before == [0, 1, 2, 3, 3, 3]
     assert after == 1
 
 
-async def test_a_claim_takes_no_more_than_asked_whatever_the_planner_does(house: House) -> None:
+async def test_a_claim_takes_no_more_than_asked_whatever_the_planner_does(service: ServiceHarness) -> None:
     # PostgreSQL may join the choice of rows to the update in a loop, and choose anew in every round. These settings
     # leave it little else; SQLite has none of them.
-    tasks = await send(house, await house.opens(limit=100), 6)
+    tasks = await send(service, await service.open_account(limit=100), 6)
     banned = ("hashagg", "hashjoin", "mergejoin", "material", "sort")
 
     def claim(records: Records) -> list[ClaimedTask]:
         db = cast("TaskTable", records.tasks)._db
-        for method in banned if house.url.startswith("postgresql") else ():
+        for method in banned if service.url.startswith("postgresql") else ():
             db.run(Sql(f"SET LOCAL enable_{method} = off"))
-        return list(records.tasks.claim("worker", house.clock.now_ms(), house.clock.now_ms() + LEASE_MS, 4))
+        return list(records.tasks.claim("worker", service.clock.now_ms(), service.clock.now_ms() + LEASE_MS, 4))
 
-    claimed = await house.store.run(claim)
+    claimed = await service.store.run(claim)
 
     assert [each.task.id for each in claimed] == tasks[:4]
 
 
-async def test_no_task_is_handed_out_twice_however_many_ask(house: House) -> None:
-    keys = [await house.opens(f"user-{n}", limit=100) for n in range(4)]
-    tasks = [task for key in keys for task in await send(house, key, 25)]
+async def test_no_task_is_handed_out_twice_however_many_ask(service: ServiceHarness) -> None:
+    keys = [await service.open_account(f"user-{n}", limit=100) for n in range(4)]
+    tasks = [task for key in keys for task in await send(service, key, 25)]
     taken: dict[str, list[TaskId]] = {}
 
     async def work(owner: str) -> None:
-        while claimed := await house.claims(owner, limit=3):
+        while claimed := await service.claim_tasks(owner, limit=3):
             taken.setdefault(owner, []).extend(each.task.id for each in claimed)
 
     await asyncio.gather(*(work(f"worker-{n}") for n in range(12)))
 
     everything = [task for share in taken.values() for task in share]
-    owners = dict(await house.look("SELECT id, lease_owner FROM tasks"))
+    owners = dict(await service.query("SELECT id, lease_owner FROM tasks"))
     assert sorted(everything) == sorted(tasks)
     assert all(owners[task] == owner for owner, share in taken.items() for task in share)
 
 
-async def test_no_task_is_handed_out_twice_across_two_stores_on_one_database(house: House) -> None:
-    tasks = await send(house, await house.opens(limit=100), 40)
-    other = open_store(house.url)
+async def test_no_task_is_handed_out_twice_across_two_stores_on_one_database(service: ServiceHarness) -> None:
+    tasks = await send(service, await service.open_account(limit=100), 40)
+    other = open_store(service.url)
     taken: list[TaskId] = []
 
-    async def work(owner: str, store: House) -> None:
-        while claimed := await store.claims(owner, limit=2):
+    async def work(owner: str, store: ServiceHarness) -> None:
+        while claimed := await store.claim_tasks(owner, limit=2):
             taken.extend(each.task.id for each in claimed)
 
-    neighbour = replace(house, store=other)
-    await asyncio.gather(*(work(f"w{n}", each) for n in range(4) for each in (house, neighbour)))
+    neighbour = replace(service, store=other)
+    await asyncio.gather(*(work(f"w{n}", each) for n in range(4) for each in (service, neighbour)))
     await other.close()
 
     assert sorted(taken) == sorted(tasks)
 
 
-async def test_tasks_that_waited_too_long_expire_with_their_credits_back(house: House) -> None:
-    key = await house.opens(opening=100)
-    [old] = await send(house, key, 1)
-    house.clock.pass_time(3000)
-    [young] = await send(house, key, 1)
-    house.clock.pass_time(601)
+async def test_tasks_that_waited_too_long_expire_with_their_credits_back(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=100)
+    [old] = await send(service, key, 1)
+    service.clock.pass_time(3000)
+    [young] = await send(service, key, 1)
+    service.clock.pass_time(601)
 
-    await house.store.run(lambda records: expire(records, house.clock.now_ms()))
+    await service.store.run(lambda records: expire(records, service.clock.now_ms()))
 
-    task = await house.task(old)
+    task = await service.task(old)
     assert (task.status, task.error_code, task.error_msg) == (Status.EXPIRED, 1001, EXPIRED.error_msg)
     assert (task.consumed, task.progress) == (0, 100)
-    assert (await house.task(young)).status is Status.QUEUED
-    assert await house.balance(key) == Balance(95, 5)
-    assert await house.faults() == []
+    assert (await service.task(young)).status is Status.QUEUED
+    assert await service.balance(key) == Balance(95, 5)
+    assert await service.ledger_faults() == []
 
 
-async def test_a_task_is_overdue_only_after_its_last_moment(house: House) -> None:
-    [sent] = await send(house, await house.opens(), 1)
-    deadline_ms = (await house.task(sent)).queue_deadline_ms
+async def test_a_task_is_overdue_only_after_its_last_moment(service: ServiceHarness) -> None:
+    [sent] = await send(service, await service.open_account(), 1)
+    deadline_ms = (await service.task(sent)).queue_deadline_ms
 
-    at_it = await house.store.read(lambda records: records.tasks.overdue(deadline_ms, 10))
-    past_it = await house.store.read(lambda records: records.tasks.overdue(deadline_ms + 1, 10))
+    at_it = await service.store.read(lambda records: records.tasks.overdue(deadline_ms, 10))
+    past_it = await service.store.read(lambda records: records.tasks.overdue(deadline_ms + 1, 10))
 
     assert (len(at_it), len(past_it)) == (0, 1)
 
 
-async def test_a_running_task_is_never_overdue(house: House) -> None:
-    await send(house, await house.opens(), 1)
-    await house.claims()
-    house.clock.pass_time(100_000)
+async def test_a_running_task_is_never_overdue(service: ServiceHarness) -> None:
+    await send(service, await service.open_account(), 1)
+    await service.claim_tasks()
+    service.clock.pass_time(100_000)
 
-    assert await house.store.read(lambda records: records.tasks.overdue(house.clock.now_ms(), 10)) == []
+    assert await service.store.read(lambda records: records.tasks.overdue(service.clock.now_ms(), 10)) == []
 
 
-async def test_expiring_while_a_worker_claims_ends_each_task_once(house: House) -> None:
-    keys = [await house.opens(f"user-{n}", limit=100) for n in range(3)]
-    tasks = [task for key in keys for task in await send(house, key, 20)]
-    house.clock.pass_time(4000)
-    now_ms = house.clock.now_ms()
+async def test_expiring_while_a_worker_claims_ends_each_task_once(service: ServiceHarness) -> None:
+    keys = [await service.open_account(f"user-{n}", limit=100) for n in range(3)]
+    tasks = [task for key in keys for task in await send(service, key, 20)]
+    service.clock.pass_time(4000)
+    now_ms = service.clock.now_ms()
 
-    claims = [house.claims(f"worker-{n}", limit=7) for n in range(4)]
-    rescuers = [house.store.run(lambda records: expire(records, now_ms)) for _ in range(3)]
+    claims = [service.claim_tasks(f"worker-{n}", limit=7) for n in range(4)]
+    rescuers = [service.store.run(lambda records: expire(records, now_ms)) for _ in range(3)]
     outcomes = await asyncio.gather(*claims, *rescuers)
 
     claimed = {each.task.id for outcome in outcomes[:4] for each in outcome or ()}
-    expired = {row[0] for row in await house.look("SELECT id FROM tasks WHERE status = 'expired'")}
+    expired = {row[0] for row in await service.query("SELECT id FROM tasks WHERE status = 'expired'")}
     assert claimed | expired == set(tasks)
     assert not claimed & expired
-    assert await house.faults() == []
+    assert await service.ledger_faults() == []
 
 
-async def test_tasks_are_listed_newest_first_by_account_and_status(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    first = await house.sends(ada)
-    house.clock.pass_time(1)
-    second = await house.sends(eve)
-    house.clock.pass_time(1)
-    third = await house.sends(ada)
-    await house.settles(third, Ending(Status.CANCELLED), owner=None)
+async def test_tasks_are_listed_newest_first_by_account_and_status(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    first = await service.submit_task(ada)
+    service.clock.pass_time(1)
+    second = await service.submit_task(eve)
+    service.clock.pass_time(1)
+    third = await service.submit_task(ada)
+    await service.settle_task(third, Ending(Status.CANCELLED), owner=None)
 
     async def listed(account: Key | None, status: str | None, limit: int = 10) -> list[TaskId]:
-        tasks = await house.store.read(
+        tasks = await service.store.read(
             lambda records: records.tasks.recent(account=account and account.account, status=status, limit=limit)
         )
         return [task.id for task in tasks]
@@ -291,27 +293,31 @@ async def test_tasks_are_listed_newest_first_by_account_and_status(house: House)
     assert await listed(None, "cancelled") == [third]
 
 
-async def test_an_account_s_tasks_are_paged_newest_first(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
+async def test_an_account_s_tasks_are_paged_newest_first(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
     tasks = []
     for _ in range(3):
-        house.clock.pass_time(1)
-        tasks.insert(0, await house.sends(ada))
-        await house.sends(eve)
+        service.clock.pass_time(1)
+        tasks.insert(0, await service.submit_task(ada))
+        await service.submit_task(eve)
 
     async def paged(limit: int, offset: int) -> list[TaskId]:
-        found = await house.store.read(lambda records: records.tasks.page(ada.account, limit, offset))
+        found = await service.store.read(lambda records: records.tasks.page(ada.account, limit, offset))
         return [task.id for task in found]
 
     assert [await paged(2, 0), await paged(2, 2), await paged(2, 4)] == [tasks[:2], tasks[2:], []]
 
 
-async def test_several_tasks_are_read_at_once_one_s_own_only(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    mine, also_mine, hers = await house.sends(ada), await house.sends(ada), await house.sends(eve)
+async def test_several_tasks_are_read_at_once_one_s_own_only(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    mine, also_mine, hers = (
+        await service.submit_task(ada),
+        await service.submit_task(ada),
+        await service.submit_task(eve),
+    )
 
-    found = await house.store.read(lambda records: records.tasks.of(ada.account, [mine, hers, also_mine]))
-    none = await house.store.read(lambda records: records.tasks.of(ada.account, []))
+    found = await service.store.read(lambda records: records.tasks.of(ada.account, [mine, hers, also_mine]))
+    none = await service.store.read(lambda records: records.tasks.of(ada.account, []))
 
     assert {task.id for task in found} == {mine, also_mine}
     assert list(none) == []

@@ -10,7 +10,7 @@ from limner.db.engines.signals_postgres import CHANNEL, MOST_CANCELS, payloads, 
 from limner.db.open_store import open_relay
 from limner.domain.ids import TaskId
 from limner.ports.signals import SignalHints, SignalRelay
-from stores import House
+from stores import ServiceHarness
 
 PATIENCE_S = 60
 
@@ -83,9 +83,9 @@ async def test_a_process_does_not_hear_itself(url: str) -> None:
 
 
 @on_postgres
-async def test_what_is_told_in_quick_succession_goes_out_together(house: House) -> None:
+async def test_what_is_told_in_quick_succession_goes_out_together(service: ServiceHarness) -> None:
     ids = frozenset(TaskId(f"6f1c2a34-9d6e-4c0b-8a51-{n:012d}") for n in range(1000))
-    async with listening(house.url) as ear, speaking(house.url) as relay:
+    async with listening(service.url) as ear, speaking(service.url) as relay:
         await ear.next()
         for each in ids:
             relay.tell(SignalHints(work=True, cancels=frozenset({each})))
@@ -108,12 +108,12 @@ async def test_what_is_told_last_is_sent_before_the_relay_is_closed(url: str) ->
 
 
 @on_postgres
-async def test_a_connection_that_is_ended_is_made_anew(house: House) -> None:
-    async with listening(house.url) as ear, speaking(house.url) as relay:
+async def test_a_connection_that_is_ended_is_made_anew(service: ServiceHarness) -> None:
+    async with listening(service.url) as ear, speaking(service.url) as relay:
         await ear.next()
         relay.tell(SignalHints(work=True))
         await ear.next()
-        ended = await end_connections(house)
+        ended = await end_connections(service)
 
         # It says that anything may have happened meanwhile, and goes on.
         assert await ear.next() == EVERYTHING
@@ -122,9 +122,9 @@ async def test_a_connection_that_is_ended_is_made_anew(house: House) -> None:
     assert ended == 2
 
 
-async def end_connections(house: House) -> int:
+async def end_connections(service: ServiceHarness) -> int:
     """End those that listen or notify, as an administrator or a restart does."""
-    rows = await house.look(
+    rows = await service.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         " AND (position('LISTEN' IN query) > 0 OR position('pg_notify' IN query) > 0) AND pid <> pg_backend_pid()"
     )
@@ -141,11 +141,11 @@ async def test_a_connection_that_cannot_be_made_keeps_nobody_from_closing(url: s
 
 
 @on_postgres
-async def test_what_somebody_else_says_on_the_channel_does_no_harm(house: House) -> None:
-    async with listening(house.url) as ear:
+async def test_what_somebody_else_says_on_the_channel_does_no_harm(service: ServiceHarness) -> None:
+    async with listening(service.url) as ear:
         await ear.next()
         for payload in ("", "nonsense", "[]", '{"work":true}', '{"work":1,"news":0,"cancels":["\'; DROP"]}'):
-            await house.look("SELECT pg_notify(:channel, :payload)", channel=CHANNEL, payload=payload)
+            await service.query("SELECT pg_notify(:channel, :payload)", channel=CHANNEL, payload=payload)
         heard = [await ear.next() for _ in range(5)]
 
     assert heard == [EVERYTHING] * 4 + [SignalHints(work=True)]
@@ -169,40 +169,40 @@ def test_hints_go_into_notifications_that_are_small_enough() -> None:
 
 
 @on_sqlite
-async def test_each_process_sees_what_the_others_write(house: House) -> None:
-    key = await house.opens()
-    async with listening(house.url) as ear:
+async def test_each_process_sees_what_the_others_write(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    async with listening(service.url) as ear:
         assert await ear.next() == EVERYTHING
-        task = await house.sends(key)
+        task = await service.submit_task(key)
         assert await ear.next() == SignalHints(work=True, news=True)
-        await house.claims()
+        await service.claim_tasks()
         assert await ear.next() == SignalHints(news=True)
-        await house.cancel(key.account, task)
+        await service.cancel(key.account, task)
         assert await ear.next() == SignalHints(cancels=frozenset({task}))
-        await house.settles(task)
+        await service.settle_task(task)
         assert await ear.next() == SignalHints(news=True)
 
 
 @on_sqlite
-async def test_a_cancel_is_told_once_however_often_it_is_seen(house: House) -> None:
-    key = await house.opens()
-    first, second = await house.sends(key), await house.sends(key)
-    await house.claims()
-    async with listening(house.url) as ear:
+async def test_a_cancel_is_told_once_however_often_it_is_seen(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    first, second = await service.submit_task(key), await service.submit_task(key)
+    await service.claim_tasks()
+    async with listening(service.url) as ear:
         assert await ear.next() == EVERYTHING
-        await house.cancel(key.account, first)
+        await service.cancel(key.account, first)
         assert await ear.next() == SignalHints(cancels=frozenset({first}))
-        await house.cancel(key.account, second)
+        await service.cancel(key.account, second)
         assert await ear.next() == SignalHints(cancels=frozenset({second}))
 
 
 @on_sqlite
-async def test_what_tells_nothing_of_tasks_is_not_news(house: House) -> None:
-    key = await house.opens()
-    async with listening(house.url) as ear:
+async def test_what_tells_nothing_of_tasks_is_not_news(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    async with listening(service.url) as ear:
         assert await ear.next() == EVERYTHING
-        await house.accounts.create("eve", 5)
-        await house.sends(key)
+        await service.accounts.create("eve", 5)
+        await service.submit_task(key)
         assert await ear.next() == SignalHints(work=True, news=True)
         assert ear.heard.empty()
 

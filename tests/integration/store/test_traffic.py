@@ -14,7 +14,7 @@ from limner.domain.routing.breaker import CLOSED, Breaker
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits, ProviderMeter
 from limner.domain.routing.route import Route, UnknownOutcome
-from stores import DRAWN, House, ordered
+from stores import SUCCEEDED, ServiceHarness, intend_attempt
 
 KONTEXT, DEV, GPT = "flux.1_kontext_pro", "flux.1_dev", "gpt_image_2"
 FLUX = Route("bfl/flux", "bfl", "flux", 120.0, UnknownOutcome.RESEND_ONCE, price_usd=0.05)
@@ -23,74 +23,76 @@ ROUTES = {KONTEXT: (FLUX,), DEV: (FLUX,), GPT: (OPENAI,)}
 DOWN = Failure(FailureKind.TRANSIENT, "down")
 
 
-def journal(house: House, **paces: ProviderLimits) -> SpendJournal:
-    return SpendJournal(house.store, house.clock, RouteLimits(paces))
+def journal(service: ServiceHarness, **paces: ProviderLimits) -> SpendJournal:
+    return SpendJournal(service.store, service.clock, RouteLimits(paces))
 
 
-async def claim_limits(house: House, **paces: ProviderLimits) -> list[ClaimLimit]:
+async def claim_limits(service: ServiceHarness, **paces: ProviderLimits) -> list[ClaimLimit]:
     route_limits = RouteLimits(paces)
     return list(
-        await house.store.read(lambda records: route_limits.claim_limits(records, ROUTES, house.clock.now_ms()))
+        await service.store.read(lambda records: route_limits.claim_limits(records, ROUTES, service.clock.now_ms()))
     )
 
 
-async def sends(house: House, *models: str) -> list[TaskId]:
-    key = await house.opens(limit=100)
-    return [await house.sends(key, model=model) for model in models]
+async def sends(service: ServiceHarness, *models: str) -> list[TaskId]:
+    key = await service.open_account(limit=100)
+    return [await service.submit_task(key, model=model) for model in models]
 
 
-async def claims(house: House, given: list[ClaimLimit], limit: int = 100) -> list[TaskId]:
-    now_ms = house.clock.now_ms()
-    claimed = await house.store.run(
+async def claims(service: ServiceHarness, given: list[ClaimLimit], limit: int = 100) -> list[TaskId]:
+    now_ms = service.clock.now_ms()
+    claimed = await service.store.run(
         lambda records: records.tasks.claim("worker", now_ms, now_ms + 15_000, limit, given)
     )
     return [each.task.id for each in claimed]
 
 
-async def test_what_is_known_of_a_route_and_a_provider_is_kept(house: House) -> None:
+async def test_what_is_known_of_a_route_and_a_provider_is_kept(service: ServiceHarness) -> None:
     broken = Breaker(3, 1, 99, FailureKind.AUTH, "no such key", 1)
 
-    await house.store.run(lambda records: records.provider_state.save_breaker("bfl/flux", broken))
-    await house.store.run(lambda records: records.provider_state.pause("bfl", 50))
-    await house.store.run(lambda records: records.provider_state.pause("bfl", 20))
+    await service.store.run(lambda records: records.provider_state.save_breaker("bfl/flux", broken))
+    await service.store.run(lambda records: records.provider_state.pause("bfl", 50))
+    await service.store.run(lambda records: records.provider_state.pause("bfl", 20))
 
-    assert await house.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": broken}
-    assert await house.store.read(lambda records: records.provider_state.meters()) == {"bfl": ProviderMeter(50, 0)}
+    assert await service.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": broken}
+    assert await service.store.read(lambda records: records.provider_state.meters()) == {"bfl": ProviderMeter(50, 0)}
 
 
-async def test_a_route_that_works_again_is_forgiven(house: House) -> None:
+async def test_a_route_that_works_again_is_forgiven(service: ServiceHarness) -> None:
     route_limits = RouteLimits()
     failure = Failure(FailureKind.AUTH, "no such key")
-    await house.store.run(lambda records: route_limits.failed(records, FLUX, failure, 1, 1))
+    await service.store.run(lambda records: route_limits.failed(records, FLUX, failure, 1, 1))
 
-    await house.store.run(lambda records: route_limits.worked(records, FLUX))
+    await service.store.run(lambda records: route_limits.worked(records, FLUX))
 
-    assert await house.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": CLOSED}
+    assert await service.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": CLOSED}
 
 
-async def test_a_bad_second_of_a_vendor_with_many_orders_in_hand_lets_its_route_rest_once(house: House) -> None:
-    book = journal(house)
-    tasks = await sends(house, *[KONTEXT] * 24)
-    await house.claims()
-    attempts = [await ordered(book, task, 1, FLUX) for task in tasks]
-    house.clock.pass_time(2)
+async def test_a_bad_second_of_a_vendor_with_many_orders_in_hand_lets_its_route_rest_once(
+    service: ServiceHarness,
+) -> None:
+    book = journal(service)
+    tasks = await sends(service, *[KONTEXT] * 24)
+    await service.claim_tasks()
+    attempts = [await intend_attempt(book, task, 1, FLUX) for task in tasks]
+    service.clock.pass_time(2)
 
     for attempt in attempts:
         await book.failed(attempt, DOWN, FLUX)
-        house.clock.pass_time(0.01)
+        service.clock.pass_time(0.01)
 
-    [breaker] = (await house.store.read(lambda records: records.provider_state.breakers())).values()
+    [breaker] = (await service.store.read(lambda records: records.provider_state.breakers())).values()
     assert breaker.openings == 1
-    assert breaker.open_until_ms - house.clock.ms < 10_000
+    assert breaker.open_until_ms - service.clock.ms < 10_000
 
 
-async def test_of_two_workers_one_tries_a_route_that_rested(house: House, url: str) -> None:
-    tasks = await sends(house, *[KONTEXT] * 8)
-    await house.claims()
-    rested = Breaker(1, 1, house.clock.ms, FailureKind.AUTH, "no such key", house.clock.ms - 60_000)
-    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
+async def test_of_two_workers_one_tries_a_route_that_rested(service: ServiceHarness, url: str) -> None:
+    tasks = await sends(service, *[KONTEXT] * 8)
+    await service.claim_tasks()
+    rested = Breaker(1, 1, service.clock.ms, FailureKind.AUTH, "no such key", service.clock.ms - 60_000)
+    await service.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
     other = open_store(url)
-    journals = [journal(house), SpendJournal(other, house.clock)]
+    journals = [journal(service), SpendJournal(other, service.clock)]
     try:
         turns = await asyncio.gather(
             *(journals[number % 2].intend(task, 1, [FLUX]) for number, task in enumerate(tasks))
@@ -101,23 +103,25 @@ async def test_of_two_workers_one_tries_a_route_that_rested(house: House, url: s
     assert sum(isinstance(turn, IntendedAttempt) for turn in turns) == 1
 
 
-async def test_nonsense_for_a_pause_is_a_day(house: House) -> None:
+async def test_nonsense_for_a_pause_is_a_day(service: ServiceHarness) -> None:
     for_ever = Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=1e300)
 
-    await house.store.run(lambda records: RouteLimits().failed(records, FLUX, for_ever, 1, 1))
+    await service.store.run(lambda records: RouteLimits().failed(records, FLUX, for_ever, 1, 1))
 
-    assert await house.store.read(lambda records: records.provider_state.meters()) == {
+    assert await service.store.read(lambda records: records.provider_state.meters()) == {
         "bfl": ProviderMeter(1 + 86_400_000, 0)
     }
 
 
-async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(house: House, url: str) -> None:
-    tasks = await sends(house, *[KONTEXT] * 12)
-    await house.claims()
+async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(
+    service: ServiceHarness, url: str
+) -> None:
+    tasks = await sends(service, *[KONTEXT] * 12)
+    await service.claim_tasks()
     other = open_store(url)
     journals = [
-        journal(house, bfl=ProviderLimits(concurrency=5)),
-        SpendJournal(other, house.clock, RouteLimits({"bfl": ProviderLimits(5)})),
+        journal(service, bfl=ProviderLimits(concurrency=5)),
+        SpendJournal(other, service.clock, RouteLimits({"bfl": ProviderLimits(5)})),
     ]
     try:
         turns = await asyncio.gather(
@@ -130,12 +134,12 @@ async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(h
     assert sum(isinstance(turn, RouteWait) for turn in turns) == 7
 
 
-async def test_two_workers_together_keep_to_one_pace(house: House, url: str) -> None:
-    tasks = await sends(house, *[KONTEXT] * 8)
-    await house.claims()
+async def test_two_workers_together_keep_to_one_pace(service: ServiceHarness, url: str) -> None:
+    tasks = await sends(service, *[KONTEXT] * 8)
+    await service.claim_tasks()
     pace = ProviderLimits(per_minute=6, burst=3)
     other = open_store(url)
-    journals = [journal(house, bfl=pace), SpendJournal(other, house.clock, RouteLimits({"bfl": pace}))]
+    journals = [journal(service, bfl=pace), SpendJournal(other, service.clock, RouteLimits({"bfl": pace}))]
     try:
         turns = await asyncio.gather(
             *(journals[number % 2].intend(task, 1, [FLUX]) for number, task in enumerate(tasks))
@@ -149,53 +153,57 @@ async def test_two_workers_together_keep_to_one_pace(house: House, url: str) -> 
 # --- what stays in the queue --------------------------------------------------------------------------------------
 
 
-async def test_without_limits_every_task_may_start(house: House) -> None:
-    assert await claim_limits(house) == []
+async def test_without_limits_every_task_may_start(service: ServiceHarness) -> None:
+    assert await claim_limits(service) == []
 
 
-async def test_models_of_one_provider_share_its_room(house: House) -> None:
-    await sends(house, KONTEXT, DEV, GPT)
-    await house.claims()
+async def test_models_of_one_provider_share_its_room(service: ServiceHarness) -> None:
+    await sends(service, KONTEXT, DEV, GPT)
+    await service.claim_tasks()
 
-    assert await claim_limits(house, bfl=ProviderLimits(concurrency=3)) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(service, bfl=ProviderLimits(concurrency=3)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
-async def test_no_more_tasks_start_than_will_soon_begin_their_orders_at_the_vendor_s_pace(house: House) -> None:
+async def test_no_more_tasks_start_than_will_soon_begin_their_orders_at_the_vendor_s_pace(
+    service: ServiceHarness,
+) -> None:
     """Those that wait in a worker wait in no order, and use up the time that they may run."""
     pace = ProviderLimits(per_minute=60, burst=5)
-    first, *_ = await sends(house, *[KONTEXT] * 20)
-    before = await claim_limits(house, bfl=pace)
+    first, *_ = await sends(service, *[KONTEXT] * 20)
+    before = await claim_limits(service, bfl=pace)
 
-    await claims(house, before)
-    after = await claim_limits(house, bfl=pace)
-    await ordered(journal(house), first, 1, FLUX)
+    await claims(service, before)
+    after = await claim_limits(service, bfl=pace)
+    await intend_attempt(journal(service), first, 1, FLUX)
 
     assert before == [ClaimLimit((KONTEXT, DEV), 15)]
     assert after == [ClaimLimit((KONTEXT, DEV), 0)]
-    assert await claim_limits(house, bfl=pace) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(service, bfl=pace) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
-async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(house: House) -> None:
+async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(service: ServiceHarness) -> None:
     slow = ProviderLimits(per_minute=6)
-    tasks = await sends(house, *[KONTEXT] * 6)
-    await house.claims()
+    tasks = await sends(service, *[KONTEXT] * 6)
+    await service.claim_tasks()
     for task in tasks:
-        await ordered(journal(house), task, 1, FLUX)
+        await intend_attempt(journal(service), task, 1, FLUX)
 
-    assert await claim_limits(house, bfl=slow) == [ClaimLimit((KONTEXT, DEV), 2)]
-    assert await claim_limits(house, bfl=ProviderLimits(7, per_minute=6)) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(service, bfl=slow) == [ClaimLimit((KONTEXT, DEV), 2)]
+    assert await claim_limits(service, bfl=ProviderLimits(7, per_minute=6)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
-async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(house: House) -> None:
-    first, second, *_ = await sends(house, *[KONTEXT] * 5, GPT)
-    rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
-    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
+async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(
+    service: ServiceHarness,
+) -> None:
+    first, second, *_ = await sends(service, *[KONTEXT] * 5, GPT)
+    rested = Breaker(5, 1, service.clock.ms, FailureKind.TRANSIENT, "down", service.clock.ms - 10_000)
+    await service.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
 
-    given = await claim_limits(house)
-    claimed = await claims(house, given)
-    while_it_prepares = await claim_limits(house)
-    await ordered(journal(house), first, 1, FLUX)
-    while_it_tries = await claim_limits(house)
+    given = await claim_limits(service)
+    claimed = await claims(service, given)
+    while_it_prepares = await claim_limits(service)
+    await intend_attempt(journal(service), first, 1, FLUX)
+    while_it_tries = await claim_limits(service)
 
     assert given == [ClaimLimit((KONTEXT, DEV), 1)]
     assert first in claimed
@@ -203,88 +211,98 @@ async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in
     assert while_it_prepares == while_it_tries == [ClaimLimit((KONTEXT, DEV), 0)]
 
 
-async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_to_be_tried(house: House) -> None:
-    rested = Breaker(5, 1, house.clock.ms, FailureKind.TRANSIENT, "down", house.clock.ms - 10_000)
-    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
+async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_to_be_tried(
+    service: ServiceHarness,
+) -> None:
+    rested = Breaker(5, 1, service.clock.ms, FailureKind.TRANSIENT, "down", service.clock.ms - 10_000)
+    await service.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
     ways = {KONTEXT: (FLUX, OPENAI), DEV: (FLUX,)}
 
-    given = await house.store.read(lambda records: RouteLimits().claim_limits(records, ways, house.clock.ms))
+    given = await service.store.read(lambda records: RouteLimits().claim_limits(records, ways, service.clock.ms))
 
     assert given == [ClaimLimit((DEV,), 1)]
 
 
-async def test_a_provider_that_pauses_has_no_room_until_it_is_over(house: House) -> None:
-    await house.store.run(lambda records: records.provider_state.pause("bfl", house.clock.now_ms() + 5000))
-    paused = await claim_limits(house)
-    house.clock.pass_time(5)
+async def test_a_provider_that_pauses_has_no_room_until_it_is_over(service: ServiceHarness) -> None:
+    await service.store.run(lambda records: records.provider_state.pause("bfl", service.clock.now_ms() + 5000))
+    paused = await claim_limits(service)
+    service.clock.pass_time(5)
 
     assert paused == [ClaimLimit((KONTEXT, DEV), 0)]
-    assert await claim_limits(house) == []
+    assert await claim_limits(service) == []
 
 
-async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_lets_them_fail(house: House) -> None:
-    later = house.clock.now_ms() + 5000
+async def test_a_route_that_is_down_keeps_its_tasks_waiting_and_a_broken_one_lets_them_fail(
+    service: ServiceHarness,
+) -> None:
+    later = service.clock.now_ms() + 5000
     down, broken = Breaker(5, 1, later, FailureKind.TRANSIENT, "down"), Breaker(1, 1, later, FailureKind.AUTH, "no")
-    await house.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, down))
-    await house.store.run(lambda records: records.provider_state.save_breaker(OPENAI.name, broken))
+    await service.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, down))
+    await service.store.run(lambda records: records.provider_state.save_breaker(OPENAI.name, broken))
 
-    assert await claim_limits(house) == [ClaimLimit((KONTEXT, DEV), 0)]
-
-
-async def test_no_more_tasks_start_than_there_is_room_for_and_the_others_pass_them_by(house: House) -> None:
-    k1, k2, g1, d1, g2 = await sends(house, KONTEXT, KONTEXT, GPT, DEV, GPT)
-
-    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 1)]) == [k1, g1, g2]
-    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 0)]) == []
-    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 5)]) == [k2, d1]
+    assert await claim_limits(service) == [ClaimLimit((KONTEXT, DEV), 0)]
 
 
-async def test_a_worker_without_place_for_all_takes_them_in_fair_order_whatever_their_rooms(house: House) -> None:
-    g1, k1, k2, g2, k3 = await sends(house, GPT, KONTEXT, KONTEXT, GPT, KONTEXT)
+async def test_no_more_tasks_start_than_there_is_room_for_and_the_others_pass_them_by(service: ServiceHarness) -> None:
+    k1, k2, g1, d1, g2 = await sends(service, KONTEXT, KONTEXT, GPT, DEV, GPT)
 
-    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 24)], limit=2) == [g1, k1]
-    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 24), ClaimLimit((GPT,), 24)], limit=2) == [k2, g2]
-    assert await claims(house, [ClaimLimit((KONTEXT, DEV), 24)], limit=2) == [k3]
+    assert await claims(service, [ClaimLimit((KONTEXT, DEV), 1)]) == [k1, g1, g2]
+    assert await claims(service, [ClaimLimit((KONTEXT, DEV), 0)]) == []
+    assert await claims(service, [ClaimLimit((KONTEXT, DEV), 5)]) == [k2, d1]
 
 
-async def test_a_claim_takes_no_more_than_the_worker_can_hold_whatever_the_rooms(house: House) -> None:
-    await sends(house, KONTEXT, KONTEXT, GPT, GPT)
+async def test_a_worker_without_place_for_all_takes_them_in_fair_order_whatever_their_rooms(
+    service: ServiceHarness,
+) -> None:
+    g1, k1, k2, g2, k3 = await sends(service, GPT, KONTEXT, KONTEXT, GPT, KONTEXT)
 
-    assert len(await claims(house, [ClaimLimit((KONTEXT,), 9)], limit=3)) == 3
-    assert len(await claims(house, [ClaimLimit((KONTEXT,), 9)], limit=3)) == 1
+    assert await claims(service, [ClaimLimit((KONTEXT, DEV), 24)], limit=2) == [g1, k1]
+    assert await claims(service, [ClaimLimit((KONTEXT, DEV), 24), ClaimLimit((GPT,), 24)], limit=2) == [k2, g2]
+    assert await claims(service, [ClaimLimit((KONTEXT, DEV), 24)], limit=2) == [k3]
+
+
+async def test_a_claim_takes_no_more_than_the_worker_can_hold_whatever_the_rooms(service: ServiceHarness) -> None:
+    await sends(service, KONTEXT, KONTEXT, GPT, GPT)
+
+    assert len(await claims(service, [ClaimLimit((KONTEXT,), 9)], limit=3)) == 3
+    assert len(await claims(service, [ClaimLimit((KONTEXT,), 9)], limit=3)) == 1
 
 
 # --- money --------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_spent_is_told_by_route_beside_the_credits(house: House) -> None:
-    book = journal(house)
-    good, wasted, doubtful = await sends(house, KONTEXT, KONTEXT, KONTEXT)
-    await house.claims()
-    await book.failed(await ordered(book, wasted, 1, FLUX), Failure(FailureKind.BAD_OUTPUT, "x", charged=True), FLUX)
-    await book.failed(await ordered(book, doubtful, 1, FLUX), Failure(FailureKind.UNKNOWN_OUTCOME, "cut"), FLUX)
-    await house.intends(good, route="elsewhere")
-    attempt = await ordered(book, good, 2, FLUX)
-    await house.tamper(
+async def test_what_was_spent_is_told_by_route_beside_the_credits(service: ServiceHarness) -> None:
+    book = journal(service)
+    good, wasted, doubtful = await sends(service, KONTEXT, KONTEXT, KONTEXT)
+    await service.claim_tasks()
+    await book.failed(
+        await intend_attempt(book, wasted, 1, FLUX), Failure(FailureKind.BAD_OUTPUT, "x", charged=True), FLUX
+    )
+    await book.failed(await intend_attempt(book, doubtful, 1, FLUX), Failure(FailureKind.UNKNOWN_OUTCOME, "cut"), FLUX)
+    await service.write_intent(good, route="elsewhere")
+    attempt = await intend_attempt(book, good, 2, FLUX)
+    await service.execute_sql(
         "UPDATE attempts SET state = 'delivered', charged = 1, cost_usd = 0.04 WHERE id = :id", id=attempt
     )
-    await house.settles(good)
+    await service.settle_task(good)
 
-    told = await house.store.read(lambda records: records.attempts.spend(0, house.clock.now_ms() + 1))
+    told = await service.store.read(lambda records: records.attempts.spend(0, service.clock.now_ms() + 1))
 
     flux = next(each for each in told if each.route == FLUX.name)
-    assert flux == RouteSpend("bfl", FLUX.name, 3, 1, 1, 1, pytest.approx(0.09), pytest.approx(0.05), 0, DRAWN.consumed)
+    assert flux == RouteSpend(
+        "bfl", FLUX.name, 3, 1, 1, 1, pytest.approx(0.09), pytest.approx(0.05), 0, SUCCEEDED.consumed
+    )
 
 
-async def test_only_orders_begun_in_the_time_count(house: House) -> None:
-    book = journal(house)
-    [task] = await sends(house, KONTEXT)
-    await house.claims()
-    await ordered(book, task, 1, FLUX)
-    now_ms = house.clock.now_ms()
+async def test_only_orders_begun_in_the_time_count(service: ServiceHarness) -> None:
+    book = journal(service)
+    [task] = await sends(service, KONTEXT)
+    await service.claim_tasks()
+    await intend_attempt(book, task, 1, FLUX)
+    now_ms = service.clock.now_ms()
 
     counted = [
-        await house.store.read(lambda records, at=at: records.attempts.spend(*at))
+        await service.store.read(lambda records, at=at: records.attempts.spend(*at))
         for at in ((0, now_ms), (now_ms, now_ms + 1), (now_ms + 1, now_ms + 2))
     ]
 

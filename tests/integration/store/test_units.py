@@ -10,7 +10,7 @@ from limner.db.records import Records
 from limner.db.sql import Sql
 from limner.db.tables.accounts import Account
 from limner.domain.ids import AccountId
-from stores import House, behind, nothing, on_postgres
+from stores import ServiceHarness, no_op, on_postgres, raw_database
 
 PROMISE = "SHOW synchronous_commit"
 
@@ -34,58 +34,58 @@ def add_then_fail(records: Records) -> None:
     raise ValueError("half-way")
 
 
-async def names(house: House) -> list[str]:
-    return [each.name for each in await house.store.read(lambda records: records.accounts.all())]
+async def names(service: ServiceHarness) -> list[str]:
+    return [each.name for each in await service.store.read(lambda records: records.accounts.all())]
 
 
-async def test_a_unit_of_work_gives_its_value_and_is_there_for_the_next_reader(house: House) -> None:
-    answer = await house.store.run(adding("ada"))
+async def test_a_unit_of_work_gives_its_value_and_is_there_for_the_next_reader(service: ServiceHarness) -> None:
+    answer = await service.store.run(adding("ada"))
 
     assert answer == "ada"
-    assert await names(house) == ["ada"]
+    assert await names(service) == ["ada"]
 
 
-async def test_an_exception_undoes_the_unit_and_comes_back(house: House) -> None:
+async def test_an_exception_undoes_the_unit_and_comes_back(service: ServiceHarness) -> None:
     with pytest.raises(ValueError, match="half-way"):
-        await house.store.run(add_then_fail)
+        await service.store.run(add_then_fail)
 
-    assert await names(house) == []
+    assert await names(service) == []
 
 
-async def test_one_failing_unit_among_many_hurts_no_other(house: House) -> None:
+async def test_one_failing_unit_among_many_hurts_no_other(service: ServiceHarness) -> None:
     units = [add_then_fail if n % 5 == 2 else adding(f"user-{n:02}") for n in range(40)]
 
-    outcomes = await asyncio.gather(*(house.store.run(unit) for unit in units), return_exceptions=True)
+    outcomes = await asyncio.gather(*(service.store.run(unit) for unit in units), return_exceptions=True)
 
     failed = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, ValueError)]
     assert failed == list(range(2, 40, 5))
-    assert await names(house) == [f"user-{n:02}" for n in range(40) if n not in failed]
+    assert await names(service) == [f"user-{n:02}" for n in range(40) if n not in failed]
 
 
-async def test_a_unit_that_breaks_a_rule_of_the_database_hurts_no_other(house: House) -> None:
+async def test_a_unit_that_breaks_a_rule_of_the_database_hurts_no_other(service: ServiceHarness) -> None:
     units = [adding("twin"), adding("ada"), adding("twin"), adding("eve")]
 
-    outcomes = await asyncio.gather(*(house.store.run(unit) for unit in units), return_exceptions=True)
+    outcomes = await asyncio.gather(*(service.store.run(unit) for unit in units), return_exceptions=True)
 
     assert sum(isinstance(outcome, Exception) for outcome in outcomes) == 1
-    assert await names(house) == ["ada", "eve", "twin"]
+    assert await names(service) == ["ada", "eve", "twin"]
 
 
-async def test_a_unit_that_runs_out_of_an_iterator_is_an_error_like_any_other(house: House) -> None:
+async def test_a_unit_that_runs_out_of_an_iterator_is_an_error_like_any_other(service: ServiceHarness) -> None:
     """A future cannot carry StopIteration, which must not leave the callers beside it waiting for ever."""
 
     def stops(records: Records) -> None:
         next(iter(()))
 
     outcomes = await asyncio.wait_for(
-        asyncio.gather(house.store.run(stops), house.store.run(adding("ada")), return_exceptions=True), 20
+        asyncio.gather(service.store.run(stops), service.store.run(adding("ada")), return_exceptions=True), 20
     )
 
     assert isinstance(outcomes[0], RuntimeError)
     assert outcomes[1] == "ada"
 
 
-async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(house: House) -> None:
+async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(service: ServiceHarness) -> None:
     class LeavingError(BaseException):
         pass
 
@@ -94,10 +94,10 @@ async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(hou
         raise LeavingError
 
     with pytest.raises(LeavingError):
-        await asyncio.wait_for(house.store.run(leaves), 20)
+        await asyncio.wait_for(service.store.run(leaves), 20)
 
-    assert await asyncio.wait_for(house.store.run(adding("ada")), 20) == "ada"
-    assert await names(house) == ["ada"]
+    assert await asyncio.wait_for(service.store.run(adding("ada")), 20) == "ada"
+    assert await names(service) == ["ada"]
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(hou
 )
 def test_a_commit_is_on_the_disk_when_it_returns(url: str, question: str, answer: object) -> None:
     """No test can cut the power; it can ask for the promise: FULL is 2."""
-    with behind(url) as db:
+    with raw_database(url) as db:
         assert db.all(Sql(question)) == [(answer,)]
 
 
-async def test_a_unit_sees_what_it_wrote_itself(house: House) -> None:
+async def test_a_unit_sees_what_it_wrote_itself(service: ServiceHarness) -> None:
     def write_and_read(records: Records) -> Account | None:
         records.accounts.add(account("ada"))
         return records.accounts.by_name("ada")
 
-    assert await house.store.run(write_and_read) == account("ada")
+    assert await service.store.run(write_and_read) == account("ada")
 
 
-async def test_a_reader_sees_one_state_from_beginning_to_end_while_others_write(house: House) -> None:
+async def test_a_reader_sees_one_state_from_beginning_to_end_while_others_write(service: ServiceHarness) -> None:
     looked, written = threading.Event(), threading.Event()
 
     def look_twice(records: Records) -> tuple[int, int]:
@@ -128,16 +128,16 @@ async def test_a_reader_sees_one_state_from_beginning_to_end_while_others_write(
         assert written.wait(20)
         return before, len(records.accounts.all())
 
-    reading = asyncio.ensure_future(house.store.read(look_twice))
+    reading = asyncio.ensure_future(service.store.read(look_twice))
     assert await asyncio.to_thread(looked.wait, 20)
-    await house.store.run(adding("ada"))
+    await service.store.run(adding("ada"))
     written.set()
 
     assert await reading == (0, 0)
-    assert await names(house) == ["ada"]
+    assert await names(service) == ["ada"]
 
 
-async def test_readers_go_on_while_a_unit_takes_its_time(house: House) -> None:
+async def test_readers_go_on_while_a_unit_takes_its_time(service: ServiceHarness) -> None:
     inside, may_end = threading.Event(), threading.Event()
 
     def slow(records: Records) -> None:
@@ -145,44 +145,44 @@ async def test_readers_go_on_while_a_unit_takes_its_time(house: House) -> None:
         inside.set()
         assert may_end.wait(20)
 
-    writing = asyncio.ensure_future(house.store.run(slow))
+    writing = asyncio.ensure_future(service.store.run(slow))
     assert await asyncio.to_thread(inside.wait, 20)
-    seen_meanwhile = await asyncio.wait_for(names(house), 10)
+    seen_meanwhile = await asyncio.wait_for(names(service), 10)
     may_end.set()
     await writing
 
     assert seen_meanwhile == []
-    assert await names(house) == ["slow"]
+    assert await names(service) == ["slow"]
 
 
-async def test_a_caller_who_goes_away_takes_nobody_along(house: House) -> None:
-    leaving = asyncio.ensure_future(house.store.run(adding("perhaps")))
-    staying = asyncio.ensure_future(house.store.run(adding("ada")))
+async def test_a_caller_who_goes_away_takes_nobody_along(service: ServiceHarness) -> None:
+    leaving = asyncio.ensure_future(service.store.run(adding("perhaps")))
+    staying = asyncio.ensure_future(service.store.run(adding("ada")))
     await asyncio.sleep(0)
     leaving.cancel()
 
     assert await staying == "ada"
-    assert "ada" in await names(house)
+    assert "ada" in await names(service)
 
 
-async def test_closing_finishes_what_was_handed_in(house: House) -> None:
-    handed_in = [asyncio.ensure_future(house.store.run(adding(f"user-{n}"))) for n in range(20)]
+async def test_closing_finishes_what_was_handed_in(service: ServiceHarness) -> None:
+    handed_in = [asyncio.ensure_future(service.store.run(adding(f"user-{n}"))) for n in range(20)]
     await asyncio.sleep(0)
-    await house.store.close()
+    await service.store.close()
 
     assert await asyncio.gather(*handed_in) == [f"user-{n}" for n in range(20)]
-    assert await house.look("SELECT count(*) FROM accounts") == [(20,)]
+    assert await service.query("SELECT count(*) FROM accounts") == [(20,)]
 
 
-async def test_a_closed_store_refuses_to_pretend(house: House) -> None:
-    await house.store.close()
+async def test_a_closed_store_refuses_to_pretend(service: ServiceHarness) -> None:
+    await service.store.close()
 
     with pytest.raises(RuntimeError):
-        await house.store.run(nothing)
+        await service.store.run(no_op)
 
 
 @on_postgres
-async def test_a_unit_whose_connection_was_cut_is_run_again(house: House) -> None:
+async def test_a_unit_whose_connection_was_cut_is_run_again(service: ServiceHarness) -> None:
     tries = 0
 
     def cut_once(records: Records) -> int:
@@ -190,18 +190,18 @@ async def test_a_unit_whose_connection_was_cut_is_run_again(house: House) -> Non
         tries += 1
         records.accounts.add(account("ada"))
         if tries == 1:
-            cut_connections(house.url)
+            cut_connections(service.url)
         records.accounts.all()
         return tries
 
-    assert await house.store.run(cut_once) == 2
-    assert await names(house) == ["ada"]
+    assert await service.store.run(cut_once) == 2
+    assert await names(service) == ["ada"]
 
 
 @on_postgres
-async def test_units_that_lock_each_other_out_are_run_again(house: House) -> None:
-    await house.store.run(adding("ada"))
-    await house.store.run(adding("eve"))
+async def test_units_that_lock_each_other_out_are_run_again(service: ServiceHarness) -> None:
+    await service.store.run(adding("ada"))
+    await service.store.run(adding("eve"))
     both_inside = threading.Barrier(2)
     tries = 0
 
@@ -216,15 +216,15 @@ async def test_units_that_lock_each_other_out_are_run_again(house: House) -> Non
 
         return work
 
-    await asyncio.gather(house.store.run(in_order("ada", "eve")), house.store.run(in_order("eve", "ada")))
+    await asyncio.gather(service.store.run(in_order("ada", "eve")), service.store.run(in_order("eve", "ada")))
 
     assert tries == 3
-    assert sorted(await house.look("SELECT cap FROM buckets")) == [(1,), (2,)]
+    assert sorted(await service.query("SELECT cap FROM buckets")) == [(1,), (2,)]
 
 
 def cut_connections(url: str) -> None:
     """End every other connection to this database, as a restart of the server does."""
-    with behind(url) as db:
+    with raw_database(url) as db:
         db.all(
             Sql("""
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -15,152 +15,152 @@ from limner.db.tables.uploads import Upload
 from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.providers.sandbox import card
-from stores import House
+from stores import ServiceHarness
 
 
-async def by_token(house: House, account: str, token: str) -> Upload | None:
-    return await house.store.read(lambda records: records.uploads.by_token(account, UploadToken(token)))
+async def by_token(service: ServiceHarness, account: str, token: str) -> Upload | None:
+    return await service.store.read(lambda records: records.uploads.by_token(account, UploadToken(token)))
 
 
-async def by_object(house: House, account: str, key: str) -> Upload | None:
-    return await house.store.read(lambda records: records.uploads.by_object(account, key))
+async def by_object(service: ServiceHarness, account: str, key: str) -> Upload | None:
+    return await service.store.read(lambda records: records.uploads.by_object(account, key))
 
 
-async def test_an_upload_is_found_by_its_token_and_by_its_object_key(house: House) -> None:
-    key = await house.opens()
+async def test_an_upload_is_found_by_its_token_and_by_its_object_key(service: ServiceHarness) -> None:
+    key = await service.open_account()
 
-    upload = await house.upload(key, picture_file(house.folder))
+    upload = await service.upload(key, picture_file(service.folder))
 
-    assert await by_token(house, key.account, upload.token) == upload
-    assert await by_object(house, key.account, upload.object_key) == upload
-    assert upload.expires_ms == house.clock.now_ms() + 3_600_000
+    assert await by_token(service, key.account, upload.token) == upload
+    assert await by_object(service, key.account, upload.object_key) == upload
+    assert upload.expires_ms == service.clock.now_ms() + 3_600_000
     assert (upload.media_type, upload.size) == ("image/png", len(card("a reference")))
 
 
-async def test_an_object_key_tells_the_account_s_tag_and_the_day(house: House) -> None:
-    key = await house.opens()
+async def test_an_object_key_tells_the_account_s_tag_and_the_day(service: ServiceHarness) -> None:
+    key = await service.open_account()
 
-    upload = await house.upload(key, picture_file(house.folder))
+    upload = await service.upload(key, picture_file(service.folder))
 
     assert upload.object_key == f"{key.account_tag}/20270115/{upload.token}/input.png"
 
 
-async def test_another_account_finds_neither(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    upload = await house.upload(ada, picture_file(house.folder))
+async def test_another_account_finds_neither(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    upload = await service.upload(ada, picture_file(service.folder))
 
-    assert await by_token(house, eve.account, upload.token) is None
-    assert await by_object(house, eve.account, upload.object_key) is None
+    assert await by_token(service, eve.account, upload.token) is None
+    assert await by_object(service, eve.account, upload.object_key) is None
 
 
-async def test_the_same_bytes_are_two_uploads_and_one_blob(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
+async def test_the_same_bytes_are_two_uploads_and_one_blob(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
 
     first, second = await asyncio.gather(
-        house.upload(ada, picture_file(house.folder)), house.upload(eve, picture_file(house.folder))
+        service.upload(ada, picture_file(service.folder)), service.upload(eve, picture_file(service.folder))
     )
 
     assert first.token != second.token
     assert first.blob == second.blob
-    assert await house.look("SELECT id FROM blobs") == [(first.blob,)]
+    assert await service.query("SELECT id FROM blobs") == [(first.blob,)]
 
 
-async def test_a_promised_token_stands_for_the_first_picture_that_comes(house: House) -> None:
-    key = await house.opens()
+async def test_a_promised_token_stands_for_the_first_picture_that_comes(service: ServiceHarness) -> None:
+    key = await service.open_account()
     token = UploadToken("00000000-0000-4000-8000-000000000001")
-    paths = [house.folder / f"{n}.png" for n in range(5)]
+    paths = [service.folder / f"{n}.png" for n in range(5)]
     for n, path in enumerate(paths):
         await asyncio.to_thread(path.write_bytes, card(f"picture {n}"))
 
     outcomes = await asyncio.gather(
-        *(house.upload.under(token, key.account, key.account_tag, path) for path in paths), return_exceptions=True
+        *(service.upload.under(token, key.account, key.account_tag, path) for path in paths), return_exceptions=True
     )
 
     [kept] = [outcome for outcome in outcomes if isinstance(outcome, Upload)]
     assert sum(isinstance(outcome, TokenTaken) for outcome in outcomes) == len(paths) - 1
-    assert await by_token(house, key.account, token) == kept
+    assert await by_token(service, key.account, token) == kept
 
 
 NAMED = UploadToken("00000000-0000-4000-8000-000000000002")
 
 
-async def put(house: House, name: NamedUpload, what: str, etag: str) -> Upload:
-    path = house.folder / f"{uuid.uuid4()}.png"
+async def put(service: ServiceHarness, name: NamedUpload, what: str, etag: str) -> Upload:
+    path = service.folder / f"{uuid.uuid4()}.png"
     await asyncio.to_thread(path.write_bytes, card(what))
-    return await TakeObject(house.store, house.keep, house.clock, 3_600_000)(name, path, etag)
+    return await TakeObject(service.store, service.keep, service.clock, 3_600_000)(name, path, etag)
 
 
-async def named(house: House, key: Key) -> NamedUpload:
-    owner = await house.store.read(lambda records: records.accounts.get(key.account))
+async def named(service: ServiceHarness, key: Key) -> NamedUpload:
+    owner = await service.store.read(lambda records: records.accounts.get(key.account))
     assert owner
     return NamedUpload(owner, NAMED, f"{owner.tag}/20270115/{NAMED}/input.jpg")
 
 
-async def test_an_object_is_found_under_the_name_it_was_put_by(house: House) -> None:
-    name = await named(house, await house.opens())
+async def test_an_object_is_found_under_the_name_it_was_put_by(service: ServiceHarness) -> None:
+    name = await named(service, await service.open_account())
 
-    upload = await put(house, name, "a cat", "an-etag")
+    upload = await put(service, name, "a cat", "an-etag")
 
     assert upload.object_key == name.object_key
     assert (upload.media_type, upload.etag) == ("image/png", "an-etag")
-    assert await FindObject(house.store, house.clock)(name) == upload
-    assert await by_token(house, name.owner.id, NAMED) == upload
+    assert await FindObject(service.store, service.clock)(name) == upload
+    assert await by_token(service, name.owner.id, NAMED) == upload
 
 
-async def test_the_last_object_of_a_name_takes_the_place_of_the_one_before(house: House) -> None:
-    name = await named(house, await house.opens())
-    first = await put(house, name, "a cat", "first")
-    house.clock.pass_time(60)
+async def test_the_last_object_of_a_name_takes_the_place_of_the_one_before(service: ServiceHarness) -> None:
+    name = await named(service, await service.open_account())
+    first = await put(service, name, "a cat", "first")
+    service.clock.pass_time(60)
 
-    second = await put(house, name, "a dog", "second")
+    second = await put(service, name, "a dog", "second")
 
     assert first.blob != second.blob
-    assert await FindObject(house.store, house.clock)(name) == second
+    assert await FindObject(service.store, service.clock)(name) == second
     assert second.expires_ms == first.expires_ms + 60_000
-    assert await house.look("SELECT blob, holder FROM blob_uses") == [(second.blob, NAMED)]
-    assert await house.look("SELECT blob FROM blob_pins") == []
-    let_go = await house.look("SELECT let_go_ms FROM blobs WHERE id = :id", id=first.blob)
-    assert let_go == [(house.clock.now_ms(),)]
+    assert await service.query("SELECT blob, holder FROM blob_uses") == [(second.blob, NAMED)]
+    assert await service.query("SELECT blob FROM blob_pins") == []
+    let_go = await service.query("SELECT let_go_ms FROM blobs WHERE id = :id", id=first.blob)
+    assert let_go == [(service.clock.now_ms(),)]
 
 
-async def test_the_same_object_may_be_put_twice(house: House) -> None:
-    name = await named(house, await house.opens())
-    await asyncio.gather(*(put(house, name, "a cat", "same") for _ in range(4)))
+async def test_the_same_object_may_be_put_twice(service: ServiceHarness) -> None:
+    name = await named(service, await service.open_account())
+    await asyncio.gather(*(put(service, name, "a cat", "same") for _ in range(4)))
 
-    assert len(await house.look("SELECT token FROM uploads")) == 1
-    assert len(await house.look("SELECT blob FROM blob_uses")) == 1
+    assert len(await service.query("SELECT token FROM uploads")) == 1
+    assert len(await service.query("SELECT blob FROM blob_uses")) == 1
 
 
-async def test_an_object_can_be_used_for_a_while(house: House) -> None:
-    name = await named(house, await house.opens())
-    await put(house, name, "a cat", "an-etag")
-    find = FindObject(house.store, house.clock)
+async def test_an_object_can_be_used_for_a_while(service: ServiceHarness) -> None:
+    name = await named(service, await service.open_account())
+    await put(service, name, "a cat", "an-etag")
+    find = FindObject(service.store, service.clock)
 
-    house.clock.pass_time(3599)
+    service.clock.pass_time(3599)
     in_time = await find(name)
-    house.clock.pass_time(1)
+    service.clock.pass_time(1)
 
     assert in_time
     assert await find(name) is None
 
 
-async def test_another_account_finds_no_object_by_its_name(house: House) -> None:
-    name = await named(house, await house.opens("ada"))
-    await put(house, name, "a cat", "an-etag")
-    eve = await named(house, await house.opens("eve"))
+async def test_another_account_finds_no_object_by_its_name(service: ServiceHarness) -> None:
+    name = await named(service, await service.open_account("ada"))
+    await put(service, name, "a cat", "an-etag")
+    eve = await named(service, await service.open_account("eve"))
 
-    assert await FindObject(house.store, house.clock)(replace(eve, object_key=name.object_key)) is None
+    assert await FindObject(service.store, service.clock)(replace(eve, object_key=name.object_key)) is None
 
 
-async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    find = FindGrantOwner(house.store)
+async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    find = FindGrantOwner(service.store)
     grant = UploadGrant(ada.id, f"{ada.account_tag}/20270115/{NAMED}/input.png", 0)
 
     owner = await find(grant)
     mixed = await find(replace(grant, key=eve.id))
     unknown = await find(replace(grant, object_key=f"tcli_0/20270115/{NAMED}/input.png"))
-    await house.accounts.revoke_key(ada.id)
+    await service.accounts.revoke_key(ada.id)
 
     assert owner
     assert owner.id == ada.account
@@ -168,23 +168,23 @@ async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(house: House) -> N
     assert await find(grant) is None
 
 
-async def test_what_is_no_picture_leaves_no_trace(house: House) -> None:
-    key = await house.opens()
-    path = house.folder / "page.html"
+async def test_what_is_no_picture_leaves_no_trace(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    path = service.folder / "page.html"
     await asyncio.to_thread(path.write_bytes, b"<html>")
 
     with pytest.raises(Refusal) as refused:
-        await house.upload(key, path)
+        await service.upload(key, path)
 
     assert refused.value.code is Code.IMAGE_TYPE_UNSUPPORTED
-    assert await house.look("SELECT token FROM uploads") == []
-    assert await house.look("SELECT id FROM blobs") == []
+    assert await service.query("SELECT token FROM uploads") == []
+    assert await service.query("SELECT id FROM blobs") == []
 
 
-async def test_a_blob_is_noted_once_with_its_first_facts(house: House) -> None:
+async def test_a_blob_is_noted_once_with_its_first_facts(service: ServiceHarness) -> None:
     blob = BlobId("cd" * 32)
     await asyncio.gather(
-        *(house.store.run(lambda records: records.blobs.add(blob, 10, "image/png", 1)) for _ in range(5))
+        *(service.store.run(lambda records: records.blobs.add(blob, 10, "image/png", 1)) for _ in range(5))
     )
 
-    assert await house.look("SELECT id, size, media_type, created_ms FROM blobs") == [(blob, 10, "image/png", 1)]
+    assert await service.query("SELECT id, size, media_type, created_ms FROM blobs") == [(blob, 10, "image/png", 1)]

@@ -24,7 +24,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
-from stores import DRAWN, House
+from stores import SUCCEEDED, ServiceHarness
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Reader:
 class Tower:
     """A watch over a house, and those who look out of it."""
 
-    house: House
+    service: ServiceHarness
     watch: Watch
 
     @asynccontextmanager
@@ -90,41 +90,41 @@ class Tower:
 
 
 @pytest.fixture
-async def tower(house: House) -> AsyncIterator[Tower]:
+async def tower(service: ServiceHarness) -> AsyncIterator[Tower]:
     signals = LocalSignals(RunningTasks())
-    house.store = open_store(house.url, signals.tasks_changed)
-    watching = Watch(house.store, house.clock, WatchLimits(watches=50, of_account=40))
+    service.store = open_store(service.url, signals.tasks_changed)
+    watching = Watch(service.store, service.clock, WatchLimits(watches=50, of_account=40))
     watching.start(signals)
-    yield Tower(house, watching)
+    yield Tower(service, watching)
     await watching.stop()
-    await house.store.close()
+    await service.store.close()
 
 
 # --- one task -----------------------------------------------------------------------------------------------------
 
 
-async def test_one_task_is_watched_from_its_state_now_to_its_end(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    task = await house.sends(key)
+async def test_one_task_is_watched_from_its_state_now_to_its_end(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    task = await service.submit_task(key)
     async with tower.task(key, task) as reader:
         first = await reader.next()
-        await house.claims()
+        await service.claim_tasks()
         second = await reader.next()
-        await house.settles(task)
+        await service.settle_task(task)
         third = await reader.next()
         rest = await reader.rest()
 
     assert [each.seen.task.status for each in (first, second, third)] == ORDER[:3]
     assert (first.seen.ahead, second.seen.ahead) == (0, None)
-    assert third.seen.task == await house.task(task)
+    assert third.seen.task == await service.task(task)
     assert rest == []
     assert reader.watcher.end is WatchEnd.FINISHED
 
 
-async def test_a_task_that_has_ended_is_told_once(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    task = await house.sends(key)
-    await house.cancel(key.account, task)
+async def test_a_task_that_has_ended_is_told_once(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    task = await service.submit_task(key)
+    await service.cancel(key.account, task)
     async with tower.task(key, task) as reader:
         changes = await reader.rest()
 
@@ -132,8 +132,8 @@ async def test_a_task_that_has_ended_is_told_once(house: House, tower: Tower) ->
 
 
 @pytest.mark.parametrize("name", ["00000000-0000-4000-8000-000000000000", "no id", "all", ""])
-async def test_a_task_that_is_not_there_cannot_be_watched(house: House, tower: Tower, name: str) -> None:
-    key = await house.opens()
+async def test_a_task_that_is_not_there_cannot_be_watched(service: ServiceHarness, tower: Tower, name: str) -> None:
+    key = await service.open_account()
 
     with pytest.raises(Refusal) as refused:
         async with tower.task(key, TaskId(name)):
@@ -142,9 +142,9 @@ async def test_a_task_that_is_not_there_cannot_be_watched(house: House, tower: T
     assert refused.value.code is Code.TASK_NOT_FOUND
 
 
-async def test_another_account_s_task_is_not_there(house: House, tower: Tower) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    task = await house.sends(ada)
+async def test_another_account_s_task_is_not_there(service: ServiceHarness, tower: Tower) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    task = await service.submit_task(ada)
 
     with pytest.raises(Refusal) as refused:
         async with tower.task(eve, task):
@@ -153,12 +153,12 @@ async def test_another_account_s_task_is_not_there(house: House, tower: Tower) -
     assert refused.value.code is Code.TASK_NOT_FOUND
 
 
-async def test_all_who_watch_a_task_are_told_the_same(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    task = await house.sends(key)
+async def test_all_who_watch_a_task_are_told_the_same(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    task = await service.submit_task(key)
     async with tower.task(key, task) as one, tower.task(key, task) as other, tower.account(key) as all_:
         await asyncio.gather(one.next(), other.next(), all_.next())
-        await house.cancel(key.account, task)
+        await service.cancel(key.account, task)
         changes = await asyncio.gather(one.next(), other.next(), all_.next())
 
     assert {id(change) for change in changes} == {id(changes[0])}
@@ -167,14 +167,18 @@ async def test_all_who_watch_a_task_are_told_the_same(house: House, tower: Tower
 # --- all tasks of an account --------------------------------------------------------------------------------------
 
 
-async def test_watching_all_begins_with_what_is_under_way(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    done, running, waiting = await house.sends(key), await house.sends(key), await house.sends(key)
-    await house.claims(limit=2)
-    await house.settles(done)
+async def test_watching_all_begins_with_what_is_under_way(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    done, running, waiting = (
+        await service.submit_task(key),
+        await service.submit_task(key),
+        await service.submit_task(key),
+    )
+    await service.claim_tasks(limit=2)
+    await service.settle_task(done)
     async with tower.account(key) as reader:
         found = {change.task: change.seen.task.status for change in (await reader.next(), await reader.next())}
-        new = await house.sends(key)
+        new = await service.submit_task(key)
         third = await reader.next()
 
     assert found == {running: Status.RUNNING, waiting: Status.QUEUED}
@@ -182,24 +186,24 @@ async def test_watching_all_begins_with_what_is_under_way(house: House, tower: T
     assert reader.watcher.end is None
 
 
-async def test_watching_all_goes_on_after_an_end(house: House, tower: Tower) -> None:
-    key = await house.opens()
+async def test_watching_all_goes_on_after_an_end(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
     async with tower.account(key) as reader:
         for _ in range(3):
-            task = await house.sends(key)
-            await house.cancel(key.account, task)
+            task = await service.submit_task(key)
+            await service.cancel(key.account, task)
             await reader.until(lambda change: change.final)
 
     assert [change.seen.task.status for change in reader.seen if change.final] == [Status.CANCELLED] * 3
 
 
-async def test_another_account_s_tasks_are_never_seen(house: House, tower: Tower) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    await house.sends(eve)
+async def test_another_account_s_tasks_are_never_seen(service: ServiceHarness, tower: Tower) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    await service.submit_task(eve)
     async with tower.account(ada) as reader, tower.account(eve, 0) as other:
-        await house.cancel(eve.account, await house.sends(eve))
+        await service.cancel(eve.account, await service.submit_task(eve))
         await other.until(lambda change: change.final)
-        mine = await house.sends(ada)
+        mine = await service.submit_task(ada)
         first = await reader.next()
 
     assert first.task == mine
@@ -207,42 +211,42 @@ async def test_another_account_s_tasks_are_never_seen(house: House, tower: Tower
     assert {change.seen.task.account for change in other.seen} == {eve.account}
 
 
-async def test_since_a_time_means_what_changed_then_or_later(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    early, ended = await house.sends(key), await house.sends(key)
-    house.clock.pass_time(10)
-    since = house.clock.now_ms()
-    await house.cancel(key.account, ended)
-    late = await house.sends(key)
+async def test_since_a_time_means_what_changed_then_or_later(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    early, ended = await service.submit_task(key), await service.submit_task(key)
+    service.clock.pass_time(10)
+    since = service.clock.now_ms()
+    await service.cancel(key.account, ended)
+    late = await service.submit_task(key)
     async with tower.account(key, since) as reader:
         replayed = [(change.task, change.seen.task.status) for change in (await reader.next(), await reader.next())]
-        await house.cancel(key.account, early)
+        await service.cancel(key.account, early)
         last = await reader.next()
 
     assert replayed == [(ended, Status.CANCELLED), (late, Status.QUEUED)]
     assert (last.task, last.final) == (early, True)
 
 
-async def test_since_a_time_to_come_is_like_from_now_on(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    await house.sends(key)
-    async with tower.account(key, house.clock.now_ms() + 3_600_000) as reader:
-        new = await house.sends(key)
+async def test_since_a_time_to_come_is_like_from_now_on(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    await service.submit_task(key)
+    async with tower.account(key, service.clock.now_ms() + 3_600_000) as reader:
+        new = await service.submit_task(key)
         first = await reader.next()
 
     assert first.task == new
 
 
 async def test_the_past_comes_in_pages_and_each_task_once(
-    house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch
+    service: ServiceHarness, tower: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "PAGE", 7)
-    key = await house.opens(opening=10_000, limit=100)
-    tasks = [await house.sends(key) for _ in range(30)]
+    key = await service.open_account(opening=10_000, limit=100)
+    tasks = [await service.submit_task(key) for _ in range(30)]
     async with tower.account(key, 0) as since, tower.account(key) as under_way:
         replayed = [(await since.next()).task for _ in tasks]
         queued = [(await under_way.next()).task for _ in tasks]
-        new = await house.sends(key)
+        new = await service.submit_task(key)
         assert (await since.next()).task == (await under_way.next()).task == new
 
     assert replayed == tasks
@@ -264,17 +268,17 @@ class Crowd:
     readers: list[tuple[Key, Reader]] = field(default_factory=list)
 
     async def write(self, key: Key, store: Store) -> None:
-        house = self.tower.house
+        service = self.tower.service
         for _ in range(15):
-            self.tasks[key.account].append(await house.sends(key))
-            for claimed in await house.claims(limit=3):
-                await finish(house, store, claimed.task.id)
-            house.clock.pass_time(0.001)
+            self.tasks[key.account].append(await service.submit_task(key))
+            for claimed in await service.claim_tasks(limit=3):
+                await finish(service, store, claimed.task.id)
+            service.clock.pass_time(0.001)
 
     async def write_last(self, key: Key) -> None:
-        task = await self.tower.house.sends(key)
+        task = await self.tower.service.submit_task(key)
         self.tasks[key.account].append(task)
-        await self.tower.house.cancel(key.account, task)
+        await self.tower.service.cancel(key.account, task)
 
     async def join(self, stack: AsyncExitStack, group: asyncio.TaskGroup) -> None:
         """Let watchers come, some of them in a hurry and some not."""
@@ -291,25 +295,25 @@ class Crowd:
             await asyncio.sleep(pause_s)
 
 
-async def finish(house: House, store: Store, task: TaskId) -> None:
-    now_ms = house.clock.now_ms()
-    await store.run(lambda records: settle(records, task, DRAWN, now_ms, owner="worker"))
+async def finish(service: ServiceHarness, store: Store, task: TaskId) -> None:
+    now_ms = service.clock.now_ms()
+    await store.run(lambda records: settle(records, task, SUCCEEDED, now_ms, owner="worker"))
 
 
 @pytest.mark.parametrize("page", [3, 200])
 async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_twice(
-    house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch, page: int
+    service: ServiceHarness, tower: Tower, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     """Writers in this process and, without a word, in another; watchers that come at any time, from any time."""
     monkeypatch.setattr(snapshot, "PAGE", page)
     monkeypatch.setattr(watch, "PAGE", page)
-    keys = [await house.opens(f"account-{n}", 100_000, limit=1000) for n in range(2)]
+    keys = [await service.open_account(f"account-{n}", 100_000, limit=1000) for n in range(2)]
     crowd = Crowd(tower, keys, random.Random(page), {key.account: [] for key in keys})
-    silent = open_store(house.url)
+    silent = open_store(service.url)
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
             group.create_task(crowd.join(stack, group))
-            await asyncio.gather(*(crowd.write(key, store) for key in keys for store in (house.store, silent)))
+            await asyncio.gather(*(crowd.write(key, store) for key in keys for store in (service.store, silent)))
             crowd.written.set()
             for key in keys:
                 await crowd.write_last(key)
@@ -334,43 +338,47 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "KEYS_S", 0.02)
 
 
-async def test_a_running_task_tells_how_far_it_has_come(house: House, tower: Tower, quick: None) -> None:
-    key = await house.opens()
-    task = await house.sends(key)
-    await house.claims()
-    events = await house.look("SELECT count(*) FROM task_events")
+async def test_a_running_task_tells_how_far_it_has_come(service: ServiceHarness, tower: Tower, quick: None) -> None:
+    key = await service.open_account()
+    task = await service.submit_task(key)
+    await service.claim_tasks()
+    events = await service.query("SELECT count(*) FROM task_events")
     async with tower.task(key, task) as one, tower.account(key) as all_:
         await asyncio.gather(one.next(), all_.next())
-        await house.store.run(lambda records: records.tasks.renew("worker", house.clock.now_ms() + 9000, {task: 40}))
+        await service.store.run(
+            lambda records: records.tasks.renew("worker", service.clock.now_ms() + 9000, {task: 40})
+        )
         first = await asyncio.gather(one.next(), all_.next())
-        await house.store.run(lambda records: records.tasks.set_expected_end(task, 10_000))
-        house.clock.pass_time(8)
+        await service.store.run(lambda records: records.tasks.set_expected_end(task, 10_000))
+        service.clock.pass_time(8)
         second = await asyncio.gather(one.next(), all_.next())
 
     assert [change.progress for change in first] == [40, 40]
     assert [change.progress for change in second] == [67, 67]
-    assert await house.look("SELECT count(*) FROM task_events") == events
+    assert await service.query("SELECT count(*) FROM task_events") == events
 
 
-async def test_a_waiting_task_tells_when_it_moves_up(house: House, tower: Tower, quick: None) -> None:
-    key = await house.opens()
-    first, second = await house.sends(key), await house.sends(key)
+async def test_a_waiting_task_tells_when_it_moves_up(service: ServiceHarness, tower: Tower, quick: None) -> None:
+    key = await service.open_account()
+    first, second = await service.submit_task(key), await service.submit_task(key)
     async with tower.task(key, second) as reader:
         before = await reader.next()
-        await house.cancel(key.account, first)
+        await service.cancel(key.account, first)
         after = await reader.next()
 
     assert (before.seen.ahead, after.seen.ahead) == (1, 0)
     assert after.seen.task.status is Status.QUEUED
 
 
-async def test_an_end_that_the_feed_lost_is_found_by_looking(house: House, tower: Tower, quick: None) -> None:
-    key = await house.opens()
-    task = await house.sends(key)
-    await house.claims()
+async def test_an_end_that_the_feed_lost_is_found_by_looking(
+    service: ServiceHarness, tower: Tower, quick: None
+) -> None:
+    key = await service.open_account()
+    task = await service.submit_task(key)
+    await service.claim_tasks()
     async with tower.task(key, task) as reader:
         await reader.next()
-        await house.tamper("UPDATE tasks SET status = 'failed', error_code = 1001 WHERE id = :id", id=task)
+        await service.execute_sql("UPDATE tasks SET status = 'failed', error_code = 1001 WHERE id = :id", id=task)
         last = await reader.next()
         rest = await reader.rest()
 
@@ -381,12 +389,12 @@ async def test_an_end_that_the_feed_lost_is_found_by_looking(house: House, tower
 # --- readers that are slow, gone, too many, or no longer let in ---------------------------------------------------
 
 
-async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(house: House, tower: Tower) -> None:
-    key = await house.opens(opening=10_000, limit=100)
+async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account(opening=10_000, limit=100)
     async with tower.account(key) as slow, tower.account(key) as quick:
-        tasks = [await house.sends(key) for _ in range(20)]
-        for claimed in await house.claims():
-            await house.settles(claimed.task.id)
+        tasks = [await service.submit_task(key) for _ in range(20)]
+        for claimed in await service.claim_tasks():
+            await service.settle_task(claimed.task.id)
         ends: set[TaskId] = set()
         while ends != set(tasks):
             change = await quick.next()
@@ -400,13 +408,13 @@ async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(house: 
 
 
 async def test_a_reader_who_leaves_too_much_unread_is_shown_out(
-    house: House, tower: Tower, monkeypatch: pytest.MonkeyPatch
+    service: ServiceHarness, tower: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "MOST_UNREAD", 5)
-    key = await house.opens(opening=10_000, limit=100)
+    key = await service.open_account(opening=10_000, limit=100)
     async with tower.account(key) as slow, tower.account(key) as quick:
         for _ in range(6):
-            await house.sends(key)
+            await service.submit_task(key)
             await quick.next()
 
         assert await slow.rest() == []
@@ -414,10 +422,10 @@ async def test_a_reader_who_leaves_too_much_unread_is_shown_out(
         assert quick.watcher.end is None
 
 
-async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(house: House) -> None:
-    ada, eve = await house.opens("ada"), await house.opens("eve")
-    task = await house.sends(ada)
-    watching = Watch(house.store, house.clock, WatchLimits(watches=3, of_account=2))
+async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(service: ServiceHarness) -> None:
+    ada, eve = await service.open_account("ada"), await service.open_account("eve")
+    task = await service.submit_task(ada)
+    watching = Watch(service.store, service.clock, WatchLimits(watches=3, of_account=2))
     async with AsyncExitStack() as open_:
         await open_.enter_async_context(watching.task(ada, task))
         await open_.enter_async_context(watching.account(ada, None))
@@ -433,9 +441,9 @@ async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(ho
     assert of_account.value.retry_after_s
 
 
-async def test_a_refused_watch_takes_no_room(house: House) -> None:
-    key = await house.opens()
-    watching = Watch(house.store, house.clock, WatchLimits(watches=1, of_account=1))
+async def test_a_refused_watch_takes_no_room(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    watching = Watch(service.store, service.clock, WatchLimits(watches=1, of_account=1))
     for _ in range(2):
         with pytest.raises(Refusal) as refused:
             async with watching.task(key, TaskId("unknown")):
@@ -443,13 +451,13 @@ async def test_a_refused_watch_takes_no_room(house: House) -> None:
         assert refused.value.code is Code.TASK_NOT_FOUND
 
 
-async def test_a_revoked_key_s_watches_end_and_no_others(house: House, tower: Tower, quick: None) -> None:
-    key = await house.opens()
-    other = (await house.accounts.create_key("ada", "second", ("read",))).key
+async def test_a_revoked_key_s_watches_end_and_no_others(service: ServiceHarness, tower: Tower, quick: None) -> None:
+    key = await service.open_account()
+    other = (await service.accounts.create_key("ada", "second", ("read",))).key
     async with tower.account(key) as revoked, tower.account(other) as stays:
-        await house.store.run(lambda records: records.keys.revoke(KeyId(key.id), house.clock.now_ms()))
+        await service.store.run(lambda records: records.keys.revoke(KeyId(key.id), service.clock.now_ms()))
         changes = await asyncio.wait_for(revoked.rest(), PATIENCE_S)
-        await house.sends(other)
+        await service.submit_task(other)
         change = await stays.next()
 
     assert changes == []
@@ -457,9 +465,9 @@ async def test_a_revoked_key_s_watches_end_and_no_others(house: House, tower: To
     assert change.seen.task.account == key.account
 
 
-async def test_stopping_ends_every_watch(house: House, tower: Tower) -> None:
-    key = await house.opens()
-    async with tower.account(key) as one, tower.task(key, await house.sends(key)) as other:
+async def test_stopping_ends_every_watch(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
+    async with tower.account(key) as one, tower.task(key, await service.submit_task(key)) as other:
         await asyncio.gather(one.next(), other.next())
         waiting = asyncio.gather(one.rest(), other.rest())
         await asyncio.sleep(0)
@@ -490,18 +498,20 @@ class Stumbling:
         return getattr(self._store, name)
 
 
-async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(house: House, quick: None) -> None:
-    key = await house.opens()
-    stumbling = Stumbling(house.store)
-    watching = Watch(stumbling, house.clock, WatchLimits(9, 9))
+async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(
+    service: ServiceHarness, quick: None
+) -> None:
+    key = await service.open_account()
+    stumbling = Stumbling(service.store)
+    watching = Watch(stumbling, service.clock, WatchLimits(9, 9))
     watching.start(LocalSignals(RunningTasks()))
     async with watching.account(key, None) as joined:
         reader = Reader(watching, joined)
-        first = await house.sends(key)
+        first = await service.submit_task(key)
         found = await reader.next()
         with capture_logs() as logged:
             stumbling.failures = 3
-            second = await house.sends(key)
+            second = await service.submit_task(key)
             later = await reader.next()
     await watching.stop()
 
@@ -510,11 +520,11 @@ async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(h
     assert [found.task, later.task] == [first, second]
 
 
-async def test_without_a_watcher_nobody_reads_the_feed(house: House) -> None:
-    stumbling = Stumbling(house.store)
+async def test_without_a_watcher_nobody_reads_the_feed(service: ServiceHarness) -> None:
+    stumbling = Stumbling(service.store)
     stumbling.failures = 1000
     signals = LocalSignals(RunningTasks())
-    watching = Watch(stumbling, house.clock, WatchLimits(9, 9))
+    watching = Watch(stumbling, service.clock, WatchLimits(9, 9))
     watching.start(signals)
     for _ in range(20):
         signals.tasks_changed({Status.QUEUED})
@@ -524,14 +534,14 @@ async def test_without_a_watcher_nobody_reads_the_feed(house: House) -> None:
     assert stumbling.failures == 1000
 
 
-async def test_who_comes_after_a_pause_begins_at_the_end_of_the_feed(house: House, tower: Tower) -> None:
-    key = await house.opens()
+async def test_who_comes_after_a_pause_begins_at_the_end_of_the_feed(service: ServiceHarness, tower: Tower) -> None:
+    key = await service.open_account()
     async with tower.account(key):
         pass
-    old = await house.sends(key)
-    await house.cancel(key.account, old)
+    old = await service.submit_task(key)
+    await service.cancel(key.account, old)
     async with tower.account(key) as reader:
-        new = await house.sends(key)
+        new = await service.submit_task(key)
         first = await reader.next()
 
     assert first.task == new

@@ -3,17 +3,17 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from asking import Asker
 from limner.testing.vendors import EmulatedSpeed, Vendors
+from vendor_client import VendorClient
 
 
 @pytest.fixture
-async def street() -> AsyncIterator[Vendors]:
+async def emulators() -> AsyncIterator[Vendors]:
     async with Vendors.running(pace=EmulatedSpeed(webhook_retries=(0.0, 0.0, 0.0))) as running:
         yield running
 
 
 @pytest.fixture
-async def asker(street: Vendors) -> AsyncIterator[Asker]:
+async def vendor_client(emulators: Vendors) -> AsyncIterator[VendorClient]:
     async with aiohttp.ClientSession() as session:
-        yield Asker(street, session)
+        yield VendorClient(emulators, session)

@@ -6,100 +6,102 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from asking import Answer, Asker, data_uri, in_base64, reference
 from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors, read_card, sha_of
+from vendor_client import VendorAnswer, VendorClient, data_uri, in_base64, reference
 
 CAT = {"prompt": "a cat"}
 
 
-async def submit(asker: Asker, body: Any = CAT, model: str = "flux-kontext-pro") -> Answer:
-    return await asker.ask("POST", f"{asker.street.base_url('bfl')}/v1/{model}", asker.headers("bfl"), json=body)
+async def submit(vendor_client: VendorClient, body: Any = CAT, model: str = "flux-kontext-pro") -> VendorAnswer:
+    return await vendor_client.request(
+        "POST", f"{vendor_client.emulators.base_url('bfl')}/v1/{model}", vendor_client.headers("bfl"), json=body
+    )
 
 
-async def poll(asker: Asker, job: Answer) -> Any:
-    return (await asker.ask("GET", job.json["polling_url"], asker.headers("bfl"))).json
+async def poll(vendor_client: VendorClient, job: VendorAnswer) -> Any:
+    return (await vendor_client.request("GET", job.json["polling_url"], vendor_client.headers("bfl"))).json
 
 
-async def finished(asker: Asker, job: Answer) -> Any:
-    while (told := await poll(asker, job))["status"] == "Pending":
+async def finished(vendor_client: VendorClient, job: VendorAnswer) -> Any:
+    while (told := await poll(vendor_client, job))["status"] == "Pending":
         pass
     return told
 
 
-async def delivered(asker: Asker, job: Answer) -> bytes:
-    told = await finished(asker, job)
-    return (await asker.ask("GET", told["result"]["sample"])).data
+async def delivered(vendor_client: VendorClient, job: VendorAnswer) -> bytes:
+    told = await finished(vendor_client, job)
+    return (await vendor_client.request("GET", told["result"]["sample"])).data
 
 
-async def test_a_job_is_pending_with_progress_then_ready(asker: Asker) -> None:
-    job = await submit(asker)
+async def test_a_job_is_pending_with_progress_then_ready(vendor_client: VendorClient) -> None:
+    job = await submit(vendor_client)
 
-    told = [await poll(asker, job) for _ in range(3)]
+    told = [await poll(vendor_client, job) for _ in range(3)]
 
     assert [one["status"] for one in told] == ["Pending", "Pending", "Ready"]
     assert told[0]["progress"] < told[1]["progress"] < 1
     assert job.json["cost"] == 4.0
 
 
-async def test_the_picture_carries_prompt_references_in_order_and_shape(asker: Asker) -> None:
+async def test_the_picture_carries_prompt_references_in_order_and_shape(vendor_client: VendorClient) -> None:
     first, second = reference("first"), reference("second", form="jpeg")
     body = {**CAT, "input_image_2": in_base64(second), "input_image": data_uri(first), "aspect_ratio": "16:9"}
 
-    card = read_card(await delivered(asker, await submit(asker, body)))
+    card = read_card(await delivered(vendor_client, await submit(vendor_client, body)))
 
     assert card.prompt_sha == sha_of("a cat")
     assert card.references == (sha_of(first), sha_of(second))
     assert (card.size, card.format) == ((1392, 752), "png")
 
 
-async def test_without_a_ratio_the_first_input_gives_the_shape(asker: Asker) -> None:
+async def test_without_a_ratio_the_first_input_gives_the_shape(vendor_client: VendorClient) -> None:
     body = {**CAT, "input_image": in_base64(reference("tall", (300, 600)))}
 
-    assert read_card(await delivered(asker, await submit(asker, body))).size == (720, 1456)
+    assert read_card(await delivered(vendor_client, await submit(vendor_client, body))).size == (720, 1456)
 
 
-async def test_three_hosts_are_three(asker: Asker) -> None:
-    job = await submit(asker)
-    told = await finished(asker, job)
+async def test_three_hosts_are_three(vendor_client: VendorClient) -> None:
+    job = await submit(vendor_client)
+    told = await finished(vendor_client, job)
 
     hosts = {url.split("/")[2].split(":")[0] for url in (job.json["polling_url"], told["result"]["sample"])}
 
     assert hosts == {"127.0.0.2", "127.0.0.3"}
-    assert "//127.0.0.1:" in asker.street.base_url("bfl")
+    assert "//127.0.0.1:" in vendor_client.emulators.base_url("bfl")
 
 
-async def test_the_submit_host_knows_no_jobs(asker: Asker) -> None:
-    job = await submit(asker)
-    built = f"{asker.street.base_url('bfl')}/v1/get_result?id={job.json['id']}"
+async def test_the_submit_host_knows_no_jobs(vendor_client: VendorClient) -> None:
+    job = await submit(vendor_client)
+    built = f"{vendor_client.emulators.base_url('bfl')}/v1/get_result?id={job.json['id']}"
 
-    assert (await asker.ask("GET", built, asker.headers("bfl"))).json["status"] == "Task not found"
+    assert (await vendor_client.request("GET", built, vendor_client.headers("bfl"))).json["status"] == "Task not found"
 
 
 @pytest.mark.parametrize("vendor_key", ["bfl", "openai", "gemini", "midjourney"])
-async def test_a_key_shown_to_the_delivery_host_is_a_violation(vendor_key: str, asker: Asker) -> None:
-    sample = (await finished(asker, await submit(asker)))["result"]["sample"]
+async def test_a_key_shown_to_the_delivery_host_is_a_violation(vendor_key: str, vendor_client: VendorClient) -> None:
+    sample = (await finished(vendor_client, await submit(vendor_client)))["result"]["sample"]
 
-    answer = await asker.ask("GET", sample, asker.headers(vendor_key))
+    answer = await vendor_client.request("GET", sample, vendor_client.headers(vendor_key))
 
     assert answer.status == 400
-    assert [one.rule for one in asker.street.violations("bfl")] == ["key sent to a delivery host"]
-    assert (await asker.ask("GET", sample)).status == 200
+    assert [one.rule for one in vendor_client.emulators.violations("bfl")] == ["key sent to a delivery host"]
+    assert (await vendor_client.request("GET", sample)).status == 200
 
 
 @pytest.mark.parametrize("change", [("sig=", "sig=0"), ("se=1", "se=2"), ("/results/", "/results/x")])
-async def test_a_link_with_another_signature_is_forbidden(change: tuple[str, str], asker: Asker) -> None:
-    sample = (await finished(asker, await submit(asker)))["result"]["sample"]
+async def test_a_link_with_another_signature_is_forbidden(change: tuple[str, str], vendor_client: VendorClient) -> None:
+    sample = (await finished(vendor_client, await submit(vendor_client)))["result"]["sample"]
 
-    assert (await asker.ask("GET", sample.replace(*change))).status == 403
+    assert (await vendor_client.request("GET", sample.replace(*change))).status == 403
 
 
-async def test_a_dead_link_is_forbidden_and_another_is_given_for_asking(asker: Asker) -> None:
-    job = await submit(asker, {"prompt": "a cat #fault:expired_link"})
-    dead = (await finished(asker, job))["result"]["sample"]
-    alive = (await finished(asker, job))["result"]["sample"]
+async def test_a_dead_link_is_forbidden_and_another_is_given_for_asking(vendor_client: VendorClient) -> None:
+    job = await submit(vendor_client, {"prompt": "a cat #fault:expired_link"})
+    dead = (await finished(vendor_client, job))["result"]["sample"]
+    alive = (await finished(vendor_client, job))["result"]["sample"]
 
-    assert (await asker.ask("GET", dead)).status == 403
-    assert (await asker.ask("GET", alive)).status == 200
+    assert (await vendor_client.request("GET", dead)).status == 403
+    assert (await vendor_client.request("GET", alive)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -111,39 +113,39 @@ async def test_a_dead_link_is_forbidden_and_another_is_given_for_asking(asker: A
         ("failed=Failed", "Failed", False),
     ],
 )
-async def test_a_job_can_end_badly(fault: str, status: str, *, charged: bool, asker: Asker) -> None:
-    told = await finished(asker, await submit(asker, {"prompt": f"a cat #fault:{fault}"}))
+async def test_a_job_can_end_badly(fault: str, status: str, *, charged: bool, vendor_client: VendorClient) -> None:
+    told = await finished(vendor_client, await submit(vendor_client, {"prompt": f"a cat #fault:{fault}"}))
 
     assert told["status"] == status
     assert told["result"] is None
-    assert asker.street.purchases("bfl")[0].charged == charged
+    assert vendor_client.emulators.purchases("bfl")[0].charged == charged
 
 
 @pytest.mark.parametrize(("fault", "status"), [("not_found", "Task not found"), ("unknown_status=Brewing", "Brewing")])
-async def test_a_strange_status_passes(fault: str, status: str, asker: Asker) -> None:
-    job = await submit(asker, {"prompt": f"a cat #fault:{fault}"})
+async def test_a_strange_status_passes(fault: str, status: str, vendor_client: VendorClient) -> None:
+    job = await submit(vendor_client, {"prompt": f"a cat #fault:{fault}"})
 
-    assert (await poll(asker, job))["status"] == status
-    assert (await finished(asker, job))["status"] == "Ready"
+    assert (await poll(vendor_client, job))["status"] == status
+    assert (await finished(vendor_client, job))["status"] == "Ready"
 
 
-async def test_an_unknown_job_is_not_found(asker: Asker) -> None:
-    job = await submit(asker)
+async def test_an_unknown_job_is_not_found(vendor_client: VendorClient) -> None:
+    job = await submit(vendor_client)
     other = f"{job.json['polling_url']}x"
 
-    assert (await asker.ask("GET", other, asker.headers("bfl"))).json["status"] == "Task not found"
+    assert (await vendor_client.request("GET", other, vendor_client.headers("bfl"))).json["status"] == "Task not found"
 
 
 @pytest.mark.parametrize("fault", ["undecodable", "undecodable=truncated", "undecodable=html"])
-async def test_a_picture_can_be_broken(fault: str, asker: Asker) -> None:
-    data = await delivered(asker, await submit(asker, {"prompt": f"a cat #fault:{fault}"}))
+async def test_a_picture_can_be_broken(fault: str, vendor_client: VendorClient) -> None:
+    data = await delivered(vendor_client, await submit(vendor_client, {"prompt": f"a cat #fault:{fault}"}))
 
     with pytest.raises(ValueError, match="no card"):
         read_card(data)
 
 
-async def test_a_picture_can_be_of_another_format_than_announced(asker: Asker) -> None:
-    data = await delivered(asker, await submit(asker, {"prompt": "a cat #fault:wrong_format"}))
+async def test_a_picture_can_be_of_another_format_than_announced(vendor_client: VendorClient) -> None:
+    data = await delivered(vendor_client, await submit(vendor_client, {"prompt": "a cat #fault:wrong_format"}))
 
     assert read_card(data).format == "jpeg"
 
@@ -176,13 +178,15 @@ async def test_a_picture_can_be_of_another_format_than_announced(asker: Asker) -
         ("flux-3-image", {**CAT, "output_format": "png"}, "output_format"),
     ],
 )
-async def test_a_bad_request_is_refused_as_fastapi_does(model: str, body: Any, field: str, asker: Asker) -> None:
-    answer = await submit(asker, body, model)
+async def test_a_bad_request_is_refused_as_fastapi_does(
+    model: str, body: Any, field: str, vendor_client: VendorClient
+) -> None:
+    answer = await submit(vendor_client, body, model)
 
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["body", field]
     assert answer.json["detail"][0].keys() == {"loc", "msg", "type"}
-    assert asker.street.purchases() == []
+    assert vendor_client.emulators.purchases() == []
 
 
 @pytest.mark.parametrize(
@@ -193,60 +197,62 @@ async def test_a_bad_request_is_refused_as_fastapi_does(model: str, body: Any, f
         ("flux-3-image", {"aspect_ratio": "16:9", "resolution": "1k", "grounding": False}, (1360, 768)),
     ],
 )
-async def test_the_other_models_are_there(model: str, body: Any, size: tuple[int, int], asker: Asker) -> None:
-    card = read_card(await delivered(asker, await submit(asker, {**CAT, **body}, model)))
+async def test_the_other_models_are_there(
+    model: str, body: Any, size: tuple[int, int], vendor_client: VendorClient
+) -> None:
+    card = read_card(await delivered(vendor_client, await submit(vendor_client, {**CAT, **body}, model)))
 
     assert (card.size, card.model) == (size, model)
 
 
-async def test_an_unknown_model_is_not_found(asker: Asker) -> None:
-    assert (await submit(asker, CAT, "flux-9")).status == 404
+async def test_an_unknown_model_is_not_found(vendor_client: VendorClient) -> None:
+    assert (await submit(vendor_client, CAT, "flux-9")).status == 404
 
 
-async def test_the_25th_unfinished_job_is_too_many_until_one_is_done(asker: Asker) -> None:
-    jobs = [await submit(asker) for _ in range(24)]
-    refused = await submit(asker)
-    await finished(asker, jobs[0])
+async def test_the_25th_unfinished_job_is_too_many_until_one_is_done(vendor_client: VendorClient) -> None:
+    jobs = [await submit(vendor_client) for _ in range(24)]
+    refused = await submit(vendor_client)
+    await finished(vendor_client, jobs[0])
 
     assert refused.status == 429
     assert refused.headers["retry-after"]
-    assert (await submit(asker)).status == 200
+    assert (await submit(vendor_client)).status == 200
 
 
-async def test_credits_are_used_up(asker: Asker) -> None:
-    asker.street.emulator("bfl").credits = 5.0  # type: ignore[attr-defined]
+async def test_credits_are_used_up(vendor_client: VendorClient) -> None:
+    vendor_client.emulators.emulator("bfl").credits = 5.0  # type: ignore[attr-defined]
 
-    assert (await submit(asker)).status == 200
-    assert (await submit(asker)).status == 402
+    assert (await submit(vendor_client)).status == 200
+    assert (await submit(vendor_client)).status == 402
 
 
 @pytest.mark.parametrize(
     ("how", "where"), [("header", "retry-after"), ("body", "retry_after"), ("text", "Too Many Requests")]
 )
-async def test_a_rate_limit_tells_its_wait_in_several_ways(how: str, where: str, asker: Asker) -> None:
-    asker.street.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=7, how=how))
+async def test_a_rate_limit_tells_its_wait_in_several_ways(how: str, where: str, vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=7, how=how))
 
-    answer = await submit(asker)
+    answer = await submit(vendor_client)
 
     assert answer.status == 429
     assert ("retry-after" in answer.headers) == (how == "header")
     assert where in (answer.headers if how == "header" else answer.data.decode())
 
 
-async def test_polling_and_delivery_can_fail_too(asker: Asker) -> None:
-    asker.street.faults("bfl").add(
+async def test_polling_and_delivery_can_fail_too(vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("bfl").add(
         Fault(FaultKind.UNAVAILABLE, on="poll"), Fault(FaultKind.SERVER_ERROR, on="delivery")
     )
-    job = await submit(asker)
+    job = await submit(vendor_client)
 
-    polled = await asker.ask("GET", job.json["polling_url"], asker.headers("bfl"))
-    sample = (await finished(asker, job))["result"]["sample"]
+    polled = await vendor_client.request("GET", job.json["polling_url"], vendor_client.headers("bfl"))
+    sample = (await finished(vendor_client, job))["result"]["sample"]
 
     assert polled.status == 503
-    assert [(await asker.ask("GET", sample)).status for _ in range(2)] == [500, 200]
+    assert [(await vendor_client.request("GET", sample)).status for _ in range(2)] == [500, 200]
 
 
-async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(asker: Asker) -> None:
+async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(vendor_client: VendorClient) -> None:
     heard: asyncio.Queue[tuple[dict[str, str], Any]] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
@@ -261,7 +267,7 @@ async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(asker
             "webhook_url": str(server.make_url("/hook")),
             "webhook_secret": "s",
         }
-        submitted = await submit(asker, body)
+        submitted = await submit(vendor_client, body)
         first, second = await heard.get(), await heard.get()
 
     assert "polling_url" not in submitted.json
@@ -271,7 +277,7 @@ async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(asker
     assert second[1]["id"] == first[1]["id"]
 
 
-async def test_a_webhook_that_was_refused_comes_again(asker: Asker) -> None:
+async def test_a_webhook_that_was_refused_comes_again(vendor_client: VendorClient) -> None:
     answers = iter([500, 500, 200])
     heard: asyncio.Queue[int] = asyncio.Queue()
 
@@ -283,17 +289,17 @@ async def test_a_webhook_that_was_refused_comes_again(asker: Asker) -> None:
     app = web.Application()
     app.router.add_post("/hook", hear)
     async with TestServer(app) as server:
-        await submit(asker, {**CAT, "webhook_url": str(server.make_url("/hook"))})
+        await submit(vendor_client, {**CAT, "webhook_url": str(server.make_url("/hook"))})
 
         assert [await heard.get() for _ in range(3)] == [500, 500, 200]
 
 
 async def test_a_pace_gives_jobs_their_time() -> None:
     async with (
-        Vendors.running(["bfl"], pace=EmulatedSpeed(seconds=3600, pending=0)) as street,
+        Vendors.running(["bfl"], pace=EmulatedSpeed(seconds=3600, pending=0)) as emulators,
         aiohttp.ClientSession() as session,
     ):
-        asker = Asker(street, session)
-        job = await submit(asker)
+        vendor_client = VendorClient(emulators, session)
+        job = await submit(vendor_client)
 
-        assert [(await poll(asker, job))["status"] for _ in range(5)] == ["Pending"] * 5
+        assert [(await poll(vendor_client, job))["status"] for _ in range(5)] == ["Pending"] * 5

@@ -5,8 +5,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from asking import Answer, Asker, data_uri, in_base64, reference
 from limner.testing.vendors import Fault, FaultKind, NoCard, read_card, sha_of
+from vendor_client import VendorAnswer, VendorClient, data_uri, in_base64, reference
 
 ONE = "fal-ai/flux-pro/kontext"
 SEVERAL = "fal-ai/flux-pro/kontext/max/multi"
@@ -14,29 +14,31 @@ DEV = "fal-ai/flux/dev"
 CAT = {"prompt": "a cat"}
 
 
-async def submit(asker: Asker, model: str = DEV, body: Any = CAT, query: str = "") -> Answer:
-    return await asker.ask("POST", f"{asker.street.base_url('fal')}/{model}{query}", asker.headers("fal"), json=body)
+async def submit(vendor_client: VendorClient, model: str = DEV, body: Any = CAT, query: str = "") -> VendorAnswer:
+    return await vendor_client.request(
+        "POST", f"{vendor_client.emulators.base_url('fal')}/{model}{query}", vendor_client.headers("fal"), json=body
+    )
 
 
-async def get(asker: Asker, url: str) -> Answer:
-    return await asker.ask("GET", url, asker.headers("fal"))
+async def get(vendor_client: VendorClient, url: str) -> VendorAnswer:
+    return await vendor_client.request("GET", url, vendor_client.headers("fal"))
 
 
-async def finished(asker: Asker, submitted: Answer) -> Answer:
-    while (told := await get(asker, submitted.json["status_url"])).status == 202:
+async def finished(vendor_client: VendorClient, submitted: VendorAnswer) -> VendorAnswer:
+    while (told := await get(vendor_client, submitted.json["status_url"])).status == 202:
         pass
     return told
 
 
-async def result(asker: Asker, submitted: Answer) -> Answer:
-    await finished(asker, submitted)
-    return await get(asker, submitted.json["response_url"])
+async def result(vendor_client: VendorClient, submitted: VendorAnswer) -> VendorAnswer:
+    await finished(vendor_client, submitted)
+    return await get(vendor_client, submitted.json["response_url"])
 
 
-async def test_a_request_waits_runs_and_is_completed(asker: Asker) -> None:
-    submitted = await submit(asker)
+async def test_a_request_waits_runs_and_is_completed(vendor_client: VendorClient) -> None:
+    submitted = await submit(vendor_client)
 
-    told = [await get(asker, submitted.json["status_url"]) for _ in range(3)]
+    told = [await get(vendor_client, submitted.json["status_url"]) for _ in range(3)]
 
     assert submitted.json["status"] == "IN_QUEUE"
     assert [(one.status, one.json["status"]) for one in told] == [
@@ -46,60 +48,60 @@ async def test_a_request_waits_runs_and_is_completed(asker: Asker) -> None:
     ]
 
 
-async def test_addresses_drop_the_sub_path(asker: Asker) -> None:
-    submitted = (await submit(asker, SEVERAL, {**CAT, "image_urls": [data_uri(reference("one"))]})).json
+async def test_addresses_drop_the_sub_path(vendor_client: VendorClient) -> None:
+    submitted = (await submit(vendor_client, SEVERAL, {**CAT, "image_urls": [data_uri(reference("one"))]})).json
 
-    root = f"{asker.street.base_url('fal')}/fal-ai/flux-pro/requests/{submitted['request_id']}"
+    root = f"{vendor_client.emulators.base_url('fal')}/fal-ai/flux-pro/requests/{submitted['request_id']}"
     assert submitted["response_url"] == root
     assert submitted["status_url"] == f"{root}/status"
-    built = f"{asker.street.base_url('fal')}/{SEVERAL}/requests/{submitted['request_id']}/status"
-    assert (await get(asker, built)).status in {404, 405}
+    built = f"{vendor_client.emulators.base_url('fal')}/{SEVERAL}/requests/{submitted['request_id']}/status"
+    assert (await get(vendor_client, built)).status in {404, 405}
 
 
-async def test_references_keep_their_order(asker: Asker) -> None:
+async def test_references_keep_their_order(vendor_client: VendorClient) -> None:
     pictures = [reference(name) for name in "cab"]
     body = {**CAT, "image_urls": [data_uri(picture) for picture in pictures], "aspect_ratio": "1:1"}
 
-    answer = await result(asker, await submit(asker, SEVERAL, body))
+    answer = await result(vendor_client, await submit(vendor_client, SEVERAL, body))
 
     [image] = answer.json["images"]
-    card = read_card((await asker.ask("GET", image["url"])).data)
+    card = read_card((await vendor_client.request("GET", image["url"])).data)
     assert card.references == tuple(sha_of(picture) for picture in pictures)
     assert card.size == (image["width"], image["height"]) == (1024, 1024)
     assert answer.json["has_nsfw_concepts"] == [False]
     assert image["content_type"] == "image/jpeg"
 
 
-async def test_a_failed_run_is_completed_with_an_error(asker: Asker) -> None:
-    submitted = await submit(asker, body={"prompt": "a cat #fault:failed"})
+async def test_a_failed_run_is_completed_with_an_error(vendor_client: VendorClient) -> None:
+    submitted = await submit(vendor_client, body={"prompt": "a cat #fault:failed"})
 
-    told = await finished(asker, submitted)
-    answer = await result(asker, submitted)
+    told = await finished(vendor_client, submitted)
+    answer = await result(vendor_client, submitted)
 
     assert (told.status, told.json["status"], told.json["error_type"]) == (200, "COMPLETED", "internal_server_error")
     assert answer.status == 500
     assert answer.headers["x-fal-error-type"] == "internal_server_error"
 
 
-async def test_a_moderated_prompt_is_completed_with_an_error(asker: Asker) -> None:
-    answer = await result(asker, await submit(asker, body={"prompt": "a cat #fault:moderated"}))
+async def test_a_moderated_prompt_is_completed_with_an_error(vendor_client: VendorClient) -> None:
+    answer = await result(vendor_client, await submit(vendor_client, body={"prompt": "a cat #fault:moderated"}))
 
     assert answer.status == 422
     assert answer.json["detail"][0]["type"] == "content_policy_violation"
 
 
-async def test_a_flagged_picture_is_black_and_said_to_be(asker: Asker) -> None:
-    answer = await result(asker, await submit(asker, body={"prompt": "a cat #fault:moderated_output"}))
+async def test_a_flagged_picture_is_black_and_said_to_be(vendor_client: VendorClient) -> None:
+    answer = await result(vendor_client, await submit(vendor_client, body={"prompt": "a cat #fault:moderated_output"}))
 
-    picture = (await asker.ask("GET", answer.json["images"][0]["url"])).data
+    picture = (await vendor_client.request("GET", answer.json["images"][0]["url"])).data
     assert answer.json["has_nsfw_concepts"] == [True]
     assert read_card(picture).size == (1024, 768)
 
 
-async def test_a_result_too_early_is_refused(asker: Asker) -> None:
-    submitted = await submit(asker)
+async def test_a_result_too_early_is_refused(vendor_client: VendorClient) -> None:
+    submitted = await submit(vendor_client)
 
-    assert (await get(asker, submitted.json["response_url"])).status == 400
+    assert (await get(vendor_client, submitted.json["response_url"])).status == 400
 
 
 @pytest.mark.parametrize(
@@ -118,40 +120,45 @@ async def test_a_result_too_early_is_refused(asker: Asker) -> None:
         (SEVERAL, {**CAT, "image_urls": []}, "image_urls"),
     ],
 )
-async def test_a_bad_request_is_refused_by_its_field(model: str, body: Any, field: str, asker: Asker) -> None:
-    answer = await submit(asker, model, body)
+async def test_a_bad_request_is_refused_by_its_field(
+    model: str, body: Any, field: str, vendor_client: VendorClient
+) -> None:
+    answer = await submit(vendor_client, model, body)
 
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["body", field]
     assert answer.headers["x-fal-error-type"]
-    assert asker.street.purchases() == []
+    assert vendor_client.emulators.purchases() == []
 
 
-async def test_an_unknown_model_is_not_found(asker: Asker) -> None:
-    assert (await submit(asker, "fal-ai/flux-9")).status == 404
+async def test_an_unknown_model_is_not_found(vendor_client: VendorClient) -> None:
+    assert (await submit(vendor_client, "fal-ai/flux-9")).status == 404
 
 
 @pytest.mark.parametrize(("asked", "size"), [("square_hd", (1024, 1024)), ({"width": 512, "height": 768}, (512, 768))])
-async def test_sizes_have_names_or_numbers(asked: Any, size: tuple[int, int], asker: Asker) -> None:
-    answer = await result(asker, await submit(asker, body={**CAT, "image_size": asked, "output_format": "png"}))
+async def test_sizes_have_names_or_numbers(asked: Any, size: tuple[int, int], vendor_client: VendorClient) -> None:
+    answer = await result(
+        vendor_client, await submit(vendor_client, body={**CAT, "image_size": asked, "output_format": "png"})
+    )
 
-    card = read_card((await asker.ask("GET", answer.json["images"][0]["url"])).data)
+    card = read_card((await vendor_client.request("GET", answer.json["images"][0]["url"])).data)
     assert (card.size, card.format) == (size, "png")
 
 
-async def test_a_key_shown_to_the_delivery_host_is_a_violation(asker: Asker) -> None:
-    answer = await result(asker, await submit(asker))
+async def test_a_key_shown_to_the_delivery_host_is_a_violation(vendor_client: VendorClient) -> None:
+    answer = await result(vendor_client, await submit(vendor_client))
 
-    assert (await get(asker, answer.json["images"][0]["url"])).status == 400
-    assert len(asker.street.violations("fal")) == 1
+    assert (await get(vendor_client, answer.json["images"][0]["url"])).status == 400
+    assert len(vendor_client.emulators.violations("fal")) == 1
 
 
-async def test_a_request_can_be_cancelled_until_it_is_done(asker: Asker) -> None:
-    running, done = await submit(asker), await submit(asker)
-    await finished(asker, done)
+async def test_a_request_can_be_cancelled_until_it_is_done(vendor_client: VendorClient) -> None:
+    running, done = await submit(vendor_client), await submit(vendor_client)
+    await finished(vendor_client, done)
 
     stopped = [
-        await asker.ask("PUT", submitted.json["cancel_url"], asker.headers("fal")) for submitted in (running, done)
+        await vendor_client.request("PUT", submitted.json["cancel_url"], vendor_client.headers("fal"))
+        for submitted in (running, done)
     ]
 
     assert [(one.status, one.json["status"]) for one in stopped] == [
@@ -160,17 +167,17 @@ async def test_a_request_can_be_cancelled_until_it_is_done(asker: Asker) -> None
     ]
 
 
-async def test_polls_can_fail_or_not_find(asker: Asker) -> None:
-    asker.street.faults("fal").add(Fault(FaultKind.NOT_FOUND), Fault(FaultKind.UNAVAILABLE, on="poll"))
-    submitted = await submit(asker)
+async def test_polls_can_fail_or_not_find(vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("fal").add(Fault(FaultKind.NOT_FOUND), Fault(FaultKind.UNAVAILABLE, on="poll"))
+    submitted = await submit(vendor_client)
 
-    statuses = [(await get(asker, submitted.json["status_url"])).status for _ in range(3)]
+    statuses = [(await get(vendor_client, submitted.json["status_url"])).status for _ in range(3)]
 
     assert statuses == [404, 503, 202]
 
 
 @pytest.mark.parametrize(("word", "status"), [("", "OK"), (" #fault:failed", "ERROR")])
-async def test_a_webhook_tells_the_end(word: str, status: str, asker: Asker) -> None:
+async def test_a_webhook_tells_the_end(word: str, status: str, vendor_client: VendorClient) -> None:
     heard: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
@@ -181,15 +188,15 @@ async def test_a_webhook_tells_the_end(word: str, status: str, asker: Asker) -> 
     app.router.add_post("/hook", hear)
     async with TestServer(app) as server:
         body = {"prompt": f"a cat{word}"}
-        submitted = await submit(asker, body=body, query=f"?fal_webhook={server.make_url('/hook')}")
+        submitted = await submit(vendor_client, body=body, query=f"?fal_webhook={server.make_url('/hook')}")
         told = await heard.get()
 
     assert (told["status"], told["request_id"]) == (status, submitted.json["request_id"])
     assert bool(told["payload"]) == (status == "OK")
 
 
-async def test_a_broken_picture_is_broken(asker: Asker) -> None:
-    answer = await result(asker, await submit(asker, body={"prompt": "a cat #fault:undecodable"}))
+async def test_a_broken_picture_is_broken(vendor_client: VendorClient) -> None:
+    answer = await result(vendor_client, await submit(vendor_client, body={"prompt": "a cat #fault:undecodable"}))
 
     with pytest.raises(NoCard):
-        read_card((await asker.ask("GET", answer.json["images"][0]["url"])).data)
+        read_card((await vendor_client.request("GET", answer.json["images"][0]["url"])).data)

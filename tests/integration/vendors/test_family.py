@@ -8,8 +8,8 @@ import aiohttp
 import orjson
 import pytest
 
-from asking import SMALLEST, Asker
 from limner.testing.vendors import NAMES, EmulatedSpeed, Fault, FaultKind, UnknownVendor, Vendors
+from vendor_client import SMALLEST, VendorClient
 
 KEYED = [name for name in NAMES if name not in {"sglang", "vllm"}]
 every = pytest.mark.parametrize("vendor", NAMES)
@@ -26,10 +26,12 @@ def test_every_emulator_is_tried_here() -> None:
 
 
 @every
-async def test_the_smallest_good_request_is_accepted_and_stands_in_the_books(vendor: str, asker: Asker) -> None:
-    answer = await asker.buy(vendor, "a cat")
+async def test_the_smallest_good_request_is_accepted_and_stands_in_the_books(
+    vendor: str, vendor_client: VendorClient
+) -> None:
+    answer = await vendor_client.buy(vendor, "a cat")
 
-    [purchase] = asker.street.purchases()
+    [purchase] = vendor_client.emulators.purchases()
     assert answer.status in {200, 201}
     assert (purchase.vendor, purchase.prompt, purchase.references) == (vendor, "a cat", ())
     assert purchase.charged
@@ -37,11 +39,11 @@ async def test_the_smallest_good_request_is_accepted_and_stands_in_the_books(ven
 
 @pytest.mark.parametrize("vendor", KEYED)
 @pytest.mark.parametrize("key", ["", "another"])
-async def test_without_the_right_key_nothing_is_sold(vendor: str, key: str, asker: Asker) -> None:
-    answer = await asker.buy(vendor, "a cat", headers=asker.headers(vendor, key) if key else {})
+async def test_without_the_right_key_nothing_is_sold(vendor: str, key: str, vendor_client: VendorClient) -> None:
+    answer = await vendor_client.buy(vendor, "a cat", headers=vendor_client.headers(vendor, key) if key else {})
 
     assert answer.status in ({400, 403} if vendor == "gemini" else {401, 403})
-    assert asker.street.purchases() == []
+    assert vendor_client.emulators.purchases() == []
 
 
 @every
@@ -59,58 +61,58 @@ async def test_without_the_right_key_nothing_is_sold(vendor: str, key: str, aske
     ],
 )
 async def test_a_scripted_refusal_sells_nothing_and_is_over_with_the_next_request(
-    vendor: str, kind: FaultKind, status: int, asker: Asker
+    vendor: str, kind: FaultKind, status: int, vendor_client: VendorClient
 ) -> None:
-    asker.street.faults(vendor).add(Fault(kind))
+    vendor_client.emulators.faults(vendor).add(Fault(kind))
 
-    refused = await asker.buy(vendor, "a cat")
-    sold = await asker.buy(vendor, "a cat")
+    refused = await vendor_client.buy(vendor, "a cat")
+    sold = await vendor_client.buy(vendor, "a cat")
 
     assert refused.status in {status} | NO_DEATHS.get(vendor, set())
     assert refused.data != sold.data
     assert sold.status in {200, 201}
-    assert len(asker.street.purchases()) == 1
+    assert len(vendor_client.emulators.purchases()) == 1
 
 
 @every
-async def test_an_account_can_run_dry(vendor: str, asker: Asker) -> None:
-    answer = await asker.buy(vendor, "a cat #fault:quota")
+async def test_an_account_can_run_dry(vendor: str, vendor_client: VendorClient) -> None:
+    answer = await vendor_client.buy(vendor, "a cat #fault:quota")
 
     assert answer.status in {402, 403, 429} | NO_DEATHS.get(vendor, set())
-    assert asker.street.purchases() == []
+    assert vendor_client.emulators.purchases() == []
 
 
 @every
 @pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY])
-async def test_a_lost_answer_is_charged(vendor: str, kind: FaultKind, asker: Asker) -> None:
-    asker.street.faults(vendor).add(Fault(kind))
+async def test_a_lost_answer_is_charged(vendor: str, kind: FaultKind, vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults(vendor).add(Fault(kind))
 
     with pytest.raises(aiohttp.ClientError):
-        await asker.buy(vendor, "a cat")
+        await vendor_client.buy(vendor, "a cat")
 
-    assert len(await asker.street.until_bought(1, vendor)) == 1
+    assert len(await vendor_client.emulators.until_bought(1, vendor)) == 1
 
 
 @every
-async def test_a_reset_connection_is_not_charged(vendor: str, asker: Asker) -> None:
-    asker.street.faults(vendor).add(Fault(FaultKind.RESET))
+async def test_a_reset_connection_is_not_charged(vendor: str, vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults(vendor).add(Fault(FaultKind.RESET))
 
     with pytest.raises(aiohttp.ClientError):
-        await asker.buy(vendor, "a cat")
+        await vendor_client.buy(vendor, "a cat")
 
-    assert asker.street.purchases() == []
+    assert vendor_client.emulators.purchases() == []
 
 
 @every
-async def test_faults_and_books_are_reached_over_http(vendor: str, asker: Asker) -> None:
-    root = asker.street.base_url(vendor).removesuffix("/v1")
-    scripted = await asker.ask("POST", f"{root}/_emulator/faults", json={"kind": "bad_gateway"})
-    shown = await asker.ask("GET", f"{root}/_emulator/faults")
-    refused = await asker.buy(vendor, "a cat")
-    await asker.buy(vendor, "a dog")
+async def test_faults_and_books_are_reached_over_http(vendor: str, vendor_client: VendorClient) -> None:
+    root = vendor_client.emulators.base_url(vendor).removesuffix("/v1")
+    scripted = await vendor_client.request("POST", f"{root}/_emulator/faults", json={"kind": "bad_gateway"})
+    shown = await vendor_client.request("GET", f"{root}/_emulator/faults")
+    refused = await vendor_client.buy(vendor, "a cat")
+    await vendor_client.buy(vendor, "a dog")
 
-    bought = await asker.ask("GET", f"{root}/_emulator/purchases")
-    broken = await asker.ask("GET", f"{root}/_emulator/violations")
+    bought = await vendor_client.request("GET", f"{root}/_emulator/purchases")
+    broken = await vendor_client.request("GET", f"{root}/_emulator/violations")
 
     assert scripted.status == 201
     assert shown.json["faults"][0]["kind"] == "bad_gateway"
@@ -120,36 +122,36 @@ async def test_faults_and_books_are_reached_over_http(vendor: str, asker: Asker)
 
 
 @every
-async def test_a_script_can_be_forgotten(vendor: str, asker: Asker) -> None:
-    root = asker.street.base_url(vendor).removesuffix("/v1")
-    asker.street.faults(vendor).add(Fault(FaultKind.UNAVAILABLE, times=None))
+async def test_a_script_can_be_forgotten(vendor: str, vendor_client: VendorClient) -> None:
+    root = vendor_client.emulators.base_url(vendor).removesuffix("/v1")
+    vendor_client.emulators.faults(vendor).add(Fault(FaultKind.UNAVAILABLE, times=None))
 
-    forgotten = await asker.ask("DELETE", f"{root}/_emulator/faults")
+    forgotten = await vendor_client.request("DELETE", f"{root}/_emulator/faults")
 
     assert forgotten.json == {"faults": []}
-    assert (await asker.buy(vendor, "a cat")).status in {200, 201}
+    assert (await vendor_client.buy(vendor, "a cat")).status in {200, 201}
 
 
 @every
 @pytest.mark.parametrize("body", [b"{", b"7", b'{"kind":"nonsense"}', b'[{"kind":"slow","at":"soon","x":1}]'])
-async def test_a_bad_script_is_refused(vendor: str, body: bytes, asker: Asker) -> None:
-    root = asker.street.base_url(vendor).removesuffix("/v1")
+async def test_a_bad_script_is_refused(vendor: str, body: bytes, vendor_client: VendorClient) -> None:
+    root = vendor_client.emulators.base_url(vendor).removesuffix("/v1")
 
-    assert (await asker.ask("POST", f"{root}/_emulator/faults", data=body)).status == 400
+    assert (await vendor_client.request("POST", f"{root}/_emulator/faults", data=body)).status == 400
 
 
 @every
-async def test_a_misspelt_magic_word_is_told(vendor: str, asker: Asker) -> None:
-    answer = await asker.buy(vendor, "a cat #fault:moderatd")
+async def test_a_misspelt_magic_word_is_told(vendor: str, vendor_client: VendorClient) -> None:
+    answer = await vendor_client.buy(vendor, "a cat #fault:moderatd")
 
     assert answer.status == 400
     assert b"moderatd" in answer.data
 
 
-async def test_a_slow_answer_waits_for_its_time(asker: Asker) -> None:
-    waiting = asyncio.create_task(asker.buy("bfl", "a cat #fault:slow=60"))
-    await asker.street.faults("bfl").until_asked(1)
-    other = await asker.buy("bfl", "a dog")
+async def test_a_slow_answer_waits_for_its_time(vendor_client: VendorClient) -> None:
+    waiting = asyncio.create_task(vendor_client.buy("bfl", "a cat #fault:slow=60"))
+    await vendor_client.emulators.faults("bfl").until_asked(1)
+    other = await vendor_client.buy("bfl", "a dog")
 
     assert other.status == 200
     assert not waiting.done()
@@ -157,11 +159,11 @@ async def test_a_slow_answer_waits_for_its_time(asker: Asker) -> None:
 
 
 async def test_only_those_that_are_named_are_started() -> None:
-    async with Vendors.running(["gemini"]) as street:
-        assert street.names == ("gemini",)
-        assert street.environment().keys() == {"GEMINI_API_KEY", "GEMINI_BASE_URL"}
+    async with Vendors.running(["gemini"]) as emulators:
+        assert emulators.names == ("gemini",)
+        assert emulators.environment().keys() == {"GEMINI_API_KEY", "GEMINI_BASE_URL"}
         with pytest.raises(UnknownVendor):
-            street.base_url("bfl")
+            emulators.base_url("bfl")
 
 
 async def test_an_unknown_name_is_refused() -> None:
@@ -170,10 +172,10 @@ async def test_an_unknown_name_is_refused() -> None:
             pass
 
 
-async def test_the_environment_points_at_every_vendor(street: Vendors) -> None:
-    environment = street.environment()
+async def test_the_environment_points_at_every_vendor(emulators: Vendors) -> None:
+    environment = emulators.environment()
 
-    assert environment["BFL_BASE_URL"] == street.base_url("bfl")
+    assert environment["BFL_BASE_URL"] == emulators.base_url("bfl")
     assert environment["OPENAI_BASE_URL"].endswith("/v1")
     assert environment["BFL_POLLING_HOSTS"] == "127.0.0.2"
     assert environment.keys() == {
@@ -186,11 +188,11 @@ async def test_the_environment_points_at_every_vendor(street: Vendors) -> None:
 
 async def test_books_outlive_the_street(tmp_path: Path) -> None:
     file = tmp_path / "books.jsonl"
-    async with Vendors.running(["bfl"], books=file) as street, aiohttp.ClientSession() as session:
-        await Asker(street, session).buy("bfl", "a cat")
+    async with Vendors.running(["bfl"], books=file) as emulators, aiohttp.ClientSession() as session:
+        await VendorClient(emulators, session).buy("bfl", "a cat")
 
-    async with Vendors.running(["bfl"], books=file) as street:
-        assert [one.prompt for one in street.purchases("bfl")] == ["a cat"]
+    async with Vendors.running(["bfl"], books=file) as emulators:
+        assert [one.prompt for one in emulators.purchases("bfl")] == ["a cat"]
 
 
 async def test_the_command_serves_until_it_is_told_to_stop() -> None:
@@ -214,11 +216,11 @@ async def test_the_command_serves_until_it_is_told_to_stop() -> None:
 
 async def test_a_pace_is_kept_by_synchronous_vendors() -> None:
     async with (
-        Vendors.running(["openai"], pace=EmulatedSpeed(seconds=60)) as street,
+        Vendors.running(["openai"], pace=EmulatedSpeed(seconds=60)) as emulators,
         aiohttp.ClientSession() as session,
     ):
-        waiting = asyncio.create_task(Asker(street, session).buy("openai", "a cat"))
-        await street.faults("openai").until_asked(1)
+        waiting = asyncio.create_task(VendorClient(emulators, session).buy("openai", "a cat"))
+        await emulators.faults("openai").until_asked(1)
 
-        assert street.purchases() == []
+        assert emulators.purchases() == []
         waiting.cancel()

@@ -8,16 +8,16 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-from asking import reference
 from limner.testing.vendors import Fault, FaultKind, Vendors, read_card, sha_of
+from vendor_client import reference
 
 MODEL = "gemini-3.1-flash-image"
 
 
 @pytest.fixture(params=["v1", "v1beta"])
-def client(request: pytest.FixtureRequest, street: Vendors) -> Iterator[genai.Client]:
-    options = types.HttpOptions(base_url=street.base_url("gemini"), api_version=request.param, timeout=60_000)
-    with genai.Client(api_key=street.key("gemini"), http_options=options) as client:
+def client(request: pytest.FixtureRequest, emulators: Vendors) -> Iterator[genai.Client]:
+    options = types.HttpOptions(base_url=emulators.base_url("gemini"), api_version=request.param, timeout=60_000)
+    with genai.Client(api_key=emulators.key("gemini"), http_options=options) as client:
         yield client
 
 
@@ -74,8 +74,8 @@ async def test_a_blocked_prompt_is_understood(client: genai.Client) -> None:
     assert answer.candidates is None
 
 
-async def test_errors_are_understood(client: genai.Client, street: Vendors) -> None:
-    street.faults("gemini").add(Fault(FaultKind.RATE_LIMITED))
+async def test_errors_are_understood(client: genai.Client, emulators: Vendors) -> None:
+    emulators.faults("gemini").add(Fault(FaultKind.RATE_LIMITED))
 
     with pytest.raises(errors.ClientError) as refused:
         await generate(client, "a cat")

@@ -6,33 +6,35 @@ from typing import Any
 import aiohttp
 import pytest
 
-from asking import Asker
 from limner.testing.vendors import NAMES, Fault, FaultKind
+from vendor_client import VendorClient
 
 every = pytest.mark.parametrize("vendor", NAMES)
 
 
-def door(asker: Asker, vendor: str) -> str:
-    return f"{asker.street.base_url(vendor).removesuffix('/v1')}/_emulator/held"
+def door(vendor_client: VendorClient, vendor: str) -> str:
+    return f"{vendor_client.emulators.base_url(vendor).removesuffix('/v1')}/_emulator/held"
 
 
-async def held(asker: Asker, vendor: str, count: int = 1) -> list[dict[str, Any]]:
+async def held(vendor_client: VendorClient, vendor: str, count: int = 1) -> list[dict[str, Any]]:
     async with asyncio.timeout(30):
-        told: list[dict[str, Any]] = (await asker.ask("GET", f"{door(asker, vendor)}?count={count}")).json["held"]
+        told: list[dict[str, Any]] = (
+            await vendor_client.request("GET", f"{door(vendor_client, vendor)}?count={count}")
+        ).json["held"]
         return told
 
 
 @every
 @pytest.mark.parametrize(("moment", "bought"), [("received", 0), ("done", 1), ("half", 1)])
 async def test_an_order_is_held_at_its_moment_and_goes_on_when_it_is_let_go(
-    vendor: str, moment: str, bought: int, asker: Asker
+    vendor: str, moment: str, bought: int, vendor_client: VendorClient
 ) -> None:
-    asker.street.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))
-    waiting = asyncio.create_task(asker.buy(vendor, "a cat"))
+    vendor_client.emulators.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))
+    waiting = asyncio.create_task(vendor_client.buy(vendor, "a cat"))
 
-    seen = await held(asker, vendor)
-    then = len(asker.street.purchases(vendor))
-    let_go = await asker.ask("DELETE", door(asker, vendor))
+    seen = await held(vendor_client, vendor)
+    then = len(vendor_client.emulators.purchases(vendor))
+    let_go = await vendor_client.request("DELETE", door(vendor_client, vendor))
     answer = await waiting
 
     assert seen == [{"stage": "submit", "moment": moment, "prompt": "a cat"}]
@@ -40,48 +42,48 @@ async def test_an_order_is_held_at_its_moment_and_goes_on_when_it_is_let_go(
     assert let_go.json == {"let_go": 1}
     assert answer.status in {200, 201}
     assert answer.json
-    assert len(asker.street.purchases(vendor)) == 1
+    assert len(vendor_client.emulators.purchases(vendor)) == 1
 
 
 @every
 @pytest.mark.parametrize(("moment", "bought"), [("received", 0), ("done", 1), ("half", 1)])
 async def test_an_order_whose_caller_is_gone_ends_where_it_is_held(
-    vendor: str, moment: str, bought: int, asker: Asker
+    vendor: str, moment: str, bought: int, vendor_client: VendorClient
 ) -> None:
-    asker.street.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))
+    vendor_client.emulators.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))
     async with aiohttp.ClientSession() as session:
-        waiting = asyncio.create_task(Asker(asker.street, session).buy(vendor, "a cat"))
-        await held(asker, vendor)
+        waiting = asyncio.create_task(VendorClient(vendor_client.emulators, session).buy(vendor, "a cat"))
+        await held(vendor_client, vendor)
         waiting.cancel()
 
     async with asyncio.timeout(30):
-        await asker.street.emulator(vendor).holds.until_none()
-    after = await asker.buy(vendor, "a dog")
+        await vendor_client.emulators.emulator(vendor).holds.until_none()
+    after = await vendor_client.buy(vendor, "a dog")
 
     assert after.status in {200, 201}
-    assert len(asker.street.purchases(vendor)) == bought + 1
+    assert len(vendor_client.emulators.purchases(vendor)) == bought + 1
 
 
-async def test_several_are_waited_for_and_let_go_together(asker: Asker) -> None:
-    asker.street.faults("bfl").add(Fault(FaultKind.HOLD, times=3))
-    waiting = [asyncio.create_task(asker.buy("bfl", f"cat {number}")) for number in range(3)]
+async def test_several_are_waited_for_and_let_go_together(vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("bfl").add(Fault(FaultKind.HOLD, times=3))
+    waiting = [asyncio.create_task(vendor_client.buy("bfl", f"cat {number}")) for number in range(3)]
 
-    seen = await held(asker, "bfl", 3)
-    await asker.ask("DELETE", door(asker, "bfl"))
+    seen = await held(vendor_client, "bfl", 3)
+    await vendor_client.request("DELETE", door(vendor_client, "bfl"))
     answers = await asyncio.gather(*waiting)
 
     assert sorted(one["prompt"] for one in seen) == ["cat 0", "cat 1", "cat 2"]
     assert [one.status for one in answers] == [200, 200, 200]
 
 
-async def test_a_stream_is_held_too(asker: Asker) -> None:
-    asker.street.faults("openai").add(Fault(FaultKind.HOLD, how="half"))
+async def test_a_stream_is_held_too(vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("openai").add(Fault(FaultKind.HOLD, how="half"))
     body = {"model": "gpt-image-2", "prompt": "a cat", "stream": True}
-    url = f"{asker.street.base_url('openai')}/images/generations"
-    waiting = asyncio.create_task(asker.ask("POST", url, asker.headers("openai"), json=body))
+    url = f"{vendor_client.emulators.base_url('openai')}/images/generations"
+    waiting = asyncio.create_task(vendor_client.request("POST", url, vendor_client.headers("openai"), json=body))
 
-    seen = await held(asker, "openai")
-    await asker.ask("DELETE", door(asker, "openai"))
+    seen = await held(vendor_client, "openai")
+    await vendor_client.request("DELETE", door(vendor_client, "openai"))
     answer = await waiting
 
     assert [one["moment"] for one in seen] == ["half"]
@@ -89,5 +91,5 @@ async def test_a_stream_is_held_too(asker: Asker) -> None:
     assert answer.data.endswith(b"\n\n")
 
 
-async def test_a_count_is_a_number(asker: Asker) -> None:
-    assert (await asker.ask("GET", f"{door(asker, 'bfl')}?count=many")).status == 400
+async def test_a_count_is_a_number(vendor_client: VendorClient) -> None:
+    assert (await vendor_client.request("GET", f"{door(vendor_client, 'bfl')}?count=many")).status == 400

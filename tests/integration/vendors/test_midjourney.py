@@ -7,36 +7,36 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 
-from asking import Answer, Asker, data_uri, reference
 from limner.testing.vendors import Fault, FaultKind, read_bands, read_card, sha_of
+from vendor_client import VendorAnswer, VendorClient, data_uri, reference
 
 CAT = {"prompt": "a cat --ar 16:9"}
 
 
-async def post(asker: Asker, path: str, body: Any, prefix: str = "") -> Answer:
-    url = f"{asker.street.base_url('midjourney')}{prefix}/mj/{path}"
-    return await asker.ask("POST", url, asker.headers("midjourney"), json=body)
+async def post(vendor_client: VendorClient, path: str, body: Any, prefix: str = "") -> VendorAnswer:
+    url = f"{vendor_client.emulators.base_url('midjourney')}{prefix}/mj/{path}"
+    return await vendor_client.request("POST", url, vendor_client.headers("midjourney"), json=body)
 
 
-async def imagine(asker: Asker, body: Any = CAT) -> Any:
-    return (await post(asker, "submit/imagine", body)).json
+async def imagine(vendor_client: VendorClient, body: Any = CAT) -> Any:
+    return (await post(vendor_client, "submit/imagine", body)).json
 
 
-async def fetch(asker: Asker, task: str) -> Any:
-    url = f"{asker.street.base_url('midjourney')}/mj/task/{task}/fetch"
-    return (await asker.ask("GET", url, asker.headers("midjourney"))).json
+async def fetch(vendor_client: VendorClient, task: str) -> Any:
+    url = f"{vendor_client.emulators.base_url('midjourney')}/mj/task/{task}/fetch"
+    return (await vendor_client.request("GET", url, vendor_client.headers("midjourney"))).json
 
 
-async def finished(asker: Asker, task: str) -> Any:
-    while (told := await fetch(asker, task))["status"] not in {"SUCCESS", "FAILURE", "CANCEL"}:
+async def finished(vendor_client: VendorClient, task: str) -> Any:
+    while (told := await fetch(vendor_client, task))["status"] not in {"SUCCESS", "FAILURE", "CANCEL"}:
         pass
     return told
 
 
-async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(asker: Asker) -> None:
-    submitted = await imagine(asker, {**CAT, "state": "ours"})
+async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(vendor_client: VendorClient) -> None:
+    submitted = await imagine(vendor_client, {**CAT, "state": "ours"})
 
-    told = [await fetch(asker, submitted["result"]) for _ in range(3)]
+    told = [await fetch(vendor_client, submitted["result"]) for _ in range(3)]
 
     assert submitted["code"] == 1
     assert [one["status"] for one in told] == ["SUBMITTED", "IN_PROGRESS", "SUCCESS"]
@@ -46,7 +46,7 @@ async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(asker: Aske
 
 
 async def test_a_task_that_is_being_put_in_the_books_is_listed_whole(
-    asker: Asker, monkeypatch: pytest.MonkeyPatch
+    vendor_client: VendorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writing, written = asyncio.Event(), asyncio.Event()
 
@@ -54,31 +54,31 @@ async def test_a_task_that_is_being_put_in_the_books_is_listed_whole(
         writing.set()
         await written.wait()
 
-    monkeypatch.setattr(asker.street.books, "enter", enter)
-    order = asyncio.create_task(imagine(asker))
+    monkeypatch.setattr(vendor_client.emulators.books, "enter", enter)
+    order = asyncio.create_task(imagine(vendor_client))
     await writing.wait()
 
-    url = f"{asker.street.base_url('midjourney')}/mj/task/list"
-    listed = await asker.ask("GET", url, asker.headers("midjourney"))
+    url = f"{vendor_client.emulators.base_url('midjourney')}/mj/task/list"
+    listed = await vendor_client.request("GET", url, vendor_client.headers("midjourney"))
     written.set()
     job = await order
 
     assert [(each["id"], each["status"]) for each in listed.json] == [(job["result"], "NOT_START")]
 
 
-async def test_a_preview_is_no_picture_to_keep(asker: Asker) -> None:
-    task = (await imagine(asker))["result"]
-    preview = [await fetch(asker, task) for _ in range(2)][1]["imageUrl"]
+async def test_a_preview_is_no_picture_to_keep(vendor_client: VendorClient) -> None:
+    task = (await imagine(vendor_client))["result"]
+    preview = [await fetch(vendor_client, task) for _ in range(2)][1]["imageUrl"]
 
-    card = read_card((await asker.ask("GET", preview)).data)
+    card = read_card((await vendor_client.request("GET", preview)).data)
 
     assert (card.variant, card.format) == (7, "webp")
 
 
-async def test_the_grid_is_two_by_two_in_the_shape_asked_for(asker: Asker) -> None:
-    task = await finished(asker, (await imagine(asker))["result"])
+async def test_the_grid_is_two_by_two_in_the_shape_asked_for(vendor_client: VendorClient) -> None:
+    task = await finished(vendor_client, (await imagine(vendor_client))["result"])
 
-    data = (await asker.ask("GET", task["imageUrl"])).data
+    data = (await vendor_client.request("GET", task["imageUrl"])).data
 
     width, height = Image.open(io.BytesIO(data)).size
     assert (task["width"], task["height"]) == (width, height) == (2720, 1536)
@@ -88,29 +88,33 @@ async def test_the_grid_is_two_by_two_in_the_shape_asked_for(asker: Asker) -> No
     assert read_bands(quarters[0]).prompt_sha12 == sha_of(CAT["prompt"])[:12]
 
 
-async def test_a_button_gives_one_picture_of_the_grid(asker: Asker) -> None:
-    task = await finished(asker, (await imagine(asker))["result"])
+async def test_a_button_gives_one_picture_of_the_grid(vendor_client: VendorClient) -> None:
+    task = await finished(vendor_client, (await imagine(vendor_client))["result"])
     labels = [button["label"] for button in task["buttons"]]
     second = task["buttons"][labels.index("U2")]["customId"]
 
-    pressed = (await post(asker, "submit/action", {"taskId": task["id"], "customId": second})).json
-    single = await finished(asker, pressed["result"])
+    pressed = (await post(vendor_client, "submit/action", {"taskId": task["id"], "customId": second})).json
+    single = await finished(vendor_client, pressed["result"])
 
-    card = read_card((await asker.ask("GET", single["imageUrl"])).data)
+    card = read_card((await vendor_client.request("GET", single["imageUrl"])).data)
     assert labels == ["U1", "U2", "U3", "U4", "V1", "V2", "V3", "V4", ""]
     assert (card.variant, card.size) == (2, (1360, 768))
     assert single["action"] == "UPSCALE"
 
 
 @pytest.mark.parametrize(("action", "index", "size"), [("UPSCALE", 3, (1360, 768)), ("VARIATION", 1, (2720, 1536))])
-async def test_the_older_change_does_the_same(action: str, index: int, size: tuple[int, int], asker: Asker) -> None:
-    task = await finished(asker, (await imagine(asker))["result"])
+async def test_the_older_change_does_the_same(
+    action: str, index: int, size: tuple[int, int], vendor_client: VendorClient
+) -> None:
+    task = await finished(vendor_client, (await imagine(vendor_client))["result"])
 
-    changed = (await post(asker, "submit/change", {"taskId": task["id"], "action": action, "index": index})).json
-    result = await finished(asker, changed["result"])
+    changed = (
+        await post(vendor_client, "submit/change", {"taskId": task["id"], "action": action, "index": index})
+    ).json
+    result = await finished(vendor_client, changed["result"])
 
-    assert read_card((await asker.ask("GET", result["imageUrl"])).data).size == size
-    assert [one.model for one in asker.street.purchases("midjourney")] == ["imagine", action.lower()]
+    assert read_card((await vendor_client.request("GET", result["imageUrl"])).data).size == size
+    assert [one.model for one in vendor_client.emulators.purchases("midjourney")] == ["imagine", action.lower()]
 
 
 @pytest.mark.parametrize(
@@ -130,30 +134,32 @@ async def test_the_older_change_does_the_same(action: str, index: int, size: tup
         ("submit/imagine", {**CAT, "notifyHook": "ftp://x"}, 4),
     ],
 )
-async def test_what_is_wrong_has_a_code_and_http_200(path: str, body: Any, code: int, asker: Asker) -> None:
-    answer = await post(asker, path, body)
+async def test_what_is_wrong_has_a_code_and_http_200(
+    path: str, body: Any, code: int, vendor_client: VendorClient
+) -> None:
+    answer = await post(vendor_client, path, body)
 
     assert (answer.status, answer.json["code"]) == (200, code)
-    assert asker.street.purchases() == []
+    assert vendor_client.emulators.purchases() == []
 
 
-async def test_a_button_before_the_grid_is_there_is_refused(asker: Asker) -> None:
-    task = (await imagine(asker))["result"]
+async def test_a_button_before_the_grid_is_there_is_refused(vendor_client: VendorClient) -> None:
+    task = (await imagine(vendor_client))["result"]
 
-    answer = await post(asker, "submit/change", {"taskId": task, "action": "UPSCALE", "index": 1})
+    answer = await post(vendor_client, "submit/change", {"taskId": task, "action": "UPSCALE", "index": 1})
 
     assert answer.json["code"] == 4
 
 
 @pytest.mark.parametrize("code", [1, 21, 22, 23, 24, 3, 4, 9])
-async def test_every_code_can_be_had(code: int, asker: Asker) -> None:
-    asker.street.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
+async def test_every_code_can_be_had(code: int, vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
 
-    answer = await imagine(asker)
+    answer = await imagine(vendor_client)
 
     assert answer["code"] == code
     assert (answer["result"] is not None) == (code in {1, 21, 22})
-    assert len(asker.street.purchases()) == (code in {1, 21, 22})
+    assert len(vendor_client.emulators.purchases()) == (code in {1, 21, 22})
 
 
 @pytest.mark.parametrize(
@@ -166,61 +172,66 @@ async def test_every_code_can_be_had(code: int, asker: Asker) -> None:
         ("failed=Credits_exhausted", "[Credits exhausted]"),
     ],
 )
-async def test_a_failed_task_says_why_under_a_title(word: str, title: str, asker: Asker) -> None:
-    task = await finished(asker, (await imagine(asker, {"prompt": f"a cat #fault:{word}"}))["result"])
+async def test_a_failed_task_says_why_under_a_title(word: str, title: str, vendor_client: VendorClient) -> None:
+    task = await finished(vendor_client, (await imagine(vendor_client, {"prompt": f"a cat #fault:{word}"}))["result"])
 
     assert task["status"] == "FAILURE"
     assert task["failReason"].startswith(title)
     assert task["imageUrl"] is None
 
 
-async def test_an_unknown_task_is_an_empty_200_or_a_204(asker: Asker) -> None:
-    root = f"{asker.street.base_url('midjourney')}/mj/task"
+async def test_an_unknown_task_is_an_empty_200_or_a_204(vendor_client: VendorClient) -> None:
+    root = f"{vendor_client.emulators.base_url('midjourney')}/mj/task"
 
-    told = [await asker.ask("GET", f"{root}/{task}/fetch", asker.headers("midjourney")) for task in ("17", "no-such")]
+    told = [
+        await vendor_client.request("GET", f"{root}/{task}/fetch", vendor_client.headers("midjourney"))
+        for task in ("17", "no-such")
+    ]
 
     assert [(one.status, one.data) for one in told] == [(200, b""), (204, b"")]
 
 
-async def test_a_strange_status_passes(asker: Asker) -> None:
-    task = (await imagine(asker, {"prompt": "a cat #fault:unknown_status=MODAL"}))["result"]
+async def test_a_strange_status_passes(vendor_client: VendorClient) -> None:
+    task = (await imagine(vendor_client, {"prompt": "a cat #fault:unknown_status=MODAL"}))["result"]
 
-    assert (await fetch(asker, task))["status"] == "MODAL"
-    assert (await finished(asker, task))["status"] == "SUCCESS"
+    assert (await fetch(vendor_client, task))["status"] == "MODAL"
+    assert (await finished(vendor_client, task))["status"] == "SUCCESS"
 
 
-async def test_a_wrong_secret_is_plain_text(asker: Asker) -> None:
-    answer = await asker.buy("midjourney", "a cat", {"mj-api-secret": "x"})
+async def test_a_wrong_secret_is_plain_text(vendor_client: VendorClient) -> None:
+    answer = await vendor_client.buy("midjourney", "a cat", {"mj-api-secret": "x"})
 
     assert (answer.status, answer.data) == (401, b"Unauthorized")
 
 
-async def test_a_bearer_key_opens_too_and_so_does_every_speed(asker: Asker) -> None:
-    headers = {"Authorization": f"Bearer {asker.street.key('midjourney')}"}
-    root = asker.street.base_url("midjourney")
+async def test_a_bearer_key_opens_too_and_so_does_every_speed(vendor_client: VendorClient) -> None:
+    headers = {"Authorization": f"Bearer {vendor_client.emulators.key('midjourney')}"}
+    root = vendor_client.emulators.base_url("midjourney")
 
     for speed in ("", "/mj-fast", "/mj-turbo", "/mj-relax"):
-        answer = await asker.ask("POST", f"{root}{speed}/mj/submit/imagine", headers, json=CAT)
+        answer = await vendor_client.request("POST", f"{root}{speed}/mj/submit/imagine", headers, json=CAT)
         assert answer.json["code"] == 1
 
 
-async def test_pictures_may_be_given(asker: Asker) -> None:
+async def test_pictures_may_be_given(vendor_client: VendorClient) -> None:
     one = reference("one")
-    task = await finished(asker, (await imagine(asker, {**CAT, "base64Array": [data_uri(one)]}))["result"])
+    task = await finished(
+        vendor_client, (await imagine(vendor_client, {**CAT, "base64Array": [data_uri(one)]}))["result"]
+    )
 
-    assert read_card((await asker.ask("GET", task["imageUrl"])).data).references == (sha_of(one),)
+    assert read_card((await vendor_client.request("GET", task["imageUrl"])).data).references == (sha_of(one),)
 
 
-async def test_many_tasks_are_listed_and_one_cancelled(asker: Asker) -> None:
-    tasks = [(await imagine(asker))["result"] for _ in range(2)]
-    await post(asker, f"task/{tasks[0]}/cancel", {})
+async def test_many_tasks_are_listed_and_one_cancelled(vendor_client: VendorClient) -> None:
+    tasks = [(await imagine(vendor_client))["result"] for _ in range(2)]
+    await post(vendor_client, f"task/{tasks[0]}/cancel", {})
 
-    listed = (await post(asker, "task/list-by-condition", {"ids": [*tasks, "no-such"]})).json
+    listed = (await post(vendor_client, "task/list-by-condition", {"ids": [*tasks, "no-such"]})).json
 
     assert [(one["id"], one["status"]) for one in listed] == [(tasks[0], "CANCEL"), (tasks[1], "NOT_START")]
 
 
-async def test_the_hook_hears_a_burst_that_is_out_of_order(asker: Asker) -> None:
+async def test_the_hook_hears_a_burst_that_is_out_of_order(vendor_client: VendorClient) -> None:
     heard: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
@@ -230,7 +241,9 @@ async def test_the_hook_hears_a_burst_that_is_out_of_order(asker: Asker) -> None
     app = web.Application()
     app.router.add_post("/hook", hear)
     async with TestServer(app) as server:
-        await imagine(asker, {"prompt": "a cat #fault:duplicate_webhook", "notifyHook": str(server.make_url("/hook"))})
+        await imagine(
+            vendor_client, {"prompt": "a cat #fault:duplicate_webhook", "notifyHook": str(server.make_url("/hook"))}
+        )
         told = [await heard.get() for _ in range(6)]
 
     statuses = [one["status"] for one in told]
@@ -238,45 +251,47 @@ async def test_the_hook_hears_a_burst_that_is_out_of_order(asker: Asker) -> None
     assert [one["progress"] for one in told[1:3]] == ["62%", "31%"]
 
 
-async def test_the_same_picture_of_a_grid_is_made_once_when_it_is_asked_for_by_its_number(asker: Asker) -> None:
-    task = await finished(asker, (await imagine(asker))["result"])
+async def test_the_same_picture_of_a_grid_is_made_once_when_it_is_asked_for_by_its_number(
+    vendor_client: VendorClient,
+) -> None:
+    task = await finished(vendor_client, (await imagine(vendor_client))["result"])
     asked = {"taskId": task["id"], "action": "UPSCALE", "index": 1}
 
-    first, second = [(await post(asker, "submit/change", asked)).json for _ in range(2)]
-    other = (await post(asker, "submit/change", {**asked, "index": 2})).json
+    first, second = [(await post(vendor_client, "submit/change", asked)).json for _ in range(2)]
+    other = (await post(vendor_client, "submit/change", {**asked, "index": 2})).json
 
     assert (second["code"], second["result"]) == (21, first["result"])
     assert second["properties"]["status"] == "NOT_START"
     assert (other["code"], other["result"] == first["result"]) == (1, False)
-    assert [each.model for each in asker.street.purchases()] == ["imagine", "upscale", "upscale"]
+    assert [each.model for each in vendor_client.emulators.purchases()] == ["imagine", "upscale", "upscale"]
 
 
-async def test_a_button_makes_another_picture_each_time_it_is_pressed(asker: Asker) -> None:
-    task = await finished(asker, (await imagine(asker))["result"])
+async def test_a_button_makes_another_picture_each_time_it_is_pressed(vendor_client: VendorClient) -> None:
+    task = await finished(vendor_client, (await imagine(vendor_client))["result"])
     press = {"taskId": task["id"], "customId": task["buttons"][0]["customId"]}
 
-    codes = [(await post(asker, "submit/action", press)).json["code"] for _ in range(2)]
+    codes = [(await post(vendor_client, "submit/action", press)).json["code"] for _ in range(2)]
 
     assert codes == [1, 1]
-    assert len(asker.street.purchases()) == 3
+    assert len(vendor_client.emulators.purchases()) == 3
 
 
-async def test_the_newest_tasks_are_listed_with_what_they_were_called(asker: Asker) -> None:
+async def test_the_newest_tasks_are_listed_with_what_they_were_called(vendor_client: VendorClient) -> None:
     for number in range(3):
-        await imagine(asker, {**CAT, "state": f"ours {number}"})
-    url = f"{asker.street.base_url('midjourney')}/mj/task/list"
+        await imagine(vendor_client, {**CAT, "state": f"ours {number}"})
+    url = f"{vendor_client.emulators.base_url('midjourney')}/mj/task/list"
 
-    listed = (await asker.ask("GET", url, asker.headers("midjourney"))).json
-    stranger = await asker.ask("GET", url)
+    listed = (await vendor_client.request("GET", url, vendor_client.headers("midjourney"))).json
+    stranger = await vendor_client.request("GET", url)
 
     assert [one["state"] for one in listed] == ["ours 2", "ours 1", "ours 0"]
     assert stranger.status == 401
 
 
-async def test_somebody_else_cancels_a_task(asker: Asker) -> None:
-    asker.street.faults("midjourney").add(Fault(FaultKind.CANCELLED))
+async def test_somebody_else_cancels_a_task(vendor_client: VendorClient) -> None:
+    vendor_client.emulators.faults("midjourney").add(Fault(FaultKind.CANCELLED))
 
-    task = await finished(asker, (await imagine(asker))["result"])
+    task = await finished(vendor_client, (await imagine(vendor_client))["result"])
 
     assert (task["status"], task["imageUrl"]) == ("CANCEL", None)
-    assert not asker.street.purchases()[0].charged
+    assert not vendor_client.emulators.purchases()[0].charged

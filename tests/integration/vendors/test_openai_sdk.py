@@ -7,14 +7,14 @@ from typing import Any
 import openai
 import pytest
 
-from asking import reference
 from limner.testing.vendors import Fault, FaultKind, Vendors, read_card, sha_of
+from vendor_client import reference
 
 
 @pytest.fixture
-async def client(street: Vendors) -> AsyncIterator[openai.AsyncOpenAI]:
+async def client(emulators: Vendors) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(
-        api_key=street.key("openai"), base_url=street.base_url("openai"), max_retries=0
+        api_key=emulators.key("openai"), base_url=emulators.base_url("openai"), max_retries=0
     ) as client:
         yield client
 
@@ -67,10 +67,10 @@ async def test_streaming(client: openai.AsyncOpenAI, *, edits: bool) -> None:
     assert events[-1].usage.total_tokens > 0
 
 
-async def test_azure(street: Vendors) -> None:
-    endpoint = street.base_url("openai").removesuffix("/v1")
+async def test_azure(emulators: Vendors) -> None:
+    endpoint = emulators.base_url("openai").removesuffix("/v1")
     async with openai.AsyncAzureOpenAI(
-        api_key=street.key("openai"), azure_endpoint=endpoint, api_version="2025-04-01-preview", max_retries=0
+        api_key=emulators.key("openai"), azure_endpoint=endpoint, api_version="2025-04-01-preview", max_retries=0
     ) as client:
         made = await client.images.generate(model="gpt-image-2", prompt="a cat")
         edited = await client.images.edit(
@@ -89,13 +89,13 @@ async def test_refusals_are_understood(client: openai.AsyncOpenAI) -> None:
     assert refused.value.request_id
 
 
-async def test_the_client_waits_as_long_as_it_is_told_and_asks_again(street: Vendors) -> None:
-    street.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=0.001, how="ms"))
-    async with openai.AsyncOpenAI(api_key=street.key("openai"), base_url=street.base_url("openai")) as client:
+async def test_the_client_waits_as_long_as_it_is_told_and_asks_again(emulators: Vendors) -> None:
+    emulators.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=0.001, how="ms"))
+    async with openai.AsyncOpenAI(api_key=emulators.key("openai"), base_url=emulators.base_url("openai")) as client:
         answer = await client.images.generate(model="gpt-image-2", prompt="a cat")
 
     assert card(answer).prompt_sha == sha_of("a cat")
-    assert street.faults("openai").requests["submit"] == 2
+    assert emulators.faults("openai").requests["submit"] == 2
 
 
 async def test_models(client: openai.AsyncOpenAI) -> None:

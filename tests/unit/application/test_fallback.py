@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakes import HandClock, Line, ScriptedProvider, picture, silence
+from fakes import ManualClock, ScriptedProvider, ScriptLine, never_answers, picture
 from limner.application.generation.generate import Generate, Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt
 from limner.application.generation.journal import KeptImage, SpendJournal
@@ -21,7 +21,7 @@ from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending, Provider
-from stores import House, ordered
+from stores import ServiceHarness, intend_attempt
 
 MODEL = "flux.1_kontext_pro"
 FIRST, SECOND = (
@@ -37,7 +37,7 @@ LATER = Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=120)
 class Town:
     """Two vendors, and tasks that are chased one after the other."""
 
-    house: House
+    service: ServiceHarness
     scripts: dict[str, ScriptedProvider] = field(default_factory=dict)
     paces: Mapping[str, ProviderLimits] = field(default_factory=dict)
     routes: tuple[Route, ...] = (FIRST, SECOND)
@@ -46,29 +46,29 @@ class Town:
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
-    def clock(self) -> HandClock:
-        return self.house.clock
+    def clock(self) -> ManualClock:
+        return self.service.clock
 
     @property
     def journal(self) -> SpendJournal:
-        return SpendJournal(self.house.store, self.clock, RouteLimits(self.paces))
+        return SpendJournal(self.service.store, self.clock, RouteLimits(self.paces))
 
-    def tells(self, first: list[Line], second: list[Line]) -> "Town":
+    def tells(self, first: list[ScriptLine], second: list[ScriptLine]) -> "Town":
         self.scripts = {"first": ScriptedProvider(first, "first"), "second": ScriptedProvider(second, "second")}
         return self
 
     async def task(self) -> TaskId:
-        task = await self.house.sends(await self.house.opens(f"account-{next(self.numbers)}"))
-        await self.house.claims()
+        task = await self.service.submit_task(await self.service.open_account(f"account-{next(self.numbers)}"))
+        await self.service.claim_tasks()
         return task
 
     async def runs(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> KeptImage | Failure:
         task = task or await self.task()
         providers: dict[str, Provider] = {**self.scripts}
         routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
-        generate = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock)
+        generate = Generate(self.journal, routing, self.service.blobs, ImageIntake(), self.clock)
         brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
-        order = GenerationRequest(task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
+        order = GenerationRequest(task, "", "", "a red fox", brief, (), None, 7, self.service.scratch)
         interrupt = interrupt or Interrupt()
         deadline_ms = self.clock.ms + 900_000
         return await generate(
@@ -87,12 +87,12 @@ class Town:
         )
 
     async def book(self, task: TaskId) -> list[tuple[str, str | None]]:
-        return [(attempt.route, attempt.outcome) for attempt in await self.house.attempts(task)]
+        return [(attempt.route, attempt.outcome) for attempt in await self.service.attempts(task)]
 
 
 @pytest.fixture
-def town(house: House) -> Town:
-    return Town(house)
+def town(service: ServiceHarness) -> Town:
+    return Town(service)
 
 
 async def test_a_route_that_fails_for_good_is_left_for_the_next(town: Town) -> None:
@@ -144,7 +144,7 @@ async def test_a_call_of_unknown_outcome_is_bought_once_more_at_most_whatever_ro
     town.routes = (replace(FIRST, deadline_s=0.01), replace(SECOND, deadline_s=0.01))
     task = await town.task()
 
-    outcome = await town.tells([silence, silence], [silence]).runs(task)
+    outcome = await town.tells([never_answers, never_answers], [never_answers]).runs(task)
 
     assert isinstance(outcome, Failure)
     assert await town.book(task) == [("first/kontext", "unknown_outcome")] * 2
@@ -184,7 +184,7 @@ async def test_while_one_tries_a_route_at_rest_the_others_go_another_way(town: T
     await town.runs()
     town.clock.pass_time(61)
     probing = asyncio.create_task(town.runs(await town.task()))
-    await town.scripts["first"].was_called(2)
+    await town.scripts["first"].wait_for_calls(2)
     task = await town.task()
 
     await town.runs(task)
@@ -206,7 +206,7 @@ async def test_while_one_tries_a_broken_route_without_another_the_others_wait_fo
     await town.runs()
     town.clock.pass_time(61)
     probing = asyncio.create_task(town.runs(await town.task()))
-    await town.scripts["first"].was_called(2)
+    await town.scripts["first"].wait_for_calls(2)
     task = await town.task()
 
     outcome = await town.runs(task)
@@ -257,7 +257,7 @@ async def test_a_pause_holds_for_every_task(town: Town) -> None:
     town.clock.slept.clear()
     await town.tells([replace(LATER, retry_after_s=20), picture], []).runs()
     task = await town.task()
-    await town.house.store.run(lambda records: records.provider_state.pause("first", town.clock.ms + 20_000))
+    await town.service.store.run(lambda records: records.provider_state.pause("first", town.clock.ms + 20_000))
     town.clock.slept.clear()
 
     await town.tells([picture], []).runs(task)
@@ -272,7 +272,7 @@ async def test_a_pause_holds_for_every_task(town: Town) -> None:
 
 async def test_a_job_is_asked_after_over_the_route_it_was_ordered_by(town: Town) -> None:
     task = await town.task()
-    attempt = await ordered(town.journal, task, 1, SECOND)
+    attempt = await intend_attempt(town.journal, task, 1, SECOND)
     await town.journal.submitted(attempt, {"id": "job-1"})
 
     kept = await town.tells([], [Pending(50), picture]).runs(task)
@@ -285,7 +285,7 @@ async def test_a_job_is_asked_after_over_the_route_it_was_ordered_by(town: Town)
 async def test_a_job_is_asked_after_with_the_options_of_its_own_model(town: Town) -> None:
     """Two models may lead to one name at a vendor, each with options of its own."""
     task = await town.task()
-    attempt = await ordered(town.journal, task, 1, FIRST)
+    attempt = await intend_attempt(town.journal, task, 1, FIRST)
     await town.journal.submitted(attempt, {"id": "job-1"})
     asked: list[Mapping[str, Any]] = []
     town.routes = (replace(FIRST, options={"pick": "crop"}),)
@@ -302,7 +302,7 @@ async def test_a_job_is_asked_after_with_the_options_of_its_own_model(town: Town
 
 async def test_a_job_is_brought_home_although_its_route_was_taken_away(town: Town) -> None:
     task = await town.task()
-    attempt = await ordered(town.journal, task, 1, SECOND)
+    attempt = await intend_attempt(town.journal, task, 1, SECOND)
     await town.journal.submitted(attempt, {"id": "job-1"})
     town.routes = (FIRST,)
 
@@ -314,7 +314,7 @@ async def test_a_job_is_brought_home_although_its_route_was_taken_away(town: Tow
 
 async def test_a_job_at_a_vendor_that_is_no_longer_configured_follows_the_policy(town: Town) -> None:
     task = await town.task()
-    attempt = await ordered(town.journal, task, 1, SECOND)
+    attempt = await intend_attempt(town.journal, task, 1, SECOND)
     await town.journal.submitted(attempt, {"id": "job-1"})
     town.policy = UnknownOutcome.FAIL_AND_REFUND
     town.tells([], [])
@@ -335,7 +335,7 @@ async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again
 
     assert isinstance(kept, KeptImage)
     assert town.scripts["first"].polls == [grid, quarter, quarter]
-    [attempt] = await town.house.attempts(task)
+    [attempt] = await town.service.attempts(task)
     assert attempt.handle == quarter
 
 
@@ -345,7 +345,7 @@ async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again
 async def test_no_more_orders_are_in_hand_than_the_vendor_takes(town: Town) -> None:
     town.paces = {"first": ProviderLimits(concurrency=2)}
     tasks = [await town.task() for _ in range(3)]
-    attempts = [await ordered(town.journal, task, 1, FIRST) for task in tasks[:2]]
+    attempts = [await intend_attempt(town.journal, task, 1, FIRST) for task in tasks[:2]]
 
     full = await town.journal.intend(tasks[2], 1, [FIRST])
     await town.journal.failed(attempts[0], DOWN, None)
@@ -358,11 +358,11 @@ async def test_no_more_orders_are_in_hand_than_the_vendor_takes(town: Town) -> N
 async def test_a_vendor_that_is_full_is_waited_for_and_costs_no_fallback(town: Town) -> None:
     town.paces = {"first": ProviderLimits(concurrency=1)}
     town.tells([picture], [])
-    attempt = await ordered(town.journal, await town.task(), 1, FIRST)
+    attempt = await intend_attempt(town.journal, await town.task(), 1, FIRST)
     task = await town.task()
 
     waiting = asyncio.create_task(town.runs(task))
-    await town.clock.was_slept_on(2)
+    await town.clock.wait_for_sleeps(2)
     await town.journal.failed(attempt, DOWN, None)
     await waiting
 
@@ -384,7 +384,7 @@ async def test_what_an_attempt_should_cost_is_written_down_before_it_is_known(to
     task = await town.task()
     await town.tells([REFUSED], [picture]).runs(task)
 
-    attempts = await town.house.attempts(task)
+    attempts = await town.service.attempts(task)
 
     assert [(each.price_usd, each.cost_usd, each.charged) for each in attempts] == [
         (0.05, None, False),

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from integration.store.keeping import done, eraser, inline
+from integration.store.retention_steps import eraser, inline_picture, run_task
 from limner.db.database_files import CopyFailed, back_up, scrub
 from limner.db.open_store import open_store
 from limner.providers.sandbox import card
-from stores import House
+from stores import ServiceHarness
 
 SECRET = "the-unspeakable-badger"
 WISHES: dict[str, Any] = {"prompt": f"a portrait of {SECRET}", "echo": {"prompt": f"a portrait of {SECRET}"}}
@@ -22,31 +22,38 @@ def files_with(folder: Path, word: str) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file() and word.encode() in path.read_bytes()]
 
 
-async def test_nothing_of_an_erased_task_is_left_in_the_database_s_own_files(house: House) -> None:
-    task = await done(house, await house.opens(), card("made"), once=SECRET, **WISHES, **inline(card("given")))
-    assert files_with(house.folder, SECRET)
+async def test_nothing_of_an_erased_task_is_left_in_the_database_s_own_files(service: ServiceHarness) -> None:
+    task = await run_task(
+        service,
+        await service.open_account(),
+        card("made"),
+        idempotency_key=SECRET,
+        **WISHES,
+        **inline_picture(card("given")),
+    )
+    assert files_with(service.folder, SECRET)
 
-    await eraser(house)(None, task, "me")
-    emptied = await asyncio.to_thread(scrub, house.url)
+    await eraser(service)(None, task, "me")
+    emptied = await asyncio.to_thread(scrub, service.url)
 
     assert emptied
-    assert files_with(house.folder, SECRET) == []
+    assert files_with(service.folder, SECRET) == []
 
 
-async def test_a_copy_is_whole_and_shut_to_others_while_the_database_is_written_to(house: House) -> None:
-    key = await house.opens(opening=100_000, limit=1000)
-    target, over = house.folder / "copy.db", asyncio.Event()
+async def test_a_copy_is_whole_and_shut_to_others_while_the_database_is_written_to(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=100_000, limit=1000)
+    target, over = service.folder / "copy.db", asyncio.Event()
 
     async def writes() -> int:
         written = 0
         while not over.is_set():
-            await house.sends(key)
+            await service.submit_task(key)
             written += 1
         return written
 
     writing = asyncio.ensure_future(writes())
-    await house.sends(key)
-    size = await asyncio.to_thread(back_up, house.url, target)
+    await service.submit_task(key)
+    size = await asyncio.to_thread(back_up, service.url, target)
     over.set()
     written = await writing
 

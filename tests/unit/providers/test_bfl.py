@@ -9,7 +9,16 @@ from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.bfl import BflProvider, decode_job, decode_order, encode, facts_of, unfit
-from unit.providers.stand import HANG_UP, Say, Stand, drawn, gone_quiet, order, references, standing
+from unit.providers.fake_vendor import (
+    HANG_UP,
+    FakeVendor,
+    Reply,
+    fake_vendor,
+    image_file,
+    order,
+    references,
+    unreachable_url,
+)
 
 KEY = "bfl-secret-key"
 HANDLE = {"id": "job-1", "polling_url": "https://us1.api.bfl.ai/v1/get_result?id=job-1", "cost": 4.0, "since": 1000.0}
@@ -290,14 +299,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def stand() -> AsyncIterator[Stand]:
-    async with standing() as one:
+async def server() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as one:
         yield one
 
 
 @pytest.fixture
-async def bfl(stand: Stand, clock: Clock) -> AsyncIterator[BflProvider]:
-    provider = BflProvider(VendorAccount(stand.url, KEY), clock)
+async def bfl(server: FakeVendor, clock: Clock) -> AsyncIterator[BflProvider]:
+    provider = BflProvider(VendorAccount(server.url, KEY), clock)
     yield provider
     await provider.close()
 
@@ -310,21 +319,23 @@ Handle = Callable[[], dict[str, Any]]
 
 
 @pytest.fixture
-def handle(stand: Stand) -> Handle:
-    return lambda: {"id": "job-1", "polling_url": f"{stand.url}/poll", "cost": 4.0, "since": 1000.0}
+def handle(server: FakeVendor) -> Handle:
+    return lambda: {"id": "job-1", "polling_url": f"{server.url}/poll", "cost": 4.0, "since": 1000.0}
 
 
-def ready(stand: Stand, path: str = "/picture") -> Say:
-    return Say({"id": "job-1", "status": "Ready", "result": {"sample": f"{stand.url}{path}"}})
+def ready(server: FakeVendor, path: str = "/picture") -> Reply:
+    return Reply({"id": "job-1", "status": "Ready", "result": {"sample": f"{server.url}{path}"}})
 
 
 async def test_an_order_is_bought_once_followed_and_brought_home(
-    stand: Stand, bfl: BflProvider, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
-    stand.say("/v1/flux-kontext-pro", Say({"id": "job-1", "polling_url": f"{stand.url}/poll?id=a%2Fb", "cost": 4.0}))
-    stand.say("/poll", Say({"id": "job-1", "status": "Pending", "progress": 0.5}), ready(stand))
-    stand.say("/picture", Say(PICTURE))
-    asked = order(tmp_path, "flux-kontext-pro", references=(drawn(tmp_path / "one.png", (300, 300)),))
+    server.reply(
+        "/v1/flux-kontext-pro", Reply({"id": "job-1", "polling_url": f"{server.url}/poll?id=a%2Fb", "cost": 4.0})
+    )
+    server.reply("/poll", Reply({"id": "job-1", "status": "Pending", "progress": 0.5}), ready(server))
+    server.reply("/picture", Reply(PICTURE))
+    asked = order(tmp_path, "flux-kontext-pro", references=(image_file(tmp_path / "one.png", (300, 300)),))
 
     accepted = await bfl.submit(asked, nothing)
     assert isinstance(accepted, Accepted)
@@ -342,15 +353,15 @@ async def test_an_order_is_bought_once_followed_and_brought_home(
         "generative": True,
         "vendor_id": "job-1",
     }
-    assert stand.paths() == ["/v1/flux-kontext-pro", "/poll", "/poll", "/picture"]
-    assert [each.headers.get("x-key") for each in stand.asked] == [KEY, KEY, KEY, None]
+    assert server.paths() == ["/v1/flux-kontext-pro", "/poll", "/poll", "/picture"]
+    assert [each.headers.get("x-key") for each in server.received] == [KEY, KEY, KEY, None]
 
 
 async def test_a_small_reference_is_enlarged_and_the_callers_file_is_left_alone(
-    stand: Stand, bfl: BflProvider, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
-    stand.say("/v1/flux-kontext-pro", Say({"id": "job-1", "polling_url": f"{stand.url}/poll"}))
-    small, large = drawn(tmp_path / "small.png", (100, 50)), drawn(tmp_path / "large.png", (256, 300), "blue")
+    server.reply("/v1/flux-kontext-pro", Reply({"id": "job-1", "polling_url": f"{server.url}/poll"}))
+    small, large = image_file(tmp_path / "small.png", (100, 50)), image_file(tmp_path / "large.png", (256, 300), "blue")
 
     await bfl.submit(order(tmp_path, "flux-kontext-pro", references=(large, small)), nothing)
 
@@ -359,34 +370,36 @@ async def test_a_small_reference_is_enlarged_and_the_callers_file_is_left_alone(
     with Image.open(small.path) as untouched:
         assert untouched.size == (100, 50)
     assert not (tmp_path / "enlarged-1.png").exists()
-    assert stand.asked[0].body["input_image"] != stand.asked[0].body["input_image_2"]
+    assert server.received[0].body["input_image"] != server.received[0].body["input_image_2"]
 
 
 async def test_a_model_nobody_described_is_unavailable_and_nothing_is_sent(
-    stand: Stand, bfl: BflProvider, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
     failure = await bfl.submit(order(tmp_path, "flux-9-dream"), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.MODEL_UNAVAILABLE
     assert "flux-kontext-*" in failure.reason
-    assert stand.asked == []
+    assert server.received == []
 
 
 async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
-    stand: Stand, bfl: BflProvider, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
-    stand.say("/v1/flux-dev", HANG_UP)
+    server.reply("/v1/flux-dev", HANG_UP)
 
     failure = await bfl.submit(order(tmp_path, "flux-dev"), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
-    assert len(stand.asked) == 1
+    assert len(server.received) == 1
 
 
-async def test_a_key_that_a_vendor_repeats_goes_no_further(stand: Stand, bfl: BflProvider, tmp_path: Path) -> None:
-    stand.say("/v1/flux-dev", Say({"detail": f"{KEY} is no key"}, 401))
+async def test_a_key_that_a_vendor_repeats_goes_no_further(
+    server: FakeVendor, bfl: BflProvider, tmp_path: Path
+) -> None:
+    server.reply("/v1/flux-dev", Reply({"detail": f"{KEY} is no key"}, 401))
 
     failure = await bfl.submit(order(tmp_path, "flux-dev"), nothing)
 
@@ -396,7 +409,7 @@ async def test_a_key_that_a_vendor_repeats_goes_no_further(stand: Stand, bfl: Bf
 
 
 async def test_an_order_that_never_left_may_be_sent_again(tmp_path: Path) -> None:
-    provider = BflProvider(VendorAccount(gone_quiet(), KEY))
+    provider = BflProvider(VendorAccount(unreachable_url(), KEY))
 
     failure = await provider.submit(order(tmp_path, "flux-dev"), nothing)
     await provider.close()
@@ -407,50 +420,50 @@ async def test_an_order_that_never_left_may_be_sent_again(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 502, 503, 504])
 async def test_a_question_without_an_answer_is_asked_again(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path, status: int
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path, status: int
 ) -> None:
-    stand.say("/poll", Say({"detail": "not now"}, status))
+    server.reply("/poll", Reply({"detail": "not now"}, status))
 
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 2.0)
 
 
 async def test_a_vendor_that_hangs_up_on_a_question_is_asked_again(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
-    stand.say("/poll", HANG_UP)
+    server.reply("/poll", HANG_UP)
 
     assert isinstance(await bfl.poll(handle(), order(tmp_path, "flux-dev")), Pending)
 
 
 @pytest.mark.parametrize(("told", "wait_s"), [("7", 7.0), ("3600", 30.0)])
 async def test_a_vendor_that_is_asked_too_often_names_the_wait_within_reason(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path, *, told: str, wait_s: float
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path, *, told: str, wait_s: float
 ) -> None:
-    stand.say("/poll", Say({}, 429, {"Retry-After": told}))
+    server.reply("/poll", Reply({}, 429, {"Retry-After": told}))
 
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, wait_s)
 
 
 async def test_a_dead_link_is_asked_for_again_at_once(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
-    stand.say("/poll", ready(stand, "/old"), ready(stand, "/new"))
-    stand.say("/old", Say({"Code": "AccessDenied"}, 403))
-    stand.say("/new", Say(PICTURE))
+    server.reply("/poll", ready(server, "/old"), ready(server, "/new"))
+    server.reply("/old", Reply({"Code": "AccessDenied"}, 403))
+    server.reply("/new", Reply(PICTURE))
 
     delivered = await bfl.poll(handle(), order(tmp_path, "flux-dev"))
 
     assert isinstance(delivered, Delivered)
     assert delivered.picture.path.read_bytes() == PICTURE
-    assert stand.paths() == ["/poll", "/old", "/poll", "/new"]
+    assert server.paths() == ["/poll", "/old", "/poll", "/new"]
 
 
-@pytest.mark.parametrize("dead", [Say({}, 403), Say({}, 503), HANG_UP], ids=["expired", "down", "hangs up"])
+@pytest.mark.parametrize("dead", [Reply({}, 403), Reply({}, 503), HANG_UP], ids=["expired", "down", "hangs up"])
 async def test_a_link_that_stays_dead_is_lost_only_when_no_link_would_live(
-    stand: Stand, bfl: BflProvider, handle: Handle, clock: Clock, tmp_path: Path, *, dead: Say
+    server: FakeVendor, bfl: BflProvider, handle: Handle, clock: Clock, tmp_path: Path, *, dead: Reply
 ) -> None:
-    stand.say("/poll", ready(stand))
-    stand.say("/picture", dead)
+    server.reply("/poll", ready(server))
+    server.reply("/picture", dead)
 
     clock.now_s = 1000.0 + 599
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 2.0)
@@ -462,10 +475,10 @@ async def test_a_link_that_stays_dead_is_lost_only_when_no_link_would_live(
 
 
 async def test_a_page_instead_of_a_picture_is_a_bad_output(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
-    stand.say("/poll", ready(stand))
-    stand.say("/picture", Say(b"<html>", headers={"Content-Type": "text/html"}))
+    server.reply("/poll", ready(server))
+    server.reply("/picture", Reply(b"<html>", headers={"Content-Type": "text/html"}))
 
     failure = await bfl.poll(handle(), order(tmp_path, "flux-dev"))
 
@@ -475,7 +488,7 @@ async def test_a_page_instead_of_a_picture_is_a_bad_output(
 
 
 async def test_the_key_is_not_shown_to_a_host_nobody_listed(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
     stranger = handle() | {"polling_url": "https://bfl.ai.evil.example/v1/get_result?id=job-1"}
 
@@ -484,14 +497,14 @@ async def test_the_key_is_not_shown_to_a_host_nobody_listed(
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.AUTH
     assert "polling_hosts" in failure.reason
-    assert stand.asked == []
+    assert server.received == []
 
 
 async def test_the_grace_for_an_unknown_job_is_configuration(
-    stand: Stand, clock: Clock, handle: Handle, tmp_path: Path
+    server: FakeVendor, clock: Clock, handle: Handle, tmp_path: Path
 ) -> None:
-    stand.say("/poll", Say({"id": "job-1", "status": "Task not found"}))
-    provider = BflProvider(VendorAccount(stand.url, KEY, {"not_found_grace_s": 3}), clock)
+    server.reply("/poll", Reply({"id": "job-1", "status": "Task not found"}))
+    provider = BflProvider(VendorAccount(server.url, KEY, {"not_found_grace_s": 3}), clock)
 
     clock.now_s = 1002.9
     early = await provider.poll(handle(), order(tmp_path, "flux-dev"))
@@ -504,10 +517,10 @@ async def test_the_grace_for_an_unknown_job_is_configuration(
 
 
 async def test_a_picture_without_a_told_cost_costs_what_the_table_says(
-    stand: Stand, bfl: BflProvider, handle: Handle, tmp_path: Path
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
-    stand.say("/poll", ready(stand))
-    stand.say("/picture", Say(PICTURE))
+    server.reply("/poll", ready(server))
+    server.reply("/picture", Reply(PICTURE))
 
     delivered = await bfl.poll(handle() | {"cost": None}, order(tmp_path, "flux-dev"))
 

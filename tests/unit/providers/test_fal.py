@@ -16,7 +16,7 @@ from limner.providers.fal import (
     facts_of,
     path_of,
 )
-from unit.providers.stand import HANG_UP, Say, Stand, drawn, order, references, standing
+from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, image_file, order, references
 
 KEY = "fal-secret-key"
 KONTEXT = "fal-ai/flux-pro/kontext"
@@ -278,14 +278,14 @@ def test_a_result_that_is_not_there_yet_is_waited_for() -> None:
 
 
 @pytest.fixture
-async def stand() -> AsyncIterator[Stand]:
-    async with standing() as one:
+async def server() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as one:
         yield one
 
 
 @pytest.fixture
-async def fal(stand: Stand) -> AsyncIterator[FalProvider]:
-    provider = FalProvider(VendorAccount(stand.url, KEY), lambda: 1060.0)
+async def fal(server: FakeVendor) -> AsyncIterator[FalProvider]:
+    provider = FalProvider(VendorAccount(server.url, KEY), lambda: 1060.0)
     yield provider
     await provider.close()
 
@@ -294,19 +294,24 @@ def nothing(_progress: int) -> None:
     """Nobody listens to the progress."""
 
 
-def handle(stand: Stand) -> dict[str, Any]:
-    return {"id": "r-1", "status_url": f"{stand.url}/status", "response_url": f"{stand.url}/response", "since": 1000.0}
+def handle(server: FakeVendor) -> dict[str, Any]:
+    return {
+        "id": "r-1",
+        "status_url": f"{server.url}/status",
+        "response_url": f"{server.url}/response",
+        "since": 1000.0,
+    }
 
 
 async def test_an_order_is_bought_once_followed_and_brought_home(
-    stand: Stand, fal: FalProvider, tmp_path: Path
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
-    told = {"request_id": "r-1", "status_url": f"{stand.url}/status", "response_url": f"{stand.url}/response"}
-    stand.say(f"/{KONTEXT}", Say(told))
-    stand.say("/status", Say({"status": "IN_PROGRESS"}, 202), Say({"status": "COMPLETED"}))
-    stand.say("/response", Say({"images": [{"url": f"{stand.url}/picture"}]}))
-    stand.say("/picture", Say(PICTURE))
-    asked = order(tmp_path, KONTEXT, references=(drawn(tmp_path / "one.png", (30, 30)),))
+    told = {"request_id": "r-1", "status_url": f"{server.url}/status", "response_url": f"{server.url}/response"}
+    server.reply(f"/{KONTEXT}", Reply(told))
+    server.reply("/status", Reply({"status": "IN_PROGRESS"}, 202), Reply({"status": "COMPLETED"}))
+    server.reply("/response", Reply({"images": [{"url": f"{server.url}/picture"}]}))
+    server.reply("/picture", Reply(PICTURE))
+    asked = order(tmp_path, KONTEXT, references=(image_file(tmp_path / "one.png", (30, 30)),))
 
     accepted = await fal.submit(asked, nothing)
     assert isinstance(accepted, Accepted)
@@ -318,39 +323,47 @@ async def test_an_order_is_bought_once_followed_and_brought_home(
     assert second.picture.path.read_bytes() == PICTURE
     assert second.cost_usd == 0.04
     assert second.served_by == {"provider": "fal", "model": KONTEXT, "generative": True, "vendor_id": "r-1"}
-    assert stand.paths() == [f"/{KONTEXT}", "/status", "/status", "/response", "/picture"]
-    assert [each.headers.get("Authorization") for each in stand.asked] == [f"Key {KEY}"] * 4 + [None]
-    assert stand.asked[0].body["image_url"].startswith("data:image/png;base64,iVBOR")
+    assert server.paths() == [f"/{KONTEXT}", "/status", "/status", "/response", "/picture"]
+    assert [each.headers.get("Authorization") for each in server.received] == [f"Key {KEY}"] * 4 + [None]
+    assert server.received[0].body["image_url"].startswith("data:image/png;base64,iVBOR")
 
 
-async def test_a_dead_link_is_asked_for_again_at_once(stand: Stand, fal: FalProvider, tmp_path: Path) -> None:
-    stand.say("/status", Say({"status": "COMPLETED"}))
-    stand.say(
-        "/response", Say({"images": [{"url": f"{stand.url}/old"}]}), Say({"images": [{"url": f"{stand.url}/new"}]})
+async def test_a_dead_link_is_asked_for_again_at_once(server: FakeVendor, fal: FalProvider, tmp_path: Path) -> None:
+    server.reply("/status", Reply({"status": "COMPLETED"}))
+    server.reply(
+        "/response",
+        Reply({"images": [{"url": f"{server.url}/old"}]}),
+        Reply({"images": [{"url": f"{server.url}/new"}]}),
     )
-    stand.say("/old", Say(status=404))
-    stand.say("/new", Say(PICTURE))
+    server.reply("/old", Reply(status=404))
+    server.reply("/new", Reply(PICTURE))
 
-    assert isinstance(await fal.poll(handle(stand), order(tmp_path, KONTEXT)), Delivered)
+    assert isinstance(await fal.poll(handle(server), order(tmp_path, KONTEXT)), Delivered)
 
 
-async def test_a_refused_prompt_is_told_from_a_refused_picture(stand: Stand, fal: FalProvider, tmp_path: Path) -> None:
-    stand.say("/status", Say({"status": "COMPLETED", "error": "flagged", "error_type": "content_policy_violation"}))
-    stand.say("/response", Say(FLAGGED, 422))
+async def test_a_refused_prompt_is_told_from_a_refused_picture(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
+) -> None:
+    server.reply(
+        "/status", Reply({"status": "COMPLETED", "error": "flagged", "error_type": "content_policy_violation"})
+    )
+    server.reply("/response", Reply(FLAGGED, 422))
 
-    failure = await fal.poll(handle(stand), order(tmp_path, KONTEXT))
+    failure = await fal.poll(handle(server), order(tmp_path, KONTEXT))
 
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.stage) == (FailureKind.CONTENT_POLICY, Stage.INPUT)
 
 
 async def test_a_refusal_stands_where_its_field_cannot_be_asked_for(
-    stand: Stand, fal: FalProvider, tmp_path: Path
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
-    stand.say("/status", Say({"status": "COMPLETED", "error": "flagged", "error_type": "content_policy_violation"}))
-    stand.say("/response", HANG_UP)
+    server.reply(
+        "/status", Reply({"status": "COMPLETED", "error": "flagged", "error_type": "content_policy_violation"})
+    )
+    server.reply("/response", HANG_UP)
 
-    failure = await fal.poll(handle(stand), order(tmp_path, KONTEXT))
+    failure = await fal.poll(handle(server), order(tmp_path, KONTEXT))
 
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.stage) == (FailureKind.CONTENT_POLICY, None)
@@ -358,15 +371,15 @@ async def test_a_refusal_stands_where_its_field_cannot_be_asked_for(
 
 @pytest.mark.parametrize("path", ["/status", "/response"])
 @pytest.mark.parametrize(
-    "silence", [Say({}, 503), Say({}, 429), Say({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
+    "silence", [Reply({}, 503), Reply({}, 429), Reply({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
 )
 async def test_a_question_without_an_answer_is_asked_again(
-    stand: Stand, fal: FalProvider, tmp_path: Path, path: str, silence: Say
+    server: FakeVendor, fal: FalProvider, tmp_path: Path, path: str, silence: Reply
 ) -> None:
-    stand.say("/status", Say({"status": "COMPLETED"}))
-    stand.say(path, silence)
+    server.reply("/status", Reply({"status": "COMPLETED"}))
+    server.reply(path, silence)
 
-    assert await fal.poll(handle(stand), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
+    assert await fal.poll(handle(server), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -378,22 +391,22 @@ async def test_a_question_without_an_answer_is_asked_again(
     ],
 )
 async def test_what_a_model_cannot_do_is_never_sent(
-    stand: Stand, fal: FalProvider, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
+    server: FakeVendor, fal: FalProvider, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
 ) -> None:
     failure = await fal.submit(order(tmp_path, upstream, references=references(pictures)), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is kind
-    assert stand.asked == []
+    assert server.received == []
 
 
 async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
-    stand: Stand, fal: FalProvider, tmp_path: Path
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
-    stand.say("/fal-ai/flux/dev", HANG_UP)
+    server.reply("/fal-ai/flux/dev", HANG_UP)
 
     failure = await fal.submit(order(tmp_path, "fal-ai/flux/dev"), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
-    assert len(stand.asked) == 1
+    assert len(server.received) == 1

@@ -11,7 +11,7 @@ from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, VendorAccount
 from limner.providers._http import VendorResponse, file_as_base64
 from limner.providers.gemini import GeminiCall, GeminiProvider, cost_of, decode, encode, facts_of
-from unit.providers.stand import HANG_UP, Say, Stand, gone_quiet, order, references, standing
+from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, order, references, unreachable_url
 
 KEY = "AIzaSyPretendedSecretKey"
 UPSTREAM = "gemini-3-pro-image"
@@ -360,8 +360,8 @@ def test_no_answer_whatsoever_raises(body: Any) -> None:
 
 
 @pytest.fixture
-async def stand() -> AsyncIterator[Stand]:
-    async with standing() as opened:
+async def server() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as opened:
         yield opened
 
 
@@ -373,41 +373,41 @@ async def submitted(base: str, tmp_path: Path, **options: Any) -> Any:
         await provider.close()
 
 
-async def test_the_key_goes_in_its_header_and_nowhere_else(stand: Stand, tmp_path: Path) -> None:
+async def test_the_key_goes_in_its_header_and_nowhere_else(server: FakeVendor, tmp_path: Path) -> None:
     path = f"/v1beta/models/{UPSTREAM}:generateContent"
-    stand.say(path, Say(candidate({"text": "no"}, finishReason="STOP")))
+    server.reply(path, Reply(candidate({"text": "no"}, finishReason="STOP")))
 
-    failure = await submitted(stand.url, tmp_path)
+    failure = await submitted(server.url, tmp_path)
 
     assert failure.kind is FailureKind.NO_IMAGE
-    assert stand.paths() == [path]
-    assert stand.asked[0].headers["x-goog-api-key"] == KEY
+    assert server.paths() == [path]
+    assert server.received[0].headers["x-goog-api-key"] == KEY
 
 
-async def test_a_cut_call_has_an_unknown_outcome(stand: Stand, tmp_path: Path) -> None:
-    stand.say(f"/v1beta/models/{UPSTREAM}:generateContent", HANG_UP)
+async def test_a_cut_call_has_an_unknown_outcome(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply(f"/v1beta/models/{UPSTREAM}:generateContent", HANG_UP)
 
-    assert (await submitted(stand.url, tmp_path)).kind is FailureKind.UNKNOWN_OUTCOME
+    assert (await submitted(server.url, tmp_path)).kind is FailureKind.UNKNOWN_OUTCOME
 
 
 async def test_nobody_there_is_a_passing_trouble(tmp_path: Path) -> None:
-    assert (await submitted(gone_quiet(), tmp_path)).kind is FailureKind.TRANSIENT
+    assert (await submitted(unreachable_url(), tmp_path)).kind is FailureKind.TRANSIENT
 
 
-async def test_a_damaged_picture_was_paid_for(stand: Stand, tmp_path: Path) -> None:
+async def test_a_damaged_picture_was_paid_for(server: FakeVendor, tmp_path: Path) -> None:
     part = {"inlineData": {"mimeType": "image/png", "data": "A" * 5001}}
-    stand.say(f"/v1beta/models/{UPSTREAM}:generateContent", Say(candidate(part)))
+    server.reply(f"/v1beta/models/{UPSTREAM}:generateContent", Reply(candidate(part)))
 
-    failure = await submitted(stand.url, tmp_path)
+    failure = await submitted(server.url, tmp_path)
 
     assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
 
 
-async def test_a_wrong_option_is_not_even_sent(stand: Stand, tmp_path: Path) -> None:
-    failure = await submitted(stand.url, tmp_path, image_size="512")
+async def test_a_wrong_option_is_not_even_sent(server: FakeVendor, tmp_path: Path) -> None:
+    failure = await submitted(server.url, tmp_path, image_size="512")
 
     assert failure.kind is FailureKind.BAD_INPUT
-    assert stand.asked == []
+    assert server.received == []
 
 
 async def test_there_is_nothing_to_ask_after(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from limner.providers.midjourney import (
     job_with,
     verdicts_of,
 )
-from unit.providers.stand import HANG_UP, Say, Stand, gone_quiet, order, references, standing
+from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, order, references, unreachable_url
 
 KEY = "relay-secret"
 U1 = {"customId": "MJ::JOB::upsample::1::abc", "label": "U1", "emoji": "", "type": 2, "style": 2}
@@ -337,15 +337,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def stand() -> AsyncIterator[Stand]:
-    async with standing() as one:
-        one.say(LIST, Say([]))
-        one.say("/mj/task/list", Say(status=404))
-        one.say("/grid.png", Say(grid()))
-        one.say("/one.png", Say(ONE))
-        one.say("/mj/task/17/fetch", Say(done(one, "/grid.png")))
-        one.say("/mj/submit/action", Say(UPSCALED))
-        one.say("/mj/task/18/fetch", Say(done(one, "/one.png")))
+async def server() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as one:
+        one.reply(LIST, Reply([]))
+        one.reply("/mj/task/list", Reply(status=404))
+        one.reply("/grid.png", Reply(grid()))
+        one.reply("/one.png", Reply(ONE))
+        one.reply("/mj/task/17/fetch", Reply(done(one, "/grid.png")))
+        one.reply("/mj/submit/action", Reply(UPSCALED))
+        one.reply("/mj/task/18/fetch", Reply(done(one, "/one.png")))
         yield one
 
 
@@ -353,12 +353,12 @@ Open = Callable[[], MidjourneyProvider]
 
 
 @pytest.fixture
-async def opened(stand: Stand, clock: Clock) -> AsyncIterator[Open]:
+async def opened(server: FakeVendor, clock: Clock) -> AsyncIterator[Open]:
     """Each call is a worker that starts afresh."""
     workers: list[MidjourneyProvider] = []
 
     def start() -> MidjourneyProvider:
-        workers.append(MidjourneyProvider(VendorAccount(stand.url, KEY), clock))
+        workers.append(MidjourneyProvider(VendorAccount(server.url, KEY), clock))
         return workers[-1]
 
     yield start
@@ -366,8 +366,8 @@ async def opened(stand: Stand, clock: Clock) -> AsyncIterator[Open]:
         await worker.close()
 
 
-def done(stand: Stand, path: str, **facts: Any) -> dict[str, Any]:
-    return {"status": "SUCCESS", "progress": "100%", "imageUrl": f"{stand.url}{path}", "buttons": [U1], **facts}
+def done(server: FakeVendor, path: str, **facts: Any) -> dict[str, Any]:
+    return {"status": "SUCCESS", "progress": "100%", "imageUrl": f"{server.url}{path}", "buttons": [U1], **facts}
 
 
 def nothing(_progress: int) -> None:
@@ -386,11 +386,13 @@ async def polled(
     return answers
 
 
-async def test_a_grid_is_drawn_and_its_first_picture_upscaled(stand: Stand, opened: Open, tmp_path: Path) -> None:
-    stand.say("/mj/submit/imagine", Say(ACCEPTED))
-    preview = {"status": "IN_PROGRESS", "progress": "50%", "imageUrl": f"{stand.url}/preview.webp"}
-    stand.say("/mj/task/17/fetch", Say(preview), Say(done(stand, "/grid.png")))
-    stand.say("/mj/task/18/fetch", Say({"status": "IN_PROGRESS", "progress": "50%"}), Say(done(stand, "/one.png")))
+async def test_a_grid_is_drawn_and_its_first_picture_upscaled(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
+    server.reply("/mj/submit/imagine", Reply(ACCEPTED))
+    preview = {"status": "IN_PROGRESS", "progress": "50%", "imageUrl": f"{server.url}/preview.webp"}
+    server.reply("/mj/task/17/fetch", Reply(preview), Reply(done(server, "/grid.png")))
+    server.reply(
+        "/mj/task/18/fetch", Reply({"status": "IN_PROGRESS", "progress": "50%"}), Reply(done(server, "/one.png"))
+    )
     asked, relay = order(tmp_path, "midjourney"), opened()
 
     accepted = await relay.submit(asked, nothing)
@@ -407,27 +409,27 @@ async def test_a_grid_is_drawn_and_its_first_picture_upscaled(stand: Stand, open
         "vendor_id": "17",
         "picked_by": "upscale",
     }
-    assert "/preview.webp" not in stand.paths()
-    assert stand.paths().count("/mj/submit/action") == 1
-    keyed = [each.headers.get("mj-api-secret") for each in stand.asked]
+    assert "/preview.webp" not in server.paths()
+    assert server.paths().count("/mj/submit/action") == 1
+    keyed = [each.headers.get("mj-api-secret") for each in server.received]
     assert keyed == [KEY] * (len(keyed) - 1) + [None]
 
 
 @pytest.mark.parametrize(
     "refusal",
     [
-        Say({"code": 4, "description": "customId错误"}),
-        Say({"code": 23, "description": "full"}),
-        Say({"code": 9, "description": "系统异常"}),
-        Say(status=500),
+        Reply({"code": 4, "description": "customId错误"}),
+        Reply({"code": 23, "description": "full"}),
+        Reply({"code": 9, "description": "系统异常"}),
+        Reply(status=500),
         HANG_UP,
     ],
     ids=["4", "23", "9", "http 500", "cut"],
 )
 async def test_a_relay_that_does_not_upscale_leaves_the_grid_to_be_cut(
-    stand: Stand, opened: Open, tmp_path: Path, refusal: Say
+    server: FakeVendor, opened: Open, tmp_path: Path, refusal: Reply
 ) -> None:
-    stand.say("/mj/submit/action", refusal)
+    server.reply("/mj/submit/action", refusal)
 
     _, delivered = await polled(opened(), order(tmp_path, "midjourney"), 2)
 
@@ -442,15 +444,15 @@ async def test_a_relay_that_does_not_upscale_leaves_the_grid_to_be_cut(
 @pytest.mark.parametrize(
     "trouble",
     [
-        Say({"status": "FAILURE", "failReason": "[Queue full] no"}),
-        Say({"status": "CANCEL"}),
-        Say({"status": "SUCCESS", "imageUrl": None}),
+        Reply({"status": "FAILURE", "failReason": "[Queue full] no"}),
+        Reply({"status": "CANCEL"}),
+        Reply({"status": "SUCCESS", "imageUrl": None}),
     ],
 )
 async def test_an_upscale_that_fails_leaves_the_grid_to_be_cut(
-    stand: Stand, opened: Open, tmp_path: Path, trouble: Say
+    server: FakeVendor, opened: Open, tmp_path: Path, trouble: Reply
 ) -> None:
-    stand.say("/mj/task/18/fetch", trouble)
+    server.reply("/mj/task/18/fetch", trouble)
 
     *_, delivered = await polled(opened(), order(tmp_path, "midjourney"), 3)
 
@@ -459,9 +461,9 @@ async def test_an_upscale_that_fails_leaves_the_grid_to_be_cut(
 
 
 async def test_an_upscale_nobody_knows_any_more_leaves_the_grid_to_be_cut(
-    stand: Stand, opened: Open, clock: Clock, tmp_path: Path
+    server: FakeVendor, opened: Open, clock: Clock, tmp_path: Path
 ) -> None:
-    stand.say("/mj/task/18/fetch", Say(status=204))
+    server.reply("/mj/task/18/fetch", Reply(status=204))
     asked, relay = order(tmp_path, "midjourney"), opened()
     clock.now_s = 1009.9
     early = await relay.poll(SENT, asked)
@@ -473,31 +475,31 @@ async def test_an_upscale_nobody_knows_any_more_leaves_the_grid_to_be_cut(
 
 
 async def test_that_the_grid_is_to_be_cut_is_written_down_when_it_takes_a_while(
-    stand: Stand, opened: Open, tmp_path: Path
+    server: FakeVendor, opened: Open, tmp_path: Path
 ) -> None:
-    stand.say("/mj/submit/action", Say({"code": 4, "description": "no"}))
-    stand.say("/grid.png", Say(status=503))
+    server.reply("/mj/submit/action", Reply({"code": 4, "description": "no"}))
+    server.reply("/grid.png", Reply(status=503))
     asked = order(tmp_path, "midjourney")
 
     _, pending = await polled(opened(), asked, 2)
-    stand.say("/grid.png", Say(grid()))
+    server.reply("/grid.png", Reply(grid()))
     assert isinstance(pending, Pending)
     assert pending.handle == {**HANDLE, "pick": {"cut": True}}
     delivered = await opened().poll(pending.handle, asked)
 
     assert isinstance(delivered, Delivered)
-    assert stand.paths().count("/mj/submit/action") == 1
+    assert server.paths().count("/mj/submit/action") == 1
 
 
-async def test_a_route_may_choose_to_cut(stand: Stand, opened: Open, tmp_path: Path) -> None:
+async def test_a_route_may_choose_to_cut(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
     delivered = await opened().poll(HANDLE, order(tmp_path, "midjourney", options={"pick": "crop"}))
 
     assert isinstance(delivered, Delivered)
-    assert stand.paths() == ["/mj/task/17/fetch", "/grid.png"]
+    assert server.paths() == ["/mj/task/17/fetch", "/grid.png"]
 
 
-async def test_a_grid_that_cannot_be_read_is_a_bad_output(stand: Stand, opened: Open, tmp_path: Path) -> None:
-    stand.say("/grid.png", Say(grid()[:60]))
+async def test_a_grid_that_cannot_be_read_is_a_bad_output(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
+    server.reply("/grid.png", Reply(grid()[:60]))
 
     failure = await opened().poll(HANDLE, order(tmp_path, "midjourney", options={"pick": "crop"}))
 
@@ -507,38 +509,38 @@ async def test_a_grid_that_cannot_be_read_is_a_bad_output(stand: Stand, opened: 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])
 async def test_a_worker_that_starts_afresh_finds_an_upscale_that_may_have_been_sent_by_its_state(
-    stand: Stand, opened: Open, tmp_path: Path, lists: str
+    server: FakeVendor, opened: Open, tmp_path: Path, lists: str
 ) -> None:
-    stand.say(lists, Say([{"id": "5", "state": "attempt-1"}, {"id": "18", "state": "attempt-1:U1"}]))
+    server.reply(lists, Reply([{"id": "5", "state": "attempt-1"}, {"id": "18", "state": "attempt-1:U1"}]))
 
     pending, end = await polled(opened(), order(tmp_path, "midjourney"), 2, WRITTEN_DOWN)
 
     assert pending == Pending(80, 2.5, SENT)
     assert isinstance(end, Delivered)
     assert end.picture.path.read_bytes() == ONE
-    assert "/mj/submit/action" not in stand.paths()
+    assert "/mj/submit/action" not in server.paths()
 
 
 async def test_an_upscale_that_may_have_been_sent_and_is_not_found_is_not_sent_again(
-    stand: Stand, opened: Open, tmp_path: Path
+    server: FakeVendor, opened: Open, tmp_path: Path
 ) -> None:
     delivered = await opened().poll(WRITTEN_DOWN, order(tmp_path, "midjourney"))
 
     assert isinstance(delivered, Delivered)
     assert delivered.served_by["picked_by"] == "crop"
-    assert "/mj/submit/action" not in stand.paths()
+    assert "/mj/submit/action" not in server.paths()
 
 
 async def test_a_worker_that_starts_afresh_follows_the_upscale_of_the_handle(
-    stand: Stand, opened: Open, tmp_path: Path
+    server: FakeVendor, opened: Open, tmp_path: Path
 ) -> None:
     delivered = await opened().poll(SENT, order(tmp_path, "midjourney"))
 
     assert isinstance(delivered, Delivered)
-    assert stand.paths() == ["/mj/task/18/fetch", "/one.png"]
+    assert server.paths() == ["/mj/task/18/fetch", "/one.png"]
 
 
-async def test_an_upscale_is_never_sent_twice_by_one_worker(stand: Stand, opened: Open, tmp_path: Path) -> None:
+async def test_an_upscale_is_never_sent_twice_by_one_worker(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
     asked, relay = order(tmp_path, "midjourney"), opened()
     await relay.poll(HANDLE, asked)
 
@@ -547,24 +549,24 @@ async def test_an_upscale_is_never_sent_twice_by_one_worker(stand: Stand, opened
 
     assert isinstance(again, Delivered)
     assert again.served_by["picked_by"] == "crop"
-    assert stand.paths().count("/mj/submit/action") == 1
+    assert server.paths().count("/mj/submit/action") == 1
 
 
 async def test_an_upscale_whose_answer_was_cut_off_is_found_by_its_state(
-    stand: Stand, opened: Open, tmp_path: Path
+    server: FakeVendor, opened: Open, tmp_path: Path
 ) -> None:
-    stand.say("/mj/submit/action", HANG_UP)
-    stand.say(LIST, Say([{"id": "18", "state": "attempt-1:U1"}]))
+    server.reply("/mj/submit/action", HANG_UP)
+    server.reply(LIST, Reply([{"id": "18", "state": "attempt-1:U1"}]))
 
     *_, pending, end = await polled(opened(), order(tmp_path, "midjourney"), 3)
 
     assert pending == Pending(80, 2.5, SENT)
     assert isinstance(end, Delivered)
-    assert stand.paths().count("/mj/submit/action") == 1
+    assert server.paths().count("/mj/submit/action") == 1
 
 
-async def test_an_upscale_that_exists_already_is_followed(stand: Stand, opened: Open, tmp_path: Path) -> None:
-    stand.say("/mj/submit/action", Say({**UPSCALED, "code": 21}))
+async def test_an_upscale_that_exists_already_is_followed(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
+    server.reply("/mj/submit/action", Reply({**UPSCALED, "code": 21}))
 
     *_, end = await polled(opened(), order(tmp_path, "midjourney"), 3)
 
@@ -573,18 +575,18 @@ async def test_an_upscale_that_exists_already_is_followed(stand: Stand, opened: 
 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])
-async def test_a_lost_order_is_found_by_its_state(stand: Stand, opened: Open, tmp_path: Path, lists: str) -> None:
-    stand.say("/mj/submit/imagine", HANG_UP)
-    stand.say(lists, Say([{"id": "17", "state": "attempt-1"}]))
+async def test_a_lost_order_is_found_by_its_state(server: FakeVendor, opened: Open, tmp_path: Path, lists: str) -> None:
+    server.reply("/mj/submit/imagine", HANG_UP)
+    server.reply(lists, Reply([{"id": "17", "state": "attempt-1"}]))
 
     assert await opened().submit(order(tmp_path, "midjourney"), nothing) == Accepted(HANDLE, 2.5)
-    assert stand.paths().count("/mj/submit/imagine") == 1
+    assert server.paths().count("/mj/submit/imagine") == 1
 
 
 async def test_a_lost_order_that_is_not_found_has_an_unknown_outcome(
-    stand: Stand, opened: Open, tmp_path: Path
+    server: FakeVendor, opened: Open, tmp_path: Path
 ) -> None:
-    stand.say("/mj/submit/imagine", HANG_UP)
+    server.reply("/mj/submit/imagine", HANG_UP)
 
     failure = await opened().submit(order(tmp_path, "midjourney"), nothing)
 
@@ -593,7 +595,7 @@ async def test_a_lost_order_that_is_not_found_has_an_unknown_outcome(
 
 
 async def test_an_order_that_never_left_is_not_looked_for(tmp_path: Path) -> None:
-    relay = MidjourneyProvider(VendorAccount(gone_quiet(), KEY))
+    relay = MidjourneyProvider(VendorAccount(unreachable_url(), KEY))
 
     failure = await relay.submit(order(tmp_path, "midjourney"), nothing)
     await relay.close()
@@ -602,11 +604,11 @@ async def test_an_order_that_never_left_is_not_looked_for(tmp_path: Path) -> Non
     assert failure.kind is FailureKind.TRANSIENT
 
 
-@pytest.mark.parametrize("silence", [Say(status=502), Say(status=429), Say(status=401), HANG_UP])
+@pytest.mark.parametrize("silence", [Reply(status=502), Reply(status=429), Reply(status=401), HANG_UP])
 async def test_a_question_without_an_answer_is_asked_again(
-    stand: Stand, opened: Open, tmp_path: Path, silence: Say
+    server: FakeVendor, opened: Open, tmp_path: Path, silence: Reply
 ) -> None:
-    stand.say("/mj/task/17/fetch", silence)
+    server.reply("/mj/task/17/fetch", silence)
 
     assert await opened().poll(HANDLE, order(tmp_path, "midjourney")) == Pending(None, 2.0)
 
@@ -616,18 +618,18 @@ async def test_a_question_without_an_answer_is_asked_again(
     [("dreamer", 0, FailureKind.MODEL_UNAVAILABLE), ("midjourney", 6, FailureKind.BAD_INPUT)],
 )
 async def test_what_a_model_cannot_do_is_never_sent(
-    stand: Stand, opened: Open, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
+    server: FakeVendor, opened: Open, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
 ) -> None:
     failure = await opened().submit(order(tmp_path, upstream, references=references(pictures)), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is kind
-    assert stand.asked == []
+    assert server.received == []
 
 
-async def test_the_speed_is_a_prefix_of_the_base_url(stand: Stand, tmp_path: Path) -> None:
-    stand.say("/mj-fast/mj/submit/imagine", Say(ACCEPTED))
-    relay = MidjourneyProvider(VendorAccount(f"{stand.url}/mj-fast", KEY))
+async def test_the_speed_is_a_prefix_of_the_base_url(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/mj-fast/mj/submit/imagine", Reply(ACCEPTED))
+    relay = MidjourneyProvider(VendorAccount(f"{server.url}/mj-fast", KEY))
 
     accepted = await relay.submit(order(tmp_path, "midjourney"), nothing)
     await relay.close()

@@ -21,7 +21,16 @@ from limner.providers.openai import (
     encode,
     facts_of,
 )
-from unit.providers.stand import HANG_UP, Say, Stand, drawn, gone_quiet, order, references, standing
+from unit.providers.fake_vendor import (
+    HANG_UP,
+    FakeVendor,
+    Reply,
+    fake_vendor,
+    image_file,
+    order,
+    references,
+    unreachable_url,
+)
 
 KEY = "sk-limner-secret-key"
 PICTURE = {"$file": "/nowhere/answer-1"}
@@ -433,8 +442,8 @@ def test_no_answer_whatsoever_raises(body: Any) -> None:
 
 
 @pytest.fixture
-async def stand() -> AsyncIterator[Stand]:
-    async with standing() as opened:
+async def server() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as opened:
         yield opened
 
 
@@ -450,54 +459,54 @@ async def submitted(base: str, placed: GenerationRequest, **options: Any) -> Any
         await provider.close()
 
 
-async def test_the_key_and_the_account_go_in_headers(stand: Stand, tmp_path: Path) -> None:
-    stand.say("/v1/images/generations", Say({"data": []}))
+async def test_the_key_and_the_account_go_in_headers(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/v1/images/generations", Reply({"data": []}))
 
-    await submitted(f"{stand.url}/v1", ordered(tmp_path), organization="org-1", project="proj-1")
+    await submitted(f"{server.url}/v1", ordered(tmp_path), organization="org-1", project="proj-1")
 
-    headers = stand.asked[0].headers
+    headers = server.received[0].headers
     assert headers["Authorization"] == f"Bearer {KEY}"
     assert (headers["OpenAI-Organization"], headers["OpenAI-Project"]) == ("org-1", "proj-1")
 
 
-async def test_the_routes_options_go_before_the_accounts(stand: Stand, tmp_path: Path) -> None:
-    stand.say("/images/generations", Say({"data": []}))
+async def test_the_routes_options_go_before_the_accounts(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/images/generations", Reply({"data": []}))
 
-    await submitted(stand.url, ordered(tmp_path, options={"quality": "low"}), quality="high", background="opaque")
+    await submitted(server.url, ordered(tmp_path, options={"quality": "low"}), quality="high", background="opaque")
 
-    assert stand.asked[0].body["quality"] == "low"
-    assert stand.asked[0].body["background"] == "opaque"
+    assert server.received[0].body["quality"] == "low"
+    assert server.received[0].body["background"] == "opaque"
 
 
-async def test_a_cut_call_has_an_unknown_outcome(stand: Stand, tmp_path: Path) -> None:
-    stand.say("/images/generations", HANG_UP)
+async def test_a_cut_call_has_an_unknown_outcome(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/images/generations", HANG_UP)
 
-    failure = await submitted(stand.url, ordered(tmp_path))
+    failure = await submitted(server.url, ordered(tmp_path))
 
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
 
 
 async def test_nobody_there_is_a_passing_trouble(tmp_path: Path) -> None:
-    failure = await submitted(gone_quiet(), ordered(tmp_path))
+    failure = await submitted(unreachable_url(), ordered(tmp_path))
 
     assert failure.kind is FailureKind.TRANSIENT
 
 
-async def test_a_damaged_picture_was_paid_for(stand: Stand, tmp_path: Path) -> None:
-    stand.say("/images/generations", Say({"data": [{"b64_json": "A" * 5001}]}))
+async def test_a_damaged_picture_was_paid_for(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/images/generations", Reply({"data": [{"b64_json": "A" * 5001}]}))
 
-    failure = await submitted(stand.url, ordered(tmp_path))
+    failure = await submitted(server.url, ordered(tmp_path))
 
     assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
 
 
-async def test_too_many_pictures_are_not_even_sent(stand: Stand, tmp_path: Path) -> None:
-    picture = drawn(tmp_path / "a.png", (8, 8))
+async def test_too_many_pictures_are_not_even_sent(server: FakeVendor, tmp_path: Path) -> None:
+    picture = image_file(tmp_path / "a.png", (8, 8))
 
-    failure = await submitted(stand.url, ordered(tmp_path, references=(picture,) * 17))
+    failure = await submitted(server.url, ordered(tmp_path, references=(picture,) * 17))
 
     assert failure.kind is FailureKind.BAD_INPUT
-    assert stand.asked == []
+    assert server.received == []
 
 
 async def test_there_is_nothing_to_ask_after(tmp_path: Path) -> None:

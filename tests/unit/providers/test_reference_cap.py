@@ -16,7 +16,7 @@ from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
 from limner.providers.replicate import ReplicateProvider
-from unit.providers.stand import order, references
+from unit.providers.fake_vendor import order, references
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.replicate import ReplicateProvider, decode_job, decode_order, encode, facts_of
-from unit.providers.stand import HANG_UP, Say, Stand, drawn, order, references, standing
+from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, image_file, order, references
 
 KEY = "r8_secret_token"
 KONTEXT = "black-forest-labs/flux-kontext-pro"
@@ -172,14 +172,14 @@ def test_an_unknown_prediction_has_a_few_seconds_to_become_known() -> None:
 
 
 @pytest.fixture
-async def stand() -> AsyncIterator[Stand]:
-    async with standing() as one:
+async def server() -> AsyncIterator[FakeVendor]:
+    async with fake_vendor() as one:
         yield one
 
 
 @pytest.fixture
-async def replicate(stand: Stand) -> AsyncIterator[ReplicateProvider]:
-    provider = ReplicateProvider(VendorAccount(stand.url, KEY), lambda: 1060.0)
+async def replicate(server: FakeVendor) -> AsyncIterator[ReplicateProvider]:
+    provider = ReplicateProvider(VendorAccount(server.url, KEY), lambda: 1060.0)
     yield provider
     await provider.close()
 
@@ -188,19 +188,19 @@ def nothing(_progress: int) -> None:
     """Nobody listens to the progress."""
 
 
-def handle(stand: Stand) -> dict[str, Any]:
-    return {"id": "p-1", "get": f"{stand.url}/p-1", "since": 1000.0}
+def handle(server: FakeVendor) -> dict[str, Any]:
+    return {"id": "p-1", "get": f"{server.url}/p-1", "since": 1000.0}
 
 
 async def test_an_order_is_bought_once_followed_and_brought_home(
-    stand: Stand, replicate: ReplicateProvider, tmp_path: Path
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
 ) -> None:
     path = f"/v1/models/{KONTEXT}/predictions"
-    stand.say(path, Say({"id": "p-1", "status": "starting", "urls": {"get": f"{stand.url}/p-1"}}, 201))
-    done = {"id": "p-1", "status": "succeeded", "output": f"{stand.url}/picture"}
-    stand.say("/p-1", Say({"id": "p-1", "status": "processing"}), Say(done))
-    stand.say("/picture", Say(PICTURE))
-    asked = order(tmp_path, KONTEXT, references=(drawn(tmp_path / "one.png", (30, 30)),))
+    server.reply(path, Reply({"id": "p-1", "status": "starting", "urls": {"get": f"{server.url}/p-1"}}, 201))
+    done = {"id": "p-1", "status": "succeeded", "output": f"{server.url}/picture"}
+    server.reply("/p-1", Reply({"id": "p-1", "status": "processing"}), Reply(done))
+    server.reply("/picture", Reply(PICTURE))
+    asked = order(tmp_path, KONTEXT, references=(image_file(tmp_path / "one.png", (30, 30)),))
 
     accepted = await replicate.submit(asked, nothing)
     assert isinstance(accepted, Accepted)
@@ -212,32 +212,32 @@ async def test_an_order_is_bought_once_followed_and_brought_home(
     assert second.picture.path.read_bytes() == PICTURE
     assert second.cost_usd == 0.04
     assert second.served_by == {"provider": "replicate", "model": KONTEXT, "generative": True, "vendor_id": "p-1"}
-    assert stand.paths() == [path, "/p-1", "/p-1", "/picture"]
-    assert [each.headers.get("Authorization") for each in stand.asked] == [f"Bearer {KEY}"] * 3 + [None]
-    assert "Prefer" not in stand.asked[0].headers
-    assert stand.asked[0].body["input"]["input_image"].startswith("data:image/png;base64,iVBOR")
+    assert server.paths() == [path, "/p-1", "/p-1", "/picture"]
+    assert [each.headers.get("Authorization") for each in server.received] == [f"Bearer {KEY}"] * 3 + [None]
+    assert "Prefer" not in server.received[0].headers
+    assert server.received[0].body["input"]["input_image"].startswith("data:image/png;base64,iVBOR")
 
 
 async def test_a_dead_link_is_asked_for_again_at_once(
-    stand: Stand, replicate: ReplicateProvider, tmp_path: Path
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
 ) -> None:
-    old, new = ({"status": "succeeded", "output": f"{stand.url}/{name}"} for name in ("old", "new"))
-    stand.say("/p-1", Say(old), Say(new))
-    stand.say("/old", Say(status=404))
-    stand.say("/new", Say(PICTURE))
+    old, new = ({"status": "succeeded", "output": f"{server.url}/{name}"} for name in ("old", "new"))
+    server.reply("/p-1", Reply(old), Reply(new))
+    server.reply("/old", Reply(status=404))
+    server.reply("/new", Reply(PICTURE))
 
-    assert isinstance(await replicate.poll(handle(stand), order(tmp_path, KONTEXT)), Delivered)
+    assert isinstance(await replicate.poll(handle(server), order(tmp_path, KONTEXT)), Delivered)
 
 
 @pytest.mark.parametrize(
-    "silence", [Say({}, 503), Say({}, 429), Say({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
+    "silence", [Reply({}, 503), Reply({}, 429), Reply({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
 )
 async def test_a_question_without_an_answer_is_asked_again(
-    stand: Stand, replicate: ReplicateProvider, tmp_path: Path, silence: Say
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path, silence: Reply
 ) -> None:
-    stand.say("/p-1", silence)
+    server.reply("/p-1", silence)
 
-    assert await replicate.poll(handle(stand), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
+    assert await replicate.poll(handle(server), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -249,22 +249,22 @@ async def test_a_question_without_an_answer_is_asked_again(
     ],
 )
 async def test_what_a_model_cannot_do_is_never_sent(
-    stand: Stand, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, pictures: int, kind: FailureKind
 ) -> None:
     failure = await replicate.submit(order(tmp_path, upstream, references=references(pictures)), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is kind
-    assert stand.asked == []
+    assert server.received == []
 
 
 async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
-    stand: Stand, replicate: ReplicateProvider, tmp_path: Path
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
 ) -> None:
-    stand.say(f"/v1/models/{DEV}/predictions", HANG_UP)
+    server.reply(f"/v1/models/{DEV}/predictions", HANG_UP)
 
     failure = await replicate.submit(order(tmp_path, DEV), nothing)
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
-    assert len(stand.asked) == 1
+    assert len(server.received) == 1

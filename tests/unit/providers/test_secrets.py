@@ -21,7 +21,7 @@ from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
 from limner.providers.replicate import ReplicateProvider
-from unit.providers.stand import order
+from unit.providers.fake_vendor import order
 
 KEYS = ["k3y-without-a-telltale-0123456789", "sk-proj-abcdefghij0123456789", "with+signs/and=signs%inside"]
 ADAPTERS: Mapping[str, tuple[Callable[[VendorAccount], Provider], str]] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Line, ScriptedProvider
+from fakes import ScriptedProvider, ScriptLine
 from limner.application.generation.generate import Generate
 from limner.application.generation.interrupt import Reason
 from limner.application.generation.journal import SpendJournal
@@ -25,14 +25,14 @@ from limner.worker.rescuer import Rescuer
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from limner.worker.worker import Worker
-from stores import LEASE_MS, House
+from stores import LEASE_MS, ServiceHarness
 
 
 @dataclass
-class Shop:
+class WorkerHarness:
     """One worker and one account. Its loops do not run by themselves: a test takes the steps it wants."""
 
-    house: House
+    service: ServiceHarness
     key: Key
     vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
     running: RunningTasks = field(default_factory=RunningTasks)
@@ -40,48 +40,60 @@ class Shop:
     capacity: int = 10
 
     def __post_init__(self) -> None:
-        house = self.house
+        service = self.service
         self.signals = LocalSignals(self.running)
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE)
-        prepare = PrepareReferences(house.store, house.blobs, ImageIntake(), house.clock, transcode_webp=False)
-        generate = Generate(SpendJournal(house.store, house.clock), routing, house.blobs, ImageIntake(), house.clock)
-        execute = ExecuteTask(house.store, prepare, generate, routing, house.templates, house.clock, house.scratch)
-        self.dispatcher = Dispatcher(
-            house.store, execute, self.signals, house.clock, self.running, self.owner, LEASE_MS, self.capacity, 0.001
+        prepare = PrepareReferences(service.store, service.blobs, ImageIntake(), service.clock, transcode_webp=False)
+        generate = Generate(
+            SpendJournal(service.store, service.clock), routing, service.blobs, ImageIntake(), service.clock
         )
-        self.leases = LeaseRenewer(house.store, house.clock, self.running, self.owner, LEASE_MS)
-        self.rescuer = Rescuer(house.store, house.clock, self.dispatcher, self.me)
-        self.worker = Worker(house.store, self.dispatcher, self.leases, self.rescuer, self.running, drain_s=0)
+        execute = ExecuteTask(
+            service.store, prepare, generate, routing, service.templates, service.clock, service.scratch
+        )
+        self.dispatcher = Dispatcher(
+            service.store,
+            execute,
+            self.signals,
+            service.clock,
+            self.running,
+            self.owner,
+            LEASE_MS,
+            self.capacity,
+            0.001,
+        )
+        self.leases = LeaseRenewer(service.store, service.clock, self.running, self.owner, LEASE_MS)
+        self.rescuer = Rescuer(service.store, service.clock, self.dispatcher, self.me)
+        self.worker = Worker(service.store, self.dispatcher, self.leases, self.rescuer, self.running, drain_s=0)
 
     @property
     def owner(self) -> str:
         return str(self.me)
 
-    def tells(self, *script: Line, **facts: Any) -> None:
+    def script_vendor(self, *script: ScriptLine, **facts: Any) -> None:
         """Put these lines into the vendor's script."""
         self.vendor.script += script
         for name, value in facts.items():
             setattr(self.vendor, name, value)
 
-    async def sends(self, many: int = 1) -> list[TaskId]:
-        return [await self.house.sends(self.key) for _ in range(many)]
+    async def submit_tasks(self, many: int = 1) -> list[TaskId]:
+        return [await self.service.submit_task(self.key) for _ in range(many)]
 
-    async def claims(self) -> bool:
+    async def claim(self) -> bool:
         return await self.dispatcher.take(lambda records, *lease: records.tasks.claim(*lease))
 
-    async def stops(self) -> None:
+    async def interrupt_all(self) -> None:
         """Let go of all that is in hand, at the end of a test."""
         self.running.interrupt_all(Reason.LEASE_LOST)
-        await self.ends()
+        await self.wait_until_idle()
 
-    async def ends(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until all that is in hand came to its end."""
         assert await self.running.settled(60)
 
     async def task(self, task: TaskId) -> Task:
-        return await self.house.task(task)
+        return await self.service.task(task)
 
 
 @pytest.fixture
-async def shop(house: House) -> Shop:
-    return Shop(house, await house.opens(limit=100))
+async def harness(service: ServiceHarness) -> WorkerHarness:
+    return WorkerHarness(service, await service.open_account(limit=100))

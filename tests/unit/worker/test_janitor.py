@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from fakes import StoppedClock
-from integration.store.keeping import NOTHING, UNUSED, done, janitor
+from fakes import FrozenClock
+from integration.store.retention_steps import NOTHING, UNUSED, janitor, run_task
 from limner.application.retention.prune import RetentionPolicy
 from limner.providers.sandbox import card
 from limner.worker.janitor import LEFTOVERS_INTERVAL_MS, Janitor
-from stores import House
+from stores import ServiceHarness
 
 Logged = list[MutableMapping[str, Any]]
 
@@ -28,34 +28,34 @@ class Scratch:
         return self.found.pop(0) if self.found else 0
 
 
-def worker(house: House, scratch: Scratch, policy: RetentionPolicy = NOTHING) -> Janitor:
-    return Janitor(janitor(house, policy), house.clock, scratch)
+def worker(service: ServiceHarness, scratch: Scratch, policy: RetentionPolicy = NOTHING) -> Janitor:
+    return Janitor(janitor(service, policy), service.clock, scratch)
 
 
-async def test_what_was_kept_long_enough_goes_and_is_told(house: House, logged: Logged) -> None:
-    await done(house, await house.opens(), card("made"))
+async def test_what_was_kept_long_enough_goes_and_is_told(service: ServiceHarness, logged: Logged) -> None:
+    await run_task(service, await service.open_account(), card("made"))
 
-    await worker(house, Scratch()).beat()
+    await worker(service, Scratch()).beat()
 
     [entry] = [each for each in logged if each["event"] == "removed what was kept long enough"]
     assert (entry["results"], entry["files"], entry["size"]) == (1, 1, len(card("made")))
 
 
-async def test_where_nothing_is_due_nothing_is_told(house: House, logged: Logged) -> None:
-    await done(house, await house.opens(), card("made"))
+async def test_where_nothing_is_due_nothing_is_told(service: ServiceHarness, logged: Logged) -> None:
+    await run_task(service, await service.open_account(), card("made"))
 
-    await worker(house, Scratch(), UNUSED).beat()
+    await worker(service, Scratch(), UNUSED).beat()
 
     assert logged == []
 
 
-async def test_leftovers_are_looked_for_once_an_hour(house: House, logged: Logged) -> None:
+async def test_leftovers_are_looked_for_once_an_hour(service: ServiceHarness, logged: Logged) -> None:
     scratch = Scratch([2])
-    cleaner = worker(house, scratch)
+    cleaner = worker(service, scratch)
 
     for _ in range(3):
         await cleaner.beat()
-    house.clock.pass_time(LEFTOVERS_INTERVAL_MS / 1000)
+    service.clock.pass_time(LEFTOVERS_INTERVAL_MS / 1000)
     await cleaner.beat()
 
     assert scratch.looks == 2
@@ -63,10 +63,10 @@ async def test_leftovers_are_looked_for_once_an_hour(house: House, logged: Logge
 
 
 async def test_trouble_is_logged_and_the_next_round_is_made(
-    house: House, logged: Logged, monkeypatch: pytest.MonkeyPatch
+    service: ServiceHarness, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.clock = StoppedClock()
-    cleaner, rounds = worker(house, Scratch()), 0
+    service.clock = FrozenClock()
+    cleaner, rounds = worker(service, Scratch()), 0
 
     async def beat(_: Janitor) -> None:
         nonlocal rounds
@@ -76,12 +76,12 @@ async def test_trouble_is_logged_and_the_next_round_is_made(
         raise ConnectionError("the database is away")
 
     async def at_once(seconds: float) -> None:
-        house.clock.slept.append(seconds)
+        service.clock.slept.append(seconds)
 
     monkeypatch.setattr(Janitor, "beat", beat)
-    monkeypatch.setattr(house.clock, "sleep", at_once)
+    monkeypatch.setattr(service.clock, "sleep", at_once)
     with pytest.raises(KeyboardInterrupt):
         await cleaner.run()
 
     assert [each["event"] for each in logged] == ["janitor failed"]
-    assert house.clock.slept == [60.0, 60.0]
+    assert service.clock.slept == [60.0, 60.0]

@@ -1,100 +1,100 @@
 """Keeping leases alive and passing on progress."""
 
-from fakes import silence
+from fakes import never_answers
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
 from stores import LEASE_MS
-from unit.worker.conftest import Shop
+from unit.worker.conftest import WorkerHarness
 
 
-async def in_hand(shop: Shop, many: int = 1) -> list[TaskId]:
-    shop.tells(*[silence] * many)
-    tasks = await shop.sends(many)
-    await shop.claims()
-    await shop.vendor.was_called(many)
+async def in_hand(harness: WorkerHarness, many: int = 1) -> list[TaskId]:
+    harness.script_vendor(*[never_answers] * many)
+    tasks = await harness.submit_tasks(many)
+    await harness.claim()
+    await harness.vendor.wait_for_calls(many)
     return tasks
 
 
-async def until(shop: Shop) -> list[int]:
-    return [row[0] for row in await shop.house.look("SELECT lease_until_ms FROM tasks")]
+async def until(harness: WorkerHarness) -> list[int]:
+    return [row[0] for row in await harness.service.query("SELECT lease_until_ms FROM tasks")]
 
 
-async def test_a_lease_is_renewed_when_a_third_of_its_time_has_gone(shop: Shop) -> None:
-    await in_hand(shop)
-    await shop.leases.beat()
-    began_ms, ends = shop.house.clock.ms, []
+async def test_a_lease_is_renewed_when_a_third_of_its_time_has_gone(harness: WorkerHarness) -> None:
+    await in_hand(harness)
+    await harness.leases.beat()
+    began_ms, ends = harness.service.clock.ms, []
     for _ in range(4):
-        shop.house.clock.ms += LEASE_MS // 6
-        await shop.leases.beat()
-        ends += await until(shop)
+        harness.service.clock.ms += LEASE_MS // 6
+        await harness.leases.beat()
+        ends += await until(harness)
 
     renewed = [end - began_ms - LEASE_MS for end in ends]
     assert renewed == [0, LEASE_MS // 3, LEASE_MS // 3, LEASE_MS * 2 // 3]
-    await shop.stops()
+    await harness.interrupt_all()
 
 
-async def test_a_worker_that_beats_keeps_its_tasks_for_ever(shop: Shop) -> None:
-    await in_hand(shop, 3)
+async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarness) -> None:
+    await in_hand(harness, 3)
     for _ in range(100):
-        shop.house.clock.pass_time(0.5)
-        await shop.leases.beat()
+        harness.service.clock.pass_time(0.5)
+        await harness.leases.beat()
 
-    assert await shop.house.rescues() == []
-    await shop.stops()
-
-
-async def test_reported_progress_reaches_the_database_at_the_next_beat(shop: Shop) -> None:
-    [task] = await in_hand(shop)
-    await shop.leases.beat()
-    shop.running.tasks[task].report(42)
-    shop.house.clock.pass_time(0.5)
-
-    await shop.leases.beat()
-
-    assert (await shop.task(task)).progress == 42
-    await shop.stops()
+    assert await harness.service.rescue_tasks() == []
+    await harness.interrupt_all()
 
 
-async def test_a_task_somebody_else_took_is_let_go(shop: Shop) -> None:
-    lost, kept = await in_hand(shop, 2)
-    await shop.house.tamper("UPDATE tasks SET lease_owner = 'another' WHERE id = :id", id=lost)
-    shop.house.clock.pass_time(6)
+async def test_reported_progress_reaches_the_database_at_the_next_beat(harness: WorkerHarness) -> None:
+    [task] = await in_hand(harness)
+    await harness.leases.beat()
+    harness.running.tasks[task].report(42)
+    harness.service.clock.pass_time(0.5)
 
-    await shop.leases.beat()
-    hand = shop.running.tasks[lost].work
+    await harness.leases.beat()
+
+    assert (await harness.task(task)).progress == 42
+    await harness.interrupt_all()
+
+
+async def test_a_task_somebody_else_took_is_let_go(harness: WorkerHarness) -> None:
+    lost, kept = await in_hand(harness, 2)
+    await harness.service.execute_sql("UPDATE tasks SET lease_owner = 'another' WHERE id = :id", id=lost)
+    harness.service.clock.pass_time(6)
+
+    await harness.leases.beat()
+    hand = harness.running.tasks[lost].work
     assert hand
     await hand
 
-    assert list(shop.running.tasks) == [kept]
-    assert (await shop.task(lost)).status is Status.RUNNING
-    await shop.stops()
+    assert list(harness.running.tasks) == [kept]
+    assert (await harness.task(lost)).status is Status.RUNNING
+    await harness.interrupt_all()
 
 
-async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(shop: Shop) -> None:
-    [task] = await in_hand(shop)
-    await shop.house.store.run(lambda records: records.tasks.request_cancel(task))
-    shop.house.clock.pass_time(6)
+async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(harness: WorkerHarness) -> None:
+    [task] = await in_hand(harness)
+    await harness.service.store.run(lambda records: records.tasks.request_cancel(task))
+    harness.service.clock.pass_time(6)
 
-    await shop.leases.beat()
-    await shop.ends()
+    await harness.leases.beat()
+    await harness.wait_until_idle()
 
-    assert (await shop.task(task)).status is Status.CANCELLED
-
-
-async def test_with_nothing_in_hand_nothing_is_written(shop: Shop) -> None:
-    await shop.house.store.close()
-
-    await shop.leases.beat()
-
-    assert len(shop.running) == 0
+    assert (await harness.task(task)).status is Status.CANCELLED
 
 
-async def test_a_clock_that_is_set_back_loses_no_lease(shop: Shop) -> None:
-    await in_hand(shop)
-    await shop.leases.beat()
-    shop.house.clock.pass_time(-3600)
-    await shop.leases.beat()
-    shop.house.clock.pass_time(LEASE_MS / 1000)
+async def test_with_nothing_in_hand_nothing_is_written(harness: WorkerHarness) -> None:
+    await harness.service.store.close()
 
-    assert await until(shop) == [shop.house.clock.ms]
-    await shop.stops()
+    await harness.leases.beat()
+
+    assert len(harness.running) == 0
+
+
+async def test_a_clock_that_is_set_back_loses_no_lease(harness: WorkerHarness) -> None:
+    await in_hand(harness)
+    await harness.leases.beat()
+    harness.service.clock.pass_time(-3600)
+    await harness.leases.beat()
+    harness.service.clock.pass_time(LEASE_MS / 1000)
+
+    assert await until(harness) == [harness.service.clock.ms]
+    await harness.interrupt_all()

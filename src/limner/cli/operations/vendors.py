@@ -52,14 +52,14 @@ async def _serve(names: list[str], port: int, pace: "EmulatedSpeed", books: Path
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the loop itself
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Vendors.running(names, books=books, pace=pace, port=port) as street:
-        _announce(street, json=json)
+    async with Vendors.running(names, books=books, pace=pace, port=port) as emulators:
+        _announce(emulators, json=json)
         await stop.wait()
 
 
-def _announce(street: "Vendors", *, json: bool) -> None:
-    environment = street.environment()
-    addresses = {name: street.base_url(name) for name in street.names}
+def _announce(emulators: "Vendors", *, json: bool) -> None:
+    environment = emulators.environment()
+    addresses = {name: emulators.base_url(name) for name in emulators.names}
     if json:
         print_json({"ready": True, "environment": environment, "base_urls": addresses})
         return

@@ -8,18 +8,18 @@ from limner.application.accounts import authenticate as module
 from limner.application.accounts.authenticate import COARSE_MS, FRESH_MS, GUESSES, Authenticate
 from limner.application.accounts.manage import CreatedKey
 from limner.domain.refusal import Code, Refusal
-from stores import House
+from stores import ServiceHarness
 
 
 @pytest.fixture
-async def made(house: House) -> CreatedKey:
-    await house.accounts.create("ada", 100)
-    return await house.accounts.create_key("ada", "first", ("read",))
+async def made(service: ServiceHarness) -> CreatedKey:
+    await service.accounts.create("ada", 100)
+    return await service.accounts.create_key("ada", "first", ("read",))
 
 
 @pytest.fixture
-def authenticate(house: House) -> Authenticate:
-    return Authenticate(house.store, house.clock, house.accounts.digest)
+def authenticate(service: ServiceHarness) -> Authenticate:
+    return Authenticate(service.store, service.clock, service.accounts.digest)
 
 
 async def refused(authenticate: Authenticate, authorization: str | None, scope: str = "read") -> Refusal:
@@ -62,40 +62,40 @@ async def test_a_key_may_do_what_its_scopes_say(authenticate: Authenticate, made
 
 
 async def test_a_revoked_key_stops_within_the_time_that_is_promised(
-    authenticate: Authenticate, made: CreatedKey, house: House
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
 ) -> None:
     await authenticate(f"Bearer {made.secret}", "read")
-    await house.accounts.revoke_key(made.key.id)
+    await service.accounts.revoke_key(made.key.id)
 
-    house.clock.ms += FRESH_MS - 1
+    service.clock.ms += FRESH_MS - 1
     assert await authenticate(f"Bearer {made.secret}", "read") == made.key
-    house.clock.ms += 1
+    service.clock.ms += 1
     assert (await refused(authenticate, f"Bearer {made.secret}")).code is Code.UNAUTHENTICATED
 
 
 async def test_a_key_revoked_before_its_first_use_never_works(
-    authenticate: Authenticate, made: CreatedKey, house: House
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
 ) -> None:
-    await house.accounts.revoke_key(made.key.id)
+    await service.accounts.revoke_key(made.key.id)
 
     assert (await refused(authenticate, f"Bearer {made.secret}")).code is Code.UNAUTHENTICATED
 
 
 async def test_a_known_key_is_not_looked_up_each_time(
-    authenticate: Authenticate, made: CreatedKey, house: House
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
 ) -> None:
     await authenticate(f"Bearer {made.secret}", "read")
-    await house.store.close()
+    await service.store.close()
 
     assert await authenticate(f"Bearer {made.secret}", "read") == made.key
 
 
 async def test_guesses_are_not_remembered_and_memory_has_an_end(
-    authenticate: Authenticate, house: House, monkeypatch: pytest.MonkeyPatch
+    authenticate: Authenticate, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LARGEST_MEMORY", 3)
-    await house.accounts.create("ada")
-    secrets = [(await house.accounts.create_key("ada", f"key {n}", ("read",))).secret for n in range(5)]
+    await service.accounts.create("ada")
+    secrets = [(await service.accounts.create_key("ada", f"key {n}", ("read",))).secret for n in range(5)]
     for n in range(5):
         await refused(authenticate, f"Bearer tsk_guess-{n}")
     guessed = len(authenticate._known)
@@ -106,38 +106,42 @@ async def test_guesses_are_not_remembered_and_memory_has_an_end(
     assert len(authenticate._known) == 3
 
 
-async def test_a_key_ends_when_it_was_said_to_though_it_is_remembered(authenticate: Authenticate, house: House) -> None:
-    await house.accounts.create("ada")
-    made = await house.accounts.create_key("ada", "short", ("read",), expires_ms=house.clock.ms + 500)
+async def test_a_key_ends_when_it_was_said_to_though_it_is_remembered(
+    authenticate: Authenticate, service: ServiceHarness
+) -> None:
+    await service.accounts.create("ada")
+    made = await service.accounts.create_key("ada", "short", ("read",), expires_ms=service.clock.ms + 500)
     await authenticate(f"Bearer {made.secret}", "read")
-    house.clock.ms += 500
+    service.clock.ms += 500
 
     assert (await refused(authenticate, f"Bearer {made.secret}")).code is Code.UNAUTHENTICATED
 
 
-async def last_used(house: House, made: CreatedKey) -> int | None:
-    key = await house.store.read(lambda records: records.keys.get(made.key.id))
+async def last_used(service: ServiceHarness, made: CreatedKey) -> int | None:
+    key = await service.store.read(lambda records: records.keys.get(made.key.id))
     assert key
     return key.used_ms
 
 
 async def test_the_last_use_of_a_key_is_noted_now_and_then(
-    authenticate: Authenticate, made: CreatedKey, house: House
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
 ) -> None:
-    began_ms, noted = house.clock.ms, []
+    began_ms, noted = service.clock.ms, []
     for pause_ms in (0, FRESH_MS, COARSE_MS - FRESH_MS - 1, FRESH_MS):
-        house.clock.ms += pause_ms
+        service.clock.ms += pause_ms
         await authenticate(f"Bearer {made.secret}", "read")
         await asyncio.gather(*authenticate._noting)
-        noted.append(await last_used(house, made))
+        noted.append(await last_used(service, made))
 
     assert noted == [began_ms, began_ms, began_ms, began_ms + COARSE_MS + FRESH_MS - 1]
 
 
 async def test_a_note_that_cannot_be_kept_keeps_nobody_out(
-    authenticate: Authenticate, made: CreatedKey, house: House, logged: list[MutableMapping[str, Any]]
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    await house.tamper("CREATE TRIGGER full BEFORE UPDATE ON api_keys BEGIN SELECT raise(ABORT, 'disk full'); END")
+    await service.execute_sql(
+        "CREATE TRIGGER full BEFORE UPDATE ON api_keys BEGIN SELECT raise(ABORT, 'disk full'); END"
+    )
 
     assert await authenticate(f"Bearer {made.secret}", "read") == made.key
     await asyncio.gather(*authenticate._noting, return_exceptions=True)
@@ -154,12 +158,12 @@ async def guess(authenticate: Authenticate, address: str | None, times: int) -> 
 
 
 async def test_an_address_that_guesses_is_slowed_down_and_told_for_how_long(
-    authenticate: Authenticate, house: House
+    authenticate: Authenticate, service: ServiceHarness
 ) -> None:
     codes = await guess(authenticate, "203.0.113.9", GUESSES.amount + 3)
     with pytest.raises(Refusal) as refusal:
         await authenticate("Bearer tsk_one-more", "read", "203.0.113.9")
-    house.clock.ms += (refusal.value.retry_after_s or 0) * 1000
+    service.clock.ms += (refusal.value.retry_after_s or 0) * 1000
     later = await guess(authenticate, "203.0.113.9", 2)
 
     assert codes == [Code.UNAUTHENTICATED] * GUESSES.amount + [Code.RATE_LIMITED] * 3
@@ -177,11 +181,11 @@ async def test_beyond_its_guesses_an_address_learns_nothing_about_a_key(
 
 
 async def test_who_was_good_before_is_let_in_from_the_same_address(
-    authenticate: Authenticate, made: CreatedKey, house: House
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
 ) -> None:
     await authenticate(f"Bearer {made.secret}", "read", "203.0.113.9")
     await guess(authenticate, "203.0.113.9", GUESSES.amount)
-    house.clock.ms += FRESH_MS
+    service.clock.ms += FRESH_MS
 
     assert await authenticate(f"Bearer {made.secret}", "read", "203.0.113.9")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakes import HandClock, Line, ScriptedProvider, StoppedClock, picture, rubbish, silence
+from fakes import FrozenClock, ManualClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture
 from limner.application.generation import generate as pursuing
 from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS, DiskGuard
 from limner.application.generation.generate import MAX_FREE_RETRIES, Generate, Generation, SiblingFailure
@@ -24,7 +24,7 @@ from limner.intake.image_intake import ImageIntake
 from limner.ports.blobs import StorageRefuses, Stored
 from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending
 from limner.providers.sandbox import card
-from stores import PICTURE, ROUTE, House, ordered
+from stores import PICTURE, ROUTE, ServiceHarness, intend_attempt
 
 RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
 HANDLE = {"id": "job-1"}
@@ -36,7 +36,7 @@ EARLIER = KeptImage(PICTURE, {"provider": "scripted", "generative": True})
 class Hunt:
     """One running task and a vendor with a script."""
 
-    house: House
+    service: ServiceHarness
     task: TaskId
     vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
     route: Route = ROUTE
@@ -45,25 +45,25 @@ class Hunt:
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
 
     @property
-    def clock(self) -> HandClock:
-        return self.house.clock
+    def clock(self) -> ManualClock:
+        return self.service.clock
 
     @property
     def journal(self) -> SpendJournal:
-        return SpendJournal(self.house.store, self.clock)
+        return SpendJournal(self.service.store, self.clock)
 
-    def tells(self, *script: Line, **facts: Any) -> "Hunt":
+    def tells(self, *script: ScriptLine, **facts: Any) -> "Hunt":
         self.vendor = ScriptedProvider(list(script), **facts)
         return self
 
     async def runs(self, company: SiblingFailure | None = None) -> KeptImage | Failure:
-        task = await self.house.task(self.task)
+        task = await self.service.task(self.task)
         routing = Routing(
             {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
         )
-        generate = Generate(self.journal, routing, self.house.blobs, ImageIntake(), self.clock, self.disk_guard)
+        generate = Generate(self.journal, routing, self.service.blobs, ImageIntake(), self.clock, self.disk_guard)
         brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
-        order = GenerationRequest(self.task, "", "", "a red fox", brief, (), None, 7, self.house.scratch)
+        order = GenerationRequest(self.task, "", "", "a red fox", brief, (), None, 7, self.service.scratch)
         deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000
         return await generate(
             Generation(
@@ -81,7 +81,7 @@ class Hunt:
         )
 
     async def left_by_a_dead_worker(self, state: str, number: int = 1, handle: Mapping[str, Any] = HANDLE) -> AttemptId:
-        attempt = await ordered(self.journal, self.task, number, self.route)
+        attempt = await intend_attempt(self.journal, self.task, number, self.route)
         if state == "submitted":
             await self.journal.submitted(attempt, handle)
         if state == "delivered":
@@ -90,19 +90,19 @@ class Hunt:
 
     async def closed_before(self, *kinds: FailureKind) -> None:
         for number, kind in enumerate(kinds, 1):
-            attempt = await ordered(self.journal, self.task, number, self.route)
+            attempt = await intend_attempt(self.journal, self.task, number, self.route)
             await self.journal.failed(attempt, Failure(kind, f"{kind}, number {number}"), None)
 
     async def book(self) -> list[tuple[str, str | None]]:
-        return [(attempt.state, attempt.outcome) for attempt in await self.house.attempts(self.task)]
+        return [(attempt.state, attempt.outcome) for attempt in await self.service.attempts(self.task)]
 
 
 @pytest.fixture
-async def hunt(house: House) -> Hunt:
-    key = await house.opens()
-    task = await house.sends(key)
-    await house.claims()
-    return Hunt(house, task)
+async def hunt(service: ServiceHarness) -> Hunt:
+    key = await service.open_account()
+    task = await service.submit_task(key)
+    await service.claim_tasks()
+    return Hunt(service, task)
 
 
 # --- the picture --------------------------------------------------------------------------------------------------
@@ -115,8 +115,8 @@ async def test_a_synchronous_vendor_s_picture_is_kept_and_written_down_before_it
     assert (kept.result.media_type, kept.result.extension) == ("image/png", "png")
     assert (kept.result.width, kept.result.height) == (256, 256)
     assert kept.served_by == {"provider": "scripted", "model": "flux.1_kontext_pro", "generative": True}
-    assert await hunt.house.blobs.size(kept.result.blob) == len(card("a red fox"))
-    [attempt] = await hunt.house.attempts(hunt.task)
+    assert await hunt.service.blobs.size(kept.result.blob) == len(card("a red fox"))
+    [attempt] = await hunt.service.attempts(hunt.task)
     assert (attempt.state, attempt.charged, attempt.cost_usd) == ("delivered", True, 0.04)
 
 
@@ -150,7 +150,7 @@ async def test_an_order_carries_its_attempt_and_the_vendor_s_name_of_the_model(h
     hunt.route = replace(ROUTE, upstream="kontext-pro-v2")
     await hunt.tells(Failure(FailureKind.TRANSIENT, "down"), picture).runs()
 
-    attempts = await hunt.house.attempts(hunt.task)
+    attempts = await hunt.service.attempts(hunt.task)
     assert [order.attempt_id for order in hunt.vendor.submits] == [attempt.id for attempt in attempts]
     assert {order.upstream for order in hunt.vendor.submits} == {"kontext-pro-v2"}
     assert {order.prompt for order in hunt.vendor.submits} == {"a red fox"}
@@ -159,7 +159,7 @@ async def test_an_order_carries_its_attempt_and_the_vendor_s_name_of_the_model(h
 async def test_a_free_provider_s_picture_is_not_charged(hunt: Hunt) -> None:
     await hunt.tells(picture, free=True).runs()
 
-    [attempt] = await hunt.house.attempts(hunt.task)
+    [attempt] = await hunt.service.attempts(hunt.task)
     assert (attempt.charged, attempt.cost_usd) == (False, 0.0)
 
 
@@ -202,7 +202,7 @@ async def test_a_failure_keeps_what_the_vendor_charged_and_said(hunt: Hunt) -> N
     failure = Failure(FailureKind.CONTENT_POLICY, "not this", charged=True, detail="moderation_blocked")
     await hunt.tells(failure).runs()
 
-    [attempt] = await hunt.house.attempts(hunt.task)
+    [attempt] = await hunt.service.attempts(hunt.task)
     assert (attempt.reason, attempt.charged, attempt.detail) == ("not this", True, "moderation_blocked")
 
 
@@ -256,7 +256,7 @@ async def test_a_call_the_vendor_never_answers_is_given_up_at_the_route_s_limit(
     """A silent vendor may have done the work: only where nothing is bought is silence a failure like any other."""
     hunt.route = replace(ROUTE, deadline_s=0.01, unknown_outcome=policy)
 
-    outcome = await hunt.tells(*[silence] * len(kinds), free=free).runs()
+    outcome = await hunt.tells(*[never_answers] * len(kinds), free=free).runs()
 
     assert isinstance(outcome, Failure)
     assert outcome.reason == "scripted did not answer within 0.01 s"
@@ -266,7 +266,7 @@ async def test_a_call_the_vendor_never_answers_is_given_up_at_the_route_s_limit(
 async def test_a_question_that_is_never_answered_is_asked_again_and_nothing_is_bought_twice(hunt: Hunt) -> None:
     hunt.route = replace(ROUTE, deadline_s=0.01)
 
-    kept = await hunt.tells(Accepted(HANDLE), silence, silence, picture).runs()
+    kept = await hunt.tells(Accepted(HANDLE), never_answers, never_answers, picture).runs()
 
     assert isinstance(kept, KeptImage)
     assert len(hunt.vendor.submits) == 1
@@ -277,29 +277,29 @@ async def test_a_question_that_is_never_answered_is_asked_again_and_nothing_is_b
 
 
 async def test_bytes_that_are_no_picture_are_paid_for_and_bought_at_most_twice_more(hunt: Hunt) -> None:
-    outcome = await hunt.tells(rubbish, rubbish, rubbish).runs()
+    outcome = await hunt.tells(invalid_picture, invalid_picture, invalid_picture).runs()
 
     assert isinstance(outcome, Failure)
     assert outcome.kind is FailureKind.BAD_OUTPUT
-    attempts = await hunt.house.attempts(hunt.task)
+    attempts = await hunt.service.attempts(hunt.task)
     assert [(attempt.outcome, attempt.charged) for attempt in attempts] == [("bad_output", True)] * 3
 
 
 async def test_a_good_picture_after_two_broken_ones_is_kept(hunt: Hunt) -> None:
-    assert isinstance(await hunt.tells(rubbish, rubbish, picture).runs(), KeptImage)
-    assert [attempt.charged for attempt in await hunt.house.attempts(hunt.task)] == [True, True, True]
+    assert isinstance(await hunt.tells(invalid_picture, invalid_picture, picture).runs(), KeptImage)
+    assert [attempt.charged for attempt in await hunt.service.attempts(hunt.task)] == [True, True, True]
 
 
 async def test_a_broken_picture_of_a_free_provider_cost_nothing(hunt: Hunt) -> None:
-    await hunt.tells(rubbish, picture, free=True).runs()
+    await hunt.tells(invalid_picture, picture, free=True).runs()
 
-    assert [attempt.charged for attempt in await hunt.house.attempts(hunt.task)] == [False, False]
+    assert [attempt.charged for attempt in await hunt.service.attempts(hunt.task)] == [False, False]
 
 
 async def test_empty_and_broken_answers_together_are_bought_at_most_twice_more(hunt: Hunt) -> None:
     empty = Failure(FailureKind.NO_IMAGE, "only words", charged=True)
 
-    outcome = await hunt.tells(empty, empty, rubbish).runs()
+    outcome = await hunt.tells(empty, empty, invalid_picture).runs()
 
     assert isinstance(outcome, Failure)
     assert outcome.kind is FailureKind.BAD_OUTPUT
@@ -309,7 +309,7 @@ async def test_empty_and_broken_answers_together_are_bought_at_most_twice_more(h
 async def test_useless_answers_before_a_restart_count_after_it(hunt: Hunt) -> None:
     await hunt.closed_before(FailureKind.NO_IMAGE, FailureKind.BAD_OUTPUT)
 
-    outcome = await hunt.tells(rubbish).runs()
+    outcome = await hunt.tells(invalid_picture).runs()
 
     assert isinstance(outcome, Failure)
     assert len(hunt.vendor.submits) == 1
@@ -344,22 +344,22 @@ async def test_a_call_cut_off_is_repeated_by_the_route_s_policy(
 
 
 @pytest.mark.parametrize(
-    ("policy", "free", "ordered"), [(RESEND, False, 1), (REFUND, False, 0), (RESEND, True, 1), (REFUND, True, 1)]
+    ("policy", "free", "orders"), [(RESEND, False, 1), (REFUND, False, 0), (RESEND, True, 1), (REFUND, True, 1)]
 )
 async def test_a_call_that_a_dead_worker_left_open_is_repeated_by_the_route_s_policy(
     hunt: Hunt,
     policy: UnknownOutcome,
     free: bool,  # noqa: FBT001
-    ordered: int,
+    orders: int,
 ) -> None:
     hunt.route = replace(ROUTE, unknown_outcome=policy)
     await hunt.left_by_a_dead_worker("intended")
 
     outcome = await hunt.tells(picture, free=free).runs()
 
-    assert len(hunt.vendor.submits) == ordered
+    assert len(hunt.vendor.submits) == orders
     assert (await hunt.book())[0] == ("closed", "unknown_outcome")
-    assert isinstance(outcome, KeptImage) is bool(ordered)
+    assert isinstance(outcome, KeptImage) is bool(orders)
 
 
 async def test_a_second_call_left_open_is_not_repeated_again(hunt: Hunt) -> None:
@@ -400,7 +400,7 @@ async def test_a_job_is_resumed_by_its_handle_and_not_ordered_again(hunt: Hunt) 
     assert isinstance(kept, KeptImage)
     assert hunt.vendor.submits == []
     assert hunt.vendor.polls == [HANDLE] * 2
-    assert [each.id for each in await hunt.house.attempts(hunt.task)] == [attempt]
+    assert [each.id for each in await hunt.service.attempts(hunt.task)] == [attempt]
 
 
 async def test_a_resumed_job_that_failed_is_ordered_again_within_its_budget(hunt: Hunt) -> None:
@@ -447,7 +447,7 @@ async def test_what_is_left_of_a_budget_is_left_for_the_next_worker(hunt: Hunt) 
 
     assert await hunt.tells(down, down).runs() == down
     assert len(hunt.vendor.submits) == RETRIES[FailureKind.TRANSIENT]
-    assert len(await hunt.house.attempts(hunt.task)) == RETRIES[FailureKind.TRANSIENT] + 1
+    assert len(await hunt.service.attempts(hunt.task)) == RETRIES[FailureKind.TRANSIENT] + 1
 
 
 # --- what stops it ------------------------------------------------------------------------------------------------
@@ -490,9 +490,9 @@ async def test_after_the_deadline_a_delivered_picture_still_counts(hunt: Hunt) -
 
 @pytest.mark.parametrize("reason", [Reason.CANCEL, Reason.SHUTDOWN, Reason.LEASE_LOST])
 async def test_a_wait_between_two_questions_is_interrupted_and_the_handle_stays(hunt: Hunt, reason: Reason) -> None:
-    clock = hunt.house.clock = StoppedClock(hunt.clock.ms)
+    clock = hunt.service.clock = FrozenClock(hunt.clock.ms)
     running = asyncio.ensure_future(hunt.tells(Accepted(HANDLE, wait_s=30)).runs())
-    await clock.was_slept_on()
+    await clock.wait_for_sleeps()
 
     hunt.interrupt(reason)
 
@@ -515,13 +515,13 @@ async def test_a_call_under_way_is_cut_off_and_its_outcome_left_open(
     async def hears_the_end(order: GenerationRequest) -> Any:
         hunt.interrupt(reason)
         try:
-            await silence(order)
+            await never_answers(order)
         except asyncio.CancelledError:
             cut_off.append(order.attempt_id)
             raise
 
     assert await interrupted(hunt.tells(hears_the_end, free=free)) is reason
-    assert cut_off == [attempt.id for attempt in await hunt.house.attempts(hunt.task)]
+    assert cut_off == [attempt.id for attempt in await hunt.service.attempts(hunt.task)]
     assert await hunt.book() == [("intended", None)]
 
 
@@ -542,7 +542,7 @@ async def test_a_handle_that_comes_while_the_worker_stops_is_written_down_for_th
         return Accepted(HANDLE)
 
     assert await interrupted(hunt.tells(accepts_late)) is Reason.SHUTDOWN
-    [attempt] = await hunt.house.attempts(hunt.task)
+    [attempt] = await hunt.service.attempts(hunt.task)
     assert (attempt.state, attempt.handle) == ("submitted", HANDLE)
 
 
@@ -557,13 +557,13 @@ async def test_a_new_handle_is_written_down_although_another_picture_of_the_task
     outcome = await hunt.tells(Accepted(HANDLE), is_lost).runs(company)
 
     assert isinstance(outcome, Failure)
-    [attempt] = await hunt.house.attempts(hunt.task)
+    [attempt] = await hunt.service.attempts(hunt.task)
     assert (attempt.state, attempt.handle) == ("submitted", {"id": "job-2"})
 
 
 async def test_who_has_lost_the_lease_orders_nothing(hunt: Hunt) -> None:
     hunt.clock.pass_time(60)
-    await hunt.house.rescues("another")
+    await hunt.service.rescue_tasks("another")
 
     assert await interrupted(hunt.tells()) is Reason.LEASE_LOST
     assert await hunt.book() == []
@@ -572,7 +572,7 @@ async def test_who_has_lost_the_lease_orders_nothing(hunt: Hunt) -> None:
 async def test_who_has_lost_the_lease_closes_nothing_that_another_may_have_begun(hunt: Hunt) -> None:
     await hunt.left_by_a_dead_worker("intended")
     hunt.clock.pass_time(60)
-    await hunt.house.rescues("another")
+    await hunt.service.rescue_tasks("another")
 
     assert await interrupted(hunt.tells()) is Reason.LEASE_LOST
     assert await hunt.book() == [("intended", None)]
@@ -631,9 +631,9 @@ class Refusing:
 @pytest.mark.parametrize("trouble", [StorageRefuses("full"), StoreUnavailable("away")])
 @pytest.mark.parametrize("script", [[picture], [Accepted(HANDLE), picture]])
 async def test_a_picture_that_finds_no_place_is_held_until_there_is_one(
-    hunt: Hunt, script: list[Line], trouble: Exception
+    hunt: Hunt, script: list[ScriptLine], trouble: Exception
 ) -> None:
-    hunt.house.blobs = Refusing(hunt.house.blobs, 50, trouble)
+    hunt.service.blobs = Refusing(hunt.service.blobs, 50, trouble)
 
     kept = await hunt.tells(*script).runs()
 
@@ -643,12 +643,12 @@ async def test_a_picture_that_finds_no_place_is_held_until_there_is_one(
 
 
 async def test_a_picture_that_finds_no_place_before_time_is_up_is_journaled_as_paid(hunt: Hunt) -> None:
-    hunt.house.blobs = Refusing(hunt.house.blobs, tries=math.inf)
+    hunt.service.blobs = Refusing(hunt.service.blobs, tries=math.inf)
 
     with pytest.raises(Interrupted) as interrupted:
         await hunt.tells(picture).runs()
 
-    [attempt] = await hunt.house.attempts(hunt.task)
+    [attempt] = await hunt.service.attempts(hunt.task)
     assert interrupted.value.reason is Reason.DEADLINE
     assert (attempt.outcome, attempt.charged) == ("given_up", True)
     assert attempt.reason == "the picture came and could not be kept: no space left on device"
@@ -660,13 +660,13 @@ async def test_who_waits_for_a_place_lets_go_when_he_is_told_to(hunt: Hunt, reas
         hunt.interrupt(reason)
         return picture(order)
 
-    hunt.house.blobs = Refusing(hunt.house.blobs, tries=math.inf)
+    hunt.service.blobs = Refusing(hunt.service.blobs, tries=math.inf)
 
     with pytest.raises(Interrupted) as interrupted:
         await hunt.tells(Accepted(HANDLE), deliver_then_interrupt).runs()
 
     assert interrupted.value.reason is reason
-    assert [attempt.state for attempt in await hunt.house.attempts(hunt.task)] == [state]
+    assert [attempt.state for attempt in await hunt.service.attempts(hunt.task)] == [state]
 
 
 async def test_nothing_is_ordered_while_the_store_refuses(hunt: Hunt) -> None:

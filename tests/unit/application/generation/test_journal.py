@@ -12,7 +12,7 @@ from limner.db.records import Records
 from limner.db.store import Store, StoreUnavailable
 from limner.domain.ids import TaskId
 from limner.domain.routing.failure import Failure, FailureKind
-from stores import PICTURE, ROUTE, House, ordered
+from stores import PICTURE, ROUTE, ServiceHarness, intend_attempt
 
 T = TypeVar("T")
 Logged = list[MutableMapping[str, Any]]
@@ -41,9 +41,9 @@ class Failing:
 
 
 @pytest.fixture
-async def task(house: House) -> TaskId:
-    task = await house.sends(await house.opens())
-    await house.claims()
+async def task(service: ServiceHarness) -> TaskId:
+    task = await service.submit_task(await service.open_account())
+    await service.claim_tasks()
     return task
 
 
@@ -58,72 +58,74 @@ async def answered(journal: SpendJournal, what: str, attempt: Any) -> None:
 
 @pytest.mark.parametrize("what", ["handle", "picture", "failure"])
 async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
-    house: House, task: TaskId, what: str, logged: Logged
+    service: ServiceHarness, task: TaskId, what: str, logged: Logged
 ) -> None:
-    store = Failing(house.store)
-    journal = SpendJournal(store, house.clock)
-    attempt = await ordered(journal, task, 1)
-    heard_ms = house.clock.ms
+    store = Failing(service.store)
+    journal = SpendJournal(store, service.clock)
+    attempt = await intend_attempt(journal, task, 1)
+    heard_ms = service.clock.ms
     store.failures = 3
 
     await answered(journal, what, attempt)
 
-    [kept] = await house.attempts(task)
+    [kept] = await service.attempts(task)
     assert kept.state == {"handle": "submitted", "picture": "delivered", "failure": "closed"}[what]
     assert (kept.submitted_ms or kept.delivered_ms or kept.closed_ms) == heard_ms
-    assert house.clock.slept == list(PAUSES_S[:3])
+    assert service.clock.slept == list(PAUSES_S[:3])
     assert [entry["event"] for entry in logged] == ["journal not written, trying again"] * 3
 
 
-async def test_a_database_that_stays_away_is_an_error_in_the_end(house: House, task: TaskId, logged: Logged) -> None:
-    store = Failing(house.store)
-    journal = SpendJournal(store, house.clock)
-    attempt = await ordered(journal, task, 1)
+async def test_a_database_that_stays_away_is_an_error_in_the_end(
+    service: ServiceHarness, task: TaskId, logged: Logged
+) -> None:
+    store = Failing(service.store)
+    journal = SpendJournal(store, service.clock)
+    attempt = await intend_attempt(journal, task, 1)
     store.failures = len(PAUSES_S) + 1
 
     with pytest.raises(StoreUnavailable):
         await answered(journal, "picture", attempt)
 
-    assert house.clock.slept == list(PAUSES_S)
+    assert service.clock.slept == list(PAUSES_S)
     assert 900 <= sum(PAUSES_S) < 1000
 
 
-async def test_a_fault_of_ours_is_not_waited_for(house: House, task: TaskId, logged: Logged) -> None:
-    store = Failing(house.store, error=ZeroDivisionError())
-    journal = SpendJournal(store, house.clock)
-    attempt = await ordered(journal, task, 1)
+async def test_a_fault_of_ours_is_not_waited_for(service: ServiceHarness, task: TaskId, logged: Logged) -> None:
+    store = Failing(service.store, error=ZeroDivisionError())
+    journal = SpendJournal(store, service.clock)
+    attempt = await intend_attempt(journal, task, 1)
     store.failures = len(PAUSES_S)
 
     with pytest.raises(ZeroDivisionError):
         await answered(journal, "picture", attempt)
 
-    assert house.clock.slept == list(PAUSES_S[:3])
+    assert service.clock.slept == list(PAUSES_S[:3])
 
 
-async def test_an_intent_needs_the_lease(house: House, task: TaskId) -> None:
-    journal = SpendJournal(house.store, house.clock)
+async def test_an_intent_needs_the_lease(service: ServiceHarness, task: TaskId) -> None:
+    journal = SpendJournal(service.store, service.clock)
 
     with pytest.raises(Interrupted) as interrupted:
-        await ordered(journal, task, 1, owner="somebody else")
-    await ordered(journal, task, 1, owner="worker")
+        await intend_attempt(journal, task, 1, owner="somebody else")
+    await intend_attempt(journal, task, 1, owner="worker")
 
     assert interrupted.value.reason is Reason.LEASE_LOST
-    assert len(await house.attempts(task)) == 1
+    assert len(await service.attempts(task)) == 1
 
 
-async def test_an_intent_that_cannot_be_written_is_no_intent(house: House, task: TaskId) -> None:
+async def test_an_intent_that_cannot_be_written_is_no_intent(service: ServiceHarness, task: TaskId) -> None:
     with pytest.raises(StoreUnavailable):
-        await ordered(SpendJournal(Failing(house.store, 1), house.clock), task, 1)
+        await intend_attempt(SpendJournal(Failing(service.store, 1), service.clock), task, 1)
 
-    assert await house.attempts(task) == []
+    assert await service.attempts(task) == []
 
 
-async def test_a_picture_is_found_whichever_attempt_brought_it(house: House, task: TaskId) -> None:
-    journal = SpendJournal(house.store, house.clock)
+async def test_a_picture_is_found_whichever_attempt_brought_it(service: ServiceHarness, task: TaskId) -> None:
+    journal = SpendJournal(service.store, service.clock)
     before = delivered_image(await journal.of(task))
-    first = await ordered(journal, task, 1)
+    first = await intend_attempt(journal, task, 1)
     await journal.failed(first, Failure(FailureKind.UNKNOWN_OUTCOME, "cut off"), ROUTE)
-    await ordered(journal, task, 2)
+    await intend_attempt(journal, task, 2)
     await journal.delivered(first, ROUTE, KEPT, 10, None)
 
     assert before is None

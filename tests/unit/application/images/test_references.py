@@ -22,7 +22,7 @@ from limner.domain.tasks.request import FileInput, InlineSource, UploadedSource,
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import ReferenceImage
 from limner.providers.sandbox import card
-from stores import House, with_file
+from stores import ServiceHarness, with_file
 
 Take = Callable[[Sequence[FileInput], ModelFacts], Awaitable[Mapping[str, KeptPicture]]]
 KONTEXT, GPT = MODELS["flux.1_kontext_pro"], MODELS["gpt_image_2"]
@@ -39,21 +39,21 @@ def inline(data: bytes, at: str = "file", prefix: str = "") -> FileInput:
 
 
 @pytest.fixture
-def take(house: House) -> Take:
-    return partial(KeepInlineImages(house.keep, house.scratch, transcode_webp=False), task=TaskId("a-task"))
+def take(service: ServiceHarness) -> Take:
+    return partial(KeepInlineImages(service.keep, service.scratch, transcode_webp=False), task=TaskId("a-task"))
 
 
-def kept_files(house: House) -> list[Path]:
-    return [path for path in (house.folder / "blobs").rglob("*") if path.is_file()]
+def kept_files(service: ServiceHarness) -> list[Path]:
+    return [path for path in (service.folder / "blobs").rglob("*") if path.is_file()]
 
 
-async def test_an_inline_picture_is_kept_under_its_field(take: Take, house: House) -> None:
+async def test_an_inline_picture_is_kept_under_its_field(take: Take, service: ServiceHarness) -> None:
     kept = await take([inline(card("a"), "files[1]")], KONTEXT)
 
     assert list(kept) == ["files[1]"]
     assert (kept["files[1]"].media_type, kept["files[1]"].size) == ("image/png", len(card("a")))
-    assert len(kept_files(house)) == 1
-    assert list(house.scratch.iterdir()) == []
+    assert len(kept_files(service)) == 1
+    assert list(service.scratch.iterdir()) == []
 
 
 async def test_a_data_url_is_taken_for_its_bytes(take: Take) -> None:
@@ -78,7 +78,7 @@ async def test_other_sources_are_none_of_its_business(take: Take) -> None:
     ],
 )
 async def test_one_bad_picture_among_good_ones_leaves_none_of_them(
-    take: Take, house: House, data: str, code: Code
+    take: Take, service: ServiceHarness, data: str, code: Code
 ) -> None:
     files = [inline(card("good"), "files[0]"), FileInput("files[1]", None, InlineSource(data))]
 
@@ -86,8 +86,8 @@ async def test_one_bad_picture_among_good_ones_leaves_none_of_them(
         await take(files, KONTEXT)
 
     assert (refused.value.code, refused.value.field) == (code, "files[1].data")
-    assert kept_files(house) == []
-    assert list(house.scratch.iterdir()) == []
+    assert kept_files(service) == []
+    assert list(service.scratch.iterdir()) == []
 
 
 async def test_too_many_bytes_are_refused_before_they_are_decoded(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,18 +134,20 @@ def intake() -> Fetching:
     return Fetching()
 
 
-async def prepare(house: House, intake: Fetching, task: TaskId) -> tuple[ReferenceImage, ...]:
-    work = PrepareReferences(house.store, house.blobs, intake, house.clock, transcode_webp=False)
-    return await work(task, KONTEXT, house.scratch)
+async def prepare(service: ServiceHarness, intake: Fetching, task: TaskId) -> tuple[ReferenceImage, ...]:
+    work = PrepareReferences(service.store, service.blobs, intake, service.clock, transcode_webp=False)
+    return await work(task, KONTEXT, service.scratch)
 
 
-async def sent(house: House, *files: FileInput) -> TaskId:
-    return await house.sends(await house.opens(), files=files)
+async def sent(service: ServiceHarness, *files: FileInput) -> TaskId:
+    return await service.submit_task(await service.open_account(), files=files)
 
 
-async def test_pictures_come_in_the_caller_s_order_and_are_clean_copies(house: House, intake: Fetching) -> None:
-    key = await house.opens()
-    upload = await house.upload(key, picture_file(house.folder))
+async def test_pictures_come_in_the_caller_s_order_and_are_clean_copies(
+    service: ServiceHarness, intake: Fetching
+) -> None:
+    key = await service.open_account()
+    upload = await service.upload(key, picture_file(service.folder))
     url = "https://example.com/a.png"
     intake.served[url] = card("from afar")
     files = (
@@ -153,36 +155,38 @@ async def test_pictures_come_in_the_caller_s_order_and_are_clean_copies(house: H
         FileInput("files[1]", None, UploadedSource(upload.token)),
         FileInput("files[2]", None, InlineSource(base64.b64encode(card("inline")).decode())),
     )
-    task = await house.sends(key, files=files)
+    task = await service.submit_task(key, files=files)
 
-    ready = await prepare(house, intake, task)
+    ready = await prepare(service, intake, task)
 
     assert [(each.media_type, each.width, each.height) for each in ready] == [("image/png", 256, 256)] * 3
     assert len({each.path for each in ready}) == 3
-    inputs = await house.store.read(lambda records: records.tasks.inputs(task))
+    inputs = await service.store.read(lambda records: records.tasks.inputs(task))
     assert [item.clean.blob in str(each.path) for item, each in zip(inputs, ready, strict=True) if item.clean] == [
         True
     ] * 3
 
 
-async def test_an_address_is_fetched_once_however_often_the_task_is_run(house: House, intake: Fetching) -> None:
+async def test_an_address_is_fetched_once_however_often_the_task_is_run(
+    service: ServiceHarness, intake: Fetching
+) -> None:
     url = "https://example.com/a.png"
     intake.served[url] = card("from afar")
-    task = await sent(house, FileInput("file", None, UrlSource(url)))
-    first = await prepare(house, intake, task)
+    task = await sent(service, FileInput("file", None, UrlSource(url)))
+    first = await prepare(service, intake, task)
     intake.served.clear()
 
-    again = await prepare(house, intake, task)
+    again = await prepare(service, intake, task)
 
     assert again == first
     assert intake.fetched == [url]
 
 
-async def test_an_address_that_leads_nowhere_is_blamed_on_its_field(house: House, intake: Fetching) -> None:
-    task = await sent(house, FileInput("files[3]", None, UrlSource("https://example.com/gone.png")))
+async def test_an_address_that_leads_nowhere_is_blamed_on_its_field(service: ServiceHarness, intake: Fetching) -> None:
+    task = await sent(service, FileInput("files[3]", None, UrlSource("https://example.com/gone.png")))
 
     with pytest.raises(Refusal) as refused:
-        await prepare(house, intake, task)
+        await prepare(service, intake, task)
 
     assert (refused.value.code, refused.value.field) == (Code.FILE_NOT_FOUND, "files[3]")
 
@@ -197,28 +201,28 @@ async def test_an_address_that_leads_nowhere_is_blamed_on_its_field(house: House
     ],
 )
 async def test_what_was_fetched_is_verified_like_everything_else(
-    house: House, intake: Fetching, data: bytes, code: Code
+    service: ServiceHarness, intake: Fetching, data: bytes, code: Code
 ) -> None:
     url = "https://example.com/a.png"
     intake.served[url] = data
-    task = await sent(house, FileInput("file", None, UrlSource(url)))
+    task = await sent(service, FileInput("file", None, UrlSource(url)))
 
     with pytest.raises(Refusal) as refused:
-        await prepare(house, intake, task)
+        await prepare(service, intake, task)
 
     assert refused.value.code is code
     assert str(refused.value.field).startswith("file")
-    [item] = await house.store.read(lambda records: records.tasks.inputs(task))
+    [item] = await service.store.read(lambda records: records.tasks.inputs(task))
     assert item.clean is None
 
 
-async def test_a_task_without_pictures_needs_nothing(house: House, intake: Fetching) -> None:
-    assert await prepare(house, intake, await sent(house)) == ()
+async def test_a_task_without_pictures_needs_nothing(service: ServiceHarness, intake: Fetching) -> None:
+    assert await prepare(service, intake, await sent(service)) == ()
 
 
-async def test_the_echo_shows_sizes_and_objects_in_place_of_bytes_and_tokens(house: House) -> None:
-    key = await house.opens()
-    upload = await house.upload(key, picture_file(house.folder))
+async def test_the_echo_shows_sizes_and_objects_in_place_of_bytes_and_tokens(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    upload = await service.upload(key, picture_file(service.folder))
     data = base64.b64encode(card("inline")).decode()
     files = (
         FileInput("file", "png", UploadedSource(upload.token)),
@@ -226,7 +230,7 @@ async def test_the_echo_shows_sizes_and_objects_in_place_of_bytes_and_tokens(hou
         FileInput("files[1]", "jpg", UrlSource("https://example.com/a.jpg")),
     )
 
-    echo = (await house.task(await house.sends(key, files=files))).echo
+    echo = (await service.task(await service.submit_task(key, files=files))).echo
 
     assert echo["file"] == {"type": "png", "object": {"bucket": "tripo-data", "key": upload.object_key}}
     assert echo["files"] == [
@@ -235,24 +239,24 @@ async def test_the_echo_shows_sizes_and_objects_in_place_of_bytes_and_tokens(hou
     ]
 
 
-async def test_what_is_no_address_is_refused_at_the_door(house: House) -> None:
-    key = await house.opens()
+async def test_what_is_no_address_is_refused_at_the_door(service: ServiceHarness) -> None:
+    key = await service.open_account()
 
     for address in ("ftp://example.com/a.png", "no address", "http://"):
         with pytest.raises(Refusal) as refused:
-            await house.sends(key, **with_file(UrlSource(address), field="files[0]"))
+            await service.submit_task(key, **with_file(UrlSource(address), field="files[0]"))
         assert (refused.value.code, refused.value.field) == (Code.INVALID, "files[0].url")
 
-    assert (await house.balance(key)).frozen == 0
+    assert (await service.balance(key)).frozen == 0
 
 
-async def test_an_address_that_is_not_public_is_not_called_and_fails_its_task(house: House) -> None:
-    task = await sent(house, FileInput("file", None, UrlSource("http://127.0.0.1:9/a.png")))
+async def test_an_address_that_is_not_public_is_not_called_and_fails_its_task(service: ServiceHarness) -> None:
+    task = await sent(service, FileInput("file", None, UrlSource("http://127.0.0.1:9/a.png")))
     intake = ImageIntake()
 
     with pytest.raises(Refusal) as refused:
-        await PrepareReferences(house.store, house.blobs, intake, house.clock, transcode_webp=False)(
-            task, KONTEXT, house.scratch
+        await PrepareReferences(service.store, service.blobs, intake, service.clock, transcode_webp=False)(
+            task, KONTEXT, service.scratch
         )
 
     await intake.close()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import NOON_MS, HandClock
+from fakes import NOON_MS, ManualClock
 from limner.application.images.upload_credentials import LIFE_S, IssueUploadCredentials, SessionTokenSigner, UploadGrant
 from limner.db.tables.keys import Key
 from limner.domain.ids import AccountId, KeyId
@@ -16,7 +16,7 @@ KEY = Key(GRANT.key, AccountId("a"), f"tcli_{'0' * 32}", "first", "tsk_abcd", ("
 
 
 def test_credentials_have_the_shape_of_aws() -> None:
-    made = IssueUploadCredentials(SIGNER, HandClock(), "localhost:9443")(KEY, "image/jpeg")
+    made = IssueUploadCredentials(SIGNER, ManualClock(), "localhost:9443")(KEY, "image/jpeg")
 
     assert (made.host, made.bucket) == ("localhost:9443", "tripo-data")
     assert re.fullmatch(rf"{KEY.account_tag}/20270115/[0-9a-f-]{{36}}/input\.jpg", made.object_key)
@@ -28,13 +28,13 @@ def test_credentials_have_the_shape_of_aws() -> None:
 
 def test_credentials_end_with_the_key_that_asked_for_them() -> None:
     ending = replace(KEY, expires_ms=NOON_MS + 60_999)
-    made = IssueUploadCredentials(SIGNER, HandClock(), "localhost")(ending, "image/png")
+    made = IssueUploadCredentials(SIGNER, ManualClock(), "localhost")(ending, "image/png")
 
     assert made.expires_s == NOON_MS // 1000 + 60
 
 
 def test_no_two_credentials_are_for_one_object() -> None:
-    issue = IssueUploadCredentials(SIGNER, HandClock(), "localhost")
+    issue = IssueUploadCredentials(SIGNER, ManualClock(), "localhost")
 
     made = [issue(KEY, "image/png") for _ in range(100)]
 
@@ -43,7 +43,7 @@ def test_no_two_credentials_are_for_one_object() -> None:
 
 
 def test_a_token_says_again_what_it_stands_for() -> None:
-    made = IssueUploadCredentials(SIGNER, HandClock(), "localhost")(KEY, "image/png")
+    made = IssueUploadCredentials(SIGNER, ManualClock(), "localhost")(KEY, "image/png")
 
     session = SIGNER.verify(made.session_token)
 

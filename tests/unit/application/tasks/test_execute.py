@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Line, ScriptedProvider, StoppedClock, picture, picture_file, rubbish, silence
+from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture, picture_file
 from limner.application.generation.generate import Generate
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
@@ -26,7 +26,7 @@ from limner.domain.tasks.request import TaskType, UploadedSource, UrlSource
 from limner.domain.tasks.task import Status, Task
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Accepted, GenerationRequest, Pending
-from stores import PICTURE, ROUTE, House, with_file
+from stores import PICTURE, ROUTE, ServiceHarness, with_file
 
 HANDLE = {"id": "job-1"}
 
@@ -42,7 +42,7 @@ class Offline(ImageIntake):
 class Bench:
     """A worker's table: one task, a vendor with a script, and what comes of it."""
 
-    house: House
+    service: ServiceHarness
     key: Key
     vendor: ScriptedProvider = field(default_factory=ScriptedProvider)
     interrupt: Interrupt = field(default_factory=Interrupt)
@@ -51,23 +51,23 @@ class Bench:
 
     @property
     def journal(self) -> SpendJournal:
-        return SpendJournal(self.house.store, self.house.clock)
+        return SpendJournal(self.service.store, self.service.clock)
 
-    def tells(self, *script: Line, **facts: Any) -> "Bench":
+    def tells(self, *script: ScriptLine, **facts: Any) -> "Bench":
         self.vendor = ScriptedProvider(list(script), **facts)
         return self
 
     @property
     def execute(self) -> ExecuteTask:
-        house = self.house
+        service = self.service
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
-        prepare = PrepareReferences(house.store, house.blobs, Offline(), house.clock, transcode_webp=False)
-        generate = Generate(self.journal, routing, house.blobs, ImageIntake(), house.clock)
-        return ExecuteTask(house.store, prepare, generate, routing, house.templates, house.clock, house.scratch)
+        prepare = PrepareReferences(service.store, service.blobs, Offline(), service.clock, transcode_webp=False)
+        generate = Generate(self.journal, routing, service.blobs, ImageIntake(), service.clock)
+        return ExecuteTask(service.store, prepare, generate, routing, service.templates, service.clock, service.scratch)
 
     async def takes(self, **wishes: Any) -> TaskId:
-        task = await self.house.sends(self.key, **wishes)
-        [self.claimed] = await self.house.claims()
+        task = await self.service.submit_task(self.key, **wishes)
+        [self.claimed] = await self.service.claim_tasks()
         return task
 
     async def works(self, owner: str = "worker") -> Task | None:
@@ -77,18 +77,18 @@ class Bench:
     async def worked(self) -> Task:
         ended = await self.works()
         assert ended
-        assert ended == await self.house.task(ended.id)
-        assert await self.house.faults() == []
+        assert ended == await self.service.task(ended.id)
+        assert await self.service.ledger_faults() == []
         return ended
 
     async def is_taken_over(self) -> None:
-        self.house.clock.pass_time(20)
-        [self.claimed] = await self.house.rescues("worker")
+        self.service.clock.pass_time(20)
+        [self.claimed] = await self.service.rescue_tasks("worker")
 
 
 @pytest.fixture
-async def bench(house: House) -> Bench:
-    return Bench(house, await house.opens(opening=100))
+async def bench(service: ServiceHarness) -> Bench:
+    return Bench(service, await service.open_account(opening=100))
 
 
 async def test_a_delivered_picture_is_a_success_at_its_price(bench: Bench) -> None:
@@ -98,9 +98,9 @@ async def test_a_delivered_picture_is_a_success_at_its_price(bench: Bench) -> No
 
     assert (task.status, task.consumed, task.error_code) == (Status.SUCCESS, 5, None)
     assert task.result
-    assert await bench.house.blobs.size(task.result.blob) > 0
+    assert await bench.service.blobs.size(task.result.blob) > 0
     assert task.served_by == {"provider": "scripted", "model": "flux.1_kontext_pro", "generative": True}
-    assert await bench.house.balance(bench.key) == Balance(95, 0)
+    assert await bench.service.balance(bench.key) == Balance(95, 0)
 
 
 @pytest.mark.parametrize(
@@ -120,16 +120,16 @@ async def test_a_failure_ends_the_task_with_the_reason_and_the_credits_back(
     task = await bench.worked()
 
     assert (task.status, task.error_code, task.error_msg) == (status, code, failure.reason)
-    assert await bench.house.balance(bench.key) == Balance(100, 0)
+    assert await bench.service.balance(bench.key) == Balance(100, 0)
 
 
 async def test_pictures_that_were_paid_for_and_broken_are_refunded_and_journaled_as_paid(bench: Bench) -> None:
-    await bench.tells(rubbish, rubbish, rubbish).takes()
+    await bench.tells(invalid_picture, invalid_picture, invalid_picture).takes()
 
     task = await bench.worked()
 
     assert (task.status, task.error_code, task.consumed) == (Status.FAILED, 1001, 0)
-    assert [attempt.charged for attempt in await bench.house.attempts(task.id)] == [True] * 3
+    assert [attempt.charged for attempt in await bench.service.attempts(task.id)] == [True] * 3
 
 
 async def test_a_reference_that_will_not_do_fails_the_task_before_anything_is_ordered(bench: Bench) -> None:
@@ -139,11 +139,11 @@ async def test_a_reference_that_will_not_do_fails_the_task_before_anything_is_or
 
     assert (task.status, task.error_code) == (Status.FAILED, 2019)
     assert task.error_msg == "files[0]: https://example.com/a.png cannot be reached"
-    assert await bench.house.attempts(task.id) == []
+    assert await bench.service.attempts(task.id) == []
 
 
 async def test_the_order_is_composed_from_what_was_kept_of_the_request(bench: Bench) -> None:
-    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, bench.house.folder))
+    upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, bench.service.folder))
     await bench.tells(picture).takes(t_pose=True, **with_file(UploadedSource(upload.token)))
 
     await bench.worked()
@@ -164,8 +164,8 @@ async def test_the_shape_the_caller_asked_for_goes_before_the_template_s(bench: 
 
 
 async def test_a_template_s_pictures_come_behind_the_caller_s(bench: Bench) -> None:
-    loaded = next(template for template in bench.house.templates.values() if template.pictures)
-    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, bench.house.folder))
+    loaded = next(template for template in bench.service.templates.values() if template.pictures)
+    upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, bench.service.folder))
     await bench.tells(picture).takes(template=loaded.template.slug, **with_file(UploadedSource(upload.token)))
 
     await bench.worked()
@@ -189,8 +189,8 @@ async def test_a_repeat_of_a_task_draws_with_the_same_seed_and_another_with_anot
 
 
 async def test_a_template_that_is_gone_fails_the_task(bench: Bench) -> None:
-    await bench.tells().takes(template=next(iter(bench.house.templates)))
-    bench.house.templates = {}
+    await bench.tells().takes(template=next(iter(bench.service.templates)))
+    bench.service.templates = {}
 
     task = await bench.worked()
 
@@ -199,11 +199,11 @@ async def test_a_template_that_is_gone_fails_the_task(bench: Bench) -> None:
 
 
 async def test_nothing_is_left_in_the_scratch_folder(bench: Bench) -> None:
-    await bench.tells(rubbish, picture).takes()
+    await bench.tells(invalid_picture, picture).takes()
 
     await bench.worked()
 
-    assert list(bench.house.scratch.iterdir()) == []
+    assert list(bench.service.scratch.iterdir()) == []
 
 
 async def test_a_bug_comes_out_and_leaves_no_files_either(bench: Bench) -> None:
@@ -215,7 +215,7 @@ async def test_a_bug_comes_out_and_leaves_no_files_either(bench: Bench) -> None:
     with pytest.raises(ZeroDivisionError):
         await bench.works()
 
-    assert list(bench.house.scratch.iterdir()) == []
+    assert list(bench.service.scratch.iterdir()) == []
 
 
 # --- stopped ------------------------------------------------------------------------------------------------------
@@ -224,14 +224,14 @@ async def test_a_bug_comes_out_and_leaves_no_files_either(bench: Bench) -> None:
 async def test_a_cancelled_task_ends_cancelled_with_its_credits_back(bench: Bench) -> None:
     async def is_cancelled(order: GenerationRequest) -> Any:
         bench.interrupt(Reason.CANCEL)
-        return await silence(order)
+        return await never_answers(order)
 
     await bench.tells(is_cancelled).takes()
 
     task = await bench.worked()
 
     assert (task.status, task.error_code, task.error_msg) == (Status.CANCELLED, 1001, "cancelled by its owner")
-    assert await bench.house.balance(bench.key) == Balance(100, 0)
+    assert await bench.service.balance(bench.key) == Balance(100, 0)
 
 
 async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(bench: Bench) -> None:
@@ -242,7 +242,7 @@ async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(be
     await bench.tells(is_cancelled_too_late).takes()
 
     assert (await bench.worked()).status is Status.SUCCESS
-    assert await bench.house.balance(bench.key) == Balance(95, 0)
+    assert await bench.service.balance(bench.key) == Balance(95, 0)
 
 
 async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(bench: Bench) -> None:
@@ -258,32 +258,32 @@ async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(bench: 
 async def test_a_task_that_another_worker_goes_on_with_is_left_as_it_is(bench: Bench, reason: Reason) -> None:
     async def is_stopped(order: GenerationRequest) -> Any:
         bench.interrupt(reason)
-        return await silence(order)
+        return await never_answers(order)
 
     task = await bench.tells(is_stopped, free=True).takes()
 
     assert await bench.works() is None
-    assert (await bench.house.task(task)).status is Status.RUNNING
-    assert await bench.house.movements(task) == ["hold"]
+    assert (await bench.service.task(task)).status is Status.RUNNING
+    assert await bench.service.movements(task) == ["hold"]
 
 
 async def test_who_lost_the_lease_on_the_way_settles_nothing(bench: Bench) -> None:
     async def takes_a_nap(order: GenerationRequest) -> Any:
-        bench.house.clock.pass_time(60)
-        await bench.house.rescues("another")
+        bench.service.clock.pass_time(60)
+        await bench.service.rescue_tasks("another")
         return picture(order)
 
     task = await bench.tells(takes_a_nap).takes()
 
     assert await bench.works() is None
-    assert (await bench.house.task(task)).status is Status.RUNNING
+    assert (await bench.service.task(task)).status is Status.RUNNING
 
 
 # --- taken over ---------------------------------------------------------------------------------------------------
 
 
 async def left_delivered(bench: Bench, task: TaskId) -> None:
-    attempt = await bench.house.intends(task)
+    attempt = await bench.service.write_intent(task)
     await bench.journal.delivered(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
 
 
@@ -301,10 +301,10 @@ async def test_a_picture_that_was_delivered_is_settled_without_a_call(bench: Ben
 async def test_a_delivered_picture_counts_when_time_is_up_the_template_gone_and_a_cancellation_asked(
     bench: Bench,
 ) -> None:
-    task = await bench.tells().takes(template=next(iter(bench.house.templates)))
+    task = await bench.tells().takes(template=next(iter(bench.service.templates)))
     await left_delivered(bench, task)
-    bench.house.templates = {}
-    bench.house.clock.pass_time(10_000)
+    bench.service.templates = {}
+    bench.service.clock.pass_time(10_000)
     await bench.is_taken_over()
     bench.interrupt(Reason.CANCEL)
 
@@ -313,8 +313,8 @@ async def test_a_delivered_picture_counts_when_time_is_up_the_template_gone_and_
 
 async def test_a_job_that_is_bought_gets_a_last_look_however_late_its_worker_died(bench: Bench) -> None:
     task = await bench.tells(picture).takes()
-    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
-    bench.house.clock.pass_time(10_000)
+    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
+    bench.service.clock.pass_time(10_000)
     await bench.is_taken_over()
 
     assert (await bench.worked()).status is Status.SUCCESS
@@ -323,8 +323,8 @@ async def test_a_job_that_is_bought_gets_a_last_look_however_late_its_worker_die
 
 async def test_the_last_look_has_an_end(bench: Bench) -> None:
     task = await bench.tells(*[Pending(wait_s=TAKEOVER_POLL_MS / 1000)] * 5).takes()
-    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
-    bench.house.clock.pass_time(10_000)
+    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
+    bench.service.clock.pass_time(10_000)
     await bench.is_taken_over()
 
     assert (await bench.worked()).error_msg == "not done within 900 seconds"
@@ -332,8 +332,8 @@ async def test_the_last_look_has_an_end(bench: Bench) -> None:
 
 async def test_the_last_look_is_no_time_to_buy_anything(bench: Bench) -> None:
     task = await bench.tells(Failure(FailureKind.TRANSIENT, "down"), picture).takes()
-    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
-    bench.house.clock.pass_time(10_000)
+    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
+    bench.service.clock.pass_time(10_000)
     await bench.is_taken_over()
 
     assert (await bench.worked()).error_msg == "down"
@@ -342,7 +342,7 @@ async def test_the_last_look_is_no_time_to_buy_anything(bench: Bench) -> None:
 
 async def test_nothing_is_begun_for_a_task_whose_time_was_up_before_it_was_taken_over(bench: Bench) -> None:
     await bench.tells().takes()
-    bench.house.clock.pass_time(901)
+    bench.service.clock.pass_time(901)
     await bench.is_taken_over()
 
     assert (await bench.worked()).status is Status.FAILED
@@ -360,7 +360,7 @@ async def test_a_task_that_broke_on_our_fault_fails_with_its_credits_back(bench:
 
     assert ended
     assert (ended.status, ended.error_code, ended.error_msg) == (Status.FAILED, 1001, "internal error")
-    assert await bench.house.balance(bench.key) == Balance(100, 0)
+    assert await bench.service.balance(bench.key) == Balance(100, 0)
 
 
 @pytest.mark.parametrize(("claims", "given_up"), [(1, False), (MAX_CLAIMS, False), (MAX_CLAIMS + 1, True)])
@@ -370,7 +370,7 @@ async def test_what_is_bought_is_not_given_up_until_several_workers_broke_on_it(
     given_up: bool,  # noqa: FBT001
 ) -> None:
     task = await bench.takes()
-    await bench.journal.submitted(await bench.house.intends(task), HANDLE)
+    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
     assert bench.claimed
 
     ended = await bench.execute.give_up(replace(bench.claimed, claims=claims), "worker")
@@ -385,7 +385,7 @@ async def test_a_handle_that_was_accepted_is_enough_for_the_next_worker(bench: B
 
     task = await bench.tells(accepts_and_stops, picture).takes()
     assert await bench.works() is None
-    await bench.house.store.run(lambda records: records.tasks.release_leases("worker", [task]))
+    await bench.service.store.run(lambda records: records.tasks.release_leases("worker", [task]))
     bench.interrupt = Interrupt()
     await bench.is_taken_over()
 
@@ -401,7 +401,7 @@ BANNED = Failure(FailureKind.CONTENT_POLICY, "not this side")
 
 async def turns(bench: Bench, tmp_path: Path) -> TaskId:
     """Take a task that asks for the four views of a picture."""
-    upload = await bench.house.upload(bench.key, await asyncio.to_thread(picture_file, tmp_path))
+    upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, tmp_path))
     wish = with_file(UploadedSource(upload.token))
     return await bench.takes(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **wish)
 
@@ -418,7 +418,7 @@ async def test_four_views_are_four_orders_and_one_result(bench: Bench, tmp_path:
     assert len({order.prompt for order in bench.vendor.submits}) == 4
     assert [len(order.references) for order in bench.vendor.submits] == [1] * 4
     assert len({order.workdir for order in bench.vendor.submits}) == 4
-    assert sorted(attempt.part for attempt in await bench.house.attempts(task.id)) == sorted(VIEWS)
+    assert sorted(attempt.part for attempt in await bench.service.attempts(task.id)) == sorted(VIEWS)
 
 
 async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(bench: Bench, tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(benc
     assert (task.status, task.error_code, task.error_msg) == (Status.BANNED, 2008, "not this side")
     assert (task.result, task.consumed) == (None, 0)
     assert len(bench.vendor.submits) == 4
-    assert await bench.house.balance(bench.key) == Balance(100, 0)
+    assert await bench.service.balance(bench.key) == Balance(100, 0)
 
 
 async def test_views_that_were_brought_home_are_not_bought_again(bench: Bench, tmp_path: Path) -> None:
@@ -467,10 +467,10 @@ async def test_a_view_that_was_ordered_is_followed_by_its_own_handle(bench: Benc
 async def test_a_view_that_is_refused_ends_the_task_while_the_others_wait_for_their_vendor(
     bench: Bench, tmp_path: Path
 ) -> None:
-    clock = bench.house.clock = StoppedClock(bench.house.clock.ms)
+    clock = bench.service.clock = FrozenClock(bench.service.clock.ms)
 
     async def when_the_others_wait(order: GenerationRequest) -> Any:
-        await clock.was_slept_on(3)
+        await clock.wait_for_sleeps(3)
         return BANNED
 
     busy = Failure(FailureKind.TRANSIENT, "busy", retry_after_s=600)
@@ -499,9 +499,9 @@ async def test_a_view_that_no_vendor_is_left_for_fails_its_task(bench: Bench, tm
 async def test_a_worker_that_stops_leaves_all_views_to_the_next(bench: Bench, tmp_path: Path) -> None:
     async def is_stopped(order: GenerationRequest) -> Any:
         bench.interrupt(Reason.SHUTDOWN)
-        return await silence(order)
+        return await never_answers(order)
 
     task = await turns(bench.tells(*[is_stopped] * 4, free=True), tmp_path)
 
     assert await bench.works() is None
-    assert (await bench.house.task(task)).status is Status.RUNNING
+    assert (await bench.service.task(task)).status is Status.RUNNING

@@ -10,7 +10,7 @@ from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.folder import PIPELINES, Weights
 from limner.providers.diffusers.job import _TRAINED_SHAPES, decode, encode, process_failure
 from limner.providers.diffusers.pipeline_options import PipelineOptions
-from unit.providers.stand import order, references
+from unit.providers.fake_vendor import order, references
 
 FLUX = Weights(Path("/models/FLUX.1-dev"), "FluxPipeline", PIPELINES["FluxPipeline"])
 KONTEXT = Weights(Path("/models/FLUX.1-Kontext-dev"), "FluxKontextPipeline", PIPELINES["FluxKontextPipeline"])

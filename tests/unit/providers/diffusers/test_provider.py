@@ -17,7 +17,7 @@ from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
 from limner.providers.diffusers import DiffusersProvider
 from limner.providers.diffusers.process import PipelineProcess
 from unit.providers.diffusers.folders import model_folder, noted
-from unit.providers.stand import drawn, order
+from unit.providers.fake_vendor import image_file, order
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +130,7 @@ async def test_the_pipeline_is_called_with_what_was_asked(
 async def test_kontext_is_given_its_references_on_one_canvas_and_klein_in_a_list(
     provider: DiffusersProvider, models: Path, tmp_path: Path
 ) -> None:
-    pictures = (drawn(tmp_path / "1.png", (90, 60)), drawn(tmp_path / "2.png", (60, 60)))
+    pictures = (image_file(tmp_path / "1.png", (90, 60)), image_file(tmp_path / "2.png", (60, 60)))
 
     await provider.submit(asked(tmp_path / "a", "kontext", references=pictures), ignored)
     await provider.submit(asked(tmp_path / "b", "klein", references=pictures), ignored)
@@ -460,7 +460,7 @@ import asyncio, os, sys
 from pathlib import Path
 from limner.ports.provider import VendorAccount
 from limner.providers.diffusers import DiffusersProvider
-from unit.providers.stand import order
+from unit.providers.fake_vendor import order
 async def main():
     provider = DiffusersProvider(VendorAccount({models!r}, ""))
     def killed(percent):

@@ -9,7 +9,7 @@ from limner.providers.diffusers.turns import ModelTurns
 pytestmark = pytest.mark.anyio
 
 
-class Street:
+class TurnHarness:
     """Orders for models, named like "a1" for model a; each holds its turn until it is told to end."""
 
     def __init__(self, seats: int) -> None:
@@ -53,8 +53,8 @@ class Street:
 
 
 @asynccontextmanager
-async def street(seats: int) -> AsyncIterator[Street]:
-    open_street = Street(seats)
+async def emulators(seats: int) -> AsyncIterator[TurnHarness]:
+    open_street = TurnHarness(seats)
     try:
         yield open_street
     finally:
@@ -62,7 +62,7 @@ async def street(seats: int) -> AsyncIterator[Street]:
 
 
 async def test_a_model_works_one_order_at_a_time_in_the_order_they_came() -> None:
-    async with street(seats=1) as here:
+    async with emulators(seats=1) as here:
         await here.come("a1", "a2", "a3")
         seen = [list(here.working)]
         await here.end("a1")
@@ -74,7 +74,7 @@ async def test_a_model_works_one_order_at_a_time_in_the_order_they_came() -> Non
 
 
 async def test_models_with_seats_work_side_by_side() -> None:
-    async with street(seats=2) as here:
+    async with emulators(seats=2) as here:
         await here.come("a1", "b1", "c1")
         working, resident = list(here.working), list(here.turns.resident)
 
@@ -83,7 +83,7 @@ async def test_models_with_seats_work_side_by_side() -> None:
 
 
 async def test_an_idle_model_gives_up_its_seat_the_longest_unused_first() -> None:
-    async with street(seats=2) as here:
+    async with emulators(seats=2) as here:
         await here.come("a1", "b1")
         await here.end("a1")
         await here.end("b1")
@@ -96,7 +96,7 @@ async def test_an_idle_model_gives_up_its_seat_the_longest_unused_first() -> Non
 
 
 async def test_a_busy_model_does_not_keep_another_waiting_for_ever() -> None:
-    async with street(seats=1) as here:
+    async with emulators(seats=1) as here:
         await here.come("a1", "b1", "a2")
         await here.end("a1")
         after_first = list(here.working)
@@ -108,7 +108,7 @@ async def test_a_busy_model_does_not_keep_another_waiting_for_ever() -> None:
 
 
 async def test_nobody_passes_one_who_waits_for_a_seat() -> None:
-    async with street(seats=2) as here:
+    async with emulators(seats=2) as here:
         await here.come("a1", "b1", "c1")
         await here.end("b1")
         await here.come("a2", "b2")
@@ -118,7 +118,7 @@ async def test_nobody_passes_one_who_waits_for_a_seat() -> None:
 
 
 async def test_an_order_that_stops_waiting_stands_in_nobody_s_way() -> None:
-    async with street(seats=1) as here:
+    async with emulators(seats=1) as here:
         await here.come("a1", "b1", "a2")
         await here.cancel("b1")
         await here.end("a1")
@@ -128,7 +128,7 @@ async def test_an_order_that_stops_waiting_stands_in_nobody_s_way() -> None:
 
 
 async def test_an_order_cancelled_in_its_turn_ends_it() -> None:
-    async with street(seats=1) as here:
+    async with emulators(seats=1) as here:
         await here.come("a1", "a2")
         await here.cancel("a1")
         working = list(here.working)
@@ -137,7 +137,7 @@ async def test_an_order_cancelled_in_its_turn_ends_it() -> None:
 
 
 async def test_a_waiting_order_that_is_cancelled_as_its_turn_comes_leaves_it_to_the_next() -> None:
-    async with street(seats=1) as here:
+    async with emulators(seats=1) as here:
         await here.come("a1", "a2", "a3")
         here._tasks["a2"].cancel()
         await here.end("a1")
@@ -147,7 +147,7 @@ async def test_a_waiting_order_that_is_cancelled_as_its_turn_comes_leaves_it_to_
 
 
 async def test_a_model_that_left_makes_room() -> None:
-    async with street(seats=1) as here:
+    async with emulators(seats=1) as here:
         await here.come("a1", "b1")
         here.turns.remove("a")
         await here.end("a1")

@@ -1,4 +1,4 @@
-from fakes import HandClock
+from fakes import ManualClock
 from limner.testing.vendors import EmulatedSpeed
 from limner.testing.vendors._core.faults import InjectedFault
 from limner.testing.vendors._core.jobs import Jobs, VendorOrder
@@ -6,19 +6,19 @@ from limner.testing.vendors._core.jobs import Jobs, VendorOrder
 ORDER = VendorOrder("m", "a cat")
 
 
-def jobs(clock: HandClock, **pace: float) -> Jobs:
+def jobs(clock: ManualClock, **pace: float) -> Jobs:
     return Jobs(EmulatedSpeed(**pace), lambda: clock.ms / 1000)
 
 
 def test_a_job_is_called_unfinished_so_often_and_its_progress_grows() -> None:
-    under_way = jobs(HandClock(), pending=3)
+    under_way = jobs(ManualClock(), pending=3)
     job = under_way.open("1", ORDER, InjectedFault())
 
     assert [under_way.ask(job) for _ in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
 def test_a_job_takes_its_time_however_often_it_is_asked_after() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     under_way = jobs(clock, pending=0, seconds=10)
     job = under_way.open("1", ORDER, InjectedFault())
 
@@ -30,7 +30,7 @@ def test_a_job_takes_its_time_however_often_it_is_asked_after() -> None:
 
 
 def test_an_abandoned_job_ends_by_itself() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     under_way = jobs(clock)
     under_way.open("1", ORDER, InjectedFault())
 

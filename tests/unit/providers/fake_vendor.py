@@ -18,7 +18,7 @@ PNG = {"Content-Type": "image/png"}
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Reply:
     """An answer: `body` is sent as JSON, or as it is when it is bytes. `hang_up` cuts the connection instead."""
 
     body: Any = None
@@ -27,34 +27,34 @@ class Say:
     hang_up: bool = False
 
 
-HANG_UP = Say(hang_up=True)
+HANG_UP = Reply(hang_up=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Received:
     method: str
     path: str
     headers: Mapping[str, str]
     body: Any
 
 
-class Stand:
+class FakeVendor:
     """The answers to a path are given in order, and the last of them again and again."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: list[Asked] = []
-        self._answers: dict[str, deque[Say]] = defaultdict(deque)
+        self.received: list[Received] = []
+        self._answers: dict[str, deque[Reply]] = defaultdict(deque)
 
-    def say(self, path: str, *answers: Say) -> None:
+    def reply(self, path: str, *answers: Reply) -> None:
         self._answers[path] = deque(answers)
 
     def paths(self) -> list[str]:
-        return [each.path for each in self.asked]
+        return [each.path for each in self.received]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
-        self.asked.append(Asked(request.method, request.path, request.headers.copy(), json.loads(text or "null")))
+        self.received.append(Received(request.method, request.path, request.headers.copy(), json.loads(text or "null")))
         waiting = self._answers[request.path]
         if not waiting:
             return web.json_response({"detail": "this path was not expected"}, status=418)
@@ -69,18 +69,18 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing() -> AsyncIterator[Stand]:
-    stand = Stand()
+async def fake_vendor() -> AsyncIterator[FakeVendor]:
+    server = FakeVendor()
     app = web.Application(client_max_size=1 << 26)
-    app.router.add_route("*", "/{path:.*}", stand.handle)
+    app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    stand.url = f"http://{host}:{port}"
+    server.url = f"http://{host}:{port}"
     try:
-        yield stand
+        yield server
     finally:
         await runner.cleanup()
 
@@ -106,12 +106,12 @@ def references(count: int, *, width: int = 512, height: int = 512) -> tuple[Refe
     return tuple(ReferenceImage(Path(f"/nowhere/{n}.png"), "image/png", width, height) for n in range(1, count + 1))
 
 
-def drawn(path: Path, size: tuple[int, int], colour: str = "red") -> ReferenceImage:
+def image_file(path: Path, size: tuple[int, int], colour: str = "red") -> ReferenceImage:
     Image.new("RGB", size, colour).save(path)
     return ReferenceImage(path, "image/png", *size)
 
 
-def gone_quiet() -> str:
+def unreachable_url() -> str:
     """A base URL where nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""An order followed to its end without waiting, as a worker does that has all the time in the world at once."""
+"""An order result to its end without waiting, as a worker does that has all the time in the world at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ MOST_QUESTIONS = 30
 
 
 @dataclass
-class Hours:
+class SteppingClock:
     """A wall clock that jumps on with each look at it."""
 
     now_s: float = 1_800_000_000.0
@@ -34,7 +34,7 @@ class Hours:
 
 
 @dataclass
-class Followed:
+class OrderResult:
     """What came of an order: its end, and the answers on the way."""
 
     end: Any
@@ -66,7 +66,7 @@ def order(workdir: Path, upstream: str, **facts: Any) -> GenerationRequest:
     return GenerationRequest(**chosen | facts)
 
 
-def drawn(folder: Path, *sizes: tuple[int, int]) -> tuple[ReferenceImage, ...]:
+def image_files(folder: Path, *sizes: tuple[int, int]) -> tuple[ReferenceImage, ...]:
     """Pictures of these sizes, each of a colour of its own."""
     made = []
     for number, size in enumerate(sizes, 1):
@@ -80,20 +80,20 @@ def shas(references: tuple[ReferenceImage, ...]) -> tuple[str, ...]:
     return tuple(sha_of(each.path.read_bytes()) for each in references)
 
 
-async def follow(provider: Provider, asked: GenerationRequest) -> Followed:
+async def run_order(provider: Provider, asked: GenerationRequest) -> OrderResult:
     answer = await provider.submit(asked, lambda _: None)
     if not isinstance(answer, Accepted):
-        return Followed(answer)
-    return await follow_up(provider, answer.handle, asked)
+        return OrderResult(answer)
+    return await poll_to_end(provider, answer.handle, asked)
 
 
-async def follow_up(provider: Provider, handle: Mapping[str, Any], asked: GenerationRequest) -> Followed:
-    followed = Followed(None)
+async def poll_to_end(provider: Provider, handle: Mapping[str, Any], asked: GenerationRequest) -> OrderResult:
+    result = OrderResult(None)
     for _ in range(MOST_QUESTIONS):
         answer = await provider.poll(handle, asked)
         if not isinstance(answer, Pending):
-            followed.end = answer
-            return followed
-        followed.pending.append(answer)
+            result.end = answer
+            return result
+        result.pending.append(answer)
         handle = answer.handle or handle
-    raise AssertionError(f"not at its end after {MOST_QUESTIONS} questions: {followed.pending[-1]}")
+    raise AssertionError(f"not at its end after {MOST_QUESTIONS} questions: {result.pending[-1]}")

@@ -15,21 +15,21 @@ async def call(served: Served, path: str, sent: dict[str, Any] | None = None) ->
     async with aiohttp.ClientSession(headers=headers) as session:
         asked = session.post(served.api + path, json=sent) if sent else session.get(served.api + path)
         async with asked as answer:
-            told: dict[str, Any] = await answer.json()
-            return told
+            body: dict[str, Any] = await answer.json()
+            return body
 
 
-async def started(served: Served, model: str, **wish: Any) -> str:
-    created = await call(served, "/task", {"type": "generate_image", "model_version": model, **wish})
+async def submit(served: Served, model: str, **fields: Any) -> str:
+    created = await call(served, "/task", {"type": "generate_image", "model_version": model, **fields})
     task: str = created["data"]["task_id"]
     return task
 
 
-async def finished(served: Served, model: str, **wish: Any) -> dict[str, Any]:
-    return await ended(served, await started(served, model, **wish))
+async def run_task(served: Served, model: str, **fields: Any) -> dict[str, Any]:
+    return await wait_for_end(served, await submit(served, model, **fields))
 
 
-async def ended(served: Served, task_id: str) -> dict[str, Any]:
+async def wait_for_end(served: Served, task_id: str) -> dict[str, Any]:
     async with asyncio.timeout(ENDS_WITHIN_S):
         while True:
             task: dict[str, Any] = (await call(served, f"/task/{task_id}"))["data"]
@@ -38,6 +38,6 @@ async def ended(served: Served, task_id: str) -> dict[str, Any]:
             await asyncio.sleep(0.1)
 
 
-async def picture_of(task: dict[str, Any]) -> bytes:
+async def download_picture(task: dict[str, Any]) -> bytes:
     async with aiohttp.ClientSession() as session, session.get(task["output"]["generated_image"]) as answer:
         return await answer.read()

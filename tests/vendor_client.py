@@ -12,7 +12,7 @@ from limner.testing.vendors._core.pictures import Design, draw
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VendorAnswer:
     status: int
     headers: dict[str, str]
     data: bytes
@@ -23,19 +23,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class VendorClient:
     """Asks, and knows the smallest good request of each vendor."""
 
-    street: Vendors
+    emulators: Vendors
     session: aiohttp.ClientSession
 
-    async def ask(self, method: str, url: str, headers: dict[str, str] | None = None, **more: Any) -> Answer:
+    async def request(self, method: str, url: str, headers: dict[str, str] | None = None, **more: Any) -> VendorAnswer:
         async with self.session.request(method, url, headers=headers, **more) as answer:
             named = {name.lower(): value for name, value in answer.headers.items()}
-            return Answer(answer.status, named, await answer.read())
+            return VendorAnswer(answer.status, named, await answer.read())
 
     def headers(self, vendor: str, key: str | None = None) -> dict[str, str]:
-        key = self.street.key(vendor) if key is None else key
+        key = self.emulators.key(vendor) if key is None else key
         match vendor:
             case "bfl":
                 return {"x-key": key}
@@ -48,11 +48,11 @@ class Asker:
             case _:
                 return {"Authorization": f"Bearer {key}"}
 
-    async def buy(self, vendor: str, prompt: str, headers: dict[str, str] | None = None) -> Answer:
+    async def buy(self, vendor: str, prompt: str, headers: dict[str, str] | None = None) -> VendorAnswer:
         """Submit the smallest good request."""
         path, body = SMALLEST[vendor](prompt)
         given = self.headers(vendor) if headers is None else headers
-        return await self.ask("POST", self.street.base_url(vendor) + path, given, json=body)
+        return await self.request("POST", self.emulators.base_url(vendor) + path, given, json=body)
 
 
 SMALLEST = {

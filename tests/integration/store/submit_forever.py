@@ -1,4 +1,4 @@
-"""A process that accepts tasks and says so, until it is killed: `python accepting.py URL FOLDER`.
+"""A process that accepts tasks and says so, until it is killed: `python submit_forever.py URL FOLDER`.
 
 Each line it writes is a task's id, written only when the task was answered for.
 """
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from limner.db.open_store import open_store
 from limner.templates.loader import load_templates
-from stores import furnished
+from stores import make_service
 
 
 async def accept_for_ever(url: str, folder: Path) -> None:
     store = open_store(url)
-    house = furnished(store, url, folder, load_templates())
-    key = await house.opens(opening=1_000_000, limit=1_000_000)
+    service = make_service(store, url, folder, load_templates())
+    key = await service.open_account(opening=1_000_000, limit=1_000_000)
 
     async def accept() -> None:
         while True:
-            task = await house.sends(key)
+            task = await service.submit_task(key)
             sys.stdout.write(f"{task}\n")
             sys.stdout.flush()
 
