@@ -50,7 +50,6 @@ from limner.outbound.allowlist import FetchAllow
 from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
-from limner.ports.intake import Intake
 from limner.ports.links import Links
 from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
@@ -89,7 +88,7 @@ class Limner:
     blobs: BlobStore
     parts: UploadParts
     intake: ImageIntake
-    pictures: Intake
+    pictures: ImageIntake
     templates: Templates
     upstreams: Mapping[str, Upstream]
     providers: Mapping[str, Provider]
@@ -262,6 +261,7 @@ class Limner:
         for provider in self.providers.values():
             await provider.close()
         await self.intake.close()
+        await self.pictures.close()
         await self.post.close()
         await self.signals.close()
         await self.store.close()

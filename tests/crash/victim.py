@@ -209,18 +209,18 @@ class SteppedIntake:
         self._intake = intake
         self._steps = steps
 
-    def inspect(self, source: Path) -> Inspected:
+    async def inspect(self, source: Path) -> Inspected:
         name = self._steps.name("inspect")
-        self._steps(f"{name} before")
-        seen = self._intake.inspect(source)
-        self._steps(f"{name} after")
+        await asyncio.to_thread(self._steps, f"{name} before")
+        seen = await self._intake.inspect(source)
+        await asyncio.to_thread(self._steps, f"{name} after")
         return seen
 
-    def normalise(self, source: Path, target: Path) -> Normalised:
+    async def normalise(self, source: Path, target: Path) -> Normalised:
         name = self._steps.name("normalise")
-        self._steps(f"{name} before")
-        clean = self._intake.normalise(source, target)
-        self._steps(f"{name} after")
+        await asyncio.to_thread(self._steps, f"{name} before")
+        clean = await self._intake.normalise(source, target)
+        await asyncio.to_thread(self._steps, f"{name} after")
         return clean
 
     def check_url(self, url: str) -> None:

@@ -161,7 +161,7 @@ class World:
         path = await self.limner.blobs.local(task.result.blob, self.folder)
         data = path.read_bytes()
         drawn = [card(job) for job in sold] if self.vendor != "sandbox" else [data]
-        seen = await asyncio.to_thread(self.limner.pictures.inspect, path)
+        seen = await self.limner.pictures.inspect(path)
         checks = {
             "its bytes have another hash": hashlib.sha256(data).hexdigest() == task.result.blob,
             "its picture was never sold": data in drawn,

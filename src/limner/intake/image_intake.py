@@ -1,13 +1,14 @@
 """The `Intake` implementation: verification and normalisation with Pillow, downloads with aiohttp."""
 
 import asyncio
-import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from limner.intake.admit import AdmittedImage, admit
+from limner.intake.decode_pool import DecodePool
+from limner.intake.image_files import ImageFiles
 from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.limits import FetchLimits
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
     from limner.outbound.fetch import Fetcher
 
+_T = TypeVar("_T")
+
 
 class ImageIntake(Intake):
     """Pillow and aiohttp are imported on first use: a process that only checks URLs needs neither.
 
-    `resolver` replaces the default resolver. Close it on the event loop it fetched on.
+    `resolver` replaces the default resolver. Close it on the event loop it was used on.
     """
 
     def __init__(
@@ -38,37 +41,35 @@ class ImageIntake(Intake):
         self._fetch_limits = fetch_limits
         self._resolver = resolver
         self._fetcher: Fetcher | None = None
-        self._huge = threading.Lock()
+        self._files = ImageFiles(limits)
+        self._pool: DecodePool | None = None
 
-    def inspect(self, source: Path) -> Inspected:
-        """Verify the file at `source` down to its last pixel row. Blocking: call it in a thread."""
-        from limner.intake.decode.verify import verify  # noqa: PLC0415 - brings Pillow
+    async def inspect(self, source: Path) -> Inspected:
+        return await self._decode(source, partial(self._files.inspect, source))
 
-        admitted = admit(source, self._limits)
-        with self._room_for(admitted):
-            return verify(admitted, self._limits)
-
-    def normalise(self, source: Path, target: Path) -> Normalised:
-        """Write a clean copy of `source` to `target`. Blocking: call it in a thread."""
-        from limner.intake.decode.normalise import normalise  # noqa: PLC0415 - brings Pillow
-
-        admitted = admit(source, self._limits)
-        with self._room_for(admitted):
-            return normalise(admitted, target, self._limits)
+    async def normalise(self, source: Path, target: Path) -> Normalised:
+        return await self._decode(source, partial(self._files.normalise, source, target))
 
     def check_url(self, url: str) -> None:
-        """Refuse URLs that are not public http(s) addresses, without resolving names."""
         check_url(url, self._allow)
 
     async def fetch(self, url: str, target: Path) -> None:
-        """Download `url` to `target` under the address, size and time rules."""
         fetcher = await self._ready_fetcher()
         await fetcher.fetch(url, target)
 
     async def close(self) -> None:
-        """Close connections. A later fetch opens new ones."""
+        """Close connections and threads. A later use opens new ones."""
         if self._fetcher is not None:
             await self._fetcher.close()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    async def _decode(self, source: Path, work: Callable[[], _T]) -> _T:
+        pixels = await asyncio.to_thread(self._files.pixels, source)
+        if self._pool is None:
+            self._pool = DecodePool(self._limits.huge_pixels)
+        return await self._pool.run(pixels, work)
 
     async def _ready_fetcher(self) -> "Fetcher":
         # The import reads hundreds of files and would block the event loop.
@@ -77,10 +78,6 @@ class ImageIntake(Intake):
             limits = replace(self._fetch_limits, max_bytes=self._limits.max_bytes)
             self._fetcher = kind(self._allow, limits, self._resolver)
         return self._fetcher
-
-    def _room_for(self, admitted: AdmittedImage) -> AbstractContextManager[object]:
-        pixels = admitted.header.width * admitted.header.height
-        return self._huge if pixels > self._limits.huge_pixels else nullcontext()
 
 
 def _fetcher_class() -> "type[Fetcher]":

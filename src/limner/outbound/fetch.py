@@ -13,6 +13,7 @@ from limner.outbound import refusals
 from limner.outbound.address_guard import AddressGuard, RefusedAddressError, connecting_to
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.limits import FetchLimits
+from limner.outbound.resolver import SystemResolver
 from limner.outbound.urls import PrivateHostError, UrlError, parse
 
 _P = ParamSpec("_P")
@@ -146,7 +147,7 @@ class Fetcher:
         # No keep-alive: every request opens a connection, whose address is checked.
         return aiohttp.TCPConnector(
             socket_factory=AddressGuard(self._allow).open_socket,
-            resolver=self._resolver or aiohttp.ThreadedResolver(),
+            resolver=self._resolver or SystemResolver(),
             use_dns_cache=False,
             force_close=True,
             limit=0,

@@ -1,27 +1,49 @@
-"""Looking names up in threads of our own: those of the loop have pictures to work on."""
+"""Name resolution with the system's resolver, with a limit for each account."""
 
 import asyncio
+import contextlib
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import threading
+from collections.abc import Callable
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-THREADS = 64
-"""A name whose server never answers holds a thread for half a minute."""
+from limner.application.accounts.fair_share import FairShare, current_account
+
+MAX_LOOKUPS = 64
+MAX_LOOKUPS_PER_ACCOUNT = 4
+"""A look-up cannot be cancelled: a name whose servers never answer holds its thread for half a minute or more."""
+
+TIMEOUT_S = 10.0
+"""How long a caller waits for a look-up, including the wait for its account's share."""
+
+_Key = tuple[str, str, int, int]
+_AddressInfo = Callable[..., list[Any]]
 
 
-class ThreadedResolver(AbstractResolver):
-    """The system's own look-up."""
+class SystemResolver(AbstractResolver):
+    """getaddrinfo in threads of its own, so that it honours /etc/hosts, nsswitch.conf and resolv.conf.
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="limner-names")
+    Look-ups are charged to the current account (`fair_share`) until their thread ends, even when the caller has given
+    up. Equal look-ups of one account share a thread. Bound to one event loop.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S, getaddrinfo: _AddressInfo = socket.getaddrinfo) -> None:
+        self._timeout_s = timeout_s
+        self._getaddrinfo = getaddrinfo
+        self._share = FairShare(MAX_LOOKUPS, MAX_LOOKUPS_PER_ACCOUNT)
+        self._running: dict[_Key, asyncio.Future[list[Any]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
-        rows = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        """Raises `OSError`, also when there is no answer within `timeout_s`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                rows = await self._look_up((current_account(), host, port, int(family)))
+        except TimeoutError:
+            raise OSError(None, f"the name was not resolved within {self._timeout_s:g} s") from None
         return [
             ResolveResult(
                 hostname=host,
@@ -35,4 +57,42 @@ class ThreadedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing to close: the threads are daemons and end with their look-ups."""
+
+    async def _look_up(self, key: _Key) -> list[Any]:
+        if key not in self._running:
+            held = await self._share.acquire()
+            if key in self._running:
+                self._share.release(*held)
+            else:
+                self._start(key, held)
+        return await asyncio.shield(self._running[key])
+
+    def _start(self, key: _Key, held: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Any]] = loop.create_future()
+        self._running[key] = answer
+
+        def end(rows: list[Any], error: Exception | None) -> None:
+            del self._running[key]
+            self._share.release(*held)
+            if error:
+                answer.set_exception(error)
+                answer.exception()  # marks it as retrieved: there may be no caller left
+            else:
+                answer.set_result(rows)
+
+        def look_up() -> None:
+            rows, error = self._answer(key)
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(end, rows, error)
+
+        # Not an executor: the interpreter would wait for its threads at exit.
+        threading.Thread(target=look_up, name=f"limner-name-{key[1][:40]}", daemon=True).start()
+
+    def _answer(self, key: _Key) -> tuple[list[Any], Exception | None]:
+        _, host, port, family = key
+        try:
+            return self._getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG), None
+        except Exception as error:  # noqa: BLE001 - raised in the callers; uncaught it would hold the share for ever
+            return [], error

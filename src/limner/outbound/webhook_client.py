@@ -14,7 +14,7 @@ from limner import __version__
 from limner.outbound.address_guard import AddressGuard, connecting_to
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.fetch import failure_reason
-from limner.outbound.resolver import ThreadedResolver
+from limner.outbound.resolver import SystemResolver
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 
 ANSWER_BYTES: Final = 2048
@@ -30,7 +30,7 @@ class WebhookClient:
     def __init__(self, allow: FetchAllow, timeout_s: float, resolver: AbstractResolver | None) -> None:
         self._allow = allow
         self._timeout_s = timeout_s
-        self._resolver = resolver or ThreadedResolver()
+        self._resolver = resolver or SystemResolver()
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, url: URL, headers: Mapping[str, str], body: bytes) -> WebhookAnswered | WebhookUnanswered:

@@ -31,12 +31,12 @@ class Normalised:
 class Intake(Protocol):
     """Every method raises `Refusal` with a code, a reason and a remedy."""
 
-    def inspect(self, source: Path) -> Inspected:
-        """Verify the file at `source` down to its last pixel row. Blocking: call it in a thread."""
+    async def inspect(self, source: Path) -> Inspected:
+        """Verify the file at `source` down to its last pixel row."""
         ...
 
-    def normalise(self, source: Path, target: Path) -> Normalised:
-        """Write a clean copy of `source` to `target`. Blocking: call it in a thread."""
+    async def normalise(self, source: Path, target: Path) -> Normalised:
+        """Write a clean copy of `source` to `target`."""
         ...
 
     def check_url(self, url: str) -> None:

@@ -1,6 +1,5 @@
 """Every row of the table of failures, provoked at the vendor's emulator and met by the adapter."""
 
-import asyncio
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -98,7 +97,7 @@ async def judged(followed: OrderResult, *, charged: bool) -> Failure:
     if isinstance(followed.end, Delivered):
         intake = ImageIntake(limits=PICTURE_LIMITS)
         try:
-            await asyncio.to_thread(intake.inspect, followed.end.picture.path)
+            await intake.inspect(followed.end.picture.path)
         except Refusal as refusal:
             return Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=charged)
     assert isinstance(followed.end, Failure), followed.end

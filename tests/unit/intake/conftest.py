@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from limner.intake.image_intake import ImageIntake
+from limner.intake.image_files import ImageFiles
 
 
 @pytest.fixture
-def intake() -> ImageIntake:
-    return ImageIntake()
+def intake() -> ImageFiles:
+    return ImageFiles()
 
 
 @pytest.fixture

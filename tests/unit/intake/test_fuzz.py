@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from limner.domain.refusal import Refusal
-from limner.intake.image_intake import ImageIntake
+from limner.intake.image_files import ImageFiles
 from unit.intake.pictures import encoded, png_chunk, scene, talkative
 
 SEEDS = (
@@ -53,7 +53,7 @@ relaxed = settings(
 
 def judge(data: bytes, folder: Path) -> None:
     """Both blocking methods, in bounded work; anything but a `Refusal` gets out and fails the test."""
-    path, door, started = folder / "source", ImageIntake(), time.process_time()
+    path, door, started = folder / "source", ImageFiles(), time.process_time()
     path.write_bytes(data)
     with suppress(Refusal):
         door.inspect(path)
@@ -144,10 +144,10 @@ import random, resource, sys
 from contextlib import suppress
 from pathlib import Path
 from limner.domain.refusal import Refusal
-from limner.intake.image_intake import ImageIntake
+from limner.intake.image_files import ImageFiles
 
 folder = Path(sys.argv[1])
-chance, door = random.Random(7), ImageIntake()
+chance, door = random.Random(7), ImageFiles()
 seeds = [path.read_bytes() for path in sorted(folder.glob("seed-*"))]
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 for _ in range(150):

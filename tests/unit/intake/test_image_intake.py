@@ -1,23 +1,23 @@
+import asyncio
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from limner.intake.image_files import ImageFiles
 from limner.intake.image_intake import ImageIntake
-from limner.intake.limits import ImageLimits
 from limner.ports.intake import Intake
 from unit.intake.pictures import encoded, scene
 
 
 def test_it_is_the_port() -> None:
-    door: Intake = ImageIntake()
+    intake: Intake = ImageIntake()
 
-    assert isinstance(door, ImageIntake)
+    assert isinstance(intake, ImageIntake)
 
 
-def test_importing_the_door_brings_neither_pillow_nor_aiohttp() -> None:
+def test_the_import_loads_neither_pillow_nor_aiohttp() -> None:
     code = "import limner.intake.image_intake, sys; print([name for name in ('PIL', 'aiohttp') if name in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -25,7 +25,7 @@ def test_importing_the_door_brings_neither_pillow_nor_aiohttp() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_many_threads_may_use_one_door(put: Callable[[bytes], Path], tmp_path: Path, intake: ImageIntake) -> None:
+def test_many_threads_may_use_the_same_object(put: Callable[[bytes], Path], tmp_path: Path, intake: ImageFiles) -> None:
     source = put(encoded(scene((600, 400)), "JPEG"))
 
     def work(number: int) -> tuple[int, int]:
@@ -38,21 +38,22 @@ def test_many_threads_may_use_one_door(put: Callable[[bytes], Path], tmp_path: P
     assert sizes == {(600, 400)}
 
 
-def test_huge_pictures_wait_for_each_other(put: Callable[[bytes], Path]) -> None:
-    door = ImageIntake(limits=ImageLimits(huge_pixels=1000))
-    source, done = put(encoded(scene(), "PNG")), threading.Event()
-    thread = threading.Thread(target=lambda: (door.inspect(source), done.set()))
+async def test_pictures_are_verified_and_normalised_concurrently(put: Callable[[bytes], Path], tmp_path: Path) -> None:
+    intake, source = ImageIntake(), put(encoded(scene((600, 400)), "PNG"))
 
-    with door._huge:
-        thread.start()
-        waited = not done.wait(0.2)
-    thread.join(5)
-
-    assert waited
-    assert done.is_set()
-
-
-async def test_closing_an_unused_door_is_fine(intake: ImageIntake) -> None:
+    inspected = await asyncio.gather(*(intake.inspect(source) for _ in range(20)))
+    normalised = await asyncio.gather(*(intake.normalise(source, tmp_path / str(n)) for n in range(20)))
     await intake.close()
 
-    assert intake._fetcher is None
+    assert {(each.width, each.height) for each in (*inspected, *normalised)} == {(600, 400)}
+
+
+async def test_it_can_be_closed_unused_and_used_after_a_close(put: Callable[[bytes], Path]) -> None:
+    intake, source = ImageIntake(), put(encoded(scene((60, 40)), "PNG"))
+
+    await intake.close()
+    await intake.inspect(source)
+    await intake.close()
+
+    assert (await intake.inspect(source)).width == 60
+    await intake.close()

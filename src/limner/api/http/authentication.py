@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection, Request
 
 from limner.api.http.rate_limits import RateStanding, RequestRate
 from limner.application.accounts.authenticate import Authenticate
+from limner.application.accounts.fair_share import act_for
 from limner.db.tables.keys import Key
 from limner.domain.network.proxies import TrustedProxies, client_network
 from limner.ports.clock import Clock
@@ -33,6 +34,7 @@ class Authentication:
         if rate is not None:
             _count(request, rate.take(key.account, now_ms))
         request.scope[_CALLER] = key
+        act_for(key.account)
 
     async def find_key(self, connection: HTTPConnection, authorization: str | None, scope: str) -> Key:
         """The key of the request. Raises `Refusal` without a valid key that has `scope`."""

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import S3Error, answer, from_refusal
 from limner.api.s3.request import Request, authorize, head_of, object_of
+from limner.application.accounts.fair_share import act_for
 from limner.application.images.object_uploads import NamedUpload
 from limner.domain.refusal import Refusal, TooSlow
 
@@ -50,6 +51,7 @@ class Ingress:
         owner = await self._bucket.find_owner(authorized.grant)
         if owner is None:
             raise S3Error("InvalidAccessKeyId", "The API key that the credentials were issued to is not in force.")
+        act_for(owner.id)
         name = NamedUpload(owner, authorized.grant.token, authorized.grant.object_key)
         return Request(head, authorized, name, HttpRequest(scope, body.receive))
 

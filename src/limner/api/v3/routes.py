@@ -31,6 +31,7 @@ from limner.api.v3.wire import (
     read_image_to_multiview,
     read_text_to_image,
 )
+from limner.application.accounts.fair_share import act_for
 from limner.application.images.presign import LIFE_S
 from limner.application.read import TaskView
 from limner.db.tables.keys import Key
@@ -150,6 +151,7 @@ class V3Handlers:
         check_link(self.services, request, "Ask for a new link with POST /v3/files/presign.")
         token = UploadToken(request.path_params["token"])
         owner = await self.services.take_presigned.owner(request.path_params["tag"], token)
+        act_for(owner.id)
         self.services.upload_rate.check(owner.id, self.services.clock.now_ms())
         async with received_body(request, self.services.scratch) as path:
             kept = await self.services.take_presigned(owner, token, path)

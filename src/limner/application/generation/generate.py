@@ -306,8 +306,7 @@ class Generate:
     async def _keep(self, leg: GenerationAttempt, delivered: Delivered) -> KeptImage:
         """Decode, hash and store the picture, and write that down; only then does it count."""
         path = delivered.picture.path
-        look = asyncio.to_thread(self.pictures.inspect, path)
-        seen, stored = await asyncio.gather(look, self.blobs.identify(path))
+        seen, stored = await asyncio.gather(self.pictures.inspect(path), self.blobs.identify(path))
         await self._put_away(leg, path, seen.media_type, stored)
         result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
         # The operator's name for the provider, not the adapter's for itself.

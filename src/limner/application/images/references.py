@@ -215,7 +215,7 @@ class PrepareReferences:
         target = workdir / f"clean-{item.position}"
         try:
             source = await self._source(item, model, workdir)
-            clean = await asyncio.to_thread(self.intake.normalise, source, target)
+            clean = await self.intake.normalise(source, target)
         except Refusal as refusal:
             raise refusal.at(refusal.field or item.field) from None
         stored = await Keep(self.store, self.blobs, self.clock)(target, clean.media_type, task)
@@ -234,7 +234,7 @@ class PrepareReferences:
             return await self.blobs.local(BlobId(item.blob or ""), workdir)
         target = workdir / f"fetched-{item.position}"
         await self.intake.fetch(item.url, target)
-        inspected = await asyncio.to_thread(self.intake.inspect, target)
+        inspected = await self.intake.inspect(target)
         check_format(inspected.media_type, model, f"{item.field}.url", transcode_webp=self.transcode_webp)
         return target
 

@@ -1,6 +1,5 @@
 """Direct uploads: verify the picture, store its bytes, then create the upload row."""
 
-import asyncio
 import time
 import uuid
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ class KeepPicture:
     keep: Keep
 
     async def inspect(self, source: Path) -> Inspected:
-        return await asyncio.to_thread(self.intake.inspect, source)
+        return await self.intake.inspect(source)
 
     async def __call__(self, source: Path, holder: str) -> KeptPicture:
         inspected = await self.inspect(source)

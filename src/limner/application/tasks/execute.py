@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from limner.application.accounts.fair_share import acting_for
 from limner.application.generation.generate import Generate, Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage, delivered_image
@@ -52,7 +53,8 @@ class ExecuteTask:
         workdir = self.scratch / f"{claimed.task.id}-{claimed.claims}"
         await asyncio.to_thread(workdir.mkdir, parents=True, exist_ok=True)
         try:
-            ending = await self._ending(claimed, owner, workdir, interrupt, report)
+            with acting_for(claimed.task.account):
+                ending = await self._ending(claimed, owner, workdir, interrupt, report)
         finally:
             await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
         return await self.end(claimed.task, owner, ending) if ending else None
@@ -182,7 +184,7 @@ class ExecuteTask:
 
     async def _template_pictures(self, template: LoadedTemplate | None, count: int) -> tuple[ReferenceImage, ...]:
         paths = template.pictures[:count] if template else ()
-        seen = [(path, await asyncio.to_thread(self.prepare.intake.inspect, path)) for path in paths]
+        seen = [(path, await self.prepare.intake.inspect(path)) for path in paths]
         return tuple(ReferenceImage(path, each.media_type, each.width, each.height) for path, each in seen)
 
 

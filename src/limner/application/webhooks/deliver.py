@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import structlog
 
+from limner.application.accounts.fair_share import acting_for
 from limner.application.read import TaskView
 from limner.application.webhooks.signing import SigningSecret
 from limner.db.records import Records
@@ -101,7 +102,8 @@ class Deliver:
         if letter is None:
             await self.store.run(lambda records: records.deliveries.drop(taken.delivery.id, at_ms))
             return None
-        outcome = await self._send(letter)
+        with acting_for(taken.delivery.account):
+            outcome = await self._send(letter)
         done_ms, chance = self.clock.now_ms(), random.random()  # noqa: S311 - spreads a crowd, guards nothing
         await self.store.run(lambda records: self._note(records, taken, outcome, (at_ms, done_ms), chance))
         return outcome

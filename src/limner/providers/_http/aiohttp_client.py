@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
 import aiohttp
 from yarl import URL
 
+from limner.outbound.resolver import SystemResolver
 from limner.ports.provider import Allows, allows_none
 from limner.providers._http.json_spool import JsonSpool, SpoolError
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
@@ -145,7 +146,7 @@ def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
 
 def _connector(use: _Use, origin: Origin) -> aiohttp.TCPConnector:
     factory = partial(_fit_socket, origin) if use is _Use.FETCHING else None
-    resolver = aiohttp.ThreadedResolver()
+    resolver = SystemResolver()
     if use is _Use.ASKING:
         return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=_KEPT_ALIVE_S)
     return aiohttp.TCPConnector(

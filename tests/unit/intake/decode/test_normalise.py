@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from limner.domain.refusal import Code, Refusal
-from limner.intake.image_intake import ImageIntake
+from limner.intake.image_files import ImageFiles
 from limner.intake.limits import ImageLimits
 from limner.ports.intake import Normalised
 from unit.intake.pictures import (
@@ -36,7 +36,7 @@ STORED = {
 
 
 @pytest.fixture
-def clean(put: Put, tmp_path: Path, intake: ImageIntake) -> Callable[[bytes], tuple[Normalised, bytes]]:
+def clean(put: Put, tmp_path: Path, intake: ImageFiles) -> Callable[[bytes], tuple[Normalised, bytes]]:
     def work(data: bytes) -> tuple[Normalised, bytes]:
         result = intake.normalise(put(data), tmp_path / "clean")
         return result, (tmp_path / "clean").read_bytes()
@@ -87,7 +87,7 @@ def test_no_metadata_survives_in_pictures_with_alpha(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_ends_upright(
-    kind: str, orientation: int, put: Put, tmp_path: Path, intake: ImageIntake
+    kind: str, orientation: int, put: Put, tmp_path: Path, intake: ImageFiles
 ) -> None:
     upright, method = scene((96, 64)), STORED[orientation]
     stored = upright.transpose(method) if method is not None else upright
@@ -118,7 +118,7 @@ def test_lossy_stays_jpeg_and_lossless_becomes_png(
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
-def test_opaque_modes_become_rgb(mode: str, put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_opaque_modes_become_rgb(mode: str, put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     intake.normalise(put(encoded(scene(mode=mode), "PNG")), tmp_path / "clean")
 
     assert opened(tmp_path / "clean").mode == "RGB"
@@ -134,20 +134,20 @@ def test_opaque_modes_become_rgb(mode: str, put: Put, tmp_path: Path, intake: Im
         encoded(scene(mode="P"), "PNG", transparency=bytes([0, 128])),
     ],
 )
-def test_transparent_modes_become_rgba(data: bytes, put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_transparent_modes_become_rgba(data: bytes, put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     intake.normalise(put(data), tmp_path / "clean")
 
     assert opened(tmp_path / "clean").mode == "RGBA"
 
 
-def test_transparency_keeps_its_place(put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_transparency_keeps_its_place(put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     intake.normalise(put(encoded(scene(), "PNG", transparency=(255, 0, 0))), tmp_path / "clean")
 
     alpha = opened(tmp_path / "clean").getchannel("A")
     assert (alpha.getpixel((0, 0)), alpha.getpixel((47, 31))) == (0, 255)
 
 
-def test_lossless_pixels_are_kept_exactly(put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_lossless_pixels_are_kept_exactly(put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     noise = Image.merge("RGBA", [Image.effect_noise((70, 50), 90) for _ in range(4)])
 
     intake.normalise(put(encoded(noise, "PNG")), tmp_path / "clean")
@@ -155,7 +155,7 @@ def test_lossless_pixels_are_kept_exactly(put: Put, tmp_path: Path, intake: Imag
     assert opened(tmp_path / "clean").tobytes() == noise.tobytes()
 
 
-def test_sixteen_bits_are_scaled_and_not_clipped(put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_sixteen_bits_are_scaled_and_not_clipped(put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     grey = Image.new("I;16", (32, 32), 30_000)
 
     intake.normalise(put(encoded(grey, "PNG")), tmp_path / "clean")
@@ -177,14 +177,14 @@ def test_sixteen_bits_are_scaled_and_not_clipped(put: Put, tmp_path: Path, intak
 def test_long_sides_are_scaled_down(
     kind: str, size: tuple[int, int], expected: tuple[int, int], put: Put, tmp_path: Path
 ) -> None:
-    result = ImageIntake().normalise(put(encoded(scene(size), kind)), tmp_path / "clean")
+    result = ImageFiles().normalise(put(encoded(scene(size), kind)), tmp_path / "clean")
 
     assert (result.width, result.height) == expected == opened(tmp_path / "clean").size
     assert colours(opened(tmp_path / "clean")) == ["red", "lime", "blue", "yellow"]
 
 
 def test_the_longest_side_is_a_setting(put: Put, tmp_path: Path) -> None:
-    small = ImageIntake(limits=ImageLimits(longest_side=24))
+    small = ImageFiles(limits=ImageLimits(longest_side=24))
 
     result = small.normalise(put(encoded(scene(), "PNG")), tmp_path / "clean")
 
@@ -195,20 +195,20 @@ def test_clear_pixels_do_not_bleed_into_their_neighbours(put: Put, tmp_path: Pat
     image = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 31, 64))
 
-    ImageIntake(limits=ImageLimits(longest_side=20)).normalise(put(encoded(image, "PNG")), tmp_path / "clean")
+    ImageFiles(limits=ImageLimits(longest_side=20)).normalise(put(encoded(image, "PNG")), tmp_path / "clean")
 
     pixels = opened(tmp_path / "clean").get_flattened_data()
     assert all(green < 12 for _, green, _, alpha in pixels if alpha > 40)
 
 
-def test_jpegs_are_written_without_subsampling(put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_jpegs_are_written_without_subsampling(put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     intake.normalise(put(encoded(scene(), "JPEG", subsampling=2)), tmp_path / "clean")
 
     with Image.open(tmp_path / "clean") as image:
         assert {(vertical, horizontal) for _, vertical, horizontal, _ in image.layer} == {(1, 1)}
 
 
-def test_a_refused_picture_leaves_no_file(put: Put, tmp_path: Path, intake: ImageIntake) -> None:
+def test_a_refused_picture_leaves_no_file(put: Put, tmp_path: Path, intake: ImageFiles) -> None:
     with pytest.raises(Refusal) as caught:
         intake.normalise(put(encoded(scene(), "PNG")[:-20]), tmp_path / "clean")
 
@@ -217,7 +217,7 @@ def test_a_refused_picture_leaves_no_file(put: Put, tmp_path: Path, intake: Imag
 
 
 def test_a_write_that_fails_leaves_no_file(
-    put: Put, tmp_path: Path, intake: ImageIntake, monkeypatch: pytest.MonkeyPatch
+    put: Put, tmp_path: Path, intake: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = put(encoded(scene(), "PNG"))
     monkeypatch.setattr(Image.Image, "save", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))

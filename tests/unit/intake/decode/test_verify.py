@@ -10,7 +10,7 @@ from PIL import Image
 
 from limner.domain.refusal import Code, Refusal
 from limner.intake import admit
-from limner.intake.image_intake import ImageIntake
+from limner.intake.image_files import ImageFiles
 from limner.intake.limits import ImageLimits
 from limner.ports.intake import Inspected
 from unit.intake.pictures import encoded, png, png_chunk, scene, talkative
@@ -19,47 +19,47 @@ Put = Callable[[bytes], Path]
 KINDS = ("JPEG", "PNG", "WEBP")
 
 
-def refused(intake: ImageIntake, path: Path) -> Refusal:
+def refused(intake: ImageFiles, path: Path) -> Refusal:
     with pytest.raises(Refusal) as caught:
         intake.inspect(path)
     return caught.value
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sound_picture_is_described(kind: str, put: Put, intake: ImageIntake) -> None:
+def test_a_sound_picture_is_described(kind: str, put: Put, intake: ImageFiles) -> None:
     data = talkative(kind, orientation=6)
 
     assert intake.inspect(put(data)) == Inspected(f"image/{kind.lower()}", 48, 32, len(data))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_every_png_mode_is_taken(mode: str, put: Put, intake: ImageIntake) -> None:
+def test_every_png_mode_is_taken(mode: str, put: Put, intake: ImageFiles) -> None:
     assert intake.inspect(put(encoded(scene(mode=mode), "PNG"))).media_type == "image/png"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_every_jpeg_mode_is_taken(mode: str, progressive: bool, put: Put, intake: ImageIntake) -> None:  # noqa: FBT001
+def test_every_jpeg_mode_is_taken(mode: str, progressive: bool, put: Put, intake: ImageFiles) -> None:  # noqa: FBT001
     data = encoded(scene(mode=mode), "JPEG", progressive=progressive)
 
     assert intake.inspect(put(data)).media_type == "image/jpeg"
 
 
-def test_the_name_of_a_file_is_not_believed(tmp_path: Path, intake: ImageIntake) -> None:
+def test_the_name_of_a_file_is_not_believed(tmp_path: Path, intake: ImageFiles) -> None:
     path = tmp_path / "picture.jpg"
     path.write_bytes(encoded(scene(), "PNG"))
 
     assert intake.inspect(path).media_type == "image/png"
 
 
-def test_an_empty_file_is_2003(put: Put, intake: ImageIntake) -> None:
+def test_an_empty_file_is_2003(put: Put, intake: ImageFiles) -> None:
     refusal = refused(intake, put(b""))
 
     assert refusal.code is Code.IMAGE_EMPTY
     assert "at most 20 MB" in refusal.suggestion
 
 
-def test_a_file_over_20_mb_is_2022(put: Put, intake: ImageIntake) -> None:
+def test_a_file_over_20_mb_is_2022(put: Put, intake: ImageFiles) -> None:
     limit = ImageLimits().max_bytes
     padding = png_chunk(b"prVt", bytes(limit))
 
@@ -69,7 +69,7 @@ def test_a_file_over_20_mb_is_2022(put: Put, intake: ImageIntake) -> None:
     assert "20 MB" in refusal.suggestion
 
 
-def test_a_file_of_exactly_20_mb_is_taken(put: Put, intake: ImageIntake) -> None:
+def test_a_file_of_exactly_20_mb_is_taken(put: Put, intake: ImageFiles) -> None:
     limit = ImageLimits().max_bytes
     data = png(32, 32)
     data = png(32, 32, png_chunk(b"prVt", bytes(limit - len(data) - 12)))
@@ -90,7 +90,7 @@ def test_a_file_of_exactly_20_mb_is_taken(put: Put, intake: ImageIntake) -> None
         (b"just words", "unknown"),
     ],
 )
-def test_other_formats_and_animations_are_2004_by_name(data: bytes, name: str, put: Put, intake: ImageIntake) -> None:
+def test_other_formats_and_animations_are_2004_by_name(data: bytes, name: str, put: Put, intake: ImageFiles) -> None:
     refusal = refused(intake, put(data))
 
     assert refusal.code is Code.IMAGE_TYPE_UNSUPPORTED
@@ -100,7 +100,7 @@ def test_other_formats_and_animations_are_2004_by_name(data: bytes, name: str, p
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.9, 0.99])
-def test_a_truncated_picture_is_2003(kind: str, share: float, put: Put, intake: ImageIntake) -> None:
+def test_a_truncated_picture_is_2003(kind: str, share: float, put: Put, intake: ImageFiles) -> None:
     noisy = Image.effect_noise((200, 200), 90).convert("RGB")
     data = encoded(noisy, kind)
 
@@ -108,20 +108,20 @@ def test_a_truncated_picture_is_2003(kind: str, share: float, put: Put, intake: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_even_the_last_byte_counts(kind: str, put: Put, intake: ImageIntake) -> None:
+def test_even_the_last_byte_counts(kind: str, put: Put, intake: ImageFiles) -> None:
     data = encoded(scene(), kind)
 
     assert refused(intake, put(data[:-1])).code is Code.IMAGE_EMPTY
 
 
-def test_a_flipped_bit_in_a_png_is_2003(put: Put, intake: ImageIntake) -> None:
+def test_a_flipped_bit_in_a_png_is_2003(put: Put, intake: ImageFiles) -> None:
     data = bytearray(encoded(Image.effect_noise((64, 64), 90), "PNG"))
     data[len(data) // 2] ^= 1
 
     assert "checksum" in refused(intake, put(bytes(data))).reason
 
 
-def test_rows_that_are_missing_from_a_png_are_missed(put: Put, intake: ImageIntake) -> None:
+def test_rows_that_are_missing_from_a_png_are_missed(put: Put, intake: ImageFiles) -> None:
     full, half = png(64, 64), png(64, 32)
 
     data = full[:33] + half[33:]
@@ -132,7 +132,7 @@ def test_rows_that_are_missing_from_a_png_are_missed(put: Put, intake: ImageInta
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize("missing", [1, 40])
 def test_one_row_that_is_missing_is_missed_however_bright_the_others(
-    mode: str, missing: int, put: Put, intake: ImageIntake
+    mode: str, missing: int, put: Put, intake: ImageFiles
 ) -> None:
     bright = Image.new("RGB", (64, 64), "white").convert(mode)
     whole, short = (encoded(bright.crop((0, 0, 64, rows)), "PNG") for rows in (64, 64 - missing))
@@ -145,7 +145,7 @@ def test_one_row_that_is_missing_is_missed_however_bright_the_others(
 
 @pytest.mark.parametrize("size", [(19, 400), (400, 19), (1, 1)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_side_under_20_px_is_1004(size: tuple[int, int], kind: str, put: Put, intake: ImageIntake) -> None:
+def test_a_side_under_20_px_is_1004(size: tuple[int, int], kind: str, put: Put, intake: ImageFiles) -> None:
     refusal = refused(intake, put(encoded(Image.new("RGB", size), kind)))
 
     assert refusal.code is Code.INVALID
@@ -153,12 +153,12 @@ def test_a_side_under_20_px_is_1004(size: tuple[int, int], kind: str, put: Put, 
 
 
 @pytest.mark.parametrize("size", [(20, 20), (6000, 20), (10_000, 10_000)])
-def test_the_limits_themselves_are_inside(size: tuple[int, int], put: Put, intake: ImageIntake) -> None:
+def test_the_limits_themselves_are_inside(size: tuple[int, int], put: Put, intake: ImageFiles) -> None:
     assert intake.inspect(put(png(*size))).width == size[0]
 
 
 @pytest.mark.parametrize("size", [(10_001, 10_000), (2**31 - 1, 2**31 - 1)])
-def test_more_than_100_megapixels_is_2022(size: tuple[int, int], put: Put, intake: ImageIntake) -> None:
+def test_more_than_100_megapixels_is_2022(size: tuple[int, int], put: Put, intake: ImageFiles) -> None:
     data = png(20, 20)
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 6, 0, 0, 0))
 
@@ -173,7 +173,7 @@ def test_more_than_100_megapixels_is_2022(size: tuple[int, int], put: Put, intak
     [("JPEG", b"\xff\xc0\x00\x11\x08", ">HH"), ("WEBP", b"\x9d\x01\x2a", "<HH")],
 )
 def test_jpeg_and_webp_bombs_are_known_by_their_header(
-    kind: str, mark: bytes, packing: str, put: Put, intake: ImageIntake
+    kind: str, mark: bytes, packing: str, put: Put, intake: ImageFiles
 ) -> None:
     data = bytearray(encoded(scene(), kind))
     struct.pack_into(packing, data, data.index(mark) + len(mark), 16_383, 16_383)
@@ -188,11 +188,11 @@ import re
 from pathlib import Path
 from limner.domain.refusal import Refusal
 from limner.intake.decode import normalise, verify
-from limner.intake.image_intake import ImageIntake
+from limner.intake.image_files import ImageFiles
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 before = peak()
 try:
-    ImageIntake().inspect(Path({str(put(bomb))!r}))
+    ImageFiles().inspect(Path({str(put(bomb))!r}))
 except Refusal as refusal:
     print(refusal.code.value, peak() - before)
 """
@@ -204,7 +204,7 @@ except Refusal as refusal:
     assert int(grown_kb) < 8 * 1024
 
 
-def test_text_bombs_are_never_unpacked(put: Put, intake: ImageIntake) -> None:
+def test_text_bombs_are_never_unpacked(put: Put, intake: ImageFiles) -> None:
     packed = b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9)
     bombs = [png_chunk(b"zTXt", packed)] * 20
     international = png_chunk(b"iTXt", b"k\0\x01\0\0\0" + packed[9:])
@@ -214,13 +214,13 @@ def test_text_bombs_are_never_unpacked(put: Put, intake: ImageIntake) -> None:
     assert inspected.width == 32
 
 
-def test_a_profile_bomb_is_ignored(put: Put, intake: ImageIntake) -> None:
+def test_a_profile_bomb_is_ignored(put: Put, intake: ImageFiles) -> None:
     bomb = png_chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(200_000_000), 9))
 
     assert intake.inspect(put(png(32, 32, bomb))).width == 32
 
 
-def test_hostile_exif_does_not_matter(put: Put, intake: ImageIntake) -> None:
+def test_hostile_exif_does_not_matter(put: Put, intake: ImageFiles) -> None:
     circular = b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 0x8769, 4, 1, 8, 8)
 
     for kind in KINDS:
@@ -229,14 +229,14 @@ def test_hostile_exif_does_not_matter(put: Put, intake: ImageIntake) -> None:
 
 
 @pytest.mark.parametrize("count", [100_000])
-def test_a_png_of_nothing_but_chunks_is_refused(count: int, put: Put, intake: ImageIntake) -> None:
+def test_a_png_of_nothing_but_chunks_is_refused(count: int, put: Put, intake: ImageFiles) -> None:
     refusal = refused(intake, put(png(32, 32, png_chunk(b"prVt", b"") * count)))
 
     assert refusal.code is Code.IMAGE_EMPTY
     assert "chunks" in refusal.reason
 
 
-def test_a_jpeg_of_a_thousand_scans_is_refused(put: Put, intake: ImageIntake) -> None:
+def test_a_jpeg_of_a_thousand_scans_is_refused(put: Put, intake: ImageFiles) -> None:
     data = encoded(scene(), "JPEG", progressive=True)
     scan = data.rindex(b"\xff\xda")
 
@@ -245,13 +245,13 @@ def test_a_jpeg_of_a_thousand_scans_is_refused(put: Put, intake: ImageIntake) ->
     assert "100 scans" in refusal.reason
 
 
-def test_two_headers_in_one_file_are_refused(put: Put, intake: ImageIntake) -> None:
+def test_two_headers_in_one_file_are_refused(put: Put, intake: ImageFiles) -> None:
     small, large = png(32, 32), png(9000, 9000)
 
     assert refused(intake, put(small[:33] + large[8:])).code is Code.IMAGE_EMPTY
 
 
-def test_what_a_phone_appends_to_a_jpeg_is_no_matter(put: Put, intake: ImageIntake) -> None:
+def test_what_a_phone_appends_to_a_jpeg_is_no_matter(put: Put, intake: ImageFiles) -> None:
     data = encoded(scene(), "JPEG")
 
     assert intake.inspect(put(data + data + b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 50)).width == 48
