@@ -96,7 +96,7 @@ class Limner:
     running: RunningTasks
     signals: SharedSignals
     links: Links
-    post: GuardedWebhookHttp
+    webhook_http: GuardedWebhookHttp
     clock: Clock
     digest: HashKey
     signing: SigningSecret
@@ -129,7 +129,7 @@ class Limner:
         )
         inline = KeepInlineImages(self.keep, self.scratch.folder, chosen.transcode_webp)
         ports = (self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock)
-        return Submit(*ports, terms, self.post.check)
+        return Submit(*ports, terms, self.webhook_http.check)
 
     @property
     def upload(self) -> TakeUpload:
@@ -175,12 +175,12 @@ class Limner:
 
     @property
     def webhooks(self) -> ManageWebhooks:
-        return ManageWebhooks(self.store, self.post, self.signing, self.clock, operator())
+        return ManageWebhooks(self.store, self.webhook_http, self.signing, self.clock, operator())
 
     @property
     def deliver(self) -> Deliver:
         limits = DeliveryLimits(lane=self.settings.webhooks_at_once)
-        ports = (self.store, self.post, self.signing)
+        ports = (self.store, self.webhook_http, self.signing)
         return Deliver(*ports, partial(_told, links=self.links), self.clock, str(self.me), limits)
 
     @property
@@ -262,7 +262,7 @@ class Limner:
             await provider.close()
         await self.intake.close()
         await self.pictures.close()
-        await self.post.close()
+        await self.webhook_http.close()
         await self.signals.close()
         await self.store.close()
         await asyncio.to_thread(self.scratch.close)
@@ -300,7 +300,7 @@ def build(settings: Settings) -> Limner:
         running=running,
         signals=signals,
         links=SignedLinks(secret, settings.resolved_public_url, int(settings.link_hours * 3600)),
-        post=GuardedWebhookHttp(FetchAllow.parse(settings.fetch_allow), settings.webhook_timeout_s),
+        webhook_http=GuardedWebhookHttp(FetchAllow.parse(settings.fetch_allow), settings.webhook_timeout_s),
         clock=SystemClock(),
         digest=HashKey(secret),
         signing=SigningSecret(secret),

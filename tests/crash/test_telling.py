@@ -32,7 +32,7 @@ async def test_a_worker_killed_at_any_step_of_telling_leaves_one_message_that_is
 ) -> None:
     async with world("sandbox") as here:
         here.allow = ALLOWED
-        webhooks = replace(here.limner.webhooks, post=GuardedWebhookHttp(FetchAllow.parse(ALLOWED)))
+        webhooks = replace(here.limner.webhooks, http=GuardedWebhookHttp(FetchAllow.parse(ALLOWED)))
         made = await webhooks.add(here.key.account, receiver.url())
         steps = await steps_of_telling(here)
 

@@ -355,7 +355,7 @@ def stepped(limner: Limner, job: Job, steps: Steps) -> Limner:
         blobs=blobs,
         intake=intake,
         pictures=SteppedIntake(limner.pictures, steps),
-        post=post,
+        webhook_http=post,
         providers=providers,
         routing=Routing(providers, provider.name, limner.routing.deadline_s, limner.routing.unknown_outcome),
     )

@@ -1,4 +1,4 @@
-"""Hints between the parts of Limner. A lost hint costs time, never truth: whoever waits also looks for itself."""
+"""Wake-up hints between the parts of Limner. Waiters also poll, so a lost hint only costs time."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
 
 OnTasksChanged = Callable[[Collection[Status]], None]
-"""Hears what became of tasks, after that was committed."""
+"""Called with the new statuses of tasks, after the commit."""
 
 
 def ignore_task_changes(_became: Collection[Status]) -> None:
-    """Nobody hears it."""
+    """The `OnTasksChanged` that does nothing."""
 
 
 class Signals(Protocol):
     def work_arrived(self) -> None:
-        """A task was queued, or there is room for one."""
+        """Report that a task was queued, or that capacity became free."""
         ...
 
     async def wait_for_work(self, at_most_s: float) -> None:
@@ -25,17 +25,17 @@ class Signals(Protocol):
         ...
 
     def cancel_run(self, task: TaskId) -> None:
-        """A running task shall be cancelled; the worker that has it acts at once, where hints reach it."""
+        """Ask the worker that runs this task, if the hint reaches it, to cancel it at once."""
         ...
 
     def on_tasks_changed(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever a task has changed; it says neither which nor how, and may be called for nothing."""
+        """Call `listener` whenever some task has changed, and sometimes without a change."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SignalHints:
-    """What one process tells the others: there is work, tasks have changed, and which runs shall be cancelled."""
+    """Hints from one process to the others: work was queued, tasks changed, runs to cancel."""
 
     work: bool = False
     news: bool = False
@@ -52,13 +52,13 @@ class SignalRelay(Protocol):
     """Carries hints between the processes that share a database."""
 
     def tell(self, hints: SignalHints) -> None:
-        """Tell the others soon; what is told in quick succession goes out together."""
+        """Send soon; hints in quick succession are sent together."""
         ...
 
     def start(self, hear: Callable[[SignalHints], None]) -> None:
-        """Listen from now on, calling `hear` in the loop that runs now."""
+        """Start listening; `hear` is called in the running event loop."""
         ...
 
     async def close(self) -> None:
-        """Send what is still to be told, then stop."""
+        """Send the remaining hints, then stop."""
         ...

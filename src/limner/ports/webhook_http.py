@@ -1,4 +1,4 @@
-"""Sending a message to an address that a caller gave."""
+"""Sending a webhook message to an address that a caller gave."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class WebhookAnswered:
-    """What the receiver said. `text` is the beginning of an answer that is no success, in place of what is no text `?`.
+    """The receiver's response. `text` is the beginning of an unsuccessful body, unprintable characters as `?`.
 
-    `retry_after_s` is how long it asks to be left alone, in seconds.
+    `retry_after_s` is its `Retry-After`, in seconds.
     """
 
     status: int
@@ -23,7 +23,7 @@ class WebhookAnswered:
 
 @dataclass(frozen=True, slots=True)
 class WebhookUnanswered:
-    """Nothing was said. `error` is a sentence that holds no address but the host's name."""
+    """There was no response. `error` names the host at most, never the full address."""
 
     error: str
     timed_out: bool = False
@@ -31,9 +31,9 @@ class WebhookUnanswered:
 
 class WebhookHttp(Protocol):
     def check(self, url: str) -> None:
-        """Raise `Refusal` for what cannot be a public https address by its looks; nothing is looked up."""
+        """Raise `Refusal` for a URL that cannot be a public https address. Does no DNS lookup."""
         ...
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookAnswered | WebhookUnanswered:
-        """Send `body` once. Redirects are not followed, and only public addresses are dialled."""
+        """POST `body` once. Redirects are not followed, and only public addresses are connected to."""
         ...

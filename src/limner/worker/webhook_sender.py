@@ -1,4 +1,4 @@
-"""Sends what stands in the outbox, side by side, and takes over what dead workers were sending."""
+"""Sends due webhook deliveries concurrently, and takes over those of dead workers."""
 
 import asyncio
 import contextlib
@@ -20,23 +20,23 @@ from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 log = structlog.get_logger()
 
 CAPACITY = 1000
-"""Messages on their way at once."""
+"""Concurrent sends of one worker."""
 
-TIDY_MS = 5_000
-"""How often what others left is looked for, and what is too old given up."""
+RECOVERY_INTERVAL_MS = 5_000
+"""How often leases of dead workers are released and outdated deliveries failed."""
 
-GATHER_S = 0.05
-"""After news, before the look: much of it comes at once."""
+DEBOUNCE_S = 0.05
+"""After a signal, before the next poll: signals arrive in bursts."""
 
 GRACE_S = 5.0
-"""How long a stop waits for what is on its way; what is not answered by then is sent again."""
+"""How long a stop waits for sends in flight; the rest is sent again by another worker."""
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 
 
 @dataclass(slots=True)
 class WebhookSender:
-    """`is_dead` tells whether the owner of a lease is known to be no more."""
+    """`is_dead` returns whether the owner of a lease is known to be dead."""
 
     store: Store
     deliver: Deliver
@@ -45,53 +45,53 @@ class WebhookSender:
     is_dead: Callable[[str], bool]
     poll_s: float = 1.0
     _sending: "dict[DeliveryId, tuple[LeasedDelivery, asyncio.Task[None]]]" = field(default_factory=dict, init=False)
-    _awake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _has_room: bool = field(default=False, init=False)
-    _tidied_ms: int | None = field(default=None, init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _has_capacity: bool = field(default=False, init=False)
+    _recovered_ms: int | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        self.signals.on_tasks_changed(self._awake.set)
+        self.signals.on_tasks_changed(self._wake.set)
         try:
             while True:
-                if not await self._look():
+                if not await self._poll():
                     await self._wait()
         finally:
-            await self._let_go()
+            await self._stop()
 
-    async def beat(self) -> bool:
-        """Send what is due; whether there was anything."""
-        await self._tidy()
-        in_hand = Counter(taken.delivery.account for taken, _ in self._sending.values())
-        taken = await self.deliver.take(CAPACITY - len(self._sending), in_hand)
+    async def send_due(self) -> bool:
+        """Start sending due deliveries; returns whether there were any."""
+        await self._recover()
+        sending = Counter(taken.delivery.account for taken, _ in self._sending.values())
+        taken = await self.deliver.take(CAPACITY - len(self._sending), sending)
         for each in taken:
             self._start(each)
         return bool(taken)
 
-    async def settled(self) -> None:
-        """Wait until nothing is on its way."""
+    async def wait_idle(self) -> None:
+        """Wait until nothing is being sent."""
         while self._sending:
             await asyncio.wait([work for _, work in self._sending.values()])
 
-    async def _look(self) -> bool:
+    async def _poll(self) -> bool:
         try:
-            return await self.beat()
-        except Exception as error:  # noqa: BLE001 - the beat goes on: a database that is away now may be back in a moment
-            log_loop_error("webhooks not looked at", error)
+            return await self.send_due()
+        except Exception as error:  # noqa: BLE001 - the loop must survive any error, such as an unavailable database
+            log_loop_error("polling webhook deliveries failed", error)
             await self.clock.sleep(self.poll_s)
             return False
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.poll_s):
-                await self._awake.wait()
-            if not self._has_room:
-                await self.clock.sleep(GATHER_S)
-        self._awake.clear()
-        self._has_room = False
+                await self._wake.wait()
+            if not self._has_capacity:
+                await self.clock.sleep(DEBOUNCE_S)
+        self._wake.clear()
+        self._has_capacity = False
 
     def _start(self, taken: LeasedDelivery) -> None:
         if taken.delivery.id in self._sending:
-            return  # we were held up until its lease ran out, and are sending it still
+            return  # our own lease expired while we are still sending it
         work = asyncio.create_task(self._send(taken), name="webhooks")
         self._sending[taken.delivery.id] = taken, work
 
@@ -99,26 +99,26 @@ class WebhookSender:
         delivery = taken.delivery
         try:
             outcome = await self.deliver(taken)
-            _tell(taken, outcome)
-        except Exception as error:  # noqa: BLE001 - its lease runs out, and it is sent again
-            log_loop_error("webhook not sent", error, delivery=delivery.id, webhook=delivery.webhook)
+            _log_outcome(taken, outcome)
+        except Exception as error:  # noqa: BLE001 - the lease expires, and it is sent again
+            log_loop_error("sending a webhook failed", error, delivery=delivery.id, webhook=delivery.webhook)
         finally:
             del self._sending[delivery.id]
-            self._has_room = True  # in its lane
-            self._awake.set()
+            self._has_capacity = True  # in its lane
+            self._wake.set()
 
-    async def _tidy(self) -> None:
+    async def _recover(self) -> None:
         now_ms = self.clock.now_ms()
-        if self._tidied_ms is not None and 0 <= now_ms - self._tidied_ms < TIDY_MS:
+        if self._recovered_ms is not None and 0 <= now_ms - self._recovered_ms < RECOVERY_INTERVAL_MS:
             return
         owners = await self.store.read(lambda records: records.deliveries.lease_owners())
         if dead := [owner for owner in owners if self.is_dead(owner)]:
             freed = await self.store.run(lambda records: records.deliveries.end_leases_of(dead, now_ms))
-            log.info("took over webhooks from dead workers", deliveries=freed)
+            log.info("released webhook leases of dead workers", deliveries=freed)
         await self.store.run(lambda records: _give_up(records, now_ms))
-        self._tidied_ms = now_ms
+        self._recovered_ms = now_ms
 
-    async def _let_go(self) -> None:
+    async def _stop(self) -> None:
         works = [work for _, work in self._sending.values()]
         if works:
             await asyncio.wait(works, timeout=GRACE_S)
@@ -128,12 +128,12 @@ class WebhookSender:
 
 
 def _give_up(records: Records, now_ms: int) -> None:
-    given_up = records.deliveries.give_up(now_ms, AT_ONCE)
+    given_up = records.deliveries.give_up(now_ms, BATCH_SIZE)
     if given_up:
-        log.warning("webhooks given up", deliveries=given_up)
+        log.warning("webhook deliveries expired", deliveries=given_up)
 
 
-def _tell(taken: LeasedDelivery, outcome: WebhookAnswered | WebhookUnanswered | None) -> None:
+def _log_outcome(taken: LeasedDelivery, outcome: WebhookAnswered | WebhookUnanswered | None) -> None:
     delivery = taken.delivery
     facts = {"delivery": delivery.id, "webhook": delivery.webhook, "webhook_event": delivery.event}
     match outcome:

@@ -101,7 +101,7 @@ async def test_what_went_wrong_is_told_without_the_words(service: ServiceHarness
 
 async def test_an_address_that_was_to_be_told_goes_too(service: ServiceHarness) -> None:
     task = await service.submit_task(await service.open_account())
-    await service.store.run(lambda records: records.webhooks.expect(task, f"https://example.org/{SECRET}"))
+    await service.store.run(lambda records: records.webhooks.set_task_url(task, f"https://example.org/{SECRET}"))
     before = await everything(service)
     await service.settle_task(task, FAILED, owner=None)
 

@@ -224,7 +224,7 @@ async def test_what_could_not_be_sent_for_days_is_given_up_untried(hooks: Webhoo
 
     assert await hooks.states(made.webhook.id) == [DeliveryState.FAILED]
     assert hooks.receiver.messages == []
-    assert [entry["deliveries"] for entry in logged if entry["event"] == "webhooks given up"] == [1]
+    assert [entry["deliveries"] for entry in logged if entry["event"] == "webhook deliveries expired"] == [1]
 
 
 async def test_a_replay_sends_the_same_message_again(hooks: WebhookHarness) -> None:
@@ -345,11 +345,11 @@ async def test_a_slow_receiver_delays_no_other_and_no_more_of_itself_than_its_sh
 
     async with asyncio.timeout(60):
         while await hooks.states(fast.webhook.id) != [DeliveryState.DELIVERED] * 3:
-            await sender.beat()
+            await sender.send_due()
     await hooks.receiver.got(2, "/slow")
     waiting = (len(hooks.receiver.at("/slow")), await hooks.states(slow.webhook.id))
     answer.set()
-    await sender.settled()
+    await sender.wait_idle()
     await hooks.send_due(sender)
 
     assert waiting == (2, [DeliveryState.PENDING] * 3)
@@ -387,8 +387,8 @@ async def test_several_workers_share_the_outbox_and_nothing_is_sent_twice(hooks:
     senders = [hooks.sender() for _ in range(4)]
 
     async def works(sender: Any) -> None:
-        while await sender.beat():
-            await sender.settled()
+        while await sender.send_due():
+            await sender.wait_idle()
 
     await asyncio.gather(*map(works, senders))
     await hooks.send_due()
@@ -404,7 +404,7 @@ async def test_what_a_dead_worker_was_sending_is_sent_again_at_once_under_its_id
     hooks.receiver.answers["/hook"] = [until(answer)]
     await hooks.run_task()
     struck = hooks.sender("struck")
-    await struck.beat()
+    await struck.send_due()
     await hooks.receiver.got(1)
     await kill_sender(struck)
     answer.set()
@@ -423,7 +423,7 @@ async def test_what_nobody_knows_to_be_dead_is_taken_over_when_its_lease_ends(ho
     hooks.receiver.answers["/hook"] = [until(answer, 500)]
     await hooks.run_task()
     slow = hooks.sender("slow")
-    await slow.beat()
+    await slow.send_due()
     await hooks.receiver.got(1)
 
     await hooks.send_due()
@@ -431,7 +431,7 @@ async def test_what_nobody_knows_to_be_dead_is_taken_over_when_its_lease_ends(ho
     hooks.service.clock.pass_time(LEASE_MS / 1000)
     await hooks.send_due()
     answer.set()
-    await slow.settled()
+    await slow.wait_idle()
 
     story = await hooks.history(made.webhook.id)
     assert (before, len(hooks.receiver.messages)) == (1, 2)
@@ -445,13 +445,13 @@ async def test_a_success_counts_although_the_lease_was_lost(hooks: WebhookHarnes
     hooks.receiver.answers["/hook"] = [until(answer, 200), 500]
     await hooks.run_task()
     slow = hooks.sender("slow")
-    await slow.beat()
+    await slow.send_due()
     await hooks.receiver.got(1)
     hooks.service.clock.pass_time(LEASE_MS / 1000)
     await hooks.send_due()
 
     answer.set()
-    await slow.settled()
+    await slow.wait_idle()
 
     assert await hooks.states(made.webhook.id) == [DeliveryState.DELIVERED]
 
@@ -463,7 +463,7 @@ async def test_a_running_sender_is_woken_by_news_and_stops_when_it_is_told(hooks
     await hooks.run_task()
     loop = asyncio.create_task(sender.run())
     await hooks.receiver.got(1)
-    while sender._sending or sender._awake.is_set():  # noqa: ASYNC110 - it goes to sleep, and tells nobody
+    while sender._sending or sender._wake.is_set():  # noqa: ASYNC110 - it goes to sleep, and tells nobody
         await asyncio.sleep(0)
     await hooks.run_task()
 

@@ -59,8 +59,8 @@ class Reader:
 
     async def leftovers(self) -> None:
         """Take whatever there is without waiting for more."""
-        await self.watch._look_back(self.watcher)
-        await self.watch._turn()
+        await self.watch._replay_page(self.watcher)
+        await self.watch._read_once()
         while change := self.watcher.take():
             self.seen.append(change)
 
@@ -334,8 +334,8 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every second comes often."""
-    monkeypatch.setattr(watch, "BEAT_S", 0.02)
-    monkeypatch.setattr(watch, "KEYS_S", 0.02)
+    monkeypatch.setattr(watch, "POLL_S", 0.02)
+    monkeypatch.setattr(watch, "KEY_CHECK_S", 0.02)
 
 
 async def test_a_running_task_tells_how_far_it_has_come(service: ServiceHarness, tower: Tower, quick: None) -> None:
@@ -429,10 +429,10 @@ async def test_there_is_room_for_so_many_of_an_account_and_so_many_altogether(se
     async with AsyncExitStack() as open_:
         await open_.enter_async_context(watching.task(ada, task))
         await open_.enter_async_context(watching.account(ada, None))
-        with pytest.raises(Refusal, match="2 watches open") as of_account:
+        with pytest.raises(Refusal, match="2 open watches") as of_account:
             await open_.enter_async_context(watching.account(ada, 0))
         await open_.enter_async_context(watching.account(eve, None))
-        with pytest.raises(Refusal, match="the server has as many") as altogether:
+        with pytest.raises(Refusal, match="the server has reached its maximum") as altogether:
             await open_.enter_async_context(watching.account(eve, None))
     async with watching.account(ada, None), watching.account(ada, None), watching.account(eve, None):
         pass
@@ -516,7 +516,7 @@ async def test_a_database_that_is_away_for_a_while_costs_time_and_nothing_else(
     await watching.stop()
 
     assert stumbling.failures == 0
-    assert [entry["event"] for entry in logged] == ["watchers were not told"] * 3
+    assert [entry["event"] for entry in logged] == ["reading the event feed failed"] * 3
     assert [found.task, later.task] == [first, second]
 
 

@@ -70,8 +70,8 @@ class WebhookHarness:
     async def send_due(self, sender: WebhookSender | None = None) -> None:
         """Send all that is due now, and wait for what comes of it."""
         sender = sender or self.sender()
-        while await sender.beat():
-            await sender.settled()
+        while await sender.send_due():
+            await sender.wait_idle()
 
     async def histories(self, webhook: WebhookId) -> list[DeliveryHistory]:
         return list(await self.manage.deliveries(None, webhook, limit=1000))

@@ -1,9 +1,9 @@
-"""How the routes of webhooks describe themselves in the OpenAPI document."""
+"""OpenAPI descriptions of the webhook routes."""
 
 from typing import Any
 
 from limner.api.http.openapi_schema import content, fields, ref, schemas_of
-from limner.api.webhooks.wire import DeliveriesWanted, NewWebhook, Rotation
+from limner.api.webhooks.wire import DeliveriesQuery, NewWebhook, Rotation
 from limner.domain.webhook import SELECTABLE_EVENTS, DeliveryState, EventType
 
 _UUID = {"type": "string", "format": "uuid"}
@@ -25,7 +25,7 @@ _WEBHOOK: dict[str, Any] = {
     "disabled_why": _or_null(_TEXT),
     "created_at": _MOMENT,
 }
-_SECRET = {"type": "string", "pattern": "^whsec_", "description": "Shown this once."}
+_SECRET = {"type": "string", "pattern": "^whsec_", "description": "Shown only in this response."}
 _ATTEMPT = fields(
     number={"type": "integer"},
     at=_MOMENT,
@@ -65,12 +65,12 @@ def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None =
 
 
 def _query(name: str) -> dict[str, Any]:
-    schema = DeliveriesWanted.model_json_schema()
+    schema = DeliveriesQuery.model_json_schema()
     return {"name": name, "in": "query", "required": False, "schema": _flat(schema, name)}
 
 
 def _flat(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """A property without references, for the document has no place for what it refers to."""
+    """A property without `$ref`: the referenced schema is not part of the document."""
     return {"type": "string", "enum": list(DeliveryState)} if name == "state" else schema["properties"][name]
 
 

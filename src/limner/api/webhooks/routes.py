@@ -15,13 +15,13 @@ from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import Services
 from limner.api.webhooks import openapi
 from limner.api.webhooks.shape import created_body, delivery_body, history_body, webhook_body
-from limner.api.webhooks.wire import read_new, read_rotation, read_wanted
+from limner.api.webhooks.wire import read_new, read_query, read_rotation
 from limner.domain.ids import DeliveryId, WebhookId
 
 PREFIX = "/v1/webhooks"
 
 SENDS_PER_SECOND = 5
-"""Messages that one account may ask for, to try a webhook or again."""
+"""Test messages and replays per account."""
 
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
@@ -31,8 +31,10 @@ def operations(services: Services) -> list[Operation]:
     handle = WebhookHandlers(services)
 
     def row(scope: str, rate: RequestRate | None = None) -> Row:
-        def operation(method: str, path: str, endpoint: Endpoint, summary: str, told: Mapping[str, Any]) -> Operation:
-            return Operation(method, PREFIX + path, endpoint, "webhooks", summary, told, scope, rate)
+        def operation(
+            method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
+        ) -> Operation:
+            return Operation(method, PREFIX + path, endpoint, "webhooks", summary, described, scope, rate)
 
         return operation
 
@@ -44,15 +46,15 @@ def operations(services: Services) -> list[Operation]:
     one, delivery = "/{webhook_id}", "/deliveries/{delivery_id}"
     return [
         reads("GET", "", handle.list, "List webhooks", openapi.LIST),
-        changes("POST", "", handle.add, "Add a webhook, and get its secret", openapi.ADD),
+        changes("POST", "", handle.add, "Add a webhook and get its secret", openapi.ADD),
         reads("GET", delivery, handle.delivery, "Read a delivery", openapi.DELIVERY),
         sends("POST", f"{delivery}/replay", handle.replay, "Send a delivery again", openapi.REPLAY),
         reads("GET", one, handle.read, "Read a webhook", openapi.READ),
         changes("DELETE", one, handle.remove, "Remove a webhook", openapi.REMOVE),
         changes("POST", f"{one}/rotate", handle.rotate, "Replace a webhook's secret", openapi.ROTATE),
-        changes("POST", f"{one}/enable", handle.enable, "Send to a webhook again", openapi.ENABLE),
-        sends("POST", f"{one}/test", handle.test, "Send a webhook a message that says nothing", openapi.TEST),
-        reads("GET", f"{one}/deliveries", handle.deliveries, "What was sent to a webhook", openapi.DELIVERIES),
+        changes("POST", f"{one}/enable", handle.enable, "Enable a webhook", openapi.ENABLE),
+        sends("POST", f"{one}/test", handle.test, "Send a test message to a webhook", openapi.TEST),
+        reads("GET", f"{one}/deliveries", handle.deliveries, "List deliveries to a webhook", openapi.DELIVERIES),
     ]
 
 
@@ -67,10 +69,10 @@ class WebhookHandlers:
         return _success({"webhooks": [webhook_body(each) for each in found]})
 
     async def add(self, request: Request) -> Response:
-        wish, _ = await parse(request, read_new)
+        new, _ = await parse(request, read_new)
         account = caller(request).account
-        made = await self.services.webhooks.add(account, wish.url, wish.events, wish.description)
-        return _success(created_body(made), {"Cache-Control": "no-store"})
+        created = await self.services.webhooks.add(account, new.url, new.events, new.description)
+        return _success(created_body(created), {"Cache-Control": "no-store"})
 
     async def read(self, request: Request) -> Response:
         return _success(webhook_body(await self.services.webhooks.get(caller(request).account, _webhook(request))))
@@ -82,17 +84,19 @@ class WebhookHandlers:
         return _success(webhook_body(await self.services.webhooks.enable(caller(request).account, _webhook(request))))
 
     async def rotate(self, request: Request) -> Response:
-        wish, _ = await parse(request, read_rotation)
-        made = await self.services.webhooks.rotate(caller(request).account, _webhook(request), wish.overlap_hours)
-        return _success(created_body(made), {"Cache-Control": "no-store"})
+        rotation, _ = await parse(request, read_rotation)
+        created = await self.services.webhooks.rotate(
+            caller(request).account, _webhook(request), rotation.overlap_hours
+        )
+        return _success(created_body(created), {"Cache-Control": "no-store"})
 
     async def test(self, request: Request) -> Response:
         return _success(delivery_body(await self.services.webhooks.test(caller(request).account, _webhook(request))))
 
     async def deliveries(self, request: Request) -> Response:
-        wanted = read_wanted(request)
+        query = read_query(request)
         found = await self.services.webhooks.deliveries(
-            caller(request).account, _webhook(request), state=wanted.state, limit=wanted.limit
+            caller(request).account, _webhook(request), state=query.state, limit=query.limit
         )
         return _success({"deliveries": [history_body(each) for each in found]})
 

@@ -1,4 +1,4 @@
-"""Webhooks and deliveries as this face shows them."""
+"""JSON bodies of webhooks and deliveries."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from limner.db.tables.webhooks import Webhook
 
 
 def webhook_body(webhook: Webhook) -> dict[str, Any]:
-    """Never with its secret."""
+    """A webhook without its secret."""
     return {
         "webhook_id": webhook.id,
         "url": webhook.url,
@@ -19,18 +19,18 @@ def webhook_body(webhook: Webhook) -> dict[str, Any]:
         "description": webhook.description,
         "enabled": webhook.disabled_ms is None,
         "disabled_why": webhook.disabled_why,
-        "created_at": moment(webhook.created_ms),
+        "created_at": iso_time(webhook.created_ms),
     }
 
 
-def created_body(made: CreatedWebhook) -> dict[str, Any]:
-    """The one time that the secret is shown."""
-    return webhook_body(made.webhook) | {"secret": made.secret}
+def created_body(created: CreatedWebhook) -> dict[str, Any]:
+    """A webhook with its secret: only for the response that created or rotated it."""
+    return webhook_body(created.webhook) | {"secret": created.secret}
 
 
 def delivery_body(delivery: Delivery) -> dict[str, Any]:
-    """`next_at` is when it is sent next, null when it is over."""
-    over = delivery.finished_ms is not None
+    """`next_at` is when it is sent next, null when it is finished."""
+    finished = delivery.finished_ms is not None
     return {
         "delivery_id": delivery.id,
         "webhook_id": delivery.webhook,
@@ -39,21 +39,21 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
         "url": delivery.url,
         "state": delivery.state,
         "attempts": delivery.attempts,
-        "created_at": moment(delivery.created_ms),
-        "next_at": None if over else moment(delivery.due_ms),
-        "finished_at": moment(delivery.finished_ms) if delivery.finished_ms is not None else None,
+        "created_at": iso_time(delivery.created_ms),
+        "next_at": None if finished else iso_time(delivery.due_ms),
+        "finished_at": iso_time(delivery.finished_ms) if delivery.finished_ms is not None else None,
     }
 
 
-def history_body(story: DeliveryHistory) -> dict[str, Any]:
-    return delivery_body(story.delivery) | {"log": [_attempt(attempt) for attempt in story.attempts]}
+def history_body(history: DeliveryHistory) -> dict[str, Any]:
+    return delivery_body(history.delivery) | {"log": [_attempt(attempt) for attempt in history.attempts]}
 
 
-def moment(at_ms: int) -> str:
-    """A time in ISO 8601, in UTC, to the millisecond."""
+def iso_time(at_ms: int) -> str:
+    """ISO 8601 in UTC with milliseconds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     facts = asdict(attempt)
-    return {"at": moment(facts.pop("at_ms")), **facts}
+    return {"at": iso_time(facts.pop("at_ms")), **facts}

@@ -1,4 +1,4 @@
-"""What clients send to `/v1/webhooks`."""
+"""Request bodies and queries of `/v1/webhooks`."""
 
 from typing import Annotated
 
@@ -12,40 +12,38 @@ from limner.domain.webhook import SELECTABLE_EVENTS, DeliveryState
 
 
 class NewWebhook(BaseModel):
-    """A webhook to add: with an address, or for the addresses that come with tasks."""
+    """A webhook to add: with a `url`, or for the `webhook_url` of tasks."""
 
     url: StrictStr | None = Field(default=None, max_length=2048, description="A public https address.")
-    per_task: StrictBool = Field(default=False, description="For the addresses that tasks bring as `webhook_url`.")
+    per_task: StrictBool = Field(default=False, description="Serve the `webhook_url` of tasks.")
     events: list[StrictStr] = Field(
         default_factory=list,
         max_length=20,
-        description=f"Of {', '.join(SELECTABLE_EVENTS)}. Left out or empty, all but the last.",
+        description=f"Any of {', '.join(SELECTABLE_EVENTS)}. Left out or empty: all but the last.",
     )
-    description: StrictStr = Field(
-        default="", max_length=MAX_DESCRIPTION, description="A line of your own, to know it by."
-    )
+    description: StrictStr = Field(default="", max_length=MAX_DESCRIPTION, description="A label of your own.")
 
 
 class Rotation(BaseModel):
-    """How a secret is replaced."""
+    """Options of replacing a secret."""
 
     overlap_hours: float = Field(
         default=OVERLAP_HOURS,
         ge=0,
         le=MAX_OVERLAP_HOURS,
-        description="Hours for which the old secret goes on signing beside the new one.",
+        description="Hours for which messages carry the old secret's signature too.",
     )
 
 
-def _whole(text: object) -> object:
+def _parse_int(text: object) -> object:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 9 else text
 
 
-class DeliveriesWanted(BaseModel):
-    """Which deliveries are asked for."""
+class DeliveriesQuery(BaseModel):
+    """Filter and page size of a list of deliveries."""
 
     state: DeliveryState | None = Field(default=None, description=f"One of {', '.join(DeliveryState)}.")
-    limit: Annotated[int, BeforeValidator(_whole)] = Field(
+    limit: Annotated[int, BeforeValidator(_parse_int)] = Field(
         default=20, ge=1, le=100, strict=True, description="A whole number from 1 to 100."
     )
 
@@ -55,7 +53,7 @@ def read_new(body: bytes) -> NewWebhook:
     if (task_request.url is None) is not task_request.per_task:
         raise Refusal(
             Code.INVALID,
-            "exactly one of url and per_task is needed",
+            "exactly one of url and per_task is required",
             suggestion='Send {"url": "https://…"}, or {"per_task": true}.',
             field="url",
         )
@@ -66,6 +64,6 @@ def read_rotation(body: bytes) -> Rotation:
     return validated(Rotation, read_object(body) if body.strip() else {})
 
 
-def read_wanted(request: Request) -> DeliveriesWanted:
-    """From the query. Raises `Refusal` 1004."""
-    return validated(DeliveriesWanted, dict(request.query_params))
+def read_query(request: Request) -> DeliveriesQuery:
+    """Parse the query string. Raises `Refusal` 1004."""
+    return validated(DeliveriesQuery, dict(request.query_params))

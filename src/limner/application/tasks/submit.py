@@ -225,7 +225,7 @@ def _expect(records: Records, task: NewTask, url: str) -> None:
             suggestion="Add one with `limner webhooks add --per-task`, or POST /v1/webhooks, and keep its secret.",
             field="webhook_url",
         )
-    records.webhooks.expect(task.id, url)
+    records.webhooks.set_task_url(task.id, url)
 
 
 def _charge_key(records: Records, task: NewTask) -> None:

@@ -1,4 +1,4 @@
-"""What a watcher is shown before the news: tasks as they stand, a page at a time."""
+"""The snapshot that a watcher receives before live changes: current tasks, one page per read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
 
 PAGE = 200
-"""Tasks in one look: few enough that others who read don't wait for it."""
+"""Tasks per read, few enough not to delay other readers of the database."""
 
 
 def one_task(account: AccountId, task: TaskId, clock: Clock) -> Replay:
-    """One task. Raises `Refusal` when it is not the account's."""
+    """One task. The replay raises `Refusal` when the task is not the account's."""
 
     def read(records: Records) -> SnapshotPage:
         own_task(records, account, task)
@@ -37,7 +37,7 @@ def unfinished_tasks(account: AccountId, clock: Clock, after: TaskId | None = No
 
 
 def changed_since(account: AccountId, after: FeedPosition, clock: Clock) -> Replay:
-    """The account's tasks that changed after this point, each once; one that changes meanwhile comes again."""
+    """The account's tasks that changed after this position, each once; one that changes meanwhile is repeated."""
 
     def read(records: Records) -> SnapshotPage:
         events = records.events.newest_of_account(account, after, PAGE)
@@ -52,7 +52,7 @@ def changed_since(account: AccountId, after: FeedPosition, clock: Clock) -> Repl
 
 
 def load_changes(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list[TaskChange]:
-    """These tasks as they stand, in this order."""
+    """The current state of these tasks, in this order; missing ones are left out."""
     if not tasks:
         return []
     states = {state.task.id: state for state in records.tasks.states(tasks)}
@@ -61,12 +61,12 @@ def load_changes(records: Records, tasks: Sequence[TaskId], now_ms: int) -> list
 
 
 def queue_positions(records: Records) -> dict[TaskId, int]:
-    """How many tasks are before each of the first in the queue."""
+    """The number of tasks ahead of each task at the front of the queue."""
     return {task: ahead for ahead, task in enumerate(records.tasks.queue_head(MAX_QUEUE_COUNT))}
 
 
 def _ahead(records: Records, queued: Sequence[TaskId]) -> Mapping[TaskId, int]:
-    """How many are before these: counted for one, found in the whole queue for many."""
+    """The number of tasks ahead of these: counted for one task, read from the whole queue for several."""
     if len(queued) == 1:
         return {queued[0]: records.tasks.count_ahead(queued[0], MAX_QUEUE_COUNT)}
     return queue_positions(records) if queued else {}

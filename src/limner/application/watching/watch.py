@@ -1,8 +1,8 @@
-"""Watching tasks: one reader of the feed in a process tells all who watch there.
+"""Watching tasks: one reader of the event feed per process, shared by all watchers.
 
-A watcher joins, then looks at the past, then hears the news: whatever is committed after the look comes by the feed.
-The feed is read when somebody says that there are news, and every second in any case; that look also tells how far
-running tasks have come, which leaves no rows.
+A watcher joins first and then reads a snapshot, so that every change committed after the snapshot reaches it by the
+feed. The feed is read on a signal, and every second in any case; that read also reports the progress of running tasks,
+which writes no events.
 """
 
 import asyncio
@@ -41,26 +41,26 @@ N = TypeVar("N", TaskId, AccountId)
 log = structlog.get_logger()
 
 PAGE = 500
-"""Events, or tasks of the past, in one look."""
+"""Events per read of the feed."""
 
 BATCH_WINDOW_S = 0.02
-"""News that come within this time are read in one look."""
+"""Signals within this time are served by one read."""
 
 POLL_S = 1.0
-"""How often the feed is read without news, and how often a watcher hears how far a running task has come."""
+"""How often the feed is read without a signal, and progress is reported."""
 
-TICKS_PER_S = 2_000
-"""Progress told in one second, over all watchers; when there is more to tell, the beat slows down."""
+PROGRESS_PER_S = 2_000
+"""Progress messages per second, over all watchers; with more to send, they are sent less often."""
 
-KEYS_S = 5.0
-"""How soon the watches of a revoked key end."""
+KEY_CHECK_S = 5.0
+"""How often the keys of open watches are checked, to end those of revoked keys."""
 
 RETRY_AFTER_S = 30
 
 
 @dataclass(frozen=True, slots=True)
 class WatchLimits:
-    """How many watches may be open: in this process, and of these one account's."""
+    """Open watches: per process, and per account in it."""
 
     watches: int
     of_account: int
@@ -68,40 +68,40 @@ class WatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class FeedBatch:
-    """What one look at the database brought. `revoked` are those of the keys asked about that are no more."""
+    """The result of one read of the feed. `revoked` holds those of the checked keys that are no longer valid."""
 
     changes: Sequence[TaskChange]
-    mark: FeedCursor
+    cursor: FeedCursor
     more: bool
-    vitals: Sequence[TaskProgress]
+    progress_rows: Sequence[TaskProgress]
     ahead: Mapping[TaskId, int]
     revoked: Collection[KeyId]
 
 
 class Watch:
-    def __init__(self, store: Store, clock: Clock, room: WatchLimits) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: WatchLimits) -> None:
         self._store = store
         self._clock = clock
-        self._room = room
+        self._limits = limits
         self._watchers: set[Watcher] = set()
         self._of_task: dict[TaskId, set[Watcher]] = {}
         self._of_account: dict[AccountId, set[Watcher]] = {}
         self._counted: Counter[AccountId] = Counter()
-        self._under_way: dict[TaskId, TaskChange] = {}
-        self._remembering: set[Watcher] = set()
-        self._mark: FeedCursor | None = None
-        self._looking = asyncio.Lock()
-        self._woken = asyncio.Event()
-        self._next_beat = 0.0
+        self._unfinished: dict[TaskId, TaskChange] = {}
+        self._with_versions: set[Watcher] = set()
+        self._cursor: FeedCursor | None = None
+        self._reading = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._next_poll = 0.0
         self._next_keys = 0.0
         self._loop: asyncio.Task[None] | None = None
 
     def start(self, signals: Signals) -> None:
-        signals.on_tasks_changed(self._woken.set)
+        signals.on_tasks_changed(self._wake.set)
         self._loop = asyncio.create_task(self._run(), name="watch")
 
     async def stop(self) -> None:
-        """End every watch."""
+        """End every watch and the reader."""
         for watcher in self._watchers:
             watcher.finish(WatchEnd.STOPPED)
         if self._loop:
@@ -110,34 +110,34 @@ class Watch:
 
     @contextlib.asynccontextmanager
     async def task(self, key: Key, task: TaskId) -> AsyncIterator[Watcher]:
-        """Watch one task to its end. Raises `Refusal` for one that is not the account's, or when there is no room."""
+        """Watch one task to its end. Raises `Refusal` for one that is not the account's, or at the limit of watches."""
         async with self._joined(Watcher(key, task, one_task(key.account, task, self._clock))) as watcher:
-            await self._look_back(watcher)
+            await self._replay_page(watcher)
             yield watcher
 
     @contextlib.asynccontextmanager
     async def account(self, key: Key, since_ms: int | None) -> AsyncIterator[Watcher]:
-        """Watch all tasks of the key's account: first those under way, or those that changed since; then every change.
+        """Watch all tasks of the key's account: first the unfinished ones, or those changed since; then every change.
 
-        Raises `Refusal` when there is no room.
+        Raises `Refusal` at the limit of watches.
         """
-        past = (
+        replay = (
             unfinished_tasks(key.account, self._clock)
             if since_ms is None
             else changed_since(key.account, FeedPosition(since_ms), self._clock)
         )
-        async with self._joined(Watcher(key, None, past)) as watcher:
+        async with self._joined(Watcher(key, None, replay)) as watcher:
             yield watcher
 
     async def changes(self, watcher: Watcher) -> AsyncIterator[TaskChange]:
-        """What happens to the tasks, until the watch is over; then `watcher.end` says why."""
+        """The changes, until the watch ends; then `watcher.end` says why."""
         while watcher.end is None:
             if change := watcher.take():
                 yield change
                 if change.final and watcher.task:
                     watcher.finish(WatchEnd.FINISHED)
             elif watcher.replay:
-                await self._look_back(watcher)
+                await self._replay_page(watcher)
             else:
                 await watcher.wait()
 
@@ -145,7 +145,7 @@ class Watch:
 
     @contextlib.asynccontextmanager
     async def _joined(self, watcher: Watcher) -> AsyncIterator[Watcher]:
-        self._check_room(watcher.key.account)
+        self._check_limits(watcher.key.account)
         followers = self._followers_like(watcher)
         followers.add(watcher)
         self._watchers.add(watcher)
@@ -164,7 +164,7 @@ class Watch:
     def _leave(self, watcher: Watcher) -> None:
         account, task = watcher.key.account, watcher.task
         self._watchers.discard(watcher)
-        self._remembering.discard(watcher)
+        self._with_versions.discard(watcher)
         self._counted[account] -= 1
         if not self._counted[account]:
             del self._counted[account]
@@ -173,143 +173,145 @@ class Watch:
         else:
             _discard(self._of_account, account, watcher)
         if not self._watchers:
-            self._mark = None
+            self._cursor = None
 
-    def _check_room(self, account: AccountId) -> None:
-        if self._counted[account] >= self._room.of_account:
-            raise _no_room(f"the account has {self._room.of_account} watches open, as many as it may")
-        if len(self._watchers) >= self._room.watches:
-            raise _no_room("the server has as many watches open as it may")
+    def _check_limits(self, account: AccountId) -> None:
+        if self._counted[account] >= self._limits.of_account:
+            raise _limit_reached(f"the account has {self._limits.of_account} open watches, the maximum")
+        if len(self._watchers) >= self._limits.watches:
+            raise _limit_reached("the server has reached its maximum of open watches")
 
     async def _begin(self) -> None:
-        """The first who joins puts a mark at the end of the feed."""
-        if self._mark is None:
-            async with self._looking:
-                if self._mark is None:
-                    self._mark = await self._store.read(lambda records: records.events.end_of_feed())
-        self._woken.set()
+        """The first watcher places the cursor at the end of the feed."""
+        if self._cursor is None:
+            async with self._reading:
+                if self._cursor is None:
+                    self._cursor = await self._store.read(lambda records: records.events.end_of_feed())
+        self._wake.set()
 
-    # --- the past -------------------------------------------------------------------------------------------------
+    # --- the snapshot ---------------------------------------------------------------------------------------------
 
-    async def _look_back(self, watcher: Watcher) -> None:
+    async def _replay_page(self, watcher: Watcher) -> None:
         if watcher.replay is None:
             return
         page = await self._store.read(watcher.replay)
         watcher.replay = page.rest
         for change in page.changes:
-            if watcher.on_replay_change(change, self._mark or FeedCursor()):
-                self._note(change)
-        if watcher.knows:
-            self._remembering.add(watcher)
+            if watcher.on_replay_change(change, self._cursor or FeedCursor()):
+                self._track(change)
+        if watcher.has_versions:
+            self._with_versions.add(watcher)
 
-    # --- the news -------------------------------------------------------------------------------------------------
+    # --- the feed -------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         while True:
             await self._wait()
             try:
-                async with self._looking:
-                    more = await self._turn()
-            except Exception:  # the beat goes on: a database that is away now may be back in a moment
-                log.exception("watchers were not told")
+                async with self._reading:
+                    more = await self._read_once()
+            except Exception:  # the loop must survive any error, such as an unavailable database
+                log.exception("reading the event feed failed")
                 more = False
                 await asyncio.sleep(POLL_S)
             if not more:
                 await asyncio.sleep(BATCH_WINDOW_S)
 
     async def _wait(self) -> None:
-        """Until there are news, or the beat is due; without a watcher, as long as it takes."""
-        left_s = min(POLL_S, max(0.0, self._next_beat - _now_s())) if self._watchers else None
+        """Wait for a signal or the next poll; without watchers, for a signal only."""
+        timeout_s = min(POLL_S, max(0.0, self._next_poll - _now_s())) if self._watchers else None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await self._woken.wait()
-        self._woken.clear()
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
+        self._wake.clear()
 
-    async def _turn(self) -> bool:
-        """Look once and tell everybody; whether there is more to look at."""
-        mark = self._mark
-        if mark is None:
+    async def _read_once(self) -> bool:
+        """Read the feed once and publish to all watchers; returns whether there is more to read."""
+        cursor = self._cursor
+        if cursor is None:
             return False
-        beat, keys = _now_s() >= self._next_beat, _now_s() >= self._next_keys
-        watched = self._still_followed() if beat else {}
-        asked = {watcher.key.id for watcher in self._watchers} if keys else set()
-        glance = await self._store.read(lambda records: self._glance(records, mark, watched, asked))
-        if not self._watchers:  # all have left meanwhile; who comes next begins anew
-            self._mark = None
+        poll, keys = _now_s() >= self._next_poll, _now_s() >= self._next_keys
+        watched = self._still_followed() if poll else {}
+        checked = {watcher.key.id for watcher in self._watchers} if keys else set()
+        batch = await self._store.read(lambda records: self._batch(records, cursor, watched, checked))
+        if not self._watchers:  # all have left meanwhile; the next watcher starts anew
+            self._cursor = None
             return False
-        self._mark = glance.mark
-        self._tell(glance)
-        if beat:
-            self._next_beat = _now_s() + max(POLL_S, self._tick(glance, watched) / TICKS_PER_S)
+        self._cursor = batch.cursor
+        self._publish(batch)
+        if poll:
+            self._next_poll = _now_s() + max(POLL_S, self._publish_progress(batch, watched) / PROGRESS_PER_S)
         if keys:
-            self._next_keys = _now_s() + KEYS_S
-        if glance.more:
-            self._woken.set()
-        return glance.more
+            self._next_keys = _now_s() + KEY_CHECK_S
+        if batch.more:
+            self._wake.set()
+        return batch.more
 
-    def _glance(
-        self, records: Records, mark: FeedCursor, watched: Mapping[TaskId, TaskChange], keys: set[KeyId]
+    def _batch(
+        self, records: Records, cursor: FeedCursor, watched: Mapping[TaskId, TaskChange], keys: set[KeyId]
     ) -> FeedBatch:
-        events, moved = records.events.after_cursor(mark, PAGE)
+        events, advanced = records.events.after_cursor(cursor, PAGE)
         newest = {event.task: event.number for event in events if self._is_followed(event)}
-        vitals = records.tasks.progress_of(list(watched)) if watched else ()
-        astray = [each.task for each in vitals if each.status is not watched[each.task].seen.task.status]
-        changes = load_changes(records, list(dict.fromkeys([*newest, *astray])), self._clock.now_ms())
-        waiting = any(each.status is Status.QUEUED for each in vitals)
+        progress_rows = records.tasks.progress_of(list(watched)) if watched else ()
+        missed = [each.task for each in progress_rows if each.status is not watched[each.task].seen.task.status]
+        changes = load_changes(records, list(dict.fromkeys([*newest, *missed])), self._clock.now_ms())
+        waiting = any(each.status is Status.QUEUED for each in progress_rows)
         return FeedBatch(
-            # What a later page of the feed comes to is told then.
+            # A change that a later page of the feed contains is published with that page.
             changes=[each for each in changes if each.number <= newest.get(each.task, each.number)],
-            mark=moved,
+            cursor=advanced,
             more=len(events) >= PAGE,
-            vitals=vitals,
+            progress_rows=progress_rows,
             ahead=queue_positions(records) if waiting else {},
             revoked=keys.difference(records.keys.valid(list(keys), self._clock.now_ms())) if keys else (),
         )
 
-    def _tell(self, glance: FeedBatch) -> None:
-        for change in glance.changes:
+    def _publish(self, batch: FeedBatch) -> None:
+        for change in batch.changes:
             followers = list(self._followers(change))
-            new_to = [watcher for watcher in followers if watcher.hear(change, glance.mark)]
+            new_to = [watcher for watcher in followers if watcher.on_feed_change(change, batch.cursor)]
             if new_to:
-                self._note(change)
-            self._remembering.update(watcher for watcher in followers if watcher.knows)
-        self._remembering = {watcher for watcher in self._remembering if watcher.prune_versions(glance.mark)}
-        if glance.revoked:
-            self._show_out(glance.revoked)
+                self._track(change)
+            self._with_versions.update(watcher for watcher in followers if watcher.has_versions)
+        self._with_versions = {watcher for watcher in self._with_versions if watcher.prune_versions(batch.cursor)}
+        if batch.revoked:
+            self._end_revoked(batch.revoked)
 
-    def _show_out(self, revoked: Collection[KeyId]) -> None:
+    def _end_revoked(self, revoked: Collection[KeyId]) -> None:
         for watcher in self._watchers:
             if watcher.key.id in revoked:
                 watcher.finish(WatchEnd.REVOKED)
 
-    def _tick(self, glance: FeedBatch, watched: Mapping[TaskId, TaskChange]) -> int:
-        """Tell how far the tasks under way have come; how often that was told."""
-        now_ms, told = self._clock.now_ms(), 0
-        for vitals in glance.vitals:
-            before = watched[vitals.task]
-            if self._under_way.get(vitals.task) is not before:  # there was an event, or nobody follows it any more
+    def _publish_progress(self, batch: FeedBatch, watched: Mapping[TaskId, TaskChange]) -> int:
+        """Publish the progress of unfinished tasks; returns how many messages that took."""
+        now_ms, sent = self._clock.now_ms(), 0
+        for progress_rows in batch.progress_rows:
+            before = watched[progress_rows.task]
+            if (
+                self._unfinished.get(progress_rows.task) is not before
+            ):  # it had an event meanwhile, or has no follower left
                 continue
-            if moved := _moved(before, vitals, glance.ahead, now_ms):
+            if moved := _moved(before, progress_rows, batch.ahead, now_ms):
                 followers = list(self._followers(moved))
                 for watcher in followers:
-                    watcher.tick(moved)
-                self._note(moved)
-                told += len(followers)
-        return told
+                    watcher.on_progress(moved)
+                self._track(moved)
+                sent += len(followers)
+        return sent
 
-    def _note(self, change: TaskChange) -> None:
-        """Keep what is under way, for the next beat."""
-        known = self._under_way.get(change.task)
+    def _track(self, change: TaskChange) -> None:
+        """Keep the state of an unfinished task, to report its progress at the next poll."""
+        known = self._unfinished.get(change.task)
         if known and known.number > change.number:
             return
         if change.final:
-            self._under_way.pop(change.task, None)
+            self._unfinished.pop(change.task, None)
         else:
-            self._under_way[change.task] = change
+            self._unfinished[change.task] = change
 
     def _still_followed(self) -> dict[TaskId, TaskChange]:
-        self._under_way = {task: each for task, each in self._under_way.items() if any(self._followers(each))}
-        return dict(self._under_way)
+        self._unfinished = {task: each for task, each in self._unfinished.items() if any(self._followers(each))}
+        return dict(self._unfinished)
 
     def _followers(self, change: TaskChange) -> Iterator[Watcher]:
         task = change.seen.task
@@ -319,15 +321,17 @@ class Watch:
         return event.task in self._of_task or event.account in self._of_account
 
 
-def _moved(before: TaskChange, vitals: TaskProgress, ahead: Mapping[TaskId, int], now_ms: int) -> TaskChange | None:
-    """The task with its present progress or place in the queue, where that is new."""
+def _moved(
+    before: TaskChange, progress_rows: TaskProgress, ahead: Mapping[TaskId, int], now_ms: int
+) -> TaskChange | None:
+    """The task with its current progress or queue position, None where that is unchanged."""
     task = before.seen.task
-    if vitals.status is not task.status:
+    if progress_rows.status is not task.status:
         return None
     if task.status is Status.QUEUED:
         place = ahead.get(task.id, MAX_QUEUE_COUNT)
         return TaskChange(TaskView(task, place), before.number, now_ms) if place != before.seen.ahead else None
-    task = replace(task, progress=vitals.progress, expected_ms=vitals.expected_ms)
+    task = replace(task, progress=progress_rows.progress, expected_ms=progress_rows.expected_ms)
     after = TaskChange(TaskView(task, None), before.number, now_ms)
     return after if after.progress > before.progress else None
 
@@ -343,7 +347,7 @@ def _now_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _no_room(reason: str) -> Refusal:
+def _limit_reached(reason: str) -> Refusal:
     return Refusal(
         Code.RATE_LIMITED,
         reason,

@@ -1,7 +1,7 @@
-"""Somebody who watches tasks: a mailbox that holds the newest state of each task until it is taken.
+"""One watch: a mailbox with the newest unread state of each task.
 
-However slowly it is emptied, it costs no one else anything, and no end of a task is lost in it: a newer state takes the
-place of an older one, and nothing is newer than an end. Who leaves too many tasks unread is shown out.
+A newer state replaces an unread older one, so a slow reader misses intermediate states but never a final one. A watch
+with too many unread tasks is ended.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.progress import displayed_progress
 
 MAX_UNREAD = 10_000
-"""Tasks that may wait in one mailbox."""
+"""Unread tasks per mailbox."""
 
 MAX_VERSIONS = 100_000
-"""Tasks that may change while a watcher is still shown the past."""
+"""Tasks whose version is remembered while the snapshot is still being replayed."""
 
 
 class TaskChange:
-    """A task as it became. `number` is the event that made it so, `progress` what it showed then."""
+    """A task's state after a change. `number` is the event's, `progress` the percentage displayed at that time."""
 
     __slots__ = ("frame", "number", "progress", "seen")
 
@@ -33,7 +33,7 @@ class TaskChange:
         self.number = number
         self.progress = displayed_progress(seen.task, now_ms)
         self.frame: str | None = None
-        """What the wire says of it, once the first watcher was told: the others are told the same."""
+        """The serialised message, cached by the first watcher that sends it for all others."""
 
     @property
     def task(self) -> TaskId:
@@ -45,7 +45,7 @@ class TaskChange:
 
 
 class WatchEnd(StrEnum):
-    """Why a watch is over."""
+    """Why a watch ended."""
 
     FINISHED = "finished"
     LEFT = "left"
@@ -56,18 +56,18 @@ class WatchEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPage:
-    """A part of what was there before the news, and how to read the rest."""
+    """One page of the snapshot, and the `Replay` of the next pages."""
 
     changes: Sequence[TaskChange]
     rest: "Replay | None"
 
 
 Replay = Callable[[Records], SnapshotPage]
-"""Reads what a watcher is to be shown first: a page of it."""
+"""Reads a page of the snapshot."""
 
 
 class Watcher:
-    """One watch, of one task or of all tasks of an account. `replay` is what it is still to be shown of the past."""
+    """A watch of one task, or of all tasks of an account. `replay` is the unread rest of the snapshot."""
 
     def __init__(self, key: Key, task: TaskId | None, replay: Replay) -> None:
         self.key = key
@@ -75,25 +75,28 @@ class Watcher:
         self.replay: Replay | None = replay
         self.end: WatchEnd | None = None
         self._mailbox: dict[TaskId, TaskChange] = {}
-        self._known: dict[TaskId, int] = {}
-        self._woken = asyncio.Event()
+        self._versions: dict[TaskId, int] = {}
+        self._wake = asyncio.Event()
 
     def finish(self, end: WatchEnd) -> None:
-        """End the watch; the first reason given stands."""
+        """End the watch; the first reason is kept."""
         self.end = self.end or end
-        self._woken.set()
+        self._wake.set()
 
-    def hear(self, change: TaskChange, mark: FeedCursor) -> bool:
-        """Take in what the feed says, read up to `mark`; whether it was new. The past may come to it once more."""
-        return self._learn(change, again=self.replay is not None or not mark.covers(change.number))
+    def on_feed_change(self, change: TaskChange, cursor: FeedCursor) -> bool:
+        """Accept a change from the feed, read up to `cursor`; returns whether it was new.
 
-    def on_replay_change(self, change: TaskChange, mark: FeedCursor) -> bool:
-        """Take in what the past says; whether it was new. The feed may come to it once more."""
-        return self._learn(change, again=not mark.covers(change.number))
+        Its version is remembered as long as the snapshot may contain the same change.
+        """
+        return self._accept(change, remember=self.replay is not None or not cursor.covers(change.number))
 
-    def tick(self, change: TaskChange) -> None:
-        """Take in how far a task has come since its last event."""
-        if change.number >= self._known.get(change.task, -1):
+    def on_replay_change(self, change: TaskChange, cursor: FeedCursor) -> bool:
+        """Accept a state from the snapshot; returns whether it was new. The feed may deliver the same change again."""
+        return self._accept(change, remember=not cursor.covers(change.number))
+
+    def on_progress(self, change: TaskChange) -> None:
+        """Accept progress since the task's last event."""
+        if change.number >= self._versions.get(change.task, -1):
             self._put(change)
 
     def take(self) -> TaskChange | None:
@@ -103,34 +106,34 @@ class Watcher:
         return None
 
     async def wait(self) -> None:
-        """Return when there may be something to take, or the watch is over."""
-        await self._woken.wait()
-        self._woken.clear()
+        """Return when there may be a change to take, or the watch has ended."""
+        await self._wake.wait()
+        self._wake.clear()
 
     @property
-    def knows(self) -> bool:
-        """Whether it remembers anything."""
-        return bool(self._known)
+    def has_versions(self) -> bool:
+        """Whether it remembers versions of tasks."""
+        return bool(self._versions)
 
-    def prune_versions(self, mark: FeedCursor) -> bool:
-        """Forget what neither the past nor the feed, read up to `mark`, comes to again; whether anything is left."""
+    def prune_versions(self, cursor: FeedCursor) -> bool:
+        """Drop versions that neither snapshot nor feed, read up to `cursor`, can repeat; returns `has_versions`."""
         if self.replay is None:
-            self._known = {task: number for task, number in self._known.items() if not mark.covers(number)}
-        return bool(self._known)
+            self._versions = {task: number for task, number in self._versions.items() if not cursor.covers(number)}
+        return bool(self._versions)
 
-    def _learn(self, change: TaskChange, *, again: bool) -> bool:
-        if change.number <= self._known.get(change.task, -1):
+    def _accept(self, change: TaskChange, *, remember: bool) -> bool:
+        if change.number <= self._versions.get(change.task, -1):
             return False
-        if again:
-            self._known[change.task] = change.number
+        if remember:
+            self._versions[change.task] = change.number
         return self._put(change)
 
     def _put(self, change: TaskChange) -> bool:
-        waiting = self._mailbox.get(change.task)
-        if waiting and waiting.number > change.number:
+        unread = self._mailbox.get(change.task)
+        if unread and unread.number > change.number:
             return False
         self._mailbox[change.task] = change
-        if len(self._mailbox) > MAX_UNREAD or len(self._known) > MAX_VERSIONS:
+        if len(self._mailbox) > MAX_UNREAD or len(self._versions) > MAX_VERSIONS:
             self.finish(WatchEnd.BEHIND)
-        self._woken.set()
+        self._wake.set()
         return True

@@ -1,7 +1,7 @@
-"""Telling a webhook: leased from the outbox, made, signed, sent, and written down.
+"""Delivers webhook messages from the outbox: lease, render, sign, send, record the attempt.
 
-Every message is sent at least once. Who dies between the sending and the writing leaves a lease, and the message is
-sent again under the same id, by which its receiver knows it.
+Delivery is at least once. A process that dies between sending and recording leaves a lease; when it expires, the
+message is sent again under the same id, so that the receiver can deduplicate.
 """
 
 import random
@@ -31,19 +31,19 @@ from limner.ports.webhook_http import WebhookAnswered, WebhookHttp, WebhookUnans
 log = structlog.get_logger()
 
 LEASE_MS = 60_000
-"""Four times as long as a try may take."""
+"""Four times the timeout of one attempt."""
 
 LANES_AT_ONCE = 200
 
 GONE = 410
 
 Describe = Callable[[TaskView, str, int], Mapping[str, Any]]
-"""A task as its owner reads it, for the tag of an account, at a time."""
+"""Renders a task as the API shows it to its account: (task, account tag, now in ms)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLimits:
-    """How many messages may be on their way at once: to a lane by all workers, and for an account by one of them."""
+    """Concurrent sends: per lane over all workers, per account within one worker."""
 
     lane: int = 10
     account: int = 50
@@ -51,7 +51,7 @@ class DeliveryLimits:
 
 @dataclass(frozen=True, slots=True)
 class LeasedDelivery:
-    """A delivery that is ours to send. `probe` says that it tries a lane which was left alone."""
+    """A delivery that this process has leased. `probe` marks the one that tests a lane whose breaker is half-open."""
 
     delivery: Delivery
     probe: bool = False
@@ -59,7 +59,7 @@ class LeasedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A message as it goes out."""
+    """A rendered HTTP request: address, headers with the signature, body."""
 
     url: str
     headers: Mapping[str, str]
@@ -68,84 +68,90 @@ class SignedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """`owner` names this process in leases."""
+    """Leases deliveries and sends them. `owner` identifies this process in leases."""
 
     store: Store
-    post: WebhookHttp
+    http: WebhookHttp
     secret: SigningSecret
     describe: Describe
     clock: Clock
     owner: str
     limits: DeliveryLimits = DeliveryLimits()
 
-    async def take(self, room: int, in_hand: Mapping[AccountId, int]) -> Sequence[LeasedDelivery]:
-        """Lease what is due, at most `room`; `in_hand` is what this process is sending already."""
+    async def take(self, capacity: int, sending: Mapping[AccountId, int]) -> Sequence[LeasedDelivery]:
+        """Lease at most `capacity` due deliveries; `sending` counts those in flight in this process, per account."""
         now_ms = self.clock.now_ms()
-        lanes = await self._lanes(now_ms) if room > 0 else ()
+        lanes = await self._lanes(now_ms) if capacity > 0 else ()
         if not lanes:
             return ()
-        return await self.store.run(lambda records: self._take(records, lanes[:room], room, in_hand, now_ms))
+        return await self.store.run(lambda records: self._take(records, lanes[:capacity], capacity, sending, now_ms))
 
     async def _lanes(self, now_ms: int) -> Sequence[DeliveryLane]:
         return await self.store.read(lambda records: records.deliveries.lanes(now_ms, LANES_AT_ONCE))
 
     async def lease(self, delivery: DeliveryId) -> LeasedDelivery | None:
-        """Lease this one; None when there is nothing to send any more."""
+        """Lease this delivery; None when it is no longer pending or another process holds it."""
         until_ms = self.clock.now_ms() + LEASE_MS
         leased = await self.store.run(lambda records: records.deliveries.lease(delivery, self.owner, until_ms))
         return LeasedDelivery(leased) if leased else None
 
     async def __call__(self, taken: LeasedDelivery) -> WebhookAnswered | WebhookUnanswered | None:
-        """Send it once and write down what came of it; None when it has nowhere to go any more."""
+        """Send once and record the attempt; None when the delivery was dropped because its webhook or task is gone."""
         at_ms = self.clock.now_ms()
-        letter = await self.store.read(lambda records: self._letter(records, taken.delivery, at_ms))
-        if letter is None:
+        message = await self.store.read(lambda records: self._message(records, taken.delivery, at_ms))
+        if message is None:
             await self.store.run(lambda records: records.deliveries.drop(taken.delivery.id, at_ms))
             return None
         with acting_for(taken.delivery.account):
-            outcome = await self._send(letter)
-        done_ms, chance = self.clock.now_ms(), random.random()  # noqa: S311 - spreads a crowd, guards nothing
-        await self.store.run(lambda records: self._note(records, taken, outcome, (at_ms, done_ms), chance))
+            outcome = await self._send(message)
+        done_ms, chance = self.clock.now_ms(), random.random()  # noqa: S311 - jitter, not a secret
+        await self.store.run(lambda records: self._record(records, taken, outcome, (at_ms, done_ms), chance))
         return outcome
 
-    async def _send(self, letter: SignedMessage) -> WebhookAnswered | WebhookUnanswered:
+    async def _send(self, message: SignedMessage) -> WebhookAnswered | WebhookUnanswered:
         try:
-            return await self.post(letter.url, letter.headers, letter.body)
-        except Exception:  # a fault of ours counts as a try, else it would be met again and again
-            log.exception("webhook broke")
-            return WebhookUnanswered("a fault of the sender")
+            return await self.http(message.url, message.headers, message.body)
+        except Exception:  # counts as an attempt: otherwise a bug of ours would be retried without end
+            log.exception("webhook sending failed")
+            return WebhookUnanswered("internal error of the sender")
 
-    # --- what is due ----------------------------------------------------------------------------------------------
+    # --- leasing --------------------------------------------------------------------------------------------------
 
     def _take(
-        self, records: Records, lanes: Sequence[DeliveryLane], room: int, in_hand: Mapping[AccountId, int], now_ms: int
+        self,
+        records: Records,
+        lanes: Sequence[DeliveryLane],
+        capacity: int,
+        sending: Mapping[AccountId, int],
+        now_ms: int,
     ) -> Sequence[LeasedDelivery]:
         taken: list[LeasedDelivery] = []
-        ours = dict(in_hand)
-        share = max(1, room // len(lanes))
-        for lane in sorted(lanes, key=lambda lane: lane.id):  # as all workers do: none waits for another in a ring
-            left = min(share, room - len(taken), self.limits.account - ours.get(lane.account, 0))
-            if left > 0:
-                new = self._take_lane(records, lane.id, left, now_ms)
-                ours[lane.account] = ours.get(lane.account, 0) + len(new)
+        counts = dict(sending)
+        share = max(1, capacity // len(lanes))
+        # Every worker locks lanes in the same order, so that they cannot deadlock.
+        for lane in sorted(lanes, key=lambda lane: lane.id):
+            most = min(share, capacity - len(taken), self.limits.account - counts.get(lane.account, 0))
+            if most > 0:
+                new = self._take_lane(records, lane.id, most, now_ms)
+                counts[lane.account] = counts.get(lane.account, 0) + len(new)
                 taken += new
         return taken
 
-    def _take_lane(self, records: Records, lane: str, room: int, now_ms: int) -> Sequence[LeasedDelivery]:
+    def _take_lane(self, records: Records, lane: str, most: int, now_ms: int) -> Sequence[LeasedDelivery]:
         outbox = records.deliveries
         breaker = outbox.lock_lane(lane)
         if breaker.is_open(now_ms):
             return ()
         probe = breaker.openings > 0
-        room = 1 if probe else min(room, self.limits.lane - outbox.under_way(lane, now_ms))
-        leased = outbox.take(lane, self.owner, now_ms, now_ms + LEASE_MS, room) if room > 0 else ()
+        most = 1 if probe else min(most, self.limits.lane - outbox.in_flight(lane, now_ms))
+        leased = outbox.take(lane, self.owner, now_ms, now_ms + LEASE_MS, most) if most > 0 else ()
         if leased and probe:
             outbox.save_lane(lane, probing(breaker, now_ms), now_ms)
         return [LeasedDelivery(delivery, probe) for delivery in leased]
 
-    # --- the message ----------------------------------------------------------------------------------------------
+    # --- rendering ------------------------------------------------------------------------------------------------
 
-    def _letter(self, records: Records, delivery: Delivery, now_ms: int) -> SignedMessage | None:
+    def _message(self, records: Records, delivery: Delivery, now_ms: int) -> SignedMessage | None:
         webhook = records.webhooks.get(delivery.webhook)
         if webhook is None or (webhook.disabled_ms is not None and delivery.event is not EventType.TEST):
             return None
@@ -155,29 +161,29 @@ class Deliver:
         return SignedMessage(url, self._headers(records, delivery, body, now_ms), body)
 
     def _headers(self, records: Records, delivery: Delivery, body: bytes, now_ms: int) -> Mapping[str, str]:
-        moment_s = now_ms // 1000
+        timestamp_s = now_ms // 1000
         salts = records.webhooks.salts(delivery.webhook, now_ms)
         secrets = [self.secret(delivery.webhook, salt.salt) for salt in salts]
         return {
             "Content-Type": "application/json",
             "webhook-id": delivery.id,
-            "webhook-timestamp": str(moment_s),
-            "webhook-signature": " ".join(signature(secret, delivery.id, moment_s, body) for secret in secrets),
+            "webhook-timestamp": str(timestamp_s),
+            "webhook-signature": " ".join(signature(secret, delivery.id, timestamp_s, body) for secret in secrets),
         }
 
     def _body(self, records: Records, delivery: Delivery, webhook: Webhook, now_ms: int) -> bytes | None:
         if delivery.task is None:
-            return _message(delivery.event, delivery.created_ms, {"webhook_id": webhook.id})
+            return _payload(delivery.event, delivery.created_ms, {"webhook_id": webhook.id})
         task, account = records.tasks.get(delivery.task), records.accounts.get(delivery.account)
         if task is None or account is None or (delivery.event is EventType.PROGRESS and task.status.final):
             return None
-        return _message(
-            delivery.event, _moment_of(delivery, task), self.describe(TaskView(task, None), account.tag, now_ms)
+        return _payload(
+            delivery.event, _happened_ms(delivery, task), self.describe(TaskView(task, None), account.tag, now_ms)
         )
 
-    # --- what came of it ------------------------------------------------------------------------------------------
+    # --- recording ------------------------------------------------------------------------------------------------
 
-    def _note(
+    def _record(
         self,
         records: Records,
         taken: LeasedDelivery,
@@ -188,8 +194,8 @@ class Deliver:
         at_ms, now_ms = times
         delivery = taken.delivery
         breaker = records.deliveries.lock_lane(delivery.lane)
-        then = _next(delivery, outcome, now_ms, chance)
-        counted = records.deliveries.close(delivery.id, _attempt(outcome, at_ms, now_ms), then, self.owner)
+        next_ = _next(delivery, outcome, now_ms, chance)
+        counted = records.deliveries.close(delivery.id, _attempt(outcome, at_ms, now_ms), next_, self.owner)
         after = _breaker_after(breaker, taken, outcome, now_ms)
         if counted and after != breaker:
             records.deliveries.save_lane(delivery.lane, after, now_ms)
@@ -198,7 +204,10 @@ class Deliver:
 
 
 def disable_webhook(records: Records, webhook: WebhookId, why: str, now_ms: int) -> None:
-    """Write nothing more for this webhook, and drop what waits for it; what is left is dropped when its turn comes."""
+    """Stop enqueueing for this webhook and drop its pending deliveries.
+
+    At most `DROP_BATCH` are dropped here; the rest are dropped when they are due.
+    """
     records.webhooks.disable(webhook, why, now_ms)
     records.deliveries.drop_all(webhook, now_ms, DROP_BATCH)
 
@@ -206,24 +215,24 @@ def disable_webhook(records: Records, webhook: WebhookId, why: str, now_ms: int)
 DROP_BATCH = 5_000
 
 
-def _message(event: EventType, at_ms: int, data: Mapping[str, Any]) -> bytes:
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return orjson.dumps({"type": event, "timestamp": moment, "data": data})
+def _payload(event: EventType, at_ms: int, data: Mapping[str, Any]) -> bytes:
+    timestamp = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return orjson.dumps({"type": event, "timestamp": timestamp, "data": data})
 
 
-def _moment_of(delivery: Delivery, task: Task) -> int:
-    """When that happened which the message tells."""
+def _happened_ms(delivery: Delivery, task: Task) -> int:
+    """When the event happened: the task's end, or the enqueueing of a progress message."""
     return delivery.created_ms if task.finished_ms is None else task.finished_ms
 
 
 def _attempt(outcome: WebhookAnswered | WebhookUnanswered, at_ms: int, now_ms: int) -> DeliveryAttempt:
-    took_ms = max(0, now_ms - at_ms)
+    duration_ms = max(0, now_ms - at_ms)
     match outcome:
         case WebhookAnswered(status, text):
             error = None if outcome.is_success else _refused(status)
-            return DeliveryAttempt(0, at_ms, took_ms, status, error, text or None)
+            return DeliveryAttempt(0, at_ms, duration_ms, status, error, text or None)
         case WebhookUnanswered(error):
-            return DeliveryAttempt(0, at_ms, took_ms, None, error, None)
+            return DeliveryAttempt(0, at_ms, duration_ms, None, error, None)
 
 
 def _refused(status: int) -> str:
@@ -234,18 +243,18 @@ def _refused(status: int) -> str:
 def _next(delivery: Delivery, outcome: WebhookAnswered | WebhookUnanswered, now_ms: int, chance: float) -> NextDelivery:
     if isinstance(outcome, WebhookAnswered) and outcome.is_success:
         return NextDelivery(DeliveryState.DELIVERED, delivery.retries, now_ms, now_ms)
-    wish_s = outcome.retry_after_s if isinstance(outcome, WebhookAnswered) else None
+    retry_after_s = outcome.retry_after_s if isinstance(outcome, WebhookAnswered) else None
     gone = isinstance(outcome, WebhookAnswered) and outcome.status == GONE
-    seconds = None if gone else retry_delay_s(delivery.event, delivery.retries, chance, wish_s)
-    if seconds is None or now_ms >= delivery.until_ms:
+    delay_s = None if gone else retry_delay_s(delivery.event, delivery.retries, chance, retry_after_s)
+    if delay_s is None or now_ms >= delivery.until_ms:
         return NextDelivery(DeliveryState.FAILED, delivery.retries, now_ms, now_ms)
-    return NextDelivery(DeliveryState.PENDING, delivery.retries + 1, now_ms + int(seconds * 1000))
+    return NextDelivery(DeliveryState.PENDING, delivery.retries + 1, now_ms + int(delay_s * 1000))
 
 
 def _breaker_after(
     breaker: Breaker, taken: LeasedDelivery, outcome: WebhookAnswered | WebhookUnanswered, now_ms: int
 ) -> Breaker:
-    """What was under way when the breaker opened says nothing more of the lane."""
+    """Failures of sends that began before the breaker opened are not counted again."""
     if isinstance(outcome, WebhookAnswered) and outcome.is_success:
         return CLOSED
     if breaker.is_open(now_ms) and not taken.probe:

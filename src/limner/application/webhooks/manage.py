@@ -1,4 +1,4 @@
-"""An account's webhooks: what their owner, or the operator, does with them."""
+"""Manages an account's webhooks, for their owner or the operator."""
 
 import secrets
 import uuid
@@ -28,18 +28,18 @@ from limner.ports.clock import Clock
 from limner.ports.webhook_http import WebhookHttp
 
 MAX_WEBHOOKS = 20
-"""Webhooks an account may have."""
+"""Per account."""
 
 MAX_DESCRIPTION = 200
 
 OVERLAP_HOURS = 24.0
 MAX_OVERLAP_HOURS = 24.0 * 30
-"""How long a secret that was replaced goes on signing, in hours."""
+"""For how long a replaced secret still signs, in hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedWebhook:
-    """A webhook and its new secret, which is shown once."""
+    """A webhook and its new secret. The secret cannot be read again."""
 
     webhook: Webhook
     secret: str
@@ -47,7 +47,7 @@ class CreatedWebhook:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryHistory:
-    """A delivery and every try at it."""
+    """A delivery and its attempts, in order."""
 
     delivery: Delivery
     attempts: Sequence[DeliveryAttempt]
@@ -55,13 +55,13 @@ class DeliveryHistory:
 
 @dataclass(frozen=True, slots=True)
 class ManageWebhooks:
-    """`account` is whose webhook it has to be, None for the operator. Another account's is not found, as if none.
+    """Methods that take an `account` raise `Refusal` for another account's webhook; None, the operator, sees all.
 
-    Changes stand in the audit log, as done by `actor`, or else by the account itself.
+    Changes are written to the audit log, attributed to `actor`, or to the account itself when None.
     """
 
     store: Store
-    post: WebhookHttp
+    http: WebhookHttp
     secret: SigningSecret
     clock: Clock
     actor: str | None = None
@@ -69,9 +69,9 @@ class ManageWebhooks:
     async def add(
         self, account: AccountId, url: str | None, events: Sequence[str] = (), description: str = ""
     ) -> CreatedWebhook:
-        """A new webhook; without a url, the one for addresses that come with tasks. Left out, events are all ends."""
+        """Create a webhook. Without a `url` it serves the `webhook_url` of tasks; no `events` means all ends."""
         if url is not None:
-            self.post.check(url)
+            self.http.check(url)
         webhook = Webhook(
             id=WebhookId(str(uuid.uuid4())),
             account=account,
@@ -84,8 +84,8 @@ class ManageWebhooks:
 
         def work(records: Records) -> CreatedWebhook:
             _add(records, webhook, salt)
-            self._note(records, "webhook.add", webhook)
-            return self._made(webhook, salt)
+            self._audit(records, "webhook.add", webhook)
+            return self._created(webhook, salt)
 
         return await self.store.run(work)
 
@@ -96,25 +96,25 @@ class ManageWebhooks:
         return await self.store.read(lambda records: own_webhook(records, account, webhook))
 
     async def remove(self, account: AccountId | None, webhook: WebhookId) -> Webhook:
-        """Nothing is sent to it any more, from now on."""
+        """Remove a webhook and drop its pending deliveries."""
         now_ms = self.clock.now_ms()
 
         def work(records: Records) -> Webhook:
             found = own_webhook(records, account, webhook)
             records.webhooks.remove(webhook, now_ms)
-            self._note(records, "webhook.remove", found)
+            self._audit(records, "webhook.remove", found)
             records.deliveries.drop_all(webhook, now_ms, DROP_BATCH)
             return found
 
         return await self.store.run(work)
 
     async def enable(self, account: AccountId | None, webhook: WebhookId) -> Webhook:
-        """Send to it again, from the next event on."""
+        """Send again, from the next event on, to a webhook that was disabled."""
 
         def work(records: Records) -> Webhook:
             found = own_webhook(records, account, webhook)
             records.webhooks.enable(webhook)
-            self._note(records, "webhook.enable", found)
+            self._audit(records, "webhook.enable", found)
             return replace(found, disabled_ms=None, disabled_why=None)
 
         return await self.store.run(work)
@@ -122,11 +122,11 @@ class ManageWebhooks:
     async def rotate(
         self, account: AccountId | None, webhook: WebhookId, overlap_hours: float = OVERLAP_HOURS
     ) -> CreatedWebhook:
-        """A new secret. The old one goes on signing beside it for a while."""
+        """Create a new secret. For `overlap_hours` messages carry the signatures of both."""
         if not 0 <= overlap_hours <= MAX_OVERLAP_HOURS:
             raise Refusal(
                 Code.INVALID,
-                f"an overlap of {overlap_hours:g} hours",
+                f"an overlap of {overlap_hours:g} hours is not possible",
                 suggestion=f"Give 0 to {MAX_OVERLAP_HOURS:g} hours.",
                 field="overlap_hours",
             )
@@ -135,15 +135,15 @@ class ManageWebhooks:
         def work(records: Records) -> Webhook:
             found = own_webhook(records, account, webhook)
             records.webhooks.rotate(webhook, salt, salt.created_ms + int(overlap_hours * 3_600_000))
-            self._note(records, "webhook.rotate", found)
+            self._audit(records, "webhook.rotate", found)
             return found
 
-        return self._made(await self.store.run(work), salt)
+        return self._created(await self.store.run(work), salt)
 
     async def test(self, account: AccountId | None, webhook: WebhookId, wait_ms: int = 0) -> Delivery:
-        """Write a message that says nothing, to be sent once, even to a webhook that is disabled.
+        """Enqueue a `webhook.test` message, sent once, even to a disabled webhook.
 
-        Workers leave it alone for `wait_ms`: for who wants to send it himself.
+        Workers do not send it for `wait_ms`, so that the caller can lease and send it itself.
         """
         now_ms = self.clock.now_ms()
 
@@ -158,7 +158,7 @@ class ManageWebhooks:
     async def deliveries(
         self, account: AccountId | None, webhook: WebhookId, *, state: DeliveryState | None = None, limit: int = 20
     ) -> Sequence[DeliveryHistory]:
-        """What was and will be sent to a webhook, the newest first."""
+        """The webhook's deliveries, newest first."""
 
         def work(records: Records) -> Sequence[DeliveryHistory]:
             own_webhook(records, account, webhook)
@@ -172,7 +172,7 @@ class ManageWebhooks:
         )
 
     async def replay(self, account: AccountId | None, delivery: DeliveryId) -> Delivery:
-        """Send a message again, whatever became of it: at once, with all its tries, under the same id."""
+        """Send a delivery again at once, whatever its state, with a full set of retries and under the same id."""
         now_ms = self.clock.now_ms()
 
         def work(records: Records) -> Delivery:
@@ -183,14 +183,14 @@ class ManageWebhooks:
 
         return await self.store.run(work)
 
-    def _note(self, records: Records, act: str, webhook: Webhook) -> None:
+    def _audit(self, records: Records, action: str, webhook: Webhook) -> None:
         actor = self.actor or f"account {webhook.account}"
-        records.audit_log.add(actor, act, webhook.id, {"account": webhook.account}, self.clock.now_ms())
+        records.audit_log.add(actor, action, webhook.id, {"account": webhook.account}, self.clock.now_ms())
 
     def _salt(self) -> SecretSalt:
         return SecretSalt(secrets.token_hex(16), self.clock.now_ms())
 
-    def _made(self, webhook: Webhook, salt: SecretSalt) -> CreatedWebhook:
+    def _created(self, webhook: Webhook, salt: SecretSalt) -> CreatedWebhook:
         return CreatedWebhook(webhook, secret_text(self.secret(webhook.id, salt.salt)))
 
 
@@ -207,11 +207,11 @@ def own_webhook(records: Records, account: AccountId | None, webhook: WebhookId)
 
 
 def delivery_histories(records: Records, deliveries: Sequence[Delivery]) -> Sequence[DeliveryHistory]:
-    """These deliveries with their attempts."""
-    told: dict[DeliveryId, list[DeliveryAttempt]] = {each.id: [] for each in deliveries}
-    for delivery, attempt in records.deliveries.attempts(list(told)):
-        told[delivery].append(attempt)
-    return [DeliveryHistory(each, told[each.id]) for each in deliveries]
+    """Add the attempts to these deliveries."""
+    attempts: dict[DeliveryId, list[DeliveryAttempt]] = {each.id: [] for each in deliveries}
+    for delivery, attempt in records.deliveries.attempts(list(attempts)):
+        attempts[delivery].append(attempt)
+    return [DeliveryHistory(each, attempts[each.id]) for each in deliveries]
 
 
 def _own_delivery(records: Records, account: AccountId | None, delivery: DeliveryId) -> Delivery:
@@ -220,7 +220,7 @@ def _own_delivery(records: Records, account: AccountId | None, delivery: Deliver
         raise Refusal(
             Code.WEBHOOK_NOT_FOUND,
             f"there is no delivery {delivery[:100]!r}",
-            suggestion="Check the id; it is the `webhook-id` of the message. Old deliveries are removed.",
+            suggestion="Check the id; it is the `webhook-id` of the message. Old deliveries are deleted.",
             field="delivery_id",
         )
     return found
@@ -241,21 +241,21 @@ def _add(records: Records, webhook: Webhook, salt: SecretSalt) -> None:
     if len(records.webhooks.of(webhook.account)) >= MAX_WEBHOOKS:
         raise Refusal(
             Code.INVALID,
-            f"the account has {MAX_WEBHOOKS} webhooks, as many as it may",
+            f"the account has {MAX_WEBHOOKS} webhooks, the maximum",
             suggestion="Remove one first.",
             field="url",
         )
     if not records.webhooks.add(webhook, salt):
         raise Refusal(
             Code.INVALID,
-            "the account has a webhook for addresses that come with tasks already",
-            suggestion="Rotate its secret when you have lost it, or remove it first.",
+            "the account already has a webhook for the `webhook_url` of tasks",
+            suggestion="Rotate its secret if you no longer have it, or remove it first.",
             field="per_task",
         )
 
 
 def _chosen(events: Sequence[str]) -> tuple[EventType, ...]:
-    """The events asked for, each once."""
+    """The events without duplicates; all ends when there are none."""
     unknown = [event for event in events if event not in set(SELECTABLE_EVENTS)]
     if unknown:
         raise Refusal(
@@ -271,7 +271,7 @@ def _described(text: str) -> str:
     if len(text) > MAX_DESCRIPTION or not text.isprintable():
         raise Refusal(
             Code.INVALID,
-            "the description is too long, or holds characters that cannot be printed",
+            "the description is too long or contains unprintable characters",
             suggestion=f"Use one line of at most {MAX_DESCRIPTION} characters.",
             field="description",
         )
@@ -282,8 +282,8 @@ def _test_of(webhook: Webhook, now_ms: int, due_ms: int) -> Delivery:
     if webhook.url is None:
         raise Refusal(
             Code.INVALID,
-            "this webhook has no address of its own",
-            suggestion="Send a task with `webhook_url` to try it.",
+            "this webhook has no address: it serves the `webhook_url` of tasks",
+            suggestion="Create a task with `webhook_url` to test it.",
             field="webhook_id",
         )
     return Delivery(

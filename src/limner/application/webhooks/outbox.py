@@ -1,4 +1,4 @@
-"""Writing down who is to be told of a task, in the unit of work that changes it."""
+"""The transactional outbox: webhook deliveries are enqueued in the unit of work that changes the task."""
 
 import uuid
 from urllib.parse import urlsplit
@@ -12,33 +12,33 @@ from limner.domain.webhook import FINAL_EVENTS, DeliveryState, EventType, delive
 
 
 def enqueue_deliveries(records: Records, task: Task, event: EventType, now_ms: int, detail: str = "") -> None:
-    """Write one delivery for each webhook that wants this event; the same event is never written twice.
+    """Add one delivery for each webhook subscribed to this event; adding the same event again has no effect.
 
-    `detail` tells events of one kind and task apart.
+    `detail` distinguishes events of one type and task, as for progress.
     """
-    listeners = records.webhooks.listening(task.account, task.id)
-    for listener in listeners:
-        if event in listener.events:
-            records.deliveries.add(_delivery(listener, task, event, now_ms, detail))
-    if event in FINAL_EVENTS and any(listener.url for listener in listeners):
-        records.webhooks.expected(task.id)
+    subscriptions = records.webhooks.subscriptions(task.account, task.id)
+    for subscription in subscriptions:
+        if event in subscription.events:
+            records.deliveries.add(_delivery(subscription, task, event, now_ms, detail))
+    if event in FINAL_EVENTS and any(subscription.url for subscription in subscriptions):
+        records.webhooks.clear_task_url(task.id)
 
 
 def lane_of(webhook: WebhookId, account: AccountId, url: str | None) -> str:
-    """What shares a limit and a breaker: a webhook, or among the addresses that come with tasks the host."""
+    """The id that shares a concurrency limit and a breaker: the webhook, or the host of a task's own `webhook_url`."""
     if url is None:
         return webhook
     parts = urlsplit(url)
     return str(uuid.uuid5(uuid.UUID(account), f"{parts.scheme}://{parts.netloc}".lower()))
 
 
-def _delivery(listener: WebhookSubscription, task: Task, event: EventType, now_ms: int, detail: str) -> Delivery:
+def _delivery(subscription: WebhookSubscription, task: Task, event: EventType, now_ms: int, detail: str) -> Delivery:
     return Delivery(
-        id=_id(listener.webhook, f"{task.id} {event} {detail}"),
-        webhook=listener.webhook,
+        id=_id(subscription.webhook, f"{task.id} {event} {detail}"),
+        webhook=subscription.webhook,
         account=task.account,
-        lane=lane_of(listener.webhook, task.account, listener.url),
-        url=listener.url,
+        lane=lane_of(subscription.webhook, task.account, subscription.url),
+        url=subscription.url,
         event=event,
         task=task.id,
         state=DeliveryState.PENDING,
@@ -51,5 +51,5 @@ def _delivery(listener: WebhookSubscription, task: Task, event: EventType, now_m
 
 
 def _id(webhook: WebhookId, about: str) -> DeliveryId:
-    """Made of what the message is about: the table's own key then keeps a second one out."""
+    """Derived from the event, so that the primary key rejects a duplicate."""
     return delivery_id(uuid.uuid5(uuid.UUID(webhook), about).hex)

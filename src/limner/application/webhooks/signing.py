@@ -1,4 +1,4 @@
-"""The secrets of webhooks."""
+"""Derives the signing secrets of webhooks."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -8,15 +8,14 @@ from limner.domain.ids import WebhookId
 
 @dataclass(frozen=True, slots=True)
 class SigningSecret:
-    """Makes a webhook's secret out of the server's own and a salt, whenever it is needed.
+    """Derives a webhook's secret from the server's secret and a stored salt.
 
-    The database holds the salt alone: who steals it can sign nothing. With another server's secret, every webhook has
-    another secret, too.
+    The database holds only salts, so a stolen copy cannot sign. Changing the server's secret changes every webhook's.
     """
 
     server: bytes = field(repr=False)
 
     def __call__(self, webhook: WebhookId, salt: str) -> bytes:
-        """32 bytes that only this server and the webhook's owner know."""
+        """The 32-byte secret."""
         key = hmac.digest(self.server, b"limner webhook secrets", "sha256")
         return hmac.digest(key, f"{webhook}\n{salt}".encode(), "sha256")

@@ -1,4 +1,4 @@
-"""The outbox of webhook messages, and the log of what became of each."""
+"""The outbox of webhook messages, and the log of attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from limner.domain.webhook import DeliveryState, EventType
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message to one address. It holds ids: the message is made when it is sent.
+    """One message to one address. It holds ids only: the message is rendered when it is sent.
 
-    `lane` is what shares a limit and a breaker: a webhook, or a host that came with tasks. `attempts` counts all
-    tries, `retries` the repeats since it was written or replayed. `due_ms` is when it may be sent; while somebody sends
-    it, when his lease ends. It is given up at `until_ms`, tried or not.
+    Deliveries of one `lane` share a concurrency limit and a breaker: those of a webhook, or of one host of per-task
+    addresses. `attempts` counts all sends, `retries` those since it was enqueued or replayed. `due_ms` is when it may
+    be sent; while it is leased, when the lease ends. It fails at `until_ms`, attempted or not.
     """
 
     id: DeliveryId
@@ -38,7 +38,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One try at a delivery. `status` is the receiver's HTTP status, None when it did not answer; `error` says why."""
+    """One send. `status` is the receiver's HTTP status, None without a response; `error` is None for a success."""
 
     number: int
     at_ms: int
@@ -50,7 +50,7 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLane:
-    """A lane with something to send now."""
+    """A lane with a delivery that is due."""
 
     id: str
     account: AccountId
@@ -58,7 +58,7 @@ class DeliveryLane:
 
 @dataclass(frozen=True, slots=True)
 class NextDelivery:
-    """What becomes of a delivery: it is over, or due again."""
+    """The delivery's state after an attempt: finished, or pending with a new due time."""
 
     state: DeliveryState
     retries: int
@@ -101,17 +101,17 @@ _LANES = Sql("""
     WHERE w.due_ms <= :now_ms AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.id = w.lane AND l.open_until_ms > :now_ms)
     ORDER BY w.due_ms, w.lane LIMIT :limit
 """)
-# A write that changes nothing: it makes the row where there is none, and locks it.
-_HOLD_LANE = Sql("""
+# Creates the row if it is missing, and locks it.
+_LOCK_LANE = Sql("""
     INSERT INTO lanes (id) VALUES (:lane) ON CONFLICT (id) DO UPDATE SET id = excluded.id
     RETURNING failures, openings, open_until_ms, kind, reason
 """)
-_KEEP_LANE = Sql("""
+_SAVE_LANE = Sql("""
     UPDATE lanes SET failures = :failures, openings = :openings, open_until_ms = :open_until_ms, kind = :kind,
         reason = :reason, changed_ms = :now_ms
     WHERE id = :lane
 """)
-_UNDER_WAY = Sql("""
+_IN_FLIGHT = Sql("""
     SELECT count(*) FROM deliveries
     WHERE lane = :lane AND lease_owner IS NOT NULL AND state = 'pending' AND due_ms > :now_ms
 """)
@@ -154,7 +154,7 @@ _REPLAY = Sql("""
     UPDATE deliveries SET state = 'pending', retries = 0, due_ms = :now_ms, until_ms = :until_ms, finished_ms = NULL
     WHERE id = :id AND lease_owner IS NULL
 """)
-_GIVE_UP = Sql("""
+_EXPIRE = Sql("""
     WITH old AS MATERIALIZED (
         SELECT id FROM deliveries WHERE state = 'pending' AND until_ms <= :now_ms
         ORDER BY until_ms LIMIT :limit {skip_locked})
@@ -165,7 +165,7 @@ _LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM deliveries WHERE lease_own
 _FREE_LEASES = Sql("""
     UPDATE deliveries SET lease_owner = NULL, due_ms = :now_ms WHERE state = 'pending' AND lease_owner IN :ids
 """)
-_OVER = Sql("""
+_FINISHED = Sql("""
     SELECT id FROM deliveries WHERE finished_ms IS NOT NULL AND finished_ms <= :before_ms
     ORDER BY finished_ms LIMIT :limit {skip_locked}
 """)
@@ -174,13 +174,13 @@ _DELETE = Sql("DELETE FROM deliveries WHERE id IN :ids")
 
 
 class DeliveryTable:
-    """The outbox, and the log of what became of it."""
+    """The outbox, and the log of attempts."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
 
     def add(self, delivery: Delivery) -> bool:
-        """Whether it was new: no message is written twice."""
+        """Returns False when a delivery with this id exists."""
         return (
             self._db.run(
                 _ADD,
@@ -205,7 +205,7 @@ class DeliveryTable:
         return _delivery(*row) if row else None
 
     def of(self, webhook: WebhookId, state: DeliveryState | None, limit: int) -> Sequence[Delivery]:
-        """A webhook's, the newest first."""
+        """A webhook's deliveries, newest first."""
         rows = self._db.all(_OF, {"webhook": webhook, "state": state, "limit": limit})
         return [_delivery(*row) for row in rows]
 
@@ -213,18 +213,18 @@ class DeliveryTable:
         return [_delivery(*row) for row in self._db.all(_OF_TASK, {"task": task})]
 
     def attempts(self, deliveries: Sequence[DeliveryId]) -> Sequence[tuple[DeliveryId, DeliveryAttempt]]:
-        """The tries at these, in their order."""
+        """The attempts at these deliveries, in order."""
         rows = self._db.all(_ATTEMPTS, {"ids": self._db.ids(deliveries)})
         return [(DeliveryId(delivery), DeliveryAttempt(*facts)) for delivery, *facts in rows]
 
     def lanes(self, now_ms: int, limit: int) -> Sequence[DeliveryLane]:
-        """Lanes that are not left alone and have something due, the longest due first."""
+        """Lanes with a due delivery whose breaker is not open, the longest due first."""
         rows = self._db.all(_LANES, {"now_ms": now_ms, "limit": limit})
         return [DeliveryLane(lane, AccountId(account)) for lane, account in rows]
 
     def lock_lane(self, lane: str) -> Breaker:
-        """The lane's breaker; nobody else sees to the lane before this unit of work is committed."""
-        row = self._db.one(_HOLD_LANE, {"lane": lane})
+        """Lock the lane until this unit of work is committed, and return its breaker."""
+        row = self._db.one(_LOCK_LANE, {"lane": lane})
         if row is None:
             return CLOSED
         failures, openings, open_until_ms, kind, reason = row
@@ -232,7 +232,7 @@ class DeliveryTable:
 
     def save_lane(self, lane: str, breaker: Breaker, now_ms: int) -> None:
         self._db.run(
-            _KEEP_LANE,
+            _SAVE_LANE,
             {
                 "lane": lane,
                 "failures": breaker.failures,
@@ -244,35 +244,35 @@ class DeliveryTable:
             },
         )
 
-    def under_way(self, lane: str, now_ms: int) -> int:
-        """How many of a lane somebody is sending, at all workers together."""
-        return int(self._db.value(_UNDER_WAY, {"lane": lane, "now_ms": now_ms}))
+    def in_flight(self, lane: str, now_ms: int) -> int:
+        """The number of leased deliveries of a lane, over all workers."""
+        return int(self._db.value(_IN_FLIGHT, {"lane": lane, "now_ms": now_ms}))
 
     def take(self, lane: str, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Delivery]:
-        """Lease what is due in a lane."""
+        """Lease due deliveries of a lane, the longest due first."""
         rows = self._db.all(
             _TAKE, {"lane": lane, "owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms, "limit": limit}
         )
         return [_delivery(*row) for row in rows]
 
     def lease(self, delivery: DeliveryId, owner: str, lease_until_ms: int) -> Delivery | None:
-        """Lease one that is pending and that nobody has, due or not."""
+        """Lease one that is pending and not leased, due or not."""
         row = self._db.one(_LEASE, {"id": delivery, "owner": owner, "until_ms": lease_until_ms})
         return _delivery(*row) if row else None
 
-    def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, then: NextDelivery, owner: str) -> bool:
-        """Write down a try, whose `number` is counted here, and what becomes of the delivery.
+    def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, next_: NextDelivery, owner: str) -> bool:
+        """Record an attempt, numbering it, and the delivery's next state. Returns whether it was recorded.
 
-        Whether it counted: a failure of somebody who lost the lease doesn't, a success always does.
+        A failure is recorded only while `owner` holds the lease; a success always is.
         """
         facts = {
             "id": delivery,
-            "state": then.state,
-            "retries": then.retries,
-            "due_ms": then.due_ms,
-            "finished_ms": then.finished_ms,
+            "state": next_.state,
+            "retries": next_.retries,
+            "due_ms": next_.due_ms,
+            "finished_ms": next_.finished_ms,
         }
-        if then.state is DeliveryState.DELIVERED:
+        if next_.state is DeliveryState.DELIVERED:
             number = self._db.value(_CLOSE_ANY, facts)
         else:
             number = self._db.value(_CLOSE_OURS, facts | {"owner": owner})
@@ -284,32 +284,32 @@ class DeliveryTable:
         self._db.run(_DROP, {"id": delivery, "now_ms": now_ms})
 
     def drop_all(self, webhook: WebhookId, now_ms: int, limit: int) -> int:
-        """Drop what is pending for a webhook; how many."""
-        # Counted by what comes back: SQLite's driver tells no number for a statement that begins with WITH.
+        """Drop pending deliveries of a webhook; returns how many."""
+        # Counts the returned rows: SQLite's driver has no row count for a statement that begins with WITH.
         return len(self._db.all(_DROP_ALL, {"webhook": webhook, "now_ms": now_ms, "limit": limit}))
 
     def replay(self, delivery: DeliveryId, now_ms: int, until_ms: int) -> None:
-        """Send it again, from now on and under the same id; one that is being sent is left alone."""
+        """Make a delivery pending and due now, under the same id; no effect while it is leased."""
         self._db.run(_REPLAY, {"id": delivery, "now_ms": now_ms, "until_ms": until_ms})
 
     def give_up(self, now_ms: int, limit: int) -> int:
-        """End deliveries whose time is over; how many."""
-        return len(self._db.all(_GIVE_UP, {"now_ms": now_ms, "limit": limit}))
+        """Fail pending deliveries that are past `until_ms`; returns how many."""
+        return len(self._db.all(_EXPIRE, {"now_ms": now_ms, "limit": limit}))
 
     def lease_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
     def end_leases_of(self, owners: Sequence[str], now_ms: int) -> int:
-        """End the leases of workers known to be dead."""
+        """Release the leases of dead workers; returns how many."""
         return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners), "now_ms": now_ms})
 
     def prune(self, before_ms: int, limit: int) -> int:
-        """Remove deliveries that were over by then, and the log of their attempts; how many."""
-        over = [row[0] for row in self._db.all(_OVER, {"before_ms": before_ms, "limit": limit})]
-        if over:
-            self._db.run(_DELETE_ATTEMPTS, {"ids": self._db.ids(over)})
-            self._db.run(_DELETE, {"ids": self._db.ids(over)})
-        return len(over)
+        """Delete deliveries finished by then, with their attempts; returns how many."""
+        finished = [row[0] for row in self._db.all(_FINISHED, {"before_ms": before_ms, "limit": limit})]
+        if finished:
+            self._db.run(_DELETE_ATTEMPTS, {"ids": self._db.ids(finished)})
+            self._db.run(_DELETE, {"ids": self._db.ids(finished)})
+        return len(finished)
 
     def _log(self, delivery: DeliveryId, number: int, attempt: DeliveryAttempt) -> None:
         self._db.run(

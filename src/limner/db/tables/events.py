@@ -106,7 +106,7 @@ class EventTable:
         events = self._late(mark) + self._after(mark.top, limit)
         numbers = [event.number for event in events]
         until = self._db.value(_YOUNGER_THAN_ALL, {}) if mark.has_new_gaps(numbers) else 0
-        return events, mark.moved(numbers, oldest, until)
+        return events, mark.advanced(numbers, oldest, until)
 
     def of_task(self, task: TaskId, after: int, limit: int) -> Sequence[TaskEvent]:
         """A task's events after this number, in order."""

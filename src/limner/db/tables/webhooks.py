@@ -1,4 +1,4 @@
-"""Webhooks, their secrets, and the addresses that come with tasks."""
+"""Webhooks, their signing salts, and the `webhook_url` of tasks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from limner.domain.webhook import EventType
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One address of an account's. `url` is None for the one whose addresses come with each task.
+    """One webhook of an account. `url` is None for the one that serves the `webhook_url` of tasks.
 
-    While it is disabled nothing is written for it; `disabled_why` is a sentence for its owner.
+    Nothing is enqueued for a disabled webhook; `disabled_why` is a sentence for its owner.
     """
 
     id: WebhookId
@@ -28,9 +28,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class SecretSalt:
-    """What makes one secret of a webhook: not the secret, which takes the server's own as well.
+    """The stored half of a signing secret; the other half is the server's own secret.
 
-    `expires_ms` is when it stops signing, None for the newest.
+    It signs until `expires_ms`; None for the current one.
     """
 
     salt: str
@@ -40,7 +40,7 @@ class SecretSalt:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSubscription:
-    """Somebody who wants to hear of a task. `url` is set where the address came with the task."""
+    """A webhook that receives a task's events. `url` is set when the address is the task's own `webhook_url`."""
 
     webhook: WebhookId
     url: str | None
@@ -75,15 +75,15 @@ _END_SALTS = Sql("""
     WHERE webhook = :webhook AND (expires_ms IS NULL OR expires_ms > :until_ms)
 """)
 
-_EXPECT = Sql("INSERT INTO task_webhooks (task, url) VALUES (:task, :url)")
-_EXPECTED = Sql("DELETE FROM task_webhooks WHERE task = :task")
-_LISTENING = Sql("""
+_SET_TASK_URL = Sql("INSERT INTO task_webhooks (task, url) VALUES (:task, :url)")
+_CLEAR_TASK_URL = Sql("DELETE FROM task_webhooks WHERE task = :task")
+_SUBSCRIPTIONS = Sql("""
     SELECT w.id, CASE WHEN w.url IS NULL THEN t.url END, w.events
     FROM webhooks w LEFT JOIN task_webhooks t ON t.task = :task
     WHERE w.account = :account AND w.removed_ms IS NULL AND w.disabled_ms IS NULL
       AND (w.url IS NOT NULL OR t.url IS NOT NULL)
 """)
-_WATCHING = Sql(f"""
+_WITH_PROGRESS_WEBHOOK = Sql(f"""
     SELECT t.id FROM tasks t WHERE t.id IN :ids AND t.status = 'running' AND EXISTS (
         SELECT 1 FROM webhooks w LEFT JOIN task_webhooks tw ON tw.task = t.id
         WHERE w.account = t.account AND w.removed_ms IS NULL AND w.disabled_ms IS NULL
@@ -93,13 +93,13 @@ _WATCHING = Sql(f"""
 
 
 class WebhookTable:
-    """An account's webhooks; one that was removed is not found."""
+    """Webhooks and their salts. A removed webhook is not found."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
 
     def add(self, webhook: Webhook, salt: SecretSalt) -> bool:
-        """Whether it was added; an account has one webhook without an address at most."""
+        """Returns False when it has no `url` and the account has such a webhook already."""
         facts = {"id": webhook.id, "account": webhook.account, "url": webhook.url, "events": " ".join(webhook.events)}
         more = {"description": webhook.description, "created_ms": webhook.created_ms}
         added = self._db.one(_ADD, facts | more) is not None
@@ -115,7 +115,7 @@ class WebhookTable:
         return [_webhook(*row) for row in self._db.all(_OF, {"account": account})]
 
     def for_tasks(self, account: AccountId) -> Webhook | None:
-        """The account's webhook whose addresses come with each task."""
+        """The account's webhook for the `webhook_url` of tasks."""
         row = self._db.one(_FOR_TASKS, {"account": account})
         return _webhook(*row) if row else None
 
@@ -129,39 +129,39 @@ class WebhookTable:
         self._db.run(_ENABLE, {"id": webhook})
 
     def salts(self, webhook: WebhookId, now_ms: int) -> Sequence[SecretSalt]:
-        """Those that sign at this time, the newest first."""
+        """The salts that sign at this time, newest first."""
         return [SecretSalt(*row) for row in self._db.all(_SALTS, {"webhook": webhook, "now_ms": now_ms})]
 
     def rotate(self, webhook: WebhookId, salt: SecretSalt, old_until_ms: int) -> None:
-        """Sign with this one, and until then with the earlier ones, too."""
+        """Add a salt; the earlier ones sign until `old_until_ms`."""
         self._db.run(_DELETE_SALTS, {"webhook": webhook, "now_ms": salt.created_ms})
         self._db.run(_END_SALTS, {"webhook": webhook, "until_ms": old_until_ms})
         self._add_salt(webhook, salt)
 
-    def expect(self, task: TaskId, url: str) -> None:
-        """The end of this task shall be told there."""
-        self._db.run(_EXPECT, {"task": task, "url": url})
+    def set_task_url(self, task: TaskId, url: str) -> None:
+        """Store a task's own `webhook_url`."""
+        self._db.run(_SET_TASK_URL, {"task": task, "url": url})
 
-    def listening(self, account: AccountId, task: TaskId) -> Sequence[WebhookSubscription]:
-        """Who wants to hear of a task."""
-        rows = self._db.all(_LISTENING, {"account": account, "task": task})
+    def subscriptions(self, account: AccountId, task: TaskId) -> Sequence[WebhookSubscription]:
+        """The enabled webhooks of the account that apply to a task."""
+        rows = self._db.all(_SUBSCRIPTIONS, {"account": account, "task": task})
         return [WebhookSubscription(WebhookId(id_), url, _events(events)) for id_, url, events in rows]
 
-    def expected(self, task: TaskId) -> None:
-        """The end of this task was written down: its own address is needed no more."""
-        self._db.run(_EXPECTED, {"task": task})
+    def clear_task_url(self, task: TaskId) -> None:
+        """Delete a task's own `webhook_url`, once its end is enqueued."""
+        self._db.run(_CLEAR_TASK_URL, {"task": task})
 
     def with_progress_webhook(self, tasks: Sequence[TaskId]) -> Sequence[TaskId]:
-        """Those of these running tasks whose progress somebody wants to hear."""
-        return [TaskId(row[0]) for row in self._db.all(_WATCHING, {"ids": self._db.ids(tasks)})]
+        """Those of these running tasks that have a webhook subscribed to `task.progress`."""
+        return [TaskId(row[0]) for row in self._db.all(_WITH_PROGRESS_WEBHOOK, {"ids": self._db.ids(tasks)})]
 
     def forget_task(self, task: TaskId) -> None:
-        """Remove what was and shall be sent about a task, and its own address."""
+        """Delete a task's deliveries, their attempts and its own `webhook_url`."""
         for statement in _FORGET_TASK:
             self._db.run(statement, {"task": task})
 
     def forget_account(self, account: AccountId) -> None:
-        """Remove an account's webhooks, their secrets and everything that was sent to them."""
+        """Delete an account's webhooks with salts, deliveries and attempts."""
         for statement in _FORGET_ACCOUNT:
             self._db.run(statement, {"account": account})
 

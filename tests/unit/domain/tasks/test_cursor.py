@@ -14,14 +14,14 @@ NOBODY = 10_000
 
 
 def test_what_was_seen_is_covered_and_the_gaps_are_not() -> None:
-    mark = FeedCursor().moved([1, 2, 5], oldest=7, until=9)
+    mark = FeedCursor().advanced([1, 2, 5], oldest=7, until=9)
 
     assert mark == FeedCursor(5, (CursorGap(3, 4, 9),))
     assert [number for number in range(1, 8) if mark.covers(number)] == [1, 2, 5]
 
 
 def test_a_gap_closes_when_its_number_appears() -> None:
-    mark = FeedCursor(5, (CursorGap(3, 4, 9),)).moved([4], oldest=7, until=0)
+    mark = FeedCursor(5, (CursorGap(3, 4, 9),)).advanced([4], oldest=7, until=0)
 
     assert mark == FeedCursor(5, (CursorGap(3, 3, 9),))
 
@@ -29,8 +29,8 @@ def test_a_gap_closes_when_its_number_appears() -> None:
 def test_a_gap_is_given_up_when_all_who_were_open_have_ended() -> None:
     gap = FeedCursor(5, (CursorGap(3, 4, 9),))
 
-    assert gap.moved([], oldest=8, until=0) == gap
-    assert gap.moved([], oldest=9, until=0) == FeedCursor(5)
+    assert gap.advanced([], oldest=8, until=0) == gap
+    assert gap.advanced([], oldest=9, until=0) == FeedCursor(5)
 
 
 def test_whether_new_gaps_appear_is_known_before() -> None:
@@ -48,7 +48,7 @@ def test_the_beginning_looks_back_for_what_is_late() -> None:
 
 
 def test_gaps_are_bounded() -> None:
-    mark = FeedCursor().moved(range(2, 4 * MAX_GAPS, 2), oldest=1, until=2)
+    mark = FeedCursor().advanced(range(2, 4 * MAX_GAPS, 2), oldest=1, until=2)
 
     assert len(mark.gaps) == MAX_GAPS
     assert mark.gaps[-1].last == mark.top - 1
@@ -82,7 +82,7 @@ class Database:
         late = [n for n in self.shown if any(n in gap for gap in mark.gaps)]
         new = sorted(n for n in self.shown if n > mark.top)[:limit]
         seen = sorted(late) + new
-        return seen, mark.moved(seen, min(self.open, default=self.transaction + 1), self.transaction + 1)
+        return seen, mark.advanced(seen, min(self.open, default=self.transaction + 1), self.transaction + 1)
 
     def _one(self, which: int) -> list[int]:
         return self.open[sorted(self.open)[which % len(self.open)]]
@@ -134,7 +134,7 @@ def test_the_check_above_would_notice_a_reader_that_is_careless(careless: str) -
     database.write(1)
     database.end(1, commits=True)
     first, mark = database.read(mark, 4)
-    mark = FeedCursor(mark.top) if careless == "never looks back" else mark.moved([], oldest=NOBODY, until=0)
+    mark = FeedCursor(mark.top) if careless == "never looks back" else mark.advanced([], oldest=NOBODY, until=0)
     database.end(0, commits=True)
     second, _ = database.read(mark, 4)
 
