@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from limner.domain.refusal import Code, Refusal
 from limner.outbound.allowlist import FetchAllow
-from limner.outbound.webhook_client import LOGGED_BODY_BYTES
+from limner.outbound.webhook_client import ANSWER_BYTES
 from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 from receivers import Receiver, receiving, until
@@ -146,7 +146,7 @@ async def test_of_an_answer_that_is_no_success_the_beginning_is_kept_as_text(rec
     assert isinstance(outcome, WebhookAnswered)
     assert outcome.text.startswith("no?\N{REPLACEMENT CHARACTER} aaa")
     assert outcome.text.isprintable()
-    assert len(outcome.text) <= LOGGED_BODY_BYTES
+    assert len(outcome.text) <= ANSWER_BYTES
 
 
 async def test_an_answer_without_end_does_not_hold_us() -> None:
