@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BOOTSTRAP := sh scripts/bootstrap.sh
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
-	--no-emit-package limner --no-emit-package limner-builtin
+	--no-emit-package limner --no-emit-package limner-builtin --no-emit-package limner-vendors
 # A process more than there are cores, since many tests wait. A file stays together, for the servers that its tests share,
 # and files start in their order: the long ones of tests/crash come early, and no process is left with one at the end.
 PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile \

@@ -16,7 +16,7 @@ from limner.domain.model import DEFAULT_MODEL, MODELS
 from limner.domain.routing.failure import FALLS_BACK, RETRIES, FailureKind
 from limner.settings import ProviderSettings, RouteSettings, Settings
 from limner.templates.loader import load_templates
-from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
+from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->\n\n"

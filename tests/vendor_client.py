@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from limner.testing.vendors import Vendors
-from limner.testing.vendors._core.pictures import Design, draw
+from limner_vendors import Vendors
+from limner_vendors._core.pictures import Design, draw
 
 
 @dataclass(frozen=True, slots=True)

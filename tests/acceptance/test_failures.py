@@ -11,8 +11,8 @@ from limner.bootstrap import opened
 from limner.db.tables.attempts import Attempt
 from limner.domain.routing.failure import RETRIES, FailureKind
 from limner.settings import Settings
-from limner.testing.vendors import Vendors
-from limner.testing.vendors.failures import FAILURES, FailureCase
+from limner_vendors import Vendors
+from limner_vendors.failures import FAILURES, FailureCase
 from serving import Served, serving
 from task_client import run_task
 

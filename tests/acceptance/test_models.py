@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from limner.domain.model import MODELS
-from limner.testing.vendors import Vendors, read_card
+from limner_vendors import Vendors, read_card
 from serving import Served, serving
 from task_client import call, download_picture, run_task
 

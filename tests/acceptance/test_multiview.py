@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from limner.testing.vendors import Card, Fault, FaultKind, Vendors, read_card
+from limner_vendors import Card, Fault, FaultKind, Vendors, read_card
 from serving import Served, serving
 from task_client import call, run_task, wait_for_end
 

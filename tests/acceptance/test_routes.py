@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors
-from limner.testing.vendors.bfl import UNFINISHED_AT_ONCE
+from limner_vendors import EmulatedSpeed, Fault, FaultKind, Vendors
+from limner_vendors.bfl import UNFINISHED_AT_ONCE
 from serving import Served, serving
 from task_client import run_task
 

@@ -24,7 +24,7 @@ from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
 from limner.settings import Settings
-from limner.testing.vendors import read_bands, sha_of
+from limner_vendors import read_bands, sha_of
 
 RESEND, REFUND = UnknownOutcome.RESEND_ONCE, UnknownOutcome.FAIL_AND_REFUND
 UPSTREAMS = {

@@ -8,7 +8,7 @@ import pytest
 from crash.chaos.customer import Story
 from crash.chaos.facts import Account, Attempt, Facts, Purchase
 from crash.chaos.verdict import judge
-from limner.testing.vendors import sha_of
+from limner_vendors import sha_of
 
 PROMPT = "task 000001 of run 7: a fox at night"
 BOUGHT = Attempt("t", "fal", 1, "closed", "picture", charged=True, handle='{"id":"j1"}', brought=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from limner.testing.vendors import EmulatedSpeed, Vendors
+from limner_vendors import EmulatedSpeed, Vendors
 
 NAMES = ("bfl", "openai", "gemini", "midjourney", "fal", "replicate")
 PATIENCE_S = 60

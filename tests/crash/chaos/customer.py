@@ -15,7 +15,7 @@ from PIL import Image
 
 from crash.chaos.plan import MODELS, WITH_PICTURES, Plan
 from limner.providers.sandbox import card
-from limner.testing.vendors import read_bands
+from limner_vendors import read_bands
 
 FINAL = frozenset({"success", "failed", "banned", "expired", "cancelled"})
 TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crash.chaos.plan import NAMES, Plan
-from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors
+from limner_vendors import EmulatedSpeed, Fault, FaultKind, Vendors
 
 ORDERS = (
     (15, Fault(FaultKind.RATE_LIMITED, value=1, how="header")),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from crash.chaos.customer import FINAL, Story
 from crash.chaos.facts import Account, Attempt, Facts
 from crash.chaos.plan import JOBS
-from limner.testing.vendors import sha_of
+from limner_vendors import sha_of
 
 ONE = frozenset({"picture", "bad_output", "no_image"})
 """Outcomes of an order that the vendor did: it stands in his books."""

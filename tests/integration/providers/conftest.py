@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from limner.testing.vendors import EmulatedSpeed, Vendors
+from limner_vendors import EmulatedSpeed, Vendors
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from limner.ports.provider import (
     Provider,
     ReferenceImage,
 )
-from limner.testing.vendors import Card, read_card, sha_of
+from limner_vendors import Card, read_card, sha_of
 
 MOST_QUESTIONS = 30
 

@@ -14,7 +14,7 @@ from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
 from limner.providers.replicate import ReplicateProvider
-from limner.testing.vendors import Vendors
+from limner_vendors import Vendors
 
 FLUX = "black-forest-labs/FLUX.1-dev"
 KONTEXT = "black-forest-labs/FLUX.1-Kontext-dev"

@@ -14,9 +14,9 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Delivered, Provider, VendorAccount
 from limner.providers import bfl, fal, gemini, midjourney, openai, replicate
-from limner.testing.vendors import EmulatedSpeed, Vendors
-from limner.testing.vendors.engines import Sglang, Vllm
-from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
+from limner_vendors import EmulatedSpeed, Vendors
+from limner_vendors.engines import Sglang, Vllm
+from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
 
 A_LONG_TIME = SteppingClock(step_s=100.0)
 OPEN: dict[str, Callable[[VendorAccount], Provider]] = {

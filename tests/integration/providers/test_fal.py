@@ -7,7 +7,7 @@ from integration.providers.order_runner import SteppingClock, image_files, order
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
 from limner.providers.fal import FalProvider
-from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
+from limner_vendors import Fault, FaultKind, Vendors, sha_of
 
 KONTEXT = "fal-ai/flux-pro/kontext"
 

@@ -8,7 +8,7 @@ from integration.providers.order_runner import image_files, order, run_order, sh
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
 from limner.providers.gemini import GeminiProvider
-from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
+from limner_vendors import Fault, FaultKind, Vendors, sha_of
 
 
 @pytest.fixture

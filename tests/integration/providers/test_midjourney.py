@@ -16,7 +16,7 @@ from integration.providers.order_runner import (
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, VendorAccount
 from limner.providers.midjourney import MidjourneyProvider
-from limner.testing.vendors import Bands, Fault, FaultKind, Vendors, read_bands, sha_of
+from limner_vendors import Bands, Fault, FaultKind, Vendors, read_bands, sha_of
 
 PROMPT = "a red fox in the snow --seed 7"
 

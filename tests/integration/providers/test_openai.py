@@ -10,7 +10,7 @@ from integration.providers.order_runner import image_files, order, run_order, sh
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, VendorAccount
 from limner.providers.openai import OpenAiProvider
-from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
+from limner_vendors import Fault, FaultKind, Vendors, sha_of
 
 FLUX = "black-forest-labs/FLUX.1-dev"
 KONTEXT = "black-forest-labs/FLUX.1-Kontext-dev"

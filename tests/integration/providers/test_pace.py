@@ -10,7 +10,7 @@ from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.replicate import ReplicateProvider
-from limner.testing.vendors import Vendors
+from limner_vendors import Vendors
 
 PROVIDERS: dict[str, tuple[type[Provider], str]] = {
     "bfl": (BflProvider, "flux-kontext-pro"),

@@ -7,7 +7,7 @@ from integration.providers.order_runner import SteppingClock, image_files, order
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import VendorAccount
 from limner.providers.replicate import ReplicateProvider
-from limner.testing.vendors import Fault, FaultKind, Vendors, sha_of
+from limner_vendors import Fault, FaultKind, Vendors, sha_of
 
 KONTEXT = "black-forest-labs/flux-kontext-pro"
 DEV = "black-forest-labs/flux-dev"

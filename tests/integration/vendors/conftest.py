@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from limner.testing.vendors import EmulatedSpeed, Vendors
+from limner_vendors import EmulatedSpeed, Vendors
 from vendor_client import VendorClient
 
 

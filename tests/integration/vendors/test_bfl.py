@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from limner.testing.vendors import EmulatedSpeed, Fault, FaultKind, Vendors, read_card, sha_of
+from limner_vendors import EmulatedSpeed, Fault, FaultKind, Vendors, read_card, sha_of
 from vendor_client import VendorAnswer, VendorClient, data_uri, in_base64, reference
 
 CAT = {"prompt": "a cat"}

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from limner.testing.vendors import read_card, sha_of
+from limner_vendors import read_card, sha_of
 from vendor_client import VendorAnswer, VendorClient, reference
 
 KONTEXT = "black-forest-labs/FLUX.1-Kontext-dev"

@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from limner.testing.vendors import Fault, FaultKind, NoCard, read_card, sha_of
+from limner_vendors import Fault, FaultKind, NoCard, read_card, sha_of
 from vendor_client import VendorAnswer, VendorClient, data_uri, in_base64, reference
 
 ONE = "fal-ai/flux-pro/kontext"

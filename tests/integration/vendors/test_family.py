@@ -8,7 +8,7 @@ import aiohttp
 import orjson
 import pytest
 
-from limner.testing.vendors import NAMES, EmulatedSpeed, Fault, FaultKind, UnknownVendor, Vendors
+from limner_vendors import NAMES, EmulatedSpeed, Fault, FaultKind, UnknownVendor, Vendors
 from vendor_client import SMALLEST, VendorClient
 
 KEYED = [name for name in NAMES if name not in {"sglang", "vllm"}]

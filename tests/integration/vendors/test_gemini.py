@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from limner.testing.vendors import Fault, FaultKind, read_card, sha_of
+from limner_vendors import Fault, FaultKind, read_card, sha_of
 from vendor_client import VendorAnswer, VendorClient, in_base64, reference
 
 

@@ -8,7 +8,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-from limner.testing.vendors import Fault, FaultKind, Vendors, read_card, sha_of
+from limner_vendors import Fault, FaultKind, Vendors, read_card, sha_of
 from vendor_client import reference
 
 MODEL = "gemini-3.1-flash-image"

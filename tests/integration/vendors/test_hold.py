@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from limner.testing.vendors import NAMES, Fault, FaultKind
+from limner_vendors import NAMES, Fault, FaultKind
 from vendor_client import VendorClient
 
 every = pytest.mark.parametrize("vendor", NAMES)

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 
-from limner.testing.vendors import Fault, FaultKind, read_bands, read_card, sha_of
+from limner_vendors import Fault, FaultKind, read_bands, read_card, sha_of
 from vendor_client import VendorAnswer, VendorClient, data_uri, reference
 
 CAT = {"prompt": "a cat --ar 16:9"}

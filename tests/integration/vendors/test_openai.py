@@ -6,7 +6,7 @@ import aiohttp
 import orjson
 import pytest
 
-from limner.testing.vendors import Fault, FaultKind, read_card, sha_of
+from limner_vendors import Fault, FaultKind, read_card, sha_of
 from vendor_client import VendorAnswer, VendorClient, reference
 
 CAT = {"model": "gpt-image-2", "prompt": "a cat"}

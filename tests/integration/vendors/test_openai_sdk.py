@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from limner.testing.vendors import Fault, FaultKind, Vendors, read_card, sha_of
+from limner_vendors import Fault, FaultKind, Vendors, read_card, sha_of
 from vendor_client import reference
 
 

@@ -12,7 +12,7 @@ import typer
 from limner.cli.terminal import err, out, print_json, run_loop
 
 if TYPE_CHECKING:
-    from limner.testing.vendors import EmulatedSpeed, Vendors
+    from limner_vendors import EmulatedSpeed, Vendors
 
 app = typer.Typer(help="Emulated vendors, for rehearsing without spending.", no_args_is_help=True)
 
@@ -32,7 +32,13 @@ def serve(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object when ready, for programs.")] = False,
 ) -> None:
     """Run the vendors' emulators until Ctrl-C, and print the environment that points Limner at them."""
-    from limner.testing.vendors import NAMES, EmulatedSpeed
+    try:
+        from limner_vendors import NAMES, EmulatedSpeed
+    except ModuleNotFoundError:
+        err.print(
+            "[red]the emulators are not installed[/]. Install them: pip install 'limner[vendors]'", soft_wrap=True
+        )
+        raise typer.Exit(1) from None
 
     names = [name for name in only.split(",") if name] or list(NAMES)
     if unknown := [name for name in names if name not in NAMES]:
@@ -46,7 +52,7 @@ def serve(
 
 
 async def _serve(names: list[str], port: int, pace: "EmulatedSpeed", books: Path | None, *, json: bool) -> None:
-    from limner.testing.vendors import Vendors
+    from limner_vendors import Vendors
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,7 +1,7 @@
 from fakes import ManualClock
-from limner.testing.vendors import EmulatedSpeed
-from limner.testing.vendors._core.faults import InjectedFault
-from limner.testing.vendors._core.jobs import Jobs, VendorOrder
+from limner_vendors import EmulatedSpeed
+from limner_vendors._core.faults import InjectedFault
+from limner_vendors._core.jobs import Jobs, VendorOrder
 
 ORDER = VendorOrder("m", "a cat")
 

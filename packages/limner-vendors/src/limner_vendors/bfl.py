@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._core import kontext
-from limner.testing.vendors._core.emulator import Emulator, Place, Refused, http_status, reply
-from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
-from limner.testing.vendors._core.jobs import VendorJob, VendorOrder
-from limner.testing.vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
-from limner.testing.vendors._core.rules import (
+from limner_vendors._core import kontext
+from limner_vendors._core.emulator import Emulator, Place, Refused, http_status, reply
+from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.jobs import VendorJob, VendorOrder
+from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.rules import (
     Problem,
     Rules,
     address,

@@ -13,13 +13,13 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._core.deliveries import DeliveryHost
-from limner.testing.vendors._core.faults import CUTS, REFUSALS, BadFault, Fault, FaultKind, Faults, InjectedFault, Stage
-from limner.testing.vendors._core.held_answers import Held, Holds
-from limner.testing.vendors._core.hooks import Hooks
-from limner.testing.vendors._core.jobs import EmulatedSpeed, Jobs, VendorJob, VendorOrder
-from limner.testing.vendors._core.pictures import Design, NotAPicture, ReceivedImage, blacked_out, draw, look
-from limner.testing.vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
+from limner_vendors._core.deliveries import DeliveryHost
+from limner_vendors._core.faults import CUTS, REFUSALS, BadFault, Fault, FaultKind, Faults, InjectedFault, Stage
+from limner_vendors._core.held_answers import Held, Holds
+from limner_vendors._core.hooks import Hooks
+from limner_vendors._core.jobs import EmulatedSpeed, Jobs, VendorJob, VendorOrder
+from limner_vendors._core.pictures import Design, NotAPicture, ReceivedImage, blacked_out, draw, look
+from limner_vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
 
 Work = Callable[[InjectedFault], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

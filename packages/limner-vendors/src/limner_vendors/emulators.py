@@ -10,17 +10,17 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from limner.testing.vendors._core.emulator import Emulator, Place
-from limner.testing.vendors._core.faults import Faults
-from limner.testing.vendors._core.jobs import EmulatedSpeed
-from limner.testing.vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
-from limner.testing.vendors.bfl import Bfl
-from limner.testing.vendors.engines import Sglang, Vllm
-from limner.testing.vendors.fal import Fal
-from limner.testing.vendors.gemini import Gemini
-from limner.testing.vendors.midjourney import Midjourney
-from limner.testing.vendors.openai import OpenAI
-from limner.testing.vendors.replicate import Replicate
+from limner_vendors._core.emulator import Emulator, Place
+from limner_vendors._core.faults import Faults
+from limner_vendors._core.jobs import EmulatedSpeed
+from limner_vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
+from limner_vendors.bfl import Bfl
+from limner_vendors.engines import Sglang, Vllm
+from limner_vendors.fal import Fal
+from limner_vendors.gemini import Gemini
+from limner_vendors.midjourney import Midjourney
+from limner_vendors.openai import OpenAI
+from limner_vendors.replicate import Replicate
 
 EMULATORS: Final[Mapping[str, type[Emulator]]] = {
     emulator.name: emulator for emulator in (Bfl, OpenAI, Gemini, Midjourney, Fal, Replicate, Sglang, Vllm)

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._core.emulator import Emulator, Refused, decode, http_status, reply
-from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
-from limner.testing.vendors._core.jobs import VendorOrder
-from limner.testing.vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.emulator import Emulator, Refused, decode, http_status, reply
+from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.jobs import VendorOrder
+from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
 
 READABLE: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/heic": "", "image/heif": ""}
 LABEL: Final = re.compile(r"\s*Image \d+:?\s*", re.IGNORECASE)

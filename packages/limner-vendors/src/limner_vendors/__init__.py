@@ -8,11 +8,11 @@ async with Vendors.running(["bfl", "openai"]) as emulators:
     assert emulators.violations() == []
 """
 
-from limner.testing.vendors._core.faults import BadFault, Fault, FaultKind, Faults
-from limner.testing.vendors._core.jobs import EmulatedSpeed
-from limner.testing.vendors._core.pictures import Bands, Card, NoCard, read_bands, read_card, sha_of
-from limner.testing.vendors._core.purchase_records import Purchase, Violation
-from limner.testing.vendors.emulators import NAMES, UnknownVendor, Vendors
+from limner_vendors._core.faults import BadFault, Fault, FaultKind, Faults
+from limner_vendors._core.jobs import EmulatedSpeed
+from limner_vendors._core.pictures import Bands, Card, NoCard, read_bands, read_card, sha_of
+from limner_vendors._core.purchase_records import Purchase, Violation
+from limner_vendors.emulators import NAMES, UnknownVendor, Vendors
 
 __all__ = [
     "NAMES",

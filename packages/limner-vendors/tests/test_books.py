@@ -1,8 +1,8 @@
 import asyncio
 from pathlib import Path
 
-from limner.testing.vendors import Purchase, Violation
-from limner.testing.vendors._core.purchase_records import PurchaseRecords
+from limner_vendors import Purchase, Violation
+from limner_vendors._core.purchase_records import PurchaseRecords
 
 CAT = Purchase("bfl", "flux-dev", 1, "a cat", ("ab", "cd"), "job-1", asked={"seed": 7})
 LEAK = Violation("bfl", 2, "key sent to a delivery host", "x-key")

@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
-from limner.testing.vendors._core.emulator import Place, Refused, http_status, reply
-from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
-from limner.testing.vendors._core.jobs import VendorOrder
-from limner.testing.vendors._core.pictures import ReceivedImage
-from limner.testing.vendors._core.rules import Complaint, Rules, maybe, number, one_of, problems, text, whole
-from limner.testing.vendors.openai import OpenAI, OpenAiRequest, UploadedPart, in_base64, size_of
+from limner_vendors._core.emulator import Place, Refused, http_status, reply
+from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.jobs import VendorOrder
+from limner_vendors._core.pictures import ReceivedImage
+from limner_vendors._core.rules import Complaint, Rules, maybe, number, one_of, problems, text, whole
+from limner_vendors.openai import OpenAI, OpenAiRequest, UploadedPart, in_base64, size_of
 
 MOST_PIXELS: Final = 4096 * 4096
 

@@ -3,8 +3,8 @@ import io
 import pytest
 from PIL import Image
 
-from limner.testing.vendors import NoCard, read_bands, read_card, sha_of
-from limner.testing.vendors._core.pictures import Design, NotAPicture, draw, draw_grid, look
+from limner_vendors import NoCard, read_bands, read_card, sha_of
+from limner_vendors._core.pictures import Design, NotAPicture, draw, draw_grid, look
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp"])

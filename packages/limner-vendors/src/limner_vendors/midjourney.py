@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner.testing.vendors._core.emulator import Emulator, Place, Refused, http_status, reply
-from limner.testing.vendors._core.faults import Fault, FaultKind, InjectedFault
-from limner.testing.vendors._core.jobs import VendorJob, VendorOrder
-from limner.testing.vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, draw_grid
-from limner.testing.vendors._core.rules import Rules, address, mapping, maybe, one_of, problems, some, text, whole
+from limner_vendors._core.emulator import Emulator, Place, Refused, http_status, reply
+from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.jobs import VendorJob, VendorOrder
+from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, draw_grid
+from limner_vendors._core.rules import Rules, address, mapping, maybe, one_of, problems, some, text, whole
 
 SUBMITTED, NOT_FOUND, INVALID, FAILURE, EXISTS, QUEUED, FULL, BANNED = 1, 3, 4, 9, 21, 22, 23, 24
 SAYS: Final = {

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from limner.testing.vendors._core.faults import FaultKind, InjectedFault
-from limner.testing.vendors._core.pictures import Format, ReceivedImage, Size
+from limner_vendors._core.faults import FaultKind, InjectedFault
+from limner_vendors._core.pictures import Format, ReceivedImage, Size
 
 ABANDONED_S: Final = 30.0
 

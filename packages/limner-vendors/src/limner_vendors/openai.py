@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import BodyPartReader, web
 
-from limner.testing.vendors._core.emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
-from limner.testing.vendors._core.faults import REFUSALS, Fault, FaultKind, InjectedFault
-from limner.testing.vendors._core.held_answers import Held
-from limner.testing.vendors._core.jobs import VendorOrder
-from limner.testing.vendors._core.pictures import Format, NotAPicture, ReceivedImage, Size
-from limner.testing.vendors._core.rules import (
+from limner_vendors._core.emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
+from limner_vendors._core.faults import REFUSALS, Fault, FaultKind, InjectedFault
+from limner_vendors._core.held_answers import Held
+from limner_vendors._core.jobs import VendorOrder
+from limner_vendors._core.pictures import Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.rules import (
     MISSING,
     UNKNOWN,
     Complaint,

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from limner.testing.vendors import NAMES, FaultKind
+from limner_vendors import NAMES, FaultKind
 
-PAGE = (Path(__file__).parents[4] / "docs" / "vendors.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "vendors.md").read_text()
 
 
 def test_every_kind_of_fault_is_explained() -> None:

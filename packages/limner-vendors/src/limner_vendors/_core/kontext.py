@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from limner.testing.vendors._core.pictures import ReceivedImage, Size
+from limner_vendors._core.pictures import ReceivedImage, Size
 
 SIZES: Final[tuple[Size, ...]] = (
     *((672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104)),

@@ -1,8 +1,8 @@
 import pytest
 
-from limner.testing.vendors import BadFault, Fault, FaultKind, Faults
-from limner.testing.vendors._core.faults import magic_words
-from limner.testing.vendors.failures import FAILURES, SECTIONS, FailureCase
+from limner_vendors import BadFault, Fault, FaultKind, Faults
+from limner_vendors._core.faults import magic_words
+from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
 
 
 def faults(seed: int = 0) -> Faults:

@@ -9,8 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from limner.testing.vendors._core.faults import FaultKind
-from limner.testing.vendors._core.jobs import VendorJob
+from limner_vendors._core.faults import FaultKind
+from limner_vendors._core.jobs import VendorJob
 
 CREDENTIALS: Final = ("x-key", "authorization", "x-goog-api-key", "mj-api-secret", "api-key", "cookie")
 GONE: Final = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from limner.testing.vendors._core.pictures import sha_of
+from limner_vendors._core.pictures import sha_of
 
 
 @dataclass(frozen=True, slots=True)

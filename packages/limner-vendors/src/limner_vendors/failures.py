@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from limner.domain.routing.failure import FailureKind, Stage
-from limner.testing.vendors._core.faults import Fault, FaultKind
+from limner_vendors._core.faults import Fault, FaultKind
 
 POLICY, BAD_INPUT, AUTH = FailureKind.CONTENT_POLICY, FailureKind.BAD_INPUT, FailureKind.AUTH
 QUOTA, GONE, BUSY = FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE, FailureKind.RATE_LIMITED
