@@ -1,57 +1,39 @@
-"""Black Forest Labs: FLUX by its maker, asked after at the address that comes with each job.
+"""Black Forest Labs: FLUX by its maker. Each job comes with the address to poll it at.
 
-Base URL `https://api.bfl.ai`. Options of the account: `polling_hosts`, the further hosts that may see the key;
-`not_found_grace_s`, how long a new job may be unknown; `poll_s`, the shortest time between two questions. Options of a
-route go into the order as they are.
+Base URL `https://api.bfl.ai`. Options: see `JobProvider`. BFL has no call to cancel a job.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from PIL import Image
 
 from limner.domain.aspect_ratio import nearest, size_for, within
 from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import (
-    Accepted,
-    Delivered,
-    GenerationRequest,
-    Pending,
-    Picture,
-    ReferenceImage,
-    Report,
-    UpstreamCheck,
-    VendorAccount,
-)
+from limner.ports.provider import GenerationRequest, Pending, ReferenceImage, UpstreamCheck
 from limner.providers._http import (
     KEYED_JOB_RULES,
-    MIN_POLL_S,
     FinishedJob,
+    JobProvider,
+    JobState,
+    MissingJob,
     Rules,
-    VendorHttp,
+    RunningJob,
     VendorResponse,
     check_endpoint,
     detail_of,
     failure_from,
-    fetch_finished,
     file_as_base64,
-    invalid_option,
-    job_not_found,
     missing_handle,
-    poll_interval_s,
     provider_only,
     query_job,
     redacted,
-    require_valid,
     set_by_limner,
-    submit_job,
     too_many_references,
-    unknown_model,
 )
 from limner.providers._http.options import whole_number
 
@@ -59,7 +41,7 @@ _VENDOR: Final = "BFL"
 _USD_PER_CREDIT: Final = 0.01
 _MOST_PIXELS: Final = 20_000_000
 
-# --- what the models can do -------------------------------------------------------------------------------------
+# --- what the models can do --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,56 +115,54 @@ def facts_of(upstream: str) -> BflFacts | None:
     return next((facts for pattern, facts in MODELS.items() if fnmatchcase(upstream, pattern)), None)
 
 
-# --- ordering ---------------------------------------------------------------------------------------------------
+# --- submitting --------------------------------------------------------------------------------------------------
 
 
-def unfit(order: GenerationRequest, facts: BflFacts) -> Failure | None:
-    """Why an order cannot be sent at all."""
-    if refusal := too_many_references(order, facts.pictures):
-        return refusal
-    if any(_enlarged_pixels(each, facts.min_side) > _MOST_PIXELS for each in order.references):
+def refusal(request: GenerationRequest, facts: BflFacts) -> Failure | None:
+    """Why a request cannot be sent at all."""
+    if failure := too_many_references(request, facts.pictures):
+        return failure
+    if any(_enlarged_pixels(each, facts.min_side) > _MOST_PIXELS for each in request.references):
         return Failure(FailureKind.BAD_INPUT, "a reference picture is too narrow for its length")
     return None
 
 
-def encode(order: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
+def encode(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     """The order as JSON; each reference is a picture that will be read when it is sent."""
-    seed = {"seed": order.seed} if facts.seed else {}
-    body = {"prompt": order.prompt, **facts.fixed, **seed, **_shape(order, facts.shape), **order.options}
-    if order.references and facts.tolerance_with_picture is not None and "safety_tolerance" in body:
+    seed = {"seed": request.seed} if facts.seed else {}
+    body = {"prompt": request.prompt, **facts.fixed, **seed, **_shape(request, facts.shape), **request.options}
+    if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in body:
         body["safety_tolerance"] = min(body["safety_tolerance"], facts.tolerance_with_picture)
-    return body | _pictures(order, facts)
+    return body | _pictures(request, facts)
 
 
-def _shape(order: GenerationRequest, shape: Between | OneOf | Sides) -> dict[str, Any]:
+def _shape(request: GenerationRequest, shape: Between | OneOf | Sides) -> dict[str, Any]:
     match shape:
-        case Between(tallest, widest) if order.aspect_ratio:
-            return {"aspect_ratio": within(order.aspect_ratio, tallest, widest)}
-        case OneOf(shapes) if order.aspect_ratio:
-            return {"aspect_ratio": nearest(order.aspect_ratio, shapes)}
-        case Sides(step, least, most, unasked) if wanted := order.aspect_ratio or unasked:
+        case Between(tallest, widest) if request.aspect_ratio:
+            return {"aspect_ratio": within(request.aspect_ratio, tallest, widest)}
+        case OneOf(shapes) if request.aspect_ratio:
+            return {"aspect_ratio": nearest(request.aspect_ratio, shapes)}
+        case Sides(step, least, most, unasked) if wanted := request.aspect_ratio or unasked:
             width, height = size_for(wanted, pixels=1024 * 1024, step=step, least=least, most=most)
             return {"width": width, "height": height}
     return {}
 
 
-def _pictures(order: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
-    files = [file_as_base64(each.path) for each in order.references]
+def _pictures(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
+    files = [file_as_base64(each.path) for each in request.references]
     if not files or facts.list_field:
         return {facts.list_field: files} if files and facts.list_field else {}
     return {"input_image" if n == 1 else f"input_image_{n}": file for n, file in enumerate(files, 1)}
 
 
-def decode_order(answer: VendorResponse, now_s: float, poll_s: float = MIN_POLL_S) -> Accepted | Failure:
-    match answer.body:
-        case _ if not answer.ok:
-            return failure_from(_VENDOR, answer)
+def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
+    """The handle of a created job. `polling_url` may be at another host than the base URL, and is kept as it is."""
+    match response.body:
+        case _ if not response.ok:
+            return failure_from(_VENDOR, response)
         case {"id": str(job), "polling_url": str(url), **rest}:
-            return Accepted(
-                {"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s},
-                poll_interval_s(0, least=poll_s),
-            )
-    return missing_handle(_VENDOR, answer)
+            return {"id": job, "polling_url": url, "cost": rest.get("cost"), "since": now_s}
+    return missing_handle(_VENDOR, response)
 
 
 def _enlarged_pixels(reference: ReferenceImage, least: int) -> int:
@@ -195,15 +175,15 @@ def _enlarged(reference: ReferenceImage, least: int) -> tuple[int, int]:
     return max(least, round(reference.width * scale)), max(least, round(reference.height * scale))
 
 
-def _enlarge(order: GenerationRequest, least: int) -> GenerationRequest:
+def _enlarge(request: GenerationRequest, least: int) -> GenerationRequest:
     """The order with small references drawn larger, as files of their own in its folder."""
     made = [
-        _enlarged_file(each, least, order.workdir / f"enlarged-{number}.png")
+        _enlarged_file(each, least, request.workdir / f"enlarged-{number}.png")
         if min(each.width, each.height) < least
         else each
-        for number, each in enumerate(order.references, 1)
+        for number, each in enumerate(request.references, 1)
     ]
-    return replace(order, references=tuple(made))
+    return replace(request, references=tuple(made))
 
 
 def _enlarged_file(reference: ReferenceImage, least: int, target: Path) -> ReferenceImage:
@@ -221,19 +201,17 @@ OPTIONS: Final[Rules] = {
     **dict.fromkeys(("webhook_url", "webhook_secret"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
 }
-"""Of a route, besides what BFL itself knows."""
+"""Rules for a route's options, besides BFL's own fields."""
 
 
-# --- asking after it --------------------------------------------------------------------------------------------
+# --- polling -----------------------------------------------------------------------------------------------------
 
 
-def decode_job(
-    answer: VendorResponse, handle: Mapping[str, Any], *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
-) -> FinishedJob | Pending | Failure:
-    """What a job is about. Words that are new to us mean that it goes on."""
-    body = answer.body if isinstance(answer.body, dict) else {}
+def decode_job(response: VendorResponse, handle: Mapping[str, Any]) -> JobState:
+    """The state of a job. An unknown status means that it is running."""
+    body = response.body if isinstance(response.body, dict) else {}
     status = body.get("status")
-    if not answer.ok and not isinstance(status, str):
+    if not response.ok and not isinstance(status, str):
         status = "Task not found"
     match status:
         case "Ready":
@@ -243,8 +221,8 @@ def decode_job(
         case "Error" | "Failed":
             return Failure(FailureKind.TRANSIENT, f"{_VENDOR} failed to draw the picture", detail=_detail(body))
         case "Task not found":
-            return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=detail_of(answer))
-    return Pending(_percent(body.get("progress")), poll_interval_s(age_s, least=poll_s))
+            return MissingJob(detail_of(response))
+    return RunningJob(_percent(body.get("progress")))
 
 
 _REFUSED: Final = {"Request Moderated": Stage.INPUT, "Content Moderated": Stage.OUTPUT}
@@ -255,13 +233,6 @@ def _ready(body: Mapping[str, Any], handle: Mapping[str, Any]) -> FinishedJob | 
         case {"sample": str(link)} if link:
             return FinishedJob(link, _usd(body.get("cost") or handle.get("cost")))
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail=_detail(body))
-
-
-def delivered(ready: FinishedJob, path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
-    facts = facts_of(order.upstream)
-    cost_usd = facts.usd if ready.cost_usd is None and facts else ready.cost_usd
-    served_by = {"provider": "bfl", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
-    return Delivered(Picture(path), served_by, cost_usd)
 
 
 def _moderated(body: Mapping[str, Any], stage: Stage) -> Failure:
@@ -294,68 +265,43 @@ def _usd(credits_taken: Any) -> float | None:
     return credits_taken * _USD_PER_CREDIT if isinstance(credits_taken, int | float) else None
 
 
-def decode_credits(answer: VendorResponse) -> UpstreamCheck | None:
-    match answer.body:
-        case {"credits": int() | float() as left} if answer.ok:
+def decode_credits(response: VendorResponse) -> UpstreamCheck | None:
+    match response.body:
+        case {"credits": int() | float() as left} if response.ok:
             says = f"the key is valid; {left:,.1f} credits are left, worth {left * _USD_PER_CREDIT:,.2f} US dollars"
             return UpstreamCheck(well=left > 0, says=says)
     return None
 
 
-# --- the provider -----------------------------------------------------------------------------------------------
+# --- the provider ------------------------------------------------------------------------------------------------
 
 
-class BflProvider:
-    """`now` is the wall clock: a job's age must survive the worker that ordered it."""
+class BflProvider(JobProvider[BflFacts]):
+    name: ClassVar[str] = "bfl"
+    vendor: ClassVar[str] = _VENDOR
+    key_hosts: ClassVar[tuple[str, ...]] = ("bfl.ai",)
+    models: ClassVar[Mapping[str, Any]] = MODELS
+    route_options: ClassVar[Rules] = OPTIONS
 
-    name = "bfl"
-    resumable = True
-    free = False
+    def headers(self, key: str) -> dict[str, str]:
+        return {"x-key": key}
 
-    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
-        """Raises ValueError for an option that is none."""
-        require_valid(account.options, KEYED_JOB_RULES)
-        hosts = tuple(account.options.get("polling_hosts", ("bfl.ai",)))
-        self._http = VendorHttp(account, {"x-key": account.key}, key_hosts=hosts)
-        self._grace_s = float(account.options.get("not_found_grace_s", 10))
-        self._poll_s = float(account.options.get("poll_s", MIN_POLL_S))
-        self._now = now
+    def facts(self, upstream: str) -> BflFacts | None:
+        return facts_of(upstream)
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
-        facts = facts_of(order.upstream)
-        if facts is None:
-            return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := unfit(order, facts):
-            return refusal
-        order = await asyncio.to_thread(_enlarge, order, facts.min_side)
-        body = encode(order, facts)
-        answer = await submit_job(self._http, _VENDOR, f"/v1/{order.upstream}", body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
+    def refusal(self, request: GenerationRequest, facts: BflFacts) -> Failure | None:
+        return refusal(request, facts)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        age_s = self._now() - handle["since"]
+    async def encode(self, request: GenerationRequest, facts: BflFacts) -> tuple[str, dict[str, Any]]:
+        enlarged = await asyncio.to_thread(_enlarge, request, facts.min_side)
+        return f"/v1/{request.upstream}", encode(enlarged, facts)
 
-        async def look() -> FinishedJob | Pending | Failure:
-            answer = await query_job(self._http, _VENDOR, handle["polling_url"], timeout_s=order.deadline_s)
-            if not isinstance(answer, VendorResponse):
-                return answer
-            return decode_job(answer, handle, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
+    def decode_submit(self, response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
+        return decode_submit(response, now_s)
 
-        target = order.workdir / "delivered"
-        seen = await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
-        return delivered(seen, target, handle, order) if isinstance(seen, FinishedJob) else seen
-
-    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
-        facts = facts_of(upstream)
-        return None if facts is None else facts.pictures
-
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
-        if facts_of(upstream) is None:
-            return unknown_model(_VENDOR, upstream, MODELS).reason
-        return invalid_option(options, OPTIONS, others=True)
+    async def state(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobState | Pending:
+        response = await query_job(self._http, _VENDOR, handle["polling_url"], timeout_s=request.deadline_s)
+        return decode_job(response, handle) if isinstance(response, VendorResponse) else response
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - BFL lists no models
         return await check_endpoint(self._http, _VENDOR, "/v1/credits", decode_credits)
-
-    async def close(self) -> None:
-        await self._http.close()

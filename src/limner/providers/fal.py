@@ -1,58 +1,39 @@
-"""fal.ai: other makers' models behind one queue, asked after at the addresses that come with each job.
+"""fal.ai: other makers' models behind one queue. Each job comes with the addresses to poll and to cancel it at.
 
-Base URL `https://queue.fal.run`. Options of the account: `polling_hosts`, the further hosts that may see the key;
-`not_found_grace_s`, how long a new job may be unknown; `poll_s`, the shortest time between two questions. Options of a
-route go into the order as they are.
+Base URL `https://queue.fal.run`. Options: see `JobProvider`. Errors: fal's pages "Request errors" and "Model errors".
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest, size_for
 from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import (
-    Accepted,
-    Delivered,
-    GenerationRequest,
-    Pending,
-    Picture,
-    ReferenceImage,
-    Report,
-    UpstreamCheck,
-    VendorAccount,
-)
+from limner.ports.provider import GenerationRequest, JobCancellation, Pending, ReferenceImage, UpstreamCheck
 from limner.providers._http import (
     KEYED_JOB_RULES,
-    MIN_POLL_S,
     FinishedJob,
+    JobProvider,
+    JobState,
+    MissingJob,
     Rules,
-    VendorHttp,
+    RunningJob,
     VendorResponse,
+    cancel_job,
     check_endpoint,
     error_message,
     failure_from,
-    fetch_finished,
     file_as_base64,
-    invalid_option,
-    job_not_found,
     missing_handle,
-    poll_interval_s,
     provider_only,
     query_job,
     redacted,
-    require_valid,
     set_by_limner,
-    submit_job,
-    too_many_references,
-    unknown_model,
 )
 
 _VENDOR: Final = "fal"
 
-# --- what the models can do -------------------------------------------------------------------------------------
+# --- what the models can do --------------------------------------------------------------------------------------
 
 _SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
 
@@ -83,11 +64,23 @@ MODELS: Final[Mapping[str, FalFacts]] = {
     "fal-ai/flux/dev": FalFacts(0, 0.025, shapes=None, fixed=_FIXED | {"enable_safety_checker": True}),
 }
 
-# --- what fal says about failures -------------------------------------------------------------------------------
+# --- what fal says about failures --------------------------------------------------------------------------------
+
+_INFRASTRUCTURE: Final = frozenset(
+    {
+        *("request_timeout", "startup_timeout", "generation_timeout"),
+        *("runner_scheduling_failure", "runner_connection_timeout", "runner_connection_refused"),
+        *("runner_connection_error", "runner_disconnected", "runner_incomplete_response", "runner_server_error"),
+        *("downstream_service_error", "downstream_service_unavailable", "internal_error", "internal_server_error"),
+    }
+)
+"""Errors of fal's own, after its own retries. They end the job and are not charged."""
 
 _KINDS: Final[Mapping[str, FailureKind]] = {
+    **dict.fromkeys(sorted(_INFRASTRUCTURE), FailureKind.TRANSIENT),
     "bad_request": FailureKind.BAD_INPUT,
     "client_cancelled": FailureKind.CANCELLED,
+    "client_disconnected": FailureKind.CANCELLED,
     "content_policy_violation": FailureKind.CONTENT_POLICY,
     "file_download_error": FailureKind.BAD_INPUT,
     "image_load_error": FailureKind.BAD_INPUT,
@@ -96,32 +89,32 @@ _KINDS: Final[Mapping[str, FailureKind]] = {
     "no_media_generated": FailureKind.NO_IMAGE,
     "user_locked": FailureKind.QUOTA_EXHAUSTED,
 }
-"""By `error_type`, or by the `type` of a `detail`. Others say no more than their status, or that fal is at fault."""
+"""By `error_type`, or by the `type` of a `detail`. For others the status decides."""
 
 
 def facts_of(upstream: str) -> FalFacts | None:
     return MODELS.get(upstream)
 
 
-# --- ordering ---------------------------------------------------------------------------------------------------
+# --- submitting --------------------------------------------------------------------------------------------------
 
 
-def path_of(order: GenerationRequest, facts: FalFacts) -> str:
-    suffix = {0: facts.without, 1: facts.with_one}.get(len(order.references), facts.with_many)
-    return f"/{order.upstream}{suffix}"
+def path_of(request: GenerationRequest, facts: FalFacts) -> str:
+    suffix = {0: facts.without, 1: facts.with_one}.get(len(request.references), facts.with_many)
+    return f"/{request.upstream}{suffix}"
 
 
-def encode(order: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
+def encode(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     """The order as JSON; each reference is a picture that will be read when it is sent."""
-    body = {"prompt": order.prompt, "seed": order.seed, **facts.fixed, **_shape(order, facts)}
-    return {**body, **order.options, **_pictures(order.references)}
+    body = {"prompt": request.prompt, "seed": request.seed, **facts.fixed, **_shape(request, facts)}
+    return {**body, **request.options, **_pictures(request.references)}
 
 
-def _shape(order: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
+def _shape(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     if facts.shapes is None:
-        width, height = size_for(order.aspect_ratio or "1:1", pixels=1024 * 1024, step=32, least=256, most=1440)
+        width, height = size_for(request.aspect_ratio or "1:1", pixels=1024 * 1024, step=32, least=256, most=1440)
         return {"image_size": {"width": width, "height": height}}
-    return {"aspect_ratio": nearest(order.aspect_ratio, facts.shapes)} if order.aspect_ratio else {}
+    return {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
 
 
 def _pictures(references: tuple[ReferenceImage, ...]) -> dict[str, Any]:
@@ -135,37 +128,39 @@ def _pictures(references: tuple[ReferenceImage, ...]) -> dict[str, Any]:
             return {"image_urls": files}
 
 
-def decode_order(answer: VendorResponse, now_s: float, poll_s: float = MIN_POLL_S) -> Accepted | Failure:
-    match answer.body:
-        case _ if not answer.ok:
-            return decode_refusal(answer)
-        case {"request_id": str(job), "status_url": str(status), "response_url": str(response)}:
-            handle = {"id": job, "status_url": status, "response_url": response, "since": now_s}
-            return Accepted(handle, poll_interval_s(0, least=poll_s))
-    return missing_handle(_VENDOR, answer)
+def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
+    """The handle of a queued job. fal leaves a model's sub-path out of the addresses, so none is built here."""
+    match response.body:
+        case _ if not response.ok:
+            return decode_error(response)
+        case {"request_id": str(job), "status_url": str(status), "response_url": str(result), **rest}:
+            handle = {"id": job, "status_url": status, "response_url": result, "since": now_s}
+            return handle | ({"cancel_url": rest["cancel_url"]} if isinstance(rest.get("cancel_url"), str) else {})
+    return missing_handle(_VENDOR, response)
 
 
-def decode_refusal(answer: VendorResponse) -> Failure:
-    """An answer with an error status: to the order, or in place of a picture."""
-    known = next((each for each in _error_types(answer) if each in _KINDS), None)
+def decode_error(response: VendorResponse) -> Failure:
+    """A response with an error status: to the request, or in place of a result."""
+    known = next((each for each in _error_types(response) if each in _KINDS), None)
     if known is None:
-        return failure_from(_VENDOR, answer)
-    return _failed(_KINDS[known], answer.body, f"HTTP {answer.status} {known}")
+        return failure_from(_VENDOR, response)
+    return _failed(_KINDS[known], response.body, f"HTTP {response.status} {known}")
 
 
-def _error_types(answer: VendorResponse) -> list[str]:
-    """The nearest to the cause first."""
-    body = answer.body if isinstance(answer.body, dict) else {}
-    details = body.get("detail")
-    inner = [each.get("type") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    return [str(each) for each in (*inner, body.get("error_type"), answer.headers.get("X-Fal-Error-Type"))]
+def _error_types(response: VendorResponse) -> list[str]:
+    """The nearest to the cause first. Some models send a bare list of errors."""
+    body = response.body
+    errors = body.get("detail") if isinstance(body, dict) else body
+    types = [each.get("type") for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    general = body.get("error_type") if isinstance(body, dict) else None
+    return [str(each) for each in (*types, general, response.headers.get("X-Fal-Error-Type"))]
 
 
 def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
-    """A content policy that names a field of the order refused the order; otherwise it does not say what."""
-    told = error_message(body)
-    reason = f"{_VENDOR} did not draw the picture" + (f": {told}" if str(told) else "")
-    stage = Stage.INPUT if kind is FailureKind.CONTENT_POLICY and told.field else None
+    """A content policy that names a field refused the request; one that names none does not say what."""
+    message = error_message(body)
+    reason = f"{_VENDOR} did not draw the picture" + (f": {message}" if str(message) else "")
+    stage = Stage.INPUT if kind is FailureKind.CONTENT_POLICY and message.field else None
     return Failure(kind, reason, detail=detail, stage=stage)
 
 
@@ -173,17 +168,15 @@ OPTIONS: Final[Rules] = {
     **dict.fromkeys(("prompt", "image_url", "image_urls"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
 }
-"""Of a route, besides what fal's models know."""
+"""Rules for a route's options, besides the fields of fal's models."""
 
 
-# --- asking after it --------------------------------------------------------------------------------------------
+# --- polling -----------------------------------------------------------------------------------------------------
 
 
-def decode_status(
-    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
-) -> Pending | Failure | None:
-    """Where a job stands; None when its picture may be asked for. Words that are new to us mean that it goes on."""
-    match answer.body:
+def decode_status(response: VendorResponse) -> JobState | None:
+    """The state of a job; None where its result can be fetched. An unknown status means that it is running."""
+    match response.body:
         case {"status": "COMPLETED", "error": error, **rest} if error:
             kind = _KINDS.get(str(rest.get("error_type")), FailureKind.TRANSIENT)
             return _failed(kind, {"detail": error}, redacted(f"COMPLETED {rest.get('error_type') or ''}"))
@@ -192,22 +185,20 @@ def decode_status(
         case {"status": "COMPLETED"}:
             return None
         case {"status": _}:
-            return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
-        case _ if not answer.ok:
-            return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
-    return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
+            return RunningJob()
+        case _ if not response.ok:
+            return MissingJob(f"HTTP {response.status}")
+    return RunningJob()
 
 
-def decode_result(
-    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
-) -> FinishedJob | Pending | Failure:
-    match answer.body:
-        case _ if answer.status in {404, 410}:
-            return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
-        case _ if answer.status == 202:
-            return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
-        case _ if not answer.ok:
-            return decode_refusal(answer)
+def decode_result(response: VendorResponse) -> JobState:
+    match response.body:
+        case _ if response.status in {404, 410}:
+            return MissingJob(f"HTTP {response.status}")
+        case _ if response.status == 202:
+            return RunningJob()
+        case _ if not response.ok:
+            return decode_error(response)
         case {"has_nsfw_concepts": [True, *_]}:
             return Failure(
                 FailureKind.CONTENT_POLICY,
@@ -221,96 +212,71 @@ def decode_result(
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True)
 
 
-def delivered(path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
-    facts = facts_of(order.upstream)
-    served_by = {"provider": "fal", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
-    return Delivered(Picture(path), served_by, facts.usd if facts else None)
+def ends_job(response: VendorResponse) -> bool:
+    """Whether an error in place of a result is the job's own, and not that of a poll."""
+    return any(each in _KINDS for each in _error_types(response))
+
+
+def decode_cancel(response: VendorResponse) -> JobCancellation:
+    """200: removed from the queue. 202: the runner was asked to stop. 400 says `ALREADY_COMPLETED`."""
+    status = response.body.get("status") if isinstance(response.body, dict) else None
+    return JobCancellation(accepted=True, detail=redacted(status) or f"HTTP {response.status}")
 
 
 _NO_JOB: Final = "/fal-ai/flux/requests/00000000-0000-0000-0000-000000000000/status"
 
 
-def decode_no_job(answer: VendorResponse) -> UpstreamCheck | None:
-    """What fal says of a job that nobody has: nothing that is free proves a key, but a wrong one may be refused."""
-    match answer.body:
-        case {"detail": _} if answer.status in {400, 404, 410, 422}:
-            says = "answers, and did not refuse the key; that it takes one, only an order would show"
+def decode_no_job(response: VendorResponse) -> UpstreamCheck | None:
+    """Fal's answer about an unknown job: nothing that is free proves a key, but a wrong one may be refused."""
+    match response.body:
+        case {"detail": _} if response.status in {400, 404, 410, 422}:
+            says = "answers, and did not refuse the key; that it takes one, only a paid request would show"
             return UpstreamCheck(well=True, says=says)
     return None
 
 
-# --- the provider -----------------------------------------------------------------------------------------------
+# --- the provider ------------------------------------------------------------------------------------------------
 
 
-class FalProvider:
-    """`now` is the wall clock: a job's age must survive the worker that ordered it."""
+class FalProvider(JobProvider[FalFacts]):
+    name: ClassVar[str] = "fal"
+    vendor: ClassVar[str] = _VENDOR
+    key_hosts: ClassVar[tuple[str, ...]] = ("fal.run",)
+    models: ClassVar[Mapping[str, Any]] = MODELS
+    route_options: ClassVar[Rules] = OPTIONS
 
-    name = "fal"
-    resumable = True
-    free = False
+    def headers(self, key: str) -> dict[str, str]:
+        return {"Authorization": f"Key {key}"}
 
-    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
-        """Raises ValueError for an option that is none."""
-        require_valid(account.options, KEYED_JOB_RULES)
-        hosts = tuple(account.options.get("polling_hosts", ("fal.run",)))
-        self._http = VendorHttp(account, {"Authorization": f"Key {account.key}"}, key_hosts=hosts)
-        self._grace_s = float(account.options.get("not_found_grace_s", 10))
-        self._poll_s = float(account.options.get("poll_s", MIN_POLL_S))
-        self._now = now
+    def facts(self, upstream: str) -> FalFacts | None:
+        return facts_of(upstream)
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
-        facts = facts_of(order.upstream)
-        if facts is None:
-            return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_references(order, facts.pictures):
-            return refusal
-        body = encode(order, facts)
-        answer = await submit_job(self._http, _VENDOR, path_of(order, facts), body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
+    async def encode(self, request: GenerationRequest, facts: FalFacts) -> tuple[str, dict[str, Any]]:
+        return path_of(request, facts), encode(request, facts)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        age_s = self._now() - handle["since"]
+    def decode_submit(self, response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
+        return decode_submit(response, now_s)
 
-        async def look() -> FinishedJob | Pending | Failure:
-            return await self._look(handle, order, age_s)
-
-        target = order.workdir / "delivered"
-        seen = await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
-        return delivered(target, handle, order) if isinstance(seen, FinishedJob) else seen
-
-    async def _look(
-        self, handle: Mapping[str, Any], order: GenerationRequest, age_s: float
-    ) -> FinishedJob | Pending | Failure:
-        status = await query_job(self._http, _VENDOR, handle["status_url"], timeout_s=order.deadline_s)
+    async def state(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobState | Pending:
+        status = await query_job(self._http, _VENDOR, handle["status_url"], timeout_s=request.deadline_s)
         if not isinstance(status, VendorResponse):
             return status
-        seen = decode_status(status, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
-        if seen is None:
-            return await self._result(handle, order, age_s)
-        if isinstance(seen, Failure) and seen.kind is FailureKind.CONTENT_POLICY:
-            told = await self._result(handle, order, age_s)  # names the field that was refused
-            return told if isinstance(told, Failure) else seen
-        return seen
+        state = decode_status(status)
+        if state is None:
+            return await self._result(handle, request)
+        if isinstance(state, Failure) and state.kind is FailureKind.CONTENT_POLICY:
+            result = await self._result(handle, request)  # names the field that was refused
+            return result if isinstance(result, Failure) else state
+        return state
 
-    async def _result(
-        self, handle: Mapping[str, Any], order: GenerationRequest, age_s: float
-    ) -> FinishedJob | Pending | Failure:
-        result = await query_job(self._http, _VENDOR, handle["response_url"], timeout_s=order.deadline_s)
-        if not isinstance(result, VendorResponse):
-            return result
-        return decode_result(result, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
+    async def _result(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobState | Pending:
+        url, timeout_s = handle["response_url"], request.deadline_s
+        result = await query_job(self._http, _VENDOR, url, timeout_s=timeout_s, is_final=ends_job)
+        return decode_result(result) if isinstance(result, VendorResponse) else result
 
-    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
-        facts = facts_of(upstream)
-        return None if facts is None else facts.pictures
-
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
-        if facts_of(upstream) is None:
-            return unknown_model(_VENDOR, upstream, MODELS).reason
-        return invalid_option(options, OPTIONS, others=True)
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        url = handle.get("cancel_url") or f"{handle['response_url']}/cancel"
+        return await cancel_job(self._http, "PUT", url, deadline_s=request.deadline_s, decode=decode_cancel)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - fal's queue lists no models
         return await check_endpoint(self._http, _VENDOR, _NO_JOB, decode_no_job)
-
-    async def close(self) -> None:
-        await self._http.close()

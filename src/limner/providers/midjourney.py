@@ -3,11 +3,11 @@
 Automating Midjourney accounts is against Midjourney's terms; whoever runs the relay answers for that. The base URL is
 the relay's, with its prefix for speed where it has one (`https://relay.example/mj-fast`). Options of the account:
 `auth` says how the key is sent, `both`, `secret` or `bearer`; `fail_reasons` adds to `FAIL_REASONS`;
-`not_found_grace_s` is how long a new job may be unknown, `poll_s` the time between two questions. Options of a route:
-`pick` is `upscale` or `crop`; `flags` stand behind the prompt, `--v 7` for instance; all others go into the order as
-they are.
+`not_found_grace_s` is after how long a job that the relay does not know is given up, where that is not the task's
+deadline; `poll_s` is the time between two polls. Options of a route: `pick` is `upscale` or `crop`; `flags` are
+appended to the prompt, `--v 7` for instance; all others go into the request as they are.
 
-A job draws a grid of four pictures. The first of them is asked for as a job of its own, or else cut out of the grid.
+A job draws a grid of four pictures. The first of them is requested as a job of its own, or else cropped from the grid.
 """
 
 import asyncio
@@ -17,16 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
-
-from PIL import Image
 
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
     Delivered,
     GenerationRequest,
+    JobCancellation,
     Pending,
     Picture,
     Report,
@@ -36,16 +35,22 @@ from limner.ports.provider import (
 from limner.providers._http import (
     JOB_RULES,
     FinishedJob,
+    JobPolls,
+    JobState,
+    MissingJob,
+    NotAPictureFile,
     Rules,
+    RunningJob,
     VendorHttp,
     VendorResponse,
+    cancel_job,
     check_endpoint,
     failure_from,
     fetch_finished,
     file_as_base64,
     invalid_option,
-    job_not_found,
     missing_handle,
+    open_picture,
     provider_only,
     query_job,
     redacted,
@@ -59,12 +64,15 @@ from limner.providers._http.options import one_of, text
 
 _VENDOR: Final = "Midjourney"
 _POLL_S: Final = 2.5
+_UPSCALE_MISSING_S: Final = 10.0
+"""After how long a missing upscale is given up, and the picture cropped from the grid."""
+
 _QUEUE_FULL_S: Final = 10.0
-_OURS: Final = frozenset({"pick", "flags"})
+_OWN_OPTIONS: Final = frozenset({"pick", "flags"})
 _GRID_SHARE: Final = 80
 """How far a task is, in percent, when its grid is drawn and the upscaled picture is still to come."""
 
-_REMEMBERED: Final = 1000
+_REMEMBERED_GRIDS: Final = 1000
 
 _BY_CONDITION: Final = "/mj/task/list-by-condition"
 _ALL: Final = "/mj/task/list"
@@ -84,59 +92,64 @@ MODELS: Final[Mapping[str, MidjourneyFacts]] = {
 }
 
 
-# --- what relays say about failures -----------------------------------------------------------------------------
+# --- what relays say about failures ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a `failReason` means; no kind: the job is not at its end."""
+class FailReason:
+    """What a `failReason` means. `kind` is None where the job has not ended."""
 
     kind: FailureKind | None
     stage: Stage | None = None
 
 
-_PROMPT: Final = Verdict(FailureKind.CONTENT_POLICY, Stage.INPUT)
-_ACCOUNT: Final = Verdict(FailureKind.AUTH)
-_INVALID: Final = Verdict(FailureKind.BAD_INPUT)
+_PROMPT: Final = FailReason(FailureKind.CONTENT_POLICY, Stage.INPUT)
+_ACCOUNT: Final = FailReason(FailureKind.AUTH)
+_INVALID: Final = FailReason(FailureKind.BAD_INPUT)
+_ACCIDENT: Final = FailReason(FailureKind.TRANSIENT)
 
-FAIL_REASONS: Final[Mapping[str, Verdict]] = {
+FAIL_REASONS: Final[Mapping[str, FailReason]] = {
     "Banned prompt detected": _PROMPT,
     "Image denied": _PROMPT,
-    "Request cancelled due to output filters": Verdict(FailureKind.CONTENT_POLICY, Stage.OUTPUT),
+    "Request cancelled due to output filters": FailReason(FailureKind.CONTENT_POLICY, Stage.OUTPUT),
     "Our AI moderator": _PROMPT,  # stands in the text of those above, too
     "[Invalid prompt]": _INVALID,
     "[Invalid parameter]": _INVALID,
     "[Invalid link]": _INVALID,
-    "[Queue full]": Verdict(FailureKind.RATE_LIMITED),
-    "[Credits exhausted]": Verdict(FailureKind.QUOTA_EXHAUSTED),
+    "[Queue full]": FailReason(FailureKind.RATE_LIMITED),
+    "[Credits exhausted]": FailReason(FailureKind.QUOTA_EXHAUSTED),
     "[Pending mod message]": _ACCOUNT,
     "[Blocked]": _ACCOUNT,
     "[Plan Cancelled]": _ACCOUNT,
     "[Subscription required]": _ACCOUNT,
     "[Subscription paused]": _ACCOUNT,
-    "[Action needed to continue]": Verdict(None),
+    "[Action needed to continue]": FailReason(None),
+    "Internal error": _ACCIDENT,
+    "Internal server error": _ACCIDENT,
+    "Failed to process your command": _ACCIDENT,
+    "系统异常": _ACCIDENT,
+    "任务超时": FailReason(FailureKind.UNKNOWN_OUTCOME),  # the relay stopped waiting, Midjourney may have drawn it
 }
 """By words of the reason, in any case of letters; the first that occur count. `[…]` is a reason's title."""
 
-_UNTOLD: Final = Verdict(FailureKind.BAD_INPUT)
-"""A reason that nobody knows is not tried again: the next try would cost as much."""
+_UNKNOWN_REASON: Final = FailReason(FailureKind.BAD_INPUT)
+"""Not retried: the next try would cost as much."""
 
 CATCH_ALL: Final = ("异常", "exception")
-"""Words of a code 4 that blames no order, but is what a relay says about any accident of its own."""
+"""Words of a code 4 that a relay sends for any accident of its own."""
 
 
-def verdicts_of(options: Mapping[str, Any]) -> Mapping[str, Verdict]:
+def fail_reasons_of(options: Mapping[str, Any]) -> Mapping[str, FailReason]:
     """The table with an account's additions before it, each a kind, `content_policy:output` or `pending`."""
-    return {words: _verdict(str(meaning)) for words, meaning in options.get("fail_reasons", {}).items()} | {
-        words: verdict for words, verdict in FAIL_REASONS.items() if words not in options.get("fail_reasons", {})
-    }
+    added = {words: _fail_reason(str(meaning)) for words, meaning in options.get("fail_reasons", {}).items()}
+    return added | {words: meaning for words, meaning in FAIL_REASONS.items() if words not in added}
 
 
-def _verdict(meaning: str) -> Verdict:
+def _fail_reason(meaning: str) -> FailReason:
     if meaning == "pending":
-        return Verdict(None)
+        return FailReason(None)
     kind, _, stage = meaning.partition(":")
-    return Verdict(FailureKind(kind), Stage(stage) if stage else None)
+    return FailReason(FailureKind(kind), Stage(stage) if stage else None)
 
 
 def _meanings(value: Any) -> str | None:
@@ -162,39 +175,39 @@ OPTIONS: Final[Rules] = {
     **dict.fromkeys(("prompt", "state", "base64Array"), set_by_limner),
     **dict.fromkeys(ACCOUNT_OPTIONS, provider_only),
 }
-"""Of a route, besides what the relay knows."""
+"""Rules for a route's options, besides the relay's own fields."""
 
-# --- ordering ---------------------------------------------------------------------------------------------------
+# --- submitting --------------------------------------------------------------------------------------------------
 
 
-def encode(order: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]:
+def encode(request: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]:
     """The order as JSON; each reference is a picture that will be read when it is sent."""
-    shape = [f"--ar {order.aspect_ratio}"] if order.aspect_ratio else []
-    flags = [*shape, f"--seed {order.seed}", str(order.options.get("flags", ""))]
-    files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in order.references]
+    shape = [f"--ar {request.aspect_ratio}"] if request.aspect_ratio else []
+    flags = [*shape, f"--seed {request.seed}", str(request.options.get("flags", ""))]
+    files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in request.references]
     return {
-        "prompt": " ".join((order.prompt, *flags)).strip(),
-        "state": order.attempt_id,
+        "prompt": " ".join((request.prompt, *flags)).strip(),
+        "state": request.attempt_id,
         **({"base64Array": files} if files else {}),
         **facts.fixed,
-        **{name: value for name, value in order.options.items() if name not in _OURS},
+        **{name: value for name, value in request.options.items() if name not in _OWN_OPTIONS},
     }
 
 
-def decode_submit(answer: VendorResponse) -> str | Failure:
+def decode_submit(response: VendorResponse) -> str | Failure:
     """The id of the job that a relay took."""
-    if not answer.ok:
-        return failure_from(_VENDOR, answer, rate_wait_s=_QUEUE_FULL_S, plain_refusals=True)
-    match answer.body:
+    if not response.ok:
+        return failure_from(_VENDOR, response, rate_wait_s=_QUEUE_FULL_S, plain_refusals=True)
+    match response.body:
         case {"code": 1 | 21 | 22, "result": str(job)} if job:
             return job
         case {"code": int(code)} if code in _CODES:
-            return _turned_down(code, answer.body)
-    return missing_handle(_VENDOR, answer)
+            return _turned_down(code, response.body)
+    return missing_handle(_VENDOR, response)
 
 
 _CODES: Final[Mapping[int, FailureKind]] = {
-    3: FailureKind.TRANSIENT,  # of an order: no account of the relay is usable just now
+    3: FailureKind.TRANSIENT,  # no account of the relay is usable just now
     4: FailureKind.BAD_INPUT,
     9: FailureKind.TRANSIENT,
     23: FailureKind.RATE_LIMITED,
@@ -225,55 +238,55 @@ def job_with(state: str, body: Any) -> str | None:
     """The id of the job that was ordered under `state`, in a relay's list of jobs."""
     for job in body if isinstance(body, list) else ():
         match job:
-            case {"id": str(found), "state": str(told)} if told == state:
+            case {"id": str(found), "state": str(found_state)} if found_state == state:
                 return found
     return None
 
 
-# --- asking after it --------------------------------------------------------------------------------------------
+# --- polling -----------------------------------------------------------------------------------------------------
 
 
 def decode_task(
-    answer: VendorResponse,
-    verdicts: Mapping[str, Verdict],
-    *,
-    age_s: float,
-    grace_s: float,
-    share: tuple[int, int] = (0, 100),
-    poll_s: float = _POLL_S,
-) -> FinishedJob | Pending | Failure:
-    """What a job is about; its progress counts for `share` of the whole. Words new to us mean that it goes on."""
-    if not answer.ok or not isinstance(answer.body, dict):
-        return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}, no such job")
-    body = answer.body
+    response: VendorResponse, fail_reasons: Mapping[str, FailReason], *, share: tuple[int, int] = (0, 100)
+) -> JobState:
+    """The state of a job; its progress is scaled to `share`. An unknown status means that it is running."""
+    if not response.ok or not isinstance(response.body, dict):
+        return MissingJob(f"HTTP {response.status}, no such job")
+    body = response.body
     match body.get("status"):
         case "SUCCESS":
-            return _ready(body.get("imageUrl"))
+            return _succeeded(body.get("imageUrl"))
         case "FAILURE":
-            return _failed(str(body.get("failReason") or ""), verdicts) or Pending(wait_s=poll_s)
+            return _failed(str(body.get("failReason") or ""), fail_reasons) or RunningJob()
         case "CANCEL":
             return Failure(FailureKind.CANCELLED, f"the job was cancelled at {_VENDOR}'s relay", detail="CANCEL")
-    return Pending(_percent(body.get("progress"), *share), poll_s)
+    return RunningJob(_percent(body.get("progress"), *share))
 
 
-def _ready(link: Any) -> FinishedJob | Failure:
+def decode_cancel(response: VendorResponse) -> JobCancellation:
+    """Relays without this call answer 404, and those with it a code."""
+    code = response.body.get("code") if isinstance(response.body, dict) else None
+    return JobCancellation(accepted=code == 1, detail=f"HTTP {response.status}" if code is None else f"code {code}")
+
+
+def _succeeded(link: Any) -> FinishedJob | Failure:
     if isinstance(link, str) and link:
         return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail="SUCCESS")
 
 
-def _failed(reason: str, verdicts: Mapping[str, Verdict]) -> Failure | None:
-    found = (verdict for words, verdict in verdicts.items() if words.casefold() in reason.casefold())
-    verdict = next(found, _UNTOLD)
-    if verdict.kind is None:
+def _failed(reason: str, fail_reasons: Mapping[str, FailReason]) -> Failure | None:
+    found = (fail_reason for words, fail_reason in fail_reasons.items() if words.casefold() in reason.casefold())
+    fail_reason = next(found, _UNKNOWN_REASON)
+    if fail_reason.kind is None:
         return None
-    told = redacted(reason)
+    words = redacted(reason)
     return Failure(
-        verdict.kind,
-        f"{_VENDOR} did not draw the picture" + (f": {told}" if told else ""),
-        retry_after_s=_QUEUE_FULL_S if verdict.kind is FailureKind.RATE_LIMITED else None,
+        fail_reason.kind,
+        f"{_VENDOR} did not draw the picture" + (f": {words}" if words else ""),
+        retry_after_s=_QUEUE_FULL_S if fail_reason.kind is FailureKind.RATE_LIMITED else None,
         detail="FAILURE",
-        stage=verdict.stage,
+        stage=fail_reason.stage,
     )
 
 
@@ -286,17 +299,17 @@ def _percent(progress: Any, start: int, end: int) -> int | None:
 _NO_JOB: Final = "/mj/task/0/fetch"
 
 
-def decode_no_job(answer: VendorResponse, *, keyed: bool) -> UpstreamCheck | None:
-    """What a relay says of a job that nobody has: nothing, an empty answer, or a code of its own."""
-    if answer.status in {401, 403} or answer.status >= 500 or not (answer.ok or isinstance(answer.body, dict)):
+def decode_no_job(response: VendorResponse, *, keyed: bool) -> UpstreamCheck | None:
+    """What a relay says of a job that nobody has: nothing, an empty response, or a code of its own."""
+    if response.status in {401, 403} or response.status >= 500 or not (response.ok or isinstance(response.body, dict)):
         return None
-    if answer.text and answer.body is None and answer.text.strip() != "null":
+    if response.text and response.body is None and response.text.strip() != "null":
         return None
     says = "the relay answers, and takes the key" if keyed else "the relay answers, and asks for no key"
     return UpstreamCheck(well=True, says=says)
 
 
-# --- picking one picture of four --------------------------------------------------------------------------------
+# --- picking one picture of four ---------------------------------------------------------------------------------
 
 
 def encode_pick(job: str, body: Any, state: str) -> tuple[str, dict[str, Any]]:
@@ -307,8 +320,8 @@ def encode_pick(job: str, body: Any, state: str) -> tuple[str, dict[str, Any]]:
     return "/mj/submit/change", {"taskId": job, "action": "UPSCALE", "index": 1, "state": state}
 
 
-def _pick_state(order: GenerationRequest) -> str:
-    return f"{order.attempt_id}:U1"
+def _pick_state(request: GenerationRequest) -> str:
+    return f"{request.attempt_id}:U1"
 
 
 def _buttons(body: Any) -> list[dict[str, Any]]:
@@ -317,8 +330,11 @@ def _buttons(body: Any) -> list[dict[str, Any]]:
 
 
 def crop(grid: Path, target: Path) -> None:
-    """Write the upper left quarter of `grid` as a PNG. Raises `OSError` for what is no picture."""
-    with Image.open(grid) as picture:
+    """Write the upper left quarter of `grid` as a PNG. Blocking.
+
+    Raises `NotAPictureFile`, and `OSError` or `SyntaxError` for a broken picture.
+    """
+    with open_picture(grid) as picture:
         picture.crop((0, 0, picture.width // 2, picture.height // 2)).save(target, "PNG")
 
 
@@ -329,21 +345,35 @@ def headers_of(account: VendorAccount) -> dict[str, str]:
     return headers["secret"] | headers["bearer"] if way == "both" else headers[way]
 
 
-def delivered(path: Path, handle: Mapping[str, Any], order: GenerationRequest, picked_by: str) -> Delivered:
-    served_by = {"provider": "midjourney", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
+def delivered(path: Path, handle: Mapping[str, Any], request: GenerationRequest, picked_by: str) -> Delivered:
+    served_by = {"provider": "midjourney", "model": request.upstream, "generative": True, "vendor_id": handle["id"]}
     return Delivered(Picture(path), served_by | {"picked_by": picked_by})
 
 
-# --- the provider -----------------------------------------------------------------------------------------------
+# --- the provider ------------------------------------------------------------------------------------------------
+
+
+_Outcome: TypeAlias = FinishedJob | Pending | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class _TrackedJob:
+    """A relay's job; its progress is scaled to `share` of the whole."""
+
+    id: str
+    since_s: float
+    polls: JobPolls
+    share: tuple[int, int] = (0, 100)
 
 
 class MidjourneyProvider:
-    """`now` is the wall clock: a job's age must survive the worker that ordered it.
+    """A handle names the grid's job, and under `pick` the state of the upscale of its first picture.
 
-    A handle names the grid, and under `pick` what became of its first picture: the order for it (`ask`), written down
-    before it is sent; its job (`id`); or that it is cut out of the grid (`cut`). Who finds an order that another worker
-    may have sent looks for its job by its `state`. Where there is none to be found the grid is cut: that needs no
-    relay, and buys nothing.
+    `pick` is first the request (`ask`), journaled before it is sent; then its job (`id`); or the decision to crop the
+    grid instead (`cut`). A worker that finds a request which an earlier worker may have sent looks for its job by
+    `state`. Where none is found the grid is cropped: that needs no relay and costs nothing.
+
+    `now` is the wall clock: a job's age must survive the worker that submitted it.
     """
 
     name = "midjourney"
@@ -351,35 +381,43 @@ class MidjourneyProvider:
     free = False
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
-        """Raises ValueError for an option that is none."""
+        """Raises ValueError for an unknown option or a bad value."""
         require_valid(account.options, ACCOUNT_OPTIONS)
         self._http = VendorHttp(account, headers_of(account))
-        self._verdicts = verdicts_of(account.options)
-        self._grace_s = float(account.options.get("not_found_grace_s", 10))
+        self._fail_reasons = fail_reasons_of(account.options)
         self._poll_s = float(account.options.get("poll_s", _POLL_S))
         self._now = now
-        self._unsent: dict[str, None] = {}  # the grids whose `ask` is written down and was not sent by anybody
+        missing_s = account.options.get("not_found_grace_s")
+        self._grids = JobPolls(_VENDOR, now, least_s=self._poll_s, most_s=self._poll_s, missing_s=missing_s)
+        self._upscales = JobPolls(
+            _VENDOR,
+            now,
+            least_s=self._poll_s,
+            most_s=self._poll_s,
+            missing_s=_UPSCALE_MISSING_S if missing_s is None else missing_s,
+        )
+        self._unsent: dict[str, None] = {}  # grids whose `ask` was journaled and not sent
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
-        facts = MODELS.get(order.upstream)
+    async def submit(self, request: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - no progress yet
+        facts = MODELS.get(request.upstream)
         if facts is None:
-            return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_references(order, facts.pictures):
+            return unknown_model(_VENDOR, request.upstream, MODELS)
+        if refusal := too_many_references(request, facts.pictures):
             return refusal
-        job = await self._order("/mj/submit/imagine", encode(order, facts), order.attempt_id, order)
+        job = await self._submit("/mj/submit/imagine", encode(request, facts), request.attempt_id, request)
         return job if isinstance(job, Failure) else Accepted({"id": job, "since": self._now()}, self._poll_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        if order.options.get("pick", "upscale") == "crop":
-            return await self._cropped(handle, order)
+    async def poll(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
+        if request.options.get("pick", "upscale") == "crop":
+            return await self._cropped(handle, request)
         match handle.get("pick"):
             case {"id": str(job), "since": since_s}:
-                return await self._upscaled(job, since_s, handle, order)
+                return await self._upscaled(job, since_s, handle, request)
             case {"ask": [str(path), dict(body)]}:
-                return await self._pick(path, body, handle, order)
+                return await self._pick(path, body, handle, request)
             case {"cut": True}:
-                return await self._cropped(handle, order)
-        return await self._grid(handle, order)
+                return await self._cropped(handle, request)
+        return await self._grid(handle, request)
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
         facts = MODELS.get(upstream)
@@ -388,7 +426,13 @@ class MidjourneyProvider:
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if upstream not in MODELS:
             return unknown_model(_VENDOR, upstream, MODELS).reason
-        return invalid_option(options, OPTIONS, others=True)
+        return invalid_option(options, OPTIONS, allow_unknown=True)
+
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        """Stop the job that is running: the upscale where there is one, else the grid."""
+        pick = handle.get("pick", {})
+        path = f"/mj/task/{quote(pick.get('id', handle['id']), safe='')}/cancel"
+        return await cancel_job(self._http, "POST", path, deadline_s=request.deadline_s, decode=decode_cancel)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - a relay has one model, or two
         return await check_endpoint(self._http, _VENDOR, _NO_JOB, partial(decode_no_job, keyed=self._http.has_key))
@@ -396,106 +440,108 @@ class MidjourneyProvider:
     async def close(self) -> None:
         await self._http.close()
 
-    # --- one order, one question --------------------------------------------------------------------------------
+    # --- requests ------------------------------------------------------------------------------------------------
 
-    async def _order(self, path: str, body: Mapping[str, Any], state: str, order: GenerationRequest) -> str | Failure:
-        """The job that was ordered. An order that may have got there is looked for by its `state`."""
-        answer = await submit_job(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
-        job = answer if isinstance(answer, Failure) else decode_submit(answer)
+    async def _submit(
+        self, path: str, body: Mapping[str, Any], state: str, request: GenerationRequest
+    ) -> str | Failure:
+        """The id of the submitted job. After an unknown outcome the job is looked for by its `state`."""
+        response = await submit_job(self._http, _VENDOR, path, body, deadline_s=request.deadline_s)
+        job = response if isinstance(response, Failure) else decode_submit(response)
         if isinstance(job, Failure) and job.kind is FailureKind.UNKNOWN_OUTCOME:
-            return await self._found(state, order) or job
+            return await self._find(state, request) or job
         return job
 
-    async def _found(self, state: str, order: GenerationRequest) -> str | None:
-        """The job that was ordered under `state`. Not every relay can be asked for it; its answer is looked through."""
-        condition, timeout_s = {"ids": [], "state": state}, 0.1 * order.deadline_s
-        for path, *question in ((_BY_CONDITION, "POST", condition), (_ALL, "GET", None)):
-            answer = await query_job(self._http, _VENDOR, path, *question, timeout_s=timeout_s)
-            job = job_with(state, answer.body) if isinstance(answer, VendorResponse) else None
+    async def _find(self, state: str, request: GenerationRequest) -> str | None:
+        """The id of the job that was submitted under `state`. Relays that cannot filter list all their jobs."""
+        condition, timeout_s = {"ids": [], "state": state}, 0.1 * request.deadline_s
+        for path, *query in ((_BY_CONDITION, "POST", condition), (_ALL, "GET", None)):
+            response = await query_job(self._http, _VENDOR, path, *query, timeout_s=timeout_s)
+            job = job_with(state, response.body) if isinstance(response, VendorResponse) else None
             if job is not None:
                 return job
         return None
 
-    async def _task(self, job: str, order: GenerationRequest) -> VendorResponse | Pending | Failure:
+    async def _fetch(self, job: str, request: GenerationRequest) -> VendorResponse | Pending | Failure:
         path = f"/mj/task/{quote(job, safe='')}/fetch"
-        return await query_job(self._http, _VENDOR, path, timeout_s=order.deadline_s)
+        return await query_job(self._http, _VENDOR, path, timeout_s=request.deadline_s)
 
-    def _seen(self, answer: VendorResponse, age_s: float, share: tuple[int, int]) -> FinishedJob | Pending | Failure:
-        told = {"age_s": age_s, "grace_s": self._grace_s, "poll_s": self._poll_s}
-        return decode_task(answer, self._verdicts, share=share, **told)
+    async def _download(self, job: _TrackedJob, target: Path, request: GenerationRequest) -> _Outcome:
+        """Poll a job; its picture is at `target` once it has finished."""
+        age_s = self._now() - job.since_s
 
-    async def _brought(
-        self, job: str, since_s: float, target: Path, order: GenerationRequest, share: tuple[int, int]
-    ) -> FinishedJob | Pending | Failure:
-        age_s = self._now() - since_s
+        async def poll() -> _Outcome:
+            response = await self._fetch(job.id, request)
+            if not isinstance(response, VendorResponse):
+                return response
+            state = decode_task(response, self._fail_reasons, share=job.share)
+            return job.polls.answer(job.id, state, age_s=age_s)
 
-        async def look() -> FinishedJob | Pending | Failure:
-            answer = await self._task(job, order)
-            if not isinstance(answer, VendorResponse):
-                return answer
-            return self._seen(answer, age_s, share)
+        return await fetch_finished(self._http, _VENDOR, poll, target, age_s=age_s, timeout_s=request.deadline_s)
 
-        return await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
+    # --- the grid, then its first picture ------------------------------------------------------------------------
 
-    # --- the two steps ------------------------------------------------------------------------------------------
-
-    async def _grid(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        """Follow the grid to its end; then the order for its first picture is written down, before it is sent."""
-        grid = await self._task(handle["id"], order)
-        if not isinstance(grid, VendorResponse):
-            return grid
-        age_s = self._now() - handle["since"]
-        seen = self._seen(grid, age_s, (0, _GRID_SHARE))
-        if not isinstance(seen, FinishedJob):
-            return seen
-        self._leave_unsent(handle["id"])
-        path, body = encode_pick(handle["id"], grid.body, _pick_state(order))
+    async def _grid(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
+        """Poll the grid. Once it has finished, the request for its first picture goes into the handle, unsent."""
+        response = await self._fetch(handle["id"], request)
+        if not isinstance(response, VendorResponse):
+            return response
+        state = decode_task(response, self._fail_reasons, share=(0, _GRID_SHARE))
+        outcome = self._grids.answer(handle["id"], state, age_s=self._now() - handle["since"])
+        if not isinstance(outcome, FinishedJob):
+            return outcome
+        self._remember_unsent(handle["id"])
+        path, body = encode_pick(handle["id"], response.body, _pick_state(request))
         return Pending(_GRID_SHARE, 0.0, {**handle, "pick": {"ask": [path, body]}})
 
-    def _leave_unsent(self, grid: str) -> None:
-        """Tasks that are cancelled leave theirs behind, so the oldest give way: they count as sent."""
+    def _remember_unsent(self, grid: str) -> None:
+        """Cancelled tasks never send theirs, so the oldest are forgotten: they count as sent."""
         self._unsent[grid] = None
-        while len(self._unsent) > _REMEMBERED:
+        while len(self._unsent) > _REMEMBERED_GRIDS:
             del self._unsent[next(iter(self._unsent))]
 
     async def _pick(
-        self, path: str, body: Mapping[str, Any], handle: Mapping[str, Any], order: GenerationRequest
+        self, path: str, body: Mapping[str, Any], handle: Mapping[str, Any], request: GenerationRequest
     ) -> Delivered | Pending | Failure:
-        """Order the first picture of the grid, unless another worker may have; a relay that won't has drawn it too."""
-        state = _pick_state(order)
+        """Request the first picture of the grid, unless another worker may have; crop where the relay refuses."""
+        state = _pick_state(request)
         if handle["id"] in self._unsent:
             del self._unsent[handle["id"]]
-            job: str | Failure | None = await self._order(path, body, state, order)
+            job: str | Failure | None = await self._submit(path, body, state, request)
         else:
-            job = await self._found(state, order)
+            job = await self._find(state, request)
         if not isinstance(job, str):
-            return await self._cut(handle, order)
+            return await self._crop_instead(handle, request)
         return Pending(_GRID_SHARE, self._poll_s, {**handle, "pick": {"id": job, "since": self._now()}})
 
     async def _upscaled(
-        self, job: str, since_s: float, handle: Mapping[str, Any], order: GenerationRequest
+        self, job: str, since_s: float, handle: Mapping[str, Any], request: GenerationRequest
     ) -> Delivered | Pending | Failure:
-        target = order.workdir / "delivered"
-        seen = await self._brought(job, since_s, target, order, (_GRID_SHARE, 100))
-        match seen:
+        target = request.workdir / "delivered"
+        upscale = _TrackedJob(job, since_s, self._upscales, (_GRID_SHARE, 100))
+        outcome = await self._download(upscale, target, request)
+        match outcome:
             case FinishedJob():
-                return delivered(target, handle, order, "upscale")
+                return delivered(target, handle, request, "upscale")
             case Failure():
-                return await self._cut(handle, order)
-        return seen
+                return await self._crop_instead(handle, request)
+        return outcome
 
-    async def _cut(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        """Cut the picture out of the grid; where that takes a while, the handle says that it is decided."""
-        outcome = await self._cropped(handle, order)
+    async def _crop_instead(
+        self, handle: Mapping[str, Any], request: GenerationRequest
+    ) -> Delivered | Pending | Failure:
+        """Crop the picture from the grid. While the grid cannot be downloaded, the handle holds the decision."""
+        outcome = await self._cropped(handle, request)
         return replace(outcome, handle={**handle, "pick": {"cut": True}}) if isinstance(outcome, Pending) else outcome
 
-    async def _cropped(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        grid, target = order.workdir / "grid", order.workdir / "quarter.png"
-        seen = await self._brought(handle["id"], handle["since"], grid, order, (0, 100))
-        if not isinstance(seen, FinishedJob):
-            return seen
+    async def _cropped(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
+        grid, target = request.workdir / "grid", request.workdir / "quarter.png"
+        outcome = await self._download(_TrackedJob(handle["id"], handle["since"], self._grids), grid, request)
+        if not isinstance(outcome, FinishedJob):
+            return outcome
         try:
             await asyncio.to_thread(crop, grid, target)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            return Failure(FailureKind.BAD_OUTPUT, f"{_VENDOR} delivered what is no picture", charged=True)
-        return delivered(target, handle, order, "crop")
+        except (OSError, SyntaxError, ValueError) as error:
+            reason = str(error) if isinstance(error, NotAPictureFile) else "it is broken"
+            return Failure(FailureKind.BAD_OUTPUT, f"{_VENDOR}'s grid cannot be opened: {reason}", charged=True)
+        return delivered(target, handle, request, "crop")

@@ -1,62 +1,44 @@
-"""Replicate: other makers' models as predictions, asked after at the address that comes with each.
+"""Replicate: other makers' models, run as predictions. Each comes with the addresses to poll and to cancel it at.
 
-Base URL `https://api.replicate.com`. Options of the account: `polling_hosts`, the further hosts that may see the key;
-`not_found_grace_s`, how long a new prediction may be unknown; `poll_s`, the shortest time between two questions.
-Options of a route go into the order's input as they are.
+Base URL `https://api.replicate.com`. Options: see `JobProvider`. Statuses: Replicate's page "Prediction lifecycle".
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.ports.provider import (
-    Accepted,
-    Delivered,
-    GenerationRequest,
-    Pending,
-    Picture,
-    Report,
-    UpstreamCheck,
-    VendorAccount,
-)
+from limner.ports.provider import GenerationRequest, JobCancellation, Pending, UpstreamCheck
 from limner.providers._http import (
     KEYED_JOB_RULES,
-    MIN_POLL_S,
     FinishedJob,
+    JobProvider,
+    JobState,
+    MissingJob,
     Rules,
-    VendorHttp,
+    RunningJob,
     VendorResponse,
+    cancel_job,
     check_endpoint,
     failure_from,
-    fetch_finished,
     file_as_base64,
-    invalid_option,
-    job_not_found,
     missing_handle,
-    poll_interval_s,
     provider_only,
     query_job,
     redacted,
-    require_valid,
     set_by_limner,
-    submit_job,
-    too_many_references,
-    unknown_model,
 )
 from limner.providers._http.options import whole_number
 
 _VENDOR: Final = "Replicate"
 
-# --- what the models can do -------------------------------------------------------------------------------------
+# --- what the models can do --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicateFacts:
-    """What one model takes. `usd` is its list price; `picture_field` is None for a model of words alone.
+    """What one model takes. `usd` is its list price; `picture_field` is None for a text-only model.
 
     `tolerance_with_picture` is the highest `safety_tolerance` that the model obeys when a picture comes along.
     """
@@ -91,32 +73,34 @@ def facts_of(upstream: str) -> ReplicateFacts | None:
     return MODELS.get(upstream)
 
 
-# --- ordering ---------------------------------------------------------------------------------------------------
+# --- submitting --------------------------------------------------------------------------------------------------
 
 
-def encode(order: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
+def encode(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     """The order as JSON; its reference is a picture that will be read when it is sent."""
-    shape = {"aspect_ratio": nearest(order.aspect_ratio, facts.shapes)} if order.aspect_ratio else {}
-    wishes = {"prompt": order.prompt, "seed": order.seed, **facts.fixed, **shape, **order.options}
-    if order.references and facts.tolerance_with_picture is not None and "safety_tolerance" in wishes:
-        wishes["safety_tolerance"] = min(wishes["safety_tolerance"], facts.tolerance_with_picture)
-    return {"input": wishes | _picture(order, facts)}
+    shape = {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
+    inputs = {"prompt": request.prompt, "seed": request.seed, **facts.fixed, **shape, **request.options}
+    if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in inputs:
+        inputs["safety_tolerance"] = min(inputs["safety_tolerance"], facts.tolerance_with_picture)
+    return {"input": inputs | _picture(request, facts)}
 
 
-def _picture(order: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
-    if not order.references or facts.picture_field is None:
+def _picture(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
+    if not request.references or facts.picture_field is None:
         return {}
-    reference = order.references[0]
+    reference = request.references[0]
     return {facts.picture_field: file_as_base64(reference.path, f"data:{reference.media_type};base64,")}
 
 
-def decode_order(answer: VendorResponse, now_s: float, poll_s: float = MIN_POLL_S) -> Accepted | Failure:
-    match answer.body:
-        case _ if not answer.ok:
-            return failure_from(_VENDOR, answer)
-        case {"id": str(job), "urls": {"get": str(url)}}:
-            return Accepted({"id": job, "get": url, "since": now_s}, poll_interval_s(0, least=poll_s))
-    return missing_handle(_VENDOR, answer)
+def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
+    """The handle of a created prediction."""
+    match response.body:
+        case _ if not response.ok:
+            return failure_from(_VENDOR, response)
+        case {"id": str(job), "urls": {"get": str(url), **rest}}:
+            handle = {"id": job, "get": url, "since": now_s}
+            return handle | ({"cancel": rest["cancel"]} if isinstance(rest.get("cancel"), str) else {})
+    return missing_handle(_VENDOR, response)
 
 
 OPTIONS: Final[Rules] = {
@@ -124,30 +108,38 @@ OPTIONS: Final[Rules] = {
     **dict.fromkeys(("prompt", "input_image"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
 }
-"""Of a route, besides what Replicate's models know."""
+"""Rules for a route's options, besides the fields of Replicate's models."""
 
 
-# --- asking after it --------------------------------------------------------------------------------------------
+# --- polling -----------------------------------------------------------------------------------------------------
 
 
-def decode_job(
-    answer: VendorResponse, *, age_s: float, grace_s: float, poll_s: float = MIN_POLL_S
-) -> FinishedJob | Pending | Failure:
-    """What a prediction is about. Words that are new to us mean that it goes on."""
-    if not answer.ok:
-        return job_not_found(_VENDOR, age_s=age_s, grace_s=grace_s, detail=f"HTTP {answer.status}")
-    body = answer.body if isinstance(answer.body, dict) else {}
+def decode_job(response: VendorResponse) -> JobState:
+    """The state of a prediction. An unknown status means that it is running."""
+    if not response.ok:
+        return MissingJob(f"HTTP {response.status}")
+    body = response.body if isinstance(response.body, dict) else {}
     match body.get("status"):
         case "succeeded":
-            return _ready(body.get("output"))
+            return _succeeded(body.get("output"))
         case "failed":
             return _failed(redacted(str(body.get("error") or "")))
         case "canceled":
-            return Failure(FailureKind.CANCELLED, f"the prediction was cancelled at {_VENDOR}", detail="canceled")
-    return Pending(wait_s=poll_interval_s(age_s, least=poll_s))
+            reason = f"the prediction was cancelled at {_VENDOR}"
+            return Failure(FailureKind.CANCELLED, reason, charged=True, detail="canceled")
+        case "aborted":
+            reason = f"{_VENDOR} gave the prediction up before it started"
+            return Failure(FailureKind.TRANSIENT, reason, detail="aborted")  # not charged
+    return RunningJob()
 
 
-def _ready(output: Any) -> FinishedJob | Failure:
+def decode_cancel(response: VendorResponse) -> JobCancellation:
+    """The prediction as it is after the request to stop it; one that has ended keeps its status."""
+    status = response.body.get("status") if isinstance(response.body, dict) else None
+    return JobCancellation(status not in {"succeeded", "failed"}, redacted(status) or f"HTTP {response.status}")
+
+
+def _succeeded(output: Any) -> FinishedJob | Failure:
     match output:
         case str(link) | [str(link), *_] if link:
             return FinishedJob(link)
@@ -161,73 +153,43 @@ def _failed(words: str) -> Failure:
     return Failure(FailureKind.TRANSIENT, reason, detail="failed")
 
 
-def delivered(path: Path, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered:
-    facts = facts_of(order.upstream)
-    served_by = {"provider": "replicate", "model": order.upstream, "generative": True, "vendor_id": handle["id"]}
-    return Delivered(Picture(path), served_by, facts.usd if facts else None)
-
-
-def decode_account(answer: VendorResponse) -> UpstreamCheck | None:
-    match answer.body:
-        case {"username": str(name), **rest} if answer.ok:
+def decode_account(response: VendorResponse) -> UpstreamCheck | None:
+    match response.body:
+        case {"username": str(name), **rest} if response.ok:
             kind = redacted(rest.get("type")) or "account"
             return UpstreamCheck(well=True, says=f"the key is valid; it belongs to the {kind} {redacted(name)!r}")
     return None
 
 
-# --- the provider -----------------------------------------------------------------------------------------------
+# --- the provider ------------------------------------------------------------------------------------------------
 
 
-class ReplicateProvider:
-    """`now` is the wall clock: a job's age must survive the worker that ordered it."""
+class ReplicateProvider(JobProvider[ReplicateFacts]):
+    name: ClassVar[str] = "replicate"
+    vendor: ClassVar[str] = _VENDOR
+    key_hosts: ClassVar[tuple[str, ...]] = ("replicate.com",)
+    models: ClassVar[Mapping[str, Any]] = MODELS
+    route_options: ClassVar[Rules] = OPTIONS
 
-    name = "replicate"
-    resumable = True
-    free = False
+    def headers(self, key: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key}"}
 
-    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
-        """Raises ValueError for an option that is none."""
-        require_valid(account.options, KEYED_JOB_RULES)
-        hosts = tuple(account.options.get("polling_hosts", ("replicate.com",)))
-        self._http = VendorHttp(account, {"Authorization": f"Bearer {account.key}"}, key_hosts=hosts)
-        self._grace_s = float(account.options.get("not_found_grace_s", 10))
-        self._poll_s = float(account.options.get("poll_s", MIN_POLL_S))
-        self._now = now
+    def facts(self, upstream: str) -> ReplicateFacts | None:
+        return facts_of(upstream)
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - nothing to tell yet
-        facts = facts_of(order.upstream)
-        if facts is None:
-            return unknown_model(_VENDOR, order.upstream, MODELS)
-        if refusal := too_many_references(order, facts.pictures):
-            return refusal
-        path, body = f"/v1/models/{order.upstream}/predictions", encode(order, facts)
-        answer = await submit_job(self._http, _VENDOR, path, body, deadline_s=order.deadline_s)
-        return answer if isinstance(answer, Failure) else decode_order(answer, self._now(), self._poll_s)
+    async def encode(self, request: GenerationRequest, facts: ReplicateFacts) -> tuple[str, dict[str, Any]]:
+        return f"/v1/models/{request.upstream}/predictions", encode(request, facts)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        age_s = self._now() - handle["since"]
+    def decode_submit(self, response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
+        return decode_submit(response, now_s)
 
-        async def look() -> FinishedJob | Pending | Failure:
-            answer = await query_job(self._http, _VENDOR, handle["get"], timeout_s=order.deadline_s)
-            if not isinstance(answer, VendorResponse):
-                return answer
-            return decode_job(answer, age_s=age_s, grace_s=self._grace_s, poll_s=self._poll_s)
+    async def state(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobState | Pending:
+        response = await query_job(self._http, _VENDOR, handle["get"], timeout_s=request.deadline_s)
+        return decode_job(response) if isinstance(response, VendorResponse) else response
 
-        target = order.workdir / "delivered"
-        seen = await fetch_finished(self._http, _VENDOR, look, target, age_s=age_s, timeout_s=order.deadline_s)
-        return delivered(target, handle, order) if isinstance(seen, FinishedJob) else seen
-
-    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
-        facts = facts_of(upstream)
-        return None if facts is None else facts.pictures
-
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
-        if facts_of(upstream) is None:
-            return unknown_model(_VENDOR, upstream, MODELS).reason
-        return invalid_option(options, OPTIONS, others=True)
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        url = handle.get("cancel") or f"{handle['get']}/cancel"
+        return await cancel_job(self._http, "POST", url, deadline_s=request.deadline_s, decode=decode_cancel)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - its models are too many to list
         return await check_endpoint(self._http, _VENDOR, "/v1/account", decode_account)
-
-    async def close(self) -> None:
-        await self._http.close()

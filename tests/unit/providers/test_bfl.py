@@ -8,7 +8,7 @@ from PIL import Image
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
-from limner.providers.bfl import BflProvider, decode_job, decode_order, encode, facts_of, unfit
+from limner.providers.bfl import BflProvider, decode_job, decode_submit, encode, facts_of, refusal
 from unit.providers.fake_vendor import (
     HANG_UP,
     FakeVendor,
@@ -129,20 +129,20 @@ def test_more_pictures_than_a_model_takes_are_refused(upstream: str, most: int) 
     model = facts_of(upstream)
     assert model is not None
 
-    assert unfit(order(upstream=upstream, references=references(most)), model) is None
-    refusal = unfit(order(upstream=upstream, references=references(most + 1)), model)
-    assert refusal is not None
-    assert refusal.kind is FailureKind.BAD_INPUT
+    assert refusal(order(upstream=upstream, references=references(most)), model) is None
+    failure = refusal(order(upstream=upstream, references=references(most + 1)), model)
+    assert failure is not None
+    assert failure.kind is FailureKind.BAD_INPUT
 
 
 def test_a_picture_too_narrow_to_be_enlarged_is_refused() -> None:
     model = facts_of("flux-kontext-pro")
     assert model is not None
 
-    refusal = unfit(order(upstream="flux-kontext-pro", references=references(1, width=2, height=2000)), model)
+    failure = refusal(order(upstream="flux-kontext-pro", references=references(1, width=2, height=2000)), model)
 
-    assert refusal is not None
-    assert refusal.kind is FailureKind.BAD_INPUT
+    assert failure is not None
+    assert failure.kind is FailureKind.BAD_INPUT
 
 
 # --- the answer to an order -------------------------------------------------------------------------------------------
@@ -151,19 +151,19 @@ def test_a_picture_too_narrow_to_be_enlarged_is_refused() -> None:
 def test_a_handle_carries_what_a_later_worker_needs() -> None:
     body = {"id": "job-1", "polling_url": HANDLE["polling_url"], "cost": 4.0, "input_mp": 0.0, "output_mp": 1.05}
 
-    assert decode_order(answer(body), 1000.0) == Accepted(HANDLE, 0.75)
+    assert decode_submit(answer(body), 1000.0) == HANDLE
 
 
 @pytest.mark.parametrize("body", [{"id": "job-1", "status": "Pending"}, {}, [], None])
 def test_a_yes_without_an_address_to_ask_at_is_an_unknown_outcome(body: Any) -> None:
-    refusal = decode_order(answer(body), 0)
+    refusal = decode_submit(answer(body), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.kind is FailureKind.UNKNOWN_OUTCOME
 
 
 REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
-    (400, {"detail": "bad request"}, FailureKind.BAD_INPUT, "BFL refused the order: bad request"),
+    (400, {"detail": "bad request"}, FailureKind.BAD_INPUT, "BFL refused the request: bad request"),
     (401, {"detail": "Invalid API key"}, FailureKind.AUTH, "BFL does not accept our key: Invalid API key"),
     (402, {"detail": "Insufficient credits"}, FailureKind.QUOTA_EXHAUSTED, "our credit at BFL is used up"),
     (403, {"detail": "Not authenticated"}, FailureKind.AUTH, "BFL does not accept our key: Not authenticated"),
@@ -172,21 +172,21 @@ REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
         422,
         {"detail": [{"loc": ["body", "width"], "msg": "must be a multiple of 32", "type": "value_error"}]},
         FailureKind.BAD_INPUT,
-        "BFL refused the order: width: must be a multiple of 32",
+        "BFL refused the request: width: must be a multiple of 32",
     ),
-    (422, {"detail": []}, FailureKind.BAD_INPUT, "BFL refused the order"),
-    (429, {"message": "Too many tasks"}, FailureKind.RATE_LIMITED, "BFL takes no more orders for the moment"),
+    (422, {"detail": []}, FailureKind.BAD_INPUT, "BFL refused the request"),
+    (429, {"message": "Too many tasks"}, FailureKind.RATE_LIMITED, "BFL accepts no more requests at the moment"),
     (500, {"detail": "Internal server error"}, FailureKind.TRANSIENT, "BFL is out of order: Internal server error"),
-    (502, None, FailureKind.UNKNOWN_OUTCOME, "a gateway gave up on BFL's answer"),
+    (502, None, FailureKind.UNKNOWN_OUTCOME, "a gateway timed out on BFL"),
     (503, {"error": {"message": "busy"}}, FailureKind.TRANSIENT, "BFL is out of order: busy"),
     (307, None, FailureKind.MODEL_UNAVAILABLE, "BFL does not have this model"),
-    (413, "too large", FailureKind.BAD_INPUT, "BFL refused the order: too large"),
+    (413, "too large", FailureKind.BAD_INPUT, "BFL refused the request: too large"),
 ]
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "reason"), REFUSALS)
 def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: FailureKind, reason: str) -> None:
-    refusal = decode_order(answer(body, status), 0)
+    refusal = decode_submit(answer(body, status), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.kind is kind
@@ -206,7 +206,7 @@ def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: 
 def test_the_wait_is_the_headers_then_the_bodys_then_five_seconds(
     headers: dict[str, str], body: Any, wait_s: float
 ) -> None:
-    refusal = decode_order(answer(body, 429, headers), 0)
+    refusal = decode_submit(answer(body, 429, headers), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.retry_after_s == wait_s
@@ -215,8 +215,8 @@ def test_the_wait_is_the_headers_then_the_bodys_then_five_seconds(
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
-def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.FinishedJob | Pending | Failure:
-    return decode_job(answer(body, status), HANDLE, age_s=age_s, grace_s=10)
+def seen(body: Any, status: int = 200) -> http.JobState:
+    return decode_job(answer(body, status), HANDLE)
 
 
 @pytest.mark.parametrize(
@@ -232,11 +232,7 @@ def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.FinishedJ
     ],
 )
 def test_a_job_goes_on_under_known_and_unknown_words(body: Any, progress: int | None) -> None:
-    assert seen(body) == Pending(progress, 5.0)
-
-
-def test_a_young_job_is_asked_after_more_often() -> None:
-    assert seen({"status": "Pending"}, age_s=0.1) == Pending(None, 0.75)
+    assert seen(body) == http.RunningJob(progress)
 
 
 def test_what_is_ready_costs_what_the_answer_to_the_order_said() -> None:
@@ -274,12 +270,8 @@ def test_a_failed_job_may_be_tried_again(status: str) -> None:
     ("body", "status"),
     [({"status": "Task not found"}, 200), ({"status": "Task not found"}, 404), ({}, 404), (None, 422)],
 )
-def test_an_unknown_job_has_a_few_seconds_to_become_known(body: Any, status: int) -> None:
-    assert isinstance(seen(body, status, age_s=9.9), Pending)
-
-    failure = seen(body, status, age_s=10.0)
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+def test_an_unknown_job_is_missing(body: Any, status: int) -> None:
+    assert isinstance(seen(body, status), http.MissingJob)
 
 
 # --- against a vendor -------------------------------------------------------------------------------------------------
@@ -506,14 +498,50 @@ async def test_the_grace_for_an_unknown_job_is_configuration(
     server.reply("/poll", Reply({"id": "job-1", "status": "Task not found"}))
     provider = BflProvider(VendorAccount(server.url, KEY, {"not_found_grace_s": 3}), clock)
 
+    first = await provider.poll(handle(), order(tmp_path, "flux-dev"))
     clock.now_s = 1002.9
     early = await provider.poll(handle(), order(tmp_path, "flux-dev"))
     clock.now_s = 1003.0
     late = await provider.poll(handle(), order(tmp_path, "flux-dev"))
     await provider.close()
 
-    assert early == Pending(None, 1.0)
+    assert first == early == Pending(None, 1.0)
     assert isinstance(late, Failure)
+
+
+async def test_a_missing_job_is_polled_until_the_tasks_deadline(
+    server: FakeVendor, bfl: BflProvider, handle: Handle, clock: Clock, tmp_path: Path
+) -> None:
+    server.reply("/poll", Reply({"id": "job-1", "status": "Task not found"}))
+
+    for clock.now_s in (1000.0, 1060.0, 4600.0):
+        assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 1.0)
+
+
+async def test_a_job_that_is_known_again_is_no_longer_missing(
+    server: FakeVendor, clock: Clock, handle: Handle, tmp_path: Path
+) -> None:
+    missing, running = Reply({"status": "Task not found"}), Reply({"status": "Pending"})
+    server.reply("/poll", missing, running, missing, missing)
+    provider = BflProvider(VendorAccount(server.url, KEY, {"not_found_grace_s": 10}), clock)
+
+    answers = []
+    for clock.now_s in (1060.0, 1069.0, 1078.0, 1079.0):
+        answers.append(await provider.poll(handle(), order(tmp_path, "flux-dev")))
+    await provider.close()
+
+    assert [type(each) for each in answers] == [Pending, Pending, Pending, Failure]
+
+
+async def test_a_young_job_is_polled_more_often(
+    server: FakeVendor, bfl: BflProvider, handle: Handle, clock: Clock, tmp_path: Path
+) -> None:
+    server.reply("/poll", Reply({"status": "Pending"}))
+
+    clock.now_s = 1000.1
+    assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 0.75)
+    clock.now_s = 1060.0
+    assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 5.0)
 
 
 async def test_a_picture_without_a_told_cost_costs_what_the_table_says(

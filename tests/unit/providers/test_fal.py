@@ -9,9 +9,9 @@ from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
 from limner.providers.fal import (
     FalProvider,
-    decode_order,
     decode_result,
     decode_status,
+    decode_submit,
     encode,
     facts_of,
     path_of,
@@ -104,20 +104,18 @@ QUEUED = {
 
 
 def test_the_given_addresses_are_kept_and_none_is_made_up() -> None:
-    assert decode_order(answer(QUEUED), 1000.0) == Accepted(
-        {
-            "id": "r-1",
-            "status_url": QUEUED["status_url"],
-            "response_url": QUEUED["response_url"],
-            "since": 1000.0,
-        },
-        0.75,
-    )
+    assert decode_submit(answer(QUEUED), 1000.0) == {
+        "id": "r-1",
+        "status_url": QUEUED["status_url"],
+        "response_url": QUEUED["response_url"],
+        "cancel_url": QUEUED["cancel_url"],
+        "since": 1000.0,
+    }
 
 
 @pytest.mark.parametrize("body", [{"request_id": "r-1"}, {}, None])
 def test_a_yes_without_addresses_is_an_unknown_outcome(body: Any) -> None:
-    refusal = decode_order(answer(body), 0)
+    refusal = decode_submit(answer(body), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.kind is FailureKind.UNKNOWN_OUTCOME
@@ -164,7 +162,7 @@ REFUSALS: list[tuple[int, Any, dict[str, str], FailureKind, str]] = [
 def test_every_refusal_has_its_kind_and_its_words(
     status: int, body: Any, headers: dict[str, str], kind: FailureKind, words: str
 ) -> None:
-    refusal = decode_order(answer(body, status, headers), 0)
+    refusal = decode_submit(answer(body, status, headers), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.kind is kind
@@ -176,8 +174,8 @@ def test_every_refusal_has_its_kind_and_its_words(
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
-def stands(body: Any, status: int = 200, *, age_s: float = 60.0) -> Pending | Failure | None:
-    return decode_status(answer(body, status), age_s=age_s, grace_s=10)
+def stands(body: Any, status: int = 200) -> http.JobState | None:
+    return decode_status(answer(body, status))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +189,7 @@ def stands(body: Any, status: int = 200, *, age_s: float = 60.0) -> Pending | Fa
     ],
 )
 def test_a_job_goes_on_under_known_and_unknown_words(body: Any, status: int) -> None:
-    assert stands(body, status) == Pending(None, 5.0)
+    assert stands(body, status) == http.RunningJob()
 
 
 @pytest.mark.parametrize("body", [{"status": "COMPLETED"}, {"status": "COMPLETED", "error": None, "error_type": None}])
@@ -220,18 +218,12 @@ def test_completed_with_an_error_has_failed(told: dict[str, str], kind: FailureK
     assert told.get("error_type", "COMPLETED") in (failure.detail or "")
 
 
-def test_an_unknown_job_has_a_few_seconds_to_become_known() -> None:
-    gone = {"detail": "Request not found"}
-
-    assert isinstance(stands(gone, 404, age_s=9.9), Pending)
-    failure = stands(gone, 404, age_s=10.0)
-
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+def test_an_unknown_job_is_missing() -> None:
+    assert stands({"detail": "Request not found"}, 404) == http.MissingJob("HTTP 404")
 
 
-def result(body: Any, status: int = 200) -> http.FinishedJob | Pending | Failure:
-    return decode_result(answer(body, status), age_s=60.0, grace_s=10)
+def result(body: Any, status: int = 200) -> http.JobState:
+    return decode_result(answer(body, status))
 
 
 @pytest.mark.parametrize("nsfw", [{}, {"has_nsfw_concepts": [False]}, {"has_nsfw_concepts": []}])
@@ -259,19 +251,29 @@ def test_a_result_without_a_picture_is_no_image(body: Any) -> None:
     [
         (422, FLAGGED, FailureKind.CONTENT_POLICY),
         (422, {"detail": "no"}, FailureKind.BAD_INPUT),
-        (404, {"detail": "Request not found"}, FailureKind.UNKNOWN_OUTCOME),
-        (410, None, FailureKind.UNKNOWN_OUTCOME),
+        (504, {"detail": [{"type": "generation_timeout", "msg": "too slow"}]}, FailureKind.TRANSIENT),
+        (503, {"detail": "runner died", "error_type": "runner_disconnected"}, FailureKind.TRANSIENT),
+        (
+            422,
+            [{"loc": ["body", "prompt"], "msg": "flagged", "type": "content_policy_violation"}],
+            FailureKind.CONTENT_POLICY,
+        ),
     ],
 )
 def test_a_result_may_be_an_error(status: int, body: Any, kind: FailureKind) -> None:
     failure = result(body, status)
 
     assert isinstance(failure, Failure)
-    assert failure.kind is kind
+    assert (failure.kind, failure.charged) == (kind, False)
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, {"detail": "Request not found"}), (410, None)])
+def test_a_result_may_be_missing(status: int, body: Any) -> None:
+    assert isinstance(result(body, status), http.MissingJob)
 
 
 def test_a_result_that_is_not_there_yet_is_waited_for() -> None:
-    assert isinstance(result({"status": "IN_PROGRESS"}, 202), Pending)
+    assert isinstance(result({"status": "IN_PROGRESS"}, 202), http.RunningJob)
 
 
 # --- against a vendor -------------------------------------------------------------------------------------------------
@@ -380,6 +382,68 @@ async def test_a_question_without_an_answer_is_asked_again(
     server.reply(path, silence)
 
     assert await fal.poll(handle(server), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
+
+
+@pytest.mark.parametrize("error", ["generation_timeout", "request_timeout", "runner_disconnected", "internal_error"])
+async def test_a_final_5xx_ends_the_job(server: FakeVendor, fal: FalProvider, tmp_path: Path, error: str) -> None:
+    server.reply("/status", Reply({"status": "COMPLETED"}))
+    server.reply("/response", Reply({"detail": "sorry", "error_type": error}, 504))
+
+    failure = await fal.poll(handle(server), order(tmp_path, KONTEXT))
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.TRANSIENT, False)
+
+
+async def test_a_missing_job_is_polled_until_the_tasks_deadline(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
+) -> None:
+    server.reply("/status", Reply({"detail": "Request not found"}, 404))
+
+    for _ in range(3):
+        assert await fal.poll(handle(server), order(tmp_path, KONTEXT)) == Pending(None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "detail"),
+    [
+        (Reply({"status": "CANCELLATION_REQUESTED"}, 202), True, "CANCELLATION_REQUESTED"),
+        (Reply({"status": "OK"}), True, "OK"),
+        (Reply({"status": "ALREADY_COMPLETED"}, 400), False, "ALREADY_COMPLETED"),
+        (Reply({"status": "NOT_FOUND"}, 404), False, "NOT_FOUND"),
+        (HANG_UP, False, "hung up"),
+    ],
+)
+async def test_a_job_is_cancelled_at_the_given_address(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path, *, answer: Reply, accepted: bool, detail: str
+) -> None:
+    server.reply("/stop", answer)
+
+    cancellation = await fal.cancel(handle(server) | {"cancel_url": f"{server.url}/stop"}, order(tmp_path, KONTEXT))
+
+    assert cancellation.accepted is accepted
+    assert detail in cancellation.detail
+    assert {(each.method, each.path) for each in server.received} == {("PUT", "/stop")}
+    assert server.received[0].headers["Authorization"] == f"Key {KEY}"
+
+
+async def test_a_handle_of_an_earlier_version_is_cancelled_below_its_result(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
+) -> None:
+    server.reply("/response/cancel", Reply({"status": "CANCELLATION_REQUESTED"}, 202))
+
+    assert (await fal.cancel(handle(server), order(tmp_path, KONTEXT))).accepted
+
+
+async def test_the_key_goes_to_no_foreign_address_to_cancel_at(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
+) -> None:
+    foreign = handle(server) | {"cancel_url": "https://fal.run.evil.example/cancel"}
+
+    cancellation = await fal.cancel(foreign, order(tmp_path, KONTEXT))
+
+    assert not cancellation.accepted
+    assert server.received == []
 
 
 @pytest.mark.parametrize(

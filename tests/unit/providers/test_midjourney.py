@@ -1,4 +1,5 @@
 import io
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from limner.providers.midjourney import (
     decode_task,
     encode,
     encode_pick,
+    fail_reasons_of,
     headers_of,
     job_with,
-    verdicts_of,
 )
 from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, order, references, unreachable_url
 
@@ -160,11 +161,10 @@ def seen(
     body: Any,
     status: int = 200,
     *,
-    age_s: float = 60.0,
     share: tuple[int, int] = (0, 100),
     options: Mapping[str, Any] | None = None,
-) -> http.FinishedJob | Pending | Failure:
-    return decode_task(answer(body, status), verdicts_of(options or {}), age_s=age_s, grace_s=10, share=share)
+) -> http.JobState:
+    return decode_task(answer(body, status), fail_reasons_of(options or {}), share=share)
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def seen(
     ],
 )
 def test_a_task_goes_on_under_known_and_unknown_words(body: Any, progress: int | None) -> None:
-    assert seen(body) == Pending(progress, 2.5)
+    assert seen(body) == http.RunningJob(progress)
 
 
 def test_progress_counts_for_a_share_of_the_whole() -> None:
     body = {"status": "IN_PROGRESS", "progress": "50%"}
 
-    assert seen(body, share=(0, 80)) == Pending(40, 2.5)
-    assert seen(body, share=(80, 100)) == Pending(90, 2.5)
+    assert seen(body, share=(0, 80)) == http.RunningJob(40)
+    assert seen(body, share=(80, 100)) == http.RunningJob(90)
 
 
 def test_only_success_has_a_picture() -> None:
@@ -203,15 +203,11 @@ def test_success_without_a_picture_is_no_image(link: Any) -> None:
 
 
 @pytest.mark.parametrize(("body", "status"), [(None, 200), (None, 204), ({"message": "no"}, 404)])
-def test_an_unknown_task_has_a_few_seconds_to_become_known(body: Any, status: int) -> None:
-    assert isinstance(seen(body, status, age_s=9.9), Pending)
-    failure = seen(body, status, age_s=10.0)
-
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+def test_an_unknown_task_is_missing(body: Any, status: int) -> None:
+    assert isinstance(seen(body, status), http.MissingJob)
 
 
-def failed(reason: Any, **options: str) -> http.FinishedJob | Pending | Failure:
+def failed(reason: Any, **options: str) -> http.JobState:
     return seen({"status": "FAILURE", "failReason": reason}, options={"fail_reasons": options} if options else {})
 
 
@@ -231,6 +227,11 @@ REASONS: list[tuple[Any, FailureKind, Stage | None]] = [
     ("[Plan Cancelled] text", FailureKind.AUTH, None),
     ("[Subscription required] text", FailureKind.AUTH, None),
     ("[Subscription paused] text", FailureKind.AUTH, None),
+    ("[Internal error] Something went wrong.", FailureKind.TRANSIENT, None),
+    ("Internal server error", FailureKind.TRANSIENT, None),
+    ("Failed to process your command :c", FailureKind.TRANSIENT, None),
+    ("系统异常", FailureKind.TRANSIENT, None),
+    ("任务超时", FailureKind.UNKNOWN_OUTCOME, None),
     ("the moon was blocked", FailureKind.BAD_INPUT, None),
     (None, FailureKind.BAD_INPUT, None),
 ]
@@ -248,7 +249,7 @@ def test_every_reason_has_its_kind_and_an_unknown_one_is_not_tried_again(
 
 
 def test_a_reason_may_say_that_the_task_goes_on() -> None:
-    assert failed("[Action needed to continue] Confirm.") == Pending(None, 2.5)
+    assert failed("[Action needed to continue] Confirm.") == http.RunningJob()
 
 
 def test_every_known_reason_is_tested() -> None:
@@ -272,7 +273,7 @@ def test_an_operator_may_teach_new_reasons(meaning: str, kind: FailureKind, stag
 
 
 def test_an_operator_may_say_that_a_reason_is_no_end() -> None:
-    assert isinstance(failed("[Blocked] text", **{"[Blocked]": "pending"}), Pending)
+    assert failed("[Blocked] text", **{"[Blocked]": "pending"}) == http.RunningJob()
 
 
 def test_a_task_that_was_cancelled_there_is_cancelled() -> None:
@@ -465,12 +466,13 @@ async def test_an_upscale_nobody_knows_any_more_leaves_the_grid_to_be_cut(
 ) -> None:
     server.reply("/mj/task/18/fetch", Reply(status=204))
     asked, relay = order(tmp_path, "midjourney"), opened()
+    first = await relay.poll(SENT, asked)
     clock.now_s = 1009.9
     early = await relay.poll(SENT, asked)
     clock.now_s = 1010.0
     late = await relay.poll(SENT, asked)
 
-    assert isinstance(early, Pending)
+    assert first == early == Pending(None, 1.0)
     assert isinstance(late, Delivered)
 
 
@@ -505,6 +507,84 @@ async def test_a_grid_that_cannot_be_read_is_a_bad_output(server: FakeVendor, op
 
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
+
+
+async def test_a_grid_that_is_missing_is_polled_until_the_tasks_deadline(
+    server: FakeVendor, opened: Open, clock: Clock, tmp_path: Path
+) -> None:
+    server.reply("/mj/task/17/fetch", Reply(status=204))
+    relay = opened()
+
+    for clock.now_s in (1000.0, 1060.0, 4600.0):
+        assert await relay.poll(HANDLE, order(tmp_path, "midjourney")) == Pending(None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 20\n%%EndComments\nshowpage\n", "neither"),
+        (b"GIF89a" + bytes(60), "neither"),
+        (b"BM" + bytes(60), "neither"),
+    ],
+    ids=["eps", "gif", "bmp"],
+)
+async def test_a_grid_is_opened_as_png_jpeg_or_webp_alone(
+    server: FakeVendor, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, made: bytes, words: str
+) -> None:
+    def ghostscript(*_: Any, **__: Any) -> None:
+        raise AssertionError("another decoder was asked")
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", ghostscript)
+    monkeypatch.setattr("PIL.Image.open", ghostscript)
+    server.reply("/grid.png", Reply(made))
+
+    failure = await opened().poll(HANDLE, order(tmp_path, "midjourney", options={"pick": "crop"}))
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
+    assert words in failure.reason
+
+
+async def test_a_grid_of_too_many_pixels_is_not_decoded(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
+    head = bytearray(grid())
+    head[16:24] = (20_000).to_bytes(4) + (20_000).to_bytes(4)
+    head[29:33] = zlib.crc32(bytes(head[12:29])).to_bytes(4)
+    server.reply("/grid.png", Reply(bytes(head)))
+
+    failure = await opened().poll(HANDLE, order(tmp_path, "midjourney", options={"pick": "crop"}))
+
+    assert isinstance(failure, Failure)
+    assert "20000 x 20000 pixels" in failure.reason
+
+
+@pytest.mark.parametrize(("handle", "job"), [(HANDLE, "17"), (SENT, "18"), (WRITTEN_DOWN, "17")])
+@pytest.mark.parametrize(
+    ("answer", "accepted", "detail"),
+    [
+        (Reply(ACCEPTED), True, "code 1"),
+        (Reply({"code": 3, "description": "no"}), False, "code 3"),
+        (Reply(status=404), False, "HTTP 404"),
+        (HANG_UP, False, "hung up"),
+    ],
+)
+async def test_the_job_that_runs_is_cancelled(
+    server: FakeVendor,
+    opened: Open,
+    tmp_path: Path,
+    *,
+    handle: dict[str, Any],
+    job: str,
+    answer: Reply,
+    accepted: bool,
+    detail: str,
+) -> None:
+    server.reply(f"/mj/task/{job}/cancel", answer)
+
+    cancellation = await opened().cancel(handle, order(tmp_path, "midjourney"))
+
+    assert cancellation.accepted is accepted
+    assert detail in cancellation.detail
+    assert [(each.method, each.path) for each in server.received] == [("POST", f"/mj/task/{job}/cancel")]
 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])

@@ -7,7 +7,7 @@ import pytest
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, Pending, VendorAccount
 from limner.providers import _http as http
-from limner.providers.replicate import ReplicateProvider, decode_job, decode_order, encode, facts_of
+from limner.providers.replicate import ReplicateProvider, decode_job, decode_submit, encode, facts_of
 from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, image_file, order, references
 
 KEY = "r8_secret_token"
@@ -58,18 +58,20 @@ def test_kontext_with_a_picture_obeys_no_higher_tolerance_than_2(pictures: int, 
 
 
 def test_the_given_address_is_kept() -> None:
-    body = {"id": "p-1", "status": "starting", "urls": {"get": "https://api.replicate.com/v1/predictions/p-1"}}
+    url = "https://api.replicate.com/v1/predictions/p-1"
+    body = {"id": "p-1", "status": "starting", "urls": {"get": url, "cancel": f"{url}/cancel"}}
 
-    accepted = decode_order(answer(body, 201), 1000.0)
-
-    assert accepted == Accepted(
-        {"id": "p-1", "get": "https://api.replicate.com/v1/predictions/p-1", "since": 1000.0}, 0.75
-    )
+    assert decode_submit(answer(body, 201), 1000.0) == {
+        "id": "p-1",
+        "get": url,
+        "cancel": f"{url}/cancel",
+        "since": 1000.0,
+    }
 
 
 @pytest.mark.parametrize("body", [{"id": "p-1"}, {"id": "p-1", "urls": {}}, {}, None])
 def test_a_yes_without_an_address_is_an_unknown_outcome(body: Any) -> None:
-    refusal = decode_order(answer(body, 201), 0)
+    refusal = decode_submit(answer(body, 201), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.kind is FailureKind.UNKNOWN_OUTCOME
@@ -94,7 +96,7 @@ REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
 
 @pytest.mark.parametrize(("status", "body", "kind", "words"), REFUSALS)
 def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: FailureKind, words: str) -> None:
-    refusal = decode_order(answer(body, status), 0)
+    refusal = decode_submit(answer(body, status), 0)
 
     assert isinstance(refusal, Failure)
     assert refusal.kind is kind
@@ -106,13 +108,13 @@ def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: 
 # --- the prediction ---------------------------------------------------------------------------------------------------
 
 
-def seen(body: Any, status: int = 200, *, age_s: float = 60.0) -> http.FinishedJob | Pending | Failure:
-    return decode_job(answer(body, status), age_s=age_s, grace_s=10)
+def seen(body: Any, status: int = 200) -> http.JobState:
+    return decode_job(answer(body, status))
 
 
 @pytest.mark.parametrize("body", [{"status": "starting"}, {"status": "processing"}, {"status": "queued"}, {}, None])
 def test_a_prediction_goes_on_under_known_and_unknown_words(body: Any) -> None:
-    assert seen(body) == Pending(None, 5.0)
+    assert seen(body) == http.RunningJob()
 
 
 @pytest.mark.parametrize("output", ["https://x/1", ["https://x/1", "https://x/2"]])
@@ -144,28 +146,23 @@ def test_a_failure_in_the_words_of_a_policy_is_content_policy(error: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "kind"),
+    ("body", "kind", "charged"),
     [
-        ({"status": "failed", "error": "Prediction failed."}, FailureKind.TRANSIENT),
-        ({"status": "failed", "error": None}, FailureKind.TRANSIENT),
-        ({"status": "canceled"}, FailureKind.CANCELLED),
+        ({"status": "failed", "error": "Prediction failed."}, FailureKind.TRANSIENT, False),
+        ({"status": "failed", "error": None}, FailureKind.TRANSIENT, False),
+        ({"status": "canceled"}, FailureKind.CANCELLED, True),
+        ({"status": "aborted"}, FailureKind.TRANSIENT, False),
     ],
 )
-def test_other_ends_have_their_kinds(body: Any, kind: FailureKind) -> None:
+def test_other_ends_have_their_kinds(body: Any, kind: FailureKind, *, charged: bool) -> None:
     failure = seen(body)
 
     assert isinstance(failure, Failure)
-    assert failure.kind is kind
+    assert (failure.kind, failure.charged) == (kind, charged)
 
 
-def test_an_unknown_prediction_has_a_few_seconds_to_become_known() -> None:
-    gone = problem(404, "Not found", "no such prediction")
-
-    assert isinstance(seen(gone, 404, age_s=9.9), Pending)
-    failure = seen(gone, 404, age_s=10.0)
-
-    assert isinstance(failure, Failure)
-    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+def test_an_unknown_prediction_is_missing() -> None:
+    assert seen(problem(404, "Not found", "no such prediction"), 404) == http.MissingJob("HTTP 404")
 
 
 # --- against a vendor -------------------------------------------------------------------------------------------------
@@ -238,6 +235,46 @@ async def test_a_question_without_an_answer_is_asked_again(
     server.reply("/p-1", silence)
 
     assert await replicate.poll(handle(server), order(tmp_path, KONTEXT)) == Pending(None, 2.0)
+
+
+async def test_a_missing_prediction_is_polled_until_the_tasks_deadline(
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
+) -> None:
+    server.reply("/p-1", Reply(problem(404, "Not found", "no such prediction"), 404))
+
+    for _ in range(3):
+        assert await replicate.poll(handle(server), order(tmp_path, KONTEXT)) == Pending(None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "detail"),
+    [
+        (Reply({"id": "p-1", "status": "canceled"}), True, "canceled"),
+        (Reply({"id": "p-1", "status": "processing"}), True, "processing"),
+        (Reply({"id": "p-1", "status": "succeeded"}), False, "succeeded"),
+        (Reply({"detail": "gone"}, 404), False, "HTTP 404"),
+        (HANG_UP, False, "hung up"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False], ids=["named", "older handle"])
+async def test_a_prediction_is_cancelled(
+    server: FakeVendor,
+    replicate: ReplicateProvider,
+    tmp_path: Path,
+    *,
+    answer: Reply,
+    accepted: bool,
+    detail: str,
+    named: bool,
+) -> None:
+    server.reply("/p-1/cancel", answer)
+    known = handle(server) | ({"cancel": f"{server.url}/p-1/cancel"} if named else {})
+
+    cancellation = await replicate.cancel(known, order(tmp_path, KONTEXT))
+
+    assert cancellation.accepted is accepted
+    assert detail in cancellation.detail
+    assert [(each.method, each.path) for each in server.received] == [("POST", "/p-1/cancel")]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.providers._http.json_spool import JsonSpool, SpoolError
+from limner.providers._http.errors import UnreadableJson
+from limner.providers._http.json_spool import JsonSpool
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 
@@ -199,7 +200,7 @@ def test_an_event_stream_passes_and_its_pictures_leave() -> None:
     ],
 )
 def test_damaged_base64_is_refused(text: str, words: str) -> None:
-    with pytest.raises(SpoolError, match=words):
+    with pytest.raises(UnreadableJson, match=words):
         spooled(f'"{text}"'.encode(), [4500, 4990])
 
 
@@ -213,11 +214,11 @@ def test_pictures_are_capped_together() -> None:
     data = json.dumps([base64.b64encode(PNG * 4).decode()] * 2).encode()
 
     assert len(spooled(data, file_bytes=len(PNG) * 8)[1]) == 2
-    with pytest.raises(SpoolError, match="more picture bytes"):
+    with pytest.raises(UnreadableJson, match="more picture bytes"):
         spooled(data, file_bytes=len(PNG) * 8 - 1)
 
 
 @pytest.mark.parametrize("data", [b'{"a": "' + b"x y" * 4000, b"[" * 9000, b" " * 9000])
 def test_the_rest_is_capped_however_it_comes(data: bytes) -> None:
-    with pytest.raises(SpoolError, match="besides pictures"):
+    with pytest.raises(UnreadableJson, match="besides pictures"):
         spooled(data, list(range(0, len(data), 100)), text_bytes=8000)

@@ -124,8 +124,9 @@ def _of_a_job(vendor: str) -> Iterator[FailureCase]:
     garbled = _always(FaultKind.GARBLED)
     if vendor != "midjourney":  # whose relays list the job that is missed
         yield FailureCase(vendor, "200 without a handle to ask by", UNKNOWN, garbled, None, detail="HTTP 20")
-    lost = _always(FaultKind.NOT_FOUND, value=1000)
-    yield FailureCase(vendor, "it does not know the job, longer than `not_found_grace_s`", UNKNOWN, lost, None)
+    missing = _always(FaultKind.NOT_FOUND, value=1000)
+    says = "the job is not found, for longer than the option `not_found_grace_s`"
+    yield FailureCase(vendor, says, UNKNOWN, missing, None, account={"not_found_grace_s": 10})
     dead = _always(FaultKind.EXPIRED_LINK, value=1000)
     yield FailureCase(
         vendor, "the link to the picture is dead, asked for again for ten minutes", BAD_OUTPUT, dead, charged=True
@@ -557,7 +558,19 @@ _MIDJOURNEY: Final = (
             ("Plan Cancelled", AUTH),
             ("Subscription required", AUTH),
             ("Subscription paused", AUTH),
+            ("Internal error", TRANSIENT),
+            ("Internal server error", TRANSIENT),
+            ("Failed to process your command", TRANSIENT),
+            ("系统异常", TRANSIENT),
         )
+    ),
+    FailureCase(
+        "midjourney",
+        "`FAILURE`, “任务超时”: the relay stopped waiting",
+        UNKNOWN,
+        _always(FaultKind.FAILED, how="任务超时"),
+        charged=None,
+        detail="FAILURE",
     ),
     FailureCase(
         "midjourney",
@@ -571,6 +584,13 @@ _MIDJOURNEY: Final = (
 )
 
 # --- fal ----------------------------------------------------------------------------------------------------------
+
+_FAL_INFRASTRUCTURE: Final = (
+    *("request_timeout", "startup_timeout", "generation_timeout"),
+    *("runner_scheduling_failure", "runner_connection_timeout", "runner_connection_refused"),
+    *("runner_connection_error", "runner_disconnected", "runner_incomplete_response", "runner_server_error"),
+    *("downstream_service_error", "downstream_service_unavailable", "internal_error", "internal_server_error"),
+)
 
 _FAL: Final = (
     FailureCase("fal", "HTTP 400", BAD_INPUT, _always(FaultKind.STATUS, value=400), detail="HTTP 400"),
@@ -617,9 +637,20 @@ _FAL: Final = (
             ("image_too_small", BAD_INPUT),
             ("no_media_generated", NO_IMAGE),
             ("user_locked", QUOTA),
-            ("internal_server_error", TRANSIENT),
+            *((code, TRANSIENT) for code in _FAL_INFRASTRUCTURE),
+            ("client_disconnected", CANCELLED),
             ("something_new", TRANSIENT),
         )
+    ),
+    *(
+        FailureCase(
+            "fal",
+            f"`COMPLETED`, and HTTP 504 with `{code}` for the result",
+            TRANSIENT,
+            _always(FaultKind.FAILED, value=504, how=code),
+            detail=f"HTTP 504 {code}",
+        )
+        for code in ("generation_timeout", "request_timeout")
     ),
     FailureCase(
         "fal", "`COMPLETED` with `client_cancelled`", CANCELLED, _always(FaultKind.CANCELLED), detail="client_cancelled"
@@ -655,7 +686,14 @@ _REPLICATE: Final = (
         detail="failed",
     ),
     FailureCase("replicate", "`failed` for another reason", TRANSIENT, _always(FaultKind.FAILED), detail="failed"),
-    FailureCase("replicate", "`canceled`", CANCELLED, _always(FaultKind.CANCELLED), detail="canceled"),
+    FailureCase("replicate", "`canceled`", CANCELLED, _always(FaultKind.CANCELLED), charged=True, detail="canceled"),
+    FailureCase(
+        "replicate",
+        "`aborted`: given up before it started",
+        TRANSIENT,
+        _always(FaultKind.CANCELLED, how="aborted"),
+        detail="aborted",
+    ),
     *_of_a_job("replicate"),
 )
 

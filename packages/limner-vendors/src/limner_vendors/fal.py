@@ -158,7 +158,7 @@ class Fal(Emulator):
         if progress < 1:
             return reply(202, {**self.addresses(job), "status": "IN_PROGRESS", "logs": []})
         done = {**self.addresses(job), "status": "COMPLETED", "logs": [], "metrics": {"inference_time": job.takes}}
-        return reply(200, {**done, **failure_of(job)})
+        return reply(200, {**done, **({} if is_told_by_result(job) else failure_of(job))})
 
     async def response(self, request: web.Request) -> web.StreamResponse:
         job = self.find(request)
@@ -171,7 +171,7 @@ class Fal(Emulator):
             where = [{"loc": ["body", "prompt"], "msg": FLAGGED, "type": "content_policy_violation"}]
             return trouble_with(422, where, "content_policy_violation")
         if failure := failure_of(job):
-            return trouble_with(500, failure["error"], failure["error_type"])
+            return trouble_with(result_status(job), failure["error"], failure["error_type"])
         return reply(200, self.result(job))
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -297,7 +297,20 @@ def dev_size(asked: Any) -> Size:
     return NAMED_SIZES[asked] if isinstance(asked, str) else (asked["width"], asked["height"])
 
 
+def is_told_by_result(job: VendorJob) -> bool:
+    """Whether the status of a failed job says no more than COMPLETED."""
+    failed = job.trouble.of(FaultKind.FAILED)
+    return failed is not None and failed.value is not None
+
+
+def result_status(job: VendorJob) -> int:
+    failed = job.trouble.of(FaultKind.FAILED)
+    return int(failed.amount(500)) if failed else 500
+
+
 def failure_of(job: VendorJob) -> dict[str, str]:
+    if job.cancelled:
+        return {"error": "The request was cancelled by its client", "error_type": "client_cancelled"}
     fault = job.trouble.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED)
     if fault is None:
         return {}

@@ -32,7 +32,7 @@ from limner_vendors._core.rules import (
 
 FORMATS: Final[Mapping[str, Format]] = {"jpg": "jpeg", "png": "png", "webp": "webp"}
 EVENTS: Final = ("start", "output", "logs", "completed")
-FINAL: Final = ("succeeded", "failed", "canceled")
+FINAL: Final = ("succeeded", "failed", "canceled", "aborted")
 RATIOS: Final = (
     *("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "4:5", "5:4", "21:9", "9:21", "2:1", "1:2"),
     "match_input_image",
@@ -192,6 +192,11 @@ class Replicate(Emulator):
             "metrics": {"predict_time": job.takes} if status in FINAL else {},
         }
 
+    def charges(self, job: VendorJob) -> bool:
+        """A cancelled prediction is charged, one that was aborted before it started is not."""
+        cancelled = job.trouble.of(FaultKind.CANCELLED)
+        return not job.failed or (cancelled is not None and cancelled.how != "aborted")
+
     def output(self, job: VendorJob) -> str | list[str] | None:
         listed = MODELS[job.order.model].listed
         if FaultKind.EMPTY in job.trouble:
@@ -308,8 +313,8 @@ def status_of(job: VendorJob) -> str:
         return "canceled"
     if not job.ended:
         return "starting" if job.asked < 2 else "processing"
-    if FaultKind.CANCELLED in job.trouble:
-        return "canceled"
+    if fault := job.trouble.of(FaultKind.CANCELLED):
+        return fault.how or "canceled"
     return "failed" if error_of(job) else "succeeded"
 
 

@@ -1,18 +1,19 @@
-"""How every vendor is spoken to over HTTP: with the key kept at home, streaming both ways, and nothing guessed."""
+"""HTTP for all vendors: the key goes to the vendor alone, bodies stream both ways, and failures are values."""
 
 from limner.providers._http.blank_image import is_blank, reject_blank
 from limner.providers._http.check import check_endpoint, check_models, key_refused, models_by_name
 from limner.providers._http.client import VendorHttp
+from limner.providers._http.error_response import ErrorMessage, detail_of, error_message, failure_from, is_vendors_own
+from limner.providers._http.errors import BadResponse, NoResponse, UntrustedHost, VendorHttpError
 from limner.providers._http.job_api import (
     MIN_POLL_S,
-    ErrorMessage,
     FinishedJob,
-    detail_of,
-    error_message,
-    failure_from,
+    JobPolls,
+    JobState,
+    MissingJob,
+    RunningJob,
+    cancel_job,
     fetch_finished,
-    is_vendors_own,
-    job_not_found,
     missing_handle,
     poll_interval_s,
     query_job,
@@ -20,6 +21,7 @@ from limner.providers._http.job_api import (
     too_many_references,
     unknown_model,
 )
+from limner.providers._http.job_provider import JobProvider
 from limner.providers._http.options import (
     JOB_RULES,
     KEYED_JOB_RULES,
@@ -29,17 +31,10 @@ from limner.providers._http.options import (
     require_valid,
     set_by_limner,
 )
+from limner.providers._http.picture_file import NotAPictureFile, open_picture
 from limner.providers._http.redaction import redacted
 from limner.providers._http.request_body import Part, file_as_base64
-from limner.providers._http.response import (
-    BadResponse,
-    NoResponse,
-    UntrustedHost,
-    VendorResponse,
-    file_in,
-    no_response_failure,
-    without_key,
-)
+from limner.providers._http.response import VendorResponse, file_in, no_response_failure, without_key
 from limner.providers._http.retry_after import retry_after_s
 
 __all__ = [
@@ -49,12 +44,20 @@ __all__ = [
     "BadResponse",
     "ErrorMessage",
     "FinishedJob",
+    "JobPolls",
+    "JobProvider",
+    "JobState",
+    "MissingJob",
     "NoResponse",
+    "NotAPictureFile",
     "Part",
     "Rules",
+    "RunningJob",
     "UntrustedHost",
     "VendorHttp",
+    "VendorHttpError",
     "VendorResponse",
+    "cancel_job",
     "check_endpoint",
     "check_models",
     "detail_of",
@@ -66,11 +69,11 @@ __all__ = [
     "invalid_option",
     "is_blank",
     "is_vendors_own",
-    "job_not_found",
     "key_refused",
     "missing_handle",
     "models_by_name",
     "no_response_failure",
+    "open_picture",
     "poll_interval_s",
     "provider_only",
     "query_job",

@@ -19,11 +19,12 @@ from yarl import URL
 
 from limner.outbound.resolver import SystemResolver
 from limner.ports.provider import Allows, allows_none
-from limner.providers._http.json_spool import JsonSpool, SpoolError
+from limner.providers._http.errors import BadResponse, NoResponse
+from limner.providers._http.json_spool import JsonSpool
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
 from limner.providers._http.origin import Origin, is_inside
 from limner.providers._http.request_body import RequestBody
-from limner.providers._http.response import BadResponse, NoResponse, VendorResponse, file_in
+from limner.providers._http.response import VendorResponse, file_in
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -198,8 +199,6 @@ def _translated(progress: _Sent) -> Iterator[None]:
             raise BadResponse("names a delivery address that is none") from error
         words = next((words for kind, words in _WORDS if isinstance(error, kind)), "it does not speak proper HTTP")
         raise NoResponse(words, sent=progress.sent and not isinstance(error, aiohttp.ClientConnectorError)) from error
-    except SpoolError as error:
-        raise BadResponse(str(error)) from error
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

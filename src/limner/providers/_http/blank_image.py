@@ -1,15 +1,12 @@
-"""Pictures that show nothing: a vendor's safety checker or a model that overflowed leaves one colour and no more."""
+"""Pictures of a single colour: what a safety checker or a model that overflowed leaves."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered
-
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+from limner.providers._http.picture_file import open_picture
 
 _SMALL_BYTES: Final = 64 * 1024
 _BYTES_A_PIXEL: Final = 0.1
@@ -17,12 +14,12 @@ _BYTES_A_PIXEL: Final = 0.1
 
 _MOST_PIXELS: Final = 36_000_000
 
-_NOT_SEEN: Final = 4
-"""Of 255 steps; a lossy WebP of one colour comes out of its decoder with such differences."""
+_INVISIBLE: Final = 4
+"""Of 255 steps; a lossy WebP of one colour is decoded with such differences."""
 
 
 async def reject_blank(vendor: str, outcome: Delivered | Failure, *, charged: bool = True) -> Delivered | Failure:
-    """The outcome, or a failure where it is a picture of nothing."""
+    """The outcome, or a failure where it is a picture of a single colour."""
     if isinstance(outcome, Failure) or not await asyncio.to_thread(is_blank, outcome.picture.path):
         return outcome
     return blank_failure(vendor, charged=charged)
@@ -33,25 +30,11 @@ def blank_failure(vendor: str, *, charged: bool = True) -> Failure:
 
 
 def is_blank(path: Path) -> bool:
-    """Whether all pixels look the same, or none can be seen. False for what cannot be read. Blocking."""
-    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - Pillow is loaded when it is first needed
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415
-    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415
-
-    formats: dict[bytes, Callable[[Path], ImageFile]] = {
-        b"\x89PNG": PngImageFile,
-        b"\xff\xd8\xff": JpegImageFile,
-        b"RIFF": WebPImageFile,
-    }
-    with path.open("rb") as file:
-        head = file.read(4)
-    opener = next((each for magic, each in formats.items() if head.startswith(magic)), None)
-    if opener is None:
-        return False
+    """Whether all pixels look the same, or all are transparent. False for what cannot be read. Blocking."""
     try:
-        with opener(path) as picture:
+        with open_picture(path, _MOST_PIXELS) as picture:
             pixels = picture.width * picture.height
-            if pixels > _MOST_PIXELS or path.stat().st_size > max(_SMALL_BYTES, _BYTES_A_PIXEL * pixels):
+            if path.stat().st_size > max(_SMALL_BYTES, _BYTES_A_PIXEL * pixels):
                 return False
             shown = picture.convert("RGBA") if picture.mode == "P" else picture
             return _shows_nothing(shown.getbands(), shown.getextrema())
@@ -65,4 +48,4 @@ def _shows_nothing(bands: tuple[str, ...], extrema: tuple[object, ...]) -> bool:
 
 
 def _is_flat(low: float, high: float) -> bool:
-    return high - low <= _NOT_SEEN
+    return high - low <= _INVISIBLE

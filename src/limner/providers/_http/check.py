@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from limner.ports.provider import UpstreamCheck
 from limner.providers._http.client import VendorHttp
-from limner.providers._http.job_api import error_message
+from limner.providers._http.error_response import error_message
+from limner.providers._http.errors import BadResponse, NoResponse
 from limner.providers._http.redaction import redacted
-from limner.providers._http.response import BadResponse, NoResponse, VendorResponse
+from limner.providers._http.response import VendorResponse
 
 CHECK_S: Final = 15.0
 

@@ -1,92 +1,76 @@
-"""What vendors that work on a job have in common: it is ordered, asked after, and its picture is fetched."""
+"""Vendors that work on jobs: a job is submitted, polled, cancelled, and its picture downloaded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, assert_never
 
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.ports.provider import GenerationRequest, Pending
+from limner.ports.provider import GenerationRequest, JobCancellation, Pending
 from limner.providers._http.blank_image import blank_failure, is_blank
 from limner.providers._http.client import VendorHttp
+from limner.providers._http.error_response import detail_of
+from limner.providers._http.errors import BadResponse, NoResponse, UntrustedHost
 from limner.providers._http.redaction import redacted
-from limner.providers._http.response import BadResponse, NoResponse, UntrustedHost, VendorResponse, no_response_failure
+from limner.providers._http.response import VendorResponse, no_response_failure
 from limner.providers._http.retry_after import retry_after_s
 
-ASK_AGAIN_S: Final = 2.0
-"""After a question without an answer, where the vendor names no time."""
+MIN_POLL_S: Final = 0.75
+"""The shortest time between two polls of a job, where the account names no other."""
+
+MAX_POLL_S: Final = 5.0
+
+RETRY_POLL_S: Final = 2.0
+"""After a poll without an answer, where the vendor names no time."""
+
+MISSING_POLL_S: Final = 1.0
+"""After a poll that says that there is no such job."""
 
 LONGEST_WAIT_S: Final = 30.0
-"""However long a vendor asks us to wait before the next question about a job that is bought already."""
+"""The longest `Retry-After` that is obeyed before the next poll: the job is bought already."""
 
-LINK_LIFE_S: Final = 600.0
-"""A dead link is asked for again for this long after the order; then the picture counts as lost, though paid for."""
+DEAD_LINK_S: Final = 600.0
+"""How long after submission a dead link is retried. Then the picture is given up, though it was charged."""
 
-ORDER_S: Final = 120.0
-QUESTION_S: Final = 30.0
-DOWNLOAD_S: Final = 120.0
+SUBMIT_TIMEOUT_S: Final = 120.0
+POLL_TIMEOUT_S: Final = 30.0
+CANCEL_TIMEOUT_S: Final = 10.0
+DOWNLOAD_TIMEOUT_S: Final = 120.0
 
-_KINDS: Mapping[int, FailureKind] = MappingProxyType(
-    {
-        401: FailureKind.AUTH,
-        402: FailureKind.QUOTA_EXHAUSTED,
-        403: FailureKind.AUTH,
-        404: FailureKind.MODEL_UNAVAILABLE,
-        405: FailureKind.MODEL_UNAVAILABLE,
-        408: FailureKind.TRANSIENT,
-        409: FailureKind.TRANSIENT,
-        410: FailureKind.MODEL_UNAVAILABLE,
-        425: FailureKind.TRANSIENT,
-        429: FailureKind.RATE_LIMITED,
-    }
-)
+# A key that is refused now was accepted when the job was submitted, and may be accepted again while it runs.
+_RETRIED_STATUSES: Final = frozenset({401, 403, 408, 425, 429})
 
-_SENTENCES: Mapping[FailureKind, str] = MappingProxyType(
-    {
-        FailureKind.AUTH: "{vendor} does not accept our key",
-        FailureKind.BAD_INPUT: "{vendor} refused the order",
-        FailureKind.MODEL_UNAVAILABLE: "{vendor} does not have this model",
-        FailureKind.QUOTA_EXHAUSTED: "our credit at {vendor} is used up",
-        FailureKind.RATE_LIMITED: "{vendor} takes no more orders for the moment",
-        FailureKind.TRANSIENT: "{vendor} is out of order",
-        FailureKind.UNKNOWN_OUTCOME: "a gateway gave up on {vendor}'s answer; whether the work was done is unknown",
-    }
-)
 
-_BLOCKED_SENTENCE: Final = "a firewall or proxy in front of {vendor} refused the request"
-
-_LOST_BEHIND_GATEWAY: Final = frozenset({520, 522, 524, 527})
-"""Cloudflare passed the request on and got no answer. With 521, 523, 525 and 526 it never reached the origin."""
-
-_GATEWAY_PAGES: Final = frozenset({502, 504})
-"""Vendors send these with an error of their own, gateways and load balancers in the vendor's place."""
-
-# A key that is refused now may have been right when the job was ordered, and may be put right while it runs.
-_NO_ANSWERS: Final = frozenset({401, 403, 408, 425, 429})
+# --- the states of a job ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """A job is done and its picture lies at `link`. `cost_usd` is what the vendor says it took for it."""
+    """The picture can be downloaded at `link`. `cost_usd` is the vendor's own figure, where it gives one."""
 
     link: str
     cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorMessage:
-    """A vendor's words about a refusal, and the field of the order they are about."""
+class RunningJob:
+    """`progress` is in percent, None where the vendor gives none."""
 
-    words: str = ""
-    field: str | None = None
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.field, self.words) if part)
+    progress: int | None = None
 
 
-# --- ordering ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class MissingJob:
+    """The vendor says that it has no such job."""
+
+    detail: str
+
+
+JobState: TypeAlias = FinishedJob | RunningJob | MissingJob | Failure
+
+
+# --- submitting -------------------------------------------------------------------------------------------------
 
 
 def unknown_model(vendor: str, upstream: str, known: Iterable[str]) -> Failure:
@@ -95,202 +79,203 @@ def unknown_model(vendor: str, upstream: str, known: Iterable[str]) -> Failure:
     )
 
 
-def too_many_references(order: GenerationRequest, most: int) -> Failure | None:
-    given = len(order.references)
+def too_many_references(request: GenerationRequest, most: int) -> Failure | None:
+    given = len(request.references)
     if given <= most:
         return None
-    return Failure(FailureKind.BAD_INPUT, f"{order.upstream} takes {most} reference pictures at most, {given} came")
+    return Failure(FailureKind.BAD_INPUT, f"{request.upstream} takes {most} reference pictures at most, {given} came")
 
 
 async def submit_job(
     http: VendorHttp, vendor: str, path: str, body: Any, *, deadline_s: float
 ) -> VendorResponse | Failure:
-    """Send an order that costs money. Whatever the vendor answered comes back, refusals too.
+    """Send a request that costs money. Returns the response whatever its status.
 
-    The wait ends before the deadline does, so that a silent vendor is told from a slow one.
+    Times out before `deadline_s`, so that the failure can say that the request was sent.
     """
     try:
-        return await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, ORDER_S))
-    except NoResponse as trouble:
-        return no_response_failure(vendor, trouble)
-    except BadResponse as trouble:
-        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor}'s answer to the order {trouble.reason}")
+        return await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, SUBMIT_TIMEOUT_S))
+    except NoResponse as error:
+        return no_response_failure(vendor, error)
+    except BadResponse as error:
+        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor}'s answer to the request {error.reason}")
 
 
-def failure_from(
-    vendor: str, answer: VendorResponse, *, rate_wait_s: float = 5.0, plain_refusals: bool = False
-) -> Failure:
-    """The failure that an error status stands for, unless the vendor has error codes of its own.
-
-    `plain_refusals`: the vendor's own 401 and 403 have no JSON body, and only a page of HTML comes from a firewall.
-    """
-    blocked = _is_blocked_before_vendor(answer) and not (plain_refusals and not _is_html(answer.text))
-    kind = FailureKind.TRANSIENT if blocked else failure_kind(answer)
-    told = error_message(answer.body)
-    sentence = _BLOCKED_SENTENCE if blocked else _SENTENCES[kind]
-    reason = sentence.format(vendor=vendor) + (f": {told}" if str(told) else "")
-    wait_s = retry_after_s(answer)
-    if kind is FailureKind.RATE_LIMITED and wait_s is None:
-        wait_s = rate_wait_s
-    stated = is_vendors_own(answer.body)
-    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(answer), vendor_stated=stated)
-
-
-def failure_kind(answer: VendorResponse) -> FailureKind:
-    status = answer.status
-    if _lost_behind_gateway(answer):
-        return FailureKind.UNKNOWN_OUTCOME
-    if 300 <= status < 400:
-        return FailureKind.MODEL_UNAVAILABLE  # the base URL leads elsewhere, and the key does not follow
-    return _KINDS.get(status, FailureKind.BAD_INPUT if 400 <= status < 500 else FailureKind.TRANSIENT)
-
-
-def _lost_behind_gateway(answer: VendorResponse) -> bool:
-    """Whether a gateway answered in the vendor's place after it had passed the request on: the work may be done."""
-    if answer.status in _GATEWAY_PAGES:
-        return not is_vendors_own(answer.body)
-    if answer.status == 503:  # Envoy, which says so as well where no connection came about
-        words = answer.text.lower()
-        return words.startswith("upstream connect error or disconnect/reset before headers") and not any(
-            each in words for each in ("connection failure", "connection timeout", "overflow")
-        )
-    return answer.status in _LOST_BEHIND_GATEWAY
-
-
-def _is_blocked_before_vendor(answer: VendorResponse) -> bool:
-    """Whether a 401 or 403 has no error body of the vendor: a firewall's page says nothing about our key."""
-    return answer.status in {401, 403} and not is_vendors_own(answer.body)
-
-
-def _is_html(text: str) -> bool:
-    return text.lstrip().startswith("<")
-
-
-def is_vendors_own(body: Any) -> bool:
-    """Whether an error body is the vendor's.
-
-    Gateways send a page, plain words, `{"message": ...}` (AWS, Kong) or a marked JSON (Cloudflare).
-    """
-    return isinstance(body, dict) and not body.get("cloudflare_error") and not body.keys().isdisjoint(_ERROR_FIELDS)
-
-
-_ERROR_FIELDS: Final = frozenset({"error", "detail", "error_type", "code", "title"})
-
-
-def detail_of(answer: VendorResponse) -> str:
-    return f"HTTP {answer.status} {redacted(answer.text)}".rstrip()
-
-
-def missing_handle(vendor: str, answer: VendorResponse) -> Failure:
-    """The vendor said yes, but not to what: the job may run, and be paid for, where nobody finds it."""
+def missing_handle(vendor: str, response: VendorResponse) -> Failure:
+    """The request was accepted without a handle: the job may run and be charged, and cannot be polled."""
     return Failure(
-        FailureKind.UNKNOWN_OUTCOME, f"{vendor} took the order and gave no handle to ask by", detail=detail_of(answer)
+        FailureKind.UNKNOWN_OUTCOME,
+        f"{vendor} accepted the request and named no job to poll",
+        detail=detail_of(response),
     )
 
 
-def error_message(body: Any) -> ErrorMessage:
-    """The words in an error body, in any of the shapes vendors give them."""
-    match body:
-        case {"detail": [first, *_]}:
-            return error_message(first)
-        case {"loc": [*places], "msg": str(words)}:
-            return ErrorMessage(redacted(words), ".".join(str(each) for each in places if each != "body") or None)
-        case {"detail": {} as inner} | {"error": {} as inner}:
-            return error_message(inner)
-        case {"detail": str(words)} | {"message": str(words)} | {"error": str(words)} | {"title": str(words)}:
-            return ErrorMessage(redacted(words))
-        case str(words):
-            return ErrorMessage(redacted(words))
-    return ErrorMessage()
-
-
-# --- asking after a job -----------------------------------------------------------------------------------------
+# --- polling ----------------------------------------------------------------------------------------------------
 
 
 async def query_job(
-    http: VendorHttp, vendor: str, url: str, method: str = "GET", body: Any = None, *, timeout_s: float
+    http: VendorHttp,
+    vendor: str,
+    url: str,
+    method: str = "GET",
+    body: Any = None,
+    *,
+    timeout_s: float,
+    is_final: Callable[[VendorResponse], bool] = lambda _: False,
 ) -> VendorResponse | Pending | Failure:
-    """A question about a bought job. `Pending` when it got no answer, `Failure` when it cannot be asked at all."""
+    """Ask about a submitted job. `Pending` where no answer came, `Failure` where the key must not go to `url`.
+
+    A status that may pass (401, 403, 408, 425, 429 and 5xx) is no answer, unless `is_final` recognises it.
+    """
     try:
-        answer = await http.call(method, url, json=body, timeout_s=min(timeout_s, QUESTION_S))
+        response = await http.call(method, url, json=body, timeout_s=min(timeout_s, POLL_TIMEOUT_S))
     except (NoResponse, BadResponse):
-        return Pending(wait_s=ASK_AGAIN_S)
-    except UntrustedHost as foreign:
-        return Failure(
-            FailureKind.AUTH,
-            f"{vendor} wants to be asked at a host that must not see our key; `polling_hosts` lists those that may",
-            charged=True,
-            detail=redacted(str(foreign)),
-        )
-    return _waiting(answer) if answer.status in _NO_ANSWERS or answer.status >= 500 else answer
+        return Pending(wait_s=RETRY_POLL_S)
+    except UntrustedHost as error:
+        return _untrusted(vendor, error)
+    may_pass = response.status in _RETRIED_STATUSES or response.status >= 500
+    return _retry_later(response) if may_pass and not is_final(response) else response
 
 
-def _waiting(answer: VendorResponse) -> Pending:
-    return Pending(wait_s=min(retry_after_s(answer) or ASK_AGAIN_S, LONGEST_WAIT_S))
+def _untrusted(vendor: str, error: UntrustedHost) -> Failure:
+    return Failure(
+        FailureKind.AUTH,
+        f"{vendor} names a polling host that must not see our key; `polling_hosts` lists those that may",
+        charged=True,
+        detail=redacted(error.reason),
+    )
 
 
-MIN_POLL_S: Final = 0.75
-"""The shortest time between two questions about a job, where the account does not name another."""
+def _retry_later(response: VendorResponse) -> Pending:
+    return Pending(wait_s=min(retry_after_s(response) or RETRY_POLL_S, LONGEST_WAIT_S))
 
 
-def poll_interval_s(age_s: float, *, least: float = MIN_POLL_S, most: float = 5.0) -> float:
-    """How long to wait before the next question: often at first, seldom once a job turns out to be long."""
+def poll_interval_s(age_s: float, *, least: float = MIN_POLL_S, most: float = MAX_POLL_S) -> float:
+    """Seconds until the next poll of a job of this age: an eighth of it, within limits."""
     return max(least, min(most, age_s / 8))
 
 
-def job_not_found(vendor: str, *, age_s: float, grace_s: float, detail: str) -> Pending | Failure:
-    """The vendor does not know the job: for a moment after the order that may be its own delay, later it is final."""
-    if age_s < grace_s:
-        return Pending(wait_s=1.0)
-    return Failure(FailureKind.UNKNOWN_OUTCOME, f"{vendor} does not know the job any more", detail=detail)
+_REMEMBERED_JOBS: Final = 1000
 
 
-# --- fetching its picture ---------------------------------------------------------------------------------------
+class JobPolls:
+    """Turns the states of one account's jobs into answers of a provider's `poll`.
+
+    A missing job stays pending, for it is bought: until its task's deadline, or for `missing_s` seconds since it was
+    last known, where that is set. `now` is the wall clock in seconds.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        now: Callable[[], float],
+        *,
+        least_s: float = MIN_POLL_S,
+        most_s: float = MAX_POLL_S,
+        missing_s: float | None = None,
+    ) -> None:
+        self._vendor = vendor
+        self._now = now
+        self._least_s = least_s
+        self._most_s = most_s
+        self._missing_s = missing_s
+        self._last_known_s: dict[str, float] = {}
+
+    def first_wait_s(self) -> float:
+        return poll_interval_s(0, least=self._least_s, most=self._most_s)
+
+    def answer(self, job: str, state: JobState, *, age_s: float) -> FinishedJob | Pending | Failure:
+        match state:
+            case MissingJob(detail):
+                return self._missing(job, detail)
+            case RunningJob(progress):
+                self._known(job)
+                return Pending(progress, poll_interval_s(age_s, least=self._least_s, most=self._most_s))
+            case FinishedJob() | Failure():
+                self._known(job)
+                return state
+            case _:
+                assert_never(state)
+
+    def _known(self, job: str) -> None:
+        self._last_known_s.pop(job, None)
+        self._last_known_s[job] = self._now()
+        while len(self._last_known_s) > _REMEMBERED_JOBS:
+            del self._last_known_s[next(iter(self._last_known_s))]
+
+    def _missing(self, job: str, detail: str) -> Pending | Failure:
+        if job not in self._last_known_s:
+            self._known(job)  # submitted, or polled by an earlier process
+        if self._missing_s is None or self._now() - self._last_known_s[job] < self._missing_s:
+            return Pending(wait_s=MISSING_POLL_S)
+        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._vendor} does not know the job any more", detail=detail)
+
+
+# --- cancelling -------------------------------------------------------------------------------------------------
+
+
+async def cancel_job(
+    http: VendorHttp,
+    method: str,
+    url: str,
+    *,
+    deadline_s: float,
+    decode: Callable[[VendorResponse], JobCancellation],
+) -> JobCancellation:
+    """Ask once to stop a job. Every failure is a `JobCancellation` that was not accepted."""
+    try:
+        response = await http.call(method, url, timeout_s=min(deadline_s, CANCEL_TIMEOUT_S))
+    except (NoResponse, BadResponse, UntrustedHost) as error:
+        return JobCancellation(accepted=False, detail=redacted(error.reason))
+    return decode(response) if response.ok else JobCancellation(accepted=False, detail=detail_of(response))
+
+
+# --- downloading ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Dead:
-    """A link that brought no picture; `final` when no other link to the same picture would."""
+class _DeadLink:
+    """Why a link gave no picture; `is_final` where no other link to the same picture would give one."""
 
     reason: str
-    final: bool = False
+    is_final: bool = False
 
 
 async def fetch_finished(
     http: VendorHttp,
     vendor: str,
-    look: Callable[[], Awaitable[FinishedJob | Pending | Failure]],
+    poll: Callable[[], Awaitable[FinishedJob | Pending | Failure]],
     target: Path,
     *,
     age_s: float,
     timeout_s: float,
 ) -> FinishedJob | Pending | Failure:
-    """Ask with `look`; what is ready is at `target` afterwards. For a dead link the vendor is asked once more."""
-    dead = _Dead("")
+    """Poll, and download the picture of a finished job to `target`. After a dead link the job is polled once more."""
+    dead = _DeadLink("")
     for _ in range(2):
-        seen = await look()
-        if not isinstance(seen, FinishedJob):
-            return seen
-        trouble = await _fetch(http, seen.link, target, min(timeout_s, DOWNLOAD_S))
+        outcome = await poll()
+        if not isinstance(outcome, FinishedJob):
+            return outcome
+        trouble = await _download(http, outcome.link, target, min(timeout_s, DOWNLOAD_TIMEOUT_S))
         if trouble is None:
-            return blank_failure(vendor) if await asyncio.to_thread(is_blank, target) else seen
+            return blank_failure(vendor) if await asyncio.to_thread(is_blank, target) else outcome
         dead = trouble
-    return _undelivered(vendor, dead, age_s)
+    return _not_downloaded(vendor, dead, age_s)
 
 
-async def _fetch(http: VendorHttp, link: str, target: Path, timeout_s: float) -> _Dead | None:
+async def _download(http: VendorHttp, link: str, target: Path, timeout_s: float) -> _DeadLink | None:
     try:
-        answer = await http.download(link, target, timeout_s=timeout_s)
-    except NoResponse as trouble:
-        return _Dead(trouble.reason)
-    except BadResponse as trouble:
-        return _Dead(f"the answer {trouble.reason}", final=True)
-    return None if answer.status == 200 else _Dead(f"its link answers HTTP {answer.status}")
+        response = await http.download(link, target, timeout_s=timeout_s)
+    except NoResponse as error:
+        return _DeadLink(error.reason)
+    except BadResponse as error:
+        return _DeadLink(f"the answer {error.reason}", is_final=True)
+    return None if response.status == 200 else _DeadLink(f"its link answers HTTP {response.status}")
 
 
-def _undelivered(vendor: str, dead: _Dead, age_s: float) -> Pending | Failure:
-    if age_s < LINK_LIFE_S and not dead.final:
-        return Pending(wait_s=ASK_AGAIN_S)
+def _not_downloaded(vendor: str, dead: _DeadLink, age_s: float) -> Pending | Failure:
+    if age_s < DEAD_LINK_S and not dead.is_final:
+        return Pending(wait_s=RETRY_POLL_S)
     return Failure(
-        FailureKind.BAD_OUTPUT, f"the picture that {vendor} made could not be fetched: {dead.reason}", charged=True
+        FailureKind.BAD_OUTPUT, f"the picture that {vendor} made could not be downloaded: {dead.reason}", charged=True
     )

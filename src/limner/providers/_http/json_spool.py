@@ -10,6 +10,7 @@ import re
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from limner.providers._http.errors import UnreadableJson
 from limner.providers._http.limits import LONG_TEXT, PICTURE_BYTES, TEXT_BYTES
 
 _MARKS: Final = re.compile(rb'["{}\[\]]')
@@ -24,10 +25,6 @@ _TELLING: Final = 8
 _SHORTEST_PICTURE: Final = 48
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _LINE_BREAKS: Final = b"\r\n"
-
-
-class SpoolError(Exception):
-    """The answer cannot be taken. The message completes "the vendor's answer ..."."""
 
 
 class Sink(Protocol):
@@ -53,7 +50,7 @@ class JsonSpool:
     """Feed it the bytes, in any cuts; `rest` is the JSON without the pictures, each `{"$file": name}`.
 
     A string value goes to `sink` when all of it is base64 (either alphabet, padded or not, lines broken or not), and
-    it is longer than `long_text` or begins as pictures do. A key never does. Raises `SpoolError`.
+    it is longer than `long_text` or begins as pictures do. A key never does. Raises `UnreadableJson`.
     """
 
     def __init__(
@@ -83,7 +80,7 @@ class JsonSpool:
         while at < len(data):
             at = self._next(data, at)
             if len(self.rest) > self._text_bytes:
-                raise SpoolError(f"holds more than {self._text_bytes} bytes besides pictures")
+                raise UnreadableJson(f"holds more than {self._text_bytes} bytes besides pictures")
 
     def _next(self, data: bytes, at: int) -> int:
         """Take what stands together from `at` on; where that ends."""
@@ -180,7 +177,7 @@ class JsonSpool:
     def _put(self, data: bytes) -> None:
         self._file_bytes -= len(data)
         if self._file_bytes < 0:
-            raise SpoolError("holds more picture bytes than Limner takes")
+            raise UnreadableJson("holds more picture bytes than Limner takes")
         self._sink.write(data)
 
 
@@ -219,7 +216,7 @@ class _Base64:
         body, sign, padding = text.translate(_TO_STANDARD, _LINE_BREAKS).partition(b"=")
         padding = sign + padding
         if padding.strip(b"=") or (body and self._padding):
-            raise SpoolError("holds base64 that goes on after its end")
+            raise UnreadableJson("holds base64 that goes on after its end")
         self._padding += len(padding)
         body = self._left + body
         whole = len(body) // 4 * 4
@@ -228,7 +225,7 @@ class _Base64:
 
     def end(self) -> bytes:
         if len(self._left) == 1 or self._padding > 2:
-            raise SpoolError("holds base64 that is cut off")
+            raise UnreadableJson("holds base64 that is cut off")
         return _decoded(self._left + b"=" * (-len(self._left) % 4))
 
 
@@ -243,7 +240,7 @@ def _decoded(text: bytes) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error as error:
-        raise SpoolError("holds a long text that begins as base64 and is none") from error
+        raise UnreadableJson("holds a long text that begins as base64 and is none") from error
 
 
 def _unescaped(text: bytes) -> bytes:
@@ -253,13 +250,13 @@ def _unescaped(text: bytes) -> bytes:
     try:
         return str(json.loads(b'"' + text + b'"', strict=False)).encode("ascii")
     except ValueError as error:
-        raise SpoolError("holds a long text that begins as base64 and is none") from error
+        raise UnreadableJson("holds a long text that begins as base64 and is none") from error
 
 
 def _is_base64(text: bytearray) -> bool:
     try:
         return bool(_BASE64.fullmatch(_unescaped(bytes(text))))
-    except SpoolError:
+    except UnreadableJson:
         return False
 
 

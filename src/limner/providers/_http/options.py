@@ -12,14 +12,14 @@ Rules = Mapping[str, Rule]
 
 
 def invalid_option(
-    options: Mapping[str, Any], rules: Rules, *, others: bool = False, what: str = "option"
+    options: Mapping[str, Any], rules: Rules, *, allow_unknown: bool = False, what: str = "option"
 ) -> str | None:
     """Words about the first of `options` that is unknown or does not fit its rule; None where all do.
 
-    With `others`, unknown ones go into the order as they are: it is enough that they can.
+    With `allow_unknown`, unknown ones go into the request as they are: they need only be JSON.
     """
     for name, value in options.items():
-        rule = rules.get(name, json_value if others else None)
+        rule = rules.get(name, json_value if allow_unknown else None)
         wrong = _unknown(name, rules, what) if rule is None else rule(value)
         if wrong:
             return f"{what} {name!r}: {wrong}" if rule else wrong

@@ -7,7 +7,7 @@ from yarl import URL
 
 from limner.domain.network.ip_address import is_public
 from limner.ports.provider import Allows, allows_none
-from limner.providers._http.response import BadResponse, UntrustedHost
+from limner.providers._http.errors import BadResponse, UntrustedHost
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,8 +192,12 @@ class Emulator(ABC):
         """Take a job on: it is in the books before anybody hears of it, and whole from the beginning."""
         job = self.jobs.open(job_id, order, trouble)
         job.facts.update(facts)
-        await self.buy(order, job_id, charged=not job.failed)
+        await self.buy(order, job_id, charged=self.charges(job))
         return job
+
+    def charges(self, job: VendorJob) -> bool:
+        """Whether the vendor takes money for this job."""
+        return not job.failed
 
     async def breach(self, rule: str, detail: str) -> None:
         await self.place.books.enter(Violation(self.name, int(time.time() * 1000), rule, detail))

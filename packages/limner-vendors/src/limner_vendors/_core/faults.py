@@ -54,8 +54,8 @@ class FaultKind(StrEnum):
     # The answer arrives and is not what one hoped for.
     MODERATED = "moderated"  # prompt or reference refused; how: the vendor's reason
     MODERATED_OUTPUT = "moderated_output"  # the picture refused; how: the vendor's reason
-    FAILED = "failed"  # the job fails; how: the vendor's reason
-    CANCELLED = "cancelled"  # the job is cancelled at the vendor, by somebody else
+    FAILED = "failed"  # the job fails; how: the vendor's reason; value, at fal: the status of its result
+    CANCELLED = "cancelled"  # the job is cancelled at the vendor; how, at Replicate: `aborted` before it started
     TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
     EMPTY = "empty"  # success with no picture
     UNDECODABLE = "undecodable"  # a picture nobody can open; how: truncated, html, or none for a hollow one
