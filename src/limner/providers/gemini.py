@@ -6,7 +6,8 @@ Base URL `https://generativelanguage.googleapis.com`. Route options, which an ac
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,19 +28,24 @@ from limner.ports.provider import (
 )
 from limner.providers._http import (
     BadResponse,
+    LinkedImage,
     NoResponse,
     Rules,
     VendorHttp,
     VendorResponse,
+    accept_link,
     check_endpoint,
     check_models,
     detail_of,
     error_message,
     failure_from,
+    fetch_linked,
     file_as_base64,
     file_in,
+    image_link,
     invalid_option,
     key_refused,
+    markdown_image_link,
     models_by_name,
     no_response_failure,
     redacted,
@@ -212,33 +218,102 @@ _REASONS: Final[Mapping[FailureKind, str]] = {
 }
 
 
-def decode(answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]) -> Delivered | Failure:
+def decode(
+    answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]
+) -> Delivered | LinkedImage | Failure:
     """Interpret the answer; base64 pictures in its body have already been written to files.
 
     A status 200 without a picture is the usual form of a refusal (ai.google.dev, "finishReason" and "blockReason").
     """
     if not answer.ok:
         return _refusal(answer)
-    if not isinstance(answer.body, dict):
-        return _bad_output(answer, "does not follow the protocol")
+    outcome = _decode_body(answer, order, options)
+    if isinstance(outcome, Failure) and _output_tokens(answer.body) > 0:
+        return replace(outcome, charged=True)
+    return outcome
+
+
+def _decode_body(
+    answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]
+) -> Delivered | LinkedImage | Failure:
     candidates = [each for each in _list(answer.body, "candidates") if isinstance(each, dict)]
     if not candidates:
-        return _blocked(answer)
+        return _without_candidates(answer)
     pictures = [picture for each in candidates for picture in _pictures(each)]
     if not pictures:
         return _no_picture(answer, candidates[0])
-    if pictures[-1] is None:
-        return _bad_output(answer, "does not contain base64 where the picture should be")
-    facts = facts_of(order.upstream, options)
-    return Delivered(Picture(pictures[-1]), _served_by(answer.body, order), cost_of(answer.body, facts, options))
+    served_by, cost_usd = (
+        _served_by(answer.body, order),
+        cost_of(answer.body, facts_of(order.upstream, options), options),
+    )
+    match pictures[-1]:
+        case Path() as file:
+            return Delivered(Picture(file), served_by, cost_usd)
+        case str(link):
+            return LinkedImage(link, served_by, cost_usd)
+    return _bad_output(answer, "does not contain base64 where the picture should be")
 
 
-def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | None]:
-    """The candidate's pictures, without the drafts that the model marks as thoughts. None: not base64."""
+def _without_candidates(answer: VendorResponse) -> Failure:
+    if (refused := _error_inside(answer)) is not None:
+        return _refusal(refused)
+    if not isinstance(answer.body, dict) or (answer.body and not answer.body.keys() & _ANSWER_FIELDS):
+        reason = "Google's answer does not follow the protocol"
+        return Failure(FailureKind.UNSUPPORTED_OUTPUT, reason, charged=True, detail=detail_of(answer))
+    return _blocked(answer)
+
+
+_ANSWER_FIELDS: Final = frozenset(
+    {
+        *("candidates", "promptFeedback", "prompt_feedback", "usageMetadata", "usage_metadata"),
+        *("modelVersion", "model_version", "responseId", "response_id"),
+    }
+)
+
+
+def _error_inside(answer: VendorResponse) -> VendorResponse | None:
+    """An error that came with status 200, alone or in a list, as an answer with the status it names."""
+    body = answer.body[0] if isinstance(answer.body, list) and answer.body else answer.body
+    error = _get(body, "error")
+    if not error:
+        return None
+    code = _get(error, "code")
+    named = _STATUSES.get(str(_get(error, "status")), 500)
+    status = code if isinstance(code, int) and 400 <= code < 600 else named
+    return replace(answer, status=status, body=body)
+
+
+_STATUSES: Final[Mapping[str, int]] = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+"""HTTP statuses of Google's error names (cloud.google.com/apis/design/errors)."""
+
+
+def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | str | None]:
+    """The candidate's pictures as files or links, without drafts that are marked as thoughts. None: neither."""
     for part in _list(_get(candidate, "content"), "parts"):
-        data = _get(part, "inlineData", "inline_data")
-        if data is not None and _get(part, "thought") is not True:
-            yield file_in(_get(data, "data"))
+        if _get(part, "thought") is True:
+            continue
+        data, file, text = (
+            _get(part, "inlineData", "inline_data"),
+            _get(part, "fileData", "file_data"),
+            _get(part, "text"),
+        )
+        if data is not None:
+            yield file_in(_get(data, "data")) or image_link(_get(data, "data"))
+        elif file is not None:
+            uri = _get(file, "fileUri", "file_uri")
+            yield file_in(uri) or image_link(uri)
+        elif picture := file_in(text) or markdown_image_link(text):
+            yield picture
 
 
 def _blocked(answer: VendorResponse) -> Failure:
@@ -282,10 +357,16 @@ def _served_by(body: Mapping[str, Any], order: GenerationRequest) -> dict[str, A
 
 def cost_of(body: Mapping[str, Any], facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
     """US dollars by output tokens, else by size, else None. Input tokens are not counted: they cost little."""
-    tokens = _get(_get(body, "usageMetadata", "usage_metadata"), "candidatesTokenCount", "candidates_token_count")
-    if isinstance(tokens, int) and tokens > 0 and facts.usd_per_million_out is not None:
+    tokens = _output_tokens(body)
+    if tokens > 0 and facts.usd_per_million_out is not None:
         return tokens * facts.usd_per_million_out / 1e6
     return facts.usd.get(str(options.get("image_size", facts.sizes[0] if facts.sizes else "")))
+
+
+def _output_tokens(body: Any) -> int:
+    """The output tokens that the answer reports; Google bills them whether or not they are a picture."""
+    tokens = _get(_get(body, "usageMetadata", "usage_metadata"), "candidatesTokenCount", "candidates_token_count")
+    return tokens if isinstance(tokens, int) else 0
 
 
 def _bad_output(answer: VendorResponse, words: str) -> Failure:
@@ -306,7 +387,8 @@ def _refusal(answer: VendorResponse) -> Failure:
     if kind is None or kind is general.kind:
         return general
     words = error_message(answer.body).words
-    return Failure(kind, f"{_REFUSALS[kind]}: {words}" if words else _REFUSALS[kind], detail=detail_of(answer))
+    reason = f"{_REFUSALS[kind]}: {words}" if words else _REFUSALS[kind]
+    return Failure(kind, reason, detail=detail_of(answer), vendor_stated=True)
 
 
 _REFUSALS: Final[Mapping[FailureKind, str]] = {
@@ -367,14 +449,18 @@ def _list(value: Any, name: str) -> list[Any]:
 
 
 class GeminiProvider:
-    """Synchronous: the answer to `submit` has the picture. A call that is cut off has an unknown outcome."""
+    """Synchronous: the answer to `submit` has the picture. A call that is cut off has an unknown outcome.
+
+    Where an answer has a link instead, the link is the handle of a job whose picture is ready.
+    """
 
     name = "gemini"
     resumable = False
     free = False
 
-    def __init__(self, account: VendorAccount) -> None:
-        """Raise ValueError for an invalid option."""
+    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        """Raise ValueError for an invalid option. `now` is the wall clock in seconds."""
+        self._now = now
         require_valid(account.options, OPTIONS)
         self._options = account.options
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
@@ -386,10 +472,13 @@ class GeminiProvider:
             return call
         answer = await self._send(call, order)
         outcome = answer if isinstance(answer, Failure) else decode(answer, order, options)
+        if isinstance(outcome, LinkedImage):
+            return accept_link(outcome, self._now())
         return await reject_blank(_VENDOR, outcome)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
-        return Failure(FailureKind.UNKNOWN_OUTCOME, "Google cannot be asked about an earlier call")
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
+        target = order.workdir / "delivered"
+        return await fetch_linked(self._http, _VENDOR, handle, target, now_s=self._now(), timeout_s=order.deadline_s)
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references

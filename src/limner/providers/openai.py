@@ -8,10 +8,10 @@ differ from the family's) and the fields of the dialect, sent unchanged.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -30,17 +30,22 @@ from limner.ports.provider import (
 )
 from limner.providers._http import (
     BadResponse,
+    LinkedImage,
     NoResponse,
     Part,
     Rules,
     VendorHttp,
     VendorResponse,
+    accept_link,
     check_endpoint,
     check_models,
     error_message,
     failure_from,
+    fetch_linked,
     file_in,
+    image_link,
     invalid_option,
+    markdown_image_link,
     models_by_name,
     no_response_failure,
     provider_only,
@@ -365,18 +370,29 @@ _RATE_WAIT_S: Final = 12.0
 """OpenAI's lowest tier allows five pictures a minute: one every 12 seconds."""
 
 
-def decode(answer: VendorResponse, routed: RoutedRequest) -> Delivered | Failure:
+def decode(answer: VendorResponse, routed: RoutedRequest) -> Delivered | LinkedImage | Failure:
     """Interpret the answer; base64 pictures in its body have already been written to files."""
-    vendor = routed.dialect.vendor
-    body = _final_event(answer.body) if isinstance(answer.body, list) else answer.body
     if not answer.ok:
-        return _refusal(answer, vendor)
-    if isinstance(body, dict) and body.get("error"):
-        return _refusal(replace(answer, status=_status_of(body["error"]), body=body, text=json.dumps(body)), vendor)
+        return _refusal(answer, routed.dialect.vendor)
+    body = _final_event(answer.body) if isinstance(answer.body, list) else answer.body
+    outcome = _decode_body(answer, body, routed)
+    if isinstance(outcome, Failure) and routed.dialect.is_billed and _reports_output_tokens(body):
+        return replace(outcome, charged=True)
+    return outcome
+
+
+def _decode_body(answer: VendorResponse, body: Any, routed: RoutedRequest) -> Delivered | LinkedImage | Failure:
     if isinstance(answer.body, list) and body is None:
-        reason = f"{vendor}'s stream ended without its final event"
+        reason = f"{routed.dialect.vendor}'s stream ended without its final event"
         return Failure(FailureKind.UNKNOWN_OUTCOME, reason, detail=_detail(answer))
-    return _decode_picture(answer, body, routed)
+    if image := _image_of(body):
+        return _decode_image(answer, body, image, routed)
+    if (status := _error_status(body)) is not None:
+        return _refusal(replace(answer, status=status, body=body, text=json.dumps(body)), routed.dialect.vendor)
+    if isinstance(body, dict) and body.get("data") == []:
+        reason = f"{routed.dialect.vendor} returned no picture"
+        return Failure(FailureKind.NO_IMAGE, reason, detail=_detail(answer))
+    return _unsupported(answer, routed)
 
 
 def _final_event(events: list[Any]) -> dict[str, Any] | None:
@@ -387,37 +403,70 @@ def _final_event(events: list[Any]) -> dict[str, Any] | None:
     return next(final, None)
 
 
-def _status_of(error: Any) -> int:
-    """The HTTP status for an error that arrives in a body or stream after the status 200 was sent."""
-    kind = str(error.get("type")) if isinstance(error, dict) else ""
-    return 400 if kind in {"invalid_request_error", "image_generation_user_error"} else 500
+_STATUS_BY_TYPE: Final[Mapping[str, int]] = {
+    "invalid_request_error": 400,
+    "image_generation_user_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+}
 
 
-def _decode_picture(answer: VendorResponse, body: Any, routed: RoutedRequest) -> Delivered | Failure:
+def _error_status(body: Any) -> int | None:
+    """The HTTP status of an error in a body or stream that came with 200; None if the body reports no error.
+
+    Relays also send `{"code": 500, "message": ...}` and `{"success": false, "message": ...}`.
+    """
     match body:
-        case {"data": [{"b64_json": picture}, *_]} | {"b64_json": picture}:
-            return _delivered(answer, body, file_in(picture), routed)
-        case {"data": [{"url": str()}, *_]}:
-            return _bad_output(answer, routed, "contains an address instead of the picture")
-        case {"data": [], **rest}:
-            reason = f"{routed.dialect.vendor} returned no picture"
-            paid = routed.dialect.is_billed and _reports_output_tokens(rest.get("usage"))
-            return Failure(FailureKind.NO_IMAGE, reason, charged=paid, detail=_detail(answer))
-    return _bad_output(answer, routed, "does not follow the protocol")
+        case {"error": {} as error} if error:
+            return _status_of(error)
+        case {"error": str() as words} | {"detail": str() as words} if words:
+            return 500
+        case {"code": int(code)} if 400 <= code < 600:
+            return code
+        case {"success": False}:
+            return 500
+    return None
 
 
-def _delivered(
-    answer: VendorResponse, body: Mapping[str, Any], picture: Path | None, routed: RoutedRequest
-) -> Delivered | Failure:
-    """The outcome with the picture's file. `output_format` is not read: OpenAI has reported a wrong one."""
-    if picture is None:
-        return _bad_output(answer, routed, "does not contain base64 where the picture should be")
+def _status_of(error: Mapping[str, Any]) -> int:
+    for name in ("status", "status_code", "code"):
+        if str(error.get(name)).isdecimal() and 400 <= int(error[name]) < 600:
+            return int(error[name])
+    return next((_STATUS_BY_TYPE[each] for each in _codes(error) if each in _STATUS_BY_TYPE), 500)
+
+
+def _image_of(body: Any) -> Mapping[str, Any] | None:
+    """The first object with an image in it: of OpenAI's answer or event, or of a relay's answer."""
+    match body:
+        case {"data": [{} as image, *_]} | {"images": [{} as image, *_]} if image:
+            return dict(image)
+        case {"b64_json": _}:
+            return dict(body)
+        case {"choices": [{"message": {"content": str(text)}}, *_]} if link := markdown_image_link(text):
+            return {"url": link}
+    return None
+
+
+def _decode_image(
+    answer: VendorResponse, body: Mapping[str, Any], image: Mapping[str, Any], routed: RoutedRequest
+) -> Delivered | LinkedImage | Failure:
+    """The outcome with the picture's file or link. `output_format` is not read: OpenAI has reported a wrong one."""
+    values = [image.get("b64_json"), image.get("url")]
     reported = {name: redacted(body.get(name)) for name in ("size", "quality")}
     reported["request_id"] = redacted(answer.headers.get("x-request-id"))
     known = {name: value for name, value in reported.items() if value}
     served_by = {"provider": "openai", "model": routed.order.upstream, "generative": True, **known}
     cost_usd = cost_of(body, routed.facts, routed.options) if routed.dialect.is_billed else None
-    return Delivered(Picture(picture), served_by, cost_usd)
+    if file := next(filter(None, map(file_in, values)), None):
+        return Delivered(Picture(file), served_by, cost_usd)
+    if link := next(filter(None, map(image_link, values)), None):
+        return LinkedImage(link, served_by, cost_usd)
+    if isinstance(image.get("b64_json"), str) and image["b64_json"]:
+        return _bad_output(answer, routed, "does not contain base64 where the picture should be")
+    return _unsupported(answer, routed)
 
 
 def cost_of(body: Mapping[str, Any], facts: OpenAiFacts, options: Mapping[str, Any]) -> float | None:
@@ -438,10 +487,10 @@ def _image_tokens(details: Any) -> int:
     return 0
 
 
-def _reports_output_tokens(usage: Any) -> bool:
-    """Whether the answer reports output tokens, which are billed."""
-    match usage:
-        case {"output_tokens": int(tokens)}:
+def _reports_output_tokens(body: Any) -> bool:
+    """Whether the answer reports output tokens, which are billed; relays call them completion tokens."""
+    match body:
+        case {"usage": {"output_tokens": int(tokens)} | {"completion_tokens": int(tokens)}}:
             return tokens > 0
     return False
 
@@ -458,6 +507,12 @@ def _bad_output(answer: VendorResponse, routed: RoutedRequest, words: str) -> Fa
     )
 
 
+def _unsupported(answer: VendorResponse, routed: RoutedRequest) -> Failure:
+    """An answer in a form that Limner does not know: the next one would be the same, so it is not bought again."""
+    reason = f"{routed.dialect.vendor}'s answer does not follow the protocol"
+    return Failure(FailureKind.UNSUPPORTED_OUTPUT, reason, charged=routed.dialect.is_billed, detail=_detail(answer))
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
@@ -471,11 +526,13 @@ def _refusal(answer: VendorResponse, vendor: str) -> Failure:
     detail = _detail(answer)
     if codes & _POLICY_CODES or "safety_violations" in words:
         reason = f"{vendor}'s content policy forbids this{about}"
-        return Failure(FailureKind.CONTENT_POLICY, reason, detail=detail, stage=_stage(error))
+        return Failure(FailureKind.CONTENT_POLICY, reason, detail=detail, stage=_stage(error), vendor_stated=True)
     if codes & _QUOTA_CODES:
-        return Failure(FailureKind.QUOTA_EXHAUSTED, f"the credit at {vendor} is used up{about}", detail=detail)
+        reason = f"the credit at {vendor} is used up{about}"
+        return Failure(FailureKind.QUOTA_EXHAUSTED, reason, detail=detail, vendor_stated=True)
     if "model_not_found" in codes or "model mismatch" in words.lower():
-        return Failure(FailureKind.MODEL_UNAVAILABLE, f"{vendor} does not have this model{about}", detail=detail)
+        reason = f"{vendor} does not have this model{about}"
+        return Failure(FailureKind.MODEL_UNAVAILABLE, reason, detail=detail, vendor_stated=True)
     return replace(failure_from(vendor, answer, rate_wait_s=_RATE_WAIT_S), detail=detail)
 
 
@@ -525,14 +582,18 @@ def _shutdown_note(name: str, model: Mapping[str, Any]) -> str:
 
 
 class OpenAiProvider:
-    """Synchronous: the answer to `submit` has the picture. A call that is cut off has an unknown outcome."""
+    """Synchronous: the answer to `submit` has the picture. A call that is cut off has an unknown outcome.
+
+    Where a relay's answer has a link instead, the link is the handle of a job whose picture is ready.
+    """
 
     name = "openai"
     resumable = False
     free = False
 
-    def __init__(self, account: VendorAccount) -> None:
-        """Raise ValueError for an unknown dialect or an invalid option."""
+    def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
+        """Raise ValueError for an unknown dialect or an invalid option. `now` is the wall clock in seconds."""
+        self._now = now
         self._options = account.options
         self._dialect = _dialect(str(account.options.get("dialect", "openai")))
         require_valid(account.options, {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, text)})
@@ -545,10 +606,17 @@ class OpenAiProvider:
             return call
         answer = await self._send(call, order)
         outcome = answer if isinstance(answer, Failure) else decode(answer, routed)
+        if isinstance(outcome, LinkedImage):
+            return accept_link(outcome, self._now())
         return await reject_blank(self._dialect.vendor, outcome, charged=self._dialect.is_billed)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:  # noqa: ARG002
-        return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._dialect.vendor} cannot be asked about an earlier call")
+    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
+        target = order.workdir / "delivered"
+        vendor, now_s = self._dialect.vendor, self._now()
+        outcome = await fetch_linked(self._http, vendor, handle, target, now_s=now_s, timeout_s=order.deadline_s)
+        if isinstance(outcome, Failure) and not self._dialect.is_billed:
+            return replace(outcome, charged=False)
+        return outcome
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
         return self._dialect.references

@@ -158,3 +158,15 @@ async def test_a_heavy_picture_arrives_whole(google: Vendors, gemini: GeminiProv
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.delivered.picture.path.stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize("how", ["file", "data", "markdown"])
+async def test_a_relay_s_picture_is_bought_once_in_every_form_it_takes(
+    google: Vendors, gemini: GeminiProvider, tmp_path: Path, how: str
+) -> None:
+    google.faults("gemini").add(Fault(FaultKind.RELAY, how=how))
+
+    followed = await follow(gemini, order(tmp_path, "gemini-3.1-flash-image"))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert len(google.purchases("gemini")) == 1

@@ -245,3 +245,16 @@ async def test_orders_do_not_mix(vendors: Vendors, tmp_path: Path) -> None:
     assert isinstance(first, Delivered)
     assert isinstance(second, Delivered)
     assert first.picture.path != second.picture.path
+
+
+@pytest.mark.parametrize("how", ["url", "data", "markdown"])
+async def test_a_relay_s_picture_is_bought_once_in_every_form_it_takes(
+    vendors: Vendors, tmp_path: Path, how: str
+) -> None:
+    vendors.faults("openai").add(Fault(FaultKind.RELAY, how=how))
+
+    async with spoken_to(vendors) as openai:
+        followed = await follow(openai, order(tmp_path, "gpt-image-2"))
+
+    assert followed.card.prompt_sha == sha_of("a red fox in the snow")
+    assert len(vendors.purchases("openai")) == 1

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Delivered, VendorAccount
-from limner.providers._http import VendorResponse, file_as_base64
+from limner.domain.routing.failure import RETRIES, Failure, FailureKind, Stage
+from limner.ports.provider import Accepted, Delivered, VendorAccount
+from limner.providers._http import LinkedImage, VendorResponse, file_as_base64
 from limner.providers.gemini import GeminiCall, GeminiProvider, cost_of, decode, encode, facts_of
 from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, order, references, unreachable_url
 
@@ -265,13 +266,90 @@ def test_a_thought_is_no_picture() -> None:
     assert decoded(candidate(picture("draft", thought=True), finishReason="STOP")).kind is FailureKind.NO_IMAGE
 
 
-@pytest.mark.parametrize(
-    "body", [None, [], "text", candidate({"inlineData": {"mimeType": "image/png", "data": "c2hv"}})]
-)
-def test_an_answer_that_is_none_was_paid_for(body: Any) -> None:
-    outcome = decoded(body)
+def test_text_in_place_of_base64_is_a_paid_bad_output() -> None:
+    outcome = decoded(candidate({"inlineData": {"mimeType": "image/png", "data": "c2hv"}}))
 
     assert (outcome.kind, outcome.charged) == (FailureKind.BAD_OUTPUT, True)
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {"result": "ok"}])
+def test_an_answer_in_an_unknown_form_is_paid_and_not_bought_again(body: Any) -> None:
+    outcome = decoded(body)
+
+    assert (outcome.kind, outcome.charged) == (FailureKind.UNSUPPORTED_OUTPUT, True)
+    assert RETRIES[outcome.kind] == 0
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"fileData": {"mimeType": "image/png", "fileUri": "https://cdn.example/1.png"}},
+        {"file_data": {"mime_type": "image/png", "file_uri": "https://cdn.example/1.png"}},
+        {"inlineData": {"mimeType": "image/png", "data": "https://cdn.example/1.png"}},
+        {"text": "Here you are:\n\n![fox](https://cdn.example/1.png)"},
+    ],
+)
+def test_a_link_in_place_of_the_picture_is_taken(part: dict[str, Any]) -> None:
+    outcome = decoded(candidate({"text": "A fox."}, part, finishReason="STOP"))
+
+    assert isinstance(outcome, LinkedImage)
+    assert outcome.link == "https://cdn.example/1.png"
+
+
+def test_a_data_url_as_the_text_of_a_part_is_taken() -> None:
+    outcome = decoded(candidate({"text": {"$file": "/nowhere/a"}}, finishReason="STOP"))
+
+    assert isinstance(outcome, Delivered)
+    assert outcome.picture.path == Path("/nowhere/a")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 429, "status": "RESOURCE_EXHAUSTED"}, FailureKind.RATE_LIMITED),
+        ({"status": "PERMISSION_DENIED"}, FailureKind.AUTH),
+        ({"status": "NOT_FOUND"}, FailureKind.MODEL_UNAVAILABLE),
+        ({"code": 400, "status": "INVALID_ARGUMENT"}, FailureKind.BAD_INPUT),
+        ({"code": "upstream_error"}, FailureKind.TRANSIENT),
+    ],
+)
+@pytest.mark.parametrize("in_a_list", [False, True])
+def test_an_error_inside_a_200_has_its_kind_and_its_words(
+    error: dict[str, Any], kind: FailureKind, *, in_a_list: bool
+) -> None:
+    body = {"error": {**error, "message": "The relay said no."}}
+
+    outcome = decoded([body] if in_a_list else body)
+
+    assert (outcome.kind, outcome.charged) == (kind, False)
+    assert "The relay said no." in outcome.reason
+
+
+@pytest.mark.parametrize("finish", ["STOP", "NO_IMAGE", "IMAGE_SAFETY", "MAX_TOKENS"])
+def test_an_answer_that_reports_output_tokens_was_paid_for(finish: str) -> None:
+    words = candidate({"text": "I can only describe it."}, finishReason=finish)
+
+    assert decoded({**words, "usageMetadata": {"candidatesTokenCount": 12}}).charged
+    assert not decoded({**words, "usageMetadata": {"promptTokenCount": 12}}).charged
+
+
+async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(stand: Stand, tmp_path: Path) -> None:
+    Image.linear_gradient("L").save(tmp_path / "a.png")
+    image = (tmp_path / "a.png").read_bytes()
+    part = {"fileData": {"mimeType": "image/png", "fileUri": f"{stand.url}/1.png"}}
+    stand.say(f"/v1beta/models/{UPSTREAM}:generateContent", Say(candidate(part, finishReason="STOP")))
+    stand.say("/1.png", Say(image))
+    provider = GeminiProvider(VendorAccount(stand.url, KEY), now=lambda: 1000.0)
+
+    asked = order(tmp_path, upstream=UPSTREAM)
+    accepted = await provider.submit(asked, lambda _: None)
+    assert isinstance(accepted, Accepted)
+    delivered = await provider.poll(json.loads(json.dumps(accepted.handle)), asked)
+    await provider.close()
+
+    assert isinstance(delivered, Delivered)
+    assert delivered.picture.path.read_bytes() == image
+    assert "x-goog-api-key" not in stand.asked[-1].headers
 
 
 def refusal(code: int, status: str, message: str = "no", *details: Any) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Delivered, GenerationRequest, VendorAccount
-from limner.providers._http import Part, VendorResponse
+from limner.domain.routing.failure import RETRIES, Failure, FailureKind, Stage
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, VendorAccount
+from limner.providers._http import LinkedImage, Part, VendorResponse
 from limner.providers.openai import (
     DIALECTS,
     OpenAiCall,
@@ -311,21 +312,82 @@ def test_no_picture_is_no_image() -> None:
         {},
         {"data": None},
         {"data": [{}]},
-        {"data": [{"b64_json": "c2hvcnQ="}]},
         {"data": [{"b64_json": None}]},
-        {"data": [{"url": "https://cdn.example/secret"}]},
+        {"data": [{"b64_json": "", "url": ""}]},
+        {"data": [{"url": "not a link"}]},
+        {"data": [{"image_id": "img_1"}]},
+        {"choices": [{"message": {"content": "https://cdn.example/secret"}}]},
     ],
 )
-def test_an_answer_that_is_none_was_paid_for(body: Any) -> None:
+def test_a_picture_in_an_unknown_form_is_paid_and_not_bought_again(body: Any) -> None:
     failure = failed(answer(body))
 
-    assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
+    assert (failure.kind, failure.charged) == (FailureKind.UNSUPPORTED_OUTPUT, True)
+    assert RETRIES[failure.kind] == 0
     assert "cdn.example" not in f"{failure.reason}{failure.detail}"
     assert not failed(answer(body), "sglang").charged
 
 
-def test_an_error_in_a_good_answer_is_an_error() -> None:
-    assert failed(answer({"error": "worker died"}), "sglang").kind is FailureKind.TRANSIENT
+def test_text_in_place_of_base64_is_a_paid_bad_output() -> None:
+    failure = failed(answer({"data": [{"b64_json": "c2hvcnQ="}]}))
+
+    assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [{"b64_json": "", "url": "https://cdn.example/1.png?sig=a"}]},
+        {"data": [{"b64_json": None, "url": "https://cdn.example/1.png?sig=a"}]},
+        {"data": [{"b64_json": "https://cdn.example/1.png?sig=a"}]},
+        {"images": [{"url": "https://cdn.example/1.png?sig=a"}]},
+        {"choices": [{"message": {"content": 'Done: ![a "fox"](https://cdn.example/1.png?sig=a "title")'}}]},
+        {"data": [{"url": "https://cdn.example/1.png?sig=a"}], "error": None},
+    ],
+)
+def test_a_link_in_place_of_the_picture_is_taken(body: Any) -> None:
+    outcome = decode(answer(body), asked())
+
+    assert isinstance(outcome, LinkedImage)
+    assert outcome.link == "https://cdn.example/1.png?sig=a"
+    assert outcome.served_by["model"] == "gpt-image-2"
+
+
+def test_a_data_url_in_the_field_url_is_taken() -> None:
+    outcome = decode(answer({"data": [{"b64_json": "", "url": PICTURE}]}), asked())
+
+    assert isinstance(outcome, Delivered)
+    assert outcome.picture.path == Path("/nowhere/answer-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": "worker died"}, FailureKind.TRANSIENT),
+        ({"detail": "worker died"}, FailureKind.TRANSIENT),
+        ({"success": False, "message": "worker died"}, FailureKind.TRANSIENT),
+        ({"code": 503, "message": "worker died", "data": None}, FailureKind.TRANSIENT),
+        ({"error": {"message": "worker died", "type": "new_api_error", "code": 401}}, FailureKind.AUTH),
+        ({"error": {"message": "worker died", "type": "authentication_error"}}, FailureKind.AUTH),
+        ({"error": {"message": "worker died", "type": "rate_limit_error"}}, FailureKind.RATE_LIMITED),
+        ({"error": {"message": "worker died", "code": "insufficient_quota"}}, FailureKind.QUOTA_EXHAUSTED),
+        ({"error": {"message": "worker died", "type": "invalid_request_error"}}, FailureKind.BAD_INPUT),
+        ({"error": {"message": "worker died", "status": 524}}, FailureKind.UNKNOWN_OUTCOME),
+    ],
+)
+def test_an_error_inside_a_200_has_its_kind_and_its_words(body: Any, kind: FailureKind) -> None:
+    failure = failed(answer(body))
+
+    assert (failure.kind, failure.charged) == (kind, False)
+    assert "worker died" in failure.reason
+
+
+@pytest.mark.parametrize("usage", [{"output_tokens": 7}, {"completion_tokens": 7}])
+@pytest.mark.parametrize("body", [{"data": []}, {"error": {"code": "moderation_blocked"}}])
+def test_an_answer_that_reports_output_tokens_was_paid_for(body: dict[str, Any], usage: dict[str, Any]) -> None:
+    assert failed(answer({**body, "usage": usage})).charged
+    assert not failed(answer({**body, "usage": {}})).charged
+    assert not failed(answer({**body, "usage": usage}), "sglang").charged
 
 
 def refusal(code: str | None = None, kind: str = "invalid_request_error", message: str = "no", **more: Any) -> Any:
@@ -507,6 +569,39 @@ async def test_too_many_pictures_are_not_even_sent(server: FakeVendor, tmp_path:
 
     assert failure.kind is FailureKind.BAD_INPUT
     assert server.received == []
+
+
+async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(stand: Stand, tmp_path: Path) -> None:
+    Image.linear_gradient("L").save(tmp_path / "a.png")
+    image = (tmp_path / "a.png").read_bytes()
+    stand.say("/images/generations", Say({"data": [{"b64_json": "", "url": f"{stand.url}/1.png"}]}))
+    stand.say("/1.png", Say(b"<Error/>", 404), Say(b"<Error/>", 404), Say(image))
+    provider = OpenAiProvider(VendorAccount(stand.url, KEY), now=lambda: 1000.0)
+
+    accepted = await provider.submit(ordered(tmp_path), lambda _: None)
+    assert isinstance(accepted, Accepted)
+    pending = await provider.poll(json.loads(json.dumps(accepted.handle)), ordered(tmp_path))
+    delivered = await provider.poll(json.loads(json.dumps(accepted.handle)), ordered(tmp_path))
+    await provider.close()
+
+    assert isinstance(pending, Pending)
+    assert isinstance(delivered, Delivered)
+    assert delivered.picture.path.read_bytes() == image
+    assert "Authorization" not in stand.asked[-1].headers
+    assert [each.method for each in stand.asked] == ["POST", "GET", "GET", "GET"]
+
+
+async def test_a_link_that_stays_dead_is_a_paid_bad_output(stand: Stand, tmp_path: Path) -> None:
+    stand.say("/1.png", Say(b"<Error/>", 404))
+    handle = {"link": f"{stand.url}/1.png", "since": 0.0, "served_by": {}, "cost_usd": None}
+
+    for dialect, charged in (("openai", True), ("sglang", False)):
+        provider = OpenAiProvider(VendorAccount(stand.url, KEY, {"dialect": dialect}), now=lambda: 1000.0)
+        failure = await provider.poll(handle, ordered(tmp_path))
+        await provider.close()
+
+        assert isinstance(failure, Failure)
+        assert (failure.kind, failure.charged) == (FailureKind.BAD_OUTPUT, charged)
 
 
 async def test_there_is_nothing_to_ask_after(tmp_path: Path) -> None:

@@ -144,6 +144,25 @@ def test_a_picture_is_known_by_how_it_begins(size: int, encode: Any) -> None:
         assert files == [data]
 
 
+@pytest.mark.parametrize("size", [40, 600, 5000])
+@pytest.mark.parametrize("slashes", [False, True])
+@pytest.mark.parametrize("prefix", ["data:image/png;base64,", "DATA:image/svg+xml;charset=utf-8;base64,"])
+def test_the_base64_of_a_data_url_leaves_the_json(size: int, prefix: str, *, slashes: bool) -> None:
+    data = PNG[:8] + bytes(range(256))[:40] + bytes(size)
+    text = told({"b64_json": prefix + base64.b64encode(data).decode()}, ascii_only=True, slashes=slashes)
+
+    rest, files = spooled(text)
+
+    assert json.loads(rest) == {"b64_json": {"$file": "0"}}
+    assert files == [data]
+
+
+def test_a_data_url_that_is_no_base64_stays() -> None:
+    text = told({"url": "data:image/svg+xml;utf8,<svg>" + "é" * 5000}, ascii_only=True, slashes=False)
+
+    assert spooled(text) == (text, [])
+
+
 @pytest.mark.parametrize(
     "text", ["iVBORw0KGgo", "UklGR and some words that are no base64, though they begin like it", "R0lGOD" + "é" * 60]
 )

@@ -13,6 +13,7 @@ from limner_vendors._core.faults import Fault, FaultKind
 POLICY, BAD_INPUT, AUTH = FailureKind.CONTENT_POLICY, FailureKind.BAD_INPUT, FailureKind.AUTH
 QUOTA, GONE, BUSY = FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE, FailureKind.RATE_LIMITED
 TRANSIENT, NO_IMAGE, BAD_OUTPUT = FailureKind.TRANSIENT, FailureKind.NO_IMAGE, FailureKind.BAD_OUTPUT
+UNSUPPORTED = FailureKind.UNSUPPORTED_OUTPUT
 UNKNOWN, CANCELLED = FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED
 
 
@@ -270,15 +271,38 @@ _OPENAI: Final = (
     *_at_the_door("openai"),
     FailureCase("openai", "200 with `data: []`", NO_IMAGE, _always(FaultKind.EMPTY), charged=True, detail="HTTP 200"),
     FailureCase(
-        "openai", "200 and not this protocol", BAD_OUTPUT, _always(FaultKind.GARBLED), charged=True, detail="HTTP 200"
+        "openai", "200 and not this protocol", UNSUPPORTED, _always(FaultKind.GARBLED), charged=True, detail="HTTP 200"
     ),
     FailureCase(
         "openai",
         "200 with a page of HTML",
-        BAD_OUTPUT,
+        UNSUPPORTED,
         _always(FaultKind.GARBLED, how="page"),
         charged=True,
         detail="HTTP 200",
+    ),
+    FailureCase(
+        "openai",
+        "200 with a picture in a form that is not known",
+        UNSUPPORTED,
+        _always(FaultKind.RELAY, how="other"),
+        charged=True,
+        detail="HTTP 200",
+    ),
+    FailureCase(
+        "openai",
+        "200 with an `error` inside, as relays send it",
+        BUSY,
+        _always(FaultKind.RELAY, how="error"),
+        wait_s=12,
+        detail="No channel is available",
+    ),
+    FailureCase(
+        "openai",
+        "200 with a `code` of 503 inside, as relays send it",
+        TRANSIENT,
+        _always(FaultKind.RELAY, how="envelope"),
+        detail="All channels are busy",
     ),
     FailureCase(
         "openai",
@@ -402,11 +426,21 @@ _GEMINI: Final = (
         for reason in PICTURELESS
     ),
     FailureCase(
-        "gemini", "`finishReason` `STOP`, and words alone", NO_IMAGE, _always(FaultKind.TEXT_ONLY), detail="STOP"
+        "gemini",
+        "`finishReason` `STOP`, and words alone",
+        NO_IMAGE,
+        _always(FaultKind.TEXT_ONLY),
+        charged=True,
+        detail="STOP",
     ),
     *(
         FailureCase(
-            "gemini", f"`finishReason` `{reason}`", BAD_INPUT, _always(FaultKind.TEXT_ONLY, how=reason), detail=reason
+            "gemini",
+            f"`finishReason` `{reason}`",
+            BAD_INPUT,
+            _always(FaultKind.TEXT_ONLY, how=reason),
+            charged=True,
+            detail=reason,
         )
         for reason in ("MAX_TOKENS", "LANGUAGE")
     ),
@@ -453,12 +487,20 @@ _GEMINI: Final = (
     FailureCase("gemini", "500 `INTERNAL`", TRANSIENT, _always(FaultKind.SERVER_ERROR), detail="INTERNAL"),
     *_at_the_door("gemini"),
     FailureCase(
-        "gemini", "200 and no candidates", NO_IMAGE, _always(FaultKind.GARBLED), charged=None, detail="HTTP 200"
+        "gemini", "200 and not this protocol", UNSUPPORTED, _always(FaultKind.GARBLED), charged=True, detail="HTTP 200"
+    ),
+    FailureCase(
+        "gemini",
+        "200 with an `error` inside, as relays send it",
+        BUSY,
+        _always(FaultKind.RELAY, how="error"),
+        wait_s=5,
+        detail="RESOURCE_EXHAUSTED",
     ),
     FailureCase(
         "gemini",
         "200 with a page of HTML",
-        BAD_OUTPUT,
+        UNSUPPORTED,
         _always(FaultKind.GARBLED, how="page"),
         charged=True,
         detail="HTTP 200",

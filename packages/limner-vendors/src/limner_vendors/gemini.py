@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner_vendors._core.emulator import Emulator, Refused, decode, http_status, reply
+from limner_vendors._core.emulator import Emulator, Place, Refused, decode, http_status, reply
 from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.relay_host import RelayHost
 
 READABLE: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp", "image/heic": "", "image/heif": ""}
 LABEL: Final = re.compile(r"\s*Image \d+:?\s*", re.IGNORECASE)
@@ -100,8 +101,12 @@ class Gemini(Emulator):
     synchronous: ClassVar[bool] = True
     kinds = (
         *(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.TEXT_ONLY, FaultKind.EMPTY),
-        *(FaultKind.UNDECODABLE, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK),
+        *(FaultKind.UNDECODABLE, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK, FaultKind.RELAY),
     )
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.relay_host = RelayHost(place.urls["api"])
 
     def environment(self) -> dict[str, str]:
         return {"GEMINI_API_KEY": self.key, "GEMINI_BASE_URL": self.base_url}
@@ -111,6 +116,7 @@ class Gemini(Emulator):
             web.post("/{version:v1|v1beta}/models/{model}:{method}", self.call),
             web.get("/{version:v1|v1beta}/models", self.list_models),
             *self.doors(),
+            *self.relay_host.routes(),
         ]
         return {"api": self.application(routes)}
 
@@ -139,9 +145,13 @@ class Gemini(Emulator):
                 "blockReasonMessage": "The prompt was blocked.",
             }
             return {"promptFeedback": blocked, "usageMetadata": usage(ask, pictures=0), **facts}
-        charged = trouble.of(FaultKind.MODERATED_OUTPUT, FaultKind.TEXT_ONLY, FaultKind.EMPTY) is None and ask.picture
+        if (fault := trouble.of(FaultKind.RELAY)) and fault.how == "error":
+            return RELAY_ERROR
+        only_text = FaultKind.TEXT_ONLY in trouble or not ask.picture
+        charged = trouble.of(FaultKind.MODERATED_OUTPUT, FaultKind.EMPTY) is None
         await self.buy(ask.order, response_id, charged=charged)
-        return {"candidates": [await self.candidate(ask, trouble)], "usageMetadata": usage(ask, int(charged)), **facts}
+        billed = usage(ask, pictures=int(charged and not only_text), words=WORD_TOKENS if charged and only_text else 0)
+        return {"candidates": [await self.candidate(ask, trouble)], "usageMetadata": billed, **facts}
 
     async def candidate(self, ask: GeminiRequest, trouble: InjectedFault) -> dict[str, Any]:
         if fault := trouble.of(FaultKind.MODERATED_OUTPUT):
@@ -160,13 +170,28 @@ class Gemini(Emulator):
         return finished(await self.parts(ask, trouble), "STOP")
 
     async def parts(self, ask: GeminiRequest, trouble: InjectedFault) -> list[dict[str, Any]]:
-        good = inline(await self.picture(ask.order, trouble), ask.order.format)
+        picture = await self.picture(ask.order, trouble)
+        good = inline(picture, ask.order.format)
+        if fault := trouble.of(FaultKind.RELAY):
+            return [self.relayed(picture, ask, fault.how)]
         if not ask.model.thinks:
             return [*([{"text": "Here is your picture."}] if ask.words else []), good]
         draft = await self.picture(replace(ask.order, size=(256, 256)), InjectedFault(), variant=7)
         thoughts = [{"text": "**Composing**", "thought": True}, {**inline(draft, ask.order.format), "thought": True}]
         words = [{"text": "Here is your picture."}] if ask.words else []
         return [*thoughts, *words, {**good, "thoughtSignature": base64.b64encode(b"signature").decode()}]
+
+    def relayed(self, picture: bytes, ask: GeminiRequest, how: str) -> dict[str, Any]:
+        """A part with the picture as relays of this API send it, by a fault's `how`."""
+        media_type = MEDIA_TYPES[ask.order.format]
+        match how:
+            case "data":
+                url = f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
+                return {"inlineData": {"mimeType": media_type, "data": url}}
+            case "markdown":
+                return {"text": f"Here you are:\n![image]({self.relay_host.offer(picture, media_type)})"}
+            case _:
+                return {"fileData": {"mimeType": media_type, "fileUri": self.relay_host.offer(picture, media_type)}}
 
     # --- what a request must be
 
@@ -354,9 +379,18 @@ def finished(parts: list[dict[str, Any]], reason: str) -> dict[str, Any]:
     return {"index": 0, "finishReason": reason, "content": {"role": "model", "parts": parts}}
 
 
-def usage(ask: GeminiRequest, pictures: int) -> dict[str, int]:
+WORD_TOKENS: Final = 12
+"""Output tokens of an answer with text only."""
+
+RELAY_ERROR: Final[dict[str, Any]] = {
+    "error": {"code": 429, "message": "Resource has been exhausted (e.g. check quota).", "status": "RESOURCE_EXHAUSTED"}
+}
+"""An error that relays send with status 200."""
+
+
+def usage(ask: GeminiRequest, pictures: int, words: int = 0) -> dict[str, int]:
     asked = max(1, len(ask.order.prompt) // 4) + 258 * len(ask.order.references)
-    drawn = 1290 * pictures
+    drawn = 1290 * pictures + words
     return {"promptTokenCount": asked, "candidatesTokenCount": drawn, "totalTokenCount": asked + drawn}
 
 

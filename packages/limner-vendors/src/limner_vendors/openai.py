@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import BodyPartReader, web
 
-from limner_vendors._core.emulator import Emulator, Refused, hang_up, http_status, moment_of, reply
+from limner_vendors._core.emulator import Emulator, Place, Refused, hang_up, http_status, moment_of, reply
 from limner_vendors._core.faults import REFUSALS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.held_answers import Held
 from limner_vendors._core.jobs import VendorOrder
-from limner_vendors._core.pictures import Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.relay_host import RelayHost
 from limner_vendors._core.rules import (
     MISSING,
     UNKNOWN,
@@ -131,8 +132,12 @@ class OpenAI(Emulator):
     synchronous: ClassVar[bool] = True
     kinds = (
         *(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.EMPTY, FaultKind.UNDECODABLE),
-        *(FaultKind.FAILED, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK),
+        *(FaultKind.FAILED, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK, FaultKind.RELAY),
     )
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.relay_host = RelayHost(place.urls["api"])
 
     @property
     def base_url(self) -> str:
@@ -142,7 +147,7 @@ class OpenAI(Emulator):
         return {"OPENAI_API_KEY": self.key, "OPENAI_BASE_URL": self.base_url}
 
     def applications(self) -> dict[str, web.Application]:
-        routes: list[web.AbstractRouteDef] = [*self.doors()]
+        routes: list[web.AbstractRouteDef] = [*self.doors(), *self.relay_host.routes()]
         for root in ("/v1", "/openai/v1", "/openai/deployments/{deployment}"):
             routes += [
                 web.post(f"{root}/images/generations", self.generations),
@@ -174,10 +179,30 @@ class OpenAI(Emulator):
         return await self.pass_faults(request, "submit", ask.order.prompt, lambda trouble: self.whole(ask, trouble))
 
     async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
+        relay = trouble.of(FaultKind.RELAY)
+        if relay and relay.how in _RELAY_ERRORS:
+            return reply(200, _RELAY_ERRORS[relay.how])
         await self.take_on(ask, trouble)
         pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
+        if relay:
+            return reply(200, self.relayed(pictures[0], ask, relay.how))
         data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
         return reply(200, {"created": int(time.time()), **echo(ask.order), "data": data, "usage": usage(ask)})
+
+    def relayed(self, picture: bytes, ask: OpenAiRequest, how: str) -> dict[str, Any]:
+        """An answer as relays of this API send it, by a fault's `how`."""
+        media_type = MEDIA_TYPES[ask.order.format]
+        match how:
+            case "data":
+                image: dict[str, Any] = {"b64_json": f"data:{media_type};base64,{in_base64(picture)}"}
+            case "markdown":
+                content = f"Here you are:\n![image]({self.relay_host.offer(picture, media_type)})"
+                return {"choices": [{"message": {"role": "assistant", "content": content}}]}
+            case "other":
+                image = {"image_id": "img_1"}
+            case _:
+                image = {"b64_json": "", "url": self.relay_host.offer(picture, media_type)}
+        return {"created": int(time.time()), "data": [image]}
 
     async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
         """Refuse a moderated request without a charge; record any other as a purchase."""
@@ -481,6 +506,12 @@ REFUSED: Final[Mapping[FaultKind, tuple[int, str, None, str | None, str]]] = {
     FaultKind.TIMEOUT: (504, _OOPS, None, "server_error", "server_error"),
 }
 
+
+_RELAY_ERRORS: Final[Mapping[str, dict[str, Any]]] = {
+    "error": {"error": {"message": "No channel is available for this model.", "type": "rate_limit_error"}},
+    "envelope": {"code": 503, "message": "All channels are busy.", "data": None},
+}
+"""Errors that relays send with status 200."""
 
 OLD_CODES: Final = ("content_policy_violation", "image_content_policy_violation")
 REJECTED: Final = "Your request was rejected by the safety system."

@@ -22,6 +22,7 @@ from limner.providers._http.job_api import (
     unknown_model,
 )
 from limner.providers._http.job_provider import JobProvider
+from limner.providers._http.linked_image import LinkedImage, accept_link, fetch_linked, image_link, markdown_image_link
 from limner.providers._http.options import (
     JOB_RULES,
     KEYED_JOB_RULES,
@@ -47,6 +48,7 @@ __all__ = [
     "JobPolls",
     "JobProvider",
     "JobState",
+    "LinkedImage",
     "MissingJob",
     "NoResponse",
     "NotAPictureFile",
@@ -57,6 +59,7 @@ __all__ = [
     "VendorHttp",
     "VendorHttpError",
     "VendorResponse",
+    "accept_link",
     "cancel_job",
     "check_endpoint",
     "check_models",
@@ -64,12 +67,15 @@ __all__ = [
     "error_message",
     "failure_from",
     "fetch_finished",
+    "fetch_linked",
     "file_as_base64",
     "file_in",
+    "image_link",
     "invalid_option",
     "is_blank",
     "is_vendors_own",
     "key_refused",
+    "markdown_image_link",
     "missing_handle",
     "models_by_name",
     "no_response_failure",

@@ -20,6 +20,8 @@ _CUT_ESCAPE: Final = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]+={0,2}[\r\n]*")
 # How PNG, JPEG, WebP and GIF begin in base64. Small ones are pictures too.
 _PICTURE: Final = re.compile(rb"iVBORw0KGg|(?:\\?/|_)9j(?:\\?/|_)|UklGR|R0lGOD")
+_DATA_URL: Final = re.compile(rb"data:[\w.+-]+\\?/[\w.+-]+(?:;[\w.=+-]+)*;base64,", re.IGNORECASE)
+"""The part of a data URL before its base64; the slash may be escaped in JSON."""
 _TELLING: Final = 8
 """What a long string is, is told from so many times the shortest one that counts as long: enough, and quickly read."""
 _SHORTEST_PICTURE: Final = 48
@@ -49,8 +51,9 @@ class _Place(Enum):
 class JsonSpool:
     """Feed it the bytes, in any cuts; `rest` is the JSON without the pictures, each `{"$file": name}`.
 
-    A string value goes to `sink` when all of it is base64 (either alphabet, padded or not, lines broken or not), and
-    it is longer than `long_text` or begins as pictures do. A key never does. Raises `UnreadableJson`.
+    A string value goes to `sink` if all of it is base64, or a data URL with base64 (either alphabet, padded or not,
+    lines broken or not), and it is longer than `long_text` or begins as pictures do. A key never does. Raises
+    `UnreadableJson`.
     """
 
     def __init__(
@@ -166,7 +169,7 @@ class JsonSpool:
             self._place = _Place.FILE
             self._decoder = _Base64()
             self.rest += json.dumps({"$file": self._sink.begin()}).encode()
-            self._write(_unescaped(text))
+            self._write(_unescaped(_without_prefix(text)))
         else:
             self._place = _Place.TEXT
             self.rest += b'"' + text
@@ -255,10 +258,17 @@ def _unescaped(text: bytes) -> bytes:
 
 def _is_base64(text: bytearray) -> bool:
     try:
-        return bool(_BASE64.fullmatch(_unescaped(bytes(text))))
+        return bool(_BASE64.fullmatch(_unescaped(_without_prefix(bytes(text)))))
     except UnreadableJson:
         return False
 
 
 def _is_picture(text: bytearray) -> bool:
-    return len(text) >= _SHORTEST_PICTURE and bool(_PICTURE.match(text)) and _is_base64(text)
+    base64 = _without_prefix(bytes(text))
+    return len(base64) >= _SHORTEST_PICTURE and bool(_PICTURE.match(base64)) and _is_base64(text)
+
+
+def _without_prefix(text: bytes) -> bytes:
+    """The base64 of a data URL; any other text as it is."""
+    prefix = _DATA_URL.match(text)
+    return text[prefix.end() :] if prefix else text
