@@ -166,7 +166,7 @@ async def test_a_relay_s_picture_is_bought_once_in_every_form_it_takes(
 ) -> None:
     google.faults("gemini").add(Fault(FaultKind.RELAY, how=how))
 
-    followed = await follow(gemini, order(tmp_path, "gemini-3.1-flash-image"))
+    followed = await run_order(gemini, order(tmp_path, "gemini-3.1-flash-image"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert len(google.purchases("gemini")) == 1

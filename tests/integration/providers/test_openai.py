@@ -254,7 +254,7 @@ async def test_a_relay_s_picture_is_bought_once_in_every_form_it_takes(
     vendors.faults("openai").add(Fault(FaultKind.RELAY, how=how))
 
     async with spoken_to(vendors) as openai:
-        followed = await follow(openai, order(tmp_path, "gpt-image-2"))
+        followed = await run_order(openai, order(tmp_path, "gpt-image-2"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert len(vendors.purchases("openai")) == 1

@@ -333,13 +333,13 @@ def test_an_answer_that_reports_output_tokens_was_paid_for(finish: str) -> None:
     assert not decoded({**words, "usageMetadata": {"promptTokenCount": 12}}).charged
 
 
-async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(stand: Stand, tmp_path: Path) -> None:
+async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(server: FakeVendor, tmp_path: Path) -> None:
     Image.linear_gradient("L").save(tmp_path / "a.png")
     image = (tmp_path / "a.png").read_bytes()
-    part = {"fileData": {"mimeType": "image/png", "fileUri": f"{stand.url}/1.png"}}
-    stand.say(f"/v1beta/models/{UPSTREAM}:generateContent", Say(candidate(part, finishReason="STOP")))
-    stand.say("/1.png", Say(image))
-    provider = GeminiProvider(VendorAccount(stand.url, KEY), now=lambda: 1000.0)
+    part = {"fileData": {"mimeType": "image/png", "fileUri": f"{server.url}/1.png"}}
+    server.reply(f"/v1beta/models/{UPSTREAM}:generateContent", Reply(candidate(part, finishReason="STOP")))
+    server.reply("/1.png", Reply(image))
+    provider = GeminiProvider(VendorAccount(server.url, KEY), now=lambda: 1000.0)
 
     asked = order(tmp_path, upstream=UPSTREAM)
     accepted = await provider.submit(asked, lambda _: None)
@@ -349,7 +349,7 @@ async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(stand
 
     assert isinstance(delivered, Delivered)
     assert delivered.picture.path.read_bytes() == image
-    assert "x-goog-api-key" not in stand.asked[-1].headers
+    assert "x-goog-api-key" not in server.received[-1].headers
 
 
 def refusal(code: int, status: str, message: str = "no", *details: Any) -> Any:

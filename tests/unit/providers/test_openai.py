@@ -571,12 +571,12 @@ async def test_too_many_pictures_are_not_even_sent(server: FakeVendor, tmp_path:
     assert server.received == []
 
 
-async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(stand: Stand, tmp_path: Path) -> None:
+async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(server: FakeVendor, tmp_path: Path) -> None:
     Image.linear_gradient("L").save(tmp_path / "a.png")
     image = (tmp_path / "a.png").read_bytes()
-    stand.say("/images/generations", Say({"data": [{"b64_json": "", "url": f"{stand.url}/1.png"}]}))
-    stand.say("/1.png", Say(b"<Error/>", 404), Say(b"<Error/>", 404), Say(image))
-    provider = OpenAiProvider(VendorAccount(stand.url, KEY), now=lambda: 1000.0)
+    server.reply("/images/generations", Reply({"data": [{"b64_json": "", "url": f"{server.url}/1.png"}]}))
+    server.reply("/1.png", Reply(b"<Error/>", 404), Reply(b"<Error/>", 404), Reply(image))
+    provider = OpenAiProvider(VendorAccount(server.url, KEY), now=lambda: 1000.0)
 
     accepted = await provider.submit(ordered(tmp_path), lambda _: None)
     assert isinstance(accepted, Accepted)
@@ -587,16 +587,16 @@ async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(stand
     assert isinstance(pending, Pending)
     assert isinstance(delivered, Delivered)
     assert delivered.picture.path.read_bytes() == image
-    assert "Authorization" not in stand.asked[-1].headers
-    assert [each.method for each in stand.asked] == ["POST", "GET", "GET", "GET"]
+    assert "Authorization" not in server.received[-1].headers
+    assert [each.method for each in server.received] == ["POST", "GET", "GET", "GET"]
 
 
-async def test_a_link_that_stays_dead_is_a_paid_bad_output(stand: Stand, tmp_path: Path) -> None:
-    stand.say("/1.png", Say(b"<Error/>", 404))
-    handle = {"link": f"{stand.url}/1.png", "since": 0.0, "served_by": {}, "cost_usd": None}
+async def test_a_link_that_stays_dead_is_a_paid_bad_output(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/1.png", Reply(b"<Error/>", 404))
+    handle = {"link": f"{server.url}/1.png", "since": 0.0, "served_by": {}, "cost_usd": None}
 
     for dialect, charged in (("openai", True), ("sglang", False)):
-        provider = OpenAiProvider(VendorAccount(stand.url, KEY, {"dialect": dialect}), now=lambda: 1000.0)
+        provider = OpenAiProvider(VendorAccount(server.url, KEY, {"dialect": dialect}), now=lambda: 1000.0)
         failure = await provider.poll(handle, ordered(tmp_path))
         await provider.close()
 
