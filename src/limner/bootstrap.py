@@ -15,11 +15,14 @@ from urllib.parse import urlsplit
 from limner.api.v2.task import task_body
 from limner.application.accounts.authenticate import Authenticate
 from limner.application.accounts.manage import HashKey, ManageAccounts
+from limner.application.generation.attempt import RunAttempt
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generate import Generate
 from limner.application.generation.journal import SpendJournal
+from limner.application.generation.keep_image import KeepImage
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
+from limner.application.generation.stop_jobs import StopJobs
 from limner.application.images.keep import Keep
 from limner.application.images.object_uploads import FindObject, TakeObject
 from limner.application.images.presign import Presign, TakePresigned
@@ -34,6 +37,7 @@ from limner.application.retention.prune import Prune, RetentionPolicy
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.explain import Explain
+from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.submit import Submit, SubmitLimits
 from limner.application.watching.watch import Watch, WatchLimits
 from limner.application.webhooks.deliver import Deliver, DeliveryLimits
@@ -119,13 +123,23 @@ class Limner:
 
     @property
     def submit(self) -> Submit:
-        chosen = self.settings
-        terms = SubmitLimits(
-            chosen.account_tasks,
-            chosen.queue_deadline_s,
-            chosen.run_deadline_s,
-            chosen.transcode_webp,
-            chosen.multiview_model,
+        settings = self.settings
+        return Submit(
+            store=self.store,
+            intake=self.intake,
+            keep_inline=KeepInlineImages(self.keep, self.scratch.folder, settings.transcode_webp),
+            templates=self.templates,
+            routing=self.routing,
+            signals=self.signals,
+            clock=self.clock,
+            limits=SubmitLimits(
+                image_tasks=settings.account_tasks,
+                queue_deadline_s=settings.queue_deadline_s,
+                run_deadline_s=settings.run_deadline_s,
+                transcode_webp=settings.transcode_webp,
+                multiview_model=settings.multiview_model,
+            ),
+            check_webhook=self.post.check,
         )
         inline = KeepInlineImages(self.keep, self.scratch.folder, chosen.transcode_webp)
         ports = (self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock)
@@ -167,7 +181,7 @@ class Limner:
 
     @property
     def explain(self) -> Explain:
-        return Explain(self.store, self.templates)
+        return Explain(self.store, self.templates, self.routing)
 
     @property
     def cancel(self) -> Cancel:
@@ -189,10 +203,18 @@ class Limner:
 
     @property
     def execute(self) -> ExecuteTask:
-        prepare = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
+        references = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
         journal = SpendJournal(self.store, self.clock, self.route_limits)
-        generate = Generate(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
-        return ExecuteTask(self.store, prepare, generate, self.routing, self.templates, self.clock, self.scratch.folder)
+        keep = KeepImage(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
+        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard)
+        return ExecuteTask(
+            store=self.store,
+            prepare=PrepareInputs(references, self.templates),
+            generate=Generate(journal, self.routing, run_attempt, self.clock),
+            stop_jobs=StopJobs(journal, self.routing, keep),
+            clock=self.clock,
+            scratch=self.scratch.folder,
+        )
 
     @property
     def sweep(self) -> DeleteUnreferenced:
@@ -226,28 +248,28 @@ class Limner:
 
     def worker(self) -> Worker:
         lease_ms = int(self.settings.lease_s * 1000)
-        route_limits, routes = self.route_limits, self.routing.active()
+        route_limits, routes = self.route_limits, self.routing.active_routes()
         dispatcher = Dispatcher(
-            self.store,
-            self.execute,
-            self.signals,
-            self.clock,
-            self.running,
-            str(self.me),
-            lease_ms,
-            self.settings.tasks_at_once,
-            self.settings.poll_s,
-            lambda records, now_ms: route_limits.claim_limits(records, routes, now_ms),
-            self.disk_guard,
+            store=self.store,
+            execute=self.execute,
+            signals=self.signals,
+            clock=self.clock,
+            running=self.running,
+            owner=str(self.me),
+            lease_ms=lease_ms,
+            capacity=self.settings.tasks_at_once,
+            poll_s=self.settings.poll_s,
+            claim_limits=lambda records, now_ms: route_limits.claim_limits(records, routes, now_ms),
+            disk_guard=self.disk_guard,
         )
         return Worker(
-            self.store,
-            dispatcher,
-            LeaseRenewer(self.store, self.clock, self.running, str(self.me), lease_ms),
-            Rescuer(self.store, self.clock, dispatcher, self.me),
-            self.running,
-            self.settings.drain_s,
-            {
+            store=self.store,
+            dispatcher=dispatcher,
+            leases=LeaseRenewer(self.store, self.clock, self.running, str(self.me), lease_ms),
+            rescuer=Rescuer(self.store, self.clock, dispatcher, self.me),
+            running=self.running,
+            drain_s=self.settings.drain_s,
+            more={
                 "janitor": Janitor(self.prune, self.clock, lambda: sweep(self.settings.scratch)).run,
                 "webhooks": self.webhook_sender().run,
                 "progress": ProgressWriter(self.store, self.clock, self.running).run,

@@ -131,12 +131,12 @@ async def claims(worker: Worker, vendor_reached: Gate | None = None) -> None:
 
 async def takes_over(worker: Worker) -> None:
     """Let it look once for what others left."""
-    await worker.rescuer.beat()
+    await worker.rescuer.rescue()
 
 
 async def finishes(worker: Worker) -> None:
     """Wait until it has nothing in hand."""
-    assert await worker.running.settled(20)
+    assert await worker.running.wait_until_idle(20)
 
 
 async def until(event: asyncio.Event) -> None:

@@ -151,7 +151,7 @@ async def test_a_task_is_cancelled_while_its_vendor_works(crew: Crew) -> None:
     await claims(worker, gate)
 
     await crew.limner.cancel(crew.key.account, task)
-    await worker.leases.beat()
+    await worker.leases.renew()
     await finishes(worker)
 
     assert await end_of(crew, task) == CANCELLED
@@ -167,7 +167,7 @@ async def test_a_task_whose_picture_is_being_kept_when_it_is_cancelled_succeeds(
     await until(blobs.reached)
 
     asked = await crew.limner.cancel(crew.key.account, task)
-    await worker.leases.beat()
+    await worker.leases.renew()
     blobs.opened.set()
     await finishes(worker)
 
@@ -222,7 +222,7 @@ async def test_of_an_expiry_a_cancellation_and_a_claim_at_once_one_decides(crew:
         *(crew.limner.cancel(crew.key.account, task) for task in tasks),
     )
     for worker in workers:
-        await worker.leases.beat()
+        await worker.leases.renew()
         await finishes(worker)
 
     ends = [await end_of(crew, task) for task in tasks]

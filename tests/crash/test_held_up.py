@@ -90,11 +90,11 @@ async def test_a_wish_to_cancel_is_heard_when_the_clock_was_set_back(crew: Crew)
     worker = crew.hires(ScriptedProvider([gate]))
     task = await crew.submits()
     await claims(worker, gate)
-    await worker.leases.beat()
+    await worker.leases.renew()
     await crew.limner.cancel(crew.key.account, task)
 
     crew.clock.pass_time(-3600)
-    await worker.leases.beat()
+    await worker.leases.renew()
     await finishes(worker)
 
     assert (await crew.task(task)).status is Status.CANCELLED

@@ -21,7 +21,7 @@ async def test_after_a_gap_that_outlasted_all_leases_the_living_keep_their_tasks
 
     crew.clock.pass_time(gap_s)
     await takes_over(other)
-    await living.leases.beat()
+    await living.leases.renew()
     await takes_over(other)
     owners = await crew.owners()
     gate.opened.set()
@@ -88,7 +88,7 @@ async def test_a_living_worker_keeps_its_tasks_when_the_clock_was_set_back(crew:
     crew.clock.pass_time(-AN_HOUR_S)
     for _ in range(3 * LEASE_S):
         await takes_over(other)
-        await living.leases.beat()
+        await living.leases.renew()
         crew.clock.pass_time(1)
     owners = await crew.owners()
     gate.opened.set()

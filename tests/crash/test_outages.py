@@ -115,7 +115,7 @@ def test_with_little_room_left_tasks_are_accepted_and_wait(data: Path, log: Path
 
     assert held == "queued"
     assert done["status"] == "success"
-    assert "there is room on the disk again" in log.read_text()
+    assert "the disk has free space again" in log.read_text()
 
 
 def test_a_picture_that_the_store_refuses_is_kept_when_it_takes_it_and_is_drawn_once(data: Path, log: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_picture_that_the_store_refuses_is_kept_when_it_takes_it_and_is_drawn_
         client.done()
         with refusing(data / "blobs"):
             held = client.submit(prompt="drawn while the store refuses")
-            until_told(log, "a picture finds no place")
+            until_told(log, "a delivered image could not be stored")
             refused = client.upload(PICTURE)
             waiting = client.submit(prompt="drawn when it takes again")
             seen = [client.task(task)["status"] for task in (held, waiting)]
@@ -166,7 +166,7 @@ def test_while_the_database_is_gone_nothing_is_accepted_and_what_was_accepted_go
         database.stop()
         refused = insists(client)
         ready, lives = client.get("/readyz"), client.get("/healthz")
-        until_told(log, "a picture finds no place")
+        until_told(log, "a delivered image could not be stored")
         database.start()
         tasks.append(insists(client).data["task_id"])
         done = [client.wait(task)["status"] for task in tasks]

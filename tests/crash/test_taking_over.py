@@ -84,7 +84,7 @@ async def test_a_renewed_lease_does_not_run_out(crew: Crew) -> None:
 
     for _ in range(4):
         crew.clock.pass_time(6)
-        await slow.leases.beat()
+        await slow.leases.renew()
         await takes_over(near)
 
     assert await crew.owners() == [slow.dispatcher.owner]
@@ -113,8 +113,8 @@ async def test_claiming_and_taking_over_share_one_capacity(crew: Crew) -> None:
     await crew.submits()
 
     await asyncio.gather(
-        heir.dispatcher.take(lambda records, *lease: records.tasks.rescue(*lease)),
-        heir.dispatcher.take(lambda records, *lease: records.tasks.claim(*lease)),
+        heir.dispatcher.claim(lambda records, *lease: records.tasks.rescue(*lease)),
+        heir.dispatcher.claim(lambda records, *lease: records.tasks.claim(*lease)),
     )
 
     assert len(heir.running) == 1

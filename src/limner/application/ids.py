@@ -1,4 +1,4 @@
-"""Names for what grows without end."""
+"""Ids that sort by time."""
 
 import secrets
 import uuid
@@ -7,8 +7,8 @@ import uuid
 def time_ordered(now_ms: int) -> str:
     """A UUID of version 7 (RFC 9562): the milliseconds first, then 74 random bits.
 
-    Rows that are written together lie together in every index, so a full table costs what an empty one does.
+    Rows written at the same time are neighbours in every index, so inserting into a large table stays fast.
     """
-    chance = secrets.randbits(74)
-    number = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 7 << 76 | chance >> 62 << 64 | 0b10 << 62 | chance & (1 << 62) - 1
+    entropy = secrets.randbits(74)
+    number = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 7 << 76 | entropy >> 62 << 64 | 0b10 << 62 | entropy & (1 << 62) - 1
     return str(uuid.UUID(int=number))

@@ -1,4 +1,4 @@
-"""Reading tasks, one's own only."""
+"""Reading tasks of the caller's own account."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,22 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status, Task
 
 MAX_QUEUE_COUNT = 1_000
-"""A place in the queue is counted up to here; beyond, the exact number helps nobody and costs more each time."""
+"""A place in the queue is counted up to here: counting further costs more and helps no caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task as its owner sees it now. `ahead` is how many come before it in the queue, None when it has left it."""
+    """A task, and how many tasks are ahead of it in the queue; `ahead` is None once it has left the queue."""
 
     task: Task
     ahead: int | None
 
 
 def own_task(records: Records, account: AccountId | None, task_id: TaskId) -> Task:
-    """The task, if it is this account's, or any for the operator (no account). Another's is not found, as if none."""
+    """The task, if it belongs to this account; None as account reads any. Another account's task is not found.
+
+    Raises `Refusal`.
+    """
     task = records.tasks.get(task_id) if is_uuid(task_id) else None
     if task is None or (account is not None and task.account != account):
         raise Refusal(
@@ -39,18 +42,20 @@ class ReadTask:
     store: Store
 
     async def __call__(self, account: AccountId | None, task_id: TaskId) -> TaskView:
-        return await self.store.read(lambda records: _see(records, own_task(records, account, task_id)))
+        return await self.store.read(lambda records: _view(records, own_task(records, account, task_id)))
 
     async def many(self, account: AccountId, task_ids: Sequence[TaskId]) -> Sequence[TaskView]:
         """Those of `task_ids` that are this account's, in no particular order."""
         named = [each for each in task_ids if is_uuid(each)]
-        return await self.store.read(lambda records: [_see(records, task) for task in records.tasks.of(account, named)])
+        return await self.store.read(
+            lambda records: [_view(records, task) for task in records.tasks.of(account, named)]
+        )
 
     async def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
         """The account's tasks, the newest first, without the first `offset`."""
         return await self.store.read(lambda records: records.tasks.page(account, limit, offset))
 
 
-def _see(records: Records, task: Task) -> TaskView:
-    waiting = task.status is Status.QUEUED
-    return TaskView(task, records.tasks.count_ahead(task.id, MAX_QUEUE_COUNT) if waiting else None)
+def _view(records: Records, task: Task) -> TaskView:
+    queued = task.status is Status.QUEUED
+    return TaskView(task, records.tasks.count_ahead(task.id, MAX_QUEUE_COUNT) if queued else None)

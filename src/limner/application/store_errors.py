@@ -1,4 +1,4 @@
-"""Trouble that is nobody's mistake and passes by itself, or when an operator has made room."""
+"""Outages: errors of the database, the blob store or the disk that are waited out rather than treated as bugs."""
 
 import errno
 from typing import Any, Final
@@ -14,12 +14,12 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database, the store of the pictures or the disk is away, full or read-only."""
+    """Whether the database, the blob store or the disk is unavailable, full or read-only."""
     return isinstance(error, StoreUnavailable | StorageRefuses) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
 def log_loop_error(event: str, error: Exception, **facts: Any) -> None:
-    """Log what a loop goes on after: an outage in a line, as it comes again and again, all else with its trace."""
+    """Log an error that a loop survives: an outage in one line, since it repeats, anything else with its traceback."""
     if is_outage(error):
         log.warning(event, trouble=str(error), **facts)
     else:

@@ -1,4 +1,4 @@
-"""Takes tasks from the queue and sees each through."""
+"""The dispatcher: claims tasks from the queue and executes each in an asyncio task."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,21 +23,23 @@ from limner.worker.running_tasks import RunningTask, RunningTasks
 log = structlog.get_logger()
 
 MAX_CLAIM_BATCH = 100
-"""Tasks taken in one statement: large enough to keep up with any queue, small enough to share it with other workers."""
+"""Tasks claimed in one statement: enough to keep up with any queue, few enough to leave some to other workers."""
 
 OUTAGE_RETRY_S = 2.0
-"""Between two looks whether an outage is over."""
+"""Between two tries of a task that an outage interrupts."""
 
 SelectTasks = Callable[[Records, str, int, int, int], Sequence[ClaimedTask]]
-"""Takes tasks for an owner, at a time, until a time, so many at most."""
+"""Claims tasks in a unit of work: for an owner, at a time, leased until a time, at most so many."""
 
 GetClaimLimits = Callable[[Records, int], Sequence[ClaimLimit]]
-"""What may start at this time: how many tasks of models whose vendors have limits."""
+"""How many tasks of models with limited providers may be claimed at a time."""
+
+_HANDED_OVER = frozenset({Reason.SHUTDOWN, Reason.LEASE_LOST})
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """`lease_ms` is how long a claim holds without renewal, `capacity` how many tasks may be in hand at once."""
+    """`lease_ms` is how long a claim lasts without renewal, `capacity` how many tasks run at once."""
 
     store: Store
     execute: ExecuteTask
@@ -51,98 +53,100 @@ class Dispatcher:
     claim_limits: GetClaimLimits = lambda _records, _now_ms: ()
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
     _stopping: bool = field(default=False, init=False)
-    _held: bool = field(default=False, init=False)
-    _taking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _is_limited: bool = field(default=False, init=False)
+    _claiming: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
-        """Claim until told to stop."""
+        """Claim tasks until `stop`."""
         while not self._stopping:
-            if not await self._claim():
+            if not await self._claim_queued():
                 await self.signals.wait_for_work(self.poll_s)
 
     async def stop(self) -> None:
-        """Take nothing more. What is being taken at this moment is in hand when this returns."""
+        """Claim nothing more. A claim that is under way is in `running` when this returns."""
         self._stopping = True
         self.signals.work_arrived()
-        async with self._taking:
+        async with self._claiming:
             pass
 
-    async def take(self, choose: SelectTasks) -> bool:
-        """Take as many of these tasks in hand as there is room for; whether there were any."""
-        async with self._taking:
-            room, now_ms = self.room(), self.clock.now_ms()
-            if room <= 0 or self._stopping or await self.disk_guard.is_full(now_ms):
+    async def claim(self, select: SelectTasks) -> bool:
+        """Claim and start as many of these tasks as there are free slots; whether there were any."""
+        async with self._claiming:
+            limit, now_ms = self.free_slots(), self.clock.now_ms()
+            if limit <= 0 or self._stopping or await self.disk_guard.is_full(now_ms):
                 return False
-            taken = await self.store.run(
-                lambda records: choose(records, self.owner, now_ms, now_ms + self.lease_ms, room)
+            claimed = await self.store.run(
+                lambda records: select(records, self.owner, now_ms, now_ms + self.lease_ms, limit)
             )
-            self.start(taken)
-            return bool(taken)
+            self.start(claimed)
+            return bool(claimed)
 
     def start(self, claimed: Sequence[ClaimedTask]) -> None:
-        """See these tasks through, side by side."""
+        """Execute these tasks concurrently."""
         for each in claimed:
             if each.task.id in self.running.tasks:
-                continue  # we were held up until its lease ran out; now it is ours again, and goes on
-            hand = RunningTask(Interrupt())
+                continue  # its lease ran out while this worker was held up, and is this worker's again
+            running = RunningTask(Interrupt())
             if each.task.cancel_requested:
-                hand.interrupt(Reason.CANCEL)
-            self.running.tasks[each.task.id] = hand
-            hand.work = asyncio.create_task(self._see_through(each, hand), name=f"task-{each.task.id}")
+                running.interrupt(Reason.CANCEL)
+            self.running.tasks[each.task.id] = running
+            running.work = asyncio.create_task(self._execute(each, running), name=f"task-{each.task.id}")
 
-    def room(self) -> int:
+    def free_slots(self) -> int:
         return min(self.capacity - len(self.running), MAX_CLAIM_BATCH)
 
-    async def _claim(self) -> bool:
-        """Whether anything was taken; if so, there may be more."""
+    async def _claim_queued(self) -> bool:
+        """Whether anything was claimed; if so, there may be more."""
         try:
-            return await self.take(self._from_queue)
-        except Exception as error:  # noqa: BLE001 - the beat goes on: a database that is away now may be back in a moment
+            return await self.claim(self._select_queued)
+        except Exception as error:  # noqa: BLE001 - loops must survive any error
             log_loop_error("claim failed", error)
             await self.clock.sleep(self.poll_s)
             return False
 
-    def _from_queue(
+    def _select_queued(
         self, records: Records, owner: str, now_ms: int, until_ms: int, limit: int
     ) -> Sequence[ClaimedTask]:
         claim_limits = self.claim_limits(records, now_ms)
-        self._held = bool(claim_limits)
+        self._is_limited = bool(claim_limits)
         return claim(records, owner, now_ms, until_ms, limit=limit, claim_limits=claim_limits)
 
-    async def _see_through(self, claimed: ClaimedTask, hand: RunningTask) -> None:
+    async def _execute(self, claimed: ClaimedTask, running: RunningTask) -> None:
+        """Execute the task, from its journal again after an outage, until it ends or another worker goes on with it."""
         task = claimed.task
         try:
-            ended = await self._through_outages(claimed, hand)
-            if ended:
-                log.info("task ended", task=task.id, status=ended.status, model=task.model, error=ended.error_msg)
+            while running.interrupt.reason not in _HANDED_OVER:
+                try:
+                    ended = await self.execute(claimed, self.owner, running.interrupt, running.report)
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    log.warning("task interrupted by an outage", task=task.id, error=str(error))
+                    await self.clock.sleep(OUTAGE_RETRY_S)
+                else:
+                    _log_end(ended)
+                    return
         except Exception:
-            log.exception("task broke", task=task.id)
+            log.exception("task failed on a bug", task=task.id)
             await self._give_up(claimed)
         finally:
-            self._forget(task.id, hand)
-
-    async def _through_outages(self, claimed: ClaimedTask, hand: RunningTask) -> Task | None:
-        """Run the task, and begin again from its journal after an outage, unless it is to be left to another worker."""
-        while hand.interrupt.reason not in {Reason.SHUTDOWN, Reason.LEASE_LOST}:
-            try:
-                return await self.execute(claimed, self.owner, hand.interrupt, hand.report)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                log.warning("task held up by an outage", task=claimed.task.id, trouble=str(error))
-            await self.clock.sleep(OUTAGE_RETRY_S)
-        return None
+            self._forget(task.id, running)
 
     async def _give_up(self, claimed: ClaimedTask) -> None:
-        """A fault of ours ends the task and gives the credits back. If even that fails, its lease runs out."""
+        """End a task that met a bug of ours, with a refund. If that fails too, its lease runs out."""
         try:
             await self.execute.give_up(claimed, self.owner)
         except Exception:
-            log.exception("task could not be ended", task=claimed.task.id)
+            log.exception("task not ended", task=claimed.task.id)
 
-    def _forget(self, task: TaskId, hand: RunningTask) -> None:
-        full = self.room() <= 0
-        if self.running.tasks.get(task) is hand:
+    def _forget(self, task: TaskId, running: RunningTask) -> None:
+        was_full = self.free_slots() <= 0
+        if self.running.tasks.get(task) is running:
             del self.running.tasks[task]
-        if full or self._held:
-            self.signals.work_arrived()  # there is room again: here, or at the vendor
+        if was_full or self._is_limited:
+            self.signals.work_arrived()  # a slot is free: here, or at the provider
+
+
+def _log_end(task: Task | None) -> None:
+    if task is not None:
+        log.info("task ended", task=task.id, status=task.status, model=task.model, error=task.error_msg)

@@ -1,4 +1,4 @@
-"""Who holds a lease, told so that a worker that died on this machine is known to be dead."""
+"""The name of a lease's owner, made so that a worker of this machine can be seen to be dead."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class LeaseOwner:
-    """`<machine>/<pid>/<random>`. `machine` is the kernel's boot and process-id space: in it a pid says who lives."""
+    """`<machine>/<pid>/<random>`. `machine` is the boot id and PID namespace, within which a pid can be checked."""
 
     machine: str
     pid: int
@@ -27,7 +27,7 @@ def this_process() -> LeaseOwner:
 
 @cache
 def operator() -> str:
-    """Who runs this process, for the audit log: by the number that the system checked, not by what he says."""
+    """The user who runs this process, for the audit log, by the uid that the kernel knows."""
     number = os.getuid()
     try:
         name = pwd.getpwuid(number).pw_name
@@ -37,14 +37,14 @@ def operator() -> str:
 
 
 def is_dead(owner: str, me: LeaseOwner) -> bool:
-    """True only for a worker of this machine whose process is gone; of others nothing is known."""
+    """True only for a process of this machine that has ended; other machines cannot be checked."""
     machine, _, rest = owner.partition("/")
     pid, _, run = rest.partition("/")
     if machine != me.machine or not pid.isdigit():
         return False
     if int(pid) == me.pid:
         return run != me.run
-    return _is_gone(int(pid)) or _is_unburied(int(pid))
+    return _is_gone(int(pid)) or _is_zombie(int(pid))
 
 
 def _is_gone(pid: int) -> bool:
@@ -52,18 +52,18 @@ def _is_gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except (PermissionError, OverflowError):  # somebody else's, or no pid at all
+    except (PermissionError, OverflowError):  # another user's process, or no valid pid
         return False
     return False
 
 
-def _is_unburied(pid: int) -> bool:
-    """Whether the process has ended and its parent has not asked how: a name without a life."""
+def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended and its parent has not waited for it yet."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-    return told.rpartition(")")[2].split()[0] in {"Z", "X"}
+    return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 def _machine() -> str:
@@ -71,5 +71,5 @@ def _machine() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         space = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
-        return f"elsewhere-{uuid.uuid4().hex}"  # no way to tell who lives: every lease then runs its time
+        return f"elsewhere-{uuid.uuid4().hex}"  # processes cannot be checked: leases just run out
     return f"{boot}-{space}"

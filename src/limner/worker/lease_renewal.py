@@ -1,16 +1,16 @@
-"""Keeps the leases of what is in hand, and passes on what the providers report."""
+"""Lease renewal: keeps the leases of running tasks, and writes the progress that providers report."""
 
 from dataclasses import dataclass, field
 
 from limner.application.generation.interrupt import Reason
-from limner.application.store_errors import log_loop_error
 from limner.db.store import Store
 from limner.domain.ids import TaskId
 from limner.ports.clock import Clock
+from limner.worker.loop import every
 from limner.worker.running_tasks import RunningTasks
 
 RENEWAL_INTERVAL_S = 0.5
-"""How often reported progress reaches the database; a watcher sees it that fresh."""
+"""How often reported progress is written; leases are renewed when a third of their time has passed."""
 
 
 @dataclass(slots=True)
@@ -20,32 +20,30 @@ class LeaseRenewer:
     running: RunningTasks
     owner: str
     lease_ms: int
-    _kept: dict[TaskId, int] = field(default_factory=dict, init=False)
+    _written: dict[TaskId, int] = field(default_factory=dict, init=False)
     _renewed_ms: int = field(default=0, init=False)
 
     async def run(self) -> None:
-        while True:
-            await self.clock.sleep(RENEWAL_INTERVAL_S)
-            try:
-                await self.beat()
-            except Exception as error:  # noqa: BLE001 - the beat goes on; a lease survives several missed ones
-                log_loop_error("leases not renewed", error)
+        await every(RENEWAL_INTERVAL_S, self.renew, clock=self.clock, on_error="leases not renewed")
 
-    async def beat(self) -> None:
-        """Renew every lease when a third of its time has gone, else only write down the news."""
+    async def renew(self) -> None:
+        """Renew every lease when a third of its time has passed; before that only write new progress.
+
+        Interrupts tasks whose lease was lost, or that are to be cancelled.
+        """
         now_ms = self.clock.now_ms()
         reported = self.running.reported()
-        due = abs(now_ms - self._renewed_ms) >= self.lease_ms // 3  # the clock may be set back, too
-        news = {task: percent for task, percent in reported.items() if due or percent > self._kept.get(task, 0)}
-        self._kept = reported
-        if not news:
+        due = abs(now_ms - self._renewed_ms) >= self.lease_ms // 3  # the clock may have been set back
+        changed = {task: percent for task, percent in reported.items() if due or percent > self._written.get(task, 0)}
+        self._written = reported
+        if not changed:
             return
         ours, cancelled = await self.store.run(
-            lambda records: records.tasks.renew(self.owner, now_ms + self.lease_ms, news)
+            lambda records: records.tasks.renew(self.owner, now_ms + self.lease_ms, changed)
         )
         if due:
             self._renewed_ms = now_ms
         for task in cancelled:
             self.running.interrupt(task, Reason.CANCEL)
-        for task in news.keys() - ours:
+        for task in changed.keys() - ours:
             self.running.interrupt(task, Reason.LEASE_LOST)

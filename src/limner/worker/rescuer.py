@@ -1,7 +1,7 @@
-"""Takes over what other workers left: tasks whose lease ran out, and those that waited too long.
+"""The rescuer: takes over tasks whose lease ran out, and expires tasks that were queued for too long.
 
-Time that nobody saw pass is nobody's fault: when the machine slept, the clock was set or the database was away for
-longer than a lease, the living have a lease's time to renew before anything is taken from them.
+After a gap longer than a lease (the machine slept, the clock was set, the database was away) no lease counts as run out
+until the workers that are alive have had one lease's time to renew theirs.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from functools import partial
 
 import structlog
 
-from limner.application.store_errors import log_loop_error
 from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store
@@ -19,6 +18,7 @@ from limner.domain.tasks.task import Ending, Status
 from limner.ports.clock import Clock
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.lease_owner import LeaseOwner, is_dead
+from limner.worker.loop import every
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ EXPIRED = Ending(Status.EXPIRED, error_code=1001, error_msg="waited too long in 
 EXPIRE_BATCH = 200
 
 MAX_LEASE_FACTOR = 10
-"""No lease is given for so many times its length: one that ends later is from before the clock was set back."""
+"""A lease that ends later than this many times its length was written before the clock was set back."""
 
 
 @dataclass(slots=True)
@@ -36,47 +36,42 @@ class Rescuer:
     dispatcher: Dispatcher
     me: LeaseOwner
     every_s: float = 1.0
-    _looked_ms: int | None = field(default=None, init=False)
+    _last_run_ms: int | None = field(default=None, init=False)
     _gap: tuple[int, int] | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        while True:
-            try:
-                await self.beat()
-            except Exception as error:  # noqa: BLE001 - the beat goes on
-                log_loop_error("rescue failed", error)
-            await self.clock.sleep(self.every_s)
+        await every(self.every_s, self.rescue, clock=self.clock, on_error="rescue failed")
 
-    async def beat(self) -> None:
+    async def rescue(self) -> None:
         now_ms = self.clock.now_ms()
-        await self.store.run(lambda records: self._mend_leases(records, now_ms))
+        await self.store.run(lambda records: self._correct_leases(records, now_ms))
         await self.store.run(lambda records: expire(records, now_ms))
-        over_ms = self._over(self.clock.now_ms())
-        while await self.dispatcher.take(partial(_rescue, over_ms)):
+        before_ms = self._run_out_before_ms(self.clock.now_ms())
+        while await self.dispatcher.claim(partial(_rescue, before_ms)):
             pass
 
-    def _mend_leases(self, records: Records, now_ms: int) -> None:
-        """End those of the dead, and shorten those that were given before the clock was set back."""
+    def _correct_leases(self, records: Records, now_ms: int) -> None:
+        """End the leases of dead workers, and shorten those that were written before the clock was set back."""
         dead = [owner for owner in records.tasks.lease_owners() if is_dead(owner, self.me)]
         if dead:
             log.info("took over from dead workers", leases=records.tasks.end_leases_of(dead))
         lease_ms = self.dispatcher.lease_ms
         if shortened := records.tasks.shorten_leases(now_ms + MAX_LEASE_FACTOR * lease_ms, now_ms + lease_ms):
-            log.warning("leases from the future, the clock was set back", leases=shortened)
+            log.warning("leases shortened, the clock was set back", leases=shortened)
 
-    def _over(self, now_ms: int) -> int:
-        """The moment before which a lease must have run out: now, or when a gap began whose end is not a lease ago."""
+    def _run_out_before_ms(self, now_ms: int) -> int:
+        """The time before which a lease must have run out: now, or the start of a gap that has just ended."""
         lease_ms = self.dispatcher.lease_ms
-        if self._looked_ms is not None and now_ms - self._looked_ms > lease_ms:
-            self._gap = self._looked_ms, now_ms
-        self._looked_ms = now_ms
+        if self._last_run_ms is not None and now_ms - self._last_run_ms > lease_ms:
+            self._gap = self._last_run_ms, now_ms
+        self._last_run_ms = now_ms
         if self._gap and 0 <= now_ms - self._gap[1] < lease_ms:
             return self._gap[0]
         return now_ms
 
 
-def _rescue(over_ms: int, records: Records, owner: str, _: int, until_ms: int, limit: int) -> Sequence[ClaimedTask]:
-    return records.tasks.rescue(owner, over_ms, until_ms, limit)
+def _rescue(before_ms: int, records: Records, owner: str, _: int, until_ms: int, limit: int) -> Sequence[ClaimedTask]:
+    return records.tasks.rescue(owner, before_ms, until_ms, limit)
 
 
 def expire(records: Records, now_ms: int) -> None:

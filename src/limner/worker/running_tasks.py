@@ -1,4 +1,4 @@
-"""The tasks this worker has in its hands."""
+"""The tasks that this worker is executing."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from limner.domain.ids import TaskId
 
 @dataclass(slots=True)
 class RunningTask:
-    """One task under way: its asyncio task, its switch, and how far the provider says it is."""
+    """One running task: its asyncio task, its interrupt, and the progress that the provider reported."""
 
     interrupt: Interrupt
     work: "asyncio.Task[None] | None" = None
     reported: int = 0
 
     def report(self, percent: int) -> None:
-        """Progress only grows. A plain attribute: safe to set from a provider's thread."""
+        """Progress never goes back. A plain attribute, so that a provider may set it from a thread."""
         self.reported = max(self.reported, min(99, percent))
 
 
 @dataclass(slots=True)
 class RunningTasks:
-    """What is under way, by task."""
+    """The running tasks by id."""
 
     tasks: dict[TaskId, RunningTask] = field(default_factory=dict)
 
@@ -30,27 +30,27 @@ class RunningTasks:
         return len(self.tasks)
 
     def reported(self) -> dict[TaskId, int]:
-        return {task: hand.reported for task, hand in self.tasks.items()}
+        return {task: running.reported for task, running in self.tasks.items()}
 
     def interrupt(self, task: TaskId, reason: Reason) -> None:
-        """Nothing happens for a task that is not here."""
-        if hand := self.tasks.get(task):
-            hand.interrupt(reason)
+        """Interrupt a task; one that is not running here is ignored."""
+        if running := self.tasks.get(task):
+            running.interrupt(reason)
 
     def interrupt_all(self, reason: Reason) -> None:
-        for hand in self.tasks.values():
-            hand.interrupt(reason)
+        for running in self.tasks.values():
+            running.interrupt(reason)
 
-    async def let_go(self) -> None:
-        """End whatever is still under way, wherever it is."""
-        works = [hand.work for hand in self.tasks.values() if hand.work]
+    async def cancel_all(self) -> None:
+        """Cancel what is still running, wherever it waits."""
+        works = [running.work for running in self.tasks.values() if running.work]
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
 
-    async def settled(self, at_most_s: float) -> bool:
-        """Whether everything under way came to its end in time."""
-        works = [hand.work for hand in self.tasks.values() if hand.work]
+    async def wait_until_idle(self, timeout_s: float) -> bool:
+        """Whether every running task ended in time."""
+        works = [running.work for running in self.tasks.values() if running.work]
         if works:
-            await asyncio.wait(works, timeout=at_most_s)
+            await asyncio.wait(works, timeout=timeout_s)
         return not self.tasks

@@ -1,4 +1,4 @@
-"""Signals inside one process, and between those that share a database."""
+"""Signals within one process, and between processes that share a database."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ class LocalSignals:
         self._listeners.append(listener)
 
     def tasks_changed(self, became: Collection[Status]) -> None:
-        """What the store says after each commit."""
+        """Called by the store after each commit, with the statuses that it wrote."""
         if Status.QUEUED in became:
             self.work_arrived()
         for listener in self._listeners:
@@ -41,15 +41,15 @@ class LocalSignals:
 
 
 class SharedSignals(LocalSignals):
-    """In this process at once, in the others through a relay."""
+    """Signals this process directly, and other processes through a relay."""
 
     def __init__(self, running: RunningTasks, relay: SignalRelay) -> None:
         super().__init__(running)
         self._relay = relay
 
     def start(self) -> None:
-        """Listen to the other processes."""
-        self._relay.start(self._hear)
+        """Start to receive the signals of other processes."""
+        self._relay.start(self._receive)
 
     async def close(self) -> None:
         await self._relay.close()
@@ -62,7 +62,7 @@ class SharedSignals(LocalSignals):
         super().tasks_changed(became)
         self._relay.tell(SignalHints(work=Status.QUEUED in became, news=True))
 
-    def _hear(self, hints: SignalHints) -> None:
+    def _receive(self, hints: SignalHints) -> None:
         if hints.work:
             self.work_arrived()
         for task in hints.cancels:

@@ -1,4 +1,4 @@
-"""A worker: the loops together, with a start and a graceful stop."""
+"""A worker: its loops, their start and a graceful stop."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -20,12 +20,12 @@ log = structlog.get_logger()
 WorkerLoop = Callable[[], Coroutine[Any, Any, None]]
 
 STOP_GRACE_S = 5
-"""How long an interrupted task may take to put its things in order, and to hear the answer to what it is buying."""
+"""How long an interrupted task may take to clean up, and to receive the answer to a paid call."""
 
 
 @dataclass(slots=True)
 class Worker:
-    """`more` are loops that have no part in a stop: they are let go of at any point."""
+    """`more` are further loops by name, which may be cancelled at any point."""
 
     store: Store
     dispatcher: Dispatcher
@@ -42,21 +42,21 @@ class Worker:
         self._loops = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
     async def stop(self) -> None:
-        """Take nothing new, let what runs finish for a while, and hand the rest to whoever comes next."""
+        """Claim nothing more, let running tasks finish for `drain_s`, then release the leases of the rest."""
         await self.dispatcher.stop()
-        if not await self.running.settled(self.drain_s):
-            await self._hand_back()
+        if not await self.running.wait_until_idle(self.drain_s):
+            await self._release_tasks()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
 
-    async def _hand_back(self) -> None:
+    async def _release_tasks(self) -> None:
         tasks: list[TaskId] = list(self.running.tasks)
-        log.info("handing back tasks", tasks=len(tasks))
+        log.info("releasing tasks", tasks=len(tasks))
         self.running.interrupt_all(Reason.SHUTDOWN)
-        await self.running.settled(STOP_GRACE_S)
-        await self.running.let_go()
+        await self.running.wait_until_idle(STOP_GRACE_S)
+        await self.running.cancel_all()
         try:
             await self.store.run(lambda records: records.tasks.release_leases(self.dispatcher.owner, tasks))
-        except StoreUnavailable as trouble:  # their leases run out
-            log.warning("tasks not handed back", trouble=str(trouble))
+        except StoreUnavailable as error:  # their leases run out
+            log.warning("tasks not released", error=str(error))

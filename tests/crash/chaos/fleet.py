@@ -156,4 +156,4 @@ async def _object(stream: asyncio.StreamReader) -> dict[str, Any]:
 
 
 def _is_ours(told: Mapping[str, Any]) -> bool:
-    return told.get("event") in {"task broke", "task could not be ended"}
+    return told.get("event") in {"task failed on a bug", "task not ended"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,11 +11,11 @@ import pytest
 from fakes import ManualClock, ScriptedProvider, ScriptLine, never_answers, picture
 from limner.application.generation.generate import Generate, Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt
-from limner.application.generation.journal import KeptImage, SpendJournal
+from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
 from limner.domain.ids import TaskId
-from limner.domain.routing.breaker import TRIP_AT
+from limner.domain.routing.breaker import CONFIRMING_TASKS, HARD_FAILURES, TRIP_AT
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import Route, UnknownOutcome
@@ -34,8 +34,20 @@ LATER = Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=120)
 
 
 @dataclass
+class CheckedProvider(ScriptedProvider):
+    """A provider whose vendor has a free check; it fails unless `check_succeeds`."""
+
+    check_succeeds: bool = False
+    checks: list[list[str]] = field(default_factory=list)
+
+    async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
+        self.checks.append(list(upstreams))
+        return UpstreamCheck(well=self.check_succeeds, says="the key is not known")
+
+
+@dataclass
 class Town:
-    """Two vendors, and tasks that are chased one after the other."""
+    """Two vendors, and tasks whose images are generated one after the other."""
 
     service: ServiceHarness
     scripts: dict[str, ScriptedProvider] = field(default_factory=dict)
@@ -73,16 +85,16 @@ class Town:
         deadline_ms = self.clock.ms + 900_000
         return await generate(
             Generation(
-                task,
-                "",
-                order,
-                routing.ways(MODEL),
-                interrupt,
-                deadline_ms,
-                deadline_ms,
-                lambda _: None,
-                "worker",
-                SiblingFailure(),
+                task=task,
+                part="",
+                compose=lambda _route: order,
+                routes=routing.routes_for(MODEL),
+                interrupt=interrupt,
+                submit_until_ms=deadline_ms,
+                deadline_ms=deadline_ms,
+                report=lambda _: None,
+                owner="worker",
+                siblings=SiblingFailure(),
             )
         )
 
@@ -228,6 +240,79 @@ async def test_a_broken_route_without_another_fails_its_tasks_at_once_and_says_w
     assert await town.book(task) == []
 
 
+@pytest.mark.parametrize("kind", sorted(HARD_FAILURES))
+async def test_a_hard_failure_of_one_request_does_not_open_the_route_for_others_while_the_check_succeeds(
+    town: Town, kind: FailureKind
+) -> None:
+    town.tells([Failure(kind, "a firewall's page"), picture], [picture])
+    town.scripts["first"].check_succeeds = True
+    first, second = await town.task(), await town.task()
+
+    await town.runs(first)
+    await town.runs(second)
+
+    assert town.scripts["first"].checks == [["kontext"]]
+    assert await town.book(first) == [("first/kontext", kind), ("second/kontext", None)]
+    assert await town.book(second) == [("first/kontext", None)]
+
+
+async def test_a_hard_failure_that_the_vendor_s_check_confirms_opens_the_route_at_once(town: Town) -> None:
+    town.tells([REFUSED], [picture, picture])
+    await town.runs()
+    task = await town.task()
+
+    await town.runs(task)
+
+    assert town.scripts["first"].checks == [["kontext"]]
+    assert await town.book(task) == [("second/kontext", None)]
+
+
+async def test_a_hard_failure_that_three_tasks_meet_within_ten_minutes_opens_the_route_without_the_check(
+    town: Town,
+) -> None:
+    town.tells([REFUSED] * CONFIRMING_TASKS, [picture] * (CONFIRMING_TASKS + 1))
+    town.scripts["first"].check_succeeds = True
+    for _ in range(CONFIRMING_TASKS):
+        await town.runs()
+    task = await town.task()
+
+    await town.runs(task)
+
+    assert len(town.scripts["first"].checks) == CONFIRMING_TASKS - 1
+    assert await town.book(task) == [("second/kontext", None)]
+
+
+@pytest.mark.parametrize("between", ["a success", "ten minutes"])
+async def test_hard_failures_before_a_success_or_ten_minutes_ago_confirm_nothing(town: Town, between: str) -> None:
+    others = [REFUSED] * (CONFIRMING_TASKS - 1)
+    town.tells([*others, *([picture] if between == "a success" else []), REFUSED, picture], [picture] * 3)
+    town.scripts["first"].check_succeeds = True
+    for _ in others:
+        await town.runs()
+    if between == "a success":
+        done = await town.task()
+        await town.runs(done)
+        await town.house.settles(done)
+    town.clock.pass_time(1 if between == "a success" else 601)
+
+    await town.runs()
+    task = await town.task()
+    await town.runs(task)
+
+    assert await town.book(task) == [("first/kontext", None)]
+
+
+async def test_the_requests_of_one_task_are_one_task_however_many_there_are(town: Town) -> None:
+    town.routes = (FIRST,)
+    task = await town.task()
+    for number in range(1, CONFIRMING_TASKS + 1):
+        await town.journal.failed(await ordered(town.journal, task, number, FIRST), REFUSED, FIRST)
+
+    turn = await town.journal.intend(await town.task(), 1, [FIRST])
+
+    assert isinstance(turn, IntendedAttempt)
+
+
 async def test_a_vendor_that_is_down_is_waited_for_where_there_is_no_other(town: Town) -> None:
     town.routes = (FIRST,)
     for _ in range(2):
@@ -343,7 +428,7 @@ async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again
 
 
 async def test_no_more_orders_are_in_hand_than_the_vendor_takes(town: Town) -> None:
-    town.paces = {"first": ProviderLimits(concurrency=2)}
+    town.limits = {"first": ProviderLimits(concurrency=2)}
     tasks = [await town.task() for _ in range(3)]
     attempts = [await intend_attempt(town.journal, task, 1, FIRST) for task in tasks[:2]]
 
@@ -351,12 +436,12 @@ async def test_no_more_orders_are_in_hand_than_the_vendor_takes(town: Town) -> N
     await town.journal.failed(attempts[0], DOWN, None)
     free = await town.journal.intend(tasks[2], 1, [FIRST])
 
-    assert "2 orders in hand" in str(full)
+    assert "2 jobs under way" in str(full)
     assert "attempt=" in str(free)
 
 
 async def test_a_vendor_that_is_full_is_waited_for_and_costs_no_fallback(town: Town) -> None:
-    town.paces = {"first": ProviderLimits(concurrency=1)}
+    town.limits = {"first": ProviderLimits(concurrency=1)}
     town.tells([picture], [])
     attempt = await intend_attempt(town.journal, await town.task(), 1, FIRST)
     task = await town.task()
@@ -370,7 +455,7 @@ async def test_a_vendor_that_is_full_is_waited_for_and_costs_no_fallback(town: T
 
 
 async def test_orders_begin_at_the_pace_that_the_operator_set(town: Town) -> None:
-    town.paces = {"first": ProviderLimits(per_minute=6)}
+    town.limits = {"first": ProviderLimits(per_minute=6)}
     town.tells([picture] * 3, [])
     began = town.clock.ms
 

@@ -11,13 +11,10 @@ from limner.application.generation.generate import Generate
 from limner.application.generation.interrupt import Reason
 from limner.application.generation.journal import SpendJournal
 from limner.application.generation.routing import Routing
-from limner.application.images.references import PrepareReferences
-from limner.application.tasks.execute import ExecuteTask
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Task
-from limner.intake.image_intake import ImageIntake
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.lease_owner import LeaseOwner
 from limner.worker.lease_renewal import LeaseRenewer
@@ -88,7 +85,7 @@ class WorkerHarness:
 
     async def wait_until_idle(self) -> None:
         """Wait until all that is in hand came to its end."""
-        assert await self.running.settled(60)
+        assert await self.running.wait_until_idle(60)
 
     async def task(self, task: TaskId) -> Task:
         return await self.service.task(task)

@@ -37,7 +37,7 @@ async def test_what_was_kept_long_enough_goes_and_is_told(service: ServiceHarnes
 
     await worker(service, Scratch()).beat()
 
-    [entry] = [each for each in logged if each["event"] == "removed what was kept long enough"]
+    [entry] = [each for each in logged if each["event"] == "removed expired data"]
     assert (entry["results"], entry["files"], entry["size"]) == (1, 1, len(card("made")))
 
 
@@ -59,7 +59,7 @@ async def test_leftovers_are_looked_for_once_an_hour(service: ServiceHarness, lo
     await cleaner.beat()
 
     assert scratch.looks == 2
-    assert {"event": "removed what the dead left", "files": 0, "folders": 2, "log_level": "info"} in logged
+    assert {"event": "removed files of dead processes", "files": 0, "folders": 2, "log_level": "info"} in logged
 
 
 async def test_trouble_is_logged_and_the_next_round_is_made(
@@ -68,7 +68,7 @@ async def test_trouble_is_logged_and_the_next_round_is_made(
     service.clock = FrozenClock()
     cleaner, rounds = worker(service, Scratch()), 0
 
-    async def beat(_: Janitor) -> None:
+    async def clean(_: Janitor) -> None:
         nonlocal rounds
         rounds += 1
         if rounds == 2:

@@ -54,7 +54,7 @@ async def test_all_are_interrupted_at_the_end() -> None:
 
 
 async def test_nothing_under_way_is_settled_at_once() -> None:
-    assert await RunningTasks().settled(0)
+    assert await RunningTasks().wait_until_idle(0)
 
 
 async def test_whoever_waits_hears_whether_all_came_to_an_end() -> None:
@@ -65,11 +65,11 @@ async def test_whoever_waits_hears_whether_all_came_to_an_end() -> None:
         del running.tasks[ONE]
 
     running.tasks[ONE] = RunningTask(Interrupt(), asyncio.ensure_future(work()))
-    too_early = await running.settled(0)
+    too_early = await running.wait_until_idle(0)
     may_end.set()
 
     assert not too_early
-    assert await running.settled(60)
+    assert await running.wait_until_idle(60)
 
 
 async def test_a_signal_before_the_wait_is_not_lost() -> None:

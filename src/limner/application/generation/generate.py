@@ -1,182 +1,86 @@
-"""Getting a picture for a task: take up what an earlier worker left, else order; follow, keep, and try again."""
+"""Generate one image: resume what the journal left open, then attempt after attempt as the retry rule allows."""
 
-import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar, assert_never
 
-import structlog
-
-from limner.application.generation.disk_guard import DiskGuard
-from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, delivered_image
-from limner.application.generation.route_limits import MAX_WAITED_PAUSE_MS, RouteWait
+from limner.application.generation.attempt import RunAttempt
+from limner.application.generation.generation import AttemptFailed, Generation
+from limner.application.generation.journal import KeptImage, SpendJournal, delivered_image, failure_kind
+from limner.application.generation.route_limits import MAX_WAITED_PAUSE_MS
 from limner.application.generation.routing import Routing
-from limner.application.images.keep import Keep
-from limner.db.store import StoreUnavailable
-from limner.db.tables.attempts import Attempt
-from limner.domain.ids import AttemptId, TaskId
-from limner.domain.refusal import Refusal
 from limner.domain.routing.backoff import full_jitter_s
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 from limner.domain.routing.retry import FailedTry, routes_to_try
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.domain.tasks.task import Result
-from limner.domain.upload import EXTENSION
-from limner.ports.blobs import BlobStore, StorageRefuses, Stored
 from limner.ports.clock import Clock
-from limner.ports.intake import Intake
-from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report
-
-log = structlog.get_logger()
-
-T = TypeVar("T")
-
-_ASK_AGAIN_S = 2.0
 
 MAX_FREE_RETRIES = 5
-"""How often a call that costs nothing is repeated after an unknown outcome; a task that kills its worker ends there."""
-
-
-@dataclass(slots=True)
-class SiblingFailure:
-    """The pictures of one task are of use together: when one is lost, nothing more is bought for the others."""
-
-    _lost: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def lost(self) -> bool:
-        return self._lost.is_set()
-
-    def lose(self) -> None:
-        self._lost.set()
-
-    async def pause_unless_failed(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Pause, but no longer than there is something to wait for."""
-        either = [asyncio.ensure_future(pause()), asyncio.ensure_future(self._lost.wait())]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in either:
-                each.cancel()
-            await asyncio.gather(*either, return_exceptions=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """The pursuit of one picture: the order as it stands, the ways it may go, and how to stop it.
-
-    Nothing is ordered after `order_by_ms`. What is ordered is waited for until `deadline_ms`, which may be later.
-    """
-
-    task: TaskId
-    part: str
-    order: GenerationRequest
-    routes: tuple[Route, ...]
-    interrupt: Interrupt
-    submit_until_ms: int
-    deadline_ms: int
-    report: Report
-    owner: str
-    together: SiblingFailure
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationAttempt:
-    """One attempt of a chase, over its route."""
-
-    chase: Generation
-    attempt: AttemptId
-    route: Route
-
-    def order(self, left_s: float) -> GenerationRequest:
-        """The order as it goes out, with the time that one call may take."""
-        return replace(
-            self.chase.order,
-            attempt_id=self.attempt,
-            upstream=self.route.upstream,
-            options=self.route.options,
-            deadline_s=min(self.route.deadline_s, left_s),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
-    """A failure that was met on `route`; None where no order went out at all."""
-
-    failure: Failure
-    route: Route | None
+"""Retries of a free call after an unknown outcome: a task that kills its worker each time must end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
     journal: SpendJournal
     routing: Routing
-    blobs: BlobStore
-    pictures: Intake
+    run_attempt: RunAttempt
     clock: Clock
-    disk_guard: DiskGuard = field(default_factory=DiskGuard)
 
-    async def __call__(self, chase: Generation) -> KeptImage | Failure:
-        """The picture, kept; or the failure that no further try would mend. Raises `Interrupted`."""
-        try:
-            outcome = await self._pursue(chase)
-        except BaseException:
-            chase.together.lose()
-            raise
-        if isinstance(outcome, Failure):
-            chase.together.lose()
-        return outcome
+    async def __call__(self, generation: Generation) -> KeptImage | Failure:
+        """The stored image, or the failure that no retry is left for. Raises `Interrupted`."""
+        with generation.siblings:
+            attempts = [each for each in await self.journal.of(generation.task) if each.part == generation.part]
+            if image := delivered_image(attempts):
+                return image
+            tries = [
+                FailedTry(each.route, kind, charged=each.charged)
+                for each in attempts[:-1]
+                if (kind := failure_kind(each))
+            ]
+            number, outcome = len(attempts), await self.run_attempt.resume(generation, attempts)
+            while not isinstance(outcome, KeptImage):
+                routes = await self._routes_after(outcome, generation, tries, number)
+                if outcome and not routes:
+                    generation.siblings.set()
+                    return outcome.failure
+                number += 1
+                outcome = await self.run_attempt(generation, routes, number)
+            return outcome
 
-    async def _pursue(self, chase: Generation) -> KeptImage | Failure:
-        past = [each for each in await self.journal.of(chase.task) if each.part == chase.part]
-        if kept := delivered_image(past):
-            return kept
-        tries = [FailedTry(each.route, kind, charged=each.charged) for each in past[:-1] if (kind := _kind_of(each))]
-        number, outcome = len(past), await self._take_up(chase, past)
-        while not isinstance(outcome, KeptImage):
-            routes = self._next(chase, outcome, tries)
-            if outcome and not (routes := await self._paused(chase, outcome, routes, number)):
-                return outcome.failure
-            number += 1
-            outcome = await self._order(chase, routes, number)
-        return outcome
-
-    def _next(self, chase: Generation, lost: AttemptFailed | None, tries: list[FailedTry]) -> list[Route]:
-        """The ways that are open after this loss, which is added to `tries`."""
-        if lost is None:
-            return list(chase.routes)
-        if lost.route is None:
+    async def _routes_after(
+        self, failed: AttemptFailed | None, generation: Generation, tries: list[FailedTry], number: int
+    ) -> list[Route]:
+        """The routes for the next attempt, once its backoff is over; `failed` is added to `tries`."""
+        if failed is None:
+            return list(generation.routes)
+        if failed.route is None:
             return []
-        tries.append(FailedTry(lost.route.name, lost.failure.kind, charged=lost.failure.charged))
-        return routes_to_try(chase.routes, tries, partial(self._repeats, lost.route))
-
-    async def _paused(self, chase: Generation, lost: AttemptFailed, routes: list[Route], number: int) -> list[Route]:
-        """The ways that are left when the route that failed has had its pause. One for too long is not waited for."""
-        if not routes or routes[0] != lost.route:
+        tries.append(FailedTry(failed.route.name, failed.failure.kind, charged=failed.failure.charged))
+        routes = routes_to_try(generation.routes, tries, partial(self._retry_limit, failed.route))
+        if not routes or routes[0] != failed.route:
             return routes
-        pause_s = _pause_s(lost.failure, number)
+        return await self._back_off(generation, failed.failure, routes, number)
+
+    async def _back_off(
+        self, generation: Generation, failure: Failure, routes: list[Route], number: int
+    ) -> list[Route]:
+        """Wait before the same route is tried again, or leave it out where the wait is too long."""
+        pause_s = _backoff_s(failure, number)
         if pause_s > MAX_WAITED_PAUSE_MS / 1000 and len(routes) > 1:
             return routes[1:]
-        if pause_s > self._order_within_s(chase):
+        if pause_s > generation.submit_within_s(self.clock.now_ms()):
             return []
         if pause_s:
-            await self._pause(chase, pause_s)
+            await self.run_attempt.pause(generation, pause_s)
         return routes
 
-    def _repeats(self, route: Route, kind: FailureKind) -> int:
+    def _retry_limit(self, route: Route, kind: FailureKind) -> int:
         if kind is not FailureKind.UNKNOWN_OUTCOME:
             return RETRIES[kind]
-        if self._is_free(route):
+        if self.routing.is_free(route):
             return MAX_FREE_RETRIES
         return RETRIES[kind] if route.unknown_outcome is UnknownOutcome.RESEND_ONCE else 0
 
-    def _is_free(self, route: Route) -> bool:
-        provider = self.routing.providers.get(route.provider)
-        return provider is not None and provider.free
 
     async def _wait(self, chase: Generation, seconds: float) -> None:
         await chase.interrupt.wait_for(self.clock.sleep(seconds), self._left_s(chase))
@@ -377,4 +281,4 @@ def _pause_s(failure: Failure, attempt: int) -> float:
         return 0.0
     if failure.retry_after_s is not None:
         return failure.retry_after_s
-    return full_jitter_s(attempt, random.random())  # noqa: S311 - spreads a crowd, guards nothing
+    return full_jitter_s(attempt, random.random())  # noqa: S311 - jitter, not a secret

@@ -1,4 +1,4 @@
-"""Stopping a task where it can be stopped: while it waits for somebody else, never while it writes."""
+"""Interrupting a running task: only while it waits for something outside the process, never while it writes."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -18,7 +18,7 @@ class Reason(StrEnum):
 
 
 class Interrupted(Exception):
-    """The wait was ended before what was waited for came."""
+    """A wait ended before its result came."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -26,7 +26,7 @@ class Interrupted(Exception):
 
 
 class Interrupt:
-    """A switch that ends a task's waits; the first reason given stands."""
+    """A switch that ends a task's waits; the first reason given stays. Needs a running event loop."""
 
     def __init__(self) -> None:
         self._reason: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
@@ -40,40 +40,41 @@ class Interrupt:
         return self._reason.result() if self._reason.done() else None
 
     def check(self, left_s: float) -> None:
-        """Raise `Interrupted` where nothing may be begun any more: there is a reason to stop, or no time is left."""
-        if reason := self._why_not(left_s, None):
+        """Raise `Interrupted` when there is a reason to stop or no time is left."""
+        if reason := self._reason_to_stop(left_s, None):
             raise Interrupted(reason)
 
-    def _why_not(self, left_s: float, through: Reason | None) -> Reason | None:
-        if self._reason.done() and self._reason.result() is not through:
+    def _reason_to_stop(self, left_s: float, ignored: Reason | None) -> Reason | None:
+        if self._reason.done() and self._reason.result() is not ignored:
             return self._reason.result()
         return Reason.DEADLINE if left_s <= 0 else None
 
-    async def wait_for(self, awaited: Coroutine[Any, Any, T], at_most_s: float, *, through: Reason | None = None) -> T:
-        """What `awaited` returns. Raises `Interrupted` when the switch is thrown or the time is up first.
+    async def wait_for(self, awaited: Coroutine[Any, Any, T], timeout_s: float, *, ignored: Reason | None = None) -> T:
+        """What `awaited` returns. Raises `Interrupted` when the switch is set or the time is up first.
 
-        `through` is a reason that does not end this wait. What comes while the other side is being stopped counts.
+        `ignored` is a reason that does not end this wait. A result that arrives while `awaited` is being cancelled is
+        returned: it may have been paid for.
         """
-        if reason := self._why_not(at_most_s, through):
+        if reason := self._reason_to_stop(timeout_s, ignored):
             awaited.close()
             raise Interrupted(reason)
         work = asyncio.ensure_future(awaited)
         either: set[asyncio.Future[Any]] = {work, self._reason}
         try:
-            await asyncio.wait(either, timeout=max(0.0, at_most_s), return_when=asyncio.FIRST_COMPLETED)
-            if through and self._reason.done() and self._reason.result() is through:
-                await asyncio.wait({work}, timeout=max(0.0, at_most_s))
+            await asyncio.wait(either, timeout=max(0.0, timeout_s), return_when=asyncio.FIRST_COMPLETED)
+            if ignored and self._reason.done() and self._reason.result() is ignored:
+                await asyncio.wait({work}, timeout=max(0.0, timeout_s))
             if not work.done():
-                await _let_go(work)
+                await _cancel(work)
                 if work.cancelled() or work.exception():
                     raise Interrupted(self._reason.result() if self._reason.done() else Reason.DEADLINE)
             return work.result()
         finally:
-            await _let_go(work)
+            await _cancel(work)
 
 
-async def _let_go(work: "asyncio.Future[Any]") -> None:
-    """Cancel, and wait until the other side has put its things in order."""
+async def _cancel(work: "asyncio.Future[Any]") -> None:
+    """Cancel, and wait until the cancelled code has cleaned up."""
     if not work.done():
         work.cancel()
         await asyncio.wait({work})

@@ -1,4 +1,4 @@
-"""The spend journal: an order is written before it is sent, its handle right after, its picture before it counts."""
+"""The spend journal: an attempt's intent is written before it is sent, its handle right after, then its image."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +13,7 @@ from limner.db.records import Records
 from limner.db.store import Store, StoreUnavailable
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
-from limner.domain.routing.failure import Failure
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.domain.tasks.progress import expected_ms
 from limner.domain.tasks.task import Result
@@ -23,19 +23,19 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-PAUSES_S = (0.2, 1, 2, 5, *[10] * 90)
-"""Between tries to write down an answer: a quarter of an hour, as long as a task may run where nobody chose."""
+WRITE_RETRIES_S = (0.2, 1, 2, 5, *[10] * 90)
+"""Waits between tries to write a vendor's answer: 15 minutes in all, as long as a task may run by default."""
 
-_FEW = 3
-"""So often what is no trouble of the database's is tried again."""
+_MAX_RETRIES_OF_BUGS = 3
+"""For errors that are not an outage of the database."""
 
 DURATION_SAMPLES = 20
-"""How many of a route's last durations its expected one is the median of."""
+"""A route's expected duration is the median of this many recent ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptImage:
-    """A picture that is in our own store, and who made it."""
+    """An image in our own store. `served_by` says who made it."""
 
     result: Result
     served_by: Mapping[str, Any]
@@ -43,7 +43,7 @@ class KeptImage:
 
 @dataclass(frozen=True, slots=True)
 class IntendedAttempt:
-    """An order that is written down and may go out, over this route."""
+    """An attempt whose intent is on disk: its request may be sent over this route."""
 
     attempt: AttemptId
     route: Route
@@ -61,18 +61,17 @@ class SpendJournal:
     async def intend(
         self, task: TaskId, number: int, routes: Sequence[Route], owner: str | None = None, *, part: str = ""
     ) -> IntendedAttempt | RouteWait | Failure:
-        """On disk before the first byte leaves: from here on a crash is known to have happened during a call.
+        """Write the intent to submit over the first open one of `routes`, before the first byte is sent.
 
-        The order takes the first of `routes` that is open; `RouteWait` says that none is now, `Failure` that none
-        will be before somebody mends it. Raises `Interrupted` when `owner` no longer holds the task's lease: whoever
-        holds it now may be buying already.
+        Returns `RouteWait` when no route is open now, `Failure` when none will open without the operator. Raises
+        `Interrupted` when `owner` no longer holds the task's lease: its new holder may be buying already.
         """
         now_ms = self.clock.now_ms()
 
         def work(records: Records) -> IntendedAttempt | RouteWait | Failure:
             if owner is not None:
                 _check_lease(records, task, owner)
-            route = self.route_limits.enter(records, routes, now_ms)
+            route = self.route_limits.acquire(records, routes, now_ms)
             if not isinstance(route, Route):
                 return route
             attempt = _new_attempt(task, part, number, route, now_ms)
@@ -85,8 +84,9 @@ class SpendJournal:
         return await self.store.run(work)
 
     async def submitted(self, attempt: AttemptId, handle: Mapping[str, Any]) -> None:
+        """Write the handle of the vendor's job, or the one that replaces it."""
         now_ms = self.clock.now_ms()
-        await self._insist(lambda records: records.attempts.submitted(attempt, handle, now_ms))
+        await self._write(lambda records: records.attempts.submitted(attempt, handle, now_ms))
 
     async def delivered(
         self, attempt: AttemptId, route: Route, kept: KeptImage, size: int, cost_usd: float | None
@@ -96,28 +96,45 @@ class SpendJournal:
         def work(records: Records) -> None:
             records.blobs.add(kept.result.blob, size, kept.result.media_type, now_ms)
             records.attempts.delivered(attempt, asdict(kept), cost_usd, now_ms)
-            self.route_limits.worked(records, route)
+            self.route_limits.record_success(records, route)
 
-        await self._insist(work)
+        await self._write(work)
 
-    async def _insist(self, work: Callable[[Records], T]) -> T:
-        """Write down what a vendor answered: it was paid for, and while the database is away it is known here alone."""
-        for tries, pause_s in enumerate(PAUSES_S):
-            try:
-                return await self.store.run(work)
-            except StoreUnavailable as trouble:
-                log.error("journal not written, trying again", trouble=str(trouble))  # noqa: TRY400 - all there is
-            except Exception:
-                if tries == _FEW:
-                    raise
-                log.exception("journal not written, trying again")
-            await self.clock.sleep(pause_s)
-        return await self.store.run(work)
+    async def failed(self, attempt: AttemptId, failure: Failure, route: Route | None) -> bool:
+        """Close the attempt. `route` is None where the failure says nothing of it.
 
-    async def cut_off(self, task: TaskId, attempt: AttemptId, failure: Failure, owner: str) -> None:
-        """Close what a worker that is gone left open; nothing is learnt from it of its route.
+        Returns True where the vendor's own check must decide whether the route is broken for all tasks.
+        """
+        now_ms = self.clock.now_ms()
 
-        Raises `Interrupted` when `owner` no longer holds the task's lease: whoever holds it now may have begun it.
+        def work(records: Records) -> bool:
+            begun_ms = records.attempts.close(
+                attempt, failure.kind, now_ms, reason=failure.reason, detail=failure.detail, charged=failure.charged
+            )
+            if route is None or begun_ms is None:
+                return False
+            return self.route_limits.record_failure(records, route, failure, begun_ms, now_ms)
+
+        return await self._write(work)
+
+    async def confirmed(self, route: Route, failure: Failure) -> None:
+        """Open the route's circuit breaker: the vendor's own check fails as the attempt did."""
+        now_ms = self.clock.now_ms()
+        await self.store.run(lambda records: self.route_limits.confirm_failure(records, route, failure, now_ms))
+
+    async def discarded(self, attempt: AttemptId, reason: str, *, charged: bool, detail: str | None = None) -> None:
+        """Close an attempt that nothing more will be asked of, with whatever it cost."""
+        now_ms = self.clock.now_ms()
+        await self._write(
+            lambda records: records.attempts.close(
+                attempt, "given_up", now_ms, reason=reason, detail=detail, charged=charged
+            )
+        )
+
+    async def close_orphaned(self, task: TaskId, attempt: AttemptId, failure: Failure, owner: str) -> None:
+        """Close what a dead worker left open; it says nothing of its route.
+
+        Raises `Interrupted` when `owner` no longer holds the task's lease: the attempt may be its new holder's.
         """
         now_ms = self.clock.now_ms()
 
@@ -127,38 +144,35 @@ class SpendJournal:
 
         await self.store.run(work)
 
-    async def failed(self, attempt: AttemptId, failure: Failure, route: Route | None) -> None:
-        """Close the attempt. `route` is None where nothing is learnt of it."""
-        now_ms = self.clock.now_ms()
-
-        def work(records: Records) -> None:
-            begun_ms = records.attempts.close(
-                attempt, failure.kind, now_ms, reason=failure.reason, detail=failure.detail, charged=failure.charged
-            )
-            if route is not None and begun_ms is not None:
-                self.route_limits.failed(records, route, failure, begun_ms, now_ms)
-
-        await self._insist(work)
-
-    async def discarded(self, attempt: AttemptId, reason: str, *, charged: bool) -> None:
-        """Close an attempt whose picture came, and had to be let go of."""
-        now_ms = self.clock.now_ms()
-        await self._insist(
-            lambda records: records.attempts.close(
-                attempt, "given_up", now_ms, reason=reason, detail=None, charged=charged
-            )
-        )
+    async def _write(self, work: Callable[[Records], T]) -> T:
+        """Write, and retry for as long as the database is away: until it is written only this process knows of it."""
+        for tries, pause_s in enumerate(WRITE_RETRIES_S):
+            try:
+                return await self.store.run(work)
+            except StoreUnavailable as error:
+                log.error("journal not written, trying again", error=str(error))  # noqa: TRY400 - an outage, no bug
+            except Exception:
+                if tries == _MAX_RETRIES_OF_BUGS:
+                    raise
+                log.exception("journal not written, trying again")
+            await self.clock.sleep(pause_s)
+        return await self.store.run(work)
 
 
 def delivered_image(attempts: Sequence[Attempt]) -> KeptImage | None:
-    """The picture that a task has in the store already, whichever attempt brought it and however late."""
+    """The image that one of these attempts delivered, however late."""
     return next((image_of(attempt) for attempt in attempts if attempt.result), None)
 
 
 def image_of(attempt: Attempt) -> KeptImage:
-    """What a delivered attempt brought."""
-    brought = attempt.result or {}
-    return KeptImage(Result.of(brought["result"]), brought["served_by"])
+    """The image of a delivered attempt."""
+    delivered = attempt.result or {}
+    return KeptImage(Result.of(delivered["result"]), delivered["served_by"])
+
+
+def failure_kind(attempt: Attempt) -> FailureKind | None:
+    """How a closed attempt failed; None for one that delivered or was given up."""
+    return next((kind for kind in FailureKind if kind == attempt.outcome), None)
 
 
 def _check_lease(records: Records, task: TaskId, owner: str) -> None:

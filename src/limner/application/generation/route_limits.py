@@ -1,6 +1,6 @@
-"""Which way an order goes now: a route that rests is passed over, one that is full or pauses is waited for.
+"""Which route an attempt may take now, by circuit breakers, pauses after a vendor's 429, and provider limits.
 
-What is known of the vendors stands in the database, so that all workers drive by the same signs.
+The state is in the database and shared by all workers. An open route is skipped, a busy or paused one is waited for.
 """
 
 import math
@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from limner.db.records import Records
 from limner.db.tables.tasks import ClaimLimit
 from limner.domain.routing.backoff import full_jitter_s
-from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, half_opened, probing
+from limner.domain.routing.breaker import (
+    CLOSED,
+    CONFIRM_WITHIN_MS,
+    CONFIRMING_TASKS,
+    HARD_FAILURES,
+    Breaker,
+    after_failure,
+    half_opened,
+    probing,
+)
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import (
     MAX_PAUSE_MS,
@@ -23,21 +32,21 @@ from limner.domain.routing.provider_limits import (
 from limner.domain.routing.route import Route
 
 MAX_WAITED_PAUSE_MS = 30_000
-"""How long a pause that a vendor asks for is waited out while there is another route."""
+"""A pause that a vendor asks for is waited for up to this long while there is another route."""
 
 MIN_PAUSE_MS = 500
-"""For vendors that say 'too many' and 'come back at once' in one breath."""
+"""For vendors that answer 429 and ask for no pause."""
 
 CLAIM_AHEAD_S = 10
-"""Tasks whose orders begin within this time may start and wait for it; the others wait in the queue, in their order."""
+"""Tasks that can submit within this time may be claimed and wait for it; later ones stay in the queue, in its order."""
 
 FULL_PROVIDER_WAIT_MS = 300
-"""How soon an order looks again for a place at a vendor that is full."""
+"""How soon a task asks again for a place at a provider that has reached its concurrency."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteWait:
-    """Not now: ask again in `ms`. `why` is a sentence for the operator."""
+    """No route is open now: ask again in `ms`. `why` is a sentence for the operator."""
 
     ms: int
     why: str
@@ -45,90 +54,107 @@ class RouteWait:
 
 @dataclass(frozen=True, slots=True)
 class RouteLimits:
-    """`paces` are the limits of each provider's key; one that is not named has none."""
+    """`limits` are those of each provider's key; a provider that is not in it has none."""
 
-    paces: Mapping[str, ProviderLimits] = field(default_factory=dict)
+    limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
 
-    def enter(self, records: Records, routes: Sequence[Route], now_ms: int) -> Route | RouteWait | Failure:
-        """The route for an order that begins now, its place and its token taken; or why none is open.
+    def acquire(self, records: Records, routes: Sequence[Route], now_ms: int) -> Route | RouteWait | Failure:
+        """The route for an attempt that begins now, with its rate limit token spent; or why none is open.
 
-        A place is held by the journal's open row, which the caller writes in this same unit of work.
+        Its concurrency is counted by the journal's open row, which the caller writes in the same unit of work.
         """
         breakers = records.provider_state.breakers()
         choice = _choose(routes, breakers, records.provider_state.meters(), now_ms)
         if not isinstance(choice, Route):
             return choice
-        if wait := self._keep_pace(records, choice.provider, now_ms):
+        if wait := self._spend(records, choice.provider, now_ms):
             return wait
         breaker = breakers.get(choice.name, CLOSED)
         if breaker.openings and not records.provider_state.claim_probe(choice.name, breaker, probing(breaker, now_ms)):
-            return RouteWait(FULL_PROVIDER_WAIT_MS, f"{choice.name} is being tried")
+            return RouteWait(FULL_PROVIDER_WAIT_MS, f"{choice.name} is being probed")
         return choice
 
     def claim_limits(
         self, records: Records, routes: Mapping[str, Sequence[Route]], now_ms: int
     ) -> Sequence[ClaimLimit]:
-        """How many more tasks of which models may start: what a vendor has no place for stays in the queue."""
+        """How many more tasks of which models may be claimed; tasks that would only wait stay in the queue."""
         breakers, meters = records.provider_state.breakers(), records.provider_state.meters()
-        held: list[str] = []
-        tried: dict[str, list[str]] = {}
+        blocked: list[str] = []
+        probed: dict[str, list[str]] = {}
         limited: dict[str, list[str]] = {}
-        for model, ways in routes.items():
-            open_ways = [way for way in ways if _choose([way], breakers, meters, now_ms) == way]
-            match _choose(ways, breakers, meters, now_ms):
+        for model, candidates in routes.items():
+            usable = [route for route in candidates if _choose([route], breakers, meters, now_ms) == route]
+            match _choose(candidates, breakers, meters, now_ms):
                 case RouteWait():
-                    held.append(model)
-                case Route() as route if breakers.get(route.name, CLOSED).openings and open_ways == [route]:
-                    tried.setdefault(route.name, []).append(model)
-                case Route() as route if not self._pace(route.provider).is_free:
+                    blocked.append(model)
+                case Route() as route if breakers.get(route.name, CLOSED).openings and usable == [route]:
+                    probed.setdefault(route.name, []).append(model)
+                case Route() as route if not self._of(route.provider).is_free:
                     limited.setdefault(route.provider, []).append(model)
-        claim_limits = [ClaimLimit(tuple(models), 0) for models in [held] if models]
-        claim_limits += [
+        found = [ClaimLimit(tuple(models), 0) for models in [blocked] if models]
+        found += [
             ClaimLimit(tuple(models), max(0, 1 - records.tasks.count_without_open_attempt(models)))
-            for models in tried.values()
+            for models in probed.values()
         ]
-        claim_limits += [
-            ClaimLimit(tuple(models), _room(records, self._pace(name), models)) for name, models in limited.items()
+        found += [
+            ClaimLimit(tuple(models), _claimable(records, self._of(name), models)) for name, models in limited.items()
         ]
-        return claim_limits
+        return found
 
-    def failed(self, records: Records, route: Route, failure: Failure, begun_ms: int, now_ms: int) -> None:
-        """Let all workers know what an attempt that was begun then and failed says of its route."""
-        before = records.provider_state.breakers().get(route.name, CLOSED)
-        after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms)
-        if after != before:
-            records.provider_state.save_breaker(route.name, after)
+    def record_failure(self, records: Records, route: Route, failure: Failure, begun_ms: int, now_ms: int) -> bool:
+        """Share with all workers what a failed attempt says of its route.
+
+        Returns True for a hard failure that too few tasks have met to count as one: the vendor's own check decides.
+        """
         if failure.kind is FailureKind.RATE_LIMITED:
             records.provider_state.pause(route.provider, now_ms + _pause_ms(failure))
+        before = records.provider_state.breakers().get(route.name, CLOSED)
+        confirmed = failure.kind not in HARD_FAILURES or _is_widespread(records, route, now_ms)
+        after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms, confirmed=confirmed)
+        if after != before:
+            records.provider_state.save_breaker(route.name, after)
+        return not confirmed and not after.is_open(now_ms)
 
-    def worked(self, records: Records, route: Route) -> None:
+    def confirm_failure(self, records: Records, route: Route, failure: Failure, now_ms: int) -> None:
+        """Open the route's breaker: the vendor's own check failed as well."""
+        before = records.provider_state.breakers().get(route.name, CLOSED)
+        records.provider_state.save_breaker(
+            route.name, after_failure(before, failure.kind, failure.reason, now_ms, now_ms, confirmed=True)
+        )
+
+    def record_success(self, records: Records, route: Route) -> None:
         if records.provider_state.breakers().get(route.name, CLOSED) != CLOSED:
             records.provider_state.save_breaker(route.name, CLOSED)
 
     def provider_recovered(self, records: Records, provider: str, now_ms: int) -> None:
-        """Somebody asked the provider, and it answered well: its routes that rest are tried by the next order."""
+        """Half-open the provider's routes: its check succeeded, so the next attempt may probe them."""
         for route, breaker in records.provider_state.breakers().items():
             if route.startswith(f"{provider}/") and breaker.is_open(now_ms):
                 records.provider_state.save_breaker(route, half_opened(breaker, now_ms))
 
-    def _pace(self, provider: str) -> ProviderLimits:
-        return self.paces.get(provider, UNLIMITED)
+    def _of(self, provider: str) -> ProviderLimits:
+        return self.limits.get(provider, UNLIMITED)
 
-    def _keep_pace(self, records: Records, provider: str, now_ms: int) -> RouteWait | None:
-        pace = self._pace(provider)
-        if pace.is_free:
+    def _spend(self, records: Records, provider: str, now_ms: int) -> RouteWait | None:
+        limits = self._of(provider)
+        if limits.is_free:
             return None
         meter = records.provider_state.lock_meter(provider)
-        if pace.concurrency and records.attempts.count_open(provider, pace.concurrency) >= pace.concurrency:
+        if limits.concurrency and records.attempts.count_open(provider, limits.concurrency) >= limits.concurrency:
             return RouteWait(
-                FULL_PROVIDER_WAIT_MS, f"{provider} has {pace.concurrency} orders in hand, as many as it may"
+                FULL_PROVIDER_WAIT_MS, f"{provider} has {limits.concurrency} jobs under way, its concurrency limit"
             )
-        match spend_token(pace, meter, now_ms):
+        match spend_token(limits, meter, now_ms):
             case ProviderMeter() as spent:
                 records.provider_state.save_meter(provider, spent)
                 return None
             case wait_ms:
-                return RouteWait(wait_ms, f"{provider} takes {pace.per_minute:g} orders a minute")
+                return RouteWait(wait_ms, f"{provider} takes {limits.per_minute:g} jobs a minute")
+
+
+def _is_widespread(records: Records, route: Route, now_ms: int) -> bool:
+    kinds = sorted(HARD_FAILURES)
+    return records.attempts.failing_tasks(route.name, kinds, now_ms - CONFIRM_WITHIN_MS) >= CONFIRMING_TASKS
 
 
 def _choose(
@@ -140,7 +166,7 @@ def _choose(
         breaker = breakers.get(route.name, CLOSED)
         pause_ms = meters.get(route.provider, ProviderMeter()).pause_ms(now_ms)
         if breaker.needs_operator(now_ms):
-            broken.append(_rests(route, breaker))
+            broken.append(_broken(route, breaker))
         elif breaker.is_open(now_ms):
             waits.append(RouteWait(breaker.open_until_ms - now_ms, f"{route.name} is down: {breaker.reason}"))
         elif not pause_ms:
@@ -152,26 +178,26 @@ def _choose(
     return min(waits, key=lambda wait: wait.ms) if waits else broken[0]
 
 
-def _rests(route: Route, breaker: Breaker) -> Failure:
+def _broken(route: Route, breaker: Breaker) -> Failure:
     return Failure(
         breaker.kind or FailureKind.MODEL_UNAVAILABLE,
         breaker.reason or f"{route.name} does not work",
-        detail=f"{route.name} rests after {breaker.failures} failures",
+        detail=f"the circuit breaker of {route.name} is open after {breaker.failures} failures",
     )
 
 
-def _room(records: Records, pace: ProviderLimits, models: Sequence[str]) -> int:
-    """How many more tasks may start: no more than the vendor takes at once, and than it will soon take on."""
-    claim_limits: list[int] = []
-    if pace.concurrency:
-        claim_limits.append(pace.concurrency - records.tasks.count_running(models))
-    if pace.per_minute:
-        soon = pace.burst + math.ceil(pace.per_minute * CLAIM_AHEAD_S / 60)
-        claim_limits.append(soon - records.tasks.count_without_open_attempt(models))
-    return max(0, min(claim_limits))
+def _claimable(records: Records, limits: ProviderLimits, models: Sequence[str]) -> int:
+    """How many more tasks may be claimed: what the concurrency leaves, and what the rate limit lets submit soon."""
+    bounds: list[int] = []
+    if limits.concurrency:
+        bounds.append(limits.concurrency - records.tasks.count_running(models))
+    if limits.per_minute:
+        soon = limits.burst + math.ceil(limits.per_minute * CLAIM_AHEAD_S / 60)
+        bounds.append(soon - records.tasks.count_without_open_attempt(models))
+    return max(0, min(bounds))
 
 
 def _pause_ms(failure: Failure) -> int:
     if failure.retry_after_s is not None:
         return int(min(max(MIN_PAUSE_MS, failure.retry_after_s * 1000), MAX_PAUSE_MS))
-    return 1000 + int(full_jitter_s(4, random.random()) * 1000)  # noqa: S311 - spreads a crowd, guards nothing
+    return 1000 + int(full_jitter_s(4, random.random()) * 1000)  # noqa: S311 - jitter, not a secret

@@ -1,6 +1,6 @@
-"""Which routes lead to a model, and which provider is at the end of each."""
+"""Which routes lead to a model, and which provider serves each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limner.db.tables.attempts import Attempt
@@ -11,66 +11,80 @@ from limner.ports.provider import Provider
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """The providers at hand, the routes to vendors, and the engine that stands in while no vendor is configured.
+    """The configured providers, the routes to vendors, and the engine that serves all models while there is no vendor.
 
-    As soon as one vendor is, a model without an active route is refused, unless `always_stand_in`: nobody shall take
-    the stand-in's picture for a vendor's by accident.
+    Once one vendor is configured, a model without an active route is refused, unless `always_use_engine`: the engine's
+    image must not be mistaken for a vendor's.
     """
 
     providers: Mapping[str, Provider]
-    stand_in: str
+    engine: str
     deadline_s: float
     unknown_outcome: UnknownOutcome
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     always_use_engine: bool = False
 
-    def ways(self, model: str) -> tuple[Route, ...]:
-        """The routes an attempt for this model may take, the preferred one first. Raises `Refusal` without any."""
-        ways = self._active(self.routes.get(model, ()))
-        if ways:
-            return ways
-        if self.always_use_engine or not self.vendors():
-            return (self._stand_in(model),)
-        raise self._no_route(model)
+    def routes_for(self, model: str, references: int = 0) -> tuple[Route, ...]:
+        """The routes that serve this model with so many reference images of the caller's, the preferred one first.
 
-    def active(self) -> Mapping[str, tuple[Route, ...]]:
-        """The models that vendors serve here, with their routes."""
-        ways = {model: self._active(routes) for model, routes in self.routes.items()}
-        return {model: routes for model, routes in ways.items() if routes}
+        Raises `Refusal` when no configured provider serves the model, or none takes so many images.
+        """
+        routes = self._active(self.routes.get(model, ()))
+        if not routes and (self.always_use_engine or not self.vendors()):
+            routes = (self._engine_route(model),)
+        if not routes:
+            raise self._no_route(model)
+        if fitting := tuple(route for route in routes if route.takes(references)):
+            return fitting
+        raise _too_many_references(model, references, routes)
+
+    def active_routes(self) -> Mapping[str, tuple[Route, ...]]:
+        """The routes of every model that a configured vendor serves."""
+        active = {model: self._active(routes) for model, routes in self.routes.items()}
+        return {model: routes for model, routes in active.items() if routes}
 
     def route_of_attempt(self, attempt: Attempt) -> Route | None:
-        """The route of an attempt that another worker began, whatever leads to the model now.
+        """The route of an attempt that another worker began, whichever routes lead to the model now.
 
         None when its provider is no longer configured.
         """
         if attempt.provider not in self.providers:
             return None
-        told = {route.name: route for routes in self.routes.values() for route in routes}
-        return told.get(attempt.route) or Route(
+        known = {route.name: route for routes in self.routes.values() for route in routes}
+        return known.get(attempt.route) or Route(
             attempt.route, attempt.provider, attempt.upstream, self.deadline_s, self.unknown_outcome
         )
+
+    def removed_route(self, attempt: Attempt) -> Route:
+        """A stand-in for a route whose provider is no longer configured, to count the attempt by."""
+        return Route(attempt.route, attempt.provider, attempt.upstream, 0.0, self.unknown_outcome)
 
     def provider(self, route: Route) -> Provider:
         return self.providers[route.provider]
 
+    def is_free(self, route: Route) -> bool:
+        """Whether calls over this route cost nothing."""
+        provider = self.providers.get(route.provider)
+        return provider is not None and provider.free
+
     def served_by(self, model: str) -> str:
-        """The name of what would serve this model now, for headers."""
+        """The name of the provider that would serve this model now, for headers."""
         try:
-            return self.ways(model)[0].provider
+            return self.routes_for(model)[0].provider
         except Refusal:
             return "none"
 
     def vendors(self) -> set[str]:
-        """The configured vendors that some route leads to."""
+        """The configured vendors that at least one route leads to."""
         return {route.provider for routes in self.routes.values() for route in routes} & self.providers.keys()
 
     def _active(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
         return tuple(route for route in routes if route.provider in self.providers)
 
-    def _stand_in(self, model: str) -> Route:
+    def _engine_route(self, model: str) -> Route:
         return Route(
-            name=f"{self.stand_in}/{model}",
-            provider=self.stand_in,
+            name=f"{self.engine}/{model}",
+            provider=self.engine,
             upstream=model,
             deadline_s=self.deadline_s,
             unknown_outcome=self.unknown_outcome,
@@ -85,3 +99,13 @@ class Routing:
             "LIMNER_FALLBACK_TO_BUILTIN.",
             field="model_version",
         )
+
+
+def _too_many_references(model: str, references: int, routes: Sequence[Route]) -> Refusal:
+    cap = max(route.reference_cap or 0 for route in routes)
+    return Refusal(
+        Code.INVALID,
+        f"{references} reference images were given; the vendors of {model} that are configured here take at most {cap}",
+        suggestion=f"Send at most {cap} images, or choose another model_version.",
+        field="files",
+    )

@@ -1,4 +1,4 @@
-"""Cancelling a task: at once while it waits, as soon as may be while it runs."""
+"""Cancelling a task: at once while it is queued, through its worker while it runs."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Cancel:
     clock: Clock
 
     async def __call__(self, account: AccountId | None, task_id: TaskId) -> Task:
-        """The task after the wish was noted. A finished task stays as it is; so does one the vendor delivers first."""
+        """The task as it is now. A finished task is unchanged; a running one that is delivered first succeeds."""
         task = await self.store.run(lambda records: _cancel(records, account, task_id, self.clock.now_ms()))
         if task.status is Status.RUNNING:
             self.signals.cancel_run(task_id)
@@ -35,5 +35,5 @@ def _cancel(records: Records, account: AccountId | None, task_id: TaskId, now_ms
         cancelled := settle(records, task_id, CANCELLED_BY_CALLER, now_ms, owner=None)
     ):
         return cancelled
-    records.tasks.request_cancel(task_id)  # a worker may have taken it since we looked
+    records.tasks.request_cancel(task_id)  # a worker may have claimed it in the meantime
     return own_task(records, account, task_id)

@@ -1,4 +1,4 @@
-"""Taking tasks from the queue: they become `running`, and whoever watches them hears of it."""
+"""Claiming tasks from the queue: they become `running`, under a lease, with an event for watchers."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def claim(
     limit: int,
     claim_limits: Sequence[ClaimLimit] = (),
 ) -> Sequence[ClaimedTask]:
-    """The next tasks in fair order, under this owner's lease; of a room's models no more than it has place for."""
+    """The next tasks in fair order, under this owner's lease and within the limits of their models."""
     claimed = records.tasks.claim(owner, now_ms, lease_until_ms, limit, claim_limits)
     records.events.add_all([each.task for each in claimed], now_ms)
     return claimed

@@ -1,9 +1,9 @@
-"""Running one claimed task, from its pictures to its end."""
+"""Executing a claimed task: prepare its inputs, generate its images, stop jobs that are left over, settle."""
 
 import asyncio
-import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,40 +11,52 @@ from limner.application.accounts.fair_share import acting_for
 from limner.application.generation.generate import Generate, Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage, delivered_image
-from limner.application.generation.routing import Routing
-from limner.application.images.references import PrepareReferences
+from limner.application.generation.stop_jobs import StopJobs
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
+from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.multiview import PictureSpec, combine_results, picture_specs
-from limner.application.tasks.prompt_inputs import PromptInputs
 from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
 from limner.db.tables.tasks import ClaimedTask
-from limner.domain.model import MODELS
-from limner.domain.prompts.template import normalise_slug
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.clock import Clock
-from limner.ports.provider import CallerRequest, GenerationRequest, ReferenceImage, Report
-from limner.ports.templates import LoadedTemplate, Templates
+from limner.ports.provider import Report
 
 MAX_CLAIMS = 5
-"""How many workers in a row may break on a task before what it bought is given up."""
+"""How many workers in a row may fail on a task before a job that it bought is given up."""
 
 TAKEOVER_POLL_MS = 60_000
-"""How long a job that is bought is followed by whoever takes it over, however late that is."""
+"""How long a bought job is polled by a worker that takes it over after its task's deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One execution of a claimed task by this worker."""
+
+    claimed: ClaimedTask
+    owner: str
+    interrupt: Interrupt
+    report: Report
+    pictures: tuple[PictureSpec, ...]
+    attempts: Sequence[Attempt]
+    """Those of earlier workers."""
+
+    @property
+    def task(self) -> Task:
+        return self.claimed.task
 
 
 @dataclass(frozen=True, slots=True)
 class ExecuteTask:
     store: Store
-    prepare: PrepareReferences
+    prepare: PrepareInputs
     generate: Generate
-    routing: Routing
-    templates: Templates
+    stop_jobs: StopJobs
     clock: Clock
     scratch: Path
 
@@ -64,58 +76,50 @@ class ExecuteTask:
         return await self.store.run(lambda records: settle(records, task.id, ending, now_ms, owner=owner))
 
     async def give_up(self, claimed: ClaimedTask, owner: str) -> Task | None:
-        """End a task that broke on a fault of ours; not yet while something bought can still be brought home."""
+        """End a task that met a bug of ours, unless a bought image can still be delivered: then a rescuer retries."""
         now_ms = self.clock.now_ms()
         return await self.store.run(lambda records: _give_up(records, claimed, owner, now_ms))
 
-    async def _ending(
-        self, claimed: ClaimedTask, owner: str, workdir: Path, interrupt: Interrupt, report: Report
-    ) -> Ending | None:
-        past = await self.generate.journal.of(claimed.task.id)
-        shots = picture_specs(claimed.order)
-        if kept := _all_kept(past, shots):
-            return _success(combine_results(kept, claimed.order), claimed.task)
-        submit_until_ms, deadline_ms = self._deadlines_ms(claimed, past)
-        try:
-            orders = await self._orders(claimed, shots, workdir, interrupt, deadline_ms)
-            routes = self._ways(claimed.task, past, shots)
-            company, reports = SiblingFailure(), _shared(report, len(shots))
-            chases = [
-                Generation(
-                    claimed.task.id,
-                    shot.part,
-                    order,
-                    routes,
-                    interrupt,
-                    submit_until_ms,
-                    deadline_ms,
-                    told,
-                    owner,
-                    company,
-                )
-                for shot, order, told in zip(shots, orders, reports, strict=True)
-            ]
-            return _ending_of(await self._all(chases), claimed)
-        except Refusal as refusal:
-            return Ending(Status.FAILED, error_code=refusal.code, error_msg=_blame(refusal))
-        except Interrupted as interrupted:
-            return _ending_after(interrupted.reason, claimed.task)
+    async def _prepare(self, run: TaskRun, workdir: Path) -> list[Generation]:
+        task = run.task
+        submit_until_ms, deadline_ms = self._deadlines_ms(run)
+        left_s = (deadline_ms - self.clock.now_ms()) / 1000
+        references = await run.interrupt.wait_for(self.prepare.references(task, workdir), left_s)
+        inputs = [await self.prepare(task, run.claimed.order, picture, references, workdir) for picture in run.pictures]
+        routes = self._routes(run, max(len(each.references) for each in inputs))
+        siblings, reports = SiblingFailure(), _shared(run.report, len(inputs))
+        return [
+            Generation(
+                task=task.id,
+                part=each.picture.part,
+                compose=each.compose,
+                routes=routes,
+                interrupt=run.interrupt,
+                submit_until_ms=submit_until_ms,
+                deadline_ms=deadline_ms,
+                report=report,
+                owner=run.owner,
+                siblings=siblings,
+            )
+            for each, report in zip(inputs, reports, strict=True)
+        ]
 
-    def _ways(self, task: Task, past: Sequence[Attempt], shots: Sequence[PictureSpec]) -> tuple[Route, ...]:
-        """The routes for this task; none is needed where all that is missing is bought already."""
+    def _routes(self, run: TaskRun, references: int) -> tuple[Route, ...]:
+        """The routes for this task; none is needed where every image is bought already."""
         try:
-            return self.routing.ways(task.model)
+            return self.generate.routing.routes_for(run.task.model, references)
         except Refusal:
-            if _bought(past) >= {shot.part for shot in shots}:
+            if _bought(run.attempts) >= {picture.part for picture in run.pictures}:
                 return ()
             raise
 
-    def _deadlines_ms(self, claimed: ClaimedTask, past: Sequence[Attempt]) -> tuple[int, int]:
-        """Until when something may be ordered, and until when what was ordered is followed."""
+    def _deadlines_ms(self, run: TaskRun) -> tuple[int, int]:
+        """Until when images may be submitted, and until when submitted jobs are polled."""
         now_ms = self.clock.now_ms()
-        deadline_ms = (claimed.task.started_ms or now_ms) + claimed.task.run_limit_ms
-        last_look = _bought(past) and claimed.claims <= MAX_CLAIMS
-        return deadline_ms, max(deadline_ms, now_ms + TAKEOVER_POLL_MS) if last_look else deadline_ms
+        deadline_ms = (run.task.started_ms or now_ms) + run.task.run_limit_ms
+        if _bought(run.attempts) and run.claimed.claims <= MAX_CLAIMS:
+            return deadline_ms, max(deadline_ms, now_ms + TAKEOVER_POLL_MS)
+        return deadline_ms, deadline_ms
 
     async def _all(self, chases: Sequence[Generation]) -> dict[str, KeptImage | Failure]:
         """What became of each picture. An interruption, or a bug, of one is that of all."""
@@ -188,67 +192,75 @@ class ExecuteTask:
         return tuple(ReferenceImage(path, each.media_type, each.width, each.height) for path, each in seen)
 
 
-def _seed(task_id: str) -> int:
-    """A task's own number from 0 to 2^31 - 1: a repeat of the task draws the same picture where the model lets it."""
-    return int.from_bytes(hashlib.blake2b(task_id.encode(), digest_size=4).digest()) >> 1
+@asynccontextmanager
+async def _folder(path: Path) -> AsyncIterator[Path]:
+    await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+    try:
+        yield path
+    finally:
+        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
 
-def _bought(past: Sequence[Attempt]) -> set[str]:
-    """The parts whose last attempt has something to bring home."""
-    last = {each.part: each.state for each in past}
+def _bought(attempts: Sequence[Attempt]) -> set[str]:
+    """The parts whose last attempt is a job at a vendor, or a delivered image."""
+    last = {each.part: each.state for each in attempts}
     return {part for part, state in last.items() if state in {"submitted", "delivered"}}
 
 
 def _give_up(records: Records, claimed: ClaimedTask, owner: str, now_ms: int) -> Task | None:
     if claimed.claims <= MAX_CLAIMS and _bought(records.attempts.of(claimed.task.id)):
-        return None  # the lease runs out, and whoever takes it over goes on from the journal
+        return None  # the lease runs out, and the worker that takes it over resumes from the journal
     ending = Ending(Status.FAILED, error_code=Code.FATAL, error_msg="internal error")
     return settle(records, claimed.task.id, ending, now_ms, owner=owner)
 
 
-def _blame(refusal: Refusal) -> str:
+def _message(refusal: Refusal) -> str:
     return f"{refusal.field}: {refusal.reason}" if refusal.field else refusal.reason
 
 
-def _all_kept(past: Sequence[Attempt], shots: Sequence[PictureSpec]) -> dict[str, KeptImage] | None:
-    """The pictures of a task that were all brought home before; None while one is missing."""
-    found = {shot.part: delivered_image([each for each in past if each.part == shot.part]) for shot in shots}
-    kept = {part: picture for part, picture in found.items() if picture}
-    return kept if len(kept) == len(shots) else None
+def _all_delivered(attempts: Sequence[Attempt], pictures: Sequence[PictureSpec]) -> dict[str, KeptImage] | None:
+    """The task's images by part, once all of them are delivered; None while one is missing."""
+    found = {each.part: delivered_image([one for one in attempts if one.part == each.part]) for each in pictures}
+    images = {part: image for part, image in found.items() if image}
+    return images if len(images) == len(pictures) else None
 
 
-def _shared(report: Report, many: int) -> list[Report]:
-    """A report for each picture, whose mean is the task's progress."""
-    percents = [0] * many
+def _shared(report: Report, count: int) -> list[Report]:
+    """A progress report for each image; the task's progress is their mean."""
+    percents = [0] * count
 
-    def of(number: int) -> Report:
-        def told(percent: int) -> None:
+    def report_of(number: int) -> Report:
+        def update(percent: int) -> None:
             percents[number] = max(percents[number], percent)
-            report(sum(percents) // many)
+            report(sum(percents) // count)
 
-        return told
+        return update
 
-    return [of(number) for number in range(many)]
-
-
-def _success(kept: KeptImage, task: Task) -> Ending:
-    return Ending(Status.SUCCESS, consumed=task.price, result=kept.result, served_by=kept.served_by)
+    return [report_of(number) for number in range(count)]
 
 
-def _ending_of(outcomes: Mapping[str, KeptImage | Failure], claimed: ClaimedTask) -> Ending:
-    """One failure fails them all, and it is the one that came by itself which is told."""
-    failures = [each for each in outcomes.values() if isinstance(each, Failure)]
+def _success(images: Mapping[str, KeptImage], claimed: ClaimedTask) -> Ending:
+    combined = combine_results(images, claimed.order)
+    return Ending(Status.SUCCESS, consumed=claimed.task.price, result=combined.result, served_by=combined.served_by)
+
+
+def _ending_of(run: TaskRun, outcomes: Sequence[KeptImage | Failure | BaseException]) -> Ending:
+    """How the task ends; one failure ends all of it. Raises the interruption, or the bug, of any of its images."""
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    failures = [each for each in outcomes if isinstance(each, Failure)]
     if not failures:
-        kept = {part: each for part, each in outcomes.items() if isinstance(each, KeptImage)}
-        return _success(combine_results(kept, claimed.order), claimed.task)
-    failure = min(failures, key=lambda each: each.kind is FailureKind.CANCELLED)
-    if failure.kind is FailureKind.CONTENT_POLICY:
-        return Ending(Status.BANNED, error_code=Code.CONTENT_POLICY, error_msg=failure.reason)
-    return Ending(Status.FAILED, error_code=Code.FATAL, error_msg=failure.reason)
+        images = {p.part: each for p, each in zip(run.pictures, outcomes, strict=True) if isinstance(each, KeptImage)}
+        return _success(images, run.claimed)
+    cause = min(failures, key=lambda each: each.kind is FailureKind.CANCELLED)  # the others were stopped because of it
+    if cause.kind is FailureKind.CONTENT_POLICY:
+        return Ending(Status.BANNED, error_code=Code.CONTENT_POLICY, error_msg=cause.reason)
+    return Ending(Status.FAILED, error_code=Code.FATAL, error_msg=cause.reason)
 
 
 def _ending_after(reason: Reason, task: Task) -> Ending | None:
-    """How an interrupted task ends; not at all when another worker goes on with it."""
+    """How an interrupted task ends; None when another worker goes on with it."""
     match reason:
         case Reason.CANCEL:
             return CANCELLED_BY_CALLER

@@ -1,9 +1,10 @@
-"""All that is known of a task, for the person who asks what became of it."""
+"""Explaining a task: its prompt as composed, its attempts, its ledger rows and its deliveries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from limner.application.generation.routing import Routing
 from limner.application.read import own_task
 from limner.application.tasks.multiview import picture_specs
 from limner.application.tasks.prompt_inputs import PromptInputs
@@ -17,16 +18,18 @@ from limner.db.tables.tasks import TaskInput
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.model import MODELS
 from limner.domain.prompts.prompt import ComposedPrompt
+from limner.domain.refusal import Refusal
+from limner.domain.routing.route import Route
 from limner.domain.tasks.task import Task
 from limner.ports.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`composed` is what the model was or will be told, `views` the same for each picture of a multiview task.
+    """`composed` is the prompt as it was or will be sent, `views` the same for each image of a multiview task.
 
-    `ignored` are fields of the request that mean nothing here. `erasure` is the receipt of a task whose content was
-    erased: there is nothing left to compose.
+    `ignored` are fields of the request that have no meaning here. `erasure` is the receipt of a task whose content was
+    erased, so that there is nothing to compose.
     """
 
     task: Task
@@ -44,6 +47,7 @@ class Explanation:
 class Explain:
     store: Store
     templates: Templates
+    routing: Routing
 
     async def __call__(self, account: AccountId | None, task_id: TaskId) -> Explanation:
         return await self.store.read(lambda records: self._explain(records, account, task_id))
@@ -52,28 +56,41 @@ class Explain:
         task = own_task(records, account, task_id)
         order = records.tasks.order(task_id)
         inputs = records.tasks.inputs(task_id)
-        composed = self._composed(task, order, len(inputs)) if order else {}
+        attempts = records.attempts.of(task_id)
+        composed = self._composed(task, order, len(inputs), attempts) if order else {}
         return Explanation(
             task=task,
             composed=composed.pop("", None),
             views=composed,
             ignored=tuple(order.get("ignored", ())),
             inputs=inputs,
-            attempts=records.attempts.of(task_id),
+            attempts=attempts,
             ledger=records.ledger.of_task(task_id),
             erasure=records.retention.erasure(task_id),
             deliveries=delivery_histories(records, records.deliveries.of_task(task_id)),
         )
 
-    def _composed(self, task: Task, order: dict[str, Any], pictures: int) -> dict[str, ComposedPrompt]:
-        """The words for each picture of the task; none where its template is gone."""
+    def _composed(
+        self, task: Task, order: dict[str, Any], references: int, attempts: Sequence[Attempt]
+    ) -> dict[str, ComposedPrompt]:
+        """The prompt of each image, by part; empty when the task's template was removed."""
         template = self.templates.get(order["template"] or "")
         if order["template"] and template is None:
             return {}
         plain, model = template.template if template else None, MODELS[task.model]
         return {
-            shot.part: PromptInputs.in_order(order, shot.prompt).told_to(
-                model, plain, pictures if shot.reference is None else 1
+            each.part: PromptInputs.of_order(order, each.prompt).compose_for(
+                model, plain, count, self._route(task, count, attempts)
             )
-            for shot in picture_specs(order)
+            for each in picture_specs(order)
+            for count in [references if each.reference is None else 1]
         }
+
+    def _route(self, task: Task, references: int, attempts: Sequence[Attempt]) -> Route | None:
+        """The route of the last attempt, or the one that the first will take."""
+        if attempts:
+            return self.routing.route_of_attempt(attempts[-1])
+        try:
+            return self.routing.routes_for(task.model, references)[0]
+        except Refusal:
+            return None

@@ -1,4 +1,4 @@
-"""Tasks of several pictures: what each shall show, where an edited one comes from, and how they become one result."""
+"""Tasks of several images: the spec of each, the originals of edited views, and their combination into one result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,16 +15,16 @@ from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import MULTIVIEW
 from limner.domain.tasks.task import Result, Status, Task
 
-_MAKER = ("provider", "model", "generative")
-"""What `served_by` says of a picture's maker; the rest is about the one picture."""
+_SHARED_FIELDS = ("provider", "model", "generative")
+"""The fields of `served_by` that are the same for all images of one provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureSpec:
-    """One picture of a task: which part it is, its words, and which of the task's references it is drawn from.
+    """One image of a task: its part, its prompt, and the index of the reference that it is drawn from.
 
-    A task of one picture has one shot, without a name, drawn from all of them. `wish` is what the caller wrote himself,
-    where `prompt` says more.
+    A task of one image has one spec with an empty part and all references. `wish` is the caller's own text where
+    `prompt` holds more than that.
     """
 
     part: str
@@ -34,7 +34,7 @@ class PictureSpec:
 
 
 def picture_specs(order: Mapping[str, Any]) -> tuple[PictureSpec, ...]:
-    """The pictures that a task's order asks for."""
+    """The images that a task consists of."""
     views = order.get("views")
     if not views:
         return (PictureSpec("", order["prompt"]),)
@@ -43,14 +43,14 @@ def picture_specs(order: Mapping[str, Any]) -> tuple[PictureSpec, ...]:
 
 @dataclass(frozen=True, slots=True)
 class OriginalTask:
-    """The four pictures of an earlier task: rows that hold them as references, and what they are."""
+    """The four images of an earlier task, and the rows that make them references."""
 
     inputs: tuple[TaskInput, ...]
     views: Mapping[str, Result]
 
 
 def original_of(records: Records, account: AccountId, task_id: TaskId, model: ModelFacts) -> OriginalTask:
-    """The pictures that shall be edited. Raises `Refusal` when the task is no such task, or has none."""
+    """The images to edit. Raises `Refusal` when the task has another type or no images."""
     try:
         task = own_task(records, account, task_id)
     except Refusal as refusal:
@@ -90,26 +90,25 @@ def _not_succeeded(reason: str, remedy: str) -> Refusal:
     return Refusal(Code.ORIGINAL_NOT_SUCCEEDED, reason, suggestion=remedy, field="original_task_id")
 
 
-def combine_results(kept: Mapping[str, KeptImage], order: Mapping[str, Any]) -> KeptImage:
-    """One result of the pictures that were made, and of those of the original that stay as they were."""
-    made = {part: each.result for part, each in kept.items()}
-    if set(made) == {""}:
-        return kept[""]
-    stayed = {view: Result.of(facts) for view, facts in order.get("stays", {}).items()}
-    views = {view.value: (stayed | made)[view] for view in View}
-    return KeptImage(replace(views[View.FRONT], views=views), _served_by(kept))
+def combine_results(images: Mapping[str, KeptImage], order: Mapping[str, Any]) -> KeptImage:
+    """One result of the generated images and of the original's unchanged views."""
+    if set(images) == {""}:
+        return images[""]
+    generated = {part: each.result for part, each in images.items()}
+    unchanged = {view: Result.of(facts) for view, facts in order.get("stays", {}).items()}
+    views = {view.value: (unchanged | generated)[view] for view in View}
+    return KeptImage(replace(views[View.FRONT], views=views), _served_by(images))
 
 
-def _served_by(kept: Mapping[str, KeptImage]) -> Mapping[str, Any]:
-    """Who made the first of the pictures; where the others are somebody else's, who made which."""
-    first, *_ = kept.values()
-    served_by = {**first.served_by, "pictures": len(kept)}
-    makers = {part: {name: each.served_by.get(name) for name in _MAKER} for part, each in kept.items()}
-    one, *others = makers.values()
-    alike = all(each == one for each in others)
-    return served_by if alike else served_by | {"views": makers}
+def _served_by(images: Mapping[str, KeptImage]) -> Mapping[str, Any]:
+    """The provider of the first image; where another provider made some of them, that of each."""
+    first, *_ = images.values()
+    served_by = {**first.served_by, "pictures": len(images)}
+    providers = {part: {name: each.served_by.get(name) for name in _SHARED_FIELDS} for part, each in images.items()}
+    one, *others = providers.values()
+    return served_by if all(each == one for each in others) else served_by | {"views": providers}
 
 
 def unchanged_views(original: OriginalTask, changed: Sequence[str]) -> dict[str, Any]:
-    """The views that are not edited, as an order keeps them."""
+    """The views that are not edited, as the task stores them."""
     return {view: asdict(result) for view, result in original.views.items() if view not in changed}

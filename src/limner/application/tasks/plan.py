@@ -1,4 +1,4 @@
-"""What a request comes to: the model that will run, its price, its pictures; refused here when it cannot be."""
+"""Planning a request: its effective model, prompt, template and price. Raises `Refusal` for what cannot be done."""
 
 from dataclasses import dataclass
 
@@ -20,20 +20,24 @@ from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.ports.templates import LoadedTemplate, Templates
 
 MULTIVIEW_CREDITS = 10
-"""For the four views of a subject together."""
+"""For all four views of a subject."""
 
 EDITED_VIEW_CREDITS = 5
-"""For each view that is changed."""
+"""For each view that is edited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A request made definite. `price` is in credits; `views` are the shots of a multiview task."""
+    """What a request will run as. `price` is in credits; `views` are the images of a multiview task.
+
+    `references` is how many of the caller's images one request to a provider carries.
+    """
 
     model: ModelFacts
     prompt: str
     template: LoadedTemplate | None
     price: int
+    references: int = 0
     views: tuple[PictureSpec, ...] = ()
 
 
@@ -43,30 +47,30 @@ def plan(
     prompt_limit: int,
     multiview_model: str = DEFAULT_MULTIVIEW_MODEL,
 ) -> Plan:
-    """Check a request against the facts of its model; nothing is looked up and nothing is kept."""
+    """Check a request against the facts of its model. Reads and writes nothing."""
     match request.type:
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
             return _one_picture(request, templates, prompt_limit)
         case TaskType.GENERATE_MULTIVIEW:
-            shots = tuple(PictureSpec(view, view_prompt(view), 0, "") for view in View)
-            return _views(request, request.model or multiview_model, shots, MULTIVIEW_CREDITS)
+            specs = tuple(PictureSpec(view, view_prompt(view), 0, "") for view in View)
+            return _views(request, request.model or multiview_model, specs, MULTIVIEW_CREDITS)
         case TaskType.EDIT_MULTIVIEW:
             model = request.model or multiview_model
             return _views(request, model, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.changes))
 
 
 def _edits(request: ImageRequest, prompt_limit: int) -> tuple[PictureSpec, ...]:
-    shots = []
-    for number, change in enumerate(request.changes):
+    specs = []
+    for number, edit in enumerate(request.changes):
         try:
-            wish = clean_prompt(change.wish, limit=prompt_limit)
+            text = clean_prompt(edit.wish, limit=prompt_limit)
         except Refusal as refusal:
             raise refusal.at(f"prompts[{number}].prompt") from None
-        shots.append(PictureSpec(change.view, edit_prompt(change.view, wish), list(View).index(change.view), wish))
-    return tuple(shots)
+        specs.append(PictureSpec(edit.view, edit_prompt(edit.view, text), list(View).index(edit.view), text))
+    return tuple(specs)
 
 
-def _views(request: ImageRequest, named: str, shots: tuple[PictureSpec, ...], price: int) -> Plan:
+def _views(request: ImageRequest, named: str, specs: tuple[PictureSpec, ...], price: int) -> Plan:
     model = effective_model(_named_model(named), pictures=1)
     if not model.reference_cap:
         raise Refusal(
@@ -75,9 +79,9 @@ def _views(request: ImageRequest, named: str, shots: tuple[PictureSpec, ...], pr
             suggestion=f"Choose a model that takes them: {', '.join(models_with_images())}.",
             field="model_version",
         )
-    for shot in shots:
-        PromptInputs(shot.prompt, t_pose=False, sketch_to_render=False, aspect_ratio=None).told_to(model, None, 1)
-    return Plan(model, request.prompt, None, price, shots)
+    for each in specs:
+        PromptInputs(each.prompt, t_pose=False, sketch_to_render=False, aspect_ratio=None).compose_for(model, None, 1)
+    return Plan(model, request.prompt, None, price, references=1, views=specs)
 
 
 def _one_picture(request: ImageRequest, templates: Templates, prompt_limit: int) -> Plan:
@@ -86,11 +90,10 @@ def _one_picture(request: ImageRequest, templates: Templates, prompt_limit: int)
     _check_file_count(model, request)
     prompt = _prompt(request, template, prompt_limit)
     check_picture_numbers(prompt, len(request.files))
-    made = Plan(model, prompt, template, model.credits)
-    # A prompt that cannot be composed is refused now, not when the task runs.
-    wishes = PromptInputs(prompt, request.t_pose, request.sketch_to_render, request.aspect_ratio)
-    wishes.told_to(model, template.template if template else None, len(request.files))
-    return made
+    inputs = PromptInputs(prompt, request.t_pose, request.sketch_to_render, request.aspect_ratio)
+    # Compose now, so that a prompt that cannot be composed is refused before the task is accepted.
+    inputs.compose_for(model, template.template if template else None, len(request.files))
+    return Plan(model, prompt, template, model.credits, references=len(request.files))
 
 
 def _named_model(name: str | None) -> ModelFacts:

@@ -1,4 +1,4 @@
-"""The one way a task ends, in one stroke: status, credits, place among those under way, event, and who is told."""
+"""Settling a task: its status, credits, concurrency slot, journal, event and webhooks, in one unit of work."""
 
 from limner.application.webhooks.outbox import enqueue_deliveries
 from limner.db.records import Records
@@ -10,14 +10,14 @@ from limner.domain.webhook import EVENT_OF_STATUS
 
 
 def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
-    """End a task. `owner` is the worker whose lease must still hold; None ends a task nobody has started.
+    """End a task. `owner` is the worker that must still hold its lease; None ends a task that is still queued.
 
-    Returns the task as it ended, or None when it was no longer ours to end; then nothing was written.
+    Returns the finished task, or None when the task is no longer the caller's to end: then nothing was written.
     """
     finished = records.tasks.finish(task, ending, now_ms, owner=owner)
     if finished is None:
         return None
-    # The limit before the balance, as in accepting a task: two units of work then never wait for each other in a ring.
+    # The slot before the balance, as when a task is accepted: the same lock order prevents deadlocks.
     records.accounts.release_slot(finished.account, finished.bucket)
     entry = closing(finished.price, ending.consumed)
     records.accounts.apply(finished.account, entry)

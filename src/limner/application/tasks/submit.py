@@ -1,4 +1,4 @@
-"""Accepting a task: once this returns it is on disk, its credits are held, and nothing short of its end loses it."""
+"""Submitting a task: planned, then accepted in one unit of work that holds its credits and puts it into the queue."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -36,16 +36,16 @@ from limner.ports.signals import Signals
 from limner.ports.templates import Templates
 
 RETRY_AFTER_S = 5
-"""What a client is told to wait when its account is at its limit; a picture takes a few seconds."""
+"""The `Retry-After` of an account that is at its limit: an image takes a few seconds."""
 
 
 class IdempotencyConflict(Refusal):
-    """One idempotency key, two different requests."""
+    """An idempotency key was used again with another request."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A caller's key and what the request was, so that a repeat is told from a different request."""
+    """A caller's key, and a digest of the request to detect another request with the same key."""
 
     key: str
     digest: str
@@ -53,7 +53,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """`replayed` says that an earlier request with the same idempotency key made the task."""
+    """`replayed` says that an earlier request with the same idempotency key created the task."""
 
     task: TaskId
     provider: str
@@ -61,23 +61,23 @@ class Submitted:
 
 
 def no_webhooks(_url: str) -> None:
-    """For a service that was given nothing to send with."""
+    """The webhook check of a service that sends no webhooks. Raises `Refusal`."""
     raise Refusal(Code.INVALID, "webhooks are not available", suggestion="Leave webhook_url out.", field="webhook_url")
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitLimits:
-    """What an operator chose about accepting tasks. `limit` is image tasks under way per account."""
+    """The operator's settings for new tasks. `image_tasks` is how many may be queued or running per account."""
 
-    limit: int
+    image_tasks: int
     queue_deadline_s: int
     run_deadline_s: int
     transcode_webp: bool
     multiview_model: str = DEFAULT_MULTIVIEW_MODEL
 
     def limit_of(self, bucket: str) -> int:
-        """How many tasks of a bucket an account may have under way, unless it is set for the account."""
-        return self.limit if bucket == ConcurrencyGroup.IMAGE else DEFAULT_LIMITS[ConcurrencyGroup(bucket)]
+        """How many tasks of a concurrency group an account may have, unless the account has a limit of its own."""
+        return self.image_tasks if bucket == ConcurrencyGroup.IMAGE else DEFAULT_LIMITS[ConcurrencyGroup(bucket)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +89,33 @@ class Submit:
     routing: Routing
     signals: Signals
     clock: Clock
-    terms: SubmitLimits
+    limits: SubmitLimits
     check_webhook: Callable[[str], None] = no_webhooks
 
     async def __call__(
         self, key: Key, request: ImageRequest, *, idempotency: IdempotencyKey | None = None, prompt_limit: int = 1024
     ) -> Submitted:
-        made = plan(request, self.templates, prompt_limit, self.terms.multiview_model)
-        provider = self.routing.ways(made.model.name)[0].provider
+        """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
+        planned = plan(request, self.templates, prompt_limit, self.limits.multiview_model)
+        provider = self.routing.routes_for(planned.model.name, planned.references)[0].provider
         self._check_addresses(request)
-        task = self._new_task(key, request, made)
-        earlier = await self._accept(_Promise(task, request, made.model, {}, idempotency, self.terms))
+        task = self._new_task(key, request, planned)
+        earlier = await self._accept(
+            _Acceptance(
+                task=task,
+                request=request,
+                model=planned.model,
+                inline={},
+                idempotency=idempotency,
+                limits=self.limits,
+            )
+        )
         if earlier is None:
             self.signals.work_arrived()
         return Submitted(earlier or task.id, provider, replayed=earlier is not None)
 
     def _check_addresses(self, request: ImageRequest) -> None:
-        """Refuse what is no address. One that is not public fails its task, as one does that turns out so later."""
+        """Raise `Refusal` for what is no URL. One that is not public fails the task later, when it is fetched."""
         for file in request.files:
             if isinstance(file.source, UrlSource):
                 try:
@@ -119,56 +129,55 @@ class Submit:
             except Refusal as refusal:
                 raise refusal.at("webhook_url") from None
 
-    async def _accept(self, promise: "_Promise") -> TaskId | None:
-        """Keep the pictures that came inside the request, then write the task."""
-        if any(isinstance(file.source, InlineSource) for file in promise.request.files):
-            earlier = await self._rehearse(promise)
+    async def _accept(self, acceptance: "_Acceptance") -> TaskId | None:
+        """Store the images that came inside the request, then write the task."""
+        if any(isinstance(file.source, InlineSource) for file in acceptance.request.files):
+            earlier = await self._dry_run(acceptance)
             if earlier:
                 return earlier
-            promise = replace(
-                promise, inline=await self.keep_inline(promise.request.files, promise.model, promise.task.id)
-            )
-        return await self.store.run(lambda records: _accept(records, promise))
+            inline = await self.keep_inline(acceptance.request.files, acceptance.model, acceptance.task.id)
+            acceptance = replace(acceptance, inline=inline)
+        return await self.store.run(lambda records: _accept(records, acceptance))
 
-    async def _rehearse(self, promise: "_Promise") -> TaskId | None:
-        """Refuse what will be refused before its pictures are kept: all but those is done once and undone."""
+    async def _dry_run(self, acceptance: "_Acceptance") -> TaskId | None:
+        """Raise what `_accept` would raise, before any image is stored; the unit of work is rolled back."""
         try:
-            await self.store.run(lambda records: _rehearse(records, promise))
-        except _Rehearsed as rehearsed:
-            return rehearsed.earlier
+            await self.store.run(lambda records: _dry_run(records, acceptance))
+        except _DryRunSucceeded as dry_run:
+            return dry_run.earlier
         return None
 
-    def _new_task(self, key: Key, request: ImageRequest, made: Plan) -> NewTask:
+    def _new_task(self, key: Key, request: ImageRequest, planned: Plan) -> NewTask:
         now_ms = self.clock.now_ms()
         return NewTask(
             id=TaskId(time_ordered(now_ms)),
             account=key.account,
             type=request.type,
             bucket=BUCKET_OF[request.type],
-            model=made.model.name,
-            echo={**request.echo, "model_version": made.model.name},
-            order=_order(request, made),
-            price=made.price,
+            model=planned.model.name,
+            echo={**request.echo, "model_version": planned.model.name},
+            order=_order(request, planned),
+            price=planned.price,
             priority=request.priority,
             place=0,
             created_ms=now_ms,
-            queue_deadline_ms=now_ms + self.terms.queue_deadline_s * 1000,
-            run_limit_ms=self.terms.run_deadline_s * 1000,
+            queue_deadline_ms=now_ms + self.limits.queue_deadline_s * 1000,
+            run_limit_ms=self.limits.run_deadline_s * 1000,
             key=key.id or None,
         )
 
 
-def _order(request: ImageRequest, made: Plan) -> dict[str, Any]:
-    """What the worker needs to run the task, by itself."""
+def _order(request: ImageRequest, planned: Plan) -> dict[str, Any]:
+    """What a worker needs to execute the task."""
     return {
-        "prompt": made.prompt,
-        "template": made.template.template.slug if made.template else None,
+        "prompt": planned.prompt,
+        "template": planned.template.template.slug if planned.template else None,
         "t_pose": request.t_pose,
         "sketch_to_render": request.sketch_to_render,
         "negative_prompt": request.negative_prompt,
         "aspect_ratio": request.aspect_ratio,
         "ignored": list(request.ignored),
-        **({"views": [asdict(shot) for shot in made.views]} if made.views else {}),
+        **({"views": [asdict(each) for each in planned.views]} if planned.views else {}),
     }
 
 
@@ -176,48 +185,48 @@ def _order(request: ImageRequest, made: Plan) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Promise:
-    """All that one unit of work needs to accept a task."""
+class _Acceptance:
+    """What the unit of work that accepts a task needs."""
 
     task: NewTask
     request: ImageRequest
     model: ModelFacts
     inline: Mapping[str, KeptPicture]
     idempotency: IdempotencyKey | None
-    terms: SubmitLimits
+    limits: SubmitLimits
 
 
-def _accept(records: Records, promise: _Promise) -> TaskId | None:
-    """Write the task, or raise; the id of an earlier task when this request was made before."""
-    task = promise.task
-    earlier = _replay(records, promise)
+def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
+    """Write the task, or raise `Refusal`. Returns the id of the earlier task that an idempotency key replays."""
+    task = acceptance.task
+    earlier = _replay(records, acceptance)
     if earlier:
         return earlier.task
     resolving = ResolveInputs(
-        records, task.account, promise.model, promise.inline, task.created_ms, promise.terms.transcode_webp
+        records, task.account, acceptance.model, acceptance.inline, task.created_ms, acceptance.limits.transcode_webp
     )
-    inputs, echo = resolving(promise.request.files)
-    if promise.request.original:
-        original = original_of(records, task.account, promise.request.original, promise.model)
+    inputs, echo = resolving(acceptance.request.files)
+    if acceptance.request.original:
+        original = original_of(records, task.account, acceptance.request.original, acceptance.model)
         inputs = list(original.inputs)
         task = replace(
-            task, order={**task.order, "stays": unchanged_views(original, [c.view for c in promise.request.changes])}
+            task, order={**task.order, "stays": unchanged_views(original, [c.view for c in acceptance.request.changes])}
         )
-    if not records.accounts.acquire_slot(task.account, task.bucket, promise.terms.limit_of(task.bucket)):
-        raise _too_many()
+    if not records.accounts.acquire_slot(task.account, task.bucket, acceptance.limits.limit_of(task.bucket)):
+        raise _too_many_tasks()
     place = records.accounts.reserve_place(task.account, task.price, fair_queue.step(task.priority))
     if place is None:
-        raise _lacks_credit(records.accounts.balance(task.account).available, task.price)
+        raise _not_enough_credits(records.accounts.balance(task.account).available, task.price)
     _charge_key(records, task)
     records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)
     records.tasks.add(replace(task, place=place, echo={**task.echo, **echo}), inputs)
     records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
-    if promise.request.webhook_url is not None:
-        _expect(records, task, promise.request.webhook_url)
+    if acceptance.request.webhook_url is not None:
+        _add_task_webhook(records, task, acceptance.request.webhook_url)
     return None
 
 
-def _expect(records: Records, task: NewTask, url: str) -> None:
+def _add_task_webhook(records: Records, task: NewTask, url: str) -> None:
     if records.webhooks.for_tasks(task.account) is None:
         raise Refusal(
             Code.INVALID,
@@ -235,13 +244,15 @@ def _charge_key(records: Records, task: NewTask) -> None:
         raise exhausted(key.allowance if key else UNLIMITED, records.keys.usage(task.key, day), task.price)
 
 
-def _replay(records: Records, promise: _Promise) -> IdempotentTask | None:
-    if promise.idempotency is None:
+def _replay(records: Records, acceptance: _Acceptance) -> IdempotentTask | None:
+    if acceptance.idempotency is None:
         return None
-    key, digest = promise.idempotency.key, promise.idempotency.digest
-    earlier = records.idempotency.bind(promise.task.account, key, digest, promise.task.id, promise.task.created_ms)
+    key, digest = acceptance.idempotency.key, acceptance.idempotency.digest
+    earlier = records.idempotency.bind(
+        acceptance.task.account, key, digest, acceptance.task.id, acceptance.task.created_ms
+    )
     if earlier:
-        _check_same(earlier, promise.idempotency)
+        _check_same(earlier, acceptance.idempotency)
     return earlier
 
 
@@ -255,20 +266,20 @@ def _check_same(earlier: IdempotentTask, idempotency: IdempotencyKey) -> None:
         )
 
 
-class _Rehearsed(Exception):
-    """Undoes a unit of work that went well."""
+class _DryRunSucceeded(Exception):
+    """Rolls back a unit of work that succeeded."""
 
     def __init__(self, earlier: TaskId | None) -> None:
         super().__init__()
         self.earlier = earlier
 
 
-def _rehearse(records: Records, promise: _Promise) -> None:
-    files = tuple(file for file in promise.request.files if not isinstance(file.source, InlineSource))
-    raise _Rehearsed(_accept(records, replace(promise, request=replace(promise.request, files=files))))
+def _dry_run(records: Records, acceptance: _Acceptance) -> None:
+    files = tuple(file for file in acceptance.request.files if not isinstance(file.source, InlineSource))
+    raise _DryRunSucceeded(_accept(records, replace(acceptance, request=replace(acceptance.request, files=files))))
 
 
-def _lacks_credit(available: int, price: int) -> Refusal:
+def _not_enough_credits(available: int, price: int) -> Refusal:
     return Refusal(
         Code.NO_CREDIT,
         f"the task costs {price} credits, {available} are left",
@@ -276,7 +287,7 @@ def _lacks_credit(available: int, price: int) -> Refusal:
     )
 
 
-def _too_many() -> Refusal:
+def _too_many_tasks() -> Refusal:
     return Refusal(
         Code.TOO_MANY_TASKS,
         "the account has as many tasks queued or running as it may",

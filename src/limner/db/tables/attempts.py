@@ -105,6 +105,12 @@ _UNDER_WAY = Sql("""
     SELECT count(*) FROM (
         SELECT 1 FROM attempts WHERE provider = :provider AND state IN ('intended','submitted') LIMIT :cap) AS open
 """)
+_FAILING_TASKS = Sql("""
+    SELECT count(DISTINCT task) FROM attempts
+    WHERE route = :route AND closed_ms >= :since_ms AND outcome IN :kinds AND closed_ms > coalesce((
+        SELECT max(closed_ms) FROM attempts
+        WHERE route = :route AND closed_ms >= :since_ms AND outcome = 'picture'), 0)
+""")
 # A task's credits stand with the picture that it ended with, of several with the first.
 _SPEND = Sql("""
     SELECT a.provider, a.route, count(*),
@@ -187,6 +193,11 @@ class AttemptTable:
     def count_open(self, provider: str, cap: int) -> int:
         """How many orders this provider has in hand for us, at all workers together, counted up to `cap`."""
         return int(self._db.value(_UNDER_WAY, {"provider": provider, "cap": cap}))
+
+    def failing_tasks(self, route: str, kinds: Sequence[str], since_ms: int) -> int:
+        """How many distinct tasks failed in one of these ways on the route since then, and since its last image."""
+        facts = {"route": route, "kinds": self._db.ids(kinds), "since_ms": since_ms}
+        return int(self._db.value(_FAILING_TASKS, facts))
 
     def spend(self, since_ms: int, until_ms: int) -> Sequence[RouteSpend]:
         """What was paid to each route for attempts begun in this time, beside the credits that it brought in."""

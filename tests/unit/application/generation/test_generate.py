@@ -12,7 +12,8 @@ import pytest
 from fakes import FrozenClock, ManualClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture
 from limner.application.generation import generate as pursuing
 from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS, DiskGuard
-from limner.application.generation.generate import MAX_FREE_RETRIES, Generate, Generation, SiblingFailure
+from limner.application.generation.generate import MAX_FREE_RETRIES
+from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
@@ -20,7 +21,6 @@ from limner.db.store import StoreUnavailable
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.intake.image_intake import ImageIntake
 from limner.ports.blobs import StorageRefuses, Stored
 from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending
 from limner.providers.sandbox import card
@@ -67,16 +67,16 @@ class Hunt:
         deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000
         return await generate(
             Generation(
-                self.task,
-                "",
-                order,
-                (self.route,),
-                self.interrupt,
-                deadline_ms,
-                deadline_ms,
-                self.reported.append,
-                "worker",
-                company or SiblingFailure(),
+                task=self.task,
+                part="",
+                compose=lambda _route: order,
+                routes=(self.route,),
+                interrupt=self.interrupt,
+                submit_until_ms=deadline_ms,
+                deadline_ms=deadline_ms,
+                report=self.reported.append,
+                owner="worker",
+                siblings=siblings or SiblingFailure(),
             )
         )
 
@@ -231,7 +231,7 @@ async def test_a_pause_that_is_longer_than_the_task_has_ends_it_at_once(hunt: Hu
 
 
 async def test_other_waits_grow_and_are_left_to_chance(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pursuing.random, "random", lambda: 1.0)
+    monkeypatch.setattr(generating_module.random, "random", lambda: 1.0)
     down, empty = Failure(FailureKind.TRANSIENT, "down"), Failure(FailureKind.NO_IMAGE, "only words")
 
     await hunt.tells(down, empty, down, picture).runs()
@@ -548,13 +548,13 @@ async def test_a_handle_that_comes_while_the_worker_stops_is_written_down_for_th
 
 async def test_a_new_handle_is_written_down_although_another_picture_of_the_task_is_lost(hunt: Hunt) -> None:
     """It may be lost because the worker stops; then the next one goes on from here."""
-    company = SiblingFailure()
+    siblings = SiblingFailure()
 
     def is_lost(order: GenerationRequest) -> Pending:
-        company.lose()
+        siblings.set()
         return Pending(handle={"id": "job-2"})
 
-    outcome = await hunt.tells(Accepted(HANDLE), is_lost).runs(company)
+    outcome = await hunt.tells(Accepted(HANDLE), is_lost).runs(siblings)
 
     assert isinstance(outcome, Failure)
     [attempt] = await hunt.service.attempts(hunt.task)
@@ -677,7 +677,7 @@ async def test_nothing_is_ordered_while_the_store_refuses(hunt: Hunt) -> None:
         return picture(order)
 
     before_ms = hunt.clock.now_ms()
-    hunt.disk_guard.refused(before_ms)
+    hunt.disk_guard.record_refusal(before_ms)
 
     kept = await hunt.tells(draw).runs()
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pytest
 
 from limner.application.generation.interrupt import Interrupted, Reason
-from limner.application.generation.journal import PAUSES_S, KeptImage, SpendJournal, delivered_image
+from limner.application.generation.journal import WRITE_RETRIES_S, KeptImage, SpendJournal, delivered_image
 from limner.db.records import Records
 from limner.db.store import Store, StoreUnavailable
 from limner.domain.ids import TaskId

@@ -25,7 +25,7 @@ def routing(*configured: str, always_use_engine: bool = False) -> Routing:
 
 
 def test_while_no_vendor_is_configured_the_stand_in_serves_every_model_under_its_own_name() -> None:
-    [found] = routing().ways("gpt_image_2")
+    [found] = routing().routes_for("gpt_image_2")
 
     assert (found.name, found.provider, found.upstream) == ("sandbox/gpt_image_2", "sandbox", "gpt_image_2")
     assert (found.deadline_s, found.unknown_outcome) == (60.0, UnknownOutcome.FAIL_AND_REFUND)
@@ -35,8 +35,8 @@ def test_while_no_vendor_is_configured_the_stand_in_serves_every_model_under_its
 def test_the_first_vendor_that_is_configured_serves_the_model(configured: tuple[str, ...], chosen: str) -> None:
     here = routing(*configured)
 
-    assert here.ways(MODEL)[0] == route(chosen)
-    assert here.provider(here.ways(MODEL)[0]) is here.providers[chosen]
+    assert here.routes_for(MODEL)[0] == route(chosen)
+    assert here.provider(here.routes_for(MODEL)[0]) is here.providers[chosen]
     assert here.served_by(MODEL) == chosen
 
 
@@ -44,7 +44,7 @@ def test_with_a_vendor_configured_nobody_gets_the_stand_in_by_accident() -> None
     here = routing("bfl")
 
     with pytest.raises(Refusal) as refused:
-        here.ways("gpt_image_2")
+        here.routes_for("gpt_image_2")
 
     assert (refused.value.code, refused.value.field) == (Code.VERSION_UNKNOWN, "model_version")
     assert here.served_by("gpt_image_2") == "none"
@@ -53,5 +53,5 @@ def test_with_a_vendor_configured_nobody_gets_the_stand_in_by_accident() -> None
 def test_who_wants_the_stand_in_all_the_same_gets_it() -> None:
     here = routing("bfl", always_use_engine=True)
 
-    assert here.ways("gpt_image_2")[0].provider == "sandbox"
-    assert here.ways(MODEL)[0].provider == "bfl"
+    assert here.routes_for("gpt_image_2")[0].provider == "sandbox"
+    assert here.routes_for(MODEL)[0].provider == "bfl"

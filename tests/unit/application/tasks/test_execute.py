@@ -13,7 +13,6 @@ from limner.application.generation.generate import Generate
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
-from limner.application.images.references import PrepareReferences
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import ClaimedTask
@@ -195,7 +194,7 @@ async def test_a_template_that_is_gone_fails_the_task(bench: Bench) -> None:
     task = await bench.worked()
 
     assert task.status is Status.FAILED
-    assert "no longer there" in str(task.error_msg)
+    assert "was removed" in str(task.error_msg)
 
 
 async def test_nothing_is_left_in_the_scratch_folder(bench: Bench) -> None:

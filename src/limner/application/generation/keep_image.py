@@ -1,0 +1,94 @@
+"""Keeping a delivered image: it is decoded, hashed and stored, then written to the journal; only then does it count."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from limner.application.generation.disk_guard import DiskGuard
+from limner.application.generation.generation import GenerationAttempt
+from limner.application.generation.interrupt import Interrupted, Reason
+from limner.application.generation.journal import KeptImage, SpendJournal
+from limner.application.generation.routing import Routing
+from limner.application.images.keep import Keep
+from limner.db.store import StoreUnavailable
+from limner.domain.ids import AttemptId, TaskId
+from limner.domain.routing.route import Route
+from limner.domain.tasks.task import Result
+from limner.domain.upload import EXTENSION
+from limner.ports.blobs import BlobStore, StorageRefuses, Stored
+from limner.ports.clock import Clock
+from limner.ports.intake import Intake
+from limner.ports.provider import Delivered
+
+log = structlog.get_logger()
+
+_STORE_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeepImage:
+    """`intake` inspects what vendors deliver, which may be larger than what callers may send."""
+
+    journal: SpendJournal
+    routing: Routing
+    blobs: BlobStore
+    intake: Intake
+    clock: Clock
+    disk_guard: DiskGuard = field(default_factory=DiskGuard)
+
+    async def __call__(self, attempt: GenerationAttempt, delivered: Delivered) -> KeptImage:
+        """Keep the image, and store it again for as long as the task has where storage refuses it.
+
+        Raises `Refusal` for bytes that are no image, and `Interrupted`.
+        """
+        result, stored = await self._inspect(delivered.picture.path)
+        while refusal := await self._store(attempt.generation.task, delivered.picture.path, result, stored):
+            await self._wait(attempt, refusal)
+        return await self._journal(attempt.id, attempt.route, delivered, result, stored)
+
+    async def once(self, task: TaskId, attempt: AttemptId, route: Route, delivered: Delivered) -> KeptImage | None:
+        """Keep the image of a task that is about to end; None where storage refuses it. Raises `Refusal`."""
+        result, stored = await self._inspect(delivered.picture.path)
+        if await self._store(task, delivered.picture.path, result, stored):
+            return None
+        return await self._journal(attempt, route, delivered, result, stored)
+
+    async def _inspect(self, path: Path) -> tuple[Result, Stored]:
+        seen, stored = await asyncio.gather(asyncio.to_thread(self.intake.inspect, path), self.blobs.identify(path))
+        return Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height), stored
+
+    async def _store(self, task: TaskId, path: Path, result: Result, stored: Stored) -> str | None:
+        """What storage said when it refused the bytes; None once they are stored."""
+        keep = Keep(self.journal.store, self.blobs, self.clock)
+        try:
+            await keep(path, result.media_type, task, stored)
+        except (StorageRefuses, StoreUnavailable) as error:
+            self.disk_guard.record_refusal(self.clock.now_ms())
+            log.error("a delivered image could not be stored", task=task, error=str(error))  # noqa: TRY400
+            return str(error) or repr(error)
+        self.disk_guard.record_success()
+        return None
+
+    async def _wait(self, attempt: GenerationAttempt, refusal: str) -> None:
+        generation = attempt.generation
+        try:
+            await generation.interrupt.wait_for(
+                self.clock.sleep(_STORE_AGAIN_S), generation.left_s(self.clock.now_ms())
+            )
+        except Interrupted as interrupted:
+            if interrupted.reason in {Reason.DEADLINE, Reason.CANCEL}:
+                reason = f"the picture came and could not be kept: {refusal}"
+                await self.journal.discarded(attempt.id, reason, charged=not self.routing.is_free(attempt.route))
+            raise
+
+    async def _journal(
+        self, attempt: AttemptId, route: Route, delivered: Delivered, result: Result, stored: Stored
+    ) -> KeptImage:
+        # The operator's name of the provider wins over the adapter's.
+        served_by = {"model": route.upstream, **delivered.served_by, "provider": route.provider}
+        image = KeptImage(result, served_by)
+        cost_usd = 0.0 if self.routing.is_free(route) else delivered.cost_usd
+        await self.journal.delivered(attempt, route, image, stored.size, cost_usd)
+        return image

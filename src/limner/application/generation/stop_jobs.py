@@ -1,0 +1,103 @@
+"""Stopping the vendors' jobs of a task that ends without them; what a vendor had delivered already is kept."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from limner.application.generation.journal import SpendJournal
+from limner.application.generation.keep_image import KeepImage
+from limner.application.generation.routing import Routing
+from limner.db.tables.attempts import Attempt
+from limner.domain.ids import TaskId
+from limner.domain.refusal import Refusal
+from limner.domain.routing.route import Route
+from limner.ports.provider import CallerRequest, CancelsJobs, Delivered, GenerationRequest, JobCancellation
+
+log = structlog.get_logger()
+
+STOP_TIMEOUT_S = 10.0
+"""For the request to stop a job and the last poll together."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopJobs:
+    journal: SpendJournal
+    routing: Routing
+    keep: KeepImage
+
+    async def __call__(self, task: TaskId, workdir: Path, why: str) -> bool:
+        """Ask each vendor to stop the task's job; best effort. Returns whether there was any such job.
+
+        The row of a job that is not delivered is closed with what the vendor answered.
+        """
+        jobs = [
+            self._stop(attempt, attempt.handle, workdir, why)
+            for attempt in await self.journal.of(task)
+            if attempt.state == "submitted" and attempt.handle is not None and self._can_stop(attempt)
+        ]
+        await asyncio.gather(*jobs)
+        return bool(jobs)
+
+    def _can_stop(self, attempt: Attempt) -> bool:
+        return isinstance(self.routing.providers.get(attempt.provider), CancelsJobs)
+
+    async def _stop(self, attempt: Attempt, handle: Mapping[str, Any], workdir: Path, why: str) -> None:
+        route = self.routing.route_of_attempt(attempt)
+        if route is None:
+            return
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                cancellation = await self._cancel(attempt, route, handle, workdir)
+                if await self._is_delivered(attempt, route, handle, workdir):
+                    return
+        except TimeoutError:
+            cancellation = JobCancellation(accepted=False, detail=f"no answer within {STOP_TIMEOUT_S:g} s")
+        except Exception:
+            log.exception("job not stopped", task=attempt.task, provider=attempt.provider)
+            cancellation = JobCancellation(accepted=False, detail="the request to stop it failed")
+        verdict = "was asked to stop the job" if cancellation.accepted else "did not stop the job"
+        await self.journal.discarded(
+            attempt.id, f"{why}; {attempt.provider} {verdict}", charged=False, detail=cancellation.detail
+        )
+
+    async def _cancel(
+        self, attempt: Attempt, route: Route, handle: Mapping[str, Any], workdir: Path
+    ) -> JobCancellation:
+        provider = self.routing.provider(route)
+        if not isinstance(provider, CancelsJobs):
+            return JobCancellation(accepted=False, detail="the vendor has no call to stop a job")
+        return await provider.cancel(handle, _request(attempt, route, workdir))
+
+    async def _is_delivered(self, attempt: Attempt, route: Route, handle: Mapping[str, Any], workdir: Path) -> bool:
+        """Poll once more: the job may have ended before the request to stop it came."""
+        answer = await self.routing.provider(route).poll(handle, _request(attempt, route, workdir))
+        if not isinstance(answer, Delivered):
+            return False
+        try:
+            return await self.keep.once(attempt.task, attempt.id, route, answer) is not None
+        except Refusal as refusal:
+            log.warning("a delivered image is broken", task=attempt.task, provider=route.provider, reason=str(refusal))
+            return False
+
+
+def _request(attempt: Attempt, route: Route, workdir: Path) -> GenerationRequest:
+    """What polling and cancelling need; the prompt is not sent again."""
+    folder = workdir / f"stop-{attempt.id}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return GenerationRequest(
+        task_id=attempt.task,
+        attempt_id=attempt.id,
+        upstream=route.upstream,
+        prompt="",
+        brief=CallerRequest("", None, t_pose=False, sketch_to_render=False, own_references=0),
+        references=(),
+        aspect_ratio=None,
+        seed=0,
+        workdir=folder,
+        options=route.options,
+        deadline_s=STOP_TIMEOUT_S,
+    )

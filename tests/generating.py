@@ -1,0 +1,37 @@
+"""The parts that generate images, put together for a test."""
+
+from limner.application.generation.attempt import RunAttempt
+from limner.application.generation.disk_guard import DiskGuard
+from limner.application.generation.generate import Generate
+from limner.application.generation.journal import SpendJournal
+from limner.application.generation.keep_image import KeepImage
+from limner.application.generation.routing import Routing
+from limner.application.generation.stop_jobs import StopJobs
+from limner.application.images.references import PrepareReferences
+from limner.application.tasks.execute import ExecuteTask
+from limner.application.tasks.image_request import PrepareInputs
+from limner.intake.image_intake import ImageIntake
+from limner.ports.blobs import BlobStore
+from limner.ports.intake import Intake
+from stores import House
+
+
+def generator(
+    journal: SpendJournal, routing: Routing, blobs: BlobStore, disk_guard: DiskGuard | None = None
+) -> Generate:
+    guard = disk_guard or DiskGuard()
+    keep = KeepImage(journal, routing, blobs, ImageIntake(), journal.clock, guard)
+    return Generate(journal, routing, RunAttempt(journal, routing, keep, journal.clock, guard), journal.clock)
+
+
+def executor(house: House, journal: SpendJournal, routing: Routing, intake: Intake | None = None) -> ExecuteTask:
+    generate = generator(journal, routing, house.blobs)
+    references = PrepareReferences(house.store, house.blobs, intake or ImageIntake(), house.clock, transcode_webp=False)
+    return ExecuteTask(
+        store=house.store,
+        prepare=PrepareInputs(references, house.templates),
+        generate=generate,
+        stop_jobs=StopJobs(journal, routing, generate.run_attempt.keep),
+        clock=house.clock,
+        scratch=house.scratch,
+    )
