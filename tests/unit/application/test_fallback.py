@@ -15,7 +15,7 @@ from limner.application.generation.journal import IntendedAttempt, KeptImage, Sp
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
 from limner.domain.ids import TaskId
-from limner.domain.routing.breaker import CONFIRMING_TASKS, HARD_FAILURES, TRIP_AT
+from limner.domain.routing.breaker import CONFIRMING_TASKS, TRIP_AT, UNCERTAIN_FAILURES
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import Route, UnknownOutcome
@@ -240,7 +240,7 @@ async def test_a_broken_route_without_another_fails_its_tasks_at_once_and_says_w
     assert await town.book(task) == []
 
 
-@pytest.mark.parametrize("kind", sorted(HARD_FAILURES))
+@pytest.mark.parametrize("kind", sorted(UNCERTAIN_FAILURES))
 async def test_a_hard_failure_of_one_request_does_not_open_the_route_for_others_while_the_check_succeeds(
     town: Town, kind: FailureKind
 ) -> None:

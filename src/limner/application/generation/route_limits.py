@@ -15,7 +15,7 @@ from limner.domain.routing.breaker import (
     CLOSED,
     CONFIRM_WITHIN_MS,
     CONFIRMING_TASKS,
-    HARD_FAILURES,
+    UNCERTAIN_FAILURES,
     Breaker,
     after_failure,
     half_opened,
@@ -104,12 +104,12 @@ class RouteLimits:
     def record_failure(self, records: Records, route: Route, failure: Failure, begun_ms: int, now_ms: int) -> bool:
         """Share with all workers what a failed attempt says of its route.
 
-        Returns True for a hard failure that too few tasks have met to count as one: the vendor's own check decides.
+        Returns True for an uncertain failure that too few tasks have met: the vendor's own check must confirm it.
         """
         if failure.kind is FailureKind.RATE_LIMITED:
             records.provider_state.pause(route.provider, now_ms + _pause_ms(failure))
         before = records.provider_state.breakers().get(route.name, CLOSED)
-        confirmed = failure.kind not in HARD_FAILURES or _is_widespread(records, route, now_ms)
+        confirmed = failure.kind not in UNCERTAIN_FAILURES or _is_widespread(records, route, now_ms)
         after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms, confirmed=confirmed)
         if after != before:
             records.provider_state.save_breaker(route.name, after)
@@ -153,7 +153,7 @@ class RouteLimits:
 
 
 def _is_widespread(records: Records, route: Route, now_ms: int) -> bool:
-    kinds = sorted(HARD_FAILURES)
+    kinds = sorted(UNCERTAIN_FAILURES)
     return records.attempts.failing_tasks(route.name, kinds, now_ms - CONFIRM_WITHIN_MS) >= CONFIRMING_TASKS
 
 

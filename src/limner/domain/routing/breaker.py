@@ -11,10 +11,13 @@ PROBE_MS = 30_000
 """How long the one call that probes a half-open route may take before another one does."""
 
 HARD_FAILURES = frozenset({FailureKind.QUOTA_EXHAUSTED, FailureKind.AUTH, FailureKind.MODEL_UNAVAILABLE})
-"""Failures that only the operator can mend, if they are what they seem: a firewall's error page looks the same."""
+"""Failures that only the operator can mend."""
+
+UNCERTAIN_FAILURES = frozenset({FailureKind.AUTH, FailureKind.MODEL_UNAVAILABLE})
+"""Hard failures that a firewall's error page (401, 403, 404, 410) for one request looks like: they need confirming."""
 
 CONFIRMING_TASKS = 3
-"""So many distinct tasks must meet a hard failure for it to count as one without the vendor's own check."""
+"""So many distinct tasks must meet an uncertain failure to confirm it without the vendor's own check."""
 
 CONFIRM_WITHIN_MS = 600_000
 
@@ -60,8 +63,8 @@ def after_failure(
     """The breaker after an attempt that began at `begun_ms` failed.
 
     A failure of the request shows that the route works and closes the breaker. An attempt that was under way when the
-    breaker opened changes nothing. A hard failure that is not `confirmed` counts as a soft one, unless the breaker is
-    half open after a hard failure.
+    breaker opened changes nothing. An uncertain failure that is not `confirmed` counts as a soft one, unless the
+    breaker is half open after a hard failure.
     """
     if kind in _NEUTRAL_FAILURES:
         return breaker
@@ -69,7 +72,7 @@ def after_failure(
         return CLOSED
     if breaker.openings and begun_ms < breaker.changed_ms:
         return breaker
-    if kind in HARD_FAILURES and not confirmed and not _opened_hard(breaker):
+    if kind in UNCERTAIN_FAILURES and not confirmed and not _opened_hard(breaker):
         kind = FailureKind.TRANSIENT
     failures = breaker.failures + 1
     if kind in _SOFT_FAILURES and failures < TRIP_AT and not breaker.openings:

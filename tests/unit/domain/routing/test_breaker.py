@@ -93,8 +93,8 @@ def test_while_a_probe_is_out_the_others_keep_away() -> None:
     assert not probing(rested, NOW).is_open(NOW + PROBE_MS)
 
 
-@pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE])
-def test_an_unconfirmed_hard_failure_counts_as_a_soft_one(kind: FailureKind) -> None:
+@pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.MODEL_UNAVAILABLE])
+def test_an_unconfirmed_uncertain_failure_counts_as_a_soft_one(kind: FailureKind) -> None:
     once = after_failure(CLOSED, kind, "no", NOW, NOW, confirmed=False)
     breaker = once
     for _ in range(TRIP_AT - 1):
