@@ -13,7 +13,7 @@ from limner.application.tasks.image_request import PrepareInputs
 from limner.intake.image_intake import ImageIntake
 from limner.ports.blobs import BlobStore
 from limner.ports.intake import Intake
-from stores import House
+from stores import ServiceHarness
 
 
 def generator(
@@ -24,14 +24,18 @@ def generator(
     return Generate(journal, routing, RunAttempt(journal, routing, keep, journal.clock, guard), journal.clock)
 
 
-def executor(house: House, journal: SpendJournal, routing: Routing, intake: Intake | None = None) -> ExecuteTask:
-    generate = generator(journal, routing, house.blobs)
-    references = PrepareReferences(house.store, house.blobs, intake or ImageIntake(), house.clock, transcode_webp=False)
+def executor(
+    service: ServiceHarness, journal: SpendJournal, routing: Routing, intake: Intake | None = None
+) -> ExecuteTask:
+    generate = generator(journal, routing, service.blobs)
+    references = PrepareReferences(
+        service.store, service.blobs, intake or ImageIntake(), service.clock, transcode_webp=False
+    )
     return ExecuteTask(
-        store=house.store,
-        prepare=PrepareInputs(references, house.templates),
+        store=service.store,
+        prepare=PrepareInputs(references, service.templates),
         generate=generate,
         stop_jobs=StopJobs(journal, routing, generate.run_attempt.keep),
-        clock=house.clock,
-        scratch=house.scratch,
+        clock=service.clock,
+        scratch=service.scratch,
     )

@@ -43,7 +43,7 @@ from limner.providers.sandbox import SandboxProvider
 from limner.storage.blobs import ObjectBlobs, open_blobs
 
 LEASE_MS = 15_000
-SUBMIT_LIMITS = SubmitLimits(limit=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
+SUBMIT_LIMITS = SubmitLimits(image_tasks=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
 ROUTE = Route("scripted/flux.1_kontext_pro", "scripted", "flux.1_kontext_pro", 900.0, UnknownOutcome.RESEND_ONCE)
 PICTURE = Result(BlobId("ab" * 32), "image/png", "png", 256, 256)
 SUCCEEDED = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by={"provider": "scripted"})

@@ -139,11 +139,8 @@ class Limner:
                 transcode_webp=settings.transcode_webp,
                 multiview_model=settings.multiview_model,
             ),
-            check_webhook=self.post.check,
+            check_webhook=self.webhook_http.check,
         )
-        inline = KeepInlineImages(self.keep, self.scratch.folder, chosen.transcode_webp)
-        ports = (self.store, self.intake, inline, self.templates, self.routing, self.signals, self.clock)
-        return Submit(*ports, terms, self.webhook_http.check)
 
     @property
     def upload(self) -> TakeUpload:

@@ -79,7 +79,7 @@ async def test_an_erased_task_is_explained_by_its_receipt(service: ServiceHarnes
     task = await run_task(service, await service.open_account(), MADE, **WISHES, **inline_picture(GIVEN))
     receipt = await eraser(service)(None, task, "me")
 
-    told = await Explain(service.store, service.templates)(None, task)
+    told = await Explain(service.store, service.templates, service.routing)(None, task)
 
     assert told.erasure == receipt
     assert (told.composed, told.inputs, told.ignored) == (None, [], ())

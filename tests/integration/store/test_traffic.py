@@ -23,12 +23,12 @@ ROUTES = {KONTEXT: (FLUX,), DEV: (FLUX,), GPT: (OPENAI,)}
 DOWN = Failure(FailureKind.TRANSIENT, "down")
 
 
-def journal(service: ServiceHarness, **paces: ProviderLimits) -> SpendJournal:
-    return SpendJournal(service.store, service.clock, RouteLimits(paces))
+def journal(service: ServiceHarness, **limits: ProviderLimits) -> SpendJournal:
+    return SpendJournal(service.store, service.clock, RouteLimits(limits))
 
 
-async def claim_limits(service: ServiceHarness, **paces: ProviderLimits) -> list[ClaimLimit]:
-    route_limits = RouteLimits(paces)
+async def claim_limits(service: ServiceHarness, **limits: ProviderLimits) -> list[ClaimLimit]:
+    route_limits = RouteLimits(limits)
     return list(
         await service.store.read(lambda records: route_limits.claim_limits(records, ROUTES, service.clock.now_ms()))
     )
@@ -61,9 +61,9 @@ async def test_what_is_known_of_a_route_and_a_provider_is_kept(service: ServiceH
 async def test_a_route_that_works_again_is_forgiven(service: ServiceHarness) -> None:
     route_limits = RouteLimits()
     failure = Failure(FailureKind.AUTH, "no such key")
-    await service.store.run(lambda records: route_limits.failed(records, FLUX, failure, 1, 1))
+    await service.store.run(lambda records: route_limits.record_failure(records, FLUX, failure, 1, 1))
 
-    await service.store.run(lambda records: route_limits.worked(records, FLUX))
+    await service.store.run(lambda records: route_limits.record_success(records, FLUX))
 
     assert await service.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": CLOSED}
 
@@ -106,7 +106,7 @@ async def test_of_two_workers_one_tries_a_route_that_rested(service: ServiceHarn
 async def test_nonsense_for_a_pause_is_a_day(service: ServiceHarness) -> None:
     for_ever = Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=1e300)
 
-    await service.store.run(lambda records: RouteLimits().failed(records, FLUX, for_ever, 1, 1))
+    await service.store.run(lambda records: RouteLimits().record_failure(records, FLUX, for_ever, 1, 1))
 
     assert await service.store.read(lambda records: records.provider_state.meters()) == {
         "bfl": ProviderMeter(1 + 86_400_000, 0)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fakes import ManualClock, ScriptedProvider, ScriptLine, never_answers, picture
-from limner.application.generation.generate import Generate, Generation, SiblingFailure
+from generating import generator
+from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.route_limits import RouteLimits
@@ -19,8 +20,7 @@ from limner.domain.routing.breaker import CONFIRMING_TASKS, TRIP_AT, UNCERTAIN_F
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.intake.image_intake import ImageIntake
-from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending, Provider
+from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending, Provider, UpstreamCheck
 from stores import ServiceHarness, intend_attempt
 
 MODEL = "flux.1_kontext_pro"
@@ -50,8 +50,8 @@ class Town:
     """Two vendors, and tasks whose images are generated one after the other."""
 
     service: ServiceHarness
-    scripts: dict[str, ScriptedProvider] = field(default_factory=dict)
-    paces: Mapping[str, ProviderLimits] = field(default_factory=dict)
+    scripts: dict[str, CheckedProvider] = field(default_factory=dict)
+    limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
     routes: tuple[Route, ...] = (FIRST, SECOND)
     others: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     policy: UnknownOutcome = UnknownOutcome.RESEND_ONCE
@@ -63,10 +63,10 @@ class Town:
 
     @property
     def journal(self) -> SpendJournal:
-        return SpendJournal(self.service.store, self.clock, RouteLimits(self.paces))
+        return SpendJournal(self.service.store, self.clock, RouteLimits(self.limits))
 
     def tells(self, first: list[ScriptLine], second: list[ScriptLine]) -> "Town":
-        self.scripts = {"first": ScriptedProvider(first, "first"), "second": ScriptedProvider(second, "second")}
+        self.scripts = {"first": CheckedProvider(first, "first"), "second": CheckedProvider(second, "second")}
         return self
 
     async def task(self) -> TaskId:
@@ -78,7 +78,7 @@ class Town:
         task = task or await self.task()
         providers: dict[str, Provider] = {**self.scripts}
         routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
-        generate = Generate(self.journal, routing, self.service.blobs, ImageIntake(), self.clock)
+        generate = generator(self.journal, routing, self.service.blobs)
         brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
         order = GenerationRequest(task, "", "", "a red fox", brief, (), None, 7, self.service.scratch)
         interrupt = interrupt or Interrupt()
@@ -292,7 +292,7 @@ async def test_hard_failures_before_a_success_or_ten_minutes_ago_confirm_nothing
     if between == "a success":
         done = await town.task()
         await town.runs(done)
-        await town.house.settles(done)
+        await town.service.settle_task(done)
     town.clock.pass_time(1 if between == "a success" else 601)
 
     await town.runs()
@@ -306,7 +306,7 @@ async def test_the_requests_of_one_task_are_one_task_however_many_there_are(town
     town.routes = (FIRST,)
     task = await town.task()
     for number in range(1, CONFIRMING_TASKS + 1):
-        await town.journal.failed(await ordered(town.journal, task, number, FIRST), REFUSED, FIRST)
+        await town.journal.failed(await intend_attempt(town.journal, task, number, FIRST), REFUSED, FIRST)
 
     turn = await town.journal.intend(await town.task(), 1, [FIRST])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakes import ScriptedProvider, ScriptLine
-from limner.application.generation.generate import Generate
+from generating import executor
 from limner.application.generation.interrupt import Reason
 from limner.application.generation.journal import SpendJournal
 from limner.application.generation.routing import Routing
@@ -40,13 +40,7 @@ class WorkerHarness:
         service = self.service
         self.signals = LocalSignals(self.running)
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE)
-        prepare = PrepareReferences(service.store, service.blobs, ImageIntake(), service.clock, transcode_webp=False)
-        generate = Generate(
-            SpendJournal(service.store, service.clock), routing, service.blobs, ImageIntake(), service.clock
-        )
-        execute = ExecuteTask(
-            service.store, prepare, generate, routing, service.templates, service.clock, service.scratch
-        )
+        execute = executor(service, SpendJournal(service.store, service.clock), routing)
         self.dispatcher = Dispatcher(
             service.store,
             execute,
@@ -76,7 +70,7 @@ class WorkerHarness:
         return [await self.service.submit_task(self.key) for _ in range(many)]
 
     async def claim(self) -> bool:
-        return await self.dispatcher.take(lambda records, *lease: records.tasks.claim(*lease))
+        return await self.dispatcher.claim(lambda records, *lease: records.tasks.claim(*lease))
 
     async def interrupt_all(self) -> None:
         """Let go of all that is in hand, at the end of a test."""

@@ -53,7 +53,7 @@ async def test_no_more_is_taken_than_there_is_room_for(service: ServiceHarness) 
 
     assert taken == (True, False)
     assert len(harness.running) == 2
-    assert harness.dispatcher.room() == 0
+    assert harness.dispatcher.free_slots() == 0
     await harness.interrupt_all()
 
 
@@ -65,7 +65,7 @@ async def test_a_task_that_ends_makes_room_and_says_so(service: ServiceHarness) 
     await harness.wait_until_idle()
 
     await asyncio.wait_for(harness.signals.wait_for_work(600), 10)
-    assert harness.dispatcher.room() == 1
+    assert harness.dispatcher.free_slots() == 1
 
 
 async def test_a_bug_ends_its_task_with_the_credits_back_and_no_other(harness: WorkerHarness, logged: Logged) -> None:
@@ -82,7 +82,7 @@ async def test_a_bug_ends_its_task_with_the_credits_back_and_no_other(harness: W
     assert (task.status, task.error_code, task.error_msg) == (Status.FAILED, 1001, "internal error")
     assert (await harness.task(good)).status is Status.SUCCESS
     assert await harness.service.balance(harness.key) == Balance(995, 0)
-    assert "task broke" in [entry["event"] for entry in logged]
+    assert "task failed on a bug" in [entry["event"] for entry in logged]
     assert len(harness.running) == 0
 
 
@@ -95,7 +95,7 @@ async def test_a_task_already_in_hand_is_not_begun_a_second_time(harness: Worker
     hand = harness.running.tasks[task]
     harness.service.clock.pass_time(60)
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
 
     assert harness.running.tasks[task] is hand
     assert len(harness.vendor.submits) == 1
@@ -109,7 +109,7 @@ async def test_a_task_whose_cancellation_was_asked_of_a_dead_worker_is_not_begun
     await harness.service.cancel(harness.key.account, task)
     harness.service.clock.pass_time(60)
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
     await harness.wait_until_idle()
 
     assert (await harness.task(task)).status is Status.CANCELLED
@@ -179,7 +179,7 @@ async def test_a_task_that_an_outage_holds_up_goes_on_from_its_journal(
 
     assert (await harness.task(task)).status is Status.SUCCESS
     assert len(harness.vendor.submits) == 1
-    assert [entry["event"] for entry in logged] == [*["task held up by an outage"] * 2, "task ended"]
+    assert [entry["event"] for entry in logged] == [*["task interrupted by an outage"] * 2, "task ended"]
 
 
 @pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])
@@ -196,13 +196,13 @@ async def test_a_task_that_an_outage_holds_up_is_left_to_whoever_comes_next(
     await harness.wait_until_idle()
 
     assert (await harness.task(task)).status is Status.RUNNING
-    assert [entry["event"] for entry in logged] == ["task held up by an outage"]
+    assert [entry["event"] for entry in logged] == ["task interrupted by an outage"]
 
 
 async def test_nothing_is_taken_while_the_store_refuses(harness: WorkerHarness) -> None:
     harness.script_vendor(picture)
     await harness.submit_tasks()
-    harness.dispatcher.disk_guard.refused(harness.service.clock.now_ms())
+    harness.dispatcher.disk_guard.record_refusal(harness.service.clock.now_ms())
 
     taken = [await harness.claim()]
     harness.service.clock.pass_time(REFUSAL_PAUSE_MS / 1000)

@@ -35,7 +35,7 @@ def worker(service: ServiceHarness, scratch: Scratch, policy: RetentionPolicy = 
 async def test_what_was_kept_long_enough_goes_and_is_told(service: ServiceHarness, logged: Logged) -> None:
     await run_task(service, await service.open_account(), card("made"))
 
-    await worker(service, Scratch()).beat()
+    await worker(service, Scratch()).clean()
 
     [entry] = [each for each in logged if each["event"] == "removed expired data"]
     assert (entry["results"], entry["files"], entry["size"]) == (1, 1, len(card("made")))
@@ -44,7 +44,7 @@ async def test_what_was_kept_long_enough_goes_and_is_told(service: ServiceHarnes
 async def test_where_nothing_is_due_nothing_is_told(service: ServiceHarness, logged: Logged) -> None:
     await run_task(service, await service.open_account(), card("made"))
 
-    await worker(service, Scratch(), UNUSED).beat()
+    await worker(service, Scratch(), UNUSED).clean()
 
     assert logged == []
 
@@ -54,9 +54,9 @@ async def test_leftovers_are_looked_for_once_an_hour(service: ServiceHarness, lo
     cleaner = worker(service, scratch)
 
     for _ in range(3):
-        await cleaner.beat()
+        await cleaner.clean()
     service.clock.pass_time(LEFTOVERS_INTERVAL_MS / 1000)
-    await cleaner.beat()
+    await cleaner.clean()
 
     assert scratch.looks == 2
     assert {"event": "removed files of dead processes", "files": 0, "folders": 2, "log_level": "info"} in logged
@@ -78,7 +78,7 @@ async def test_trouble_is_logged_and_the_next_round_is_made(
     async def at_once(seconds: float) -> None:
         service.clock.slept.append(seconds)
 
-    monkeypatch.setattr(Janitor, "beat", beat)
+    monkeypatch.setattr(Janitor, "clean", clean)
     monkeypatch.setattr(service.clock, "sleep", at_once)
     with pytest.raises(KeyboardInterrupt):
         await cleaner.run()

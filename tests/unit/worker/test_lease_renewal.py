@@ -21,11 +21,11 @@ async def until(harness: WorkerHarness) -> list[int]:
 
 async def test_a_lease_is_renewed_when_a_third_of_its_time_has_gone(harness: WorkerHarness) -> None:
     await in_hand(harness)
-    await harness.leases.beat()
+    await harness.leases.renew()
     began_ms, ends = harness.service.clock.ms, []
     for _ in range(4):
         harness.service.clock.ms += LEASE_MS // 6
-        await harness.leases.beat()
+        await harness.leases.renew()
         ends += await until(harness)
 
     renewed = [end - began_ms - LEASE_MS for end in ends]
@@ -37,7 +37,7 @@ async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarne
     await in_hand(harness, 3)
     for _ in range(100):
         harness.service.clock.pass_time(0.5)
-        await harness.leases.beat()
+        await harness.leases.renew()
 
     assert await harness.service.rescue_tasks() == []
     await harness.interrupt_all()
@@ -45,11 +45,11 @@ async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarne
 
 async def test_reported_progress_reaches_the_database_at_the_next_beat(harness: WorkerHarness) -> None:
     [task] = await in_hand(harness)
-    await harness.leases.beat()
+    await harness.leases.renew()
     harness.running.tasks[task].report(42)
     harness.service.clock.pass_time(0.5)
 
-    await harness.leases.beat()
+    await harness.leases.renew()
 
     assert (await harness.task(task)).progress == 42
     await harness.interrupt_all()
@@ -60,7 +60,7 @@ async def test_a_task_somebody_else_took_is_let_go(harness: WorkerHarness) -> No
     await harness.service.execute_sql("UPDATE tasks SET lease_owner = 'another' WHERE id = :id", id=lost)
     harness.service.clock.pass_time(6)
 
-    await harness.leases.beat()
+    await harness.leases.renew()
     hand = harness.running.tasks[lost].work
     assert hand
     await hand
@@ -75,7 +75,7 @@ async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(harnes
     await harness.service.store.run(lambda records: records.tasks.request_cancel(task))
     harness.service.clock.pass_time(6)
 
-    await harness.leases.beat()
+    await harness.leases.renew()
     await harness.wait_until_idle()
 
     assert (await harness.task(task)).status is Status.CANCELLED
@@ -84,16 +84,16 @@ async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(harnes
 async def test_with_nothing_in_hand_nothing_is_written(harness: WorkerHarness) -> None:
     await harness.service.store.close()
 
-    await harness.leases.beat()
+    await harness.leases.renew()
 
     assert len(harness.running) == 0
 
 
 async def test_a_clock_that_is_set_back_loses_no_lease(harness: WorkerHarness) -> None:
     await in_hand(harness)
-    await harness.leases.beat()
+    await harness.leases.renew()
     harness.service.clock.pass_time(-3600)
-    await harness.leases.beat()
+    await harness.leases.renew()
     harness.service.clock.pass_time(LEASE_MS / 1000)
 
     assert await until(harness) == [harness.service.clock.ms]

@@ -23,7 +23,7 @@ async def test_a_task_whose_lease_ran_out_is_brought_to_its_end(harness: WorkerH
     await harness.service.claim_tasks("somebody far away")
     harness.service.clock.pass_time(60)
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
     await harness.wait_until_idle()
 
     assert (await harness.task(task)).status is Status.SUCCESS
@@ -33,7 +33,7 @@ async def test_a_lease_of_somebody_far_away_is_left_to_run_its_time(harness: Wor
     await harness.submit_tasks()
     await harness.service.claim_tasks("somebody far away")
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
 
     assert len(harness.running) == 0
 
@@ -45,7 +45,7 @@ async def test_the_task_of_a_dead_process_of_this_machine_is_taken_over_at_once(
     [task] = await harness.submit_tasks()
     await harness.service.claim_tasks(str(LeaseOwner(harness.me.machine, harness.me.pid, "before")))
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
     await harness.wait_until_idle()
 
     assert (await harness.task(task)).status is Status.SUCCESS
@@ -56,7 +56,7 @@ async def test_tasks_that_waited_too_long_expire(harness: WorkerHarness) -> None
     [task] = await harness.submit_tasks()
     harness.service.clock.pass_time(3601)
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
 
     assert (await harness.task(task)).status is Status.EXPIRED
     assert await harness.service.balance(harness.key) == Balance(1000, 0)
@@ -72,7 +72,7 @@ async def test_one_beat_takes_over_all_that_there_is_room_for(
     await service.claim_tasks("somebody far away")
     service.clock.pass_time(60)
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
 
     assert len(harness.running) == 10
     await harness.interrupt_all()
@@ -84,7 +84,7 @@ async def test_without_room_nothing_is_taken_over(service: ServiceHarness) -> No
     await service.claim_tasks("somebody far away")
     service.clock.pass_time(60)
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
 
     owners = await service.query("SELECT lease_owner FROM tasks WHERE id = :id", id=task)
     assert owners == [("somebody far away",)]

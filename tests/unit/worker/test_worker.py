@@ -60,7 +60,7 @@ async def test_what_ends_within_the_drain_limit_is_not_handed_back(harness: Work
     await stopping
 
     assert (await harness.task(task)).status is Status.SUCCESS
-    assert "handing back tasks" not in [entry["event"] for entry in logged]
+    assert "releasing tasks" not in [entry["event"] for entry in logged]
 
 
 async def test_what_has_a_handle_is_handed_back_and_the_next_worker_goes_on_at_once(
@@ -77,8 +77,8 @@ async def test_what_has_a_handle_is_handed_back_and_the_next_worker_goes_on_at_o
     following = ScriptedProvider([picture])
     harness.service.clock = ManualClock(harness.service.clock.ms)
     successor = WorkerHarness(harness.service, harness.key, following, me=LeaseOwner("another machine", 1, "run"))
-    await successor.rescuer.beat()
-    await successor.ends()
+    await successor.rescuer.rescue()
+    await successor.wait_until_idle()
 
     assert handed_back.status is Status.RUNNING
     assert (await harness.task(task)).status is Status.SUCCESS
@@ -105,7 +105,7 @@ async def test_a_worker_stops_although_the_database_is_away_and_an_answer_is_not
 
     assert len(harness.running) == 0
     assert all(loop.done() for loop in harness.worker._loops)
-    assert {"event": "tasks not handed back", "trouble": "starting up", "log_level": "warning"} in logged
+    assert {"event": "tasks not released", "error": "starting up", "log_level": "warning"} in logged
 
 
 async def test_a_claim_that_is_under_way_when_the_stop_comes_is_not_forgotten(
@@ -142,7 +142,7 @@ async def test_a_stopping_worker_takes_nothing_over(harness: WorkerHarness) -> N
     harness.service.clock.pass_time(60)
     await harness.dispatcher.stop()
 
-    await harness.rescuer.beat()
+    await harness.rescuer.rescue()
 
     assert len(harness.running) == 0
     owners = await harness.service.query("SELECT lease_owner FROM tasks WHERE id = :id", id=task)

@@ -56,7 +56,7 @@ class KeepImage:
         return await self._journal(attempt, route, delivered, result, stored)
 
     async def _inspect(self, path: Path) -> tuple[Result, Stored]:
-        seen, stored = await asyncio.gather(asyncio.to_thread(self.intake.inspect, path), self.blobs.identify(path))
+        seen, stored = await asyncio.gather(self.intake.inspect(path), self.blobs.identify(path))
         return Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height), stored
 
     async def _store(self, task: TaskId, path: Path, result: Result, stored: Stored) -> str | None:

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.application.accounts.fair_share import acting_for
-from limner.application.generation.generate import Generate, Generation, SiblingFailure
+from limner.application.accounts.fair_share import act_for
+from limner.application.generation.generate import Generate
+from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage, delivered_image
 from limner.application.generation.stop_jobs import StopJobs
@@ -61,14 +62,23 @@ class ExecuteTask:
     scratch: Path
 
     async def __call__(self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report) -> Task | None:
-        """Run the task to its end and settle it; None when it was handed back or is no longer ours."""
-        workdir = self.scratch / f"{claimed.task.id}-{claimed.claims}"
-        await asyncio.to_thread(workdir.mkdir, parents=True, exist_ok=True)
-        try:
-            with acting_for(claimed.task.account):
-                ending = await self._ending(claimed, owner, workdir, interrupt, report)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+        """Execute the task and settle it. None when another worker goes on with it."""
+        attempts = await self.generate.journal.of(claimed.task.id)
+        run = TaskRun(claimed, owner, interrupt, report, picture_specs(claimed.order), attempts)
+        if images := _all_delivered(attempts, run.pictures):
+            return await self.end(claimed.task, owner, _success(images, claimed))
+        act_for(claimed.task.account)
+        async with _folder(self.scratch / f"{claimed.task.id}-{claimed.claims}") as workdir:
+            try:
+                generations = await self._prepare(run, workdir)
+                outcomes = await asyncio.gather(*map(self.generate, generations), return_exceptions=True)
+                ending: Ending | None = _ending_of(run, outcomes)
+            except Refusal as refusal:
+                ending = Ending(Status.FAILED, error_code=refusal.code, error_msg=_message(refusal))
+            except Interrupted as interrupted:
+                ending = _ending_after(interrupted.reason, claimed.task)
+            if ending is not None and ending.status is not Status.SUCCESS:
+                ending = await self._stop(run, ending, workdir)
         return await self.end(claimed.task, owner, ending) if ending else None
 
     async def end(self, task: Task, owner: str, ending: Ending) -> Task | None:
@@ -121,75 +131,12 @@ class ExecuteTask:
             return deadline_ms, max(deadline_ms, now_ms + TAKEOVER_POLL_MS)
         return deadline_ms, deadline_ms
 
-    async def _all(self, chases: Sequence[Generation]) -> dict[str, KeptImage | Failure]:
-        """What became of each picture. An interruption, or a bug, of one is that of all."""
-        outcomes = await asyncio.gather(*(self.generate(chase) for chase in chases), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return {
-            chase.part: each
-            for chase, each in zip(chases, outcomes, strict=True)
-            if not isinstance(each, BaseException)
-        }
-
-    async def _orders(
-        self, claimed: ClaimedTask, shots: Sequence[PictureSpec], workdir: Path, interrupt: Interrupt, deadline_ms: int
-    ) -> list[GenerationRequest]:
-        task = claimed.task
-        left_s = (deadline_ms - self.clock.now_ms()) / 1000
-        own = await interrupt.wait_for(self.prepare(task.id, MODELS[task.model], workdir), left_s)
-        template = self._template(claimed.order["template"])
-        return [await self._compose(claimed, shot, template, own, workdir) for shot in shots]
-
-    async def _compose(
-        self,
-        claimed: ClaimedTask,
-        shot: PictureSpec,
-        template: LoadedTemplate | None,
-        given: tuple[ReferenceImage, ...],
-        workdir: Path,
-    ) -> GenerationRequest:
-        own = given if shot.reference is None else given[shot.reference : shot.reference + 1]
-        if shot.part:
-            workdir /= shot.part
-            await asyncio.to_thread(workdir.mkdir, exist_ok=True)
-        wishes = PromptInputs.in_order(claimed.order, shot.prompt)
-        composed = wishes.told_to(MODELS[claimed.task.model], template.template if template else None, len(own))
-        brief = CallerRequest(
-            shot.prompt if shot.wish is None else shot.wish,
-            template.template.slug if template else None,
-            wishes.t_pose,
-            wishes.sketch_to_render,
-            len(own),
-            shot.part if shot.wish == "" else None,
-        )
-        return GenerationRequest(
-            task_id=claimed.task.id,
-            attempt_id="",
-            upstream="",
-            prompt=composed.text,
-            brief=brief,
-            references=own + await self._template_pictures(template, composed.template_pictures),
-            aspect_ratio=composed.aspect_ratio,
-            seed=_seed(claimed.task.id),
-            workdir=workdir,
-        )
-
-    def _template(self, slug: str | None) -> LoadedTemplate | None:
-        if slug is None:
-            return None
-        try:
-            return self.templates[normalise_slug(slug)]
-        except KeyError:
-            raise Refusal(
-                Code.INVALID, f"template {slug!r} is no longer there", suggestion="Use another one.", field="template"
-            ) from None
-
-    async def _template_pictures(self, template: LoadedTemplate | None, count: int) -> tuple[ReferenceImage, ...]:
-        paths = template.pictures[:count] if template else ()
-        seen = [(path, await self.prepare.intake.inspect(path)) for path in paths]
-        return tuple(ReferenceImage(path, each.media_type, each.width, each.height) for path, each in seen)
+    async def _stop(self, run: TaskRun, ending: Ending, workdir: Path) -> Ending:
+        """Stop the vendors' jobs; a task whose images were all delivered by then succeeds."""
+        if not await self.stop_jobs(run.task.id, workdir, ending.error_msg or ending.status):
+            return ending
+        images = _all_delivered(await self.generate.journal.of(run.task.id), run.pictures)
+        return _success(images, run.claimed) if images else ending
 
 
 @asynccontextmanager

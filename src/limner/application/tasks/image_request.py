@@ -108,7 +108,7 @@ class PrepareInputs:
 
 async def _template_references(template: LoadedTemplate | None, intake: Intake) -> tuple[ReferenceImage, ...]:
     paths = template.pictures if template else ()
-    seen = [(path, await asyncio.to_thread(intake.inspect, path)) for path in paths]
+    seen = [(path, await intake.inspect(path)) for path in paths]
     return tuple(ReferenceImage(path, each.media_type, each.width, each.height) for path, each in seen)
 
 

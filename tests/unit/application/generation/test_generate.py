@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from fakes import FrozenClock, ManualClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture
-from limner.application.generation import generate as pursuing
+from generating import generator
+from limner.application.generation import generate as generating_module
 from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS, DiskGuard
 from limner.application.generation.generate import MAX_FREE_RETRIES
 from limner.application.generation.generation import Generation, SiblingFailure
@@ -56,12 +57,12 @@ class Hunt:
         self.vendor = ScriptedProvider(list(script), **facts)
         return self
 
-    async def runs(self, company: SiblingFailure | None = None) -> KeptImage | Failure:
+    async def runs(self, siblings: SiblingFailure | None = None) -> KeptImage | Failure:
         task = await self.service.task(self.task)
         routing = Routing(
             {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
         )
-        generate = Generate(self.journal, routing, self.service.blobs, ImageIntake(), self.clock, self.disk_guard)
+        generate = generator(self.journal, routing, self.service.blobs, self.disk_guard)
         brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
         order = GenerationRequest(self.task, "", "", "a red fox", brief, (), None, 7, self.service.scratch)
         deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000

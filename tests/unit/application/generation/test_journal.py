@@ -71,7 +71,7 @@ async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
     [kept] = await service.attempts(task)
     assert kept.state == {"handle": "submitted", "picture": "delivered", "failure": "closed"}[what]
     assert (kept.submitted_ms or kept.delivered_ms or kept.closed_ms) == heard_ms
-    assert service.clock.slept == list(PAUSES_S[:3])
+    assert service.clock.slept == list(WRITE_RETRIES_S[:3])
     assert [entry["event"] for entry in logged] == ["journal not written, trying again"] * 3
 
 
@@ -81,25 +81,25 @@ async def test_a_database_that_stays_away_is_an_error_in_the_end(
     store = Failing(service.store)
     journal = SpendJournal(store, service.clock)
     attempt = await intend_attempt(journal, task, 1)
-    store.failures = len(PAUSES_S) + 1
+    store.failures = len(WRITE_RETRIES_S) + 1
 
     with pytest.raises(StoreUnavailable):
         await answered(journal, "picture", attempt)
 
-    assert service.clock.slept == list(PAUSES_S)
-    assert 900 <= sum(PAUSES_S) < 1000
+    assert service.clock.slept == list(WRITE_RETRIES_S)
+    assert 900 <= sum(WRITE_RETRIES_S) < 1000
 
 
 async def test_a_fault_of_ours_is_not_waited_for(service: ServiceHarness, task: TaskId, logged: Logged) -> None:
     store = Failing(service.store, error=ZeroDivisionError())
     journal = SpendJournal(store, service.clock)
     attempt = await intend_attempt(journal, task, 1)
-    store.failures = len(PAUSES_S)
+    store.failures = len(WRITE_RETRIES_S)
 
     with pytest.raises(ZeroDivisionError):
         await answered(journal, "picture", attempt)
 
-    assert service.clock.slept == list(PAUSES_S[:3])
+    assert service.clock.slept == list(WRITE_RETRIES_S[:3])
 
 
 async def test_an_intent_needs_the_lease(service: ServiceHarness, task: TaskId) -> None:

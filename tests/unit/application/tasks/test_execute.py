@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture, picture_file
-from limner.application.generation.generate import Generate
+from generating import executor
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
@@ -60,9 +60,7 @@ class Bench:
     def execute(self) -> ExecuteTask:
         service = self.service
         routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
-        prepare = PrepareReferences(service.store, service.blobs, Offline(), service.clock, transcode_webp=False)
-        generate = Generate(self.journal, routing, service.blobs, ImageIntake(), service.clock)
-        return ExecuteTask(service.store, prepare, generate, routing, service.templates, service.clock, service.scratch)
+        return executor(service, self.journal, routing, Offline())
 
     async def takes(self, **wishes: Any) -> TaskId:
         task = await self.service.submit_task(self.key, **wishes)

@@ -13,7 +13,7 @@ async def test_all_that_is_known_of_a_task_is_told(service: ServiceHarness) -> N
     await service.write_intent(task)
     await service.settle_task(task, SUCCEEDED)
 
-    told = await Explain(service.store, service.templates)(key.account, task)
+    told = await Explain(service.store, service.templates, service.routing)(key.account, task)
 
     assert told.task == await service.task(task)
     assert told.composed
@@ -28,12 +28,12 @@ async def test_a_task_whose_template_is_gone_is_told_without_its_words(service: 
     key = await service.open_account()
     task = await service.submit_task(key, template=next(iter(service.templates)))
 
-    assert (await Explain(service.store, {})(key.account, task)).composed is None
-    assert (await Explain(service.store, service.templates)(key.account, task)).composed
+    assert (await Explain(service.store, {}, service.routing)(key.account, task)).composed is None
+    assert (await Explain(service.store, service.templates, service.routing)(key.account, task)).composed
 
 
 async def test_another_account_is_told_nothing(service: ServiceHarness) -> None:
     task = await service.submit_task(await service.open_account())
 
     with pytest.raises(Refusal):
-        await Explain(service.store, service.templates)(AccountId("eve"), task)
+        await Explain(service.store, service.templates, service.routing)(AccountId("eve"), task)
