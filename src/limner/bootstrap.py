@@ -154,7 +154,7 @@ class Limner:
 
     @property
     def find_owner(self) -> FindGrantOwner:
-        return FindGrantOwner(self.store)
+        return FindGrantOwner(self.store, self.clock)
 
     @property
     def take_object(self) -> TakeObject:
@@ -170,7 +170,7 @@ class Limner:
 
     @property
     def take_presigned(self) -> TakePresigned:
-        return TakePresigned(self.store, self.upload)
+        return TakePresigned(self.store, self.upload, self.clock)
 
     @property
     def read(self) -> ReadTask:

@@ -56,6 +56,28 @@ def test_fields_beside_the_file_are_ignored(client: Client) -> None:
     assert client.call("POST", f"{BASE}/upload", body, headers).status == 200
 
 
+@pytest.mark.parametrize("kind", ["Multipart/Form-Data", "MULTIPART/FORM-DATA"])
+def test_the_media_type_of_a_form_is_taken_in_any_case(client: Client, kind: str) -> None:
+    body, headers = multipart([("file", "cat.png", PICTURE)])
+    _, _, boundary = headers["Content-Type"].partition(";")
+
+    assert send(client, body, f"{kind};{boundary}").status == 200
+
+
+@pytest.mark.parametrize("name", ["filename*=UTF-8''%E7%8C%AB.png", "FileName*=utf-8'en'a.png", "filename*0*=UTF-8''a"])
+def test_a_file_whose_name_is_encoded_is_a_file(client: Client, name: str) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; {name}\r\n\r\n'.encode()
+
+    assert send(client, head + PICTURE + b"\r\n--x--\r\n", "multipart/form-data; boundary=x").status == 200
+
+
+def test_large_fields_beside_the_file_are_skipped(client: Client) -> None:
+    fields = [(f"field{n}", None, bytes(MIB)) for n in range(19)]
+    body, headers = multipart([*fields, ("file", "cat.png", PICTURE)])
+
+    assert client.call("POST", f"{BASE}/upload", body, headers).status == 200
+
+
 def test_two_uploads_of_one_picture_are_two_tokens_and_one_file(idle: Served, client: Client) -> None:
     first = client.token()
     before = footprint(idle)

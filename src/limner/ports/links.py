@@ -1,8 +1,8 @@
-"""Addresses that work without a key for a while: to fetch a finished picture, to hand in a new one."""
+"""Signed URLs that work without an API key until they expire."""
 
 from typing import Protocol
 
-from limner.domain.ids import TaskId, UploadToken
+from limner.domain.ids import KeyId, TaskId, UploadToken
 
 
 class Links(Protocol):
@@ -12,10 +12,10 @@ class Links(Protocol):
         """A fresh absolute URL with the true extension in its path; it works without a key until it expires."""
         ...
 
-    def upload(self, account_tag: str, token: UploadToken, expires_s: int) -> str:
-        """An absolute URL that takes one picture by PUT, as what this token stands for, until it expires."""
+    def upload(self, account_tag: str, key: KeyId, token: UploadToken, expires_s: int) -> str:
+        """An absolute URL that accepts one picture by PUT under `token`, issued with the API key `key`."""
         ...
 
-    def holds(self, path: str, expires_s: int, signature: str, now_ms: int) -> bool:
-        """Whether this path was signed by us for a time that has not passed."""
+    def holds(self, path: str, expires_s: int, signature: str, now_ms: int, key: str = "") -> bool:
+        """Whether path, expiry and API key have a valid signature and the link has not expired."""
         ...

@@ -3,14 +3,14 @@
 import hmac
 from urllib.parse import urlencode
 
-from limner.domain.ids import TaskId, UploadToken
+from limner.domain.ids import KeyId, TaskId, UploadToken
 
 
 class SignedLinks:
     """Links of the form `/files/<account tag>/<task>/<name>.<ext>?exp=…&sig=…`.
 
-    The signature covers the whole path and the expiry. It stands for read access to one picture, or for handing in
-    one, so a link can be given to a program that has no key. No path serves both.
+    The signature covers the whole path and the expiry, and for an upload the id of the API key that issued the link
+    (`key=…`). It grants read access to one picture, or the upload of one. No path serves both.
     """
 
     def __init__(self, secret: bytes, public_url: str, life_s: int) -> None:
@@ -24,15 +24,18 @@ class SignedLinks:
         path = f"/files/{account_tag}/{task}/{name}.{extension}"
         return self._signed(path, now_ms // 1000 + self._life_s)
 
-    def upload(self, account_tag: str, token: UploadToken, expires_s: int) -> str:
-        return self._signed(f"/v3/files/{account_tag}/{token}", expires_s)
+    def upload(self, account_tag: str, key: KeyId, token: UploadToken, expires_s: int) -> str:
+        return self._signed(f"/v3/files/{account_tag}/{token}", expires_s, key)
 
-    def holds(self, path: str, expires_s: int, signature: str, now_ms: int) -> bool:
-        genuine = hmac.compare_digest(self._sign(path, expires_s).encode(), signature.encode())
+    def holds(self, path: str, expires_s: int, signature: str, now_ms: int, key: str = "") -> bool:
+        genuine = hmac.compare_digest(self._sign(path, expires_s, key).encode(), signature.encode())
         return genuine and expires_s * 1000 > now_ms
 
-    def _signed(self, path: str, expires_s: int) -> str:
-        return f"{self._public_url}{path}?{urlencode({'exp': expires_s, 'sig': self._sign(path, expires_s)})}"
+    def _signed(self, path: str, expires_s: int, key: str = "") -> str:
+        issuer = {"key": key} if key else {}
+        query = urlencode({**issuer, "exp": expires_s, "sig": self._sign(path, expires_s, key)})
+        return f"{self._public_url}{path}?{query}"
 
-    def _sign(self, path: str, expires_s: int) -> str:
-        return hmac.digest(self._secret, f"{path}\n{expires_s}".encode(), "sha256").hex()
+    def _sign(self, path: str, expires_s: int, key: str) -> str:
+        signed = f"{path}\n{expires_s}\n{key}" if key else f"{path}\n{expires_s}"
+        return hmac.digest(self._secret, signed.encode(), "sha256").hex()

@@ -108,7 +108,7 @@ def test_before_it_was_handed_in_the_token_says_what_is_missing(refusing: V3Clie
     answer = refusing.create(input=refusing.presign()["file_token"])
 
     assert answer.refusal == (404, 2019)
-    assert "once its bytes were sent there with PUT" in answer.suggestion
+    assert "must receive its bytes with PUT first" in answer.suggestion
 
 
 def test_a_link_takes_one_picture(idle: Served, waiting: V3Client) -> None:
@@ -120,6 +120,43 @@ def test_a_link_takes_one_picture(idle: Served, waiting: V3Client) -> None:
     assert [answer.refusal for answer in answers] == [(403, 1005)] * 3
     assert all("the link has already been used" in answer.suggestion.lower() for answer in answers)
     assert footprint(idle) == before
+
+
+@pytest.fixture
+def leaving(idle: Served) -> V3Client:
+    """A caller whose key or account goes."""
+    return newcomer(idle)
+
+
+def test_a_link_ends_with_the_key_that_requested_it(idle: Served, leaving: V3Client) -> None:
+    link = leaving.presign()
+    key = parse_qs(urlsplit(link["presigned_url"]).query)["key"][0]
+    idle.cli("keys", "revoke", key)
+    before = footprint(idle)
+
+    answer = leaving.put(link["presigned_url"])
+
+    assert answer.refusal == (403, 1005)
+    assert "API key" in answer.suggestion
+    assert footprint(idle) == before
+
+
+def test_a_link_ends_with_the_account_that_requested_it(idle: Served) -> None:
+    before = {each["account"] for each in idle.cli("accounts", "list")}
+    leaving = newcomer(idle)
+    link = leaving.presign()
+    (name,) = {each["account"] for each in idle.cli("accounts", "list")} - before
+    idle.cli("accounts", "erase", name, "--yes")
+
+    assert leaving.put(link["presigned_url"]).refusal == (403, 1005)
+
+
+def test_a_link_is_not_valid_for_another_key(waiting: V3Client, leaving: V3Client) -> None:
+    ours, theirs = (urlsplit(each.presign()["presigned_url"]) for each in (waiting, leaving))
+    key, other = (parse_qs(each.query)["key"][0] for each in (ours, theirs))
+
+    assert waiting.put(ours.geturl().replace(key, other)).refusal == (403, 1005)
+    assert waiting.put(ours.geturl().replace(f"key={key}&", "")).refusal == (403, 1005)
 
 
 def test_of_two_pictures_at_once_a_link_takes_one(idle: Served, waiting: V3Client) -> None:

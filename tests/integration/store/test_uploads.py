@@ -154,7 +154,7 @@ async def test_another_account_finds_no_object_by_its_name(service: ServiceHarne
 
 async def test_the_owner_of_a_grant_is_whose_key_asked_for_it(service: ServiceHarness) -> None:
     ada, eve = await service.open_account("ada"), await service.open_account("eve")
-    find = FindGrantOwner(service.store)
+    find = FindGrantOwner(service.store, service.clock)
     grant = UploadGrant(ada.id, f"{ada.account_tag}/20270115/{NAMED}/input.png", 0)
 
     owner = await find(grant)

@@ -1,24 +1,24 @@
 """Receives an uploaded file, from a multipart form or a raw body, into a scratch file."""
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from limner.api.http.form_file import FormError, FormFile
+from limner.api.http.headers import media_type
 from limner.domain.refusal import Code, Refusal
+
+_BLOCK_BYTES = 256 * 1024
 
 
 @asynccontextmanager
 async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path]:
     """The form's file as a scratch file, removed on exit. Refusals raised inside get the field `file`."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if media_type(request.headers) != "multipart/form-data":
         raise _not_multipart("the body is not multipart/form-data")
     async with _scratch_file(scratch) as path:
         await _receive_form(request, path)
@@ -48,24 +48,30 @@ async def _scratch_file(scratch: Path) -> AsyncIterator[Path]:
 
 async def _receive_body(request: Request, path: Path) -> None:
     with await asyncio.to_thread(path.open, "wb") as target:
-        async for piece in request.stream():
-            await asyncio.to_thread(target.write, piece)
+        async for block in _in_blocks(request.stream()):
+            await asyncio.to_thread(target.write, block)
 
 
 async def _receive_form(request: Request, path: Path) -> None:
-    try:
-        async with request.form(max_files=1, max_fields=20) as form:
-            part = form.get("file")
-            if not isinstance(part, UploadFile):
-                raise _not_multipart("there is no file part named 'file'")
-            await asyncio.to_thread(_copy, part.file, path)
-    except HTTPException as error:
-        raise _not_multipart(str(error.detail)) from None
+    with await asyncio.to_thread(path.open, "wb") as target:
+        try:
+            form = FormFile(request.headers["content-type"], target)
+            async for block in _in_blocks(request.stream()):
+                await asyncio.to_thread(form.feed, block)
+            form.finish()
+        except FormError as error:
+            raise _not_multipart(str(error)) from None
 
 
-def _copy(source: BinaryIO, path: Path) -> None:
-    with path.open("wb") as target:
-        shutil.copyfileobj(source, target, 1024 * 1024)
+async def _in_blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body in larger blocks: each is handed to a thread."""
+    block = bytearray()
+    async for piece in body:
+        block += piece
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
 def _not_multipart(reason: str) -> Refusal:

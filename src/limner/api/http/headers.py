@@ -1,5 +1,7 @@
 """Default security headers of every response."""
 
+from collections.abc import Mapping
+
 from starlette.types import Message
 
 PLAIN = {
@@ -9,6 +11,11 @@ PLAIN = {
     b"cache-control": b"no-store",  # balances, prompts and links are private to the account
 }
 """Defaults, used unless the handler set the header."""
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """The media type of the body in lower case, without parameters; empty if it is not declared."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def add_headers(message: Message, more: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from limner.api.http.headers import media_type
 from limner.api.http.middleware import LARGEST_JSON, MIB, AnswerError
 from limner.domain.refusal import Overloaded
 
@@ -205,7 +206,7 @@ def _memory_for(scope: Scope) -> int:
     size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
     if size > LARGEST_JSON:
         return 0
-    if scope["method"] == "PUT" or headers.get("content-type", "").startswith("multipart/"):
+    if scope["method"] == "PUT" or media_type(headers).startswith("multipart/"):
         return FILE_MEMORY
     if "chunked" in headers.get("transfer-encoding", ""):
         size = LARGEST_JSON

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.api.http.authentication import STANDINGS
-from limner.api.http.headers import add_headers
+from limner.api.http.headers import add_headers, media_type
 from limner.api.http.rate_limits import rate_limit_headers
 from limner.application.store_errors import is_outage
 from limner.domain.refusal import Code, Refusal, Unavailable
@@ -103,7 +103,7 @@ class BodyCap:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_file = scope["method"] == "PUT" or headers.get("content-type", "").startswith("multipart/")
+        is_file = scope["method"] == "PUT" or media_type(headers).startswith("multipart/")
         cap = LARGEST_UPLOAD if is_file else LARGEST_JSON
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > cap:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
-from limner.api.signed_link import SIGNATURE
+from limner.api.signed_link import UPLOAD_SIGNATURE
 from limner.api.v3.errors import ERRORS
 from limner.api.v3.page import PageQuery
 from limner.api.v3.wire import (
@@ -111,6 +111,6 @@ CREDENTIALS = _keyed(
 )
 CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsRequest"))}
 TAKE = _operation(fields(file_token=_TOKEN), 400, 403, 429, body=content(_PICTURE, "image/*"))
-TAKE["parameters"] = SIGNATURE
+TAKE["parameters"] = UPLOAD_SIGNATURE
 BALANCE = _keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
 USAGE = _keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}

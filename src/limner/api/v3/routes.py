@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.file_body import received_body, received_file
+from limner.api.http.headers import media_type
 from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.json_body import parse, read_object, validated
 from limner.api.http.operation import Endpoint, Operation
@@ -35,7 +36,7 @@ from limner.application.accounts.fair_share import act_for
 from limner.application.images.presign import LIFE_S
 from limner.application.read import TaskView
 from limner.db.tables.keys import Key
-from limner.domain.ids import TaskId, UploadToken
+from limner.domain.ids import KeyId, TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status
 from limner.domain.upload import FORMATS, token_of
@@ -148,9 +149,9 @@ class V3Handlers:
 
     async def take(self, request: Request) -> Response:
         """Receive the picture of a presigned link, without an API key."""
-        check_link(self.services, request, "Ask for a new link with POST /v3/files/presign.")
-        token = UploadToken(request.path_params["token"])
-        owner = await self.services.take_presigned.owner(request.path_params["tag"], token)
+        key, token = KeyId(request.query_params.get("key", "")), UploadToken(request.path_params["token"])
+        check_link(self.services, request, "Request a new link with POST /v3/files/presign.", key)
+        owner = await self.services.take_presigned.owner(key, token)
         act_for(owner.id)
         self.services.upload_rate.check(owner.id, self.services.clock.now_ms())
         async with received_body(request, self.services.scratch) as path:
@@ -178,7 +179,7 @@ def _success(data: dict[str, Any] | list[Any], headers: dict[str, str] | None = 
 
 
 def _check_json(request: Request) -> None:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = media_type(request.headers) or "application/json"
     if kind != "application/json":
         raise Refusal(
             Code.MALFORMED,

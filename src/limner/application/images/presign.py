@@ -10,7 +10,7 @@ from limner.db.store import Store
 from limner.db.tables.accounts import Account
 from limner.db.tables.keys import Key
 from limner.db.tables.uploads import Upload
-from limner.domain.ids import UploadToken, is_uuid
+from limner.domain.ids import KeyId, UploadToken, is_uuid
 from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
 from limner.ports.links import Links
@@ -40,7 +40,7 @@ class Presign:
         """A link for a new token, or for `token`."""
         token = token or UploadToken(str(uuid.uuid4()))
         expires_s = self.clock.now_ms() // 1000 + LIFE_S
-        return Presigned(token, self.links.upload(key.account_tag, token, expires_s), expires_s)
+        return Presigned(token, self.links.upload(key.account_tag, key.id, token, expires_s), expires_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,12 @@ class TakePresigned:
 
     store: Store
     take: TakeUpload
+    clock: Clock
 
-    async def owner(self, account_tag: str, token: UploadToken) -> Account:
-        """The account of the link. Raises `Refusal` if the link was used."""
-        return await self.store.read(lambda records: _owner(records, account_tag, token))
+    async def owner(self, key: KeyId, token: UploadToken) -> Account:
+        """The account of the link. Raises `Refusal` if the link was used or its API key is no longer valid."""
+        now_ms = self.clock.now_ms()
+        return await self.store.read(lambda records: _owner(records, key, token, now_ms))
 
     async def __call__(self, owner: Account, token: UploadToken, source: Path) -> Upload:
         try:
@@ -61,9 +63,16 @@ class TakePresigned:
             raise _used() from None
 
 
-def _owner(records: Records, account_tag: str, token: UploadToken) -> Account:
-    account = records.accounts.by_tag(account_tag) if is_uuid(token) else None
-    if account is None or records.uploads.by_token(account.id, token):
+def _owner(records: Records, key_id: KeyId, token: UploadToken, now_ms: int) -> Account:
+    key = records.keys.get(key_id)
+    account = records.accounts.get(key.account) if key and key.in_force(now_ms) else None
+    if account is None:
+        raise Refusal(
+            Code.FORBIDDEN,
+            "the API key that requested the link is no longer valid",
+            suggestion="Request a new link with a valid key.",
+        )
+    if not is_uuid(token) or records.uploads.by_token(account.id, token):
         raise _used()
     return account
 

@@ -123,16 +123,19 @@ class FindGrantOwner:
     """Finds the account of a grant."""
 
     store: Store
+    clock: Clock
 
     async def __call__(self, grant: UploadGrant) -> Account | None:
         """The account; None if the API key of the grant is no longer valid."""
-        return await self.store.read(lambda records: _owner(records, grant))
+        now_ms = self.clock.now_ms()
+        return await self.store.read(lambda records: _owner(records, grant, now_ms))
 
 
-def _owner(records: Records, grant: UploadGrant) -> Account | None:
-    account = records.accounts.by_tag(grant.account_tag)
-    keys = records.keys.of(account.id) if account else ()
-    return account if any(key.id == grant.key and key.revoked_ms is None for key in keys) else None
+def _owner(records: Records, grant: UploadGrant, now_ms: int) -> Account | None:
+    key = records.keys.get(grant.key)
+    if key is None or not key.in_force(now_ms) or key.account_tag != grant.account_tag:
+        return None
+    return records.accounts.get(key.account)
 
 
 def _decoded(token: str) -> bytes:
