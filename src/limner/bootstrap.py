@@ -79,7 +79,7 @@ from limner.worker.signals import SharedSignals
 from limner.worker.webhook_sender import WebhookSender
 from limner.worker.worker import Worker
 
-PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024)
+PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024, purpose="a vendor's picture")
 """For what vendors deliver: a 4K PNG is larger than any reference may be."""
 
 

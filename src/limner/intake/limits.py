@@ -9,7 +9,8 @@ class ImageLimits:
 
     `max_bytes` is the file's size, `min_side` and `longest_side` are pixels, `max_pixels` is width times height.
     A picture longer than `longest_side` is accepted and scaled down to it when it is normalised. Of pictures above
-    `huge_pixels` one is decoded at a time: a WebP takes up to 16 bytes a pixel, 1.6 GB at the limit.
+    `huge_pixels` one is decoded at a time: a WebP takes up to 16 bytes a pixel, 1.6 GB at the limit. `purpose` says in
+    refusals what the image is for.
     """
 
     max_bytes: int = 20 * 1024 * 1024
@@ -17,3 +18,4 @@ class ImageLimits:
     max_pixels: int = 100_000_000
     longest_side: int = 2048
     huge_pixels: int = 36_000_000
+    purpose: str = "a reference image"

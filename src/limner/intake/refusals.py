@@ -27,7 +27,7 @@ def broken(why: str, limits: ImageLimits) -> Refusal:
 def wrong_type(name: str, limits: ImageLimits) -> Refusal:
     return Refusal(
         Code.IMAGE_TYPE_UNSUPPORTED,
-        f"The file is {name}, which is not accepted as a reference image.",
+        f"The file is {name}, which is not accepted as {limits.purpose}.",
         suggestion=f"Convert it to a still picture first. {_wanted(limits)}",
     )
 

@@ -14,6 +14,7 @@ from limner.outbound.address_guard import AddressGuard, RefusedAddressError, con
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.limits import FetchLimits
 from limner.outbound.resolver import SystemResolver
+from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.outbound.urls import PrivateHostError, UrlError, parse
 
 _P = ParamSpec("_P")
@@ -21,7 +22,6 @@ _T = TypeVar("_T")
 
 _BLOCK: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate", "compress", "br", "zstd"})
 _HEADERS: Final = {
     "User-Agent": "Limner",
     # Servers that choose a format by this header would otherwise send AVIF.
@@ -112,9 +112,8 @@ class Fetcher:
         """Refuse by status and headers."""
         if response.status != 200:
             raise refusals.unreachable(url, f"the server answered {response.status}")
-        encoding = response.headers.get("Content-Encoding", "").strip().lower()
-        if encoding in _COMPRESSED:
-            raise refusals.unreachable(url, f"the response is compressed ({encoding!r}), which was not requested")
+        if packed := compression(response.headers.get("Content-Encoding", "")):
+            raise refusals.unreachable(url, f"the response is compressed ({packed!r}), which was not requested")
         if (response.content_length or 0) > self._limits.max_bytes:
             raise refusals.download_too_large(url, self._limits.max_bytes)
 
@@ -140,6 +139,7 @@ class Fetcher:
                 timeout=aiohttp.ClientTimeout(sock_connect=self._limits.idle_s, sock_read=self._limits.idle_s),
                 auto_decompress=False,
                 trust_env=False,
+                **HEAD_LIMITS,
             )
         return self._session
 

@@ -15,6 +15,7 @@ from limner.outbound.address_guard import AddressGuard, connecting_to
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.fetch import failure_reason
 from limner.outbound.resolver import SystemResolver
+from limner.outbound.response_head import HEAD_LIMITS
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 
 ANSWER_BYTES: Final = 2048
@@ -73,6 +74,7 @@ class WebhookClient:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 auto_decompress=False,
                 trust_env=False,
+                **HEAD_LIMITS,
             )
         return self._session
 

@@ -13,6 +13,7 @@ import orjson
 from yarl import URL
 
 from limner.domain.tasks.task import Status
+from limner.outbound.response_head import HEAD_LIMITS
 from limner.replay.compare import differences, renamed
 from limner.replay.recording import RecordedCall
 
@@ -50,7 +51,7 @@ class Player:
     async def play(self, calls: Sequence[RecordedCall]) -> AsyncIterator[PlayedCall]:
         """Yield each call's result as soon as it is known. A missing answer is a difference, not an exception."""
         timeout = aiohttp.ClientTimeout(total=self.task_timeout_s + 30)
-        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session:
+        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=True, **HEAD_LIMITS) as session:
             for call in calls:
                 yield await self._played(session, call)
 

@@ -363,6 +363,38 @@ async def test_a_gzip_bomb_is_never_unpacked(target: Path) -> None:
     assert "'gzip'" in refusal.reason
 
 
+@pytest.mark.parametrize("encoding", ["aws-chunked", "identity", "aws-chunked, identity", "none"])
+async def test_an_encoding_that_is_no_compression_is_taken(encoding: str, target: Path) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"plain", headers={"Content-Encoding": encoding})
+
+    async with serving(answer) as server, door() as intake:
+        await intake.fetch(str(server.make_url("/")), target)
+
+    assert await asyncio.to_thread(target.read_bytes) == b"plain"
+
+
+async def test_a_compression_among_several_encodings_is_refused(target: Path) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"", headers={"Content-Encoding": "aws-chunked, gzip"})
+
+    async with serving(answer) as server, door() as intake:
+        refusal = await refused(intake, server.make_url("/"), target)
+
+    assert "'gzip'" in refusal.reason
+
+
+@pytest.mark.parametrize("size", [9_000, 60_000])
+async def test_a_long_header_is_taken(size: int, target: Path) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"plain", headers={"Content-Security-Policy": "x" * size})
+
+    async with serving(answer) as server, door() as intake:
+        await intake.fetch(str(server.make_url("/")), target)
+
+    assert await asyncio.to_thread(target.read_bytes) == b"plain"
+
+
 async def test_silence_is_2019(target: Path) -> None:
     async with speaking(b"", hang=True) as port, door(fetch=FetchLimits(idle_s=0.1)) as intake:
         refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)

@@ -149,6 +149,17 @@ async def test_of_an_answer_that_is_no_success_the_beginning_is_kept_as_text(rec
     assert len(outcome.text) <= ANSWER_BYTES
 
 
+@pytest.mark.parametrize("size", [9_000, 60_000])
+async def test_an_answer_with_a_long_header_is_an_answer(receiver: Receiver, size: int) -> None:
+    receiver.answers["/hook"] = [web.Response(headers={"Content-Security-Policy": "x" * size})]
+
+    async with posting() as post:
+        outcome = await post(receiver.url(), {}, BODY)
+
+    assert isinstance(outcome, WebhookAnswered)
+    assert outcome.is_success
+
+
 async def test_an_answer_without_end_does_not_hold_us() -> None:
     never = asyncio.Event()
     server = await asyncio.start_server(lambda reader, writer: _drip(reader, writer, never), "127.0.0.1", 0)

@@ -32,7 +32,7 @@ async def checked(adapter: Any, server: FakeVendor, *upstreams: str) -> Upstream
         (Reply({"detail": "closed"}, 503), "HTTP 503: closed"),
         (Reply({"error": {"message": "Slow down"}}, 429), "HTTP 429: Slow down"),
         (Reply(status=500), "HTTP 500: no more is said"),
-        (HANG_UP, "no answer: it hung up"),
+        (HANG_UP, "no answer: it closed the connection"),
         (Reply(b"x" * (1 << 20) + b"y"), "the answer holds more than 1048576 bytes"),
         (
             Reply({"error": {"message": "Incorrect API key provided: k-secret-key."}}, 401),

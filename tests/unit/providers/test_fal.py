@@ -411,7 +411,7 @@ async def test_a_missing_job_is_polled_until_the_tasks_deadline(
         (Reply({"status": "OK"}), True, "OK"),
         (Reply({"status": "ALREADY_COMPLETED"}, 400), False, "ALREADY_COMPLETED"),
         (Reply({"status": "NOT_FOUND"}, 404), False, "NOT_FOUND"),
-        (HANG_UP, False, "hung up"),
+        (HANG_UP, False, "closed the connection"),
     ],
 )
 async def test_a_job_is_cancelled_at_the_given_address(

@@ -564,7 +564,7 @@ async def test_a_grid_of_too_many_pixels_is_not_decoded(server: FakeVendor, open
         (Reply(ACCEPTED), True, "code 1"),
         (Reply({"code": 3, "description": "no"}), False, "code 3"),
         (Reply(status=404), False, "HTTP 404"),
-        (HANG_UP, False, "hung up"),
+        (HANG_UP, False, "closed the connection"),
     ],
 )
 async def test_the_job_that_runs_is_cancelled(

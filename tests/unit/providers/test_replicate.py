@@ -253,7 +253,7 @@ async def test_a_missing_prediction_is_polled_until_the_tasks_deadline(
         (Reply({"id": "p-1", "status": "processing"}), True, "processing"),
         (Reply({"id": "p-1", "status": "succeeded"}), False, "succeeded"),
         (Reply({"detail": "gone"}, 404), False, "HTTP 404"),
-        (HANG_UP, False, "hung up"),
+        (HANG_UP, False, "closed the connection"),
     ],
 )
 @pytest.mark.parametrize("named", [True, False], ids=["named", "older handle"])

@@ -28,6 +28,7 @@ EMULATORS: Final[Mapping[str, type[Emulator]]] = {
 NAMES: Final = tuple(EMULATORS)
 PORTS_EACH: Final = 3
 
+_MAX_FIELD: Final = 65_536
 _HOSTS: Final = {"api": "127.0.0.1", "polling": "127.0.0.2", "delivery": "127.0.0.3"}
 
 
@@ -120,7 +121,9 @@ async def _start(
     emulator = kind(setup_for({site: _root(one) for site, one in sockets.items()}))
     stack.push_async_callback(emulator.close)
     for site, app in emulator.applications().items():
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=0.1, max_line_size=_MAX_FIELD, max_field_size=_MAX_FIELD
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, sockets[site], backlog=2048).start()

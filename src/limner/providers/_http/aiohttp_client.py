@@ -1,4 +1,4 @@
-"""The HTTP client behind `VendorHttp`. Loaded late, for aiohttp takes 0.4 s."""
+"""The HTTP client behind `VendorHttp`. Imported on first use: aiohttp takes 0.4 s."""
 
 import asyncio
 import json
@@ -18,11 +18,12 @@ import aiohttp
 from yarl import URL
 
 from limner.outbound.resolver import SystemResolver
+from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.ports.provider import Allows, allows_none
 from limner.providers._http.errors import BadResponse, NoResponse
 from limner.providers._http.json_spool import JsonSpool
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
-from limner.providers._http.origin import Origin, is_inside
+from limner.providers._http.origin import Origin, is_private_address
 from limner.providers._http.request_body import RequestBody
 from limner.providers._http.response import VendorResponse, file_in
 
@@ -32,28 +33,30 @@ _T = TypeVar("_T")
 _Block = Sequence[bytes]
 
 _BLOCK: Final = 256 * 1024
-_KEPT_ALIVE_S: Final = 4.0
-_MOVED: Final = frozenset({301, 302, 303, 307, 308})
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+_KEEP_ALIVE_S: Final = 4.0
+_REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "its host name does not resolve"),
     (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
     (aiohttp.ClientSSLError, "no TLS connection could be made"),
     (aiohttp.ClientConnectorError, "no connection could be made"),
-    (aiohttp.ConnectionTimeoutError, "no connection came about in time"),
-    (aiohttp.ClientPayloadError, "the answer broke off before its end"),
-    (aiohttp.ServerDisconnectedError, "it hung up"),
+    (aiohttp.ConnectionTimeoutError, "the connection timed out"),
+    (aiohttp.ClientPayloadError, "the answer ended prematurely"),
+    (aiohttp.ServerDisconnectedError, "it closed the connection"),
     (aiohttp.ClientOSError, "the connection was lost"),
 )
 
 
 class _Use(Enum):
-    """What a connection is for."""
+    """What a connection is for. Only polls keep theirs alive.
 
-    ASKING = auto()  # repeatable: kept alive between polls
-    BUYING = (
-        auto()
-    )  # always a fresh one: an old one may die under the request, and nobody would know whether it got there
-    FETCHING = auto()  # a stranger's: public addresses alone, and those that the operator lists
+    A purchase always opens one: where a kept one breaks, it is unknown whether the request arrived.
+    """
+
+    POLL = auto()
+    PURCHASE = auto()
+    DOWNLOAD = auto()  # from any host, so only public addresses and those that the operator lists
+    TRUSTED_DOWNLOAD = auto()  # from a listed host, or where the vendor itself is not public
 
 
 @dataclass(slots=True)
@@ -63,8 +66,8 @@ class _Sent:
     sent: bool = False
 
 
-class _InsideAddressError(OSError):
-    """A delivery link leads to an address that is not public."""
+class _PrivateAddressError(OSError):
+    """A delivery's address is not public."""
 
 
 class AiohttpClient:
@@ -79,7 +82,7 @@ class AiohttpClient:
         self, method: str, url: str, body: RequestBody | None, workdir: Path | None, timeout_s: float
     ) -> VendorResponse:
         target = self._origin.keyed(url)
-        use = _Use.ASKING if method in {"GET", "HEAD"} else _Use.BUYING
+        use = _Use.POLL if method in {"GET", "HEAD"} else _Use.PURCHASE
         headers = {**self._headers, "Accept": "application/json"}
         if body is not None:
             headers |= {"Content-Type": body.content_type, "Content-Length": str(await body.size())}
@@ -98,12 +101,13 @@ class AiohttpClient:
 
     async def download(self, url: str, target: Path, timeout_s: float, max_bytes: int) -> VendorResponse:
         async with _limited(timeout_s) as sent:
-            inside = await self._is_inside()
+            is_private = await self._is_vendor_private()
             hop = self._origin.delivery(url)
             for _ in range(REDIRECTS + 1):
-                use = _Use.BUYING if inside or self._origin.is_listed(hop) else _Use.FETCHING
+                trusted = is_private or self._origin.is_listed(hop)
+                use = _Use.TRUSTED_DOWNLOAD if trusted else _Use.DOWNLOAD
                 async with self._session(use).get(hop, allow_redirects=False, trace_request_ctx=sent) as response:
-                    if response.status not in _MOVED:
+                    if response.status not in _REDIRECT_STATUSES:
                         return await _delivery(response, target, max_bytes)
                     hop = self._origin.delivery(_joined(hop, response.headers.get("Location", "")))
         raise BadResponse(f"redirects the delivery more than {REDIRECTS} times")
@@ -114,14 +118,14 @@ class AiohttpClient:
         for session in sessions:
             await session.close()
 
-    async def _is_inside(self) -> bool:
+    async def _is_vendor_private(self) -> bool:
         """Whether the account's own host is not public; then its deliveries need not be either."""
         loop = asyncio.get_running_loop()
         try:
             rows = await loop.getaddrinfo(self._origin.base.raw_host, None, type=socket.SOCK_STREAM)
         except OSError:
             return False
-        return all(is_inside(str(row[4][0])) for row in rows)
+        return all(is_private_address(str(row[4][0])) for row in rows)
 
     def _session(self, use: _Use) -> aiohttp.ClientSession:
         if use not in self._sessions:
@@ -138,28 +142,29 @@ def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
         headers={"User-Agent": "Limner", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
-        # Nothing packed is asked for. Vendors may pack all the same; strangers' bombs stay packed.
-        auto_decompress=use is not _Use.FETCHING,
+        # Compression is not requested. Some vendors compress all the same; a downloaded bomb must stay compressed.
+        auto_decompress=use in {_Use.POLL, _Use.PURCHASE},
         trust_env=False,
         trace_configs=[_tracing()],
+        **HEAD_LIMITS,
     )
 
 
 def _connector(use: _Use, origin: Origin) -> aiohttp.TCPConnector:
-    factory = partial(_fit_socket, origin) if use is _Use.FETCHING else None
+    factory = partial(_checked_socket, origin) if use is _Use.DOWNLOAD else None
     resolver = SystemResolver()
-    if use is _Use.ASKING:
-        return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=_KEPT_ALIVE_S)
+    if use is _Use.POLL:
+        return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=_KEEP_ALIVE_S)
     return aiohttp.TCPConnector(
-        resolver=resolver, limit=0, force_close=True, use_dns_cache=use is _Use.BUYING, socket_factory=factory
+        resolver=resolver, limit=0, force_close=True, use_dns_cache=use is not _Use.DOWNLOAD, socket_factory=factory
     )
 
 
-def _fit_socket(origin: Origin, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
-    """A socket for one of getaddrinfo's rows: the last look, on the very address that is dialled."""
+def _checked_socket(origin: Origin, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+    """A socket for one of getaddrinfo's rows. This checks the very address that is connected to."""
     family, kind, protocol, _, (address, port, *_rest) = info
     if origin.is_refused(str(address), int(port)):
-        raise _InsideAddressError("not a public address")
+        raise _PrivateAddressError("not a public address")
     return socket.socket(family, kind, protocol)
 
 
@@ -173,12 +178,12 @@ async def _note_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, 
     context.trace_request_ctx.sent = True
 
 
-# --- trouble --------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def _limited(timeout_s: float) -> AsyncIterator[_Sent]:
-    """Within the block time runs, and the client's errors become ours."""
+    """A time limit on the block. The client's errors become `NoResponse` and `BadResponse`."""
     progress = _Sent()
     try:
         async with asyncio.timeout(timeout_s):
@@ -193,11 +198,11 @@ def _translated(progress: _Sent) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientError as error:
-        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _InsideAddressError):
+        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _PrivateAddressError):
             raise BadResponse("names a delivery address that is not public") from error
         if isinstance(error, aiohttp.InvalidURL):
-            raise BadResponse("names a delivery address that is none") from error
-        words = next((words for kind, words in _WORDS if isinstance(error, kind)), "it does not speak proper HTTP")
+            raise BadResponse("names a delivery address that cannot be used") from error
+        words = next((words for kind, words in _REASONS if isinstance(error, kind)), "its answer is not valid HTTP")
         raise NoResponse(words, sent=progress.sent and not isinstance(error, aiohttp.ClientConnectorError)) from error
 
 
@@ -218,7 +223,7 @@ async def _answer(response: aiohttp.ClientResponse, workdir: Path | None) -> Ven
 
 
 async def _text(response: aiohttp.ClientResponse) -> bytes:
-    """The body in memory. Of an error's, the beginning does."""
+    """The body in memory; of an error response, its beginning."""
     raw = bytearray()
     async for chunk in response.content.iter_any():
         raw += chunk
@@ -243,7 +248,7 @@ def _feed(spool: JsonSpool, block: _Block) -> None:
 
 
 async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[_Block]:
-    """The body in blocks worth a thread's while; their pieces are as they came, for joining them would copy them."""
+    """The body in blocks that are worth a thread. Their chunks stay as they came: joining them would copy them."""
     block: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_chunked(_BLOCK):
@@ -264,7 +269,7 @@ def _parsed(response: aiohttp.ClientResponse, raw: bytes, files: frozenset[str])
 
 
 def _json(text: str, files: frozenset[str]) -> Any:
-    """The JSON in `text`, None when it is none. A file that we did not write does not pass for one of ours."""
+    """The JSON in `text`, None when it is none. References to files that were not written here are dropped."""
 
     def own(value: dict[str, Any]) -> dict[str, Any] | None:
         return value if "$file" not in value or str(file_in(value)) in files else None
@@ -286,27 +291,27 @@ def _events(text: str, files: frozenset[str]) -> list[Any]:
 async def _delivery(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> VendorResponse:
     if response.status != 200:
         return _parsed(response, await _text(response), frozenset())
-    _judge(response, max_bytes)
+    _check_head(response, max_bytes)
     try:
-        await _keep(response, target, max_bytes)
+        await _save(response, target, max_bytes)
     except BaseException:
         await _in_thread(target.unlink, missing_ok=True)
         raise
     return VendorResponse(response.status, response.headers)
 
 
-def _judge(response: aiohttp.ClientResponse, max_bytes: int) -> None:
-    """What the headers alone rule out."""
+def _check_head(response: aiohttp.ClientResponse, max_bytes: int) -> None:
+    """Refuse by the headers alone."""
     kind = response.content_type.lower()
     if not kind.startswith("image/") and not kind.endswith("/octet-stream"):
         raise BadResponse(f"delivers {kind!r} instead of a picture")
-    if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}:
-        raise BadResponse("comes compressed, which was not asked for")
+    if packed := compression(response.headers.get("Content-Encoding", "")):
+        raise BadResponse(f"comes compressed ({packed}), which was not requested")
     if (response.content_length or 0) > max_bytes:
         raise BadResponse(f"delivers more than {max_bytes} bytes")
 
 
-async def _keep(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> None:
+async def _save(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> None:
     await _in_thread(target.write_bytes, b"")
     total = 0
     async for block in _blocks(response):
@@ -330,7 +335,7 @@ def _joined(hop: URL, location: str) -> str:
 
 
 class _Files:
-    """The sink of an answer's pictures: files in a folder, under names that nobody can guess beforehand."""
+    """The sink of a response's pictures: files in a folder, under unpredictable names."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -360,7 +365,7 @@ class _Files:
 
 
 async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """`work` in a thread, waited for even when cancelled: a thread cannot be stopped, and files are cleaned up next."""
+    """Run `work` in a thread and, if cancelled, wait for it: the caller removes the files next."""
     job = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
     try:
         return await asyncio.shield(job)

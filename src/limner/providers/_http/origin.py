@@ -1,4 +1,4 @@
-"""Where a vendor's key may go, and from where a delivery may come. One parser judges and dials."""
+"""Which hosts may get a vendor's key, and which a delivery may come from. The URL that is checked is the one used."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -23,7 +23,7 @@ class Origin:
     allows: Allows = allows_none
 
     def keyed(self, url: str) -> URL:
-        """The URL to ask with the key. Raises `UntrustedHost`."""
+        """The URL of a request that carries the key. Raises `UntrustedHost`."""
         if "://" not in url.partition("?")[0]:
             return _exact(f"{str(self.base).rstrip('/')}/{url.lstrip('/')}")
         target = _exact(url)
@@ -36,14 +36,14 @@ class Origin:
         try:
             target = _exact(url)
         except UntrustedHost as error:
-            raise BadResponse("names a delivery address that is none") from error
+            raise BadResponse("names a delivery address that cannot be used") from error
         plain = target.scheme == "http" and self.is_listed(target)
         if not (plain or target.scheme in {"https", self.base.scheme}) or not target.raw_host or not _anonymous(target):
             raise BadResponse("names a delivery address that is not a plain https address")
         return target
 
     def is_listed(self, delivery: URL) -> bool:
-        """Whether the operator's list has the host by its name, or the address that stands in its place."""
+        """Whether the operator lists the host by its name, or by the address that stands in its place."""
         host = _name(delivery)
         try:
             address = ip_address(host)
@@ -53,7 +53,7 @@ class Origin:
 
     def is_refused(self, address: str, port: int) -> bool:
         """Whether an address that a name resolved to is neither public nor listed."""
-        return is_inside(address) and not self.allows("", ip_address(address), port)
+        return is_private_address(address) and not self.allows("", ip_address(address), port)
 
     def _may_see_the_key(self, target: URL) -> bool:
         if target.origin() == self.base.origin():
@@ -65,7 +65,7 @@ class Origin:
         return target.scheme == "https" and any(_under(host, each) for each in self.key_hosts)
 
 
-def is_inside(address: str) -> bool:
+def is_private_address(address: str) -> bool:
     """Whether an address that a name resolved to is not on the public internet."""
     return not is_public(ip_address(address))
 

@@ -119,6 +119,7 @@ class Emulator(ABC):
             response = self.refuse(request, fault)
         if fault := trouble.of(FaultKind.GARBLED):
             response = garble(fault)
+        add_headers(response, trouble)
         if held.moment in {"done", "half"}:
             return await self.carry_late(request, response, held)
         return await self.carry(request, response, trouble)
@@ -309,6 +310,14 @@ def garble(fault: Fault) -> web.Response:
     if fault.how == "page":
         return web.Response(text=PROXY_PAGE.replace(BAD_GATEWAY, "Welcome"), content_type="text/html")
     return reply(200, {"result": "ok"})
+
+
+def add_headers(response: web.Response, trouble: InjectedFault) -> None:
+    """The headers that a fault wants."""
+    if fault := trouble.of(FaultKind.LONG_HEADER):
+        response.headers["Content-Security-Policy"] = "x" * int(fault.amount(9000))
+    if fault := trouble.of(FaultKind.ENCODED):
+        response.headers["Content-Encoding"] = fault.how or "aws-chunked"
 
 
 def gateway_page(status: int) -> web.Response:

@@ -49,6 +49,8 @@ class FaultKind(StrEnum):
     CUT_BODY = "cut_body"  # cut in the middle of the body
     SLOW = "slow"  # value: seconds before the answer
     HOLD = "hold"  # held back until let go; how: `received`, `done` or `half`, see `_holds`
+    LONG_HEADER = "long_header"  # value: bytes of one header of the answer, else 9000
+    ENCODED = "encoded"  # how: the answer's Content-Encoding, else aws-chunked; its body is plain
     GARBLED = "garbled"  # 200 and nothing that the protocol knows; how: `page` is a page of HTML
 
     # The answer arrives and is not what one hoped for.
@@ -87,7 +89,8 @@ REFUSALS: Final = frozenset(
     }
 )
 CUTS: Final = (FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY)
-TRANSPORT: Final = REFUSALS | {*CUTS, FaultKind.SLOW, FaultKind.HOLD, FaultKind.GARBLED}
+_HEADERS: Final = (FaultKind.LONG_HEADER, FaultKind.ENCODED)
+TRANSPORT: Final = REFUSALS | {*CUTS, *_HEADERS, FaultKind.SLOW, FaultKind.HOLD, FaultKind.GARBLED}
 """What every vendor and every stage knows."""
 MOMENTS: Final = ("received", "done", "half")
 """Where a request can be held: see `_holds`."""
