@@ -120,6 +120,17 @@ def nobody() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
+async def test_a_gif_is_named_as_the_vendors_picture(vendors: Vendors, tmp_path: Path) -> None:
+    row = next(each for each in FAILURES if each.vendor == "fal" and each.says == "a GIF for a picture")
+    assert row.fault is not None
+    vendors.faults("fal").clear()
+    vendors.faults("fal").add(row.fault)
+
+    failure = await met(vendors, row, tmp_path)
+
+    assert failure.reason == "The file is a GIF, which is not accepted as a vendor's picture."
+
+
 # --- the table is whole -----------------------------------------------------------------------------------------------
 
 

@@ -146,6 +146,8 @@ def _pictures(vendor: str) -> Iterator[FailureCase]:
     yield FailureCase(vendor, "a picture that opens nowhere", BAD_OUTPUT, _always(FaultKind.UNDECODABLE), charged)
     page = _always(FaultKind.UNDECODABLE, how="html")
     yield FailureCase(vendor, "a page of HTML for a picture", BAD_OUTPUT, page, charged)
+    gif = _always(FaultKind.UNDECODABLE, how="gif")
+    yield FailureCase(vendor, "a GIF for a picture", BAD_OUTPUT, gif, charged)
     yield FailureCase(vendor, "a picture of a single colour", BAD_OUTPUT, _always(FaultKind.BLANK), charged)
 
 

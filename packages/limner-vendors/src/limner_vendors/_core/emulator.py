@@ -18,7 +18,7 @@ from limner_vendors._core.faults import CUTS, REFUSALS, BadFault, Fault, FaultKi
 from limner_vendors._core.held_answers import Held, Holds
 from limner_vendors._core.hooks import Hooks
 from limner_vendors._core.jobs import EmulatedSpeed, Jobs, VendorJob, VendorOrder
-from limner_vendors._core.pictures import Design, NotAPicture, ReceivedImage, blacked_out, draw, look
+from limner_vendors._core.pictures import Design, NotAPicture, ReceivedImage, as_gif, blacked_out, draw, look
 from limner_vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
 
 Work = Callable[[InjectedFault], Awaitable[web.Response]]
@@ -215,7 +215,7 @@ class Emulator(ABC):
         )
         good = await asyncio.to_thread(blacked_out if FaultKind.BLANK in trouble else brush, design)
         broken = trouble.of(FaultKind.UNDECODABLE)
-        return spoilt(good, broken.how) if broken else good
+        return await asyncio.to_thread(spoilt, good, broken.how) if broken else good
 
     async def look_at(self, data: bytes) -> ReceivedImage:
         """Raises `NotAPicture`."""
@@ -368,11 +368,13 @@ def decode(text: str, *, either_alphabet: bool = False) -> bytes:
 
 
 def spoilt(good: bytes, how: str) -> bytes:
-    """A picture nobody can open: `truncated`, a page of `html`, or nothing under a good beginning."""
+    """What is not accepted as a picture: `truncated`, a page of `html`, a `gif`, or nothing under a good beginning."""
     match how:
         case "truncated":
             return good[: len(good) // 2]
         case "html":
             return PROXY_PAGE.encode()
+        case "gif":
+            return as_gif(good)
         case _:
             return good[:64] + bytes(4096)

@@ -60,7 +60,7 @@ class FaultKind(StrEnum):
     CANCELLED = "cancelled"  # the job is cancelled at the vendor; how, at Replicate: `aborted` before it started
     TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
     EMPTY = "empty"  # success with no picture
-    UNDECODABLE = "undecodable"  # a picture nobody can open; how: truncated, html, or none for a hollow one
+    UNDECODABLE = "undecodable"  # a picture nobody can open; how: truncated, html, gif, or none for a hollow one
     RELAY = "relay"  # the answer of a relay; how: url, data, markdown, file, error, envelope or other
     WRONG_FORMAT = "wrong_format"  # bytes of another format than announced
     BLANK = "blank"  # a good file, all of one colour

@@ -236,3 +236,11 @@ def _encode(canvas: Image.Image, design: Design) -> bytes:
         case "webp":
             canvas.save(out, "WEBP", lossless=True, method=0, xmp=facts)
     return out.getvalue()
+
+
+def as_gif(picture: bytes) -> bytes:
+    """The same picture as a GIF."""
+    with Image.open(io.BytesIO(picture), formats=_READABLE) as opened:
+        made = io.BytesIO()
+        opened.convert("P").save(made, "GIF")
+    return made.getvalue()
