@@ -59,7 +59,7 @@ from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
-from limner.routes import check_routes, routes_of
+from limner.routes import check_routes, routes_of, with_reference_caps
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
 from limner.storage.links import SignedLinks
@@ -359,12 +359,12 @@ def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Ma
     routes = routes_of(settings, frozenset(reached) | providers.keys())
     check_routes(routes, providers)
     return Routing(
-        providers,
-        settings.engine,
-        float(settings.run_deadline_s),
-        settings.unknown_outcome,
-        routes,
-        settings.fallback_to_builtin,
+        providers=providers,
+        engine=settings.engine,
+        deadline_s=float(settings.run_deadline_s),
+        unknown_outcome=settings.unknown_outcome,
+        routes=with_reference_caps(routes, providers),
+        always_use_engine=settings.fallback_to_builtin,
     )
 
 

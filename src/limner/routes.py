@@ -2,11 +2,12 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 
 from limner.domain.model import MODELS
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import Provider, ValidatesRoute
+from limner.ports.provider import CapsReferences, Provider, ValidatesRoute
 from limner.settings import RouteSettings, Settings
 
 
@@ -40,6 +41,21 @@ def check_routes(routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str
             provider = providers.get(route.provider)
             if isinstance(provider, ValidatesRoute) and (wrong := provider.unfit(route.upstream, route.options)):
                 raise InvalidRoute(f"the route of {model} to {route.name}: {wrong}")
+
+
+def with_reference_caps(
+    routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider]
+) -> Mapping[str, tuple[Route, ...]]:
+    """The routes with the number of reference images that their providers take. May read local files."""
+    return {
+        model: tuple(replace(route, reference_cap=_reference_cap(route, providers)) for route in model_routes)
+        for model, model_routes in routes.items()
+    }
+
+
+def _reference_cap(route: Route, providers: Mapping[str, Provider]) -> int | None:
+    provider = providers.get(route.provider)
+    return provider.reference_cap(route.upstream, route.options) if isinstance(provider, CapsReferences) else None
 
 
 def _shipped_routes() -> list[RouteSettings]:

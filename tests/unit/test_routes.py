@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from limner.domain.model import MODELS
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import UnknownOutcome
-from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of
+from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of, with_reference_caps
 from limner.settings import Settings, load_settings
 from limner.vendors import InvalidOption, Upstream, upstreams
 
@@ -335,3 +335,18 @@ def test_a_route_to_a_provider_that_lacks_its_key_is_not_judged(tmp_path: Path) 
 
 def test_every_route_that_ships_stands(tmp_path: Path) -> None:
     opened(tmp_path, "".join(provider(name, "{}") for name in SOUND))
+
+
+def test_a_route_knows_how_many_reference_images_its_provider_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_secret")
+    settings = load_settings(data=tmp_path)
+    provider = of(settings, "replicate").open()
+    assert provider
+
+    routes = with_reference_caps(routes_of(settings, KNOWN), {"replicate": provider})
+
+    caps = {each.provider: each.reference_cap for each in routes["flux.1_kontext_pro"]}
+    assert (caps["replicate"], caps["bfl"]) == (1, None)
+    assert {each.provider: each.reference_cap for each in routes["flux.1_dev"]}["replicate"] == 0

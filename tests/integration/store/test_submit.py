@@ -14,11 +14,21 @@ from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS, IdempotentTask
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.request import InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
 from limner.domain.tasks.task import Status
 from limner.domain.upload import BUCKET
 from limner.providers.sandbox import card
-from stores import PICTURE, REQUEST, SUCCEEDED, ServiceHarness, blocked_or_done, held_open, on_postgres, with_file
+from stores import (
+    PICTURE,
+    REQUEST,
+    ROUTE,
+    SUCCEEDED,
+    ServiceHarness,
+    blocked_or_done,
+    held_open,
+    on_postgres,
+    with_file,
+)
 
 
 async def count(service: ServiceHarness, table: str) -> int:
@@ -40,6 +50,24 @@ async def test_an_accepted_task_is_queued_held_for_counted_and_told(service: Ser
     assert await service.active_tasks(key) == 1
     assert await service.query("SELECT task, status FROM task_events") == [(task.id, "queued")]
     assert service.signals.arrived == 1
+
+
+async def test_more_reference_images_than_any_route_takes_are_refused_before_anything_is_held(
+    service: ServiceHarness,
+) -> None:
+    key = await service.open_account(opening=100)
+    route = replace(ROUTE, provider="sandbox", reference_cap=1)
+    routing = replace(service.routing, routes={"flux.1_kontext_pro": (route,)})
+    files = tuple(FileInput(f"files[{n}]", None, UrlSource(f"https://example.com/{n}.png")) for n in range(2))
+    submit = replace(service.submit, routing=routing)
+
+    with pytest.raises(Refusal) as refused:
+        await submit(key, replace(REQUEST, files=files))
+
+    assert refused.value.code is Code.INVALID
+    assert await service.balance(key) == Balance(100, 0)
+    assert await count(service, "tasks") == 0
+    assert (await submit(key, replace(REQUEST, files=files[:1]))).provider == "sandbox"
 
 
 async def test_a_task_knows_when_it_must_have_begun_and_how_long_it_may_run(service: ServiceHarness) -> None:

@@ -49,10 +49,11 @@ class StopJobs:
         route = self.routing.route_of_attempt(attempt)
         if route is None:
             return
+        request = await _request(attempt, route, workdir)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                cancellation = await self._cancel(attempt, route, handle, workdir)
-                if await self._is_delivered(attempt, route, handle, workdir):
+                cancellation = await self._cancel(route, handle, request)
+                if await self._is_delivered(attempt, route, handle, request):
                     return
         except TimeoutError:
             cancellation = JobCancellation(accepted=False, detail=f"no answer within {STOP_TIMEOUT_S:g} s")
@@ -64,17 +65,17 @@ class StopJobs:
             attempt.id, f"{why}; {attempt.provider} {verdict}", charged=False, detail=cancellation.detail
         )
 
-    async def _cancel(
-        self, attempt: Attempt, route: Route, handle: Mapping[str, Any], workdir: Path
-    ) -> JobCancellation:
+    async def _cancel(self, route: Route, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
         provider = self.routing.provider(route)
         if not isinstance(provider, CancelsJobs):
             return JobCancellation(accepted=False, detail="the vendor has no call to stop a job")
-        return await provider.cancel(handle, _request(attempt, route, workdir))
+        return await provider.cancel(handle, request)
 
-    async def _is_delivered(self, attempt: Attempt, route: Route, handle: Mapping[str, Any], workdir: Path) -> bool:
+    async def _is_delivered(
+        self, attempt: Attempt, route: Route, handle: Mapping[str, Any], request: GenerationRequest
+    ) -> bool:
         """Poll once more: the job may have ended before the request to stop it came."""
-        answer = await self.routing.provider(route).poll(handle, _request(attempt, route, workdir))
+        answer = await self.routing.provider(route).poll(handle, request)
         if not isinstance(answer, Delivered):
             return False
         try:
@@ -84,10 +85,10 @@ class StopJobs:
             return False
 
 
-def _request(attempt: Attempt, route: Route, workdir: Path) -> GenerationRequest:
+async def _request(attempt: Attempt, route: Route, workdir: Path) -> GenerationRequest:
     """What polling and cancelling need; the prompt is not sent again."""
     folder = workdir / f"stop-{attempt.id}"
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     return GenerationRequest(
         task_id=attempt.task,
         attempt_id=attempt.id,

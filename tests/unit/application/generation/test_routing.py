@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from limner.application.generation.routing import Routing
@@ -55,3 +57,17 @@ def test_who_wants_the_stand_in_all_the_same_gets_it() -> None:
 
     assert here.routes_for("gpt_image_2")[0].provider == "sandbox"
     assert here.routes_for(MODEL)[0].provider == "bfl"
+
+
+def test_routes_that_take_too_few_reference_images_are_skipped_and_without_another_the_request_is_refused() -> None:
+    here = replace(
+        routing("bfl", "fal"),
+        routes={MODEL: (replace(route("bfl"), reference_cap=1), replace(route("fal"), reference_cap=2))},
+    )
+
+    assert [each.provider for each in here.routes_for(MODEL, 1)] == ["bfl", "fal"]
+    assert [each.provider for each in here.routes_for(MODEL, 2)] == ["fal"]
+    with pytest.raises(Refusal) as refused:
+        here.routes_for(MODEL, 3)
+    assert (refused.value.code, refused.value.field) == (Code.INVALID, "files")
+    assert "at most 2" in refused.value.reason

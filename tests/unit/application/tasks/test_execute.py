@@ -10,10 +10,12 @@ import pytest
 
 from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture, picture_file
 from generating import executor
+from limner.application.generation import stop_jobs
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
+from limner.application.tasks.explain import Explain
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import ClaimedTask
 from limner.domain.accounts.credits import Balance
@@ -21,10 +23,10 @@ from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.domain.tasks.request import TaskType, UploadedSource, UrlSource
+from limner.domain.tasks.request import FileInput, TaskType, UploadedSource, UrlSource
 from limner.domain.tasks.task import Status, Task
 from limner.intake.image_intake import ImageIntake
-from limner.ports.provider import Accepted, GenerationRequest, Pending
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, JobCancellation, Pending
 from stores import PICTURE, ROUTE, ServiceHarness, with_file
 
 HANDLE = {"id": "job-1"}
@@ -57,10 +59,12 @@ class Bench:
         return self
 
     @property
+    def routing(self) -> Routing:
+        return Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
+
+    @property
     def execute(self) -> ExecuteTask:
-        service = self.service
-        routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
-        return executor(service, self.journal, routing, Offline())
+        return executor(self.service, self.journal, self.routing, Offline())
 
     async def takes(self, **wishes: Any) -> TaskId:
         task = await self.service.submit_task(self.key, **wishes)
@@ -213,6 +217,164 @@ async def test_a_bug_comes_out_and_leaves_no_files_either(bench: Bench) -> None:
         await bench.works()
 
     assert list(bench.service.scratch.iterdir()) == []
+
+
+# --- routes that take fewer reference images ----------------------------------------------------------------------
+
+
+def routes_with_caps(*caps: int | None) -> tuple[Route, ...]:
+    return tuple(replace(ROUTE, name=f"scripted/{n}", upstream=str(n), reference_cap=cap) for n, cap in enumerate(caps))
+
+
+async def submit_with_references(bench: Bench, count: int, **fields: Any) -> TaskId:
+    path = await asyncio.to_thread(picture_file, bench.service.folder)
+    uploads = [await bench.service.upload(bench.key, path) for _ in range(count)]
+    files = tuple(FileInput(f"files[{n}]", None, UploadedSource(each.token)) for n, each in enumerate(uploads))
+    return await bench.takes(files=files, **fields)
+
+
+async def test_template_images_that_a_route_does_not_take_are_left_out_and_explained(bench: Bench) -> None:
+    loaded = next(template for template in bench.service.templates.values() if template.pictures)
+    bench.routes = {"flux.1_kontext_pro": routes_with_caps(1)}
+    bench.tells(picture)
+    task = await submit_with_references(bench, 1, template=loaded.template.slug)
+
+    assert (await bench.worked()).status is Status.SUCCESS
+    explained = await Explain(bench.service.store, bench.service.templates, bench.routing)(None, task)
+
+    [order] = bench.vendor.submits
+    assert len(order.references) == 1
+    assert loaded.template.pictures[0].role not in order.prompt
+    assert explained.composed
+    assert any("it takes 1 in all" in note for note in explained.composed.notes)
+    assert explained.composed.text == order.prompt
+
+
+async def test_a_route_that_takes_too_few_reference_images_is_skipped(bench: Bench) -> None:
+    bench.routes = {"flux.1_kontext_pro": routes_with_caps(1, 4)}
+    await submit_with_references(bench.tells(picture), 2)
+
+    assert (await bench.worked()).status is Status.SUCCESS
+    assert [order.upstream for order in bench.vendor.submits] == ["1"]
+
+
+async def test_a_fallback_that_takes_too_few_reference_images_does_not_hide_the_first_failure(bench: Bench) -> None:
+    bench.routes = {"flux.1_kontext_pro": routes_with_caps(4, 1)}
+    await submit_with_references(bench.tells(Failure(FailureKind.QUOTA_EXHAUSTED, "no money")), 2)
+
+    assert (await bench.worked()).error_msg == "no money"
+
+
+async def test_each_route_gets_the_template_images_that_it_takes(bench: Bench) -> None:
+    loaded = next(template for template in bench.service.templates.values() if template.pictures)
+    bench.routes = {"flux.1_kontext_pro": routes_with_caps(1, None)}
+    bench.tells(Failure(FailureKind.QUOTA_EXHAUSTED, "no money"), picture)
+    await submit_with_references(bench, 1, template=loaded.template.slug)
+
+    await bench.worked()
+
+    assert [len(order.references) for order in bench.vendor.submits] == [1, 1 + len(loaded.pictures)]
+
+
+# --- jobs that are stopped at the vendor --------------------------------------------------------------------------
+
+
+@dataclass
+class CancellingVendor(ScriptedProvider):
+    """A vendor that can be asked to stop a job."""
+
+    cancelled: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        self.cancelled.append(handle)
+        return JobCancellation(accepted=True, detail="HTTP 202")
+
+
+def cancelled_while_waiting(bench: Bench) -> ScriptLine:
+    def answer(order: GenerationRequest) -> Pending:
+        bench.interrupt(Reason.CANCEL)
+        return Pending(10)
+
+    return answer
+
+
+async def test_the_vendor_is_asked_to_stop_the_job_of_a_cancelled_task_and_the_journal_says_so(bench: Bench) -> None:
+    bench.vendor = CancellingVendor([Accepted(HANDLE), cancelled_while_waiting(bench), Pending(10)])
+    await bench.takes()
+
+    task = await bench.worked()
+
+    assert (task.status, bench.vendor.cancelled) == (Status.CANCELLED, [HANDLE])
+    [attempt] = await bench.service.attempts(task.id)
+    assert (attempt.outcome, attempt.detail, attempt.charged) == ("given_up", "HTTP 202", False)
+    assert attempt.reason == "cancelled by its owner; scripted was asked to stop the job"
+    [spend] = await bench.service.store.read(lambda records: records.attempts.spend(0, 2**60))
+    assert spend.unknown == 1
+
+
+async def test_the_vendor_is_asked_to_stop_the_job_of_a_task_past_its_deadline(bench: Bench) -> None:
+    bench.vendor = CancellingVendor([Accepted(HANDLE, wait_s=10_000), Pending(10)])
+    await bench.takes()
+
+    task = await bench.worked()
+
+    assert (task.error_msg, bench.vendor.cancelled) == ("not done within 900 seconds", [HANDLE])
+
+
+async def test_a_job_that_was_delivered_before_it_could_be_stopped_is_a_success(bench: Bench) -> None:
+    async def delivered(order: GenerationRequest) -> Delivered:
+        return await asyncio.to_thread(picture, order)
+
+    bench.vendor = CancellingVendor([Accepted(HANDLE), cancelled_while_waiting(bench), delivered])
+    await bench.takes()
+
+    task = await bench.worked()
+
+    assert (task.status, task.consumed) == (Status.SUCCESS, 5)
+    assert await bench.service.balance(bench.key) == Balance(95, 0)
+
+
+async def test_the_job_of_a_dead_worker_is_stopped_when_its_task_was_cancelled(bench: Bench) -> None:
+    bench.vendor = CancellingVendor([Pending(10)])
+    task = await bench.takes()
+    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
+    await bench.is_taken_over()
+    bench.interrupt(Reason.CANCEL)
+
+    assert (await bench.worked()).status is Status.CANCELLED
+    assert bench.vendor.cancelled == [HANDLE]
+
+
+async def test_a_vendor_that_does_not_answer_when_it_is_asked_to_stop_delays_the_end_by_no_more_than_the_limit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SilentVendor(CancellingVendor):
+        async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+            await never_answers(request)
+            raise AssertionError
+
+    monkeypatch.setattr(stop_jobs, "STOP_TIMEOUT_S", 0.01)
+    bench.vendor = SilentVendor([Accepted(HANDLE), cancelled_while_waiting(bench)])
+    await bench.takes()
+
+    task = await bench.worked()
+
+    assert task.status is Status.CANCELLED
+    [attempt] = await bench.service.attempts(task.id)
+    assert (attempt.outcome, attempt.detail) == ("given_up", "no answer within 0.01 s")
+
+
+@pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])
+async def test_a_job_that_another_worker_goes_on_with_is_not_stopped(bench: Bench, reason: Reason) -> None:
+    def is_stopped(order: GenerationRequest) -> Pending:
+        bench.interrupt(reason)
+        return Pending(10)
+
+    bench.vendor = CancellingVendor([Accepted(HANDLE), is_stopped])
+    await bench.takes()
+
+    assert await bench.works() is None
+    assert bench.vendor.cancelled == []
 
 
 # --- stopped ------------------------------------------------------------------------------------------------------
