@@ -196,7 +196,7 @@ class Limner:
 
     @property
     def route_limits(self) -> RouteLimits:
-        return RouteLimits({upstream.name: upstream.pace for upstream in self.upstreams.values()})
+        return RouteLimits({upstream.name: upstream.limits for upstream in self.upstreams.values()})
 
     @property
     def execute(self) -> ExecuteTask:

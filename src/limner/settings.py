@@ -8,10 +8,19 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from limner.db.open_store import check_url
@@ -19,6 +28,7 @@ from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, models_with_images
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.routing.route import UnknownOutcome
 from limner.outbound.allowlist import FetchAllow
+from limner.providers.declarations import declarations
 
 SECRET_VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
@@ -33,7 +43,12 @@ SECRET_VARIABLES = (
 _USUAL_PORTS = {"http": 80, "https": 443}
 """Left out of addresses: there are clients that take `host:443` for a name."""
 
-KNOWN_VENDORS = ("bfl", "openai", "gemini", "fal", "replicate", "midjourney", "diffusers")
+KNOWN_VENDORS = tuple(declarations())
+
+if TYPE_CHECKING:
+    AdapterName = str
+else:
+    AdapterName = Literal[KNOWN_VENDORS]
 
 
 def default_data_folder() -> Path:
@@ -41,9 +56,9 @@ def default_data_folder() -> Path:
     return Path(base) / "limner"
 
 
-def _vendor(variable: str, default: Any, description: str) -> Any:
-    """A setting by the name that the vendor's own tools read, without our prefix."""
-    return Field(default=default, validation_alias=AliasChoices(variable, variable.lower()), description=description)
+def _default_concurrency() -> str:
+    limits = [f"{each.concurrency} for `{each.name}`" for each in declarations().values() if each.concurrency]
+    return ", ".join([*limits, "else any"])
 
 
 class ProviderSettings(BaseModel):
@@ -54,13 +69,15 @@ class ProviderSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    adapter: Literal["bfl", "openai", "gemini", "fal", "replicate", "midjourney", "diffusers"] | None = Field(
+    adapter: AdapterName | None = Field(
         default=None, description="The protocol it speaks. A vendor that Limner knows by name needs none."
     )
     base_url: str | None = Field(default=None, description="Where it is. A known vendor has its own.")
     key: SecretStr | None = Field(default=None, description="The key; a vendor's own variable wins over it.")
     concurrency: int | None = Field(
-        default=None, ge=1, description="Orders in hand at once, all workers together. Default: 24 for `bfl`, else any."
+        default=None,
+        ge=1,
+        description=f"Requests in progress at once, all workers together. Default: {_default_concurrency()}.",
     )
     per_minute: float | None = Field(
         default=None, gt=0, description="Orders begun in a minute, all workers together. Default: any."
@@ -91,8 +108,8 @@ class RouteSettings(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict, description="Goes into each order; see Vendors.")
 
 
-class Settings(BaseSettings):
-    """What an operator can choose."""
+class ServiceSettings(BaseSettings):
+    """The settings that stand before the vendors' on the page of the configuration."""
 
     model_config = SettingsConfigDict(env_prefix="LIMNER_", env_nested_delimiter="__", extra="ignore", frozen=True)
 
@@ -144,32 +161,31 @@ class Settings(BaseSettings):
         description="Serve a model whose vendor is not configured by `engine`, although other vendors are. The task "
         "says so in `served_by`.",
     )
-    bfl_api_key: SecretStr | None = _vendor("BFL_API_KEY", None, "Key of Black Forest Labs: serves the FLUX models.")
-    bfl_base_url: str = _vendor("BFL_BASE_URL", "https://api.bfl.ai", "Where its API is.")
-    bfl_polling_hosts: str = _vendor(
-        "BFL_POLLING_HOSTS", "bfl.ai", "Host suffixes, besides the API's own, that may receive its key."
-    )
-    openai_api_key: SecretStr | None = _vendor("OPENAI_API_KEY", None, "Key of OpenAI: serves the GPT image models.")
-    openai_base_url: str = _vendor("OPENAI_BASE_URL", "https://api.openai.com/v1", "Where its API is; ends in `/v1`.")
-    gemini_api_key: SecretStr | None = _vendor("GEMINI_API_KEY", None, "Key of Google: serves the Gemini models.")
-    gemini_base_url: str = _vendor("GEMINI_BASE_URL", "https://generativelanguage.googleapis.com", "Where its API is.")
-    fal_key: SecretStr | None = _vendor("FAL_KEY", None, "Key of fal: serves the FLUX models where BFL's is not set.")
-    fal_base_url: str = _vendor("FAL_BASE_URL", "https://queue.fal.run", "Where its queue is.")
-    replicate_api_token: SecretStr | None = _vendor(
-        "REPLICATE_API_TOKEN", None, "Token of Replicate: serves the FLUX models where neither BFL's nor fal's is set."
-    )
-    replicate_base_url: str = _vendor("REPLICATE_BASE_URL", "https://api.replicate.com", "Where its API is.")
-    midjourney_url: str | None = Field(
-        default=None,
-        description="Address of a midjourney-proxy: serves `midjourney`. Off by default, for Midjourney's terms forbid "
-        "automating its accounts.",
-    )
-    midjourney_secret: SecretStr | None = Field(default=None, description="The proxy's secret.")
-    diffusers_models: str | None = Field(
-        default=None,
-        description="Folder with models in the layout of diffusers, each in a folder by its name: serves FLUX models "
-        "on this machine's own GPU. Takes `pip install limner[diffusers]`.",
-    )
+
+
+def _vendor_fields() -> dict[str, Any]:
+    """The settings that the vendors' declarations add, as fields of a pydantic model."""
+    fields: dict[str, Any] = {}
+    for vendor in declarations().values():
+        for each in vendor.settings:
+            kind: Any = SecretStr | None if each is vendor.key else str if each.default is not None else str | None
+            alias = AliasChoices(each.variable, each.variable.lower()) if each.variable else None
+            fields[each.setting] = (
+                kind,
+                Field(default=each.default, validation_alias=alias, description=each.description),
+            )
+    return fields
+
+
+if TYPE_CHECKING:
+    VendorSettings = ServiceSettings
+else:
+    VendorSettings = create_model("VendorSettings", __base__=ServiceSettings, **_vendor_fields())
+
+
+class Settings(VendorSettings):
+    """What an operator can choose."""
+
     provider: dict[str, ProviderSettings] = Field(
         default_factory=dict, description="Providers by name, see below: what is said of a known vendor, and your own."
     )
@@ -368,8 +384,9 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> set[str]:
         """Every secret that this process was given, so that the log can leave them out."""
-        urls = (self.database_url, self.storage_url, self.midjourney_url)
-        in_urls = [unquote(urlsplit(url).password or "") for url in urls if url]
+        addresses = [getattr(self, vendor.base_url.setting) for vendor in declarations().values()]
+        urls = (self.database_url, self.storage_url, *addresses)
+        in_urls = [unquote(urlsplit(url).password or "") for url in urls if url and "://" in url]
         in_environment = [os.environ.get(name, "") for name in SECRET_VARIABLES]
         return {*in_urls, *in_environment, *_secrets_in(self)} - {""}
 

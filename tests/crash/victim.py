@@ -40,10 +40,10 @@ from limner.ports.blobs import BlobStore, Stored
 from limner.ports.intake import Inspected, Intake, Normalised
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Provider, Report
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
+from limner.providers.declarations import declarations
 from limner.providers.sandbox import card
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
-from limner.vendors import ADAPTERS
 
 T = TypeVar("T")
 
@@ -424,7 +424,7 @@ def nursery() -> None:
     """A job a line in; out comes a line with its child's number, and one with how it ended, negative for a signal."""
     configure_logs("console", "error")
     find_providers(Settings(engine="sandbox"), {})  # imports what installed packages offer
-    for adapter in ADAPTERS:
+    for adapter in declarations():
         importlib.import_module(f"limner.providers.{adapter}")
     gc.freeze()
     for line in sys.stdin:

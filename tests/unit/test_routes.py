@@ -77,7 +77,7 @@ def test_a_provider_of_one_s_own_needs_no_key_where_its_protocol_needs_none(told
 
     assert room.account is not None
     assert (room.account.base_url, room.account.options) == ("http://10.0.0.7:30000/v1", {"dialect": "sglang"})
-    assert room.pace == ProviderLimits(concurrency=4)
+    assert room.limits == ProviderLimits(concurrency=4)
 
 
 def test_the_environment_says_more_than_the_file(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_the_environment_says_more_than_the_file(told: Settings, monkeypatch: py
     room = of(load_settings(data=told.data), "gpu_room")
 
     assert room.account is not None
-    assert (room.pace.concurrency, room.account.key) == (9, "a secret")
+    assert (room.limits.concurrency, room.account.key) == (9, "a secret")
     assert room.account.base_url == "http://10.0.0.7:30000/v1"
 
 
@@ -119,12 +119,12 @@ def test_a_known_vendor_has_the_limits_of_its_terms_unless_told_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BFL_API_KEY", "key")
-    assert of(load_settings(data=tmp_path), "bfl").pace == ProviderLimits(concurrency=24)
+    assert of(load_settings(data=tmp_path), "bfl").limits == ProviderLimits(concurrency=24)
 
     (tmp_path / "limner.toml").write_text("[provider.bfl]\nconcurrency = 6\nper_minute = 30\nburst = 3\n")
     bfl = of(load_settings(data=tmp_path), "bfl")
 
-    assert bfl.pace == ProviderLimits(concurrency=6, per_minute=30, burst=3)
+    assert bfl.limits == ProviderLimits(concurrency=6, per_minute=30, burst=3)
     assert bfl.account is not None
     assert bfl.account.options["polling_hosts"] == ("bfl.ai",)
 

@@ -2,7 +2,8 @@
 
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,34 +14,37 @@ from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Delivered, Provider, VendorAccount
-from limner.providers import bfl, fal, gemini, midjourney, openai, replicate
+from limner.providers import bfl, fal, gemini, midjourney, openai
+from limner.providers.declarations import declarations
+from limner.routes import routes_of
+from limner.settings import Settings
 from limner_vendors import EmulatedSpeed, Vendors
 from limner_vendors.engines import Sglang, Vllm
 from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
 
 A_LONG_TIME = SteppingClock(step_s=100.0)
-OPEN: dict[str, Callable[[VendorAccount], Provider]] = {
-    "bfl": lambda account: bfl.BflProvider(account, A_LONG_TIME),
-    "midjourney": lambda account: midjourney.MidjourneyProvider(account, A_LONG_TIME),
-    "fal": lambda account: fal.FalProvider(account, A_LONG_TIME),
-    "replicate": lambda account: replicate.ReplicateProvider(account, A_LONG_TIME),
-    "openai": openai.OpenAiProvider,
-    "azure": openai.OpenAiProvider,
-    "sglang": openai.OpenAiProvider,
-    "vllm": openai.OpenAiProvider,
-    "gemini": gemini.GeminiProvider,
-}
-MODEL = {
-    "bfl": "flux-kontext-pro",
-    "openai": "gpt-image-2",
+MODELS = {
     "azure": "gpt-image-2",
     "sglang": Sglang.served,
     "vllm": Vllm.served,
     "gemini": "gemini-3.1-flash-image",
-    "midjourney": "midjourney",
-    "fal": "fal-ai/flux-pro/kontext",
-    "replicate": "black-forest-labs/flux-kontext-pro",
 }
+"""The upstream model of a vendor's rows, where it is not that of its first route."""
+
+
+def open_provider(vendor: str, account: VendorAccount) -> Provider:
+    adapter = declarations()[SECTIONS[vendor].adapter]
+    module = import_module(f"limner.providers.{adapter.name}")
+    provider: Provider = getattr(module, adapter.provider)(account, A_LONG_TIME)
+    return provider
+
+
+SHIPPED = routes_of(Settings(), frozenset(declarations()))
+FIRST = {route.provider: route.upstream for routes in reversed(SHIPPED.values()) for route in reversed(routes)}
+
+
+def model_of(vendor: str) -> str:
+    return MODELS.get(vendor) or FIRST[vendor]
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +87,10 @@ async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Pa
 async def met(vendors: Vendors, row: FailureCase, workdir: Path) -> Failure:
     """What becomes of an order: the adapter's failure, or that of whoever opens the picture it brought."""
     section = SECTIONS[row.vendor]
-    url = nobody() if row.nobody else address(vendors, row.vendor)
+    url = nobody() if row.unreachable else address(vendors, row.vendor)
     options = {**own_options(vendors, row.vendor), **section.account, **row.account}
-    provider = OPEN[row.vendor](VendorAccount(url, vendors.key(section.emulator), options))
-    upstream = row.upstream or MODEL[row.vendor]
+    provider = open_provider(row.vendor, VendorAccount(url, vendors.key(section.emulator), options))
+    upstream = row.upstream or model_of(row.vendor)
     asked = order(workdir, upstream, deadline_s=row.deadline_s, options=row.options)
     followed = await run_order(provider, asked)
     await provider.close()
@@ -141,7 +145,7 @@ def test_no_failure_stands_in_the_table_twice() -> None:
 
 
 def test_every_vendor_has_its_rows() -> None:
-    assert {row.vendor for row in FAILURES} == SECTIONS.keys() == OPEN.keys()
+    assert {row.vendor for row in FAILURES} == SECTIONS.keys()
 
 
 def test_every_kind_that_a_vendor_can_end_in_has_its_rows() -> None:

@@ -136,6 +136,7 @@ MODELS: Final[Mapping[str, BflModel]] = {
 
 class Bfl(Emulator):
     name: ClassVar[str] = "bfl"
+    position: ClassVar[int] = 1
     sites: ClassVar[tuple[str, ...]] = ("api", "polling", "delivery")
     kinds = (
         *(

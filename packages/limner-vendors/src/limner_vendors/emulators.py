@@ -3,9 +3,11 @@
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Final, Self
 
 from aiohttp import web
@@ -14,16 +16,22 @@ from limner_vendors._core.emulator import Emulator, Place
 from limner_vendors._core.faults import Faults
 from limner_vendors._core.jobs import EmulatedSpeed
 from limner_vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
-from limner_vendors.bfl import Bfl
-from limner_vendors.engines import Sglang, Vllm
-from limner_vendors.fal import Fal
-from limner_vendors.gemini import Gemini
-from limner_vendors.midjourney import Midjourney
-from limner_vendors.openai import OpenAI
-from limner_vendors.replicate import Replicate
+
+
+def _discovered() -> Iterator[type[Emulator]]:
+    """The emulators of this package: the classes with a `name` of their own in the modules beside this one."""
+    for module in iter_modules([str(Path(__file__).parent)]):
+        if not module.name.startswith("_") and module.name not in {"emulators", "failures"}:
+            classes = vars(import_module(f"limner_vendors.{module.name}")).values()
+            yield from (each for each in classes if isinstance(each, type) and _is_emulator(each, module.name))
+
+
+def _is_emulator(kind: type, module: str) -> bool:
+    return issubclass(kind, Emulator) and kind.__module__ == f"limner_vendors.{module}" and "name" in vars(kind)
+
 
 EMULATORS: Final[Mapping[str, type[Emulator]]] = {
-    emulator.name: emulator for emulator in (Bfl, OpenAI, Gemini, Midjourney, Fal, Replicate, Sglang, Vllm)
+    emulator.name: emulator for emulator in sorted(_discovered(), key=lambda each: (each.position, each.name))
 }
 NAMES: Final = tuple(EMULATORS)
 PORTS_EACH: Final = 3

@@ -139,6 +139,7 @@ class Sglang(EngineEmulator):
     """SGLang-Diffusion: the default `response_format` is `url`, which fails because no storage is configured."""
 
     name: ClassVar[str] = "sglang"
+    position: ClassVar[int] = 7
     served: ClassVar[str] = "black-forest-labs/FLUX.1-dev"
     dialect: ClassVar[str] = "sglang"
     rules: ClassVar[Rules] = {
@@ -167,6 +168,7 @@ class Vllm(EngineEmulator):
     """vLLM-Omni: refuses other model names, and reads several pictures as a batch, not as references."""
 
     name: ClassVar[str] = "vllm"
+    position: ClassVar[int] = 8
     served: ClassVar[str] = "black-forest-labs/FLUX.1-Kontext-dev"
     dialect: ClassVar[str] = "vllm-omni"
     rules: ClassVar[Rules] = {

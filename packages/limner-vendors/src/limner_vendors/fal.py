@@ -90,6 +90,7 @@ MODELS: Final[Mapping[str, FalModel]] = {
 
 class Fal(Emulator):
     name: ClassVar[str] = "fal"
+    position: ClassVar[int] = 5
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
         *(

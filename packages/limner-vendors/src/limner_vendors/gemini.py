@@ -98,6 +98,7 @@ class GeminiRequest:
 
 class Gemini(Emulator):
     name: ClassVar[str] = "gemini"
+    position: ClassVar[int] = 3
     synchronous: ClassVar[bool] = True
     kinds = (
         *(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.TEXT_ONLY, FaultKind.EMPTY),

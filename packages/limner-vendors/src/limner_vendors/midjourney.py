@@ -54,6 +54,7 @@ NEWEST: Final = 100
 
 class Midjourney(Emulator):
     name: ClassVar[str] = "midjourney"
+    position: ClassVar[int] = 4
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
         *(

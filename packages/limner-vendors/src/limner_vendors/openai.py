@@ -129,6 +129,7 @@ class OpenAiRequest:
 
 class OpenAI(Emulator):
     name: ClassVar[str] = "openai"
+    position: ClassVar[int] = 2
     synchronous: ClassVar[bool] = True
     kinds = (
         *(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.EMPTY, FaultKind.UNDECODABLE),

@@ -86,6 +86,7 @@ MODELS: Final[Mapping[str, ReplicateModel]] = {
 
 class Replicate(Emulator):
     name: ClassVar[str] = "replicate"
+    position: ClassVar[int] = 6
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
     kinds = (
         *(

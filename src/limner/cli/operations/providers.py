@@ -90,7 +90,7 @@ async def _list(limner: "Limner") -> list[Listed]:
             active=upstream.account is not None,
             missing=upstream.missing,
             models=_models(limner, upstream),
-            limits=_limits(upstream.pace),
+            limits=_limits(upstream.limits),
             trouble=(*_pauses(meters.get(upstream.name), now_ms), *_resting(breakers, upstream, now_ms)),
         )
         for upstream in limner.upstreams.values()

@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 
 from limner_vendors._core.deliveries import DeliveryHost
+from limner_vendors._core.failure_cases import FailureCase
 from limner_vendors._core.faults import CUTS, REFUSALS, BadFault, Fault, FaultKind, Faults, InjectedFault, Stage
 from limner_vendors._core.held_answers import Held, Holds
 from limner_vendors._core.hooks import Hooks
@@ -72,6 +73,10 @@ class Emulator(ABC):
     sites: ClassVar[tuple[str, ...]] = ("api",)
     kinds: ClassVar[Collection[FaultKind]]
     synchronous: ClassVar[bool] = False
+    position: ClassVar[int] = 100
+    """The place in lists, and of the ports; equal ones are sorted by name."""
+    failure_cases: ClassVar[Sequence[FailureCase]] = ()
+    """Further rows of the table of failures."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
