@@ -104,7 +104,7 @@ class Bench:
 
     def _claim(self, records: Records, *, owner: str, lease_ms: int) -> Sequence[ClaimedTask]:
         now_ms = self.limner.clock.now_ms()
-        return claim(records, owner, now_ms, now_ms + lease_ms, limit=CLAIM)
+        return claim(records, owner, now_ms, lease_ms, limit=CLAIM)
 
     def fill(self, finished: int, queued: int) -> None:
         path, now_ms = self.limner.settings.data / "limner.db", self.limner.clock.now_ms()

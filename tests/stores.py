@@ -177,11 +177,11 @@ class ServiceHarness:
 
     async def claim_tasks(self, owner: str = "worker", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()
-        return list(await self.store.run(lambda records: claim(records, owner, now_ms, now_ms + LEASE_MS, limit=limit)))
+        return list(await self.store.run(lambda records: claim(records, owner, now_ms, LEASE_MS, limit=limit)))
 
     async def rescue_tasks(self, owner: str = "rescuer", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()
-        return list(await self.store.run(lambda records: records.tasks.rescue(owner, now_ms, now_ms + LEASE_MS, limit)))
+        return list(await self.store.run(lambda records: records.tasks.rescue(owner, now_ms, LEASE_MS, limit)))
 
     async def settle_task(
         self, task: TaskId, ending: Ending = SUCCEEDED, *, owner: str | None = "worker"

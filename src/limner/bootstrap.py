@@ -214,18 +214,18 @@ class Limner:
         )
 
     @property
-    def sweep(self) -> DeleteUnreferenced:
+    def delete_unreferenced(self) -> DeleteUnreferenced:
         return DeleteUnreferenced(
             self.store, self.blobs, self.clock, str(self.me), lambda owner: is_dead(owner, self.me)
         )
 
     @property
     def prune(self) -> Prune:
-        return Prune(self.store, self.blobs, self.parts, self.clock, self.sweep, policy(self.settings))
+        return Prune(self.store, self.blobs, self.parts, self.clock, self.delete_unreferenced, policy(self.settings))
 
     @property
     def erase(self) -> Erase:
-        return Erase(self.store, self.sweep, self.clock, operator())
+        return Erase(self.store, self.delete_unreferenced, self.clock, operator())
 
     @property
     def erase_account(self) -> EraseAccount:

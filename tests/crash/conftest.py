@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from structlog.testing import capture_logs
 from crash.crew import Crew
 from crash.world import Nursery, World, nursery, rich_account
 from limner.bootstrap import Limner, build, prepare_data
+from limner.db.open_store import open_store
 from limner.domain.routing.route import UnknownOutcome
 from limner.settings import Settings
 
@@ -52,6 +54,9 @@ def world(victims: Nursery, limner: Limner, tmp_path: Path) -> Opened:
 
 @pytest.fixture
 async def crew(limner: Limner) -> AsyncIterator[Crew]:
+    by_hand = open_store(limner.settings.resolved_database_url, limner.signals.tasks_changed, local_clock=True)
+    await limner.store.close()
+    limner = replace(limner, store=by_hand)
     with capture_logs():  # a traceback on a terminal is drawn with looks into files, which the loop would wait for
         yield Crew(limner, await rich_account(limner))
     await limner.close()

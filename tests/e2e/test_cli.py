@@ -385,7 +385,9 @@ def test_a_healthy_installation_is_well(kept: Limner) -> None:
     assert plain.code == 0
     assert "✗" not in plain.out
     assert deep["well"] is True
-    assert {"database", "storage", "credits", "pictures", "secret"} <= {each["check"] for each in deep["findings"]}
+    assert {"database", "storage", "credits", "pictures", "secret", "clock"} <= {
+        each["check"] for each in deep["findings"]
+    }
 
 
 def test_a_deep_look_finds_a_damaged_picture(limner: Limner, tmp_path: Path) -> None:

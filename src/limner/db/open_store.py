@@ -10,7 +10,7 @@ POSTGRES = ("postgresql://", "postgresql+psycopg://")
 
 
 class DatabaseUrlUnknown(ValueError):
-    """The database URL is of no kind that Limner knows."""
+    """The database URL has a scheme that Limner does not support."""
 
     def __init__(self, url: str) -> None:
         scheme = url.partition(":")[0]
@@ -18,26 +18,26 @@ class DatabaseUrlUnknown(ValueError):
 
 
 def check_url(url: str) -> None:
-    """Raise `DatabaseUrlUnknown` for a database that Limner does not speak."""
+    """Raise `DatabaseUrlUnknown` for a database that Limner does not support."""
     if not url.startswith((SQLITE, *POSTGRES)):
         raise DatabaseUrlUnknown(url)
 
 
-def open_store(url: str, told: OnTasksChanged = ignore_task_changes) -> Store:
-    """The store behind a URL; `told` hears what became of tasks, each time that something was committed."""
+def open_store(url: str, on_tasks_changed: OnTasksChanged = ignore_task_changes, *, local_clock: bool = False) -> Store:
+    """The store behind a URL. See the stores for `on_tasks_changed` and `local_clock`."""
     if url.startswith(SQLITE):
         from limner.db.engines.sqlite import SqliteStore  # noqa: PLC0415
 
-        return SqliteStore(Path(url.removeprefix(SQLITE)), told)
+        return SqliteStore(Path(url.removeprefix(SQLITE)), on_tasks_changed)
     if url.startswith(POSTGRES):
         from limner.db.engines.postgres import PostgresStore  # noqa: PLC0415 - the driver takes half a second to import
 
-        return PostgresStore(url, told)
+        return PostgresStore(url, on_tasks_changed, local_clock=local_clock)
     raise DatabaseUrlUnknown(url)
 
 
 def open_relay(url: str) -> SignalRelay:
-    """What carries hints between the processes that share the database behind a URL."""
+    """The relay of hints between the processes that share the database behind a URL."""
     if url.startswith(SQLITE):
         from limner.db.engines.signals_sqlite import SqliteRelay  # noqa: PLC0415
 

@@ -32,6 +32,7 @@ class Records:
     """Every table, within one unit of work. Made once per connection."""
 
     def __init__(self, db: Db) -> None:
+        self._db = db
         self.accounts = AccountTable(db)
         self.keys = KeyTable(db)
         self.ledger = LedgerTable(db)
@@ -48,13 +49,17 @@ class Records:
         self.audit_log = AuditLogTable(db)
         self.consistency = ConsistencyQueries(db)
 
+    def shared_now_ms(self, local_ms: int) -> int:
+        """The time by which leases begin and end: the database's on PostgreSQL, `local_ms` on SQLite."""
+        return self._db.shared_now_ms(local_ms)
 
-def noting(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, frozenset[Status]]]:
-    """The same unit of work, which also says what became of tasks in it."""
 
-    def noted(records: Records) -> tuple[T, frozenset[Status]]:
+def with_statuses(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, frozenset[Status]]]:
+    """The same unit of work, which also returns the statuses that it gave to tasks."""
+
+    def recording(records: Records) -> tuple[T, frozenset[Status]]:
         written = records.events.written
         written.clear()
         return work(records), frozenset(written)
 
-    return noted
+    return recording

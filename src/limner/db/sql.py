@@ -32,6 +32,9 @@ class Sql:
         self.postgres = _NAME.sub(r"%(\1)s", listed)
 
 
+_SERVER_CLOCK = Sql("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+
+
 class Cursor(Protocol):
     @property
     def rowcount(self) -> int: ...
@@ -49,11 +52,12 @@ class DbConnection(Protocol):
 class Db:
     """One connection, speaking its dialect."""
 
-    __slots__ = ("_connection", "_is_sqlite")
+    __slots__ = ("_connection", "_has_own_clock", "_is_sqlite")
 
-    def __init__(self, connection: DbConnection, *, is_sqlite: bool) -> None:
+    def __init__(self, connection: DbConnection, *, is_sqlite: bool, local_clock: bool = False) -> None:
         self._connection = connection
         self._is_sqlite = is_sqlite
+        self._has_own_clock = not (is_sqlite or local_clock)
 
     @property
     def has_one_writer(self) -> bool:
@@ -78,6 +82,14 @@ class Db:
         """The first column of the first row, None without one."""
         row = self.one(statement, values)
         return row[0] if row else None
+
+    def shared_now_ms(self, local_ms: int) -> int:
+        """The time by which leases begin and end, the same for all processes.
+
+        PostgreSQL's own: the clocks of its clients' hosts may differ. All users of a SQLite file share one machine and
+        its clock: `local_ms`.
+        """
+        return int(self.value(_SERVER_CLOCK, {})) if self._has_own_clock else local_ms
 
     def ids(self, values: Sequence[str]) -> Any:
         """A list of strings, as `IN :name` wants it."""

@@ -1,4 +1,4 @@
-"""What runs units of work."""
+"""The protocol of the two stores."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -9,17 +9,20 @@ T = TypeVar("T")
 
 
 class StoreUnavailable(Exception):
-    """The database is away, full or read-only just now: nothing is wrong with the unit of work.
+    """The database is unreachable, full or read-only; the unit of work is not at fault.
 
-    What it wrote is undone, or else, where the connection was lost at the last moment, stands whole.
+    Nothing that it wrote is kept, unless the connection broke during the commit: then all of it may be.
     """
 
 
 class Store(Protocol):
-    """Runs units of work. Raises `StoreUnavailable` where it cannot."""
+    """Runs units of work. Raises `StoreUnavailable` when the database cannot be used."""
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        """Run `work` and commit what it wrote before returning; an exception undoes it and comes back."""
+        """Run `work` and commit what it wrote before returning. An exception of `work` rolls back and is raised here.
+
+        A caller that is cancelled does not stop it: `work` is run and committed all the same.
+        """
         ...
 
     async def read(self, work: Callable[[Records], T]) -> T:

@@ -29,7 +29,7 @@ OUTAGE_RETRY_S = 2.0
 """Between two tries of a task that an outage interrupts."""
 
 SelectTasks = Callable[[Records, str, int, int, int], Sequence[ClaimedTask]]
-"""Claims tasks in a unit of work: for an owner, at a time, leased until a time, at most so many."""
+"""Claims tasks in a unit of work: for an owner, at a time (ms), leased for so many ms, at most so many."""
 
 GetClaimLimits = Callable[[Records, int], Sequence[ClaimLimit]]
 """How many tasks of models with limited providers may be claimed at a time."""
@@ -75,9 +75,7 @@ class Dispatcher:
             limit, now_ms = self.free_slots(), self.clock.now_ms()
             if limit <= 0 or self._stopping or await self.disk_guard.is_full(now_ms):
                 return False
-            claimed = await self.store.run(
-                lambda records: select(records, self.owner, now_ms, now_ms + self.lease_ms, limit)
-            )
+            claimed = await self.store.run(lambda records: select(records, self.owner, now_ms, self.lease_ms, limit))
             self.start(claimed)
             return bool(claimed)
 
@@ -105,11 +103,11 @@ class Dispatcher:
             return False
 
     def _select_queued(
-        self, records: Records, owner: str, now_ms: int, until_ms: int, limit: int
+        self, records: Records, owner: str, now_ms: int, lease_ms: int, limit: int
     ) -> Sequence[ClaimedTask]:
         claim_limits = self.claim_limits(records, now_ms)
         self._is_limited = bool(claim_limits)
-        return claim(records, owner, now_ms, until_ms, limit=limit, claim_limits=claim_limits)
+        return claim(records, owner, now_ms, lease_ms, limit=limit, claim_limits=claim_limits)
 
     async def _execute(self, claimed: ClaimedTask, running: RunningTask) -> None:
         """Execute the task, from its journal again after an outage, until it ends or another worker goes on with it."""

@@ -39,7 +39,7 @@ class LeaseRenewer:
         if not changed:
             return
         ours, cancelled = await self.store.run(
-            lambda records: records.tasks.renew(self.owner, now_ms + self.lease_ms, changed)
+            lambda records: records.tasks.renew(self.owner, now_ms, self.lease_ms, changed)
         )
         if due:
             self._renewed_ms = now_ms

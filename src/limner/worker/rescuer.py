@@ -6,7 +6,6 @@ until the workers that are alive have had one lease's time to renew theirs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 
@@ -43,15 +42,21 @@ class Rescuer:
         await every(self.every_s, self.rescue, clock=self.clock, on_error="rescue failed")
 
     async def rescue(self) -> None:
+        await self.store.run(self._correct_leases)
         now_ms = self.clock.now_ms()
-        await self.store.run(lambda records: self._correct_leases(records, now_ms))
         await self.store.run(lambda records: expire(records, now_ms))
-        before_ms = self._run_out_before_ms(self.clock.now_ms())
-        while await self.dispatcher.claim(partial(_rescue, before_ms)):
+        shared_ms = await self.store.read(lambda records: records.shared_now_ms(self.clock.now_ms()))
+        expired_before_ms = self._expired_before_ms(shared_ms)
+
+        def select(records: Records, owner: str, now_ms: int, lease_ms: int, limit: int) -> Sequence[ClaimedTask]:
+            return records.tasks.rescue(owner, now_ms, lease_ms, limit, expired_before_ms)
+
+        while await self.dispatcher.claim(select):
             pass
 
-    def _correct_leases(self, records: Records, now_ms: int) -> None:
+    def _correct_leases(self, records: Records) -> None:
         """End the leases of dead workers, and shorten those that were written before the clock was set back."""
+        now_ms = records.shared_now_ms(self.clock.now_ms())
         dead = [owner for owner in records.tasks.lease_owners() if is_dead(owner, self.me)]
         if dead:
             log.info("took over from dead workers", leases=records.tasks.end_leases_of(dead))
@@ -59,7 +64,7 @@ class Rescuer:
         if shortened := records.tasks.shorten_leases(now_ms + MAX_LEASE_FACTOR * lease_ms, now_ms + lease_ms):
             log.warning("leases shortened, the clock was set back", leases=shortened)
 
-    def _run_out_before_ms(self, now_ms: int) -> int:
+    def _expired_before_ms(self, now_ms: int) -> int:
         """The time before which a lease must have run out: now, or the start of a gap that has just ended."""
         lease_ms = self.dispatcher.lease_ms
         if self._last_run_ms is not None and now_ms - self._last_run_ms > lease_ms:
@@ -68,10 +73,6 @@ class Rescuer:
         if self._gap and 0 <= now_ms - self._gap[1] < lease_ms:
             return self._gap[0]
         return now_ms
-
-
-def _rescue(before_ms: int, records: Records, owner: str, _: int, until_ms: int, limit: int) -> Sequence[ClaimedTask]:
-    return records.tasks.rescue(owner, before_ms, until_ms, limit)
 
 
 def expire(records: Records, now_ms: int) -> None:

@@ -13,7 +13,7 @@ from stores import make_service
 
 
 async def accept_for_ever(url: str, folder: Path) -> None:
-    store = open_store(url)
+    store = open_store(url, local_clock=True)
     service = make_service(store, url, folder, load_templates())
     key = await service.open_account(opening=1_000_000, limit=1_000_000)
 

@@ -194,7 +194,7 @@ async def test_a_deletion_that_was_not_finished_is_told(service: ServiceHarness)
     upload = await service.upload(await service.open_account(), picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
-    await service.store.run(lambda records: delete_unreferenced(service).condemn(records, [upload.blob], now_ms))
+    await service.store.run(lambda records: delete_unreferenced(service).mark(records, [upload.blob], now_ms))
     service.clock.pass_time(ABANDONED_MS / 1000)
 
     found = await complaints(service)

@@ -200,12 +200,14 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS), percent=st.integers(0, 99))
     def a_worker_renews_all_it_ever_had(self, owner: str, percent: int) -> None:
-        until_ms = self.clock.ms + LEASE_MS
+        now_ms = self.clock.ms
         reported = dict.fromkeys(self.tasks, percent)
-        ours, _ = self.do(self.service.store.run(lambda records: records.tasks.renew(owner, until_ms, reported)))
+        ours, _ = self.do(
+            self.service.store.run(lambda records: records.tasks.renew(owner, now_ms, LEASE_MS, reported))
+        )
         assert ours == {task for task, expected in self.tasks.items() if expected.owner == owner}
         for task in ours:
-            self.tasks[task].lease_until_ms = until_ms
+            self.tasks[task].lease_until_ms = now_ms + LEASE_MS
 
     @precondition(lambda self: self.some(Status.RUNNING))
     @rule(owner=st.sampled_from(OWNERS))
@@ -326,7 +328,7 @@ def test_whatever_happens_to_tasks_the_money_is_right(
     monkeypatch.setattr(secrets, "randbits", ids.getrandbits)
 
     async def opened() -> ServiceHarness:
-        return make_service(open_store(url), url, tmp_path, templates)
+        return make_service(open_store(url, local_clock=True), url, tmp_path, templates)
 
     with asyncio.Runner() as loop, raw_database(url) as db:
 

@@ -1,20 +1,22 @@
 """What is to be told is written with what happened: always, once, and for nobody else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 
 from integration.store.webhook_harness import WebhookHarness, webhook_harness
 from limner.application.tasks.settle import settle
+from limner.application.webhooks.deliver import LEASE_MS
 from limner.application.webhooks.outbox import enqueue_deliveries
+from limner.db.open_store import open_store
 from limner.db.records import Records
-from limner.domain.ids import WebhookId
+from limner.domain.ids import DeliveryId, WebhookId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Ending, Status
 from limner.domain.webhook import EVENT_OF_STATUS, FINAL_EVENTS, DeliveryState, EventType
-from stores import FAILED, SUCCEEDED, ServiceHarness
+from stores import FAILED, SUCCEEDED, ServiceHarness, on_postgres
 
 
 @pytest.fixture
@@ -35,6 +37,27 @@ async def test_each_end_of_a_task_is_written_for_who_wants_ends(hooks: WebhookHa
     story = await hooks.history(webhook)
     assert (story.delivery.task, story.delivery.event) == (task, EVENT_OF_STATUS[status])
     assert (story.delivery.state, story.attempts) == (DeliveryState.PENDING, [])
+
+
+@on_postgres
+async def test_a_message_that_one_host_sends_is_not_taken_by_one_whose_clock_is_ahead(
+    hooks: WebhookHarness, url: str
+) -> None:
+    webhook = (await hooks.add()).webhook.id
+    await hooks.run_task()
+    [waiting] = await hooks.service.store.read(lambda records: records.deliveries.of(webhook, None, 10))
+    lane, now_ms = waiting.lane, hooks.service.clock.now_ms()
+    store = open_store(url)
+
+    def take(owner: str, at_ms: int) -> Callable[[Records], list[DeliveryId]]:
+        return lambda records: [each.id for each in records.deliveries.take(lane, owner, at_ms, LEASE_MS, 10)]
+
+    first = await store.run(take("first", now_ms))
+    second = await store.run(take("ahead", now_ms + 100 * LEASE_MS))
+    sending = await store.read(lambda records: records.deliveries.in_flight(lane, now_ms + 100 * LEASE_MS))
+    await store.close()
+
+    assert (len(first), second, sending) == (1, [], 1)
 
 
 async def test_only_what_was_asked_for_is_written(hooks: WebhookHarness) -> None:

@@ -1,10 +1,13 @@
 """What is removed by age, and that nothing else is."""
 
 import asyncio
+import hashlib
 import os
 import time
-from dataclasses import asdict, replace
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -22,15 +25,18 @@ from integration.store.retention_steps import (
 )
 from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.images.keep import PIN_MS, Keep
-from limner.application.retention.delete_unreferenced import ABANDONED_MS, START_WITHIN_MS
+from limner.application.retention import delete_unreferenced as deleting
+from limner.application.retention.delete_unreferenced import ABANDONED_MS, CONCURRENT_REQUESTS, START_WITHIN_MS
 from limner.application.retention.prune import AT_ONCE, HALF_WRITTEN_MS, UNFINISHED_MS, Pruned
 from limner.application.tasks.settle import settle
-from limner.domain.ids import UploadToken
+from limner.db.open_store import open_store
+from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import UploadedSource
 from limner.domain.tasks.task import Ending, Status
 from limner.ports.parts import MultipartUpload
 from limner.providers.sandbox import card
+from limner.storage.blobs import ObjectBlobs
 from limner.storage.parts import open_parts
 from stores import (
     FAILED,
@@ -276,9 +282,7 @@ async def test_what_a_dead_janitor_condemned_is_deleted_by_the_next_at_once(serv
     upload = await service.upload(key, picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
-    await service.store.run(
-        lambda records: delete_unreferenced(service, "first").condemn(records, [upload.blob], now_ms)
-    )
+    await service.store.run(lambda records: delete_unreferenced(service, "first").mark(records, [upload.blob], now_ms))
 
     alive = await janitor(service, name="second")()
     dead = await janitor(service, name="second", dead=["first"])()
@@ -292,7 +296,7 @@ async def test_what_a_silent_janitor_condemned_far_away_is_deleted_after_a_while
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
     condemned = await service.store.run(
-        lambda records: delete_unreferenced(service, "first").condemn(records, [upload.blob], now_ms)
+        lambda records: delete_unreferenced(service, "first").mark(records, [upload.blob], now_ms)
     )
 
     service.clock.pass_time(ABANDONED_MS / 1000)
@@ -310,7 +314,7 @@ async def test_a_janitor_that_was_held_up_deletes_nothing_and_leaves_it_to_the_n
     upload = await service.upload(await service.open_account(), picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     slow, now_ms = delete_unreferenced(service, "slow"), service.clock.now_ms()
-    condemned = await service.store.run(lambda records: slow.condemn(records, [upload.blob], now_ms))
+    condemned = await service.store.run(lambda records: slow.mark(records, [upload.blob], now_ms))
 
     service.clock.pass_time(START_WITHIN_MS / 1000 + 1)
     late = await slow.delete(condemned, now_ms)
@@ -320,13 +324,110 @@ async def test_a_janitor_that_was_held_up_deletes_nothing_and_leaves_it_to_the_n
     assert (late.files, before, next_round.files) == (0, [upload.blob], 1)
 
 
+@dataclass
+class MeanwhileStore:
+    """A store of blobs in which something happens while the first deletion runs."""
+
+    blobs: ObjectBlobs
+    meanwhile: Callable[[], Awaitable[Any]] | None
+    requests: int = 0
+
+    async def delete(self, blobs: Collection[BlobId]) -> None:
+        self.requests += 1
+        await self.blobs.delete(blobs)
+        if self.meanwhile:
+            first, self.meanwhile = self.meanwhile, None
+            await first()
+
+
+async def unreferenced(service: ServiceHarness, count: int) -> list[tuple[BlobId, bytes]]:
+    """Blobs that lie in the store and that nothing refers to."""
+    key, pictures = await service.open_account("owner"), [card(f"loose {number}") for number in range(count)]
+    uploads = [await service.upload(key, await written(service, picture)) for picture in pictures]
+    await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
+    return [(upload.blob, picture) for upload, picture in zip(uploads, pictures, strict=True)]
+
+
+async def written(service: ServiceHarness, picture: bytes) -> Path:
+    path = service.folder / f"{hashlib.sha256(picture).hexdigest()}.png"
+    await asyncio.to_thread(path.write_bytes, picture)
+    return path
+
+
+async def test_bytes_that_another_janitor_took_over_and_that_were_put_again_are_not_deleted(
+    service: ServiceHarness,
+) -> None:
+    loose = await unreferenced(service, CONCURRENT_REQUESTS + 1)
+    eve, again = await service.open_account("eve"), dict(loose)
+
+    async def another_janitor_and_new_uploads() -> None:
+        await delete_unreferenced(service, "second", dead=["first"])(service.clock.now_ms())
+        for picture in again.values():
+            await service.upload(eve, await written(service, picture))
+
+    slow = MeanwhileStore(service.blobs, another_janitor_and_new_uploads)
+    first = replace(delete_unreferenced(service, "first"), blobs=cast("ObjectBlobs", slow))
+    await first(service.clock.now_ms())
+
+    assert slow.requests >= 1
+    assert set(await stored_blobs(service)) == again.keys()
+    assert await service.query("SELECT count(*) FROM blobs WHERE condemned_ms IS NOT NULL") == [(0,)]
+
+
+async def test_a_janitor_that_takes_long_keeps_its_claim(
+    service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its requests together outlast the claim, none of them does."""
+    monkeypatch.setattr(deleting, "ABANDONED_MS", 50_000)
+    blobs = [blob for blob, _ in await unreferenced(service, CONCURRENT_REQUESTS + 1)]
+    now_ms = service.clock.now_ms()
+    first, second = delete_unreferenced(service, "first"), delete_unreferenced(service, "second")
+    await service.store.run(lambda records: first.mark(records, blobs, now_ms))
+
+    service.clock.pass_time(40)
+    renewed = await service.store.run(lambda records: records.blobs.renew_marks(blobs, "first", service.clock.now_ms()))
+    service.clock.pass_time(40)
+    taken_over = await second(service.clock.now_ms())
+
+    assert len(renewed) == len(blobs)
+    assert taken_over.files == 0
+
+
+async def test_a_deletion_that_is_not_answered_is_given_up_and_stays_claimed(service: ServiceHarness) -> None:
+    blobs = [blob for blob, _ in await unreferenced(service, CONCURRENT_REQUESTS + 1)]
+    silent = MeanwhileStore(service.blobs, asyncio.get_running_loop().create_future)
+    janitor_ = replace(delete_unreferenced(service, "first"), blobs=cast("ObjectBlobs", silent), request_timeout_s=0.0)
+
+    with pytest.raises(TimeoutError):
+        await janitor_(service.clock.now_ms())
+
+    marked = await service.query("SELECT count(*) FROM blobs WHERE condemned_by = 'first'")
+    assert len(blobs) == CONCURRENT_REQUESTS + 1
+    assert marked == [(CONCURRENT_REQUESTS,)], "the rest is left to the next round"
+
+
+@on_postgres
+async def test_a_janitor_on_a_host_whose_clock_is_ahead_leaves_claims_alone(url: str, service: ServiceHarness) -> None:
+    store = open_store(url)
+    [(blob, _)] = await unreferenced(service, 1)
+    now_ms = time.time_ns() // 1_000_000
+    marked = await store.run(lambda records: records.blobs.mark_for_deletion([blob], "first", now_ms))
+    ahead_ms = now_ms + 2 * ABANDONED_MS
+
+    taken = await store.run(lambda records: records.blobs.take_over_marks("second", [], ahead_ms, ABANDONED_MS, 10))
+    await store.close()
+
+    assert [each.blob for each in marked] == [blob]
+    assert taken == []
+
+
 async def test_who_brings_bytes_that_are_being_deleted_waits_and_puts_them_anew(service: ServiceHarness) -> None:
     key = await service.open_account()
     upload = await service.upload(key, picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
     first = delete_unreferenced(service, "first")
-    condemned = await service.store.run(lambda records: first.condemn(records, [upload.blob], now_ms))
+    condemned = await service.store.run(lambda records: first.mark(records, [upload.blob], now_ms))
     sleep = service.clock.sleep
 
     async def meanwhile(seconds: float) -> None:

@@ -179,7 +179,7 @@ async def test_a_claim_takes_no_more_than_asked_whatever_the_planner_does(servic
         db = cast("TaskTable", records.tasks)._db
         for method in banned if service.url.startswith("postgresql") else ():
             db.run(Sql(f"SET LOCAL enable_{method} = off"))
-        return list(records.tasks.claim("worker", service.clock.now_ms(), service.clock.now_ms() + LEASE_MS, 4))
+        return list(records.tasks.claim("worker", service.clock.now_ms(), LEASE_MS, 4))
 
     claimed = await service.store.run(claim)
 
@@ -205,7 +205,7 @@ async def test_no_task_is_handed_out_twice_however_many_ask(service: ServiceHarn
 
 async def test_no_task_is_handed_out_twice_across_two_stores_on_one_database(service: ServiceHarness) -> None:
     tasks = await send(service, await service.open_account(limit=100), 40)
-    other = open_store(service.url)
+    other = open_store(service.url, local_clock=True)
     taken: list[TaskId] = []
 
     async def work(owner: str, store: ServiceHarness) -> None:

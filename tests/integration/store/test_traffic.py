@@ -41,9 +41,7 @@ async def sends(service: ServiceHarness, *models: str) -> list[TaskId]:
 
 async def claims(service: ServiceHarness, given: list[ClaimLimit], limit: int = 100) -> list[TaskId]:
     now_ms = service.clock.now_ms()
-    claimed = await service.store.run(
-        lambda records: records.tasks.claim("worker", now_ms, now_ms + 15_000, limit, given)
-    )
+    claimed = await service.store.run(lambda records: records.tasks.claim("worker", now_ms, 15_000, limit, given))
     return [each.task.id for each in claimed]
 
 
@@ -91,7 +89,7 @@ async def test_of_two_workers_one_tries_a_route_that_rested(service: ServiceHarn
     await service.claim_tasks()
     rested = Breaker(1, 1, service.clock.ms, FailureKind.AUTH, "no such key", service.clock.ms - 60_000)
     await service.store.run(lambda records: records.provider_state.save_breaker(FLUX.name, rested))
-    other = open_store(url)
+    other = open_store(url, local_clock=True)
     journals = [journal(service), SpendJournal(other, service.clock)]
     try:
         turns = await asyncio.gather(
@@ -118,7 +116,7 @@ async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(
 ) -> None:
     tasks = await sends(service, *[KONTEXT] * 12)
     await service.claim_tasks()
-    other = open_store(url)
+    other = open_store(url, local_clock=True)
     journals = [
         journal(service, bfl=ProviderLimits(concurrency=5)),
         SpendJournal(other, service.clock, RouteLimits({"bfl": ProviderLimits(5)})),
@@ -138,7 +136,7 @@ async def test_two_workers_together_keep_to_one_pace(service: ServiceHarness, ur
     tasks = await sends(service, *[KONTEXT] * 8)
     await service.claim_tasks()
     pace = ProviderLimits(per_minute=6, burst=3)
-    other = open_store(url)
+    other = open_store(url, local_clock=True)
     journals = [journal(service, bfl=pace), SpendJournal(other, service.clock, RouteLimits({"bfl": pace}))]
     try:
         turns = await asyncio.gather(

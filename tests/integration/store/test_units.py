@@ -3,13 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from limner.db.engines.postgres import POOL
+from limner.db.open_store import SQLITE, open_store
 from limner.db.records import Records
 from limner.db.sql import Sql
 from limner.db.tables.accounts import Account
-from limner.domain.ids import AccountId
+from limner.domain.ids import AccountId, TaskId
+from limner.domain.tasks.task import Status
 from stores import ServiceHarness, no_op, on_postgres, raw_database
 
 PROMISE = "SHOW synchronous_commit"
@@ -163,6 +167,48 @@ async def test_a_caller_who_goes_away_takes_nobody_along(service: ServiceHarness
 
     assert await staying == "ada"
     assert "ada" in await names(service)
+
+
+async def test_a_unit_of_work_is_carried_out_although_its_caller_was_cancelled(service: ServiceHarness) -> None:
+    """It may hold the handle of a job that is paid for."""
+    became: list[Status] = []
+    store = open_store(service.url, became.extend, local_clock=True)
+    all_busy, may_go_on = threading.Barrier(2 if service.url.startswith(SQLITE) else POOL + 1), threading.Event()
+
+    def occupies_a_thread(records: Records) -> None:
+        all_busy.wait(20)
+        assert may_go_on.wait(20)
+
+    def buys(records: Records) -> None:
+        records.accounts.add(account("bought"))
+        records.events.add(AccountId("id-bought"), TaskId("task"), Status.RUNNING, 1)
+
+    busy = [asyncio.ensure_future(store.run(occupies_a_thread)) for _ in range(all_busy.parties - 1)]
+    await asyncio.to_thread(all_busy.wait, 20)
+    leaving = asyncio.ensure_future(store.run(buys))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    may_go_on.set()
+    outcomes = await asyncio.gather(*busy, leaving, return_exceptions=True)
+    await store.close()
+
+    assert isinstance(outcomes[-1], asyncio.CancelledError)
+    assert await service.query("SELECT name FROM accounts") == [("bought",)]
+    assert became == [Status.RUNNING]
+
+
+async def test_a_unit_of_work_does_not_wait_for_work_on_files(service: ServiceHarness) -> None:
+    """That fills asyncio's own threads, as an upload or a picture does."""
+    may_go_on = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    writing = loop.run_in_executor(None, may_go_on.wait, 20)
+    answer = await service.store.run(adding("ada"))
+    found = await names(service)
+    may_go_on.set()
+
+    assert await writing
+    assert (answer, found) == ("ada", ["ada"])
 
 
 async def test_closing_finishes_what_was_handed_in(service: ServiceHarness) -> None:

@@ -92,7 +92,7 @@ class Tower:
 @pytest.fixture
 async def tower(service: ServiceHarness) -> AsyncIterator[Tower]:
     signals = LocalSignals(RunningTasks())
-    service.store = open_store(service.url, signals.tasks_changed)
+    service.store = open_store(service.url, signals.tasks_changed, local_clock=True)
     watching = Watch(service.store, service.clock, WatchLimits(watches=50, of_account=40))
     watching.start(signals)
     yield Tower(service, watching)
@@ -309,7 +309,7 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
     monkeypatch.setattr(watch, "PAGE", page)
     keys = [await service.open_account(f"account-{n}", 100_000, limit=1000) for n in range(2)]
     crowd = Crowd(tower, keys, random.Random(page), {key.account: [] for key in keys})
-    silent = open_store(service.url)
+    silent = open_store(service.url, local_clock=True)
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
             group.create_task(crowd.join(stack, group))
@@ -345,9 +345,7 @@ async def test_a_running_task_tells_how_far_it_has_come(service: ServiceHarness,
     events = await service.query("SELECT count(*) FROM task_events")
     async with tower.task(key, task) as one, tower.account(key) as all_:
         await asyncio.gather(one.next(), all_.next())
-        await service.store.run(
-            lambda records: records.tasks.renew("worker", service.clock.now_ms() + 9000, {task: 40})
-        )
+        await service.store.run(lambda records: records.tasks.renew("worker", service.clock.now_ms(), 9000, {task: 40}))
         first = await asyncio.gather(one.next(), all_.next())
         await service.store.run(lambda records: records.tasks.set_expected_end(task, 10_000))
         service.clock.pass_time(8)

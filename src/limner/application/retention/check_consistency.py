@@ -87,6 +87,9 @@ class CheckConsistency:
         finding = _finding(name, told, troubles)
         return replace(finding, repaired=bool(mended), detail=_with_mended(finding.detail, mended))
 
+    async def _shared_now_ms(self) -> int:
+        return await self.store.read(lambda records: records.shared_now_ms(self.clock.now_ms()))
+
     # --- money, work ----------------------------------------------------------------------------------------------
 
     async def _credits(self) -> tuple[str, list[Inconsistency]]:
@@ -101,7 +104,7 @@ class CheckConsistency:
         return "every balance is the sum of its rows, every count is right", _troubles(trouble)
 
     async def _leases(self) -> tuple[str, list[Inconsistency]]:
-        now_ms = self.clock.now_ms()
+        now_ms = await self._shared_now_ms()
         leases = await self.store.read(lambda records: records.consistency.leases())
         stale = await self.store.read(lambda records: records.consistency.stale_leases())
         dead = sorted({lease.owner for lease in leases if self.is_dead(lease.owner)})
@@ -184,7 +187,7 @@ class CheckConsistency:
         there = {each.blob: each.size async for names in self.blobs.names() for each in names}
         booked = {each.blob: each for each in await self._book()}
         unbooked = await self.store.read(lambda records: records.consistency.unrecorded_blobs())
-        now_ms = self.clock.now_ms()
+        now_ms = await self._shared_now_ms()
         left = await self.store.read(lambda records: records.consistency.marked_before(now_ms - ABANDONED_MS))
         gone = [*(b.blob for b in booked.values() if b.used and b.blob not in there), *(set(unbooked) - there.keys())]
         cut = [b.blob for b in booked.values() if b.used and there.get(b.blob, b.size) != b.size]

@@ -28,17 +28,17 @@ class Erase:
     """`actor` runs the service; the receipt names who asks for the erasure, who may be somebody else."""
 
     store: Store
-    sweep: DeleteUnreferenced
+    delete_unreferenced: DeleteUnreferenced
     clock: Clock
     actor: str = "limner"
 
     async def __call__(self, account: AccountId | None, task_id: TaskId, by: str | None = None) -> Erasure:
         """Erase a finished task. The bytes are gone when this returns; what was erased before has its old receipt."""
         now_ms = self.clock.now_ms()
-        receipt, condemned = await self.store.run(
+        receipt, marked = await self.store.run(
             lambda records: self._erase(records, own_task(records, account, task_id), by or self.actor, now_ms)
         )
-        await self.sweep.delete(condemned, now_ms)
+        await self.delete_unreferenced.delete(marked, now_ms)
         return receipt
 
     def _erase(self, records: Records, task: Task, by: str, now_ms: int) -> tuple[Erasure, Sequence[UnreferencedBlob]]:
@@ -49,14 +49,14 @@ class Erase:
         left = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
         blobs = records.retention.erase_task(task.id, task.account, task.model, left, now_ms)
         records.webhooks.forget_task(task.id)
-        condemned = self.sweep.condemn(records, blobs, now_ms)
-        size = sum(each.size for each in condemned)
-        shared = len(blobs) - len(condemned)
-        receipt = Erasure(task.id, task.account, by, len(condemned), size, shared, now_ms)
+        marked = self.delete_unreferenced.mark(records, blobs, now_ms)
+        size = sum(each.size for each in marked)
+        shared = len(blobs) - len(marked)
+        receipt = Erasure(task.id, task.account, by, len(marked), size, shared, now_ms)
         records.webhooks.forget_task(task.id)
         records.retention.add_erasure(receipt)
         records.audit_log.add(self.actor, "task.erase", task.id, {"files": receipt.files, "bytes": size}, now_ms)
-        return receipt, condemned
+        return receipt, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ class EraseAccount:
             blobs: set[BlobId] = records.retention.erase_account(account, blank, now_ms)
             records.webhooks.forget_account(account)
             records.audit_log.add(self.erase.actor, "account.erase", account, {"tasks": len(receipts)}, now_ms)
-            return self.erase.sweep.condemn(records, blobs, now_ms)
+            return self.erase.delete_unreferenced.mark(records, blobs, now_ms)
 
-        swept = await self.erase.sweep.delete(await self.store.run(finish), now_ms)
-        files, size = swept.files + sum(r.files for r in receipts), swept.size + sum(r.size for r in receipts)
+        deleted = await self.erase.delete_unreferenced.delete(await self.store.run(finish), now_ms)
+        files, size = deleted.files + sum(r.files for r in receipts), deleted.size + sum(r.size for r in receipts)
         return ErasedAccount(blank, len(receipts), files, size)
 
     def _shut(self, records: Records, name: str) -> AccountId:

@@ -65,7 +65,7 @@ class Prune:
     blobs: BlobStore
     parts: UploadParts
     clock: Clock
-    sweep: DeleteUnreferenced
+    delete_unreferenced: DeleteUnreferenced
     policy: RetentionPolicy
 
     async def __call__(self) -> Pruned:
@@ -77,8 +77,8 @@ class Prune:
         deliveries = await self._due(policy.events_ms, _deliveries, now_ms)
         inputs = await self._due(policy.inputs_ms, _inputs, now_ms)
         results = await self._due(policy.results_ms, _results, now_ms)
-        swept = await self._sweep(now_ms)
-        return Pruned(uploads, keys, events, deliveries, inputs, results, swept.files, swept.size)
+        deleted = await self._delete_unreferenced(now_ms)
+        return Pruned(uploads, keys, events, deliveries, inputs, results, deleted.files, deleted.size)
 
     async def reclaim(self) -> int:
         """Remove files that their writers left half-written, and parts of what will never be whole; how many."""
@@ -98,12 +98,12 @@ class Prune:
             done += count
         return done
 
-    async def _sweep(self, now_ms: int) -> DeletedBlobs:
-        await self.store.run(lambda records: records.blobs.unpin_abandoned(now_ms - PIN_MS))
-        done = await self.sweep(now_ms - self.policy.unused_ms)
+    async def _delete_unreferenced(self, now_ms: int) -> DeletedBlobs:
+        await self.store.run(lambda records: records.blobs.unpin_abandoned(now_ms, PIN_MS))
+        done = await self.delete_unreferenced(now_ms - self.policy.unused_ms)
         while done.more:
             await self.clock.sleep(BREATH_S)
-            done = DeletedBlobs(done.files, done.size) + await self.sweep(now_ms - self.policy.unused_ms)
+            done = DeletedBlobs(done.files, done.size) + await self.delete_unreferenced(now_ms - self.policy.unused_ms)
         return done
 
 

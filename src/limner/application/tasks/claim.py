@@ -10,12 +10,12 @@ def claim(
     records: Records,
     owner: str,
     now_ms: int,
-    lease_until_ms: int,
+    lease_ms: int,
     *,
     limit: int,
     claim_limits: Sequence[ClaimLimit] = (),
 ) -> Sequence[ClaimedTask]:
     """The next tasks in fair order, under this owner's lease and within the limits of their models."""
-    claimed = records.tasks.claim(owner, now_ms, lease_until_ms, limit, claim_limits)
+    claimed = records.tasks.claim(owner, now_ms, lease_ms, limit, claim_limits)
     records.events.add_all([each.task for each in claimed], now_ms)
     return claimed

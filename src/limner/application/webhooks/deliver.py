@@ -91,8 +91,8 @@ class Deliver:
 
     async def lease(self, delivery: DeliveryId) -> LeasedDelivery | None:
         """Lease this delivery; None when it is no longer pending or another process holds it."""
-        until_ms = self.clock.now_ms() + LEASE_MS
-        leased = await self.store.run(lambda records: records.deliveries.lease(delivery, self.owner, until_ms))
+        now_ms = self.clock.now_ms()
+        leased = await self.store.run(lambda records: records.deliveries.lease(delivery, self.owner, now_ms, LEASE_MS))
         return LeasedDelivery(leased) if leased else None
 
     async def __call__(self, taken: LeasedDelivery) -> WebhookAnswered | WebhookUnanswered | None:
@@ -144,7 +144,7 @@ class Deliver:
             return ()
         probe = breaker.openings > 0
         most = 1 if probe else min(most, self.limits.lane - outbox.in_flight(lane, now_ms))
-        leased = outbox.take(lane, self.owner, now_ms, now_ms + LEASE_MS, most) if most > 0 else ()
+        leased = outbox.take(lane, self.owner, now_ms, LEASE_MS, most) if most > 0 else ()
         if leased and probe:
             outbox.save_lane(lane, probing(breaker, now_ms), now_ms)
         return [LeasedDelivery(delivery, probe) for delivery in leased]

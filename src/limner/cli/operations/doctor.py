@@ -83,6 +83,7 @@ async def _checks(limner: "Limner", depth: Depth) -> list[Finding]:
         _space(limner.settings),
         _secret(limner.settings),
         await _attempt("storage", lambda: _storage(limner), "See LIMNER_STORAGE_URL, and the folder's permissions."),
+        await _clock(limner),
         _engine(limner),
         Finding("templates", well=True, detail=f"{len(limner.templates)} at hand"),
     ]
@@ -139,6 +140,16 @@ async def _storage(limner: "Limner") -> str:
     if b"".join(pieces) != mark:
         raise OSError("what was written could not be read back")
     return f"written and read back, {limner.settings.resolved_storage_url}"
+
+
+async def _clock(limner: "Limner") -> Finding:
+    from limner.application.clock_skew import measure_skew
+
+    skew = await measure_skew(limner.store, limner.clock)
+    side = "ahead of" if skew.ms > 0 else "behind"
+    detail = f"{abs(skew.ms):,} ms {side} the database's clock" if skew.ms else "the same as the database's"
+    remedy = "Run an NTP client, such as chrony or systemd-timesyncd, on this host and on the database's."
+    return Finding("clock", well=skew.is_small, detail=detail, remedy=remedy)
 
 
 def _engine(limner: "Limner") -> Finding:

@@ -1,4 +1,4 @@
-"""Handing units of work to a database thread and their outcomes back to the loop, many at a time."""
+"""A thread that runs units of work in batches and returns their outcomes to the event loop."""
 
 import asyncio
 import threading
@@ -14,52 +14,52 @@ Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
 class BatchHandler(Protocol):
-    """What a batch is given to; used by its one thread alone."""
+    """Runs a batch. Only the thread calls it."""
 
     def __call__(self, batch: Sequence[Job], /) -> Sequence[Outcome]: ...
     def close(self) -> None: ...
 
 
 class StoreClosed(RuntimeError):
-    """The store is closed; nothing can be kept any more."""
+    """The store is closed and runs nothing more."""
 
 
 class BatchThread:
-    """A thread that takes every unit of work that is waiting and gives the lot to its lane.
+    """A thread that gives all units of work that wait, up to `largest`, to its handler at once.
 
-    One wake-up of the thread and one of the loop serve a whole batch: under load a unit costs little more than its SQL.
+    The thread and the event loop are woken once for a whole batch: under load a unit costs little more than its SQL.
     """
 
-    def __init__(self, name: str, lane: BatchHandler, *, largest: int = 256) -> None:
-        self._lane = lane
+    def __init__(self, name: str, handler: BatchHandler, *, largest: int = 256) -> None:
+        self._handler = handler
         self._largest = largest
-        self._turn: list[Job] = []
+        self._submitted: list[Job] = []
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def hand_in(self, work: Work) -> "asyncio.Future[Any]":
-        """Queue a unit of work. What one turn of the loop hands in wakes the thread once, at the end of the turn."""
+    def submit(self, work: Work) -> "asyncio.Future[Any]":
+        """Queue a unit of work. All that one iteration of the event loop submits wakes the thread once."""
         if self._closing:
             raise StoreClosed
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        if not self._turn:
-            loop.call_soon(self._pass_on)
-        self._turn.append((work, future))
+        if not self._submitted:
+            loop.call_soon(self._wake_thread)
+        self._submitted.append((work, future))
         return future
 
-    def _pass_on(self) -> None:
+    def _wake_thread(self) -> None:
         with self._wake:
-            self._waiting.extend(self._turn)
-            self._turn.clear()
+            self._waiting.extend(self._submitted)
+            self._submitted.clear()
             self._wake.notify()
 
     async def close(self) -> None:
-        """Finish what is waiting, then end the thread."""
-        self._pass_on()
+        """Run what is waiting, then end the thread."""
+        self._wake_thread()
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -67,11 +67,11 @@ class BatchThread:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            outcomes = self._lane(batch)
+            outcomes = self._handler(batch)
             loop = batch[0][1].get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver, outcomes)
-        self._lane.close()
+        self._handler.close()
 
     def _next_batch(self) -> list[Job]:
         with self._wake:
@@ -82,7 +82,7 @@ class BatchThread:
 
 def _deliver(outcomes: Sequence[Outcome]) -> None:
     for future, value, error in outcomes:
-        if future.done():  # its caller was cancelled; the work stands all the same
+        if future.done():  # a reader that was cancelled
             continue
         if error is None:
             future.set_result(value)
@@ -91,7 +91,7 @@ def _deliver(outcomes: Sequence[Outcome]) -> None:
 
 
 def carriable(error: BaseException) -> BaseException:
-    """A future cannot carry StopIteration; like a generator it then carries a RuntimeError."""
+    """The error, or a RuntimeError for a StopIteration, which a future cannot hold."""
     if not isinstance(error, StopIteration):
         return error
     carried = RuntimeError("a unit of work ran out of an iterator")

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from limner.db.engines.batch_thread import carriable
-from limner.db.records import Records, noting
+from limner.db.engines.commit import committed
+from limner.db.records import Records, with_statuses
 from limner.db.sql import Db
 from limner.db.store import StoreUnavailable
 from limner.domain.routing.backoff import full_jitter_s
@@ -19,10 +20,13 @@ from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
 
+POOL = 8
+"""Connections of one process, each with its thread."""
+
 _TRIES = 6
 
-_TROUBLE = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
-"""What the server says of itself, and not of what was asked."""
+_UNAVAILABLE = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
+"""Errors of the server or the connection, not of the statement."""
 
 
 def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -32,27 +36,37 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
 
 
 class PostgresStore:
-    """Units of work on a PostgreSQL database, side by side; the server groups their commits."""
+    """Units of work on a PostgreSQL database, side by side; the server groups their commits.
 
-    def __init__(self, url: str, told: OnTasksChanged = ignore_task_changes, *, threads: int = 8) -> None:
+    `on_tasks_changed` is called in the event loop after each commit that changed tasks. `local_clock` makes leases
+    follow the caller's clock instead of the server's: for tests that move time by hand.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        on_tasks_changed: OnTasksChanged = ignore_task_changes,
+        *,
+        threads: int = POOL,
+        local_clock: bool = False,
+    ) -> None:
         self._url = url
-        self._told = told
+        self._on_tasks_changed = on_tasks_changed
+        self._local_clock = local_clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-postgres")
         self._mine = threading.local()
+        self._opening = threading.Lock()
         self._open: list[psycopg.Connection[Any]] = []
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        result, became = await self._in_thread(noting(work), None)
-        if became:
-            self._told(became)
-        return result
+        return await committed(self._in_thread(with_statuses(work), None), self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
-        # One snapshot for all that the work looks at, as on SQLite.
+        # One snapshot for all that the work reads, as on SQLite.
         return await self._in_thread(work, psycopg.IsolationLevel.REPEATABLE_READ)
 
-    async def _in_thread(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work, isolation)
+    def _in_thread(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work, isolation)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
@@ -61,38 +75,42 @@ class PostgresStore:
 
     def _perform(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> T:
         for attempt in range(_TRIES):
-            # None as long as no connection could be made: the server may be starting.
+            # None until there is a connection: the server may be starting.
             transaction: _Transaction | None = None
             try:
-                transaction = _Transaction(self._connection(), isolation)
+                transaction = _Transaction(self._connection(), isolation, local_clock=self._local_clock)
                 return transaction.run(work)
             except psycopg.Error as error:
                 if attempt == _TRIES - 1 or (transaction is not None and not transaction.worth_repeating(error)):
-                    if isinstance(error, _TROUBLE):
+                    if isinstance(error, _UNAVAILABLE):
                         raise StoreUnavailable(str(error)) from error
                     raise
-                time.sleep(full_jitter_s(attempt, random.random(), base_s=0.05))  # noqa: S311 - spreads a crowd
+                time.sleep(full_jitter_s(attempt, random.random(), base_s=0.05))  # noqa: S311 - spreads the retries
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _connection(self) -> "psycopg.Connection[Any]":
         mine: psycopg.Connection[Any] | None = getattr(self._mine, "connection", None)
         if mine is None or mine.closed:
             mine = self._mine.connection = connect(self._url)
-            self._open = [each for each in self._open if not each.closed] + [mine]
+            with self._opening:
+                self._open = [each for each in self._open if not each.closed] + [mine]
         return mine
 
 
 class _Transaction:
-    """One try at a unit of work. It knows whether a failure came before the commit, when a repeat is safe."""
+    """One try at a unit of work. It knows whether an error came before the commit, when a repeat is safe."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None) -> None:
+    def __init__(
+        self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None, *, local_clock: bool
+    ) -> None:
         self._connection = connection
+        self._records = Records(Db(connection, is_sqlite=False, local_clock=local_clock))
         self._connection.isolation_level = isolation
         self._committing = False
 
     def run(self, work: Callable[[Records], T]) -> T:
         try:
-            result = work(Records(Db(self._connection, is_sqlite=False)))
+            result = work(self._records)
             self._committing = True
             self._connection.commit()
         except BaseException as error:
@@ -103,7 +121,7 @@ class _Transaction:
         return result
 
     def worth_repeating(self, error: psycopg.Error) -> bool:
-        """Conflicts, which the server has undone, and connections lost before the commit was sent."""
+        """True for conflicts, which are rolled back, and for connections that broke before the commit was sent."""
         if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
             return True
         return self._connection.closed and not self._committing

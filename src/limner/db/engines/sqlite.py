@@ -1,21 +1,23 @@
 """The store on SQLite: one writer thread with group commit, one reader thread beside it."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from limner.db.engines.batch_thread import BatchThread, Job, Outcome
-from limner.db.records import Records, noting
+from limner.db.engines.commit import Committed, committed
+from limner.db.records import Records, with_statuses
 from limner.db.sql import Db
 from limner.db.store import StoreUnavailable
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
 
-# FULL: an answered request is on the disk, power cut or not. The busy timeout is for the command line, which may
-# write to the same file while a server runs. What is deleted is overwritten: to erase is a promise.
+# FULL: an answered request survives a power cut. The busy timeout is for the command line, which may write to the same
+# file while a server runs. secure_delete overwrites what is deleted, which `erase` promises.
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -26,17 +28,17 @@ _PRAGMAS = (
 
 _WAL_TRIES = 100
 
-_TROUBLE = frozenset(
+_UNAVAILABLE = frozenset(
     {
         *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
         *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
     }
 )
-"""What SQLite says of the file and of who else is at it."""
+"""Errors of the file and of its lock, not of the statement."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode: transactions are opened and closed in plain sight."""
+    """A connection in autocommit mode: every transaction begins and ends with a statement."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     _switch_to_wal(connection)
     for pragma in _PRAGMAS:
@@ -45,7 +47,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Once in a file's life. Unlike a write it does not wait for others: of several first starts all but one fail."""
+    """Switch a new file to WAL. The switch does not wait for the busy timeout, so several first starts repeat it."""
     for attempt in range(_WAL_TRIES):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -61,21 +63,20 @@ class SqliteStore:
     """Units of work on one SQLite file.
 
     The writer runs each waiting unit in a savepoint and commits them together: one fsync makes many requests durable.
+    `on_tasks_changed` is called in the event loop after each commit that changed tasks.
     """
 
-    def __init__(self, path: Path, told: OnTasksChanged = ignore_task_changes) -> None:
-        self._told = told
-        self._writer = BatchThread("limner-writer", _Lane(path, _write))
-        self._reader = BatchThread("limner-reader", _Lane(path, _read))
+    def __init__(self, path: Path, on_tasks_changed: OnTasksChanged = ignore_task_changes) -> None:
+        self._on_tasks_changed = on_tasks_changed
+        self._writer = BatchThread("limner-writer", _Batches(path, _write))
+        self._reader = BatchThread("limner-reader", _Batches(path, _read))
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        result, became = await self._writer.hand_in(noting(work))
-        if became:
-            self._told(became)
-        return cast("T", result)
+        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_statuses(work))
+        return await committed(outcome, self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
-        result: T = await self._reader.hand_in(work)
+        result: T = await self._reader.submit(work)
         return result
 
     async def close(self) -> None:
@@ -83,8 +84,8 @@ class SqliteStore:
         await self._reader.close()
 
 
-class _Lane:
-    """One connection, opened by the thread that uses it and opened anew after trouble."""
+class _Batches:
+    """One connection, opened by the thread that uses it and opened anew after an error."""
 
     def __init__(
         self, path: Path, perform: Callable[[sqlite3.Connection, Records, Sequence[Job]], list[Outcome]]
@@ -97,9 +98,9 @@ class _Lane:
         try:
             connection, records = self._open()
             return self._perform(connection, records, batch)
-        except Exception as error:  # noqa: BLE001 - whatever happened, everybody who waits must hear of it
+        except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
             self.close()
-            return [(future, None, _told(error)) for _, future in batch]
+            return [(future, None, _translated(error)) for _, future in batch]
 
     def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
@@ -113,14 +114,14 @@ class _Lane:
             self._opened = None
 
 
-def _told(error: BaseException) -> BaseException:
-    """The error as the callers know it: the file's trouble is no fault of what they wanted to write."""
+def _translated(error: BaseException) -> BaseException:
+    """`StoreUnavailable` for an error of the file or its lock, any other error as it is."""
     code = error.sqlite_errorcode & 0xFF if isinstance(error, sqlite3.OperationalError) else None
-    if code not in _TROUBLE:
+    if code not in _UNAVAILABLE:
         return error
-    told = StoreUnavailable(str(error))
-    told.__cause__ = error
-    return told
+    translated = StoreUnavailable(str(error))
+    translated.__cause__ = error
+    return translated
 
 
 def _write(connection: sqlite3.Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
@@ -136,10 +137,10 @@ def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) ->
     try:
         outcome: Outcome = (future, work(records), None)
     except BaseException as error:
-        if not connection.in_transaction:  # of a full disk, for one, SQLite undoes all that was written together
+        if not connection.in_transaction:  # on a full disk, for one, SQLite rolls the whole batch back
             raise StoreUnavailable(str(error)) from error
         connection.execute("ROLLBACK TO unit")
-        outcome = (future, None, _told(error))
+        outcome = (future, None, _translated(error))
     connection.execute("RELEASE unit")
     return outcome
 
@@ -157,4 +158,4 @@ def _outcome(records: Records, job: Job) -> Outcome:
     try:
         return future, work(records), None
     except BaseException as error:  # noqa: BLE001 - as above
-        return future, None, _told(error)
+        return future, None, _translated(error)

@@ -113,11 +113,12 @@ _SAVE_LANE = Sql("""
 """)
 _IN_FLIGHT = Sql("""
     SELECT count(*) FROM deliveries
-    WHERE lane = :lane AND lease_owner IS NOT NULL AND state = 'pending' AND due_ms > :now_ms
+    WHERE lane = :lane AND lease_owner IS NOT NULL AND state = 'pending' AND due_ms > :shared_ms
 """)
 _TAKE = Sql(f"""
     WITH due AS MATERIALIZED (
-        SELECT id FROM deliveries WHERE state = 'pending' AND lane = :lane AND due_ms <= :now_ms
+        SELECT id FROM deliveries WHERE state = 'pending' AND lane = :lane AND due_ms <= :latest_ms
+          AND due_ms <= CASE WHEN lease_owner IS NULL THEN :now_ms ELSE :shared_ms END
         ORDER BY due_ms LIMIT :limit {{skip_locked}})
     UPDATE deliveries SET lease_owner = :owner, due_ms = :until_ms WHERE id IN (SELECT id FROM due)
     RETURNING {_COLUMNS}
@@ -246,18 +247,20 @@ class DeliveryTable:
 
     def in_flight(self, lane: str, now_ms: int) -> int:
         """The number of leased deliveries of a lane, over all workers."""
-        return int(self._db.value(_IN_FLIGHT, {"lane": lane, "now_ms": now_ms}))
+        return int(self._db.value(_IN_FLIGHT, {"lane": lane, "shared_ms": self._db.shared_now_ms(now_ms)}))
 
-    def take(self, lane: str, owner: str, now_ms: int, lease_until_ms: int, limit: int) -> Sequence[Delivery]:
+    def take(self, lane: str, owner: str, now_ms: int, lease_ms: int, limit: int) -> Sequence[Delivery]:
         """Lease due deliveries of a lane, the longest due first."""
-        rows = self._db.all(
-            _TAKE, {"lane": lane, "owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms, "limit": limit}
-        )
+        shared_ms = self._db.shared_now_ms(now_ms)
+        times = {"now_ms": now_ms, "shared_ms": shared_ms, "latest_ms": max(now_ms, shared_ms)}
+        lease = {"lane": lane, "owner": owner, "until_ms": shared_ms + lease_ms, "limit": limit}
+        rows = self._db.all(_TAKE, times | lease)
         return [_delivery(*row) for row in rows]
 
-    def lease(self, delivery: DeliveryId, owner: str, lease_until_ms: int) -> Delivery | None:
+    def lease(self, delivery: DeliveryId, owner: str, now_ms: int, lease_ms: int) -> Delivery | None:
         """Lease one that is pending and not leased, due or not."""
-        row = self._db.one(_LEASE, {"id": delivery, "owner": owner, "until_ms": lease_until_ms})
+        until_ms = self._db.shared_now_ms(now_ms) + lease_ms
+        row = self._db.one(_LEASE, {"id": delivery, "owner": owner, "until_ms": until_ms})
         return _delivery(*row) if row else None
 
     def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, next_: NextDelivery, owner: str) -> bool:

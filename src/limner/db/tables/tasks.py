@@ -299,10 +299,10 @@ class TaskTable:
         return [TaskId(row[0]) for row in rows]
 
     def claim(
-        self, owner: str, now_ms: int, lease_until_ms: int, limit: int, claim_limits: Sequence[ClaimLimit] = ()
+        self, owner: str, now_ms: int, lease_ms: int, limit: int, claim_limits: Sequence[ClaimLimit] = ()
     ) -> Sequence[ClaimedTask]:
-        """Take queued tasks in fair order; they become `running`. Of a room's models no more than it has place for."""
-        lease = {"owner": owner, "now_ms": now_ms, "until_ms": lease_until_ms}
+        """Lease queued tasks in fair order; they become `running`. Each of `claim_limits` holds for its models."""
+        lease = {"owner": owner, "now_ms": now_ms, "until_ms": self._db.shared_now_ms(now_ms) + lease_ms}
         if claim_limits:
             claimed = [each for part in self._share(claim_limits, limit) for each in self._take_part(part, lease)]
         else:
@@ -336,9 +336,13 @@ class TaskTable:
         """How many of them have no order out at a vendor."""
         return int(self._db.value(_WAITING_OF, {"models": self._db.ids(models)}))
 
-    def rescue(self, owner: str, before_ms: int, lease_until_ms: int, limit: int) -> Sequence[ClaimedTask]:
-        """Take running tasks whose lease has run out before this moment."""
-        lease = {"owner": owner, "before_ms": before_ms, "until_ms": lease_until_ms, "limit": limit}
+    def rescue(
+        self, owner: str, now_ms: int, lease_ms: int, limit: int, expired_before_ms: int | None = None
+    ) -> Sequence[ClaimedTask]:
+        """Lease running tasks whose lease ended before `expired_before_ms`, a shared time; None means now."""
+        shared_ms = self._db.shared_now_ms(now_ms)
+        before_ms = shared_ms if expired_before_ms is None else expired_before_ms
+        lease = {"owner": owner, "before_ms": before_ms, "until_ms": shared_ms + lease_ms, "limit": limit}
         return [task for _, task in sorted(self._take(_RESCUE, lease), key=_turn)]
 
     def _take(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
@@ -352,9 +356,15 @@ class TaskTable:
         """Whether the lease is this owner's; nobody takes it before this unit of work is committed."""
         return self._db.run(_HOLDS, {"id": task, "owner": owner}) == 1
 
-    def renew(self, owner: str, lease_until_ms: int, reported: Mapping[TaskId, int]) -> tuple[set[TaskId], set[TaskId]]:
-        """Renew these leases and keep the progress: which tasks are still ours, and which shall be cancelled."""
-        rows = self._db.all(_RENEW, {"owner": owner, "until_ms": lease_until_ms, "ids": self._db.ids(list(reported))})
+    def renew(
+        self, owner: str, now_ms: int, lease_ms: int, reported: Mapping[TaskId, int]
+    ) -> tuple[set[TaskId], set[TaskId]]:
+        """Renew the leases of these tasks and write their progress.
+
+        Returns the tasks whose lease is still this owner's, and those of them that shall be cancelled.
+        """
+        until_ms = self._db.shared_now_ms(now_ms) + lease_ms
+        rows = self._db.all(_RENEW, {"owner": owner, "until_ms": until_ms, "ids": self._db.ids(list(reported))})
         news = [{"id": task, "owner": owner, "progress": progress} for task, progress in reported.items() if progress]
         if news:
             self._db.many(_REPORT, news)
@@ -369,7 +379,7 @@ class TaskTable:
         return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
 
     def shorten_leases(self, after_ms: int, until_ms: int) -> int:
-        """Shorten the leases that run longer than `after_ms`, so that they end at `until_ms`; how many there were."""
+        """End the leases that run longer than `after_ms` at `until_ms`, both shared times; returns how many."""
         return self._db.run(_REIN_IN, {"after_ms": after_ms, "until_ms": until_ms})
 
     def lease_owners(self) -> Sequence[str]:
