@@ -131,7 +131,7 @@ async def test_a_base_url_that_leads_elsewhere_is_told(vendors: Vendors, member:
     said = await checked(member, f"{base_of(vendors, member)}/elsewhere", vendors.key(member.emulator))
 
     assert not said.well
-    assert said.says.endswith("does the base URL lead there?")
+    assert said.says.endswith("is the base URL right?")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from limner.providers.openai import OpenAiProvider
 from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor
 
 PAGE = Reply(b"<html>Welcome</html>", headers={"Content-Type": "text/html"})
-ELSEWHERE = "HTTP {}, and not what {} says: does the base URL lead there?"
+ELSEWHERE = "HTTP {}, which is not {}'s API: is the base URL right?"
 
 
 async def checked(adapter: Any, server: FakeVendor, *upstreams: str) -> UpstreamCheck:
@@ -31,7 +31,7 @@ async def checked(adapter: Any, server: FakeVendor, *upstreams: str) -> Upstream
         (Reply(status=302, headers={"Location": "/login"}), ELSEWHERE.format(302, "OpenAI")),
         (Reply({"detail": "closed"}, 503), "HTTP 503: closed"),
         (Reply({"error": {"message": "Slow down"}}, 429), "HTTP 429: Slow down"),
-        (Reply(status=500), "HTTP 500: no more is said"),
+        (Reply(status=500), "HTTP 500: no message"),
         (HANG_UP, "no answer: it closed the connection"),
         (Reply(b"x" * (1 << 20) + b"y"), "the answer holds more than 1048576 bytes"),
         (

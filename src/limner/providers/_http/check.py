@@ -1,4 +1,4 @@
-"""Asking a vendor something that costs nothing: whether it answers, and whether it takes our key."""
+"""Free requests that show whether a vendor answers, and whether it accepts our key."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
@@ -13,31 +13,31 @@ from limner.providers._http.response import VendorResponse
 CHECK_S: Final = 15.0
 
 _NAMED: Final = 3
-"""So many models are named; of more the number is told."""
+"""Up to so many models are named; of more only the number."""
 
-Tell = Callable[[VendorResponse], UpstreamCheck | None]
-"""What an answer says; None where its status says it all."""
+Decode = Callable[[VendorResponse], UpstreamCheck | None]
+"""The result that a response stands for; None where its status decides."""
 
 
-async def check_endpoint(http: VendorHttp, vendor: str, path: str, tell: Tell) -> UpstreamCheck:
-    """GET `path`, with the key. Whatever comes of it is an answer."""
+async def check_endpoint(http: VendorHttp, vendor: str, path: str, decode: Decode) -> UpstreamCheck:
+    """GET `path` with the key. Every failure is an `UpstreamCheck`, none is raised."""
     try:
-        answer = await http.call("GET", path, timeout_s=CHECK_S)
-    except NoResponse as trouble:
-        return UpstreamCheck(well=False, says=f"no answer: {trouble.reason}")
-    except BadResponse as trouble:
-        return UpstreamCheck(well=False, says=f"the answer {trouble.reason}")
-    return tell(answer) or _judged(answer, vendor, keyed=http.has_key)
+        response = await http.call("GET", path, timeout_s=CHECK_S)
+    except NoResponse as error:
+        return UpstreamCheck(well=False, says=f"no answer: {error.reason}")
+    except BadResponse as error:
+        return UpstreamCheck(well=False, says=f"the answer {error.reason}")
+    return decode(response) or _by_status(response, vendor, keyed=http.has_key)
 
 
-def key_refused(answer: VendorResponse, *, keyed: bool = True) -> UpstreamCheck:
-    words = error_message(answer.body).words or redacted(answer.text if answer.body is None else "")
+def key_refused(response: VendorResponse, *, keyed: bool = True) -> UpstreamCheck:
+    words = error_message(response.body).words or redacted(response.text if response.body is None else "")
     what = "the key is refused" if keyed else "a key is asked for, and none is set"
     return UpstreamCheck(well=False, says=f"{what}: {words}" if words else what)
 
 
 def check_models(names: Collection[str], wanted: Sequence[str]) -> UpstreamCheck:
-    """What a list of models says of those that our routes order."""
+    """Whether the vendor lists the models that our routes request."""
     there = (", ".join(names) or "no models") if len(names) <= _NAMED else f"{len(names)} models"
     missing = [each for each in wanted if each not in names]
     if missing:
@@ -51,22 +51,22 @@ def _are(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} are"
 
 
-def _judged(answer: VendorResponse, vendor: str, *, keyed: bool) -> UpstreamCheck:
-    if answer.status in {401, 403}:
-        return key_refused(answer, keyed=keyed)
-    if answer.ok or 300 <= answer.status < 400 or answer.status in {404, 405}:
-        says = f"HTTP {answer.status}, and not what {vendor} says: does the base URL lead there?"
+def _by_status(response: VendorResponse, vendor: str, *, keyed: bool) -> UpstreamCheck:
+    if response.status in {401, 403}:
+        return key_refused(response, keyed=keyed)
+    if response.ok or 300 <= response.status < 400 or response.status in {404, 405}:
+        says = f"HTTP {response.status}, which is not {vendor}'s API: is the base URL right?"
         return UpstreamCheck(well=False, says=says)
-    return UpstreamCheck(well=False, says=f"HTTP {answer.status}: {_words(answer)}")
+    return UpstreamCheck(well=False, says=f"HTTP {response.status}: {_words(response)}")
 
 
-def _words(answer: VendorResponse) -> str:
-    return error_message(answer.body).words or redacted(answer.text) or "no more is said"
+def _words(response: VendorResponse) -> str:
+    return error_message(response.body).words or redacted(response.text) or "no message"
 
 
 def models_by_name(body: Any, within: str, name: str) -> dict[str, dict[str, Any]] | None:
-    """The things in a list of things by their names; None where there is no such list."""
-    things = body.get(within) if isinstance(body, dict) else None
-    if not isinstance(things, list):
+    """The items of the list `within` by their `name` fields; None where there is no such list."""
+    items = body.get(within) if isinstance(body, dict) else None
+    if not isinstance(items, list):
         return None
-    return {each[name]: each for each in things if isinstance(each, dict) and isinstance(each.get(name), str)}
+    return {each[name]: each for each in items if isinstance(each, dict) and isinstance(each.get(name), str)}

@@ -1,4 +1,4 @@
-"""One vendor account's HTTP: asking with the key, and fetching what was delivered without it."""
+"""HTTP for one vendor account: requests with the key, downloads without it."""
 
 import asyncio
 import secrets
@@ -26,7 +26,7 @@ class VendorHttp:
         self._account = account
         self._headers = dict(headers)
         self._key_hosts = key_hosts
-        self._wire: AiohttpClient | None = None
+        self._client: AiohttpClient | None = None
 
     @property
     def has_key(self) -> bool:
@@ -50,9 +50,9 @@ class VendorHttp:
 
         Raises `NoResponse` and `BadResponse`, and `UntrustedHost` before anything is sent where the key must not go.
         """
-        wire = await self._wired()
-        answer = await wire.call(method, url, _body(json, form), workdir, timeout_s)
-        return without_key(answer, self._account.key)
+        client = await self._ready_client()
+        response = await client.call(method, url, _body(json, form), workdir, timeout_s)
+        return without_key(response, self._account.key)
 
     async def download(
         self, url: str, target: Path, *, timeout_s: float, max_bytes: int = PICTURE_BYTES
@@ -63,27 +63,27 @@ class VendorHttp:
         public address, unless the account's own base URL is plain http or private. Follows at most three redirects and
         checks each. Raises `NoResponse`, and `BadResponse` for an address, a type or a size that is refused.
         """
-        wire = await self._wired()
-        return await wire.download(url, target, timeout_s, max_bytes)
+        client = await self._ready_client()
+        return await client.download(url, target, timeout_s, max_bytes)
 
     async def close(self) -> None:
-        if self._wire is not None:
-            await self._wire.close()
-            self._wire = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
-    async def _wired(self) -> "AiohttpClient":
-        """The HTTP client is loaded when it is first needed: in a thread, for that takes 0.4 s."""
-        if self._wire is None:
-            wire = await asyncio.to_thread(_load)
-            # Another call may have been quicker while this one waited.
-            self._wire = self._wire or wire(
+    async def _ready_client(self) -> "AiohttpClient":
+        """The HTTP client, imported on first use in a thread: the import takes 0.4 s."""
+        if self._client is None:
+            client = await asyncio.to_thread(_load)
+            # A concurrent call may have set it meanwhile.
+            self._client = self._client or client(
                 self._account.base_url, self._headers, self._key_hosts, self._account.allows
             )
-        return self._wire
+        return self._client
 
 
 def _load() -> "type[AiohttpClient]":
-    from limner.providers._http.aiohttp_client import AiohttpClient  # noqa: PLC0415 - see _wired
+    from limner.providers._http.aiohttp_client import AiohttpClient  # noqa: PLC0415 - see _ready_client
 
     return AiohttpClient
 

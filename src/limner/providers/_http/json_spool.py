@@ -1,7 +1,7 @@
-"""JSON as it arrives: pictures in it go elsewhere, decoded piece by piece, and only the rest is kept.
+"""A streaming JSON filter: pictures in base64 are decoded to a sink as they arrive, and the rest is kept.
 
-A machine of bytes: no I/O, no clock. It does not judge the JSON; what it leaves behind is parsed by who asked. Text
-around the JSON, as in an event stream, passes through as it is.
+It does no I/O and does not validate the JSON; the caller parses the rest. Text around the JSON, as in an event stream,
+passes through unchanged.
 """
 
 import binascii
@@ -14,42 +14,42 @@ from limner.providers._http.errors import UnreadableJson
 from limner.providers._http.limits import LONG_TEXT, PICTURE_BYTES, TEXT_BYTES
 
 _MARKS: Final = re.compile(rb'["{}\[\]]')
-# What stands between two quotes; ends before the closing one, or before a backslash that the data ends with.
+# The inside of a string: ends before the closing quote, or before a backslash at the end of the data.
 _INSIDE: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _CUT_ESCAPE: Final = re.compile(rb"\\u[0-9a-fA-F]{0,3}\Z")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]+={0,2}[\r\n]*")
-# How PNG, JPEG, WebP and GIF begin in base64. Small ones are pictures too.
+# The base64 of the first bytes of PNG, JPEG, WebP and GIF: small pictures go to the sink too.
 _PICTURE: Final = re.compile(rb"iVBORw0KGg|(?:\\?/|_)9j(?:\\?/|_)|UklGR|R0lGOD")
 _DATA_URL: Final = re.compile(rb"data:[\w.+-]+\\?/[\w.+-]+(?:;[\w.=+-]+)*;base64,", re.IGNORECASE)
 """The part of a data URL before its base64; the slash may be escaped in JSON."""
-_TELLING: Final = 8
-"""What a long string is, is told from so many times the shortest one that counts as long: enough, and quickly read."""
+_PROBE: Final = 8
+"""A long string is classified by this many times the length that counts as long."""
 _SHORTEST_PICTURE: Final = 48
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _LINE_BREAKS: Final = b"\r\n"
 
 
 class Sink(Protocol):
-    """Where the decoded bytes go."""
+    """Receives the decoded bytes."""
 
     def begin(self) -> str:
-        """Start a new file, end the one before; give its name."""
+        """End the file before, start a new one, and return its name."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Add to the file that was started last."""
+        """Append to the file that was started last."""
         ...
 
 
 class _Place(Enum):
-    OUTSIDE = auto()  # of any string
-    SHORT = auto()  # in a string that may yet turn out to be a picture
-    TEXT = auto()  # in a long string that is none
-    FILE = auto()  # in one that goes to the sink
+    OUTSIDE = auto()  # between strings
+    SHORT = auto()  # in a string that may be a picture
+    TEXT = auto()  # in a string that is text
+    FILE = auto()  # in a string that goes to the sink
 
 
 class JsonSpool:
-    """Feed it the bytes, in any cuts; `rest` is the JSON without the pictures, each `{"$file": name}`.
+    """Call `feed` with chunks of any size; `rest` is the JSON in which each picture is `{"$file": name}`.
 
     A string value goes to `sink` if all of it is base64, or a data URL with base64 (either alphabet, padded or not,
     lines broken or not), and it is longer than `long_text` or begins as pictures do. A key never does. Raises
@@ -86,7 +86,7 @@ class JsonSpool:
                 raise UnreadableJson(f"holds more than {self._text_bytes} bytes besides pictures")
 
     def _next(self, data: bytes, at: int) -> int:
-        """Take what stands together from `at` on; where that ends."""
+        """Process one run of bytes from `at` on; return where it ends."""
         match self._place:
             case _Place.OUTSIDE:
                 return self._outside(data, at)
@@ -94,14 +94,14 @@ class JsonSpool:
                 self._put(self._decoder.feed(data, at, end))
                 return end
             case _Place.SHORT:
-                return self._inside(data, at, min(len(data), at + _TELLING * self._long_text))
+                return self._inside(data, at, min(len(data), at + _PROBE * self._long_text))
             case _:
                 return self._inside(data, at, len(data))
 
     # --- between strings ------------------------------------------------------------------------------------------
 
     def _outside(self, data: bytes, at: int) -> int:
-        """Go on to the next quote; each bracket on the way is noted."""
+        """Copy up to the next quote, keeping track of brackets."""
         for mark in _MARKS.finditer(data, at):
             if mark[0] == b'"':
                 self._pass(data[at : mark.start()])
@@ -121,7 +121,7 @@ class JsonSpool:
         self._last = text.rstrip()[-1:] or self._last
 
     def _at_key(self) -> bool:
-        """Whether a string that begins here names something, which only an object's strings without a colon do."""
+        """Whether a string that begins here is a key: in an object, and not after a colon."""
         return self._open[-1:] == b"{" and self._last != b":"
 
     # --- within a string ------------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ class JsonSpool:
         self._place = _Place.OUTSIDE
         self._last = b'"'
 
-    def _settle(self, is_file: bool) -> None:  # noqa: FBT001 - the one question of this file
-        """The string is a file or text from here on; what has arrived of it moves there."""
+    def _settle(self, is_file: bool) -> None:  # noqa: FBT001 - the decision itself
+        """Decide that the string is a file or text, and move what has arrived of it there."""
         text = bytes(self._text)
         self._text.clear()
         if is_file:
@@ -185,7 +185,7 @@ class JsonSpool:
 
 
 class _Base64:
-    """Base64 in pieces: what makes no whole group of four waits for the next."""
+    """A streaming base64 decoder: an incomplete group of four waits for the next piece."""
 
     def __init__(self) -> None:
         self._left = b""
@@ -193,7 +193,7 @@ class _Base64:
         self._is_plain = True
 
     def feed(self, text: bytes, at: int, end: int) -> bytes:
-        """What `text` from `at` to `end` says, as far as it makes whole groups."""
+        """Decode the whole groups of `text` from `at` to `end`."""
         if self._is_plain and not self._padding and text.find(b"=", at, end) < 0:
             try:
                 return self._plain(text, at, end)
@@ -202,7 +202,7 @@ class _Base64:
         return self._any(text[at:end])
 
     def _plain(self, text: bytes, at: int, end: int) -> bytes:
-        """Without a look at every sign, and without a copy: pictures are large. Nothing is noted where it raises."""
+        """Decode without inspecting characters or copying: pictures are large. Changes nothing where it raises."""
         start = at + min(-len(self._left) % 4, end - at)
         group = self._left + text[at:start]
         if len(group) % 4:
@@ -233,7 +233,7 @@ class _Base64:
 
 
 def _plain_end(data: bytes, at: int) -> int:
-    """Where the string ends in which `at` is; `at` itself where there are escapes on the way."""
+    """Where the string around `at` ends; `at` itself where the string holds escapes."""
     end = data.find(b'"', at)
     end = len(data) if end < 0 else end
     return at if data.find(b"\\", at, end) >= 0 else end
@@ -247,7 +247,7 @@ def _decoded(text: bytes) -> bytes:
 
 
 def _unescaped(text: bytes) -> bytes:
-    """What a piece of a JSON string says; slashes, line breaks and signs of base64 may come as escapes."""
+    """A piece of a JSON string without escapes, in which slashes, line breaks or any character may come."""
     if b"\\" not in text:
         return text
     try:

@@ -1,15 +1,15 @@
-"""How much of a vendor's answer is taken."""
+"""Limits on a vendor's response."""
 
 from typing import Final
 
 PICTURE_BYTES: Final = 64 * 1024 * 1024
-"""Pictures of one answer together, as files."""
+"""All pictures of one response together, as files."""
 
 TEXT_BYTES: Final = 1024 * 1024
-"""All else in an answer, in memory."""
+"""All else in a response, in memory."""
 
 LONG_TEXT: Final = 4 * 1024
-"""Base64 longer than this goes to disk, whatever it holds."""
+"""Base64 text longer than this goes to disk."""
 
 DETAIL_CHARACTERS: Final = 2 * 1024
 

@@ -1,4 +1,4 @@
-"""What an operator may write as options of a provider or a route, and what is wrong with what was written."""
+"""Rules for the options of a provider or a route, and messages about what breaks them."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 Rule = Callable[[Any], str | None]
-"""What is wrong with a value, in words that follow "option 'name': "; None where nothing is."""
+"""A message about a value, to follow "option 'name': "; None for a valid one."""
 
 Rules = Mapping[str, Rule]
 
@@ -14,7 +14,7 @@ Rules = Mapping[str, Rule]
 def invalid_option(
     options: Mapping[str, Any], rules: Rules, *, allow_unknown: bool = False, what: str = "option"
 ) -> str | None:
-    """Words about the first of `options` that is unknown or does not fit its rule; None where all do.
+    """A message about the first of `options` that is unknown or breaks its rule; None where all are valid.
 
     With `allow_unknown`, unknown ones go into the request as they are: they need only be JSON.
     """
@@ -27,7 +27,7 @@ def invalid_option(
 
 
 def require_valid(options: Mapping[str, Any], rules: Rules) -> None:
-    """Raises ValueError where `misfit` has words."""
+    """Raises ValueError with the message of `invalid_option`."""
     if wrong := invalid_option(options, rules):
         raise ValueError(wrong)
 
@@ -44,11 +44,11 @@ def _unknown(name: str, rules: Rules, what: str) -> str:
 
 
 def provider_only(_: Any) -> str:
-    return "it is one of the provider's, not of a route's"
+    return "it belongs to the provider, not to a route"
 
 
 def set_by_limner(_: Any) -> str:
-    return "Limner writes it into each order itself"
+    return "Limner sets it in each request itself"
 
 
 _FORBIDDEN: Final = (provider_only, set_by_limner)
@@ -74,7 +74,7 @@ def whole_number(value: Any) -> str | None:
 
 
 def text_list(value: Any) -> str | None:
-    """A list; a single text is none, although Python takes it for one of letters."""
+    """A list of non-empty strings. A single string is no list, though Python iterates over it."""
     good = isinstance(value, list | tuple) and all(isinstance(each, str) and each for each in value)
     return None if good else _is_no(value, "list of texts")
 
@@ -100,7 +100,7 @@ def starts_with(*known: str) -> Rule:
 
 
 def table(rules: Rules, what: str) -> Rule:
-    """A table of its own, whose entries are called `what`."""
+    """A nested table, whose entries are called `what` in messages."""
 
     def rule(value: Any) -> str | None:
         return invalid_option(value, rules, what=what) if isinstance(value, Mapping) else _is_no(value, "table")
@@ -109,7 +109,7 @@ def table(rules: Rules, what: str) -> Rule:
 
 
 def json_value(value: Any) -> str | None:
-    """A date of TOML, say, is none."""
+    """Dates of TOML, for instance, are not valid JSON."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -126,7 +126,7 @@ def _shown(value: Any) -> str:
 
 
 JOB_RULES: Final[Rules] = {"poll_s": non_negative, "not_found_grace_s": non_negative}
-"""Options of an account whose vendor works on jobs."""
+"""Options of an account at a vendor that works on jobs."""
 
 KEYED_JOB_RULES: Final[Rules] = {**JOB_RULES, "polling_hosts": text_list}
-"""The same, where a vendor names the address to ask at."""
+"""The same, where the vendor names the address to poll at."""

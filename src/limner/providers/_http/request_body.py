@@ -1,4 +1,4 @@
-"""Request bodies as a row of pieces, so that pictures go from the disk to the wire without being held."""
+"""Request bodies as sequences of pieces: pictures stream from disk and are never held in memory."""
 
 import asyncio
 import base64
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-# A multiple of three: each block is base64 by itself, without padding in the middle.
+# A multiple of three, so that the base64 of a block has no padding.
 _BLOCK: Final = 3 * 64 * 1024
 
 
@@ -52,7 +52,7 @@ class RequestBody:
 
 
 def file_as_base64(path: Path, prefix: str = "") -> Base64File:
-    """A JSON string value that is `prefix` and then the file's bytes in base64, read when they are sent."""
+    """A JSON string: `prefix` and the file's bytes in base64, read while they are sent."""
     return Base64File(path, prefix)
 
 
@@ -103,7 +103,7 @@ def _quoted(text: str) -> str:
 def _merged(
     pieces: Iterator[bytes | Base64File] | Sequence[bytes | Path | Base64File],
 ) -> Iterator[bytes | Path | Base64File]:
-    """Neighbouring bytes as one piece: fewer, larger writes."""
+    """Merge adjacent bytes: fewer, larger writes."""
     run = bytearray()
     for piece in pieces:
         if isinstance(piece, bytes):
@@ -143,7 +143,7 @@ async def _file(path: Path) -> AsyncIterator[bytes]:
 
 
 def _read(path: Path, at: int) -> bytes:
-    """A block of the file; it is opened for each, so that a call that is dropped leaves nothing open."""
+    """A block of the file. It is opened for each block, so that a cancelled call leaves nothing open."""
     with path.open("rb") as file:
         file.seek(at)
         return file.read(_BLOCK)

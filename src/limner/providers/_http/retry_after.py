@@ -1,4 +1,4 @@
-"""How long a vendor asks us to wait, in every form they have for it."""
+"""The wait that a vendor asks for, in every form that vendors use."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from typing import Any, Final
 from limner.providers._http.response import VendorResponse
 
 # "try again in 1m30s", "retry in 14.5s", "try again in 250ms", "available in 5 seconds"
-_IN_WORDS: Final = re.compile(
+_IN_TEXT: Final = re.compile(
     r"\b(?:try again|retry|available) (?:in|after) "
     r"(?:(\d+) ?h(?:ours?)?(?![a-z]) ?)?(?:(\d+) ?m(?:in(?:utes?)?)?(?![a-z]) ?)?"
     r"(?:(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?)\b)?",
@@ -19,25 +19,25 @@ _IN_WORDS: Final = re.compile(
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
-def retry_after_s(answer: VendorResponse) -> float | None:
-    """Seconds to wait before the next try: from the headers, else the body, else the body's words. None: not told."""
-    return next((max(0.0, seconds) for seconds in _told(answer) if seconds is not None), None)
+def retry_after_s(response: VendorResponse) -> float | None:
+    """Seconds to wait before the next try: from the headers, else the fields of the body, else its text, else None."""
+    return next((max(0.0, seconds) for seconds in _candidates(response) if seconds is not None), None)
 
 
-def _told(answer: VendorResponse) -> Iterator[float | None]:
-    yield _scaled(_number(answer.headers.get("retry-after-ms")), 0.001)
-    yield _header(answer)
-    yield from _fields(answer.body)
-    yield _words(answer.text)
+def _candidates(response: VendorResponse) -> Iterator[float | None]:
+    yield _scaled(_number(response.headers.get("retry-after-ms")), 0.001)
+    yield _header(response)
+    yield from _fields(response.body)
+    yield _words(response.text)
 
 
-def _header(answer: VendorResponse) -> float | None:
+def _header(response: VendorResponse) -> float | None:
     """`Retry-After`: seconds, or an HTTP date as seen from the vendor's own clock."""
-    value = answer.headers.get("retry-after")
+    value = response.headers.get("retry-after")
     then = _date(value)
     if then is None:
         return _number(value)
-    return (then - (_date(answer.headers.get("date")) or datetime.now(UTC))).total_seconds()
+    return (then - (_date(response.headers.get("date")) or datetime.now(UTC))).total_seconds()
 
 
 def _date(value: str | None) -> datetime | None:
@@ -59,7 +59,7 @@ def _fields(body: Any) -> Iterator[float | None]:
 
 
 def _words(text: str) -> float | None:
-    found = _IN_WORDS.search(text)
+    found = _IN_TEXT.search(text)
     if found is None or not any(found.groups()):
         return None
     hours, minutes, rest, unit = found.groups()
