@@ -10,7 +10,7 @@ from pathlib import Path
 import bench
 from bench.report import Figure
 
-USUAL = ("start", "api", "flight", "vendors", "watch", "queue")
+USUAL = ("start", "api", "flight", "vendors", "watch", "queue", "neighbour")
 NAMES = (*USUAL, "soak")
 
 

@@ -32,8 +32,10 @@ class Tally:
         return ranked[min(len(ranked) - 1, int(len(ranked) * share))] * 1000
 
 
-def request(method: str, path: str, *, key: str = "", body: bytes = b"", headers: str = "") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: bench", "Content-Type: application/json"]
+def request(
+    method: str, path: str, *, key: str = "", body: bytes = b"", headers: str = "", kind: str = "application/json"
+) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Type: {kind}"]
     lines += [f"Authorization: Bearer {key}"] if key else []
     lines += [f"Content-Length: {len(body)}"]
     return ("\r\n".join(lines) + "\r\n" + headers + "\r\n").encode() + body
@@ -53,6 +55,18 @@ async def _run(port: int, build: Build, count: int, connections: int, *, keep_bo
     )
     tally.ended = time.perf_counter()
     return tally
+
+
+async def ask(port: int, wire: bytes) -> tuple[int, bytes]:
+    """The status and body of one request's answer, over a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(wire)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        return int(head[9:12]), await reader.readexactly(length)
+    finally:
+        writer.close()
 
 
 async def _connection(port: int, build: Build, numbers: Iterator[int], tally: Tally, *, keep_bodies: bool) -> None:

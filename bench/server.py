@@ -7,9 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+STOP_S = 30
+"""Who has more in hand than can be finished meanwhile is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Server:
     key: str
     data: Path
     ready_s: float
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def cpu_s(self) -> float:
         """User and system time so far."""
@@ -44,21 +48,23 @@ def limner(
     *arguments: str,
     purse: int = 10_000_000,
     vendors: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`limner serve` on a fresh data folder, with an account that may do as it likes.
 
-    `settings` become LIMNER_… variables, `vendors` are variables as they are.
+    `settings` become LIMNER_… variables, `vendors` are variables as they are. `within` is a command that
+    becomes the one behind it.
     """
     environment = os.environ | {"LIMNER_LOG_LEVEL": "error"} | {f"LIMNER_{k.upper()}": v for k, v in settings.items()}
     environment |= vendors or {}
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
         data = Path(folder) / "data"
         serve = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
-        with _started(serve, environment) as (process, told, ready_s):
+        with _started([*within, *serve], environment) as (process, told, ready_s):
             ready = json.loads(told)
             port = int(ready["url"].rpartition(":")[2])
             command("credits", "grant", str(purse), "--data", str(data), env=environment)
-            yield Server(process, port, ready["key"], data, ready_s)
+            yield Server(process, port, ready["key"], data, ready_s, environment)
 
 
 @contextlib.contextmanager
@@ -76,6 +82,13 @@ def echo() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def beside(module: str, *arguments: str) -> Iterator[None]:
+    """A module that runs as a program of its own, once it has said something."""
+    with _started([sys.executable, "-m", module, *arguments], dict(os.environ)):
+        yield
+
+
+@contextlib.contextmanager
 def _started(command: list[str], environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, float]]:
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -84,7 +97,11 @@ def _started(command: list[str], environment: dict[str, str]) -> Iterator[tuple[
         yield process, told, time.perf_counter() - began
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _first_words(process: subprocess.Popen[str]) -> str:
