@@ -1,6 +1,5 @@
-"""The models a caller may name, as rows of facts.
+"""The public models, as rows of facts: what a model can do is looked up here, routes say which vendor serves it.
 
-What a model can do is looked up here, never asked of its name. Which vendor serves it is a matter of routes.
 Source of the rows: the API document that Limner implements; where it is silent, `docs/models.md` says what was chosen.
 """
 
@@ -53,12 +52,12 @@ DEFAULT_MULTIVIEW_MODEL = "gemini_3.1_flash_image_preview"
 
 
 def models_with_images() -> tuple[str, ...]:
-    """The models a caller with a picture can be pointed to."""
+    """The names of the models that take reference images."""
     return tuple(row.name for row in _ROWS if row.reference_cap)
 
 
 def effective_model(named: ModelFacts, *, pictures: int) -> ModelFacts:
-    """The model that will really run: a text-only one may hand a request with pictures to its successor."""
+    """The model that runs: a text-only model may have a successor for requests with images."""
     if pictures and named.successor_with_image:
         return MODELS[named.successor_with_image]
     return named

@@ -1,9 +1,8 @@
-"""Which characters a prompt may hold: every script of the world, and no pictures among the letters.
+"""Which characters a prompt may hold: letters and signs of every script, but no emoji.
 
 Refused are emoji, control characters other than line breaks and tabs, private use, unpaired surrogates,
 noncharacters and tags. A sign such as `©`, `♥` or `☀` is text by default and becomes an emoji with U+FE0F behind it;
-beyond the basic plane nobody writes emoji as text, so there they are emoji either way. Joiners are left alone, because
-Persian and Hindi are spelled with them.
+beyond the basic plane a sign is an emoji either way. Joiners are allowed: Persian and Hindi are spelled with them.
 """
 
 import re
@@ -14,7 +13,7 @@ from unicodedata import category
 
 
 class CharacterKind(StrEnum):
-    """What makes a character unfit; the value reads well behind "it is"."""
+    """Why a character is refused; the value completes "it is ..."."""
 
     EMOJI = "an emoji"
     CONTROL = "a control character"
@@ -25,7 +24,7 @@ class CharacterKind(StrEnum):
 
 
 class ForbiddenCharacter(NamedTuple):
-    """The first unfit character of a text: where it starts, counted in code points from 0, and what stands there."""
+    """The first refused character of a text; `at` is its position in code points from 0."""
 
     at: int
     text: str
@@ -33,7 +32,7 @@ class ForbiddenCharacter(NamedTuple):
 
     @property
     def code_points(self) -> str:
-        """`U+1F600`, or several with blanks between where an emoji is made of several."""
+        """`U+1F600`; several, with blanks between, for an emoji that consists of several."""
         return " ".join(f"U+{ord(character):04X}" for character in self.text)
 
 
@@ -41,7 +40,7 @@ _CONTROL_IN_ASCII = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _TAGS = ("\U000e0000", "\U000e007f")
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(f"{chr(end - 1)}{chr(end)}" for end in range(0xFFFF, 0x110000, 0x10000))
-_UNFIT = re.compile(
+_REFUSED = re.compile(
     f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\uf8ff\U000f0000-\U0010ffff{'-'.join(_TAGS)}{_NONCHARACTERS}]"
 )
 _KIND_OF = {
@@ -52,10 +51,10 @@ _KIND_OF = {
 }
 
 _FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"
-_TO_COME = "\U0001fa70-\U0001faff"
-"""A block that Unicode keeps free for emoji: those of the coming years are refused today."""
+_RESERVED = "\U0001fa70-\U0001faff"
+"""A block that Unicode reserves for emoji: those of future versions are refused already."""
 
-# Only these can be an emoji or make one; a text without them never asks the emoji table, whose import costs 60 ms.
+# Only these can start or complete an emoji. Other texts skip the emoji table, whose import takes 60 ms.
 _MAYBE_EMOJI = re.compile("[\u20e3\u231a-\u2b55\ufe0f\U0001f000-\U0001faff]")
 
 
@@ -63,18 +62,18 @@ def forbidden_character(text: str) -> ForbiddenCharacter | None:
     """The first character of `text` that a prompt may not hold, or None."""
     if text.isascii():
         return _found(_CONTROL_IN_ASCII.search(text), CharacterKind.CONTROL)
-    unfit = _unfit(text)
+    refused = _refused(text)
     emoji = _emoji(text)
-    return min(unfit, emoji) if unfit and emoji else unfit or emoji
+    return min(refused, emoji) if refused and emoji else refused or emoji
 
 
 def prepare() -> None:
-    """Load the emoji table now. A server calls this before it serves, so that no request waits for the disk."""
+    """Load the emoji table. Call it before serving, so that no request waits for the import."""
     _emoji_pattern()
 
 
-def _unfit(text: str) -> ForbiddenCharacter | None:
-    match = _UNFIT.search(text)
+def _refused(text: str) -> ForbiddenCharacter | None:
+    match = _REFUSED.search(text)
     return _found(match, _kind_of(match[0])) if match else None
 
 
@@ -100,8 +99,8 @@ def _emoji_pattern() -> re.Pattern[str]:
     text_by_default = {
         sign for sign, status in single.items() if status == STATUS["unqualified"] and sign < "\U00010000"
     }
-    drawn, either = _one_of(single.keys() - text_by_default) + _TO_COME, _one_of(text_by_default)
-    # One set in front, then a look back at which of them it was: the engine skips what is not in the set.
+    drawn, either = _one_of(single.keys() - text_by_default) + _RESERVED, _one_of(text_by_default)
+    # One set first, then a lookbehind for which it was: the regex engine skips quickly to members of one set.
     return re.compile(
         rf"[0-9#*{_FLAG_LETTERS}{drawn}{either}](?:"
         rf"(?<=[{drawn}])[\ufe0e\ufe0f]?"

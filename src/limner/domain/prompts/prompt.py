@@ -1,7 +1,7 @@
-"""The words a model is given: the caller's, checked, and put behind those of a template and of the switches.
+"""Composing a prompt: the caller's text, checked, after that of the template and of the switches.
 
-Models differ in how they like to be told of pictures, and in what they read as a parameter. Each habit is a field of
-`PromptDialect`; a new model is a new row of such facts.
+Models differ in how a prompt refers to reference images and in what they read as a parameter. `PromptDialect` has a
+field for each difference.
 """
 
 import re
@@ -22,12 +22,12 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
 
 @dataclass(frozen=True, slots=True)
 class PromptDialect:
-    """How a family of models wants its prompt.
+    """How a family of models expects its prompt.
 
-    `picture` names the n-th reference picture: `{n}` counts from 1, `{n0}` from 0. `only_picture` names it when it
-    travels alone. `legend` asks for a line that introduces all pictures when there are several. `joint` stands between
-    the parts. `max_characters` is what the model reads before it stops listening; our own words give way to it, the
-    caller's never do. `reads_flags` says that `--name value` in a prompt is a parameter to this vendor.
+    `picture` refers to the n-th reference image: `{n}` counts from 1, `{n0}` from 0. `only_picture` refers to a single
+    one. With `legend` a line introduces all images when there are several. `joint` separates the parts.
+    `max_characters` is how much the model reads; template and switch texts are shortened to fit, the caller's never.
+    `reads_flags` says that the vendor reads `--name value` in a prompt as a parameter.
     """
 
     picture: str = "image {n}"
@@ -38,7 +38,7 @@ class PromptDialect:
     reads_flags: bool = False
 
     def name_of(self, number: int, *, among: int) -> str:
-        """What picture `number` of `among` is called in a prompt."""
+        """How the prompt refers to image `number` of `among`."""
         if among == 1 and self.only_picture:
             return self.only_picture
         return self.picture.format(n=number, n0=number - 1)
@@ -50,22 +50,22 @@ FLUX = PromptDialect(max_characters=1800)
 FLUX_2 = PromptDialect(legend=True)
 FLUX_3 = PromptDialect(picture="<ref_image_{n0}>")
 STITCHED = PromptDialect(picture="picture {n} from the left", only_picture="the input image", max_characters=1800)
-"""For engines that take one canvas: several references are laid side by side on it."""
+"""For routes that take one image: several references are placed side by side on it."""
 GPT_IMAGE = PromptDialect(picture="Image {n}", legend=True, joint="\n\n", max_characters=32_000)
 GEMINI = PromptDialect(picture="Image {n}", joint="\n\n")
-"""Without a legend, for each picture travels behind a label; what a template picture is for is told all the same."""
+"""Without a legend, since each image is sent after a label. The role of a template image is stated all the same."""
 MIDJOURNEY = PromptDialect(joint=" ", reads_flags=True)
 PLAIN = PromptDialect()
-"""For the built-in engine, which reads no more than it is told."""
+"""For the built-in engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComposedPrompt:
     """A prompt ready to send.
 
-    `aspect_ratio` is the shape the caller, their flags, the template or a switch ask for, in that order, as "W:H".
-    `template_pictures` is how many of the template's pictures travel, from its first. `notes` are remarks for a
-    person who asks what became of the request.
+    `aspect_ratio` is the one of the caller, a flag, the template or a switch, in that order, as "W:H".
+    `template_pictures` is how many of the template's images are sent, from its first. `notes` are remarks for
+    `explain`.
     """
 
     text: str
@@ -75,7 +75,7 @@ class ComposedPrompt:
 
 
 def clean_prompt(text: str, *, limit: int = 1024, field: str = "prompt") -> str:
-    """`text` without the blanks around it. Refuses what is empty, longer than `limit` code points, or no text."""
+    """`text` without surrounding blanks. Raises `Refusal` when it is empty, too long (code points) or holds emoji."""
     trimmed = text.strip()
     if not trimmed:
         raise Refusal(
@@ -109,7 +109,7 @@ def _refuse_forbidden(text: str, field: str) -> None:
 
 
 def check_picture_numbers(prompt: str, given: int, *, field: str = "prompt") -> None:
-    """Refuse `image[n]` where the caller's own `given` pictures have no n-th; they are counted from 1."""
+    """Raise `Refusal` for an `image[n]` beyond the caller's own `given` images, which are counted from 1."""
     for match in _PICTURE_NUMBER.finditer(prompt):
         if not 1 <= int(match[1]) <= given:
             raise Refusal(
@@ -135,13 +135,13 @@ def _numbers_to_use(given: int) -> str:
 
 
 def template_pictures_that_fit(own: int, template_pictures: int, cap: int) -> int:
-    """How many of a template's pictures travel behind the caller's `own`, where the model takes `cap` in all."""
+    """How many of a template's images are sent after the caller's `own`, where `cap` are taken in all."""
     return max(0, min(template_pictures, cap - own))
 
 
 @dataclass(frozen=True, slots=True)
-class _Travel:
-    """Which pictures travel: all the caller's `own`, then of those `offered` by the template what there is room for."""
+class _SentImages:
+    """Which images are sent: the caller's `own`, then as many of the template's `offered` as `cap` allows."""
 
     own: int
     offered: tuple[TemplatePicture, ...]
@@ -167,15 +167,15 @@ class _Travel:
 @dataclass(frozen=True, slots=True)
 class _Part:
     text: str
-    ours: bool = False
+    can_shorten: bool = False
 
     @property
     def sentences(self) -> list[str]:
         return _SENTENCE_END.split(self.text)
 
     @property
-    def can_give(self) -> bool:
-        return self.ours and len(self.sentences) > 1
+    def is_shortenable(self) -> bool:
+        return self.can_shorten and len(self.sentences) > 1
 
     def shortened(self) -> "_Part":
         return replace(self, text=" ".join(self.sentences[:-1]))
@@ -194,32 +194,32 @@ def compose(
 ) -> ComposedPrompt:
     """The final prompt: legend, template, t_pose, sketch_to_render, caller.
 
-    `prompt` has been through `clean_prompt` and `check_picture_numbers`, or is empty beside a template. `cap` is how
-    many reference pictures the model takes. Refuses a prompt of nothing but flags, where the vendor reads flags.
+    `prompt` was checked by `clean_prompt` and `check_picture_numbers`, or is empty beside a template. `cap` is how many
+    reference images are taken. Raises `Refusal` for a prompt of flags alone, where the vendor reads flags.
     """
-    travel = _Travel(own_pictures, template.pictures if template else (), cap)
+    images = _SentImages(own_pictures, template.pictures if template else (), cap)
     words = take_flags(prompt) if dialect.reads_flags else PromptWithoutFlags(prompt)
     switches = [*([T_POSE] if t_pose else []), *([SKETCH_TO_RENDER] if sketch_to_render else [])]
-    parts, left_out = _fit(_parts(words.text, dialect, template, switches, travel), dialect)
+    parts, left_out = _fit(_parts(words.text, dialect, template, switches, images), dialect)
     text = _join(parts, dialect)
     if not text:
-        raise _nothing_but_flags()
+        raise _only_flags()
     return ComposedPrompt(
         text=text,
         aspect_ratio=aspect_ratio or words.aspect_ratio or _preset_ratio(template, switches),
-        notes=tuple(_notes(words, template, travel, dialect, left_out=left_out, length=len(text))),
-        template_pictures=len(travel.sent),
+        notes=tuple(_notes(words, template, images, dialect, left_out=left_out, length=len(text))),
+        template_pictures=len(images.sent),
     )
 
 
 def _parts(
-    words: str, dialect: PromptDialect, template: Template | None, switches: list[Switch], travel: _Travel
+    words: str, dialect: PromptDialect, template: Template | None, switches: list[Switch], images: _SentImages
 ) -> list[_Part]:
     return [
-        _Part(_legend(dialect, travel)),
-        _Part(template.text if template else "", ours=True),
-        *(_Part(switch.text, ours=True) for switch in switches),
-        _Part(_translate(words, dialect, travel.total)),
+        _Part(_legend(dialect, images)),
+        _Part(template.text if template else "", can_shorten=True),
+        *(_Part(switch.text, can_shorten=True) for switch in switches),
+        _Part(_translate(words, dialect, images.total)),
     ]
 
 
@@ -240,17 +240,17 @@ def _translate(words: str, dialect: PromptDialect, total: int) -> str:
 # --- the legend: which picture is which ---------------------------------------------------------------------------
 
 
-def _legend(dialect: PromptDialect, travel: _Travel) -> str:
-    """One line that introduces the pictures. A template's are always introduced: nobody else speaks of them."""
-    told = [_own_pictures(dialect, travel)] if travel.own and dialect.legend and travel.total > 1 else []
-    for number, picture in enumerate(travel.sent, start=travel.own + 1):
-        told.append(f"{dialect.name_of(number, among=travel.total)}: {picture.role}")
-    return " ".join(_sentence(line) for line in told)
+def _legend(dialect: PromptDialect, images: _SentImages) -> str:
+    """One line that introduces the images. Those of a template always are: no other text mentions them."""
+    lines = [_own_pictures(dialect, images)] if images.own and dialect.legend and images.total > 1 else []
+    for number, picture in enumerate(images.sent, start=images.own + 1):
+        lines.append(f"{dialect.name_of(number, among=images.total)}: {picture.role}")
+    return " ".join(_sentence(line) for line in lines)
 
 
-def _own_pictures(dialect: PromptDialect, travel: _Travel) -> str:
-    names = [dialect.name_of(number, among=travel.total) for number in range(1, travel.own + 1)]
-    if travel.own == 1:
+def _own_pictures(dialect: PromptDialect, images: _SentImages) -> str:
+    names = [dialect.name_of(number, among=images.total) for number in range(1, images.own + 1)]
+    if images.own == 1:
         return f"{names[0]}: the picture to work from"
     return f"{', '.join(names)}: the pictures given, in this order"
 
@@ -259,7 +259,7 @@ def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:].rstrip(".") + "."
 
 
-# --- length: our words give way, the caller's never ---------------------------------------------------------------
+# --- length: template and switch texts are shortened, the caller's is not ---------------------------------------
 
 
 def _join(parts: Iterable[_Part], dialect: PromptDialect) -> str:
@@ -267,21 +267,21 @@ def _join(parts: Iterable[_Part], dialect: PromptDialect) -> str:
 
 
 def _fit(parts: list[_Part], dialect: PromptDialect) -> tuple[list[_Part], int]:
-    """The parts within the model's length, and how many sentences that cost.
+    """The parts within the model's length, and how many sentences were left out for it.
 
-    A model cuts at the end, where the caller's words are; so our last sentences go instead, the longest part's first.
+    A model cuts at the end, where the caller's text is; so the last sentence of the longest other part is left out.
     """
     left_out = 0
     while dialect.max_characters is not None and len(_join(parts, dialect)) > dialect.max_characters:
-        giving = max((part for part in parts if part.can_give), key=lambda part: len(part.text), default=None)
-        if giving is None:
+        longest = max((part for part in parts if part.is_shortenable), key=lambda part: len(part.text), default=None)
+        if longest is None:
             break
-        parts = [part.shortened() if part is giving else part for part in parts]
+        parts = [part.shortened() if part is longest else part for part in parts]
         left_out += 1
     return parts, left_out
 
 
-def _nothing_but_flags() -> Refusal:
+def _only_flags() -> Refusal:
     return Refusal(
         Code.INVALID,
         "prompt holds nothing but flags, which are not passed on to this model",
@@ -290,13 +290,13 @@ def _nothing_but_flags() -> Refusal:
     )
 
 
-# --- notes: what became of the request, for people ----------------------------------------------------------------
+# --- notes for `explain` -----------------------------------------------------------------------------------------
 
 
 def _notes(
     words: PromptWithoutFlags,
     template: Template | None,
-    travel: _Travel,
+    images: _SentImages,
     dialect: PromptDialect,
     *,
     left_out: int,
@@ -304,10 +304,10 @@ def _notes(
 ) -> Iterator[str]:
     if words.dropped:
         yield f"Left out of the prompt, for this model is given no flag but --ar: {' '.join(words.dropped)}."
-    if template and template.needs_image and not travel.own:
+    if template and template.needs_image and not images.own:
         yield f"Template {template.slug} is made to work on a picture, and none was given."
-    if template and travel.missing:
-        yield f"Left out {travel.missing} of template {template.slug}'s pictures: {travel.why_missing}."
+    if template and images.missing:
+        yield f"Left out {images.missing} of template {template.slug}'s pictures: {images.why_missing}."
     if left_out:
         yield f"Left out {left_out} of our own sentences, to keep within {dialect.max_characters} characters."
     if dialect.max_characters is not None and length > dialect.max_characters:

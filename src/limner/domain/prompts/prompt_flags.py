@@ -1,4 +1,4 @@
-"""Flags in a prompt: the `--name value` that Midjourney reads as parameters, `--v 7` or `--no trees`."""
+"""Flags in a prompt: `--name value`, which Midjourney reads as a parameter, as `--v 7` or `--no trees`."""
 
 import re
 from collections.abc import Iterator
@@ -7,37 +7,37 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PromptWithoutFlags:
-    """A prompt without its flags: the words, the shape asked for with `--ar W:H`, and the flags that were dropped."""
+    """A prompt without its flags, the aspect ratio of `--ar W:H`, and the flags that were dropped."""
 
     text: str
     aspect_ratio: str | None = None
     dropped: tuple[str, ...] = ()
 
 
-# A phone's keyboard makes one long dash of two short ones, and Midjourney reads it alike.
+# Phone keyboards turn two hyphens into an em dash, which Midjourney accepts as well.
 _FLAG = re.compile(r"(?P<dash>(?<!-)-{2,}|—)(?P<name>[A-Za-z]+)")
 _RATIO = re.compile(r"(?:-+|—)(?:ar|aspect)[ \t=]+([1-9]\d{0,2}:[1-9]\d{0,2})", re.IGNORECASE)
 
-_LETTERS = r"(?:(?!--)[!-~])*"
-_NOTHING = re.compile("")
-_A_NUMBER = re.compile(rf"[ \t=]*(?={_LETTERS}\d){_LETTERS}[A-Za-z0-9]")
-_A_WORD = re.compile(rf"[ \t=]+{_LETTERS}[A-Za-z0-9]")
-_LINKS = re.compile(rf"(?:[ \t]+(?:https?://{_LETTERS}|\d[\d:.]*|random\b))*")
-_THE_REST = re.compile(r"(?:(?!--)[^\n])*")
+_PRINTABLE = r"(?:(?!--)[!-~])*"
+_NO_VALUE = re.compile("")
+_NUMBER = re.compile(rf"[ \t=]*(?={_PRINTABLE}\d){_PRINTABLE}[A-Za-z0-9]")
+_WORD = re.compile(rf"[ \t=]+{_PRINTABLE}[A-Za-z0-9]")
+_LINKS = re.compile(rf"(?:[ \t]+(?:https?://{_PRINTABLE}|\d[\d:.]*|random\b))*")
+_REST_OF_LINE = re.compile(r"(?:(?!--)[^\n])*")
 
-# What stands behind a flag and belongs to it. A name that is not listed may have a number.
+# The value that may follow each flag. A flag that is not listed may have a number.
 _VALUE_OF = {
-    **dict.fromkeys(("ar", "aspect", "v", "version", "niji", "s", "stylize", "c", "chaos", "q", "quality"), _A_NUMBER),
-    **dict.fromkeys(("w", "weird", "iw", "sw", "sv", "cw", "ow", "stop", "seed", "r", "repeat", "p"), _A_NUMBER),
-    **dict.fromkeys(("style", "motion"), _A_WORD),
+    **dict.fromkeys(("ar", "aspect", "v", "version", "niji", "s", "stylize", "c", "chaos", "q", "quality"), _NUMBER),
+    **dict.fromkeys(("w", "weird", "iw", "sw", "sv", "cw", "ow", "stop", "seed", "r", "repeat", "p"), _NUMBER),
+    **dict.fromkeys(("style", "motion"), _WORD),
     **dict.fromkeys(("sref", "cref", "oref"), _LINKS),
-    **dict.fromkeys(("tile", "raw", "fast", "turbo", "relax", "draft", "hd", "public", "stealth"), _NOTHING),
-    "no": _THE_REST,
+    **dict.fromkeys(("tile", "raw", "fast", "turbo", "relax", "draft", "hd", "public", "stealth"), _NO_VALUE),
+    "no": _REST_OF_LINE,
 }
 
 
 def take_flags(prompt: str) -> PromptWithoutFlags:
-    """Take every flag out of `prompt`. The last valid `--ar W:H` is the aspect ratio, all else is dropped."""
+    """Remove every flag from `prompt`. The last valid `--ar W:H` is the aspect ratio, all others are dropped."""
     words, dropped, ratio, at = [], [], None, 0
     for start, end in _spans(prompt):
         words.append(prompt[at:start])
@@ -51,10 +51,10 @@ def take_flags(prompt: str) -> PromptWithoutFlags:
 
 
 def _spans(prompt: str) -> Iterator[tuple[int, int]]:
-    """Where flags stand, each with the blanks before it and the value behind it."""
+    """The positions of flags, each with the blanks before it and its value."""
     at = 0
     while flag := _FLAG.search(prompt, at):
-        value = _VALUE_OF.get(flag["name"].lower(), _A_NUMBER).match(prompt, flag.end())
+        value = _VALUE_OF.get(flag["name"].lower(), _NUMBER).match(prompt, flag.end())
         at = value.end() if value else flag.end()
         if _is_prose(prompt, flag, has_value=at > flag.end()):
             at = flag.end()
@@ -63,8 +63,8 @@ def _spans(prompt: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_prose(prompt: str, flag: re.Match[str], *, has_value: bool) -> bool:
-    """Whether the dashes are a writer's own, as in "old--and tired" or "a quiet place—no wind"."""
+    """Whether the dashes are punctuation, as in "old--and tired" or "a quiet place—no wind"."""
     before = prompt[: flag.start()][-1:]
     plain_flag = flag["dash"] != "—" and not (before.isascii() and before.isalnum())
-    numbered = _VALUE_OF.get(flag["name"].lower()) is _A_NUMBER and has_value
+    numbered = _VALUE_OF.get(flag["name"].lower()) is _NUMBER and has_value
     return not plain_flag and not numbered

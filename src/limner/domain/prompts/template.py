@@ -1,4 +1,4 @@
-"""A template: words, and at most two pictures, that come with a request by name; and the two switches' words."""
+"""Templates: text and at most two images that a request adds by name; and the texts of the two switches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from limner.domain.refusal import Code, Refusal
 T = TypeVar("T")
 
 MAX_PICTURES = 2
-"""How many pictures one template may bring."""
+"""The most images of one template."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplatePicture:
-    """A picture that a template adds behind the caller's own.
+    """An image that a template adds after the caller's own.
 
-    `name` is its file name, which the loader turns into a path. `role` completes the sentence "Image 2: …" and says
-    what to take from the picture; the template's text never speaks of it, for not every model is sent it.
+    `name` is its file name. `role` completes the sentence "Image 2: …" and says what to take from the image; the
+    template's text must not mention it, since not every route takes it.
     """
 
     name: str
@@ -30,8 +30,8 @@ class TemplatePicture:
 class Template:
     """One preset.
 
-    `text` comes before the caller's words; its first sentence states the change and is never left out. `best_with`
-    and `needs_image` are advice, not conditions.
+    `text` precedes the caller's prompt; its first sentence states the change and is never left out. `best_with` and
+    `needs_image` are advice and not checked.
     """
 
     slug: str
@@ -46,20 +46,20 @@ class Template:
     def __post_init__(self) -> None:
         if len(self.pictures) > MAX_PICTURES:
             raise ValueError(
-                f"template {self.slug!r} brings {len(self.pictures)} pictures, at most {MAX_PICTURES} may travel"
+                f"template {self.slug!r} has {len(self.pictures)} pictures, at most {MAX_PICTURES} are allowed"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A yes-or-no field of a request that adds words, and a shape where the words need one."""
+    """A boolean field of a request that adds text, and an aspect ratio where the text needs one."""
 
     name: str
     text: str
     aspect_ratio: str | None = None
 
 
-# Stated as what to show, for the FLUX family knows no negatives: hands that are empty, not "nothing in the hands".
+# Stated positively, since FLUX models ignore negations: "empty hands", not "nothing in the hands".
 T_POSE = Switch(
     "t_pose",
     "Pose the subject in a T-pose: upright and facing the camera, both arms stretched out level at shoulder height, "
@@ -78,12 +78,12 @@ SKETCH_TO_RENDER = Switch(
 
 
 def normalise_slug(slug: str) -> str:
-    """The one spelling of a slug: `t-pose` and `t_pose` name the same template."""
+    """The canonical spelling of a slug: `t-pose` and `t_pose` name the same template."""
     return slug.strip().replace("-", "_")
 
 
 def named_template(slug: str, templates: Mapping[str, T], *, field: str = "template") -> T:
-    """The template a caller named; `templates` is keyed by normalised slug. Refuses a name nobody knows."""
+    """The template a caller named; `templates` is keyed by normalised slug. Raises `Refusal`."""
     try:
         return templates[normalise_slug(slug)]
     except KeyError:

@@ -1,13 +1,13 @@
-"""Start-time fair queueing: who is next, decided when a task is accepted.
+"""Start-time fair queueing: a task's place in the queue is decided when it is accepted.
 
-Each account has a virtual clock that advances by a task's cost over its weight; a task's place in the queue is the
-later of that clock and the service's own. A busy account's tasks thus lie one behind the other in virtual time while a
-quiet account's first task lands at the front, and one index on that number serves a fair order at any backlog. An
-operator sets the weight, a caller the priority.
+Each account has a virtual clock that advances by a task's cost over the account's weight; a task's place is the later
+of that clock and the service's own. Tasks of a busy account follow each other in virtual time, while the first task of
+an idle account gets a place at the front. One index on the place gives the fair order at any backlog. The operator sets
+the weight, the caller the priority.
 """
 
 QUANTUM = 1_000_000
-"""Virtual time one ordinary task costs. A whole number: both databases then sort and add exactly."""
+"""Virtual time that a task of priority 1 costs; a whole number, so that both databases add and sort it exactly."""
 
 LOWEST_PRIORITY = 1
 HIGHEST_PRIORITY = 3
@@ -17,5 +17,5 @@ _SHARE = {1: 1, 2: 2, 3: 4}
 
 
 def step(priority: int) -> int:
-    """How far a task of this priority advances its account's clock: a higher one takes a smaller step."""
+    """How far a task of this priority advances its account's clock: less for a higher priority."""
     return QUANTUM // _SHARE[priority]

@@ -1,4 +1,4 @@
-"""A subject seen from four sides: the views, and the words that ask a model for one of them."""
+"""The four views of a subject, and the prompts that ask a model for one of them."""
 
 from enum import StrEnum
 
@@ -33,10 +33,10 @@ _CHANGE = (
 
 
 def view_prompt(view: View) -> str:
-    """The words for one view of the subject that the first picture shows."""
+    """The prompt for one view of the subject in the first reference image."""
     return _TURNAROUND.format(seen_from=_SEEN_FROM[view])
 
 
 def edit_prompt(view: View, wish: str) -> str:
-    """The words for a change to the picture of one view."""
+    """The prompt for a change to the image of one view."""
     return _CHANGE.format(seen_from=_SEEN_FROM[view], wish=wish)

@@ -1,4 +1,4 @@
-"""What to tell somebody who waits, from real durations."""
+"""Progress and remaining time of a task, estimated from recent durations."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -6,25 +6,25 @@ from statistics import median
 from limner.domain.tasks.task import Status, Task
 
 MAX_RUNNING_PROGRESS = 95
-"""Progress never shows more than this before the picture is in our own store."""
+"""The progress shown before the image is in our own store never exceeds this."""
 
 DEFAULT_EXPECTED_MS = 8_000
-"""Assumed for a route that has no history yet."""
+"""The expected duration of a route without a history."""
 
 EXPECTED_BEFORE_SUBMIT_MS = 4_000
-"""Assumed while nothing has been ordered yet. Old clients look again after half of it, which is the least they wait."""
+"""The expected duration before anything is submitted. Old clients poll after half of it, their shortest wait."""
 
 
 def expected_ms(durations_ms: Sequence[int], *, first_guess_ms: int = DEFAULT_EXPECTED_MS) -> int:
-    """What a run is expected to take: the median of the recent ones."""
+    """The expected duration: the median of recent ones."""
     return int(median(durations_ms)) if durations_ms else first_guess_ms
 
 
 def progress(reported: int, elapsed_ms: int, expected: int | None) -> int:
-    """0 to 95, and for growing arguments it only grows.
+    """0 to 95; it never falls while the arguments grow.
 
-    The vendor's own figure counts where it is ahead; otherwise time does: half of what is left is gone each time
-    half the expected time passes, so that an overdue run slows down instead of standing still at the end.
+    The vendor's figure where it is higher, otherwise an estimate by time: half of the rest passes with each half of
+    the expected time, so that an overdue task slows down instead of stopping.
     """
     return min(MAX_RUNNING_PROGRESS, max(reported, _by_time(elapsed_ms, expected)))
 
@@ -36,13 +36,13 @@ def _by_time(elapsed_ms: int, expected: int | None) -> int:
 
 
 def seconds_left(elapsed_ms: int, expected: int | None) -> int:
-    """Whole seconds until a running task is likely done, at least 1: clients sleep for a part of this."""
+    """The estimated seconds until a running task is done, at least 1: clients sleep for a part of this."""
     expected = EXPECTED_BEFORE_SUBMIT_MS if expected is None else expected
     return max(1, -(-(expected - elapsed_ms) // 1000))
 
 
 def displayed_progress(task: Task, now_ms: int) -> int:
-    """A task's progress as its owner sees it: 0 while it waits, 100 once it has ended, however it ended."""
+    """A task's progress as callers see it: 0 while it is queued, 100 once it has ended in any status."""
     match task.status:
         case Status.QUEUED:
             return 0

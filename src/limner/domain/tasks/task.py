@@ -1,4 +1,4 @@
-"""A task and the states it may be in."""
+"""A task, its statuses and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from limner.domain.ids import AccountId, BlobId, TaskId
 
 
 class Status(StrEnum):
-    """The states a client may see. The wire also knows `unknown`, which is never used: old clients poll it forever."""
+    """The statuses that clients see. `unknown` of the wire is never used: old clients would poll it for ever."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The picture of a finished task, in our own store. Of a multiview task it is the front; `views` are all four."""
+    """The image of a finished task, in our own store. For a multiview task it is the front; `views` holds all four."""
 
     blob: BlobId
     media_type: str
@@ -36,23 +36,23 @@ class Result:
     views: Mapping[str, "Result"] = field(default_factory=dict)
 
     def pictures(self) -> Mapping[str, "Result"]:
-        """Every picture, by the name that its link ends in."""
+        """Every image, by the name that its link ends in."""
         if not self.views:
             return {"generated_image": self}
         return {f"{view}_view": each for view, each in self.views.items()}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Result":
-        """A result from its fields as they are kept."""
+        """A result from its stored fields."""
         views = {view: cls.of(each) for view, each in stored.get("views", {}).items()}
         return cls(**{**stored, "blob": BlobId(stored["blob"]), "views": views})
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as it stands. Times are milliseconds since 1970; `price` is what was held, in credits.
+    """A task as it is stored. Times are milliseconds since 1970; `price` is what was held, in credits.
 
-    `removed_ms` is when its picture was removed, by age or on demand; its `result` is None from then on.
+    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on.
     """
 
     id: TaskId
@@ -82,7 +82,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a task ends: what is written to it in the same stroke that settles its credits."""
+    """How a task ends: written in the unit of work that settles its credits."""
 
     status: Status
     consumed: int = 0

@@ -40,7 +40,7 @@ def test_a_far_off_name_gets_no_guess() -> None:
 def test_a_template_brings_two_pictures_at_most() -> None:
     picture = TemplatePicture("a.png", "an example", "image/png")
 
-    with pytest.raises(ValueError, match="brings 3 pictures"):
+    with pytest.raises(ValueError, match="has 3 pictures"):
         Template("many", "Many", "Too many.", "Draw.", pictures=(picture,) * 3)
 
 
