@@ -282,7 +282,7 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
         ("fal", "fal-ai/flux", "{}", "fal's model 'fal-ai/flux' is not known here"),
         ("fal", "fal-ai/flux/dev", "{ image_urls = [] }", "option 'image_urls': Limner sets"),
         ("replicate", "stability/sd", "{}", "Replicate's model 'stability/sd' is not known here"),
-        ("replicate", "black-forest-labs/flux-dev", "{ polling_hosts = [] }", "not of a route's"),
+        ("replicate", "black-forest-labs/flux-dev", "{ polling_hosts = [] }", "not to a route"),
         ("midjourney", "v7", "{}", "Midjourney's model 'v7' is not known here"),
         ("midjourney", "niji", '{ pick = "cut" }', "option 'pick': 'cut' is none of upscale, crop"),
         ("midjourney", "niji", "{ flags = 7 }", "option 'flags': 7 is no text"),

@@ -55,7 +55,7 @@ FAMILY = {
         ("gemini-3-pro-image", "models/gemini-3.1-flash-image"),
     ),
     "fal": Member(
-        FalProvider, "fal", "answers, and did not refuse the key; that it takes one, only an order would show"
+        FalProvider, "fal", "answers, and did not refuse the key; that it takes one, only a paid request would show"
     ),
     "replicate": Member(ReplicateProvider, "replicate", "the key is valid; it belongs to the organization 'emulated'"),
     "midjourney": Member(MidjourneyProvider, "midjourney", "the relay answers, and takes the key"),
