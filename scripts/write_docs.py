@@ -6,6 +6,7 @@ A test compares them with what this would write, so that they cannot fall behind
 import html
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel
@@ -14,6 +15,8 @@ from pydantic_core import PydanticUndefined
 
 from limner.domain.model import DEFAULT_MODEL, MODELS
 from limner.domain.routing.failure import FALLS_BACK, RETRIES, FailureKind
+from limner.providers.declarations import declarations
+from limner.routes import routes_of
 from limner.settings import ProviderSettings, RouteSettings, Settings
 from limner.templates.loader import load_templates
 from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
@@ -67,41 +70,37 @@ MODELS_HEAD = """\
 
 ## Models
 
-`model_version` is a name in the API; which vendor serves it is the operator's business, and `served_by` in a finished task
-says what really ran. Left out, it is `{default}`. The price is per task; no parameter changes it.
+`model_version` is a name in the API. The operator chooses which vendor serves it; `served_by` in a finished task says what ran.
+The default is `{default}`. The price is per task; no parameter changes it.
 
 | model_version | known as | credits | reference images | formats |
 |---|---|---|---|---|
 """
 
-MODELS_TAIL = """
+MODELS_MIDDLE = """
 - **A picture for `flux.1_dev`**, which takes none, moves the request to `flux.1_kontext_pro`, at that model's limits;
   `input.model_version` shows it. The pictures of a template count.
 - **A picture for `midjourney`** is refused with 1004. A template's words still apply there; its pictures are left out.
 - **`text_to_image`** runs on the default model and costs 5 credits.
 - **WebP** is refused with 2004 where the table does not list it, unless the operator set `LIMNER_TRANSCODE_WEBP`.
 - Pictures are 20 to 6000 pixels a side; larger ones, up to 100 megapixels, are scaled down. At most 20 MB. What is sent on
-  is upright and holds nothing but the picture: no EXIF, no place, no comment.
+  is upright and has no metadata: no EXIF, no location, no comment.
 
 ### Vendors
 
-A vendor's routes become active when its key is set; the first active route of a model is used. `src/limner/routes.toml`
-holds them, in order. Some public names have outlived the vendors' own models: the route then leads to the living
-successor, and `served_by.model` names it.
+A vendor's routes become active when the variable in this table is set; the first active route of a model is used. In brackets
+is the model that runs: vendors have shut down several of the nine. `served_by` in a finished task names vendor and model.
 
-| set this | and these models are served by it |
-|---|---|
-| `BFL_API_KEY` | `flux.1_kontext_pro`, `flux.1_dev` |
-| `OPENAI_API_KEY` | `gpt_4o`, `gpt_image_1.5`, `gpt_image_2`: all by `gpt-image-2` |
-| `GEMINI_API_KEY` | the three Gemini models |
-| `FAL_KEY`, `REPLICATE_API_TOKEN` | the FLUX models, where `BFL_API_KEY` is not set |
-| `LIMNER_MIDJOURNEY_URL` | `midjourney`, through a midjourney-proxy of yours |
+| set this | vendor | and these models are served |
+|---|---|---|
+"""
 
+MODELS_TAIL = """
 With one vendor configured, a model without an active route is refused with 2017, unless `LIMNER_FALLBACK_TO_BUILTIN` is
 set. [Rehearsing with emulated vendors](vendors.md) tries all this without a key.
 
 OpenAI shut down `gpt-image-1` on 2026-10-23 and shuts down `gpt-image-1.5` on 2026-12-01; Google shut down the previews on
-2026-01-15 and 2026-06-25. The routes above lead past them. A route of your own that names a dead id fails with
+2026-01-15 and 2026-06-25. The shipped routes use their successors. A route of your own to a model that was shut down fails with
 `model_unavailable`, and the model's next route is used; see [What can go wrong at a vendor](failures.md).
 
 ### While no vendor is configured
@@ -241,8 +240,21 @@ def _models() -> str:
         f"| `{t.slug}` | {t.title} | {t.aspect_ratio or 'as asked'} | {t.summary} |"
         for t in (loaded.template for loaded in load_templates().values())
     ]
-    head = MODELS_HEAD.format(default=DEFAULT_MODEL)
-    return MADE + head + "\n".join(models) + "\n" + MODELS_TAIL + "\n".join(templates) + "\n" + TEMPLATES_TAIL
+    tables = (models, list(_vendors_by_variable()), templates)
+    heads = (MADE + MODELS_HEAD.format(default=DEFAULT_MODEL), MODELS_MIDDLE, MODELS_TAIL)
+    return "".join(head + "\n".join(rows) + "\n" for head, rows in zip(heads, tables, strict=True)) + TEMPLATES_TAIL
+
+
+def _vendors_by_variable() -> Iterator[str]:
+    shipped = routes_of(Settings(), frozenset(declarations()))
+    for vendor in declarations().values():
+        served = [
+            f"`{model}` (`{route.upstream}`)"
+            for model, routes in shipped.items()
+            for route in routes
+            if route.provider == vendor.name
+        ]
+        yield f"| `{vendor.required.environment_variable}` | {vendor.title} | {', '.join(served)} |"
 
 
 def _formats(accepts: frozenset[str]) -> str:
