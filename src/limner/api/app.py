@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from limner.api import docs, files, health
 from limner.api.http.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
-from limner.api.http.middleware import BodyCap, Trace
+from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import Ingress, refused
@@ -68,6 +68,7 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
             Middleware(BodyTimeout, answer=_answer, slow_s=limits.slow_s),
             Middleware(Ingress, bucket=bucket),
             Middleware(BodyCap, answer=_answer),
+            Middleware(TrailingSlash),
         ],
         exception_handlers=handlers,
         lifespan=lifespan,

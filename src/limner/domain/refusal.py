@@ -89,6 +89,15 @@ class Unavailable(Refusal):
         )
 
 
+class UnsupportedMedia(Refusal):
+    """The body has a content coding or a charset that cannot be decoded. HTTP status 415."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            Code.MALFORMED, reason, suggestion="Send JSON in UTF-8, uncompressed or with Content-Encoding: gzip."
+        )
+
+
 class TooSlow(Refusal):
     """The body of a request comes so slowly that somebody else should have our time."""
 

@@ -10,7 +10,7 @@ from limner.domain.network.ip_address import Address, is_public, literal
 from limner.outbound import refusals
 from limner.outbound.allowlist import FetchAllow
 
-_LONGEST: Final = 2048
+MAX_URL: Final = 8192
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _LOOPBACK: Final = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
@@ -33,12 +33,12 @@ def check_url(url: str, allow: FetchAllow) -> None:
         raise refusals.not_public(str(error)) from error
 
 
-def parse(url: str, allow: FetchAllow) -> URL:
+def parse(url: str, allow: FetchAllow, max_length: int = MAX_URL) -> URL:
     """Parse and check with the HTTP client's own parser, so that the two cannot disagree.
 
     Raises `UrlError` or `PrivateHostError`.
     """
-    _check_text(url)
+    _check_text(url, max_length)
     parsed = _parsed(url)
     host = _check_parts(parsed)
     _check_host(host, parsed.port or 0, allow)
@@ -51,9 +51,9 @@ def is_listed(url: URL, allow: FetchAllow) -> bool:
     return any(allow.permits(host, address, port) for address in _addresses(host) or (None,))
 
 
-def _check_text(url: str) -> None:
-    if len(url) > _LONGEST:
-        raise UrlError(f"has {len(url)} characters, more than {_LONGEST}")
+def _check_text(url: str, max_length: int) -> None:
+    if len(url) > max_length:
+        raise UrlError(f"has {len(url)} characters, more than {max_length}")
     if not url.isprintable() or " " in url or "\\" in url:
         raise UrlError("holds blanks, backslashes or control characters, which must be percent-encoded")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from limner.outbound.webhook_client import WebhookClient
 
 TIMEOUT_S = 15.0
+MAX_URL = 2048
 
 
 class PlainHttpError(Exception):
@@ -65,7 +66,7 @@ class GuardedWebhookHttp(WebhookHttp):
             self._webhook_client = None
 
     def _parsed_url(self, url: str) -> "URL":
-        parsed = parse(url, self._allow)
+        parsed = parse(url, self._allow, MAX_URL)
         if parsed.scheme != "https" and not is_listed(parsed, self._allow):
             raise PlainHttpError
         return parsed

@@ -48,6 +48,21 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
+async def test_an_answer_with_a_long_header_is_taken() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=" + b"b" * 9_000 + b"\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with server, posting() as post:
+        outcome = await post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
+
+    assert isinstance(outcome, WebhookAnswered)
+    assert outcome.is_success
+
+
 # --- what is judged by its looks -----------------------------------------------------------------------------------
 
 

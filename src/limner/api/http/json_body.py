@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from limner.api.http.content_coding import decoded_body
 from limner.domain.refusal import Code, Refusal
 
 T = TypeVar("T")
@@ -22,8 +23,8 @@ MAX_COMMAS = 4_000
 
 
 async def parse(request: Request, read: Callable[[bytes], T]) -> tuple[T, bytes]:
-    """`read(body)`, and the raw body."""
-    body = await request.body()
+    """`read(body)`, and the body, decompressed and in UTF-8. Raises `Refusal`."""
+    body = await decoded_body(request)
     return (await asyncio.to_thread(read, body) if len(body) > LARGE_BODY else read(body)), body
 
 
@@ -76,6 +77,8 @@ def _invalid(error: ValidationError, model: type[BaseModel]) -> NoReturn:
     first = error.errors(include_url=False, include_context=False)[0]
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     problem = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if first["type"] in {"model_type", "model_attributes_type"}:  # its message names the Python class
+        problem = "an object is expected"
     described = model.model_fields[str(first["loc"][0])].description if first["loc"] else None
     raise Refusal(
         Code.INVALID,

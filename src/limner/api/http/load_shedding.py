@@ -208,6 +208,6 @@ def _memory_for(scope: Scope) -> int:
         return 0
     if scope["method"] == "PUT" or media_type(headers).startswith("multipart/"):
         return FILE_MEMORY
-    if "chunked" in headers.get("transfer-encoding", ""):
+    if "chunked" in headers.get("transfer-encoding", "") or "content-encoding" in headers:
         size = LARGEST_JSON
     return 2 * size if size >= LARGE_BODY else 0

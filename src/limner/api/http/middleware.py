@@ -114,6 +114,22 @@ class BodyCap:
         await self._app(scope, _counted(receive, cap), send)
 
 
+class TrailingSlash:
+    """Serves a path with trailing slashes as the path without them.
+
+    A redirect, which Starlette would send, would take its host and scheme from the request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.endswith("/") and path.strip("/"):
+            scope = {**scope, "path": path.rstrip("/")}
+        await self._app(scope, receive, send)
+
+
 def _counted(receive: Receive, cap: int) -> Receive:
     seen = 0
 

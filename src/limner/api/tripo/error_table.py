@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from limner.application.tasks.submit import IdempotencyConflict
-from limner.domain.refusal import Overloaded, Refusal, TooSlow, Unavailable
+from limner.domain.refusal import Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ def status_of(refusal: Refusal, row: ErrorRow) -> int:
             return 503
         case TooSlow():
             return 408
+        case UnsupportedMedia():
+            return 415
         case _:
             return row.status
 

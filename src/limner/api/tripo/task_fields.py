@@ -40,7 +40,7 @@ class FileRef(BaseModel):
 
     type: Annotated[str | None, BeforeValidator(_hint)] = Field(default=None, description="A hint, not validated.")
     file_token: StrictStr | None = Field(default=None, max_length=100, description="The token an upload answered.")
-    url: StrictStr | None = Field(default=None, max_length=2048, description="A public http(s) address, at most 20 MB.")
+    url: StrictStr | None = Field(default=None, max_length=8192, description="A public http(s) URL, at most 20 MB.")
     object: ObjectRef | None = None
     data: StrictStr | None = Field(default=None, description="The picture itself in base64, at most 20 MB decoded.")
 
@@ -73,7 +73,15 @@ def with_one_source(file: FileRef) -> FileRef:
     return file
 
 
-OneFile = Annotated[FileRef, AfterValidator(with_one_source)]
+def _object_only(value: object) -> object:
+    if not isinstance(value, dict | FileRef):
+        raise ValueError('a file is an object with one of its fields, such as {"url": "https://…"}')  # noqa: TRY004 - pydantic's
+    return value
+
+
+OneFile = Annotated[
+    FileRef, BeforeValidator(_object_only, json_schema_input_type=FileRef), AfterValidator(with_one_source)
+]
 
 
 class TaskBody(BaseModel):

@@ -31,6 +31,10 @@ INLINE_LIMIT = 20 * 1024 * 1024
 """Size limit of one inline picture, as for an upload."""
 
 
+_BASE64 = str.maketrans("-_", "+/", " \t\r\n\v\f")
+"""URL-safe letters to standard ones; white space is removed."""
+
+
 def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_webp: bool) -> None:
     """Raise `Refusal` for a format that the model does not accept."""
     if media_type in model.accepts or (media_type == WEBP and transcode_webp):
@@ -77,8 +81,9 @@ class KeepInlineImages:
 
 
 def _write_base64(data: str, path: Path) -> None:
-    """Decode into a file. Some clients send a `data:` prefix."""
-    encoded = data.partition(",")[2] if data.startswith("data:") else data
+    """Decode into a file: standard or URL-safe alphabet, with or without padding, line breaks and a `data:` prefix."""
+    encoded = data.partition(",")[2] if data[:5].lower() == "data:" else data
+    encoded = encoded.translate(_BASE64).rstrip("=")
     if len(encoded) > INLINE_LIMIT * 4 // 3 + 4:
         raise Refusal(
             Code.IMAGE_TOO_LARGE,
@@ -86,12 +91,12 @@ def _write_base64(data: str, path: Path) -> None:
             suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
         )
     try:
-        path.write_bytes(base64.b64decode(encoded, validate=True))
+        path.write_bytes(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
     except (binascii.Error, ValueError):
         raise Refusal(
             Code.INVALID,
             "data is not base64",
-            suggestion="Send the file's bytes in standard base64, or upload them and send the token.",
+            suggestion="Send the file's bytes in base64, or upload them and send the token.",
         ) from None
 
 

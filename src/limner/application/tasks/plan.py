@@ -12,6 +12,7 @@ from limner.domain.model import (
     effective_model,
     models_with_images,
 )
+from limner.domain.prompts.characters import is_blank
 from limner.domain.prompts.prompt import check_picture_numbers, clean_prompt
 from limner.domain.prompts.template import named_template
 from limner.domain.refusal import Code, Refusal
@@ -133,6 +134,6 @@ def _check_file_count(model: ModelFacts, request: ImageRequest) -> None:
 
 
 def _prompt(request: ImageRequest, template: LoadedTemplate | None, limit: int) -> str:
-    if template is not None and not request.prompt.strip():
+    if template is not None and is_blank(request.prompt):
         return ""
     return clean_prompt(request.prompt, limit=limit)

@@ -50,6 +50,11 @@ _KIND_OF = {
     "Cn": CharacterKind.NONCHARACTER,
 }
 
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
+    chr(each) for each in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
+"""Characters without a glyph that are not of category Cf: Hangul and braille fillers, variation selectors, joiners."""
+
 _FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"
 _RESERVED = "\U0001fa70-\U0001faff"
 """A block that Unicode reserves for emoji: those of future versions are refused already."""
@@ -65,6 +70,23 @@ def forbidden_character(text: str) -> ForbiddenCharacter | None:
     refused = _refused(text)
     emoji = _emoji(text)
     return min(refused, emoji) if refused and emoji else refused or emoji
+
+
+_ASCII_TWINS = str.maketrans(
+    "０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ"
+    "ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ：－．＝［］【】\u3000",
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:-.=[][] ",
+)
+
+
+def ascii_twins(text: str) -> str:
+    """`text` with full-width letters, digits, colons, dashes and brackets in ASCII; positions do not change."""
+    return text if text.isascii() else text.translate(_ASCII_TWINS)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of `text` is visible: white space, format characters, fillers and variation selectors."""
+    return all(each.isspace() or each in _INVISIBLE or category(each) == "Cf" for each in text)
 
 
 def prepare() -> None:

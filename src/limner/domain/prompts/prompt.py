@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from limner.domain.prompts.characters import forbidden_character
+from limner.domain.prompts.characters import ascii_twins, forbidden_character, is_blank
 from limner.domain.prompts.prompt_flags import PromptWithoutFlags, take_flags
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE, Switch, Template, TemplatePicture
 from limner.domain.refusal import Code, Refusal
@@ -77,7 +77,7 @@ class ComposedPrompt:
 def clean_prompt(text: str, *, limit: int = 1024, field: str = "prompt") -> str:
     """`text` without surrounding blanks. Raises `Refusal` when it is empty, too long (code points) or holds emoji."""
     trimmed = text.strip()
-    if not trimmed:
+    if is_blank(trimmed):
         raise Refusal(
             Code.INVALID,
             f"{field} is empty",
@@ -110,7 +110,7 @@ def _refuse_forbidden(text: str, field: str) -> None:
 
 def check_picture_numbers(prompt: str, given: int, *, field: str = "prompt") -> None:
     """Raise `Refusal` for an `image[n]` beyond the caller's own `given` images, which are counted from 1."""
-    for match in _PICTURE_NUMBER.finditer(prompt):
+    for match in _PICTURE_NUMBER.finditer(ascii_twins(prompt)):
         if not 1 <= int(match[1]) <= given:
             raise Refusal(
                 Code.INVALID,
@@ -229,12 +229,13 @@ def _preset_ratio(template: Template | None, switches: Iterable[Switch]) -> str 
 
 
 def _translate(words: str, dialect: PromptDialect, total: int) -> str:
-    def named(match: re.Match[str]) -> str:
+    pieces, at = [], 0
+    for match in _PICTURE_NUMBER.finditer(ascii_twins(words)):
         # image[1]2 must not become "image 12"
         blank = " " if match["glued"] is not None else ""
-        return dialect.name_of(int(match[1]), among=total) + blank
-
-    return _PICTURE_NUMBER.sub(named, words)
+        pieces += [words[at : match.start()], dialect.name_of(int(match[1]), among=total) + blank]
+        at = match.end()
+    return "".join([*pieces, words[at:]])
 
 
 # --- the legend: which picture is which ---------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from limner.domain.prompts.characters import ascii_twins
+
 
 @dataclass(frozen=True, slots=True)
 class PromptWithoutFlags:
@@ -15,8 +17,8 @@ class PromptWithoutFlags:
 
 
 # Phone keyboards turn two hyphens into an em dash, which Midjourney accepts as well.
-_FLAG = re.compile(r"(?P<dash>(?<!-)-{2,}|—)(?P<name>[A-Za-z]+)")
-_RATIO = re.compile(r"(?:-+|—)(?:ar|aspect)[ \t=]+([1-9]\d{0,2}:[1-9]\d{0,2})", re.IGNORECASE)
+_FLAG = re.compile(r"(?P<dash>(?<!-)-{2,}|—+)(?P<name>[A-Za-z]+)")
+_RATIO = re.compile(r"(?:-+|—+)(?:ar|aspect)[ \t=]+([1-9]\d{0,2}:[1-9]\d{0,2})", re.IGNORECASE)
 
 _PRINTABLE = r"(?:(?!--)[!-~])*"
 _NO_VALUE = re.compile("")
@@ -39,10 +41,11 @@ _VALUE_OF = {
 def take_flags(prompt: str) -> PromptWithoutFlags:
     """Remove every flag from `prompt`. The last valid `--ar W:H` is the aspect ratio, all others are dropped."""
     words, dropped, ratio, at = [], [], None, 0
-    for start, end in _spans(prompt):
+    ascii_prompt = ascii_twins(prompt)
+    for start, end in _spans(ascii_prompt):
         words.append(prompt[at:start])
         at = end
-        flag = prompt[start:end].strip()
+        flag = ascii_prompt[start:end].strip()
         if asked := _RATIO.fullmatch(flag):
             ratio = asked[1]
         else:
@@ -65,6 +68,6 @@ def _spans(prompt: str) -> Iterator[tuple[int, int]]:
 def _is_prose(prompt: str, flag: re.Match[str], *, has_value: bool) -> bool:
     """Whether the dashes are punctuation, as in "old--and tired" or "a quiet place—no wind"."""
     before = prompt[: flag.start()][-1:]
-    plain_flag = flag["dash"] != "—" and not (before.isascii() and before.isalnum())
+    plain_flag = not flag["dash"].startswith("—") and not (before.isascii() and before.isalnum())
     numbered = _VALUE_OF.get(flag["name"].lower()) is _NUMBER and has_value
     return not plain_flag and not numbered

@@ -6,7 +6,7 @@ from emoji import EMOJI_DATA, STATUS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.domain.prompts.characters import CharacterKind, forbidden_character, prepare
+from limner.domain.prompts.characters import CharacterKind, ascii_twins, forbidden_character, is_blank, prepare
 
 LEGITIMATE = [
     "a red fox in the snow, 35 mm, f/1.4",
@@ -160,3 +160,24 @@ def test_the_emoji_table_can_be_loaded_ahead() -> None:
     prepare()
 
     assert forbidden_character("🦊") is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\u200b", "\u3164", "\ufeff", "\u00ad", "\u2060\u200d", "\u2800", "\ufe0f", "\u3000\u115f"]
+)
+def test_a_text_without_a_visible_character_is_blank(text: str) -> None:
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["a", "\u200ba", "猫", "क्ष", "می\u200cخواهم", "."])
+def test_a_text_with_a_visible_character_is_not_blank(text: str) -> None:
+    assert not is_blank(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ascii_text"),
+    [("image［１］", "image[1]"), ("【2】", "[2]"), ("１６：９", "16:9"), ("猫，狗。", "猫，狗。")],
+)
+def test_full_width_characters_have_ascii_twins(text: str, ascii_text: str) -> None:
+    assert ascii_twins(text) == ascii_text
+    assert len(ascii_twins(text)) == len(text)

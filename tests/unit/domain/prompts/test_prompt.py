@@ -178,6 +178,8 @@ class TestTranslation:
         [
             ("使用image[1]的风格，颜色取自image[2]", "使用Image 1的风格，颜色取自Image 2"),
             ("image[1]の構図でimage[2]の色を使う", "Image 1の構図でImage 2の色を使う"),
+            ("使用image［1］的风格，颜色取自image【2】", "使用Image 1的风格，颜色取自Image 2"),
+            ("使用ｉｍａｇｅ［１］的风格", "使用Image 1的风格"),
             ("استخدم أسلوب image[1] مع ألوان image[2]", "استخدم أسلوب Image 1 مع ألوان Image 2"),
             ("image[1] की शैली और image[2] के रंग", "Image 1 की शैली और Image 2 के रंग"),
             (

@@ -37,6 +37,10 @@ CASES = [
     ("—No sé —dijo el zorro", "—No sé —dijo el zorro", None, ()),
     ("a well-known fox - red - asleep -- or not", "a well-known fox - red - asleep -- or not", None, ()),
     ("--v 7", "", None, ("--v 7",)),
+    ("一只猫 --ar 16：9", "一只猫", "16:9", ()),
+    ("一只猫 －－ａｒ\u3000１６：９", "一只猫", "16:9", ()),
+    ("一只猫——ar 16：9", "一只猫", "16:9", ()),
+    ("一只猫 --ar 16：9，4k", "一只猫，4k", "16:9", ()),
 ]
 
 
