@@ -1,4 +1,4 @@
-"""The disk is full, the store of the pictures refuses, the database is gone: what is accepted waits, and goes on."""
+"""A full disk, a failing blob store, a stopped database: accepted tasks wait and then continue."""
 
 import contextlib
 import os
@@ -19,18 +19,18 @@ UNAVAILABLE = (503, 1000)
 
 
 @pytest.fixture(scope="session")
-def own_mounts() -> list[str]:
-    """A command whose child may mount what nobody else sees."""
+def private_mounts() -> list[str]:
+    """A command that runs its child in a private mount namespace."""
     command = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     probe = subprocess.run([*command, *ON_A_SMALL_DISK, "/mnt", "true"], capture_output=True, check=False)
     if probe.returncode:
-        pytest.skip(f"this system lets nobody mount a small disk: {probe.stderr.decode().strip()}")
+        pytest.skip(f"this system does not permit a private mount: {probe.stderr.decode().strip()}")
     return command
 
 
 @contextlib.contextmanager
-def filled(folder: Path) -> Iterator[None]:
-    """A file that takes all the room that is left, as long as this lasts."""
+def full_disk(folder: Path) -> Iterator[None]:
+    """Fill the disk with one file for the duration of the block."""
     ballast = folder / "ballast"
     try:
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
@@ -42,8 +42,8 @@ def filled(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refusing(blobs: Path) -> Iterator[None]:
-    """A store that takes nothing, root's bytes included, and has nothing, for a while."""
+def refusing_store(blobs: Path) -> Iterator[None]:
+    """A blob store that fails all writes and reads for the duration of the block, for root as well."""
     away = blobs.with_name("away")
     (blobs / "sha256").rename(away)
     (blobs / "sha256").touch()
@@ -54,7 +54,7 @@ def refusing(blobs: Path) -> Iterator[None]:
         away.rename(blobs / "sha256")
 
 
-def until_told(log: Path, words: str) -> None:
+def wait_for_log(log: Path, words: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while words not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
@@ -72,20 +72,20 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def test_on_a_full_disk_nothing_is_accepted_and_what_was_accepted_is_done_when_there_is_room(
-    data: Path, log: Path, own_mounts: list[str]
+def test_a_full_disk_refuses_new_tasks_and_accepted_tasks_end_when_space_is_free(
+    data: Path, log: Path, private_mounts: list[str]
 ) -> None:
-    within = [*own_mounts, *ON_A_SMALL_DISK, str(data)]
+    within = [*private_mounts, *ON_A_SMALL_DISK, str(data)]
     with serving(data, within=within, sandbox_delay_s="1", log=log) as served:
         client, disk = client_of(served), Path(f"/proc/{served.process.pid}/root{data}")
         before = client.done()
         under_way = client.submit()
         client.wait(under_way, "running")
-        with filled(disk):
-            refused = [insists(client), client.upload(PICTURE)]
+        with full_disk(disk):
+            refused = [submit_once(client), client.upload(PICTURE)]
             seen = client.task(before["task_id"])
             picture = client.get(seen["output"]["generated_image"])
-        after = [client.wait(under_way), client.wait(insists(client).data["task_id"])]
+        after = [client.wait(under_way), client.wait(submit_once(client).data["task_id"])]
         balance = client.balance()
 
     assert [answer.refusal for answer in refused] == [UNAVAILABLE] * 2
@@ -96,18 +96,20 @@ def test_on_a_full_disk_nothing_is_accepted_and_what_was_accepted_is_done_when_t
     assert "Traceback" not in log.read_text()
 
 
-def insists(client: Client) -> Answer:
-    """The answer to one and the same request."""
+def submit_once(client: Client) -> Answer:
+    """The answer to a create with a fixed idempotency key."""
     return client.create({"Idempotency-Key": "once"}, prompt="now or never")
 
 
-def test_with_little_room_left_tasks_are_accepted_and_wait(data: Path, log: Path, own_mounts: list[str]) -> None:
-    """What is bought needs a place: so nothing is bought before there is one."""
-    within = [*own_mounts, *ON_A_SMALL_DISK, str(data)]
+def test_tasks_are_accepted_and_wait_while_little_space_is_left(
+    data: Path, log: Path, private_mounts: list[str]
+) -> None:
+    """A purchase needs disk space, so nothing is bought before there is enough."""
+    within = [*private_mounts, *ON_A_SMALL_DISK, str(data)]
     with serving(data, within=within, log=log, log_level="info") as served:
         client, disk = client_of(served), Path(f"/proc/{served.process.pid}/root{data}")
         (disk / "ballast").write_bytes(bytes(48 * 1024 * 1024))
-        until_told(log, "the disk is full")
+        wait_for_log(log, "the disk is full")
         waiting = client.submit()
         held = client.task(waiting)["status"]
         (disk / "ballast").unlink()
@@ -118,13 +120,13 @@ def test_with_little_room_left_tasks_are_accepted_and_wait(data: Path, log: Path
     assert "the disk has free space again" in log.read_text()
 
 
-def test_a_picture_that_the_store_refuses_is_kept_when_it_takes_it_and_is_drawn_once(data: Path, log: Path) -> None:
+def test_a_picture_is_stored_when_the_blob_store_recovers_and_is_bought_once(data: Path, log: Path) -> None:
     with serving(data, log=log) as served:
         client = client_of(served)
         client.done()
-        with refusing(data / "blobs"):
+        with refusing_store(data / "blobs"):
             held = client.submit(prompt="drawn while the store refuses")
-            until_told(log, "a delivered image could not be stored")
+            wait_for_log(log, "a delivered image could not be stored")
             refused = client.upload(PICTURE)
             waiting = client.submit(prompt="drawn when it takes again")
             seen = [client.task(task)["status"] for task in (held, waiting)]
@@ -153,7 +155,7 @@ def database() -> Iterator[RestartableServer]:
         yield made
 
 
-def test_while_the_database_is_gone_nothing_is_accepted_and_what_was_accepted_goes_on_when_it_is_back(
+def test_a_stopped_database_refuses_new_tasks_and_accepted_tasks_continue_after_its_start(
     data: Path, log: Path, database: RestartableServer
 ) -> None:
     with (
@@ -164,17 +166,17 @@ def test_while_the_database_is_gone_nothing_is_accepted_and_what_was_accepted_go
         tasks = [client.submit(prompt=f"number {number}") for number in range(5)]
         client.wait(tasks[0], "running")
         database.stop()
-        refused = insists(client)
+        refused = submit_once(client)
         ready, lives = client.get("/readyz"), client.get("/healthz")
-        until_told(log, "a delivered image could not be stored")
+        wait_for_log(log, "a delivered image could not be stored")
         database.start()
-        tasks.append(insists(client).data["task_id"])
+        tasks.append(submit_once(client).data["task_id"])
         done = [client.wait(task)["status"] for task in tasks]
-        told = [served.cli("tasks", "explain", task) for task in tasks[:2]]
+        explained = [served.cli("tasks", "explain", task) for task in tasks[:2]]
         proved = served.cli("credits", "prove")["proved"]
 
     assert refused.refusal == UNAVAILABLE
     assert (ready.status, lives.status) == (503, 200)
     assert done == ["success"] * 6
-    assert [[attempt["outcome"] for attempt in each["attempts"]] for each in told] == [["picture"]] * 2
+    assert [[attempt["outcome"] for attempt in each["attempts"]] for each in explained] == [["picture"]] * 2
     assert proved

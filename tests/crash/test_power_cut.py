@@ -1,4 +1,4 @@
-"""What is kept is on the disk, names and all, before anybody hears that it is kept."""
+"""A stored blob and its directory entries are fsynced before `put` returns."""
 
 import os
 from pathlib import Path
@@ -10,8 +10,8 @@ from limner.storage.blobs import ObjectBlobs, open_blobs
 
 
 @pytest.fixture
-def carried(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Everything that was carried to the disk."""
+def fsynced(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of all files and folders that were fsynced."""
     paths: set[str] = set()
 
     def fsync(descriptor: int) -> None:
@@ -37,21 +37,21 @@ def names(blob: BlobId) -> set[str]:
     return {"blobs", "sha256", blob[:2], blob}
 
 
-async def test_a_kept_picture_is_on_the_disk(blobs: ObjectBlobs, source: Path, carried: set[str]) -> None:
+async def test_put_fsyncs_the_file_and_its_folders(blobs: ObjectBlobs, source: Path, fsynced: set[str]) -> None:
     stored = await blobs.identify(source)
 
     await blobs.put(source, stored)
 
-    assert carried == names(stored.blob)
+    assert fsynced == names(stored.blob)
 
 
-async def test_so_is_one_that_somebody_wrote_who_may_have_died_before_it_was(
-    blobs: ObjectBlobs, source: Path, carried: set[str]
+async def test_put_fsyncs_a_file_that_exists_because_its_writer_may_have_died_before(
+    blobs: ObjectBlobs, source: Path, fsynced: set[str]
 ) -> None:
     stored = await blobs.identify(source)
     await blobs.put(source, stored)
-    carried.clear()
+    fsynced.clear()
 
     await blobs.put(source, stored)
 
-    assert carried == names(stored.blob)
+    assert fsynced == names(stored.blob)

@@ -1,4 +1,4 @@
-"""Scratch folders go with their process, or with the next one's start."""
+"""The scratch folder of a process is removed when it closes, or at the next start if it was killed."""
 
 import asyncio
 import signal
@@ -24,34 +24,34 @@ signal.pause()
 
 
 @pytest.fixture
-def another(tmp_path: Path) -> "subprocess.Popen[str]":
+def other_process(tmp_path: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", HOLDS, str(tmp_path)], stdout=subprocess.PIPE, text=True)
 
 
-def its_folder(process: "subprocess.Popen[str]") -> Path:
+def folder_of(process: "subprocess.Popen[str]") -> Path:
     assert process.stdout
     return Path(process.stdout.readline().strip())
 
 
-def dies(process: "subprocess.Popen[str]") -> None:
+def kill(process: "subprocess.Popen[str]") -> None:
     with process:
         process.send_signal(signal.SIGKILL)
 
 
-def test_what_a_live_process_has_is_left_alone(tmp_path: Path, another: "subprocess.Popen[str]") -> None:
-    folder = its_folder(another)
+def test_sweep_keeps_the_folder_of_a_live_process(tmp_path: Path, other_process: "subprocess.Popen[str]") -> None:
+    folder = folder_of(other_process)
 
     swept = sweep(tmp_path)
 
     left = [file.name for file in folder.iterdir()]
-    dies(another)
+    kill(other_process)
     assert swept == 0
     assert left == ["half a picture"]
 
 
-def test_what_a_dead_process_had_is_removed(tmp_path: Path, another: "subprocess.Popen[str]") -> None:
-    folder = its_folder(another)
-    dies(another)
+def test_sweep_removes_the_folder_of_a_dead_process(tmp_path: Path, other_process: "subprocess.Popen[str]") -> None:
+    folder = folder_of(other_process)
+    kill(other_process)
     before = folder.exists()
 
     swept = sweep(tmp_path)
@@ -61,27 +61,27 @@ def test_what_a_dead_process_had_is_removed(tmp_path: Path, another: "subprocess
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_s_own_folder_is_left_alone(tmp_path: Path) -> None:
-    mine = open_scratch(tmp_path)
+def test_sweep_keeps_its_own_folder(tmp_path: Path) -> None:
+    own = open_scratch(tmp_path)
 
     swept = sweep(tmp_path)
 
     assert swept == 0
-    assert mine.folder.is_dir()
-    mine.close()
+    assert own.folder.is_dir()
+    own.close()
 
 
-def test_a_closed_folder_is_gone_with_all_that_is_in_it(tmp_path: Path) -> None:
-    mine = open_scratch(tmp_path)
-    (mine.folder / "task").mkdir()
-    (mine.folder / "task" / "picture").write_bytes(b"...")
+def test_close_removes_the_folder_with_its_files(tmp_path: Path) -> None:
+    own = open_scratch(tmp_path)
+    (own.folder / "task").mkdir()
+    (own.folder / "task" / "picture").write_bytes(b"...")
 
-    mine.close()
+    own.close()
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_start_removes_what_the_dead_left_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+def test_a_start_removes_folders_of_dead_processes_and_no_other_files(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, engine="sandbox")
     prepare_data(settings)
     (settings.scratch / "run-dead" / "task-1").mkdir(parents=True)
@@ -92,7 +92,7 @@ def test_a_start_removes_what_the_dead_left_and_what_is_not_ours_stays(tmp_path:
     assert [each.name for each in settings.scratch.iterdir()] == ["notes.txt"]
 
 
-def test_a_service_takes_its_folder_along_when_it_closes(tmp_path: Path) -> None:
+def test_closing_a_service_removes_its_folder(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, engine="sandbox")
     prepare_data(settings)
     limner = build(settings)

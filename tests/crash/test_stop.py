@@ -1,29 +1,37 @@
-"""A worker is told to stop at every step of a task, without time to finish: the next one goes on where it was."""
+"""A worker stops at every step of a task without time to finish: the next worker continues from the journal."""
 
 import pytest
 
-from crash.conftest import ON_SQLITE, Opened
-from crash.world import World, killable
+from crash.conftest import ON_SQLITE, OpenHarness
+from crash.harness import CrashHarness, kill_points
 from limner.domain.tasks.task import Status
 
 
 @ON_SQLITE
 @pytest.mark.parametrize("vendor", ["asynchronous", "synchronous"])
-async def test_a_worker_stopped_at_any_step_hands_back_what_it_bought(world: Opened, vendor: str) -> None:
-    async with world(vendor) as here:
-        task = await here.submits()
-        steps = killable((await here.works(task)).steps)
+async def test_a_worker_stopped_at_any_step_loses_no_purchase(open_harness: OpenHarness, vendor: str) -> None:
+    async with open_harness(vendor) as harness:
+        task = await harness.submit_task()
+        steps = kill_points((await harness.run_worker(task)).steps)
 
-        wrongs = [wrong for step in here.chosen(steps) for wrong in await wrongs_after_a_stop_at(here, step)]
+        violations = [
+            violation
+            for step in harness.steps_to_kill_at(steps)
+            for violation in await violations_after_stop_at(harness, step)
+        ]
 
-    assert wrongs == []
+    assert violations == []
 
 
-async def wrongs_after_a_stop_at(here: World, step: str) -> list[str]:
-    task = await here.submits()
-    ends = [(await here.stops(task, stop_at=step)).end, (await here.works(task)).end]
+async def violations_after_stop_at(harness: CrashHarness, step: str) -> list[str]:
+    task = await harness.submit_task()
+    ends = [(await harness.stop_worker(task, stop_at=step)).end, (await harness.run_worker(task)).end]
 
-    is_ = ((await here.task(task)).status, len(here.sold(task)), [each.outcome for each in await here.attempts(task)])
-    wrongs = [] if ends == [0, 0] else [f"the workers ended with {ends}"]
-    wrongs += [] if is_ == (Status.SUCCESS, 1, ["picture"]) else [f"{is_}"]
-    return [f"{step}: {wrong}" for wrong in wrongs + await here.wrongs(task)]
+    actual = (
+        (await harness.task(task)).status,
+        len(harness.purchases(task)),
+        [each.outcome for each in await harness.attempts(task)],
+    )
+    violations = [] if ends == [0, 0] else [f"the workers ended with {ends}"]
+    violations += [] if actual == (Status.SUCCESS, 1, ["picture"]) else [f"{actual}"]
+    return [f"{step}: {violation}" for violation in violations + await harness.violations(task)]

@@ -1,4 +1,4 @@
-"""`python -m crash.chaos`: thousands of tasks, bad vendors, and a kill every two seconds."""
+"""`python -m crash.chaos`: thousands of tasks, faulty vendors, and a process killed every two seconds."""
 
 import argparse
 import asyncio
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from crash.chaos.facts import Facts
 from crash.chaos.plan import Plan
-from crash.chaos.run import Outage, Report, Rhythm, run
+from crash.chaos.records import RunRecords
+from crash.chaos.run import KillSchedule, Outage, Report, run
 from postgres import RestartableServer, find_programs, restartable_server
 
 SHOWN = 40
@@ -30,50 +30,50 @@ def main() -> int:
         clients=chosen.clients,
         server_works=chosen.workers == 0,
         workers=chosen.workers,
-        patience_s=60 + chosen.tasks * 3.0,
+        timeout_s=60 + chosen.tasks * 3.0,
     )
     folder = Path(tempfile.mkdtemp(prefix="limner-chaos-"))
-    _say(f"seed {plan.seed}, {plan.tasks} tasks, {chosen.database}; everything lies in {folder}")
+    _say(f"seed {plan.seed}, {plan.tasks} tasks, {chosen.database}; logs and data are in {folder}")
     with _database(chosen.database) as database:
         url, outage = (database.url, database.outage(chosen.outage)) if database else (None, None)
-        report = asyncio.run(run(folder, plan, Rhythm(every_s=chosen.every), url, outage))
+        report = asyncio.run(run(folder, plan, KillSchedule(every_s=chosen.every), url, outage))
     _say(summary(report, chosen.database))
-    if not (report.wrongs or chosen.keep):
+    if not (report.violations or chosen.keep):
         shutil.rmtree(folder)
-    return 1 if report.wrongs else 0
+    return 1 if report.violations else 0
 
 
 def summary(report: Report, database: str) -> str:
-    facts, end = report.facts, report.end
-    attempts = [each for account in facts.accounts for each in account.attempts]
-    bought = [each for account in facts.accounts for each in account.bought]
+    records, end = report.records, report.end
+    attempts = [each for task in records.tasks for each in task.attempts]
+    orders = [each for task in records.tasks for each in task.orders]
     unknown = sum(each.outcome == "unknown_outcome" for each in attempts)
     lines = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "seed": f"{report.plan.seed}",
         "database": database,
-        "tasks accepted": f"{len(facts.accounts)}",
-        "tasks ended": _counts(facts.statuses),
+        "tasks accepted": f"{len(records.tasks)}",
+        "tasks ended": _counts(records.statuses),
         "kills": _counts(report.kills),
-        "faults that struck": f"{sum(report.faults.values())}: {_counts(report.faults)}",
-        "clients asked again": f"{sum(report.retries.values())}: {_counts(report.retries)}",
+        "faults injected": f"{sum(report.faults.values())}: {_counts(report.faults)}",
+        "client retries": f"{sum(report.retries.values())}: {_counts(report.retries)}",
         "orders in the journal": f"{len(attempts)}",
-        "charged purchases in the books": f"{sum(each.charged for each in bought)}, {len(facts.strangers)} unexplained",
-        "last outcome of failed tasks": _counts(_last_outcomes(facts)),
-        "outcomes left unknown": f"{unknown}",
-        "tasks charged more than once": f"{report.bought_again}",
-        "credits": f"{report.granted} given, {report.granted - sum(end.balance)} spent, {end.balance[1]} held",
-        "webhook messages taken": f"{report.messages} for {len(facts.deliveries)} ends",
+        "charged purchases": f"{sum(each.charged for each in orders)}, {len(records.unmatched_purchases)} unmatched",
+        "last outcome of failed tasks": _counts(_last_outcomes(records)),
+        "unknown outcomes": f"{unknown}",
+        "tasks charged more than once": f"{report.charged_twice}",
+        "credits": f"{report.granted} granted, {report.granted - sum(end.balance)} spent, {end.balance[1]} held",
+        "webhook messages received": f"{report.messages} for {len(records.deliveries)} deliveries",
         "time": f"{report.took_s:.0f} s, of them {end.quiet_s:.0f} s quiet at the end",
         "doctor": "; ".join(f"{each['check']}: {each['detail']}" for each in end.findings if each["well"]),
-        "violations": f"{len(report.wrongs)}",
+        "violations": f"{len(report.violations)}",
     }
-    shown = [f"  ! {wrong}" for wrong in report.wrongs[:SHOWN]]
+    shown = [f"  ! {violation}" for violation in report.violations[:SHOWN]]
     return "\n".join([*(f"{name:<32}{value}" for name, value in lines.items()), *shown])
 
 
-def _last_outcomes(facts: Facts) -> Counter[str]:
-    failed = [each for each in facts.accounts if each.status == "failed"]
+def _last_outcomes(records: RunRecords) -> Counter[str]:
+    failed = [each for each in records.tasks if each.status == "failed"]
     return Counter((each.attempts[-1].outcome or "none") if each.attempts else each.error for each in failed)
 
 
@@ -86,18 +86,18 @@ def _chosen() -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=1000)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--faults", type=float, default=0.1, help="Share of orders that something goes wrong with.")
+    parser.add_argument("--faults", type=float, default=0.1, help="Share of orders that get a fault.")
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=2, help="Beside the server; with 0 the server works itself.")
+    parser.add_argument("--workers", type=int, default=2, help="Worker processes; with 0 the server runs the tasks.")
     parser.add_argument("--every", type=float, default=2.0, help="Seconds between two kills.")
-    parser.add_argument("--outage", type=float, default=0, help="Seconds that PostgreSQL goes away for, half-way.")
-    parser.add_argument("--keep", action="store_true", help="Leave the logs, the books and the data.")
+    parser.add_argument("--outage", type=float, default=0, help="Seconds for which PostgreSQL is stopped halfway.")
+    parser.add_argument("--keep", action="store_true", help="Keep the logs, the purchase records and the data.")
     return parser.parse_args()
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A PostgreSQL server of our own, and a database on it."""
+    """A temporary PostgreSQL server and a database on it."""
 
     server: RestartableServer
     url: str

@@ -1,4 +1,4 @@
-"""What a run consists of: how much, how fast, and how bad the vendors are."""
+"""The parameters of a chaos run."""
 
 import json
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ MODELS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "gemini_3.1_flash_image_preview": (("gemini", "gemini-3.1-flash-image"),),
     "midjourney": (("midjourney", "midjourney"),),
 }
-"""The models that are asked for, and the ways to each: half of them have another way when the first one is down."""
+"""The requested models and their routes; half of them have a second route."""
 
 WITH_PICTURES = ("flux.1_kontext_pro", "gpt_image_2", "gemini_3.1_flash_image_preview")
 
 JOBS = frozenset({"bfl", "midjourney", "fal", "replicate"})
-"""The vendors who answer an order with a handle."""
+"""The vendors that answer an order with a handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`faults` is the share of orders that something goes wrong with; questions and downloads fail half as often.
+    """`faults` is the share of orders with a fault; polls and downloads fail half as often.
 
-    `server_works` says that the server runs tasks, too; `workers` are processes beside it. `patience_s` bounds the
-    whole run.
+    `server_works` says that the server runs tasks too; `workers` is the number of worker processes. `timeout_s` bounds
+    the whole run.
     """
 
     tasks: int
@@ -37,17 +37,17 @@ class Plan:
     server_works: bool = False
     workers: int = 2
     pace_s: float = 0.2
-    patience_s: float = 3600.0
+    timeout_s: float = 3600.0
 
     def settings(self, receiver: str) -> dict[str, str]:
-        """The environment of Limner's processes; `receiver` is where its webhooks may go."""
+        """The environment of Limner's processes; webhooks may be sent to `receiver` (host:port)."""
         routes = [
             {"model": model, "provider": vendor, "upstream": upstream, "deadline_s": 30}
-            for model, ways in MODELS.items()
-            for vendor, upstream in ways
+            for model, targets in MODELS.items()
+            for vendor, upstream in targets
         ]
-        patience = {f"LIMNER_PROVIDER__{vendor.upper()}__OPTIONS": json.dumps({"poll_s": 0.2}) for vendor in JOBS}
-        return patience | {
+        poll_options = {f"LIMNER_PROVIDER__{vendor.upper()}__OPTIONS": json.dumps({"poll_s": 0.2}) for vendor in JOBS}
+        return poll_options | {
             "LIMNER_ROUTE": json.dumps(routes),
             "LIMNER_ENGINE": "sandbox",
             "LIMNER_ACCOUNT_TASKS": "1000000",

@@ -1,4 +1,4 @@
-"""One run: the vendors, the fleet, its customers and its killer; then the quiet, and the verdict."""
+"""One chaos run: run clients while Limner's processes are killed, then check the invariants."""
 
 import asyncio
 import random
@@ -8,81 +8,81 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crash.chaos.customer import Customers
-from crash.chaos.facts import Facts, gather, left_to_do
-from crash.chaos.fleet import Fleet, fleet
-from crash.chaos.hooks import Hooks, hooks
-from crash.chaos.market import market
+from crash.chaos.client import Clients
+from crash.chaos.invariants import find_violations
 from crash.chaos.plan import Plan
-from crash.chaos.verdict import judge
+from crash.chaos.processes import Processes, running_processes
+from crash.chaos.records import RunRecords, read_records, unfinished
+from crash.chaos.vendors import faulty_vendors
+from crash.chaos.webhook_receiver import WebhookReceiver, webhook_receiver
 
 FIRST_CREDITS = 10_000
-DEAREST = 10
+HIGHEST_PRICE = 10
 
 PAUSE_S = 0.2
 READY_S = 8.0
 
 
 @dataclass(slots=True)
-class Rhythm:
-    """When to strike next. `happened` is told of everything that comes to pass."""
+class KillSchedule:
+    """When the next process is killed: every `every_s` seconds, or every `every_events` calls of `record_event`."""
 
     every_s: float = 0.0
     every_events: int = 0
     events: int = 0
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _goes: asyncio.Event = field(default_factory=asyncio.Event)
+    _event_added: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.goes_on()
+        self.resume()
 
-    def rests(self) -> None:
-        """Nobody is struck before it goes on."""
-        self._goes.clear()
+    def pause(self) -> None:
+        """Kill no process until `resume`."""
+        self._running.clear()
 
-    def goes_on(self) -> None:
-        self._goes.set()
+    def resume(self) -> None:
+        self._running.set()
 
-    def happened(self) -> None:
+    def record_event(self) -> None:
         self.events += 1
-        self._news.set()
+        self._event_added.set()
 
-    async def next(self, strikes: int) -> None:
+    async def next(self, kill_count: int) -> None:
         if self.every_events:
-            await self.until((strikes + 1) * self.every_events)
+            await self.until((kill_count + 1) * self.every_events)
             return
         await asyncio.sleep(self.every_s)
-        await self._goes.wait()
+        await self._running.wait()
 
     async def until(self, events: int) -> None:
         while self.events < events:
-            self._news.clear()
-            await self._news.wait()
+            self._event_added.clear()
+            await self._event_added.wait()
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The database goes away for so long when half of everything has come to pass."""
+    """Stops the database for `seconds` after half of the expected events."""
 
     seconds: float
     stop: Callable[[], None]
     start: Callable[[], None]
 
-    async def __call__(self, plan: Plan, rhythm: Rhythm) -> None:
-        await rhythm.until(plan.tasks)
-        rhythm.rests()
-        await asyncio.sleep(READY_S)  # who was killed last is up again
+    async def __call__(self, plan: Plan, schedule: KillSchedule) -> None:
+        await schedule.until(plan.tasks)
+        schedule.pause()
+        await asyncio.sleep(READY_S)  # the process that was killed last is ready again
         self.stop()
         await asyncio.sleep(self.seconds)
         self.start()  # in this thread: the server ends with the one that started it
-        rhythm.goes_on()
+        schedule.resume()
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What is seen when the fleet lies still. `wrongs` is what must not be."""
+    """The checks after all processes have stopped. `violations` is empty in a good run."""
 
-    wrongs: Sequence[str]
+    violations: Sequence[str]
     balance: tuple[int, int]
     findings: Sequence[Mapping[str, Any]]
     quiet_s: float
@@ -90,12 +90,12 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`wrongs` is what must not be; the rest is told for the record."""
+    """The result of a run. `violations` is empty in a good run; the rest is for the summary."""
 
     plan: Plan
-    facts: Facts
+    records: RunRecords
     end: End
-    wrongs: Sequence[str]
+    violations: Sequence[str]
     kills: Mapping[str, int]
     faults: Mapping[str, int]
     retries: Mapping[str, int]
@@ -104,95 +104,105 @@ class Report:
     took_s: float
 
     @property
-    def bought_again(self) -> int:
-        """Tasks that were charged more than once although one picture would have done."""
-        return sum(sum(each.charged for each in account.bought) > 1 for account in self.facts.accounts)
+    def charged_twice(self) -> int:
+        """Number of tasks for which vendors charged more than once."""
+        return sum(sum(each.charged for each in task.orders) > 1 for task in self.records.tasks)
 
 
 async def run(
-    folder: Path, plan: Plan, rhythm: Rhythm, database_url: str | None = None, outage: Outage | None = None
+    folder: Path, plan: Plan, schedule: KillSchedule, database_url: str | None = None, outage: Outage | None = None
 ) -> Report:
-    """Everything that is done and left behind lies in `folder`."""
+    """Run once; logs, purchase records and data are written to `folder`."""
     began = time.monotonic()
     books = folder / "books.jsonl"
     url = database_url or f"sqlite:///{folder / 'data' / 'limner.db'}"
-    granted = max(FIRST_CREDITS, plan.tasks * DEAREST)
-    async with asyncio.timeout(plan.patience_s):
-        with market(books, plan) as sellers:
-            async with hooks(plan.seed) as receiver:
-                variables = {**sellers.environment, **plan.settings(receiver.host), "LIMNER_DATABASE_URL": url}
-                async with fleet(folder, plan, variables) as ships:
-                    going = asyncio.create_task(outage(plan, rhythm)) if outage else None
-                    customers = await _live(plan, rhythm, ships, receiver)
-                    if going:
-                        await going
-                    end = await _lie_still(ships, url)
-        facts = await asyncio.to_thread(gather, url, books)
-    wrongs = [*end.wrongs, *judge(facts, customers.stories, receiver.heard), *receiver.wrongs]
-    wrongs += _sums(facts, plan, granted, end.balance)
-    told = (ships.kills, sellers.struck, customers.retries, granted, sum(map(len, receiver.heard.values())))
-    return Report(plan, facts, end, wrongs, *told, time.monotonic() - began)
+    granted = max(FIRST_CREDITS, plan.tasks * HIGHEST_PRICE)
+    async with asyncio.timeout(plan.timeout_s):
+        with faulty_vendors(books, plan) as vendors:
+            async with webhook_receiver(plan.seed) as receiver:
+                variables = {**vendors.environment, **plan.settings(receiver.host), "LIMNER_DATABASE_URL": url}
+                async with running_processes(folder, plan, variables) as processes:
+                    outage_task = asyncio.create_task(outage(plan, schedule)) if outage else None
+                    clients = await _run_clients(plan, schedule, processes, receiver)
+                    if outage_task:
+                        await outage_task
+                    end = await _wait_and_check(processes, url)
+        records = await asyncio.to_thread(read_records, url, books)
+    violations = [
+        *end.violations,
+        *find_violations(records, clients.client_records, receiver.messages),
+        *receiver.violations,
+    ]
+    violations += _balance_violations(records, plan, granted, end.balance)
+    counts = (
+        processes.kills,
+        vendors.struck,
+        clients.retries,
+        granted,
+        sum(map(len, receiver.messages.values())),
+    )
+    return Report(plan, records, end, violations, *counts, time.monotonic() - began)
 
 
-async def _live(plan: Plan, rhythm: Rhythm, ships: Fleet, receiver: Hooks) -> Customers:
-    await ships.first_start()
-    if (lacking := plan.tasks * DEAREST - FIRST_CREDITS) > 0:
-        await ships.cli("credits", "grant", str(lacking))
-    receiver.secret = (await ships.cli("webhooks", "add", receiver.address))["secret"]
-    customers = Customers(plan, ships.url, ships.key, rhythm.happened)
-    await _under_fire(customers, ships, rhythm, plan.seed)
-    return customers
+async def _run_clients(plan: Plan, schedule: KillSchedule, processes: Processes, receiver: WebhookReceiver) -> Clients:
+    await processes.start_all()
+    if (lacking := plan.tasks * HIGHEST_PRICE - FIRST_CREDITS) > 0:
+        await processes.cli("credits", "grant", str(lacking))
+    receiver.secret = (await processes.cli("webhooks", "add", receiver.address))["secret"]
+    clients = Clients(plan, processes.url, processes.key, schedule.record_event)
+    await _run_with_kills(clients, processes, schedule, plan.seed)
+    return clients
 
 
-async def _lie_still(ships: Fleet, url: str) -> End:
-    """Let what is under way come to its end, stop everybody, and have all that is kept examined."""
+async def _wait_and_check(processes: Processes, url: str) -> End:
+    """Wait until all tasks and webhooks have ended, stop all processes, and run the consistency checks."""
     began = time.monotonic()
-    await _until_quiet(ships, url)
-    ends = await ships.stop()
+    await _until_quiet(processes, url)
+    ends = await processes.stop()
     commands = (("doctor", "--deep", "--hashes"), ("credits", "prove"), ("credits", "show", "--limit", "1"))
-    doctor, proof, shown = await asyncio.gather(*(ships.cli(*command) for command in commands))
-    wrongs = [
+    doctor, proof, shown = await asyncio.gather(*(processes.cli(*command) for command in commands))
+    violations = [
         *(f"the {name} ended with {end}" for name, end in ends.items() if end),
-        *ships.falls,
-        *ships.complaints(),
+        *processes.unexpected_exits,
+        *processes.logged_errors(),
         *(f"doctor: {f['check']}: {f['detail']} {f['which']}" for f in doctor["findings"] if not f["well"]),
         *(f"the ledger: {fault}" for fault in proof["faults"]),
-        *(f"{left.name} lies in scratch" for left in (ships.data / "scratch").iterdir()),
+        *(f"{left.name} lies in scratch" for left in (processes.data / "scratch").iterdir()),
     ]
-    return End(wrongs, (shown["balance"], shown["frozen"]), doctor["findings"], time.monotonic() - began)
+    return End(violations, (shown["balance"], shown["frozen"]), doctor["findings"], time.monotonic() - began)
 
 
-def _sums(facts: Facts, plan: Plan, granted: int, balance: tuple[int, int]) -> Iterator[str]:
-    spent = sum(each.consumed for each in facts.accounts)
+def _balance_violations(records: RunRecords, plan: Plan, granted: int, balance: tuple[int, int]) -> Iterator[str]:
+    spent = sum(each.consumed for each in records.tasks)
     if balance != (granted - spent, 0):
-        yield f"the balance is {balance}: {granted} were given and {spent} spent"
-    if len(facts.accounts) != plan.tasks:
-        yield f"{plan.tasks} tasks were asked for, and there are {len(facts.accounts)}"
+        yield f"the balance is {balance}: {granted} were granted and {spent} spent"
+    if len(records.tasks) != plan.tasks:
+        yield f"{plan.tasks} tasks were submitted, and the database has {len(records.tasks)}"
 
 
-async def _under_fire(customers: Customers, ships: Fleet, rhythm: Rhythm, seed: int) -> None:
-    """Until the customers have what they were promised; whoever is killed last is started again."""
-    serving = asyncio.create_task(customers())
-    strikes = 0
+async def _run_with_kills(clients: Clients, processes: Processes, schedule: KillSchedule, seed: int) -> None:
+    """Run the clients to their end while processes are killed and restarted."""
+    serving = asyncio.create_task(clients())
+    kill_count = 0
     try:
-        while await _comes_before(rhythm.next(strikes), serving):
-            await ships.strike(random.Random(f"{seed} strike {strikes}"))
-            strikes += 1
+        while await _comes_before(schedule.next(kill_count), serving):
+            await processes.kill_one(random.Random(f"{seed} kill {kill_count}"))
+            kill_count += 1
         await serving
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
 
 
-async def _comes_before(strike: Coroutine[Any, Any, None], end: "asyncio.Task[None]") -> bool:
-    coming = asyncio.ensure_future(strike)
+async def _comes_before(kill_timer: Coroutine[Any, Any, None], end: "asyncio.Task[None]") -> bool:
+    coming = asyncio.ensure_future(kill_timer)
     await asyncio.wait({coming, end}, return_when=asyncio.FIRST_COMPLETED)
     coming.cancel()
     return not end.done()
 
 
-async def _until_quiet(ships: Fleet, url: str) -> None:
-    """Nobody is killed any more: what is under way comes to its end, and is told."""
-    while any(await asyncio.to_thread(left_to_do, url)):
-        await ships.raise_fallen()
+async def _until_quiet(processes: Processes, url: str) -> None:
+    """Wait until no task is unfinished and no webhook is pending; nothing is killed meanwhile."""
+    while any(await asyncio.to_thread(unfinished, url)):
+        await processes.restart_exited()
         await asyncio.sleep(PAUSE_S)

@@ -1,6 +1,6 @@
-"""The vendors' emulators in a process of their own, with a file for their books and chance in their answers.
+"""The vendors' emulators in one process, with random faults and a file of purchases.
 
-`python market.py FACTS` runs them until its standard input ends, and says at last which faults struck how often.
+`python -m crash.chaos.vendors OPTIONS` runs them until its standard input ends, then prints the count of each fault.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ ORDERS = (
     (4, Fault(FaultKind.UNKNOWN_STATUS)),
     (6, Fault(FaultKind.EXPIRED_LINK, value=1)),
 )
-"""What may go wrong with an order, and how often in comparison."""
+"""Faults of an order with their relative weights."""
 
 LATER = (
     (3, Fault(FaultKind.SERVER_ERROR)),
@@ -54,32 +54,32 @@ LATER = (
     (3, Fault(FaultKind.SLOW, value=0.5)),
     (1, Fault(FaultKind.BAD_GATEWAY)),
 )
-"""What may go wrong with a question about a job, and with a download."""
+"""Faults of a poll and of a download with their relative weights."""
 
 
 @dataclass(slots=True)
-class Market:
-    """`environment` points Limner at the vendors. `struck` is known when the market has closed."""
+class FaultyVendors:
+    """`environment` points Limner at the vendors. `struck` counts the injected faults; it is empty until they stop."""
 
     environment: Mapping[str, str]
     struck: Counter[str] = field(default_factory=Counter)
 
 
 @contextmanager
-def market(books: Path, plan: Plan) -> Iterator[Market]:
-    facts = json.dumps({"books": str(books), "seed": plan.seed, "faults": plan.faults, "pace_s": plan.pace_s})
-    command = [sys.executable, "-m", "crash.chaos.market", facts]
+def faulty_vendors(books: Path, plan: Plan) -> Iterator[FaultyVendors]:
+    records = json.dumps({"books": str(books), "seed": plan.seed, "faults": plan.faults, "pace_s": plan.pace_s})
+    command = [sys.executable, "-m", "crash.chaos.vendors", records]
     tests = str(Path(__file__).parents[2])
-    # Whoever hangs up in the middle of an answer leaves a traceback there.
+    # aiohttp writes a traceback there when a client disconnects during a response.
     with (
-        books.with_name("market.log").open("ab") as log,
+        books.with_name("vendors.log").open("ab") as log,
         subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=tests
         ) as process,
     ):
         assert process.stdin
         assert process.stdout
-        opened = Market(json.loads(process.stdout.readline()))
+        opened = FaultyVendors(json.loads(process.stdout.readline()))
         try:
             yield opened
         finally:
@@ -87,8 +87,8 @@ def market(books: Path, plan: Plan) -> Iterator[Market]:
             opened.struck.update(json.loads(process.stdout.readline() or "{}"))
 
 
-def script(vendor: str, emulators: Vendors, share: float) -> list[Fault]:
-    """The faults of one vendor, whose chances add up to `share` at its orders."""
+def faults_of(vendor: str, emulators: Vendors, share: float) -> list[Fault]:
+    """The faults of one vendor; their probabilities add up to `share` for its orders."""
     known = [(weight, fault) for weight, fault in ORDERS if fault.kind in emulators.faults(vendor)._kinds]
     whole = sum(weight for weight, _ in known)
     later = sum(weight for weight, _ in LATER)
@@ -105,21 +105,21 @@ async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
         for vendor in NAMES:
             emulators.faults(vendor)._chance = random.Random(
                 f"{seed} {vendor}"
-            )  # else all vendors have bad luck at once
-            emulators.faults(vendor).add(*script(vendor, emulators, faults))
-        say(emulators.environment())
+            )  # otherwise all vendors fail at the same time
+            emulators.faults(vendor).add(*faults_of(vendor, emulators, faults))
+        write_line(emulators.environment())
         await asyncio.to_thread(sys.stdin.read)
         struck: Counter[str] = Counter()
         for vendor in NAMES:
             struck.update({str(one.fault.kind): one.struck for one in emulators.faults(vendor)._script if one.struck})
-        say(struck)
+        write_line(struck)
 
 
-def say(facts: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(facts) + "\n")
+def write_line(records: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(records) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    told = json.loads(sys.argv[1])
-    asyncio.run(serve(Path(told.pop("books")), **told))
+    options = json.loads(sys.argv[1])
+    asyncio.run(serve(Path(options.pop("books")), **options))

@@ -1,4 +1,4 @@
-"""The receiver of the webhooks: it checks each message, forgets none, and is out of order now and then."""
+"""A webhook receiver that verifies and stores each message, and answers 503 to some."""
 
 import random
 from collections import defaultdict
@@ -12,19 +12,19 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 
 @dataclass(slots=True)
-class Hooks:
-    """`heard` are the messages taken by their id: the task and its status, as often as they came."""
+class WebhookReceiver:
+    """`messages` maps each message id to the task and status of every request that was accepted."""
 
     chance: random.Random
     secret: str = ""
     address: str = ""
-    heard: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    messages: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     refused: set[str] = field(default_factory=set)
-    wrongs: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
 
     @property
     def host(self) -> str:
-        """Host and port, as an operator allows them."""
+        """Host and port for `LIMNER_FETCH_ALLOW`."""
         return self.address.split("/")[2]
 
     async def take(self, request: web.Request) -> web.Response:
@@ -32,26 +32,26 @@ class Hooks:
         try:
             said: Any = Webhook(self.secret).verify(await request.read(), dict(request.headers))
         except WebhookVerificationError as error:
-            self.wrongs.append(f"message {name!r} is not genuine: {error}")
+            self.violations.append(f"message {name!r} has a bad signature: {error}")
             return web.Response(status=400)
         if name not in self.refused and self.chance.random() < 0.1:
             self.refused.add(name)
             return web.Response(status=503)
-        self.heard[name].append((said["data"]["task_id"], said["data"]["status"]))
+        self.messages[name].append((said["data"]["task_id"], said["data"]["status"]))
         return web.Response(status=204)
 
 
 @asynccontextmanager
-async def hooks(seed: int) -> AsyncIterator[Hooks]:
-    made = Hooks(random.Random(seed))
+async def webhook_receiver(seed: int) -> AsyncIterator[WebhookReceiver]:
+    receiver = WebhookReceiver(random.Random(seed))
     app = web.Application()
-    app.router.add_post("/hook", made.take)
+    app.router.add_post("/hook", receiver.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        made.address = "http://{}:{}/hook".format(*runner.addresses[0])
-        yield made
+        receiver.address = "http://{}:{}/hook".format(*runner.addresses[0])
+        yield receiver
     finally:
         await runner.cleanup()

@@ -1,11 +1,11 @@
-"""Workers in this process, with time and vendor in hand, each believing that it is a process of its own."""
+"""Workers in this process, each with its own lease owner, with a manual clock and a scripted vendor."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from crash import victim
+from crash import process_under_test
 from fakes import ManualClock, ScriptedProvider, ScriptLine
 from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner
@@ -25,7 +25,7 @@ from limner.worker.worker import Worker
 T = TypeVar("T")
 
 LEASE_S = 15
-A_DAY_S = 24 * 3600
+DAY_S = 24 * 3600
 
 
 class FaultyStore:
@@ -36,10 +36,10 @@ class FaultyStore:
         self._left = dict(faults)
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        deed = work.__qualname__.partition(".<locals>")[0]
-        if self._left.get(deed, 0):
-            self._left[deed] -= 1
-            raise ConnectionError(f"the database is away: {deed}")
+        unit = work.__qualname__.partition(".<locals>")[0]
+        if self._left.get(unit, 0):
+            self._left[unit] -= 1
+            raise ConnectionError(f"no connection to the database: {unit}")
         return await self._store.run(work)
 
     async def read(self, work: Callable[[Records], T]) -> T:
@@ -50,42 +50,42 @@ class FaultyStore:
 
 
 @dataclass
-class Gate:
-    """A line of a vendor's script: `reached` tells that the call came, and its answer waits until `opened`."""
+class HeldAnswer:
+    """A line of a vendor's script: `reached` is set when the call arrives; the answer waits for `released`."""
 
     answer: ScriptLine
     reached: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, order: GenerationRequest) -> Any:
         self.reached.set()
-        await self.opened.wait()
+        await self.released.wait()
         return self.answer(order) if callable(self.answer) else self.answer
 
 
 @dataclass
-class Crew:
-    """One service, and as many workers as are hired."""
+class WorkerPool:
+    """One service and the workers that a test makes."""
 
     limner: Limner
     key: Key
     clock: ManualClock = field(default_factory=ManualClock)
     _machines: int = 0
 
-    async def submits(self) -> TaskId:
-        asked = replace(victim.request("1"), files=())
+    async def submit_task(self) -> TaskId:
+        asked = replace(process_under_test.request("1"), files=())
         return (await replace(self.limner, clock=self.clock).submit(self.key, asked)).task
 
-    def hires(
+    def make_worker(
         self,
         vendor: ScriptedProvider,
         me: LeaseOwner | None = None,
         policy: UnknownOutcome = UnknownOutcome.RESEND_ONCE,
         *,
-        patience_s: float = 900.0,
+        deadline_s: float = 900.0,
         faults: Mapping[str, int] | None = None,
     ) -> Worker:
-        """A worker that buys from this vendor; on a machine of its own unless told otherwise."""
+        """A worker that buys from this vendor; by default the only one on its machine."""
         self._machines += 1
         running, providers = RunningTasks(), {vendor.name: vendor}
         limner = replace(
@@ -95,13 +95,13 @@ class Crew:
             running=running,
             signals=LocalSignals(running),
             providers=providers,
-            routing=Routing(providers, vendor.name, patience_s, policy),
+            routing=Routing(providers, vendor.name, deadline_s, policy),
             store=FaultyStore(self.limner.store, faults or {}),
             settings=self.limner.settings.model_copy(update={"drain_s": 0}),
         )
         return limner.worker()
 
-    def lease_runs_out(self) -> None:
+    def expire_leases(self) -> None:
         self.clock.pass_time(LEASE_S + 1)
 
     async def task(self, task: TaskId) -> Task:
@@ -118,24 +118,24 @@ class Crew:
     async def owners(self) -> list[str]:
         return list(await self.limner.store.read(lambda records: records.tasks.lease_owners()))
 
-    async def faults(self) -> list[str]:
+    async def ledger_faults(self) -> list[str]:
         return list(await self.limner.store.read(lambda records: records.ledger.inconsistencies()))
 
 
-async def claims(worker: Worker, vendor_reached: Gate | None = None) -> None:
-    """Let it take what is queued, and follow it to the vendor."""
+async def claim(worker: Worker, held: HeldAnswer | None = None) -> None:
+    """Let the worker claim what is queued, and wait until the vendor has the call."""
     assert await worker.dispatcher._claim()
-    if vendor_reached:
-        await until(vendor_reached.reached)
+    if held:
+        await until(held.reached)
 
 
-async def takes_over(worker: Worker) -> None:
-    """Let it look once for what others left."""
+async def take_over(worker: Worker) -> None:
+    """Let the worker take over expired leases once."""
     await worker.rescuer.rescue()
 
 
-async def finishes(worker: Worker) -> None:
-    """Wait until it has nothing in hand."""
+async def wait_until_idle(worker: Worker) -> None:
+    """Wait until the worker runs no task."""
     assert await worker.running.wait_until_idle(20)
 
 

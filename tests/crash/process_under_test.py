@@ -1,8 +1,8 @@
-"""A worker that kills itself at a step of its work, and the parent that makes one in a few milliseconds.
+"""A worker that kills itself at a given step, and the fork server that starts one in a few milliseconds.
 
-`python victim.py` imports the service once and forks a child for every job it reads. The child wires the real service
-over the job's data folder, with ports that count what passes through them, and works until the tasks it was given are
-final or its last step has come.
+`python process_under_test.py` imports the service once and forks a child for each job it reads. The child builds the
+real service on the job's data folder, with ports that record each step, and runs until the given tasks are final or
+its last step is reached.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import limner.db.engines.sqlite
 import limner.intake.decode.normalise
 import limner.intake.decode.verify
 import limner.outbound.webhook_client
-import limner.providers._http.aiohttp_client  # noqa: F401 - these are imported before the fork, so that no child has to
+import limner.providers._http.aiohttp_client  # noqa: F401 - imported before the fork, so that no child has to
 from limner.application.generation.routing import Routing
 from limner.bootstrap import Limner, build, find_providers, prepare_data
 from limner.db.records import Records
@@ -47,19 +47,19 @@ from limner.telemetry.logs import configure_logs
 
 T = TypeVar("T")
 
-PATIENCE_S = 30
-OUT_OF_PATIENCE = 3
-"""How a child ends that waited in vain."""
+TIMEOUT_S = 30
+TIMED_OUT = 3
+"""The exit code of a child that timed out."""
 
 ANSWERED = "main answer 1"
-"""The step at which a caller has heard that the task is accepted."""
+"""The step at which the caller has the answer that the task is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ChildJob:
     """What a child does: work on `tasks`, or submit one when there are none.
 
-    At `die_at` it dies, at `stop_at` it is told to stop as by SIGTERM, with no time to finish what it has in hand.
+    At the step `die_at` it kills itself; at `stop_at` it stops as on SIGTERM, without time to finish running tasks.
 
     `vendor` is `sandbox`, `asynchronous` or `synchronous`; `trace` receives every step, `book` every purchase. With an
     `environment` the providers are those that it configures, unwatched: whoever kills it does so from outside.
@@ -67,7 +67,7 @@ class Job:
 
     data: str
     trace: str
-    book: str
+    sales: str
     vendor: str
     policy: str = UnknownOutcome.RESEND_ONCE
     database_url: str | None = None
@@ -77,7 +77,7 @@ class Job:
     stop_at: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: str = ""
-    """Hosts that webhooks may go to. With some, the child also works until everything is told."""
+    """Hosts that webhooks may be sent to. If set, the child also runs until all webhooks are delivered."""
 
     def settings(self) -> Settings:
         return Settings(
@@ -93,7 +93,7 @@ class Job:
 
 
 class Steps:
-    """Writes down every step by who takes it and what it is, and ends the process at one of them."""
+    """Appends each step with its actor to a file, and ends the process at one of them."""
 
     def __init__(self, trace: Path, die_at: str | None, stop_at: str | None) -> None:
         self._file = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -104,10 +104,10 @@ class Steps:
         self._seen: dict[str, int] = {}
 
     def name(self, what: str) -> str:
-        """The name of the next deed of this kind."""
-        deed = f"{_who()} {what}"
-        self._seen[deed] = self._seen.get(deed, 0) + 1
-        return f"{deed} {self._seen[deed]}"
+        """The name of the next step of this kind."""
+        unit = f"{_actor()} {what}"
+        self._seen[unit] = self._seen.get(unit, 0) + 1
+        return f"{unit} {self._seen[unit]}"
 
     def __call__(self, step: str) -> None:
         os.write(self._file, f"{step}\n".encode())
@@ -117,7 +117,7 @@ class Steps:
             self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def stop_comes(self, within_s: float) -> bool:
-        """Whether the step at which the process shall stop has come."""
+        """Whether the step `stop_at` is reached within this time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._stopped.wait()
@@ -127,8 +127,8 @@ class Steps:
         return step in {self._die_at, self._stop_at}
 
 
-def _who() -> str:
-    """The loop of the service that acts, `main`, or `task` for all that is done for a task, in whichever thread."""
+def _actor() -> str:
+    """The name of the loop that acts, `main`, or `task` for everything done for a task, in any thread."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
@@ -138,14 +138,14 @@ def _who() -> str:
 
 
 class SteppedStore:
-    """Before a unit of work, inside its transaction when all is written, and after the commit."""
+    """Steps: before a unit of work, inside its transaction after all writes, and after the commit."""
 
     def __init__(self, store: Store, steps: Steps) -> None:
         self._store = store
         self._steps = steps
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        name = self._steps.name(_deed(work))
+        name = self._steps.name(unit_name(work))
 
         def inside(records: Records) -> T:
             result = work(records)
@@ -158,7 +158,7 @@ class SteppedStore:
         return result
 
     async def read(self, work: Callable[[Records], T]) -> T:
-        name = self._steps.name(_deed(work))
+        name = self._steps.name(unit_name(work))
         self._steps(f"{name} before")
         result = await self._store.read(work)
         self._steps(f"{name} after")
@@ -168,12 +168,12 @@ class SteppedStore:
         await self._store.close()
 
 
-def _deed(work: Callable[..., Any]) -> str:
+def unit_name(work: Callable[..., Any]) -> str:
     return work.__qualname__.partition(".<locals>")[0]
 
 
 class SteppedBlobs:
-    """Before bytes are kept, with half of them under a temporary name, and after."""
+    """Steps: before a blob is written, with half of it under a temporary name, and after."""
 
     def __init__(self, blobs: BlobStore, steps: Steps, folder: Path) -> None:
         self._blobs = blobs
@@ -197,7 +197,7 @@ class SteppedBlobs:
 
 
 def _put_half(source: Path, folder: Path) -> None:
-    """What the object store leaves behind that dies while it writes."""
+    """The partial file that a process leaves if it dies while writing a blob."""
     data = source.read_bytes()
     target = folder / "sha256" / "00" / "half#1"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,7 @@ class SteppedIntake:
 
 
 class SteppedProvider:
-    """Before a call and after its answer."""
+    """Steps: before a vendor's call and after its answer."""
 
     def __init__(self, provider: Provider, steps: Steps) -> None:
         self._provider = provider
@@ -260,7 +260,7 @@ class SteppedProvider:
 
 
 class SteppedPost(GuardedWebhookHttp):
-    """Before a message is sent and after its answer."""
+    """Steps: before a webhook message is sent and after its answer."""
 
     steps: Steps
 
@@ -272,24 +272,24 @@ class SteppedPost(GuardedWebhookHttp):
         return answer
 
 
-class Vendor:
-    """Sells pictures, and writes each sale into a book that outlives everybody who buys."""
+class RecordingVendor:
+    """A vendor that appends each purchase to a file before it answers."""
 
     name = "vendor"
     free = False
 
-    def __init__(self, book: Path, steps: Steps, *, resumable: bool) -> None:
-        self._book = book
+    def __init__(self, sales: Path, steps: Steps, *, resumable: bool) -> None:
+        self._book = sales
         self._steps = steps
         self._asked: set[str] = set()
         self.resumable = resumable
 
     async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
-        sell(self._book, order.task_id, order.attempt_id)
+        record_sale(self._book, order.task_id, order.attempt_id)
         sold = self._steps.name("sold")
         self._steps(sold)
         if self._steps.last(sold):
-            await asyncio.sleep(0.05)  # long enough for a stop to find it between the sale and the answer
+            await asyncio.sleep(0.05)  # so that a stop arrives between the purchase and the answer
         if self.resumable:
             return Accepted({"job": order.attempt_id}, wait_s=0.001)
         return self._deliver(order.attempt_id, order.workdir)
@@ -302,7 +302,7 @@ class Vendor:
         return self._deliver(job, order.workdir)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Has nothing to release."""
 
     def _deliver(self, job: str, workdir: Path) -> Delivered:
         picture, path = card(job), workdir / "bought.png"
@@ -314,15 +314,15 @@ class Vendor:
         return Delivered(Picture(path), {"generative": True}, cost_usd=0.04)
 
 
-def sell(book: Path, task: str, job: str) -> None:
-    file = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def record_sale(sales: Path, task: str, job: str) -> None:
+    file = os.open(sales, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.write(file, f"{json.dumps({'task': task, 'job': job})}\n".encode())
     os.fsync(file)
     os.close(file)
 
 
 def request(mark: str) -> ImageRequest:
-    """A request with a picture in it; another `mark` is another prompt and another picture."""
+    """A request with one inline picture; prompt and picture differ by `mark`."""
     source = InlineSource(base64.b64encode(card(f"reference {mark}")).decode())
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
@@ -339,11 +339,11 @@ def request(mark: str) -> ImageRequest:
     )
 
 
-def stepped(limner: Limner, job: Job, steps: Steps) -> Limner:
-    """The same service with every way out of it watched."""
+def stepped(limner: Limner, job: ChildJob, steps: Steps) -> Limner:
+    """The same service with all ports wrapped to record steps."""
     provider: Provider = limner.providers["sandbox"]
     if job.vendor != "sandbox":
-        provider = Vendor(Path(job.book), steps, resumable=job.vendor == "asynchronous")
+        provider = RecordingVendor(Path(job.sales), steps, resumable=job.vendor == "asynchronous")
     providers = {provider.name: SteppedProvider(provider, steps)}
     blobs: Any = SteppedBlobs(limner.blobs, steps, Path(job.data) / "blobs")
     intake: Any = SteppedIntake(limner.intake, steps)
@@ -361,23 +361,23 @@ def stepped(limner: Limner, job: Job, steps: Steps) -> Limner:
     )
 
 
-def child(job: Job) -> int:
+def child(job: ChildJob) -> int:
     os.environ.update(job.environment)
     settings = job.settings()
     prepare_data(settings)
     try:
-        asyncio.run(_live(job, settings))
+        asyncio.run(_run(job, settings))
     except TimeoutError:
-        return OUT_OF_PATIENCE
+        return TIMED_OUT
     return 0
 
 
-async def _live(job: Job, settings: Settings) -> None:
+async def _run(job: ChildJob, settings: Settings) -> None:
     _name_main()
     plain = build(settings)
     steps = Steps(Path(job.trace), job.die_at, job.stop_at)
     limner = plain if job.environment else stepped(plain, job, steps)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await (_work(job, limner, plain.store, steps) if job.tasks else _submit(job, limner, plain.store, steps))
     await limner.close()
 
@@ -388,7 +388,7 @@ def _name_main() -> None:
     main.set_name("main")
 
 
-async def _work(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
+async def _work(job: ChildJob, limner: Limner, store: Store, steps: Steps) -> None:
     worker = limner.worker()
     worker.start()
     while not await store.read(lambda records: _is_done(records, job)):
@@ -397,8 +397,8 @@ async def _work(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
     await worker.stop()
 
 
-def _is_done(records: Records, job: Job) -> bool:
-    return _all_final(records, job.tasks) and (not job.allow or _all_told(records, job.tasks))
+def _is_done(records: Records, job: ChildJob) -> bool:
+    return _all_final(records, job.tasks) and (not job.allow or _all_delivered(records, job.tasks))
 
 
 def _all_final(records: Records, tasks: tuple[str, ...]) -> bool:
@@ -406,61 +406,61 @@ def _all_final(records: Records, tasks: tuple[str, ...]) -> bool:
     return all(task is not None and task.status.final for task in found)
 
 
-def _all_told(records: Records, tasks: tuple[str, ...]) -> bool:
+def _all_delivered(records: Records, tasks: tuple[str, ...]) -> bool:
     deliveries = [each for task in tasks for each in records.deliveries.of_task(TaskId(task))]
     return all(each.state is not DeliveryState.PENDING for each in deliveries)
 
 
-async def _submit(job: Job, limner: Limner, store: Store, steps: Steps) -> None:
+async def _submit(job: ChildJob, limner: Limner, store: Store, steps: Steps) -> None:
     key = (await store.read(lambda records: records.keys.of(AccountId(job.account))))[0]
     await limner.submit(key, request(Path(job.trace).name))
     steps(ANSWERED)
 
 
-# --- the parent ----------------------------------------------------------------------------------------------------
+# --- the fork server ------------------------------------------------------------------------------------------------
 
 
-def nursery() -> None:
-    """A job a line in; out comes a line with its child's number, and one with how it ended, negative for a signal."""
+def serve_jobs() -> None:
+    """Read one job a line; write the child's process id and then its exit code, negative for a signal."""
     configure_logs("console", "error")
-    find_providers(Settings(engine="sandbox"), {})  # imports what installed packages offer
+    find_providers(Settings(engine="sandbox"), {})  # imports the installed plugins
     for adapter in declarations():
         importlib.import_module(f"limner.providers.{adapter}")
     gc.freeze()
     for line in sys.stdin:
         facts = json.loads(line)
-        job = Job(**facts | {"tasks": tuple(facts["tasks"])})
-        _alone()
+        job = ChildJob(**facts | {"tasks": tuple(facts["tasks"])})
+        _assert_single_thread()
         pid = os.fork()
         if pid == 0:
-            os._exit(_guarded(job))
-        _tell(pid)
+            os._exit(_run_guarded(job))
+        _write_number(pid)
         _, status = os.waitpid(pid, 0)
-        _tell(os.waitstatus_to_exitcode(status))
+        _write_number(os.waitstatus_to_exitcode(status))
 
 
-def _tell(number: int) -> None:
+def _write_number(number: int) -> None:
     sys.stdout.write(f"{number}\n")
     sys.stdout.flush()
 
 
-def _guarded(job: Job) -> int:
+def _run_guarded(job: ChildJob) -> int:
     try:
         return child(job)
-    except BaseException:  # noqa: BLE001 - the child has no other place to say it
+    except BaseException:  # noqa: BLE001 - a child has nowhere else to report it
         sys.excepthook(*sys.exc_info())
         return 1
 
 
-def _alone() -> None:
-    """A fork takes one thread along; a second one's locks would stay locked for ever."""
+def _assert_single_thread() -> None:
+    """A fork keeps one thread; locks that a second thread holds would stay locked in the child."""
     threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, threads
 
 
-def as_line(job: Job) -> str:
+def as_line(job: ChildJob) -> str:
     return json.dumps(asdict(job)) + "\n"
 
 
 if __name__ == "__main__":
-    nursery()
+    serve_jobs()

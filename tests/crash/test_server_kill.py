@@ -1,4 +1,4 @@
-"""The whole server is killed, from the outside, and started again."""
+"""The server process is killed and started again."""
 
 import http.client
 import json
@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from serving import Served, serving
 
 LONG = "3600"
-"""A lease in seconds. Who takes a task over before that is over knows that its owner is dead."""
+"""A lease in seconds that never expires here: a takeover means that the owner was detected as dead."""
 
 
-def test_tasks_survive_a_kill_right_after_their_acceptance_was_answered(tmp_path: Path) -> None:
+def test_accepted_tasks_survive_a_kill_of_the_server(tmp_path: Path) -> None:
     with serving(tmp_path, sandbox_delay_s="1", lease_s=LONG) as served:
         assert served.key
         key = served.key

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that is starting again takes nobody's work with it."""
+"""Units of work survive a restart of PostgreSQL."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from limner.db.store import StoreUnavailable
 REAL = postgres.connect
 
 
-class Starting:
-    """A server that refuses some connections before it is up."""
+class StartingServer:
+    """A server that refuses some connections before it is ready."""
 
     def __init__(self, refusals: int) -> None:
         self.refusals = refusals
@@ -31,7 +31,7 @@ async def test_a_unit_of_work_waits_for_a_server_that_is_starting(
 ) -> None:
     migrate(postgres_url)
     store = PostgresStore(postgres_url, threads=1)
-    monkeypatch.setattr(postgres, "connect", Starting(refusals=3))
+    monkeypatch.setattr(postgres, "connect", StartingServer(refusals=3))
 
     accounts = await store.run(lambda records: records.accounts.all())
 
@@ -41,7 +41,7 @@ async def test_a_unit_of_work_waits_for_a_server_that_is_starting(
 
 async def test_a_unit_of_work_fails_when_there_is_no_server(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = PostgresStore(postgres_url, threads=1)
-    monkeypatch.setattr(postgres, "connect", Starting(refusals=1000))
+    monkeypatch.setattr(postgres, "connect", StartingServer(refusals=1000))
 
     with pytest.raises(StoreUnavailable, match="starting up"):
         await store.run(lambda records: records.accounts.all())

@@ -1,0 +1,210 @@
+"""The invariants of a chaos run. Each rule yields a sentence per violation."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from crash.chaos.client import FINAL, ClientRecord
+from crash.chaos.plan import JOBS
+from crash.chaos.records import Attempt, RunRecords, TaskRecord
+from limner_vendors import sha_of
+
+DONE = frozenset({"picture", "bad_output", "no_image"})
+"""Outcomes of an order that the vendor carried out and recorded."""
+
+MAYBE_DONE = frozenset({"unknown_outcome", "given_up", "timeout", "content_policy", "transient", "cancelled"})
+"""Outcomes of an order that the vendor may have carried out; failed jobs are recorded without a charge."""
+
+PAID_WITHOUT_PICTURE = frozenset({*DONE - {"picture"}, *MAYBE_DONE})
+"""Outcomes that explain a charge without a picture."""
+
+MOST_REPEATS: Mapping[str, int] = {"unknown_outcome": 1, "bad_output": 2, "no_image": 2}
+"""How often an order may be repeated after each outcome: the policy `resend_once`, and the retries."""
+
+Rule = Callable[[TaskRecord], Iterator[str]]
+
+
+def find_violations(
+    records: RunRecords, client_records: Sequence[ClientRecord], received: Mapping[str, Sequence[tuple[str, str]]]
+) -> list[str]:
+    """All violations, each with the task it belongs to."""
+    violations = [
+        f"{violation} ({_describe(task)})" for task in records.tasks for rule in RULES for violation in rule(task)
+    ]
+    violations += [
+        f"{each.vendor} sold {each.handle} for no known task: {each.prompt!r}" for each in records.unmatched_purchases
+    ]
+    violations += [f"a vendor's rule was broken: {each}" for each in records.violations]
+    return [*violations, *client_violations(records, client_records), *webhook_violations(records, received)]
+
+
+# --- one task -----------------------------------------------------------------------------------------------------
+
+
+def one_end(task: TaskRecord) -> Iterator[str]:
+    if task.status not in FINAL:
+        yield f"it is {task.status}"
+    ends = [status for status in task.events if status in FINAL]
+    if ends != [task.status]:
+        yield f"its final events are {ends}"
+    if task.events[:1] != ["queued"] or task.events.count("queued") != 1:
+        yield f"its events are {task.events}"
+
+
+def paid_once(task: TaskRecord) -> Iterator[str]:
+    price = task.price
+    closing = ("settle", 0, -price) if task.status == "success" else ("release", price, -price)
+    if list(task.movements) != [("hold", -price, price), closing]:
+        yield f"its credits moved {task.movements}"
+    if task.consumed != (price if task.status == "success" else 0):
+        yield f"it cost {task.consumed} of {price}"
+
+
+def journal_closed(task: TaskRecord) -> Iterator[str]:
+    for each in task.attempts:
+        if each.state != "closed" or each.outcome is None:
+            yield f"attempt {each.number} is {each.state} with outcome {each.outcome}"
+    numbers = [each.number for each in task.attempts]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"its attempts are numbered {numbers}"
+
+
+def purchases_explained(task: TaskRecord) -> Iterator[str]:
+    """Per vendor: at least as many purchases as orders done, at most as many charges as orders possibly done."""
+    for vendor in {each.vendor for each in task.purchases} | {each.provider for each in task.attempts}:
+        orders = [each for each in task.orders if each.vendor == vendor]
+        charged = sum(each.charged for each in orders)
+        outcomes = [each.outcome for each in task.attempts if each.provider == vendor]
+        least = sum(outcome in DONE for outcome in outcomes)
+        most = least + sum(outcome in MAYBE_DONE for outcome in outcomes)
+        if len(orders) < least:
+            yield f"{vendor} sold {len(orders)}, and the journal has {outcomes}"
+        if charged > most:
+            yield f"{vendor} charged {charged}, and the journal has {outcomes}"
+
+
+def handles_known(task: TaskRecord) -> Iterator[str]:
+    """Each handle in the journal belongs to a job of that vendor; each job without one matches an order in doubt."""
+    for vendor in JOBS:
+        mine = [each for each in task.attempts if each.provider == vendor]
+        sold = [each for each in task.orders if each.vendor == vendor]
+        with_handle = [each for each in mine if each.handle]
+        unknown = [each for each in with_handle if not any(job.handle in each.handle for job in sold)]
+        for each in unknown:
+            yield f"attempt {each.number} has a handle that {vendor} never gave: {each.handle}"
+        unknown_jobs = [job for job in sold if not any(job.handle in each.handle for each in with_handle)]
+        in_doubt = [each for each in mine if not each.handle and each.outcome in MAYBE_DONE]
+        if len(unknown_jobs) > len(in_doubt):
+            yield f"{vendor} has {len(unknown_jobs)} jobs not in the journal, and {len(in_doubt)} orders are in doubt"
+
+
+def known_purchases_completed(task: TaskRecord) -> Iterator[str]:
+    """A purchase whose handle is journaled is completed, and its picture ends the task with success."""
+    for each in task.attempts:
+        if each.handle and each.outcome in {"unknown_outcome", "given_up"} and not task.cancelled:
+            yield f"attempt {each.number} has a handle and ended {each.outcome}"
+        if each.delivered and task.status != "success":
+            yield f"attempt {each.number} delivered a picture, and the task is {task.status}"
+    if task.status == "success" and not any(each.delivered for each in task.attempts):
+        yield "it succeeded without a picture in the journal"
+
+
+def bought_again_as_allowed(task: TaskRecord) -> Iterator[str]:
+    again = Counter(each.outcome for each in task.attempts[:-1])
+    for outcome, most in MOST_REPEATS.items():
+        if again[outcome] > most:
+            yield f"it was ordered again {again[outcome]} times after {outcome}"
+    ordered_after_it = [each for each in task.attempts[:-1] if each.outcome == "picture"]
+    if ordered_after_it:
+        yield "it was ordered again after a picture"
+
+
+def lost_purchases_explained(task: TaskRecord) -> Iterator[str]:
+    """Where a vendor was paid and the task has no picture, the journal and the task give the reason."""
+    if task.status == "success":
+        return
+    charged = [each for each in task.orders if each.charged]
+    reasons = [each for each in task.attempts if each.outcome in PAID_WITHOUT_PICTURE]
+    if len(charged) > len(reasons):
+        yield f"{len(charged)} charges without a picture, and {len(reasons)} attempts that explain them"
+    if task.status != "success" and not task.error:
+        yield f"it is {task.status}, without an error message"
+    if task.status == "cancelled" and not task.cancelled and task.attempts:
+        yield "it is cancelled, although no client cancelled it"
+
+
+def one_upscale_a_grid(task: TaskRecord) -> Iterator[str]:
+    """At most one picture of each Midjourney grid is upscaled."""
+    picked = len(task.purchases) - len(task.orders)
+    grids = sum(each.vendor == "midjourney" for each in task.orders)
+    if picked > grids:
+        yield f"{picked} upscales of {grids} grids"
+
+
+RULES: tuple[Rule, ...] = (
+    one_end,
+    paid_once,
+    journal_closed,
+    purchases_explained,
+    handles_known,
+    known_purchases_completed,
+    bought_again_as_allowed,
+    lost_purchases_explained,
+    one_upscale_a_grid,
+)
+
+# --- clients and webhooks -------------------------------------------------------------------------------------------
+
+
+def client_violations(records: RunRecords, client_records: Sequence[ClientRecord]) -> Iterator[str]:
+    """Each accepted task exists once and is as its client saw it."""
+    tasks = {each.id: each for each in records.tasks}
+    promised = Counter(record.task for record in client_records)
+    for task, count in promised.items():
+        if count > 1:
+            yield f"{count} clients have task {task}"
+    for task in tasks.keys() - promised.keys():
+        yield f"task {task} belongs to no client: a repeated request created a second task"
+    for record in client_records:
+        task = tasks.get(record.task)
+        if task is None:
+            yield f"task {record.task} was accepted and does not exist"
+            continue
+        yield from (f"{violation} ({_describe(task)})" for violation in (*record.violations, *_seen(record, task)))
+
+
+def _seen(record: ClientRecord, task: TaskRecord) -> Iterator[str]:
+    if (record.status, record.consumed) != (task.status, task.consumed):
+        yield f"its client saw {record.status} for {record.consumed}"
+    if record.status != "success":
+        return
+    sold_for = {sha_of(each.prompt)[:12] for each in task.orders}
+    if record.prompt_sha12 not in sold_for:
+        yield f"its picture shows the prompt {record.prompt_sha12!r}, and its vendors received {sorted(sold_for)}"
+
+
+def webhook_violations(records: RunRecords, received: Mapping[str, Sequence[tuple[str, str]]]) -> Iterator[str]:
+    """Each ended task has one message, delivered at least once."""
+    by_task = defaultdict(list)
+    for name, task, event, state in records.deliveries:
+        by_task[task].append(name)
+        if state != "delivered":
+            yield f"message {name} about {event} of {task} is {state}"
+    for task in records.tasks:
+        names = by_task[task.id]
+        if len(names) != 1:
+            yield f"{len(names)} messages for one end ({_describe(task)})"
+        for name in names:
+            if not received.get(name):
+                yield f"message {name} never arrived ({_describe(task)})"
+            elif set(received[name]) != {(task.id, task.status)}:
+                yield f"message {name} contained {set(received[name])} ({_describe(task)})"
+
+
+def _describe(task: TaskRecord) -> str:
+    journal = ", ".join(_line(each) for each in task.attempts)
+    sold = ", ".join(f"{each.vendor}{'' if each.charged else ' free'}" for each in task.purchases)
+    return f"{task.id} {task.model} {task.status}; journal: {journal or 'empty'}; purchases: {sold or 'none'}"
+
+
+def _line(attempt: Attempt) -> str:
+    return f"{attempt.provider} {attempt.outcome}{' by handle' if attempt.handle else ''}"
