@@ -200,7 +200,7 @@ async def test_a_worker_stopped_during_a_claim_leaves_the_task_to_the_next_worke
 
         await stopped.stop()
         await take_over(successor)
-        await successor.dispatcher._claim()
+        await successor.dispatcher._claim_queued()
         await wait_until_idle(successor)
 
         assert (await workers.task(task)).status is Status.SUCCESS

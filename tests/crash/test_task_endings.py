@@ -140,7 +140,7 @@ async def test_a_queued_task_is_cancelled(workers: WorkerPool) -> None:
     task = await workers.submit_task()
 
     await workers.limner.cancel(workers.key.account, task)
-    await worker.dispatcher._claim()
+    await worker.dispatcher._claim_queued()
 
     assert await end_of(workers, task) == CANCELLED
 
@@ -221,7 +221,7 @@ async def test_only_one_of_a_concurrent_expiry_cancellation_and_claim_ends_a_tas
 
     await asyncio.gather(
         *(take_over(worker) for worker in two),
-        *(worker.dispatcher._claim() for worker in two),
+        *(worker.dispatcher._claim_queued() for worker in two),
         *(workers.limner.cancel(workers.key.account, task) for task in tasks),
     )
     for worker in two:

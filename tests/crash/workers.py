@@ -124,7 +124,7 @@ class WorkerPool:
 
 async def claim(worker: Worker, held: HeldAnswer | None = None) -> None:
     """Let the worker claim what is queued, and wait until the vendor has the call."""
-    assert await worker.dispatcher._claim()
+    assert await worker.dispatcher._claim_queued()
     if held:
         await until(held.reached)
 

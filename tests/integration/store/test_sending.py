@@ -510,8 +510,8 @@ async def test_progress_is_told_in_steps_to_who_asked_for_it(hooks: WebhookHarne
     teller, task = await running_one(hooks)
     for _ in range(3):
         hooks.service.clock.pass_time(2)
-        await teller.beat()
-        await teller.beat()
+        await teller.write()
+        await teller.write()
         await hooks.send_due()
 
     events = [message.verified(asked.secret) for message in hooks.receiver.at("/asked")]
@@ -524,7 +524,7 @@ async def test_progress_of_a_task_that_has_ended_is_not_told(hooks: WebhookHarne
     made = await hooks.add("/asked", "task.progress")
     teller, task = await running_one(hooks)
     hooks.service.clock.pass_time(5)
-    await teller.beat()
+    await teller.write()
     await hooks.service.settle_task(task)
 
     await hooks.send_due()
@@ -538,7 +538,7 @@ async def test_nothing_is_written_of_progress_that_nobody_wants(hooks: WebhookHa
     teller, _ = await running_one(hooks)
     hooks.service.clock.pass_time(5)
 
-    await teller.beat()
+    await teller.write()
 
     assert await hooks.histories(webhook) == []
 
