@@ -11,11 +11,13 @@ from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
 from limner.api.s3.bucket import UploadBucket
 from limner.api.service_container import Services
+from limner.application.readiness import Readiness
 from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.network.proxies import TrustedProxies
 from limner.settings import Settings, load_settings
 from limner.telemetry.logs import configure_logs
+from limner.worker.worker import Worker
 
 
 def create(settings: Settings | None = None, *, with_worker: bool = True) -> Starlette:
@@ -23,13 +25,15 @@ def create(settings: Settings | None = None, *, with_worker: bool = True) -> Sta
     settings = settings or load_settings()
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     prepare_data(settings)
-    return application(build(settings), with_worker=with_worker)
+    limner = build(settings)
+    return application(limner, worker=limner.worker() if with_worker else None)
 
 
-def application(limner: Limner, *, with_worker: bool) -> Starlette:
+def application(limner: Limner, *, worker: Worker | None) -> Starlette:
+    """`state.readiness` of the application is what `/readyz` reports."""
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        worker = limner.worker() if with_worker else None
         limner.signals.start()
         watch.start(limner.signals)
         if worker:
@@ -42,12 +46,14 @@ def application(limner: Limner, *, with_worker: bool) -> Starlette:
 
     watch = limner.watch()
     uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # shared by all upload methods
-    return create_app(
-        _services(limner, watch, uploads), _bucket(limner, uploads), lifespan, _request_limits(limner.settings)
-    )
+    readiness = Readiness(limner.store, limner.blobs, limner.clock, worker.is_running if worker else None)
+    services = _services(limner, watch, uploads, readiness)
+    app = create_app(services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings))
+    app.state.readiness = readiness
+    return app
 
 
-def _services(limner: Limner, watch: Watch, uploads: RequestRate) -> Services:
+def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Readiness) -> Services:
     return Services(
         authentication=_authentication(limner),
         submit=limner.submit,
@@ -67,6 +73,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate) -> Services:
         create_rate=RequestRate(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
         watch=watch,
         webhooks=replace(limner.webhooks, actor=None),
+        readiness=readiness,
     )
 
 

@@ -38,7 +38,7 @@ async def routes_of(data: Path) -> list[BaseRoute]:
     await asyncio.to_thread(prepare_data, settings)
     limner = await asyncio.to_thread(build, settings)
     try:
-        return list(application(limner, with_worker=False).routes)
+        return list(application(limner, worker=None).routes)
     finally:
         await limner.close()
 

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +216,39 @@ def test_requests_in_flight_are_answered_before_the_server_stops(data: Path) -> 
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert ended == 0
+
+
+def test_a_draining_server_answers_reads_and_says_that_it_drains(data: Path) -> None:
+    with serving(data, sandbox_delay_s="3", drain_s="30") as server:
+        client = client_of(server)
+        task_id = client.submit()
+        client.wait(task_id, "running")
+        server.process.send_signal(signal.SIGTERM)
+        ready = client.get("/readyz", auth=False)
+        while ready.status == 200:
+            ready = client.get("/readyz", auth=False)
+        task = client.task(task_id)
+        ended = server.process.wait(60)
+
+    assert (ready.status, ready.json["status"]) == (503, "draining")
+    assert task["status"] in {"running", "success"}
+    assert ended == 0
+    assert status_in(data, task_id) == "success"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_second_signal_ends_a_drain_at_once(data: Path, command: str) -> None:
+    with ExitStack() as stack:
+        arguments = ["--api-only"] if command == "worker" else []
+        server = stack.enter_context(serving(data, *arguments, sandbox_delay_s="60", drain_s="60"))
+        process = server.process if command == "serve" else stack.enter_context(working(server))
+        client = client_of(server)
+        task_id = client.submit()
+        client.wait(task_id, "running")
+        while process.poll() is None:  # signals that arrive together count as one
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+        left = status_in(data, task_id)
+
+    assert left == "running"  # the next worker takes it over

@@ -93,6 +93,14 @@ async def test_a_killed_child_is_transient_and_replaced(provider: BuiltinProvide
     assert child_of(provider) != victim
 
 
+async def test_a_terminal_s_ctrl_c_does_not_reach_the_child(provider: BuiltinProvider, tmp_path: Path) -> None:
+    """It goes to all processes of the session; the service drains first and ends the child itself."""
+    await provider.submit(order(tmp_path), ignored)
+    child = child_of(provider)
+
+    assert os.getsid(child) == child
+
+
 async def test_an_order_past_its_time_is_given_up(tmp_path: Path) -> None:
     provider = BuiltinProvider(time_limit_s=0.05)
 

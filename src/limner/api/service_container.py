@@ -10,6 +10,7 @@ from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.upload import TakeUpload
 from limner.application.images.upload_credentials import IssueUploadCredentials
 from limner.application.read import ReadTask, TaskView
+from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.submit import Submit
 from limner.application.watching.watch import Watch
@@ -42,6 +43,7 @@ class Services:
     create_rate: RequestRate | None
     watch: Watch
     webhooks: ManageWebhooks
+    readiness: Readiness
 
     def served_by(self, seen: TaskView) -> dict[str, str]:
         """The header with the provider that served the task, or the first open route of its model."""

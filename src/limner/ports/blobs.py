@@ -41,6 +41,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Ask the store for a name that is not in it. Raises `StorageRefuses` if it denies access or fails."""
+        ...
+
     async def delete(self, blobs: Collection[BlobId]) -> None:
         """Remove bytes, or find them gone; durable once this returns."""
         ...

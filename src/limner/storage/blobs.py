@@ -19,6 +19,9 @@ _ROOT = "sha256"
 _PIECE = 256 * 1024
 _LISTED_AT_ONCE = 1000
 _AT_ONCE = 8
+_UNUSED = BlobId("0" * 64)
+"""A name that no content has."""
+
 _HALF = re.compile(r"[0-9a-f]+#\d+")
 """What obstore calls a file in a folder while it writes it."""
 
@@ -45,6 +48,15 @@ class ObjectBlobs:
             await obstore.put_async(self._store, key, source)
         if self._folder:  # for bytes that were there, too: who wrote them may have died before they were on the disk
             await asyncio.to_thread(_make_durable, self._folder, self._folder / key)
+
+    async def check(self) -> None:
+        try:
+            if self._folder:
+                await asyncio.to_thread(_check_folder, self._folder)
+            else:
+                await self._has(_key(_UNUSED))
+        except (BaseError, OSError) as error:
+            raise StorageRefuses(str(error).partition("\n")[0]) from error
 
     async def delete(self, blobs: Collection[BlobId]) -> None:
         turns = asyncio.Semaphore(_AT_ONCE)
@@ -127,6 +139,11 @@ def _removed(file: Path, before_ms: int) -> bool:
     if old:
         file.unlink(missing_ok=True)
     return old
+
+
+def _check_folder(folder: Path) -> None:
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(f"the folder {folder} is missing or not writable")
 
 
 def _make_durable(folder: Path, file: Path) -> None:

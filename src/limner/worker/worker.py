@@ -41,9 +41,15 @@ class Worker:
         loops |= {name: loop() for name, loop in self.more.items()}
         self._loops = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
+    def is_running(self) -> bool:
+        """Whether all loops run: one that ended on an error never comes back."""
+        return bool(self._loops) and not any(loop.done() for loop in self._loops)
+
     async def stop(self) -> None:
         """Claim nothing more, let running tasks finish for `drain_s`, then release the leases of the rest."""
         await self.dispatcher.stop()
+        if self.running:
+            log.info("draining", running_tasks=len(self.running), at_most_s=self.drain_s)
         if not await self.running.wait_until_idle(self.drain_s):
             await self._release_tasks()
         for loop in self._loops:

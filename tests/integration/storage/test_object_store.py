@@ -62,3 +62,12 @@ def test_a_picture_put_in_parts_leaves_none_of_them(s3: S3Server, client: Client
 
     assert kept(s3, PICTURE) == PICTURE
     assert not list(s3.folder.glob("limner/parts/*/*/*"))
+
+
+def test_a_wrong_secret_of_the_store_makes_the_server_not_ready(s3: S3Server, tmp_path: Path) -> None:
+    variables = {**s3.variables, "AWS_SECRET_ACCESS_KEY": "wrong"}
+    with serving(tmp_path / "data", vendors=variables, storage_url=s3.url) as server:
+        ready = client_of(server).get("/readyz", auth=False)
+
+    assert ready.status == 503
+    assert ready.json == {"status": "not ready", "checks": {"database": "ok", "store": "unavailable", "worker": "ok"}}

@@ -99,6 +99,7 @@ class BuiltinProvider:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "limner_builtin.child",
                 stdin=PIPE, stdout=PIPE, env=_environment(), limit=LONGEST_ANSWER,
+                start_new_session=True,  # a terminal's Ctrl-C must reach only the service, which drains first
             )  # fmt: skip
         return self._child
 

@@ -75,10 +75,18 @@ async def _serve(
     with startup_errors(json=json):
         limner = build(settings)
     welcome = await ensure_first_account(limner)
-    app = application(limner, with_worker=with_worker)
+    worker = limner.worker() if with_worker else None
+    app = application(limner, worker=worker)
+
+    async def drain() -> None:
+        app.state.readiness.draining = True
+        if worker:
+            _announce_drain(len(worker.running), settings.drain_s, json=json)
+            await worker.stop()
+
     patience = ConnectionTimeouts(settings.slow_client_s, _room_for(settings.connections))
     server = UvicornServer(
-        app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json), patience, tls
+        app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json), patience, tls, drain
     )
     await server.serve(sockets=[listener])
 
@@ -128,6 +136,12 @@ def _announce(settings: "Settings", welcome: FirstAccount | None, vendors: set[s
     elif settings.engine == "builtin":
         err.print("No vendor is configured: the built-in engine serves every model. It composes, it does not generate.")
     err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
+
+
+def _announce_drain(running_tasks: int, drain_s: float, *, json: bool) -> None:
+    if running_tasks and not json:
+        err.print(f"Stopping: {running_tasks} running tasks have {drain_s:g} s to finish; the rest is handed back.")
+        err.print("Reads are still answered. Ctrl-C again stops at once; no task is lost.")
 
 
 async def ensure_first_account(limner: "Limner") -> FirstAccount | None:

@@ -5,9 +5,10 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -53,10 +54,19 @@ class Sockets(WebSocketsSansIOProtocol):
 
 
 class UvicornServer(uvicorn.Server):
-    """Says when it is ready, and ends with a clean exit when it is asked to stop; a second Ctrl-C doesn't wait."""
+    """Calls `when_ready` once it listens.
+
+    The first signal to stop runs `drain`, while requests are still answered, and then stops the server. A second
+    signal stops it at once.
+    """
 
     def __init__(
-        self, app: ASGIApp, when_ready: Callable[[], None], patience: ConnectionTimeouts, tls: Tls | None = None
+        self,
+        app: ASGIApp,
+        when_ready: Callable[[], None],
+        patience: ConnectionTimeouts,
+        tls: Tls | None,
+        drain: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -77,11 +87,25 @@ class UvicornServer(uvicorn.Server):
             )
         )
         self._when_ready = when_ready
+        self._drain = drain
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._when_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain_and_exit(sig, frame))
+        else:
+            self.should_exit = self.force_exit = True
+
+    async def _drain_and_exit(self, sig: int, frame: FrameType | None) -> None:
+        try:
+            await self._drain()
+        finally:
+            super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ async def _work(settings: "Settings", *, json: bool) -> None:
     running = limner.worker()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, _stop_or_exit, stop)
     limner.signals.start()
     running.start()
     if json:
@@ -40,5 +41,15 @@ async def _work(settings: "Settings", *, json: bool) -> None:
         err.print("Working. Ctrl-C stops after the tasks in hand.")
     with contextlib.suppress(asyncio.CancelledError):
         await stop.wait()
+    if running.running and not json:
+        err.print(f"Stopping: {len(running.running)} running tasks have {settings.drain_s:g} s to finish.")
+        err.print("Ctrl-C again stops at once; no task is lost.")
     await running.stop()
     await limner.close()
+
+
+def _stop_or_exit(stop: asyncio.Event) -> None:
+    """The first signal drains; the second exits at once, and the leases of running tasks run out."""
+    if stop.is_set():
+        os._exit(1)
+    stop.set()
