@@ -1,7 +1,6 @@
 """The composition root: settings in, a wired service out. The only place that knows everybody."""
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -63,6 +62,7 @@ from limner.routes import check_routes, routes_of, with_reference_caps
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
 from limner.storage.links import SignedLinks
+from limner.storage.new_file import create_file
 from limner.storage.parts import open_parts
 from limner.storage.scratch import Scratch, free_bytes, open_scratch, sweep
 from limner.templates.loader import load_templates
@@ -388,20 +388,33 @@ class EngineMissing(RuntimeError):
         )
 
 
+LEAST_SECRET_BYTES = 32
+
+
+class SecretTooShort(RuntimeError):
+    """The secret file is empty or was cut off: what is signed with it could be forged."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        super().__init__(
+            f"{path} holds {size} bytes, and a secret has at least {LEAST_SECRET_BYTES}: restore the file from a "
+            "backup, or remove it and start again. A new secret ends all API keys, links and webhook secrets"
+        )
+
+
 def read_secret(settings: Settings) -> bytes:
-    """The secret behind links and key hashes; made at the first start, readable by its owner alone."""
+    """The secret behind links and key hashes. The first start makes it, readable by its owner alone.
+
+    Raises `SecretTooShort`.
+    """
     if settings.secret is not None:
         return settings.secret.get_secret_value().encode()
     path = settings.data / "secret"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_bytes()
+    if not path.exists():
+        create_file(path, secrets.token_hex(32).encode())
+    secret = path.read_bytes()
+    if len(secret) < LEAST_SECRET_BYTES:
+        raise SecretTooShort(path, len(secret))
+    return secret
 
 
 @asynccontextmanager

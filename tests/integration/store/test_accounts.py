@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from limner.db.records import Records
+from limner.db.tables.accounts import Account
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
@@ -49,6 +50,26 @@ async def test_two_accounts_cannot_share_a_name(service: ServiceHarness) -> None
     assert refused.value.field == "name"
     assert len(await service.query("SELECT id FROM accounts")) == 1
     assert len(await service.query("SELECT id FROM ledger")) == 1
+
+
+async def test_a_name_that_two_ask_for_at_once_goes_to_one_and_the_other_is_refused(service: ServiceHarness) -> None:
+    outcomes = await asyncio.gather(*(service.accounts.create("ada") for _ in range(4)), return_exceptions=True)
+
+    refused = [each for each in outcomes if isinstance(each, Refusal)]
+    assert len(refused) == 3
+    assert [each.name for each in outcomes if isinstance(each, Account)] == ["ada"]
+
+
+async def test_of_many_first_starts_at_once_one_makes_the_first_account_and_its_key(service: ServiceHarness) -> None:
+    starts = (service.accounts.create_first("local", 100, "first key", ("generate",)) for _ in range(4))
+    created = [each for each in await asyncio.gather(*starts) if each]
+    later = await service.accounts.create_first("another", 100, "first key", ("generate",))
+
+    [(account, key)] = created
+    assert later is None
+    assert await service.store.read(lambda records: records.accounts.all()) == [account]
+    assert await service.store.read(lambda records: records.keys.of(account.id)) == [key.key]
+    assert await service.balance(key.key) == Balance(100, 0)
 
 
 async def test_opening_credits_are_a_grant_in_the_book(service: ServiceHarness) -> None:

@@ -24,6 +24,8 @@ KEY_PREFIX = "tsk_"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
+OPENING_NOTE = "opening credits"
+
 SCOPES = ("generate", "read", "webhooks", "admin")
 """What a key may do. `generate` creates and cancels, `read` looks, `webhooks` says where the account's tasks are told,
 `admin` is for the operator's own face."""
@@ -72,6 +74,25 @@ class ManageAccounts:
 
         return await self.store.run(work)
 
+    async def create_first(
+        self, name: str, opening: int, key_name: str, scopes: tuple[str, ...]
+    ) -> tuple[Account, CreatedKey] | None:
+        """On an empty database, create an account with credits and a key; None when there is an account.
+
+        All at once: of several processes that start together one does, and none leaves an account without its key.
+        """
+        account, secret = _new_account(name, self.clock.now_ms()), new_secret()
+
+        def work(records: Records) -> tuple[Account, CreatedKey] | None:
+            if records.accounts.all() or not records.accounts.add(account):
+                return None
+            _grant(records, account, opening, OPENING_NOTE, self.clock.now_ms())
+            self._note(records, "account.create", account.id, {"credits": opening, "tasks": None})
+            key = _new_key(account, key_name, scopes, secret, self.clock.now_ms())
+            return account, CreatedKey(self._add_key(records, key, secret), secret)
+
+        return await self.store.run(work)
+
     async def limit(self, account_name: str, tasks: int) -> None:
         """Set how many image tasks an account may have under way."""
 
@@ -100,7 +121,7 @@ class ManageAccounts:
         allowance: KeyLimits = UNLIMITED,
         expires_ms: int | None = None,
     ) -> CreatedKey:
-        secret = KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+        secret = new_secret()
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
             raise Refusal(
@@ -112,23 +133,15 @@ class ManageAccounts:
 
         def work(records: Records) -> Key:
             account = named(records, account_name)
-            key = Key(
-                KeyId(str(uuid.uuid4())),
-                account.id,
-                account.tag,
-                key_name,
-                secret[:8],
-                scopes,
-                self.clock.now_ms(),
-                None,
-                expires_ms,
-                allowance=allowance,
-            )
-            records.keys.add(key, self.digest(secret))
-            self._note(records, "key.create", key.id, {"account": account.id, "scopes": scopes, **_limits(key)})
-            return key
+            key = _new_key(account, key_name, scopes, secret, self.clock.now_ms())
+            return self._add_key(records, replace(key, allowance=allowance, expires_ms=expires_ms), secret)
 
         return CreatedKey(await self.store.run(work), secret)
+
+    def _add_key(self, records: Records, key: Key, secret: str) -> Key:
+        records.keys.add(key, self.digest(secret))
+        self._note(records, "key.create", key.id, {"account": key.account, "scopes": key.scopes, **_limits(key)})
+        return key
 
     async def limit_key(self, key_id: KeyId, changes: Mapping[str, int | None]) -> Key:
         """Change what is named, a field of `KeyLimits` or `expires_ms`; the key as it is then. None lifts a limit."""
@@ -172,6 +185,11 @@ class ManageAccounts:
         records.audit_log.add(self.actor, act, subject, details, self.clock.now_ms())
 
 
+def new_secret() -> str:
+    """A new key's secret: 256 random bits."""
+    return KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+
+
 def named(records: Records, name: str) -> Account:
     account = records.accounts.by_name(name)
     if account is None:
@@ -196,6 +214,19 @@ def _new_account(name: str, now_ms: int) -> Account:
     return Account(AccountId(str(uuid.uuid4())), name, f"tcli_{uuid.uuid4().hex}", now_ms)
 
 
+def _new_key(account: Account, name: str, scopes: tuple[str, ...], secret: str, now_ms: int) -> Key:
+    return Key(
+        id=KeyId(str(uuid.uuid4())),
+        account=account.id,
+        account_tag=account.tag,
+        name=name,
+        hint=secret[:8],
+        scopes=scopes,
+        created_ms=now_ms,
+        revoked_ms=None,
+    )
+
+
 def _limits(key: Key) -> dict[str, int]:
     limits = asdict(key.allowance) | {"expires_ms": key.expires_ms}
     return {name: value for name, value in limits.items() if value is not None}
@@ -211,16 +242,15 @@ def _no_such_key(key: KeyId) -> Refusal:
 
 
 def _create(records: Records, account: Account, opening: int, now_ms: int) -> None:
-    if records.accounts.by_name(account.name):
+    if not records.accounts.add(account):
         raise Refusal(
             Code.INVALID,
             f"there is an account {account.name!r} already",
             suggestion="Choose another name, or give it credits with `limner credits grant`.",
             field="name",
         )
-    records.accounts.add(account)
     if opening:
-        _grant(records, account, opening, "opening credits", now_ms)
+        _grant(records, account, opening, OPENING_NOTE, now_ms)
 
 
 def _grant(records: Records, account: Account, amount: int, note: str | None, now_ms: int) -> Balance:

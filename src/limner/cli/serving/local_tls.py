@@ -4,10 +4,12 @@ The authority's key is thrown away when the certificate is signed, and the autho
 there is nothing to steal by which somebody could pass for another site, with whoever trusts it.
 """
 
+import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -42,9 +44,12 @@ class LocalTls:
 def local_tls(folder: Path, host: str, public_url: str, now: datetime) -> LocalTls:
     """The certificate in `folder`, made anew when there is none, it ends soon, or it lacks a name."""
     names = names_of(host, urlsplit(public_url).hostname)
-    if serves(folder, names, now):
-        return _files(folder, made=False)
     folder.mkdir(exist_ok=True)
+    with _locked(folder):  # of several servers that start together, one makes the files and the others use them
+        return _files(folder, made=False) if serves(folder, names, now) else _make(folder, names, now)
+
+
+def _make(folder: Path, names: Sequence[str], now: datetime) -> LocalTls:
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _authority(authority_key, names, now)
     server = _server(server_key, authority, authority_key, names, now)
@@ -179,4 +184,18 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
         file.write(content)
+        file.flush()
+        os.fsync(descriptor)
     Path(name).replace(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Wait for the folder's lock and hold it; a file system without locks gives none."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -146,11 +146,12 @@ def _announce_drain(running_tasks: int, drain_s: float, *, json: bool) -> None:
 
 async def ensure_first_account(limner: "Limner") -> FirstAccount | None:
     """On an empty database, an account with credits and a key, so that the first request can be made."""
-    if await limner.store.read(lambda records: records.accounts.all()):
+    scopes = ("generate", "read", "webhooks", "admin")
+    created = await limner.accounts.create_first(LOCAL, FIRST_CREDITS, "first key", scopes)
+    if created is None:
         return None
-    account = await limner.accounts.create(LOCAL, FIRST_CREDITS)
-    made = await limner.accounts.create_key(account.name, "first key", ("generate", "read", "webhooks", "admin"))
-    return FirstAccount(account.name, FIRST_CREDITS, made.secret)
+    account, key = created
+    return FirstAccount(account.name, FIRST_CREDITS, key.secret)
 
 
 def _room_for(connections: int) -> int:

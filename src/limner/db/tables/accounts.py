@@ -1,7 +1,7 @@
 """Accounts: their balance, their clock in the queue and their limits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from limner.db.sql import Db, Sql
 from limner.domain.accounts.credits import Balance, LedgerEntry
@@ -17,7 +17,10 @@ class Account:
     created_ms: int
 
 
-_ADD = Sql("INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, :name, :tag, :created_ms)")
+_ADD = Sql("""
+    INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, :name, :tag, :created_ms)
+    ON CONFLICT (name) DO NOTHING RETURNING id
+""")
 _GET = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE id = :id")
 _NAMED = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE name = :name")
 _TAGGED = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE tag = :tag")
@@ -56,10 +59,9 @@ class AccountTable:
     def __init__(self, db: Db) -> None:
         self._db = db
 
-    def add(self, account: Account) -> None:
-        self._db.run(
-            _ADD, {"id": account.id, "name": account.name, "tag": account.tag, "created_ms": account.created_ms}
-        )
+    def add(self, account: Account) -> bool:
+        """Whether its name was free; nothing is written when it was not."""
+        return self._db.one(_ADD, asdict(account)) is not None
 
     def get(self, account: AccountId) -> Account | None:
         row = self._db.one(_GET, {"id": account})

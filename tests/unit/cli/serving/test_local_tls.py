@@ -3,6 +3,7 @@ import ssl
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -172,3 +173,19 @@ def test_a_certificate_that_cannot_be_served_with_is_told_so(tmp_path: Path, cer
         Tls(folder / cert, folder / key).check()
 
     assert str(folder / cert) in str(told.value)
+
+
+def test_servers_that_start_together_make_one_certificate(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def starts() -> tuple[bool, bytes]:
+        together.wait(20)
+        tls = made(tmp_path)
+        Tls(tls.cert, tls.key).check()
+        return tls.made, tls.authority.read_bytes()
+
+    with ThreadPoolExecutor(4) as servers:
+        outcomes = [each.result() for each in [servers.submit(starts) for _ in range(4)]]
+
+    assert sorted(was_made for was_made, _ in outcomes) == [False, False, False, True]
+    assert len({authority for _, authority in outcomes}) == 1
