@@ -141,17 +141,17 @@ class GeminiCall:
     json: Mapping[str, Any]
 
 
-def encode(order: GenerationRequest, options: Mapping[str, Any]) -> GeminiCall | Failure:
+def encode(request: GenerationRequest, options: Mapping[str, Any]) -> GeminiCall | Failure:
     """Build the HTTP call, or return why Google would refuse it. `options` are those of account and route, merged."""
-    facts = facts_of(order.upstream, options)
-    if refusal := too_many_references(order, facts.references):
+    facts = facts_of(request.upstream, options)
+    if refusal := too_many_references(request, facts.references):
         return refusal
-    if wrong := _size_problem(order.upstream, facts, options):
+    if wrong := _size_problem(request.upstream, facts, options):
         return Failure(FailureKind.BAD_INPUT, wrong)
-    model = quote(order.upstream.removeprefix("models/"), safe="")
+    model = quote(request.upstream.removeprefix("models/"), safe="")
     body = {
-        "contents": [{"role": "user", "parts": list(_parts(order))}],
-        "generationConfig": dict(_config(order, facts, options)),
+        "contents": [{"role": "user", "parts": list(_parts(request))}],
+        "generationConfig": dict(_config(request, facts, options)),
     }
     if "safety_settings" in options:
         body["safetySettings"] = options["safety_settings"]
@@ -170,21 +170,21 @@ def _size_problem(upstream: str, facts: GeminiFacts, options: Mapping[str, Any])
     return f"the route sets image_size {size!r} for {upstream}, which has {known}"
 
 
-def _parts(order: GenerationRequest) -> Iterator[dict[str, Any]]:
+def _parts(request: GenerationRequest) -> Iterator[dict[str, Any]]:
     """Each picture after a label that the prompt can refer to ("Image 1"); the prompt last."""
-    for number, each in enumerate(order.references, start=1):
+    for number, each in enumerate(request.references, start=1):
         yield {"text": f"Image {number}:"}
         yield {"inlineData": {"mimeType": each.media_type, "data": file_as_base64(each.path)}}
-    yield {"text": order.prompt}
+    yield {"text": request.prompt}
 
 
-def _config(order: GenerationRequest, facts: GeminiFacts, options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _config(request: GenerationRequest, facts: GeminiFacts, options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     # With TEXT among the modalities an answer may hold only text.
     yield from (("responseModalities", ["IMAGE"]), ("candidateCount", 1))
-    yield "seed", order.seed & 0x7FFF_FFFF
+    yield "seed", request.seed & 0x7FFF_FFFF
     image: dict[str, str] = {}
-    if order.aspect_ratio is not None:
-        image["aspectRatio"] = nearest(order.aspect_ratio, facts.shapes)
+    if request.aspect_ratio is not None:
+        image["aspectRatio"] = nearest(request.aspect_ratio, facts.shapes)
     if "image_size" in options:
         image["imageSize"] = options["image_size"]
     if image:
@@ -219,7 +219,7 @@ _REASONS: Final[Mapping[FailureKind, str]] = {
 
 
 def decode(
-    answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]
+    answer: VendorResponse, request: GenerationRequest, options: Mapping[str, Any]
 ) -> Delivered | LinkedImage | Failure:
     """Interpret the answer; base64 pictures in its body have already been written to files.
 
@@ -227,14 +227,14 @@ def decode(
     """
     if not answer.ok:
         return _refusal(answer)
-    outcome = _decode_body(answer, order, options)
+    outcome = _decode_body(answer, request, options)
     if isinstance(outcome, Failure) and _output_tokens(answer.body) > 0:
         return replace(outcome, charged=True)
     return outcome
 
 
 def _decode_body(
-    answer: VendorResponse, order: GenerationRequest, options: Mapping[str, Any]
+    answer: VendorResponse, request: GenerationRequest, options: Mapping[str, Any]
 ) -> Delivered | LinkedImage | Failure:
     candidates = [each for each in _list(answer.body, "candidates") if isinstance(each, dict)]
     if not candidates:
@@ -243,8 +243,8 @@ def _decode_body(
     if not pictures:
         return _no_picture(answer, candidates[0])
     served_by, cost_usd = (
-        _served_by(answer.body, order),
-        cost_of(answer.body, facts_of(order.upstream, options), options),
+        _served_by(answer.body, request),
+        cost_of(answer.body, facts_of(request.upstream, options), options),
     )
     match pictures[-1]:
         case Path() as file:
@@ -346,13 +346,13 @@ def _spoken_texts(candidate: Mapping[str, Any]) -> Iterator[str]:
             yield text
 
 
-def _served_by(body: Mapping[str, Any], order: GenerationRequest) -> dict[str, Any]:
+def _served_by(body: Mapping[str, Any], request: GenerationRequest) -> dict[str, Any]:
     reported = {
         "model_version": redacted(_get(body, "modelVersion", "model_version")),
         "response_id": redacted(_get(body, "responseId", "response_id")),
     }
     known = {name: value for name, value in reported.items() if value}
-    return {"provider": "gemini", "model": order.upstream, "generative": True, **known}
+    return {"provider": "gemini", "model": request.upstream, "generative": True, **known}
 
 
 def cost_of(body: Mapping[str, Any], facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
@@ -465,20 +465,20 @@ class GeminiProvider:
         self._options = account.options
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
-        options = {**self._options, **order.options}
-        call = encode(order, options)
+    async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
+        options = {**self._options, **request.options}
+        call = encode(request, options)
         if isinstance(call, Failure):
             return call
-        answer = await self._send(call, order)
-        outcome = answer if isinstance(answer, Failure) else decode(answer, order, options)
+        answer = await self._send(call, request)
+        outcome = answer if isinstance(answer, Failure) else decode(answer, request, options)
         if isinstance(outcome, LinkedImage):
             return accept_link(outcome, self._now())
         return await reject_blank(_VENDOR, outcome)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        target = order.workdir / "delivered"
-        return await fetch_linked(self._http, _VENDOR, handle, target, now_s=self._now(), timeout_s=order.deadline_s)
+    async def poll(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
+        target = request.workdir / "delivered"
+        return await fetch_linked(self._http, _VENDOR, handle, target, now_s=self._now(), timeout_s=request.deadline_s)
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references
@@ -494,11 +494,13 @@ class GeminiProvider:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _send(self, call: GeminiCall, order: GenerationRequest) -> VendorResponse | Failure:
+    async def _send(self, call: GeminiCall, request: GenerationRequest) -> VendorResponse | Failure:
         # Time out before the attempt's own deadline, which could not say whether the request was sent.
-        timeout_s = 0.95 * order.deadline_s
+        timeout_s = 0.95 * request.deadline_s
         try:
-            return await self._http.call("POST", call.path, json=call.json, workdir=order.workdir, timeout_s=timeout_s)
+            return await self._http.call(
+                "POST", call.path, json=call.json, workdir=request.workdir, timeout_s=timeout_s
+            )
         except NoResponse as trouble:
             return no_response_failure(_VENDOR, trouble)
         except BadResponse as trouble:

@@ -257,13 +257,13 @@ def options_of(dialect: Dialect) -> Rules:
 class RoutedRequest:
     """A generation request with the server's dialect and the merged options of account and route."""
 
-    order: GenerationRequest
+    request: GenerationRequest
     dialect: Dialect
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def facts(self) -> OpenAiFacts:
-        return facts_of(self.order.upstream, self.options)
+        return facts_of(self.request.upstream, self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,17 +277,17 @@ class OpenAiCall:
 
 def encode(routed: RoutedRequest) -> OpenAiCall | Failure:
     """Build the HTTP call for a request, or return why the server would refuse it."""
-    order = routed.order
-    if refusal := too_many_references(order, routed.dialect.references):
+    request = routed.request
+    if refusal := too_many_references(request, routed.dialect.references):
         return refusal
     fields = dict(_fields(routed))
-    if not order.references:
+    if not request.references:
         return OpenAiCall(_path(routed, "generations"), json=fields)
-    return OpenAiCall(_path(routed, "edits"), form=(*_texts(fields), *_pictures(order.references)))
+    return OpenAiCall(_path(routed, "edits"), form=(*_texts(fields), *_pictures(request.references)))
 
 
 def _path(routed: RoutedRequest, verb: str) -> str:
-    model, version = quote(routed.order.upstream, safe=""), _version(routed.options)
+    model, version = quote(routed.request.upstream, safe=""), _version(routed.options)
     return routed.dialect.path.format(model=model, verb=verb, version=version)
 
 
@@ -296,14 +296,14 @@ def _version(options: Mapping[str, Any]) -> str:
 
 
 def _fields(routed: RoutedRequest) -> Iterator[tuple[str, Any]]:
-    order, dialect, facts, options = routed.order, routed.dialect, routed.facts, routed.options
-    yield from (("model", order.upstream), ("prompt", order.prompt))
+    request, dialect, facts, options = routed.request, routed.dialect, routed.facts, routed.options
+    yield from (("model", request.upstream), ("prompt", request.prompt))
     if size := _size(routed):
         yield "size", size
-    if order.references and dialect.takes_input_fidelity and facts.input_fidelity:
+    if request.references and dialect.takes_input_fidelity and facts.input_fidelity:
         yield "input_fidelity", facts.input_fidelity
     if dialect.takes_seed:
-        yield "seed", order.seed
+        yield "seed", request.seed
     if dialect.can_stream and options.get("stream"):
         yield from (("stream", True), ("partial_images", 0))
     yield from dialect.fixed_fields.items()
@@ -314,9 +314,9 @@ def _size(routed: RoutedRequest) -> str | None:
     """The route's `size`, else the supported size nearest to the requested ratio, else None (the model decides)."""
     if "size" in routed.options:
         return str(routed.options["size"])
-    shape = routed.order.aspect_ratio
+    shape = routed.request.aspect_ratio
     if shape is None:
-        return None if routed.order.references else routed.dialect.default_size
+        return None if routed.request.references else routed.dialect.default_size
     if routed.facts.sizes:
         sizes = {size.replace("x", ":"): size for size in routed.facts.sizes}
         return sizes[nearest(shape, sizes)]
@@ -458,7 +458,7 @@ def _decode_image(
     reported = {name: redacted(body.get(name)) for name in ("size", "quality")}
     reported["request_id"] = redacted(answer.headers.get("x-request-id"))
     known = {name: value for name, value in reported.items() if value}
-    served_by = {"provider": "openai", "model": routed.order.upstream, "generative": True, **known}
+    served_by = {"provider": "openai", "model": routed.request.upstream, "generative": True, **known}
     cost_usd = cost_of(body, routed.facts, routed.options) if routed.dialect.is_billed else None
     if file := next(filter(None, map(file_in, values)), None):
         return Delivered(Picture(file), served_by, cost_usd)
@@ -599,21 +599,21 @@ class OpenAiProvider:
         require_valid(account.options, {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, text)})
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
-        routed = RoutedRequest(order, self._dialect, {**self._options, **order.options})
+    async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
+        routed = RoutedRequest(request, self._dialect, {**self._options, **request.options})
         call = encode(routed)
         if isinstance(call, Failure):
             return call
-        answer = await self._send(call, order)
+        answer = await self._send(call, request)
         outcome = answer if isinstance(answer, Failure) else decode(answer, routed)
         if isinstance(outcome, LinkedImage):
             return accept_link(outcome, self._now())
         return await reject_blank(self._dialect.vendor, outcome, charged=self._dialect.is_billed)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        target = order.workdir / "delivered"
+    async def poll(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
+        target = request.workdir / "delivered"
         vendor, now_s = self._dialect.vendor, self._now()
-        outcome = await fetch_linked(self._http, vendor, handle, target, now_s=now_s, timeout_s=order.deadline_s)
+        outcome = await fetch_linked(self._http, vendor, handle, target, now_s=now_s, timeout_s=request.deadline_s)
         if isinstance(outcome, Failure) and not self._dialect.is_billed:
             return replace(outcome, charged=False)
         return outcome
@@ -633,13 +633,13 @@ class OpenAiProvider:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _send(self, call: OpenAiCall, order: GenerationRequest) -> VendorResponse | Failure:
+    async def _send(self, call: OpenAiCall, request: GenerationRequest) -> VendorResponse | Failure:
         # Time out before the attempt's own deadline, which could not say whether the request was sent.
-        timeout_s = 0.95 * order.deadline_s
+        timeout_s = 0.95 * request.deadline_s
         vendor = self._dialect.vendor
         try:
             return await self._http.call(
-                "POST", call.path, json=call.json, form=call.form, workdir=order.workdir, timeout_s=timeout_s
+                "POST", call.path, json=call.json, form=call.form, workdir=request.workdir, timeout_s=timeout_s
             )
         except NoResponse as trouble:
             return no_response_failure(vendor, trouble)

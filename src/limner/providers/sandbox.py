@@ -28,23 +28,23 @@ class SandboxProvider:
     def __init__(self, delay_s: float = 0.0) -> None:
         self._delay_s = delay_s
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002
+    async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002
         if not self._delay_s:
-            return await self._deliver(order)
+            return await self._deliver(request)
         return Accepted({"ready_at": time.time() + self._delay_s}, wait_s=self._delay_s)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
         left_s = float(handle["ready_at"]) - time.time()
         if left_s > 0:
             return Pending(wait_s=left_s)
-        return await self._deliver(order)
+        return await self._deliver(request)
 
     async def close(self) -> None:
         """Do nothing: there are no connections and no processes."""
 
-    async def _deliver(self, order: GenerationRequest) -> Delivered:
-        path = order.workdir / "card.png"
-        await asyncio.to_thread(_draw, order.prompt, path)
+    async def _deliver(self, request: GenerationRequest) -> Delivered:
+        path = request.workdir / "card.png"
+        await asyncio.to_thread(_draw, request.prompt, path)
         return Delivered(Picture(path), {"generative": False, "notice": "a test card, not a picture"})
 
 

@@ -27,45 +27,45 @@ _TRAINED_SHAPES: Final = (
 
 
 def encode(
-    order: GenerationRequest, weights: Weights, options: PipelineOptions, number: int
+    request: GenerationRequest, weights: Weights, options: PipelineOptions, number: int
 ) -> job_lines.PipelineJob | Failure:
     """The job for a request, or why the model cannot do it."""
     facts = weights.facts
-    if len(order.references) > facts.pictures:
-        return _too_many(order, weights)
-    shape = _shape(order)
+    if len(request.references) > facts.pictures:
+        return _too_many(request, weights)
+    shape = _shape(request)
     width, height = _sides(shape, options.megapixels)
-    several = facts.one_canvas and len(order.references) > 1
+    several = facts.one_canvas and len(request.references) > 1
     return job_lines.PipelineJob(
         number=number,
         model=job_lines.PipelineModel(
             str(weights.folder), weights.pipeline, options.device, options.dtype, options.offload
         ),
-        prompt=f"{_legend(len(order.references))}\n{order.prompt}" if several else order.prompt,
+        prompt=f"{_legend(len(request.references))}\n{request.prompt}" if several else request.prompt,
         width=width,
         height=height,
         steps=facts.steps if options.steps is None else options.steps,
         guidance=facts.guidance if options.guidance is None else float(options.guidance),
         max_sequence_length=options.max_sequence_length or facts.max_sequence_length,
-        seed=order.seed,
-        references=tuple(str(reference.path) for reference in order.references),
-        canvas=_canvas(order.references, options) if facts.one_canvas and order.references else None,
-        out=str(order.workdir / "picture.png"),
+        seed=request.seed,
+        references=tuple(str(reference.path) for reference in request.references),
+        canvas=_canvas(request.references, options) if facts.one_canvas and request.references else None,
+        out=str(request.workdir / "picture.png"),
     )
 
 
-def _too_many(order: GenerationRequest, weights: Weights) -> Failure:
-    given, most = len(order.references), weights.facts.pictures
+def _too_many(request: GenerationRequest, weights: Weights) -> Failure:
+    given, most = len(request.references), weights.facts.pictures
     takes = f"{most} reference pictures at most" if most else "no reference pictures"
     return Failure(FailureKind.BAD_INPUT, f"{weights.folder.name} takes {takes}, {given} came")
 
 
-def _shape(order: GenerationRequest) -> str:
+def _shape(request: GenerationRequest) -> str:
     """The requested aspect ratio, else that of the first reference picture, else 1:1."""
-    if order.aspect_ratio:
-        shape = order.aspect_ratio
-    elif order.references:
-        shape = f"{order.references[0].width}:{order.references[0].height}"
+    if request.aspect_ratio:
+        shape = request.aspect_ratio
+    elif request.references:
+        shape = f"{request.references[0].width}:{request.references[0].height}"
     else:
         shape = "1:1"
     return within(shape, "1:3", "3:1")

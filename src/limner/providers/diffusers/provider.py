@@ -44,19 +44,19 @@ class DiffusersProvider:
         self._ending: set[asyncio.Task[None]] = set()
         self._numbers = count(1)
 
-    async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
+    async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         """Wait for the model's turn, load it if necessary, and make the picture."""
-        job = await asyncio.to_thread(self._job, order)
+        job = await asyncio.to_thread(self._job, request)
         if isinstance(job, Failure):
             return job
         try:
-            async with asyncio.timeout(order.deadline_s), self._turns.turn(job.model):
+            async with asyncio.timeout(request.deadline_s), self._turns.turn(job.model):
                 return await self._run(job, report)
         except TimeoutError:
-            reason = f"the model {order.upstream!r} made no picture within {order.deadline_s:g} s"
+            reason = f"the model {request.upstream!r} made no picture within {request.deadline_s:g} s"
             return Failure(FailureKind.TIMEOUT, reason)
 
-    async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
+    async def poll(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
         raise NotImplementedError(f"submit returns the picture; there is no job with the handle {dict(handle)!r}")
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by folder
@@ -77,14 +77,14 @@ class DiffusersProvider:
             self._end_process(model)
         await self._wait_for_ending()
 
-    def _job(self, order: GenerationRequest) -> job_lines.PipelineJob | Failure:
-        options = options_of(self._options, order.options)
+    def _job(self, request: GenerationRequest) -> job_lines.PipelineJob | Failure:
+        options = options_of(self._options, request.options)
         if isinstance(options, Failure):
             return options
-        weights = inspect_folder(folder_of(self._models, order.upstream))
+        weights = inspect_folder(folder_of(self._models, request.upstream))
         if isinstance(weights, Failure):
             return weights
-        return encode(order, weights, options, next(self._numbers))
+        return encode(request, weights, options, next(self._numbers))
 
     async def _run(self, job: job_lines.PipelineJob, report: Report) -> Delivered | Failure:
         await self._end_evicted()
