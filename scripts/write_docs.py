@@ -129,58 +129,64 @@ other and with a template. The order is: template, `t_pose`, `sketch_to_render`,
 FAILURES_HEAD = """\
 # What can go wrong at a vendor
 
-Whatever a vendor says, an attempt without a picture ends in one of these kinds. `limner tasks explain TASK` shows the kind
-of each attempt, the vendor's own words, and whether it took money. A caller is never charged for an attempt that failed:
-the vendor's bill for it, if there is one, is the operator's.
+Every attempt without a picture ends in one of these kinds. `limner tasks explain TASK` shows the kind of each attempt, the
+vendor's own message, and whether the vendor charged for it. A caller is never charged for a failed attempt: the operator
+pays the vendor's bill for it, if there is one.
 
-| kind | meaning | again on this route | then the next route | the task ends, with nothing left to try |
+| kind | meaning | retried on this route | then the next route | how the task ends, if nothing is left to try |
 |---|---|---|---|---|
 """
 
 FAILURES_MIDDLE = """
-- **Again**: a wait that the vendor names is obeyed, in whichever way it is told: `Retry-After`, `retry-after-ms`, a field of
-  the body, Google's `RetryInfo`, or words such as “try again in 20s”. Otherwise the wait is short and random.
+- **Retries**: a wait that the vendor names is obeyed, in every form: `Retry-After`, `retry-after-ms`, a field of the body,
+  Google's `RetryInfo`, or a text such as “try again in 20s”. Otherwise the wait is short and random.
 - **Purchases**: for one picture at most two more are bought after answers that were paid for and of no use, of whatever kind
   (no picture, a broken one, text instead), and one more after an unknown outcome under `resend_once`. They are counted over
   all routes, and a restart does not reset the count.
-- **`unknown_outcome`** follows `LIMNER_UNKNOWN_OUTCOME`, or the route's own `unknown_outcome`: `resend_once` sends the order once more,
-  `fail_and_refund` ends the task. A job whose handle is known never ends so: it is asked after again, by whoever takes the
-  task over.
-- **A picture of a single colour** counts as `bad_output`: it is what a model that overflowed leaves, or a safety checker.
-  A picture that is flagged as well is `content_policy`.
-- **Model ids that a vendor has shut down** answer 404, which is `model_unavailable`: the route is left alone for a while
-  and the next one is used. `gpt_4o` and `gpt_image_1.5` lead to `gpt-image-2`, and the three Gemini previews to the models that
+- **`unknown_outcome`** follows `LIMNER_UNKNOWN_OUTCOME`, or the route's own `unknown_outcome`: `resend_once` sends the request once
+  more, `fail_and_refund` ends the task. A job whose handle is known is polled on instead, also by a worker that takes the task over.
+- **Gateways**: a timeout page of a gateway or load balancer in front of the vendor (520, 522, 524, 527, or 502 and 504 without
+  the vendor's own error) is an unknown outcome, for the request was passed on. 521, 523, 525 and 526 mean that it never
+  reached the vendor, which is `transient`.
+- **A picture of a single colour** counts as `bad_output`: a model that overflowed leaves one, or a safety checker. Where
+  the vendor flags it, it is `content_policy`.
+- **Model ids that a vendor has shut down** answer 404, which is `model_unavailable`: the route is paused and the next one
+  is used. `gpt_4o` and `gpt_image_1.5` lead to `gpt-image-2`, and the three Gemini previews to the models that
   they became, so this only meets routes of your own; see [Models](models.md).
-- How routes follow each other, rest and wait is told in [Providers and routes](providers.md).
-- **Keys** never show: what a vendor repeats of ours is taken out before anything is kept, shown or logged.
+- [Providers and routes](providers.md) describes the order of routes, their pauses and limits.
+- **Keys** never show: where a vendor repeats ours, it is removed before anything is stored, shown or logged.
 
 ## What is no failure
 
-A job that was taken on is bought, so questions about it are asked again until its deadline: when nothing is answered, or 401,
-403, 408, 429 or 5xx, when the status is a word that is new, when the job is not known yet, and when the link to its picture
-is dead (the vendor is asked for another). Midjourney's upscale may fail in any way: the picture is then cut out of the grid,
-which is paid for already. How it survives a crash is told in [Rehearsing](vendors.md#midjourneys-second-step).
+An accepted job is bought, so it is polled until the task's deadline: when no answer comes, after 401, 403, 408, 429 or 5xx,
+when its status is unknown to Limner, when the vendor does not know the job (unless `not_found_grace_s` of the provider says for
+how long), and when the link to its picture is dead (the vendor is asked for another). Midjourney's upscale may fail in any
+way: the picture is then cropped from the grid, which is paid for already. [Rehearsing](vendors.md#midjourneys-second-step)
+describes how it survives a crash.
+
+A task that is cancelled, or past its deadline, asks fal, Replicate and Midjourney's relay to stop its job. This is a best
+effort: the journal shows what the vendor answered, and it may charge for the job all the same.
 
 ## Vendor by vendor
 
-The last column is a word for the prompt that provokes it at the emulators of `limner vendors serve`, see
-[Rehearsing](vendors.md); the suite does so for every row. “–” needs another order or another address instead.
+The last column, written in a prompt, provokes the failure at the emulators of `limner vendors serve`, see
+[Rehearsing](vendors.md); the test suite does so for every row. “–” needs another request or another address instead.
 """
 
 MEANINGS = {
-    FailureKind.CONTENT_POLICY: "the vendor's content policy refused the words, a reference, or the picture",
-    FailureKind.BAD_INPUT: "the vendor refused the order, or will never draw it",
-    FailureKind.RATE_LIMITED: "too many orders for the moment",
+    FailureKind.CONTENT_POLICY: "the vendor's content policy refused the prompt, a reference, or the picture",
+    FailureKind.BAD_INPUT: "the vendor refused the request, or can never draw it",
+    FailureKind.RATE_LIMITED: "too many requests at the moment",
     FailureKind.QUOTA_EXHAUSTED: "our credit or our quota there is used up",
-    FailureKind.AUTH: "our key, our account or our place is not accepted",
+    FailureKind.AUTH: "our key, our account or our location is not accepted",
     FailureKind.MODEL_UNAVAILABLE: "no such model there, or no longer",
     FailureKind.TRANSIENT: "the vendor is out of order",
     FailureKind.TIMEOUT: "an engine of our own did not answer in time",
     FailureKind.NO_IMAGE: "the vendor finished without a picture",
     FailureKind.BAD_OUTPUT: "what the vendor delivered is no picture, or shows nothing",
     FailureKind.UNSUPPORTED_OUTPUT: "the vendor delivered in a form that Limner cannot read, and would do so again",
-    FailureKind.UNKNOWN_OUTCOME: "an order was cut off: nobody can say whether the vendor did the work",
-    FailureKind.CANCELLED: "somebody cancelled the job at the vendor",
+    FailureKind.UNKNOWN_OUTCOME: "the request was sent and not answered: the vendor may have done the work",
+    FailureKind.CANCELLED: "the job was cancelled at the vendor",
 }
 
 

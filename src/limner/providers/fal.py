@@ -213,8 +213,8 @@ def decode_result(response: VendorResponse) -> JobState:
 
 
 def ends_job(response: VendorResponse) -> bool:
-    """Whether an error in place of a result is the job's own, and not that of a poll."""
-    return any(each in _KINDS for each in _error_types(response))
+    """Whether a 5xx in place of a result is the job's own, and not that of a poll."""
+    return response.status >= 500 and any(each in _KINDS for each in _error_types(response))
 
 
 def decode_cancel(response: VendorResponse) -> JobCancellation:

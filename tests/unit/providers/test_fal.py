@@ -395,6 +395,15 @@ async def test_a_final_5xx_ends_the_job(server: FakeVendor, fal: FalProvider, tm
     assert (failure.kind, failure.charged) == (FailureKind.TRANSIENT, False)
 
 
+async def test_an_account_that_is_locked_meanwhile_loses_no_job(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
+) -> None:
+    server.reply("/status", Reply({"status": "COMPLETED"}))
+    server.reply("/response", Reply({"detail": "User is locked.", "error_type": "user_locked"}, 403))
+
+    assert isinstance(await fal.poll(handle(server), order(tmp_path, KONTEXT)), Pending)
+
+
 async def test_a_missing_job_is_polled_until_the_tasks_deadline(
     server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:

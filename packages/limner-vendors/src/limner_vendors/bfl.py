@@ -1,4 +1,4 @@
-"""Black Forest Labs: submit with `x-key`, poll another host, fetch from a third."""
+"""Black Forest Labs: submit with `x-key`, poll at another host, download from a third."""
 
 import hashlib
 import hmac
@@ -106,7 +106,7 @@ _FLUX_3: Final[Rules] = {
 
 @dataclass(frozen=True, slots=True)
 class BflModel:
-    """`cost` in credits of one cent; `default_format` where the request says none."""
+    """`cost` in credits of one cent; `default_format` where the request names none."""
 
     rules: Rules
     cost: float
@@ -200,7 +200,7 @@ class Bfl(Emulator):
         return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
 
     async def wrong_region(self, request: web.Request) -> web.Response:
-        """A poll address that somebody built himself on the submit host: the global host knows no jobs."""
+        """A polling address that the client built on the submit host: the global host knows no jobs."""
         self.check_key(request)
         return reply(200, outcome(request.query.get("id", ""), "Task not found"))
 
@@ -301,7 +301,7 @@ class Bfl(Emulator):
         return {"sample": link, **facts}
 
     async def call_back(self, job: VendorJob, hook: str) -> None:
-        """The same result object, signed in both ways that are told of."""
+        """The same result object, signed in both ways that are documented."""
         await self.jobs.finish(job)
         body = orjson.dumps(self.result(job))
         secret = job.order.asked.get("webhook_secret")

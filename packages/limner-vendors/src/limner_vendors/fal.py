@@ -1,4 +1,4 @@
-"""fal.ai's queue: submit under the model's path, ask at addresses without its sub-path, look twice at COMPLETED."""
+"""fal.ai's queue: submit under the model's path, poll at addresses without its sub-path; COMPLETED may be a failure."""
 
 import uuid
 from collections.abc import Mapping
@@ -149,7 +149,7 @@ class Fal(Emulator):
         return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
 
     async def tell(self, job: VendorJob) -> web.Response:
-        """202 while it waits or runs; COMPLETED says nothing about success, `error` does."""
+        """202 while it waits or runs. COMPLETED with an `error` is a failure."""
         progress = self.jobs.ask(job)
         strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
@@ -159,7 +159,7 @@ class Fal(Emulator):
         if progress < 1:
             return reply(202, {**self.addresses(job), "status": "IN_PROGRESS", "logs": []})
         done = {**self.addresses(job), "status": "COMPLETED", "logs": [], "metrics": {"inference_time": job.takes}}
-        return reply(200, {**done, **({} if is_told_by_result(job) else failure_of(job))})
+        return reply(200, {**done, **({} if fails_in_result(job) else failure_of(job))})
 
     async def response(self, request: web.Request) -> web.StreamResponse:
         job = self.find(request)
@@ -210,7 +210,7 @@ class Fal(Emulator):
             await self.hooks.post(hook, body, {})
 
     def addresses(self, job: VendorJob) -> dict[str, str]:
-        """Owner and alias alone: `fal-ai/flux-pro/kontext/max` is asked after under `fal-ai/flux-pro`."""
+        """Owner and alias alone: `fal-ai/flux-pro/kontext/max` is polled under `fal-ai/flux-pro`."""
         root = f"{self.base_url}/{'/'.join(job.order.model.split('/')[:2])}/requests/{job.id}"
         return {
             "request_id": job.id,
@@ -298,8 +298,8 @@ def dev_size(asked: Any) -> Size:
     return NAMED_SIZES[asked] if isinstance(asked, str) else (asked["width"], asked["height"])
 
 
-def is_told_by_result(job: VendorJob) -> bool:
-    """Whether the status of a failed job says no more than COMPLETED."""
+def fails_in_result(job: VendorJob) -> bool:
+    """Whether only the result of a failed job shows its error, and the status is plain COMPLETED."""
     failed = job.trouble.of(FaultKind.FAILED)
     return failed is not None and failed.value is not None
 

@@ -49,7 +49,7 @@ CHANGE: Final[Rules] = {
 }
 LIST: Final[Rules] = {"ids": some(text(), 0, 1000)}
 NEWEST: Final = 100
-"""How many tasks a relay lists that is asked for all of them."""
+"""How many tasks a relay lists at most."""
 
 
 class Midjourney(Emulator):
@@ -109,7 +109,7 @@ class Midjourney(Emulator):
         return await self.take(request, order, {"action": "IMAGINE"})
 
     async def action(self, request: web.Request) -> web.StreamResponse:
-        """One of the buttons under a finished task."""
+        """A press of a button under a finished task."""
         body = await self.read(request, ACTION, ("taskId", "customId"))
         parent = self.parent(body["taskId"])
         pressed = re.fullmatch(r"MJ::JOB::(upsample|variation|reroll)::([0-4])::(.+)", body["customId"])
@@ -119,7 +119,7 @@ class Midjourney(Emulator):
         return await self.follow(request, parent, verb, int(pressed[2]), body)
 
     async def change(self, request: web.Request) -> web.StreamResponse:
-        """The older way to say the same."""
+        """The older form of the same request."""
         body = await self.read(request, CHANGE, ("taskId", "action"))
         if body["action"] != "REROLL" and not body.get("index"):
             raise refused(INVALID, "index不能为空")
@@ -128,7 +128,7 @@ class Midjourney(Emulator):
     async def follow(
         self, request: web.Request, parent: VendorJob, verb: str, index: int, body: Mapping[str, Any]
     ) -> web.StreamResponse:
-        """A task that comes out of another: one picture of its grid in full, or a new grid.
+        """A task made from another: one picture of its grid in full, or a new grid.
 
         novicezk's proxy, which knows no buttons, makes the same picture once: asked for again by its number it tells
         of the task that it has. trueai's makes another for every press of a button.
@@ -211,7 +211,7 @@ class Midjourney(Emulator):
         return submitted(SUBMITTED, job.id, {})
 
     def advance(self, job: VendorJob) -> None:
-        """Being asked brings a task on: submitted, in progress with a preview, done."""
+        """Each poll advances a task: submitted, in progress with a preview, done."""
         if job.cancelled:
             return
         progress = self.jobs.ask(job)
@@ -226,7 +226,7 @@ class Midjourney(Emulator):
             job.facts["shown"] = ("SUBMITTED", 0.0) if job.asked == 1 else ("IN_PROGRESS", progress)
 
     def shown(self, job: VendorJob, state: tuple[str, float] | None = None) -> dict[str, Any]:
-        """The whole task, as it is or as it was in another state."""
+        """The whole task, in its own state or in another."""
         status, progress = state or job.facts["shown"]
         task = {
             "id": job.id,
@@ -252,7 +252,7 @@ class Midjourney(Emulator):
         return task
 
     def preview(self, job: VendorJob) -> str:
-        """A small, unfinished picture: variant 7 tells it from the true ones."""
+        """A small, unfinished picture; variant 7 marks it as a preview."""
         small = replace(job.order, size=(256, 256), format="webp")
         drawing = VendorJob(job.id, small, InjectedFault(), job.started, 0, 0)
         return self.deliveries.offer(
@@ -275,7 +275,7 @@ class Midjourney(Emulator):
     # --- telling
 
     async def notify(self, job: VendorJob, hook: str) -> None:
-        """Every change as the whole task, in a burst and not in order: one from the middle comes late."""
+        """Post the whole task at every change, in a burst and out of order."""
         await self.jobs.finish(job)
         final = ("FAILURE" if reason_of(job.trouble) else "SUCCESS", 1.0)
         middle = [("SUBMITTED", 0.0), ("IN_PROGRESS", 0.62), ("IN_PROGRESS", 0.31)]
@@ -311,7 +311,7 @@ class Midjourney(Emulator):
             raise refused(INVALID, "base64格式错误") from None
 
     def refusal(self, fault: Fault) -> web.Response:
-        """Refusals of the proxy itself; what Midjourney refuses comes as a code or as a failed task."""
+        """Refusals of the proxy itself; Midjourney's come as a code or as a failed task."""
         match fault.kind:
             case FaultKind.RATE_LIMITED if fault.how != "http":
                 return submitted(FULL, None, {})
@@ -326,7 +326,7 @@ class Midjourney(Emulator):
 
 
 def code_of(trouble: InjectedFault) -> int:
-    """The code of the answer: scripted, or a banned word where the proxy looks for them itself."""
+    """The code of the answer: scripted, or for a banned word where the proxy checks for them itself."""
     if fault := trouble.of(FaultKind.CODE):
         return int(fault.amount(SUBMITTED))
     moderated = trouble.of(FaultKind.MODERATED)
@@ -374,7 +374,7 @@ def hash_of(job: VendorJob) -> str:
 
 
 def buttons(job: VendorJob, *, single: bool) -> list[dict[str, Any]]:
-    """Under a grid: four to enlarge, four to vary, one to roll again.
+    """Under a grid: four to upscale, four to vary, one to reroll.
 
     Under a single picture the emulator offers none.
     """

@@ -1,4 +1,4 @@
-"""Replicate: a prediction is created, waited for or asked after, and errors are problem documents."""
+"""Replicate: a prediction is created, waited for or polled, and errors are RFC 7807 problem documents."""
 
 import asyncio
 import re
@@ -128,26 +128,26 @@ class Replicate(Emulator):
         model = MODELS.get(name)
         if model is None:
             raise refused(404, "Not found", "The requested resource could not be found.")
-        patience = seconds_to_wait(request)
+        wait_s = seconds_to_wait(request)
         order = await self.order(name, model, await read_json(request))
 
         async def work(trouble: InjectedFault) -> web.Response:
-            return await self.accept(order, trouble, patience)
+            return await self.accept(order, trouble, wait_s)
 
         return await self.pass_faults(request, "submit", order.prompt, work)
 
-    async def accept(self, order: VendorOrder, trouble: InjectedFault, patience: float) -> web.Response:
+    async def accept(self, order: VendorOrder, trouble: InjectedFault, wait_s: float) -> web.Response:
         job = await self.open_job(uuid.uuid4().hex[:26], order, trouble)
         if hook := order.asked.get("webhook"):
             self.hooks.later(self.call_back(job, hook))
-        if patience:
-            await self.wait_for(job, patience)
+        if wait_s:
+            await self.wait_for(job, wait_s)
         return answer(201, self.shown(job))
 
-    async def wait_for(self, job: VendorJob, patience: float) -> None:
-        """`Prefer: wait`: the answer is held back until the prediction is done, or patience ends."""
+    async def wait_for(self, job: VendorJob, wait_s: float) -> None:
+        """`Prefer: wait`: the answer waits until the prediction is done, for `wait_s` seconds at most."""
         try:
-            await asyncio.wait_for(self.jobs.finish(job), patience)
+            await asyncio.wait_for(self.jobs.finish(job), wait_s)
         except TimeoutError:
             return
 
@@ -211,7 +211,7 @@ class Replicate(Emulator):
         return self.deliveries.offer(name, media_type, lambda: self.picture(order, job.trouble, variant), job)
 
     async def call_back(self, job: VendorJob, hook: str) -> None:
-        """The prediction at each of the events that were asked for."""
+        """Post the prediction at each event that was requested."""
         wanted = job.order.asked.get("webhook_events_filter") or EVENTS
         if "start" in wanted:
             await self.hooks.post(hook, orjson.dumps({**self.shown(job), "status": "starting", "output": None}), {})

@@ -1,4 +1,4 @@
-"""The host that pictures are fetched from: foreign to the vendor's API, so it takes signed links and no keys."""
+"""The host that pictures are downloaded from: apart from the vendor's API, it accepts signed links and no keys."""
 
 import hashlib
 import hmac
@@ -16,10 +16,10 @@ CREDENTIALS: Final = ("x-key", "authorization", "x-goog-api-key", "mj-api-secret
 GONE: Final = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 Draw = Callable[[], Awaitable[bytes]]
-"""Makes a picture's bytes, whenever they are fetched."""
+"""Draws a picture at each download."""
 
 Breach = Callable[[str, str], Awaitable[None]]
-"""Told the rule that was broken and how."""
+"""Called with the rule that was broken, and how."""
 
 
 class DeliveryHost:
@@ -43,7 +43,7 @@ class DeliveryHost:
         return f"{self._root}/results/{name}?se={until}&sig={self._sign(name, until)}"
 
     async def job_of(self, request: web.Request) -> VendorJob:
-        """The job that this link belongs to. Refuses keys, strangers and links past their time."""
+        """The job of a link. Refuses keys, unsigned links and expired ones."""
         await self._refuse_keys(request)
         name, until = request.match_info["name"], request.query.get("se", "")
         signed = until.isdigit() and hmac.compare_digest(self._sign(name, int(until)), request.query.get("sig", ""))

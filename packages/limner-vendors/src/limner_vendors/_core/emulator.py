@@ -1,4 +1,4 @@
-"""What all emulators share: their place, the path of a request past the faults, the doors for scripts."""
+"""The base of all emulators: set-up, fault injection, and the routes that script faults."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ def http_status(fault: Fault) -> int:
 
 
 class Refused(Exception):
-    """The vendor says no; `response` is how."""
+    """The vendor refuses; `response` is its answer."""
 
     def __init__(self, response: web.Response) -> None:
         super().__init__(response.status)
@@ -54,7 +54,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an emulator stands and what it works with.
+    """The addresses of an emulator and what it works with.
 
     `urls` are the roots of its sites, without a slash at the end.
     """
@@ -89,7 +89,7 @@ class Emulator(ABC):
 
     @property
     def base_url(self) -> str:
-        """What a client is pointed at."""
+        """The base URL for clients."""
         return self.place.urls["api"]
 
     @abstractmethod
@@ -102,15 +102,15 @@ class Emulator(ABC):
 
     @abstractmethod
     def refusal(self, fault: Fault) -> web.Response:
-        """How this vendor words a refusal that was scripted."""
+        """The vendor's answer for a scripted refusal."""
 
     async def close(self) -> None:
         await self.hooks.close()
 
-    # --- the path of a request
+    # --- fault injection
 
     async def pass_faults(self, request: web.Request, stage: Stage, prompt: str, work: Work) -> web.StreamResponse:
-        """Do the work unless a fault forbids it, and answer as a fault wants it."""
+        """Do the work unless a fault refuses it, and answer as the faults say."""
         trouble = self.trouble(stage, prompt)
         await self.wait(stage, trouble)
         held = Held(stage, moment_of(trouble), prompt)
@@ -148,7 +148,7 @@ class Emulator(ABC):
         return self.refusal(fault)
 
     async def carry(self, request: web.Request, response: web.Response, trouble: InjectedFault) -> web.StreamResponse:
-        """The answer as far as it gets."""
+        """Send the answer, or the part of it that a fault leaves."""
         cut = trouble.of(*CUTS)
         if cut is None:
             return response
@@ -173,7 +173,7 @@ class Emulator(ABC):
         await head.write(whole[len(whole) // 2 :])
         return head
 
-    # --- what vendors do alike
+    # --- shared behaviour
 
     async def deliver(self, request: web.Request) -> web.StreamResponse:
         """The delivery host's one route."""
@@ -195,7 +195,7 @@ class Emulator(ABC):
         )
 
     async def open_job(self, job_id: str, order: VendorOrder, trouble: InjectedFault, **facts: Any) -> VendorJob:
-        """Take a job on: it is in the books before anybody hears of it, and whole from the beginning."""
+        """Accept a job. The purchase is recorded before the answer is sent."""
         job = self.jobs.open(job_id, order, trouble)
         job.facts.update(facts)
         await self.buy(order, job_id, charged=self.charges(job))
@@ -211,7 +211,7 @@ class Emulator(ABC):
     async def picture(
         self, order: VendorOrder, trouble: InjectedFault, variant: int = 0, brush: Callable[[Design], bytes] = draw
     ) -> bytes:
-        """The bytes of one picture, good or as a fault wants them."""
+        """The bytes of one picture, good or as the faults say."""
         design = Design(order.prompt, order.references, order.size, order.format, variant, order.model)
         if FaultKind.WRONG_FORMAT in trouble:
             design = replace(design, format="jpeg" if order.format == "png" else "png")
@@ -311,14 +311,14 @@ def reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> w
 
 
 def garble(fault: Fault) -> web.Response:
-    """A good status, and nothing that a client of this protocol could read: somebody else answers."""
+    """A 200 whose body no client of this protocol can read, as from another server."""
     if fault.how == "page":
         return web.Response(text=PROXY_PAGE.replace(BAD_GATEWAY, "Welcome"), content_type="text/html")
     return reply(200, {"result": "ok"})
 
 
 def add_headers(response: web.Response, trouble: InjectedFault) -> None:
-    """The headers that a fault wants."""
+    """Add the headers that the faults name."""
     if fault := trouble.of(FaultKind.LONG_HEADER):
         response.headers["Content-Security-Policy"] = "x" * int(fault.amount(9000))
     if fault := trouble.of(FaultKind.ENCODED):
@@ -355,7 +355,7 @@ async def begin(request: web.Request, response: web.Response) -> web.StreamRespo
 
 
 def hang_up(request: web.Request) -> web.Response:
-    """Cut the connection. What is returned never leaves."""
+    """Cut the connection. The response that is returned is never sent."""
     if request.transport:
         request.transport.abort()
     return web.Response(status=500)

@@ -1,4 +1,4 @@
-"""What can be made to go wrong, and when.
+"""The faults that can be injected, and when they apply.
 
 A fault is scripted for one vendor, in process, over HTTP (`POST /_emulator/faults`), or by a magic word in the prompt:
 
@@ -24,13 +24,11 @@ STAGES: Final = get_args(Stage)
 
 
 class FaultKind(StrEnum):
-    """Each kind's meaning; what the answer looks like is the vendor's."""
+    """Each kind's meaning; the vendor decides how its answer looks."""
 
     # The request is refused; nothing is done or charged.
-    RATE_LIMITED = (
-        "rate_limited"  # 429; value: seconds to wait; how: header, ms, body or text tells them, none does not
-    )
-    QUOTA = "quota"  # the account has run dry
+    RATE_LIMITED = "rate_limited"  # 429; value: seconds to wait; how: where they stand, header, ms, body, text or none
+    QUOTA = "quota"  # no credit is left
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403
     MODEL_GONE = "model_gone"  # 404 for the model
@@ -48,26 +46,26 @@ class FaultKind(StrEnum):
     CUT_HEADERS = "cut_headers"  # cut after the headers
     CUT_BODY = "cut_body"  # cut in the middle of the body
     SLOW = "slow"  # value: seconds before the answer
-    HOLD = "hold"  # held back until let go; how: `received`, `done` or `half`, see `_holds`
+    HOLD = "hold"  # held back until released; how: `received`, `done` or `half`, see `held_answers`
     LONG_HEADER = "long_header"  # value: bytes of one header of the answer, else 9000
     ENCODED = "encoded"  # how: the answer's Content-Encoding, else aws-chunked; its body is plain
     GARBLED = "garbled"  # 200 and nothing that the protocol knows; how: `page` is a page of HTML
 
-    # The answer arrives and is not what one hoped for.
+    # The answer arrives and is no success.
     MODERATED = "moderated"  # prompt or reference refused; how: the vendor's reason
     MODERATED_OUTPUT = "moderated_output"  # the picture refused; how: the vendor's reason
     FAILED = "failed"  # the job fails; how: the vendor's reason; value, at fal: the status of its result
     CANCELLED = "cancelled"  # the job is cancelled at the vendor; how, at Replicate: `aborted` before it started
     TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
     EMPTY = "empty"  # success with no picture
-    UNDECODABLE = "undecodable"  # a picture nobody can open; how: truncated, html, gif, or none for a hollow one
+    UNDECODABLE = "undecodable"  # a picture that cannot be opened; how: truncated, html, gif, or none for a hollow one
     RELAY = "relay"  # the answer of a relay; how: url, data, markdown, file, error, envelope or other
     WRONG_FORMAT = "wrong_format"  # bytes of another format than announced
     BLANK = "blank"  # a good file, all of one colour
     HEAVY = "heavy"  # a good picture of some megabytes
     LONG = "long"  # value: seconds the job takes longer
     NOT_FOUND = "not_found"  # value: how many polls say that there is no such job
-    UNKNOWN_STATUS = "unknown_status"  # the first poll says something nobody documented; how: what
+    UNKNOWN_STATUS = "unknown_status"  # the first poll has an undocumented status; how: which
     CODE = "code"  # Midjourney: value is the `code` of the answer
     EXPIRED_LINK = "expired_link"  # value: how many of the links given are dead
     DUPLICATE_WEBHOOK = "duplicate_webhook"  # the last webhook comes twice
@@ -91,13 +89,13 @@ REFUSALS: Final = frozenset(
 CUTS: Final = (FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY)
 _HEADERS: Final = (FaultKind.LONG_HEADER, FaultKind.ENCODED)
 TRANSPORT: Final = REFUSALS | {*CUTS, *_HEADERS, FaultKind.SLOW, FaultKind.HOLD, FaultKind.GARBLED}
-"""What every vendor and every stage knows."""
+"""Supported by every vendor at every stage."""
 MOMENTS: Final = ("received", "done", "half")
-"""Where a request can be held: see `_holds`."""
+"""Where a request can be held: see `held_answers`."""
 
 
 class BadFault(ValueError):
-    """A fault that cannot be."""
+    """An impossible fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class Fault:
         return default if self.value is None else self.value
 
     def word(self, vendor: str) -> str:
-        """The magic word for this fault, at this vendor alone. It says nothing of `at`, `probability` and `prompt`."""
+        """The prompt word for this fault, at this vendor alone. It leaves out `at`, `probability` and `prompt`."""
         value = "" if self.value is None else f"={self.value:g}"
         how = f"{':' if value else '='}{self.how}" if self.how else ""
         stage = "" if self.on == "submit" else f"@{self.on}"
@@ -153,7 +151,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """The faults that strike one request."""
+    """The faults that apply to one request."""
 
     faults: tuple[Fault, ...] = ()
 
@@ -171,7 +169,7 @@ _WORD: Final = re.compile(
 
 
 def magic_words(prompt: str, vendor: str) -> list[Fault]:
-    """The faults that a prompt asks of this vendor. Raises `BadFault`."""
+    """The faults that a prompt names for this vendor. Raises `BadFault`."""
     return [_spoken(word) for word in _WORD.finditer(prompt) if word["vendor"] in {None, vendor}]
 
 
@@ -204,19 +202,19 @@ class _Scripted:
 
 
 class Faults:
-    """The script of one vendor. `kinds` are those it knows; chance is seeded, so that a run can be repeated."""
+    """The script of one vendor. `kinds` are those it supports; `seed` makes probabilities repeatable."""
 
     def __init__(self, vendor: str, kinds: Collection[FaultKind], seed: int = 0) -> None:
         self._vendor = vendor
         self._kinds = TRANSPORT | frozenset(kinds)
-        self._chance = random.Random(seed)  # noqa: S311 - chance that must repeat
+        self._chance = random.Random(seed)  # noqa: S311 - must be repeatable
         self._script: list[_Scripted] = []
         self._spoken: Counter[tuple[str, Fault]] = Counter()
         self._came = asyncio.Event()
         self.requests: Counter[str] = Counter()
 
     def add(self, *faults: Fault) -> None:
-        """Raises `BadFault` for a kind that this vendor does not know."""
+        """Raises `BadFault` for a kind that this vendor does not support."""
         for fault in faults:
             if fault.kind not in self._kinds:
                 raise BadFault(f"{self._vendor} knows no {fault.kind}; it knows {', '.join(sorted(self._kinds))}")
@@ -227,11 +225,11 @@ class Faults:
         self._spoken.clear()
 
     def scripted(self) -> list[Fault]:
-        """Those that may still strike."""
+        """Those that may still apply."""
         return [one.fault for one in self._script if one.struck != one.fault.times]
 
     def strike(self, stage: Stage, prompt: str) -> InjectedFault:
-        """What happens to this request, which is counted by asking. Raises `BadFault` for a magic word nobody knows."""
+        """The faults of this request; each call counts as one. Raises `BadFault` for an unknown prompt word."""
         self.requests[stage] += 1
         self._came.set()
         self._came = asyncio.Event()
@@ -239,7 +237,7 @@ class Faults:
         return InjectedFault((*scripted, *self._asked_for(stage, prompt)))
 
     async def until_asked(self, count: int, stage: Stage = "submit") -> None:
-        """Wait until so many requests of a stage have come, answered or not."""
+        """Wait until so many requests of a stage have arrived, answered or not."""
         while self.requests[stage] < count:
             await self._came.wait()
 

@@ -1,7 +1,8 @@
-"""Requests that a vendor holds back, so that a test or an operator can act at that very moment.
+"""Requests that a vendor holds back, so that a test or an operator can act at that moment.
 
 A held request is `received` whole and nothing is done yet; or the work is `done`, and charged, and no byte of the
-answer has left; or `half` of the answer's body has. It goes on when it is let go, and ends when its caller has hung up.
+answer is sent; or `half` of the answer's body is. It continues when it is released, and ends when its caller
+disconnects.
 """
 
 import asyncio
@@ -25,18 +26,18 @@ class Held:
 
 @dataclass(slots=True)
 class Holds:
-    """What one vendor holds back."""
+    """The held requests of one vendor."""
 
     _held: list[Held] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hold(self, request: web.Request, held: Held) -> bool:
-        """Until it is let go; False when the caller has hung up instead."""
+        """Hold until released. False if the caller disconnected instead."""
         let_go = self._let_go
         self._held.append(held)
         self._tell()
-        # aiohttp tells a handler of a caller that hung up only by cancelling it, and vendors go on working.
+        # aiohttp reports a disconnected caller only by cancelling the handler, and vendors go on working.
         while not let_go.is_set() and _is_there(request):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(let_go.wait(), LOOK_S)
@@ -55,7 +56,7 @@ class Holds:
             await self._changed.wait()
 
     def let_go(self) -> int:
-        """All of them; how many there were."""
+        """Release all; return how many there were."""
         self._let_go.set()
         self._let_go = asyncio.Event()
         return len(self._held)

@@ -1,4 +1,4 @@
-"""Webhooks on their way out, beside the work, as a vendor sends them."""
+"""Webhooks, sent in the background as a vendor does."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Hooks:
-    """Sends in the background; `close` drops what is still on its way."""
+    """Sends in the background; `close` drops what is not sent yet."""
 
     def __init__(self, retries: tuple[float, ...]) -> None:
         self._retries = retries
@@ -24,7 +24,7 @@ class Hooks:
         task.add_done_callback(self._tasks.discard)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Try until somebody says 2xx, or the retries are used up."""
+        """Send until the answer is 2xx, or the retries are used up."""
         for wait in (0.0, *self._retries):
             await asyncio.sleep(wait)
             if await self._posted(url, body, headers):
@@ -32,7 +32,7 @@ class Hooks:
         log.warning("webhook given up: %s", url)
 
     async def fetch(self, url: str) -> bytes:
-        """What somebody gave a link to. Raises `aiohttp.ClientError`."""
+        """Download a linked reference. Raises `aiohttp.ClientError`."""
         async with self._client().get(url) as answer:
             answer.raise_for_status()
             return await answer.read()

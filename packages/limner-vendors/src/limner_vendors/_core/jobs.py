@@ -1,4 +1,4 @@
-"""Work that a vendor has taken on: what was asked, how far it is, what it will come to."""
+"""Jobs that a vendor has accepted: the request, the progress, the outcome."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ ABANDONED_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class EmulatedSpeed:
-    """How fast the vendors pretend to be.
+    """How fast the emulated vendors are.
 
-    A picture takes `seconds`, and a job is called unfinished at least `pending` times before it is done; one that
-    nobody asks after ends by itself half a minute later. A delivery link lives `link_seconds`, and a webhook that fails
+    A picture takes `seconds`, and a job is reported unfinished at least `pending` times before it is done; one
+    that is not polled ends half a minute later. A delivery link lives `link_seconds`, and a webhook that fails
     is sent again after `webhook_retries`.
     """
 
@@ -28,7 +28,7 @@ class EmulatedSpeed:
 
 @dataclass(frozen=True, slots=True)
 class VendorOrder:
-    """What was asked, whatever the wire. `asked` are the other fields, for the books."""
+    """A request in any protocol. `asked` are its other fields, for the purchase records."""
 
     model: str
     prompt: str
@@ -44,7 +44,7 @@ class VendorOrder:
 
 @dataclass(eq=False, slots=True)
 class VendorJob:
-    """One order under way. `hidden` is how many polls still say that there is no such job."""
+    """A job. `hidden` is how many polls will still say that it does not exist."""
 
     id: str
     order: VendorOrder
@@ -87,7 +87,7 @@ class Jobs:
         return list(self._jobs.values())
 
     def ask(self, job: VendorJob) -> float:
-        """How far it is, 0 to 1; being asked brings it on."""
+        """Poll: the progress, 0 to 1, which each poll advances."""
         job.asked += 1
         if self._over(job, job.asked > job.pending):
             job.ended = True
@@ -97,7 +97,7 @@ class Jobs:
         return round(min(by_asking, by_time, 0.99), 2)
 
     async def finish(self, job: VendorJob) -> None:
-        """Wait until it is done, however seldom it is asked after."""
+        """Wait until it is done, however seldom it is polled."""
         await asyncio.sleep(max(0.0, job.started + job.takes - self._now()))
         job.ended = True
 

@@ -1,4 +1,4 @@
-"""The pictures that the emulators return: real ones, that say what they were drawn from.
+"""The pictures that the emulators return: real files that name the request they were drawn from.
 
 A card has three zones. The upper two fifths are 17 upright bands, each in one of the eight corner colours of the RGB
 cube: the first 16 spell 48 bits of the prompt's sha-256, three bits a band (red, green, blue), the last one the
@@ -38,7 +38,7 @@ class NotAPicture(ValueError):
 
 
 class NoCard(ValueError):
-    """No emulator drew this picture, or its metadata was taken off."""
+    """No emulator drew this picture, or its metadata was removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ReceivedImage:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a picture says about itself. `size` and `format` are those of the bytes read, not of the metadata."""
+    """The facts in a picture's metadata. `size` and `format` are those of the bytes read, not of the metadata."""
 
     prompt_sha: str
     references: tuple[str, ...]
@@ -70,7 +70,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """What the colours say: the first 12 hexadecimal digits of the prompt's sha-256, and the variant."""
+    """The facts in the colours: the first 12 hexadecimal digits of the prompt's sha-256, and the variant."""
 
     prompt_sha12: str
     variant: int
@@ -131,12 +131,12 @@ def draw_grid(design: Design) -> bytes:
 
 
 def blacked_out(design: Design) -> bytes:
-    """What a safety checker leaves: black, at the size asked for."""
+    """A black picture of the requested size, as a safety checker leaves it."""
     return _encode(Image.new("RGB", design.size), design)
 
 
 def read_card(data: bytes) -> Card:
-    """What the picture says. Raises `NoCard`."""
+    """Read the metadata. Raises `NoCard`."""
     try:
         with Image.open(io.BytesIO(data), formats=_READABLE) as picture:
             picture.load()

@@ -1,4 +1,4 @@
-"""The vendors' books: every picture bought, and every rule broken that no vendor would ever tell us about."""
+"""Records of every purchase, and of every broken rule that a real vendor would not report."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from limner_vendors._core.pictures import sha_of
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One job that a vendor took on.
+    """One job that a vendor accepted.
 
     `references` are the sha-256 of the reference pictures in order, `asked` the other fields of the request, `handle`
     what the vendor named the job (for a synchronous vendor, its answer's id). `charged` is false where the vendor
@@ -37,7 +37,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something no client may do, although the real vendor would stay silent: a key shown to a delivery host."""
+    """What no client may do and no real vendor reports: a key sent to a delivery host."""
 
     vendor: str
     when_ms: int
@@ -62,7 +62,7 @@ class PurchaseRecords:
         self._pen = asyncio.Lock()
 
     async def enter(self, row: Row) -> None:
-        """Kept when this returns."""
+        """On disk when this returns."""
         if self._file:
             async with self._pen:
                 await asyncio.to_thread(_append, self._file, row)
@@ -90,7 +90,7 @@ def _append(file: Path, row: Row) -> None:
 
 
 def _read(file: Path) -> list[Row]:
-    """A last line that a crash left unfinished is passed over."""
+    """Skips a last line that a crash left incomplete."""
     rows: list[Row] = []
     for line in file.read_bytes().splitlines():
         with contextlib.suppress(orjson.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""A vendor's request schema as a table of rules, and what is wrong with a body by it.
+"""A vendor's request schema as a table of rules, and the problems that they find in a body.
 
 A rule says nothing to a good value and a `Complaint` to a bad one. The vendors put the complaints into their own error
 bodies.
@@ -33,7 +33,7 @@ UNKNOWN: Final = "extra_forbidden"
 
 
 def problems(body: Mapping[str, Any], rules: Rules, required: Collection[str] = ("prompt",)) -> list[Problem]:
-    """Everything that is wrong: fields missing, fields nobody knows, values out of bounds."""
+    """All problems: missing fields, unknown fields, invalid values."""
     missing = [Problem(name, "Field required", MISSING) for name in required if name not in body]
     unknown = [Problem(name, "Extra inputs are not permitted", UNKNOWN) for name in body if name not in rules]
     complaints = {name: rules[name](value) for name, value in body.items() if name in rules}
@@ -92,7 +92,7 @@ def mapping(value: Any) -> Complaint | None:
 
 
 def some(rule: Rule, least: int, most: int) -> Rule:
-    """A list of so many."""
+    """A list of `least` to `most` items."""
 
     def each(value: Any) -> Complaint | None:
         if not isinstance(value, list):
