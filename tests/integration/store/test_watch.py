@@ -408,7 +408,7 @@ async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(service
 async def test_a_reader_who_leaves_too_much_unread_is_shown_out(
     service: ServiceHarness, tower: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watcher, "MOST_UNREAD", 5)
+    monkeypatch.setattr(watcher, "MAX_UNREAD", 5)
     key = await service.open_account(opening=10_000, limit=100)
     async with tower.account(key) as slow, tower.account(key) as quick:
         for _ in range(6):
