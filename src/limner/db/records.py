@@ -17,6 +17,7 @@ from limner.db.tables.deliveries import DeliveryTable
 from limner.db.tables.events import EventTable
 from limner.db.tables.idempotency import IdempotencyTable
 from limner.db.tables.keys import KeyTable
+from limner.db.tables.lanes import LaneTable
 from limner.db.tables.ledger import LedgerTable
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
@@ -46,6 +47,7 @@ class Records:
         self.retention = RetentionQueries(db)
         self.webhooks = WebhookTable(db)
         self.deliveries = DeliveryTable(db)
+        self.lanes = LaneTable(db)
         self.audit_log = AuditLogTable(db)
         self.consistency = ConsistencyQueries(db)
 

@@ -481,4 +481,19 @@ lanes = Table(
     Column("kind", String(30)),
     Column("reason", Text),
     Column("changed_ms", BigInteger, nullable=False, server_default="0"),
+    Column("account", UUID),
+    Column("due_ms", BigInteger),
+)
+Index(
+    "ix_lanes_due",
+    lanes.c.account,
+    lanes.c.due_ms,
+    sqlite_where=text("due_ms IS NOT NULL"),
+    postgresql_where=text("due_ms IS NOT NULL"),
+)
+Index(
+    "ix_lanes_idle",
+    lanes.c.changed_ms,
+    sqlite_where=text("due_ms IS NULL"),
+    postgresql_where=text("due_ms IS NULL"),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from limner.application.store_errors import log_loop_error
-from limner.application.webhooks.deliver import Deliver, LeasedDelivery
+from limner.application.webhooks.deliver import Deliver, LeasedBatch, LeasedDelivery
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.ids import DeliveryId
@@ -33,6 +33,9 @@ GRACE_S = 5.0
 
 BATCH_SIZE = 500
 
+IDLE_LANE_MS = 24 * 3_600_000
+"""How long an unused lane keeps the state of its breaker."""
+
 
 @dataclass(slots=True)
 class WebhookSender:
@@ -47,6 +50,8 @@ class WebhookSender:
     _sending: "dict[DeliveryId, tuple[LeasedDelivery, asyncio.Task[None]]]" = field(default_factory=dict, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _has_capacity: bool = field(default=False, init=False)
+    _after: str = field(default="", init=False)
+    _has_found: bool = field(default=False, init=False)
     _recovered_ms: int | None = field(default=None, init=False)
 
     async def run(self) -> None:
@@ -59,13 +64,22 @@ class WebhookSender:
             await self._stop()
 
     async def send_due(self) -> bool:
-        """Start sending due deliveries; returns whether there were any."""
+        """Start sending due deliveries; returns whether there may be more."""
         await self._recover()
+        capacity = CAPACITY - len(self._sending)
+        if capacity <= 0:
+            return False
         sending = Counter(taken.delivery.account for taken, _ in self._sending.values())
-        taken = await self.deliver.take(CAPACITY - len(self._sending), sending)
-        for each in taken:
+        batch = await self.deliver.take(capacity, sending, self._after)
+        for each in batch.deliveries:
             self._start(each)
-        return bool(taken)
+        return self._go_on(batch)
+
+    def _go_on(self, batch: LeasedBatch) -> bool:
+        """Whether to poll again at once: until a round of all accounts has found nothing."""
+        has_found = self._has_found or bool(batch.deliveries)
+        self._after, self._has_found = batch.after, has_found and bool(batch.after)
+        return has_found or bool(batch.after)
 
     async def wait_idle(self) -> None:
         """Wait until nothing is being sent."""
@@ -115,7 +129,7 @@ class WebhookSender:
         if dead := [owner for owner in owners if self.is_dead(owner)]:
             freed = await self.store.run(lambda records: records.deliveries.end_leases_of(dead, now_ms))
             log.info("released webhook leases of dead workers", deliveries=freed)
-        await self.store.run(lambda records: _give_up(records, now_ms))
+        await self.store.run(lambda records: _clean_up(records, now_ms))
         self._recovered_ms = now_ms
 
     async def _stop(self) -> None:
@@ -127,8 +141,9 @@ class WebhookSender:
         await asyncio.gather(*works, return_exceptions=True)
 
 
-def _give_up(records: Records, now_ms: int) -> None:
+def _clean_up(records: Records, now_ms: int) -> None:
     given_up = records.deliveries.give_up(now_ms, BATCH_SIZE)
+    records.lanes.delete_idle(now_ms - IDLE_LANE_MS, BATCH_SIZE)
     if given_up:
         log.warning("webhook deliveries expired", deliveries=given_up)
 

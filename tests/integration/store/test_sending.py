@@ -439,6 +439,33 @@ async def test_what_nobody_knows_to_be_dead_is_taken_over_when_its_lease_ends(ho
     assert [attempt.status for attempt in story.attempts] == [204]
 
 
+async def test_a_failure_of_a_sender_that_lost_its_lease_leaves_the_new_owners_lease(hooks: WebhookHarness) -> None:
+    made = await hooks.add()
+    first, second = asyncio.Event(), asyncio.Event()
+    hooks.receiver.answers["/hook"] = [until(first, 500), until(second)]
+    await hooks.run_task()
+    slow, new = hooks.sender("slow"), hooks.sender("new")
+    await slow.send_due()
+    await hooks.receiver.got(1)
+    hooks.service.clock.pass_time(LEASE_MS / 1000)
+    await new.send_due()
+    await hooks.receiver.got(2)
+
+    first.set()
+    await slow.wait_idle()
+    leased = await hooks.service.query("SELECT lease_owner, attempts, retries FROM deliveries")
+    hooks.service.clock.pass_time(30)
+    await hooks.send_due()
+    sent_meanwhile = len(hooks.receiver.messages)
+    second.set()
+    await new.wait_idle()
+
+    assert leased == [("new", 0, 0)]
+    assert sent_meanwhile == 2
+    history = await hooks.history(made.webhook.id)
+    assert [attempt.status for attempt in history.attempts] == [204]
+
+
 async def test_a_success_counts_although_the_lease_was_lost(hooks: WebhookHarness) -> None:
     made = await hooks.add()
     answer = asyncio.Event()

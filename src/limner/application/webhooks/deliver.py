@@ -5,6 +5,7 @@ message is sent again under the same id, so that the receiver can deduplicate.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,8 @@ from limner.application.read import TaskView
 from limner.application.webhooks.signing import SigningSecret
 from limner.db.records import Records
 from limner.db.store import Store
-from limner.db.tables.deliveries import Delivery, DeliveryAttempt, DeliveryLane, NextDelivery
+from limner.db.tables.deliveries import Delivery, DeliveryAttempt, NextDelivery
+from limner.db.tables.lanes import DeliveryLane
 from limner.db.tables.webhooks import Webhook
 from limner.domain.ids import AccountId, DeliveryId, WebhookId
 from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, probing
@@ -33,7 +35,9 @@ log = structlog.get_logger()
 LEASE_MS = 60_000
 """Four times the timeout of one attempt."""
 
-LANES_AT_ONCE = 200
+ACCOUNTS_PER_POLL = 32
+LANES_PER_ACCOUNT = 8
+"""How much one poll leases from; the next poll continues with the next accounts."""
 
 GONE = 410
 
@@ -58,6 +62,14 @@ class LeasedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class LeasedBatch:
+    """What one poll leased, and the account that the next poll starts after: empty at the end of all accounts."""
+
+    deliveries: Sequence[LeasedDelivery]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignedMessage:
     """A rendered HTTP request: address, headers with the signature, body."""
 
@@ -78,16 +90,19 @@ class Deliver:
     owner: str
     limits: DeliveryLimits = DeliveryLimits()
 
-    async def take(self, capacity: int, sending: Mapping[AccountId, int]) -> Sequence[LeasedDelivery]:
-        """Lease at most `capacity` due deliveries; `sending` counts those in flight in this process, per account."""
-        now_ms = self.clock.now_ms()
-        lanes = await self._lanes(now_ms) if capacity > 0 else ()
-        if not lanes:
-            return ()
-        return await self.store.run(lambda records: self._take(records, lanes[:capacity], capacity, sending, now_ms))
+    async def take(self, capacity: int, sending: Mapping[AccountId, int], after: str = "") -> LeasedBatch:
+        """Lease at most `capacity` due deliveries: accounts in turn, then their lanes, then their deliveries.
 
-    async def _lanes(self, now_ms: int) -> Sequence[DeliveryLane]:
-        return await self.store.read(lambda records: records.deliveries.lanes(now_ms, LANES_AT_ONCE))
+        `sending` counts the deliveries in flight in this process per account, `after` is the last poll's.
+        """
+        if capacity <= 0:
+            return LeasedBatch((), after)
+        now_ms = self.clock.now_ms()
+        lanes, after = await self.store.read(lambda records: self._due_lanes(records, sending, after, now_ms))
+        if not lanes:
+            return LeasedBatch((), after)
+        leased = await self.store.run(lambda records: self._take(records, lanes, capacity, sending, now_ms))
+        return LeasedBatch(leased, after)
 
     async def lease(self, delivery: DeliveryId) -> LeasedDelivery | None:
         """Lease this delivery; None when it is no longer pending or another process holds it."""
@@ -100,7 +115,7 @@ class Deliver:
         at_ms = self.clock.now_ms()
         message = await self.store.read(lambda records: self._message(records, taken.delivery, at_ms))
         if message is None:
-            await self.store.run(lambda records: records.deliveries.drop(taken.delivery.id, at_ms))
+            await self.store.run(lambda records: _drop(records, taken.delivery, at_ms))
             return None
         with acting_for(taken.delivery.account):
             outcome = await self._send(message)
@@ -117,6 +132,18 @@ class Deliver:
 
     # --- leasing --------------------------------------------------------------------------------------------------
 
+    def _due_lanes(
+        self, records: Records, sending: Mapping[AccountId, int], after: str, now_ms: int
+    ) -> tuple[Sequence[DeliveryLane], str]:
+        accounts, after = records.lanes.due_accounts(after, now_ms, ACCOUNTS_PER_POLL)
+        lanes = [
+            lane
+            for account in accounts
+            if sending.get(account, 0) < self.limits.account
+            for lane in records.lanes.due(account, now_ms, LANES_PER_ACCOUNT)
+        ]
+        return lanes, after
+
     def _take(
         self,
         records: Records,
@@ -126,27 +153,29 @@ class Deliver:
         now_ms: int,
     ) -> Sequence[LeasedDelivery]:
         taken: list[LeasedDelivery] = []
-        counts = dict(sending)
-        share = max(1, capacity // len(lanes))
-        # Every worker locks lanes in the same order, so that they cannot deadlock.
-        for lane in sorted(lanes, key=lambda lane: lane.id):
-            most = min(share, capacity - len(taken), self.limits.account - counts.get(lane.account, 0))
-            if most > 0:
-                new = self._take_lane(records, lane.id, most, now_ms)
-                counts[lane.account] = counts.get(lane.account, 0) + len(new)
-                taken += new
+        lane_counts = Counter(lane.account for lane in lanes)
+        share = max(1, capacity // len(lane_counts))
+        free = {account: min(share, self.limits.account - sending.get(account, 0)) for account in lane_counts}
+        lane_share = {account: max(1, free[account] // count) for account, count in lane_counts.items()}
+        for lane in lanes:
+            most = min(lane_share[lane.account], free[lane.account], capacity - len(taken))
+            leased = self._take_lane(records, lane.id, most, now_ms)
+            free[lane.account] -= len(leased)
+            taken += leased
         return taken
 
     def _take_lane(self, records: Records, lane: str, most: int, now_ms: int) -> Sequence[LeasedDelivery]:
-        outbox = records.deliveries
-        breaker = outbox.lock_lane(lane)
-        if breaker.is_open(now_ms):
+        breaker = records.lanes.try_lock(lane) if most > 0 else None
+        if breaker is None:
             return ()
         probe = breaker.openings > 0
-        most = 1 if probe else min(most, self.limits.lane - outbox.in_flight(lane, now_ms))
-        leased = outbox.take(lane, self.owner, now_ms, LEASE_MS, most) if most > 0 else ()
+        free = 1 if probe else self.limits.lane - records.deliveries.in_flight(lane, now_ms)
+        most = 0 if breaker.is_open(now_ms) else min(most, free)
+        leased = records.deliveries.take(lane, self.owner, now_ms, LEASE_MS, most) if most > 0 else ()
         if leased and probe:
-            outbox.save_lane(lane, probing(breaker, now_ms), now_ms)
+            breaker = probing(breaker, now_ms)
+            records.lanes.save(lane, breaker, now_ms)
+        records.lanes.schedule(lane, breaker, now_ms, is_full=len(leased) >= free)
         return [LeasedDelivery(delivery, probe) for delivery in leased]
 
     # --- rendering ------------------------------------------------------------------------------------------------
@@ -193,14 +222,21 @@ class Deliver:
     ) -> None:
         at_ms, now_ms = times
         delivery = taken.delivery
-        breaker = records.deliveries.lock_lane(delivery.lane)
+        breaker = records.lanes.lock(delivery.lane, delivery.account)
         next_ = _next(delivery, outcome, now_ms, chance)
         counted = records.deliveries.close(delivery.id, _attempt(outcome, at_ms, now_ms), next_, self.owner)
         after = _breaker_after(breaker, taken, outcome, now_ms)
         if counted and after != breaker:
-            records.deliveries.save_lane(delivery.lane, after, now_ms)
+            records.lanes.save(delivery.lane, after, now_ms)
+        records.lanes.schedule(delivery.lane, after if counted else breaker, now_ms)
         if isinstance(outcome, WebhookAnswered) and outcome.status == GONE and delivery.url is None:
             disable_webhook(records, delivery.webhook, "its receiver answered 410 Gone", now_ms)
+
+
+def _drop(records: Records, delivery: Delivery, now_ms: int) -> None:
+    breaker = records.lanes.lock(delivery.lane, delivery.account)
+    records.deliveries.drop(delivery.id, now_ms)
+    records.lanes.schedule(delivery.lane, breaker, now_ms)
 
 
 def disable_webhook(records: Records, webhook: WebhookId, why: str, now_ms: int) -> None:

@@ -10,6 +10,11 @@ from limner.domain.ids import AccountId, DeliveryId, WebhookId
 from limner.domain.tasks.task import Task
 from limner.domain.webhook import FINAL_EVENTS, DeliveryState, EventType, delivery_id, ttl_ms
 
+MAX_WAITING_LANES = 200
+"""Lanes with pending deliveries per account, before hosts of per-task addresses share lanes."""
+
+SHARED_LANES = 16
+
 
 def enqueue_deliveries(records: Records, task: Task, event: EventType, now_ms: int, detail: str = "") -> None:
     """Add one delivery for each webhook subscribed to this event; adding the same event again has no effect.
@@ -17,9 +22,13 @@ def enqueue_deliveries(records: Records, task: Task, event: EventType, now_ms: i
     `detail` distinguishes events of one type and task, as for progress.
     """
     subscriptions = records.webhooks.subscriptions(task.account, task.id)
-    for subscription in subscriptions:
-        if event in subscription.events:
-            records.deliveries.add(_delivery(subscription, task, event, now_ms, detail))
+    deliveries = [
+        _delivery(subscription, task, event, now_ms, lane=_lane(records, subscription, task.account), detail=detail)
+        for subscription in subscriptions
+        if event in subscription.events
+    ]
+    for delivery in sorted(deliveries, key=lambda each: each.lane):  # lanes are locked in one order everywhere
+        records.deliveries.add(delivery)
     if event in FINAL_EVENTS and any(subscription.url for subscription in subscriptions):
         records.webhooks.clear_task_url(task.id)
 
@@ -32,12 +41,26 @@ def lane_of(webhook: WebhookId, account: AccountId, url: str | None) -> str:
     return str(uuid.uuid5(uuid.UUID(account), f"{parts.scheme}://{parts.netloc}".lower()))
 
 
-def _delivery(subscription: WebhookSubscription, task: Task, event: EventType, now_ms: int, detail: str) -> Delivery:
+def shared_lane_of(account: AccountId, lane: str) -> str:
+    """The lane that a host shares with others of its account when too many lanes are waiting."""
+    return str(uuid.uuid5(uuid.UUID(account), f"shared {uuid.UUID(lane).int % SHARED_LANES}"))
+
+
+def _lane(records: Records, subscription: WebhookSubscription, account: AccountId) -> str:
+    lane = lane_of(subscription.webhook, account, subscription.url)
+    if subscription.url is None or records.lanes.may_wait(lane, account, MAX_WAITING_LANES):
+        return lane
+    return shared_lane_of(account, lane)
+
+
+def _delivery(
+    subscription: WebhookSubscription, task: Task, event: EventType, now_ms: int, *, lane: str, detail: str
+) -> Delivery:
     return Delivery(
         id=_id(subscription.webhook, f"{task.id} {event} {detail}"),
         webhook=subscription.webhook,
         account=task.account,
-        lane=lane_of(subscription.webhook, task.account, subscription.url),
+        lane=lane,
         url=subscription.url,
         event=event,
         task=task.id,

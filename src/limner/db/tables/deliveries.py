@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from limner.db.sql import Db, Sql
+from limner.db.tables.lanes import LaneTable
 from limner.domain.ids import AccountId, DeliveryId, TaskId, WebhookId
-from limner.domain.routing.breaker import CLOSED, Breaker
-from limner.domain.routing.failure import FailureKind
 from limner.domain.webhook import DeliveryState, EventType
 
 
@@ -49,14 +48,6 @@ class DeliveryAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryLane:
-    """A lane with a delivery that is due."""
-
-    id: str
-    account: AccountId
-
-
-@dataclass(frozen=True, slots=True)
 class NextDelivery:
     """The delivery's state after an attempt: finished, or pending with a new due time."""
 
@@ -86,31 +77,6 @@ _ATTEMPTS = Sql("""
     WHERE delivery IN :ids ORDER BY delivery, number
 """)
 
-# The index is walked from lane to lane: the cost is that of the lanes, whatever lies in them.
-_LANES = Sql("""
-    WITH RECURSIVE step(lane) AS (
-        SELECT min(lane) FROM deliveries WHERE state = 'pending'
-        UNION ALL
-        SELECT (SELECT min(d.lane) FROM deliveries d WHERE d.state = 'pending' AND d.lane > step.lane)
-        FROM step WHERE step.lane IS NOT NULL),
-    waiting AS (
-        SELECT lane, (SELECT min(d.due_ms) FROM deliveries d WHERE d.state = 'pending' AND d.lane = step.lane) AS due_ms
-        FROM step WHERE lane IS NOT NULL)
-    SELECT w.lane, (SELECT d.account FROM deliveries d WHERE d.state = 'pending' AND d.lane = w.lane LIMIT 1)
-    FROM waiting w
-    WHERE w.due_ms <= :now_ms AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.id = w.lane AND l.open_until_ms > :now_ms)
-    ORDER BY w.due_ms, w.lane LIMIT :limit
-""")
-# Creates the row if it is missing, and locks it.
-_LOCK_LANE = Sql("""
-    INSERT INTO lanes (id) VALUES (:lane) ON CONFLICT (id) DO UPDATE SET id = excluded.id
-    RETURNING failures, openings, open_until_ms, kind, reason
-""")
-_SAVE_LANE = Sql("""
-    UPDATE lanes SET failures = :failures, openings = :openings, open_until_ms = :open_until_ms, kind = :kind,
-        reason = :reason, changed_ms = :now_ms
-    WHERE id = :lane
-""")
 _IN_FLIGHT = Sql("""
     SELECT count(*) FROM deliveries
     WHERE lane = :lane AND lease_owner IS NOT NULL AND state = 'pending' AND due_ms > :shared_ms
@@ -154,6 +120,7 @@ _DROP_ALL = Sql("""
 _REPLAY = Sql("""
     UPDATE deliveries SET state = 'pending', retries = 0, due_ms = :now_ms, until_ms = :until_ms, finished_ms = NULL
     WHERE id = :id AND lease_owner IS NULL
+    RETURNING lane, account
 """)
 _EXPIRE = Sql("""
     WITH old AS MATERIALIZED (
@@ -165,6 +132,7 @@ _EXPIRE = Sql("""
 _LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM deliveries WHERE lease_owner IS NOT NULL")
 _FREE_LEASES = Sql("""
     UPDATE deliveries SET lease_owner = NULL, due_ms = :now_ms WHERE state = 'pending' AND lease_owner IN :ids
+    RETURNING lane
 """)
 _FINISHED = Sql("""
     SELECT id FROM deliveries WHERE finished_ms IS NOT NULL AND finished_ms <= :before_ms
@@ -179,27 +147,28 @@ class DeliveryTable:
 
     def __init__(self, db: Db) -> None:
         self._db = db
+        self._lanes = LaneTable(db)
 
     def add(self, delivery: Delivery) -> bool:
         """Returns False when a delivery with this id exists."""
-        return (
-            self._db.run(
-                _ADD,
-                {
-                    "id": delivery.id,
-                    "webhook": delivery.webhook,
-                    "account": delivery.account,
-                    "lane": delivery.lane,
-                    "url": delivery.url,
-                    "event": delivery.event,
-                    "task": delivery.task,
-                    "due_ms": delivery.due_ms,
-                    "until_ms": delivery.until_ms,
-                    "created_ms": delivery.created_ms,
-                },
-            )
-            == 1
+        added = self._db.run(
+            _ADD,
+            {
+                "id": delivery.id,
+                "webhook": delivery.webhook,
+                "account": delivery.account,
+                "lane": delivery.lane,
+                "url": delivery.url,
+                "event": delivery.event,
+                "task": delivery.task,
+                "due_ms": delivery.due_ms,
+                "until_ms": delivery.until_ms,
+                "created_ms": delivery.created_ms,
+            },
         )
+        if added:
+            self._lanes.make_due(delivery.lane, delivery.account, delivery.due_ms)
+        return added == 1
 
     def get(self, delivery: DeliveryId) -> Delivery | None:
         row = self._db.one(_GET, {"id": delivery})
@@ -217,33 +186,6 @@ class DeliveryTable:
         """The attempts at these deliveries, in order."""
         rows = self._db.all(_ATTEMPTS, {"ids": self._db.ids(deliveries)})
         return [(DeliveryId(delivery), DeliveryAttempt(*facts)) for delivery, *facts in rows]
-
-    def lanes(self, now_ms: int, limit: int) -> Sequence[DeliveryLane]:
-        """Lanes with a due delivery whose breaker is not open, the longest due first."""
-        rows = self._db.all(_LANES, {"now_ms": now_ms, "limit": limit})
-        return [DeliveryLane(lane, AccountId(account)) for lane, account in rows]
-
-    def lock_lane(self, lane: str) -> Breaker:
-        """Lock the lane until this unit of work is committed, and return its breaker."""
-        row = self._db.one(_LOCK_LANE, {"lane": lane})
-        if row is None:
-            return CLOSED
-        failures, openings, open_until_ms, kind, reason = row
-        return Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason)
-
-    def save_lane(self, lane: str, breaker: Breaker, now_ms: int) -> None:
-        self._db.run(
-            _SAVE_LANE,
-            {
-                "lane": lane,
-                "failures": breaker.failures,
-                "openings": breaker.openings,
-                "open_until_ms": breaker.open_until_ms,
-                "kind": breaker.kind,
-                "reason": breaker.reason,
-                "now_ms": now_ms,
-            },
-        )
 
     def in_flight(self, lane: str, now_ms: int) -> int:
         """The number of leased deliveries of a lane, over all workers."""
@@ -293,7 +235,9 @@ class DeliveryTable:
 
     def replay(self, delivery: DeliveryId, now_ms: int, until_ms: int) -> None:
         """Make a delivery pending and due now, under the same id; no effect while it is leased."""
-        self._db.run(_REPLAY, {"id": delivery, "now_ms": now_ms, "until_ms": until_ms})
+        row = self._db.one(_REPLAY, {"id": delivery, "now_ms": now_ms, "until_ms": until_ms})
+        if row:
+            self._lanes.make_due(row[0], AccountId(row[1]), now_ms)
 
     def give_up(self, now_ms: int, limit: int) -> int:
         """Fail pending deliveries that are past `until_ms`; returns how many."""
@@ -304,7 +248,9 @@ class DeliveryTable:
 
     def end_leases_of(self, owners: Sequence[str], now_ms: int) -> int:
         """Release the leases of dead workers; returns how many."""
-        return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners), "now_ms": now_ms})
+        lanes = [row[0] for row in self._db.all(_FREE_LEASES, {"ids": self._db.ids(owners), "now_ms": now_ms})]
+        self._lanes.make_all_due(sorted(set(lanes)), now_ms)
+        return len(lanes)
 
     def prune(self, before_ms: int, limit: int) -> int:
         """Delete deliveries finished by then, with their attempts; returns how many."""

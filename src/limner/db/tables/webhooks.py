@@ -182,6 +182,7 @@ _FORGET_ACCOUNT = (
     """),
     Sql(f"DELETE FROM deliveries WHERE webhook IN ({_WEBHOOKS})"),
     Sql(f"DELETE FROM webhook_salts WHERE webhook IN ({_WEBHOOKS})"),
+    Sql("DELETE FROM lanes WHERE account = :account"),
     Sql("DELETE FROM webhooks WHERE account = :account"),
 )
 
