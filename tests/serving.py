@@ -43,7 +43,7 @@ class Served:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(60)
 
     def stop(self) -> int:
         """Ask it to stop, as an init system does, and wait until it did."""

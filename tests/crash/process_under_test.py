@@ -47,7 +47,7 @@ from limner.telemetry.logs import configure_logs
 
 T = TypeVar("T")
 
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 TIMED_OUT = 3
 """The exit code of a child that timed out."""
 

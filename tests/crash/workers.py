@@ -140,5 +140,5 @@ async def wait_until_idle(worker: Worker) -> None:
 
 
 async def until(event: asyncio.Event) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await event.wait()

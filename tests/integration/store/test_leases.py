@@ -117,7 +117,7 @@ async def test_nobody_takes_a_lease_from_a_unit_of_work_that_relies_on_it(servic
     def rely(records: Records) -> bool:
         held = records.tasks.lock_lease(task, "worker")
         relying.set()
-        assert may_end.wait(20)
+        assert may_end.wait(60)
         return held
 
     work = asyncio.ensure_future(service.store.run(rely))

@@ -98,9 +98,9 @@ async def test_a_unit_that_means_to_end_the_program_leaves_the_store_at_work(ser
         raise LeavingError
 
     with pytest.raises(LeavingError):
-        await asyncio.wait_for(service.store.run(leaves), 20)
+        await asyncio.wait_for(service.store.run(leaves), 60)
 
-    assert await asyncio.wait_for(service.store.run(adding("ada")), 20) == "ada"
+    assert await asyncio.wait_for(service.store.run(adding("ada")), 60) == "ada"
     assert await names(service) == ["ada"]
 
 
@@ -129,7 +129,7 @@ async def test_a_reader_sees_one_state_from_beginning_to_end_while_others_write(
     def look_twice(records: Records) -> tuple[int, int]:
         before = len(records.accounts.all())
         looked.set()
-        assert written.wait(20)
+        assert written.wait(60)
         return before, len(records.accounts.all())
 
     reading = asyncio.ensure_future(service.store.read(look_twice))
@@ -147,11 +147,11 @@ async def test_readers_go_on_while_a_unit_takes_its_time(service: ServiceHarness
     def slow(records: Records) -> None:
         records.accounts.add(account("slow"))
         inside.set()
-        assert may_end.wait(20)
+        assert may_end.wait(60)
 
     writing = asyncio.ensure_future(service.store.run(slow))
     assert await asyncio.to_thread(inside.wait, 20)
-    seen_meanwhile = await asyncio.wait_for(names(service), 10)
+    seen_meanwhile = await asyncio.wait_for(names(service), 60)
     may_end.set()
     await writing
 
@@ -176,8 +176,8 @@ async def test_a_unit_of_work_is_carried_out_although_its_caller_was_cancelled(s
     all_busy, may_go_on = threading.Barrier(2 if service.url.startswith(SQLITE) else POOL + 1), threading.Event()
 
     def occupies_a_thread(records: Records) -> None:
-        all_busy.wait(20)
-        assert may_go_on.wait(20)
+        all_busy.wait(60)
+        assert may_go_on.wait(60)
 
     def buys(records: Records) -> None:
         records.accounts.add(account("bought"))
@@ -257,7 +257,7 @@ async def test_units_that_lock_each_other_out_are_run_again(service: ServiceHarn
             tries += 1
             records.accounts.set_slots(AccountId(f"id-{first}"), "image", 1)
             if tries <= 2:
-                both_inside.wait(20)
+                both_inside.wait(60)
             records.accounts.set_slots(AccountId(f"id-{second}"), "image", 2)
 
         return work

@@ -17,7 +17,7 @@ def door(vendor_client: VendorClient, vendor: str) -> str:
 
 
 async def held(vendor_client: VendorClient, vendor: str, count: int = 1) -> list[dict[str, Any]]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         told: list[dict[str, Any]] = (
             await vendor_client.request("GET", f"{door(vendor_client, vendor)}?count={count}")
         ).json["held"]
@@ -56,7 +56,7 @@ async def test_an_order_whose_caller_is_gone_ends_where_it_is_held(
         await held(vendor_client, vendor)
         waiting.cancel()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await vendor_client.emulators.emulator(vendor).holds.until_none()
     after = await vendor_client.buy(vendor, "a dog")
 

@@ -64,7 +64,7 @@ async def test_a_task_that_ends_makes_room_and_says_so(service: ServiceHarness) 
     await harness.claim()
     await harness.wait_until_idle()
 
-    await asyncio.wait_for(harness.signals.wait_for_work(600), 10)
+    await asyncio.wait_for(harness.signals.wait_for_work(600), 60)
     assert harness.dispatcher.free_slots() == 1
 
 
@@ -135,7 +135,7 @@ async def test_the_loop_claims_what_is_there_and_what_arrives_until_it_is_stoppe
     await harness.wait_until_idle()
 
     await harness.dispatcher.stop()
-    await asyncio.wait_for(loop, 10)
+    await asyncio.wait_for(loop, 60)
 
     assert {(await harness.task(task)).status for task in first + second} == {Status.SUCCESS}
 
@@ -158,7 +158,7 @@ async def test_the_loop_outlives_a_database_that_is_away(
     await harness.vendor.wait_for_calls(1)
     await harness.wait_until_idle()
     await harness.dispatcher.stop()
-    await asyncio.wait_for(loop, 10)
+    await asyncio.wait_for(loop, 60)
 
     assert [entry["event"] for entry in logged][:2] == ["claim failed"] * 2
 

@@ -76,7 +76,7 @@ async def test_a_signal_before_the_wait_is_not_lost() -> None:
     signals = LocalSignals(RunningTasks())
     signals.work_arrived()
 
-    await asyncio.wait_for(signals.wait_for_work(600), 10)
+    await asyncio.wait_for(signals.wait_for_work(600), 60)
 
 
 async def test_a_signal_wakes_who_waits_once() -> None:
@@ -84,7 +84,7 @@ async def test_a_signal_wakes_who_waits_once() -> None:
     waiting = asyncio.ensure_future(signals.wait_for_work(600))
     await asyncio.sleep(0)
     signals.work_arrived()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
     again = asyncio.ensure_future(signals.wait_for_work(600))
     await asyncio.sleep(0)
 
@@ -93,7 +93,7 @@ async def test_a_signal_wakes_who_waits_once() -> None:
 
 
 async def test_without_a_signal_the_wait_ends_by_itself() -> None:
-    await asyncio.wait_for(LocalSignals(RunningTasks()).wait_for_work(0.001), 10)
+    await asyncio.wait_for(LocalSignals(RunningTasks()).wait_for_work(0.001), 60)
 
 
 @pytest.mark.parametrize("task", [ONE, TWO])

@@ -120,7 +120,7 @@ async def test_a_waiter_cancelled_while_it_is_admitted_gives_back_its_share() ->
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
-    await asyncio.wait_for(share.acquire(), 30)
+    await asyncio.wait_for(share.acquire(), 60)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -142,7 +142,7 @@ async def test_whatever_comes_the_capacity_is_kept_and_all_work_ends(seed: int) 
     await settled()
     for task in chance.sample(tasks, 50):
         task.cancel()
-    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
 
     assert most <= 5
     assert used == 0

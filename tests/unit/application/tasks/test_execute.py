@@ -635,7 +635,7 @@ async def test_a_view_that_is_refused_ends_the_task_while_the_others_wait_for_th
     busy = Failure(FailureKind.TRANSIENT, "busy", retry_after_s=600)
     await turns(bench.tells(when_the_others_wait, busy, busy, busy), tmp_path)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         task = await bench.worked()
 
     assert (task.status, task.error_msg) == (Status.BANNED, "not this side")
