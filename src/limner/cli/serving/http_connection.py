@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from limner.api.http.middleware import TRACE_ID
 from limner.api.tripo.error_table import headers_of
 from limner.api.v2.errors import body_of
+from limner.cli.serving.upgrade_filter import UpgradeFilter
 from limner.domain.refusal import Code, Overloaded, Refusal
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -60,6 +61,8 @@ class HttpConnection(HttpToolsProtocol):
         self._in_head = self._whole = True
         self._upgraded = self._deaf = False
         self._working: RequestResponseCycle | None = None
+        self._upgrade_filter = UpgradeFilter(self)
+        self.parser = self._upgrade_filter  # type: ignore[assignment]
         super().connection_made(transport)
         self._start_clock(self.patience.slow_s)
         if len(self.connections) > self.patience.most:
@@ -109,7 +112,12 @@ class HttpConnection(HttpToolsProtocol):
         self._noise = 0
         super().on_body(body)
 
+    def upgrades(self) -> bool:
+        return self._should_upgrade()
+
     def on_message_complete(self) -> None:
+        if self._upgrade_filter.ignores_upgrade():
+            return  # only the head was read: the body follows
         super().on_message_complete()
         self._in_head, self._noise, self._whole = True, 0, True
         if self._is_idle() and self.cycle is not None:
