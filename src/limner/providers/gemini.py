@@ -34,6 +34,7 @@ from limner.providers._http import (
     VendorHttp,
     VendorResponse,
     accept_link,
+    bad_response_failure,
     check_endpoint,
     check_models,
     detail_of,
@@ -504,4 +505,4 @@ class GeminiProvider:
         except NoResponse as trouble:
             return no_response_failure(_VENDOR, trouble)
         except BadResponse as trouble:
-            return Failure(FailureKind.BAD_OUTPUT, f"Google's answer {trouble.reason}", charged=True)
+            return bad_response_failure(_VENDOR, trouble)

@@ -37,6 +37,7 @@ from limner.providers._http import (
     VendorHttp,
     VendorResponse,
     accept_link,
+    bad_response_failure,
     check_endpoint,
     check_models,
     error_message,
@@ -644,8 +645,7 @@ class OpenAiProvider:
         except NoResponse as trouble:
             return no_response_failure(vendor, trouble)
         except BadResponse as trouble:
-            reason = f"{vendor}'s answer {trouble.reason}"
-            return Failure(FailureKind.BAD_OUTPUT, reason, charged=self._dialect.is_billed)
+            return bad_response_failure(vendor, trouble, charged=self._dialect.is_billed)
 
 
 def _dialect(name: str) -> Dialect:

@@ -496,3 +496,12 @@ async def test_there_is_nothing_to_ask_after(tmp_path: Path) -> None:
     assert isinstance(failure, Failure)
     assert not provider.resumable
     assert not provider.free
+
+
+async def test_an_answer_that_is_too_large_is_paid_and_not_bought_again(server: FakeVendor, tmp_path: Path) -> None:
+    text = "![a](" + "é" * (1 << 20)
+    server.reply(f"/v1beta/models/{UPSTREAM}:generateContent", Reply(candidate({"text": text}, finishReason="STOP")))
+
+    failure = await submitted(server.url, tmp_path)
+
+    assert (failure.kind, failure.charged) == (FailureKind.UNSUPPORTED_OUTPUT, True)

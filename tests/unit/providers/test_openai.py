@@ -617,3 +617,11 @@ async def test_there_is_nothing_to_ask_after(tmp_path: Path) -> None:
 def test_a_dialect_nobody_speaks_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="'klingon' is none of openai"):
         OpenAiProvider(VendorAccount("https://x.example", KEY, {"dialect": "klingon"}))
+
+
+async def test_an_answer_that_is_too_large_is_paid_and_not_bought_again(server: FakeVendor, tmp_path: Path) -> None:
+    server.reply("/images/generations", Reply({"choices": [{"message": {"content": "![a](" + "é" * (1 << 20)}}]}))
+
+    failure = await submitted(server.url, ordered(tmp_path))
+
+    assert (failure.kind, failure.charged) == (FailureKind.UNSUPPORTED_OUTPUT, True)

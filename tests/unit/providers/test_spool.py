@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.providers._http.errors import UnreadableJson
+from limner.providers._http.errors import TooLarge, UnreadableJson
 from limner.providers._http.json_spool import JsonSpool
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
@@ -233,11 +233,11 @@ def test_pictures_are_capped_together() -> None:
     data = json.dumps([base64.b64encode(PNG * 4).decode()] * 2).encode()
 
     assert len(spooled(data, file_bytes=len(PNG) * 8)[1]) == 2
-    with pytest.raises(UnreadableJson, match="more picture bytes"):
+    with pytest.raises(TooLarge, match="more picture bytes"):
         spooled(data, file_bytes=len(PNG) * 8 - 1)
 
 
 @pytest.mark.parametrize("data", [b'{"a": "' + b"x y" * 4000, b"[" * 9000, b" " * 9000])
 def test_the_rest_is_capped_however_it_comes(data: bytes) -> None:
-    with pytest.raises(UnreadableJson, match="besides pictures"):
+    with pytest.raises(TooLarge, match="besides pictures"):
         spooled(data, list(range(0, len(data), 100)), text_bytes=8000)

@@ -4,7 +4,7 @@ from limner.providers._http.blank_image import is_blank, reject_blank
 from limner.providers._http.check import check_endpoint, check_models, key_refused, models_by_name
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.error_response import ErrorMessage, detail_of, error_message, failure_from, is_vendors_own
-from limner.providers._http.errors import BadResponse, NoResponse, UntrustedHost, VendorHttpError
+from limner.providers._http.errors import BadResponse, NoResponse, TooLarge, UntrustedHost, VendorHttpError
 from limner.providers._http.job_api import (
     MIN_POLL_S,
     FinishedJob,
@@ -35,7 +35,13 @@ from limner.providers._http.options import (
 from limner.providers._http.picture_file import NotAPictureFile, open_picture
 from limner.providers._http.redaction import redacted
 from limner.providers._http.request_body import Part, file_as_base64
-from limner.providers._http.response import VendorResponse, file_in, no_response_failure, without_key
+from limner.providers._http.response import (
+    VendorResponse,
+    bad_response_failure,
+    file_in,
+    no_response_failure,
+    without_key,
+)
 from limner.providers._http.retry_after import retry_after_s
 
 __all__ = [
@@ -55,11 +61,13 @@ __all__ = [
     "Part",
     "Rules",
     "RunningJob",
+    "TooLarge",
     "UntrustedHost",
     "VendorHttp",
     "VendorHttpError",
     "VendorResponse",
     "accept_link",
+    "bad_response_failure",
     "cancel_job",
     "check_endpoint",
     "check_models",

@@ -20,7 +20,7 @@ from yarl import URL
 from limner.outbound.resolver import SystemResolver
 from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.ports.provider import Allows, allows_none
-from limner.providers._http.errors import BadResponse, NoResponse
+from limner.providers._http.errors import BadResponse, NoResponse, TooLarge
 from limner.providers._http.json_spool import JsonSpool
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
 from limner.providers._http.origin import Origin, is_private_address
@@ -230,7 +230,7 @@ async def _text(response: aiohttp.ClientResponse) -> bytes:
         if len(raw) > TEXT_BYTES:
             if response.status >= 300:
                 break
-            raise BadResponse(f"holds more than {TEXT_BYTES} bytes")
+            raise TooLarge(f"holds more than {TEXT_BYTES} bytes")
     return bytes(raw[:TEXT_BYTES])
 
 

@@ -3,7 +3,8 @@
 VendorHttpError
 ├── NoResponse          nothing came back, or not to its end
 ├── BadResponse         a response came that cannot be used
-│   └── UnreadableJson  its JSON is too large, or its base64 broken
+│   ├── TooLarge        its text or its pictures exceed a limit
+│   └── UnreadableJson  its base64 is broken
 └── UntrustedHost       the key would have gone to a host that must not see it
 """
 
@@ -32,8 +33,12 @@ class BadResponse(VendorHttpError):
     """The vendor responded with something unusable. `reason` completes "the vendor's answer ..."."""
 
 
+class TooLarge(BadResponse):
+    """Text or pictures exceed a limit. The next response to the same request would do so too."""
+
+
 class UnreadableJson(BadResponse):
-    """Pictures or text of a JSON response exceed a limit, or its base64 is broken."""
+    """A JSON response has broken base64."""
 
 
 class UntrustedHost(VendorHttpError):

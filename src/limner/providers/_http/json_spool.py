@@ -10,7 +10,7 @@ import re
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from limner.providers._http.errors import UnreadableJson
+from limner.providers._http.errors import TooLarge, UnreadableJson
 from limner.providers._http.limits import LONG_TEXT, PICTURE_BYTES, TEXT_BYTES
 
 _MARKS: Final = re.compile(rb'["{}\[\]]')
@@ -53,7 +53,7 @@ class JsonSpool:
 
     A string value goes to `sink` if all of it is base64, or a data URL with base64 (either alphabet, padded or not,
     lines broken or not), and it is longer than `long_text` or begins as pictures do. A key never does. Raises
-    `UnreadableJson`.
+    `UnreadableJson` and `TooLarge`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class JsonSpool:
         while at < len(data):
             at = self._next(data, at)
             if len(self.rest) > self._text_bytes:
-                raise UnreadableJson(f"holds more than {self._text_bytes} bytes besides pictures")
+                raise TooLarge(f"holds more than {self._text_bytes} bytes besides pictures")
 
     def _next(self, data: bytes, at: int) -> int:
         """Process one run of bytes from `at` on; return where it ends."""
@@ -180,7 +180,7 @@ class JsonSpool:
     def _put(self, data: bytes) -> None:
         self._file_bytes -= len(data)
         if self._file_bytes < 0:
-            raise UnreadableJson("holds more picture bytes than Limner takes")
+            raise TooLarge("holds more picture bytes than Limner takes")
         self._sink.write(data)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.providers._http.errors import NoResponse
+from limner.providers._http.errors import BadResponse, NoResponse, TooLarge
 
 _SHORTEST_KEY: Final = 8
 
@@ -74,7 +74,13 @@ def _uncut(text: str, secrets: list[str]) -> str:
 def no_response_failure(vendor: str, error: NoResponse) -> Failure:
     """The failure of a call that costs money and got no response."""
     kind = FailureKind.UNKNOWN_OUTCOME if error.sent else FailureKind.TRANSIENT
-    return Failure(kind, f"{vendor} did not response: {error.reason}", detail="no answer")
+    return Failure(kind, f"{vendor} did not answer: {error.reason}", detail="no answer")
+
+
+def bad_response_failure(vendor: str, error: BadResponse, *, charged: bool = True) -> Failure:
+    """The failure of a call that returns the picture and got an unusable response."""
+    kind = FailureKind.UNSUPPORTED_OUTPUT if isinstance(error, TooLarge) else FailureKind.BAD_OUTPUT
+    return Failure(kind, f"{vendor}'s answer {error.reason}", charged=charged)
 
 
 def file_in(value: Any) -> Path | None:
