@@ -24,6 +24,7 @@ from limner.db.tables.keys import Key
 from limner.db.tables.tasks import ClaimedTask
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.request import ImageRequest, TaskType
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Ending, Result, Status
 from limner.settings import Settings
 from limner.telemetry.logs import configure_logs
@@ -57,16 +58,11 @@ DONE = Ending(
 )
 REQUEST = ImageRequest(
     type=TaskType.GENERATE_IMAGE,
-    prompt="a lighthouse on a cliff at dusk, soft light",
+    spec=TaskSpec(prompt="a lighthouse on a cliff at dusk, soft light"),
     model=None,
-    template=None,
     files=(),
-    t_pose=False,
-    sketch_to_render=False,
-    negative_prompt=None,
     priority=1,
     echo={"prompt": "a lighthouse on a cliff at dusk, soft light"},
-    ignored=(),
 )
 
 

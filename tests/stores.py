@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AttemptId, BlobId, TaskId
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.request import FileInput, ImageRequest, TaskType
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Ending, Result, Status, Task
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Provider
@@ -49,19 +51,21 @@ PICTURE = Result(BlobId("ab" * 32), "image/png", "png", 256, 256)
 SUCCEEDED = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by={"provider": "scripted"})
 FAILED = Ending(Status.FAILED, error_code=1001, error_msg="the vendor is down")
 
+SPEC_FIELDS = frozenset(each.name for each in dataclass_fields(TaskSpec))
 REQUEST = ImageRequest(
     type=TaskType.GENERATE_IMAGE,
-    prompt="a red fox in the snow",
+    spec=TaskSpec(prompt="a red fox in the snow"),
     model=None,
-    template=None,
     files=(),
-    t_pose=False,
-    sketch_to_render=False,
-    negative_prompt=None,
     priority=1,
     echo={"prompt": "a red fox in the snow"},
-    ignored=(),
 )
+
+
+def request_with(**changes: Any) -> ImageRequest:
+    """The usual request with other fields, of the request or of its spec."""
+    of_spec = {name: changes.pop(name) for name in [*changes] if name in SPEC_FIELDS}
+    return replace(REQUEST, spec=replace(REQUEST.spec, **of_spec), **changes)
 
 
 @contextmanager
@@ -173,7 +177,7 @@ class ServiceHarness:
         self, key: Key, *, idempotency_key: str | None = None, digest: str = "same", **fields: Any
     ) -> Submitted:
         idempotency = IdempotencyKey(idempotency_key, digest) if idempotency_key else None
-        return await self.submit(key, replace(REQUEST, **fields), idempotency=idempotency)
+        return await self.submit(key, request_with(**fields), idempotency=idempotency)
 
     async def claim_tasks(self, owner: str = "worker", limit: int = 100) -> list[ClaimedTask]:
         now_ms = self.clock.now_ms()

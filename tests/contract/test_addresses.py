@@ -17,6 +17,7 @@ from contract.client import PHOTO, PICTURE, WEBP, Client, client_of, newcomer
 from limner.bootstrap import opened, prepare_data
 from limner.db.tables.keys import Key
 from limner.domain.tasks.request import FileInput, ImageRequest, TaskType, UrlSource
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Task
 from limner.intake.image_intake import ImageIntake
 from limner.settings import Settings
@@ -217,16 +218,11 @@ class Names(AbstractResolver):
 def request_with(url: str) -> ImageRequest:
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
-        prompt="a cat",
+        spec=TaskSpec(prompt="a cat"),
         model=None,
-        template=None,
         files=(FileInput("file", None, UrlSource(url)),),
-        t_pose=False,
-        sketch_to_render=False,
-        negative_prompt=None,
         priority=1,
         echo={},
-        ignored=(),
     )
 
 

@@ -33,6 +33,7 @@ from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.routing.failure import Failure
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.request import FileInput, ImageRequest, InlineSource, TaskType
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.webhook import DeliveryState
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.webhook_http import GuardedWebhookHttp
@@ -326,16 +327,11 @@ def request(mark: str) -> ImageRequest:
     source = InlineSource(base64.b64encode(card(f"reference {mark}")).decode())
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
-        prompt=f"a fox in the snow, number {mark}",
+        spec=TaskSpec(prompt=f"a fox in the snow, number {mark}"),
         model=None,
-        template=None,
         files=(FileInput("file", None, source),),
-        t_pose=False,
-        sketch_to_render=False,
-        negative_prompt=None,
         priority=1,
         echo={},
-        ignored=(),
     )
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 import limner_builtin
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.ports.provider import CallerRequest, Delivered, GenerationRequest, ReferenceImage
+from limner.domain.tasks.spec import TaskSpec
+from limner.ports.provider import Delivered, GenerationRequest, ReferenceImage
 from limner_builtin.provider import BuiltinProvider
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,8 @@ def order(workdir: Path, prompt: str = "a tulip", *references: ReferenceImage) -
         attempt_id="attempt",
         upstream="builtin",
         prompt=prompt,
-        brief=CallerRequest(prompt, None, t_pose=False, sketch_to_render=False, own_references=len(references)),
+        spec=TaskSpec(prompt=prompt),
+        own_references=len(references),
         references=references,
         aspect_ratio="1:1",
         seed=1,

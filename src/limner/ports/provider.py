@@ -1,4 +1,4 @@
-"""What a task asks of a model, and what may come back."""
+"""The provider port: the request for one image, and the answers of a vendor."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from limner.domain.network.ip_address import Address
 from limner.domain.routing.failure import Failure
+from limner.domain.tasks.spec import TaskSpec
 
 Allows = Callable[[str, Address | None, int], bool]
-"""Whether the operator lets us fetch from a host, at an address where that is known, and a port, public or not."""
+"""Whether the operator allows fetching from a host, an address (None before it is resolved) and a port."""
 
 
 def allows_none(_host: str, _address: Address | None, _port: int) -> bool:
@@ -18,9 +19,9 @@ def allows_none(_host: str, _address: Address | None, _port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class VendorAccount:
-    """Where a vendor is reached, and as whom. `options` are the adapter's own: which hosts may see the key, say.
+    """A vendor's address and our credentials. `options` are the adapter's own, as which hosts may see the key.
 
-    Its deliveries may lie on hosts that are not public where `base_url` is not, or where `allows` says so.
+    Deliveries are fetched from hosts that are not public only if `base_url` is not public or `allows` permits it.
     """
 
     base_url: str
@@ -31,7 +32,7 @@ class VendorAccount:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceImage:
-    """One reference picture, normalised, on this machine's disk for as long as the attempt runs."""
+    """One reference image, normalised, on the local disk for as long as the task runs."""
 
     path: Path
     media_type: str
@@ -41,52 +42,40 @@ class ReferenceImage:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One attempt's order to one provider.
+    """One attempt's request to one provider, for one image.
 
-    `prompt` is the composed prompt in the words this model likes; `brief` is what the caller asked, for an
-    engine that follows instructions rather than prose. `references` are the caller's pictures in their own order, then
-    the template's. `options` are the route's own, for what one vendor knows and the others don't. `deadline_s` is what
-    is left of the time for one call. `workdir` is a scratch folder of this task: pictures are written there.
+    `prompt` and `aspect_ratio` were composed for the model. `spec` is what the caller asked, with the prompt of this
+    image, for an engine that follows instructions rather than prose. `references` are the caller's images, of which
+    there are `own_references`, then the template's. `view` is the side to show where nothing else is asked. `workdir`
+    is a scratch folder of the task: images are written there. `options` are those of the route. `deadline_s` is how
+    long one call may take.
     """
 
     task_id: str
     attempt_id: str
     upstream: str
     prompt: str
-    brief: "CallerRequest"
+    spec: TaskSpec
     references: tuple[ReferenceImage, ...]
     aspect_ratio: str | None
     seed: int
     workdir: Path
+    own_references: int = 0
+    view: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class CallerRequest:
-    """The caller's wishes before they were composed into one prompt.
-
-    `view` is the side to show, where nothing else is wished.
-    """
-
-    prompt: str
-    template: str | None
-    t_pose: bool
-    sketch_to_render: bool
-    own_references: int
-    view: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that a provider delivered: a file inside the order's `workdir`, as the vendor made it."""
+    """A delivered image: a file inside the request's `workdir`, as the vendor made it."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The work is done. `served_by` is shown to the caller; `cost_usd` is what the vendor charged, where known."""
+    """The job is done. `served_by` is shown to the caller; `cost_usd` is what the vendor charged, where known."""
 
     picture: Picture
     served_by: Mapping[str, Any] = field(default_factory=dict)
@@ -95,7 +84,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The vendor took the job and gave a handle; ask again after `wait_s` seconds."""
+    """The vendor accepted the job under a handle; poll after `wait_s` seconds."""
 
     handle: Mapping[str, Any]
     wait_s: float = 1.0
@@ -103,9 +92,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The job is not done. `progress` is the vendor's own figure, 0 to 100, where it tells one.
+    """The job is not done. `progress` is the vendor's own figure, 0 to 100, where there is one.
 
-    `handle` is the handle to ask by from now on, where it has changed; it is journaled before the next question.
+    `handle` replaces the handle where it changed; it is journaled before the next poll.
     """
 
     progress: int | None = None
@@ -119,7 +108,7 @@ Report = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCheck:
-    """What a vendor answered to a question that costs nothing. `says` is one line for the operator."""
+    """The result of a vendor's free check. `says` is one line for the operator."""
 
     well: bool
     says: str
@@ -127,19 +116,19 @@ class UpstreamCheck:
 
 @runtime_checkable
 class ChecksUpstreams(Protocol):
-    """A provider whose vendor can be asked whether it knows us."""
+    """A provider whose vendor has a free call that checks the key and the models."""
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
-        """Ask; `upstreams` are the names that our routes order by. Every failure is an answer, none is raised."""
+        """Check the key, and the `upstreams` where the vendor lists its models. Failures are returned, not raised."""
         ...
 
 
 @runtime_checkable
 class ValidatesRoute(Protocol):
-    """A provider that tells beforehand which orders it would not take. Its account's options it checks when made."""
+    """A provider that checks routes when they are configured. The account's options are checked by its constructor."""
 
     def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
-        """Why no order under this name with a route's options would go out; None where it would. Nobody is asked."""
+        """Why no request under this name with these options can be sent; None where it can. No network."""
         ...
 
 
@@ -184,8 +173,8 @@ class CancelsJobs(Protocol):
 class Provider(Protocol):
     """One vendor's protocol. Failures come back as values; only a bug raises.
 
-    `resumable` providers answer `submit` with `Accepted` and can be asked by handle after a crash. `free`
-    providers may be called again after an unknown outcome, for nothing is bought.
+    `resumable` providers answer `submit` with `Accepted` and can be polled by handle after a crash. `free` providers
+    cost nothing, so that they may be called again after an unknown outcome.
     """
 
     name: str
@@ -193,16 +182,16 @@ class Provider(Protocol):
     free: bool
 
     async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
-        """Send the order. A synchronous vendor answers with the picture, an asynchronous one with a handle."""
+        """Send the request. A synchronous vendor answers with the image, an asynchronous one with a handle."""
         ...
 
     async def poll(self, handle: Mapping[str, Any], order: GenerationRequest) -> Delivered | Pending | Failure:
-        """Ask after a job by its handle; fetch the picture once it is there.
+        """Poll a job by its handle, and fetch its image once it is done.
 
-        A question that got no answer (connection, 5xx, 429) is `Pending`: `Failure` says that the job itself ended.
+        A poll without an answer (connection, 5xx, 429) is `Pending`: `Failure` says that the job itself ended.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections and child processes."""
+        """Close connections and child processes."""
         ...

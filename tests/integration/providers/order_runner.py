@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import (
     Accepted,
-    CallerRequest,
     Delivered,
     GenerationRequest,
     Pending,
@@ -56,7 +56,7 @@ def order(workdir: Path, upstream: str, **facts: Any) -> GenerationRequest:
         "attempt_id": "attempt-1",
         "upstream": upstream,
         "prompt": "a red fox in the snow",
-        "brief": CallerRequest("a red fox in the snow", None, t_pose=False, sketch_to_render=False, own_references=0),
+        "spec": TaskSpec(prompt="a red fox in the snow"),
         "references": (),
         "aspect_ratio": None,
         "seed": 7,

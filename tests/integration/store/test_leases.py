@@ -42,7 +42,7 @@ async def test_a_lease_that_ran_out_goes_to_the_rescuer(service: ServiceHarness)
     [rescued] = await service.rescue_tasks("rescuer")
 
     assert (rescued.task.id, rescued.task.status, rescued.claims) == (task, Status.RUNNING, 2)
-    assert rescued.order["prompt"] == "a red fox in the snow"
+    assert rescued.spec.prompt == "a red fox in the snow"
     assert await service.rescue_tasks("another") == []
 
 

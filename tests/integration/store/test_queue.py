@@ -47,7 +47,7 @@ async def test_a_claim_makes_a_task_run(service: ServiceHarness) -> None:
 
     assert (claimed.task.id, claimed.task.status, claimed.claims) == (sent, Status.RUNNING, 1)
     assert claimed.task.started_ms == service.clock.now_ms()
-    assert claimed.order["prompt"] == "a red fox in the snow"
+    assert claimed.spec.prompt == "a red fox in the snow"
     leases = await service.query("SELECT lease_owner, lease_until_ms FROM tasks")
     assert leases == [("worker", service.clock.now_ms() + LEASE_MS)]
 

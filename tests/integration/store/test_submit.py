@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Status
 from limner.domain.upload import BUCKET
 from limner.providers.sandbox import card
@@ -83,9 +85,11 @@ async def test_the_echo_and_the_order_are_kept_as_they_were_said(service: Servic
 
     task = await service.submit_task(key, prompt=words, echo={"prompt": words}, t_pose=True, ignored=("style",))
 
-    order = await service.store.read(lambda records: records.tasks.order(task))
+    [(order,)] = await service.query("SELECT task_order FROM tasks")
+    spec = await service.store.read(lambda records: records.tasks.spec(task))
     assert (await service.task(task)).echo == {"prompt": words, "model_version": "flux.1_kontext_pro"}
-    assert order == {
+    assert spec == TaskSpec(prompt=words, t_pose=True, ignored=("style",))
+    assert json.loads(order) == {
         "prompt": words,
         "template": None,
         "t_pose": True,

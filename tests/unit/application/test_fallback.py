@@ -20,7 +20,8 @@ from limner.domain.routing.breaker import CONFIRMING_TASKS, TRIP_AT, UNCERTAIN_F
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending, Provider, UpstreamCheck
+from limner.domain.tasks.spec import TaskSpec
+from limner.ports.provider import Accepted, GenerationRequest, Pending, Provider, UpstreamCheck
 from stores import ServiceHarness, intend_attempt
 
 MODEL = "flux.1_kontext_pro"
@@ -79,8 +80,7 @@ class Town:
         providers: dict[str, Provider] = {**self.scripts}
         routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
         generate = generator(self.journal, routing, self.service.blobs)
-        brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
-        order = GenerationRequest(task, "", "", "a red fox", brief, (), None, 7, self.service.scratch)
+        order = GenerationRequest(task, "", "", "a red fox", TaskSpec("a red fox"), (), None, 7, self.service.scratch)
         interrupt = interrupt or Interrupt()
         deadline_ms = self.clock.ms + 900_000
         return await generate(

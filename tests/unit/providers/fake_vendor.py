@@ -12,7 +12,8 @@ from typing import Any
 from aiohttp import web
 from PIL import Image
 
-from limner.ports.provider import CallerRequest, GenerationRequest, ReferenceImage
+from limner.domain.tasks.spec import TaskSpec
+from limner.ports.provider import GenerationRequest, ReferenceImage
 
 PNG = {"Content-Type": "image/png"}
 
@@ -91,7 +92,7 @@ def order(workdir: Path = Path("/nowhere"), upstream: str = "", **facts: Any) ->
         "attempt_id": "attempt-1",
         "upstream": upstream,
         "prompt": "a red fox",
-        "brief": CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0),
+        "spec": TaskSpec(prompt="a red fox"),
         "references": (),
         "aspect_ratio": None,
         "seed": 7,

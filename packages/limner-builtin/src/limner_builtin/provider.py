@@ -122,14 +122,14 @@ def _environment() -> dict[str, str]:
 def _task(order: GenerationRequest, number: int) -> wire.EngineTask:
     return wire.EngineTask(
         number=number,
-        prompt=order.brief.prompt,
-        template=order.brief.template,
-        t_pose=order.brief.t_pose,
-        sketch_to_render=order.brief.sketch_to_render,
+        prompt=order.spec.prompt,
+        template=order.spec.template,
+        t_pose=order.spec.t_pose,
+        sketch_to_render=order.spec.sketch_to_render,
         references=tuple(str(reference.path) for reference in order.references),
-        own_references=order.brief.own_references,
+        own_references=order.own_references,
         aspect_ratio=order.aspect_ratio,
-        view=order.brief.view,
+        view=order.view,
         seed=order.seed,
         out=str(order.workdir / "picture.png"),
     )

@@ -10,6 +10,7 @@ from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import ImageRequest, TaskType, edit_request, multiview_request
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.upload import FORMATS
 
 PROMPT_LIMIT = 1024
@@ -96,32 +97,32 @@ def read_task(body: bytes) -> ImageRequest:
 def _generate(task: GenerateImage, sent: dict[str, Any]) -> ImageRequest:
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
-        prompt=_required_prompt(task),
+        spec=TaskSpec(
+            prompt=_required_prompt(task),
+            template=task.template,
+            t_pose=bool(task.t_pose),
+            sketch_to_render=bool(task.sketch_to_render),
+            ignored=unknown_fields(type(task), sent),
+        ),
         model=task.model_version if task.model_version is not None else task.model,
-        template=task.template,
         files=(*named("file", task.file), *listed("files", task.files)),
-        t_pose=bool(task.t_pose),
-        sketch_to_render=bool(task.sketch_to_render),
-        negative_prompt=None,
         priority=task.priority,
         echo=_echo(task, sent),
-        ignored=unknown_fields(type(task), sent),
     )
 
 
 def _text(task: TextToImage, sent: dict[str, Any]) -> ImageRequest:
     return ImageRequest(
         type=TaskType.TEXT_TO_IMAGE,
-        prompt=task.prompt,
+        spec=TaskSpec(
+            prompt=task.prompt,
+            negative_prompt=task.negative_prompt,
+            ignored=unknown_fields(type(task), sent),
+        ),
         model=None,
-        template=None,
         files=tuple(named("style_image", task.style_image)),
-        t_pose=False,
-        sketch_to_render=False,
-        negative_prompt=task.negative_prompt,
         priority=task.priority,
         echo=_echo(task, sent),
-        ignored=unknown_fields(type(task), sent),
     )
 
 

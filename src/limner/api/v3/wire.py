@@ -35,6 +35,7 @@ from limner.domain.tasks.request import (
     edit_request,
     multiview_request,
 )
+from limner.domain.tasks.spec import TaskSpec
 
 PROMPT_LIMIT = 1800
 
@@ -210,17 +211,19 @@ def _image(kind: TaskType, model: type[ImageFromText | ImageFromImage], sent: di
     check_priority(task.priority)
     return ImageRequest(
         type=kind,
-        prompt=_prompt(task),
+        spec=TaskSpec(
+            prompt=_prompt(task),
+            template=task.template,
+            t_pose=bool(task.t_pose),
+            sketch_to_render=bool(task.sketch_to_render),
+            negative_prompt=task.negative_prompt,
+            aspect_ratio=task.aspect_ratio,
+            ignored=unknown_fields(model, sent),
+        ),
         model=_model(task),
-        template=task.template,
         files=tuple(task.inputs_given()),
-        t_pose=bool(task.t_pose),
-        sketch_to_render=bool(task.sketch_to_render),
-        negative_prompt=task.negative_prompt,
         priority=task.priority,
         echo=_echo(model, sent),
-        ignored=unknown_fields(model, sent),
-        aspect_ratio=task.aspect_ratio,
         webhook_url=task.webhook_url,
     )
 

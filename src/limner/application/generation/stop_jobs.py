@@ -15,7 +15,8 @@ from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Refusal
 from limner.domain.routing.route import Route
-from limner.ports.provider import CallerRequest, CancelsJobs, Delivered, GenerationRequest, JobCancellation
+from limner.domain.tasks.spec import TaskSpec
+from limner.ports.provider import CancelsJobs, Delivered, GenerationRequest, JobCancellation
 
 log = structlog.get_logger()
 
@@ -94,7 +95,7 @@ async def _request(attempt: Attempt, route: Route, workdir: Path) -> GenerationR
         attempt_id=attempt.id,
         upstream=route.upstream,
         prompt="",
-        brief=CallerRequest("", None, t_pose=False, sketch_to_render=False, own_references=0),
+        spec=TaskSpec(),
         references=(),
         aspect_ratio=None,
         seed=0,

@@ -15,7 +15,7 @@ from limner.application.generation.journal import KeptImage, delivered_image
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.image_request import PrepareInputs
-from limner.application.tasks.multiview import PictureSpec, combine_results, picture_specs
+from limner.application.tasks.multiview import combine_results
 from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store
@@ -24,6 +24,7 @@ from limner.db.tables.tasks import ClaimedTask
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
+from limner.domain.tasks.spec import ImageSpec
 from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.clock import Clock
 from limner.ports.provider import Report
@@ -43,13 +44,16 @@ class TaskRun:
     owner: str
     interrupt: Interrupt
     report: Report
-    pictures: tuple[PictureSpec, ...]
     attempts: Sequence[Attempt]
     """Those of earlier workers."""
 
     @property
     def task(self) -> Task:
         return self.claimed.task
+
+    @property
+    def images(self) -> tuple[ImageSpec, ...]:
+        return self.claimed.spec.images
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,8 @@ class ExecuteTask:
     async def __call__(self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report) -> Task | None:
         """Execute the task and settle it. None when another worker goes on with it."""
         attempts = await self.generate.journal.of(claimed.task.id)
-        run = TaskRun(claimed, owner, interrupt, report, picture_specs(claimed.order), attempts)
-        if images := _all_delivered(attempts, run.pictures):
+        run = TaskRun(claimed, owner, interrupt, report, attempts)
+        if images := _all_delivered(attempts, run.images):
             return await self.end(claimed.task, owner, _success(images, claimed))
         act_for(claimed.task.account)
         async with _folder(self.scratch / f"{claimed.task.id}-{claimed.claims}") as workdir:
@@ -95,13 +99,13 @@ class ExecuteTask:
         submit_until_ms, deadline_ms = self._deadlines_ms(run)
         left_s = (deadline_ms - self.clock.now_ms()) / 1000
         references = await run.interrupt.wait_for(self.prepare.references(task, workdir), left_s)
-        inputs = [await self.prepare(task, run.claimed.order, picture, references, workdir) for picture in run.pictures]
+        inputs = [await self.prepare(task, run.claimed.spec, image, references, workdir) for image in run.images]
         routes = self._routes(run, max(len(each.references) for each in inputs))
         siblings, reports = SiblingFailure(), _shared(run.report, len(inputs))
         return [
             Generation(
                 task=task.id,
-                part=each.picture.part,
+                part=each.image.part,
                 compose=each.compose,
                 routes=routes,
                 interrupt=run.interrupt,
@@ -119,7 +123,7 @@ class ExecuteTask:
         try:
             return self.generate.routing.routes_for(run.task.model, references)
         except Refusal:
-            if _bought(run.attempts) >= {picture.part for picture in run.pictures}:
+            if _bought(run.attempts) >= {image.part for image in run.images}:
                 return ()
             raise
 
@@ -135,7 +139,7 @@ class ExecuteTask:
         """Stop the vendors' jobs; a task whose images were all delivered by then succeeds."""
         if not await self.stop_jobs(run.task.id, workdir, ending.error_msg or ending.status):
             return ending
-        images = _all_delivered(await self.generate.journal.of(run.task.id), run.pictures)
+        images = _all_delivered(await self.generate.journal.of(run.task.id), run.images)
         return _success(images, run.claimed) if images else ending
 
 
@@ -165,11 +169,11 @@ def _message(refusal: Refusal) -> str:
     return f"{refusal.field}: {refusal.reason}" if refusal.field else refusal.reason
 
 
-def _all_delivered(attempts: Sequence[Attempt], pictures: Sequence[PictureSpec]) -> dict[str, KeptImage] | None:
+def _all_delivered(attempts: Sequence[Attempt], specs: Sequence[ImageSpec]) -> dict[str, KeptImage] | None:
     """The task's images by part, once all of them are delivered; None while one is missing."""
-    found = {each.part: delivered_image([one for one in attempts if one.part == each.part]) for each in pictures}
+    found = {each.part: delivered_image([one for one in attempts if one.part == each.part]) for each in specs}
     images = {part: image for part, image in found.items() if image}
-    return images if len(images) == len(pictures) else None
+    return images if len(images) == len(specs) else None
 
 
 def _shared(report: Report, count: int) -> list[Report]:
@@ -187,7 +191,7 @@ def _shared(report: Report, count: int) -> list[Report]:
 
 
 def _success(images: Mapping[str, KeptImage], claimed: ClaimedTask) -> Ending:
-    combined = combine_results(images, claimed.order)
+    combined = combine_results(images, claimed.spec)
     return Ending(Status.SUCCESS, consumed=claimed.task.price, result=combined.result, served_by=combined.served_by)
 
 
@@ -198,7 +202,7 @@ def _ending_of(run: TaskRun, outcomes: Sequence[KeptImage | Failure | BaseExcept
             raise outcome
     failures = [each for each in outcomes if isinstance(each, Failure)]
     if not failures:
-        images = {p.part: each for p, each in zip(run.pictures, outcomes, strict=True) if isinstance(each, KeptImage)}
+        images = {p.part: each for p, each in zip(run.images, outcomes, strict=True) if isinstance(each, KeptImage)}
         return _success(images, run.claimed)
     cause = min(failures, key=lambda each: each.kind is FailureKind.CANCELLED)  # the others were stopped because of it
     if cause.kind is FailureKind.CONTENT_POLICY:

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from limner.application.generation.routing import Routing
 from limner.application.read import own_task
-from limner.application.tasks.multiview import picture_specs
-from limner.application.tasks.prompt_inputs import PromptInputs
+from limner.application.tasks.compose import compose_image
 from limner.application.webhooks.manage import DeliveryHistory, delivery_histories
 from limner.db.records import Records
 from limner.db.store import Store
@@ -20,6 +18,7 @@ from limner.domain.model import MODELS
 from limner.domain.prompts.prompt import ComposedPrompt
 from limner.domain.refusal import Refusal
 from limner.domain.routing.route import Route
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Task
 from limner.ports.templates import Templates
 
@@ -54,15 +53,15 @@ class Explain:
 
     def _explain(self, records: Records, account: AccountId | None, task_id: TaskId) -> Explanation:
         task = own_task(records, account, task_id)
-        order = records.tasks.order(task_id)
+        spec = records.tasks.spec(task_id)
         inputs = records.tasks.inputs(task_id)
         attempts = records.attempts.of(task_id)
-        composed = self._composed(task, order, len(inputs), attempts) if order else {}
+        composed = self._composed(task, spec, len(inputs), attempts) if spec else {}
         return Explanation(
             task=task,
             composed=composed.pop("", None),
             views=composed,
-            ignored=tuple(order.get("ignored", ())),
+            ignored=spec.ignored if spec else (),
             inputs=inputs,
             attempts=attempts,
             ledger=records.ledger.of_task(task_id),
@@ -71,18 +70,22 @@ class Explain:
         )
 
     def _composed(
-        self, task: Task, order: dict[str, Any], references: int, attempts: Sequence[Attempt]
+        self, task: Task, spec: TaskSpec, references: int, attempts: Sequence[Attempt]
     ) -> dict[str, ComposedPrompt]:
         """The prompt of each image, by part; empty when the task's template was removed."""
-        template = self.templates.get(order["template"] or "")
-        if order["template"] and template is None:
+        loaded = self.templates.get(spec.template or "")
+        if spec.template and loaded is None:
             return {}
-        plain, model = template.template if template else None, MODELS[task.model]
         return {
-            each.part: PromptInputs.of_order(order, each.prompt).compose_for(
-                model, plain, count, self._route(task, count, attempts)
+            each.part: compose_image(
+                spec,
+                each,
+                MODELS[task.model],
+                template=loaded.template if loaded else None,
+                own_references=count,
+                route=self._route(task, count, attempts),
             )
-            for each in picture_specs(order)
+            for each in spec.images
             for count in [references if each.reference is None else 1]
         }
 

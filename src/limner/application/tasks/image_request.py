@@ -2,21 +2,19 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from limner.application.images.references import PrepareReferences
-from limner.application.tasks.multiview import PictureSpec
-from limner.application.tasks.prompt_inputs import PromptInputs
+from limner.application.tasks.compose import compose_image
 from limner.domain.model import MODELS
 from limner.domain.prompts.template import normalise_slug
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route
+from limner.domain.tasks.spec import ImageSpec, TaskSpec
 from limner.domain.tasks.task import Task
 from limner.ports.intake import Intake
-from limner.ports.provider import CallerRequest, GenerationRequest, ReferenceImage
+from limner.ports.provider import GenerationRequest, ReferenceImage
 from limner.ports.templates import LoadedTemplate, Templates
 
 
@@ -25,39 +23,41 @@ class ImageInputs:
     """All that the request for one image is composed from. `template_references` are all images of the template."""
 
     task: Task
-    order: Mapping[str, Any]
-    picture: PictureSpec
+    spec: TaskSpec
+    image: ImageSpec
     references: tuple[ReferenceImage, ...]
     template: LoadedTemplate | None
     template_references: tuple[ReferenceImage, ...]
     workdir: Path
 
     def compose(self, route: Route) -> GenerationRequest:
-        """The request in the words of the task's model, with the template's images that the route has room for."""
-        inputs = PromptInputs.of_order(self.order, self.picture.prompt)
-        plain = self.template.template if self.template else None
-        composed = inputs.compose_for(MODELS[self.task.model], plain, len(self.references), route)
+        """The request in the words of the task's model, with the template's images that the route takes."""
+        template = self.template.template if self.template else None
+        composed = compose_image(
+            self.spec,
+            self.image,
+            MODELS[self.task.model],
+            template=template,
+            own_references=len(self.references),
+            route=route,
+        )
+        own_prompt = self.image.caller_prompt
         return GenerationRequest(
             task_id=self.task.id,
             attempt_id="",
             upstream=route.upstream,
             prompt=composed.text,
-            brief=self._caller_request(inputs),
+            spec=replace(
+                self.spec,
+                prompt=self.image.prompt if own_prompt is None else own_prompt,
+                template=template.slug if template else None,
+            ),
             references=self.references + self.template_references[: composed.template_pictures],
             aspect_ratio=composed.aspect_ratio,
             seed=_seed(self.task.id),
             workdir=self.workdir,
-        )
-
-    def _caller_request(self, inputs: PromptInputs) -> CallerRequest:
-        own_prompt = self.picture.wish
-        return CallerRequest(
-            prompt=self.picture.prompt if own_prompt is None else own_prompt,
-            template=self.template.template.slug if self.template else None,
-            t_pose=inputs.t_pose,
-            sketch_to_render=inputs.sketch_to_render,
             own_references=len(self.references),
-            view=self.picture.part if own_prompt == "" else None,
+            view=self.image.part if own_prompt == "" else None,
         )
 
 
@@ -73,22 +73,17 @@ class PrepareInputs:
         return await self.prepare(task.id, MODELS[task.model], workdir)
 
     async def __call__(
-        self,
-        task: Task,
-        order: Mapping[str, Any],
-        picture: PictureSpec,
-        references: tuple[ReferenceImage, ...],
-        workdir: Path,
+        self, task: Task, spec: TaskSpec, image: ImageSpec, references: tuple[ReferenceImage, ...], workdir: Path
     ) -> ImageInputs:
-        own = references if picture.reference is None else references[picture.reference : picture.reference + 1]
-        if picture.part:
-            workdir /= picture.part
+        own = references if image.reference is None else references[image.reference : image.reference + 1]
+        if image.part:
+            workdir /= image.part
             await asyncio.to_thread(workdir.mkdir, exist_ok=True)
-        template = self._template(order["template"])
+        template = self._template(spec.template)
         return ImageInputs(
             task=task,
-            order=order,
-            picture=picture,
+            spec=spec,
+            image=image,
             references=own,
             template=template,
             template_references=await _template_references(template, self.prepare.intake),

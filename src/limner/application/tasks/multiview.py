@@ -1,7 +1,7 @@
 """Tasks of several images: the spec of each, the originals of edited views, and their combination into one result."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from limner.application.generation.journal import KeptImage
@@ -13,32 +13,11 @@ from limner.domain.model import ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import MULTIVIEW
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Result, Status, Task
 
 _SHARED_FIELDS = ("provider", "model", "generative")
 """The fields of `served_by` that are the same for all images of one provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSpec:
-    """One image of a task: its part, its prompt, and the index of the reference that it is drawn from.
-
-    A task of one image has one spec with an empty part and all references. `wish` is the caller's own text where
-    `prompt` holds more than that.
-    """
-
-    part: str
-    prompt: str
-    reference: int | None = None
-    wish: str | None = None
-
-
-def picture_specs(order: Mapping[str, Any]) -> tuple[PictureSpec, ...]:
-    """The images that a task consists of."""
-    views = order.get("views")
-    if not views:
-        return (PictureSpec("", order["prompt"]),)
-    return tuple(PictureSpec(**each) for each in views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +69,12 @@ def _not_succeeded(reason: str, remedy: str) -> Refusal:
     return Refusal(Code.ORIGINAL_NOT_SUCCEEDED, reason, suggestion=remedy, field="original_task_id")
 
 
-def combine_results(images: Mapping[str, KeptImage], order: Mapping[str, Any]) -> KeptImage:
+def combine_results(images: Mapping[str, KeptImage], spec: TaskSpec) -> KeptImage:
     """One result of the generated images and of the original's unchanged views."""
     if set(images) == {""}:
         return images[""]
     generated = {part: each.result for part, each in images.items()}
-    unchanged = {view: Result.of(facts) for view, facts in order.get("stays", {}).items()}
-    views = {view.value: (unchanged | generated)[view] for view in View}
+    views = {view.value: ({**spec.unchanged_views} | generated)[view] for view in View}
     return KeptImage(replace(views[View.FRONT], views=views), _served_by(images))
 
 
@@ -109,6 +87,6 @@ def _served_by(images: Mapping[str, KeptImage]) -> Mapping[str, Any]:
     return served_by if all(each == one for each in others) else served_by | {"views": providers}
 
 
-def unchanged_views(original: OriginalTask, changed: Sequence[str]) -> dict[str, Any]:
-    """The views that are not edited, as the task stores them."""
-    return {view: asdict(result) for view, result in original.views.items() if view not in changed}
+def unchanged_views(original: OriginalTask, edited: Sequence[str]) -> Mapping[str, Result]:
+    """The original's views that are not edited."""
+    return {view: result for view, result in original.views.items() if view not in edited}

@@ -1,9 +1,8 @@
 """Planning a request: its effective model, prompt, template and price. Raises `Refusal` for what cannot be done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from limner.application.tasks.multiview import PictureSpec
-from limner.application.tasks.prompt_inputs import PromptInputs
+from limner.application.tasks.compose import compose_image
 from limner.domain.model import (
     DEFAULT_MODEL,
     DEFAULT_MULTIVIEW_MODEL,
@@ -18,7 +17,8 @@ from limner.domain.prompts.template import named_template
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View, edit_prompt, view_prompt
 from limner.domain.tasks.request import ImageRequest, TaskType
-from limner.ports.templates import LoadedTemplate, Templates
+from limner.domain.tasks.spec import ImageSpec, TaskSpec
+from limner.ports.templates import Templates
 
 MULTIVIEW_CREDITS = 10
 """For all four views of a subject."""
@@ -29,17 +29,15 @@ EDITED_VIEW_CREDITS = 5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request will run as. `price` is in credits; `views` are the images of a multiview task.
+    """What a request runs as. `price` is in credits.
 
     `references` is how many of the caller's images one request to a provider carries.
     """
 
     model: ModelFacts
-    prompt: str
-    template: LoadedTemplate | None
+    spec: TaskSpec
     price: int
     references: int = 0
-    views: tuple[PictureSpec, ...] = ()
 
 
 def plan(
@@ -51,27 +49,27 @@ def plan(
     """Check a request against the facts of its model. Reads and writes nothing."""
     match request.type:
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
-            return _one_picture(request, templates, prompt_limit)
+            return _one_image(request, templates, prompt_limit)
         case TaskType.GENERATE_MULTIVIEW:
-            specs = tuple(PictureSpec(view, view_prompt(view), 0, "") for view in View)
-            return _views(request, request.model or multiview_model, specs, MULTIVIEW_CREDITS)
+            views = tuple(ImageSpec(view, view_prompt(view), 0, "") for view in View)
+            return _views(request, request.model or multiview_model, views, MULTIVIEW_CREDITS)
         case TaskType.EDIT_MULTIVIEW:
             model = request.model or multiview_model
-            return _views(request, model, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.changes))
+            return _views(request, model, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.edits))
 
 
-def _edits(request: ImageRequest, prompt_limit: int) -> tuple[PictureSpec, ...]:
-    specs = []
-    for number, edit in enumerate(request.changes):
+def _edits(request: ImageRequest, prompt_limit: int) -> tuple[ImageSpec, ...]:
+    views = []
+    for number, edit in enumerate(request.edits):
         try:
-            text = clean_prompt(edit.wish, limit=prompt_limit)
+            text = clean_prompt(edit.prompt, limit=prompt_limit)
         except Refusal as refusal:
             raise refusal.at(f"prompts[{number}].prompt") from None
-        specs.append(PictureSpec(edit.view, edit_prompt(edit.view, text), list(View).index(edit.view), text))
-    return tuple(specs)
+        views.append(ImageSpec(edit.view, edit_prompt(edit.view, text), list(View).index(edit.view), text))
+    return tuple(views)
 
 
-def _views(request: ImageRequest, named: str, specs: tuple[PictureSpec, ...], price: int) -> Plan:
+def _views(request: ImageRequest, named: str, views: tuple[ImageSpec, ...], price: int) -> Plan:
     model = effective_model(_named_model(named), pictures=1)
     if not model.reference_cap:
         raise Refusal(
@@ -80,21 +78,24 @@ def _views(request: ImageRequest, named: str, specs: tuple[PictureSpec, ...], pr
             suggestion=f"Choose a model that takes them: {', '.join(models_with_images())}.",
             field="model_version",
         )
-    for each in specs:
-        PromptInputs(each.prompt, t_pose=False, sketch_to_render=False, aspect_ratio=None).compose_for(model, None, 1)
-    return Plan(model, request.prompt, None, price, references=1, views=specs)
+    spec = replace(request.spec, views=views)
+    for each in views:
+        compose_image(spec, each, model, template=None, own_references=1)
+    return Plan(model, spec, price, references=1)
 
 
-def _one_picture(request: ImageRequest, templates: Templates, prompt_limit: int) -> Plan:
-    template = named_template(request.template, templates) if request.template is not None else None
-    model = effective_model(_named_model(request.model), pictures=_pictures(request, template))
+def _one_image(request: ImageRequest, templates: Templates, prompt_limit: int) -> Plan:
+    given = len(request.files)
+    loaded = named_template(request.spec.template, templates) if request.spec.template is not None else None
+    template = loaded.template if loaded else None
+    model = effective_model(_named_model(request.model), pictures=given + (len(template.pictures) if template else 0))
     _check_file_count(model, request)
-    prompt = _prompt(request, template, prompt_limit)
-    check_picture_numbers(prompt, len(request.files))
-    inputs = PromptInputs(prompt, request.t_pose, request.sketch_to_render, request.aspect_ratio)
+    prompt = _prompt(request.spec, prompt_limit)
+    check_picture_numbers(prompt, given)
+    spec = replace(request.spec, prompt=prompt, template=template.slug if template else None)
     # Compose now, so that a prompt that cannot be composed is refused before the task is accepted.
-    inputs.compose_for(model, template.template if template else None, len(request.files))
-    return Plan(model, prompt, template, model.credits, references=len(request.files))
+    compose_image(spec, spec.images[0], model, template=template, own_references=given)
+    return Plan(model, spec, model.credits, references=given)
 
 
 def _named_model(name: str | None) -> ModelFacts:
@@ -108,10 +109,6 @@ def _named_model(name: str | None) -> ModelFacts:
             field="model_version",
         )
     return MODELS[name]
-
-
-def _pictures(request: ImageRequest, template: LoadedTemplate | None) -> int:
-    return len(request.files) + (len(template.template.pictures) if template else 0)
 
 
 def _check_file_count(model: ModelFacts, request: ImageRequest) -> None:
@@ -133,7 +130,7 @@ def _check_file_count(model: ModelFacts, request: ImageRequest) -> None:
     )
 
 
-def _prompt(request: ImageRequest, template: LoadedTemplate | None, limit: int) -> str:
-    if template is not None and is_blank(request.prompt):
+def _prompt(spec: TaskSpec, limit: int) -> str:
+    if spec.template is not None and is_blank(spec.prompt):
         return ""
-    return clean_prompt(request.prompt, limit=limit)
+    return clean_prompt(spec.prompt, limit=limit)

@@ -1,8 +1,7 @@
 """Submitting a task: planned, then accepted in one unit of work that holds its credits and puts it into the queue."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from limner.application.generation.routing import Routing
 from limner.application.ids import time_ordered
@@ -156,7 +155,7 @@ class Submit:
             bucket=BUCKET_OF[request.type],
             model=planned.model.name,
             echo={**request.echo, "model_version": planned.model.name},
-            order=_order(request, planned),
+            spec=planned.spec,
             price=planned.price,
             priority=request.priority,
             place=0,
@@ -165,20 +164,6 @@ class Submit:
             run_limit_ms=self.limits.run_deadline_s * 1000,
             key=key.id or None,
         )
-
-
-def _order(request: ImageRequest, planned: Plan) -> dict[str, Any]:
-    """What a worker needs to execute the task."""
-    return {
-        "prompt": planned.prompt,
-        "template": planned.template.template.slug if planned.template else None,
-        "t_pose": request.t_pose,
-        "sketch_to_render": request.sketch_to_render,
-        "negative_prompt": request.negative_prompt,
-        "aspect_ratio": request.aspect_ratio,
-        "ignored": list(request.ignored),
-        **({"views": [asdict(each) for each in planned.views]} if planned.views else {}),
-    }
 
 
 # --- the unit of work ---------------------------------------------------------------------------------------------
@@ -209,9 +194,8 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
     if acceptance.request.original:
         original = original_of(records, task.account, acceptance.request.original, acceptance.model)
         inputs = list(original.inputs)
-        task = replace(
-            task, order={**task.order, "stays": unchanged_views(original, [c.view for c in acceptance.request.changes])}
-        )
+        unchanged = unchanged_views(original, [each.view for each in acceptance.request.edits])
+        task = replace(task, spec=replace(task.spec, unchanged_views=unchanged))
     if not records.accounts.acquire_slot(task.account, task.bucket, acceptance.limits.limit_of(task.bucket)):
         raise _too_many_tasks()
     place = records.accounts.reserve_place(task.account, task.price, fair_queue.step(task.priority))

@@ -77,21 +77,22 @@ async def _generate(
 
 def _request(wish: GenerateOptions, files: "list[FileInput]") -> "ImageRequest":
     from limner.domain.tasks.request import ImageRequest, TaskType
+    from limner.domain.tasks.spec import TaskSpec
 
     switches = {"t_pose": wish.t_pose, "sketch_to_render": wish.sketch_to_render}
     echo = {"prompt": wish.prompt, "template": wish.template, **switches}
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
-        prompt=wish.prompt,
+        spec=TaskSpec(
+            prompt=wish.prompt,
+            template=wish.template,
+            t_pose=wish.t_pose,
+            sketch_to_render=wish.sketch_to_render,
+        ),
         model=wish.model,
-        template=wish.template,
         files=tuple(files),
-        t_pose=wish.t_pose,
-        sketch_to_render=wish.sketch_to_render,
-        negative_prompt=None,
         priority=1,
         echo={name: value for name, value in echo.items() if value},
-        ignored=(),
     )
 
 

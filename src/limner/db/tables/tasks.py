@@ -8,6 +8,7 @@ from typing import Any
 from limner.db.sql import Db, Sql, dump, load
 from limner.db.tables.blobs import INPUT, RESULT, blobs_in, unpin, use
 from limner.domain.ids import AccountId, BlobId, KeyId, TaskId
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Ending, Result, Status, Task
 
 
@@ -34,7 +35,7 @@ class TaskInput:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task about to be accepted. `order` is what the worker needs to run it, `echo` what the caller sees again."""
+    """A task about to be accepted. `spec` is what it is to make, `echo` what the caller sees again."""
 
     id: TaskId
     account: AccountId
@@ -42,7 +43,7 @@ class NewTask:
     bucket: str
     model: str
     echo: Mapping[str, Any]
-    order: Mapping[str, Any]
+    spec: TaskSpec
     price: int
     priority: int
     place: int
@@ -58,7 +59,7 @@ class ClaimedTask:
     """A task this worker holds the lease of."""
 
     task: Task
-    order: Mapping[str, Any]
+    spec: TaskSpec
     claims: int
 
 
@@ -202,7 +203,7 @@ _FINISH = """
 _FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
 _FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
 _ASK_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
-_ORDER = Sql("SELECT task_order FROM tasks WHERE id = :id")
+_SPEC = Sql("SELECT task_order FROM tasks WHERE id = :id")
 _INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
     WHERE task = :task ORDER BY position
@@ -239,7 +240,7 @@ class TaskTable:
                 "bucket": task.bucket,
                 "model": task.model,
                 "echo": dump(task.echo),
-                "task_order": dump(task.order),
+                "task_order": dump(task.spec.to_json()),
                 "price": task.price,
                 "priority": task.priority,
                 "place": task.place,
@@ -347,7 +348,10 @@ class TaskTable:
 
     def _take(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         rows = self._db.all(statement, values)
-        return [(place, ClaimedTask(_task(*columns), load(order), claims)) for *columns, order, claims, place in rows]
+        return [
+            (place, ClaimedTask(_task(*columns), TaskSpec.from_json(load(spec)), claims))
+            for *columns, spec, claims, place in rows
+        ]
 
     def set_expected_end(self, task: TaskId, expected_ms: int) -> None:
         self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
@@ -416,9 +420,10 @@ class TaskTable:
     def request_cancel(self, task: TaskId) -> None:
         self._db.run(_ASK_CANCEL, {"id": task})
 
-    def order(self, task: TaskId) -> dict[str, Any]:
-        order: dict[str, Any] = load(self._db.value(_ORDER, {"id": task}))
-        return order
+    def spec(self, task: TaskId) -> TaskSpec | None:
+        """What the task is to make; None once its content was erased."""
+        stored = load(self._db.value(_SPEC, {"id": task}))
+        return TaskSpec.from_json(stored) if stored else None
 
     def inputs(self, task: TaskId) -> Sequence[TaskInput]:
         return [_input(*row) for row in self._db.all(_INPUTS, {"task": task})]

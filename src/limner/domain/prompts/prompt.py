@@ -12,6 +12,7 @@ from limner.domain.prompts.characters import ascii_twins, forbidden_character, i
 from limner.domain.prompts.prompt_flags import PromptWithoutFlags, take_flags
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE, Switch, Template, TemplatePicture
 from limner.domain.refusal import Code, Refusal
+from limner.domain.tasks.spec import TaskSpec
 
 # Not `\b`: Chinese letters are word characters to Python, so it would miss the number in 使用image[1]的风格.
 # Any count of digits, so that image[100] is refused like image[11] and never reaches a model as text.
@@ -179,6 +180,22 @@ class _Part:
 
     def shortened(self) -> "_Part":
         return replace(self, text=" ".join(self.sentences[:-1]))
+
+
+def compose_spec(
+    spec: TaskSpec, dialect: PromptDialect, *, template: Template | None, own_pictures: int, cap: int
+) -> ComposedPrompt:
+    """The final prompt of a spec whose prompt is that of one image. See `compose`."""
+    return compose(
+        spec.prompt,
+        dialect,
+        template=template,
+        t_pose=spec.t_pose,
+        sketch_to_render=spec.sketch_to_render,
+        aspect_ratio=spec.aspect_ratio,
+        own_pictures=own_pictures,
+        cap=cap,
+    )
 
 
 def compose(

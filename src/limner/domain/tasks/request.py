@@ -1,15 +1,16 @@
-"""What a caller asks for, after the door has read it and before anything is promised."""
+"""A parsed request for images, before it is planned and accepted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.tasks.multiview import View
+from limner.domain.tasks.spec import TaskSpec
 
 
 class TaskType(StrEnum):
-    """The kinds of task, by the names of the wire."""
+    """The task types, by their names on the wire."""
 
     GENERATE_IMAGE = "generate_image"
     TEXT_TO_IMAGE = "text_to_image"
@@ -18,11 +19,11 @@ class TaskType(StrEnum):
 
 
 MULTIVIEW = frozenset({TaskType.GENERATE_MULTIVIEW, TaskType.EDIT_MULTIVIEW})
-"""The types that make four pictures, or change some of four."""
+"""The types that make four views, or edit some of four."""
 
 
 class ConcurrencyGroup(StrEnum):
-    """Tasks that share one limit on how many may be under way at once."""
+    """Task types that share one limit on queued and running tasks."""
 
     IMAGE = "image"
     MULTIVIEW = "multiview"
@@ -36,26 +37,26 @@ BUCKET_OF = {
     TaskType.EDIT_MULTIVIEW: ConcurrencyGroup.MULTIVIEW_EDIT,
 }
 DEFAULT_LIMITS = {ConcurrencyGroup.IMAGE: 10, ConcurrencyGroup.MULTIVIEW: 1, ConcurrencyGroup.MULTIVIEW_EDIT: 1}
-"""How many tasks of a bucket an account may have queued or running, unless the operator says otherwise."""
+"""How many tasks of a group an account may have queued or running, unless the operator sets another limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedSource:
-    """A picture that was uploaded before."""
+    """An image that was uploaded before."""
 
     token: UploadToken
 
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """A picture to fetch when the task runs."""
+    """An image that is fetched when the task runs."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSource:
-    """A picture put into an upload bucket."""
+    """An image in an upload bucket."""
 
     bucket: str
     key: str
@@ -63,14 +64,14 @@ class ObjectSource:
 
 @dataclass(frozen=True, slots=True)
 class InlineSource:
-    """A picture that came inside the request, still base64."""
+    """An image inside the request, as base64."""
 
     data: str
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSource:
-    """The picture that an earlier task made."""
+    """The image that an earlier task made."""
 
     task: TaskId
 
@@ -80,7 +81,7 @@ Source = UploadedSource | UrlSource | ObjectSource | InlineSource | TaskSource
 
 @dataclass(frozen=True, slots=True)
 class FileInput:
-    """One reference picture of a request. `field` is where it stood, for messages; `type` is echoed, never trusted."""
+    """One reference image of a request. `field` is its place in the request, for messages; `type` is only echoed."""
 
     field: str
     type: str | None
@@ -89,47 +90,48 @@ class FileInput:
 
 @dataclass(frozen=True, slots=True)
 class ViewEdit:
-    """What shall be different in one view."""
+    """A change to one view, in the caller's words."""
 
     view: View
-    wish: str
+    prompt: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """A request for pictures, every field in its own type. `aspect_ratio` is a wish, as "W:H".
+    """A request for images, with every field in its own type.
 
-    `original` is the multiview task whose views `changes` are for. `webhook_url` is where the end of this one task is
-    told, for faces that offer it.
+    `original` is the multiview task whose views `edits` change. `echo` is shown to the caller again. The end of the
+    task is sent to `webhook_url`, for APIs that offer it.
     """
 
     type: TaskType
-    prompt: str
+    spec: TaskSpec
     model: str | None
-    template: str | None
     files: tuple[FileInput, ...]
-    t_pose: bool
-    sketch_to_render: bool
-    negative_prompt: str | None
     priority: int
     echo: dict[str, object]
-    ignored: tuple[str, ...]
-    aspect_ratio: str | None = None
     original: TaskId | None = None
-    changes: tuple[ViewEdit, ...] = ()
+    edits: tuple[ViewEdit, ...] = ()
     webhook_url: str | None = None
 
 
 def multiview_request(
     file: FileInput, *, model: str | None, priority: int, echo: dict[str, object], ignored: tuple[str, ...]
 ) -> ImageRequest:
-    """A request for the four views of the subject that a picture shows."""
-    return _of_views(TaskType.GENERATE_MULTIVIEW, (file,), model, priority, echo, ignored)
+    """A request for the four views of the subject in an image."""
+    return ImageRequest(
+        type=TaskType.GENERATE_MULTIVIEW,
+        spec=TaskSpec(ignored=ignored),
+        model=model,
+        files=(file,),
+        priority=priority,
+        echo=echo,
+    )
 
 
 def edit_request(
     original: TaskId,
-    changes: Sequence[ViewEdit],
+    edits: Sequence[ViewEdit],
     *,
     model: str | None,
     priority: int,
@@ -137,28 +139,13 @@ def edit_request(
     ignored: tuple[str, ...],
 ) -> ImageRequest:
     """A request for changes to the views of an earlier task."""
-    plain = _of_views(TaskType.EDIT_MULTIVIEW, (), model, priority, echo, ignored)
-    return replace(plain, original=original, changes=tuple(changes))
-
-
-def _of_views(  # noqa: PLR0917 - the facts in which such requests differ
-    kind: TaskType,
-    files: tuple[FileInput, ...],
-    model: str | None,
-    priority: int,
-    echo: dict[str, object],
-    ignored: tuple[str, ...],
-) -> ImageRequest:
     return ImageRequest(
-        type=kind,
-        prompt="",
+        type=TaskType.EDIT_MULTIVIEW,
+        spec=TaskSpec(ignored=ignored),
         model=model,
-        template=None,
-        files=files,
-        t_pose=False,
-        sketch_to_render=False,
-        negative_prompt=None,
+        files=(),
         priority=priority,
         echo=echo,
-        ignored=ignored,
+        original=original,
+        edits=tuple(edits),
     )

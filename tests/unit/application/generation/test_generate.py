@@ -22,8 +22,9 @@ from limner.db.store import StoreUnavailable
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.blobs import StorageRefuses, Stored
-from limner.ports.provider import Accepted, CallerRequest, GenerationRequest, Pending
+from limner.ports.provider import Accepted, GenerationRequest, Pending
 from limner.providers.sandbox import card
 from stores import PICTURE, ROUTE, ServiceHarness, intend_attempt
 
@@ -63,8 +64,9 @@ class Hunt:
             {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
         )
         generate = generator(self.journal, routing, self.service.blobs, self.disk_guard)
-        brief = CallerRequest("a red fox", None, t_pose=False, sketch_to_render=False, own_references=0)
-        order = GenerationRequest(self.task, "", "", "a red fox", brief, (), None, 7, self.service.scratch)
+        order = GenerationRequest(
+            self.task, "", "", "a red fox", TaskSpec("a red fox"), (), None, 7, self.service.scratch
+        )
         deadline_ms = (task.started_ms or 0) + RUN_LIMIT_S * 1000
         return await generate(
             Generation(

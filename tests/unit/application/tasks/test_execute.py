@@ -151,7 +151,7 @@ async def test_the_order_is_composed_from_what_was_kept_of_the_request(bench: Be
 
     [order] = bench.vendor.submits
     assert "a red fox in the snow" in order.prompt
-    assert (order.brief.prompt, order.brief.t_pose, order.brief.own_references) == ("a red fox in the snow", True, 1)
+    assert (order.spec.prompt, order.spec.t_pose, order.own_references) == ("a red fox in the snow", True, 1)
     assert [reference.media_type for reference in order.references] == ["image/png"]
 
 
@@ -173,7 +173,7 @@ async def test_a_template_s_pictures_come_behind_the_caller_s(bench: Bench) -> N
 
     [order] = bench.vendor.submits
     assert [reference.path for reference in order.references[1:]] == list(loaded.pictures)
-    assert order.brief.template == loaded.template.slug
+    assert order.spec.template == loaded.template.slug
 
 
 async def test_a_repeat_of_a_task_draws_with_the_same_seed_and_another_with_another(bench: Bench) -> None:

@@ -1,18 +1,17 @@
 """Several pictures as one result."""
 
-from dataclasses import asdict
-
 from limner.application.generation.journal import KeptImage
 from limner.application.tasks.multiview import combine_results
+from limner.domain.tasks.spec import TaskSpec
 from stores import PICTURE
 
 FLUX = {"provider": "bfl", "model": "flux", "generative": True, "seed": 7}
 ENGINE = {"provider": "builtin", "model": "sketch", "generative": False}
-STAYS = {"stays": {view: asdict(PICTURE) for view in ("back", "right")}}
+EDIT = TaskSpec(unchanged_views=dict.fromkeys(("back", "right"), PICTURE))
 
 
 def served(**by: dict[str, object]) -> dict[str, object]:
-    return dict(combine_results({view: KeptImage(PICTURE, who) for view, who in by.items()}, STAYS).served_by)
+    return dict(combine_results({view: KeptImage(PICTURE, who) for view, who in by.items()}, EDIT).served_by)
 
 
 def test_who_made_all_of_them_is_told_once() -> None:

@@ -1,5 +1,4 @@
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,14 +7,15 @@ from limner.application.tasks.plan import Plan, plan
 from limner.domain.model import MODELS
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import FileInput, ImageRequest, UrlSource
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.templates import LoadedTemplate, Templates
-from stores import REQUEST
+from stores import request_with
 
 Wishes = Mapping[str, Any]
 
 
 def request(**wishes: Any) -> ImageRequest:
-    return replace(REQUEST, **wishes)
+    return request_with(**wishes)
 
 
 def pictures(count: int) -> tuple[FileInput, ...]:
@@ -35,7 +35,7 @@ def refused(templates: Templates, **wishes: Any) -> Refusal:
 def test_a_plain_request_is_the_default_model_at_its_price(templates: Templates) -> None:
     made = plan(request(), templates, 1024)
 
-    assert made == Plan(MODELS["flux.1_kontext_pro"], "a red fox in the snow", None, 5)
+    assert made == Plan(MODELS["flux.1_kontext_pro"], TaskSpec(prompt="a red fox in the snow"), 5)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -94,24 +94,24 @@ def test_as_many_pictures_as_the_model_takes_and_no_more(templates: Templates, n
 def test_a_template_s_pictures_do_not_take_the_caller_s_room(templates: Templates) -> None:
     slug = with_pictures(templates).template.slug
 
-    assert plan(request(files=pictures(4), template=slug), templates, 1024).template is templates[slug]
+    assert plan(request(files=pictures(4), template=slug), templates, 1024).spec.template == slug
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\n\t"])
 def test_a_prompt_may_be_left_out_only_with_a_template(templates: Templates, prompt: str) -> None:
     slug = next(iter(templates))
 
-    assert plan(request(prompt=prompt, template=slug), templates, 1024).prompt == ""
+    assert plan(request(prompt=prompt, template=slug), templates, 1024).spec.prompt == ""
     assert refused(templates, prompt=prompt).code is Code.INVALID
 
 
 def test_a_prompt_is_trimmed_and_measured_in_characters(templates: Templates) -> None:
-    assert plan(request(prompt=f"  {'狐' * 1024}\n"), templates, 1024).prompt == "狐" * 1024
+    assert plan(request(prompt=f"  {'狐' * 1024}\n"), templates, 1024).spec.prompt == "狐" * 1024
     assert refused(templates, prompt="x" * 1025).code is Code.INVALID
 
 
 def test_how_long_a_prompt_may_be_is_the_wire_s_affair(templates: Templates) -> None:
-    assert len(plan(request(prompt="x" * 1800), templates, 1800).prompt) == 1800
+    assert len(plan(request(prompt="x" * 1800), templates, 1800).spec.prompt) == 1800
 
 
 def test_a_picture_s_number_beyond_those_given_is_refused_before_anything_is_spent(templates: Templates) -> None:
@@ -124,7 +124,7 @@ def test_a_picture_s_number_beyond_those_given_is_refused_before_anything_is_spe
 def test_both_spellings_of_a_template_name_it(templates: Templates) -> None:
     slug = next(slug for slug in templates if "_" in slug)
 
-    assert plan(request(template=slug.replace("_", "-")), templates, 1024).template is templates[slug]
+    assert plan(request(template=slug.replace("_", "-")), templates, 1024).spec.template == slug
 
 
 def test_an_unknown_template_is_refused_with_the_known_ones(templates: Templates) -> None:
