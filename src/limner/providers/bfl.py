@@ -61,7 +61,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """`width` and `height`, multiples of `step`. `unasked` is the shape where nobody asks for one."""
+    """`width` and `height`, multiples of `step`. `unasked` is the shape of requests that name none."""
 
     step: int
     least: int
@@ -243,7 +243,7 @@ def _moderated(body: Mapping[str, Any], stage: Stage) -> Failure:
 
 
 def _detail(body: Mapping[str, Any]) -> str:
-    """The status and, where `details` tells them, the reasons."""
+    """The status, with the reasons in `details`."""
     status = str(body.get("status"))
     match body.get("details"):
         case {} as details if details:

@@ -80,7 +80,7 @@ _ALL: Final = "/mj/task/list"
 
 @dataclass(frozen=True, slots=True)
 class MidjourneyFacts:
-    """What one of Midjourney's models takes; `fixed` tells the relay which one it is."""
+    """What one of Midjourney's models takes; `fixed` names the model to the relay."""
 
     pictures: int = 5
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -300,7 +300,7 @@ _NO_JOB: Final = "/mj/task/0/fetch"
 
 
 def decode_no_job(response: VendorResponse, *, keyed: bool) -> UpstreamCheck | None:
-    """What a relay says of a job that nobody has: nothing, an empty response, or a code of its own."""
+    """A relay's answer about an unknown job: 204, an empty 200, or a code of its own."""
     if response.status in {401, 403} or response.status >= 500 or not (response.ok or isinstance(response.body, dict)):
         return None
     if response.text and response.body is None and response.text.strip() != "null":

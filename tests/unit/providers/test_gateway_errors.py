@@ -38,6 +38,11 @@ def test_a_connection_that_broke_behind_the_gateway_leaves_the_outcome_unknown(r
     assert kind(503, None, ENVOY + reason) is FailureKind.UNKNOWN_OUTCOME
 
 
+@pytest.mark.parametrize("reason", ["first byte timeout", "between bytes timeout", "backend read error"])
+def test_a_cdn_that_waited_in_vain_leaves_the_outcome_unknown(reason: str) -> None:
+    assert kind(503, None, f"<html><title>503 {reason}</title></html>") is FailureKind.UNKNOWN_OUTCOME
+
+
 @pytest.mark.parametrize("status", [521, 523, 525, 526])
 def test_a_request_that_never_reached_the_vendor_may_be_sent_again(status: int) -> None:
     assert kind(status, None, PAGE) is FailureKind.TRANSIENT

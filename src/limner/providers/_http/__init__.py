@@ -1,11 +1,12 @@
 """HTTP for all vendors: the key goes to the vendor alone, bodies stream both ways, and failures are values."""
 
-from limner.providers._http.blank_image import is_blank, reject_blank
 from limner.providers._http.check import check_endpoint, check_models, key_refused, models_by_name
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.error_response import ErrorMessage, detail_of, error_message, failure_from, is_vendors_own
 from limner.providers._http.errors import BadResponse, NoResponse, TooLarge, UntrustedHost, VendorHttpError
-from limner.providers._http.job_api import (
+from limner.providers._http.images.blank import is_blank, reject_blank
+from limner.providers._http.images.decoder import NotAPictureFile, open_picture
+from limner.providers._http.jobs.api import (
     MIN_POLL_S,
     FinishedJob,
     JobPolls,
@@ -21,8 +22,14 @@ from limner.providers._http.job_api import (
     too_many_references,
     unknown_model,
 )
-from limner.providers._http.job_provider import JobProvider
-from limner.providers._http.linked_image import LinkedImage, accept_link, fetch_linked, image_link, markdown_image_link
+from limner.providers._http.jobs.linked_image import (
+    LinkedImage,
+    accept_link,
+    fetch_linked,
+    image_link,
+    markdown_image_link,
+)
+from limner.providers._http.jobs.provider import JobProvider
 from limner.providers._http.options import (
     JOB_RULES,
     KEYED_JOB_RULES,
@@ -32,7 +39,6 @@ from limner.providers._http.options import (
     require_valid,
     set_by_limner,
 )
-from limner.providers._http.picture_file import NotAPictureFile, open_picture
 from limner.providers._http.redaction import redacted
 from limner.providers._http.request_body import Part, file_as_base64
 from limner.providers._http.response import (

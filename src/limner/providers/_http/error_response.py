@@ -43,6 +43,7 @@ _GATEWAY_LOST_ORIGIN: Final = frozenset({520, 522, 524, 527})
 _BAD_GATEWAY: Final = frozenset({502, 504})
 """Sent by vendors, with an error of their own, and by gateways and load balancers in front of them."""
 
+_FASTLY: Final = ("first byte timeout", "between bytes timeout", "backend read error")
 _ENVOY: Final = "upstream connect error or disconnect/reset before headers"
 _ENVOY_NOT_SENT: Final = ("connection failure", "connection timeout", "overflow")
 
@@ -95,9 +96,15 @@ def is_gateway_timeout(response: VendorResponse) -> bool:
     if response.status in _BAD_GATEWAY:
         return not is_vendors_own(response.body)
     if response.status == 503:
-        words = response.text.lower()
-        return words.startswith(_ENVOY) and not any(reason in words for reason in _ENVOY_NOT_SENT)
+        return _is_unanswered_503(response.text.lower())
     return response.status in _GATEWAY_LOST_ORIGIN
+
+
+def _is_unanswered_503(text: str) -> bool:
+    """A 503 is a refusal, except where a gateway's page says that the answer did not come."""
+    if any(reason in text for reason in _FASTLY):
+        return True
+    return text.startswith(_ENVOY) and not any(reason in text for reason in _ENVOY_NOT_SENT)
 
 
 def _is_blocked(response: VendorResponse) -> bool:

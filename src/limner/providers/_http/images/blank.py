@@ -6,7 +6,7 @@ from typing import Final
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered
-from limner.providers._http.picture_file import open_picture
+from limner.providers._http.images.decoder import open_picture
 
 _SMALL_BYTES: Final = 64 * 1024
 _BYTES_A_PIXEL: Final = 0.1

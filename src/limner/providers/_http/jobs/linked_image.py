@@ -12,7 +12,7 @@ from typing import Any, Final
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, Pending, Picture
 from limner.providers._http.client import VendorHttp
-from limner.providers._http.job_api import FinishedJob, fetch_finished
+from limner.providers._http.jobs.api import FinishedJob, fetch_finished
 
 _LINK: Final = re.compile(r"https?://[^\s<>\"]+")
 _MARKDOWN_IMAGE: Final = re.compile(r"!\[[^\]]*\]\(\s*<?(https?://[^\s<>\"]+?)>?(?:\s+[\"'][^\"']*[\"'])?\s*\)")

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending
-from limner.providers._http.blank_image import blank_failure, is_blank
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.error_response import detail_of
 from limner.providers._http.errors import BadResponse, NoResponse, UntrustedHost
+from limner.providers._http.images.blank import blank_failure, is_blank
 from limner.providers._http.redaction import redacted
 from limner.providers._http.response import VendorResponse, no_response_failure
 from limner.providers._http.retry_after import retry_after_s

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from limner.domain.routing.failure import Failure
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report, VendorAccount
 from limner.providers._http.client import VendorHttp
-from limner.providers._http.job_api import (
+from limner.providers._http.jobs.api import (
     MIN_POLL_S,
     FinishedJob,
     JobPolls,

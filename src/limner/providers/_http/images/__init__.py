@@ -1,0 +1,1 @@
+"""Images that vendors deliver: opening them, and recognising blank ones."""

@@ -1,0 +1,1 @@
+"""Vendors that work on jobs: their calls, and the base of their providers."""
