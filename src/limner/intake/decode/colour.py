@@ -18,10 +18,7 @@ def working_mode(image: Image) -> str:
     match image.mode:
         case "CMYK":
             return "CMYK"
-        case "I;16":
-            # Pillow cannot turn a transparent 16-bit shade into alpha; such a picture counts as opaque.
-            return "L"
-        case "1" | "L" | "LA":
+        case "1" | "L" | "LA" | "I;16":
             return f"L{alpha}"
         case _:
             return f"RGB{alpha}"

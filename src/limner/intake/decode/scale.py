@@ -1,6 +1,6 @@
 """Downscaling in bands, without a second full-size copy in memory."""
 
-from PIL import Image
+from PIL import Image, ImageMath
 
 from limner.intake.decode.colour import working_mode
 
@@ -35,7 +35,14 @@ def _reduce(image: Image.Image, factor: int) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits: Pillow's own conversion clips at 255."""
+    """Scale 16-bit grey to 8 bits and a transparent shade to alpha: Pillow's own conversion does neither."""
     if image.mode != "I;16":
         return image
-    return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    wide = image.convert("I")
+    grey = wide.point(lambda value: value * (1 / 257)).convert("L")
+    key = image.info.get("transparency")
+    if not isinstance(key, int):
+        return grey
+    opaque = ImageMath.lambda_eval(lambda args: args["convert"]((args["shade"] != key) * 255, "L"), shade=wide)
+    grey.info.pop("transparency", None)
+    return Image.merge("LA", (grey, opaque))

@@ -1,13 +1,22 @@
 """Verifies that an image can be decoded completely."""
 
+from dataclasses import replace
+from typing import Final
+
+from PIL import ImageChops
+
 from limner.intake import refusals
 from limner.intake.admit import AdmittedImage
 from limner.intake.decode.decode import decode
-from limner.intake.formats.header import BrokenError
+from limner.intake.formats.header import BrokenError, Header
+from limner.intake.formats.jpeg import EOI
 from limner.intake.formats.png_rows import check_rows, last_row_has_data
 from limner.intake.formats.sniff import MEDIA_TYPES, ImageKind
 from limner.intake.limits import ImageLimits
 from limner.ports.intake import Inspected
+
+_PADDING: Final = bytes(range(1, 255)) * 64
+"""Scan data without markers, enough to fill more than a row of blocks."""
 
 
 def verify(admitted: AdmittedImage, limits: ImageLimits) -> Inspected:
@@ -35,3 +44,16 @@ def _decode_all(admitted: AdmittedImage) -> None:
         raise
     if admitted.kind is ImageKind.PNG and not last_row_has_data(picture, stripped):
         check_rows(stripped)
+    if admitted.kind is ImageKind.JPEG and not admitted.header.complete:
+        _check_jpeg_rows(admitted.header)
+
+
+def _check_jpeg_rows(header: Header) -> None:
+    """Raise `BrokenError` unless the scans of a JPEG without an end marker are complete.
+
+    libjpeg fills in missing rows silently. Bytes appended to the last scan change the picture only if rows are missing.
+    """
+    padded = replace(header, stripped=header.stripped.removesuffix(EOI) + _PADDING + EOI)
+    plain, changed = (decode(ImageKind.JPEG, each, at_least=header.height) for each in (header, padded))
+    if ImageChops.difference(plain, changed).getbbox() is not None:
+        raise BrokenError("the JPEG is truncated")

@@ -15,7 +15,8 @@ class Header:
     """Facts from the container, read without decoding.
 
     `stripped` is the file without comments, text, EXIF, XMP and colour profiles, so that decompression bombs in them
-    never reach the decoder. `orientation` is EXIF's 1 to 8, `profile` an ICC profile.
+    never reach the decoder. `orientation` is EXIF's 1 to 8, `profile` an ICC profile. `complete` is false when the file
+    ends without its end marker; `stripped` has one nevertheless.
     """
 
     width: int
@@ -25,6 +26,7 @@ class Header:
     profile: bytes | None = None
     animated: bool = False
     lossless: bool = False
+    complete: bool = True
 
 
 MAX_PROFILE: Final = 4 * 1024 * 1024

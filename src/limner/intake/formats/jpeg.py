@@ -9,7 +9,7 @@ from typing import Final
 from limner.intake.formats.header import MAX_PROFILE, BrokenError, Header, orientation
 
 _SOI: Final = b"\xff\xd8"
-_EOI: Final = b"\xff\xd9"
+EOI: Final = b"\xff\xd9"
 _SOS: Final = 0xDA
 _APP1: Final = 0xE1
 _APP2: Final = 0xE2
@@ -28,18 +28,29 @@ _FILLER: Final = b"\xff" * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """`whole` is marker, length and content, for a start of scan also the scan's data."""
+    """`whole` is marker, length and content, for a start of scan also the scan's data.
+
+    `complete` is false when the file ends within the scan's data.
+    """
 
     marker: int
     content: bytes
     whole: memoryview
+    complete: bool = True
 
 
 def read(data: bytes) -> Header:
     segments = list(_segments(data))
     width, height = _size(segments)
-    stripped = b"".join([_SOI, *(s.whole for s in segments if s.marker not in _DROPPED), _EOI])
-    return Header(width, height, stripped, orientation=_orientation(segments), profile=_profile(segments))
+    stripped = b"".join([_SOI, *(s.whole for s in segments if s.marker not in _DROPPED), EOI])
+    return Header(
+        width,
+        height,
+        stripped,
+        orientation=_orientation(segments),
+        profile=_profile(segments),
+        complete=segments[-1].complete,
+    )
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
@@ -47,11 +58,13 @@ def _segments(data: bytes) -> Iterator[_Segment]:
     at = len(_SOI)
     for _ in range(_MAX_SEGMENTS):
         at = _marker_at(data, at)
-        if data[at + 1] == _EOI[1]:
+        if data[at + 1] == EOI[1]:
             return
         segment = _segment_at(data, at)
         yield segment
         at += len(segment.whole)
+        if not segment.complete:
+            return
     raise BrokenError(f"the JPEG has more than {_MAX_SEGMENTS} segments")
 
 
@@ -69,17 +82,21 @@ def _segment_at(data: bytes, at: int) -> _Segment:
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     if end < at + 4 or end > len(data):
         raise BrokenError("the JPEG is truncated")
-    content = data[at + 4 : end]
+    content, complete = data[at + 4 : end], True
     if marker == _SOS:
-        end = _scan_end(data, end)
-    return _Segment(marker, content, memoryview(data)[at:end])
+        end, complete = _scan_end(data, end)
+    return _Segment(marker, content, memoryview(data)[at:end], complete)
 
 
-def _scan_end(data: bytes, start: int) -> int:
-    end = _marker_at(data, start)
-    if data.find(_FILLER, start, end) >= 0:
+def _scan_end(data: bytes, start: int) -> tuple[int, bool]:
+    """Where the scan's data ends, and whether a marker follows. Without one its last byte may be half a marker."""
+    found = _NEXT_MARKER.search(data, start)
+    end = found.start() if found else len(data.rstrip(b"\xff"))
+    if data.find(_FILLER, start, found.start() if found else len(data)) >= 0:
         raise BrokenError("the JPEG is padded with filler")
-    return end
+    if end <= start:
+        raise BrokenError("the JPEG is truncated")
+    return end, found is not None
 
 
 def _size(segments: list[_Segment]) -> tuple[int, int]:

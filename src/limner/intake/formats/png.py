@@ -5,10 +5,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from limner.intake.formats import cicp
 from limner.intake.formats.header import MAX_PROFILE, BrokenError, Header, inflate, orientation
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _KEPT: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_IEND: Final = b"\0\0\0\0IEND\xae\x42\x60\x82"
 # A 20 MB picture written in libpng's 8 KB chunks has 2,500; walking millions of empty ones would take seconds.
 _MAX_CHUNKS: Final = 50_000
 
@@ -18,16 +20,18 @@ _Chunk = tuple[bytes, memoryview]
 
 def read(data: bytes) -> Header:
     chunks = list(_chunks(memoryview(data)))
+    complete = chunks[-1][0] == b"IEND"
     width, height = _size(chunks)
-    stripped = _stripped(data, chunks)
+    stripped = _stripped(data, chunks if complete else [*chunks, (b"IEND", memoryview(_IEND))])
     return Header(
         width,
         height,
         stripped,
         orientation=orientation(_first(chunks, b"eXIf")),
-        profile=_profile(_first(chunks, b"iCCP")),
-        animated=any(name == b"acTL" for name, _ in chunks),
+        profile=cicp.profile(_first(chunks, b"cICP")) or _profile(_first(chunks, b"iCCP")),
+        animated=_frames(_first(chunks, b"acTL")) > 1,
         lossless=True,
+        complete=complete,
     )
 
 
@@ -40,10 +44,13 @@ def _stripped(data: bytes, chunks: list[_Chunk]) -> bytes:
 
 
 def _chunks(data: memoryview) -> Iterator[_Chunk]:
-    """Every chunk up to IEND; bytes after it are ignored."""
-    at = len(_SIGNATURE)
+    """Every chunk up to IEND; bytes after it are ignored. IEND itself may be missing, or a part of it."""
+    at, has_data = len(_SIGNATURE), False
     for _ in range(_MAX_CHUNKS):
+        if has_data and len(data) - at < len(_IEND) and _IEND.startswith(bytes(data[at:])):
+            return
         name, whole = _chunk_at(data, at)
+        has_data = has_data or name == b"IDAT"
         yield name, whole
         if name == b"IEND":
             return
@@ -72,6 +79,13 @@ def _size(chunks: list[_Chunk]) -> tuple[int, int]:
         raise BrokenError("the PNG holds no picture data")
     width, height = struct.unpack_from(">II", chunks[0][1], 8)
     return width, height
+
+
+def _frames(chunk: bytes) -> int:
+    """The number of frames in an animation control chunk; 0 without one, 2 for a damaged one."""
+    if not chunk:
+        return 0
+    return int.from_bytes(chunk[:4], "big") if len(chunk) == 8 else 2
 
 
 def _first(chunks: list[_Chunk], wanted: bytes) -> bytes:

@@ -9,6 +9,7 @@ from limner.intake.formats.header import MAX_PROFILE, BrokenError, Header, orien
 _KEPT: Final = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH"})
 _MAX_CHUNKS: Final = 1_000
 _ANIMATION: Final = 0x02
+_FRAME_HEAD: Final = 16
 # The only VP8X flag that stays true without metadata: has alpha.
 _ALPHA: Final = 0x10
 
@@ -17,7 +18,7 @@ _Chunk = tuple[bytes, memoryview]
 
 
 def read(data: bytes) -> Header:
-    chunks = list(_chunks(memoryview(data)))
+    chunks = _without_animation(list(_chunks(memoryview(data))))
     width, height = _size(chunks)
     return Header(
         width,
@@ -34,7 +35,23 @@ def _chunks(data: memoryview) -> Iterator[_Chunk]:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise BrokenError("the WebP is truncated")
-    at = 12
+    return _chunks_in(data, 12, end)
+
+
+def _without_animation(chunks: list[_Chunk]) -> list[_Chunk]:
+    """The chunks of the frame in place of an animation that has one frame of the size of the canvas."""
+    frames = [content for name, content in chunks if name == b"ANMF"]
+    if len(frames) != 1 or len(frames[0]) < _FRAME_HEAD or chunks[0][0] != b"VP8X" or len(chunks[0][1]) < 10:
+        return chunks
+    (frame,), canvas = frames, chunks[0][1]
+    if any(frame[:6]) or frame[6:12] != canvas[4:10]:
+        return chunks
+    still = bytes([canvas[0] & ~_ANIMATION]) + bytes(canvas[1:])
+    others = [(name, content) for name, content in chunks[1:] if name not in {b"ANIM", b"ANMF"}]
+    return [(b"VP8X", memoryview(still)), *_chunks_in(frame, _FRAME_HEAD, len(frame)), *others]
+
+
+def _chunks_in(data: memoryview, at: int, end: int) -> Iterator[_Chunk]:
     for _ in range(_MAX_CHUNKS):
         if at + 8 > end:
             return

@@ -4,6 +4,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -107,11 +108,82 @@ def test_a_truncated_picture_is_2003(kind: str, share: float, put: Put, intake: 
     assert refused(intake, put(data[: int(len(data) * share)])).code is Code.IMAGE_EMPTY
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_even_the_last_byte_counts(kind: str, put: Put, intake: ImageFiles) -> None:
-    data = encoded(scene(), kind)
+def test_even_the_last_byte_of_a_webp_counts(put: Put, intake: ImageFiles) -> None:
+    data = encoded(scene(), "WEBP")
 
     assert refused(intake, put(data[:-1])).code is Code.IMAGE_EMPTY
+
+
+NOISE = Image.effect_noise((200, 120), 90)
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"quality": 100}], ids=str)
+def test_a_jpeg_without_its_end_marker_is_taken(
+    missing: int, mode: str, options: dict[str, Any], put: Put, intake: ImageFiles
+) -> None:
+    data = encoded(NOISE.convert(mode), "JPEG", **options)
+
+    inspected = intake.inspect(put(data[:-missing]))
+
+    assert (inspected.width, inspected.height) == (200, 120)
+
+
+@pytest.mark.parametrize("missing", [12, 40, 400, 4000])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_a_jpeg_whose_last_rows_are_missing_is_2003(
+    missing: int, mode: str, options: dict[str, Any], put: Put, intake: ImageFiles
+) -> None:
+    data = encoded(NOISE.convert(mode), "JPEG", **options)
+
+    assert refused(intake, put(data[:-missing])).code is Code.IMAGE_EMPTY
+
+
+@pytest.mark.parametrize("missing", range(1, 13))
+@pytest.mark.parametrize("image", [NOISE, Image.new("L", (64, 64))], ids=["bright", "black"])
+def test_a_png_without_its_end_chunk_is_taken(missing: int, image: Image.Image, put: Put, intake: ImageFiles) -> None:
+    data = encoded(image, "PNG")
+
+    assert intake.inspect(put(data[:-missing])).width == image.width
+
+
+def test_a_png_without_its_end_chunk_and_its_last_rows_is_2003(put: Put, intake: ImageFiles) -> None:
+    full, half = png(64, 64), png(64, 32)
+
+    assert refused(intake, put((full[:33] + half[33:])[:-12])).code is Code.IMAGE_EMPTY
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_animation_of_one_frame_is_a_still_picture(kind: str, put: Put, intake: ImageFiles, tmp_path: Path) -> None:
+    picture = scene()
+    data = one_frame_apng(picture) if kind == "PNG" else one_frame_webp(picture)
+    path = put(data)
+
+    inspected = intake.inspect(path)
+    intake.normalise(path, tmp_path / "clean")
+
+    assert (inspected.width, inspected.height) == picture.size
+    with Image.open(tmp_path / "clean") as clean:
+        assert clean.convert("RGB").getpixel((2, 2)) == picture.getpixel((2, 2))
+
+
+def one_frame_apng(picture: Image.Image) -> bytes:
+    data = encoded(picture, "PNG")
+    control = png_chunk(b"acTL", struct.pack(">II", 1, 0))
+    frame = png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, *picture.size, 0, 0, 1, 1, 0, 0))
+    return data[:33] + control + frame + data[33:]
+
+
+def one_frame_webp(picture: Image.Image) -> bytes:
+    still = encoded(picture, "WEBP", lossless=True)[12:]
+    width, height = (side - 1 for side in picture.size)
+    size = width.to_bytes(3, "little") + height.to_bytes(3, "little")
+    frame = bytes(6) + size + bytes(4) + still
+    chunks = [(b"VP8X", bytes([2, 0, 0, 0]) + size), (b"ANIM", bytes(6)), (b"ANMF", frame)]
+    body = b"WEBP" + b"".join(name + len(content).to_bytes(4, "little") + content for name, content in chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
 def test_a_flipped_bit_in_a_png_is_2003(put: Put, intake: ImageFiles) -> None:
