@@ -181,6 +181,16 @@ def test_several_pictures_meet_in_one_scene(engine: Engine, brief: Briefs, pictu
     assert engine.render(wish, quiet).method == "composited"
 
 
+@pytest.mark.parametrize(("template", "used"), [(None, 4), ("figure", 1)])
+def test_pictures_that_are_not_used_are_reported(
+    engine: Engine, brief: Briefs, pictures: Path, template: str | None, used: int
+) -> None:
+    own = [pictures / "person.png", pictures / "balls.png"] * 3
+
+    assert f"the first {used} of 6" in engine.render(brief("on the beach", *own, template=template), quiet).notice
+    assert "Pictures used" not in engine.render(brief("on the beach", own[0], template=template), quiet).notice
+
+
 def test_a_picture_without_a_subject_is_used_whole(engine: Engine, brief: Briefs, pictures: Path) -> None:
     rendering = engine.render(brief("in a room", pictures / "field.jpg"), quiet)
 

@@ -16,6 +16,8 @@ from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
 from limner.providers.replicate import ReplicateProvider
+from limner.providers.sandbox import SandboxProvider
+from limner_builtin.provider import BuiltinProvider
 from unit.providers.fake_vendor import order, references
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +66,11 @@ def test_an_upstream_that_is_not_known_has_no_cap(provider: Provider) -> None:
     assert isinstance(provider, CapsReferences)
 
     assert provider.reference_cap("no/such-model", {}) is None
+
+
+@pytest.mark.parametrize("provider", [SandboxProvider(), BuiltinProvider()], ids=_named)
+def test_an_engine_of_ours_refuses_no_number_of_pictures(provider: Provider) -> None:
+    assert not isinstance(provider, CapsReferences)
 
 
 def test_a_folder_of_ones_own_has_the_cap_of_its_pipeline(tmp_path: Path) -> None:

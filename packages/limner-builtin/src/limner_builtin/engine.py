@@ -78,7 +78,10 @@ class Engine:
         drawn = work.edited(own) if own else work.drawn()
         progress(95)
         picture = styled(drawn.picture, reading.style) if reading.style else drawn.picture
-        rendering = _labelled(Edited(picture, drawn.method, drawn.notice), reading, edited=bool(own))
+        notice = drawn.notice + _unused_notice(
+            brief.own_references, len(own) if drawn.method == edits.COMPOSITED else 1
+        )
+        rendering = _labelled(Edited(picture, drawn.method, notice), reading, edited=bool(own))
         progress(100)
         return rendering
 
@@ -138,6 +141,12 @@ class _Work:
         return Edited(edited.picture, edited.method, f"{notice} {NO_GENERATION}")
 
     # --- with references -------------------------------------------------------------------------------------------
+
+    @property
+    def is_scene(self) -> bool:
+        """Whether all pictures are used; views, sketches and templates work on the first one alone."""
+        is_sketch = self._brief.sketch_to_render and self._template is None
+        return not (self._brief.view or is_sketch or self._template in EDITS)
 
     def edited(self, own: tuple[Path, ...]) -> Edited:
         first = opened(own[0])
@@ -247,6 +256,11 @@ def _framed(picture: Pixels) -> Sprite:
     margin = max(8, min(height, width) // 22)
     sheet = np.pad(picture, ((margin, margin), (margin, margin), (0, 0)), constant_values=0.97)
     return Sprite(sheet.astype(np.float32), np.ones(sheet.shape[:2], np.float32))
+
+
+def _unused_notice(given: int, used: int) -> str:
+    """No number of pictures is refused, for the engine serves every model while no vendor is configured."""
+    return f" Pictures used: the first {used} of {given}." if given > used else ""
 
 
 def _labelled(drawn: Edited, reading: Reading, *, edited: bool) -> Rendering:
