@@ -30,7 +30,7 @@ test: check ## Run every check, then every test: about a quarter of an hour.
 
 test-fast: ## Run the unit tests, and the tests of the API on SQLite: three minutes at most.
 	@$(BOOTSTRAP) dev
-	@$(PYTEST) -k "not postgres" tests/unit tests/contract
+	@$(PYTEST) -k "not postgres" tests/contract tests/unit
 
 test-diffusers: ## Run real diffusion pipelines with tiny random weights, in an environment of their own; torch is a large download.
 	@$(BOOTSTRAP) diffusers
