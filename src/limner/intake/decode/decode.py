@@ -37,8 +37,10 @@ def decode(kind: ImageKind, header: Header, *, at_least: int) -> Image:
 def _with_scaled_transparency(picture: Image, header: Header) -> Image:
     """Pillow scales samples to 8 bits, but not the transparent colour that tRNS names, and ignores it in bilevel."""
     depth, key = header.stripped[24], picture.info.get("transparency")
-    if picture.mode in {"1", "L"} and isinstance(key, int) and depth < 8:
+    if picture.mode == "1" and isinstance(key, int):
         picture = picture.convert("L")
+        picture.info["transparency"] = key
+    elif picture.mode == "L" and isinstance(key, int) and depth < 8:
         picture.info["transparency"] = key * 255 // ((1 << depth) - 1)
     if picture.mode == "RGB" and isinstance(key, tuple) and depth == 16:
         picture.info["transparency"] = tuple(sample >> 8 for sample in key)
