@@ -39,7 +39,13 @@ wins:
 3. the environment, with the names below,
 4. the command line, where it has an option for it (`--data`, `--host`, `--port`).
 
-A value that makes no sense is refused at the start, by name. `limner doctor` shows what is in force where it matters.
+Every value is checked at the start. A mistake is reported with its place (the variable, or the file and line) and a remedy; an
+unknown name is refused with the closest known one. `limner config check` does the same without starting anything, and
+`limner config show` prints the settings in effect and where each comes from, with secrets masked.
+
+Blanks around values are removed, an empty variable counts as unset, and `~` in a path is the home folder. `NAME_FILE` names a
+file that holds the value of the variable `NAME`, as Docker and Kubernetes provide secrets: `OPENAI_API_KEY_FILE`,
+`LIMNER_SECRET_FILE`, `LIMNER_DATABASE_URL_FILE` and so on.
 
 | setting | default | meaning |
 |---|---|---|

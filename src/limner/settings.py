@@ -4,8 +4,10 @@ Where a value is given more than once the later of these wins: the default, `lim
 (`LIMNER_…`), the command line. The configuration page of the documentation is made from this file.
 """
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,13 +19,15 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationError,
     create_model,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from limner.db.open_store import check_url
+from limner.config_sources import ConfigError, Environment, TomlFile, origin_of, suggest, variables_of
+from limner.db.open_store import SQLITE, check_url
 from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, models_with_images
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.routing.route import UnknownOutcome
@@ -106,6 +110,9 @@ class RouteSettings(BaseModel):
         default=None, ge=0, description="What a picture costs, in US dollars, where the vendor does not tell."
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Goes into each order; see Vendors.")
+
+
+_PATHS = {"data", "config", "tls_cert", "tls_key", "templates", "diffusers_models", "database_url", "storage_url"}
 
 
 class ServiceSettings(BaseSettings):
@@ -323,9 +330,25 @@ class Settings(VendorSettings):
     @field_validator("public_url")
     @classmethod
     def _an_address(cls, url: str | None) -> str | None:
-        if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+        if url and not _is_web_address(url):
             raise ValueError("must be an address that begins with http:// or https://")
         return url or None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strip_and_expand(cls, values: Any) -> Any:
+        values = _stripped(values)
+        return {name: _expanded(value) if name in _PATHS else value for name, value in values.items()}
+
+    @model_validator(mode="after")
+    def _usable_keys_and_addresses(self) -> "Settings":
+        for name in type(self).model_fields:
+            if any(not character.isprintable() for each in _secrets_in(getattr(self, name)) for character in each):
+                raise ValueError(f"{name} contains a line break or another control character")
+        for name, url in _vendor_addresses(self):
+            if not _is_web_address(url):
+                raise ValueError(f"{name} must be an address that begins with http:// or https://")
+        return self
 
     @model_validator(mode="after")
     def _one_certificate(self) -> "Settings":
@@ -399,13 +422,57 @@ class Settings(VendorSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class names them
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class names them
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        given = {**env_settings(), **init_settings()}
-        path = given.get("config") or Path(given.get("data") or default_data_folder()) / "limner.toml"
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+        environment = Environment(settings_cls)
+        return init_settings, environment, TomlFile(settings_cls, config_path(**{**environment(), **init_settings()}))
+
+
+def _vendor_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Every address of a vendor or server that is given, with the name of its setting."""
+    for vendor in declarations().values():
+        url = getattr(settings, vendor.base_url.setting)
+        if url and vendor.name != "diffusers":  # whose address is a folder
+            yield vendor.base_url.setting, url
+    for name, provider in settings.provider.items():
+        if provider.base_url and (provider.adapter or name) != "diffusers":
+            yield f"provider.{name}.base_url", provider.base_url
+
+
+def config_path(*, config: Any = None, data: Any = None, **_others: Any) -> Path:
+    """The path of `limner.toml`. Raises `ConfigError` when `config` names a file that does not exist."""
+    if config:
+        path = Path(str(config).strip()).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"the configuration file {path} does not exist", "Correct LIMNER_CONFIG, or unset it.")
+        return path
+    return Path(str(data or default_data_folder()).strip()).expanduser() / "limner.toml"
+
+
+def _stripped(value: Any) -> Any:
+    """Without blanks around text, however deep."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return [_stripped(each) for each in value]
+    return {name: _stripped(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _expanded(value: Any) -> Any:
+    """A path, or the URL of a folder or file, with `~` expanded."""
+    if isinstance(value, Path) or (isinstance(value, str) and value.startswith("~")):
+        return str(Path(value).expanduser())
+    for scheme in (SQLITE, "file://"):
+        if isinstance(value, str) and value.removeprefix(scheme).lstrip("/").startswith("~"):
+            return scheme + str(Path(value.removeprefix(scheme).lstrip("/")).expanduser())
+    return value
+
+
+def _is_web_address(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _secrets_in(value: Any) -> Iterator[str]:
@@ -420,6 +487,56 @@ def _secrets_in(value: Any) -> Iterator[str]:
             yield from _secrets_in(each)
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsProblem:
+    """One mistake in the configuration: where it is and what is wrong, and what to do about it."""
+
+    text: str
+    remedy: str = ""
+
+
+class SettingsInvalid(ValueError):
+    """The configuration cannot be used; `problems` says why."""
+
+    def __init__(self, problems: Sequence[SettingsProblem]) -> None:
+        super().__init__("; ".join(each.text for each in problems))
+        self.problems = problems
+
+
 def load_settings(**chosen: Any) -> Settings:
-    """The settings with the command line's choices on top; None means not chosen."""
-    return Settings(**{name: value for name, value in chosen.items() if value is not None})
+    """The settings with the command line's choices on top; None means not chosen. Raises `SettingsInvalid`."""
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    try:
+        return Settings(**chosen)
+    except ConfigError as error:
+        raise SettingsInvalid([SettingsProblem(str(error), error.remedy)]) from None
+    except SettingsError as error:  # a variable that has to be JSON
+        raise SettingsInvalid([SettingsProblem(f"{error}: {error.__cause__}", "Write it as JSON.")]) from None
+    except ValidationError as error:
+        raise SettingsInvalid([_problem(each, chosen) for each in error.errors(include_url=False)]) from None
+
+
+def _problem(error: Any, chosen: Mapping[str, Any]) -> SettingsProblem:
+    setting = setting_of(str(error["loc"][0])) if error["loc"] else ""
+    name = ".".join([setting, *(str(part) for part in error["loc"][1:])])
+    part = str(error["loc"][-1]) if len(error["loc"]) > 1 else ""
+    origin = origin_of(Settings, setting, chosen, _config_path(chosen), part) if setting else ""
+    where = f"{origin}: " if origin else ""
+    if error["type"] == "extra_forbidden":
+        table: type[BaseModel] = ProviderSettings if setting == "provider" else RouteSettings
+        return SettingsProblem(f"{where}there is no setting {name}", suggest(part, table.model_fields))
+    text = error["msg"].removeprefix("Value error, ")
+    return SettingsProblem(f"{where}setting {name}: {text}" if name else text)
+
+
+def setting_of(name: str) -> str:
+    """The setting's name in `limner.toml`, of that name or an environment variable."""
+    return variables_of(Settings).get(name.upper(), name)
+
+
+def _config_path(chosen: Mapping[str, Any]) -> Path:
+    """The path of `limner.toml`, without checking that it exists."""
+    environment = {name: os.environ.get(f"LIMNER_{name.upper()}") for name in ("config", "data")}
+    with contextlib.suppress(ConfigError):
+        return config_path(**{**environment, **chosen})
+    return Path(environment["config"] or "")

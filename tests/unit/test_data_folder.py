@@ -10,6 +10,7 @@ import pytest
 
 from limner.bootstrap import SecretTooShort, prepare_data, read_secret
 from limner.settings import Settings
+from limner.storage.blobs import open_blobs
 from limner.storage.new_file import create_file
 
 
@@ -20,6 +21,17 @@ def test_a_new_data_folder_and_its_secret_are_their_owners_alone(tmp_path: Path)
 
     assert settings.data.stat().st_mode & 0o077 == 0
     assert (settings.data / "secret").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["50% done", "100%20", "what?", "a#b", "a&b=c?d=%2F"])
+def test_a_path_with_special_characters_is_used_as_it_is(tmp_path: Path, name: str) -> None:
+    settings = Settings(data=tmp_path / name)
+    prepare_data(settings)
+    read_secret(settings)
+    open_blobs(settings.resolved_storage_url)
+
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert {"limner.db", "blobs", "secret"} <= {each.name for each in (tmp_path / name).iterdir()}
 
 
 def test_a_folder_that_was_there_stays_as_its_owner_wants_it(tmp_path: Path) -> None:

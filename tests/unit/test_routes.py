@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from limner.domain.model import MODELS
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import UnknownOutcome
 from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of, with_reference_caps
-from limner.settings import Settings, load_settings
+from limner.settings import Settings, SettingsInvalid, load_settings
 from limner.vendors import InvalidOption, Upstream, upstreams
 
 KNOWN = frozenset({"bfl", "openai", "gemini", "fal", "replicate", "midjourney", "gpu_room"})
@@ -172,7 +171,7 @@ def test_a_route_from_or_to_nowhere_is_refused_by_name(tmp_path: Path, text: str
 def test_a_slip_of_the_pen_is_refused_at_the_start(tmp_path: Path, text: str) -> None:
     (tmp_path / "limner.toml").write_text(text)
 
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsInvalid):
         load_settings(data=tmp_path)
 
 

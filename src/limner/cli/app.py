@@ -7,7 +7,7 @@ import typer
 from limner import __version__
 from limner.cli.account import accounts, keys, webhooks
 from limner.cli.account import credits as credits_
-from limner.cli.operations import audit, db, doctor, providers, prune, spend, vendors
+from limner.cli.operations import audit, config, db, doctor, providers, prune, spend, vendors
 from limner.cli.serving import serve, worker
 from limner.cli.task import generate, replay, tasks, templates
 from limner.cli.terminal import out
@@ -51,5 +51,6 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(templates.app, name="templates")
 app.add_typer(providers.app, name="providers")
 app.add_typer(db.app, name="db")
+app.add_typer(config.app, name="config")
 app.add_typer(vendors.app, name="vendors")
 app.add_typer(webhooks.app, name="webhooks")

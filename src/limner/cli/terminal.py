@@ -34,17 +34,21 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def settings_for(data: Path | None, **chosen: Any) -> "Settings":
-    from pydantic import ValidationError
-
-    from limner.settings import load_settings
+def settings_for(data: Path | None, *, json: bool = False, **chosen: Any) -> "Settings":
+    """The settings with the command line's choices. Prints what is wrong with them and exits with 2."""
+    from limner.settings import SettingsInvalid, load_settings
 
     try:
         return load_settings(data=data, **chosen)
-    except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            name = ".".join(str(part) for part in problem["loc"])
-            err.print(f"[red]setting {name}[/]: {escape(problem['msg'])}", soft_wrap=True)
+    except SettingsInvalid as invalid:
+        if json:
+            problems = [{"reason": each.text, "suggestion": each.remedy} for each in invalid.problems]
+            print_json({"error": problems[0] | ({"problems": problems} if len(problems) > 1 else {})})
+            raise typer.Exit(2) from None
+        for problem in invalid.problems:
+            err.print(f"[red]{escape(problem.text)}[/]", soft_wrap=True)
+            if problem.remedy:
+                err.print(escape(problem.remedy), soft_wrap=True)
         raise typer.Exit(2) from None
 
 
@@ -53,7 +57,7 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
     from limner.bootstrap import opened
     from limner.telemetry.logs import configure_logs
 
-    settings = settings_for(data)
+    settings = settings_for(data, json=json)
     configure_logs(settings.log_format, "warning", settings.secrets)
 
     async def run() -> T:

@@ -56,12 +56,14 @@ def current_mark(url: str) -> str | None:
 
 def open_engine(url: str) -> "Engine":
     """An engine whose transactions are whole: a schema is made or changed altogether, or not at all."""
-    from sqlalchemy import create_engine, event  # noqa: PLC0415 - slow to import, rarely needed
+    from sqlalchemy import URL, create_engine, event  # noqa: PLC0415 - slow to import, rarely needed
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     if not url.startswith(SQLITE):
         return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_S, "isolation_level": None})
+    # Built from parts: in a URL, a path with "?" or "%" would name another file.
+    address = URL.create("sqlite", database=url.removeprefix(SQLITE))
+    engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": _WAIT_S, "isolation_level": None})
     # The driver by itself would commit each statement that changes the schema.
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
@@ -85,7 +87,7 @@ def upgrade(conn: "Connection") -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = conn
     command.upgrade(config, "head")
 

@@ -16,7 +16,7 @@ def upgrade(data: Data = None, json: Json = False) -> None:
     from limner.bootstrap import prepare_data
     from limner.db.migrate import HEAD
 
-    settings = settings_for(data)
+    settings = settings_for(data, json=json)
     with startup_errors(json=json):
         done = prepare_data(settings)
     if json:
@@ -39,7 +39,7 @@ def backup(
     from limner.db.database_files import CopyFailed, back_up
     from limner.domain.refusal import Code, Refusal
 
-    url = settings_for(data).resolved_database_url
+    url = settings_for(data, json=json).resolved_database_url
     try:
         size = back_up(url, file)
     except CopyFailed as failed:

@@ -47,7 +47,7 @@ def doctor(
 
     --hashes and --repair look deep, too.
     """
-    findings = asyncio.run(_examine(settings_for(data), Depth(deep or hashes or repair, hashes, repair)))
+    findings = asyncio.run(_examine(settings_for(data, json=json), Depth(deep or hashes or repair, hashes, repair)))
     well = all(finding.well for finding in findings)
     if json:
         print_json({"well": well, "findings": findings})

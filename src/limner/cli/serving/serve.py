@@ -53,8 +53,9 @@ def serve(
     from limner.bootstrap import prepare_data
     from limner.telemetry.logs import configure_logs
 
-    chosen = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key, "tls_local": tls_local or None}
-    settings = settings_for(data, **chosen)
+    settings = settings_for(
+        data, json=json, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, tls_local=tls_local or None
+    )
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     listener = _listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})

@@ -17,7 +17,7 @@ def worker(data: Data = None, json: Json = False) -> None:
     from limner.bootstrap import prepare_data
     from limner.telemetry.logs import configure_logs
 
-    settings = settings_for(data)
+    settings = settings_for(data, json=json)
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     with startup_errors(json=json):
         prepare_data(settings)

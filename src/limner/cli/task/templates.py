@@ -16,7 +16,7 @@ def list_templates(data: Data = None, json: Json = False) -> None:
     """List the templates at hand."""
     from limner.templates.loader import load_templates
 
-    settings = settings_for(data)
+    settings = settings_for(data, json=json)
     found = load_templates(*([settings.templates] if settings.templates else [])).values()
     if json:
         print_json([{**asdict(each.template), "version": each.version} for each in found])
@@ -35,7 +35,7 @@ def show(
     from limner.domain.prompts.template import named_template
     from limner.templates.loader import load_templates
 
-    settings = settings_for(data)
+    settings = settings_for(data, json=json)
     found = load_templates(*([settings.templates] if settings.templates else []))
     loaded = run_command(lambda: named_template(slug, found), json=json)
     if json:

@@ -1,0 +1,137 @@
+"""Where settings come from: the environment and `limner.toml`, cleaned and checked for unknown names."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, TomlConfigSettingsSource
+from pydantic_settings.sources.utils import parse_env_vars
+
+PREFIX = "LIMNER_"
+
+_CLIENT_VARIABLES = {"LIMNER_KEY", "LIMNER_URL"}
+"""Read by `limner replay` and by client programs, not by the server."""
+
+_FOREIGN = re.compile(r"LIMNER_(TEST_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?)")
+"""Variables of the test suite, and those that Kubernetes sets for a service called `limner`."""
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used. The message says where the mistake is, `remedy` what to do about it."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+class Environment(EnvSettingsSource):
+    """The environment. Empty variables count as unset; `NAME_FILE` names a file that holds the value of `NAME`."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        variables = variables_of(self.settings_cls)
+        _check_variables(os.environ, variables)
+        cleaned = clean_environment(os.environ, variables)
+        return parse_env_vars(cleaned, self.case_sensitive, self.env_ignore_empty, self.env_parse_none_str)
+
+
+class TomlFile(TomlConfigSettingsSource):
+    """`limner.toml`. Raises `ConfigError` for TOML that cannot be parsed and for unknown settings."""
+
+    def __init__(self, settings: type[BaseSettings], path: Path) -> None:
+        super().__init__(settings, path)
+        known = {*settings.model_fields, *(name.lower() for name in variables_of(settings))}
+        for name in self.toml_data:
+            if name not in known:
+                line = line_of(path.read_text(encoding="utf-8"), name)
+                raise ConfigError(f"{path}, line {line}: there is no setting {name!r}", suggest(name, known))
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        try:
+            return tomllib.loads(file_path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file_path}: {error}", "Correct this line; strings need quotes in TOML.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file_path} cannot be read: {error}", "Make it a readable UTF-8 file.") from None
+
+
+def clean_environment(environ: Mapping[str, str], variables: Collection[str]) -> dict[str, str]:
+    """The environment without blanks around values, with `NAME_FILE` read into `NAME`, and without empty values."""
+    values = {name: value.strip() for name, value in environ.items()}
+    for name in [each for each in values if values[each] and _is_file_variant(each, variables)]:
+        target = name.removesuffix("_FILE")
+        if values.get(target):
+            raise ConfigError(f"both {target} and {name} are set", "Set one of them.")
+        try:
+            values[target] = Path(values[name]).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ConfigError(f"{name}: cannot read {values[name]}: {reason}", "Name a readable text file.") from None
+        del values[name]
+    return {name: value for name, value in values.items() if value}
+
+
+def variables_of(settings: type[BaseSettings]) -> dict[str, str]:
+    """The environment variables of the settings, with the setting that each one sets."""
+    return {_variable(name, field): name for name, field in settings.model_fields.items()}
+
+
+def origin_of(settings: type[BaseSettings], setting: str, chosen: Collection[str], path: Path, part: str = "") -> str:
+    """Where a setting was given: an option, a variable, or a line of the file at `path`; empty for its default.
+
+    `part` names a key in the setting's table, whose line is given if it is found.
+    """
+    if setting in chosen:
+        return f"--{setting.replace('_', '-')}"
+    for variable, name in variables_of(settings).items():
+        found = [each for each in os.environ if os.environ[each].strip() and _belongs(each.upper(), variable)]
+        if name == setting and found:
+            return min(found)
+    if path.is_file():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if line := line_of(text, setting):
+            return f"{path}, line {line_of(text, part, line) or line}"
+    return ""
+
+
+def line_of(text: str, setting: str, after: int = 0) -> int:
+    """The first line of TOML behind line `after` where a setting or its table begins; 0 if there is none."""
+    if not setting:
+        return 0
+    begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(setting)}[\"']?\s*[=.\]]")
+    return next((n for n, line in enumerate(text.splitlines(), 1) if n > after and begins.match(line)), 0)
+
+
+def _check_variables(environ: Mapping[str, str], variables: Collection[str]) -> None:
+    for name in environ:
+        if not name.upper().startswith(PREFIX) or name in _CLIENT_VARIABLES or _FOREIGN.fullmatch(name):
+            continue
+        known = any(_belongs(name.upper(), variable) for variable in variables)
+        if not known and environ[name].strip():
+            raise ConfigError(f"there is no setting {name}", suggest(name, variables))
+
+
+def _belongs(name: str, variable: str) -> bool:
+    """Whether an environment variable sets this one: by itself, a part of it, or through a file."""
+    return name in {variable, f"{variable}_FILE"} or name.startswith(f"{variable}__")
+
+
+def _is_file_variant(name: str, variables: Collection[str]) -> bool:
+    target = name.removesuffix("_FILE")
+    return name.endswith("_FILE") and name not in variables and any(_belongs(target, each) for each in variables)
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + name.upper()
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else "See the configuration page, or `limner config show`."

@@ -1,0 +1,169 @@
+"""Mistakes in the configuration are found at the start, and named with their place and a remedy."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limner.config_sources import ConfigError, clean_environment, variables_of
+from limner.settings import Settings, SettingsInvalid, load_settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = variables_of(Settings)
+    for name in [each for each in os.environ if each.startswith("LIMNER_") or each in variables]:
+        monkeypatch.delenv(name)
+
+
+def refused(**chosen: Any) -> str:
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(**chosen)
+    return "\n".join(f"{each.text} | {each.remedy}" for each in caught.value.problems)
+
+
+def with_toml(folder: Path, text: str) -> Path:
+    (folder / "limner.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+# --- limner.toml ------------------------------------------------------------------------------------------------------
+
+
+def test_toml_that_cannot_be_parsed_names_file_and_line(tmp_path: Path) -> None:
+    told = refused(data=with_toml(tmp_path, "port = 8000\nhost = localhost\n"))
+
+    assert f"{tmp_path / 'limner.toml'}: " in told
+    assert "line 2" in told
+    assert "quotes" in told
+
+
+def test_an_unknown_setting_in_the_file_is_refused_with_its_line_and_the_closest_name(tmp_path: Path) -> None:
+    told = refused(data=with_toml(tmp_path, "host = '::1'\n\nlog_levle = 'debug'\n"))
+
+    assert told == f"{tmp_path / 'limner.toml'}, line 3: there is no setting 'log_levle' | Did you mean log_level?"
+
+
+def test_a_wrong_value_in_the_file_names_its_line(tmp_path: Path) -> None:
+    told = refused(data=with_toml(tmp_path, "host = '::1'\nport = 'many'\n"))
+
+    assert told.startswith(f"{tmp_path / 'limner.toml'}, line 2: setting port: ")
+
+
+def test_an_unknown_key_of_a_provider_is_refused_with_its_line_and_the_closest_name(tmp_path: Path) -> None:
+    told = refused(data=with_toml(tmp_path, "[provider.bfl]\nenabled = true\nconcurency = 3\n"))
+
+    assert told == (
+        f"{tmp_path / 'limner.toml'}, line 3: there is no setting provider.bfl.concurency | Did you mean concurrency?"
+    )
+
+
+def test_a_configuration_file_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LIMNER_CONFIG", str(tmp_path / "absent.toml"))
+
+    assert "absent.toml does not exist" in refused()
+
+
+def test_vendor_settings_are_known_in_the_file(tmp_path: Path) -> None:
+    settings = load_settings(data=with_toml(tmp_path, "bfl_api_key = 'key-of-bfl'\n"))
+
+    assert "key-of-bfl" in settings.secrets
+
+
+# --- the environment --------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_variable_is_refused_with_the_closest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMNER_LOGLEVEL", "debug")
+
+    assert refused() == "there is no setting LIMNER_LOGLEVEL | Did you mean LIMNER_LOG_LEVEL?"
+
+
+@pytest.mark.parametrize(
+    "name", ["LIMNER_KEY", "LIMNER_URL", "LIMNER_SERVICE_HOST", "LIMNER_PORT_8000_TCP", "LIMNER_PORT_8000_TCP_ADDR"]
+)
+def test_variables_of_clients_and_of_kubernetes_are_left_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "something")
+
+    assert load_settings().port == 8000
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMNER_HOST", "")
+    monkeypatch.setenv("LIMNER_PORT", " ")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+
+    settings = load_settings()
+
+    assert (settings.host, settings.port, settings.secrets) == ("127.0.0.1", 8000, set())
+
+
+def test_values_are_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMNER_HOST", " 127.0.0.2 ")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-key\n")
+
+    settings = load_settings()
+
+    assert (settings.host, settings.secrets) == ("127.0.0.2", {"sk-key"})
+
+
+def test_a_wrong_value_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMNER_PORT", "many")
+
+    assert refused().startswith("LIMNER_PORT: setting port: ")
+
+
+def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-one\nsk-two")
+
+    told = refused()
+
+    assert "openai_api_key contains a line break" in told
+    assert "sk-one" not in told
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "LIMNER_PROVIDER__OPENAI__BASE_URL"])
+def test_an_address_without_a_scheme_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "api.openai.example/v1")
+
+    assert "begins with http:// or https://" in refused()
+
+
+# --- files that hold values -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "LIMNER_SECRET", "LIMNER_PROVIDER__OPENAI__KEY"])
+def test_a_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    secret = "a secret of more than thirty-two characters"
+    (tmp_path / "key").write_text(secret + "\n", encoding="utf-8")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "key"))
+
+    assert load_settings().secrets == {secret}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"LIMNER_SECRET_FILE: cannot read .*absent"):
+        clean_environment({"LIMNER_SECRET_FILE": str(tmp_path / "absent")}, variables_of(Settings))
+
+
+def test_a_value_and_its_file_are_not_both_given(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="both LIMNER_SECRET and LIMNER_SECRET_FILE are set"):
+        clean_environment({"LIMNER_SECRET": "a", "LIMNER_SECRET_FILE": str(tmp_path)}, variables_of(Settings))
+
+
+# --- paths ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_home_folder_is_expanded_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LIMNER_DATA", "~/data")
+    monkeypatch.setenv("LIMNER_DATABASE_URL", "sqlite:///~/base.db")
+    monkeypatch.setenv("LIMNER_STORAGE_URL", "file://~/blobs")
+
+    settings = load_settings(templates="~/templates")
+
+    assert settings.data == tmp_path / "data"
+    assert settings.templates == tmp_path / "templates"
+    assert settings.resolved_database_url == f"sqlite:///{tmp_path / 'base.db'}"
+    assert settings.resolved_storage_url == f"file://{tmp_path / 'blobs'}"
