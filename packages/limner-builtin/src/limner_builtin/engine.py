@@ -78,9 +78,8 @@ class Engine:
         drawn = work.edited(own) if own else work.drawn()
         progress(95)
         picture = styled(drawn.picture, reading.style) if reading.style else drawn.picture
-        notice = drawn.notice + _unused_notice(
-            brief.own_references, len(own) if drawn.method == edits.COMPOSITED else 1
-        )
+        used = len(own) if work.is_scene else min(1, len(own))
+        notice = drawn.notice + _unused_notice(brief.own_references, used)
         rendering = _labelled(Edited(picture, drawn.method, notice), reading, edited=bool(own))
         progress(100)
         return rendering
