@@ -1,4 +1,4 @@
-"""The database's files: a copy of them while they are in use, and no trace in them of what was erased."""
+"""Copies a SQLite database while it is in use, and removes erased content from its files."""
 
 import os
 import sqlite3
@@ -10,16 +10,18 @@ from limner.db.open_store import SQLITE
 
 
 class CopyFailed(RuntimeError):
-    """A copy of the database could not be made, for the reason it gives."""
+    """The database could not be copied; the message says why."""
 
 
 def back_up(url: str, target: Path) -> int:
-    """Copy a SQLite database that others may be using, as it is at one moment; how many bytes the copy has.
+    """Copy a SQLite database as it is at one moment, while it is in use. Returns the size of the copy in bytes.
 
-    The copy is one file, whole or not there at all, and readable by its owner alone. Raises `CopyFailed`.
+    The copy is complete or does not exist, and only its owner can read it. Raises `CopyFailed`.
     """
     if not url.startswith(SQLITE):
-        raise CopyFailed("the database is no file: use pg_dump, which copies a PostgreSQL database while it is in use")
+        raise CopyFailed(
+            "the database is not a file: use pg_dump, which copies a PostgreSQL database while it is in use"
+        )
     if target.exists():
         raise CopyFailed(f"{target} exists already: choose another name")
     source = Path(url.removeprefix(SQLITE))
@@ -41,7 +43,7 @@ def back_up(url: str, target: Path) -> int:
 
 def _copy(source: Path, target: Path) -> None:
     with closing(connect(source)) as here, closing(sqlite3.connect(target, isolation_level=None)) as there:
-        # In one step: a copy in several begins anew each time that somebody writes. Nobody waits for it in WAL mode.
+        # In one step: a copy in several steps restarts at each write. In WAL mode it blocks no writer.
         here.backup(there, pages=-1)
         there.execute("PRAGMA journal_mode = DELETE")
         [(verdict,)] = there.execute("PRAGMA quick_check(1)").fetchall()
@@ -58,9 +60,9 @@ def _make_durable(path: Path) -> None:
 
 
 def scrub(url: str) -> bool:
-    """Empty SQLite's write-ahead log, where older states of a row live on; False while somebody still reads from it.
+    """Empty SQLite's write-ahead log, which holds older versions of rows. False while a reader still uses it.
 
-    In the file itself what was deleted is overwritten. PostgreSQL keeps old rows until it vacuums.
+    In the database file, deleted content is overwritten. PostgreSQL keeps old rows until it vacuums.
     """
     if not url.startswith(SQLITE):
         return True

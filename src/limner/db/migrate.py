@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema.
+"""Brings a database to the newest schema.
 
 SQLAlchemy and Alembic take two seconds to import. A start that finds the database current never loads them: its mark
 is read with the driver alone. An empty database gets the whole schema and its mark at once; a test holds the two ways
@@ -24,18 +24,18 @@ CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )
-"""  # as Alembic itself writes it
+"""  # as Alembic writes it
 
 
 class SchemaTooNew(RuntimeError):
-    """The database was written by a newer Limner."""
+    """The database has the schema of a newer Limner."""
 
     def __init__(self, mark: str) -> None:
-        super().__init__(f"the database has schema {mark}, this Limner knows {HEAD} at most: install a newer Limner")
+        super().__init__(f"the database has schema {mark}, this Limner supports {HEAD} at most: install a newer Limner")
 
 
 def migrate(url: str) -> str:
-    """Bring the database to `HEAD`; says what was done: `created`, `upgraded` or `current`."""
+    """Bring the database to `HEAD`. Returns `created`, `upgraded` or `current`."""
     if current_mark(url) == HEAD:
         return "current"
     engine = open_engine(url)
@@ -46,7 +46,7 @@ def migrate(url: str) -> str:
 
 
 def current_mark(url: str) -> str | None:
-    """The database's mark; None without one."""
+    """The revision in the database; None without one."""
     connection = _connect(url)
     try:
         return _read_mark(connection)
@@ -55,7 +55,7 @@ def current_mark(url: str) -> str | None:
 
 
 def open_engine(url: str) -> "Engine":
-    """An engine whose transactions are whole: a schema is made or changed altogether, or not at all."""
+    """An engine whose transactions include schema changes."""
     from sqlalchemy import URL, create_engine, event  # noqa: PLC0415 - slow to import, rarely needed
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
@@ -64,13 +64,13 @@ def open_engine(url: str) -> "Engine":
     # Built from parts: in a URL, a path with "?" or "%" would name another file.
     address = URL.create("sqlite", database=url.removeprefix(SQLITE))
     engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": _WAIT_S, "isolation_level": None})
-    # The driver by itself would commit each statement that changes the schema.
+    # Without this, the driver commits each statement that changes the schema.
     event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
 def create(conn: "Connection") -> None:
-    """The whole schema, and the mark of its newest migration."""
+    """Create the whole schema and record its newest revision."""
     from sqlalchemy import text  # noqa: PLC0415
 
     from limner.db.schema import metadata, queue_clock  # noqa: PLC0415
@@ -82,7 +82,7 @@ def create(conn: "Connection") -> None:
 
 
 def upgrade(conn: "Connection") -> None:
-    """Run the migrations that the database lacks."""
+    """Run the missing migrations."""
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -111,7 +111,7 @@ def _migrate(engine: "Engine") -> str:
 
 
 def _wait_for_others(conn: "Connection") -> None:
-    """One process at a time: on SQLite the transaction itself sees to that."""
+    """Wait for the migration lock. On SQLite the transaction is the lock."""
     if conn.dialect.name == "postgresql":
         conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('limner migrations'))")
 
@@ -140,6 +140,6 @@ def _connect(url: str) -> Any:
 def _read_mark(connection: Any) -> str | None:
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except Exception:  # noqa: BLE001 - each driver has its own name for a table that is not there
+    except Exception:  # noqa: BLE001 - each driver has its own error for a missing table
         return None
     return str(row[0]) if row else None

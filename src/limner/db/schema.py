@@ -69,7 +69,7 @@ api_keys = Table(
     Column("revoked_ms", BigInteger),
     Column("expires_ms", BigInteger),
     Column("used_ms", BigInteger),
-    # Limits of its own, and how far it has gone: tasks under way, credits held or consumed, in all and on one day.
+    # The key's limits, and its use: unfinished tasks, and credits held or consumed, in all and on one day.
     Column("most_per_second", Integer),
     Column("most_tasks", Integer),
     Column("most_credits_a_day", BigInteger),
@@ -113,7 +113,7 @@ tasks = Table(
     Column("served_by", Text),
     Column("error_code", Integer),
     Column("error_msg", Text),
-    # Whether the task still refers to pictures that it was given, and to pictures that it brought.
+    # Whether the task still refers to input pictures, and to result pictures.
     Column("keeps_inputs", Integer, nullable=False, server_default="0"),
     Column("keeps_results", Integer, nullable=False, server_default="0"),
     Column("removed_ms", BigInteger),
@@ -122,7 +122,7 @@ tasks = Table(
         "status IN ('queued','running','success','failed','banned','expired','cancelled')", name="status_known"
     ),
 )
-# Partial indexes: the queue and the leases stay as small as the work under way, however many tasks are done.
+# Partial indexes: they hold unfinished tasks only, so they stay small.
 Index(
     "ix_tasks_queue",
     tasks.c.place,
@@ -151,7 +151,7 @@ Index(
     sqlite_where=text("status IN ('queued','running')"),
     postgresql_where=text("status IN ('queued','running')"),
 )
-# For the janitor: what still has pictures, by the time since which nobody needs them.
+# For retention: finished tasks that still have pictures.
 Index(
     "ix_tasks_inputs_kept",
     tasks.c.finished_ms,
@@ -253,7 +253,7 @@ ledger = Table(
     Column("frozen", BigInteger, nullable=False),
     Column("note", Text),
     Column("at_ms", BigInteger, nullable=False),
-    # One hold and one closing a task: a second settlement cannot be written, whatever the code does.
+    # One hold and one closing entry per task: the database refuses a second settlement.
     UniqueConstraint("task", "leg"),
     CheckConstraint(
         "CASE WHEN task IS NULL THEN leg IS NULL ELSE leg IS NOT NULL AND leg IN ('open','close') END", name="leg_known"
@@ -268,7 +268,7 @@ blobs = Table(
     Column("size", BigInteger, nullable=False),
     Column("media_type", String(40), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
-    # Set when somebody lets go of the bytes, and while nobody uses them. Used ones carry it until the janitor looks.
+    # When a reference was last released. A blob in use keeps it until the janitor clears it.
     Column("let_go_ms", BigInteger),
     Column("condemned_ms", BigInteger),
     Column("condemned_by", String(120)),
@@ -286,7 +286,7 @@ Index(
     postgresql_where=text("condemned_ms IS NOT NULL"),
 )
 
-# Who refers to bytes: an upload by its token, a task by its id for what it was given and for what it brought.
+# References to blobs: of an upload by its token, of a task by its id, for inputs and for results.
 blob_uses = Table(
     "blob_uses",
     metadata,
@@ -297,7 +297,7 @@ blob_uses = Table(
     Index("ix_blob_uses_holder", "holder"),
 )
 
-# Bytes that are on their way into the store, or there and about to be referred to.
+# Blobs that are being put, or that were put and are about to be referred to.
 blob_pins = Table(
     "blob_pins",
     metadata,
@@ -318,7 +318,7 @@ erasures = Table(
     Column("at_ms", BigInteger, nullable=False),
 )
 
-# What operators did. Rows are only ever added.
+# The audit log. Rows are added, never changed or removed.
 audit = Table(
     "audit",
     metadata,
@@ -329,7 +329,7 @@ audit = Table(
     Column("subject", String(200), nullable=False),
     Column("details", Text, nullable=False),
     Index("ix_audit_at_ms", "at_ms"),
-    sqlite_autoincrement=True,  # a number that is missing was taken away, and shows
+    sqlite_autoincrement=True,  # a removed row leaves a visible gap
 )
 
 uploads = Table(
@@ -368,10 +368,10 @@ task_events = Table(
     Column("at_ms", BigInteger, nullable=False),
     Index("ix_task_events_account_at_ms_id", "account", "at_ms", "id"),
     Index("ix_task_events_task_id", "task", "id"),
-    sqlite_autoincrement=True,  # a number is never used twice, even when the newest events were pruned
+    sqlite_autoincrement=True,  # an id is never reused, even when the newest events were deleted
 )
 
-# Where accounts want to be told of their tasks. Without a url, the addresses come with the tasks.
+# Webhooks of accounts. Without a url, each task brings its own address.
 webhooks = Table(
     "webhooks",
     metadata,
@@ -402,7 +402,7 @@ webhook_salts = Table(
     Column("expires_ms", BigInteger),
 )
 
-# Addresses that came with tasks which have not ended.
+# The addresses of unfinished tasks that brought one.
 task_webhooks = Table(
     "task_webhooks",
     metadata,
@@ -410,7 +410,7 @@ task_webhooks = Table(
     Column("url", Text, nullable=False),
 )
 
-# The outbox. A lease is a time in `due_ms`: when it has passed the row is due again, whoever held it.
+# The outbox. `due_ms` of a leased row is the end of its lease: then it is due again.
 deliveries = Table(
     "deliveries",
     metadata,

@@ -43,14 +43,14 @@ class Cursor(Protocol):
 
 
 class DbConnection(Protocol):
-    """What the two drivers have in common."""
+    """What both drivers' connections have."""
 
     def execute(self, query: Any, params: Any = ..., /) -> Any: ...
     def cursor(self) -> Any: ...
 
 
 class Db:
-    """One connection, speaking its dialect."""
+    """One connection and its SQL dialect."""
 
     __slots__ = ("_connection", "_has_own_clock", "_is_sqlite")
 
@@ -61,11 +61,11 @@ class Db:
 
     @property
     def has_one_writer(self) -> bool:
-        """Whether transactions that write come one after the other, so that what they count is seen in order."""
+        """Whether writing transactions run one after the other, so that their numbers become visible in order."""
         return self._is_sqlite
 
     def run(self, statement: Sql, values: Mapping[str, Any] | None = None) -> int:
-        """How many rows it touched."""
+        """Returns the number of rows changed."""
         return int(self._execute(statement, values or {}).rowcount)
 
     def many(self, statement: Sql, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -79,7 +79,7 @@ class Db:
         return self._execute(statement, values or {}).fetchall()
 
     def value(self, statement: Sql, values: Mapping[str, Any]) -> Any:
-        """The first column of the first row, None without one."""
+        """The first column of the first row; None without a row."""
         row = self.one(statement, values)
         return row[0] if row else None
 
@@ -92,7 +92,7 @@ class Db:
         return int(self.value(_SERVER_CLOCK, {})) if self._has_own_clock else local_ms
 
     def ids(self, values: Sequence[str]) -> Any:
-        """A list of strings, as `IN :name` wants it."""
+        """A list of strings as a value for `IN :name`."""
         return dump(list(values)) if self._is_sqlite else list(values)
 
     def _execute(self, statement: Sql, values: Mapping[str, Any]) -> Cursor:

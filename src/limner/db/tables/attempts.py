@@ -11,10 +11,10 @@ from limner.domain.ids import AttemptId, TaskId
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row of the spend journal: what was asked of a vendor, and what is known of the answer.
+    """One row of the spend journal: a request to a vendor, and its outcome as far as it is known.
 
-    `part` is the view that it is to show; empty for a task of one picture. `price_usd` is what it costs by our table,
-    `cost_usd` what the vendor says it took.
+    `part` names the view; it is empty for a task of one picture. `price_usd` is the price in our routes, `cost_usd` the
+    cost that the vendor reported.
     """
 
     id: AttemptId
@@ -41,7 +41,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RouteSpend:
-    """One route's account over some time.
+    """The attempts of one route in a period.
 
     `wasted` are attempts that were charged and brought no picture, `unknown` those that may have been charged.
     `cost_usd` is what is known to be paid, `doubt_usd` what the unknown ones would cost, `unpriced` how many charged
@@ -72,7 +72,7 @@ _INTEND = Sql("""
 # attempt's, as in settling and erasing: these come one after the other, and none misses what another one wrote.
 _LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = (SELECT task FROM attempts WHERE id = :id) {locked}")
 _ERASED = Sql("SELECT 1 FROM erasures WHERE task = :task")
-# An attempt only goes forward: a late answer is written down, the end stays.
+# The state only moves forward: a late answer is recorded, a closed attempt stays closed.
 _SUBMITTED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END, handle = :handle,
         submitted_ms = :now_ms
@@ -111,7 +111,7 @@ _FAILING_TASKS = Sql("""
         SELECT max(closed_ms) FROM attempts
         WHERE route = :route AND closed_ms >= :since_ms AND outcome = 'picture'), 0)
 """)
-# A task's credits stand with the picture that it ended with, of several with the first.
+# A task's credits count for the attempt that delivered its picture, for the first one if there are several.
 _SPEND = Sql("""
     SELECT a.provider, a.route, count(*),
         sum(CASE WHEN a.outcome = 'picture' THEN 1 ELSE 0 END),
@@ -151,12 +151,12 @@ class AttemptTable:
         )
 
     def submitted(self, attempt: AttemptId, handle: Mapping[str, Any], now_ms: int) -> None:
-        """Note the vendor's handle of the job; not that of an erased task."""
+        """Record the vendor's handle of the job, unless the task was erased."""
         _, erased = self._lock_task(attempt)
         self._db.run(_SUBMITTED, {"id": attempt, "handle": None if erased else dump(handle), "now_ms": now_ms})
 
     def delivered(self, attempt: AttemptId, result: Mapping[str, Any], cost_usd: float | None, now_ms: int) -> None:
-        """Note what came and what it cost. Of an erased task the cost is kept and the picture is not."""
+        """Record the result and its cost. For an erased task the cost is recorded and the picture is not kept."""
         task, erased = self._lock_task(attempt)
         facts = {"result": None if erased else dump(result), "cost_usd": cost_usd, "now_ms": now_ms}
         self._db.run(_DELIVERED, facts | {"id": attempt})
@@ -169,19 +169,19 @@ class AttemptTable:
     def _lock_task(self, attempt: AttemptId) -> tuple[TaskId, bool]:
         """The attempt's task, locked, and whether it was erased."""
         task = TaskId(self._db.value(_LOCK_TASK, {"id": attempt}))
-        # A statement of its own: it sees what was committed while the lock was waited for.
+        # A later statement sees all that was committed before the lock was got.
         return task, self._db.one(_ERASED, {"task": task}) is not None
 
     def close(
         self, attempt: AttemptId, outcome: str, now_ms: int, *, reason: str | None, detail: str | None, charged: bool
     ) -> int | None:
-        """When the attempt that is closed here was begun; None when it was closed before."""
+        """Close an open attempt; returns when it began. None when it was closed already."""
         facts = {"outcome": outcome, "reason": reason, "detail": detail, "charged": int(charged)}
         begun_ms: int | None = self._db.value(_CLOSE, facts | {"id": attempt, "now_ms": now_ms})
         return begun_ms
 
     def close_open(self, task: TaskId, now_ms: int) -> None:
-        """Close what a task that has ended left open: a delivered attempt as its picture, any other as given up."""
+        """Close the open attempts of a task that has ended: delivered ones as `picture`, others as `given_up`."""
         self._db.run(_CLOSE_OPEN, {"task": task, "now_ms": now_ms})
 
     def of(self, task: TaskId) -> Sequence[Attempt]:
@@ -191,7 +191,7 @@ class AttemptTable:
         return [int(row[0]) for row in self._db.all(_DURATIONS, {"route": route, "limit": limit})]
 
     def count_open(self, provider: str, cap: int) -> int:
-        """How many orders this provider has in hand for us, at all workers together, counted up to `cap`."""
+        """The number of unanswered attempts at this provider, over all workers, counted up to `cap`."""
         return int(self._db.value(_UNDER_WAY, {"provider": provider, "cap": cap}))
 
     def failing_tasks(self, route: str, kinds: Sequence[str], since_ms: int) -> int:
@@ -200,7 +200,7 @@ class AttemptTable:
         return int(self._db.value(_FAILING_TASKS, facts))
 
     def spend(self, since_ms: int, until_ms: int) -> Sequence[RouteSpend]:
-        """What was paid to each route for attempts begun in this time, beside the credits that it brought in."""
+        """What was paid to each route for attempts begun in this period, and the credits that they earned."""
         return [_spend(*row) for row in self._db.all(_SPEND, {"since_ms": since_ms, "until_ms": until_ms})]
 
 

@@ -1,4 +1,4 @@
-"""The audit log. Nothing in here changes or removes a row."""
+"""The audit log: rows are added, never changed or removed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from limner.db.sql import Db, Sql, dump, load
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Something an operator did. `details` say what, and hold no secret."""
+    """One action of an operator. `details` never hold a secret."""
 
     number: int
     at_ms: int
@@ -28,7 +28,7 @@ _SINCE = Sql("""
 
 
 class AuditLogTable:
-    """The audit log: written in the unit of work of what it tells, never changed, never removed."""
+    """Actions of operators, each written in the unit of work that performs it."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -38,10 +38,11 @@ class AuditLogTable:
         self._db.run(_ADD, row | {"at_ms": now_ms})
 
     def since(self, at_ms: int, limit: int) -> Sequence[AuditEntry]:
-        """The newest `limit` acts from then on, the oldest of them first."""
+        """The newest `limit` entries since `at_ms`, oldest first."""
         rows = self._db.all(_SINCE, {"at_ms": at_ms, "limit": limit})
-        return [_act(*row) for row in reversed(rows)]
+        return [_entry(row) for row in reversed(rows)]
 
 
-def _act(number: int, at_ms: int, actor: str, act: str, subject: str, details: str) -> AuditEntry:  # noqa: PLR0917 - the columns
-    return AuditEntry(number, at_ms, actor, act, subject, load(details))
+def _entry(row: Sequence[Any]) -> AuditEntry:
+    number, at_ms, actor, act, subject, details = row
+    return AuditEntry(number=number, at_ms=at_ms, actor=actor, act=act, subject=subject, details=load(details))

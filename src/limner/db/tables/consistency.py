@@ -1,4 +1,4 @@
-"""Questions that the rows must answer in one voice, for `limner doctor --deep`, and the repairs that are safe."""
+"""Queries that find contradictions between rows, for `limner doctor --deep`, and the repairs that are safe."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from limner.domain.ids import BlobId, TaskId
 
 @dataclass(frozen=True, slots=True)
 class TaskLease:
-    """Who holds a running task, and until when."""
+    """The owner of a running task's lease, and when the lease ends."""
 
     task: TaskId
     owner: str
@@ -20,7 +20,7 @@ class TaskLease:
 
 @dataclass(frozen=True, slots=True)
 class BlobRef:
-    """A note that an upload (`kind` "upload") or a task ("input", "result") refers to these bytes."""
+    """A row that says that an upload (`kind` "upload") or a task ("input", "result") refers to a blob."""
 
     blob: BlobId
     kind: str
@@ -29,7 +29,7 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class BlobRow:
-    """Bytes as the book has them."""
+    """A blob's row, and whether other rows refer to it."""
 
     blob: BlobId
     size: int
@@ -41,7 +41,7 @@ class BlobRow:
 
 @dataclass(frozen=True, slots=True)
 class ReferencedBlobs:
-    """The references that some rows make, and those noted for them. `last` is the last row's key, "" at the end."""
+    """References made by a page of rows, and those recorded for them. `last` is the last row's key, "" at the end."""
 
     last: str
     made: frozenset[BlobRef]
@@ -106,7 +106,7 @@ _RECOUNT = Sql("""
 
 
 class ConsistencyQueries:
-    """What the doctor asks, and what it may repair: nothing that changes money, status or a picture."""
+    """Checks, and repairs that never change credits, a status or a picture."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -115,23 +115,23 @@ class ConsistencyQueries:
         return [TaskLease(TaskId(task), owner or "", until_ms or 0) for task, owner, until_ms in self._db.all(_LEASES)]
 
     def stale_leases(self) -> Sequence[TaskId]:
-        """Tasks that do not run and have a lease."""
+        """Tasks that have a lease and are not running."""
         return self._tasks(_STALE_LEASES)
 
     def overdue_tasks(self, before_ms: int) -> Sequence[TaskId]:
-        """Queued tasks whose time to start had passed by then."""
+        """Tasks still queued although their queue deadline passed before `before_ms`."""
         return self._tasks(_OVERDUE, before_ms=before_ms)
 
     def tasks_with_open_attempts(self) -> Sequence[TaskId]:
-        """Tasks that have ended and have an open attempt in the journal."""
+        """Finished tasks with an open attempt."""
         return self._tasks(_LEFT_OPEN)
 
     def tasks_without_outcome(self) -> Sequence[TaskId]:
-        """Tasks with a closed attempt of which nobody wrote down what came of it."""
+        """Tasks with a closed attempt that has no outcome."""
         return self._tasks(_NO_OUTCOME)
 
     def tasks_without_picture(self) -> Sequence[TaskId]:
-        """Tasks that have succeeded without a picture in the journal."""
+        """Successful tasks without an attempt that delivered a picture."""
         return self._tasks(_NO_PICTURE)
 
     def _tasks(self, statement: Sql, **values: int) -> Sequence[TaskId]:
@@ -151,7 +151,7 @@ class ConsistencyQueries:
         return [BlobRef(BlobId(row[0]), row[1], row[2]) for row in self._db.all(_USES_OF, {"blob": blob})]
 
     def unrecorded_blobs(self) -> Sequence[BlobId]:
-        """Bytes that are referred to and have no row."""
+        """Blobs that are referred to and have no row."""
         return [BlobId(row[0]) for row in self._db.all(_NOT_IN_THE_BOOK)]
 
     def marked_before(self, before_ms: int) -> Sequence[BlobId]:
@@ -181,7 +181,7 @@ class ConsistencyQueries:
         return {BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_USES, {"ids": ids})}
 
     def orphaned_refs(self) -> Sequence[BlobRef]:
-        """Notes for tasks and uploads that are not there."""
+        """References recorded for tasks and uploads that do not exist."""
         return [BlobRef(BlobId(blob), kind, holder) for blob, kind, holder in self._db.all(_STRAY_USES)]
 
     # --- repairs --------------------------------------------------------------------------------------------------
@@ -193,14 +193,14 @@ class ConsistencyQueries:
         self.mark_unreferenced([use.blob for use in needless], now_ms)
 
     def mark_unreferenced(self, blobs: Collection[BlobId], now_ms: int) -> None:
-        """Leave it to the janitor to find out whether anybody uses these."""
+        """Have the janitor check whether anything refers to these blobs."""
         self._db.run(_LET_GO, {"ids": self._db.ids(sorted(set(blobs))), "now_ms": now_ms})
 
     def add_unrecorded(self, blob: BlobId, size: int, now_ms: int) -> None:
-        """Write bytes into the book that lie in the store unknown, used by nobody from now on."""
+        """Add a row for a blob that is in the store and has none."""
         self._db.run(_ADOPT, {"id": blob, "size": size, "now_ms": now_ms})
 
     def recount_slots(self) -> None:
-        """Count the tasks under way of every account anew."""
-        self._db.run(_LOCK_COUNTS)  # whoever accepts or ends a task at this moment comes before the count, or after
+        """Recompute every account's count of unfinished tasks."""
+        self._db.run(_LOCK_COUNTS)  # a task that begins or ends now is counted before or after
         self._db.run(_RECOUNT)

@@ -172,15 +172,15 @@ class DeliveryTable:
 
     def get(self, delivery: DeliveryId) -> Delivery | None:
         row = self._db.one(_GET, {"id": delivery})
-        return _delivery(*row) if row else None
+        return _delivery(row) if row else None
 
     def of(self, webhook: WebhookId, state: DeliveryState | None, limit: int) -> Sequence[Delivery]:
         """A webhook's deliveries, newest first."""
         rows = self._db.all(_OF, {"webhook": webhook, "state": state, "limit": limit})
-        return [_delivery(*row) for row in rows]
+        return [_delivery(row) for row in rows]
 
     def of_task(self, task: TaskId) -> Sequence[Delivery]:
-        return [_delivery(*row) for row in self._db.all(_OF_TASK, {"task": task})]
+        return [_delivery(row) for row in self._db.all(_OF_TASK, {"task": task})]
 
     def attempts(self, deliveries: Sequence[DeliveryId]) -> Sequence[tuple[DeliveryId, DeliveryAttempt]]:
         """The attempts at these deliveries, in order."""
@@ -197,13 +197,13 @@ class DeliveryTable:
         times = {"now_ms": now_ms, "shared_ms": shared_ms, "latest_ms": max(now_ms, shared_ms)}
         lease = {"lane": lane, "owner": owner, "until_ms": shared_ms + lease_ms, "limit": limit}
         rows = self._db.all(_TAKE, times | lease)
-        return [_delivery(*row) for row in rows]
+        return [_delivery(row) for row in rows]
 
     def lease(self, delivery: DeliveryId, owner: str, now_ms: int, lease_ms: int) -> Delivery | None:
         """Lease one that is pending and not leased, due or not."""
         until_ms = self._db.shared_now_ms(now_ms) + lease_ms
         row = self._db.one(_LEASE, {"id": delivery, "owner": owner, "until_ms": until_ms})
-        return _delivery(*row) if row else None
+        return _delivery(row) if row else None
 
     def close(self, delivery: DeliveryId, attempt: DeliveryAttempt, next_: NextDelivery, owner: str) -> bool:
         """Record an attempt, numbering it, and the delivery's next state. Returns whether it was recorded.
@@ -275,25 +275,8 @@ class DeliveryTable:
         )
 
 
-def _delivery(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
-    id_: str,
-    webhook: str,
-    account: str,
-    lane: str,
-    url: str | None,
-    event: str,
-    task: str | None,
-    state: str,
-    *figures: Any,
-) -> Delivery:
+def _delivery(row: Sequence[Any]) -> Delivery:
+    columns = dict(zip(_COLUMNS.split(", "), row, strict=True))
     return Delivery(
-        DeliveryId(id_),
-        WebhookId(webhook),
-        AccountId(account),
-        lane,
-        url,
-        EventType(event),
-        TaskId(task) if task else None,
-        DeliveryState(state),
-        *figures,
+        **columns | {"event": EventType(columns["event"]), "state": DeliveryState(columns["state"])},
     )

@@ -12,7 +12,7 @@ from limner.domain.tasks.task import Status, Task
 
 @dataclass(frozen=True, slots=True)
 class TaskEvent:
-    """A change of a task: it became `status`."""
+    """One change of a task's status."""
 
     number: int
     account: AccountId
@@ -23,7 +23,7 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """A point in an account's history: after the event of this number at this time. Without one, before them all."""
+    """A position in an account's history: after the event of this number at this time. Number 0 is before them all."""
 
     at_ms: int
     number: int = 0
@@ -46,8 +46,8 @@ _NEWEST_OF_ACCOUNT = Sql(
     )
 )
 
-# PostgreSQL alone has events that appear late, and is asked these. A transaction is told from others by its number:
-# every event is written by one that has its number already, as it has written the task before.
+# For PostgreSQL only, where an event can become visible after one with a higher number. A transaction has its id before
+# it writes an event, as it has written the task already.
 _LATE = Sql(f"""
     SELECT {_COLUMNS} FROM task_events e
     JOIN unnest(CAST(:firsts AS BIGINT[]), CAST(:lasts AS BIGINT[])) AS gap(first, last)
@@ -55,15 +55,15 @@ _LATE = Sql(f"""
     ORDER BY id
 """)
 _OLDEST_OPEN = Sql("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)")
-# The reader takes a number itself: a snapshot's own upper end may lie below transactions that are open.
+# The reader takes a transaction id itself: the upper end of its snapshot may be below open transactions.
 _YOUNGER_THAN_ALL = Sql("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)")
 
 GAP_SCAN = 1_000
-"""How many of the last events are looked at for gaps when somebody begins to follow the feed."""
+"""How many of the last events a new reader of the feed checks for gaps."""
 
 
 class EventTable:
-    """The one feed of what happens to tasks: a row for every change, in the transaction that made it.
+    """The feed of task events: one row per change, in the transaction that makes it.
 
     The numbers of one task's events grow in the order of its changes. Those of the whole feed may become visible out of
     their order: whoever follows it reads by `FeedCursor`, which comes back for what was late.
@@ -72,15 +72,15 @@ class EventTable:
     def __init__(self, db: Db) -> None:
         self._db = db
         self.written: set[Status] = set()
-        """What became of tasks in this unit of work, for who tells others once it is committed."""
+        """Statuses written in this unit of work, for the signals that follow its commit."""
 
     def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
-        """Write the change after the task itself: only then does a `FeedCursor` know that the transaction is open."""
+        """Add an event. Write the task first: only then does a `FeedCursor` know that the transaction is open."""
         self._db.run(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
         self.written.add(status)
 
     def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:
-        """The same for tasks that changed together."""
+        """Add an event for each of these tasks."""
         if tasks:
             self._db.many(
                 _ADD,
@@ -89,7 +89,7 @@ class EventTable:
             self.written.update(each.status for each in tasks)
 
     def end_of_feed(self) -> FeedCursor:
-        """The end of the feed: everything that is committed later comes after it."""
+        """The cursor at the end of the feed: everything committed later comes after it."""
         numbers = [row[0] for row in reversed(self._db.all(_LAST, {"limit": GAP_SCAN}))]
         if self._db.has_one_writer:
             return FeedCursor(numbers[-1] if numbers else 0)
@@ -97,11 +97,11 @@ class EventTable:
         return cursor_from_recent(base, numbers, self._db.value(_YOUNGER_THAN_ALL, {}))
 
     def after_cursor(self, mark: FeedCursor, limit: int) -> tuple[Sequence[TaskEvent], FeedCursor]:
-        """What came since, each event once and at most `limit` new numbers; and the mark to go on from."""
+        """Events after the cursor, each once and at most `limit` of them, and the cursor to continue with."""
         if self._db.has_one_writer:
             events = self._after(mark.top, limit)
             return events, FeedCursor(events[-1].number) if events else mark
-        # In this order: whatever was open before the rows were read is waited for.
+        # In this order: a transaction that was open before the rows were read is waited for.
         oldest = self._db.value(_OLDEST_OPEN, {})
         events = self._late(mark) + self._after(mark.top, limit)
         numbers = [event.number for event in events]
@@ -117,7 +117,7 @@ class EventTable:
         return self._events(_OF_ACCOUNT, account=account, at_ms=after.at_ms, number=after.number, limit=limit)
 
     def newest_of_account(self, account: AccountId, after: FeedPosition, limit: int) -> Sequence[TaskEvent]:
-        """The same, but only the newest of each task."""
+        """As `of_account`, with only the newest event of each task."""
         return self._events(_NEWEST_OF_ACCOUNT, account=account, at_ms=after.at_ms, number=after.number, limit=limit)
 
     def _after(self, top: int, limit: int) -> list[TaskEvent]:

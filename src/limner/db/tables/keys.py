@@ -1,4 +1,4 @@
-"""API keys and what each may spend."""
+"""API keys and their limits."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +16,13 @@ class Key:
     account_tag: str
     name: str
     hint: str
-    """The first characters of the key, enough to recognise it by."""
+    """The first characters of the key, by which its owner recognises it."""
     scopes: tuple[str, ...]
     created_ms: int
     revoked_ms: int | None
     expires_ms: int | None = None
     used_ms: int | None = None
-    """When it was last used, to within some minutes."""
+    """When it was last used, precise to ten minutes."""
     allowance: KeyLimits = UNLIMITED
 
     def in_force(self, now_ms: int) -> bool:
@@ -117,11 +117,11 @@ class KeyTable:
         self._db.run(_LIMIT, {"id": key, "expires_ms": expires_ms, **asdict(allowance)})
 
     def charge(self, key: KeyId, price: int, day: int) -> bool:
-        """Count one more task of this price, made on this day, unless a limit of the key's own forbids it."""
+        """Count a task of this price, created on this UTC day. False when a limit of the key forbids it."""
         return self._db.run(_CHARGE, {"id": key, "price": price, "day": day}) == 1
 
     def release(self, task: TaskId, unspent: int, day: int) -> None:
-        """A task of the key that made it has ended, and so much of its price was not consumed."""
+        """Count the end of a task for the key that created it; `unspent` of its price was not consumed."""
         self._db.run(_RELEASE, {"task": task, "unspent": unspent, "day": day})
 
     def usage(self, key: KeyId, day: int) -> KeyUsage:

@@ -1,7 +1,8 @@
-"""The book of credits, and the questions that show whether it is true."""
+"""The ledger of credits, and queries that find contradictions in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from limner.db.sql import Db, Sql
 from limner.domain.accounts.credits import LedgerEntry
@@ -10,7 +11,7 @@ from limner.domain.ids import AccountId, TaskId
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One ledger row as it stands in the book."""
+    """One row of the ledger."""
 
     id: int
     account: AccountId
@@ -30,7 +31,7 @@ _COLUMNS = "id, account, task, movement, available, frozen, note, at_ms"
 _OF = Sql(f"SELECT {_COLUMNS} FROM ledger WHERE account = :account ORDER BY id DESC LIMIT :limit")
 _OF_TASK = Sql(f"SELECT {_COLUMNS} FROM ledger WHERE task = :task ORDER BY id")
 
-# Each question selects contradictions: (subject, what the book says, what it should say).
+# Each query selects contradictions: (subject, actual value, expected value).
 _PROOFS = (
     (
         "account {0} shows {1} credits, its ledger rows add up to {2}",
@@ -158,11 +159,15 @@ class LedgerTable:
         )
 
     def of(self, account: AccountId, limit: int) -> Sequence[LedgerRow]:
-        return [LedgerRow(*row) for row in self._db.all(_OF, {"account": account, "limit": limit})]
+        return [_row(row) for row in self._db.all(_OF, {"account": account, "limit": limit})]
 
     def of_task(self, task: TaskId) -> Sequence[LedgerRow]:
-        return [LedgerRow(*row) for row in self._db.all(_OF_TASK, {"task": task})]
+        return [_row(row) for row in self._db.all(_OF_TASK, {"task": task})]
 
     def inconsistencies(self) -> Sequence[str]:
-        """Every way in which the book contradicts itself, one sentence each; none is the only good answer."""
+        """Every contradiction between ledger, balances, tasks and counts, one sentence each."""
         return [sentence.format(*row) for sentence, proof in _PROOFS for row in self._db.all(proof)]
+
+
+def _row(row: Sequence[Any]) -> LedgerRow:
+    return LedgerRow(**dict(zip(_COLUMNS.split(", "), row, strict=True)))

@@ -1,4 +1,4 @@
-"""The ways to the vendors: what rests, what pauses, and how fast orders go out."""
+"""Circuit breakers of routes, and pauses and rates of providers. All workers share them."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ _PROBE = Sql("""
     WHERE route = :route AND changed_ms = :before_ms
 """)
 _METERS = Sql("SELECT provider, paused_until_ms, next_us FROM meters")
-# A write that changes nothing: it makes the row where there is none, and locks it.
+# The update changes nothing: the statement creates the row if needed, and locks it.
 _HOLD_METER = Sql("""
     INSERT INTO meters (provider) VALUES (:provider)
     ON CONFLICT (provider) DO UPDATE SET provider = excluded.provider
@@ -37,13 +37,13 @@ _PAUSE = Sql("""
 
 
 class ProviderStateTable:
-    """The state of the ways to the vendors, which all workers share."""
+    """Breakers by route, meters by provider."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
 
     def breakers(self) -> Mapping[str, Breaker]:
-        """By route; a route without one works."""
+        """By route. A route without an entry has a closed breaker."""
         return {
             route: Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, reason, changed_ms)
             for route, failures, openings, open_until_ms, kind, reason, changed_ms in self._db.all(_BREAKERS)
@@ -64,7 +64,7 @@ class ProviderStateTable:
         )
 
     def claim_probe(self, route: str, before: Breaker, probing: Breaker) -> bool:
-        """Note that an order tries the route; not when another one was first since `before` was read."""
+        """Let this attempt probe an open route. False when another one claimed the probe since `before` was read."""
         times = {"open_until_ms": probing.open_until_ms, "changed_ms": probing.changed_ms}
         return self._db.run(_PROBE, times | {"route": route, "before_ms": before.changed_ms}) == 1
 
@@ -72,7 +72,7 @@ class ProviderStateTable:
         return {provider: ProviderMeter(paused, next_us) for provider, paused, next_us in self._db.all(_METERS)}
 
     def lock_meter(self, provider: str) -> ProviderMeter:
-        """The provider's meter; nobody else reads or writes it before this unit of work is committed."""
+        """The provider's meter, locked until this unit of work is committed."""
         row = self._db.one(_HOLD_METER, {"provider": provider})
         return ProviderMeter(*row) if row else ProviderMeter()
 
@@ -83,5 +83,5 @@ class ProviderStateTable:
         )
 
     def pause(self, provider: str, until_ms: int) -> None:
-        """Leave the provider alone until then, unless it asked for longer already."""
+        """Send the provider nothing until then; a longer pause that is set already stays."""
         self._db.run(_PAUSE, {"provider": provider, "until_ms": until_ms})

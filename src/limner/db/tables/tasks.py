@@ -1,4 +1,4 @@
-"""Tasks, which are also the queue."""
+"""Tasks. The table is also the queue."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from limner.domain.tasks.task import Ending, Result, Status, Task
 
 @dataclass(frozen=True, slots=True)
 class CleanCopy:
-    """A reference picture as it may leave the house: upright, within limits, nothing in it but the picture."""
+    """A reference picture as vendors get it: upright, within limits, without metadata."""
 
     blob: BlobId
     media_type: str
@@ -24,7 +24,7 @@ class CleanCopy:
 
 @dataclass(frozen=True, slots=True)
 class TaskInput:
-    """One reference picture of a task: from a `url` or a `blob` of ours, and its clean copy once it was prepared."""
+    """One reference picture of a task, from a `url` or a stored `blob`, and its clean copy once there is one."""
 
     position: int
     field: str
@@ -35,7 +35,7 @@ class TaskInput:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task about to be accepted. `spec` is what it is to make, `echo` what the caller sees again."""
+    """A task about to be accepted. `spec` is what it is to make, `echo` what the API returns of it."""
 
     id: TaskId
     account: AccountId
@@ -51,12 +51,12 @@ class NewTask:
     queue_deadline_ms: int
     run_limit_ms: int
     key: KeyId | None = None
-    """The API key that asked for it; None for the operator's own tasks."""
+    """The API key of the request; None for the operator's own tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
-    """A task this worker holds the lease of."""
+    """A task and the lease of it that this worker got; `claims` counts the leases so far."""
 
     task: Task
     spec: TaskSpec
@@ -65,7 +65,7 @@ class ClaimedTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task as it stands, and the number of the event that made it so."""
+    """A task and the number of its newest event."""
 
     task: Task
     number: int
@@ -73,7 +73,7 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """What changes about a task under way without an event."""
+    """What changes about an unfinished task without an event."""
 
     task: TaskId
     status: Status
@@ -83,7 +83,7 @@ class TaskProgress:
 
 @dataclass(frozen=True, slots=True)
 class ClaimLimit:
-    """Models that share a limit, and how many more of their tasks may start."""
+    """Models that share a limit, and how many more of their `tasks` may start."""
 
     models: tuple[str, ...]
     tasks: int
@@ -94,6 +94,7 @@ _COLUMNS = (
     "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
     "error_msg, removed_ms"
 )
+_NAMES = tuple(_COLUMNS.split(", "))
 
 _ADD = Sql("""
     INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
@@ -116,24 +117,24 @@ _PAGE = Sql(f"""
     SELECT {_COLUMNS} FROM tasks WHERE account = :account
     ORDER BY created_ms DESC, id DESC LIMIT :limit OFFSET :offset
 """)
-_AHEAD = Sql("""
+_COUNT_AHEAD = Sql("""
     SELECT count(*) FROM (
         SELECT 1 FROM tasks
         WHERE status = 'queued' AND (place, id) < (SELECT place, id FROM tasks WHERE id = :id)
         ORDER BY place, id LIMIT :cap) AS earlier
 """)
 
-_FRONT = Sql("SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit")
+_QUEUE_HEAD = Sql("SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit")
 _STATES = Sql(f"""
     SELECT {_COLUMNS}, (SELECT max(e.id) FROM task_events e WHERE e.task = tasks.id) FROM tasks WHERE id IN :ids
 """)
-_VITALS = Sql("SELECT id, status, progress, expected_ms FROM tasks WHERE id IN :ids")
-_UNDER_WAY = Sql("""
+_PROGRESS_OF = Sql("SELECT id, status, progress, expected_ms FROM tasks WHERE id IN :ids")
+_UNFINISHED_OF = Sql("""
     SELECT id FROM tasks WHERE account = :account AND status IN ('queued','running') AND id > :after
     ORDER BY id LIMIT :limit
 """)
 
-# The choice of rows is materialised: joined to the update, PostgreSQL may run it again and again, beyond its limit.
+# MATERIALIZED: joined to the update, PostgreSQL may run the subquery repeatedly and exceed its limit.
 _CLAIM_TEXT = f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM tasks WHERE status = 'queued' {{which}} ORDER BY place, id LIMIT :limit {{{{skip_locked}}}})
@@ -144,14 +145,14 @@ _CLAIM_TEXT = f"""
     RETURNING {_COLUMNS}, task_order, claims, place
 """
 _CLAIM = Sql(_CLAIM_TEXT.format(which=""))
-_IN_A_ROOM, _IN_THE_OPEN = "AND model IN :models", "AND NOT (model IN :models)"
-_CLAIM_IN_A_ROOM = Sql(_CLAIM_TEXT.format(which=_IN_A_ROOM))
-_CLAIM_IN_THE_OPEN = Sql(_CLAIM_TEXT.format(which=_IN_THE_OPEN))
+_LIMITED, _UNLIMITED = "AND model IN :models", "AND NOT (model IN :models)"
+_CLAIM_LIMITED = Sql(_CLAIM_TEXT.format(which=_LIMITED))
+_CLAIM_UNLIMITED = Sql(_CLAIM_TEXT.format(which=_UNLIMITED))
 _NEXT_TEXT = "SELECT place, id FROM tasks WHERE status = 'queued' {which} ORDER BY place, id LIMIT :limit"
-_NEXT_IN_A_ROOM = Sql(_NEXT_TEXT.format(which=_IN_A_ROOM))
-_NEXT_IN_THE_OPEN = Sql(_NEXT_TEXT.format(which=_IN_THE_OPEN))
-_RUNNING_OF = Sql("SELECT count(*) FROM tasks WHERE status = 'running' AND model IN :models")
-_WAITING_OF = Sql("""
+_NEXT_LIMITED = Sql(_NEXT_TEXT.format(which=_LIMITED))
+_NEXT_UNLIMITED = Sql(_NEXT_TEXT.format(which=_UNLIMITED))
+_COUNT_RUNNING = Sql("SELECT count(*) FROM tasks WHERE status = 'running' AND model IN :models")
+_COUNT_WITHOUT_OPEN_ATTEMPT = Sql("""
     SELECT count(*) FROM tasks t
     WHERE status = 'running' AND model IN :models
       AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.task = t.id AND a.state IN ('intended','submitted'))
@@ -165,24 +166,24 @@ _RESCUE = Sql(f"""
     WHERE id IN (SELECT id FROM due)
     RETURNING {_COLUMNS}, task_order, claims, place
 """)
-_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
+_ADVANCE_QUEUE_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
 
-_EXPECT = Sql("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
-_HOLDS = Sql("""
+_SET_EXPECTED_END = Sql("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
+_LOCK_LEASE = Sql("""
     UPDATE tasks SET lease_owner = :owner WHERE id = :id AND status = 'running' AND lease_owner = :owner
 """)
 _RENEW = Sql("""
     UPDATE tasks SET lease_until_ms = :until_ms WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
     RETURNING id, cancel_requested
 """)
-_REPORT = Sql("""
+_WRITE_PROGRESS = Sql("""
     UPDATE tasks SET progress = :progress WHERE id = :id AND lease_owner = :owner AND progress < :progress
 """)
-_HAND_BACK = Sql("""
+_RELEASE_LEASES = Sql("""
     UPDATE tasks SET lease_until_ms = 0 WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
 """)
-_FREE_LEASES = Sql("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
-_REIN_IN = Sql("""
+_END_LEASES = Sql("UPDATE tasks SET lease_until_ms = 0 WHERE status = 'running' AND lease_owner IN :ids")
+_SHORTEN_LEASES = Sql("""
     UPDATE tasks SET lease_until_ms = :until_ms WHERE status = 'running' AND lease_until_ms > :after_ms
 """)
 _LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
@@ -202,7 +203,7 @@ _FINISH = """
 """
 _FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
 _FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
-_ASK_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
+_REQUEST_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
 _SPEC = Sql("SELECT task_order FROM tasks WHERE id = :id")
 _INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
@@ -210,15 +211,15 @@ _INPUTS = Sql("""
 """)
 # A worker that was held up may come after the task's inputs were removed. The task's row is locked first, as there.
 _KEEP_INPUTS = Sql("UPDATE tasks SET keeps_inputs = 1 WHERE id = :task")
-_KEEP_CLEAN = Sql("""
+_SAVE_CLEAN_COPY = Sql("""
     UPDATE task_inputs SET clean = :clean, media_type = :media_type, width = :width, height = :height
     WHERE task = :task AND position = :position
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Tasks that are claimed together: how those that come next are found, and taken, and how many at most."""
+class _ClaimGroup:
+    """Models that are claimed together: the statements that list and claim their next tasks, and how many at most."""
 
     next: Sql
     claim: Sql
@@ -263,40 +264,43 @@ class TaskTable:
 
     def get(self, task: TaskId) -> Task | None:
         row = self._db.one(_GET, {"id": task})
-        return _task(*row) if row else None
+        return _task(row) if row else None
 
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
-        return [_task(*row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
+        return [_task(row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
 
     def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]:
         rows = self._db.all(_LIST, {"account": account, "status": status, "limit": limit})
-        return [_task(*row) for row in rows]
+        return [_task(row) for row in rows]
 
     def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
         """An account's tasks, the newest first, without the first `offset`."""
         rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
-        return [_task(*row) for row in rows]
+        return [_task(row) for row in rows]
 
     def count_ahead(self, task: TaskId, cap: int) -> int:
         """How many queued tasks come before this one, counted up to `cap`."""
-        return int(self._db.value(_AHEAD, {"id": task, "cap": cap}))
+        return int(self._db.value(_COUNT_AHEAD, {"id": task, "cap": cap}))
 
     def queue_head(self, limit: int) -> Sequence[TaskId]:
-        """The first of the queue, in order."""
-        return [TaskId(row[0]) for row in self._db.all(_FRONT, {"limit": limit})]
+        """The first tasks of the queue, in order."""
+        return [TaskId(row[0]) for row in self._db.all(_QUEUE_HEAD, {"limit": limit})]
 
     def states(self, tasks: Sequence[TaskId]) -> Sequence[TaskState]:
         """Those of `tasks` that exist, in no particular order."""
         rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
-        return [TaskState(_task(*columns), number or 0) for *columns, number in rows]
+        return [TaskState(_task(columns), number or 0) for *columns, number in rows]
 
     def progress_of(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]:
-        rows = self._db.all(_VITALS, {"ids": self._db.ids(tasks)})
-        return [TaskProgress(TaskId(id_), Status(status), *figures) for id_, status, *figures in rows]
+        rows = self._db.all(_PROGRESS_OF, {"ids": self._db.ids(tasks)})
+        return [
+            TaskProgress(task=TaskId(task), status=Status(status), progress=progress, expected_ms=expected_ms)
+            for task, status, progress, expected_ms in rows
+        ]
 
     def unfinished_of(self, account: AccountId, after: TaskId | None, limit: int) -> Sequence[TaskId]:
         """An account's queued and running tasks, in the order of their ids."""
-        rows = self._db.all(_UNDER_WAY, {"account": account, "after": after or "", "limit": limit})
+        rows = self._db.all(_UNFINISHED_OF, {"account": account, "after": after or "", "limit": limit})
         return [TaskId(row[0]) for row in rows]
 
     def claim(
@@ -305,37 +309,39 @@ class TaskTable:
         """Lease queued tasks in fair order; they become `running`. Each of `claim_limits` holds for its models."""
         lease = {"owner": owner, "now_ms": now_ms, "until_ms": self._db.shared_now_ms(now_ms) + lease_ms}
         if claim_limits:
-            claimed = [each for part in self._share(claim_limits, limit) for each in self._take_part(part, lease)]
+            claimed = [each for group in self._groups(claim_limits, limit) for each in self._claim_group(group, lease)]
         else:
-            claimed = self._take(_CLAIM, {**lease, "limit": limit})
+            claimed = self._claim_rows(_CLAIM, {**lease, "limit": limit})
         if claimed:
-            self._db.run(_CLOCK, {"place": max(place for place, _ in claimed)})
-        return [task for _, task in sorted(claimed, key=_turn)]
+            self._db.run(_ADVANCE_QUEUE_CLOCK, {"place": max(place for place, _ in claimed)})
+        return [task for _, task in sorted(claimed, key=_fair_order)]
 
-    def _share(self, claim_limits: Sequence[ClaimLimit], limit: int) -> list[_Part]:
-        """Of each room, and of what has none, as many as are among those that come next."""
-        held = tuple(model for room in claim_limits for model in room.models)
-        parts = [_Part(_NEXT_IN_A_ROOM, _CLAIM_IN_A_ROOM, room.models, min(room.tasks, limit)) for room in claim_limits]
-        parts.append(_Part(_NEXT_IN_THE_OPEN, _CLAIM_IN_THE_OPEN, held, limit))
+    def _groups(self, claim_limits: Sequence[ClaimLimit], limit: int) -> list[_ClaimGroup]:
+        """For each limit, and for the models without one, as many tasks as are among the next `limit` of the queue."""
+        limited = tuple(model for each in claim_limits for model in each.models)
+        groups = [
+            _ClaimGroup(_NEXT_LIMITED, _CLAIM_LIMITED, each.models, min(each.tasks, limit)) for each in claim_limits
+        ]
+        groups.append(_ClaimGroup(_NEXT_UNLIMITED, _CLAIM_UNLIMITED, limited, limit))
         coming = [
             (place, task, number)
-            for number, part in enumerate(parts)
-            if part.most > 0
-            for place, task in self._db.all(part.next, {"models": self._db.ids(part.models), "limit": part.most})
+            for number, group in enumerate(groups)
+            if group.most > 0
+            for place, task in self._db.all(group.next, {"models": self._db.ids(group.models), "limit": group.most})
         ]
         shares = Counter(number for *_, number in sorted(coming)[:limit])
-        return [replace(parts[number], most=share) for number, share in shares.items()]
+        return [replace(groups[number], most=share) for number, share in shares.items()]
 
-    def _take_part(self, part: _Part, lease: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
-        return self._take(part.claim, {**lease, "models": self._db.ids(part.models), "limit": part.most})
+    def _claim_group(self, group: _ClaimGroup, lease: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
+        return self._claim_rows(group.claim, {**lease, "models": self._db.ids(group.models), "limit": group.most})
 
     def count_running(self, models: Sequence[str]) -> int:
-        """How many tasks of these models are running, at all workers together."""
-        return int(self._db.value(_RUNNING_OF, {"models": self._db.ids(models)}))
+        """The number of running tasks of these models, over all workers."""
+        return int(self._db.value(_COUNT_RUNNING, {"models": self._db.ids(models)}))
 
     def count_without_open_attempt(self, models: Sequence[str]) -> int:
-        """How many of them have no order out at a vendor."""
-        return int(self._db.value(_WAITING_OF, {"models": self._db.ids(models)}))
+        """How many running tasks of these models have no open attempt."""
+        return int(self._db.value(_COUNT_WITHOUT_OPEN_ATTEMPT, {"models": self._db.ids(models)}))
 
     def rescue(
         self, owner: str, now_ms: int, lease_ms: int, limit: int, expired_before_ms: int | None = None
@@ -344,21 +350,21 @@ class TaskTable:
         shared_ms = self._db.shared_now_ms(now_ms)
         before_ms = shared_ms if expired_before_ms is None else expired_before_ms
         lease = {"owner": owner, "before_ms": before_ms, "until_ms": shared_ms + lease_ms, "limit": limit}
-        return [task for _, task in sorted(self._take(_RESCUE, lease), key=_turn)]
+        return [task for _, task in sorted(self._claim_rows(_RESCUE, lease), key=_fair_order)]
 
-    def _take(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
+    def _claim_rows(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         rows = self._db.all(statement, values)
         return [
-            (place, ClaimedTask(_task(*columns), TaskSpec.from_json(load(spec)), claims))
+            (place, ClaimedTask(_task(columns), TaskSpec.from_json(load(spec)), claims))
             for *columns, spec, claims, place in rows
         ]
 
     def set_expected_end(self, task: TaskId, expected_ms: int) -> None:
-        self._db.run(_EXPECT, {"id": task, "expected_ms": expected_ms})
+        self._db.run(_SET_EXPECTED_END, {"id": task, "expected_ms": expected_ms})
 
     def lock_lease(self, task: TaskId, owner: str) -> bool:
-        """Whether the lease is this owner's; nobody takes it before this unit of work is committed."""
-        return self._db.run(_HOLDS, {"id": task, "owner": owner}) == 1
+        """Whether this owner has the lease; if so it keeps it at least until this unit of work is committed."""
+        return self._db.run(_LOCK_LEASE, {"id": task, "owner": owner}) == 1
 
     def renew(
         self, owner: str, now_ms: int, lease_ms: int, reported: Mapping[TaskId, int]
@@ -369,34 +375,36 @@ class TaskTable:
         """
         until_ms = self._db.shared_now_ms(now_ms) + lease_ms
         rows = self._db.all(_RENEW, {"owner": owner, "until_ms": until_ms, "ids": self._db.ids(list(reported))})
-        news = [{"id": task, "owner": owner, "progress": progress} for task, progress in reported.items() if progress]
-        if news:
-            self._db.many(_REPORT, news)
+        progressed = [
+            {"id": task, "owner": owner, "progress": progress} for task, progress in reported.items() if progress
+        ]
+        if progressed:
+            self._db.many(_WRITE_PROGRESS, progressed)
         return {TaskId(row[0]) for row in rows}, {TaskId(row[0]) for row in rows if row[1]}
 
     def release_leases(self, owner: str, tasks: Sequence[TaskId]) -> None:
-        """End these leases at once, so that another worker goes on."""
-        self._db.run(_HAND_BACK, {"owner": owner, "ids": self._db.ids(tasks)})
+        """End these leases now, so that another worker continues the tasks."""
+        self._db.run(_RELEASE_LEASES, {"owner": owner, "ids": self._db.ids(tasks)})
 
     def end_leases_of(self, owners: Sequence[str]) -> int:
-        """End the leases of workers known to be dead."""
-        return self._db.run(_FREE_LEASES, {"ids": self._db.ids(owners)})
+        """End the leases of dead workers; returns how many."""
+        return self._db.run(_END_LEASES, {"ids": self._db.ids(owners)})
 
     def shorten_leases(self, after_ms: int, until_ms: int) -> int:
         """End the leases that run longer than `after_ms` at `until_ms`, both shared times; returns how many."""
-        return self._db.run(_REIN_IN, {"after_ms": after_ms, "until_ms": until_ms})
+        return self._db.run(_SHORTEN_LEASES, {"after_ms": after_ms, "until_ms": until_ms})
 
     def lease_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
     def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
-        """Queued tasks whose time to start has passed."""
-        return [_task(*row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+        """Queued tasks whose queue deadline has passed."""
+        return [_task(row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
         """Write the end of a task. With an owner, only while its lease is that owner's; without, only while queued.
 
-        Returns the finished task, or None when somebody else was first.
+        Returns the finished task; None when it was ended before, or the lease is another's.
         """
         facts = {
             "id": task,
@@ -415,10 +423,10 @@ class TaskTable:
             row = self._db.one(_FINISH_RUNNING, facts | {"owner": owner})
         if row and ending.result:
             use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
-        return _task(*row) if row else None
+        return _task(row) if row else None
 
     def request_cancel(self, task: TaskId) -> None:
-        self._db.run(_ASK_CANCEL, {"id": task})
+        self._db.run(_REQUEST_CANCEL, {"id": task})
 
     def spec(self, task: TaskId) -> TaskSpec | None:
         """What the task is to make; None once its content was erased."""
@@ -426,77 +434,45 @@ class TaskTable:
         return TaskSpec.from_json(stored) if stored else None
 
     def inputs(self, task: TaskId) -> Sequence[TaskInput]:
-        return [_input(*row) for row in self._db.all(_INPUTS, {"task": task})]
+        return [_input(row) for row in self._db.all(_INPUTS, {"task": task})]
 
     def save_clean_copy(self, task: TaskId, position: int, clean: CleanCopy) -> None:
         facts = {"clean": clean.blob, "media_type": clean.media_type, "width": clean.width, "height": clean.height}
         self._db.run(_KEEP_INPUTS, {"task": task})
-        if self._db.run(_KEEP_CLEAN, facts | {"task": task, "position": position}):
+        if self._db.run(_SAVE_CLEAN_COPY, facts | {"task": task, "position": position}):
             use(self._db, INPUT, task, [clean.blob])
-        else:  # erased meanwhile
+        else:  # the task was erased meanwhile
             unpin(self._db, task, [clean.blob])
 
 
-def _turn(claimed: tuple[int, ClaimedTask]) -> tuple[int, str]:
-    """The fair order, which RETURNING does not keep."""
+def _fair_order(claimed: tuple[int, ClaimedTask]) -> tuple[int, str]:
+    """The sort key of the fair order, which RETURNING does not keep."""
     place, task = claimed
     return place, task.task.id
 
 
-def _input(position: int, field: str, url: str | None, blob: str | None, *clean: Any) -> TaskInput:
-    copy = CleanCopy(*clean) if clean[0] else None
-    return TaskInput(position, field, url, BlobId(blob) if blob else None, copy)
+def _input(row: Sequence[Any]) -> TaskInput:
+    position, field, url, blob, clean, media_type, width, height = row
+    return TaskInput(
+        position=position,
+        field=field,
+        url=url,
+        blob=BlobId(blob) if blob else None,
+        clean=CleanCopy(BlobId(clean), media_type, width, height) if clean else None,
+    )
 
 
-def _task(  # noqa: PLR0917 - the columns, in the order of _COLUMNS
-    id_: str,
-    account: str,
-    type_: str,
-    bucket: str,
-    status: str,
-    model: str,
-    echo: str,
-    price: int,
-    consumed: int,
-    priority: int,
-    progress: int,
-    expected_ms: int | None,
-    created_ms: int,
-    started_ms: int | None,
-    finished_ms: int | None,
-    queue_deadline_ms: int,
-    run_limit_ms: int,
-    cancel_requested: int,
-    result: str | None,
-    served_by: str | None,
-    error_code: int | None,
-    error_msg: str | None,
-    removed_ms: int | None,
-) -> Task:
+def _task(row: Sequence[Any]) -> Task:
+    columns = dict(zip(_NAMES, row, strict=True))
     return Task(
-        TaskId(id_),
-        AccountId(account),
-        type_,
-        bucket,
-        Status(status),
-        model,
-        load(echo),
-        price,
-        consumed,
-        priority,
-        progress,
-        expected_ms,
-        created_ms,
-        started_ms,
-        finished_ms,
-        queue_deadline_ms,
-        run_limit_ms,
-        bool(cancel_requested),
-        _result(load(result)),
-        load(served_by),
-        error_code,
-        error_msg,
-        removed_ms,
+        **columns
+        | {
+            "status": Status(columns["status"]),
+            "echo": load(columns["echo"]),
+            "cancel_requested": bool(columns["cancel_requested"]),
+            "result": _result(load(columns["result"])),
+            "served_by": load(columns["served_by"]),
+        }
     )
 
 

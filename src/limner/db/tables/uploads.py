@@ -1,6 +1,8 @@
 """Uploaded pictures, by token and by object key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from limner.db.sql import Db, Sql
 from limner.db.tables.blobs import UPLOAD, release, use
@@ -17,7 +19,7 @@ class Upload:
     size: int
     expires_ms: int
     etag: str | None = None
-    """What S3 clients were told the bytes are called; None for an upload that came another way."""
+    """The ETag that S3 clients got; None for an upload that came another way."""
 
 
 _COLUMNS = "token, account, object_key, blob, media_type, size, expires_ms, etag"
@@ -52,21 +54,21 @@ class UploadTable:
         return added == 1
 
     def replace(self, upload: Upload, now_ms: int) -> None:
-        """Put another picture in the place of the one of this token."""
+        """Replace the picture of this token."""
         if self._db.run(_REPLACE, _values(upload, now_ms)):
             release(self._db, UPLOAD, [upload.token], now_ms)
             use(self._db, UPLOAD, upload.token, [upload.blob])
 
     def by_token(self, account: AccountId, token: UploadToken) -> Upload | None:
         row = self._db.one(_BY_TOKEN, {"account": account, "token": token})
-        return Upload(*row) if row else None
+        return _upload(row) if row else None
 
     def by_object(self, account: AccountId, object_key: str) -> Upload | None:
         row = self._db.one(_BY_OBJECT, {"account": account, "object_key": object_key})
-        return Upload(*row) if row else None
+        return _upload(row) if row else None
 
     def expire(self, now_ms: int, limit: int) -> int:
-        """Remove uploads whose time is over; how many those were."""
+        """Delete expired uploads; returns how many."""
         tokens = [row[0] for row in self._db.all(_EXPIRE, {"now_ms": now_ms, "limit": limit})]
         release(self._db, UPLOAD, tokens, now_ms)
         return len(tokens)
@@ -84,3 +86,7 @@ def _values(upload: Upload, now_ms: int) -> dict[str, str | int | None]:
         "expires_ms": upload.expires_ms,
         "etag": upload.etag,
     }
+
+
+def _upload(row: Sequence[Any]) -> Upload:
+    return Upload(**dict(zip(_COLUMNS.split(", "), row, strict=True)))

@@ -109,15 +109,15 @@ class WebhookTable:
 
     def get(self, webhook: WebhookId) -> Webhook | None:
         row = self._db.one(_GET, {"id": webhook})
-        return _webhook(*row) if row else None
+        return _webhook(row) if row else None
 
     def of(self, account: AccountId) -> Sequence[Webhook]:
-        return [_webhook(*row) for row in self._db.all(_OF, {"account": account})]
+        return [_webhook(row) for row in self._db.all(_OF, {"account": account})]
 
     def for_tasks(self, account: AccountId) -> Webhook | None:
         """The account's webhook for the `webhook_url` of tasks."""
         row = self._db.one(_FOR_TASKS, {"account": account})
-        return _webhook(*row) if row else None
+        return _webhook(row) if row else None
 
     def remove(self, webhook: WebhookId, now_ms: int) -> None:
         self._db.run(_REMOVE, {"id": webhook, "now_ms": now_ms})
@@ -191,5 +191,6 @@ def _events(text: str) -> tuple[EventType, ...]:
     return tuple(EventType(each) for each in text.split())
 
 
-def _webhook(id_: str, account: str, url: str | None, events: str, *more: Any) -> Webhook:
-    return Webhook(WebhookId(id_), AccountId(account), url, _events(events), *more)
+def _webhook(row: Sequence[Any]) -> Webhook:
+    columns = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    return Webhook(**columns | {"events": _events(columns["events"])})
