@@ -77,7 +77,8 @@ MODELS_HEAD = """\
 ## Models
 
 `model_version` is a name in the API. The operator chooses which vendor serves it; `served_by` in a finished task says what ran.
-The default is `{default}`. The price is per task; no parameter changes it.
+The default is `{default}`; where no vendor of it is configured, the first model of this table that is served and
+takes the request's images. `LIMNER_DEFAULT_MODEL` sets another. The price is per task; no parameter changes it.
 
 | model_version | known as | credits | reference images | formats |
 |---|---|---|---|---|

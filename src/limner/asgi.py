@@ -78,7 +78,10 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
 
 
 def _request_limits(settings: Settings) -> RequestLimits:
-    return RequestLimits(settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s)
+    origins = tuple(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip())
+    return RequestLimits(
+        settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s, origins
+    )
 
 
 def _authentication(limner: Limner) -> Authentication:

@@ -137,6 +137,7 @@ class Limner:
                 queue_deadline_s=settings.queue_deadline_s,
                 run_deadline_s=settings.run_deadline_s,
                 transcode_webp=settings.transcode_webp,
+                default_model=settings.default_model,
                 multiview_model=settings.multiview_model,
             ),
             check_webhook=self.webhook_http.check,
@@ -374,7 +375,7 @@ def find_providers(settings: Settings, reached: Mapping[str, Upstream]) -> dict[
     found: dict[str, Provider] = {"sandbox": SandboxProvider(settings.sandbox_delay_s), **vendors}
     for point in entry_points(group="limner.providers"):
         found[point.name] = point.load()()
-    if settings.engine not in found:
+    if settings.engine not in found and (settings.fallback_to_builtin or not vendors):
         raise EngineMissing(settings.engine)
     return found
 
@@ -384,7 +385,8 @@ class EngineMissing(RuntimeError):
 
     def __init__(self, engine: str) -> None:
         super().__init__(
-            f"the engine {engine!r} is not installed: `pip install limner-builtin`, or set LIMNER_ENGINE=sandbox"
+            f"no vendor is configured and the engine {engine!r} is not installed: set a vendor's key such as "
+            "OPENAI_API_KEY, run `pip install limner[builtin]`, or set LIMNER_ENGINE=sandbox"
         )
 
 

@@ -28,7 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from limner.config_sources import ConfigError, Environment, TomlFile, origin_of, suggest, variables_of
 from limner.db.open_store import SQLITE, check_url
-from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, models_with_images
+from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, MODELS, models_with_images
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.routing.route import UnknownOutcome
 from limner.outbound.allowlist import FetchAllow
@@ -199,9 +199,15 @@ class Settings(VendorSettings):
     route: list[RouteSettings] = Field(
         default_factory=list, description="Routes, see below: which providers serve a model, the preferred one first."
     )
-    multiview_model: str = Field(
-        default=DEFAULT_MULTIVIEW_MODEL,
-        description="The model of multiview tasks that name none. It must take reference images.",
+    default_model: str | None = Field(
+        default=None,
+        description=f"The model of tasks that name none. Default: `{DEFAULT_MODEL}`, or the first model that is served "
+        "where no vendor of it is configured.",
+    )
+    multiview_model: str | None = Field(
+        default=None,
+        description="The model of multiview tasks that name none. It must take reference images. Default: "
+        f"`{DEFAULT_MULTIVIEW_MODEL}`, or the first such model that is served.",
     )
     sandbox_delay_s: float = Field(
         default=0.0, ge=0, description="How long the sandbox pretends to work on each picture, in seconds."
@@ -263,6 +269,11 @@ class Settings(VendorSettings):
         default="",
         description="Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed.",
     )
+    cors_origins: str = Field(
+        default="",
+        description="Origins of web pages that may call the API from a browser, separated by commas, such as "
+        "`https://studio.example.org`; `*` is all. Pages send a key themselves: give them one with few scopes.",
+    )
     upload_hours: float = Field(default=24, gt=0, description="How long an upload can be used in a task, in hours.")
     link_hours: float = Field(default=24, gt=0, description="How long a link to a picture works, in hours.")
     keep_results_days: float = Field(
@@ -313,10 +324,17 @@ class Settings(VendorSettings):
         default="info", description="The least that is logged."
     )
 
+    @field_validator("default_model")
+    @classmethod
+    def _is_a_model(cls, name: str | None) -> str | None:
+        if name is not None and name not in MODELS:
+            raise ValueError(f"may be {', '.join(MODELS)}")
+        return name
+
     @field_validator("multiview_model")
     @classmethod
-    def _takes_images(cls, name: str) -> str:
-        if name not in models_with_images():
+    def _takes_images(cls, name: str | None) -> str | None:
+        if name is not None and name not in models_with_images():
             raise ValueError(f"may be {', '.join(models_with_images())}")
         return name
 
@@ -369,6 +387,15 @@ class Settings(VendorSettings):
     @classmethod
     def _readable(cls, text: str) -> str:
         FetchAllow.parse(text)
+        return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, text: str) -> str:
+        for origin in filter(None, (each.strip() for each in text.split(","))):
+            parts = urlsplit(origin)
+            if origin != "*" and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
+                raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, without a path")
         return text
 
     @field_validator("trusted_proxies")

@@ -12,6 +12,7 @@ import schemathesis
 
 from contract.client import BASE, PICTURE, Client, client_of
 from limner.api.v2.errors import ERRORS
+from limner.domain.model import MODELS
 from serving import Served, serving
 
 CHECKS = [
@@ -108,6 +109,17 @@ def test_the_page_for_people_names_every_operation_and_loads_nothing(client: Cli
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert all(path in page for path in document["paths"])
     assert "<script" not in page
+
+
+def test_the_home_page_says_what_runs_and_loads_nothing(client: Client) -> None:
+    page = client.get("/", auth=False)
+    text = page.body.decode()
+
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert all(model in text for model in MODELS)
+    assert "href=docs" in text
+    assert "src=" not in text
 
 
 def test_no_request_made_from_the_document_breaks_the_server_or_gets_an_answer_it_does_not_describe(

@@ -21,6 +21,7 @@ OPEN = {
     "PUT /v3/files/{tag}/{token}": "its link is signed",
     "GET /healthz": "says nothing about anybody",
     "GET /readyz": "says nothing about anybody",
+    "GET /": "says what is public",
     "GET /docs": "says what is public",
     "GET /openapi.json": "says what is public",
 }

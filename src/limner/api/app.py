@@ -11,13 +11,14 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from limner.api import docs, files, health
+from limner.api import docs, files, health, home
 from limner.api.http.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
@@ -37,16 +38,30 @@ from limner.api.webhooks import openapi as webhooks_openapi
 from limner.api.webhooks import routes as webhooks
 from limner.domain.refusal import Code, Refusal
 
+EXPOSED_HEADERS = (
+    "X-Tripo-Trace-ID",
+    "X-Limner-Served-By",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Idempotency-Replayed",
+)
+"""Response headers that scripts of other origins may read."""
+
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """`at_once` concurrent reads and writes each, `memory` bytes for bodies, `slow_s` seconds of silence in a body."""
+    """`at_once` concurrent reads and writes each, `memory` bytes for bodies, `slow_s` seconds of silence in a body.
+
+    Web pages of `cors_origins` may call the API; `*` is all.
+    """
 
     at_once: int
     memory: int
     slow_s: float
+    cors_origins: tuple[str, ...] = ()
 
 
 def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
@@ -58,11 +73,13 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
     ]
     operations += webhooks.operations(services)
     operations += docs.pages(operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS})
+    operations += home.operations(services)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
     handlers: dict[Any, Any] = {Refusal: _refused, HTTPException: _http_error}
     return Starlette(
         routes=[*(operation.route(services.authentication) for operation in operations), *_sockets(services)],
         middleware=[
+            *_cross_origin(limits.cors_origins),
             Middleware(Trace, answer=_answer),
             Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),
             Middleware(BodyTimeout, answer=_answer, slow_s=limits.slow_s),
@@ -73,6 +90,21 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
         exception_handlers=handlers,
         lifespan=lifespan,
     )
+
+
+def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:
+    """CORS for web pages of these origins. No cookies are involved: a page sends its key itself."""
+    if not origins:
+        return []
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED_HEADERS,
+        max_age=3600,
+    )
+    return [cors]
 
 
 def _sockets(services: Services) -> list[BaseRoute]:

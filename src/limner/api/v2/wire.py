@@ -25,7 +25,9 @@ class GenerateImage(TaskBody):
         description=f"1 to {PROMPT_LIMIT} characters. May be left out when a template is set. "
         "`image[1]` names the first reference picture.",
     )
-    model_version: StrictStr | None = Field(default=None, description="Default: flux.1_kontext_pro.")
+    model_version: StrictStr | None = Field(
+        default=None, description="Default: flux.1_kontext_pro, or what the operator chose."
+    )
     model: StrictStr | None = Field(default=None, description="Old name of model_version.")
     template: StrictStr | None = Field(default=None, max_length=100)
     file: OneFile | None = None

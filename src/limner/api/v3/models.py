@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from limner.domain.model import DEFAULT_MODEL, MODELS
+from limner.domain.model import MODELS
 from limner.domain.refusal import Code, Refusal
 
 NAMES: Mapping[str, str] = MappingProxyType(
@@ -34,6 +34,6 @@ def model_called(name: str, field: str) -> str:
     raise Refusal(
         Code.VERSION_UNKNOWN,
         f"there is no model {name[:100]!r}",
-        suggestion=f"It may be {', '.join([*NAMES, *MODELS])}; left out, it is {DEFAULT_MODEL}.",
+        suggestion=f"It may be {', '.join([*NAMES, *MODELS])}, or left out for the default model.",
         field=field,
     )

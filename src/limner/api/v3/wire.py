@@ -99,7 +99,9 @@ class _Image(_Task):
         "`image[1]` names the first reference picture.",
     )
     negative_prompt: StrictStr | None = Field(default=None, max_length=255)
-    model: StrictStr | None = Field(default=None, description="Default: flux.1_kontext_pro.")
+    model: StrictStr | None = Field(
+        default=None, description="Default: flux.1_kontext_pro, or what the operator chose."
+    )
     model_version: StrictStr | None = Field(default=None, description="Its name on v2; model counts if both are given.")
     template: StrictStr | None = Field(default=None, max_length=100)
     t_pose: StrictBool | None = None

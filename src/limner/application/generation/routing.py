@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limner.db.tables.attempts import Attempt
+from limner.domain.model import MODELS, effective_model
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.ports.provider import Provider
@@ -74,6 +75,23 @@ class Routing:
         except Refusal:
             return "none"
 
+    def default_model(self, preferred: str, references: int) -> str:
+        """The model of a request that names none: `preferred`, or the first that is served and takes the images.
+
+        `preferred` where none is served: its refusal says what is missing.
+        """
+        for name in (preferred, *MODELS):
+            model = effective_model(MODELS[name], pictures=references)
+            if references <= model.reference_cap and self.is_served(model.name):
+                return name
+        return preferred
+
+    def served_models(self) -> list[str]:
+        return [name for name in MODELS if self.is_served(name)]
+
+    def is_served(self, model: str) -> bool:
+        return bool(self.always_use_engine or not self.vendors() or self._active(self.routes.get(model, ())))
+
     def vendors(self) -> set[str]:
         """The configured vendors that at least one route leads to."""
         return {route.provider for routes in self.routes.values() for route in routes} & self.providers.keys()
@@ -95,8 +113,8 @@ class Routing:
         return Refusal(
             Code.VERSION_UNKNOWN,
             f"no vendor that serves {model!r} is configured here",
-            suggestion=f"Choose another model_version; operators: configure {vendors or 'a vendor for it'}, or set "
-            "LIMNER_FALLBACK_TO_BUILTIN.",
+            suggestion=f"Choose a model_version that is served here: {', '.join(self.served_models())}. Operators: "
+            f"configure {vendors or 'a vendor for it'}, or set LIMNER_FALLBACK_TO_BUILTIN.",
             field="model_version",
         )
 

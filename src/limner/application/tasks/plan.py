@@ -40,21 +40,16 @@ class Plan:
     references: int = 0
 
 
-def plan(
-    request: ImageRequest,
-    templates: Templates,
-    prompt_limit: int,
-    multiview_model: str = DEFAULT_MULTIVIEW_MODEL,
-) -> Plan:
+def plan(request: ImageRequest, templates: Templates, prompt_limit: int) -> Plan:
     """Check a request against the facts of its model. Reads and writes nothing."""
     match request.type:
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
             return _one_image(request, templates, prompt_limit)
         case TaskType.GENERATE_MULTIVIEW:
             views = tuple(ImageSpec(view, view_prompt(view), 0, "") for view in View)
-            return _views(request, request.model or multiview_model, views, MULTIVIEW_CREDITS)
+            return _views(request, request.model or DEFAULT_MULTIVIEW_MODEL, views, MULTIVIEW_CREDITS)
         case TaskType.EDIT_MULTIVIEW:
-            model = request.model or multiview_model
+            model = request.model or DEFAULT_MULTIVIEW_MODEL
             return _views(request, model, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.edits))
 
 
@@ -105,7 +100,7 @@ def _named_model(name: str | None) -> ModelFacts:
         raise Refusal(
             Code.VERSION_UNKNOWN,
             f"there is no model version {name!r}",
-            suggestion=f"model_version may be {', '.join(MODELS)}; left out, it is {DEFAULT_MODEL}.",
+            suggestion=f"model_version may be {', '.join(MODELS)}, or left out for the default model.",
             field="model_version",
         )
     return MODELS[name]

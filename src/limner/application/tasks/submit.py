@@ -17,7 +17,7 @@ from limner.db.tables.tasks import NewTask
 from limner.domain.accounts.credits import hold
 from limner.domain.accounts.key_limits import UNLIMITED, day_of, exhausted
 from limner.domain.ids import TaskId
-from limner.domain.model import DEFAULT_MULTIVIEW_MODEL, ModelFacts
+from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks import fair_queue
 from limner.domain.tasks.request import (
@@ -26,6 +26,7 @@ from limner.domain.tasks.request import (
     ConcurrencyGroup,
     ImageRequest,
     InlineSource,
+    TaskType,
     UrlSource,
 )
 from limner.domain.tasks.task import Status
@@ -72,7 +73,8 @@ class SubmitLimits:
     queue_deadline_s: int
     run_deadline_s: int
     transcode_webp: bool
-    multiview_model: str = DEFAULT_MULTIVIEW_MODEL
+    default_model: str | None = None
+    multiview_model: str | None = None
 
     def limit_of(self, bucket: str) -> int:
         """How many tasks of a concurrency group an account may have, unless the account has a limit of its own."""
@@ -95,7 +97,8 @@ class Submit:
         self, key: Key, request: ImageRequest, *, idempotency: IdempotencyKey | None = None, prompt_limit: int = 1024
     ) -> Submitted:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
-        planned = plan(request, self.templates, prompt_limit, self.limits.multiview_model)
+        request = self._with_model(request)
+        planned = plan(request, self.templates, prompt_limit)
         provider = self.routing.routes_for(planned.model.name, planned.references)[0].provider
         self._check_addresses(request)
         task = self._new_task(key, request, planned)
@@ -112,6 +115,16 @@ class Submit:
         if earlier is None:
             self.signals.work_arrived()
         return Submitted(earlier or task.id, provider, replayed=earlier is not None)
+
+    def _with_model(self, request: ImageRequest) -> ImageRequest:
+        """The request with the default model filled in: the operator's, or else one that is served here."""
+        if request.model is not None:
+            return request
+        if request.type in {TaskType.GENERATE_MULTIVIEW, TaskType.EDIT_MULTIVIEW}:
+            chosen = self.limits.multiview_model or self.routing.default_model(DEFAULT_MULTIVIEW_MODEL, references=1)
+        else:
+            chosen = self.limits.default_model or self.routing.default_model(DEFAULT_MODEL, len(request.files))
+        return replace(request, model=chosen)
 
     def _check_addresses(self, request: ImageRequest) -> None:
         """Raise `Refusal` for what is no URL. One that is not public fails the task later, when it is fetched."""

@@ -71,3 +71,17 @@ def test_routes_that_take_too_few_reference_images_are_skipped_and_without_anoth
         here.routes_for(MODEL, 3)
     assert (refused.value.code, refused.value.field) == (Code.INVALID, "files")
     assert "at most 2" in refused.value.reason
+
+
+def test_the_default_model_is_the_preferred_one_where_it_is_served() -> None:
+    assert routing().default_model(MODEL, references=0) == MODEL
+    assert routing("bfl").default_model(MODEL, references=4) == MODEL
+
+
+def test_the_default_model_is_one_that_is_served_and_takes_the_images() -> None:
+    here = replace(routing("openai"), routes={"midjourney": (route("openai"),), "gpt_image_2": (route("openai"),)})
+
+    assert here.default_model(MODEL, references=0) == "gpt_image_2"
+    assert replace(here, routes={"midjourney": (route("openai"),)}).default_model(MODEL, references=0) == "midjourney"
+    assert replace(here, routes={"midjourney": (route("openai"),)}).default_model(MODEL, references=1) == MODEL
+    assert here.served_models() == ["gpt_image_2", "midjourney"]
