@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from limner.testing.vendors import Vendors
 
 from integration.providers.order_runner import SteppingClock, order
 from limner.domain.routing.failure import Failure, FailureKind
@@ -12,6 +11,7 @@ from limner.ports.provider import Accepted, CancelsJobs, Provider, VendorAccount
 from limner.providers.fal import FalProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.replicate import ReplicateProvider
+from limner_vendors import Vendors
 
 OPEN: dict[str, tuple[Callable[[VendorAccount], Provider], str]] = {
     "fal": (lambda account: FalProvider(account, SteppingClock()), "fal-ai/flux/dev"),

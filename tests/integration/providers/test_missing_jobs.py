@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from limner.testing.vendors import Fault, FaultKind, Vendors
 
 from integration.providers.order_runner import SteppingClock, order, run_order
 from limner.ports.provider import Provider, VendorAccount
@@ -12,6 +11,7 @@ from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.replicate import ReplicateProvider
+from limner_vendors import Fault, FaultKind, Vendors
 
 OPEN: dict[str, tuple[Callable[[VendorAccount], Provider], str]] = {
     "bfl": (lambda account: BflProvider(account, SteppingClock(step_s=100)), "flux-dev"),

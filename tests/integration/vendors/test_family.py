@@ -188,10 +188,10 @@ async def test_the_environment_points_at_every_vendor(emulators: Vendors) -> Non
 
 async def test_books_outlive_the_street(tmp_path: Path) -> None:
     file = tmp_path / "books.jsonl"
-    async with Vendors.running(["bfl"], books=file) as emulators, aiohttp.ClientSession() as session:
+    async with Vendors.running(["bfl"], records=file) as emulators, aiohttp.ClientSession() as session:
         await VendorClient(emulators, session).buy("bfl", "a cat")
 
-    async with Vendors.running(["bfl"], books=file) as emulators:
+    async with Vendors.running(["bfl"], records=file) as emulators:
         assert [one.prompt for one in emulators.purchases("bfl")] == ["a cat"]
 
 

@@ -45,7 +45,7 @@ async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(vendor_clie
     assert {one["state"] for one in told} == {"ours"}
 
 
-async def test_a_task_that_is_being_put_in_the_books_is_listed_whole(
+async def test_a_task_whose_purchase_is_being_recorded_is_listed_whole(
     vendor_client: VendorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writing, written = asyncio.Event(), asyncio.Event()
@@ -54,7 +54,7 @@ async def test_a_task_that_is_being_put_in_the_books_is_listed_whole(
         writing.set()
         await written.wait()
 
-    monkeypatch.setattr(vendor_client.emulators.books, "enter", enter)
+    monkeypatch.setattr(vendor_client.emulators.records, "enter", enter)
     order = asyncio.create_task(imagine(vendor_client))
     await writing.wait()
 

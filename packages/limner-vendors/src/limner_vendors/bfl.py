@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from limner_vendors._core import kontext
-from limner_vendors._core.emulator import Emulator, Place, Refused, http_status, reply
+from limner_vendors._core.emulator import Emulator, EmulatorSetup, Refused, http_status, reply
 from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
@@ -158,12 +158,12 @@ class Bfl(Emulator):
         ),
     )
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
+    def __init__(self, setup: EmulatorSetup) -> None:
+        super().__init__(setup)
         self.credits = 1_000_000.0
 
     def environment(self) -> dict[str, str]:
-        polling = self.place.urls["polling"].removeprefix("http://").rpartition(":")[0]
+        polling = self.setup.urls["polling"].removeprefix("http://").rpartition(":")[0]
         return {"BFL_API_KEY": self.key, "BFL_BASE_URL": self.base_url, "BFL_POLLING_HOSTS": polling}
 
     def applications(self) -> dict[str, web.Application]:
@@ -171,7 +171,7 @@ class Bfl(Emulator):
             web.post("/v1/{model}", self.submit),
             web.get("/v1/credits", self.show_credits),
             web.get("/v1/get_result", self.wrong_region),
-            *self.doors(),
+            *self.script_routes(),
         ]
         return {
             "api": self.application(api),
@@ -188,8 +188,8 @@ class Bfl(Emulator):
         body = await read_body(request, model)
         references = await self.references(body, model)
         order = order_of(name, model, body, references)
-        return await self.pass_faults(
-            request, "submit", order.prompt, lambda trouble: self.accept(order, model.cost, trouble)
+        return await self.with_faults(
+            request, "submit", order.prompt, lambda injected: self.accept(order, model.cost, injected)
         )
 
     async def poll(self, request: web.Request) -> web.StreamResponse:
@@ -197,7 +197,7 @@ class Bfl(Emulator):
         job = self.jobs.find(request.query.get("id", ""))
         if job is None:
             return reply(200, outcome(request.query.get("id", ""), "Task not found"))
-        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
+        return await self.with_faults(request, "poll", job.order.prompt, lambda _: self.job_answer(job))
 
     async def wrong_region(self, request: web.Request) -> web.Response:
         """A polling address that the client built on the submit host: the global host knows no jobs."""
@@ -239,12 +239,12 @@ class Bfl(Emulator):
             raise invalid(Problem(field, said, "value_error"))
         return seen
 
-    async def accept(self, order: VendorOrder, cost: float, trouble: InjectedFault) -> web.Response:
+    async def accept(self, order: VendorOrder, cost: float, injected: InjectedFault) -> web.Response:
         if self.credits < cost:
             return self.refusal(Fault(FaultKind.QUOTA))
         if self.full(order.model):
             return reply(429, {"detail": "Too many unfinished tasks"}, {"Retry-After": "1"})
-        job = await self.open_job(str(uuid.uuid4()), order, trouble)
+        job = await self.open_job(str(uuid.uuid4()), order, injected)
         self.credits -= 0 if job.failed else cost
         mp = {
             "input_mp": round(sum(reference.megapixels for reference in order.references), 2),
@@ -253,7 +253,7 @@ class Bfl(Emulator):
         if hook := order.asked.get("webhook_url"):
             self.hooks.later(self.call_back(job, hook))
             return reply(200, {"id": job.id, "status": "Pending", "webhook_url": hook, "cost": cost, **mp})
-        polling = f"{self.place.urls['polling']}/v1/get_result?id={job.id}"
+        polling = f"{self.setup.urls['polling']}/v1/get_result?id={job.id}"
         return reply(200, {"id": job.id, "polling_url": polling, "cost": cost, **mp})
 
     def full(self, model: str) -> bool:
@@ -261,21 +261,21 @@ class Bfl(Emulator):
             return True
         return self.jobs.unfinished() >= UNFINISHED_AT_ONCE
 
-    async def tell(self, job: VendorJob) -> web.Response:
+    async def job_answer(self, job: VendorJob) -> web.Response:
         if job.hidden:
             job.hidden -= 1
             return reply(200, outcome(job.id, "Task not found"))
         progress = self.jobs.ask(job)
-        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
+        strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             return reply(200, outcome(job.id, strange.how or "Reticulating", progress=progress))
-        if progress < 1 and FaultKind.MODERATED not in job.trouble:
+        if progress < 1 and FaultKind.MODERATED not in job.injected:
             return reply(200, outcome(job.id, "Pending", progress=progress))
         return reply(200, self.result(job))
 
     def result(self, job: VendorJob) -> dict[str, Any]:
         job.ended = True
-        fault = job.trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
+        fault = job.injected.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
         match fault and fault.kind:
             case FaultKind.MODERATED:
                 return outcome(job.id, "Request Moderated", details=moderation(fault))
@@ -294,10 +294,10 @@ class Bfl(Emulator):
             "end_time": job.started + job.takes,
             "duration": job.takes,
         }
-        if FaultKind.EMPTY in job.trouble:
+        if FaultKind.EMPTY in job.injected:
             return facts
         name, media_type = f"{job.id}.{job.order.format}", MEDIA_TYPES[job.order.format]
-        link = self.deliveries.offer(name, media_type, lambda: self.picture(job.order, job.trouble), job)
+        link = self.deliveries.offer(name, media_type, lambda: self.picture(job.order, job.injected), job)
         return {"sample": link, **facts}
 
     async def call_back(self, job: VendorJob, hook: str) -> None:
@@ -306,7 +306,7 @@ class Bfl(Emulator):
         body = orjson.dumps(self.result(job))
         secret = job.order.asked.get("webhook_secret")
         headers = {"X-Webhook-Secret": secret, "X-BFL-Signature": f"sha256={signature(secret, body)}"} if secret else {}
-        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1):
+        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.injected else 1):
             await self.hooks.post(hook, body, headers)
 
     def refusal(self, fault: Fault) -> web.Response:

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from limner_vendors._core.emulator import Emulator, Place
+from limner_vendors._core.emulator import Emulator, EmulatorSetup
 from limner_vendors._core.faults import Faults
 from limner_vendors._core.jobs import EmulatedSpeed
 from limner_vendors._core.purchase_records import Purchase, PurchaseRecords, Violation
@@ -52,9 +52,9 @@ class Vendors:
     (delivery), or on other ports of 127.0.0.1 if the system has no other loopback address.
     """
 
-    def __init__(self, emulators: Mapping[str, Emulator], books: PurchaseRecords) -> None:
+    def __init__(self, emulators: Mapping[str, Emulator], records: PurchaseRecords) -> None:
         self._emulators = emulators
-        self.books = books
+        self.records = records
 
     @classmethod
     @asynccontextmanager
@@ -62,21 +62,21 @@ class Vendors:
         cls,
         names: Iterable[str] = NAMES,
         *,
-        books: Path | None = None,
+        records: Path | None = None,
         pace: EmulatedSpeed | None = None,
         port: int = 0,
         seed: int = 0,
     ) -> AsyncIterator[Self]:
         """Run these emulators in the current event loop, on free ports or on fixed ones starting at `port`.
 
-        `books` is a file for purchases and violations; existing entries are read first. Raises `UnknownVendor`, and
+        `records` is a file for purchases and violations; existing entries are read first. Raises `UnknownVendor`, and
         `OSError` for a busy port.
         """
-        kept = await asyncio.to_thread(PurchaseRecords, books)
+        kept = await asyncio.to_thread(PurchaseRecords, records)
         async with AsyncExitStack() as stack:
 
-            def setup_for(urls: Mapping[str, str]) -> Place:
-                return Place(urls, kept, pace or EmulatedSpeed(), seed)
+            def setup_for(urls: Mapping[str, str]) -> EmulatorSetup:
+                return EmulatorSetup(urls, kept, pace or EmulatedSpeed(), seed)
 
             emulators = {name: await _start(stack, _class_of(name), port, setup_for) for name in names}
             yield cls(emulators, kept)
@@ -105,14 +105,14 @@ class Vendors:
         return {key: value for one in self._emulators.values() for key, value in one.environment().items()}
 
     def purchases(self, vendor: str | None = None) -> list[Purchase]:
-        return self.books.purchases(vendor)
+        return self.records.purchases(vendor)
 
     def violations(self, vendor: str | None = None) -> list[Violation]:
-        return self.books.violations(vendor)
+        return self.records.violations(vendor)
 
     async def until_bought(self, count: int, vendor: str | None = None) -> list[Purchase]:
         """Wait until this many purchases are recorded."""
-        return await self.books.until_bought(count, vendor)
+        return await self.records.until_bought(count, vendor)
 
 
 def _class_of(name: str) -> type[Emulator]:
@@ -122,7 +122,7 @@ def _class_of(name: str) -> type[Emulator]:
 
 
 async def _start(
-    stack: AsyncExitStack, kind: type[Emulator], port: int, setup_for: Callable[[Mapping[str, str]], Place]
+    stack: AsyncExitStack, kind: type[Emulator], port: int, setup_for: Callable[[Mapping[str, str]], EmulatorSetup]
 ) -> Emulator:
     first = port and port + NAMES.index(kind.name) * PORTS_EACH
     sockets = {site: _listen(stack, site, first and first + n) for n, site in enumerate(kind.sites)}

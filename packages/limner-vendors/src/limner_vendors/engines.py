@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from aiohttp import web
 
-from limner_vendors._core.emulator import Place, Refused, http_status, reply
+from limner_vendors._core.emulator import EmulatorSetup, Refused, http_status, reply
 from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorOrder
 from limner_vendors._core.pictures import ReceivedImage
@@ -49,8 +49,8 @@ class EngineEmulator(OpenAI):
     dialect: ClassVar[str]
     rules: ClassVar[Rules]
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
+    def __init__(self, setup: EmulatorSetup) -> None:
+        super().__init__(setup)
         self.warm = asyncio.Event()
         self.warm.set()
 
@@ -70,7 +70,7 @@ class EngineEmulator(OpenAI):
             web.get("/v1/models", self.list_models),
             web.get("/health", self.health),
             web.get("/health_generate", self.health),
-            *self.doors(),
+            *self.script_routes(),
         ]
         return {"api": self.application(routes)}
 
@@ -116,11 +116,11 @@ class EngineEmulator(OpenAI):
             raise detail(422, "Field 'image' is required.")
         return tuple([await self.reference(file) for file in images])
 
-    async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
+    async def take_on(self, ask: OpenAiRequest, injected: InjectedFault) -> None:
         """Record a purchase. Moderation faults give the short error of an engine's safety checker."""
-        if trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
+        if injected.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
             raise detail(400, "The request was rejected by the safety checker.")
-        await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
+        await self.record_purchase(ask.order, f"img_{secrets.token_hex(12)}")
 
     async def list_models(self, _: web.Request) -> web.Response:
         return reply(200, {"object": "list", "data": [{"id": self.served, "object": "model", "owned_by": "local"}]})
@@ -156,11 +156,11 @@ class Sglang(EngineEmulator):
         if fields.get("response_format", "url") == "url":
             raise detail(400, "response_format='url' requires cloud storage or an output path to be configured.")
 
-    async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
-        await self.take_on(ask, trouble)
-        pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
-        data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
-        facts = {"id": secrets.token_hex(16), "created": int(time.time()), "inference_time_s": self.place.pace.seconds}
+    async def whole(self, ask: OpenAiRequest, injected: InjectedFault) -> web.Response:
+        await self.take_on(ask, injected)
+        pictures = [await self.picture(ask.order, injected, variant) for variant in range(ask.n)]
+        data = [] if FaultKind.EMPTY in injected else [{"b64_json": in_base64(picture)} for picture in pictures]
+        facts = {"id": secrets.token_hex(16), "created": int(time.time()), "inference_time_s": self.setup.pace.seconds}
         return reply(200, {**facts, "data": data})
 
 
@@ -187,11 +187,11 @@ class Vllm(EngineEmulator):
         if fields.get("response_format", "b64_json") != "b64_json" and edit:
             raise detail(400, "Only response_format='b64_json' is supported.")
 
-    async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
-        await self.take_on(ask, trouble)
+    async def whole(self, ask: OpenAiRequest, injected: InjectedFault) -> web.Response:
+        await self.take_on(ask, injected)
         batch = [replace(ask.order, references=(one,)) for one in ask.order.references] or [ask.order]
-        pictures = [await self.picture(order, trouble, n) for order in batch for n in range(ask.n)]
-        data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        pictures = [await self.picture(order, injected, n) for order in batch for n in range(ask.n)]
+        data = [] if FaultKind.EMPTY in injected else [{"b64_json": in_base64(picture)} for picture in pictures]
         return reply(200, {"created": int(time.time()), "data": data})
 
 

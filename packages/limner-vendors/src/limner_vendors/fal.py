@@ -122,7 +122,7 @@ class Fal(Emulator):
             web.get(f"{of_request}/status", self.status),
             web.get(of_request, self.response),
             web.put(f"{of_request}/cancel", self.cancel),
-            *self.doors(),
+            *self.script_routes(),
             web.post("/{model:.+}", self.submit),
         ]
         return {"api": self.application(routes), "delivery": self.delivery_application()}
@@ -132,26 +132,26 @@ class Fal(Emulator):
         name = request.match_info["model"]
         model = MODELS.get(name)
         if model is None:
-            raise Refused(trouble_with(404, f"Application {name!r} not found", "not_found"))
+            raise Refused(error_reply(404, f"Application {name!r} not found", "not_found"))
         hook = check_hook(request.query.get("fal_webhook"))
         body = await read_body(request, model)
         order = order_of(name, model, body, await self.references(body), hook)
-        return await self.pass_faults(request, "submit", order.prompt, lambda trouble: self.accept(order, trouble))
+        return await self.with_faults(request, "submit", order.prompt, lambda injected: self.accept(order, injected))
 
-    async def accept(self, order: VendorOrder, trouble: InjectedFault) -> web.Response:
-        job = await self.open_job(str(uuid.uuid4()), order, trouble)
+    async def accept(self, order: VendorOrder, injected: InjectedFault) -> web.Response:
+        job = await self.open_job(str(uuid.uuid4()), order, injected)
         if hook := order.asked.get("fal_webhook"):
             self.hooks.later(self.call_back(job, hook))
         return reply(200, {**self.addresses(job), "status": "IN_QUEUE", "queue_position": 0})
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         job = self.find(request)
-        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
+        return await self.with_faults(request, "poll", job.order.prompt, lambda _: self.job_answer(job))
 
-    async def tell(self, job: VendorJob) -> web.Response:
+    async def job_answer(self, job: VendorJob) -> web.Response:
         """202 while it waits or runs. COMPLETED with an `error` is a failure."""
         progress = self.jobs.ask(job)
-        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
+        strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             return reply(202, {**self.addresses(job), "status": strange.how or "WARMING_UP"})
         if progress < 1 and job.asked == 1:
@@ -163,16 +163,16 @@ class Fal(Emulator):
 
     async def response(self, request: web.Request) -> web.StreamResponse:
         job = self.find(request)
-        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.outcome(job))
+        return await self.with_faults(request, "poll", job.order.prompt, lambda _: self.outcome(job))
 
     async def outcome(self, job: VendorJob) -> web.Response:
         if not job.ended:
-            return trouble_with(400, "Request is still in progress", "request_in_progress")
-        if FaultKind.MODERATED in job.trouble:
+            return error_reply(400, "Request is still in progress", "request_in_progress")
+        if FaultKind.MODERATED in job.injected:
             where = [{"loc": ["body", "prompt"], "msg": FLAGGED, "type": "content_policy_violation"}]
-            return trouble_with(422, where, "content_policy_violation")
+            return error_reply(422, where, "content_policy_violation")
         if failure := failure_of(job):
-            return trouble_with(result_status(job), failure["error"], failure["error_type"])
+            return error_reply(result_status(job), failure["error"], failure["error_type"])
         return reply(200, self.result(job))
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -184,8 +184,8 @@ class Fal(Emulator):
 
     def result(self, job: VendorJob) -> dict[str, Any]:
         order, count = job.order, job.order.asked.get("num_images", 1)
-        flagged = FaultKind.MODERATED_OUTPUT in job.trouble
-        images = [] if FaultKind.EMPTY in job.trouble else [self.image(job, n, flagged=flagged) for n in range(count)]
+        flagged = FaultKind.MODERATED_OUTPUT in job.injected
+        images = [] if FaultKind.EMPTY in job.injected else [self.image(job, n, flagged=flagged) for n in range(count)]
         seed = order.asked.get("seed") or int(job.id[:8], 16)
         return {"images": images, "seed": seed, "has_nsfw_concepts": [flagged] * count, "prompt": order.prompt}
 
@@ -195,7 +195,7 @@ class Fal(Emulator):
         link = self.deliveries.offer(
             f"{job.id}-{variant}.{order.format}",
             media_type,
-            lambda: self.picture(order, job.trouble, variant, brush),
+            lambda: self.picture(order, job.injected, variant, brush),
             job,
         )
         return {"url": link, "width": order.size[0], "height": order.size[1], "content_type": media_type}
@@ -206,7 +206,7 @@ class Fal(Emulator):
         told = {"status": "ERROR", "error": failure["error"], "payload": None} if failure else {"status": "OK"}
         payload = {} if failure else {"payload": self.result(job)}
         body = orjson.dumps({"request_id": job.id, "gateway_request_id": job.id, **told, **payload})
-        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1):
+        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.injected else 1):
             await self.hooks.post(hook, body, {})
 
     def addresses(self, job: VendorJob) -> dict[str, str]:
@@ -226,12 +226,12 @@ class Fal(Emulator):
         if job is None or not job.order.model.startswith(asked) or job.hidden:
             if job and job.hidden:
                 job.hidden -= 1
-            raise Refused(trouble_with(404, "Request not found", "not_found"))
+            raise Refused(error_reply(404, "Request not found", "not_found"))
         return job
 
     def check_key(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Key {self.key}":
-            raise Refused(trouble_with(401, "No user found for Key ID and Secret", "unauthorized"))
+            raise Refused(error_reply(401, "No user found for Key ID and Secret", "unauthorized"))
 
     async def references(self, body: Mapping[str, Any]) -> tuple[ReceivedImage, ...]:
         listed = [("image_urls", value) for value in body.get("image_urls") or ()]
@@ -252,21 +252,21 @@ class Fal(Emulator):
         match fault.kind:
             case FaultKind.QUOTA:
                 said = "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."
-                return trouble_with(403, said, "user_locked")
+                return error_reply(403, said, "user_locked")
             case FaultKind.RATE_LIMITED:
                 headers = {} if fault.how in {"text", "none"} else {"Retry-After": f"{fault.amount(5):g}"}
-                return trouble_with(429, "Too many requests", "rate_limit_exceeded", headers)
+                return error_reply(429, "Too many requests", "rate_limit_exceeded", headers)
             case FaultKind.STATUS if http_status(fault) == 422:
                 kind = fault.how or "string_type"
                 where = [{"loc": ["body", "prompt"], "msg": "Input should be a valid string", "type": kind}]
-                return trouble_with(422, where, "validation_error")
+                return error_reply(422, where, "validation_error")
             case _:
-                return trouble_with(http_status(fault), fault.kind.replace("_", " "), fault.how or fault.kind)
+                return error_reply(http_status(fault), fault.kind.replace("_", " "), fault.how or fault.kind)
 
 
 def check_hook(hook: str | None) -> str | None:
     if hook is not None and (complaint := address(hook)):
-        raise Refused(trouble_with(422, f"fal_webhook: {complaint.message}", "invalid_webhook"))
+        raise Refused(error_reply(422, f"fal_webhook: {complaint.message}", "invalid_webhook"))
     return hook
 
 
@@ -274,9 +274,9 @@ async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError:
-        raise Refused(trouble_with(400, "The request body is not valid JSON", "bad_request")) from None
+        raise Refused(error_reply(400, "The request body is not valid JSON", "bad_request")) from None
     if not isinstance(body, dict):
-        raise Refused(trouble_with(422, "The request body must be an object", "bad_request"))
+        raise Refused(error_reply(422, "The request body must be an object", "bad_request"))
     if found := problems(body, model.rules, model.required):
         raise invalid(*found)
     return body
@@ -300,19 +300,19 @@ def dev_size(asked: Any) -> Size:
 
 def fails_in_result(job: VendorJob) -> bool:
     """Whether only the result of a failed job shows its error, and the status is plain COMPLETED."""
-    failed = job.trouble.of(FaultKind.FAILED)
+    failed = job.injected.of(FaultKind.FAILED)
     return failed is not None and failed.value is not None
 
 
 def result_status(job: VendorJob) -> int:
-    failed = job.trouble.of(FaultKind.FAILED)
+    failed = job.injected.of(FaultKind.FAILED)
     return int(failed.amount(500)) if failed else 500
 
 
 def failure_of(job: VendorJob) -> dict[str, str]:
     if job.cancelled:
         return {"error": "The request was cancelled by its client", "error_type": "client_cancelled"}
-    fault = job.trouble.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED)
+    fault = job.injected.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED)
     if fault is None:
         return {}
     if fault.kind is FaultKind.CANCELLED:
@@ -322,10 +322,10 @@ def failure_of(job: VendorJob) -> dict[str, str]:
     return {"error": "The runner failed", "error_type": fault.how or "internal_server_error"}
 
 
-def trouble_with(status: int, said: Any, kind: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_reply(status: int, said: Any, kind: str, headers: Mapping[str, str] | None = None) -> web.Response:
     return reply(status, {"detail": said, "error_type": kind}, {"X-Fal-Error-Type": kind, **(headers or {})})
 
 
 def invalid(*found: Problem) -> Refused:
     where = [{"loc": ["body", one.field], "msg": one.message, "type": one.type} for one in found]
-    return Refused(trouble_with(422, where, "validation_error"))
+    return Refused(error_reply(422, where, "validation_error"))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner_vendors._core.emulator import Emulator, Place, Refused, decode, http_status, reply
+from limner_vendors._core.emulator import Emulator, EmulatorSetup, Refused, decode, http_status, reply
 from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
@@ -105,9 +105,9 @@ class Gemini(Emulator):
         *(FaultKind.UNDECODABLE, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK, FaultKind.RELAY),
     )
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self.relay_host = RelayHost(place.urls["api"])
+    def __init__(self, setup: EmulatorSetup) -> None:
+        super().__init__(setup)
+        self.relay_host = RelayHost(setup.urls["api"])
 
     def environment(self) -> dict[str, str]:
         return {"GEMINI_API_KEY": self.key, "GEMINI_BASE_URL": self.base_url}
@@ -116,7 +116,7 @@ class Gemini(Emulator):
         routes = [
             web.post("/{version:v1|v1beta}/models/{model}:{method}", self.call),
             web.get("/{version:v1|v1beta}/models", self.list_models),
-            *self.doors(),
+            *self.script_routes(),
             *self.relay_host.routes(),
         ]
         return {"api": self.application(routes)}
@@ -127,53 +127,53 @@ class Gemini(Emulator):
         ask = await self.read(request)
         client_timeout_s = server_timeout(request)
 
-        async def work(trouble: InjectedFault) -> web.Response:
-            slow = trouble.of(FaultKind.SLOW)
+        async def work(injected: InjectedFault) -> web.Response:
+            slow = injected.of(FaultKind.SLOW)
             if slow and client_timeout_s is not None and slow.amount(5) > client_timeout_s:
                 raise error(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
-            answer = await self.answer(ask, trouble)
+            answer = await self.answer(ask, injected)
             return events(answer) if stream else reply(200, answer)
 
-        return await self.pass_faults(request, "submit", ask.order.prompt, work)
+        return await self.with_faults(request, "submit", ask.order.prompt, work)
 
-    async def answer(self, ask: GeminiRequest, trouble: InjectedFault) -> dict[str, Any]:
+    async def answer(self, ask: GeminiRequest, injected: InjectedFault) -> dict[str, Any]:
         """The body of a 200. A fault's `how` is the `blockReason` or `finishReason`."""
         response_id = secrets.token_urlsafe(16)
         facts = {"modelVersion": ask.order.model, "responseId": response_id}
-        if fault := trouble.of(FaultKind.MODERATED):
+        if fault := injected.of(FaultKind.MODERATED):
             blocked = {
                 "blockReason": fault.how or "PROHIBITED_CONTENT",
                 "blockReasonMessage": "The prompt was blocked.",
             }
             return {"promptFeedback": blocked, "usageMetadata": usage(ask, pictures=0), **facts}
-        if (fault := trouble.of(FaultKind.RELAY)) and fault.how == "error":
+        if (fault := injected.of(FaultKind.RELAY)) and fault.how == "error":
             return RELAY_ERROR
-        only_text = FaultKind.TEXT_ONLY in trouble or not ask.picture
-        charged = trouble.of(FaultKind.MODERATED_OUTPUT, FaultKind.EMPTY) is None
-        await self.buy(ask.order, response_id, charged=charged)
+        only_text = FaultKind.TEXT_ONLY in injected or not ask.picture
+        charged = injected.of(FaultKind.MODERATED_OUTPUT, FaultKind.EMPTY) is None
+        await self.record_purchase(ask.order, response_id, charged=charged)
         billed = usage(ask, pictures=int(charged and not only_text), words=WORD_TOKENS if charged and only_text else 0)
-        return {"candidates": [await self.candidate(ask, trouble)], "usageMetadata": billed, **facts}
+        return {"candidates": [await self.candidate(ask, injected)], "usageMetadata": billed, **facts}
 
-    async def candidate(self, ask: GeminiRequest, trouble: InjectedFault) -> dict[str, Any]:
-        if fault := trouble.of(FaultKind.MODERATED_OUTPUT):
+    async def candidate(self, ask: GeminiRequest, injected: InjectedFault) -> dict[str, Any]:
+        if fault := injected.of(FaultKind.MODERATED_OUTPUT):
             reason = fault.how or "IMAGE_SAFETY"
             return {
                 "index": 0,
                 "finishReason": reason,
                 "finishMessage": f"Unable to show the generated image: {reason}.",
             }
-        if fault := trouble.of(FaultKind.EMPTY):
+        if fault := injected.of(FaultKind.EMPTY):
             return {"index": 0, "finishReason": fault.how or "NO_IMAGE"}
-        fault = trouble.of(FaultKind.TEXT_ONLY)
+        fault = injected.of(FaultKind.TEXT_ONLY)
         if fault or not ask.picture:
             said = [{"text": "I can describe such a picture, but not draw it."}]
             return finished(said, (fault.how if fault else "") or "STOP")
-        return finished(await self.parts(ask, trouble), "STOP")
+        return finished(await self.parts(ask, injected), "STOP")
 
-    async def parts(self, ask: GeminiRequest, trouble: InjectedFault) -> list[dict[str, Any]]:
-        picture = await self.picture(ask.order, trouble)
+    async def parts(self, ask: GeminiRequest, injected: InjectedFault) -> list[dict[str, Any]]:
+        picture = await self.picture(ask.order, injected)
         good = inline(picture, ask.order.format)
-        if fault := trouble.of(FaultKind.RELAY):
+        if fault := injected.of(FaultKind.RELAY):
             return [self.relayed(picture, ask, fault.how)]
         if not ask.model.thinks:
             return [*([{"text": "Here is your picture."}] if ask.words else []), good]

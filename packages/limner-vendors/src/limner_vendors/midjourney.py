@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import web
 
-from limner_vendors._core.emulator import Emulator, Place, Refused, http_status, reply
+from limner_vendors._core.emulator import Emulator, EmulatorSetup, Refused, http_status, reply
 from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, draw_grid
@@ -77,15 +77,15 @@ class Midjourney(Emulator):
         ),
     )
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
+    def __init__(self, setup: EmulatorSetup) -> None:
+        super().__init__(setup)
         self.numbers = 0
 
     def environment(self) -> dict[str, str]:
         return {"LIMNER_MIDJOURNEY_URL": self.base_url, "LIMNER_MIDJOURNEY_SECRET": self.key}
 
     def applications(self) -> dict[str, web.Application]:
-        routes: list[web.AbstractRouteDef] = [*self.doors()]
+        routes: list[web.AbstractRouteDef] = [*self.script_routes()]
         for root in ("/mj", "/mj-fast/mj", "/mj-turbo/mj", "/mj-relax/mj"):
             routes += [
                 web.post(f"{root}/submit/imagine", self.imagine),
@@ -154,21 +154,21 @@ class Midjourney(Emulator):
         return job
 
     async def take(self, request: web.Request, order: VendorOrder, facts: Mapping[str, Any]) -> web.StreamResponse:
-        return await self.pass_faults(
-            request, "submit", order.prompt, lambda trouble: self.accept(order, facts, trouble)
+        return await self.with_faults(
+            request, "submit", order.prompt, lambda injected: self.accept(order, facts, injected)
         )
 
-    async def accept(self, order: VendorOrder, facts: Mapping[str, Any], trouble: InjectedFault) -> web.Response:
-        code = code_of(trouble)
+    async def accept(self, order: VendorOrder, facts: Mapping[str, Any], injected: InjectedFault) -> web.Response:
+        code = code_of(injected)
         if code not in {SUBMITTED, EXISTS, QUEUED}:
             properties = {"bannedWord": order.prompt.split()[0], "promptEn": order.prompt} if code == BANNED else {}
-            caught = trouble.of(FaultKind.CODE)
+            caught = injected.of(FaultKind.CODE)
             says = "提交异常，请稍后重试" if caught and caught.how == "exception" else ""
             return submitted(code, None, properties, says)
         self.numbers += 1
-        now = int(self.place.now() * 1000)
+        now = int(self.setup.now() * 1000)
         shown = ("NOT_START", 0.0)
-        job = await self.open_job(f"{now}{self.numbers:06}", order, trouble, **facts, shown=shown)
+        job = await self.open_job(f"{now}{self.numbers:06}", order, injected, **facts, shown=shown)
         if hook := order.asked.get("notifyHook"):
             self.hooks.later(self.notify(job, hook))
         return submitted(code, job.id, PROPERTIES.get(code, {}))
@@ -181,9 +181,9 @@ class Midjourney(Emulator):
         job = self.jobs.find(request.match_info["id"])
         if job is None:
             return web.Response(status=200 if request.match_info["id"].isdigit() else 204)
-        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
+        return await self.with_faults(request, "poll", job.order.prompt, lambda _: self.job_answer(job))
 
-    async def tell(self, job: VendorJob) -> web.Response:
+    async def job_answer(self, job: VendorJob) -> web.Response:
         if job.hidden:
             job.hidden -= 1
             return web.Response(status=200)
@@ -215,13 +215,13 @@ class Midjourney(Emulator):
         if job.cancelled:
             return
         progress = self.jobs.ask(job)
-        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
+        strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             job.facts["shown"] = (strange.how or "MODAL", progress)
-        elif progress >= 1 and FaultKind.CANCELLED in job.trouble:
+        elif progress >= 1 and FaultKind.CANCELLED in job.injected:
             job.facts["shown"] = ("CANCEL", 0.0)
         elif progress >= 1:
-            job.facts["shown"] = ("FAILURE" if reason_of(job.trouble) else "SUCCESS", 1.0)
+            job.facts["shown"] = ("FAILURE" if reason_of(job.injected) else "SUCCESS", 1.0)
         else:
             job.facts["shown"] = ("SUBMITTED", 0.0) if job.asked == 1 else ("IN_PROGRESS", progress)
 
@@ -238,16 +238,16 @@ class Midjourney(Emulator):
             "state": job.order.asked.get("state"),
             "submitTime": int(job.started * 1000),
             "startTime": int(job.started * 1000) if status != "NOT_START" else None,
-            "finishTime": int(self.place.now() * 1000) if job.ended else None,
+            "finishTime": int(self.setup.now() * 1000) if job.ended else None,
             "progress": f"{round(progress * 100)}%" if status != "NOT_START" else "",
             "imageUrl": None,
-            "failReason": reason_of(job.trouble) if status == "FAILURE" else None,
+            "failReason": reason_of(job.injected) if status == "FAILURE" else None,
             "properties": {"finalPrompt": job.order.prompt},
             "buttons": [],
         }
         if status == "IN_PROGRESS":
             return {**task, "imageUrl": self.preview(job)}
-        if status == "SUCCESS" and FaultKind.EMPTY not in job.trouble:
+        if status == "SUCCESS" and FaultKind.EMPTY not in job.injected:
             return {**task, **self.result(job)}
         return task
 
@@ -265,8 +265,8 @@ class Midjourney(Emulator):
 
         async def drawn() -> bytes:
             if single:
-                return await self.picture(order, job.trouble, index)
-            return await self.picture(order, job.trouble, brush=draw_grid)
+                return await self.picture(order, job.injected, index)
+            return await self.picture(order, job.injected, brush=draw_grid)
 
         link = self.deliveries.offer(f"{job.id}.png", MEDIA_TYPES["png"], drawn, job)
         size = {"width": order.size[0], "height": order.size[1]}
@@ -277,9 +277,9 @@ class Midjourney(Emulator):
     async def notify(self, job: VendorJob, hook: str) -> None:
         """Post the whole task at every change, in a burst and out of order."""
         await self.jobs.finish(job)
-        final = ("FAILURE" if reason_of(job.trouble) else "SUCCESS", 1.0)
+        final = ("FAILURE" if reason_of(job.injected) else "SUCCESS", 1.0)
         middle = [("SUBMITTED", 0.0), ("IN_PROGRESS", 0.62), ("IN_PROGRESS", 0.31)]
-        last = [final] * (2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1)
+        last = [final] * (2 if FaultKind.DUPLICATE_WEBHOOK in job.injected else 1)
         for state in (*middle, *last, ("IN_PROGRESS", 0.93)):
             await self.hooks.post(hook, orjson.dumps(self.shown(job, state)), {})
 
@@ -325,17 +325,17 @@ class Midjourney(Emulator):
                 return web.Response(status=http_status(fault), text=fault.kind.replace("_", " ").capitalize())
 
 
-def code_of(trouble: InjectedFault) -> int:
+def code_of(injected: InjectedFault) -> int:
     """The code of the answer: scripted, or for a banned word where the proxy checks for them itself."""
-    if fault := trouble.of(FaultKind.CODE):
+    if fault := injected.of(FaultKind.CODE):
         return int(fault.amount(SUBMITTED))
-    moderated = trouble.of(FaultKind.MODERATED)
+    moderated = injected.of(FaultKind.MODERATED)
     return BANNED if moderated and moderated.how == "code" else SUBMITTED
 
 
-def reason_of(trouble: InjectedFault) -> str | None:
+def reason_of(injected: InjectedFault) -> str | None:
     """`[Title] text`, as Discord worded it; `how` of a fault is another title."""
-    fault = trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
+    fault = injected.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
     if fault is None:
         return None
     title = fault.how.replace("_", " ")

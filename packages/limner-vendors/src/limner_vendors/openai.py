@@ -12,7 +12,15 @@ from typing import Any, ClassVar, Final
 import orjson
 from aiohttp import BodyPartReader, web
 
-from limner_vendors._core.emulator import Emulator, Place, Refused, hang_up, http_status, moment_of, reply
+from limner_vendors._core.emulator import (
+    Emulator,
+    EmulatorSetup,
+    Refused,
+    cut_connection,
+    hold_moment,
+    http_status,
+    reply,
+)
 from limner_vendors._core.faults import REFUSALS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.held_answers import Held
 from limner_vendors._core.jobs import VendorOrder
@@ -136,19 +144,19 @@ class OpenAI(Emulator):
         *(FaultKind.FAILED, FaultKind.WRONG_FORMAT, FaultKind.HEAVY, FaultKind.BLANK, FaultKind.RELAY),
     )
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self.relay_host = RelayHost(place.urls["api"])
+    def __init__(self, setup: EmulatorSetup) -> None:
+        super().__init__(setup)
+        self.relay_host = RelayHost(setup.urls["api"])
 
     @property
     def base_url(self) -> str:
-        return f"{self.place.urls['api']}/v1"
+        return f"{self.setup.urls['api']}/v1"
 
     def environment(self) -> dict[str, str]:
         return {"OPENAI_API_KEY": self.key, "OPENAI_BASE_URL": self.base_url}
 
     def applications(self) -> dict[str, web.Application]:
-        routes: list[web.AbstractRouteDef] = [*self.doors(), *self.relay_host.routes()]
+        routes: list[web.AbstractRouteDef] = [*self.script_routes(), *self.relay_host.routes()]
         for root in ("/v1", "/openai/v1", "/openai/deployments/{deployment}"):
             routes += [
                 web.post(f"{root}/images/generations", self.generations),
@@ -177,17 +185,17 @@ class OpenAI(Emulator):
     async def answer(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
         if ask.stream:
             return await self.answer_in_events(request, ask)
-        return await self.pass_faults(request, "submit", ask.order.prompt, lambda trouble: self.whole(ask, trouble))
+        return await self.with_faults(request, "submit", ask.order.prompt, lambda injected: self.whole(ask, injected))
 
-    async def whole(self, ask: OpenAiRequest, trouble: InjectedFault) -> web.Response:
-        relay = trouble.of(FaultKind.RELAY)
+    async def whole(self, ask: OpenAiRequest, injected: InjectedFault) -> web.Response:
+        relay = injected.of(FaultKind.RELAY)
         if relay and relay.how in _RELAY_ERRORS:
             return reply(200, _RELAY_ERRORS[relay.how])
-        await self.take_on(ask, trouble)
-        pictures = [await self.picture(ask.order, trouble, variant) for variant in range(ask.n)]
+        await self.take_on(ask, injected)
+        pictures = [await self.picture(ask.order, injected, variant) for variant in range(ask.n)]
         if relay:
             return reply(200, self.relayed(pictures[0], ask, relay.how))
-        data = [] if FaultKind.EMPTY in trouble else [{"b64_json": in_base64(picture)} for picture in pictures]
+        data = [] if FaultKind.EMPTY in injected else [{"b64_json": in_base64(picture)} for picture in pictures]
         return reply(200, {"created": int(time.time()), **echo(ask.order), "data": data, "usage": usage(ask)})
 
     def relayed(self, picture: bytes, ask: OpenAiRequest, how: str) -> dict[str, Any]:
@@ -205,54 +213,54 @@ class OpenAI(Emulator):
                 image = {"b64_json": "", "url": self.relay_host.offer(picture, media_type)}
         return {"created": int(time.time()), "data": [image]}
 
-    async def take_on(self, ask: OpenAiRequest, trouble: InjectedFault) -> None:
+    async def take_on(self, ask: OpenAiRequest, injected: InjectedFault) -> None:
         """Refuse a moderated request without a charge; record any other as a purchase."""
-        if fault := trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
+        if fault := injected.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT):
             raise Refused(moderated(fault, azure=ask.azure))
-        if FaultKind.FAILED in trouble and not ask.stream:
+        if FaultKind.FAILED in injected and not ask.stream:
             raise error(*REFUSED[FaultKind.SERVER_ERROR])
-        await self.buy(ask.order, f"img_{secrets.token_hex(12)}")
+        await self.record_purchase(ask.order, f"img_{secrets.token_hex(12)}")
 
     async def answer_in_events(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
         """Send the headers at once and each event when it is ready."""
-        trouble = self.trouble("submit", ask.order.prompt)
-        held = Held("submit", moment_of(trouble), ask.order.prompt)
+        injected = self.faults_for("submit", ask.order.prompt)
+        held = Held("submit", hold_moment(injected), ask.order.prompt)
         if held.moment == "received" and not await self.holds.hold(request, held):
-            return hang_up(request)
-        if fault := trouble.of(*REFUSALS):
+            return cut_connection(request)
+        if fault := injected.of(*REFUSALS):
             return self.refuse(request, fault)
-        await self.take_on(ask, trouble)
+        await self.take_on(ask, injected)
         if held.moment == "done" and not await self.holds.hold(request, held):
-            return hang_up(request)
-        if FaultKind.LOST_ANSWER in trouble:
-            return hang_up(request)
+            return cut_connection(request)
+        if FaultKind.LOST_ANSWER in injected:
+            return cut_connection(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
-        if FaultKind.CUT_HEADERS not in trouble:
-            await self.wait("submit", trouble)
-            async for event in self.events(ask, trouble):
+        if FaultKind.CUT_HEADERS not in injected:
+            await self.wait("submit", injected)
+            async for event in self.events(ask, injected):
                 await response.write(event[: len(event) // 2])
-                if FaultKind.CUT_BODY in trouble:
+                if FaultKind.CUT_BODY in injected:
                     break
                 if held.moment == "half" and not await self.holds.hold(request, held):
                     break
                 await response.write(event[len(event) // 2 :])
-        if trouble.of(FaultKind.CUT_HEADERS, FaultKind.CUT_BODY) and request.transport:
+        if injected.of(FaultKind.CUT_HEADERS, FaultKind.CUT_BODY) and request.transport:
             request.transport.close()
         return response
 
-    async def events(self, ask: OpenAiRequest, trouble: InjectedFault) -> AsyncIterator[bytes]:
+    async def events(self, ask: OpenAiRequest, injected: InjectedFault) -> AsyncIterator[bytes]:
         kind = "image_edit" if ask.edit else "image_generation"
         facts = {"created_at": int(time.time()), **echo(ask.order)}
         for index in range(ask.partials):
-            draft = await self.picture(replace(ask.order, size=_quarter(ask.order.size)), trouble)
+            draft = await self.picture(replace(ask.order, size=_quarter(ask.order.size)), injected)
             yield _event(f"{kind}.partial_image", {**facts, "partial_image_index": index, "b64_json": in_base64(draft)})
-        if FaultKind.FAILED in trouble:
+        if FaultKind.FAILED in injected:
             said = {"code": "image_generation_failed", "type": "image_generation_server_error", "param": None}
             yield _event("error", {"error": {**said, "message": "The picture could not be made."}})
             return
-        for variant in range(0 if FaultKind.EMPTY in trouble else ask.n):
-            picture = await self.picture(ask.order, trouble, variant)
+        for variant in range(0 if FaultKind.EMPTY in injected else ask.n):
+            picture = await self.picture(ask.order, injected, variant)
             yield _event(f"{kind}.completed", {**facts, "b64_json": in_base64(picture), "usage": usage(ask)})
 
     # --- what a request must be

@@ -118,7 +118,7 @@ class Replicate(Emulator):
             web.get("/v1/predictions/{id}", self.get),
             web.post("/v1/predictions/{id}/cancel", self.cancel),
             web.get("/v1/account", self.account),
-            *self.doors(),
+            *self.script_routes(),
         ]
         return {"api": self.application(routes), "delivery": self.delivery_application()}
 
@@ -131,13 +131,13 @@ class Replicate(Emulator):
         wait_s = seconds_to_wait(request)
         order = await self.order(name, model, await read_json(request))
 
-        async def work(trouble: InjectedFault) -> web.Response:
-            return await self.accept(order, trouble, wait_s)
+        async def work(injected: InjectedFault) -> web.Response:
+            return await self.accept(order, injected, wait_s)
 
-        return await self.pass_faults(request, "submit", order.prompt, work)
+        return await self.with_faults(request, "submit", order.prompt, work)
 
-    async def accept(self, order: VendorOrder, trouble: InjectedFault, wait_s: float) -> web.Response:
-        job = await self.open_job(uuid.uuid4().hex[:26], order, trouble)
+    async def accept(self, order: VendorOrder, injected: InjectedFault, wait_s: float) -> web.Response:
+        job = await self.open_job(uuid.uuid4().hex[:26], order, injected)
         if hook := order.asked.get("webhook"):
             self.hooks.later(self.call_back(job, hook))
         if wait_s:
@@ -153,12 +153,12 @@ class Replicate(Emulator):
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         job = self.find(request)
-        return await self.pass_faults(request, "poll", job.order.prompt, lambda _: self.tell(job))
+        return await self.with_faults(request, "poll", job.order.prompt, lambda _: self.job_answer(job))
 
-    async def tell(self, job: VendorJob) -> web.Response:
+    async def job_answer(self, job: VendorJob) -> web.Response:
         if not job.cancelled:
             self.jobs.ask(job)
-        strange = job.trouble.of(FaultKind.UNKNOWN_STATUS)
+        strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
         if strange and job.asked == 1:
             return answer(200, {**self.shown(job), "status": strange.how or "queued", "output": None})
         return answer(200, self.shown(job))
@@ -195,12 +195,12 @@ class Replicate(Emulator):
 
     def charges(self, job: VendorJob) -> bool:
         """A cancelled prediction is charged, one that was aborted before it started is not."""
-        cancelled = job.trouble.of(FaultKind.CANCELLED)
+        cancelled = job.injected.of(FaultKind.CANCELLED)
         return not job.failed or (cancelled is not None and cancelled.how != "aborted")
 
     def output(self, job: VendorJob) -> str | list[str] | None:
         listed = MODELS[job.order.model].listed
-        if FaultKind.EMPTY in job.trouble:
+        if FaultKind.EMPTY in job.injected:
             return [] if listed else None
         links = [self.link(job, n) for n in range(job.order.asked["input"].get("num_outputs", 1))]
         return links if listed else links[0]
@@ -208,7 +208,7 @@ class Replicate(Emulator):
     def link(self, job: VendorJob, variant: int) -> str:
         order = job.order
         name, media_type = f"{job.id}-{variant}.{order.format}", MEDIA_TYPES[order.format]
-        return self.deliveries.offer(name, media_type, lambda: self.picture(order, job.trouble, variant), job)
+        return self.deliveries.offer(name, media_type, lambda: self.picture(order, job.injected, variant), job)
 
     async def call_back(self, job: VendorJob, hook: str) -> None:
         """Post the prediction at each event that was requested."""
@@ -216,7 +216,7 @@ class Replicate(Emulator):
         if "start" in wanted:
             await self.hooks.post(hook, orjson.dumps({**self.shown(job), "status": "starting", "output": None}), {})
         await self.jobs.finish(job)
-        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.trouble else 1):
+        for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.injected else 1):
             if "completed" in wanted:
                 await self.hooks.post(hook, orjson.dumps(self.shown(job)), {})
 
@@ -314,13 +314,13 @@ def status_of(job: VendorJob) -> str:
         return "canceled"
     if not job.ended:
         return "starting" if job.asked < 2 else "processing"
-    if fault := job.trouble.of(FaultKind.CANCELLED):
+    if fault := job.injected.of(FaultKind.CANCELLED):
         return fault.how or "canceled"
     return "failed" if error_of(job) else "succeeded"
 
 
 def error_of(job: VendorJob) -> str | None:
-    fault = job.trouble.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
+    fault = job.injected.of(FaultKind.MODERATED, FaultKind.MODERATED_OUTPUT, FaultKind.FAILED)
     if fault is None:
         return None
     return (fault.how.replace("_", " ") or "Prediction failed.") if fault.kind is FaultKind.FAILED else SENSITIVE

@@ -58,7 +58,7 @@ async def _serve(names: list[str], port: int, pace: "EmulatedSpeed", books: Path
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the loop itself
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Vendors.running(names, books=books, pace=pace, port=port) as emulators:
+    async with Vendors.running(names, records=books, pace=pace, port=port) as emulators:
         _announce(emulators, json=json)
         await stop.wait()
 

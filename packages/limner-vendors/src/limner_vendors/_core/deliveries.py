@@ -18,15 +18,15 @@ GONE: Final = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Req
 Draw = Callable[[], Awaitable[bytes]]
 """Draws a picture at each download."""
 
-Breach = Callable[[str, str], Awaitable[None]]
+RecordViolation = Callable[[str, str], Awaitable[None]]
 """Called with the rule that was broken, and how."""
 
 
 class DeliveryHost:
-    def __init__(self, root: str, lasts_s: float, breach: Breach) -> None:
+    def __init__(self, root: str, lasts_s: float, record_violation: RecordViolation) -> None:
         self._root = root
         self._lasts_s = lasts_s
-        self._breach = breach
+        self._record_violation = record_violation
         self._secret = secrets.token_bytes(16)
         self._offers: dict[str, tuple[Draw, VendorJob, str]] = {}
 
@@ -37,7 +37,7 @@ class DeliveryHost:
         """
         self._offers.setdefault(name, (draw, job, media_type))
         given = job.facts["links"] = job.facts.get("links", 0) + 1
-        expired = job.trouble.of(FaultKind.EXPIRED_LINK)
+        expired = job.injected.of(FaultKind.EXPIRED_LINK)
         dead = expired is not None and given <= expired.amount(1)
         until = int(time.time() + (-1 if dead else self._lasts_s))
         return f"{self._root}/results/{name}?se={until}&sig={self._sign(name, until)}"
@@ -62,7 +62,8 @@ class DeliveryHost:
         shown = [name for name in CREDENTIALS if name in request.headers]
         if not shown:
             return
-        await self._breach("key sent to a delivery host", f"{', '.join(shown)} with {request.method} {request.path}")
+        detail = f"{', '.join(shown)} with {request.method} {request.path}"
+        await self._record_violation("key sent to a delivery host", detail)
         raise web.HTTPBadRequest(text="<Error><Code>InvalidArgument</Code></Error>", content_type="application/xml")
 
     def _sign(self, name: str, until: int) -> str:

@@ -53,14 +53,14 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EmulatorSetup:
     """The addresses of an emulator and what it works with.
 
     `urls` are the roots of its sites, without a slash at the end.
     """
 
     urls: Mapping[str, str]
-    books: PurchaseRecords
+    records: PurchaseRecords
     pace: EmulatedSpeed
     seed: int = 0
     now: Callable[[], float] = time.monotonic
@@ -78,19 +78,19 @@ class Emulator(ABC):
     failure_cases: ClassVar[Sequence[FailureCase]] = ()
     """Further rows of the table of failures."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, setup: EmulatorSetup) -> None:
+        self.setup = setup
         self.key = f"emulated-{self.name}-key"
-        self.faults = Faults(self.name, self.kinds, place.seed)
-        self.jobs = Jobs(place.pace, place.now)
-        self.hooks = Hooks(place.pace.webhook_retries)
+        self.faults = Faults(self.name, self.kinds, setup.seed)
+        self.jobs = Jobs(setup.pace, setup.now)
+        self.hooks = Hooks(setup.pace.webhook_retries)
         self.holds = Holds()
-        self.deliveries = DeliveryHost(place.urls.get("delivery", ""), place.pace.link_seconds, self.breach)
+        self.deliveries = DeliveryHost(setup.urls.get("delivery", ""), setup.pace.link_seconds, self.record_violation)
 
     @property
     def base_url(self) -> str:
         """The base URL for clients."""
-        return self.place.urls["api"]
+        return self.setup.urls["api"]
 
     @abstractmethod
     def environment(self) -> dict[str, str]:
@@ -109,51 +109,51 @@ class Emulator(ABC):
 
     # --- fault injection
 
-    async def pass_faults(self, request: web.Request, stage: Stage, prompt: str, work: Work) -> web.StreamResponse:
+    async def with_faults(self, request: web.Request, stage: Stage, prompt: str, work: Work) -> web.StreamResponse:
         """Do the work unless a fault refuses it, and answer as the faults say."""
-        trouble = self.trouble(stage, prompt)
-        await self.wait(stage, trouble)
-        held = Held(stage, moment_of(trouble), prompt)
+        injected = self.faults_for(stage, prompt)
+        await self.wait(stage, injected)
+        held = Held(stage, hold_moment(injected), prompt)
         if held.moment == "received" and not await self.holds.hold(request, held):
-            return hang_up(request)
-        fault = trouble.of(*REFUSALS)
+            return cut_connection(request)
+        fault = injected.of(*REFUSALS)
         if fault and not is_late(fault):
             return self.refuse(request, fault)
-        response = await work(trouble)
+        response = await work(injected)
         if fault:
             response = self.refuse(request, fault)
-        if fault := trouble.of(FaultKind.GARBLED):
-            response = garble(fault)
-        add_headers(response, trouble)
+        if fault := injected.of(FaultKind.GARBLED):
+            response = garbled_answer(fault)
+        add_headers(response, injected)
         if held.moment in {"done", "half"}:
-            return await self.carry_late(request, response, held)
-        return await self.carry(request, response, trouble)
+            return await self.send_held(request, response, held)
+        return await self.send(request, response, injected)
 
-    def trouble(self, stage: Stage, prompt: str) -> InjectedFault:
+    def faults_for(self, stage: Stage, prompt: str) -> InjectedFault:
         try:
-            return self.faults.strike(stage, prompt)
+            return self.faults.for_request(stage, prompt)
         except BadFault as error:
             raise Refused(reply(400, {"detail": str(error), "error": {"message": str(error)}})) from None
 
-    async def wait(self, stage: Stage, trouble: InjectedFault) -> None:
-        slow = trouble.of(FaultKind.SLOW)
-        working = self.place.pace.seconds if self.synchronous and stage == "submit" else 0.0
+    async def wait(self, stage: Stage, injected: InjectedFault) -> None:
+        slow = injected.of(FaultKind.SLOW)
+        working = self.setup.pace.seconds if self.synchronous and stage == "submit" else 0.0
         await asyncio.sleep(working + (slow.amount(5) if slow else 0.0))
 
     def refuse(self, request: web.Request, fault: Fault) -> web.Response:
         if fault.kind is FaultKind.RESET:
-            return hang_up(request)
+            return cut_connection(request)
         if fault.kind is FaultKind.BAD_GATEWAY:
             return gateway_page(int(fault.amount(502)))
         return self.refusal(fault)
 
-    async def carry(self, request: web.Request, response: web.Response, trouble: InjectedFault) -> web.StreamResponse:
+    async def send(self, request: web.Request, response: web.Response, injected: InjectedFault) -> web.StreamResponse:
         """Send the answer, or the part of it that a fault leaves."""
-        cut = trouble.of(*CUTS)
+        cut = injected.of(*CUTS)
         if cut is None:
             return response
         if cut.kind is FaultKind.LOST_ANSWER:
-            return hang_up(request)
+            return cut_connection(request)
         whole = body_of(response)
         head = await begin(request, response)
         await head.write(whole[: len(whole) // 2 if cut.kind is FaultKind.CUT_BODY else 0])
@@ -161,15 +161,15 @@ class Emulator(ABC):
             request.transport.close()
         return head
 
-    async def carry_late(self, request: web.Request, response: web.Response, held: Held) -> web.StreamResponse:
+    async def send_held(self, request: web.Request, response: web.Response, held: Held) -> web.StreamResponse:
         """The answer, held back before its first byte or in the middle of its body."""
         if held.moment == "done":
-            return response if await self.holds.hold(request, held) else hang_up(request)
+            return response if await self.holds.hold(request, held) else cut_connection(request)
         whole = body_of(response)
         head = await begin(request, response)
         await head.write(whole[: len(whole) // 2])
         if not await self.holds.hold(request, held):
-            return hang_up(request)
+            return cut_connection(request)
         await head.write(whole[len(whole) // 2 :])
         return head
 
@@ -178,10 +178,10 @@ class Emulator(ABC):
     async def deliver(self, request: web.Request) -> web.StreamResponse:
         """The delivery host's one route."""
         job = await self.deliveries.job_of(request)
-        return await self.pass_faults(request, "delivery", job.order.prompt, lambda _: self.deliveries.picture(request))
+        return await self.with_faults(request, "delivery", job.order.prompt, lambda _: self.deliveries.picture(request))
 
-    async def buy(self, order: VendorOrder, handle: str, *, charged: bool = True) -> None:
-        await self.place.books.enter(
+    async def record_purchase(self, order: VendorOrder, handle: str, *, charged: bool = True) -> None:
+        await self.setup.records.enter(
             Purchase(
                 self.name,
                 order.model,
@@ -194,33 +194,33 @@ class Emulator(ABC):
             )
         )
 
-    async def open_job(self, job_id: str, order: VendorOrder, trouble: InjectedFault, **facts: Any) -> VendorJob:
+    async def open_job(self, job_id: str, order: VendorOrder, injected: InjectedFault, **facts: Any) -> VendorJob:
         """Accept a job. The purchase is recorded before the answer is sent."""
-        job = self.jobs.open(job_id, order, trouble)
+        job = self.jobs.open(job_id, order, injected)
         job.facts.update(facts)
-        await self.buy(order, job_id, charged=self.charges(job))
+        await self.record_purchase(order, job_id, charged=self.charges(job))
         return job
 
     def charges(self, job: VendorJob) -> bool:
         """Whether the vendor takes money for this job."""
         return not job.failed
 
-    async def breach(self, rule: str, detail: str) -> None:
-        await self.place.books.enter(Violation(self.name, int(time.time() * 1000), rule, detail))
+    async def record_violation(self, rule: str, detail: str) -> None:
+        await self.setup.records.enter(Violation(self.name, int(time.time() * 1000), rule, detail))
 
     async def picture(
-        self, order: VendorOrder, trouble: InjectedFault, variant: int = 0, brush: Callable[[Design], bytes] = draw
+        self, order: VendorOrder, injected: InjectedFault, variant: int = 0, brush: Callable[[Design], bytes] = draw
     ) -> bytes:
         """The bytes of one picture, good or as the faults say."""
         design = Design(order.prompt, order.references, order.size, order.format, variant, order.model)
-        if FaultKind.WRONG_FORMAT in trouble:
+        if FaultKind.WRONG_FORMAT in injected:
             design = replace(design, format="jpeg" if order.format == "png" else "png")
         design = replace(
-            design, transparent=order.asked.get("background") == "transparent", noise=FaultKind.HEAVY in trouble
+            design, transparent=order.asked.get("background") == "transparent", noise=FaultKind.HEAVY in injected
         )
-        good = await asyncio.to_thread(blacked_out if FaultKind.BLANK in trouble else brush, design)
-        broken = trouble.of(FaultKind.UNDECODABLE)
-        return await asyncio.to_thread(spoilt, good, broken.how) if broken else good
+        good = await asyncio.to_thread(blacked_out if FaultKind.BLANK in injected else brush, design)
+        broken = injected.of(FaultKind.UNDECODABLE)
+        return await asyncio.to_thread(broken_file, good, broken.how) if broken else good
 
     async def look_at(self, data: bytes) -> ReceivedImage:
         """Raises `NotAPicture`."""
@@ -249,7 +249,7 @@ class Emulator(ABC):
     def delivery_application(self) -> web.Application:
         return self.application([web.get("/results/{name}", self.deliver)])
 
-    def doors(self) -> list[web.AbstractRouteDef]:
+    def script_routes(self) -> list[web.AbstractRouteDef]:
         """The routes that are the emulator's own."""
         return [
             web.post("/_emulator/faults", self._script),
@@ -292,10 +292,10 @@ class Emulator(ABC):
         return reply(200, {"let_go": let_go})
 
     async def _show_purchases(self, _: web.Request) -> web.Response:
-        return reply(200, {"purchases": [asdict(one) for one in self.place.books.purchases(self.name)]})
+        return reply(200, {"purchases": [asdict(one) for one in self.setup.records.purchases(self.name)]})
 
     async def _show_violations(self, _: web.Request) -> web.Response:
-        return reply(200, {"violations": [asdict(one) for one in self.place.books.violations(self.name)]})
+        return reply(200, {"violations": [asdict(one) for one in self.setup.records.violations(self.name)]})
 
 
 @web.middleware
@@ -310,18 +310,18 @@ def reply(status: int, body: Any, headers: Mapping[str, str] | None = None) -> w
     return web.Response(status=status, body=orjson.dumps(body), headers=headers, content_type="application/json")
 
 
-def garble(fault: Fault) -> web.Response:
+def garbled_answer(fault: Fault) -> web.Response:
     """A 200 whose body no client of this protocol can read, as from another server."""
     if fault.how == "page":
         return web.Response(text=PROXY_PAGE.replace(BAD_GATEWAY, "Welcome"), content_type="text/html")
     return reply(200, {"result": "ok"})
 
 
-def add_headers(response: web.Response, trouble: InjectedFault) -> None:
+def add_headers(response: web.Response, injected: InjectedFault) -> None:
     """Add the headers that the faults name."""
-    if fault := trouble.of(FaultKind.LONG_HEADER):
+    if fault := injected.of(FaultKind.LONG_HEADER):
         response.headers["Content-Security-Policy"] = "x" * int(fault.amount(9000))
-    if fault := trouble.of(FaultKind.ENCODED):
+    if fault := injected.of(FaultKind.ENCODED):
         response.headers["Content-Encoding"] = fault.how or "aws-chunked"
 
 
@@ -336,9 +336,9 @@ def is_late(fault: Fault) -> bool:
     return fault.kind is FaultKind.BAD_GATEWAY and fault.how == "done"
 
 
-def moment_of(trouble: InjectedFault) -> str:
+def hold_moment(injected: InjectedFault) -> str:
     """Where a request is held back, if it is."""
-    fault = trouble.of(FaultKind.HOLD)
+    fault = injected.of(FaultKind.HOLD)
     return (fault.how or "received") if fault else ""
 
 
@@ -354,7 +354,7 @@ async def begin(request: web.Request, response: web.Response) -> web.StreamRespo
     return head
 
 
-def hang_up(request: web.Request) -> web.Response:
+def cut_connection(request: web.Request) -> web.Response:
     """Cut the connection. The response that is returned is never sent."""
     if request.transport:
         request.transport.abort()
@@ -372,7 +372,7 @@ def decode(text: str, *, either_alphabet: bool = False) -> bytes:
         raise NotAPicture("not valid base64") from None
 
 
-def spoilt(good: bytes, how: str) -> bytes:
+def broken_file(good: bytes, how: str) -> bytes:
     """What is not accepted as a picture: `truncated`, a page of `html`, a `gif`, or nothing under a good beginning."""
     match how:
         case "truncated":

@@ -102,7 +102,7 @@ class BadFault(ValueError):
 class Fault:
     """What goes wrong (`kind`), where (`on`) and when.
 
-    It strikes `times` times (None: for ever), first at the `at`-th request of its stage after it was added, each time
+    It applies `times` times (None: for ever), first at the `at`-th request of its stage after it was added, each time
     with this `probability`, and only where the prompt holds the text `prompt`. `value` and `how` are explained at the
     kinds.
     """
@@ -162,18 +162,18 @@ class InjectedFault:
         return next((fault for fault in self.faults if fault.kind in kinds), None)
 
 
-_WORD: Final = re.compile(
+_PROMPT_WORD: Final = re.compile(
     r"#fault:(?:(?P<vendor>[a-z]+)/)?(?P<kind>[a-z_]+)(?:=(?P<value>[\w.-]+))?(?::(?P<how>[\w.-]+))?"
     r"(?:@(?P<stage>[a-z]+))?(?:\*(?P<times>\d+))?"
 )
 
 
-def magic_words(prompt: str, vendor: str) -> list[Fault]:
+def prompt_faults(prompt: str, vendor: str) -> list[Fault]:
     """The faults that a prompt names for this vendor. Raises `BadFault`."""
-    return [_spoken(word) for word in _WORD.finditer(prompt) if word["vendor"] in {None, vendor}]
+    return [_parsed_word(word) for word in _PROMPT_WORD.finditer(prompt) if word["vendor"] in {None, vendor}]
 
 
-def _spoken(word: re.Match[str]) -> Fault:
+def _parsed_word(word: re.Match[str]) -> Fault:
     said = word["value"] or ""
     number = float(said) if re.fullmatch(r"\d+(\.\d+)?", said) else None
     return Fault.parse(
@@ -191,13 +191,13 @@ def _spoken(word: re.Match[str]) -> Fault:
 class _Scripted:
     fault: Fault
     seen: int = 0
-    struck: int = 0
+    applied: int = 0
 
-    def strikes(self, chance: random.Random) -> bool:
+    def applies(self, chance: random.Random) -> bool:
         self.seen += 1
-        if self.seen < self.fault.at or self.struck == self.fault.times or chance.random() >= self.fault.probability:
+        if self.seen < self.fault.at or self.applied == self.fault.times or chance.random() >= self.fault.probability:
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
 
@@ -209,8 +209,8 @@ class Faults:
         self._kinds = TRANSPORT | frozenset(kinds)
         self._chance = random.Random(seed)  # noqa: S311 - must be repeatable
         self._script: list[_Scripted] = []
-        self._spoken: Counter[tuple[str, Fault]] = Counter()
-        self._came = asyncio.Event()
+        self._parsed_word: Counter[tuple[str, Fault]] = Counter()
+        self._arrived = asyncio.Event()
         self.requests: Counter[str] = Counter()
 
     def add(self, *faults: Fault) -> None:
@@ -222,32 +222,32 @@ class Faults:
 
     def clear(self) -> None:
         self._script.clear()
-        self._spoken.clear()
+        self._parsed_word.clear()
 
     def scripted(self) -> list[Fault]:
         """Those that may still apply."""
-        return [one.fault for one in self._script if one.struck != one.fault.times]
+        return [one.fault for one in self._script if one.applied != one.fault.times]
 
-    def strike(self, stage: Stage, prompt: str) -> InjectedFault:
+    def for_request(self, stage: Stage, prompt: str) -> InjectedFault:
         """The faults of this request; each call counts as one. Raises `BadFault` for an unknown prompt word."""
         self.requests[stage] += 1
-        self._came.set()
-        self._came = asyncio.Event()
-        scripted = [one.fault for one in self._matching(stage, prompt) if one.strikes(self._chance)]
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+        scripted = [one.fault for one in self._matching(stage, prompt) if one.applies(self._chance)]
         return InjectedFault((*scripted, *self._asked_for(stage, prompt)))
 
     async def until_asked(self, count: int, stage: Stage = "submit") -> None:
         """Wait until so many requests of a stage have arrived, answered or not."""
         while self.requests[stage] < count:
-            await self._came.wait()
+            await self._arrived.wait()
 
     def _matching(self, stage: Stage, prompt: str) -> list[_Scripted]:
         return [one for one in self._script if one.fault.on == stage and one.fault.prompt in prompt]
 
     def _asked_for(self, stage: Stage, prompt: str) -> Iterable[Fault]:
-        for fault in magic_words(prompt, self._vendor):
+        for fault in prompt_faults(prompt, self._vendor):
             if fault.on != stage or fault.kind not in self._kinds:
                 continue
-            self._spoken[prompt, fault] += 1
-            if fault.times is None or self._spoken[prompt, fault] <= fault.times:
+            self._parsed_word[prompt, fault] += 1
+            if fault.times is None or self._parsed_word[prompt, fault] <= fault.times:
                 yield fault

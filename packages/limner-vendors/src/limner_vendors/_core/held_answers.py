@@ -12,7 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
-LOOK_S: Final = 0.05
+CHECK_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Holds:
         self._held.append(held)
         self._tell()
         # aiohttp reports a disconnected caller only by cancelling the handler, and vendors go on working.
-        while not let_go.is_set() and _is_there(request):
+        while not let_go.is_set() and _is_connected(request):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(let_go.wait(), LOOK_S)
+                await asyncio.wait_for(let_go.wait(), CHECK_S)
         self._held.remove(held)
         self._tell()
-        return _is_there(request)
+        return _is_connected(request)
 
     async def until(self, count: int = 1) -> list[Held]:
         """Wait until at least so many are held."""
@@ -66,5 +66,5 @@ class Holds:
         self._changed = asyncio.Event()
 
 
-def _is_there(request: web.Request) -> bool:
+def _is_connected(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()

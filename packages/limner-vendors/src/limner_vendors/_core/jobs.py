@@ -48,7 +48,7 @@ class VendorJob:
 
     id: str
     order: VendorOrder
-    trouble: InjectedFault
+    injected: InjectedFault
     started: float
     takes: float
     pending: int
@@ -60,7 +60,7 @@ class VendorJob:
 
     @property
     def failed(self) -> bool:
-        return self.trouble.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED) is not None
+        return self.injected.of(FaultKind.MODERATED, FaultKind.FAILED, FaultKind.CANCELLED) is not None
 
 
 class Jobs:
@@ -71,12 +71,12 @@ class Jobs:
         self._now = now
         self._jobs: dict[str, VendorJob] = {}
 
-    def open(self, job_id: str, order: VendorOrder, trouble: InjectedFault) -> VendorJob:
-        longer = trouble.of(FaultKind.LONG)
+    def open(self, job_id: str, order: VendorOrder, injected: InjectedFault) -> VendorJob:
+        longer = injected.of(FaultKind.LONG)
         takes = self._pace.seconds + (longer.amount(5) if longer else 0)
-        lost = trouble.of(FaultKind.NOT_FOUND)
+        lost = injected.of(FaultKind.NOT_FOUND)
         hidden = int(lost.amount(1)) if lost else 0
-        job = VendorJob(job_id, order, trouble, self._now(), takes, self._pace.pending, hidden)
+        job = VendorJob(job_id, order, injected, self._now(), takes, self._pace.pending, hidden)
         self._jobs[job_id] = job
         return job
 
