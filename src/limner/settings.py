@@ -269,6 +269,18 @@ class Settings(VendorSettings):
         default="",
         description="Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed.",
     )
+    https_proxy: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("HTTPS_PROXY", "https_proxy"),
+        description="Proxy for https requests to vendors, as `http://user:password@proxy:3128`. Reference images and "
+        "webhooks of users never go through it.",
+    )
+    no_proxy: str = Field(
+        default="",
+        validation_alias=AliasChoices("NO_PROXY", "no_proxy"),
+        description="Hosts that are reached without the proxy, separated by commas; a host includes all names under "
+        "it, `*` is all hosts.",
+    )
     cors_origins: str = Field(
         default="",
         description="Origins of web pages that may call the API from a browser, separated by commas, such as "
@@ -389,6 +401,13 @@ class Settings(VendorSettings):
         FetchAllow.parse(text)
         return text
 
+    @field_validator("https_proxy")
+    @classmethod
+    def _is_http_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is not None and urlsplit(proxy.get_secret_value()).scheme not in {"http", "https"}:
+            raise ValueError("must begin with http:// or https://: other kinds of proxies are not supported")
+        return proxy
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, text: str) -> str:
@@ -435,7 +454,8 @@ class Settings(VendorSettings):
     def secrets(self) -> set[str]:
         """Every secret that this process was given, so that the log can leave them out."""
         addresses = [getattr(self, vendor.base_url.setting) for vendor in declarations().values()]
-        urls = (self.database_url, self.storage_url, *addresses)
+        proxy = self.https_proxy.get_secret_value() if self.https_proxy else None
+        urls = (self.database_url, self.storage_url, proxy, *addresses)
         in_urls = [unquote(urlsplit(url).password or "") for url in urls if url and "://" in url]
         in_environment = [os.environ.get(name, "") for name in SECRET_VARIABLES]
         return {*in_urls, *in_environment, *_secrets_in(self)} - {""}

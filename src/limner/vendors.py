@@ -5,6 +5,7 @@ from typing import Any
 
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.outbound.allowlist import FetchAllow
+from limner.outbound.proxy import OutboundProxy
 from limner.ports.provider import Provider, VendorAccount
 from limner.providers.declarations import VendorDeclaration, declarations
 from limner.settings import ProviderSettings, Settings
@@ -85,6 +86,8 @@ def _upstream(name: str, table: ProviderSettings, missing: str | None, settings:
         missing = f"provider.{name}.enabled is false"
     key = table.key.get_secret_value() if table.key else ""
     allows = FetchAllow.parse(settings.fetch_allow).permits
-    account = None if missing else VendorAccount(table.base_url or "", key, table.options, allows)
+    proxy_url = settings.https_proxy.get_secret_value() if settings.https_proxy else None
+    proxy = OutboundProxy(proxy_url, settings.no_proxy)
+    account = None if missing else VendorAccount(table.base_url or "", key, table.options, allows, proxy.for_request)
     limits = ProviderLimits(table.concurrency, table.per_minute, table.burst)
     return Upstream(name, declarations()[table.adapter or ""], account, missing, limits)

@@ -9,12 +9,19 @@ from limner.domain.network.ip_address import Address
 from limner.domain.routing.failure import Failure
 from limner.domain.tasks.spec import TaskSpec
 
+ProxyFor = Callable[[str], str | None]
+"""The URL of the proxy for a request to a URL; None for a direct connection."""
+
 Allows = Callable[[str, Address | None, int], bool]
 """Whether the operator allows fetching from a host, an address (None before it is resolved) and a port."""
 
 
 def allows_none(_host: str, _address: Address | None, _port: int) -> bool:
     return False
+
+
+def no_proxy(_url: str) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class VendorAccount:
     key: str = field(repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     allows: Allows = field(default=allows_none, repr=False)
+    proxy_for: ProxyFor = field(default=no_proxy, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

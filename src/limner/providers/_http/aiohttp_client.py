@@ -19,7 +19,7 @@ from yarl import URL
 
 from limner.outbound.resolver import SystemResolver
 from limner.outbound.response_head import HEAD_LIMITS, compression
-from limner.ports.provider import Allows, allows_none
+from limner.ports.provider import Allows, ProxyFor, allows_none, no_proxy
 from limner.providers._http.errors import BadResponse, NoResponse, TooLarge
 from limner.providers._http.json_spool import JsonSpool
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
@@ -36,6 +36,8 @@ _BLOCK: Final = 256 * 1024
 _KEEP_ALIVE_S: Final = 4.0
 _REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientProxyConnectionError, "the outbound proxy cannot be reached"),
+    (aiohttp.ClientHttpProxyError, "the outbound proxy refused the connection"),
     (aiohttp.ClientConnectorDNSError, "its host name does not resolve"),
     (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
     (aiohttp.ClientSSLError, "no TLS connection could be made"),
@@ -56,7 +58,7 @@ class _Use(Enum):
     POLL = auto()
     PURCHASE = auto()
     DOWNLOAD = auto()  # from any host, so only public addresses and those that the operator lists
-    TRUSTED_DOWNLOAD = auto()  # from a listed host, or where the vendor itself is not public
+    TRUSTED_DOWNLOAD = auto()  # from a listed host, by the operator's proxy, or where the vendor itself is not public
 
 
 @dataclass(slots=True)
@@ -72,8 +74,14 @@ class _PrivateAddressError(OSError):
 
 class AiohttpClient:
     def __init__(
-        self, base_url: str, headers: Mapping[str, str], key_hosts: tuple[str, ...], allows: Allows = allows_none
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        key_hosts: tuple[str, ...],
+        allows: Allows = allows_none,
+        proxy_for: ProxyFor = no_proxy,
     ) -> None:
+        self._proxy_for = proxy_for
         self._origin = Origin(URL(base_url), key_hosts, allows)
         self._headers = headers
         self._sessions: dict[_Use, aiohttp.ClientSession] = {}
@@ -93,6 +101,7 @@ class AiohttpClient:
                 target,
                 headers=headers,
                 data=None if body is None else body.stream(),
+                proxy=self._proxy_for(str(target)),
                 allow_redirects=False,
                 trace_request_ctx=sent,
             ) as response,
@@ -104,9 +113,14 @@ class AiohttpClient:
             is_private = await self._is_vendor_private()
             hop = self._origin.delivery(url)
             for _ in range(REDIRECTS + 1):
+                proxy = self._proxy_for(str(hop))
                 trusted = is_private or self._origin.is_listed(hop)
-                use = _Use.TRUSTED_DOWNLOAD if trusted else _Use.DOWNLOAD
-                async with self._session(use).get(hop, allow_redirects=False, trace_request_ctx=sent) as response:
+                if proxy and not trusted:
+                    self._origin.check_literal_address(hop)
+                use = _Use.TRUSTED_DOWNLOAD if trusted or proxy else _Use.DOWNLOAD
+                async with self._session(use).get(
+                    hop, allow_redirects=False, trace_request_ctx=sent, proxy=proxy
+                ) as response:
                     if response.status not in _REDIRECT_STATUSES:
                         return await _delivery(response, target, max_bytes)
                     hop = self._origin.delivery(_joined(hop, response.headers.get("Location", "")))
@@ -203,7 +217,8 @@ def _translated(progress: _Sent) -> Iterator[None]:
         if isinstance(error, aiohttp.InvalidURL):
             raise BadResponse("names a delivery address that cannot be used") from error
         words = next((words for kind, words in _REASONS if isinstance(error, kind)), "its answer is not valid HTTP")
-        raise NoResponse(words, sent=progress.sent and not isinstance(error, aiohttp.ClientConnectorError)) from error
+        unconnected = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
+        raise NoResponse(words, sent=progress.sent and not unconnected) from error
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

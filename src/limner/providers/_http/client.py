@@ -77,7 +77,11 @@ class VendorHttp:
             client = await asyncio.to_thread(_load)
             # A concurrent call may have set it meanwhile.
             self._client = self._client or client(
-                self._account.base_url, self._headers, self._key_hosts, self._account.allows
+                self._account.base_url,
+                self._headers,
+                self._key_hosts,
+                self._account.allows,
+                self._account.proxy_for,
             )
         return self._client
 

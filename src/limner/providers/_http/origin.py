@@ -55,6 +55,18 @@ class Origin:
         """Whether an address that a name resolved to is neither public nor listed."""
         return is_private_address(address) and not self.allows("", ip_address(address), port)
 
+    def check_literal_address(self, delivery: URL) -> None:
+        """Refuse an IP address that is not public. A name is resolved by the proxy, whose rules hold for it.
+
+        Raises `BadResponse`.
+        """
+        try:
+            address = ip_address(_name(delivery))
+        except ValueError:
+            return
+        if self.is_refused(str(address), delivery.port or 0):
+            raise BadResponse("names a delivery address that is not public")
+
     def _may_see_the_key(self, target: URL) -> bool:
         if target.origin() == self.base.origin():
             return True
