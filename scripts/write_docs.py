@@ -287,7 +287,7 @@ def _failures() -> str:
 def _vendor_failures(vendor: str) -> str:
     head = (
         f"\n### {SECTIONS[vendor].title}\n\n"
-        "| the vendor says | Limner calls it | again | next route | charged | client sees | rehearse with |\n"
+        "| the vendor says | Limner calls it | retried | next route | charged | client sees | rehearse with |\n"
         "|---|---|---|---|---|---|---|\n"
     )
     return head + "".join(_failure(row) for row in FAILURES if row.vendor == vendor)
@@ -296,7 +296,7 @@ def _vendor_failures(vendor: str) -> str:
 def _failure(row: FailureCase) -> str:
     stage = f" ({row.stage})" if row.stage else ""
     again = _again(row.kind) if row.wait_s is None else f"after {row.wait_s:g} s"
-    charged = "not told" if row.charged is None else _yes(row.charged)
+    charged = "unknown" if row.charged is None else _yes(row.charged)
     word = f"`{row.fault.word(SECTIONS[row.vendor].emulator)}`" if row.fault and not row.options else "–"
     facts = (row.says, f"`{row.kind}`{stage}", again, _yes(row.kind in FALLS_BACK), charged, _seen(row.kind), word)
     return f"| {' | '.join(facts)} |\n"

@@ -45,7 +45,7 @@ CASES = [
     Case("openai", "200 with a picture in a form that is not known", "gpt_image_2"),
     Case("openai", "HTTP 524 with a gateway's page", "gpt_image_2"),
     Case("bfl", "a picture of a single colour", "flux.1_kontext_pro"),
-    Case("bfl", "a picture that opens nowhere", "flux.1_kontext_pro"),
+    Case("bfl", "a picture that cannot be opened", "flux.1_kontext_pro"),
     Case("bfl", "the work is done, and the connection cut before the answer", "flux.1_kontext_pro"),
     Case("midjourney", "`CANCEL`", "midjourney"),
     Case("gemini", "429 with a quota `PerDay`", "gemini_2.5_flash_image_preview"),

@@ -126,7 +126,7 @@ _OPENAI: Final = (
         detail="moderation_blocked",
     ),
     FailureCase(
-        "openai", "400 `moderation_blocked`, stage not told", POLICY, always(FaultKind.MODERATED, how="unknown")
+        "openai", "400 `moderation_blocked`, stage not given", POLICY, always(FaultKind.MODERATED, how="unknown")
     ),
     *(
         FailureCase("openai", f"400 `{code}`", POLICY, always(FaultKind.MODERATED, how=code), detail=code)
@@ -253,7 +253,7 @@ _SGLANG: Final = (
         "sglang", '503 `{"error"}`: a worker died', TRANSIENT, always(FaultKind.UNAVAILABLE), detail="A worker process"
     ),
     FailureCase("sglang", '500 `{"detail"}`', TRANSIENT, always(FaultKind.SERVER_ERROR), detail="HTTP 500"),
-    FailureCase("sglang", "no connection comes about", TRANSIENT, detail="no answer", unreachable=True),
+    FailureCase("sglang", "no connection can be made", TRANSIENT, detail="no answer", unreachable=True),
     FailureCase("sglang", "200 with `data: []`", NO_IMAGE, always(FaultKind.EMPTY), detail="HTTP 200"),
     *picture_failures("sglang"),
 )

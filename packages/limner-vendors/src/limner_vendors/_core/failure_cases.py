@@ -80,7 +80,7 @@ def http_failures(vendor: str) -> Iterator[FailureCase]:
     else:
         timeout = always(FaultKind.TIMEOUT)
         yield FailureCase(vendor, "HTTP 504 with an error of its own", TRANSIENT, timeout, detail="HTTP 504")
-    yield FailureCase(vendor, "no connection comes about", TRANSIENT, detail="no answer", unreachable=True)
+    yield FailureCase(vendor, "no connection can be made", TRANSIENT, detail="no answer", unreachable=True)
     cut: tuple[tuple[str, Fault], ...] = (
         ("the connection is cut before an answer", always(FaultKind.RESET)),
         ("the work is done, and the connection cut before the answer", always(FaultKind.LOST_ANSWER)),
@@ -99,14 +99,12 @@ def job_failures(vendor: str) -> Iterator[FailureCase]:
     """Failures of an accepted job and of its picture's delivery."""
     garbled = always(FaultKind.GARBLED)
     if vendor != "midjourney":  # whose relays list the job that is missed
-        yield FailureCase(vendor, "200 without a handle to ask by", UNKNOWN, garbled, None, detail="HTTP 20")
+        yield FailureCase(vendor, "200 without a job to poll", UNKNOWN, garbled, None, detail="HTTP 20")
     missing = always(FaultKind.NOT_FOUND, value=1000)
     says = "the job is not found, for longer than the option `not_found_grace_s`"
     yield FailureCase(vendor, says, UNKNOWN, missing, None, account={"not_found_grace_s": 10})
     dead = always(FaultKind.EXPIRED_LINK, value=1000)
-    yield FailureCase(
-        vendor, "the link to the picture is dead, asked for again for ten minutes", BAD_OUTPUT, dead, charged=True
-    )
+    yield FailureCase(vendor, "the link to the picture stays dead for ten minutes", BAD_OUTPUT, dead, charged=True)
     wrong = always(FaultKind.GARBLED, on="delivery")
     yield FailureCase(vendor, "the link leads to something that is no picture", BAD_OUTPUT, wrong, charged=True)
     yield from picture_failures(vendor)
@@ -118,7 +116,7 @@ def picture_failures(vendor: str) -> Iterator[FailureCase]:
     charged = vendor not in UNBILLED
     broken = always(FaultKind.UNDECODABLE, how="truncated")
     yield FailureCase(vendor, "a picture that is cut off", BAD_OUTPUT, broken, charged)
-    yield FailureCase(vendor, "a picture that opens nowhere", BAD_OUTPUT, always(FaultKind.UNDECODABLE), charged)
+    yield FailureCase(vendor, "a picture that cannot be opened", BAD_OUTPUT, always(FaultKind.UNDECODABLE), charged)
     page = always(FaultKind.UNDECODABLE, how="html")
     yield FailureCase(vendor, "a page of HTML for a picture", BAD_OUTPUT, page, charged)
     gif = always(FaultKind.UNDECODABLE, how="gif")
