@@ -1,4 +1,4 @@
-"""Picture bytes, named by what is in them."""
+"""Content-addressed storage of picture bytes."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -10,32 +10,33 @@ from limner.domain.ids import BlobId
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Bytes that are kept: their name and how many there are."""
+    """The name of stored bytes, and their size."""
 
     blob: BlobId
     size: int
 
 
 class BlobMissing(LookupError):
-    """The bytes of this name are not in the store."""
+    """The store has no blob of this name."""
 
 
 class StorageRefuses(Exception):
-    """The store takes no bytes just now: it is full, read-only or away."""
+    """The store cannot take bytes: it is full, read-only or unreachable."""
 
 
 class BlobStore(Protocol):
     """Content-addressed storage. Bytes are written once and never change.
 
-    It knows nothing of who needs them: `application/keep.py` puts and `application/sweep.py` deletes.
+    It does not know which rows refer to a blob: `application/images/keep.py` puts blobs, and
+    `application/retention/delete_unreferenced.py` deletes them.
     """
 
     async def identify(self, source: Path) -> Stored:
-        """What the file's bytes will be called, and how many there are."""
+        """The name and size that the file's bytes will have."""
         ...
 
     async def put(self, source: Path, stored: Stored) -> None:
-        """Keep a copy of the file that was identified; durable once this returns, a no-op for bytes already kept.
+        """Store a copy of an identified file; durable once this returns. Does nothing for bytes already stored.
 
         Raises `StorageRefuses`.
         """
@@ -46,25 +47,25 @@ class BlobStore(Protocol):
         ...
 
     async def delete(self, blobs: Collection[BlobId]) -> None:
-        """Remove bytes, or find them gone; durable once this returns."""
+        """Delete blobs, existing or not; durable once this returns."""
         ...
 
     def names(self) -> AsyncIterator[Sequence[Stored]]:
-        """All that is in the store, some at a time."""
+        """All blobs in the store, in batches."""
         ...
 
     async def reclaim(self, before_ms: int) -> int:
-        """Remove what writers that died before then left half-written; how many files those were."""
+        """Remove partial files that have not grown since `before_ms`; returns how many."""
         ...
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
-        """A readable file with these bytes; in `workdir` unless the store is a folder itself. Never write to it."""
+        """A file with these bytes, in `workdir` unless the store is a folder. Callers must not write to it."""
         ...
 
     async def size(self, blob: BlobId) -> int:
-        """How many bytes there are; raises `BlobMissing`."""
+        """The size in bytes; raises `BlobMissing`."""
         ...
 
     def stream(self, blob: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to, not including, `end`, a piece at a time."""
+        """The bytes from `start` up to, not including, `end`, in pieces."""
         ...

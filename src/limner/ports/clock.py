@@ -1,10 +1,10 @@
-"""Time and ids as arguments, so that a test never waits and never guesses."""
+"""The clock, passed as an argument so that tests need not wait."""
 
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for what is kept, and a monotonic sleep for what waits."""
+    """Wall-clock time, and sleeping."""
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""

@@ -1,4 +1,4 @@
-"""Parts of uploads that are not whole yet."""
+"""Parts of multipart uploads that are not complete."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -10,41 +10,41 @@ from limner.domain.ids import UploadToken
 
 @dataclass(frozen=True, slots=True)
 class MultipartUpload:
-    """One upload in parts: for the object of `token`, under an id of its own, for an object may be begun twice."""
+    """One multipart upload to the object of `token`. It has an id, as there may be several for one object."""
 
     token: UploadToken
     id: str
 
 
 class PartMissing(LookupError):
-    """There is no part of this number, or not any more."""
+    """The part of this number does not exist."""
 
 
 class UploadParts(Protocol):
-    """Where parts lie until they are put together. All machines that share the picture store see the same."""
+    """Storage of parts until they are assembled, shared by all machines that share the picture store."""
 
     async def begin(self, assembly: MultipartUpload) -> None: ...
 
     async def holds(self, assembly: MultipartUpload) -> bool:
-        """Whether it was begun, and neither dropped nor reclaimed since."""
+        """Whether the upload was begun, and neither dropped nor reclaimed since."""
         ...
 
     async def put(self, assembly: MultipartUpload, number: int, source: Path) -> None:
-        """Keep a copy of the file as this part; it takes the place of an earlier one of that number."""
+        """Store a copy of the file as this part, replacing an earlier one."""
         ...
 
     async def sizes(self, assembly: MultipartUpload) -> Mapping[int, int]:
-        """How many bytes each part has, by its number, in their order."""
+        """The size in bytes of each part by number, in order."""
         ...
 
     def stream(self, assembly: MultipartUpload, number: int) -> AsyncIterator[bytes]:
-        """A part's bytes, a piece at a time; raises `PartMissing`."""
+        """A part's bytes, in pieces; raises `PartMissing`."""
         ...
 
     async def drop(self, assembly: MultipartUpload) -> None:
-        """Forget the upload with all its parts, or find it gone."""
+        """Delete the upload with all its parts, existing or not."""
         ...
 
     async def reclaim(self, before_ms: int) -> int:
-        """Remove what was written before then and never put together; how many files those were."""
+        """Delete parts written before `before_ms` and never assembled; returns how many files."""
         ...

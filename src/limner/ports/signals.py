@@ -38,25 +38,25 @@ class SignalHints:
     """Hints from one process to the others: work was queued, tasks changed, runs to cancel."""
 
     work: bool = False
-    news: bool = False
+    changes: bool = False
     cancels: frozenset[TaskId] = frozenset()
 
     def __or__(self, other: "SignalHints") -> "SignalHints":
-        return SignalHints(self.work or other.work, self.news or other.news, self.cancels | other.cancels)
+        return SignalHints(self.work or other.work, self.changes or other.changes, self.cancels | other.cancels)
 
     def __bool__(self) -> bool:
-        return self.work or self.news or bool(self.cancels)
+        return self.work or self.changes or bool(self.cancels)
 
 
 class SignalRelay(Protocol):
     """Carries hints between the processes that share a database."""
 
-    def tell(self, hints: SignalHints) -> None:
+    def send(self, hints: SignalHints) -> None:
         """Send soon; hints in quick succession are sent together."""
         ...
 
-    def start(self, hear: Callable[[SignalHints], None]) -> None:
-        """Start listening; `hear` is called in the running event loop."""
+    def start(self, on_hints: Callable[[SignalHints], None]) -> None:
+        """Start listening; `on_hints` is called in the running event loop."""
         ...
 
     async def close(self) -> None:

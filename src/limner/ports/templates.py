@@ -1,4 +1,4 @@
-"""The templates at hand."""
+"""The loaded templates."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from limner.domain.prompts.template import Template
 
 
 class LoadedTemplate(Protocol):
-    """A template and the files of its pictures, in the template's own order."""
+    """A template and its picture files, in the template's order."""
 
     @property
     def template(self) -> Template: ...

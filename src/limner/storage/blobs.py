@@ -22,8 +22,8 @@ _AT_ONCE = 8
 _UNUSED = BlobId("0" * 64)
 """A name that no content has."""
 
-_HALF = re.compile(r"[0-9a-f]+#\d+")
-"""What obstore calls a file in a folder while it writes it."""
+_PARTIAL = re.compile(r"[0-9a-f]+#\d+")
+"""The name that obstore gives a file in a folder while it writes it."""
 
 
 class ObjectBlobs:
@@ -46,7 +46,7 @@ class ObjectBlobs:
         if not await self._has(key):
             # obstore writes to a temporary name and renames, so a reader never sees half a picture.
             await obstore.put_async(self._store, key, source)
-        if self._folder:  # for bytes that were there, too: who wrote them may have died before they were on the disk
+        if self._folder:  # for existing bytes too: their writer may have died before they were on disk
             await asyncio.to_thread(_make_durable, self._folder, self._folder / key)
 
     async def check(self) -> None:
@@ -59,13 +59,13 @@ class ObjectBlobs:
             raise StorageRefuses(str(error).partition("\n")[0]) from error
 
     async def delete(self, blobs: Collection[BlobId]) -> None:
-        turns = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(self._delete(blob, turns) for blob in blobs))
+        slots = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(self._delete(blob, slots) for blob in blobs))
         if self._folder:
-            await asyncio.to_thread(_carry_removal, {self._folder / Path(_key(blob)).parent for blob in blobs})
+            await asyncio.to_thread(_sync_existing, {self._folder / Path(_key(blob)).parent for blob in blobs})
 
-    async def _delete(self, blob: BlobId, turns: asyncio.Semaphore) -> None:
-        async with turns:
+    async def _delete(self, blob: BlobId, slots: asyncio.Semaphore) -> None:
+        async with slots:
             with contextlib.suppress(NotFoundError, FileNotFoundError):
                 await obstore.delete_async(self._store, _key(blob))
 
@@ -74,7 +74,7 @@ class ObjectBlobs:
             yield [Stored(BlobId(each["path"].rpartition("/")[2]), int(each["size"])) for each in listed]
 
     async def reclaim(self, before_ms: int) -> int:
-        """In a folder alone: an object store shows nothing that is not whole."""
+        """Only in a folder: an object store lists complete objects only."""
         return await asyncio.to_thread(_reclaim, self._folder / _ROOT, before_ms) if self._folder else 0
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
@@ -128,13 +128,13 @@ def _key(blob: BlobId) -> str:
 
 
 def _reclaim(folder: Path, before_ms: int) -> int:
-    return sum(_removed(file, before_ms) for file in folder.glob("*/*#*") if _HALF.fullmatch(file.name))
+    return sum(_removed(file, before_ms) for file in folder.glob("*/*#*") if _PARTIAL.fullmatch(file.name))
 
 
 def _removed(file: Path, before_ms: int) -> bool:
     try:
         old = file.stat().st_mtime_ns // 1_000_000 <= before_ms
-    except FileNotFoundError:  # its writer was done just now
+    except FileNotFoundError:  # its writer has just finished
         return False
     if old:
         file.unlink(missing_ok=True)
@@ -147,11 +147,11 @@ def _check_folder(folder: Path) -> None:
 
 
 def _make_durable(folder: Path, file: Path) -> None:
-    """Carry the bytes and the names to the disk: a picture must survive a power cut once its task says success."""
-    _carry((file, *(each for each in file.parents if each.is_relative_to(folder))))
+    """Sync the file and the names of its folders: a picture must survive a power cut once its task says success."""
+    _sync((file, *(each for each in file.parents if each.is_relative_to(folder))))
 
 
-def _carry(paths: Iterable[Path]) -> None:
+def _sync(paths: Iterable[Path]) -> None:
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -160,5 +160,5 @@ def _carry(paths: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
-def _carry_removal(folders: Iterable[Path]) -> None:
-    _carry(folder for folder in folders if folder.is_dir())
+def _sync_existing(folders: Iterable[Path]) -> None:
+    _sync(folder for folder in folders if folder.is_dir())

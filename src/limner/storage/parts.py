@@ -1,4 +1,4 @@
-"""Parts of unfinished uploads, beside the pictures in the same store: `parts/<token>/<id>/<number>`."""
+"""Parts of multipart uploads, in the same store as the pictures: `parts/<token>/<id>/<number>`."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ _BEGUN = "begun"
 _PIECE = 4 * 1024 * 1024
 _LISTED_AT_ONCE = 1000
 _NUMBER = re.compile(r"\d{5}")
-_HALF = re.compile(r".+#\d+")
-"""What obstore calls a file in a folder while it writes it."""
+_PARTIAL = re.compile(r".+#\d+")
+"""The name that obstore gives a file in a folder while it writes it."""
 
 
 class ObjectParts:
-    """`limner.ports.parts.Parts` over any object store; `folder` is set when that store is a local folder."""
+    """`limner.ports.parts.UploadParts` over any object store; `folder` is set when that store is a local folder."""
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
@@ -61,7 +61,7 @@ class ObjectParts:
             raise PartMissing(number) from error
 
     async def drop(self, assembly: MultipartUpload) -> None:
-        await self._delete([_begun(assembly)])  # first, so that no part comes to join those that go
+        await self._delete([_begun(assembly)])  # first, so that no new part is accepted
         async for listed in obstore.list(self._store, prefix=_place(assembly), chunk_size=_LISTED_AT_ONCE):
             await self._delete(each["path"] for each in listed)
 
@@ -72,7 +72,7 @@ class ObjectParts:
             await self._delete(old)
             removed += len(old)
         if self._folder:
-            removed += await asyncio.to_thread(_remove_halves, self._folder / _ROOT, before_ms)
+            removed += await asyncio.to_thread(_remove_partial_files, self._folder / _ROOT, before_ms)
         return removed
 
     async def _delete(self, keys: Iterable[str]) -> None:
@@ -101,15 +101,15 @@ def _key(assembly: MultipartUpload, number: int) -> str:
     return f"{_place(assembly)}/{number:05}"
 
 
-def _remove_halves(folder: Path, before_ms: int) -> int:
-    """What writers that died before then left half-written; no listing shows it."""
-    return sum(_removed(file, before_ms) for file in list(folder.glob("*/*/*#*")) if _HALF.fullmatch(file.name))
+def _remove_partial_files(folder: Path, before_ms: int) -> int:
+    """Remove partial files older than `before_ms`. No listing shows them."""
+    return sum(_removed(file, before_ms) for file in list(folder.glob("*/*/*#*")) if _PARTIAL.fullmatch(file.name))
 
 
 def _removed(file: Path, before_ms: int) -> bool:
     try:
         old = file.stat().st_mtime_ns // 1_000_000 <= before_ms
-    except FileNotFoundError:  # its writer was done just now
+    except FileNotFoundError:  # its writer has just finished
         return False
     if old:
         file.unlink(missing_ok=True)

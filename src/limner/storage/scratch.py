@@ -1,7 +1,7 @@
-"""A folder of this process's own for files that are on their way, and the removal of those that dead ones left.
+"""Each process has a scratch folder for temporary files. Folders of dead processes are removed.
 
-Who lives holds a lock on its folder, and the system lets go of it however the process dies. That tells the dead from
-the living across process-id spaces too, where a pid would say nothing.
+A process holds a lock on its folder, which the system releases however the process ends. This also works between
+containers, where process ids say nothing about each other.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """Ours until `close`, which removes the folder with all that is in it."""
+    """A folder that belongs to this process until `close`, which removes it with its content."""
 
     folder: Path
     _lock: int
@@ -26,28 +26,28 @@ class Scratch:
 
 
 def open_scratch(base: Path) -> Scratch:
-    """A new folder in `base`."""
+    """Create a scratch folder in `base`."""
     made = Path(tempfile.mkdtemp(prefix="new-", dir=base))
     lock = os.open(made, os.O_RDONLY)
     _try_lock(lock)
-    # Only now does it get a name that a sweeper looks for.
+    # The name that `sweep` looks for comes after the lock.
     return Scratch(made.rename(made.with_name(made.name.replace("new-", "run-", 1))), lock)
 
 
 def sweep(base: Path) -> int:
-    """Remove what dead processes left in `base`; how many folders those were."""
+    """Remove the folders of dead processes in `base`; returns how many."""
     return sum(_sweep_one(folder) for folder in base.glob("run-*"))
 
 
 def free_bytes(folders: Iterable[Path]) -> int:
-    """How much there is room for in the fullest of these folders; one that is not there is passed over."""
+    """The free bytes of the file system with the least, over those of these folders that exist."""
     return min((shutil.disk_usage(folder).free for folder in folders if folder.is_dir()), default=0)
 
 
 def _sweep_one(folder: Path) -> bool:
     try:
         lock = os.open(folder, os.O_RDONLY)
-    except OSError:  # its owner closed it just now
+    except OSError:  # its owner has just removed it
         return False
     try:
         dead = _try_lock(lock)
@@ -59,7 +59,7 @@ def _sweep_one(folder: Path) -> bool:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Whether the lock is ours now; False where somebody has it, or the file system knows no locks."""
+    """Whether this process got the lock. False when another has it, or the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

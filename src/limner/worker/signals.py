@@ -56,16 +56,16 @@ class SharedSignals(LocalSignals):
 
     def cancel_run(self, task: TaskId) -> None:
         super().cancel_run(task)
-        self._relay.tell(SignalHints(cancels=frozenset({task})))
+        self._relay.send(SignalHints(cancels=frozenset({task})))
 
     def tasks_changed(self, became: Collection[Status]) -> None:
         super().tasks_changed(became)
-        self._relay.tell(SignalHints(work=Status.QUEUED in became, news=True))
+        self._relay.send(SignalHints(work=Status.QUEUED in became, changes=True))
 
     def _receive(self, hints: SignalHints) -> None:
         if hints.work:
             self.work_arrived()
         for task in hints.cancels:
             super().cancel_run(task)
-        if hints.news:
+        if hints.changes:
             super().tasks_changed(())

@@ -27,7 +27,7 @@ from limner.application.generation.journal import KeptImage, SpendJournal
 from limner.application.images.keep import PIN_MS, Keep
 from limner.application.retention import delete_unreferenced as deleting
 from limner.application.retention.delete_unreferenced import ABANDONED_MS, CONCURRENT_REQUESTS, START_WITHIN_MS
-from limner.application.retention.prune import AT_ONCE, HALF_WRITTEN_MS, UNFINISHED_MS, Pruned
+from limner.application.retention.prune import ABANDONED_UPLOAD_MS, BATCH, PARTIAL_FILE_MS, Pruned
 from limner.application.tasks.settle import settle
 from limner.db.open_store import open_store
 from limner.domain.ids import BlobId, UploadToken
@@ -234,7 +234,7 @@ async def test_old_events_go_and_young_ones_stay(service: ServiceHarness) -> Non
 
 async def test_a_backlog_is_removed_to_the_end_and_in_small_pieces(service: ServiceHarness) -> None:
     key = await service.open_account(opening=100_000, limit=1000)
-    many = 2 * AT_ONCE + 3
+    many = 2 * BATCH + 3
     for number in range(many):
         task = await service.submit_task(key, idempotency_key=str(number))
         await service.settle_task(task, FAILED, owner=None)
@@ -447,8 +447,8 @@ async def test_half_written_files_go_when_their_writer_must_be_dead(service: Ser
     old, young, other = folder / "abcd#1", folder / "abce#2", folder / "notes.txt"
     for path in (old, young, other):
         path.write_bytes(b"half")
-    aged(old, service.clock.now_ms() - HALF_WRITTEN_MS)
-    aged(young, service.clock.now_ms() - HALF_WRITTEN_MS + 60_000)
+    aged(old, service.clock.now_ms() - PARTIAL_FILE_MS)
+    aged(young, service.clock.now_ms() - PARTIAL_FILE_MS + 60_000)
     aged(other, 0)
 
     removed = await janitor(service).reclaim()
@@ -464,7 +464,7 @@ async def test_parts_of_an_upload_that_nobody_went_on_with_go(service: ServiceHa
     await parts.put(assembly, 1, picture_file(service.folder))
 
     young = await janitor(service).reclaim()
-    service.clock.pass_time(UNFINISHED_MS / 1000 + 60)
+    service.clock.pass_time(ABANDONED_UPLOAD_MS / 1000 + 60)
     old = await janitor(service).reclaim()
 
     assert (young, old) == (0, 2)

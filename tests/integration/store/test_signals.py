@@ -14,7 +14,7 @@ from stores import ServiceHarness
 
 PATIENCE_S = 60
 
-EVERYTHING = SignalHints(work=True, news=True)
+EVERYTHING = SignalHints(work=True, changes=True)
 CANCEL = TaskId("6f1c2a34-9d6e-4c0b-8a51-2f7f0e6b9c10")
 
 on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)
@@ -65,9 +65,9 @@ async def speaking(url: str) -> AsyncIterator[SignalRelay]:
 async def test_what_one_process_tells_the_others_hear(url: str) -> None:
     async with listening(url) as one, listening(url) as other, speaking(url) as relay:
         assert (await one.next(), await other.next()) == (EVERYTHING, EVERYTHING)
-        relay.tell(SignalHints(work=True))
+        relay.send(SignalHints(work=True))
         assert (await one.next(), await other.next()) == (SignalHints(work=True), SignalHints(work=True))
-        relay.tell(SignalHints(cancels=frozenset({CANCEL})))
+        relay.send(SignalHints(cancels=frozenset({CANCEL})))
         assert (await one.next(), await other.next()) == ((SignalHints(cancels=frozenset({CANCEL})),) * 2)
 
 
@@ -76,10 +76,10 @@ async def test_a_process_does_not_hear_itself(url: str) -> None:
     async with listening(url) as one, listening(url) as other:
         await one.next()
         await other.next()
-        one.relay.tell(SignalHints(work=True))
+        one.relay.send(SignalHints(work=True))
         assert await other.next() == SignalHints(work=True)
-        other.relay.tell(SignalHints(news=True))
-        assert await one.next() == SignalHints(news=True)
+        other.relay.send(SignalHints(changes=True))
+        assert await one.next() == SignalHints(changes=True)
 
 
 @on_postgres
@@ -88,13 +88,13 @@ async def test_what_is_told_in_quick_succession_goes_out_together(service: Servi
     async with listening(service.url) as ear, speaking(service.url) as relay:
         await ear.next()
         for each in ids:
-            relay.tell(SignalHints(work=True, cancels=frozenset({each})))
+            relay.send(SignalHints(work=True, cancels=frozenset({each})))
         heard = await ear.until(lambda together: together.cancels == ids)
-        relay.tell(SignalHints(news=True))
+        relay.send(SignalHints(changes=True))
         last = await ear.next()
 
     assert heard.work
-    assert last == SignalHints(news=True)
+    assert last == SignalHints(changes=True)
     assert ear.heard.empty()
 
 
@@ -103,7 +103,7 @@ async def test_what_is_told_last_is_sent_before_the_relay_is_closed(url: str) ->
     async with listening(url) as ear:
         await ear.next()
         async with speaking(url) as relay:
-            relay.tell(SignalHints(cancels=frozenset({CANCEL})))
+            relay.send(SignalHints(cancels=frozenset({CANCEL})))
         assert await ear.next() == SignalHints(cancels=frozenset({CANCEL}))
 
 
@@ -111,13 +111,13 @@ async def test_what_is_told_last_is_sent_before_the_relay_is_closed(url: str) ->
 async def test_a_connection_that_is_ended_is_made_anew(service: ServiceHarness) -> None:
     async with listening(service.url) as ear, speaking(service.url) as relay:
         await ear.next()
-        relay.tell(SignalHints(work=True))
+        relay.send(SignalHints(work=True))
         await ear.next()
         ended = await end_connections(service)
 
         # It says that anything may have happened meanwhile, and goes on.
         assert await ear.next() == EVERYTHING
-        relay.tell(SignalHints(cancels=frozenset({CANCEL})))
+        relay.send(SignalHints(cancels=frozenset({CANCEL})))
         assert await ear.next() == SignalHints(cancels=frozenset({CANCEL}))
     assert ended == 2
 
@@ -135,7 +135,7 @@ async def end_connections(service: ServiceHarness) -> int:
 async def test_a_connection_that_cannot_be_made_keeps_nobody_from_closing(url: str) -> None:
     nowhere = url.replace("/test_", "/no_such_")
     async with listening(nowhere) as ear, speaking(nowhere) as relay:
-        relay.tell(SignalHints(work=True))
+        relay.send(SignalHints(work=True))
         await asyncio.sleep(0)
         assert ear.heard.empty()
 
@@ -153,7 +153,7 @@ async def test_what_somebody_else_says_on_the_channel_does_no_harm(service: Serv
 
 def test_hints_go_into_notifications_that_are_small_enough() -> None:
     ids = [TaskId(f"6f1c2a34-9d6e-4c0b-8a51-{n:012d}") for n in range(2 * MOST_CANCELS + 1)]
-    hints = SignalHints(work=True, news=True, cancels=frozenset(ids))
+    hints = SignalHints(work=True, changes=True, cancels=frozenset(ids))
     sent = payloads(hints)
     together = SignalHints()
     for each in sent:
@@ -162,7 +162,7 @@ def test_hints_go_into_notifications_that_are_small_enough() -> None:
     assert len(sent) == 3
     assert max(len(each) for each in sent) < 8000
     assert together == hints
-    assert [read(each) for each in payloads(SignalHints(news=True))] == [SignalHints(news=True)]
+    assert [read(each) for each in payloads(SignalHints(changes=True))] == [SignalHints(changes=True)]
 
 
 # --- on SQLite ----------------------------------------------------------------------------------------------------
@@ -174,13 +174,13 @@ async def test_each_process_sees_what_the_others_write(service: ServiceHarness) 
     async with listening(service.url) as ear:
         assert await ear.next() == EVERYTHING
         task = await service.submit_task(key)
-        assert await ear.next() == SignalHints(work=True, news=True)
+        assert await ear.next() == SignalHints(work=True, changes=True)
         await service.claim_tasks()
-        assert await ear.next() == SignalHints(news=True)
+        assert await ear.next() == SignalHints(changes=True)
         await service.cancel(key.account, task)
         assert await ear.next() == SignalHints(cancels=frozenset({task}))
         await service.settle_task(task)
-        assert await ear.next() == SignalHints(news=True)
+        assert await ear.next() == SignalHints(changes=True)
 
 
 @on_sqlite
@@ -203,13 +203,13 @@ async def test_what_tells_nothing_of_tasks_is_not_news(service: ServiceHarness) 
         assert await ear.next() == EVERYTHING
         await service.accounts.create("eve", 5)
         await service.submit_task(key)
-        assert await ear.next() == SignalHints(work=True, news=True)
+        assert await ear.next() == SignalHints(work=True, changes=True)
         assert ear.heard.empty()
 
 
 def test_hints_add_up() -> None:
-    one, other = SignalHints(work=True, cancels=frozenset({CANCEL})), SignalHints(news=True)
+    one, other = SignalHints(work=True, cancels=frozenset({CANCEL})), SignalHints(changes=True)
 
-    assert one | other == SignalHints(work=True, news=True, cancels=frozenset({CANCEL}))
+    assert one | other == SignalHints(work=True, changes=True, cancels=frozenset({CANCEL}))
     assert not SignalHints()
     assert all((one, other, SignalHints(cancels=frozenset({CANCEL}))))

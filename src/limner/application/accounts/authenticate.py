@@ -16,38 +16,38 @@ from limner.ports.clock import Clock
 
 log = structlog.get_logger()
 
-FRESH_MS = 2_000
-"""How long a key is taken as good without asking the store again: a revoked key stops within this time."""
+CACHE_MS = 2_000
+"""How long a valid key is cached: a revoked key stops working within this time."""
 
-COARSE_MS = 600_000
-"""How old the note about a key's last use may be while it is in use: a write in ten minutes."""
+USE_PRECISION_MS = 600_000
+"""Precision of a key's recorded last use, so that it is written at most every ten minutes."""
 
-LARGEST_MEMORY = 10_000
+MAX_CACHED_KEYS = 10_000
 
 GUESSES = RateLimit(30, 60)
 
 
 @dataclass(slots=True)
 class Authenticate:
-    """Only good keys are remembered, so guesses fill no memory and cost the guesser a look-up each.
+    """Authenticates requests by API key. Only valid keys are cached, so guesses use no memory.
 
-    A key is found by its keyed digest. How long that takes says nothing about a key: nobody without the pepper can
-    choose a digest, let alone one that begins as another does.
+    A key is looked up by its keyed digest. The time this takes reveals nothing: without the pepper nobody can choose a
+    digest, let alone one that begins like another.
     """
 
     store: Store
     clock: Clock
     digest: HashKey
     guesses: RateLimit = GUESSES
-    """How many wrong keys one address may show. Beyond it, keys that were never good here are not even looked up."""
-    _known: dict[bytes, tuple[int, Key]] = field(default_factory=dict)
-    _guessed: RateLimiters = field(default_factory=RateLimiters)
-    _noting: set["asyncio.Future[None]"] = field(default_factory=set)
+    """How many wrong keys one address may send. Beyond that, only cached keys are accepted from it."""
+    _cached: dict[bytes, tuple[int, Key]] = field(default_factory=dict)
+    _wrong_keys: RateLimiters = field(default_factory=RateLimiters)
+    _writing: set["asyncio.Future[None]"] = field(default_factory=set)
 
     async def __call__(self, authorization: str | None, scope: str, address: str | None = None) -> Key:
         """The key behind `Bearer tsk_…`. Raises `Refusal`: unauthenticated, or forbidden without the scope.
 
-        `address` is whose wrong keys are counted together; None counts nobody's.
+        Wrong keys are counted per `address`; None counts none.
         """
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret.startswith(KEY_PREFIX):
@@ -63,41 +63,41 @@ class Authenticate:
 
     async def _look_up(self, digest: bytes, address: str | None) -> Key:
         now_ms = self.clock.now_ms()
-        fresh_until, key = self._known.get(digest, (0, None))
-        if key is not None and now_ms < fresh_until and key.in_force(now_ms):
+        cached_until, key = self._cached.get(digest, (0, None))
+        if key is not None and now_ms < cached_until and key.in_force(now_ms):
             return key
         if key is None and address is not None:
             self._check_guesses(address, now_ms)
         found = await self.store.read(lambda records: records.keys.by_digest(digest))
         if found is None or not found.in_force(now_ms):
-            self._known.pop(digest, None)
+            self._cached.pop(digest, None)
             if address is not None:
-                self._guessed.take(address, self.guesses, now_ms)
+                self._wrong_keys.take(address, self.guesses, now_ms)
             raise _unauthenticated()
-        self._remember(digest, found, now_ms)
+        self._cache(digest, found, now_ms)
         return found
 
-    def _remember(self, digest: bytes, key: Key, now_ms: int) -> None:
-        self._known.pop(digest, None)
-        while len(self._known) >= LARGEST_MEMORY:
-            del self._known[next(iter(self._known))]
-        self._known[digest] = now_ms + FRESH_MS, key
-        if now_ms - (key.used_ms or 0) >= COARSE_MS:
-            self._note_use(key.id, now_ms)
+    def _cache(self, digest: bytes, key: Key, now_ms: int) -> None:
+        self._cached.pop(digest, None)
+        while len(self._cached) >= MAX_CACHED_KEYS:
+            del self._cached[next(iter(self._cached))]
+        self._cached[digest] = now_ms + CACHE_MS, key
+        if now_ms - (key.used_ms or 0) >= USE_PRECISION_MS:
+            self._write_use(key.id, now_ms)
 
-    def _note_use(self, key: KeyId, now_ms: int) -> None:
-        """Write it down beside the request, which does not wait for it."""
-        noting = asyncio.ensure_future(self.store.run(lambda records: records.keys.mark_used(key, now_ms)))
-        self._noting.add(noting)
-        noting.add_done_callback(self._noted)
+    def _write_use(self, key: KeyId, now_ms: int) -> None:
+        """Write the use concurrently: the request does not wait for it."""
+        writing = asyncio.ensure_future(self.store.run(lambda records: records.keys.mark_used(key, now_ms)))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
 
-    def _noted(self, noting: "asyncio.Future[None]") -> None:
-        self._noting.discard(noting)
-        if not noting.cancelled() and (error := noting.exception()):
-            log.warning("the last use of a key was not noted", error=repr(error))
+    def _written(self, writing: "asyncio.Future[None]") -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled() and (error := writing.exception()):
+            log.warning("last use of a key not written", error=repr(error))
 
     def _check_guesses(self, address: str, now_ms: int) -> None:
-        level = self._guessed.look(address, self.guesses, now_ms)
+        level = self._wrong_keys.peek(address, self.guesses, now_ms)
         if not level.granted:
             raise Refusal(
                 Code.RATE_LIMITED,
@@ -108,7 +108,7 @@ class Authenticate:
 
 
 def _unauthenticated() -> Refusal:
-    # The words are the upstream's own: clients show them, and some compare them.
+    # The upstream's own words: clients show them, and some compare them.
     return Refusal(
         Code.UNAUTHENTICATED,
         "no valid key",

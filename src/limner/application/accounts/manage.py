@@ -1,4 +1,4 @@
-"""Accounts, their keys and their credits: what an operator does."""
+"""Operations on accounts, keys and credits, for operators."""
 
 import base64
 import hmac
@@ -20,15 +20,15 @@ from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
 
 KEY_PREFIX = "tsk_"
-"""Published clients refuse any other before they call."""
+"""Published clients reject any other prefix before they send a request."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 OPENING_NOTE = "opening credits"
 
 SCOPES = ("generate", "read", "webhooks", "admin")
-"""What a key may do. `generate` creates and cancels, `read` looks, `webhooks` says where the account's tasks are told,
-`admin` is for the operator's own face."""
+"""What a key allows. `generate` creates and cancels tasks, `read` reads, `webhooks` manages the account's webhooks.
+`admin` is reserved for an API for operators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class CreatedKey:
 
 @dataclass(frozen=True, slots=True)
 class HashKey:
-    """Keys are 256 random bits, so a fast keyed hash is enough; the pepper makes a stolen table useless by itself."""
+    """Keys are 256 random bits, so a fast keyed hash suffices. Without the pepper, a stolen table is useless."""
 
     pepper: bytes
 
@@ -51,9 +51,9 @@ class HashKey:
 
 @dataclass(frozen=True, slots=True)
 class ManageAccounts:
-    """What each of these does stands in the audit log, as done by `actor`.
+    """Each operation is written to the audit log, as done by `actor`.
 
-    The log names accounts and keys by their ids: names can be erased, the log cannot.
+    The log holds ids of accounts and keys: names can be erased, the log cannot.
     """
 
     store: Store
@@ -62,7 +62,7 @@ class ManageAccounts:
     actor: str = "limner"
 
     async def create(self, name: str, opening: int = 0, tasks: int | None = None) -> Account:
-        """`tasks` is how many image tasks it may have under way, where not what the service says for all."""
+        """Create an account. `tasks` limits its unfinished image tasks; None applies the service's setting."""
         account = _new_account(name, self.clock.now_ms())
 
         def work(records: Records) -> Account:
@@ -94,7 +94,7 @@ class ManageAccounts:
         return await self.store.run(work)
 
     async def limit(self, account_name: str, tasks: int) -> None:
-        """Set how many image tasks an account may have under way."""
+        """Set how many unfinished image tasks an account may have."""
 
         def work(records: Records) -> None:
             account = named(records, account_name)
@@ -104,7 +104,7 @@ class ManageAccounts:
         await self.store.run(work)
 
     async def weigh(self, account_name: str, weight: int) -> None:
-        """Set how many times as often an account's tasks are served as those of an account of weight 1."""
+        """Serve an account's tasks `weight` times as often as those of an account of weight 1."""
 
         def work(records: Records) -> None:
             account = named(records, account_name)
@@ -144,7 +144,7 @@ class ManageAccounts:
         return key
 
     async def limit_key(self, key_id: KeyId, changes: Mapping[str, int | None]) -> Key:
-        """Change what is named, a field of `KeyLimits` or `expires_ms`; the key as it is then. None lifts a limit."""
+        """Change fields of `KeyLimits`, or `expires_ms`; returns the changed key. None removes a limit."""
 
         def work(records: Records) -> Key:
             key = records.keys.get(key_id)
@@ -160,7 +160,7 @@ class ManageAccounts:
         return await self.store.run(work)
 
     async def revoke_key(self, key: KeyId) -> bool:
-        """Whether there was such a key in force."""
+        """Revoke a key; False when there is no such key in force."""
 
         def work(records: Records) -> bool:
             revoked = records.keys.revoke(key, self.clock.now_ms())

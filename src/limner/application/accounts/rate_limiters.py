@@ -1,14 +1,14 @@
-"""Quotas of many, in the memory of this process: each server counts for itself."""
+"""Rate limiters by name, in the memory of this process: each server counts on its own."""
 
 from limner.domain.accounts.rate_limit import RateLimit, RateLimitResult, take
 
-MOST_REMEMBERED = 10_000
+MAX_NAMES = 10_000
 
 
 class RateLimiters:
-    """A token bucket a name. Memory has an end: who was not seen for longest is forgotten, and begins anew."""
+    """One rate limiter per name, at most `most` of them. The least recently used is dropped, and starts full again."""
 
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+    def __init__(self, most: int = MAX_NAMES) -> None:
         self._most = most
         self._full_at_us: dict[str, int] = {}
 
@@ -16,13 +16,13 @@ class RateLimiters:
         return len(self._full_at_us)
 
     def take(self, name: str, quota: RateLimit, now_ms: int) -> RateLimitResult:
-        """Count one, unless it is one too many."""
+        """Take one, if the limit allows it."""
         level, full_at_us = take(quota, self._full_at_us.pop(name, 0), now_ms)
         while len(self._full_at_us) >= self._most:
             del self._full_at_us[next(iter(self._full_at_us))]
         self._full_at_us[name] = full_at_us
         return level
 
-    def look(self, name: str, quota: RateLimit, now_ms: int) -> RateLimitResult:
-        """What `take` would answer, without counting."""
+    def peek(self, name: str, quota: RateLimit, now_ms: int) -> RateLimitResult:
+        """The result that `take` would have, without taking."""
         return take(quota, self._full_at_us.get(name, 0), now_ms)[0]

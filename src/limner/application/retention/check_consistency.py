@@ -1,4 +1,4 @@
-"""A deep look at what is kept: whether the rows agree with each other, and the store with the rows.
+"""Checks whether the rows agree with each other, and the store with the rows.
 
 Nothing is changed unless a repair is asked for, and then only what cannot lose anything: counts, marks and leases,
 never money, a status or bytes. It may run beside the service: what looks wrong is looked at again before it is told.
@@ -18,17 +18,17 @@ from limner.ports.blobs import BlobMissing, BlobStore
 from limner.ports.clock import Clock
 
 PAGE = 1000
-"""Rows looked at in one unit of work."""
+"""Rows read in one unit of work."""
 
 SILENT_MS = 60_000
-"""A lease or a deadline that passed this long ago, and nobody acted on it."""
+"""A lease or deadline that ended this long ago and was not acted on shows that no worker runs."""
 
 SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found: `which` things are wrong, and the `remedy` when it is not well."""
+    """The result of one check: when it is not `well`, `which` items are wrong, and the `remedy`."""
 
     check: str
     well: bool
@@ -43,7 +43,7 @@ Repair = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Inconsistency:
-    """Things of one check that are wrong in one way; `repair` mends them, where that is safe."""
+    """Items with the same inconsistency. `repair` corrects them, where that is safe."""
 
     what: str
     which: Sequence[str]
@@ -53,7 +53,7 @@ class Inconsistency:
 
 @dataclass(frozen=True, slots=True)
 class CheckConsistency:
-    """`is_dead` tells whether a process that held a lease is known to be no more."""
+    """`is_dead` says whether the process that owns a lease has ended."""
 
     store: Store
     blobs: BlobStore
@@ -61,7 +61,7 @@ class CheckConsistency:
     is_dead: Callable[[str], bool]
 
     async def __call__(self, *, hashes: bool = False, repair: bool = False) -> list[Finding]:
-        """All findings; `hashes` also reads every byte that somebody refers to."""
+        """All findings. `hashes` also reads every referenced file; `repair` corrects what is safe to correct."""
         checks = {
             "credits": self._credits,
             "leases": self._leases,
@@ -77,15 +77,15 @@ class CheckConsistency:
     async def _check(
         self, name: str, look: Callable[[], Awaitable[tuple[str, list[Inconsistency]]]], *, repair: bool
     ) -> Finding:
-        told, troubles = await look()
-        mended = [each for each in troubles if repair and each.repair]
-        for each in mended:
+        summary, inconsistencies = await look()
+        repaired = [each for each in inconsistencies if repair and each.repair]
+        for each in repaired:
             assert each.repair  # noqa: S101 - chosen for having one
             await each.repair()
-        if mended:
-            told, troubles = await look()
-        finding = _finding(name, told, troubles)
-        return replace(finding, repaired=bool(mended), detail=_with_mended(finding.detail, mended))
+        if repaired:
+            summary, inconsistencies = await look()
+        finding = _finding(name, summary, inconsistencies)
+        return replace(finding, repaired=bool(repaired), detail=_with_repairs(finding.detail, repaired))
 
     async def _shared_now_ms(self) -> int:
         return await self.store.read(lambda records: records.shared_now_ms(self.clock.now_ms()))
@@ -93,15 +93,15 @@ class CheckConsistency:
     # --- money, work ----------------------------------------------------------------------------------------------
 
     async def _credits(self) -> tuple[str, list[Inconsistency]]:
-        faults = await self.store.read(lambda records: records.ledger.inconsistencies())
-        trouble = Inconsistency(
+        contradictions = await self.store.read(lambda records: records.ledger.inconsistencies())
+        inconsistency = Inconsistency(
             "contradictions in the ledger, the balances or the counts",
-            faults,
-            "A count of tasks under way is mended by --repair. A wrong balance is not: look at the account's rows with "
+            contradictions,
+            "--repair corrects a count of unfinished tasks, but no balance: look at the account's rows with "
             "`limner credits show`, and restore a backup or correct it with `limner credits grant`.",
             lambda: self.store.run(lambda records: records.consistency.recount_slots()),
         )
-        return "every balance is the sum of its rows, every count is right", _troubles(trouble)
+        return "every balance is the sum of its rows, every count is right", _present(inconsistency)
 
     async def _leases(self) -> tuple[str, list[Inconsistency]]:
         now_ms = await self._shared_now_ms()
@@ -110,7 +110,7 @@ class CheckConsistency:
         dead = sorted({lease.owner for lease in leases if self.is_dead(lease.owner)})
         of_dead = [lease.task for lease in leases if lease.owner in dead]
         silent = [e.task for e in leases if e.owner not in dead and e.until_ms < now_ms - SILENT_MS]
-        return f"{len(leases)} tasks are running", _troubles(
+        return f"{len(leases)} tasks are running", _present(
             Inconsistency(
                 "tasks held by a worker that is dead",
                 of_dead,
@@ -118,16 +118,16 @@ class CheckConsistency:
                 lambda: self.store.run(lambda records: _free(records, dead)),
             ),
             Inconsistency("tasks whose lease ran out", silent, "Start a worker: it takes them over."),
-            Inconsistency(
-                "tasks that do not run and have a lease", stale, "Tell the developers: this should not happen."
-            ),
+            Inconsistency("tasks that do not run and have a lease", stale, "This is a bug: please report it."),
         )
 
     async def _queue(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
         overdue = await self.store.read(lambda records: records.consistency.overdue_tasks(now_ms - SILENT_MS))
-        trouble = Inconsistency("tasks that waited too long", overdue, "Start a worker: it ends them and refunds them.")
-        return "nothing waits beyond its time", _troubles(trouble)
+        inconsistency = Inconsistency(
+            "tasks that waited too long", overdue, "Start a worker: it ends them and refunds them."
+        )
+        return "nothing waits beyond its time", _present(inconsistency)
 
     async def _journal(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
@@ -139,7 +139,7 @@ class CheckConsistency:
             for task in left_open:
                 records.attempts.close_open(task, now_ms)
 
-        return "every order has its outcome, or its task is under way", _troubles(
+        return "every order has its outcome, or its task is under way", _present(
             Inconsistency(
                 "tasks that ended with an order still open",
                 left_open,
@@ -157,7 +157,7 @@ class CheckConsistency:
         stray = await self.store.read(lambda records: records.consistency.orphaned_refs())
         wrong = {*missing, *needless, *stray}
         now_ms = self.clock.now_ms()
-        trouble = Inconsistency(
+        inconsistency = Inconsistency(
             "references that are not noted, or notes without a reference",
             sorted(f"{use.blob} ({use.kind} of {use.holder})" for use in wrong),
             "--repair writes down what the tasks and uploads really refer to.",
@@ -165,10 +165,10 @@ class CheckConsistency:
                 lambda records: records.consistency.repair_refs(missing, {*needless, *stray}, now_ms)
             ),
         )
-        return f"{made} references are noted", _troubles(trouble)
+        return f"{made} references are noted", _present(inconsistency)
 
     async def _compare(self) -> tuple[int, set[BlobRef], set[BlobRef]]:
-        """How many references there are, which are not noted, and which are noted without being there."""
+        """The number of references, those that are not recorded, and records of references that do not exist."""
         count, missing, needless = 0, set[BlobRef](), set[BlobRef]()
         for ask in (_of_tasks, _of_uploads):
             last = ""
@@ -183,9 +183,9 @@ class CheckConsistency:
         return await self.store.read(lambda records: ask(records, last))
 
     async def _pictures(self) -> tuple[str, list[Inconsistency]]:
-        # The store first: whatever lies in it had its row before.
+        # The store first: a blob has its row before it is put.
         there = {each.blob: each.size async for names in self.blobs.names() for each in names}
-        booked = {each.blob: each for each in await self._book()}
+        booked = {each.blob: each for each in await self._blob_rows()}
         unbooked = await self.store.read(lambda records: records.consistency.unrecorded_blobs())
         now_ms = await self._shared_now_ms()
         left = await self.store.read(lambda records: records.consistency.marked_before(now_ms - ABANDONED_MS))
@@ -194,9 +194,9 @@ class CheckConsistency:
         unknown = [blob for blob in there if blob not in booked]
         lost = [b.blob for b in booked.values() if not (b.used or b.pinned or b.let_go or b.condemned)]
         loose = sum(not (b.used or b.pinned) for b in booked.values())
-        told = f"{len(there)} files of {sum(there.values()):,} bytes; {loose} of no use, to be removed in their time"
+        summary = f"{len(there)} files of {sum(there.values()):,} bytes; {loose} of no use, to be removed in their time"
         adopted = {blob: there[blob] for blob in unknown}
-        return told, _troubles(
+        return summary, _present(
             await self._missing("pictures that are referred to and not there", gone),
             await self._missing("pictures that are cut short", cut),
             Inconsistency(
@@ -220,7 +220,7 @@ class CheckConsistency:
             ),
         )
 
-    async def _book(self) -> list[BlobRow]:
+    async def _blob_rows(self) -> list[BlobRow]:
         found: list[BlobRow] = []
         while page := await self._page(found[-1].blob if found else ""):
             found += page
@@ -230,7 +230,7 @@ class CheckConsistency:
         return await self.store.read(lambda records: records.consistency.blob_rows(after, PAGE))
 
     async def _missing(self, what: str, blobs: Collection[BlobId]) -> Inconsistency:
-        """Those of `blobs` that are referred to still, and still not there whole."""
+        """Those of `blobs` that are, at a second look, still referred to and not complete."""
         which = [line for blob in sorted(blobs) if not await self._is_whole(blob) for line in await self._users(blob)]
         remedy = (
             "Restore these files from a backup: their names are their SHA-256. Or erase the tasks that refer to them: "
@@ -251,7 +251,7 @@ class CheckConsistency:
         return [f"{blob} ({use.kind} of {use.holder})" for use in uses]
 
     async def _still_there(self, blobs: Collection[BlobId]) -> list[str]:
-        """Those that nobody deleted, or deleted and put anew, while we looked."""
+        """Those that were not deleted or recorded in the meantime."""
         return [blob for blob in blobs if not await self._is_booked(blob) and await self._has(blob)]
 
     async def _is_booked(self, blob: BlobId) -> bool:
@@ -265,14 +265,14 @@ class CheckConsistency:
         return True
 
     async def _hashes(self) -> tuple[str, list[Inconsistency]]:
-        used = [each.blob for each in await self._book() if each.used]
+        used = [each.blob for each in await self._blob_rows() if each.used]
         damaged = [line for blob in used if not await self._is_genuine(blob) for line in await self._users(blob)]
         remedy = "Restore these files from a backup: their names are their SHA-256. Then examine the disk."
-        trouble = Inconsistency("files with other bytes than their names say", damaged, remedy)
-        return f"{len(used)} files read", _troubles(trouble)
+        inconsistency = Inconsistency("files with other bytes than their names say", damaged, remedy)
+        return f"{len(used)} files read", _present(inconsistency)
 
     async def _is_genuine(self, blob: BlobId) -> bool:
-        """Whether the bytes are what they are called; those that are not there are told elsewhere."""
+        """Whether the bytes match their name. Missing files are reported by another check."""
         digest = hashlib.sha256()
         try:
             size = await self.blobs.size(blob)
@@ -303,19 +303,21 @@ def _adopt(records: Records, blobs: dict[BlobId, int], now_ms: int) -> None:
         records.consistency.add_unrecorded(blob, size, now_ms)
 
 
-def _troubles(*possible: Inconsistency) -> list[Inconsistency]:
+def _present(*possible: Inconsistency) -> list[Inconsistency]:
     return [each for each in possible if each.which]
 
 
-def _finding(check: str, told: str, troubles: Sequence[Inconsistency]) -> Finding:
-    if not troubles:
-        return Finding(check, well=True, detail=told)
-    detail = "; ".join(f"{len(each.which)} {each.what}" for each in troubles)
-    which = tuple(one for each in troubles for one in each.which[:SHOWN])
-    return Finding(check, well=False, detail=detail, remedy=" ".join(each.remedy for each in troubles), which=which)
+def _finding(check: str, summary: str, inconsistencies: Sequence[Inconsistency]) -> Finding:
+    if not inconsistencies:
+        return Finding(check, well=True, detail=summary)
+    detail = "; ".join(f"{len(each.which)} {each.what}" for each in inconsistencies)
+    which = tuple(one for each in inconsistencies for one in each.which[:SHOWN])
+    return Finding(
+        check, well=False, detail=detail, remedy=" ".join(each.remedy for each in inconsistencies), which=which
+    )
 
 
-def _with_mended(detail: str, mended: Sequence[Inconsistency]) -> str:
-    if not mended:
+def _with_repairs(detail: str, repaired: Sequence[Inconsistency]) -> str:
+    if not repaired:
         return detail
-    return f"repaired: {'; '.join(f'{len(each.which)} {each.what}' for each in mended)}. Now: {detail}"
+    return f"repaired: {'; '.join(f'{len(each.which)} {each.what}' for each in repaired)}. Now: {detail}"

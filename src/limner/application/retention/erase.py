@@ -1,10 +1,10 @@
-"""Erasing what somebody asked for and got: words and pictures go, figures stay, and a receipt says so."""
+"""Erases the content of tasks and accounts: texts and pictures are deleted, figures stay, and a receipt is kept."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from limner.application.accounts.authenticate import FRESH_MS
+from limner.application.accounts.authenticate import CACHE_MS
 from limner.application.accounts.manage import named
 from limner.application.read import own_task
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
@@ -18,14 +18,14 @@ from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
 
 FIGURES = ("provider", "model", "generative")
-"""What stays of `served_by`; the rest may repeat what was asked for."""
+"""The fields of `served_by` that stay; the others may repeat the request."""
 
-_AT_ONCE = 100
+_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """`actor` runs the service; the receipt names who asks for the erasure, who may be somebody else."""
+    """`actor` is named in the audit log; the receipt names the person who asked for the erasure."""
 
     store: Store
     delete_unreferenced: DeleteUnreferenced
@@ -33,7 +33,7 @@ class Erase:
     actor: str = "limner"
 
     async def __call__(self, account: AccountId | None, task_id: TaskId, by: str | None = None) -> Erasure:
-        """Erase a finished task. The bytes are gone when this returns; what was erased before has its old receipt."""
+        """Erase a finished task. Its files are deleted when this returns. A second call returns the first receipt."""
         now_ms = self.clock.now_ms()
         receipt, marked = await self.store.run(
             lambda records: self._erase(records, own_task(records, account, task_id), by or self.actor, now_ms)
@@ -45,9 +45,9 @@ class Erase:
         if earlier := records.retention.erasure(task.id):
             return earlier, ()
         if not task.status.final:
-            raise _under_way(task)
-        left = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
-        blobs = records.retention.erase_task(task.id, task.account, task.model, left, now_ms)
+            raise _unfinished(task)
+        kept = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
+        blobs = records.retention.erase_task(task.id, task.account, task.model, kept, now_ms)
         records.webhooks.forget_task(task.id)
         marked = self.delete_unreferenced.mark(records, blobs, now_ms)
         size = sum(each.size for each in marked)
@@ -61,7 +61,7 @@ class Erase:
 
 @dataclass(frozen=True, slots=True)
 class ErasedAccount:
-    """What is left of an account: a name that means nothing, and how much went."""
+    """The new, meaningless name of an erased account, and how much was deleted."""
 
     name: str
     tasks: int
@@ -78,47 +78,47 @@ class EraseAccount:
     clock: Clock
 
     async def __call__(self, name: str, by: str | None = None) -> ErasedAccount:
-        account = await self.store.run(lambda records: self._shut(records, name))
-        await self.clock.sleep(FRESH_MS / 1000)  # until then a server may take its keys as good
+        account = await self.store.run(lambda records: self._revoke_keys(records, name))
+        await self.clock.sleep(CACHE_MS / 1000)  # servers cache keys for this long
         receipts = [receipt async for receipt in self._tasks(account, by)]
-        now_ms, blank = self.clock.now_ms(), f"erased-{uuid.uuid4().hex[:12]}"
+        now_ms, new_name = self.clock.now_ms(), f"erased-{uuid.uuid4().hex[:12]}"
 
         def finish(records: Records) -> Sequence[UnreferencedBlob]:
-            _idle(records, name)  # nothing came in while its tasks were erased
-            blobs: set[BlobId] = records.retention.erase_account(account, blank, now_ms)
+            _without_unfinished_tasks(records, name)  # no task was created while the others were erased
+            blobs: set[BlobId] = records.retention.erase_account(account, new_name, now_ms)
             records.webhooks.forget_account(account)
             records.audit_log.add(self.erase.actor, "account.erase", account, {"tasks": len(receipts)}, now_ms)
             return self.erase.delete_unreferenced.mark(records, blobs, now_ms)
 
         deleted = await self.erase.delete_unreferenced.delete(await self.store.run(finish), now_ms)
         files, size = deleted.files + sum(r.files for r in receipts), deleted.size + sum(r.size for r in receipts)
-        return ErasedAccount(blank, len(receipts), files, size)
+        return ErasedAccount(new_name, len(receipts), files, size)
 
-    def _shut(self, records: Records, name: str) -> AccountId:
-        account = _idle(records, name)
+    def _revoke_keys(self, records: Records, name: str) -> AccountId:
+        account = _without_unfinished_tasks(records, name)
         for key in records.keys.of(account):
             records.keys.revoke(key.id, self.clock.now_ms())
         return account
 
     async def _tasks(self, account: AccountId, by: str | None) -> AsyncIterator[Erasure]:
-        while tasks := await self.store.read(lambda records: records.retention.not_erased(account, _AT_ONCE)):
+        while tasks := await self.store.read(lambda records: records.retention.not_erased(account, _BATCH)):
             for task in tasks:
                 yield await self.erase(account, task, by)
 
 
-def _idle(records: Records, name: str) -> AccountId:
+def _without_unfinished_tasks(records: Records, name: str) -> AccountId:
     account = named(records, name)
-    if under_way := records.retention.count_unfinished(account.id):
+    if unfinished := records.retention.count_unfinished(account.id):
         raise Refusal(
             Code.INVALID,
-            f"account {name!r} has {under_way} tasks that have not ended",
+            f"account {name!r} has {unfinished} tasks that have not ended",
             suggestion="Revoke its keys, and cancel them (`limner tasks cancel TASK`) or wait until they have ended.",
             field="account",
         )
     return account.id
 
 
-def _under_way(task: Task) -> Refusal:
+def _unfinished(task: Task) -> Refusal:
     return Refusal(
         Code.INVALID,
         f"task {task.id!r} is {task.status}",

@@ -1,4 +1,4 @@
-"""Removing what has been kept long enough, a little at a time."""
+"""Removes data whose retention has ended, in small batches."""
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
@@ -11,25 +11,25 @@ from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.parts import UploadParts
 
-AT_ONCE = 100
-"""Rows removed in one unit of work: a few milliseconds of the store's writer."""
+BATCH = 100
+"""Rows removed in one unit of work, which keeps the database's writer busy for a few milliseconds."""
 
-BREATH_S = 0.02
-"""Between two units of work, so that a backlog of a million rows leaves room for everybody else."""
+PAUSE_S = 0.02
+"""Between two batches, so that a backlog of a million rows does not delay other work."""
 
-KEY_MS = 24 * 3_600_000
-"""How long an idempotency key is remembered: the API promises a day."""
+IDEMPOTENCY_KEY_MS = 24 * 3_600_000
+"""How long an idempotency key is kept. The API promises a day."""
 
-HALF_WRITTEN_MS = 3_600_000
-"""A file that has not grown for this long has no writer any more."""
+PARTIAL_FILE_MS = 3_600_000
+"""A partial file that did not grow for this long has no writer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """How long things are kept, in milliseconds; None is for ever.
+    """How long data is kept, in milliseconds; None is for ever.
 
-    Inputs and results count from their task's end, `unused_ms` from when the last one let go of the bytes;
-    `events_ms` is also for what webhooks were told.
+    Inputs and results count from their task's end, `unused_ms` from the release of the last reference to a blob;
+    `events_ms` is also for the log of webhook deliveries.
     """
 
     inputs_ms: int | None
@@ -40,7 +40,7 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was removed: rows, tasks whose pictures were let go of, files and their bytes."""
+    """How much was removed: rows, tasks whose pictures were released, files and their size in bytes."""
 
     uploads: int
     keys: int
@@ -55,8 +55,8 @@ class Pruned:
         return any(astuple(self))
 
 
-UNFINISHED_MS = 24 * 3_600_000
-"""An upload in parts that nobody went on with for this long is given up."""
+ABANDONED_UPLOAD_MS = 24 * 3_600_000
+"""A multipart upload without a new part for this long is abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,12 @@ class Prune:
     policy: RetentionPolicy
 
     async def __call__(self) -> Pruned:
-        """Remove all that is due. Several at once share the work."""
+        """Remove all that is due. Several processes may do so at once; they share the work."""
         now_ms, policy = self.clock.now_ms(), self.policy
-        uploads = await self._all(lambda records: records.uploads.expire(now_ms, AT_ONCE))
-        keys = await self._all(lambda records: records.retention.delete_idempotency_keys(now_ms - KEY_MS, AT_ONCE))
+        uploads = await self._all(lambda records: records.uploads.expire(now_ms, BATCH))
+        keys = await self._all(
+            lambda records: records.retention.delete_idempotency_keys(now_ms - IDEMPOTENCY_KEY_MS, BATCH)
+        )
         events = await self._due(policy.events_ms, _events, now_ms)
         deliveries = await self._due(policy.events_ms, _deliveries, now_ms)
         inputs = await self._due(policy.inputs_ms, _inputs, now_ms)
@@ -81,9 +83,11 @@ class Prune:
         return Pruned(uploads, keys, events, deliveries, inputs, results, deleted.files, deleted.size)
 
     async def reclaim(self) -> int:
-        """Remove files that their writers left half-written, and parts of what will never be whole; how many."""
+        """Remove partial files, and parts of abandoned uploads; returns how many."""
         now_ms = self.clock.now_ms()
-        return await self.blobs.reclaim(now_ms - HALF_WRITTEN_MS) + await self.parts.reclaim(now_ms - UNFINISHED_MS)
+        return await self.blobs.reclaim(now_ms - PARTIAL_FILE_MS) + await self.parts.reclaim(
+            now_ms - ABANDONED_UPLOAD_MS
+        )
 
     async def _due(self, age_ms: int | None, step: "Step", now_ms: int) -> int:
         if age_ms is None:
@@ -92,8 +96,8 @@ class Prune:
 
     async def _all(self, batch: Callable[[Records], int]) -> int:
         done = count = await self.store.run(batch)
-        while count >= AT_ONCE:
-            await self.clock.sleep(BREATH_S)
+        while count >= BATCH:
+            await self.clock.sleep(PAUSE_S)
             count = await self.store.run(batch)
             done += count
         return done
@@ -102,26 +106,26 @@ class Prune:
         await self.store.run(lambda records: records.blobs.unpin_abandoned(now_ms, PIN_MS))
         done = await self.delete_unreferenced(now_ms - self.policy.unused_ms)
         while done.more:
-            await self.clock.sleep(BREATH_S)
+            await self.clock.sleep(PAUSE_S)
             done = DeletedBlobs(done.files, done.size) + await self.delete_unreferenced(now_ms - self.policy.unused_ms)
         return done
 
 
 Step = Callable[[Records, int, int], int]
-"""Removes a batch of what was there by the first time, at the second one."""
+"""Removes a batch of rows from before the first time; the second time is now. Returns how many rows."""
 
 
 def _events(records: Records, before_ms: int, _now_ms: int) -> int:
-    return records.retention.remove_events(before_ms, AT_ONCE)
+    return records.retention.remove_events(before_ms, BATCH)
 
 
 def _deliveries(records: Records, before_ms: int, _now_ms: int) -> int:
-    return records.deliveries.prune(before_ms, AT_ONCE)
+    return records.deliveries.prune(before_ms, BATCH)
 
 
 def _inputs(records: Records, before_ms: int, now_ms: int) -> int:
-    return records.retention.remove_inputs(before_ms, now_ms, AT_ONCE)
+    return records.retention.remove_inputs(before_ms, now_ms, BATCH)
 
 
 def _results(records: Records, before_ms: int, now_ms: int) -> int:
-    return records.retention.remove_results(before_ms, now_ms, AT_ONCE)
+    return records.retention.remove_results(before_ms, now_ms, BATCH)

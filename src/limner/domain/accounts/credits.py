@@ -1,7 +1,7 @@
-"""Credits: whole numbers, moved by rows that are only ever added.
+"""Credits: whole numbers, moved by ledger rows that are added and never changed.
 
-Every movement is one ledger row with two amounts: what it does to the credits an account may spend and what it does to
-those set aside for tasks under way. The balance of an account is the sum of its rows. A task opens with a hold and is
+Every movement is one ledger row with two amounts: the change of the credits that an account may spend, and of those
+held for unfinished tasks. The balance of an account is the sum of its rows. A task opens with a hold and is
 closed once, by a settlement or a release; the table's own uniqueness rule makes a second closing impossible.
 """
 
@@ -19,7 +19,7 @@ class MovementType(StrEnum):
 
 
 class TaskEntry(StrEnum):
-    """The two halves of a task's passage through the ledger."""
+    """A task has at most one ledger row of each kind."""
 
     OPEN = "open"
     CLOSE = "close"
@@ -27,7 +27,7 @@ class TaskEntry(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One row of the ledger, before it has an account and a time."""
+    """A ledger row without account and time."""
 
     movement: MovementType
     available: int
@@ -36,33 +36,33 @@ class LedgerEntry:
 
 
 def grant(amount: int) -> LedgerEntry:
-    """Credits given (or, negative, taken back) by the operator."""
+    """Credits given by the operator; a negative amount takes them back."""
     return LedgerEntry(MovementType.GRANT, amount, 0)
 
 
 def hold(price: int) -> LedgerEntry:
-    """Credits set aside when a task is accepted."""
+    """Credits held when a task is accepted."""
     return LedgerEntry(MovementType.HOLD, -price, price, TaskEntry.OPEN)
 
 
 def settle(held: int, consumed: int) -> LedgerEntry:
-    """The end of a task that is paid for; what was held beyond its price comes back."""
+    """The end of a charged task: `consumed` is spent, the rest of the hold is returned."""
     return LedgerEntry(MovementType.SETTLE, held - consumed, -held, TaskEntry.CLOSE)
 
 
 def release(held: int) -> LedgerEntry:
-    """The end of a task that costs nothing."""
+    """The end of a task that is not charged."""
     return LedgerEntry(MovementType.RELEASE, held, -held, TaskEntry.CLOSE)
 
 
 def closing(held: int, consumed: int) -> LedgerEntry:
-    """The row that closes a task which consumed this much."""
+    """The row that closes a task that consumed so much."""
     return settle(held, consumed) if consumed else release(held)
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account may spend, and what is set aside for tasks under way."""
+    """What an account may spend, and what is held for unfinished tasks."""
 
     available: int
     frozen: int

@@ -1,4 +1,4 @@
-"""What one key may do of what its account may."""
+"""Limits of an API key, on top of its account's."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from limner.domain.refusal import Code, Refusal
 DAY_MS = 86_400_000
 
 RETRY_AFTER_S = 5
-"""What a client is told to wait when its key has as many tasks under way as it may; a picture takes a few seconds."""
+"""`Retry-After` for a key at its limit of unfinished tasks: a picture takes a few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """Limits of a key's own, on top of its account's; None is none. A day is one of UTC."""
+    """The limits of one key; None is no limit. Days are UTC."""
 
     per_second: int | None = None
     tasks: int | None = None
@@ -25,7 +25,7 @@ UNLIMITED = KeyLimits()
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """How far a key has gone: tasks under way, and credits held or consumed by its tasks."""
+    """What a key uses: unfinished tasks, and credits held or consumed by its tasks."""
 
     tasks: int = 0
     credits_today: int = 0
@@ -33,12 +33,12 @@ class KeyUsage:
 
 
 def day_of(at_ms: int) -> int:
-    """The day of UTC, counted from 1970."""
+    """The UTC day, counted from 1970."""
     return at_ms // DAY_MS
 
 
 def exhausted(allowance: KeyLimits, spending: KeyUsage, price: int) -> Refusal:
-    """Why a task of this price is one too many for the key."""
+    """The refusal of a task of this price that exceeds a limit of the key."""
     if allowance.tasks is not None and spending.tasks >= allowance.tasks:
         return Refusal(
             Code.TOO_MANY_TASKS,

@@ -1,11 +1,11 @@
-"""So many in so long: a token bucket in one number."""
+"""A rate limiter that stores one timestamp: the generic cell rate algorithm (GCRA)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`amount` in `window_s` seconds in the long run, and as many at once after a pause."""
+    """`amount` per `window_s` seconds in the long run, and a burst of `amount` after a pause."""
 
     amount: int
     window_s: int = 1
@@ -17,7 +17,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """What is left of a quota, and in how many seconds there is one more. `granted` says whether one was taken."""
+    """Whether one was granted, how many are `left`, and in how many seconds there is one more."""
 
     granted: bool
     left: int

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from limner.application.accounts import authenticate as module
-from limner.application.accounts.authenticate import COARSE_MS, FRESH_MS, GUESSES, Authenticate
+from limner.application.accounts.authenticate import CACHE_MS, GUESSES, USE_PRECISION_MS, Authenticate
 from limner.application.accounts.manage import CreatedKey
 from limner.domain.refusal import Code, Refusal
 from stores import ServiceHarness
@@ -67,7 +67,7 @@ async def test_a_revoked_key_stops_within_the_time_that_is_promised(
     await authenticate(f"Bearer {made.secret}", "read")
     await service.accounts.revoke_key(made.key.id)
 
-    service.clock.ms += FRESH_MS - 1
+    service.clock.ms += CACHE_MS - 1
     assert await authenticate(f"Bearer {made.secret}", "read") == made.key
     service.clock.ms += 1
     assert (await refused(authenticate, f"Bearer {made.secret}")).code is Code.UNAUTHENTICATED
@@ -93,17 +93,17 @@ async def test_a_known_key_is_not_looked_up_each_time(
 async def test_guesses_are_not_remembered_and_memory_has_an_end(
     authenticate: Authenticate, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LARGEST_MEMORY", 3)
+    monkeypatch.setattr(module, "MAX_CACHED_KEYS", 3)
     await service.accounts.create("ada")
     secrets = [(await service.accounts.create_key("ada", f"key {n}", ("read",))).secret for n in range(5)]
     for n in range(5):
         await refused(authenticate, f"Bearer tsk_guess-{n}")
-    guessed = len(authenticate._known)
+    guessed = len(authenticate._cached)
     for secret in secrets:
         await authenticate(f"Bearer {secret}", "read")
 
     assert guessed == 0
-    assert len(authenticate._known) == 3
+    assert len(authenticate._cached) == 3
 
 
 async def test_a_key_ends_when_it_was_said_to_though_it_is_remembered(
@@ -127,13 +127,13 @@ async def test_the_last_use_of_a_key_is_noted_now_and_then(
     authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
 ) -> None:
     began_ms, noted = service.clock.ms, []
-    for pause_ms in (0, FRESH_MS, COARSE_MS - FRESH_MS - 1, FRESH_MS):
+    for pause_ms in (0, CACHE_MS, USE_PRECISION_MS - CACHE_MS - 1, CACHE_MS):
         service.clock.ms += pause_ms
         await authenticate(f"Bearer {made.secret}", "read")
-        await asyncio.gather(*authenticate._noting)
+        await asyncio.gather(*authenticate._writing)
         noted.append(await last_used(service, made))
 
-    assert noted == [began_ms, began_ms, began_ms, began_ms + COARSE_MS + FRESH_MS - 1]
+    assert noted == [began_ms, began_ms, began_ms, began_ms + USE_PRECISION_MS + CACHE_MS - 1]
 
 
 async def test_a_note_that_cannot_be_kept_keeps_nobody_out(
@@ -144,7 +144,7 @@ async def test_a_note_that_cannot_be_kept_keeps_nobody_out(
     )
 
     assert await authenticate(f"Bearer {made.secret}", "read") == made.key
-    await asyncio.gather(*authenticate._noting, return_exceptions=True)
+    await asyncio.gather(*authenticate._writing, return_exceptions=True)
     assert ["disk full" in entry["error"] for entry in logged] == [True]
 
 
@@ -185,7 +185,7 @@ async def test_who_was_good_before_is_let_in_from_the_same_address(
 ) -> None:
     await authenticate(f"Bearer {made.secret}", "read", "203.0.113.9")
     await guess(authenticate, "203.0.113.9", GUESSES.amount)
-    service.clock.ms += FRESH_MS
+    service.clock.ms += CACHE_MS
 
     assert await authenticate(f"Bearer {made.secret}", "read", "203.0.113.9")
 

@@ -13,10 +13,10 @@ def test_everybody_has_a_bucket_of_his_own() -> None:
 def test_a_look_takes_nothing() -> None:
     buckets = RateLimiters()
     for _ in range(10):
-        buckets.look("ada", TWO, 0)
+        buckets.peek("ada", TWO, 0)
 
     assert buckets.take("ada", TWO, 0).left == 1
-    assert buckets.look("ada", TWO, 0).granted
+    assert buckets.peek("ada", TWO, 0).granted
 
 
 def test_memory_has_an_end_and_who_was_not_seen_for_longest_is_forgotten() -> None:
