@@ -80,7 +80,11 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
 def _request_limits(settings: Settings) -> RequestLimits:
     origins = tuple(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip())
     return RequestLimits(
-        settings.requests_at_once, settings.large_bodies_mib * 1024 * 1024, settings.slow_client_s, origins
+        at_once=settings.requests_at_once,
+        memory=settings.large_bodies_mib * 1024 * 1024,
+        slow_s=settings.slow_client_s,
+        cors_origins=origins,
+        access_log=settings.access_log,
     )
 
 

@@ -335,6 +335,9 @@ class Settings(VendorSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."
     )
+    access_log: bool = Field(
+        default=False, description="Log each request when it ends: method, path, status, duration, account, trace id."
+    )
 
     @field_validator("default_model")
     @classmethod

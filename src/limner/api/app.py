@@ -19,6 +19,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from limner.api import docs, files, health, home
+from limner.api.http.access_log import AccessLog
 from limner.api.http.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
@@ -62,6 +63,7 @@ class RequestLimits:
     memory: int
     slow_s: float
     cors_origins: tuple[str, ...] = ()
+    access_log: bool = False
 
 
 def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
@@ -79,6 +81,7 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
     return Starlette(
         routes=[*(operation.route(services.authentication) for operation in operations), *_sockets(services)],
         middleware=[
+            *([Middleware(AccessLog)] if limits.access_log else []),
             *_cross_origin(limits.cors_origins),
             Middleware(Trace, answer=_answer),
             Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),

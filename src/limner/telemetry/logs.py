@@ -9,6 +9,15 @@ import structlog
 
 from limner.telemetry.redact import Redact
 
+_FOREIGN: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+_DROP: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+"""What `logging` records of other libraries go through before they are rendered."""
+
 
 def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> None:
     """Configure structlog and `logging` to write to standard error, with `secrets` removed.
@@ -34,17 +43,21 @@ def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> Non
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Redacted(redact))
+    handler.setFormatter(
+        _Redacted(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_FOREIGN, processors=[*_DROP, *last]), redact)
+    )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns about every malformed request
 
 
 class _Redacted(logging.Formatter):
-    """`logging.BASIC_FORMAT`, with secrets removed."""
+    """Lines of other libraries in the format of ours, with secrets removed."""
 
-    def __init__(self, redact: Redact) -> None:
-        super().__init__(logging.BASIC_FORMAT)
+    def __init__(self, lines: logging.Formatter, redact: Redact) -> None:
+        super().__init__()
+        self._lines = lines
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redact(super().format(record))
+        return self._redact(self._lines.format(record))

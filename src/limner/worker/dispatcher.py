@@ -112,6 +112,7 @@ class Dispatcher:
     async def _execute(self, claimed: ClaimedTask, running: RunningTask) -> None:
         """Execute the task, from its journal again after an outage, until it ends or another worker goes on with it."""
         task = claimed.task
+        structlog.contextvars.bind_contextvars(task=task.id, account=task.account)  # in this asyncio task alone
         try:
             while running.interrupt.reason not in _HANDED_OVER:
                 try:
@@ -119,13 +120,13 @@ class Dispatcher:
                 except Exception as error:
                     if not is_outage(error):
                         raise
-                    log.warning("task interrupted by an outage", task=task.id, error=str(error))
+                    log.warning("task interrupted by an outage", error=str(error))
                     await self.clock.sleep(OUTAGE_RETRY_S)
                 else:
                     _log_end(ended)
                     return
         except Exception:
-            log.exception("task failed on a bug", task=task.id)
+            log.exception("task failed on a bug")
             await self._give_up(claimed)
         finally:
             self._forget(task.id, running)
@@ -135,7 +136,7 @@ class Dispatcher:
         try:
             await self.execute.give_up(claimed, self.owner)
         except Exception:
-            log.exception("task not ended", task=claimed.task.id)
+            log.exception("task not ended")
 
     def _forget(self, task: TaskId, running: RunningTask) -> None:
         was_full = self.free_slots() <= 0
@@ -147,4 +148,14 @@ class Dispatcher:
 
 def _log_end(task: Task | None) -> None:
     if task is not None:
-        log.info("task ended", task=task.id, status=task.status, model=task.model, error=task.error_msg)
+        log.info(
+            "task ended",
+            task=task.id,
+            account=task.account,
+            status=task.status,
+            model=task.model,
+            provider=(task.served_by or {}).get("provider"),
+            duration_ms=(task.finished_ms or 0) - (task.started_ms or task.finished_ms or 0),
+            credits=task.consumed,
+            error=task.error_msg,
+        )

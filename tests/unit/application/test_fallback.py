@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fakes import ManualClock, ScriptedProvider, ScriptLine, never_answers, picture
 from generating import generator
@@ -116,6 +117,32 @@ async def test_a_route_that_fails_for_good_is_left_for_the_next(town: Town) -> N
     assert kept.served_by["provider"] == "second"
     assert await town.book(task) == [("first/kontext", "auth"), ("second/kontext", None)]
     assert town.clock.slept == []
+
+
+async def test_vendor_trouble_is_logged_with_provider_kind_and_cost(town: Town) -> None:
+    limited = replace(DOWN, kind=FailureKind.RATE_LIMITED, retry_after_s=600)
+    with capture_logs() as logged:
+        town.tells([REFUSED, limited, picture], [picture, picture])
+        await town.runs()
+        town.clock.pass_time(61)
+        await town.runs()
+        town.clock.pass_time(601)
+        await town.runs()
+
+    events = [(each["event"], each.get("provider") or each.get("route")) for each in logged]
+    assert events == [
+        ("attempt failed", "first"),
+        ("circuit breaker opened", "first"),
+        ("fallback to another route", "second/kontext"),
+        ("image delivered", "second"),
+        ("attempt failed", "first"),
+        ("provider paused", "first"),
+        ("fallback to another route", "second/kontext"),
+        ("image delivered", "second"),
+        ("circuit breaker closed", "first"),
+        ("image delivered", "first"),
+    ]
+    assert (logged[0]["kind"], logged[0]["reason"], logged[0]["charged"]) == ("auth", REFUSED.reason, False)
 
 
 async def test_what_passes_is_waited_for_before_the_next_route_is_tried(town: Town) -> None:

@@ -1,3 +1,4 @@
+import json
 import logging
 from collections.abc import Iterator
 
@@ -59,3 +60,19 @@ def test_no_secret_gets_out_by_any_way_into_a_log(capsys: pytest.CaptureFixture[
     assert told.count("[…]") + told.count("\\u2026") >= 7
     assert "a-vendors" not in told
     assert "0123456789abcdef" not in told
+
+
+def test_lines_of_other_libraries_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "info", [SECRET])
+
+    structlog.get_logger().info("ours", number=1)
+    logging.getLogger("a.library").warning("theirs %s", 2)
+    try:
+        break_down()
+    except LookupError:
+        logging.getLogger("a.library").exception("it broke")
+
+    ours, theirs, broke = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (ours["event"], ours["level"]) == ("ours", "info")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("theirs 2", "warning", "a.library")
+    assert "LookupError" in broke["exception"]

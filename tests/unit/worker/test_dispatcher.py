@@ -37,7 +37,9 @@ async def test_what_is_claimed_is_seen_through_side_by_side(harness: WorkerHarne
     await harness.wait_until_idle()
 
     assert {(await harness.task(task)).status for task in tasks} == {Status.SUCCESS}
-    assert [entry["event"] for entry in logged] == ["task ended"] * 3
+    ended = [entry for entry in logged if entry["event"] == "task ended"]
+    assert {entry["task"] for entry in ended} == set(tasks)
+    assert all(entry["account"] and entry["provider"] and entry["duration_ms"] >= 0 for entry in ended)
 
 
 async def test_an_empty_queue_gives_nothing_to_do(harness: WorkerHarness) -> None:
@@ -179,7 +181,8 @@ async def test_a_task_that_an_outage_holds_up_goes_on_from_its_journal(
 
     assert (await harness.task(task)).status is Status.SUCCESS
     assert len(harness.vendor.submits) == 1
-    assert [entry["event"] for entry in logged] == [*["task interrupted by an outage"] * 2, "task ended"]
+    events = [entry["event"] for entry in logged if entry["event"] != "image delivered"]
+    assert events == [*["task interrupted by an outage"] * 2, "task ended"]
 
 
 @pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection, Request
+from starlette.types import Scope
 
 from limner.api.http.rate_limits import RateStanding, RequestRate
 from limner.application.accounts.authenticate import Authenticate
@@ -54,6 +55,12 @@ def caller(request: Request) -> Key:
     """The key of a request that passed `authorize`."""
     key: Key = request.scope[_CALLER]
     return key
+
+
+def account_of(scope: Scope) -> str | None:
+    """The account of a request, None for one that did not pass `authorize`."""
+    key: Key | None = scope.get(_CALLER)
+    return key.account if key else None
 
 
 def _count(request: Request, standing: RateStanding) -> None:

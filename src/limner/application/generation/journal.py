@@ -74,6 +74,7 @@ class SpendJournal:
             route = self.route_limits.acquire(records, routes, now_ms)
             if not isinstance(route, Route):
                 return route
+            _log_fallback(records, task, part, number, routes[0], route)
             attempt = _new_attempt(task, part, number, route, now_ms)
             records.attempts.intend(attempt)
             records.tasks.set_expected_end(
@@ -99,6 +100,7 @@ class SpendJournal:
             self.route_limits.record_success(records, route)
 
         await self._write(work)
+        log.info("image delivered", provider=route.provider, route=route.name, cost_usd=cost_usd, bytes=size)
 
     async def failed(self, attempt: AttemptId, failure: Failure, route: Route | None) -> bool:
         """Close the attempt. `route` is None where the failure says nothing of it.
@@ -111,6 +113,8 @@ class SpendJournal:
             begun_ms = records.attempts.close(
                 attempt, failure.kind, now_ms, reason=failure.reason, detail=failure.detail, charged=failure.charged
             )
+            if begun_ms is not None:
+                _log_failure(failure, route, now_ms - begun_ms)
             if route is None or begun_ms is None:
                 return False
             return self.route_limits.record_failure(records, route, failure, begun_ms, now_ms)
@@ -178,6 +182,27 @@ def failure_kind(attempt: Attempt) -> FailureKind | None:
 def _check_lease(records: Records, task: TaskId, owner: str) -> None:
     if not records.tasks.lock_lease(task, owner):
         raise Interrupted(Reason.LEASE_LOST)
+
+
+def _log_fallback(  # noqa: PLR0917 - what is logged
+    records: Records, task: TaskId, part: str, number: int, preferred: Route, route: Route
+) -> None:
+    earlier = [attempt.route for attempt in records.attempts.of(task) if attempt.part == part] if number > 1 else []
+    expected = earlier[-1] if earlier else preferred.name
+    if route.name != expected:
+        log.warning("fallback to another route", task=task, route=route.name, instead_of=expected)
+
+
+def _log_failure(failure: Failure, route: Route | None, duration_ms: int) -> None:
+    log.warning(
+        "attempt failed",
+        provider=route.provider if route else None,
+        route=route.name if route else None,
+        kind=failure.kind,
+        reason=failure.reason,
+        charged=failure.charged,
+        duration_ms=duration_ms,
+    )
 
 
 def _new_attempt(task: TaskId, part: str, number: int, route: Route, now_ms: int) -> Attempt:

@@ -8,6 +8,8 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from limner.db.records import Records
 from limner.db.tables.tasks import ClaimLimit
 from limner.domain.routing.backoff import full_jitter_s
@@ -30,6 +32,8 @@ from limner.domain.routing.provider_limits import (
     spend_token,
 )
 from limner.domain.routing.route import Route
+
+log = structlog.get_logger()
 
 MAX_WAITED_PAUSE_MS = 30_000
 """A pause that a vendor asks for is waited for up to this long while there is another route."""
@@ -107,24 +111,29 @@ class RouteLimits:
         Returns True for an uncertain failure that too few tasks have met: the vendor's own check must confirm it.
         """
         if failure.kind is FailureKind.RATE_LIMITED:
-            records.provider_state.pause(route.provider, now_ms + _pause_ms(failure))
+            pause_ms = _pause_ms(failure)
+            records.provider_state.pause(route.provider, now_ms + pause_ms)
+            log.warning("provider paused", provider=route.provider, pause_ms=pause_ms)
         before = records.provider_state.breakers().get(route.name, CLOSED)
         confirmed = failure.kind not in UNCERTAIN_FAILURES or _is_widespread(records, route, now_ms)
         after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms, confirmed=confirmed)
         if after != before:
             records.provider_state.save_breaker(route.name, after)
+        if after.openings > before.openings:
+            _log_open(route, after, now_ms)
         return not confirmed and not after.is_open(now_ms)
 
     def confirm_failure(self, records: Records, route: Route, failure: Failure, now_ms: int) -> None:
         """Open the route's breaker: the vendor's own check failed as well."""
         before = records.provider_state.breakers().get(route.name, CLOSED)
-        records.provider_state.save_breaker(
-            route.name, after_failure(before, failure.kind, failure.reason, now_ms, now_ms, confirmed=True)
-        )
+        after = after_failure(before, failure.kind, failure.reason, now_ms, now_ms, confirmed=True)
+        records.provider_state.save_breaker(route.name, after)
+        _log_open(route, after, now_ms)
 
     def record_success(self, records: Records, route: Route) -> None:
         if records.provider_state.breakers().get(route.name, CLOSED) != CLOSED:
             records.provider_state.save_breaker(route.name, CLOSED)
+            log.info("circuit breaker closed", provider=route.provider, route=route.name)
 
     def provider_recovered(self, records: Records, provider: str, now_ms: int) -> None:
         """Half-open the provider's routes: its check succeeded, so the next attempt may probe them."""
@@ -150,6 +159,17 @@ class RouteLimits:
                 return None
             case wait_ms:
                 return RouteWait(wait_ms, f"{provider} takes {limits.per_minute:g} jobs a minute")
+
+
+def _log_open(route: Route, breaker: Breaker, now_ms: int) -> None:
+    log.warning(
+        "circuit breaker opened",
+        provider=route.provider,
+        route=route.name,
+        for_ms=breaker.open_until_ms - now_ms,
+        failures=breaker.failures,
+        reason=breaker.reason,
+    )
 
 
 def _is_widespread(records: Records, route: Route, now_ms: int) -> bool:

@@ -3,13 +3,16 @@
 import resource
 import shlex
 import socket
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
+from limner import __version__
 from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, settings_for, startup_errors
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from limner.settings import Settings
 
 FIRST_CREDITS = 10_000
+
+FIRST_KEY_FILE = "first-key"
+"""In the data folder: the first key, where there is no terminal to show it on."""
 
 OTHER_FILES = 512
 """File descriptors that are left for the database, pictures, and calls to vendors."""
@@ -68,11 +74,14 @@ def serve(
 async def _serve(
     settings: "Settings", listener: socket.socket, tls: "Tls | None", *, with_worker: bool, json: bool
 ) -> None:
+    import structlog
+
     from limner.asgi import application
     from limner.bootstrap import build
     from limner.cli.serving.http_connection import ConnectionTimeouts
     from limner.cli.serving.uvicorn_server import UvicornServer
 
+    log = structlog.get_logger()
     with startup_errors(json=json):
         limner = build(settings)
     welcome = await ensure_first_account(limner)
@@ -81,15 +90,20 @@ async def _serve(
 
     async def drain() -> None:
         app.state.readiness.draining = True
+        log.info("server stopping", running_tasks=len(worker.running) if worker else 0)
         if worker:
             _announce_drain(len(worker.running), settings.drain_s, json=json)
             await worker.stop()
 
     patience = ConnectionTimeouts(settings.slow_client_s, _room_for(settings.connections))
-    server = UvicornServer(
-        app, lambda: _announce(settings, welcome, limner.routing.vendors(), json=json), patience, tls, drain
-    )
+
+    def ready() -> None:
+        _announce(settings, welcome, limner.routing.vendors(), json=json)
+        log.info("server started", version=__version__, url=settings.resolved_public_url, worker=with_worker)
+
+    server = UvicornServer(app, ready, patience, tls, drain)
     await server.serve(sockets=[listener])
+    log.info("server stopped")
 
 
 def _tls(settings: "Settings", *, json: bool) -> "Tls | None":
@@ -130,13 +144,26 @@ def _announce(settings: "Settings", welcome: FirstAccount | None, vendors: set[s
         print_json({"ready": True, "url": url, "data": str(settings.data), **made, **trust})
         return
     if welcome:
-        err.print(f"Created the account [bold]{welcome.account}[/] with {welcome.credits} credits and this key,")
-        err.print(f"which is not shown again:\n\n  [bold green]{welcome.key}[/]\n", soft_wrap=True)
+        _announce_key(settings, welcome)
     if vendors:
         err.print(f"Vendors: {', '.join(sorted(vendors))}.")
     elif settings.engine == "builtin":
         err.print("No vendor is configured: the built-in engine serves every model. It composes, it does not generate.")
     err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
+
+
+def _announce_key(settings: "Settings", first: FirstAccount) -> None:
+    """Print the first key on a terminal. Elsewhere a journal may collect the output, so a file holds the key."""
+    created = f"Created the account [bold]{first.account}[/] with {first.credits} credits and a key"
+    if sys.stderr.isatty():
+        err.print(f"{created}, which is not shown again:\n\n  [bold green]{first.key}[/]\n", soft_wrap=True)
+        return
+    from limner.storage.new_file import create_file
+
+    path = settings.data / FIRST_KEY_FILE
+    path.unlink(missing_ok=True)  # an earlier database's
+    create_file(path, f"{first.key}\n".encode())
+    err.print(f"{created}. The key is in {escape(str(path))}: read it, then delete the file.", soft_wrap=True)
 
 
 def _announce_drain(running_tasks: int, drain_s: float, *, json: bool) -> None:

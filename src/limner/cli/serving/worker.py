@@ -25,8 +25,12 @@ def worker(data: Data = None, json: Json = False) -> None:
 
 
 async def _work(settings: "Settings", *, json: bool) -> None:
+    import structlog
+
+    from limner import __version__
     from limner.bootstrap import build
 
+    log = structlog.get_logger()
     with startup_errors(json=json):
         limner = build(settings)
     running = limner.worker()
@@ -35,10 +39,11 @@ async def _work(settings: "Settings", *, json: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, _stop_or_exit, stop)
     limner.signals.start()
     running.start()
+    log.info("worker started", version=__version__, worker=running.dispatcher.owner)
     if json:
         print_json({"ready": True, "worker": running.dispatcher.owner})
     else:
-        err.print("Working. Ctrl-C stops after the tasks in hand.")
+        err.print("The worker runs. Ctrl-C stops it after its running tasks.")
     with contextlib.suppress(asyncio.CancelledError):
         await stop.wait()
     if running.running and not json:
@@ -46,6 +51,7 @@ async def _work(settings: "Settings", *, json: bool) -> None:
         err.print("Ctrl-C again stops at once; no task is lost.")
     await running.stop()
     await limner.close()
+    log.info("worker stopped")
 
 
 def _stop_or_exit(stop: asyncio.Event) -> None:
