@@ -66,13 +66,13 @@ def test_lines_of_other_libraries_are_json_too(capsys: pytest.CaptureFixture[str
     configure_logs("json", "info", [SECRET])
 
     structlog.get_logger().info("ours", number=1)
-    logging.getLogger("a.library").warning("theirs %s", 2)
+    logging.getLogger("other.package").warning("theirs %s", 2)
     try:
         break_down()
     except LookupError:
-        logging.getLogger("a.library").exception("it broke")
+        logging.getLogger("other.package").exception("it broke")
 
     ours, theirs, broke = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert (ours["event"], ours["level"]) == ("ours", "info")
-    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("theirs 2", "warning", "a.library")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("theirs 2", "warning", "other.package")
     assert "LookupError" in broke["exception"]
