@@ -15,7 +15,7 @@ MIN_PIXELS = 18_000_000
 
 
 class DecodePool:
-    """Runs decodes in threads of its own. A caller waits for admission on the event loop, not in a thread.
+    """Runs decodes in dedicated threads. A caller waits for admission on the event loop, not in a thread.
 
     One account may use all threads but one. Of pictures above `huge_pixels` one is decoded at a time, because of its
     memory. Bound to one event loop.

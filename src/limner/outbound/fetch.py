@@ -34,7 +34,7 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorError, "no connection could be made"),
     (aiohttp.ClientPayloadError, "the response ended prematurely"),
     (aiohttp.ServerDisconnectedError, "the server closed the connection"),
-    (aiohttp.ClientOSError, "the connection was lost"),
+    (aiohttp.ClientOSError, "the connection failed"),
     (aiohttp.InvalidURL, "the client cannot use the address"),
 )
 

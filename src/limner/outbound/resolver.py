@@ -23,7 +23,7 @@ _AddressInfo = Callable[..., list[Any]]
 
 
 class SystemResolver(AbstractResolver):
-    """getaddrinfo in threads of its own, so that it honours /etc/hosts, nsswitch.conf and resolv.conf.
+    """getaddrinfo in dedicated threads, so that it honours /etc/hosts, nsswitch.conf and resolv.conf.
 
     Look-ups are charged to the current account (`fair_share`) until their thread ends, even when the caller has given
     up. Equal look-ups of one account share a thread. Bound to one event loop.

@@ -61,7 +61,7 @@ class CompletionRate:
 
 
 @dataclass(slots=True)
-class RequestLane:
+class ConcurrencyLimit:
     """A concurrency limit: at most `capacity`, and at most what the recent rate completes within `TARGET_S`.
 
     A request that waits for its client is not counted. `now_s` is a monotonic clock in seconds.
@@ -91,7 +91,7 @@ class RequestLane:
             self._completions.count(self.now_s())
 
     def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
-        """`receive` and `send` that do not count against the lane while they wait for the client."""
+        """`receive` and `send` that do not count against the limit while they wait for the client."""
 
         async def receive_outside() -> Message:
             self._busy -= 1
@@ -159,8 +159,8 @@ class LoadShedding:
     ) -> None:
         self._app = app
         self._answer = answer
-        self._changes = RequestLane(at_once)
-        self._reads = RequestLane(at_once)
+        self._changes = ConcurrencyLimit(at_once)
+        self._reads = ConcurrencyLimit(at_once)
         self._memory = MemoryBudget(memory)
         self._read_paths = frozenset(reading)
 
@@ -180,15 +180,15 @@ class LoadShedding:
             self._memory.give(taken)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lane = self._reads if self._only_reads(scope) else self._changes
-        if lane.is_full():
+        limit = self._reads if self._only_reads(scope) else self._changes
+        if limit.is_full():
             await self._refuse(scope, receive, send)
             return
-        lane.enter()
+        limit.enter()
         try:
-            await self._app(scope, *lane.outside(receive, send))
+            await self._app(scope, *limit.outside(receive, send))
         finally:
-            lane.leave()
+            limit.leave()
 
     def _only_reads(self, scope: Scope) -> bool:
         return scope["method"] in {"GET", "HEAD"} or scope["path"] in self._read_paths

@@ -1,1 +1,1 @@
-"""The v2 face: the API of the seed."""
+"""The v2 API."""

@@ -1,7 +1,7 @@
-"""One connection of `limner serve`: uvicorn's, without its patience.
+"""An HTTP connection of `limner serve`: uvicorn's protocol with timeouts and limits.
 
-uvicorn waits for ever on a client that sends its head letter by letter, that goes on sending after it was answered, or
-that takes nothing of its answer; it takes heads of any length, and any number of connections.
+uvicorn has no limit for the time and size of request heads, for data after the response, for clients that do not read
+their response, and for the number of connections.
 """
 
 import asyncio
@@ -21,95 +21,95 @@ from limner.cli.serving.upgrade_filter import UpgradeFilter
 from limner.domain.refusal import Code, Overloaded, Refusal
 
 MAX_HEAD_BYTES = 64 * 1024
-"""About how many bytes a request line and its headers may have together; servers commonly stop at 8 to 32 KiB."""
+"""Approximate size limit of request line and headers; other servers commonly allow 8 to 32 KiB."""
 
 TICK_S = 0.05
 
 MIN_BYTES_PER_S = 4096
-"""Bytes a second that a client has to take of its answer in the long run."""
+"""Minimum average bytes a second that a client must read of its response."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTimeouts:
-    """`slow_s` is how long a head, the rest of an answered request or a pause may last, `most` how many connect."""
+    """`slow_s` limits a head, the rest of an answered request and a pause, `most` the number of connections."""
 
     slow_s: float
     most: int
 
 
 def connections(given: ConnectionTimeouts) -> type["HttpConnection"]:
-    """The class for uvicorn, which makes one of it for each connection and hands it nothing of ours."""
+    """The protocol class for uvicorn, which instantiates it without arguments of ours."""
 
-    class Patient(HttpConnection):
-        patience = given
+    class LimitedConnection(HttpConnection):
+        timeouts = given
 
-    return Patient
+    return LimitedConnection
 
 
 class HttpConnection(HttpToolsProtocol):
-    """While no request is worked on, a clock runs at whose end the connection is closed.
+    """Closes the connection after a timeout while no request is active.
 
-    While one is, its body is waited for by the application, in `limner.api.http.body_timeout`.
+    While one is active, `limner.api.http.body_timeout` limits the wait for its body.
     """
 
-    patience: ConnectionTimeouts
+    timeouts: ConnectionTimeouts
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._clock: asyncio.TimerHandle | None = None
-        self._leaving: asyncio.TimerHandle | None = None
-        self._noise = 0
-        self._in_head = self._whole = True
-        self._upgraded = self._deaf = False
-        self._working: RequestResponseCycle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
+        self._unparsed_bytes = 0
+        self._in_head = self._body_complete = True
+        self._upgraded = self._ignores_input = False
+        self._active_cycle: RequestResponseCycle | None = None
         self._upgrade_filter = UpgradeFilter(self)
         self.parser = self._upgrade_filter  # type: ignore[assignment]
         super().connection_made(transport)
-        self._start_clock(self.patience.slow_s)
-        if len(self.connections) > self.patience.most:
-            self._refuse(503, Overloaded("the server has as many connections as it may"))
+        self._start_timer(self.timeouts.slow_s)
+        if len(self.connections) > self.timeouts.most:
+            self._refuse(503, Overloaded("the server is at its connection limit"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
-        self._stop_clock()
+        self._stop_timer()
         self._stop_watching()
         super().connection_lost(exc)
 
-    # --- what comes ---------------------------------------------------------------------------------------------------
+    # --- receiving ----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf or self.transport.is_closing():
+        if self._ignores_input or self.transport.is_closing():
             return
-        self._noise += len(data)
+        self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._upgraded or self.transport.is_closing():
             return
-        if self._noise > MAX_HEAD_BYTES:
-            self._turn_down(431, _too_long())
-        elif self._is_idle() and self._clock is None:
-            # Bytes that begin no request, as a lone line break, have ended uvicorn's own waiting for the next one.
-            self._start_clock(self.patience.slow_s)
+        if self._unparsed_bytes > MAX_HEAD_BYTES:
+            self._refuse_incoming(431, _too_long())
+        elif self._is_idle() and self._timer is None:
+            # Bytes that begin no request, such as a line break, have stopped uvicorn's keep-alive timeout.
+            self._start_timer(self.timeouts.slow_s)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._whole = True, False
+        self._in_head, self._body_complete = True, False
         if self._is_idle():
-            self._start_clock(self.patience.slow_s)
+            self._start_timer(self.timeouts.slow_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # behind a body they come too, where nobody wants them and they have no end
+        if self._in_head:  # not trailers, whose number is unlimited
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._noise = False, 0
-        self._stop_clock()
+        self._in_head, self._unparsed_bytes = False, 0
+        self._stop_timer()
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._working = cycle
+        self._active_cycle = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
-        self._noise = 0
+        self._unparsed_bytes = 0
         super().on_body(body)
 
     def upgrades(self) -> bool:
@@ -119,31 +119,31 @@ class HttpConnection(HttpToolsProtocol):
         if self._upgrade_filter.ignores_upgrade():
             return  # only the head was read: the body follows
         super().on_message_complete()
-        self._in_head, self._noise, self._whole = True, 0, True
+        self._in_head, self._unparsed_bytes, self._body_complete = True, 0, True
         if self._is_idle() and self.cycle is not None:
-            self._start_clock(self.timeout_keep_alive)
+            self._start_timer(self.timeout_keep_alive)
 
     def handle_websocket_upgrade(self) -> None:
         self._upgraded = True
-        self._stop_clock()
+        self._stop_timer()
         self._stop_watching()
         super().handle_websocket_upgrade()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the envelope has its own words
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the envelope has its own message
         if self._in_head and not self._is_idle():
-            self._deaf, self.cycle.keep_alive = True, False  # what came before it is answered; then we hang up
+            self._ignores_input, self.cycle.keep_alive = True, False  # answer the earlier request, then close
         else:
-            self._turn_down(400, Refusal(Code.MALFORMED, "this is not HTTP", suggestion="Send HTTP/1.1."))
+            self._refuse_incoming(400, Refusal(Code.MALFORMED, "this is not HTTP", suggestion="Send HTTP/1.1."))
 
-    # --- what goes ----------------------------------------------------------------------------------------------------
+    # --- sending ------------------------------------------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
             self._watch()
-        elif self._is_idle() and not self._whole:
-            # The answer did not wait for the body. The rest of it is read and thrown away, but not for ever.
-            self._start_clock(self.patience.slow_s)
+        elif self._is_idle() and not self._body_complete:
+            # The response came before the end of the body: discard the rest, for a limited time.
+            self._start_timer(self.timeouts.slow_s)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -157,8 +157,8 @@ class HttpConnection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         self._close()
 
-    def _turn_down(self, status: int, refusal: Refusal) -> None:
-        """Refuse what is coming in, unless an answer is on its way: two would be taken for one."""
+    def _refuse_incoming(self, status: int, refusal: Refusal) -> None:
+        """Refuse the incoming request, unless a response is being sent: the client would mix them up."""
         if not self._is_idle() and (self.pipeline or self.cycle.response_started):
             self._abort()
         else:
@@ -166,13 +166,13 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse(status, refusal)
 
     def _leave(self) -> None:
-        """Let the application know that nobody waits for its answer. uvicorn tells the last request alone."""
-        if self._working is not None and not self._working.response_complete:
-            self._working.disconnected = True
-            self._working.message_event.set()
+        """Report the disconnect to the application. uvicorn reports it to the last request only."""
+        if self._active_cycle is not None and not self._active_cycle.response_complete:
+            self._active_cycle.disconnected = True
+            self._active_cycle.message_event.set()
 
     def _abort(self) -> None:
-        """Hang up at once: not even the system keeps what was not taken."""
+        """Reset the connection, and discard unsent data."""
         self._leave()
         if (line := self.transport.get_extra_info("socket")) is not None:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -191,46 +191,46 @@ class HttpConnection(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Close once everything has left; a client that takes nothing of it does not hold us up."""
+        """Close once everything was sent, or reset if the client does not read."""
         self.transport.close()
         self._watch()
 
     def _watch(self) -> None:
-        """Look at times whether what was written leaves."""
+        """Check regularly that unsent data shrinks."""
         self._stop_watching()
         unsent = self.transport.get_write_buffer_size()
-        self._leaving = self.loop.call_later(self.patience.slow_s, self._look, unsent)
+        self._send_timer = self.loop.call_later(self.timeouts.slow_s, self._check_progress, unsent)
 
-    def _look(self, unsent_before: int) -> None:
+    def _check_progress(self, unsent_before: int) -> None:
         left = unsent_before - self.transport.get_write_buffer_size()
-        if left < MIN_BYTES_PER_S * self.patience.slow_s:
+        if left < MIN_BYTES_PER_S * self.timeouts.slow_s:
             self._abort()
         else:
             self._watch()
 
     def _stop_watching(self) -> None:
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
 
-    # --- the clock ----------------------------------------------------------------------------------------------------
+    # --- timeout ------------------------------------------------------------------------------------------------------
 
     def _is_idle(self) -> bool:
-        """Whether no request is worked on."""
+        """Whether no request is active."""
         return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
 
-    def _start_clock(self, seconds: float) -> None:
-        self._stop_clock()
-        self._clock = self.loop.call_later(seconds, self._expire)
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self._expire)
 
     def _expire(self) -> None:
-        """Close in a moment. When it was we who were held up, what has come meanwhile is read first, and counts."""
-        self._clock = self.loop.call_later(TICK_S, self._close)
+        """Close after a tick: if this process was stalled, data received meanwhile is read first and counts."""
+        self._timer = self.loop.call_later(TICK_S, self._close)
 
-    def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _too_long() -> Refusal:

@@ -25,9 +25,9 @@ class TrustedProxies:
         end, up to the first untrusted address.
         """
         address = _address(peer)
-        told = [each.strip() for value in forwarded for each in value.split(",")]
-        while address and self._trusts(address) and told:
-            address = _address(told.pop())
+        addresses = [each.strip() for value in forwarded for each in value.split(",")]
+        while address and self._trusts(address) and addresses:
+            address = _address(addresses.pop())
         return address
 
     def _trusts(self, address: Address) -> bool:

@@ -14,9 +14,9 @@ from limner.api.http.load_shedding import (
     LARGE_BODY,
     MIN_CAPACITY,
     MIN_OBSERVED_S,
+    ConcurrencyLimit,
     LoadShedding,
     MemoryBudget,
-    RequestLane,
 )
 from limner.api.http.middleware import LARGEST_JSON, MIB
 from limner.api.v2.errors import answer
@@ -158,16 +158,16 @@ class Watch:
         return self.at_s
 
 
-def crowded(room: int = 1000) -> tuple[RequestLane, Watch]:
+def crowded(room: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
     """A lane in which so many are that its pace is watched."""
     watch = Watch()
-    lane = RequestLane(room, watch)
+    lane = ConcurrencyLimit(room, watch)
     for _ in range(MIN_CAPACITY):
         lane.enter()
     return lane, watch
 
 
-def served(lane: RequestLane, watch: Watch, count: int, each_s: float) -> None:
+def served(lane: ConcurrencyLimit, watch: Watch, count: int, each_s: float) -> None:
     """So many come one after the other, beside those that are in the lane."""
     for _ in range(count):
         lane.enter()
@@ -175,7 +175,7 @@ def served(lane: RequestLane, watch: Watch, count: int, each_s: float) -> None:
         lane.leave()
 
 
-def filled(lane: RequestLane, at_most: int = 5000) -> int:
+def filled(lane: ConcurrencyLimit, at_most: int = 5000) -> int:
     """How many are in the lane when it is full."""
     while not lane.is_full():
         lane.enter()
@@ -207,7 +207,7 @@ def test_a_few_are_let_in_at_any_pace() -> None:
 
 def test_a_pace_without_a_crowd_says_nothing_about_what_could_be_done() -> None:
     watch = Watch()
-    lane = RequestLane(100, watch)
+    lane = ConcurrencyLimit(100, watch)
     lane.enter()  # somebody who stays, as a long download
     served(lane, watch, 10, 60.0)
 
