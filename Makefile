@@ -12,7 +12,7 @@ PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_O
 	--no-loadscope-reorder
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast test-diffusers chaos check fmt bench performance soak docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast test-diffusers chaos mutants check fmt bench performance soak docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -40,6 +40,10 @@ chaos: ## Run a thousand tasks at bad vendors with a kill every two seconds; TAS
 	@$(BOOTSTRAP) dev
 	@cd tests && ../.venv/bin/python -m crash.chaos $(if $(TASKS),--tasks $(TASKS)) $(if $(DATABASE),--database $(DATABASE)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(OUTAGE),--outage $(OUTAGE))
+
+mutants: ## Remove each guard of an invariant, check that a test fails without it, and write docs/guards.md: ten minutes.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/python scripts/mutants.py
 
 check: ## Check the format, the lint, the types, the import walls, and that every benchmark can be imported.
 	@$(BOOTSTRAP) dev

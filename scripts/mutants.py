@@ -1,33 +1,50 @@
 """Remove each guard listed in tests/mutants/guards.toml, one at a time, and check that a test fails without it.
 
-Usage: mutants.py [--find] [--only TEXT] [--jobs N]. Writes docs/guards.md when all guards were tried. The working tree is
-not changed: each job edits its own copy of the sources.
+Usage: mutants.py [--find] [--only TEXT] [--jobs N]. Writes docs/guards.md when all guards were tried. The working tree
+is not changed: each job edits a copy.
 """
 
 import argparse
+import importlib
+import multiprocessing
 import os
-import queue
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 import tomllib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tests" / "mutants" / "guards.toml"
 PAGE = ROOT / "docs" / "guards.md"
 COPIED = ("src", "packages/limner-vendors", "tests", "bench", "docs", "pyproject.toml")
 LINKED = ("packages/limner-builtin", ".venv", "scripts", "Makefile")
+SOURCES = ("src", "packages/limner-vendors/src", "packages/limner-builtin/src")
+PRELOADED = (
+    "aiohttp",
+    "hypothesis",
+    "orjson",
+    "PIL.Image",
+    "psycopg",
+    "pydantic",
+    "schemathesis",
+    "starlette",
+    "structlog",
+)
 TIME_LIMIT_S = 300
 FAILED = 1
 """The exit code of pytest when tests failed; other codes mean that they could not run."""
+
+NOT_THE_COPY = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,72 +107,94 @@ class Copy:
         path.write_text(original.replace(guard.text, guard.becomes))
         began = time.monotonic()
         try:
-            code, output = self.run(guard.tests, "--maxfail=3" if find else "-x")
+            code, output = self.run(guard.tests, *(["-x", "-k", "not postgres"] if find else ["-x"]))
         finally:
             path.write_text(original)
         failed = re.findall(r"^(?:FAILED|ERROR) (\S+?\.py\S*)", output, re.MULTILINE)
         return Result(guard, code == FAILED, " ".join(failed), time.monotonic() - began, output)
 
     def run(self, tests: Sequence[str], *options: str) -> tuple[int, str]:
-        paths = [self.folder / name for name in ("src", "packages/limner-vendors/src", "packages/limner-builtin/src")]
-        variables = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *options, *tests]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=variables,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=TIME_LIMIT_S,
-            )
-        except subprocess.TimeoutExpired:  # without its guard the code waits for ever: that is noticed, too
-            return FAILED, "FAILED timeout.py"
-        return done.returncode, done.stdout + done.stderr
+        """The exit code and the output of pytest on this copy."""
+        log = self.folder / "pytest.log"
+        pid = os.fork()
+        if pid == 0:
+            os._exit(self._pytest(log, [*options, *tests]))
+        deadline = time.monotonic() + TIME_LIMIT_S
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+            if time.monotonic() > deadline:  # without its guard the code waits for ever: that is noticed, too
+                os.killpg(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                return FAILED, "FAILED a_timeout.py"
+            time.sleep(0.05)
+        return os.waitstatus_to_exitcode(ended[1]), log.read_text(errors="replace")
+
+    def _pytest(self, log: Path, arguments: Sequence[str]) -> int:
+        """In a forked child, which has pytest and the larger libraries imported already, and nothing of Limner."""
+        os.setsid()
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.chdir(self.folder)
+        paths = [str(self.folder / name) for name in SOURCES]
+        sys.path[:0] = paths
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+        preloaded = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+        code = int(pytest.main(["-q", "--tb=short", "-p", "no:cacheprovider", *preloaded, *arguments]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        limner = sys.modules.get("limner")
+        is_copy = limner is None or str(limner.__file__).startswith(str(self.folder))
+        return code if is_copy else NOT_THE_COPY
+
+
+INTRODUCTION = """# Guards
+
+Each row is a guard of one of the [invariants](../ARCHITECTURE.md). `make mutants` removes one guard at a time and runs
+the named tests, one of which must fail. The rows are in `tests/mutants/guards.toml`; the tool writes this page.
+
+{summary}
+
+| invariant | guard | file | noticed by |
+|---|---|---|---|
+"""
 
 
 def page(results: Sequence[Result], took_s: float) -> str:
-    noticed = sum(each.noticed for each in results)
-    lines = [
-        "# Guards",
-        "",
-        "Each row is a guard of one of the [invariants](../ARCHITECTURE.md). `make mutants` removes the guards one at a time and",
-        "runs the named tests, one of which must fail. The rows are in `tests/mutants/guards.toml`; this page is generated.",
-        "",
-        f"Last run: {datetime.now(UTC):%Y-%m-%d}, {len(results)} guards, {noticed} noticed, "
-        f"{len(results) - noticed} survived, {took_s / 60:.0f} minutes.",
-        "",
-        "| invariant | guard | file | noticed by |",
-        "|---|---|---|---|",
-    ]
-    for each in sorted(results, key=lambda result: result.guard.invariant):
-        guard = each.guard
-        by = ", ".join(f"`{test.partition('::')[2] or test}`" for test in guard.tests) if each.noticed else "**nothing**"
-        lines.append(f"| {guard.invariant} | {guard.keeps} | `{guard.file.removeprefix('src/limner/')}` | {by} |")
-    return "\n".join(lines) + "\n"
+    survived = sum(not each.noticed for each in results)
+    counts = f"{len(results)} guards, {len(results) - survived} noticed, {survived} survived"
+    summary = f"Last run: {datetime.now(UTC):%Y-%m-%d}, {counts}, {took_s / 60:.0f} minutes."
+    rows = sorted(results, key=lambda result: result.guard.invariant)
+    return INTRODUCTION.format(summary=summary) + "".join(map(_row, rows))
+
+
+def _row(result: Result) -> str:
+    guard = result.guard
+    tests = ", ".join(f"`{test.rpartition('::')[2]}`" for test in guard.tests)
+    path = guard.file.removeprefix("src/limner/")
+    return f"| {guard.invariant} | {guard.keeps} | `{path}` | {tests if result.noticed else '**nothing**'} |\n"
 
 
 def try_all(chosen: Sequence[Guard], jobs: int, *, find: bool) -> list[Result]:
-    with tempfile.TemporaryDirectory(prefix="limner-mutants-") as name:
-        copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-        for number in range(jobs):
-            copies.put(Copy(Path(name) / str(number)))
-
-        def try_one(guard: Guard) -> Result:
-            copy = copies.get()
-            try:
-                result = copy.try_without(guard, find=find)
-            finally:
-                copies.put(copy)
-            report(result, find=find)
-            return result
-
+    """Each job is a process that works on its share of the guards, on its own copy."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    sys.dont_write_bytecode = True
+    with tempfile.TemporaryDirectory(prefix="limner-mutants-") as folder:
         if not find:
-            check_passes(copies.get(), chosen)
-            copies.put(Copy(Path(name) / "first"))
-        with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(try_one, chosen))
+            check_passes(Copy(Path(folder) / "unchanged"), chosen)
+        shares = [chosen[number::jobs] for number in range(jobs)]
+        folders = [Path(folder) / str(number) for number in range(jobs)]
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
+            results = pool.map(try_share, shares, folders, [find] * jobs)
+            return [result for share in results for result in share]
+
+
+def try_share(share: Sequence[Guard], folder: Path, find: bool) -> list[Result]:  # noqa: FBT001 - called by map
+    copy, results = Copy(folder), []
+    for guard in share:
+        results.append(copy.try_without(guard, find=find))
+        report(results[-1], find=find)
+    return results
 
 
 def check_passes(copy: Copy, chosen: Sequence[Guard]) -> None:
@@ -176,7 +215,7 @@ def report(result: Result, *, find: bool) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
-    parser.add_argument("--find", action="store_true", help="Print up to three failing tests of each guard.")
+    parser.add_argument("--find", action="store_true", help="Print the first failing test of each guard.")
     parser.add_argument("--only", default="", help="Try only guards whose description or file contains this text.")
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
