@@ -18,7 +18,7 @@ GOOD = {
     "openai": "the key is valid; 10 models, and gpt-image-2 is among them",
     "gemini": "the key is valid; 5 models, and gemini-2.5-flash-image, gemini-3-pro-image and gemini-3.1-flash-image "
     "are among them",
-    "fal": "answers, and did not refuse the key; that it takes one, only an order would show",
+    "fal": "answers, and did not refuse the key; that it takes one, only a paid request would show",
     "replicate": "the key is valid; it belongs to the organization 'emulated'",
     "midjourney": "the relay answers, and takes the key",
     "sglang": "black-forest-labs/FLUX.1-dev",
