@@ -313,7 +313,7 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
         ("openai", "gpt-image-2", '{ facts = { size = ["1x1"] } }', "fact 'size' is unknown; there are input_fidelity"),
         ("openai", "gpt-image-2", "{ facts = { rates = { text_in = 1 } } }", "fact 'rates': image_in is missing"),
         ("openai", "gpt-image-2", '{ facts = { usd = { low = "1" } } }', "is no table of numbers"),
-        ("diffusers", "a-folder", "{ stepps = 20 }", "the option 'stepps'; known are"),
+        ("diffusers", "a-folder", "{ stepps = 20 }", "option 'stepps' is unknown; there are device"),
     ],
 )
 def test_a_route_that_no_order_would_go_out_over_is_refused(

@@ -73,6 +73,22 @@ def whole_number(value: Any) -> str | None:
     return None if good else _is_no(value, "whole number from 0")
 
 
+def whole_number_in(least: int, most: int) -> Rule:
+    def rule(value: Any) -> str | None:
+        good = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return None if good else _is_no(value, f"whole number from {least} to {most}")
+
+    return rule
+
+
+def number_in(least: float, most: float) -> Rule:
+    def rule(value: Any) -> str | None:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+        return None if good else _is_no(value, f"number from {least:g} to {most:g}")
+
+    return rule
+
+
 def text_list(value: Any) -> str | None:
     """A list of non-empty strings. A single string is no list, though Python iterates over it."""
     good = isinstance(value, list | tuple) and all(isinstance(each, str) and each for each in value)

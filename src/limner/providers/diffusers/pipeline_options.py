@@ -1,11 +1,12 @@
 """The options of local models: those of the account, overridden by those of a route."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final
 
 from limner.domain.routing.failure import Failure, FailureKind
+from limner.providers._http.options import Rules, invalid_option, number_in, one_of, provider_only, whole_number_in
 
 DTYPES: Final = ("auto", "bfloat16", "float16", "float32")
 OFFLOADS: Final = ("none", "model", "sequential")
@@ -35,46 +36,33 @@ class PipelineOptions:
 
 def options_of(account: Mapping[str, Any], route: Mapping[str, Any] = _NONE) -> PipelineOptions | Failure:
     """The merged and validated options, or a failure that names the first invalid one."""
-    options = {**account, **route}
-    if "loaded" in route:
-        return _invalid("the option 'loaded'", "only the provider may set it, not a route")
-    if unknown := sorted(options.keys() - _RULES.keys()):
-        return _invalid(f"the option {unknown[0]!r}", f"known are {', '.join(_RULES)}")
-    for name, value in options.items():
-        rule, words = _RULES[name]
-        if not rule(value):
-            return _invalid(f"{name} = {value!r}", f"it is {words}")
-    return PipelineOptions(**options)
+    wrong = invalid_option(route, ROUTE_RULES) or invalid_option(account, RULES)
+    if wrong:
+        return Failure(FailureKind.MODEL_UNAVAILABLE, f"this server's route to diffusers: {wrong}")
+    return PipelineOptions(**{**account, **route})
 
 
-def _invalid(what: str, rule: str) -> Failure:
-    return Failure(FailureKind.MODEL_UNAVAILABLE, f"this server's route to diffusers has {what}; {rule}")
+def _device(value: Any) -> str | None:
+    kind, _, number = str(value).partition(":")
+    good = isinstance(value, str) and (
+        value in {"auto", "cpu", "mps", "cuda"} or (kind == "cuda" and number.isdecimal())
+    )
+    return None if good else f"{value!r} is none of auto, cpu, mps, cuda and cuda:N"
 
 
-def _whole(least: int, most: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _number(least: float, most: float) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
-
-
-def _is_device(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    kind, _, number = value.partition(":")
-    return value in {"auto", "cpu", "mps", "cuda"} or (kind == "cuda" and number.isdecimal())
-
-
-_RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "loaded": (_whole(1, 64), "a whole number from 1"),
-    "device": (_is_device, "auto, cpu, mps, cuda or cuda:N"),
-    "dtype": (DTYPES.__contains__, f"one of {', '.join(DTYPES)}"),
-    "offload": (OFFLOADS.__contains__, f"one of {', '.join(OFFLOADS)}"),
-    "megapixels": (_number(0.001, 4), "a number up to 4"),
-    "steps": (_whole(1, 200), "a whole number from 1 to 200"),
-    "guidance": (_number(0, 50), "a number from 0 to 50"),
-    "max_sequence_length": (_whole(1, 512), "a whole number from 1 to 512"),
+RULES: Final[Rules] = {
+    "loaded": whole_number_in(1, 64),
+    "device": _device,
+    "dtype": one_of(*DTYPES),
+    "offload": one_of(*OFFLOADS),
+    "megapixels": number_in(0.001, 4),
+    "steps": whole_number_in(1, 200),
+    "guidance": number_in(0, 50),
+    "max_sequence_length": whole_number_in(1, 512),
 }
+"""The rules for options of the account."""
 
-assert _RULES.keys() == {each.name for each in fields(PipelineOptions)}  # noqa: S101 - every option needs a rule
+ROUTE_RULES: Final[Rules] = {**RULES, "loaded": provider_only}
+"""The rules for options of a route."""
+
+assert RULES.keys() == {each.name for each in fields(PipelineOptions)}  # noqa: S101 - every option needs a rule
