@@ -20,7 +20,7 @@ GOOD = {
     "are among them",
     "fal": "answers, and did not refuse the key; that it takes one, only a paid request would show",
     "replicate": "the key is valid; it belongs to the organization 'emulated'",
-    "midjourney": "the relay answers, and takes the key",
+    "midjourney": "the relay answers and accepts the key",
     "sglang": "black-forest-labs/FLUX.1-dev",
     "vllm": "black-forest-labs/FLUX.1-Kontext-dev",
 }

@@ -61,12 +61,12 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """`width` and `height`, multiples of `step`. `unasked` is the shape of requests that name none."""
+    """`width` and `height`, multiples of `step`. `default_shape` is the shape of requests that name none."""
 
     step: int
     least: int
     most: int
-    unasked: str | None = None
+    default_shape: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,13 @@ _FLUX_3: Final = BflFacts(
 MODELS: Final[Mapping[str, BflFacts]] = {
     "flux-kontext-max": replace(_KONTEXT, usd=0.08),
     "flux-kontext-*": _KONTEXT,
-    "flux-dev": BflFacts(0, Sides(32, 256, 1440, unasked="1:1"), _PNG, usd=0.025),
+    "flux-dev": BflFacts(0, Sides(32, 256, 1440, default_shape="1:1"), _PNG, usd=0.025),
     "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015),
     "flux-2-pro*": replace(_FLUX_2, usd=0.03),
     "flux-2-*": _FLUX_2,
     "flux-3-image*": _FLUX_3,
 }
-"""Families by the pattern of their names; the first that fits counts."""
+"""Families by the pattern of their names; the first match counts."""
 
 
 def facts_of(upstream: str) -> BflFacts | None:
@@ -128,7 +128,7 @@ def refusal(request: GenerationRequest, facts: BflFacts) -> Failure | None:
 
 
 def encode(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
-    """The order as JSON; each reference is a picture that will be read when it is sent."""
+    """The request as JSON; reference pictures are read while it is sent."""
     seed = {"seed": request.seed} if facts.seed else {}
     body = {"prompt": request.prompt, **facts.fixed, **seed, **_shape(request, facts.shape), **request.options}
     if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in body:
@@ -142,7 +142,7 @@ def _shape(request: GenerationRequest, shape: Between | OneOf | Sides) -> dict[s
             return {"aspect_ratio": within(request.aspect_ratio, tallest, widest)}
         case OneOf(shapes) if request.aspect_ratio:
             return {"aspect_ratio": nearest(request.aspect_ratio, shapes)}
-        case Sides(step, least, most, unasked) if wanted := request.aspect_ratio or unasked:
+        case Sides(step, least, most, default_shape) if wanted := request.aspect_ratio or default_shape:
             width, height = size_for(wanted, pixels=1024 * 1024, step=step, least=least, most=most)
             return {"width": width, "height": height}
     return {}
@@ -176,7 +176,7 @@ def _enlarged(reference: ReferenceImage, least: int) -> tuple[int, int]:
 
 
 def _enlarge(request: GenerationRequest, least: int) -> GenerationRequest:
-    """The order with small references drawn larger, as files of their own in its folder."""
+    """The request with small references enlarged, as new files in its folder."""
     made = [
         _enlarged_file(each, least, request.workdir / f"enlarged-{number}.png")
         if min(each.width, each.height) < least

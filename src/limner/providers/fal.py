@@ -64,7 +64,7 @@ MODELS: Final[Mapping[str, FalFacts]] = {
     "fal-ai/flux/dev": FalFacts(0, 0.025, shapes=None, fixed=_FIXED | {"enable_safety_checker": True}),
 }
 
-# --- what fal says about failures --------------------------------------------------------------------------------
+# --- error types -------------------------------------------------------------------------------------------------
 
 _INFRASTRUCTURE: Final = frozenset(
     {
@@ -105,7 +105,7 @@ def path_of(request: GenerationRequest, facts: FalFacts) -> str:
 
 
 def encode(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
-    """The order as JSON; each reference is a picture that will be read when it is sent."""
+    """The request as JSON; reference pictures are read while it is sent."""
     body = {"prompt": request.prompt, "seed": request.seed, **facts.fixed, **_shape(request, facts)}
     return {**body, **request.options, **_pictures(request.references)}
 
@@ -223,10 +223,10 @@ def decode_cancel(response: VendorResponse) -> JobCancellation:
     return JobCancellation(accepted=True, detail=redacted(status) or f"HTTP {response.status}")
 
 
-_NO_JOB: Final = "/fal-ai/flux/requests/00000000-0000-0000-0000-000000000000/status"
+_UNKNOWN_JOB: Final = "/fal-ai/flux/requests/00000000-0000-0000-0000-000000000000/status"
 
 
-def decode_no_job(response: VendorResponse) -> UpstreamCheck | None:
+def decode_unknown_job(response: VendorResponse) -> UpstreamCheck | None:
     """Fal's answer about an unknown job: nothing that is free proves a key, but a wrong one may be refused."""
     match response.body:
         case {"detail": _} if response.status in {400, 404, 410, 422}:
@@ -279,4 +279,4 @@ class FalProvider(JobProvider[FalFacts]):
         return await cancel_job(self._http, "PUT", url, deadline_s=request.deadline_s, decode=decode_cancel)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - fal's queue lists no models
-        return await check_endpoint(self._http, _VENDOR, _NO_JOB, decode_no_job)
+        return await check_endpoint(self._http, _VENDOR, _UNKNOWN_JOB, decode_unknown_job)

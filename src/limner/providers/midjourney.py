@@ -70,7 +70,7 @@ _UPSCALE_MISSING_S: Final = 10.0
 _QUEUE_FULL_S: Final = 10.0
 _OWN_OPTIONS: Final = frozenset({"pick", "flags"})
 _GRID_SHARE: Final = 80
-"""How far a task is, in percent, when its grid is drawn and the upscaled picture is still to come."""
+"""The progress of a task, in percent, once its grid is drawn and its upscale is not."""
 
 _REMEMBERED_GRIDS: Final = 1000
 
@@ -92,7 +92,7 @@ MODELS: Final[Mapping[str, MidjourneyFacts]] = {
 }
 
 
-# --- what relays say about failures ------------------------------------------------------------------------------
+# --- reasons of failure ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ FAIL_REASONS: Final[Mapping[str, FailReason]] = {
     "Banned prompt detected": _PROMPT,
     "Image denied": _PROMPT,
     "Request cancelled due to output filters": FailReason(FailureKind.CONTENT_POLICY, Stage.OUTPUT),
-    "Our AI moderator": _PROMPT,  # stands in the text of those above, too
+    "Our AI moderator": _PROMPT,  # also in the text of those above
     "[Invalid prompt]": _INVALID,
     "[Invalid parameter]": _INVALID,
     "[Invalid link]": _INVALID,
@@ -130,13 +130,13 @@ FAIL_REASONS: Final[Mapping[str, FailReason]] = {
     "系统异常": _ACCIDENT,
     "任务超时": FailReason(FailureKind.UNKNOWN_OUTCOME),  # the relay stopped waiting, Midjourney may have drawn it
 }
-"""By words of the reason, in any case of letters; the first that occur count. `[…]` is a reason's title."""
+"""By a part of the reason, ignoring case; the first match counts. `[…]` is a reason's title."""
 
 _UNKNOWN_REASON: Final = FailReason(FailureKind.BAD_INPUT)
 """Not retried: the next try would cost as much."""
 
 CATCH_ALL: Final = ("异常", "exception")
-"""Words of a code 4 that a relay sends for any accident of its own."""
+"""Parts of a code 4's description where a relay means an error of its own."""
 
 
 def fail_reasons_of(options: Mapping[str, Any]) -> Mapping[str, FailReason]:
@@ -153,7 +153,7 @@ def _fail_reason(meaning: str) -> FailReason:
 
 
 def _meanings(value: Any) -> str | None:
-    """What is wrong with an account's `fail_reasons`."""
+    """A message about invalid `fail_reasons`."""
     if not isinstance(value, Mapping):
         return f"{value!r} is no table"
     for words, meaning in value.items():
@@ -165,9 +165,9 @@ def _meanings(value: Any) -> str | None:
 MEANINGS: Final = ("pending", *FailureKind, *(f"{FailureKind.CONTENT_POLICY}:{stage}" for stage in Stage))
 
 _PICKS: Final = ("upscale", "crop")
-_WAYS: Final = ("both", "secret", "bearer")
+_AUTH_SCHEMES: Final = ("both", "secret", "bearer")
 
-ACCOUNT_OPTIONS: Final[Rules] = {**JOB_RULES, "auth": one_of(*_WAYS), "fail_reasons": _meanings}
+ACCOUNT_OPTIONS: Final[Rules] = {**JOB_RULES, "auth": one_of(*_AUTH_SCHEMES), "fail_reasons": _meanings}
 
 OPTIONS: Final[Rules] = {
     "pick": one_of(*_PICKS),
@@ -181,7 +181,7 @@ OPTIONS: Final[Rules] = {
 
 
 def encode(request: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]:
-    """The order as JSON; each reference is a picture that will be read when it is sent."""
+    """The request as JSON; reference pictures are read while it is sent."""
     shape = [f"--ar {request.aspect_ratio}"] if request.aspect_ratio else []
     flags = [*shape, f"--seed {request.seed}", str(request.options.get("flags", ""))]
     files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in request.references]
@@ -195,14 +195,14 @@ def encode(request: GenerationRequest, facts: MidjourneyFacts) -> dict[str, Any]
 
 
 def decode_submit(response: VendorResponse) -> str | Failure:
-    """The id of the job that a relay took."""
+    """The id of the job that a relay accepted."""
     if not response.ok:
         return failure_from(_VENDOR, response, rate_wait_s=_QUEUE_FULL_S, plain_refusals=True)
     match response.body:
         case {"code": 1 | 21 | 22, "result": str(job)} if job:
             return job
         case {"code": int(code)} if code in _CODES:
-            return _turned_down(code, response.body)
+            return _refused(code, response.body)
     return missing_handle(_VENDOR, response)
 
 
@@ -215,12 +215,12 @@ _CODES: Final[Mapping[int, FailureKind]] = {
 }
 
 
-def _turned_down(code: int, body: Mapping[str, Any]) -> Failure:
+def _refused(code: int, body: Mapping[str, Any]) -> Failure:
     words = redacted(body.get("description"))
     kind = FailureKind.TRANSIENT if code == 4 and any(each in words.lower() for each in CATCH_ALL) else _CODES[code]
     return Failure(
         kind,
-        f"{_VENDOR} turned the order down" + (f": {words}" if words else ""),
+        f"{_VENDOR} refused the request" + (f": {words}" if words else ""),
         retry_after_s=_QUEUE_FULL_S if kind is FailureKind.RATE_LIMITED else None,
         detail=f"code {code}{_banned_word(body)}",
         stage=Stage.INPUT if kind is FailureKind.CONTENT_POLICY else None,
@@ -235,7 +235,7 @@ def _banned_word(body: Mapping[str, Any]) -> str:
 
 
 def job_with(state: str, body: Any) -> str | None:
-    """The id of the job that was ordered under `state`, in a relay's list of jobs."""
+    """The id of the job that was submitted under `state`, in a relay's list of jobs."""
     for job in body if isinstance(body, list) else ():
         match job:
             case {"id": str(found), "state": str(found_state)} if found_state == state:
@@ -291,21 +291,21 @@ def _failed(reason: str, fail_reasons: Mapping[str, FailReason]) -> Failure | No
 
 
 def _percent(progress: Any, start: int, end: int) -> int | None:
-    """Of "45%"; relays also write other things there."""
+    """The figure in "45%", scaled; other texts are ignored."""
     found = re.fullmatch(r"(\d{1,3})%", progress) if isinstance(progress, str) else None
     return start + (end - start) * min(100, int(found[1])) // 100 if found else None
 
 
-_NO_JOB: Final = "/mj/task/0/fetch"
+_UNKNOWN_JOB: Final = "/mj/task/0/fetch"
 
 
-def decode_no_job(response: VendorResponse, *, keyed: bool) -> UpstreamCheck | None:
+def decode_unknown_job(response: VendorResponse, *, keyed: bool) -> UpstreamCheck | None:
     """A relay's answer about an unknown job: 204, an empty 200, or a code of its own."""
     if response.status in {401, 403} or response.status >= 500 or not (response.ok or isinstance(response.body, dict)):
         return None
     if response.text and response.body is None and response.text.strip() != "null":
         return None
-    says = "the relay answers, and takes the key" if keyed else "the relay answers, and asks for no key"
+    says = "the relay answers and accepts the key" if keyed else "the relay answers and asks for no key"
     return UpstreamCheck(well=True, says=says)
 
 
@@ -313,7 +313,7 @@ def decode_no_job(response: VendorResponse, *, keyed: bool) -> UpstreamCheck | N
 
 
 def encode_pick(job: str, body: Any, state: str) -> tuple[str, dict[str, Any]]:
-    """Where and how the first picture of a grid is asked for: by its button, or by its number where there is none."""
+    """Path and body of the request for a grid's first picture: by its button, else by its number."""
     match next((button for button in _buttons(body) if button.get("label") == "U1"), None):
         case {"customId": str(button)}:
             return "/mj/submit/action", {"taskId": job, "customId": button, "state": state}
@@ -435,7 +435,8 @@ class MidjourneyProvider:
         return await cancel_job(self._http, "POST", path, deadline_s=request.deadline_s, decode=decode_cancel)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:  # noqa: ARG002 - a relay has one model, or two
-        return await check_endpoint(self._http, _VENDOR, _NO_JOB, partial(decode_no_job, keyed=self._http.has_key))
+        decode = partial(decode_unknown_job, keyed=self._http.has_key)
+        return await check_endpoint(self._http, _VENDOR, _UNKNOWN_JOB, decode)
 
     async def close(self) -> None:
         await self._http.close()

@@ -66,7 +66,7 @@ MODELS: Final[Mapping[str, ReplicateFacts]] = {
 }
 
 POLICY_WORDS: Final = ("flagged as sensitive", "nsfw", "(e005)", "safety")
-"""A failed prediction has no code, so its words say whether a content policy failed it."""
+"""Parts of the error of a prediction that a content policy failed; there is no code."""
 
 
 def facts_of(upstream: str) -> ReplicateFacts | None:
@@ -77,7 +77,7 @@ def facts_of(upstream: str) -> ReplicateFacts | None:
 
 
 def encode(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
-    """The order as JSON; its reference is a picture that will be read when it is sent."""
+    """The request as JSON; its reference picture is read while it is sent."""
     shape = {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
     inputs = {"prompt": request.prompt, "seed": request.seed, **facts.fixed, **shape, **request.options}
     if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in inputs:

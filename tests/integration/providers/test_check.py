@@ -58,7 +58,7 @@ FAMILY = {
         FalProvider, "fal", "answers, and did not refuse the key; that it takes one, only a paid request would show"
     ),
     "replicate": Member(ReplicateProvider, "replicate", "the key is valid; it belongs to the organization 'emulated'"),
-    "midjourney": Member(MidjourneyProvider, "midjourney", "the relay answers, and takes the key"),
+    "midjourney": Member(MidjourneyProvider, "midjourney", "the relay answers and accepts the key"),
     "sglang": Member(OpenAiProvider, "sglang", FLUX, ("any name",), options={"dialect": "sglang"}),
     "vllm": Member(
         OpenAiProvider, "vllm", f"{KONTEXT}, and {KONTEXT} is among them", (KONTEXT,), options={"dialect": "vllm-omni"}

@@ -91,7 +91,7 @@ async def test_a_relay_may_say_in_many_ways_that_there_is_no_such_job(answer: Re
 
         said = await checked(MidjourneyProvider, server)
 
-    assert said == UpstreamCheck(well=True, says="the relay answers, and takes the key")
+    assert said == UpstreamCheck(well=True, says="the relay answers and accepts the key")
 
 
 @pytest.mark.parametrize("answer", [PAGE, Reply(b"Not Found", 404)])

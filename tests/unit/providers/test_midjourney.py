@@ -102,7 +102,7 @@ def test_every_code_has_its_kind_and_its_words(code: int, words: str, kind: Fail
 
     assert isinstance(refusal, Failure)
     assert (refusal.kind, refusal.retry_after_s) == (kind, wait_s)
-    assert refusal.reason == f"Midjourney turned the order down: {words}"
+    assert refusal.reason == f"Midjourney refused the request: {words}"
     assert refusal.detail == f"code {code}"
 
 

@@ -54,5 +54,7 @@ class Hooks:
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=30), max_line_size=65_536, max_field_size=65_536
+            )
         return self._session
