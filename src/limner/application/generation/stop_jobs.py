@@ -14,9 +14,10 @@ from limner.application.generation.routing import Routing
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Refusal
+from limner.domain.routing.failure import Failure
 from limner.domain.routing.route import Route
 from limner.domain.tasks.spec import TaskSpec
-from limner.ports.provider import CancelsJobs, Delivered, GenerationRequest, JobCancellation
+from limner.ports.provider import CancelsJobs, Delivered, GenerationRequest, JobCancellation, Pending
 
 log = structlog.get_logger()
 
@@ -31,39 +32,40 @@ class StopJobs:
     keep: KeepImage
 
     async def __call__(self, task: TaskId, workdir: Path, why: str) -> bool:
-        """Ask each vendor to stop the task's job; best effort. Returns whether there was any such job.
+        """Ask each vendor to stop the task's job, where it can, and poll once more. Returns whether there was a job.
 
-        The row of a job that is not delivered is closed with what the vendor answered.
+        Best effort. The row of a job that is not delivered is closed with what the vendor answered.
         """
         jobs = [
             self._stop(attempt, attempt.handle, workdir, why)
             for attempt in await self.journal.of(task)
-            if attempt.state == "submitted" and attempt.handle is not None and self._can_stop(attempt)
+            if attempt.state == "submitted" and attempt.handle is not None
         ]
         await asyncio.gather(*jobs)
         return bool(jobs)
-
-    def _can_stop(self, attempt: Attempt) -> bool:
-        return isinstance(self.routing.providers.get(attempt.provider), CancelsJobs)
 
     async def _stop(self, attempt: Attempt, handle: Mapping[str, Any], workdir: Path, why: str) -> None:
         route = self.routing.route_of_attempt(attempt)
         if route is None:
             return
         request = await _request(attempt, route, workdir)
+        charged = False
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 cancellation = await self._cancel(route, handle, request)
-                if await self._is_delivered(attempt, route, handle, request):
+                # The job may have ended before the request to stop it came.
+                answer = await self.routing.provider(route).poll(handle, request)
+                if isinstance(answer, Delivered) and await self._keep(attempt, route, answer):
                     return
+                charged = _is_charged(answer) and not self.routing.is_free(route)
         except TimeoutError:
             cancellation = JobCancellation(accepted=False, detail=f"no answer within {STOP_TIMEOUT_S:g} s")
         except Exception:
             log.exception("job not stopped", task=attempt.task, provider=attempt.provider)
             cancellation = JobCancellation(accepted=False, detail="the request to stop it failed")
-        verdict = "was asked to stop the job" if cancellation.accepted else "did not stop the job"
+        verdict = "was asked to stop the job" if cancellation.accepted else "goes on with the job"
         await self.journal.discarded(
-            attempt.id, f"{why}; {attempt.provider} {verdict}", charged=False, detail=cancellation.detail
+            attempt.id, f"{why}; {attempt.provider} {verdict}", charged=charged, detail=cancellation.detail
         )
 
     async def _cancel(self, route: Route, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
@@ -72,18 +74,16 @@ class StopJobs:
             return JobCancellation(accepted=False, detail="the vendor has no call to stop a job")
         return await provider.cancel(handle, request)
 
-    async def _is_delivered(
-        self, attempt: Attempt, route: Route, handle: Mapping[str, Any], request: GenerationRequest
-    ) -> bool:
-        """Poll once more: the job may have ended before the request to stop it came."""
-        answer = await self.routing.provider(route).poll(handle, request)
-        if not isinstance(answer, Delivered):
-            return False
+    async def _keep(self, attempt: Attempt, route: Route, delivered: Delivered) -> bool:
         try:
-            return await self.keep.once(attempt.task, attempt.id, route, answer) is not None
+            return await self.keep.once(attempt.task, attempt.id, route, delivered) is not None
         except Refusal as refusal:
             log.warning("a delivered image is broken", task=attempt.task, provider=route.provider, reason=str(refusal))
             return False
+
+
+def _is_charged(answer: Delivered | Pending | Failure) -> bool:
+    return isinstance(answer, Delivered) or (isinstance(answer, Failure) and answer.charged)
 
 
 async def _request(attempt: Attempt, route: Route, workdir: Path) -> GenerationRequest:

@@ -334,6 +334,16 @@ async def test_a_job_that_was_delivered_before_it_could_be_stopped_is_a_success(
     assert await bench.service.balance(bench.key) == Balance(95, 0)
 
 
+async def test_a_job_that_was_delivered_is_a_success_although_its_vendor_cannot_stop_one(bench: Bench) -> None:
+    async def delivered(order: GenerationRequest) -> Delivered:
+        return await asyncio.to_thread(picture, order)
+
+    await bench.tells(Accepted(HANDLE), cancelled_while_waiting(bench), delivered).takes()
+
+    assert (await bench.worked()).status is Status.SUCCESS
+    assert await bench.service.balance(bench.key) == Balance(95, 0)
+
+
 async def test_the_job_of_a_dead_worker_is_stopped_when_its_task_was_cancelled(bench: Bench) -> None:
     bench.vendor = CancellingVendor([Pending(10)])
     task = await bench.takes()
@@ -405,7 +415,7 @@ async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(be
 
 
 async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(bench: Bench) -> None:
-    await bench.tells(Accepted(HANDLE, wait_s=10_000)).takes()
+    await bench.tells(Accepted(HANDLE, wait_s=10_000), Pending(10)).takes()
 
     task = await bench.worked()
 
@@ -642,7 +652,7 @@ async def test_a_view_that_is_refused_ends_the_task_while_the_others_wait_for_th
 
 
 async def test_a_view_that_no_vendor_is_left_for_fails_its_task(bench: Bench, tmp_path: Path) -> None:
-    task = await turns(bench.tells(picture), tmp_path)
+    task = await turns(bench.tells(Pending(10)), tmp_path)
     turn = await bench.journal.intend(task, 1, (ROUTE,), part="front")
     assert isinstance(turn, IntendedAttempt)
     await bench.journal.submitted(turn.attempt, HANDLE)
