@@ -151,19 +151,19 @@ async def test_a_missing_folder_costs_no_process(provider: DiffusersProvider, tm
     assert processes(provider) == {}
 
 
-async def test_a_bad_option_costs_no_process(provider: DiffusersProvider, tmp_path: Path) -> None:
+async def test_an_invalid_option_starts_no_process(provider: DiffusersProvider, tmp_path: Path) -> None:
     outcome = await provider.submit(asked(tmp_path / "a", "flux", options={"steps": 0}), ignored)
 
-    assert "steps = 0" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
+    assert "option 'steps': 0" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
     assert processes(provider) == {}
 
 
-async def test_a_bad_option_of_the_account_is_told_by_its_orders(models: Path, tmp_path: Path) -> None:
+async def test_an_invalid_option_of_the_account_fails_its_requests(models: Path, tmp_path: Path) -> None:
     provider = provider_of(models, options={"loaded": "all"})
 
     outcome = await provider.submit(asked(tmp_path / "a", "flux"), ignored)
 
-    assert "loaded = 'all'" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
+    assert "option 'loaded': 'all'" in failed(outcome, FailureKind.MODEL_UNAVAILABLE).reason
 
 
 async def test_without_the_extra_the_reason_says_how_to_install_it(
