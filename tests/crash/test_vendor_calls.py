@@ -22,6 +22,7 @@ from crash.harness import ChildRun, CrashHarness, ForkServer, funded_account
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
+from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Status
 from limner.settings import Settings
 from limner_vendors import read_bands, sha_of
@@ -70,7 +71,9 @@ class VendorsService:
     async def submit_task(self, vendor: str) -> tuple[TaskId, str]:
         """Submit a task that is routed to this vendor; return its id and its unique prompt."""
         prompt = f"a fox called {uuid.uuid4().hex}"
-        asked = replace(process_under_test.request("1"), prompt=prompt, files=(), model=UPSTREAMS[vendor][0])
+        asked = replace(
+            process_under_test.request("1"), spec=TaskSpec(prompt=prompt), files=(), model=UPSTREAMS[vendor][0]
+        )
         return (await self.harness.limner.submit(self.harness.key, asked)).task, prompt
 
     async def run_worker(
