@@ -39,7 +39,9 @@ def check_routes(routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str
     for model, model_routes in routes.items():
         for route in model_routes:
             provider = providers.get(route.provider)
-            if isinstance(provider, ValidatesRoute) and (wrong := provider.unfit(route.upstream, route.options)):
+            if isinstance(provider, ValidatesRoute) and (
+                wrong := provider.route_problem(route.upstream, route.options)
+            ):
                 raise InvalidRoute(f"the route of {model} to {route.name}: {wrong}")
 
 

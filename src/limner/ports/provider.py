@@ -135,7 +135,7 @@ class ChecksUpstreams(Protocol):
 class ValidatesRoute(Protocol):
     """A provider that checks routes when they are configured. The account's options are checked by its constructor."""
 
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+    def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         """Why no request under this name with these options can be sent; None where it can. No network."""
         ...
 

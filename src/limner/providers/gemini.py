@@ -484,7 +484,7 @@ class GeminiProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references
 
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+    def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}
         return invalid_option(options, OPTIONS) or _size_problem(upstream, facts_of(upstream, every), every)
 

@@ -423,7 +423,7 @@ class MidjourneyProvider:
         facts = MODELS.get(upstream)
         return None if facts is None else facts.pictures
 
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+    def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if upstream not in MODELS:
             return unknown_model(_VENDOR, upstream, MODELS).reason
         return invalid_option(options, OPTIONS, allow_unknown=True)

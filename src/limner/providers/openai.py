@@ -622,7 +622,7 @@ class OpenAiProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
         return self._dialect.references
 
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
+    def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
         rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, provider_only)}
         return invalid_option(options, rules)
 

@@ -63,7 +63,7 @@ class DiffusersProvider:
         weights = inspect_folder(folder_of(self._models, upstream))
         return None if isinstance(weights, Failure) else weights.facts.pictures
 
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - the folder may be added later
+    def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - the folder may be added later
         checked = options_of(self._options, options)
         return checked.reason if isinstance(checked, Failure) else None
 

@@ -122,7 +122,7 @@ class JobProvider(ABC, Generic[F]):
         facts = self.facts(upstream)
         return None if facts is None else facts.pictures
 
-    def unfit(self, upstream: str, options: Mapping[str, Any]) -> str | None:
+    def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if self.facts(upstream) is None:
             return unknown_model(self.vendor, upstream, self.models).reason
         return invalid_option(options, self.route_options, allow_unknown=True)
