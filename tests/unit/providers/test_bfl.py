@@ -514,8 +514,8 @@ async def test_a_missing_job_is_polled_until_the_tasks_deadline(
 ) -> None:
     server.reply("/poll", Reply({"id": "job-1", "status": "Task not found"}))
 
-    for clock.now_s in (1000.0, 1060.0, 4600.0):
-        assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 1.0)
+    for clock.now_s, wait_s in ((1000.0, 1.0), (1016.0, 2.0), (1060.0, 5.0), (4600.0, 5.0)):
+        assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, wait_s)
 
 
 async def test_a_job_that_is_known_again_is_no_longer_missing(

@@ -25,7 +25,7 @@ RETRY_POLL_S: Final = 2.0
 """After a poll without an answer, where the vendor names no time."""
 
 MISSING_POLL_S: Final = 1.0
-"""After a poll that says that there is no such job."""
+"""The shortest time after a poll that says that there is no such job."""
 
 LONGEST_WAIT_S: Final = 30.0
 """The longest `Retry-After` that is obeyed before the next poll: the job is bought already."""
@@ -206,8 +206,9 @@ class JobPolls:
     def _missing(self, job: str, detail: str) -> Pending | Failure:
         if job not in self._last_known_s:
             self._known(job)  # submitted, or polled by an earlier process
-        if self._missing_s is None or self._now() - self._last_known_s[job] < self._missing_s:
-            return Pending(wait_s=MISSING_POLL_S)
+        missing_for_s = self._now() - self._last_known_s[job]
+        if self._missing_s is None or missing_for_s < self._missing_s:
+            return Pending(wait_s=poll_interval_s(missing_for_s, least=MISSING_POLL_S, most=self._most_s))
         return Failure(FailureKind.UNKNOWN_OUTCOME, f"{self._vendor} does not know the job any more", detail=detail)
 
 
