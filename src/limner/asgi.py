@@ -85,6 +85,7 @@ def _request_limits(settings: Settings) -> RequestLimits:
         slow_s=settings.slow_client_s,
         cors_origins=origins,
         access_log=settings.access_log,
+        public_path=settings.public_path,
     )
 
 

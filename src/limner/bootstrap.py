@@ -9,7 +9,6 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from limner.api.v2.task import task_body
 from limner.application.accounts.authenticate import Authenticate
@@ -150,7 +149,7 @@ class Limner:
     @property
     def issue_credentials(self) -> IssueUploadCredentials:
         return IssueUploadCredentials(
-            self.session_tokens, self.clock, urlsplit(self.settings.resolved_public_url).netloc
+            self.session_tokens, self.clock, self.settings.resolved_public_url.partition("://")[2]
         )
 
     @property

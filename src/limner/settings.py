@@ -454,6 +454,11 @@ class Settings(VendorSettings):
         return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
     @property
+    def public_path(self) -> str:
+        """The path of the public URL, empty for the root."""
+        return urlsplit(self.resolved_public_url).path
+
+    @property
     def secrets(self) -> set[str]:
         """Every secret that this process was given, so that the log can leave them out."""
         addresses = [getattr(self, vendor.base_url.setting) for vendor in declarations().values()]

@@ -23,6 +23,7 @@ from limner.api.http.access_log import AccessLog
 from limner.api.http.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
+from limner.api.http.public_path import PublicPath
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import Ingress, refused
@@ -56,7 +57,7 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 class RequestLimits:
     """`at_once` concurrent reads and writes each, `memory` bytes for bodies, `slow_s` seconds of silence in a body.
 
-    Web pages of `cors_origins` may call the API; `*` is all.
+    Web pages of `cors_origins` may call the API; `*` is all. `public_path` is the path of the public URL.
     """
 
     at_once: int
@@ -64,6 +65,7 @@ class RequestLimits:
     slow_s: float
     cors_origins: tuple[str, ...] = ()
     access_log: bool = False
+    public_path: str = ""
 
 
 def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
@@ -82,6 +84,7 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
         routes=[*(operation.route(services.authentication) for operation in operations), *_sockets(services)],
         middleware=[
             *([Middleware(AccessLog)] if limits.access_log else []),
+            Middleware(PublicPath, path=limits.public_path),
             *_cross_origin(limits.cors_origins),
             Middleware(Trace, answer=_answer),
             Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
+from limner.api.http.public_path import PUBLIC_PATH
 from limner.api.s3.errors import S3Error
 from limner.api.s3.receive import DeclaredBody, declared_body
 from limner.api.s3.signature import Authorization, RequestHead, SignatureChain, check_time, read_authorization, verify
@@ -66,7 +67,8 @@ def object_of(scope: Scope) -> str | None:
 def head_of(scope: Scope) -> RequestHead:
     headers = [(name.decode("latin-1"), value.decode(errors="replace")) for name, value in scope["headers"]]
     raw = scope.get("raw_path") or b""
-    return RequestHead(scope["method"], raw.decode("latin-1"), scope["query_string"].decode("latin-1"), headers)
+    query = scope["query_string"].decode("latin-1")
+    return RequestHead(scope["method"], raw.decode("latin-1"), query, headers, scope.get(PUBLIC_PATH, ""))
 
 
 def authorize(head: RequestHead, session_tokens: SessionTokenSigner, key: str, now_s: float) -> AuthorizedRequest:

@@ -29,12 +29,16 @@ _HEADER_NAMES = re.compile(r"[a-z0-9-]+(;[a-z0-9-]+)*")
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """A request without its body. `path` and `query` are undecoded, header names in lower case."""
+    """A request without its body. `path` and `query` are undecoded, header names in lower case.
+
+    `public_path` is a path that stands before `path` where the client is, and may be signed.
+    """
 
     method: str
     path: str
     query: str
     headers: Sequence[tuple[str, str]]
+    public_path: str = ""
 
     def header(self, name: str) -> str | None:
         """The value of a header; repeated headers are joined with commas."""
@@ -116,12 +120,13 @@ def verify(head: RequestHead, authorization: Authorization, secret_key: str) -> 
     """Check the signature; returns the chain for signed frames. Raises `S3Error`."""
     _check_covered(head, authorization)
     key = _signing_key(secret_key, authorization.scope)
-    canonical = hashlib.sha256(_canonical(head, authorization).encode()).hexdigest()
-    to_sign = f"{_ALGORITHM}\n{authorization.at}\n{authorization.scope}\n{canonical}"
-    expected = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    if not hmac.compare_digest(expected, authorization.signature):
-        raise _mismatch()
-    return SignatureChain(key, authorization.at, authorization.scope, expected)
+    for path in dict.fromkeys((head.path, f"{head.public_path}{head.path}")):
+        canonical = hashlib.sha256(_canonical(head, path, authorization).encode()).hexdigest()
+        to_sign = f"{_ALGORITHM}\n{authorization.at}\n{authorization.scope}\n{canonical}"
+        expected = hmac.digest(key, to_sign.encode(), "sha256").hex()
+        if hmac.compare_digest(expected, authorization.signature):
+            return SignatureChain(key, authorization.at, authorization.scope, expected)
+    raise _mismatch()
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -216,12 +221,12 @@ def _check_covered(head: RequestHead, authorization: Authorization) -> None:
         raise S3Error("AccessDenied", f"There were headers present in the request which were not signed: {unsigned[0]}")
 
 
-def _canonical(head: RequestHead, authorization: Authorization) -> str:
+def _canonical(head: RequestHead, path: str, authorization: Authorization) -> str:
     named = "".join(f"{name}:{head.header(name) or ''}\n" for name in authorization.signed_headers)
     return "\n".join(
         (
             head.method,
-            quote(unquote_to_bytes(head.path), safe="/-._~"),
+            quote(unquote_to_bytes(path), safe="/-._~"),
             "&".join(f"{name}={value}" for name, value in sorted(_encoded(_pairs(head.query)))),
             named,
             ";".join(authorization.signed_headers),
