@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 
 from limner.api import docs, files, health, home
 from limner.api.http.access_log import AccessLog
-from limner.api.http.body_timeout import BodyTimeout
+from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
 from limner.api.http.public_path import PublicPath

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field, StrictStr, ValidationError
 
-from limner.api.http.json_body import read_object
+from limner.api.http.bodies.json_body import read_object
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
-from limner.api.http.file_body import received_file
+from limner.api.http.bodies.file_body import received_file
+from limner.api.http.bodies.json_body import parse
 from limner.api.http.idempotency import idempotency, replayed
-from limner.api.http.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import SERVED_BY, Services

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictStr
 
-from limner.api.http.json_body import read_object, unknown_fields, validated
+from limner.api.http.bodies.json_body import read_object, unknown_fields, validated
 from limner.api.tripo.task_fields import OneFile, TaskBody, ViewPrompt, check_priority, each_view_once, listed, named
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal

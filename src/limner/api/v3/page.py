@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.requests import Request
 
-from limner.api.http.json_body import validated
+from limner.api.http.bodies.json_body import validated
 
 
 def _whole(text: object) -> object:

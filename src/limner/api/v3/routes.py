@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
-from limner.api.http.file_body import received_body, received_file
+from limner.api.http.bodies.file_body import received_body, received_file
+from limner.api.http.bodies.json_body import parse, read_object, validated
 from limner.api.http.headers import media_type
 from limner.api.http.idempotency import idempotency, replayed
-from limner.api.http.json_body import parse, read_object, validated
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import SERVED_BY, Services

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictStr
 
-from limner.api.http.json_body import read_object, unknown_fields, validated
+from limner.api.http.bodies.json_body import read_object, unknown_fields, validated
 from limner.api.tripo.task_fields import (
     TOKEN_PREFIX,
     FileRef,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
-from limner.api.http.json_body import parse
+from limner.api.http.bodies.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import Services

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, StrictStr
 from starlette.requests import Request
 
-from limner.api.http.json_body import read_object, validated
+from limner.api.http.bodies.json_body import read_object, validated
 from limner.application.webhooks.manage import MAX_DESCRIPTION, MAX_OVERLAP_HOURS, OVERLAP_HOURS
 from limner.domain.refusal import Code, Refusal
 from limner.domain.webhook import SELECTABLE_EVENTS, DeliveryState

@@ -49,7 +49,7 @@ def connections(given: ConnectionTimeouts) -> type["HttpConnection"]:
 class HttpConnection(HttpToolsProtocol):
     """Closes the connection after a timeout while no request is active.
 
-    While one is active, `limner.api.http.body_timeout` limits the wait for its body.
+    While one is active, `limner.api.http.bodies.body_timeout` limits the wait for its body.
     """
 
     timeouts: ConnectionTimeouts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
-from limner.api.http.form_file import FormError, FormFile
+from limner.api.http.bodies.form_file import FormError, FormFile
 from limner.api.http.headers import media_type
 from limner.domain.refusal import Code, Refusal
 

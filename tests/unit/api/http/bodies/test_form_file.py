@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from limner.api.http.form_file import FormError, FormFile
+from limner.api.http.bodies.form_file import FormError, FormFile
 
 TYPE = "multipart/form-data; boundary=x"
 FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nthe bytes\r\n'

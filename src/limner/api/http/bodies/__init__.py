@@ -1,0 +1,1 @@
+"""Reading request bodies: JSON, forms and files, their codings, and how long they may take."""
