@@ -398,7 +398,7 @@ def test_a_deep_look_finds_a_damaged_picture(limner: Limner, tmp_path: Path) -> 
 
     assert plain.code == 0
     assert deep.code == 1
-    assert is_remedied(deep, "1 pictures that are cut short", blob.name, "from a backup")
+    assert is_remedied(deep, "1 referenced pictures that are truncated", blob.name, "from a backup")
 
 
 def test_a_secret_that_others_can_read_is_found(limner: Limner) -> None:

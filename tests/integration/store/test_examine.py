@@ -97,7 +97,7 @@ async def test_a_picture_that_is_gone_is_told_with_who_refers_to_it(service: Ser
 
     assert list(found) == ["pictures"]
     assert found["pictures"].which == (f"{blob} (result of {task})",)
-    assert "1 pictures that are referred to and not there" in found["pictures"].detail
+    assert "1 referenced pictures that are missing" in found["pictures"].detail
     assert "limner tasks erase" in found["pictures"].remedy
     assert await repaired(service) == {}
 
@@ -110,7 +110,7 @@ async def test_a_picture_that_is_cut_short_is_told(service: ServiceHarness) -> N
     found = await complaints(service)
 
     assert list(found) == ["pictures"]
-    assert "cut short" in found["pictures"].detail
+    assert "truncated" in found["pictures"].detail
 
 
 async def test_a_changed_byte_is_found_by_who_reads_every_byte(service: ServiceHarness) -> None:
@@ -130,7 +130,7 @@ async def test_a_row_that_lost_its_book_entry_is_told_as_missing(service: Servic
     file_of(service, blob).unlink()
     await service.execute_sql("DELETE FROM blobs")
 
-    assert "not there" in (await complaints(service))["pictures"].detail
+    assert "are missing" in (await complaints(service))["pictures"].detail
 
 
 async def test_a_file_that_nobody_knows_is_handed_to_the_janitor(service: ServiceHarness) -> None:
@@ -185,7 +185,7 @@ async def test_bytes_that_the_janitor_would_never_look_at_are_handed_to_it(servi
     found = await complaints(service)
     mended = await repaired(service)
 
-    assert "never look at" in found["pictures"].detail
+    assert "would not find" in found["pictures"].detail
     assert list(mended) == ["pictures"]
     assert await complaints(service) == {}
 

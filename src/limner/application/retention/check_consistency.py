@@ -1,7 +1,8 @@
 """Checks whether the rows agree with each other, and the store with the rows.
 
 Nothing is changed unless a repair is asked for, and then only what cannot lose anything: counts, marks and leases,
-never money, a status or bytes. It may run beside the service: what looks wrong is looked at again before it is told.
+never money, a status or bytes. It may run beside the service: whatever looks wrong is read again before it is
+reported.
 """
 
 import asyncio
@@ -112,22 +113,22 @@ class CheckConsistency:
         silent = [e.task for e in leases if e.owner not in dead and e.until_ms < now_ms - SILENT_MS]
         return f"{len(leases)} tasks are running", _present(
             Inconsistency(
-                "tasks held by a worker that is dead",
+                "tasks leased by a dead worker",
                 of_dead,
-                "Start a worker (`limner serve` or `limner worker`): it goes on with them at once.",
+                "Start a worker (`limner serve` or `limner worker`): it continues them at once.",
                 lambda: self.store.run(lambda records: _free(records, dead)),
             ),
             Inconsistency("tasks whose lease ran out", silent, "Start a worker: it takes them over."),
-            Inconsistency("tasks that do not run and have a lease", stale, "This is a bug: please report it."),
+            Inconsistency("tasks that have a lease and are not running", stale, "This is a bug: please report it."),
         )
 
     async def _queue(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
         overdue = await self.store.read(lambda records: records.consistency.overdue_tasks(now_ms - SILENT_MS))
         inconsistency = Inconsistency(
-            "tasks that waited too long", overdue, "Start a worker: it ends them and refunds them."
+            "queued tasks past their deadline", overdue, "Start a worker: it ends and refunds them."
         )
-        return "nothing waits beyond its time", _present(inconsistency)
+        return "no queued task is past its deadline", _present(inconsistency)
 
     async def _journal(self) -> tuple[str, list[Inconsistency]]:
         now_ms = self.clock.now_ms()
@@ -139,15 +140,19 @@ class CheckConsistency:
             for task in left_open:
                 records.attempts.close_open(task, now_ms)
 
-        return "every order has its outcome, or its task is under way", _present(
+        return "every attempt is closed with an outcome, or its task is unfinished", _present(
             Inconsistency(
-                "tasks that ended with an order still open",
+                "finished tasks with an open attempt",
                 left_open,
-                "--repair closes these orders as given up.",
+                "--repair closes these attempts as given up.",
                 lambda: self.store.run(close),
             ),
-            Inconsistency("tasks with an order of unknown outcome", no_outcome, "See `limner tasks explain TASK`."),
-            Inconsistency("tasks that succeeded without a picture", no_picture, "See `limner tasks explain TASK`."),
+            Inconsistency(
+                "tasks with a closed attempt without an outcome", no_outcome, "See `limner tasks explain TASK`."
+            ),
+            Inconsistency(
+                "successful tasks without a picture in the journal", no_picture, "See `limner tasks explain TASK`."
+            ),
         )
 
     # --- bytes ----------------------------------------------------------------------------------------------------
@@ -158,14 +163,14 @@ class CheckConsistency:
         wrong = {*missing, *needless, *stray}
         now_ms = self.clock.now_ms()
         inconsistency = Inconsistency(
-            "references that are not noted, or notes without a reference",
+            "references that are not recorded, or recorded and not there",
             sorted(f"{use.blob} ({use.kind} of {use.holder})" for use in wrong),
-            "--repair writes down what the tasks and uploads really refer to.",
+            "--repair records what the tasks and uploads refer to.",
             lambda: self.store.run(
                 lambda records: records.consistency.repair_refs(missing, {*needless, *stray}, now_ms)
             ),
         )
-        return f"{made} references are noted", _present(inconsistency)
+        return f"{made} references are recorded", _present(inconsistency)
 
     async def _compare(self) -> tuple[int, set[BlobRef], set[BlobRef]]:
         """The number of references, those that are not recorded, and records of references that do not exist."""
@@ -185,32 +190,34 @@ class CheckConsistency:
     async def _pictures(self) -> tuple[str, list[Inconsistency]]:
         # The store first: a blob has its row before it is put.
         there = {each.blob: each.size async for names in self.blobs.names() for each in names}
-        booked = {each.blob: each for each in await self._blob_rows()}
-        unbooked = await self.store.read(lambda records: records.consistency.unrecorded_blobs())
+        rows = {each.blob: each for each in await self._blob_rows()}
+        unrecorded = await self.store.read(lambda records: records.consistency.unrecorded_blobs())
         now_ms = await self._shared_now_ms()
         left = await self.store.read(lambda records: records.consistency.marked_before(now_ms - ABANDONED_MS))
-        gone = [*(b.blob for b in booked.values() if b.used and b.blob not in there), *(set(unbooked) - there.keys())]
-        cut = [b.blob for b in booked.values() if b.used and there.get(b.blob, b.size) != b.size]
-        unknown = [blob for blob in there if blob not in booked]
-        lost = [b.blob for b in booked.values() if not (b.used or b.pinned or b.let_go or b.condemned)]
-        loose = sum(not (b.used or b.pinned) for b in booked.values())
-        summary = f"{len(there)} files of {sum(there.values()):,} bytes; {loose} of no use, to be removed in their time"
+        gone = [*(b.blob for b in rows.values() if b.used and b.blob not in there), *(set(unrecorded) - there.keys())]
+        cut = [b.blob for b in rows.values() if b.used and there.get(b.blob, b.size) != b.size]
+        unknown = [blob for blob in there if blob not in rows]
+        lost = [b.blob for b in rows.values() if not (b.used or b.pinned or b.let_go or b.condemned)]
+        loose = sum(not (b.used or b.pinned) for b in rows.values())
+        summary = (
+            f"{len(there)} files of {sum(there.values()):,} bytes; {loose} unreferenced, to be removed in their time"
+        )
         adopted = {blob: there[blob] for blob in unknown}
         return summary, _present(
-            await self._missing("pictures that are referred to and not there", gone),
-            await self._missing("pictures that are cut short", cut),
+            await self._missing("referenced pictures that are missing", gone),
+            await self._missing("referenced pictures that are truncated", cut),
             Inconsistency(
-                "files that nobody knows",
+                "files without a row in the database",
                 await self._still_there(unknown),
-                "A crash leaves none; a restored backup has some. --repair hands them to the janitor, which removes "
-                "what nobody refers to after LIMNER_KEEP_UNUSED_HOURS. If the database is not the one that belongs to "
-                "these files, stop here.",
+                "A crash leaves none; a restored backup has some. --repair adds rows for them, and the janitor removes "
+                "those that nothing refers to after LIMNER_KEEP_UNUSED_HOURS. Do not repair if the files belong to "
+                "another database.",
                 lambda: self.store.run(lambda records: _adopt(records, adopted, now_ms)),
             ),
             Inconsistency(
-                "files of no use that the janitor would never look at",
+                "unreferenced files that the janitor would not find",
                 lost,
-                "--repair hands them to the janitor.",
+                "--repair marks them for the janitor.",
                 lambda: self.store.run(lambda records: records.consistency.mark_unreferenced(lost, now_ms)),
             ),
             Inconsistency(
@@ -243,8 +250,8 @@ class CheckConsistency:
             size = await self.blobs.size(blob)
         except BlobMissing:
             return False
-        booked = await self.store.read(lambda records: records.consistency.blob_row(blob))
-        return booked is None or booked.size == size
+        rows = await self.store.read(lambda records: records.consistency.blob_row(blob))
+        return rows is None or rows.size == size
 
     async def _users(self, blob: BlobId) -> list[str]:
         uses = await self.store.read(lambda records: records.consistency.refs_of(blob))
@@ -252,9 +259,9 @@ class CheckConsistency:
 
     async def _still_there(self, blobs: Collection[BlobId]) -> list[str]:
         """Those that were not deleted or recorded in the meantime."""
-        return [blob for blob in blobs if not await self._is_booked(blob) and await self._has(blob)]
+        return [blob for blob in blobs if not await self._is_rows(blob) and await self._has(blob)]
 
-    async def _is_booked(self, blob: BlobId) -> bool:
+    async def _is_rows(self, blob: BlobId) -> bool:
         return await self.store.read(lambda records: records.consistency.blob_row(blob)) is not None
 
     async def _has(self, blob: BlobId) -> bool:
@@ -267,8 +274,8 @@ class CheckConsistency:
     async def _hashes(self) -> tuple[str, list[Inconsistency]]:
         used = [each.blob for each in await self._blob_rows() if each.used]
         damaged = [line for blob in used if not await self._is_genuine(blob) for line in await self._users(blob)]
-        remedy = "Restore these files from a backup: their names are their SHA-256. Then examine the disk."
-        inconsistency = Inconsistency("files with other bytes than their names say", damaged, remedy)
+        remedy = "Restore these files from a backup: their names are their SHA-256. Then check the disk."
+        inconsistency = Inconsistency("files whose content does not match their name", damaged, remedy)
         return f"{len(used)} files read", _present(inconsistency)
 
     async def _is_genuine(self, blob: BlobId) -> bool:

@@ -1,4 +1,4 @@
-"""`limner db`: the database's schema, and a copy of it."""
+"""`limner db`: upgrades and backups of the database."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,11 +31,11 @@ def upgrade(data: Data = None, json: Json = False) -> None:
 
 @app.command("backup")
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; a file that is not there yet.")],
+    file: Annotated[Path, typer.Argument(help="The file to create; it must not exist.")],
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Copy the database while the service runs. Copy the pictures after it, and the secret: see the page on backups."""
+    """Copy the database while the service runs. Copy the pictures and the secret after it: see the page on backups."""
     from limner.db.database_files import CopyFailed, back_up
     from limner.domain.refusal import Code, Refusal
 
@@ -43,7 +43,7 @@ def backup(
     try:
         size = back_up(url, file)
     except CopyFailed as failed:
-        refuse(Refusal(Code.INVALID, str(failed), suggestion="The page docs/backup.md says how."), json=json)
+        refuse(Refusal(Code.INVALID, str(failed), suggestion="See docs/backup.md."), json=json)
     if json:
         print_json({"file": str(file), "bytes": size})
     else:

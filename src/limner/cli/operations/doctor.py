@@ -1,4 +1,4 @@
-"""`limner doctor`: whether this installation is healthy, and what to do where it is not."""
+"""`limner doctor`: checks this installation and says how to correct what is wrong."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ LEAST_FREE_MB = 500
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How deep to look, and whether to mend what is safe to mend."""
+    """Which checks to run, and whether to repair what is safe to repair."""
 
     deep: bool
     hashes: bool
@@ -31,21 +31,20 @@ class Depth:
 
 
 def doctor(
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Also compare all that is kept: rows with rows, files with rows.")
-    ] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also compare rows with rows, and files with rows.")] = False,
     hashes: Annotated[
         bool, typer.Option("--hashes", help="Also read every file, and compare it with its name.")
     ] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what is safe to mend: counts, marks, leases of the dead.")
+        bool,
+        typer.Option("--repair", help="Repair what is safe: counts, references, leases of dead workers."),
     ] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Check this installation. Exits with 1 when something is wrong.
 
-    --hashes and --repair look deep, too.
+    --hashes and --repair imply --deep.
     """
     findings = asyncio.run(_examine(settings_for(data, json=json), Depth(deep or hashes or repair, hashes, repair)))
     well = all(finding.well for finding in findings)
@@ -69,7 +68,7 @@ async def _examine(settings: "Settings", depth: Depth) -> list[Finding]:
         return findings
     try:
         limner = bootstrap.build(settings)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the set-up is a finding
+    except Exception as error:  # noqa: BLE001 - an error of the set-up is a finding
         return [*findings, Finding("set-up", well=False, detail=str(error), remedy="Correct the setting it names.")]
     try:
         findings += await _checks(limner, depth)
@@ -95,7 +94,7 @@ async def _checks(limner: "Limner", depth: Depth) -> list[Finding]:
 async def _attempt(check: str, call: Callable[[], Awaitable[str]], remedy: str) -> Finding:
     try:
         return Finding(check, well=True, detail=await call())
-    except Exception as error:  # noqa: BLE001 - a check that breaks is a finding
+    except Exception as error:  # noqa: BLE001 - a check that fails is a finding
         return Finding(check, well=False, detail=str(error).splitlines()[0], remedy=remedy)
 
 
@@ -127,7 +126,7 @@ def _secret(settings: "Settings") -> Finding:
 
 
 async def _storage(limner: "Limner") -> str:
-    mark = f"limner doctor {uuid.uuid4()}".encode()  # not even another doctor has these bytes in the store
+    mark = f"limner doctor {uuid.uuid4()}".encode()  # unique bytes, also beside another doctor
     probe = limner.scratch.folder / "doctor"
     await asyncio.to_thread(probe.write_bytes, mark)
     try:
