@@ -1,7 +1,7 @@
 """The outbox is sent: signed, at least once, side by side, for hours, and nobody waits for a dead receiver."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from standardwebhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
 from integration.store.webhook_harness import WebhookHarness, kill_sender, webhook_harness
+from limner.application.accounts.fair_share import current_account
 from limner.application.webhooks.deliver import LEASE_MS, DeliveryLimits
 from limner.domain.ids import WebhookId
 from limner.domain.refusal import Refusal
@@ -18,6 +19,7 @@ from limner.domain.routing.breaker import TRIP_AT
 from limner.domain.tasks.task import Status
 from limner.domain.webhook import FINAL_TTL_S, RETRY_DELAYS_S, DeliveryState, EventType
 from limner.outbound.webhook_http import GuardedWebhookHttp
+from limner.ports.webhook_http import WebhookAnswered
 from limner.worker.progress_writer import ProgressWriter
 from limner.worker.running_tasks import RunningTask, RunningTasks
 from receivers import until
@@ -318,6 +320,29 @@ async def test_what_is_private_by_the_time_it_is_sent_gets_nothing(service: Serv
         story = await hooks.history(made.webhook.id)
     assert hooks.receiver.messages == []
     assert story.attempts[0].error == "the address is not allowed: it is not https, or not public"
+
+
+class RecordingWebhookHttp(GuardedWebhookHttp):
+    """Records the account that name look-ups are charged to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accounts: list[str] = []
+
+    async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookAnswered:
+        self.accounts.append(current_account())
+        return WebhookAnswered(200)
+
+
+async def test_sending_is_charged_to_the_account_of_the_webhook(service: ServiceHarness) -> None:
+    async with webhook_harness(service) as hooks:
+        http = RecordingWebhookHttp()
+        await hooks.add()
+        await hooks.run_task()
+
+        await replace(hooks, http=http).send_due()
+
+    assert http.accounts == [hooks.key.account]
 
 
 async def test_what_waits_for_a_removed_webhook_is_dropped(hooks: WebhookHarness) -> None:

@@ -26,9 +26,19 @@ class NameServers:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.end = threading.Event()
+        self._changed = threading.Condition()
+
+    async def wait_for(self, host: str) -> None:
+        await asyncio.to_thread(self._wait_for, host)
+
+    def _wait_for(self, host: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: host in self.asked, 30)
 
     def __call__(self, host: str, *_: object) -> list[Any]:
-        self.asked.append(host)
+        with self._changed:
+            self.asked.append(host)
+            self._changed.notify_all()
         if host.endswith(".dead"):
             self.end.wait(60)
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
@@ -126,5 +136,27 @@ async def test_every_client_resolves_names_with_it() -> None:
         assert isinstance(connector, aiohttp.TCPConnector)
         assert isinstance(connector._resolver, SystemResolver)
         await connector.close()
+    await fetcher.close()
+    await webhooks.close()
+
+
+@pytest.mark.parametrize("client", ["download", "webhook"])
+async def test_dead_names_of_one_account_hold_up_no_request_of_another(servers: NameServers, client: str) -> None:
+    resolver, allow = SystemResolver(getaddrinfo=servers), FetchAllow()
+    fetcher, webhooks = Fetcher(allow, FetchLimits(), resolver), WebhookClient(allow, 60.0, resolver)
+
+    def request(host: str) -> "asyncio.Task[Any]":
+        if client == "download":
+            return asyncio.create_task(fetcher._client().get(f"http://{host}/"))
+        return asyncio.create_task(webhooks.send(URL(f"https://{host}/"), {}, b""))
+
+    with acting_for("greedy"):
+        dead = [request(f"{n}.dead") for n in range(100)]
+    with acting_for("other"):
+        other = request("images.example")
+    await asyncio.wait_for(servers.wait_for("images.example"), 30)
+
+    assert sum(host.endswith(".dead") for host in servers.asked) <= MAX_LOOKUPS_PER_ACCOUNT
+    await ended(other, *dead)
     await fetcher.close()
     await webhooks.close()
