@@ -22,7 +22,7 @@ from bench.server import Server, beside, command, limner
 
 T = TypeVar("T")
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """Who waits longer is counted as if it was answered then."""
 
 LOOK_S = 0.02
@@ -149,10 +149,10 @@ class Quiet:
 
     async def _has_worked(self, token: str | None) -> None:
         """From the request to the end; without a picture if that found no way in."""
-        wish: dict[str, object] = {"type": "generate_image", "prompt": "a lighthouse"}
+        body: dict[str, object] = {"type": "generate_image", "prompt": "a lighthouse"}
         if token is not None:
-            wish["file"] = {"type": "png", "file_token": token}
-        await self._end_of((await self._insists("POST", TASK, json.dumps(wish).encode()))["task_id"])
+            body["file"] = {"type": "png", "file_token": token}
+        await self._end_of((await self._insists("POST", TASK, json.dumps(body).encode()))["task_id"])
 
     async def _end_of(self, task: str) -> None:
         while (status := (await self._insists("GET", f"{TASK}/{task}"))["status"]) != "success":
@@ -177,7 +177,7 @@ async def _timed(work: Awaitable[T], took_s: list[float]) -> T | None:
     """What came of it, and how long it took; None once patience is at its end."""
     began = time.perf_counter()
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await work
     except TimeoutError:
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 STOP_S = 30
-"""Who has more in hand than can be finished meanwhile is killed."""
+"""A server with more running tasks than can end in this time is killed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from bench.server import Server, limner
 TIMES = 10
 CREATE, READ, HEALTH = "/v2/openapi/task", "/v2/openapi/task", "/healthz"
 PEEP_S = 0.05
-"""How often somebody looks at a task, and whether the service lives, while the crowd is there."""
+"""How often somebody looks at a task, and whether the service lives, during the overload."""
 
 SETTINGS = {
     "engine": "sandbox",
@@ -36,7 +36,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How long a few clients ask, and then the crowd."""
+    """Duration of the calm phase and of the overload, in seconds."""
 
     calm_s: float
     seconds: float
@@ -85,20 +85,20 @@ async def _soak(server: Server, calm_s: float, seconds: float) -> list[Figure]:
     wire = load.request("POST", CREATE, key=server.key, body=body())
     calm = await _calm(server, wire, calm_s)
     capacity = len(calm.accepted_s) / calm_s
-    crowd, reads, lives, memory = await _crowd(server, wire, capacity * TIMES, seconds, calm.tasks[0])
+    overload, reads, lives, memory = await _overload(server, wire, capacity * TIMES, seconds, calm.tasks[0])
     recovered_s = await _recovery(server, wire, calm)
-    lost = await _unfinished(server, [*calm.tasks, *crowd.tasks])
+    lost = await _unfinished(server, [*calm.tasks, *overload.tasks])
     proved = await asyncio.to_thread(_proved, server)
-    offered = sum(crowd.statuses.values())
-    others = sum(count for status, count in crowd.statuses.items() if status not in {200, 429, 503})
+    offered = sum(overload.statuses.values())
+    others = sum(count for status, count in overload.statuses.items() if status not in {200, 429, 503})
     return [
         Figure("soak_capacity", capacity, "requests/s"),
         Figure("soak_offered", offered / seconds, "requests/s"),
-        Figure("soak_accepted", len(crowd.accepted_s) / seconds, "requests/s"),
-        Figure("soak_accepted_p99", _p99_ms(crowd.accepted_s), "ms"),
-        Figure("soak_refused", len(crowd.refused_s), "requests"),
-        Figure("soak_refused_p99", _p99_ms(crowd.refused_s), "ms"),
-        Figure("soak_refused_without_a_time", crowd.bare, "requests"),
+        Figure("soak_accepted", len(overload.accepted_s) / seconds, "requests/s"),
+        Figure("soak_accepted_p99", _p99_ms(overload.accepted_s), "ms"),
+        Figure("soak_refused", len(overload.refused_s), "requests"),
+        Figure("soak_refused_p99", _p99_ms(overload.refused_s), "ms"),
+        Figure("soak_refused_without_a_time", overload.bare, "requests"),
         Figure("soak_other_answers", others, "requests"),
         Figure("soak_reads", len(reads.accepted_s), "requests"),
         Figure("soak_reads_refused", len(reads.refused_s), "requests"),
@@ -125,11 +125,11 @@ async def _calm(server: Server, wire: bytes, seconds: float) -> Told:
     return told
 
 
-async def _crowd(
+async def _overload(
     server: Server, wire: bytes, per_second: float, seconds: float, task: str
 ) -> tuple[Told, Told, Told, list[float]]:
     """Requests at this rate whatever becomes of them, each on a connection of its own, beside somebody who reads."""
-    crowd, reads, lives, memory = Told(), Told(), Told(), list[float]()
+    overload, reads, lives, memory = Told(), Told(), Told(), list[float]()
     over = asyncio.Event()
     peeping = [
         asyncio.create_task(_peep(server.port, load.request("GET", f"{READ}/{task}", key=server.key), reads, over)),
@@ -138,7 +138,7 @@ async def _crowd(
     began, asked = time.perf_counter(), set[asyncio.Task[None]]()
     for number in range(int(per_second * seconds)):
         await asyncio.sleep(began + number / per_second - time.perf_counter())
-        one = asyncio.create_task(_ask(server.port, wire, crowd))
+        one = asyncio.create_task(_ask(server.port, wire, overload))
         asked.add(one)
         one.add_done_callback(asked.discard)
         if time.perf_counter() - began > seconds * (0.2 + len(memory) * 0.2):  # the first fifth is to warm up
@@ -146,7 +146,7 @@ async def _crowd(
     await asyncio.gather(*asked)
     over.set()
     await asyncio.gather(*peeping)
-    return crowd, reads, lives, [*memory, _memory_mib(server)]
+    return overload, reads, lives, [*memory, _memory_mib(server)]
 
 
 async def _peep(port: int, wire: bytes, told: Told, over: asyncio.Event) -> None:
@@ -169,7 +169,7 @@ async def _ask(port: int, wire: bytes, told: Told) -> None:
 
 
 async def _recovery(server: Server, wire: bytes, told: Told) -> float:
-    """How long it takes, after the crowd has gone, until five in a row are taken."""
+    """How long it takes, after the overload, until five in a row are taken."""
     began, in_a_row = time.perf_counter(), 0
     while in_a_row < 5:
         before = len(told.accepted_s)

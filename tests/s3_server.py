@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 BUCKET = "pictures"
 
 
@@ -58,7 +58,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
             yield S3Server(f"http://127.0.0.1:{port}", folder / BUCKET)
         finally:
             process.terminate()
-            process.wait(PATIENCE_S)
+            process.wait(TIMEOUT_S)
 
 
 def _free_port() -> int:
@@ -68,10 +68,10 @@ def _free_port() -> int:
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
-            urllib.request.urlopen(url, timeout=PATIENCE_S).close()  # noqa: S310 - our own
+            urllib.request.urlopen(url, timeout=TIMEOUT_S).close()  # noqa: S310 - our own
         except urllib.error.HTTPError:
             return  # an unsigned request is answered, though not well
         except OSError:

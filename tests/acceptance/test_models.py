@@ -15,7 +15,7 @@ from task_client import call, download_picture, run_task
 
 PICTURE = Path(__file__).resolve().parents[2] / "src" / "limner" / "templates" / "t_pose" / "pose.png"
 INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
-WISHES: dict[str, dict[str, Any]] = {
+REQUESTS: dict[str, dict[str, Any]] = {
     "no image": {},
     "one image": {"file": INLINE},
     "many images": {"files": [INLINE, INLINE], "prompt": "image[1] in the style of image[2]"},
@@ -41,24 +41,24 @@ async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -
     await asyncio.to_thread(running.__exit__, None, None, None)
 
 
-@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_model_answers_with_its_vendors_picture(
-    served: Served, emulators: Vendors, model: str, wish: str
+    served: Served, emulators: Vendors, model: str, name: str
 ) -> None:
     takes_images = MODELS[model].reference_cap or MODELS[model].successor_with_image
-    if wish in {"one image", "many images"} and not takes_images:
-        assert (await refused(served, model, wish))["code"] == 1004
+    if name in {"one image", "many images"} and not takes_images:
+        assert (await refused(served, model, name))["code"] == 1004
         return
 
-    task, picture = await made(served, model, wish)
+    task, picture = await made(served, model, name)
 
     assert (task["status"], task.get("error_msg")) == ("success", None)
     assert task["served_by"]["provider"] == VENDOR_OF[model]
     assert task["served_by"]["generative"] is True
     if model != "midjourney":  # a quarter of whose grid carries no card of its own
-        own = len(WISHES[wish].get("files", ())) + ("file" in WISHES[wish])
-        assert len(read_card(picture).references) == own + (wish == "template")
+        own = len(REQUESTS[name].get("files", ())) + ("file" in REQUESTS[name])
+        assert len(read_card(picture).references) == own + (name == "template")
     assert emulators.violations() == []
 
 
@@ -78,11 +78,11 @@ async def test_a_moderated_prompt_is_banned_and_free(served: Served) -> None:
     assert (task["status"], task["error_code"], task["consumed_credit"]) == ("banned", 2008, 0)
 
 
-async def made(served: Served, model: str, wish: str) -> tuple[dict[str, Any], bytes]:
-    task = await run_task(served, model, **{"prompt": "a red bicycle"} | WISHES[wish])
+async def made(served: Served, model: str, name: str) -> tuple[dict[str, Any], bytes]:
+    task = await run_task(served, model, **{"prompt": "a red bicycle"} | REQUESTS[name])
     return task, await download_picture(task)
 
 
-async def refused(served: Served, model: str, wish: str) -> dict[str, Any]:
-    sent = {"type": "generate_image", "model_version": model, "prompt": "a red bicycle"} | WISHES[wish]
+async def refused(served: Served, model: str, name: str) -> dict[str, Any]:
+    sent = {"type": "generate_image", "model_version": model, "prompt": "a red bicycle"} | REQUESTS[name]
     return await call(served, "/task", sent)

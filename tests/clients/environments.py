@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "requirements" / "clients"
 KEPT = ROOT / ".venv-clients"
 
-PATIENCE_S = 300
+TIMEOUT_S = 300
 
 
 class NotInstalled(Exception):
@@ -67,7 +67,7 @@ def _uv(*arguments: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     if done.returncode:
         raise NotInstalled("; ".join(line.strip() for line in done.stderr.splitlines()[:2]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contract.client import BASE, FINAL, PATIENCE_S, Answer, Client, client_of, settings_of
+from contract.client import BASE, FINAL, TIMEOUT_S, Answer, Client, client_of, settings_of
 from limner.application.tasks.settle import settle
 from limner.bootstrap import opened
 from limner.domain.ids import TaskId
@@ -88,7 +88,7 @@ def refusals(slow: Served, lives: list[list[Answer]]) -> list[Answer]:
 def lives_of(client: Client, *task_ids: str) -> list[list[Answer]]:
     """All that is answered about these tasks until the last of them has ended."""
     seen: list[list[Answer]] = [[] for _ in task_ids]
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not all(life and life[-1].data["status"] in FINAL for life in seen):
         assert time.monotonic() < deadline, [life[-1].body for life in seen]
         time.sleep(0.02)

@@ -17,7 +17,7 @@ from limner.cli.serving.serve import TRUSTED_BY
 from serving import Served
 
 PROGRAMS = Path(__file__).parent / "programs"
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def walk(command: list[str | Path], place: Place, folder: Path, picture: bytes, 
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
-        "TRIPO_DISABLE_GEO_DETECTION": "1",  # tripo3d would ask strangers where it is
+        "TRIPO_DISABLE_GEO_DETECTION": "1",  # otherwise tripo3d asks external services for its location
         **place.variables,
         **variables,
     }
@@ -106,7 +106,7 @@ def walk(command: list[str | Path], place: Place, folder: Path, picture: bytes, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stderr
     return Walk(json.loads(done.stdout), place)

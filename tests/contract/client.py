@@ -23,7 +23,7 @@ PHOTO = encoded(scene((64, 48)), "JPEG")
 WEBP = encoded(scene((64, 48)), "WEBP")
 
 FINAL = ("success", "failed", "banned", "expired", "cancelled")
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Client:
 
     def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
         if parts.scheme == "https":
-            return http.client.HTTPSConnection(parts.netloc, timeout=PATIENCE_S, context=self.trust)
-        return http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_S)
+            return http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT_S, context=self.trust)
+        return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_S)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None, *, auth: bool = True) -> Answer:
         return self.call("GET", path, None, headers, auth=auth)
@@ -104,7 +104,7 @@ class Client:
 
     def wait(self, task_id: str, *states: str) -> dict[str, Any]:
         """The task once it is in one of these states, by default in a final one."""
-        wanted, deadline = states or FINAL, time.monotonic() + PATIENCE_S
+        wanted, deadline = states or FINAL, time.monotonic() + TIMEOUT_S
         while (task := self.task(task_id))["status"] not in wanted:
             assert time.monotonic() < deadline, task
             assert task["status"] not in FINAL, task

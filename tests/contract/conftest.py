@@ -21,7 +21,7 @@ def client(served: Served) -> Client:
 
 
 @pytest.fixture(scope="session")
-def stranger(served: Served) -> Client:
+def other_client(served: Served) -> Client:
     """A caller of another account."""
     return newcomer(served)
 

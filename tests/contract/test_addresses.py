@@ -1,4 +1,4 @@
-"""Reference pictures by address: fetched when the task runs, under the rules for strangers' addresses."""
+"""Reference pictures by address: fetched when the task runs, under the rules for addresses that callers give."""
 
 import asyncio
 import socket

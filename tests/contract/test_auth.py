@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.client import BASE, PATIENCE_S, PICTURE, Answer, Client, newcomer, settings_of
+from contract.client import BASE, PICTURE, TIMEOUT_S, Answer, Client, newcomer, settings_of
 from limner.bootstrap import opened
 from serving import Served
 
@@ -78,7 +78,7 @@ def test_a_revoked_key_is_refused_within_a_few_seconds(served: Served) -> None:
     client = Client(served.url, made["key"])
     first = client.get(f"{BASE}/user/balance").status
     served.cli("keys", "revoke", made["id"])
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while (answer := client.get(f"{BASE}/user/balance")).status == 200 and time.monotonic() < deadline:
         time.sleep(0.1)
 
@@ -105,27 +105,27 @@ def test_a_key_that_may_only_generate_reads_nothing(idle: Served) -> None:
     assert all("'read'" in answer.suggestion for answer in refused)
 
 
-def test_another_accounts_task_is_as_unknown_as_none_at_all(client: Client, stranger: Client) -> None:
+def test_another_accounts_task_is_as_unknown_as_none_at_all(client: Client, other_client: Client) -> None:
     theirs = client.submit()
-    reads = [stranger.get(f"{BASE}/task/{each}") for each in (theirs, NOBODY)]
-    cancels = [stranger.post(f"/task/{each}/cancel", b"") for each in (theirs, NOBODY)]
+    reads = [other_client.get(f"{BASE}/task/{each}") for each in (theirs, NOBODY)]
+    cancels = [other_client.post(f"/task/{each}/cancel", b"") for each in (theirs, NOBODY)]
 
     assert [answer.refusal for answer in reads + cancels] == [(404, 2001)] * 4
     assert reads[0].body.replace(theirs.encode(), NOBODY.encode()) == reads[1].body
     assert client.wait(theirs)["status"] == "success"
 
 
-def test_another_accounts_upload_is_as_unknown_as_none_at_all(client: Client, stranger: Client) -> None:
+def test_another_accounts_upload_is_as_unknown_as_none_at_all(client: Client, other_client: Client) -> None:
     theirs = client.token()
-    answers = [stranger.create(file={"file_token": each}) for each in (theirs, NOBODY)]
+    answers = [other_client.create(file={"file_token": each}) for each in (theirs, NOBODY)]
 
     assert [answer.refusal for answer in answers] == [(404, 2019)] * 2
     assert answers[0].body.replace(theirs.encode(), NOBODY.encode()) == answers[1].body
 
 
-def test_another_accounts_object_is_not_found(client: Client, stranger: Client) -> None:
+def test_another_accounts_object_is_not_found(client: Client, other_client: Client) -> None:
     theirs = client.task(client.submit(file={"file_token": client.token()}))["input"]["file"]["object"]
-    answer = stranger.create(file={"object": theirs})
+    answer = other_client.create(file={"object": theirs})
 
     assert answer.refusal == (404, 2019)
     assert client.done(file={"object": theirs})["status"] == "success"

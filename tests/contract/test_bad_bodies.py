@@ -145,10 +145,10 @@ def ask_first(client: Client, length: int, body: bytes = b"") -> tuple[str, str]
         head = f"POST {BASE}/task HTTP/1.1\r\nHost: limner\r\nAuthorization: Bearer {client.key}\r\n"
         expect = f"Content-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n"
         connection.sendall(f"{head}{expect}Connection: close\r\n\r\n".encode())
-        heard = connection.makefile("rb")
-        status = heard.readline().decode()
+        response = connection.makefile("rb")
+        status = response.readline().decode()
         if status.startswith("HTTP/1.1 100"):
-            assert heard.readline() == b"\r\n"
+            assert response.readline() == b"\r\n"
             connection.sendall(body)
-        rest = heard.read()
+        rest = response.read()
     return status, rest.partition(b"\r\n\r\n")[2].decode()

@@ -42,8 +42,8 @@ def test_the_picture_is_the_one_that_was_made(shown: Shown) -> None:
     assert shown.picture == card("a picture to fetch")
 
 
-def test_a_link_works_without_a_key_and_with_any(client: Client, stranger: Client, shown: Shown) -> None:
-    callers = [client, stranger, client.as_(None), client.as_("tsk_nonsense")]
+def test_a_link_works_without_a_key_and_with_any(client: Client, other_client: Client, shown: Shown) -> None:
+    callers = [client, other_client, client.as_(None), client.as_("tsk_nonsense")]
 
     assert [caller.get(shown.url).body for caller in callers] == [shown.picture] * 4
 

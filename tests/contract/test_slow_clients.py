@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contract.client import BASE, PATIENCE_S, Client, client_of
+from contract.client import BASE, TIMEOUT_S, Client, client_of
 from contract.wire import Wire, status, wire
 from serving import Served, serving
 
@@ -15,7 +15,7 @@ CREATE = json.dumps({"type": "generate_image", "prompt": "a fox"}).encode()
 
 @pytest.fixture(scope="module")
 def curt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server without patience."""
+    """A server with short timeouts."""
     with serving(tmp_path_factory.mktemp("curt"), "--api-only", slow_client_s="0.5", connections="60") as server:
         yield server
 
@@ -220,5 +220,5 @@ def test_a_patient_server_takes_a_slow_body(idle: Served) -> None:
         for at in range(len(CREATE)):
             line.send(CREATE[at : at + 1])
 
-        assert line.socket.gettimeout() == PATIENCE_S
+        assert line.socket.gettimeout() == TIMEOUT_S
         assert status(line.answer()) == 200

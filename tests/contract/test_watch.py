@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from contract.client import BASE, FINAL, PATIENCE_S, Client, client_of, newcomer
+from contract.client import BASE, FINAL, TIMEOUT_S, Client, client_of, newcomer
 from e2e.test_processes import working
 from postgres import Server
 from serving import Served, serving
@@ -36,12 +36,12 @@ def address(client: Client, path: str) -> str:
 @asynccontextmanager
 async def watching(client: Client, path: str, **more: Any) -> AsyncIterator[ClientConnection]:
     headers = {"Authorization": f"Bearer {client.key}"} if client.key else {}
-    async with connect(address(client, path), additional_headers=headers, open_timeout=PATIENCE_S, **more) as watch:
+    async with connect(address(client, path), additional_headers=headers, open_timeout=TIMEOUT_S, **more) as watch:
         yield watch
 
 
 async def next_frame(watch: ClientConnection) -> Frame:
-    frame: Frame = json.loads(await asyncio.wait_for(watch.recv(), PATIENCE_S))
+    frame: Frame = json.loads(await asyncio.wait_for(watch.recv(), TIMEOUT_S))
     assert set(frame) == {"event", "data"}
     assert frame["event"] == ("finalized" if frame["data"]["status"] in FINAL else "update")
     return frame
@@ -145,9 +145,9 @@ async def test_an_unknown_task_is_refused_as_over_http(client: Client, path: str
     assert headers["x-tripo-trace-id"]
 
 
-async def test_another_account_s_task_is_unknown(client: Client, stranger: Client) -> None:
+async def test_another_account_s_task_is_unknown(client: Client, other_client: Client) -> None:
     task = await asyncio.to_thread(client.submit)
-    status, body, _ = await refusal(stranger, task)
+    status, body, _ = await refusal(other_client, task)
 
     assert (status, body["code"]) == (404, 2001)
 
@@ -356,7 +356,7 @@ async def test_two_hundred_watch_at_once(idle: Served) -> None:
     joined = asyncio.Semaphore(0)
     watchers = [asyncio.create_task(watch_it()) for _ in range(200)]
     for _ in watchers:
-        await asyncio.wait_for(joined.acquire(), PATIENCE_S)
+        await asyncio.wait_for(joined.acquire(), TIMEOUT_S)
     await asyncio.to_thread(client.post, f"/task/{task}/cancel", {})
     seen = await asyncio.gather(*watchers)
 
@@ -389,7 +389,7 @@ async def test_a_stopping_server_closes_its_watches(data: Path) -> None:
             await asyncio.gather(next_frame(all_), next_frame(one))
             server.process.send_signal(signal.SIGTERM)
             ends = await asyncio.gather(to_the_end(all_), to_the_end(one))
-        code = await asyncio.to_thread(server.process.wait, PATIENCE_S)
+        code = await asyncio.to_thread(server.process.wait, TIMEOUT_S)
 
     assert {close for _, close in ends} <= {1001, 1012}
     assert code == 0
@@ -403,7 +403,7 @@ async def test_a_revoked_key_s_watch_ends(served: Served) -> None:
         listed = await asyncio.to_thread(served.cli, "keys", "list", "--account", "lost-its-key")
         [key] = [each for each in listed if made["key"].startswith(each["hint"])]
         await asyncio.to_thread(served.cli, "keys", "revoke", key["id"])
-        frames, code = await asyncio.wait_for(to_the_end(watch), PATIENCE_S)
+        frames, code = await asyncio.wait_for(to_the_end(watch), TIMEOUT_S)
 
     assert (frames, code) == ([], 1008)
 

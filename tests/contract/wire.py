@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from contract.client import BASE, PATIENCE_S
+from contract.client import BASE, TIMEOUT_S
 from serving import Served
 
 
@@ -58,7 +58,7 @@ class Wire:
         """Wait until the server has hung up, without taking anything of what it sent."""
         poll = select.poll()
         poll.register(self.socket, select.POLLRDHUP)
-        return bool(poll.poll(PATIENCE_S * 1000))
+        return bool(poll.poll(TIMEOUT_S * 1000))
 
     def trickle(self, piece: bytes) -> bytes:
         """Send a piece again and again, with a short pause, until the server has had enough; what it said last."""
@@ -82,7 +82,7 @@ def wire(served: Served, *, receive_buffer: int | None = None) -> Iterator[Wire]
     with socket.socket() as connection:
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        connection.settimeout(PATIENCE_S)
+        connection.settimeout(TIMEOUT_S)
         connection.connect((where.hostname, where.port))
         yield Wire(connection, served.key)
 

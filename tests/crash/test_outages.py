@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import NO_POSTGRES
-from contract.client import PATIENCE_S, PICTURE, Answer, Client, client_of
+from contract.client import PICTURE, TIMEOUT_S, Answer, Client, client_of
 from postgres import RestartableServer, find_programs, restartable_server
 from serving import serving
 
@@ -55,7 +55,7 @@ def refusing_store(blobs: Path) -> Iterator[None]:
 
 
 def wait_for_log(log: Path, words: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while words not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)

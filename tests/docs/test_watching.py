@@ -13,7 +13,7 @@ from serving import serving
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "watching.md").read_text()
 NODE = shutil.which("node")
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 def example(language: str) -> str:
@@ -34,7 +34,7 @@ def test_the_python_client_watches_a_task_to_its_end(tmp_path: Path) -> None:
             env=environment(client, TASK=task),
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=True,
         )
 

@@ -21,7 +21,7 @@ BODY = (
     b'{"type":"task.succeeded","timestamp":"2026-11-24T11:13:18.775Z","data":{"task_id":"7","prompt":"F\xc3\xbcchse"}}'
 )
 ID = delivery_id("ab" * 16)
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 NODE = shutil.which("node")
 
@@ -53,7 +53,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path, port: int) -> Itera
 
 
 def wait_for(port: int) -> None:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -70,7 +70,7 @@ def send(port: int, body: bytes, secrets: tuple[bytes, ...] = (SECRET,), age_s: 
     headers = {"webhook-id": ID, "webhook-timestamp": str(moment_s), "webhook-signature": signatures}
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", body, headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         with refused:
@@ -81,7 +81,7 @@ def test_a_receiver_takes_what_is_genuine_once_and_nothing_else(receiver: "subpr
     genuine = [send(port, BODY), send(port, BODY, (bytes(32), SECRET))]
     forged = [send(port, BODY.replace(b"7", b"8")), send(port, BODY, (bytes(32),)), send(port, BODY, age_s=3600)]
     receiver.kill()
-    said, _ = receiver.communicate(timeout=PATIENCE_S)
+    said, _ = receiver.communicate(timeout=TIMEOUT_S)
 
     assert genuine == [204, 204]
     assert forged == [400, 400, 400]

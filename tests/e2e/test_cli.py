@@ -166,7 +166,7 @@ def test_a_picture_is_made_beside_a_server(server: Served, beside: Limner, tmp_p
         (["a cat", "--account", "nobody"], ["no account 'nobody'", "limner accounts create"]),
     ],
 )
-def test_a_wish_that_cannot_be_is_refused_with_a_remedy(kept: Limner, arguments: list[str], words: list[str]) -> None:
+def test_an_invalid_option_is_refused_with_a_remedy(kept: Limner, arguments: list[str], words: list[str]) -> None:
     before = kept("credits", "show", "--json").json
     ran = kept("generate", *arguments)
 

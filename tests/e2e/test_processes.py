@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from contract.client import PATIENCE_S, client_of
+from contract.client import TIMEOUT_S, client_of
 from serving import Served, serving
 
 
@@ -57,7 +57,7 @@ def status_in(data: Path, task_id: str) -> str:
         return str(connection.execute("SELECT status FROM tasks WHERE id = ?", (task_id,)).fetchone()[0])
 
 
-def test_a_stopping_server_finishes_what_it_has_in_hand(data: Path) -> None:
+def test_a_stopping_server_finishes_its_running_tasks(data: Path) -> None:
     with serving(data, sandbox_delay_s="1.5") as server:
         client = client_of(server)
         task_id = client.submit()
@@ -204,7 +204,7 @@ def test_requests_in_flight_are_answered_before_the_server_stops(data: Path) -> 
     with serving(data) as server:
         client = client_of(server)
         host, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+        with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as connection:
             head = f"POST /v2/openapi/task HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {client.key}\r\n"
             body = b'{"type":"generate_image","prompt":"late"}'
             connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])

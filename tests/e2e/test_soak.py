@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_crowd_is_answered_nothing_is_lost_and_all_is_as_before() -> None:
+def test_an_overloaded_server_answers_loses_nothing_and_recovers() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--short", "soak"], check=False, cwd=ROOT, capture_output=True, text=True
     )

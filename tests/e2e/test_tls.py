@@ -12,7 +12,7 @@ import pytest
 
 from serving import OURS
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 def environment() -> dict[str, str]:
@@ -35,7 +35,7 @@ def test_what_a_client_has_to_be_told_is_printed(tmp_path: Path) -> None:
         url = line.partition("ready at ")[2].partition(",")[0]
         exports = dict(shlex.split(each)[1].split("=", 1) for each in told if each.strip().startswith("export "))
         trust = ssl.create_default_context(cafile=exports["SSL_CERT_FILE"])
-        with urllib.request.urlopen(f"{url}/healthz", timeout=PATIENCE_S, context=trust) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/healthz", timeout=TIMEOUT_S, context=trust) as answer:  # noqa: S310
             status = answer.status
         process.terminate()
 

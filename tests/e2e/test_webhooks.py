@@ -91,7 +91,7 @@ async def test_what_a_person_reads(limner: Limner) -> None:
     assert "500 in " in deliveries.out
 
 
-async def test_a_wish_that_cannot_be_is_refused_with_a_remedy(limner: Limner) -> None:
+async def test_an_invalid_option_is_refused_with_a_remedy(limner: Limner) -> None:
     both, event, nothing = await asyncio.gather(
         limner("webhooks", "add", "https://example.com/", "--per-task"),
         limner("webhooks", "add", "https://example.com/", "--event", "task.done"),

@@ -20,7 +20,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def brief() -> Callable[..., EngineRequest]:
-    def make(prompt: str = "", *references: Path, **wishes: object) -> EngineRequest:
+    def make(prompt: str = "", *references: Path, **options: object) -> EngineRequest:
         facts: dict[str, object] = {
             "template": None,
             "t_pose": False,
@@ -28,7 +28,7 @@ def brief() -> Callable[..., EngineRequest]:
             "own_references": len(references),
             "aspect_ratio": None,
             "seed": 7,
-            **wishes,
+            **options,
         }
         return EngineRequest(prompt=prompt, references=references, **facts)  # type: ignore[arg-type]
 

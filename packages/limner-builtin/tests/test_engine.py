@@ -176,9 +176,9 @@ def test_a_plain_prompt_sets_the_subject_into_a_scene(engine: Engine, brief: Bri
 
 
 def test_several_pictures_meet_in_one_scene(engine: Engine, brief: Briefs, pictures: Path) -> None:
-    wish = brief("image[1] next to image[2]", pictures / "person.png", pictures / "balls.png")
+    request = brief("image[1] next to image[2]", pictures / "person.png", pictures / "balls.png")
 
-    assert engine.render(wish, quiet).method == "composited"
+    assert engine.render(request, quiet).method == "composited"
 
 
 @pytest.mark.parametrize(("template", "used"), [(None, 4), ("figure", 1)])

@@ -23,7 +23,7 @@ def test_an_inflated_disc_is_a_hemisphere() -> None:
     assert height[2, 2] == 0
 
 
-def test_a_broad_body_flattens_at_the_wished_thickness() -> None:
+def test_a_broad_body_flattens_at_the_requested_thickness() -> None:
     assert inflated(disc(256, 120), thickness=40).max() == pytest.approx(40, rel=0.12)
 
 

@@ -81,10 +81,10 @@ async def test_orders_are_worked_in_the_order_they_came(provider: BuiltinProvide
 
 async def test_a_killed_child_is_transient_and_replaced(provider: BuiltinProvider, tmp_path: Path) -> None:
     await provider.submit(order(tmp_path), ignored)
-    victim = child_of(provider)
+    first_child = child_of(provider)
 
     def kill(percent: int) -> None:
-        os.kill(victim, signal.SIGKILL)
+        os.kill(first_child, signal.SIGKILL)
 
     outcome = await provider.submit(order(tmp_path, "a dragon in a forest"), kill)
     again = await provider.submit(order(tmp_path), ignored)
@@ -92,7 +92,7 @@ async def test_a_killed_child_is_transient_and_replaced(provider: BuiltinProvide
     assert isinstance(outcome, Failure)
     assert outcome.kind is FailureKind.TRANSIENT
     assert isinstance(again, Delivered)
-    assert child_of(provider) != victim
+    assert child_of(provider) != first_child
 
 
 async def test_a_terminal_s_ctrl_c_does_not_reach_the_child(provider: BuiltinProvider, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_the_cat_is_the_picture_and_a_cat_is_one_more() -> None:
     assert names(reading_of("two dogs next to the woman", 1)) == ["dog", "image 0"]
 
 
-def test_a_wish_without_a_subject_speaks_of_the_first_picture() -> None:
+def test_a_request_without_a_subject_refers_to_the_first_picture() -> None:
     reading = reading_of("wearing a crown", 1)
 
     assert names(reading) == ["image 0", "crown"]

@@ -20,8 +20,8 @@ def main(picture: str, folder: str) -> dict[str, Any]:
     with Path(picture).open("rb") as file:
         sent = requests.post(f"{API}/upload/sts", headers=HEADERS, files={"file": file}, timeout=60).json()
     token = sent["data"]["image_token"]
-    wish = {"type": "generate_image", "prompt": "a cat in a hat", "file": {"type": "image", "file_token": token}}
-    made = requests.post(f"{API}/task", headers=HEADERS, json=wish, timeout=60).json()
+    request = {"type": "generate_image", "prompt": "a cat in a hat", "file": {"type": "image", "file_token": token}}
+    made = requests.post(f"{API}/task", headers=HEADERS, json=request, timeout=60).json()
     task_id = made["data"]["task_id"]
 
     while True:

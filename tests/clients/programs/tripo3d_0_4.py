@@ -44,8 +44,8 @@ async def main(picture: str, folder: str) -> dict[str, Any]:
             sent = await client.upload_file(picture)
             if "file_token" in sent:  # known again by its shape
                 return await made(await client.generate_image("the same, at night", file=sent["file_token"]))
-            wish = {"type": "generate_image", "prompt": "the same, at night", "file": {"type": "png", **sent}}
-            return await made(await client.create_task(wish))
+            request = {"type": "generate_image", "prompt": "the same, at night", "file": {"type": "png", **sent}}
+            return await made(await client.create_task(request))
 
         async def refused() -> str:
             try:

@@ -24,8 +24,8 @@ async def main(picture: str, folder: str) -> dict[str, Any]:
     async with TripoClient(api_key=KEY) as client:
         before = await client.get_balance()
         sent = await client.upload_file(picture)
-        wish = {"type": "generate_image", "prompt": "a cat in a hat", "file": {"type": "png", **sent}}
-        task_id = await client.create_task(wish)
+        request = {"type": "generate_image", "prompt": "a cat in a hat", "file": {"type": "png", **sent}}
+        task_id = await client.create_task(request)
         try:
             refusal = await client.create_task({"type": "generate_image", "prompt": "a cat 😀"})
         except Exception as error:  # noqa: BLE001 - whichever it is, its words are what a person gets to see

@@ -48,8 +48,8 @@ async def main(picture: str, folder: str) -> dict[str, Any]:
 
         async def in_the_old_way() -> dict[str, Any]:
             sent = await client.upload_file(picture)
-            wish = {"type": "generate_image", "prompt": "a cat", "file": {"type": "png", **sent}}
-            return await made(await client.create_task(wish))
+            request = {"type": "generate_image", "prompt": "a cat", "file": {"type": "png", **sent}}
+            return await made(await client.create_task(request))
 
         async def refused() -> dict[str, Any]:
             try:

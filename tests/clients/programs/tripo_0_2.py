@@ -20,10 +20,10 @@ def main(picture: str, folder: str) -> dict[str, Any]:
     with Client(base_url=os.environ["LIMNER_URL"] + "/v2/openapi", api_key=os.environ["LIMNER_KEY"]) as client:
         before = client.get_balance()
         token = client.upload_file(picture)
-        wish = TaskInput.model_construct(
+        request = TaskInput.model_construct(
             {"type", "prompt", "file"}, type="generate_image", prompt="a cat in a hat", file=token
         )
-        task_id = client.create_task(wish).task_id
+        task_id = client.create_task(request).task_id
         while (task := client.get_task(task_id)).status in {"queued", "running"}:
             time.sleep(0.2)
         url = client.client.get(f"/task/{task_id}").json()["data"]["output"]["generated_image"]

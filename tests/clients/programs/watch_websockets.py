@@ -17,9 +17,9 @@ API = os.environ["LIMNER_URL"] + "/v2/openapi"
 HEADERS = {"Authorization": f"Bearer {os.environ['LIMNER_KEY']}"}
 
 
-def create(wish: dict[str, Any]) -> str:
+def create(request: dict[str, Any]) -> str:
     request = urllib.request.Request(
-        f"{API}/task", json.dumps(wish).encode(), HEADERS | {"Content-Type": "application/json"}
+        f"{API}/task", json.dumps(request).encode(), HEADERS | {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)["data"]["task_id"])

@@ -32,7 +32,7 @@ def client(secured: Served, authority: str) -> Client:
 
 
 @pytest.fixture(scope="session")
-def stranger(secured: Served, client: Client) -> Client:
+def other_client(secured: Served, client: Client) -> Client:
     """A caller of another account."""
     return replace(newcomer(secured), trust=client.trust)
 

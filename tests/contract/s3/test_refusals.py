@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from contract.client import PATIENCE_S, PICTURE, Answer, Client, footprint, newcomer, settings_of
+from contract.client import PICTURE, TIMEOUT_S, Answer, Client, footprint, newcomer, settings_of
 from contract.s3.bucket import TRAILER, UNSIGNED, Bucket, code_of, framed, head_of
 from limner.application.images.upload_credentials import SessionTokenSigner, UploadGrant
 from limner.bootstrap import opened, read_secret
@@ -27,7 +27,7 @@ def nothing_is_left(secured: Served) -> Iterator[None]:
     """Every test in this file refuses something; so none leaves a row or a byte."""
     before = footprint(secured)
     yield
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while footprint(secured) != before and time.monotonic() < deadline:
         time.sleep(0.02)  # whose sender went away is cleared away a moment later
     assert footprint(secured) == before
@@ -125,8 +125,8 @@ def test_another_object_of_the_same_account(client: Client, authority: str, buck
     assert code_of(bucket.request(body=PICTURE, path=other.path)) == (403, "AccessDenied")
 
 
-def test_an_object_of_another_account(stranger: Client, authority: str, bucket: Bucket) -> None:
-    theirs = Bucket.asked_for(stranger, authority)
+def test_an_object_of_another_account(other_client: Client, authority: str, bucket: Bucket) -> None:
+    theirs = Bucket.asked_for(other_client, authority)
 
     assert code_of(bucket.request(body=PICTURE, path=theirs.path)) == (403, "AccessDenied")
 

@@ -80,10 +80,10 @@ def test_an_object_that_was_not_put_is_not_found(client: Client, bucket: Bucket)
     assert refused(client, bucket.name, bucket.key) == (404, 2019)
 
 
-def test_an_object_of_another_account_is_not_found(stranger: Client, bucket: Bucket) -> None:
+def test_an_object_of_another_account_is_not_found(other_client: Client, bucket: Bucket) -> None:
     bucket.request(body=PICTURE)
 
-    assert refused(stranger, bucket.name, bucket.key) == (404, 2019)
+    assert refused(other_client, bucket.name, bucket.key) == (404, 2019)
 
 
 def test_an_object_in_another_bucket_is_not_found(client: Client, bucket: Bucket) -> None:

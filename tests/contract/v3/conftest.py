@@ -13,7 +13,7 @@ def client(served: Served) -> V3Client:
 
 
 @pytest.fixture(scope="session")
-def stranger(served: Served) -> V3Client:
+def other_client(served: Served) -> V3Client:
     """A caller of another account."""
     return newcomer(served)
 

@@ -54,16 +54,16 @@ def test_a_key_that_may_only_generate_reads_nothing(idle: Served, call: Callable
     assert "'read'" in answer.suggestion
 
 
-def test_another_accounts_task_is_as_unknown_as_none_at_all(client: V3Client, stranger: V3Client) -> None:
+def test_another_accounts_task_is_as_unknown_as_none_at_all(client: V3Client, other_client: V3Client) -> None:
     theirs = client.submit()
-    answers = [stranger.get(f"{BASE}/tasks/{each}") for each in (theirs, NOBODY)]
+    answers = [other_client.get(f"{BASE}/tasks/{each}") for each in (theirs, NOBODY)]
 
     assert [answer.refusal for answer in answers] == [(404, 2001)] * 2
     assert answers[0].suggestion.replace(theirs, NOBODY) == answers[1].suggestion
 
 
-def test_a_list_tells_the_tasks_found_by_id_and_the_ids_missed(client: V3Client, stranger: V3Client) -> None:
-    done, theirs = client.done(), stranger.submit()
+def test_a_list_tells_the_tasks_found_by_id_and_the_ids_missed(client: V3Client, other_client: V3Client) -> None:
+    done, theirs = client.done(), other_client.submit()
     answer = client.post("/tasks/list", {"task_ids": [done["task_id"], theirs, NOBODY, "no id", NOBODY]})
 
     listed = answer.data["tasks"][done["task_id"]]

@@ -266,10 +266,10 @@ def test_a_link_to_fetch_hands_nothing_in_and_a_link_to_hand_in_fetches_nothing(
     assert client.get(to_hand_in, auth=False).refusal == (405, 1003)
 
 
-def test_a_picture_belongs_to_the_account_that_got_the_link(client: V3Client, stranger: V3Client) -> None:
+def test_a_picture_belongs_to_the_account_that_got_the_link(client: V3Client, other_client: V3Client) -> None:
     link = client.presign()
-    stranger.put(link["presigned_url"])
-    theirs = stranger.create(input=link["file_token"])
+    other_client.put(link["presigned_url"])
+    theirs = other_client.create(input=link["file_token"])
 
     assert theirs.refusal == (404, 2019)
     assert client.create(input=link["file_token"]).status == 200

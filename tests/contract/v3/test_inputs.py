@@ -151,14 +151,14 @@ def test_an_odd_task_is_not_found(refusing: V3Client, odd: str) -> None:
 
 
 def test_another_accounts_picture_is_as_unknown_as_none_at_all(served: Served, client: V3Client) -> None:
-    stranger = on_v3(newcomer(served))
+    other_client = on_v3(newcomer(served))
     theirs, token = client.done()["task_id"], client.token()
-    tasks = [stranger.create(input=each) for each in (theirs, NOBODY)]
-    tokens = [stranger.create(input=each) for each in (token, f"file_{NOBODY}")]
+    tasks = [other_client.create(input=each) for each in (theirs, NOBODY)]
+    tokens = [other_client.create(input=each) for each in (token, f"file_{NOBODY}")]
 
     assert [answer.refusal for answer in tasks + tokens] == [(404, 2001)] * 2 + [(404, 2019)] * 2
     assert tasks[0].suggestion.replace(theirs, NOBODY) == tasks[1].suggestion
-    assert stranger.balance() == (1000, 0)
+    assert other_client.balance() == (1000, 0)
 
 
 def test_a_task_that_waits_has_no_picture_yet(idle: Served, waiting: V3Client) -> None:

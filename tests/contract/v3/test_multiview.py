@@ -81,9 +81,9 @@ def test_what_makes_no_sense_is_refused(
     assert words in answer.json["message"] + answer.json["suggestion"]
 
 
-def test_another_account_s_views_are_not_there(client: V3Client, stranger: V3Client) -> None:
+def test_another_account_s_views_are_not_there(client: V3Client, other_client: V3Client) -> None:
     original = turned(client)
 
-    answer = stranger.post("/generation/edit-multiview", {"input": original["task_id"]} | EDIT)
+    answer = other_client.post("/generation/edit-multiview", {"input": original["task_id"]} | EDIT)
 
     assert answer.refusal == (404, 2001)

@@ -47,7 +47,7 @@ def client(newcomers: Iterator[Client]) -> Client:
 
 
 @pytest.fixture
-def stranger(newcomers: Iterator[Client]) -> Client:
+def other_client(newcomers: Iterator[Client]) -> Client:
     """A caller of another account."""
     return next(newcomers)
 
@@ -201,10 +201,10 @@ CALLS = [
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_another_accounts_webhook_is_as_unknown_as_none_at_all(
-    client: Client, stranger: Client, method: str, path: str
+    client: Client, other_client: Client, method: str, path: str
 ) -> None:
     theirs = ask(client, "POST", body={"url": "https://example.com"}).data["webhook_id"]
-    answers = [ask(stranger, method, path.format(each)) for each in (theirs, NOBODY, "%00", "a" * 300)]
+    answers = [ask(other_client, method, path.format(each)) for each in (theirs, NOBODY, "%00", "a" * 300)]
 
     assert [answer.refusal for answer in answers] == [(404, 9414)] * 4
     assert ask(client, "GET", f"/{theirs}").data["enabled"] is True
@@ -212,14 +212,15 @@ def test_another_accounts_webhook_is_as_unknown_as_none_at_all(
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/deliveries/{}"), ("POST", "/deliveries/{}/replay")])
 async def test_another_accounts_delivery_is_as_unknown_as_none_at_all(
-    client: Client, stranger: Client, receiver: Receiver, method: str, path: str
+    client: Client, other_client: Client, receiver: Receiver, method: str, path: str
 ) -> None:
     await asked(client, "POST", body={"url": receiver.url()})
     await asyncio.to_thread(client.done)
     (message,) = await receiver.got(1)
 
     answers = [
-        await asyncio.to_thread(ask, stranger, method, path.format(each)) for each in (message.id, NO_DELIVERY, "%00")
+        await asyncio.to_thread(ask, other_client, method, path.format(each))
+        for each in (message.id, NO_DELIVERY, "%00")
     ]
 
     assert [answer.refusal for answer in answers] == [(404, 9414)] * 3

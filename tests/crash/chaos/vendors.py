@@ -111,7 +111,7 @@ async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
         await asyncio.to_thread(sys.stdin.read)
         struck: Counter[str] = Counter()
         for vendor in NAMES:
-            struck.update({str(one.fault.kind): one.struck for one in emulators.faults(vendor)._script if one.struck})
+            struck.update({str(one.fault.kind): one.applied for one in emulators.faults(vendor)._script if one.applied})
         write_line(struck)
 
 

@@ -134,7 +134,7 @@ async def test_a_refused_field_is_named(bfl: BflProvider, tmp_path: Path) -> Non
     ],
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.value}",
 )
-async def test_what_is_bought_is_brought_home_through_every_trouble(
+async def test_a_bought_job_is_completed_through_every_fault(
     emulators: Vendors, bfl: BflProvider, tmp_path: Path, fault: Fault
 ) -> None:
     emulators.faults("bfl").add(fault)

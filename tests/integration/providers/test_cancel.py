@@ -43,15 +43,15 @@ async def test_a_running_job_is_cancelled_at_the_vendor(emulators: Vendors, tmp_
 async def test_a_key_that_is_refused_is_no_cancellation(emulators: Vendors, tmp_path: Path, vendor: str) -> None:
     make, upstream = OPEN[vendor]
     provider = make(VendorAccount(emulators.base_url(vendor), emulators.key(vendor)))
-    stranger = make(VendorAccount(emulators.base_url(vendor), "another-key"))
+    other_provider = make(VendorAccount(emulators.base_url(vendor), "another-key"))
     asked = order(tmp_path, upstream)
     accepted = await provider.submit(asked, lambda _: None)
     assert isinstance(accepted, Accepted)
-    assert isinstance(stranger, CancelsJobs)
+    assert isinstance(other_provider, CancelsJobs)
 
-    cancellation = await stranger.cancel(accepted.handle, asked)
+    cancellation = await other_provider.cancel(accepted.handle, asked)
     await provider.close()
-    await stranger.close()
+    await other_provider.close()
 
     assert not cancellation.accepted
     assert "401" in cancellation.detail

@@ -94,7 +94,7 @@ async def test_every_trouble_has_its_kind(
     ],
     ids=lambda fault: f"{fault.kind}-{fault.on}-{fault.at}",
 )
-async def test_what_is_bought_is_brought_home_through_every_trouble(
+async def test_a_bought_job_is_completed_through_every_fault(
     emulators: Vendors, fal: FalProvider, tmp_path: Path, fault: Fault
 ) -> None:
     emulators.faults("fal").add(fault)

@@ -1,4 +1,4 @@
-"""What a house keeps, and the verbs that remove it."""
+"""What a service stores, and the use cases that remove it."""
 
 import asyncio
 import base64
@@ -68,14 +68,14 @@ async def prepare_references(service: ServiceHarness, task: TaskId) -> None:
 
 
 async def buy_picture(service: ServiceHarness, task: TaskId, picture: bytes, number: int = 1) -> KeptImage:
-    """Order a picture, bring it home and write it down, as a worker does."""
+    """Order a picture, store it and journal it, as a worker does."""
     return await deliver_attempt(
         service, task, await intend_attempt(SpendJournal(service.store, service.clock), task, number), picture
     )
 
 
 async def deliver_attempt(service: ServiceHarness, task: TaskId, attempt: AttemptId, picture: bytes) -> KeptImage:
-    """Bring home what was ordered."""
+    """Store the picture of an attempt and journal it."""
     journal, path = SpendJournal(service.store, service.clock), service.folder / f"bought-{attempt}"
     await asyncio.to_thread(path.write_bytes, picture)
     kept = await Keep(service.store, service.blobs, service.clock)(Path(path), "image/png", task)

@@ -72,7 +72,7 @@ async def test_of_many_first_starts_at_once_one_makes_the_first_account_and_its_
     assert await service.balance(key.key) == Balance(100, 0)
 
 
-async def test_opening_credits_are_a_grant_in_the_book(service: ServiceHarness) -> None:
+async def test_opening_credits_are_a_grant_in_the_ledger(service: ServiceHarness) -> None:
     key = await service.open_account(opening=250)
 
     rows = await service.store.read(lambda records: records.ledger.of(key.account, 10))

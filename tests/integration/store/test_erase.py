@@ -32,7 +32,7 @@ from stores import FAILED, ServiceHarness, blocked_or_done, held_open, intend_at
 
 GIVEN, MADE = card("given"), card("made")
 SECRET = "the-unspeakable-badger"
-WISHES: dict[str, Any] = {"prompt": f"a portrait of {SECRET}", "echo": {"prompt": f"a portrait of {SECRET}"}}
+FIELDS: dict[str, Any] = {"prompt": f"a portrait of {SECRET}", "echo": {"prompt": f"a portrait of {SECRET}"}}
 
 
 async def everything(service: ServiceHarness) -> str:
@@ -44,7 +44,7 @@ async def everything(service: ServiceHarness) -> str:
 
 async def test_words_and_pictures_go_and_a_receipt_stays(service: ServiceHarness) -> None:
     task = await run_task(
-        service, await service.open_account(), MADE, idempotency_key="a key", **WISHES, **inline_picture(GIVEN)
+        service, await service.open_account(), MADE, idempotency_key="a key", **FIELDS, **inline_picture(GIVEN)
     )
     sizes = await stored_blobs(service)
 
@@ -60,7 +60,7 @@ async def test_words_and_pictures_go_and_a_receipt_stays(service: ServiceHarness
 
 async def test_figures_credits_and_the_journal_stay(service: ServiceHarness) -> None:
     key = await service.open_account()
-    task = await run_task(service, key, MADE, **WISHES)
+    task = await run_task(service, key, MADE, **FIELDS)
     before = (await service.balance(key), await service.movements(task))
 
     await eraser(service)(None, task, "me")
@@ -76,7 +76,7 @@ async def test_figures_credits_and_the_journal_stay(service: ServiceHarness) -> 
 
 
 async def test_an_erased_task_is_explained_by_its_receipt(service: ServiceHarness) -> None:
-    task = await run_task(service, await service.open_account(), MADE, **WISHES, **inline_picture(GIVEN))
+    task = await run_task(service, await service.open_account(), MADE, **FIELDS, **inline_picture(GIVEN))
     receipt = await eraser(service)(None, task, "me")
 
     told = await Explain(service.store, service.templates, service.routing)(None, task)
@@ -88,7 +88,7 @@ async def test_an_erased_task_is_explained_by_its_receipt(service: ServiceHarnes
 
 async def test_what_went_wrong_is_told_without_the_words(service: ServiceHarness) -> None:
     key = await service.open_account()
-    task = await service.submit_task(key, **WISHES, **with_file(UrlSource(f"https://example.org/{SECRET}.png")))
+    task = await service.submit_task(key, **FIELDS, **with_file(UrlSource(f"https://example.org/{SECRET}.png")))
     await service.claim_tasks()
     await service.settle_task(task, FAILED)
 
@@ -142,7 +142,7 @@ async def test_an_upload_goes_with_the_task_that_alone_used_it(service: ServiceH
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
 async def test_a_task_that_has_not_ended_is_refused(service: ServiceHarness, status: Status) -> None:
-    task = await service.submit_task(await service.open_account(), **WISHES)
+    task = await service.submit_task(await service.open_account(), **FIELDS)
     if status is Status.RUNNING:
         await service.claim_tasks()
 
@@ -176,7 +176,7 @@ async def test_to_erase_again_gives_the_same_receipt(service: ServiceHarness) ->
 
 
 async def test_a_picture_that_comes_after_the_erasure_is_not_kept(service: ServiceHarness) -> None:
-    task = await service.submit_task(await service.open_account(), **WISHES)
+    task = await service.submit_task(await service.open_account(), **FIELDS)
     await service.claim_tasks()
     await service.settle_task(task, FAILED)
     await eraser(service)(None, task, "me")
@@ -192,7 +192,7 @@ async def test_a_picture_that_comes_after_the_erasure_is_not_kept(service: Servi
 
 
 async def test_a_vendor_s_handle_that_comes_after_the_erasure_is_not_kept(service: ServiceHarness) -> None:
-    task = await service.submit_task(await service.open_account(), **WISHES)
+    task = await service.submit_task(await service.open_account(), **FIELDS)
     await service.claim_tasks()
     attempt = await intend_attempt(SpendJournal(service.store, service.clock), task, 1)
     await service.settle_task(task, FAILED)
@@ -205,7 +205,7 @@ async def test_a_vendor_s_handle_that_comes_after_the_erasure_is_not_kept(servic
 
 @on_postgres
 async def test_a_picture_that_comes_while_its_task_is_erased_is_not_kept(service: ServiceHarness) -> None:
-    task = await service.submit_task(await service.open_account(), **WISHES)
+    task = await service.submit_task(await service.open_account(), **FIELDS)
     await service.claim_tasks()
     attempt = await intend_attempt(SpendJournal(service.store, service.clock), task, 1)
     await service.settle_task(task, FAILED)
@@ -268,8 +268,8 @@ async def done_by(service: ServiceHarness, key: Key) -> TaskId:
 async def test_an_account_goes_with_its_name_its_uploads_and_all_its_tasks(service: ServiceHarness) -> None:
     key = await service.open_account(SECRET)
     await service.upload(key, picture_file(service.folder))
-    await run_task(service, key, MADE, **WISHES, **inline_picture(GIVEN))
-    await run_task(service, key, card("another"), **WISHES)
+    await run_task(service, key, MADE, **FIELDS, **inline_picture(GIVEN))
+    await run_task(service, key, card("another"), **FIELDS)
     await service.accounts.grant(SECRET, 5, f"for {SECRET}")
     balance = await service.balance(key)
 

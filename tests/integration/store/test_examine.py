@@ -48,7 +48,7 @@ def file_of(service: ServiceHarness, blob: BlobId) -> Path:
 
 @pytest.fixture
 async def busy(service: ServiceHarness) -> ServiceHarness:
-    """A house in which a bit of everything has happened."""
+    """A service with some data of every kind."""
     key = await service.open_account()
     upload = await service.upload(key, picture_file(service.folder))
     await run_task(service, key, MADE, idempotency_key="a key", **inline_picture(GIVEN))

@@ -36,7 +36,7 @@ class WallClock(ManualClock):
 
 @pytest.fixture(params=["folder", "object store"])
 def storage(request: pytest.FixtureRequest, service: ServiceHarness) -> ServiceHarness:
-    """A house over each kind of storage."""
+    """A service over each kind of storage."""
     service.clock = WallClock()
     return service if request.param == "folder" else replace(service, blobs=ObjectBlobs(MemoryStore()))
 
@@ -97,7 +97,7 @@ class Person:
             self.town.missing.append(f"{what}: gone")
 
 
-async def test_nothing_that_is_referred_to_is_missing_whatever_a_janitor_without_patience_does(
+async def test_no_referenced_blob_is_missing_while_an_eager_janitor_deletes(
     storage: ServiceHarness,
 ) -> None:
     town = Town()

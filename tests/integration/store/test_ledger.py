@@ -1,4 +1,4 @@
-"""The book: one hold and one closing a task, and every contradiction found."""
+"""The ledger: one hold and one closing entry per task, and every inconsistency is found."""
 
 import pytest
 
@@ -138,7 +138,7 @@ CORRUPTIONS = {
             "key {key} counts 15 credits spent, its tasks add up to 10",
         ],
     ),
-    "a success costs less than its price, and the book agrees": (
+    "a success costs less than its price, and the ledger agrees": (
         [
             "UPDATE tasks SET consumed = 2 WHERE id = :done",
             "UPDATE ledger SET available = 3 WHERE task = :done AND leg = 'close'",
@@ -149,7 +149,7 @@ CORRUPTIONS = {
             "key {key} counts 15 credits spent, its tasks add up to 12",
         ],
     ),
-    "a failure is charged, and the book agrees": (
+    "a failure is charged, and the ledger agrees": (
         [
             "UPDATE tasks SET consumed = 5 WHERE id = :failed",
             "UPDATE ledger SET available = 0 WHERE task = :failed AND leg = 'close'",

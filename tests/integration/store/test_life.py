@@ -74,7 +74,7 @@ class Expected:
 
 
 class Life(RuleBasedStateMachine):
-    """`house`, `runner` and `eye` are the class's own: every life begins with an empty database in the same house."""
+    """`service`, `runner` and `eye` belong to the class: every run begins with an empty database."""
 
     service: ClassVar[ServiceHarness]
     runner: ClassVar[asyncio.Runner]
@@ -115,14 +115,14 @@ class Life(RuleBasedStateMachine):
 
     @initialize(
         opening=st.lists(st.integers(20, 60), min_size=len(NAMES), max_size=len(NAMES)),
-        wishes=st.lists(st.sampled_from(NAMES), min_size=3, max_size=8),
+        names=st.lists(st.sampled_from(NAMES), min_size=3, max_size=8),
         taken=st.integers(0, 4),
     )
-    def a_day_begins(self, opening: list[int], wishes: list[str], taken: int) -> None:
+    def a_day_begins(self, opening: list[int], names: list[str], taken: int) -> None:
         for name, amount in zip(NAMES, opening, strict=True):
             self.keys[name] = self.do(self.service.open_account(name, amount, limit=LIMIT))
             self.given[name] = amount
-        for name in wishes:
+        for name in names:
             self.a_task_is_submitted(name, "flux.1_kontext_pro", 1, None)
         if taken:
             self.a_worker_claims("one", taken)

@@ -69,9 +69,9 @@ async def test_only_what_was_asked_for_is_written(hooks: WebhookHarness) -> None
 
 
 async def test_each_webhook_of_the_account_is_told_and_no_other_accounts(hooks: WebhookHarness) -> None:
-    stranger = await hooks.service.open_account("bob", limit=10)
+    other_account = await hooks.service.open_account("bob", limit=10)
     mine = [(await hooks.add(path)).webhook.id for path in ("/a", "/b")]
-    theirs = (await hooks.add("/c", key=stranger)).webhook.id
+    theirs = (await hooks.add("/c", key=other_account)).webhook.id
 
     await hooks.run_task()
 
@@ -194,24 +194,24 @@ async def test_another_accounts_webhooks_and_deliveries_are_not_found(hooks: Web
     webhook = (await hooks.add()).webhook.id
     await hooks.run_task()
     delivery = (await hooks.history(webhook)).delivery.id
-    stranger = (await hooks.service.open_account("bob")).account
+    other_account = (await hooks.service.open_account("bob")).account
     verbs = hooks.manage
 
     attempts = [
-        verbs.get(stranger, webhook),
-        verbs.remove(stranger, webhook),
-        verbs.enable(stranger, webhook),
-        verbs.rotate(stranger, webhook),
-        verbs.test(stranger, webhook),
-        verbs.deliveries(stranger, webhook),
-        verbs.delivery(stranger, delivery),
-        verbs.replay(stranger, delivery),
-        verbs.get(stranger, WebhookId("no such id")),
+        verbs.get(other_account, webhook),
+        verbs.remove(other_account, webhook),
+        verbs.enable(other_account, webhook),
+        verbs.rotate(other_account, webhook),
+        verbs.test(other_account, webhook),
+        verbs.deliveries(other_account, webhook),
+        verbs.delivery(other_account, delivery),
+        verbs.replay(other_account, delivery),
+        verbs.get(other_account, WebhookId("no such id")),
     ]
     codes = [await _code(attempt) for attempt in attempts]
 
     assert codes == [Code.WEBHOOK_NOT_FOUND] * len(attempts)
-    assert await verbs.of(stranger) == []
+    assert await verbs.of(other_account) == []
 
 
 async def _code(attempt: object) -> Code | None:
@@ -223,7 +223,7 @@ async def _code(attempt: object) -> Code | None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "field"),
+    ("options", "field"),
     [
         ({"events": ["task.done"]}, "events"),
         ({"description": "a\nb"}, "description"),
@@ -231,11 +231,11 @@ async def _code(attempt: object) -> Code | None:
         ({"url": "http://example.com"}, "url"),
     ],
 )
-async def test_a_bad_wish_is_refused_and_nothing_is_kept(
-    hooks: WebhookHarness, wish: dict[str, object], field: str
+async def test_an_invalid_webhook_is_refused_and_not_stored(
+    hooks: WebhookHarness, options: dict[str, object], field: str
 ) -> None:
     with pytest.raises(Refusal) as caught:
-        await hooks.manage.add(hooks.key.account, **({"url": hooks.receiver.url()} | wish))  # type: ignore[arg-type]
+        await hooks.manage.add(hooks.key.account, **({"url": hooks.receiver.url()} | options))  # type: ignore[arg-type]
 
     assert caught.value.field == field
     assert await hooks.manage.of(hooks.key.account) == []
@@ -262,12 +262,12 @@ async def test_changes_stand_in_the_audit_log_and_tell_no_address(hooks: Webhook
     webhook = (await hooks.add("/hook-with-a-token")).webhook.id
     await verbs.rotate(account, webhook)
     await verbs.enable(account, webhook)
-    await replace(verbs, actor="cli ada@house").remove(None, webhook)
+    await replace(verbs, actor="cli ada@host").remove(None, webhook)
 
     acts = await hooks.service.store.read(lambda records: records.audit_log.since(0, 100))
     ours = [act for act in acts if act.subject == webhook]
     assert [act.act for act in ours] == ["webhook.add", "webhook.rotate", "webhook.enable", "webhook.remove"]
-    assert [act.actor for act in ours] == [*[f"account {account}"] * 3, "cli ada@house"]
+    assert [act.actor for act in ours] == [*[f"account {account}"] * 3, "cli ada@host"]
     assert "token" not in str(ours)
 
 

@@ -39,7 +39,7 @@ def accepted_until_killed(url: str, folder: Path, enough: int) -> list[str]:
 
 
 async def test_a_process_killed_at_work_loses_no_task_it_answered_for(service: ServiceHarness, tmp_path: Path) -> None:
-    folder = tmp_path / "victim"
+    folder = tmp_path / "killed"
     folder.mkdir()
 
     answered = await asyncio.to_thread(accepted_until_killed, service.url, folder, 100)
@@ -56,7 +56,7 @@ async def test_a_process_killed_at_work_loses_no_task_it_answered_for(service: S
 
 
 async def test_what_a_killed_process_accepted_can_be_claimed_and_ended(service: ServiceHarness, tmp_path: Path) -> None:
-    folder = tmp_path / "victim"
+    folder = tmp_path / "killed"
     folder.mkdir()
     answered = await asyncio.to_thread(accepted_until_killed, service.url, folder, 5)
 

@@ -12,7 +12,7 @@ from limner.domain.ids import TaskId
 from limner.ports.signals import SignalHints, SignalRelay
 from stores import ServiceHarness
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 EVERYTHING = SignalHints(work=True, changes=True)
 CANCEL = TaskId("6f1c2a34-9d6e-4c0b-8a51-2f7f0e6b9c10")
@@ -22,15 +22,15 @@ on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
 class Ear:
-    """What one process has heard, in the order it came."""
+    """The signals that one process received, in order."""
 
     def __init__(self, relay: SignalRelay) -> None:
         self.relay = relay
-        self.heard: asyncio.Queue[SignalHints] = asyncio.Queue()
-        relay.start(self.heard.put_nowait)
+        self.received: asyncio.Queue[SignalHints] = asyncio.Queue()
+        relay.start(self.received.put_nowait)
 
     async def next(self) -> SignalHints:
-        return await asyncio.wait_for(self.heard.get(), PATIENCE_S)
+        return await asyncio.wait_for(self.received.get(), TIMEOUT_S)
 
     async def until(self, wanted: Callable[[SignalHints], bool]) -> SignalHints:
         """All that came up to the first that is wanted, in one."""
@@ -46,7 +46,7 @@ async def listening(url: str) -> AsyncIterator[Ear]:
     try:
         yield ear
     finally:
-        await asyncio.wait_for(ear.relay.close(), PATIENCE_S)
+        await asyncio.wait_for(ear.relay.close(), TIMEOUT_S)
 
 
 @asynccontextmanager
@@ -55,7 +55,7 @@ async def speaking(url: str) -> AsyncIterator[SignalRelay]:
     try:
         yield relay
     finally:
-        await asyncio.wait_for(relay.close(), PATIENCE_S)
+        await asyncio.wait_for(relay.close(), TIMEOUT_S)
 
 
 # --- on PostgreSQL ------------------------------------------------------------------------------------------------
@@ -89,13 +89,13 @@ async def test_what_is_told_in_quick_succession_goes_out_together(service: Servi
         await ear.next()
         for each in ids:
             relay.send(SignalHints(work=True, cancels=frozenset({each})))
-        heard = await ear.until(lambda together: together.cancels == ids)
+        received = await ear.until(lambda together: together.cancels == ids)
         relay.send(SignalHints(changes=True))
         last = await ear.next()
 
-    assert heard.work
+    assert received.work
     assert last == SignalHints(changes=True)
-    assert ear.heard.empty()
+    assert ear.received.empty()
 
 
 @on_postgres
@@ -137,7 +137,7 @@ async def test_a_connection_that_cannot_be_made_keeps_nobody_from_closing(url: s
     async with listening(nowhere) as ear, speaking(nowhere) as relay:
         relay.send(SignalHints(work=True))
         await asyncio.sleep(0)
-        assert ear.heard.empty()
+        assert ear.received.empty()
 
 
 @on_postgres
@@ -146,9 +146,9 @@ async def test_what_somebody_else_says_on_the_channel_does_no_harm(service: Serv
         await ear.next()
         for payload in ("", "nonsense", "[]", '{"work":true}', '{"work":1,"news":0,"cancels":["\'; DROP"]}'):
             await service.query("SELECT pg_notify(:channel, :payload)", channel=CHANNEL, payload=payload)
-        heard = [await ear.next() for _ in range(5)]
+        received = [await ear.next() for _ in range(5)]
 
-    assert heard == [EVERYTHING] * 4 + [SignalHints(work=True)]
+    assert received == [EVERYTHING] * 4 + [SignalHints(work=True)]
 
 
 def test_hints_go_into_notifications_that_are_small_enough() -> None:
@@ -204,7 +204,7 @@ async def test_what_tells_nothing_of_tasks_is_not_news(service: ServiceHarness) 
         await service.accounts.create("eve", 5)
         await service.submit_task(key)
         assert await ear.next() == SignalHints(work=True, changes=True)
-        assert ear.heard.empty()
+        assert ear.received.empty()
 
 
 def test_hints_add_up() -> None:

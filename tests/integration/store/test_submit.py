@@ -123,14 +123,14 @@ async def test_over_the_limit_nothing_is_written(service: ServiceHarness) -> Non
     assert await count(service, "tasks") == await service.active_tasks(key) == 1
 
 
-async def test_a_crowd_gets_in_exactly_as_far_as_limit_and_credit_go(service: ServiceHarness) -> None:
+async def test_concurrent_submits_are_accepted_up_to_the_limit_and_the_credits(service: ServiceHarness) -> None:
     limited, poor = (
         await service.open_account("limited", limit=6),
         await service.open_account("poor", opening=27, limit=100),
     )
-    crowd = [service.submit_task(key) for _ in range(15) for key in (limited, poor)]
+    group_ = [service.submit_task(key) for _ in range(15) for key in (limited, poor)]
 
-    outcomes = await asyncio.gather(*crowd, return_exceptions=True)
+    outcomes = await asyncio.gather(*group_, return_exceptions=True)
 
     assert [await service.active_tasks(key) for key in (limited, poor)] == [6, 5]
     assert {outcome.code for outcome in outcomes if isinstance(outcome, Refusal)} == {

@@ -28,7 +28,7 @@ from stores import SUCCEEDED, ServiceHarness
 
 T = TypeVar("T")
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 ORDER = [Status.QUEUED, Status.RUNNING, Status.SUCCESS, Status.CANCELLED]
 
 
@@ -44,7 +44,7 @@ class Reader:
         self._changes = self.watch.changes(self.watcher)
 
     async def next(self) -> TaskChange:
-        change = await asyncio.wait_for(anext(self._changes), PATIENCE_S)
+        change = await asyncio.wait_for(anext(self._changes), TIMEOUT_S)
         self.seen.append(change)
         return change
 
@@ -73,7 +73,7 @@ class Reader:
 
 @dataclass
 class Tower:
-    """A watch over a house, and those who look out of it."""
+    """A watcher of a service, and its readers."""
 
     service: ServiceHarness
     watch: Watch
@@ -257,7 +257,7 @@ async def test_the_past_comes_in_pages_and_each_task_once(
 
 
 @dataclass
-class Crowd:
+class ReaderGroup:
     """Writers and watchers of two accounts, all at once."""
 
     tower: Tower
@@ -308,22 +308,22 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
     monkeypatch.setattr(snapshot, "PAGE", page)
     monkeypatch.setattr(watch, "PAGE", page)
     keys = [await service.open_account(f"account-{n}", 100_000, limit=1000) for n in range(2)]
-    crowd = Crowd(tower, keys, random.Random(page), {key.account: [] for key in keys})
+    group_ = ReaderGroup(tower, keys, random.Random(page), {key.account: [] for key in keys})
     silent = open_store(service.url, local_clock=True)
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
-            group.create_task(crowd.join(stack, group))
-            await asyncio.gather(*(crowd.write(key, store) for key in keys for store in (service.store, silent)))
-            crowd.written.set()
+            group.create_task(group_.join(stack, group))
+            await asyncio.gather(*(group_.write(key, store) for key in keys for store in (service.store, silent)))
+            group_.written.set()
             for key in keys:
-                await crowd.write_last(key)
-        await asyncio.gather(*(reader.leftovers() for _, reader in crowd.readers))
+                await group_.write_last(key)
+        await asyncio.gather(*(reader.leftovers() for _, reader in group_.readers))
     await silent.close()
 
-    assert len(crowd.readers) > 2
-    for key, reader in crowd.readers:
-        assert Counter(reader.told(final=True)) == dict.fromkeys(crowd.tasks[key.account], 1)
-        for task in crowd.tasks[key.account]:
+    assert len(group_.readers) > 2
+    for key, reader in group_.readers:
+        assert Counter(reader.told(final=True)) == dict.fromkeys(group_.tasks[key.account], 1)
+        for task in group_.tasks[key.account]:
             statuses = [change.seen.task.status for change in reader.seen if change.task == task]
             assert statuses == sorted(statuses, key=ORDER.index), "a task never goes back"
 
@@ -454,7 +454,7 @@ async def test_a_revoked_key_s_watches_end_and_no_others(service: ServiceHarness
     other = (await service.accounts.create_key("ada", "second", ("read",))).key
     async with tower.account(key) as revoked, tower.account(other) as stays:
         await service.store.run(lambda records: records.keys.revoke(KeyId(key.id), service.clock.now_ms()))
-        changes = await asyncio.wait_for(revoked.rest(), PATIENCE_S)
+        changes = await asyncio.wait_for(revoked.rest(), TIMEOUT_S)
         await service.submit_task(other)
         change = await stays.next()
 
@@ -470,7 +470,7 @@ async def test_stopping_ends_every_watch(service: ServiceHarness, tower: Tower) 
         waiting = asyncio.gather(one.rest(), other.rest())
         await asyncio.sleep(0)
         await tower.watch.stop()
-        rest = await asyncio.wait_for(waiting, PATIENCE_S)
+        rest = await asyncio.wait_for(waiting, TIMEOUT_S)
 
     assert rest == [[], []]
     assert (one.watcher.end, other.watcher.end) == (WatchEnd.STOPPED, WatchEnd.STOPPED)

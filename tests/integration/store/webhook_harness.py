@@ -1,4 +1,4 @@
-"""A house with webhooks: a receiver, verbs for the owner, and senders that take the steps a test wants."""
+"""A service with webhooks: a receiver, the use cases of an owner, and senders that a test steps by hand."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ SECRET = SigningSecret(b"the server's own secret")
 
 @dataclass
 class WebhookHarness:
-    """A house whose tasks are told. It is today there, for the published library looks at the clock."""
+    """A service with webhooks. Its clock shows the current time, because the published library checks timestamps."""
 
     service: ServiceHarness
     key: Key

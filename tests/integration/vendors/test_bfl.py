@@ -253,10 +253,10 @@ async def test_polling_and_delivery_can_fail_too(vendor_client: VendorClient) ->
 
 
 async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(vendor_client: VendorClient) -> None:
-    heard: asyncio.Queue[tuple[dict[str, str], Any]] = asyncio.Queue()
+    received: asyncio.Queue[tuple[dict[str, str], Any]] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
-        await heard.put((dict(request.headers), await request.json()))
+        await received.put((dict(request.headers), await request.json()))
         return web.Response()
 
     app = web.Application()
@@ -268,7 +268,7 @@ async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(vendo
             "webhook_secret": "s",
         }
         submitted = await submit(vendor_client, body)
-        first, second = await heard.get(), await heard.get()
+        first, second = await received.get(), await received.get()
 
     assert "polling_url" not in submitted.json
     assert first[1]["status"] == "Ready"
@@ -279,11 +279,11 @@ async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(vendo
 
 async def test_a_webhook_that_was_refused_comes_again(vendor_client: VendorClient) -> None:
     answers = iter([500, 500, 200])
-    heard: asyncio.Queue[int] = asyncio.Queue()
+    received: asyncio.Queue[int] = asyncio.Queue()
 
     async def hear(_: web.Request) -> web.Response:
         status = next(answers)
-        await heard.put(status)
+        await received.put(status)
         return web.Response(status=status)
 
     app = web.Application()
@@ -291,7 +291,7 @@ async def test_a_webhook_that_was_refused_comes_again(vendor_client: VendorClien
     async with TestServer(app) as server:
         await submit(vendor_client, {**CAT, "webhook_url": str(server.make_url("/hook"))})
 
-        assert [await heard.get() for _ in range(3)] == [500, 500, 200]
+        assert [await received.get() for _ in range(3)] == [500, 500, 200]
 
 
 async def test_a_pace_gives_jobs_their_time() -> None:

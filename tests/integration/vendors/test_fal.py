@@ -178,10 +178,10 @@ async def test_polls_can_fail_or_not_find(vendor_client: VendorClient) -> None:
 
 @pytest.mark.parametrize(("word", "status"), [("", "OK"), (" #fault:failed", "ERROR")])
 async def test_a_webhook_tells_the_end(word: str, status: str, vendor_client: VendorClient) -> None:
-    heard: asyncio.Queue[Any] = asyncio.Queue()
+    received: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
-        await heard.put(await request.json())
+        await received.put(await request.json())
         return web.Response()
 
     app = web.Application()
@@ -189,7 +189,7 @@ async def test_a_webhook_tells_the_end(word: str, status: str, vendor_client: Ve
     async with TestServer(app) as server:
         body = {"prompt": f"a cat{word}"}
         submitted = await submit(vendor_client, body=body, query=f"?fal_webhook={server.make_url('/hook')}")
-        told = await heard.get()
+        told = await received.get()
 
     assert (told["status"], told["request_id"]) == (status, submitted.json["request_id"])
     assert bool(told["payload"]) == (status == "OK")

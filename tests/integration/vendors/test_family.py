@@ -26,7 +26,7 @@ def test_every_emulator_is_tried_here() -> None:
 
 
 @every
-async def test_the_smallest_good_request_is_accepted_and_stands_in_the_books(
+async def test_the_smallest_good_request_is_accepted_and_recorded_as_a_purchase(
     vendor: str, vendor_client: VendorClient
 ) -> None:
     answer = await vendor_client.buy(vendor, "a cat")

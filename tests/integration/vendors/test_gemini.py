@@ -224,7 +224,7 @@ async def test_a_dry_account_has_several_words(how: str, status: int, said: byte
     assert said in answer.data
 
 
-async def test_the_callers_patience_is_the_deadline(vendor_client: VendorClient) -> None:
+async def test_the_caller_s_timeout_is_the_deadline(vendor_client: VendorClient) -> None:
     vendor_client.emulators.faults("gemini").add(Fault(FaultKind.SLOW, value=0.02))
 
     answer = await call(vendor_client, image(), **{"X-Server-Timeout": "0.01"})
@@ -232,7 +232,7 @@ async def test_the_callers_patience_is_the_deadline(vendor_client: VendorClient)
     assert (answer.status, answer.json["error"]["status"]) == (504, "DEADLINE_EXCEEDED")
 
 
-async def test_a_patience_that_is_no_number_is_refused(vendor_client: VendorClient) -> None:
+async def test_a_timeout_that_is_not_a_number_is_refused(vendor_client: VendorClient) -> None:
     assert (await call(vendor_client, image(), **{"X-Server-Timeout": "soon"})).status == 400
 
 

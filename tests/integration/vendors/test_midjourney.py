@@ -232,10 +232,10 @@ async def test_many_tasks_are_listed_and_one_cancelled(vendor_client: VendorClie
 
 
 async def test_the_hook_hears_a_burst_that_is_out_of_order(vendor_client: VendorClient) -> None:
-    heard: asyncio.Queue[Any] = asyncio.Queue()
+    received: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
-        await heard.put(await request.json())
+        await received.put(await request.json())
         return web.Response()
 
     app = web.Application()
@@ -244,7 +244,7 @@ async def test_the_hook_hears_a_burst_that_is_out_of_order(vendor_client: Vendor
         await imagine(
             vendor_client, {"prompt": "a cat #fault:duplicate_webhook", "notifyHook": str(server.make_url("/hook"))}
         )
-        told = [await heard.get() for _ in range(6)]
+        told = [await received.get() for _ in range(6)]
 
     statuses = [one["status"] for one in told]
     assert statuses == ["SUBMITTED", "IN_PROGRESS", "IN_PROGRESS", "SUCCESS", "SUCCESS", "IN_PROGRESS"]
@@ -282,10 +282,10 @@ async def test_the_newest_tasks_are_listed_with_what_they_were_called(vendor_cli
     url = f"{vendor_client.emulators.base_url('midjourney')}/mj/task/list"
 
     listed = (await vendor_client.request("GET", url, vendor_client.headers("midjourney"))).json
-    stranger = await vendor_client.request("GET", url)
+    without_key = await vendor_client.request("GET", url)
 
     assert [one["state"] for one in listed] == ["ours 2", "ours 1", "ours 0"]
-    assert stranger.status == 401
+    assert without_key.status == 401
 
 
 async def test_somebody_else_cancels_a_task(vendor_client: VendorClient) -> None:

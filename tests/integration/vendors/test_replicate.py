@@ -147,10 +147,10 @@ async def test_a_token_shown_to_the_delivery_host_is_a_violation(vendor_client: 
 
 
 async def test_a_webhook_tells_the_events_that_were_asked_for(vendor_client: VendorClient) -> None:
-    heard: asyncio.Queue[Any] = asyncio.Queue()
+    received: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:
-        await heard.put(await request.json())
+        await received.put(await request.json())
         return web.Response()
 
     app = web.Application()
@@ -158,7 +158,7 @@ async def test_a_webhook_tells_the_events_that_were_asked_for(vendor_client: Ven
     async with TestServer(app) as server:
         hook = str(server.make_url("/hook"))
         created = await create(vendor_client, webhook=hook, webhook_events_filter=["completed"])
-        told = await heard.get()
+        told = await received.get()
 
     assert (told["id"], told["status"]) == (created.json["id"], "succeeded")
-    assert heard.empty()
+    assert received.empty()

@@ -15,7 +15,7 @@ from limner.providers.sandbox import card
 from stores import ServiceHarness
 
 SECRET = "the-unspeakable-badger"
-WISHES: dict[str, Any] = {"prompt": f"a portrait of {SECRET}", "echo": {"prompt": f"a portrait of {SECRET}"}}
+FIELDS: dict[str, Any] = {"prompt": f"a portrait of {SECRET}", "echo": {"prompt": f"a portrait of {SECRET}"}}
 
 
 def files_with(folder: Path, word: str) -> list[str]:
@@ -28,7 +28,7 @@ async def test_nothing_of_an_erased_task_is_left_in_the_database_s_own_files(ser
         await service.open_account(),
         card("made"),
         idempotency_key=SECRET,
-        **WISHES,
+        **FIELDS,
         **inline_picture(card("given")),
     )
     assert files_with(service.folder, SECRET)

@@ -69,9 +69,9 @@ def test_chance_spreads_a_wait_over_all_of_it(chance: float) -> None:
     assert retry_delay_s(EventType.SUCCEEDED, 3, chance, None) == chance * RETRY_DELAYS_S[3]
 
 
-@pytest.mark.parametrize(("wish", "waits"), [(30, 30.0), (7, 7.0), (10**8, MAX_RETRY_AFTER_S), (0, 2.5)])
-def test_a_receiver_may_ask_for_a_longer_wait(wish: int, waits: float) -> None:
-    assert retry_delay_s(EventType.SUCCEEDED, 0, 0.5, wish) == waits
+@pytest.mark.parametrize(("retry_after_s", "waits"), [(30, 30.0), (7, 7.0), (10**8, MAX_RETRY_AFTER_S), (0, 2.5)])
+def test_a_receiver_may_ask_for_a_longer_wait(retry_after_s: int, waits: float) -> None:
+    assert retry_delay_s(EventType.SUCCEEDED, 0, 0.5, retry_after_s) == waits
 
 
 @pytest.mark.parametrize("event", [EventType.PROGRESS, EventType.TEST])

@@ -234,11 +234,11 @@ async def test_a_redirect_is_judged_like_the_first_address(location: str, words:
 async def test_a_name_that_leads_inside_is_not_dialled(addresses: list[str], target: Path) -> None:
     dialled: list[str] = []
 
-    async def heard(request: web.Request) -> web.StreamResponse:
+    async def recorded(request: web.Request) -> web.StreamResponse:
         dialled.append(request.path)
         return await picture(request)
 
-    async with serving(heard) as server, door("", names=Names(evil=[addresses])) as intake:
+    async with serving(recorded) as server, door("", names=Names(evil=[addresses])) as intake:
         refusal = await refused(intake, f"http://evil.test:{server.port}/", target)
 
     assert refusal.code is Code.FILE_NOT_FOUND

@@ -210,9 +210,7 @@ async def test_who_does_not_answer_in_time_has_not_answered(receiver: Receiver) 
     ("header", "seconds"),
     [("120", 120), (" 7 ", 7), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None), ("²", None)],
 )
-async def test_a_wish_for_a_pause_is_heard_where_it_is_a_number(
-    receiver: Receiver, header: str, seconds: int | None
-) -> None:
+async def test_retry_after_is_read_where_it_is_a_number(receiver: Receiver, header: str, seconds: int | None) -> None:
     receiver.answers["/hook"] = [web.Response(status=429, headers={"Retry-After": header})]
 
     async with posting() as post:

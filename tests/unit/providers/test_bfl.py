@@ -319,7 +319,7 @@ def ready(server: FakeVendor, path: str = "/picture") -> Reply:
     return Reply({"id": "job-1", "status": "Ready", "result": {"sample": f"{server.url}{path}"}})
 
 
-async def test_an_order_is_bought_once_followed_and_brought_home(
+async def test_an_order_is_bought_once_polled_and_delivered(
     server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
     server.reply(
@@ -482,9 +482,9 @@ async def test_a_page_instead_of_a_picture_is_a_bad_output(
 async def test_the_key_is_not_shown_to_a_host_nobody_listed(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
-    stranger = handle() | {"polling_url": "https://bfl.ai.evil.example/v1/get_result?id=job-1"}
+    foreign = handle() | {"polling_url": "https://bfl.ai.evil.example/v1/get_result?id=job-1"}
 
-    failure = await bfl.poll(stranger, order(tmp_path, "flux-dev"))
+    failure = await bfl.poll(foreign, order(tmp_path, "flux-dev"))
 
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.AUTH

@@ -305,7 +305,7 @@ def handle(server: FakeVendor) -> dict[str, Any]:
     }
 
 
-async def test_an_order_is_bought_once_followed_and_brought_home(
+async def test_an_order_is_bought_once_polled_and_delivered(
     server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
     told = {"request_id": "r-1", "status_url": f"{server.url}/status", "response_url": f"{server.url}/response"}
@@ -458,7 +458,7 @@ async def test_the_key_goes_to_no_foreign_address_to_cancel_at(
 @pytest.mark.parametrize(
     ("upstream", "pictures", "kind"),
     [
-        ("fal-ai/unheard-of", 0, FailureKind.MODEL_UNAVAILABLE),
+        ("fal-ai/not-known", 0, FailureKind.MODEL_UNAVAILABLE),
         ("fal-ai/flux/dev", 1, FailureKind.BAD_INPUT),
         (KONTEXT, 5, FailureKind.BAD_INPUT),
     ],

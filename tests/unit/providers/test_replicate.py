@@ -189,7 +189,7 @@ def handle(server: FakeVendor) -> dict[str, Any]:
     return {"id": "p-1", "get": f"{server.url}/p-1", "since": 1000.0}
 
 
-async def test_an_order_is_bought_once_followed_and_brought_home(
+async def test_an_order_is_bought_once_polled_and_delivered(
     server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
 ) -> None:
     path = f"/v1/models/{KONTEXT}/predictions"

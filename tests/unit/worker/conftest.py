@@ -73,12 +73,12 @@ class WorkerHarness:
         return await self.dispatcher.claim(lambda records, *lease: records.tasks.claim(*lease))
 
     async def interrupt_all(self) -> None:
-        """Let go of all that is in hand, at the end of a test."""
+        """Interrupt all running tasks, at the end of a test."""
         self.running.interrupt_all(Reason.LEASE_LOST)
         await self.wait_until_idle()
 
     async def wait_until_idle(self) -> None:
-        """Wait until all that is in hand came to its end."""
+        """Wait until all running tasks have ended."""
         assert await self.running.wait_until_idle(60)
 
     async def task(self, task: TaskId) -> Task:

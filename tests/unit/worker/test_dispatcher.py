@@ -88,7 +88,7 @@ async def test_a_bug_ends_its_task_with_the_credits_back_and_no_other(harness: W
     assert len(harness.running) == 0
 
 
-async def test_a_task_already_in_hand_is_not_begun_a_second_time(harness: WorkerHarness) -> None:
+async def test_a_running_task_is_not_started_a_second_time(harness: WorkerHarness) -> None:
     """The machine slept, the lease ran out, and the rescuer of the same process found its own task."""
     harness.script_vendor(never_answers)
     [task] = await harness.submit_tasks()

@@ -41,8 +41,9 @@ async def test_what_was_kept_long_enough_goes_and_is_told(service: ServiceHarnes
     assert (entry["results"], entry["files"], entry["size"]) == (1, 1, len(card("made")))
 
 
-async def test_where_nothing_is_due_nothing_is_told(service: ServiceHarness, logged: Logged) -> None:
+async def test_nothing_is_logged_where_nothing_is_due(service: ServiceHarness, logged: Logged) -> None:
     await run_task(service, await service.open_account(), card("made"))
+    logged.clear()
 
     await worker(service, Scratch(), UNUSED).clean()
 

@@ -7,7 +7,7 @@ from stores import LEASE_MS
 from unit.worker.conftest import WorkerHarness
 
 
-async def in_hand(harness: WorkerHarness, many: int = 1) -> list[TaskId]:
+async def started_tasks(harness: WorkerHarness, many: int = 1) -> list[TaskId]:
     harness.script_vendor(*[never_answers] * many)
     tasks = await harness.submit_tasks(many)
     await harness.claim()
@@ -20,7 +20,7 @@ async def until(harness: WorkerHarness) -> list[int]:
 
 
 async def test_a_lease_is_renewed_when_a_third_of_its_time_has_gone(harness: WorkerHarness) -> None:
-    await in_hand(harness)
+    await started_tasks(harness)
     await harness.leases.renew()
     began_ms, ends = harness.service.clock.ms, []
     for _ in range(4):
@@ -34,7 +34,7 @@ async def test_a_lease_is_renewed_when_a_third_of_its_time_has_gone(harness: Wor
 
 
 async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarness) -> None:
-    await in_hand(harness, 3)
+    await started_tasks(harness, 3)
     for _ in range(100):
         harness.service.clock.pass_time(0.5)
         await harness.leases.renew()
@@ -44,7 +44,7 @@ async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarne
 
 
 async def test_reported_progress_reaches_the_database_at_the_next_beat(harness: WorkerHarness) -> None:
-    [task] = await in_hand(harness)
+    [task] = await started_tasks(harness)
     await harness.leases.renew()
     harness.running.tasks[task].report(42)
     harness.service.clock.pass_time(0.5)
@@ -56,7 +56,7 @@ async def test_reported_progress_reaches_the_database_at_the_next_beat(harness: 
 
 
 async def test_a_task_somebody_else_took_is_let_go(harness: WorkerHarness) -> None:
-    lost, kept = await in_hand(harness, 2)
+    lost, kept = await started_tasks(harness, 2)
     await harness.service.execute_sql("UPDATE tasks SET lease_owner = 'another' WHERE id = :id", id=lost)
     harness.service.clock.pass_time(6)
 
@@ -71,7 +71,7 @@ async def test_a_task_somebody_else_took_is_let_go(harness: WorkerHarness) -> No
 
 
 async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(harness: WorkerHarness) -> None:
-    [task] = await in_hand(harness)
+    [task] = await started_tasks(harness)
     await harness.service.store.run(lambda records: records.tasks.request_cancel(task))
     harness.service.clock.pass_time(6)
 
@@ -90,7 +90,7 @@ async def test_with_nothing_in_hand_nothing_is_written(harness: WorkerHarness) -
 
 
 async def test_a_clock_that_is_set_back_loses_no_lease(harness: WorkerHarness) -> None:
-    await in_hand(harness)
+    await started_tasks(harness)
     await harness.leases.renew()
     harness.service.clock.pass_time(-3600)
     await harness.leases.renew()

@@ -19,22 +19,22 @@ TWO = TaskId("two")
 class Wire:
     """A relay whose other end is this test."""
 
-    told: list[SignalHints] = field(default_factory=list)
-    hear: Callable[[SignalHints], None] | None = None
+    sent: list[SignalHints] = field(default_factory=list)
+    on_hints: Callable[[SignalHints], None] | None = None
     closed: bool = False
 
-    def tell(self, hints: SignalHints) -> None:
-        self.told.append(hints)
+    def send(self, hints: SignalHints) -> None:
+        self.sent.append(hints)
 
-    def start(self, hear: Callable[[SignalHints], None]) -> None:
-        self.hear = hear
+    def start(self, on_hints: Callable[[SignalHints], None]) -> None:
+        self.on_hints = on_hints
 
     async def close(self) -> None:
         self.closed = True
 
-    def says(self, hints: SignalHints) -> None:
-        assert self.hear
-        self.hear(hints)
+    def receive(self, hints: SignalHints) -> None:
+        assert self.on_hints
+        self.on_hints(hints)
 
 
 async def is_woken(signals: LocalSignals) -> bool:
@@ -58,28 +58,28 @@ async def test_a_queued_task_is_work_and_every_change_is_news() -> None:
     assert news == ["first", "second"] * 2
 
 
-async def test_what_the_store_says_goes_out_to_the_others() -> None:
+async def test_changes_in_the_store_are_sent_to_other_processes() -> None:
     wire = Wire()
     signals = SharedSignals(RunningTasks(), wire)
 
     signals.tasks_changed({Status.QUEUED})
     signals.tasks_changed({Status.SUCCESS})
 
-    assert wire.told == [SignalHints(work=True, news=True), SignalHints(news=True)]
+    assert wire.sent == [SignalHints(work=True, changes=True), SignalHints(changes=True)]
     assert await is_woken(signals)
 
 
-async def test_room_in_this_process_is_nobody_else_s_business() -> None:
+async def test_a_free_slot_is_not_sent_to_other_processes() -> None:
     wire = Wire()
     signals = SharedSignals(RunningTasks(), wire)
 
     signals.work_arrived()
 
-    assert wire.told == []
+    assert wire.sent == []
     assert await is_woken(signals)
 
 
-async def test_a_cancel_is_tried_here_and_told_to_the_others() -> None:
+async def test_a_cancellation_is_tried_here_and_sent_to_other_processes() -> None:
     running, wire = RunningTasks({ONE: RunningTask(Interrupt())}), Wire()
     signals = SharedSignals(running, wire)
 
@@ -87,23 +87,23 @@ async def test_a_cancel_is_tried_here_and_told_to_the_others() -> None:
     signals.cancel_run(TWO)
 
     assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
-    assert wire.told == [SignalHints(cancels=frozenset({ONE})), SignalHints(cancels=frozenset({TWO}))]
+    assert wire.sent == [SignalHints(cancels=frozenset({ONE})), SignalHints(cancels=frozenset({TWO}))]
 
 
-async def test_what_the_others_say_is_heard_and_not_said_again() -> None:
+async def test_received_hints_are_applied_and_not_sent_again() -> None:
     running, wire, news = RunningTasks({ONE: RunningTask(Interrupt())}), Wire(), []
     signals = SharedSignals(running, wire)
     signals.on_tasks_changed(lambda: news.append("news"))
     signals.start()
 
-    wire.says(SignalHints(news=True))
+    wire.receive(SignalHints(changes=True))
     assert not await is_woken(signals)
-    wire.says(SignalHints(work=True, cancels=frozenset({ONE, TWO})))
+    wire.receive(SignalHints(work=True, cancels=frozenset({ONE, TWO})))
 
     assert await is_woken(signals)
     assert running.tasks[ONE].interrupt._reason.result() is Reason.CANCEL
     assert news == ["news"]
-    assert wire.told == []
+    assert wire.sent == []
 
 
 async def test_closing_closes_the_relay() -> None:

@@ -21,7 +21,7 @@ HANDLE = {"id": "job-1"}
 
 @pytest.fixture
 async def harness(service: ServiceHarness) -> WorkerHarness:
-    """Time stands still: each loop beats once and waits."""
+    """The clock is frozen: each loop runs once and waits."""
     service.clock = FrozenClock()
     return WorkerHarness(service, await service.open_account(limit=100))
 

@@ -31,21 +31,21 @@ class Inside:
 
     entered: list[str] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
-    heard: asyncio.Condition = field(default_factory=asyncio.Condition)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     reads: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self.heard:
+        async with self.changed:
             self.entered.append(scope["path"])
-            self.heard.notify_all()
+            self.changed.notify_all()
         if self.reads:
             await receive()
         await self.go.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def has_entered(self, count: int) -> None:
-        async with self.heard:
-            await self.heard.wait_for(lambda: len(self.entered) >= count)
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.entered) >= count)
 
 
 @dataclass
@@ -86,7 +86,7 @@ def door(inside: Inside) -> Door:
     return Door(LoadShedding(inside, refused, at_once=2, memory=MEMORY, reading={"/task/batch"}))
 
 
-async def crowd(inside: Inside, ask: Callable[[], Any], count: int) -> list["asyncio.Task[int]"]:
+async def enter_many(inside: Inside, ask: Callable[[], Any], count: int) -> list["asyncio.Task[int]"]:
     """So many requests that are being worked on."""
     before = len(inside.entered)
     asked = [asyncio.create_task(ask()) for _ in range(count)]
@@ -95,7 +95,7 @@ async def crowd(inside: Inside, ask: Callable[[], Any], count: int) -> list["asy
 
 
 async def test_what_is_too_much_is_refused_at_once_and_room_is_made_by_who_is_done(inside: Inside, door: Door) -> None:
-    at_work = await crowd(inside, door.ask, 2)
+    at_work = await enter_many(inside, door.ask, 2)
     refused_status = await door.ask()
     inside.go.set()
 
@@ -105,18 +105,18 @@ async def test_what_is_too_much_is_refused_at_once_and_room_is_made_by_who_is_do
 
 
 async def test_reads_have_room_of_their_own_and_so_have_changes(inside: Inside, door: Door) -> None:
-    await crowd(inside, door.ask, 2)
-    await crowd(inside, lambda: door.ask("GET"), 1)
-    await crowd(inside, lambda: door.ask("POST", "/task/batch"), 1)
+    await enter_many(inside, door.ask, 2)
+    await enter_many(inside, lambda: door.ask("GET"), 1)
+    await enter_many(inside, lambda: door.ask("POST", "/task/batch"), 1)
 
     assert [await door.ask("HEAD"), await door.ask()] == [503, 503]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_whether_it_lives_is_always_told(inside: Inside, door: Door, path: str) -> None:
-    await crowd(inside, lambda: door.ask("GET"), 2)
+    await enter_many(inside, lambda: door.ask("GET"), 2)
 
-    assert len(await crowd(inside, lambda: door.ask("GET", path), 20)) == 20
+    assert len(await enter_many(inside, lambda: door.ask("GET", path), 20)) == 20
 
 
 async def test_who_waits_for_a_client_takes_no_room(inside: Inside, door: Door) -> None:
@@ -126,9 +126,9 @@ async def test_who_waits_for_a_client_takes_no_room(inside: Inside, door: Door) 
         await came.wait()
         return {"type": "http.request"}
 
-    slow_ones = await crowd(inside, lambda: door.ask(receive=slow), 50)
+    slow_ones = await enter_many(inside, lambda: door.ask(receive=slow), 50)
     inside.reads = False
-    quick_ones = await crowd(inside, door.ask, 2)
+    quick_ones = await enter_many(inside, door.ask, 2)
     came.set()
     inside.go.set()
 
@@ -158,7 +158,7 @@ class Watch:
         return self.at_s
 
 
-def crowded(room: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
+def overloaded(room: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
     """A lane in which so many are that its pace is watched."""
     watch = Watch()
     lane = ConcurrencyLimit(room, watch)
@@ -185,27 +185,27 @@ def filled(lane: ConcurrencyLimit, at_most: int = 5000) -> int:
 
 @pytest.mark.parametrize(("each_s", "holds"), [(1 / 8, 41), (1 / 64, 321), (1 / 1024, 1000)])
 def test_as_many_are_let_in_as_are_soon_done_at_the_pace_of_the_last_seconds(each_s: float, holds: int) -> None:
-    lane, watch = crowded()
+    lane, watch = overloaded()
     served(lane, watch, int(4 / each_s), each_s)
 
     assert filled(lane) == holds
 
 
 def test_before_anything_is_known_about_the_pace_the_room_alone_counts() -> None:
-    lane, watch = crowded(room=100)
+    lane, watch = overloaded(room=100)
     watch.at_s += MIN_OBSERVED_S / 2
 
     assert filled(lane) == 100
 
 
 def test_a_few_are_let_in_at_any_pace() -> None:
-    lane, watch = crowded()
+    lane, watch = overloaded()
     watch.at_s += 60
 
     assert filled(lane) == MIN_CAPACITY
 
 
-def test_a_pace_without_a_crowd_says_nothing_about_what_could_be_done() -> None:
+def test_a_rate_without_load_says_nothing_about_the_capacity() -> None:
     watch = Watch()
     lane = ConcurrencyLimit(100, watch)
     lane.enter()  # somebody who stays, as a long download
@@ -214,8 +214,8 @@ def test_a_pace_without_a_crowd_says_nothing_about_what_could_be_done() -> None:
     assert filled(lane) == 100
 
 
-def test_when_the_crowd_has_gone_what_was_slow_is_forgotten() -> None:
-    lane, watch = crowded(room=100)
+def test_slow_requests_are_forgotten_after_the_overload() -> None:
+    lane, watch = overloaded(room=100)
     watch.at_s += 60
     for _ in range(MIN_CAPACITY):
         lane.leave()
@@ -224,7 +224,7 @@ def test_when_the_crowd_has_gone_what_was_slow_is_forgotten() -> None:
 
 
 def test_a_pace_that_changes_is_noticed_within_seconds() -> None:
-    lane, watch = crowded()
+    lane, watch = overloaded()
     served(lane, watch, 30_000, 1 / 1024)
     served(lane, watch, 100, 1 / 8)
 
@@ -252,16 +252,16 @@ async def test_a_large_body_counts_for_what_it_takes(
     inside: Inside, method: str, headers: dict[str, str], taken: int
 ) -> None:
     door = Door(LoadShedding(inside, refused, at_once=9, memory=100 * MIB))
-    await crowd(inside, lambda: door.ask(method, **headers), 1)
+    await enter_many(inside, lambda: door.ask(method, **headers), 1)
 
     assert door.load._memory.taken == taken
 
 
 async def test_large_bodies_wait_for_memory_in_line(inside: Inside, door: Door) -> None:
-    first = await crowd(inside, lambda: door.ask("PUT", "/one"), 1)
+    first = await enter_many(inside, lambda: door.ask("PUT", "/one"), 1)
     waiting = [asyncio.create_task(door.ask(content_length=str(n * MIB))) for n in (4, 3)]
     await asyncio.sleep(0)
-    small = await crowd(inside, door.ask, 1)
+    small = await enter_many(inside, door.ask, 1)
     entered_before = len(inside.entered)
     inside.go.set()
 
@@ -272,14 +272,14 @@ async def test_large_bodies_wait_for_memory_in_line(inside: Inside, door: Door) 
 
 async def test_who_waits_too_long_is_refused(inside: Inside, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_shedding, "WAIT_S", 0.01)
-    await crowd(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
+    await enter_many(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
 
     assert await door.ask("PUT") == 503
 
 
 async def test_the_line_has_an_end(inside: Inside, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_shedding, "MAX_WAITING", 3)
-    await crowd(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
+    await enter_many(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
     waiting = [asyncio.create_task(door.ask("PUT")) for _ in range(3)]
     await asyncio.sleep(0)
 

@@ -41,7 +41,7 @@ class Socket:
     def opened(self, *headers: tuple[bytes, bytes]) -> WebSocket:
         return WebSocket(SCOPE | {"headers": list(headers)}, self.says.get, self.send)
 
-    def heard(self) -> list[str]:
+    def message_types(self) -> list[str]:
         return [message["type"] for message in self.hears]
 
 
@@ -76,7 +76,7 @@ async def test_the_code_says_why_a_watch_is_over(end: WatchEnd, code: int) -> No
     socket = Socket()
     await serve(socket.opened(), Frames(2, end), watcher(), str)  # type: ignore[arg-type]
 
-    assert socket.heard() == ["websocket.accept", "websocket.send", "websocket.send", "websocket.close"]
+    assert socket.message_types() == ["websocket.accept", "websocket.send", "websocket.send", "websocket.close"]
     assert socket.hears[-1]["code"] == code
     assert len(socket.hears[-1]["reason"].encode()) < 124
 
@@ -90,7 +90,7 @@ async def test_who_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPat
     socket, seen = Socket(takes=never), watcher()
     await asyncio.wait_for(serve(socket.opened(), Frames(5), seen, str), 60)  # type: ignore[arg-type]
 
-    assert socket.heard() == ["websocket.accept", "websocket.send"]
+    assert socket.message_types() == ["websocket.accept", "websocket.send"]
     assert seen.end is WatchEnd.LEFT
 
 
@@ -106,8 +106,8 @@ async def test_a_socket_that_is_closed_already_is_no_fault(error: Exception) -> 
     await serve(other.opened(), Frames(0), watcher(), str)  # type: ignore[arg-type]
 
     assert seen.end is WatchEnd.LEFT
-    assert socket.heard() == ["websocket.accept", "websocket.send"]
-    assert other.heard() == ["websocket.accept", "websocket.close"]
+    assert socket.message_types() == ["websocket.accept", "websocket.send"]
+    assert other.message_types() == ["websocket.accept", "websocket.close"]
 
 
 async def test_a_client_that_goes_ends_its_watch() -> None:
@@ -125,7 +125,7 @@ async def test_a_client_that_goes_ends_its_watch() -> None:
     await asyncio.wait_for(serve(socket.opened(), Waiting(), seen, str), 60)  # type: ignore[arg-type]
 
     assert seen.end is WatchEnd.LEFT
-    assert socket.heard() == ["websocket.accept"]
+    assert socket.message_types() == ["websocket.accept"]
 
 
 @pytest.mark.parametrize("accepted", ["before", "after"])

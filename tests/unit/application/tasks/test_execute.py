@@ -66,8 +66,8 @@ class Bench:
     def execute(self) -> ExecuteTask:
         return executor(self.service, self.journal, self.routing, Offline())
 
-    async def takes(self, **wishes: Any) -> TaskId:
-        task = await self.service.submit_task(self.key, **wishes)
+    async def takes(self, **fields: Any) -> TaskId:
+        task = await self.service.submit_task(self.key, **fields)
         [self.claimed] = await self.service.claim_tasks()
         return task
 
@@ -571,8 +571,8 @@ BANNED = Failure(FailureKind.CONTENT_POLICY, "not this side")
 async def turns(bench: Bench, tmp_path: Path) -> TaskId:
     """Take a task that asks for the four views of a picture."""
     upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, tmp_path))
-    wish = with_file(UploadedSource(upload.token))
-    return await bench.takes(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **wish)
+    file = with_file(UploadedSource(upload.token))
+    return await bench.takes(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **file)
 
 
 async def test_four_views_are_four_orders_and_one_result(bench: Bench, tmp_path: Path) -> None:
@@ -602,7 +602,7 @@ async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(benc
     assert await bench.service.balance(bench.key) == Balance(100, 0)
 
 
-async def test_views_that_were_brought_home_are_not_bought_again(bench: Bench, tmp_path: Path) -> None:
+async def test_delivered_views_are_not_bought_again(bench: Bench, tmp_path: Path) -> None:
     task = await turns(bench.tells(picture, picture), tmp_path)
     for part in ("front", "back"):
         turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)

@@ -11,11 +11,11 @@ from limner.domain.tasks.spec import TaskSpec
 from limner.ports.templates import LoadedTemplate, Templates
 from stores import request_with
 
-Wishes = Mapping[str, Any]
+Fields = Mapping[str, Any]
 
 
-def request(**wishes: Any) -> ImageRequest:
-    return request_with(**wishes)
+def request(**fields: Any) -> ImageRequest:
+    return request_with(**fields)
 
 
 def pictures(count: int) -> tuple[FileInput, ...]:
@@ -26,9 +26,9 @@ def with_pictures(templates: Templates) -> LoadedTemplate:
     return next(template for template in templates.values() if template.pictures)
 
 
-def refused(templates: Templates, **wishes: Any) -> Refusal:
+def refused(templates: Templates, **fields: Any) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        plan(request(**wishes), templates, 1024)
+        plan(request(**fields), templates, 1024)
     return refusal.value
 
 

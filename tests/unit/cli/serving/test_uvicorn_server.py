@@ -16,12 +16,12 @@ HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[int]:
-    """The port of a server that pings often and has no patience."""
+    """The port of a server that pings often and has short timeouts."""
     listener = socket.create_server(("127.0.0.1", 0))
     pings = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.05}
     config = uvicorn.Config(app, ws=Sockets, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **pings)
@@ -31,7 +31,7 @@ async def serving(app: Any) -> AsyncIterator[int]:
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        await asyncio.wait_for(running, PATIENCE_S)
+        await asyncio.wait_for(running, TIMEOUT_S)
 
 
 async def test_a_client_that_neither_reads_nor_answers_is_let_go() -> None:
@@ -52,7 +52,7 @@ async def test_a_client_that_neither_reads_nor_answers_is_let_go() -> None:
             stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             stuck.connect(("127.0.0.1", port))
             stuck.sendall(HANDSHAKE)
-            await asyncio.wait_for(ended.wait(), PATIENCE_S)
+            await asyncio.wait_for(ended.wait(), TIMEOUT_S)
 
     assert ended.is_set()
 
@@ -66,7 +66,7 @@ async def test_a_refused_handshake_is_no_fault_of_the_application(caplog: pytest
     async with serving(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(HANDSHAKE)
-        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        answer = await asyncio.wait_for(reader.read(), TIMEOUT_S)
         writer.close()
 
     assert answer.startswith(b"HTTP/1.1 404")

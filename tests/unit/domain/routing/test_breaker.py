@@ -60,7 +60,7 @@ def test_a_probe_that_fails_opens_again_without_counting_anew() -> None:
 
 @pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.AUTH])
 def test_attempts_under_way_when_the_breaker_opened_do_not_extend_its_pause(kind: FailureKind) -> None:
-    """Two dozen orders are in hand when a vendor has a bad second: that is one failure of the vendor, not twenty."""
+    """Two dozen orders are in flight when a vendor fails for a second: this counts as one failure, not twenty."""
     down = failed(kind, TRIP_AT)
     later = NOW + 1000
 

@@ -53,7 +53,7 @@ ASKED = {
         (torch(cuda=True), "cpu", "cpu"),
     ],
 )
-def test_the_best_device_is_taken_unless_one_is_wished(found: Any, configured: str, device: str) -> None:
+def test_the_best_device_is_used_unless_one_is_configured(found: Any, configured: str, device: str) -> None:
     assert chosen_device(found, configured) == device
 
 

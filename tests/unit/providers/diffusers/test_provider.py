@@ -269,10 +269,10 @@ async def test_a_task_folder_that_is_gone_is_transient(provider: DiffusersProvid
 
 async def test_a_killed_process_is_transient_and_replaced(provider: DiffusersProvider, tmp_path: Path) -> None:
     await provider.submit(asked(tmp_path / "a", "flux"), ignored)
-    victim = pid(provider, "flux")
+    child_pid = pid(provider, "flux")
     endless = asked(tmp_path / "b", "flux", prompt="for ever")
 
-    outcome = await provider.submit(endless, lambda _: os.kill(victim, signal.SIGKILL))
+    outcome = await provider.submit(endless, lambda _: os.kill(child_pid, signal.SIGKILL))
     again = await provider.submit(asked(tmp_path / "c", "flux"), ignored)
 
     assert failed(outcome, FailureKind.TRANSIENT).detail == "exit status -9"
