@@ -24,6 +24,7 @@ from limner.providers._http import (
     error_message,
     failure_from,
     file_as_base64,
+    link_or_file,
     missing_handle,
     provider_only,
     query_job,
@@ -207,7 +208,7 @@ def decode_result(response: VendorResponse) -> JobState:
                 detail="has_nsfw_concepts",
                 stage=Stage.OUTPUT,
             )
-        case {"images": [{"url": str(link)}, *_]} if link:
+        case {"images": [{"url": image}, *_]} if link := link_or_file(image):  # a data URL with `sync_mode`
             return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True)
 
@@ -271,7 +272,9 @@ class FalProvider(JobProvider[FalFacts]):
 
     async def _result(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobState | Pending:
         url, timeout_s = handle["response_url"], request.deadline_s
-        result = await query_job(self._http, _VENDOR, url, timeout_s=timeout_s, is_final=ends_job)
+        result = await query_job(
+            self._http, _VENDOR, url, timeout_s=timeout_s, workdir=request.workdir, is_final=ends_job
+        )
         return decode_result(result) if isinstance(result, VendorResponse) else result
 
     async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:

@@ -23,6 +23,7 @@ from limner.providers._http import (
     check_endpoint,
     failure_from,
     file_as_base64,
+    link_or_file,
     missing_handle,
     provider_only,
     query_job,
@@ -141,7 +142,7 @@ def decode_cancel(response: VendorResponse) -> JobCancellation:
 
 def _succeeded(output: Any) -> FinishedJob | Failure:
     match output:
-        case str(link) | [str(link), *_] if link:
+        case [image, *_] | image if link := link_or_file(image):
             return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail="succeeded")
 
@@ -184,7 +185,9 @@ class ReplicateProvider(JobProvider[ReplicateFacts]):
         return decode_submit(response, now_s)
 
     async def state(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobState | Pending:
-        response = await query_job(self._http, _VENDOR, handle["get"], timeout_s=request.deadline_s)
+        response = await query_job(
+            self._http, _VENDOR, handle["get"], timeout_s=request.deadline_s, workdir=request.workdir
+        )
         return decode_job(response) if isinstance(response, VendorResponse) else response
 
     async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:

@@ -1,3 +1,4 @@
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -341,6 +342,33 @@ async def test_a_dead_link_is_asked_for_again_at_once(server: FakeVendor, fal: F
     server.reply("/new", Reply(PICTURE))
 
     assert isinstance(await fal.poll(handle(server), order(tmp_path, KONTEXT)), Delivered)
+
+
+@pytest.mark.parametrize("size", [200, 2_000_000])
+async def test_a_data_url_in_place_of_the_link_is_taken(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path, size: int
+) -> None:
+    picture = PICTURE + bytes(size)
+    url = f"data:image/png;base64,{b64encode(picture).decode()}"
+    server.reply("/status", Reply({"status": "COMPLETED"}))
+    server.reply("/response", Reply({"images": [{"url": url}]}))
+
+    delivered = await fal.poll(handle(server), order(tmp_path, KONTEXT))
+
+    assert isinstance(delivered, Delivered)
+    assert delivered.picture.path.read_bytes() == picture
+
+
+async def test_a_result_that_is_too_large_is_paid_and_not_bought_again(
+    server: FakeVendor, fal: FalProvider, tmp_path: Path
+) -> None:
+    server.reply("/status", Reply({"status": "COMPLETED"}))
+    server.reply("/response", Reply({"images": [{"url": "data:image/svg+xml;utf8," + "é" * (1 << 20)}]}))
+
+    failure = await fal.poll(handle(server), order(tmp_path, KONTEXT))
+
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.charged) == (FailureKind.UNSUPPORTED_OUTPUT, True)
 
 
 async def test_a_refused_prompt_is_told_from_a_refused_picture(

@@ -1,3 +1,4 @@
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,20 @@ async def test_a_dead_link_is_asked_for_again_at_once(
     server.reply("/new", Reply(PICTURE))
 
     assert isinstance(await replicate.poll(handle(server), order(tmp_path, KONTEXT)), Delivered)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+async def test_a_data_url_in_place_of_the_link_is_taken(
+    server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path, *, as_list: bool
+) -> None:
+    picture = PICTURE + bytes(2_000_000)
+    url = f"data:image/png;base64,{b64encode(picture).decode()}"
+    server.reply("/p-1", Reply({"status": "succeeded", "output": [url] if as_list else url}))
+
+    delivered = await replicate.poll(handle(server), order(tmp_path, KONTEXT))
+
+    assert isinstance(delivered, Delivered)
+    assert delivered.picture.path.read_bytes() == picture
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ from limner.providers._http.response import (
     VendorResponse,
     bad_response_failure,
     file_in,
+    link_or_file,
     no_response_failure,
     without_key,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "is_blank",
     "is_vendors_own",
     "key_refused",
+    "link_or_file",
     "markdown_image_link",
     "missing_handle",
     "models_by_name",

@@ -264,8 +264,8 @@ def _is_base64(text: bytearray) -> bool:
 
 
 def _is_picture(text: bytearray) -> bool:
-    base64 = _without_prefix(bytes(text))
-    return len(base64) >= _SHORTEST_PICTURE and bool(_PICTURE.match(base64)) and _is_base64(text)
+    is_known = _PICTURE.match(text) or _DATA_URL.match(text)
+    return len(text) >= _SHORTEST_PICTURE and bool(is_known) and _is_base64(text)
 
 
 def _without_prefix(text: bytes) -> bytes:

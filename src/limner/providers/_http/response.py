@@ -83,6 +83,11 @@ def bad_response_failure(vendor: str, error: BadResponse, *, charged: bool = Tru
     return Failure(kind, f"{vendor}'s answer {error.reason}", charged=charged)
 
 
+def link_or_file(value: Any) -> str | Path | None:
+    """What a vendor gave for a picture: a link, or the file that a data URL was written to. None: neither."""
+    return value if isinstance(value, str) and value else file_in(value)
+
+
 def file_in(value: Any) -> Path | None:
     """The file that replaced a picture in a response."""
     match value:

@@ -10,7 +10,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.error_response import detail_of
-from limner.providers._http.errors import BadResponse, NoResponse, UntrustedHost
+from limner.providers._http.errors import BadResponse, NoResponse, TooLarge, UntrustedHost
 from limner.providers._http.images.blank import blank_failure, is_blank
 from limner.providers._http.redaction import redacted
 from limner.providers._http.response import VendorResponse, no_response_failure
@@ -47,9 +47,12 @@ _RETRIED_STATUSES: Final = frozenset({401, 403, 408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """The picture can be downloaded at `link`. `cost_usd` is the vendor's own figure, where it gives one."""
+    """The picture can be downloaded at `link`, or is a file already where the vendor sent a data URL.
 
-    link: str
+    `cost_usd` is the vendor's own figure, where it gives one.
+    """
+
+    link: str | Path
     cost_usd: float | None = None
 
 
@@ -121,14 +124,18 @@ async def query_job(
     body: Any = None,
     *,
     timeout_s: float,
+    workdir: Path | None = None,
     is_final: Callable[[VendorResponse], bool] = lambda _: False,
 ) -> VendorResponse | Pending | Failure:
     """Ask about a submitted job. `Pending` where no answer came, `Failure` where the key must not go to `url`.
 
-    A status that may pass (401, 403, 408, 425, 429 and 5xx) is no answer, unless `is_final` recognises it.
+    A status that may pass (401, 403, 408, 425, 429 and 5xx) is no answer, unless `is_final` recognises it. With
+    `workdir`, pictures in the answer are written there.
     """
     try:
-        response = await http.call(method, url, json=body, timeout_s=min(timeout_s, POLL_TIMEOUT_S))
+        response = await http.call(method, url, json=body, workdir=workdir, timeout_s=min(timeout_s, POLL_TIMEOUT_S))
+    except TooLarge as error:
+        return Failure(FailureKind.UNSUPPORTED_OUTPUT, f"{vendor}'s answer {error.reason}", charged=True)
     except (NoResponse, BadResponse):
         return Pending(wait_s=RETRY_POLL_S)
     except UntrustedHost as error:
@@ -264,7 +271,10 @@ async def fetch_finished(
     return _not_downloaded(vendor, dead, age_s)
 
 
-async def _download(http: VendorHttp, link: str, target: Path, timeout_s: float) -> _DeadLink | None:
+async def _download(http: VendorHttp, link: str | Path, target: Path, timeout_s: float) -> _DeadLink | None:
+    if isinstance(link, Path):
+        await asyncio.to_thread(link.replace, target)
+        return None
     try:
         response = await http.download(link, target, timeout_s=timeout_s)
     except NoResponse as error:
