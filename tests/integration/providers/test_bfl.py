@@ -31,7 +31,7 @@ async def bfl(emulators: Vendors) -> AsyncIterator[BflProvider]:
     ],
 )
 @pytest.mark.parametrize("ratio", [None, "16:9", "9:21"])
-async def test_every_model_draws_what_was_asked_for(
+async def test_every_model_draws_what_was_requested(
     emulators: Vendors, bfl: BflProvider, tmp_path: Path, *, upstream: str, usd: float, ratio: str | None
 ) -> None:
     followed = await run_order(bfl, order(tmp_path, upstream, aspect_ratio=ratio))
@@ -83,7 +83,7 @@ async def test_a_small_reference_is_taken(emulators: Vendors, bfl: BflProvider, 
         (FaultKind.CUT_BODY, FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
-async def test_every_trouble_has_its_kind(
+async def test_every_fault_has_its_kind(
     emulators: Vendors, bfl: BflProvider, tmp_path: Path, *, kind: FaultKind, failure: FailureKind, stage: Stage | None
 ) -> None:
     emulators.faults("bfl").add(Fault(kind, how="Violence" if stage else ""))

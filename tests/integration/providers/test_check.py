@@ -127,7 +127,7 @@ async def test_a_vendor_that_is_away_is_not_well(member: Member) -> None:
 
 
 @members
-async def test_a_base_url_that_leads_elsewhere_is_told(vendors: Vendors, member: Member) -> None:
+async def test_a_wrong_base_url_is_reported(vendors: Vendors, member: Member) -> None:
     said = await checked(member, f"{base_of(vendors, member)}/elsewhere", vendors.key(member.emulator))
 
     assert not said.well
@@ -142,7 +142,9 @@ async def test_a_base_url_that_leads_elsewhere_is_told(vendors: Vendors, member:
         ("vllm", f"{KONTEXT}, and dall-e-9 is not among them"),
     ],
 )
-async def test_a_route_to_a_model_that_the_vendor_does_not_have_is_told(vendors: Vendors, name: str, says: str) -> None:
+async def test_a_route_to_a_model_that_the_vendor_does_not_have_is_reported(
+    vendors: Vendors, name: str, says: str
+) -> None:
     member = FAMILY[name]
 
     said = await checked(member, base_of(vendors, member), vendors.key(name), ["dall-e-9"])
@@ -150,7 +152,7 @@ async def test_a_route_to_a_model_that_the_vendor_does_not_have_is_told(vendors:
     assert said == UpstreamCheck(well=False, says=says)
 
 
-async def test_the_end_of_a_model_is_told_before_it_comes(vendors: Vendors) -> None:
+async def test_the_shutdown_date_of_a_model_is_reported(vendors: Vendors) -> None:
     member = FAMILY["openai"]
 
     said = await checked(member, base_of(vendors, member), vendors.key("openai"), ["gpt-image-1.5", "gpt-image-2"])
@@ -167,7 +169,7 @@ async def test_without_credits_a_vendor_is_not_well(vendors: Vendors) -> None:
     assert said == UpstreamCheck(well=False, says="the key is valid; 0.0 credits are left, worth 0.00 US dollars")
 
 
-async def test_a_relay_without_a_key_is_told_that_one_is_asked_for(vendors: Vendors) -> None:
+async def test_a_missing_key_for_a_relay_is_reported(vendors: Vendors) -> None:
     said = await checked(FAMILY["midjourney"], vendors.base_url("midjourney"), "")
 
     assert said == UpstreamCheck(well=False, says="a key is asked for, and none is set: Unauthorized")

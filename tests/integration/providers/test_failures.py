@@ -59,7 +59,7 @@ def named(row: FailureCase) -> str:
 
 
 @pytest.mark.parametrize("row", FAILURES, ids=named)
-async def test_the_failure_is_told_for_what_it_is(vendors: Vendors, tmp_path: Path, row: FailureCase) -> None:
+async def test_every_row_of_the_table_has_its_failure(vendors: Vendors, tmp_path: Path, row: FailureCase) -> None:
     emulator = SECTIONS[row.vendor].emulator
     bought = len(vendors.purchases(emulator))
     vendors.faults(emulator).clear()

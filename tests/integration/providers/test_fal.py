@@ -30,7 +30,7 @@ async def fal(emulators: Vendors) -> AsyncIterator[FalProvider]:
         ("fal-ai/flux/dev", 0, "fal-ai/flux/dev"),
     ],
 )
-async def test_every_model_draws_what_was_asked_for(
+async def test_every_model_draws_what_was_requested(
     emulators: Vendors, fal: FalProvider, tmp_path: Path, *, upstream: str, count: int, path: str
 ) -> None:
     pictures = image_files(tmp_path, *[(300 + n, 200) for n in range(count)])
@@ -62,7 +62,7 @@ async def test_every_model_draws_what_was_asked_for(
         (FaultKind.CUT_BODY, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
-async def test_every_trouble_has_its_kind(
+async def test_every_fault_has_its_kind(
     emulators: Vendors,
     fal: FalProvider,
     tmp_path: Path,

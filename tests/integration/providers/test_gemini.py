@@ -36,7 +36,7 @@ async def gemini(google: Vendors) -> AsyncIterator[GeminiProvider]:
         ("gemini-nano-banana-2.1", "16:9", None, (1376, 768)),
     ],
 )
-async def test_every_model_draws_what_was_asked_for(
+async def test_every_model_draws_what_was_requested(
     google: Vendors,
     gemini: GeminiProvider,
     tmp_path: Path,

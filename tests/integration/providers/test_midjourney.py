@@ -97,7 +97,7 @@ async def test_every_code_that_says_no_has_its_kind(
 
 
 @pytest.mark.parametrize("code", [1, 21, 22])
-async def test_every_code_that_says_yes_leads_to_the_picture(
+async def test_every_accepting_code_leads_to_the_picture(
     emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path, code: int
 ) -> None:
     emulators.faults("midjourney").add(Fault(FaultKind.CODE, value=code))
@@ -124,7 +124,7 @@ async def test_every_code_that_says_yes_leads_to_the_picture(
         (FaultKind.RESET, "", FailureKind.UNKNOWN_OUTCOME, None),
     ],
 )
-async def test_every_trouble_has_its_kind(
+async def test_every_fault_has_its_kind(
     emulators: Vendors,
     relay: MidjourneyProvider,
     tmp_path: Path,
@@ -173,7 +173,7 @@ async def test_a_bought_job_is_completed_through_every_fault(
 @pytest.mark.parametrize(
     "kind", [FaultKind.CODE, FaultKind.FAILED, FaultKind.EMPTY, FaultKind.SERVER_ERROR, FaultKind.RESET]
 )
-async def test_trouble_with_the_upscale_leaves_the_grid_to_be_cut(
+async def test_after_a_fault_of_the_upscale_the_grid_is_cropped(
     emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path, kind: FaultKind
 ) -> None:
     emulators.faults("midjourney").add(Fault(kind, at=2, value=4))

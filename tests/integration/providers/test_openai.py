@@ -50,7 +50,7 @@ async def spoken_to(vendors: Vendors, name: str = "openai", **options: Any) -> A
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
-async def test_every_model_draws_what_was_asked_for(
+async def test_every_model_draws_what_was_requested(
     vendors: Vendors, tmp_path: Path, *, upstream: str, ratio: str | None, size: tuple[int, int], stream: bool
 ) -> None:
     async with spoken_to(vendors, stream=stream) as openai:

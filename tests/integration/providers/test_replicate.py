@@ -27,7 +27,7 @@ async def replicate(emulators: Vendors) -> AsyncIterator[ReplicateProvider]:
     [(KONTEXT, 0), (KONTEXT, 1), ("black-forest-labs/flux-kontext-max", 1), (DEV, 0)],
 )
 @pytest.mark.parametrize("ratio", [None, "16:10"])
-async def test_every_model_draws_what_was_asked_for(
+async def test_every_model_draws_what_was_requested(
     emulators: Vendors, replicate: ReplicateProvider, tmp_path: Path, *, upstream: str, count: int, ratio: str | None
 ) -> None:
     pictures = image_files(tmp_path, *[(300, 200)] * count)
@@ -58,7 +58,7 @@ async def test_every_model_draws_what_was_asked_for(
     ],
 )
 @pytest.mark.parametrize("upstream", [KONTEXT, DEV])
-async def test_every_trouble_has_its_kind(
+async def test_every_fault_has_its_kind(
     emulators: Vendors,
     replicate: ReplicateProvider,
     tmp_path: Path,

@@ -95,7 +95,7 @@ async def test_a_link_with_another_signature_is_forbidden(change: tuple[str, str
     assert (await vendor_client.request("GET", sample.replace(*change))).status == 403
 
 
-async def test_a_dead_link_is_forbidden_and_another_is_given_for_asking(vendor_client: VendorClient) -> None:
+async def test_a_dead_link_is_forbidden_and_the_next_poll_gives_another(vendor_client: VendorClient) -> None:
     job = await submit(vendor_client, {"prompt": "a cat #fault:expired_link"})
     dead = (await finished(vendor_client, job))["result"]["sample"]
     alive = (await finished(vendor_client, job))["result"]["sample"]
@@ -229,7 +229,7 @@ async def test_credits_are_used_up(vendor_client: VendorClient) -> None:
 @pytest.mark.parametrize(
     ("how", "where"), [("header", "retry-after"), ("body", "retry_after"), ("text", "Too Many Requests")]
 )
-async def test_a_rate_limit_tells_its_wait_in_several_ways(how: str, where: str, vendor_client: VendorClient) -> None:
+async def test_a_rate_limit_names_its_wait_in_several_ways(how: str, where: str, vendor_client: VendorClient) -> None:
     vendor_client.emulators.faults("bfl").add(Fault(FaultKind.RATE_LIMITED, value=7, how=how))
 
     answer = await submit(vendor_client)

@@ -177,7 +177,7 @@ async def test_polls_can_fail_or_not_find(vendor_client: VendorClient) -> None:
 
 
 @pytest.mark.parametrize(("word", "status"), [("", "OK"), (" #fault:failed", "ERROR")])
-async def test_a_webhook_tells_the_end(word: str, status: str, vendor_client: VendorClient) -> None:
+async def test_a_webhook_reports_the_end(word: str, status: str, vendor_client: VendorClient) -> None:
     received: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:

@@ -84,7 +84,9 @@ async def test_an_account_can_run_dry(vendor: str, vendor_client: VendorClient) 
 
 @every
 @pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY])
-async def test_a_lost_answer_is_charged(vendor: str, kind: FaultKind, vendor_client: VendorClient) -> None:
+async def test_a_request_without_a_response_is_charged(
+    vendor: str, kind: FaultKind, vendor_client: VendorClient
+) -> None:
     vendor_client.emulators.faults(vendor).add(Fault(kind))
 
     with pytest.raises(aiohttp.ClientError):
@@ -104,7 +106,7 @@ async def test_a_reset_connection_is_not_charged(vendor: str, vendor_client: Ven
 
 
 @every
-async def test_faults_and_books_are_reached_over_http(vendor: str, vendor_client: VendorClient) -> None:
+async def test_faults_and_purchases_are_reached_over_http(vendor: str, vendor_client: VendorClient) -> None:
     root = vendor_client.emulators.base_url(vendor).removesuffix("/v1")
     scripted = await vendor_client.request("POST", f"{root}/_emulator/faults", json={"kind": "bad_gateway"})
     shown = await vendor_client.request("GET", f"{root}/_emulator/faults")
@@ -141,7 +143,7 @@ async def test_a_bad_script_is_refused(vendor: str, body: bytes, vendor_client: 
 
 
 @every
-async def test_a_misspelt_magic_word_is_told(vendor: str, vendor_client: VendorClient) -> None:
+async def test_a_misspelt_fault_word_is_reported(vendor: str, vendor_client: VendorClient) -> None:
     answer = await vendor_client.buy(vendor, "a cat #fault:moderatd")
 
     assert answer.status == 400
@@ -186,7 +188,7 @@ async def test_the_environment_points_at_every_vendor(emulators: Vendors) -> Non
     }
 
 
-async def test_books_outlive_the_street(tmp_path: Path) -> None:
+async def test_purchase_records_outlive_the_emulators(tmp_path: Path) -> None:
     file = tmp_path / "books.jsonl"
     async with Vendors.running(["bfl"], records=file) as emulators, aiohttp.ClientSession() as session:
         await VendorClient(emulators, session).buy("bfl", "a cat")
@@ -195,7 +197,7 @@ async def test_books_outlive_the_street(tmp_path: Path) -> None:
         assert [one.prompt for one in emulators.purchases("bfl")] == ["a cat"]
 
 
-async def test_the_command_serves_until_it_is_told_to_stop() -> None:
+async def test_the_command_serves_until_it_is_stopped() -> None:
     command = [sys.executable, "-m", "limner", "vendors", "serve", "--port", "0", "--only", "bfl", "--json"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout

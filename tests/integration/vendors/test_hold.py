@@ -26,7 +26,7 @@ async def held(vendor_client: VendorClient, vendor: str, count: int = 1) -> list
 
 @every
 @pytest.mark.parametrize(("moment", "bought"), [("received", 0), ("done", 1), ("half", 1)])
-async def test_an_order_is_held_at_its_moment_and_goes_on_when_it_is_let_go(
+async def test_a_request_is_held_at_its_moment_and_continues_when_released(
     vendor: str, moment: str, bought: int, vendor_client: VendorClient
 ) -> None:
     vendor_client.emulators.faults(vendor).add(Fault(FaultKind.HOLD, how=moment))

@@ -75,7 +75,7 @@ async def test_a_preview_is_no_picture_to_keep(vendor_client: VendorClient) -> N
     assert (card.variant, card.format) == (7, "webp")
 
 
-async def test_the_grid_is_two_by_two_in_the_shape_asked_for(vendor_client: VendorClient) -> None:
+async def test_the_grid_is_two_by_two_in_the_requested_shape(vendor_client: VendorClient) -> None:
     task = await finished(vendor_client, (await imagine(vendor_client))["result"])
 
     data = (await vendor_client.request("GET", task["imageUrl"])).data
@@ -251,7 +251,7 @@ async def test_the_hook_hears_a_burst_that_is_out_of_order(vendor_client: Vendor
     assert [one["progress"] for one in told[1:3]] == ["62%", "31%"]
 
 
-async def test_the_same_picture_of_a_grid_is_made_once_when_it_is_asked_for_by_its_number(
+async def test_the_same_picture_of_a_grid_is_made_once_when_requested_by_number(
     vendor_client: VendorClient,
 ) -> None:
     task = await finished(vendor_client, (await imagine(vendor_client))["result"])
@@ -288,7 +288,7 @@ async def test_the_newest_tasks_are_listed_with_what_they_were_called(vendor_cli
     assert without_key.status == 401
 
 
-async def test_somebody_else_cancels_a_task(vendor_client: VendorClient) -> None:
+async def test_another_client_cancels_a_task(vendor_client: VendorClient) -> None:
     vendor_client.emulators.faults("midjourney").add(Fault(FaultKind.CANCELLED))
 
     task = await finished(vendor_client, (await imagine(vendor_client))["result"])

@@ -225,7 +225,7 @@ async def test_the_echo_can_be_wrong(vendor_client: VendorClient) -> None:
     ("how", "header", "said"),
     [("header", "retry-after", ""), ("ms", "retry-after-ms", ""), ("text", None, "try again in 7s")],
 )
-async def test_a_rate_limit_tells_its_wait_in_several_ways(
+async def test_a_rate_limit_names_its_wait_in_several_ways(
     how: str, header: str | None, said: str, vendor_client: VendorClient
 ) -> None:
     vendor_client.emulators.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=7, how=how))

@@ -113,7 +113,7 @@ async def test_an_unknown_model_or_prediction_is_not_found(vendor_client: Vendor
     assert (await vendor_client.request("GET", unknown, vendor_client.headers("replicate"))).status == 404
 
 
-async def test_a_rate_limit_tells_its_wait_in_text_or_header(vendor_client: VendorClient) -> None:
+async def test_a_rate_limit_names_its_wait_in_text_or_header(vendor_client: VendorClient) -> None:
     faults = vendor_client.emulators.faults("replicate")
     faults.add(Fault(FaultKind.RATE_LIMITED, value=7), Fault(FaultKind.RATE_LIMITED, value=7, how="text", at=2))
 
@@ -146,7 +146,7 @@ async def test_a_token_shown_to_the_delivery_host_is_a_violation(vendor_client: 
     assert len(vendor_client.emulators.violations("replicate")) == 1
 
 
-async def test_a_webhook_tells_the_events_that_were_asked_for(vendor_client: VendorClient) -> None:
+async def test_a_webhook_reports_the_requested_events(vendor_client: VendorClient) -> None:
     received: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(request: web.Request) -> web.Response:

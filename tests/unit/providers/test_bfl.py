@@ -40,7 +40,7 @@ def encoded(upstream: str, **facts: Any) -> dict[str, Any]:
 # --- encode -----------------------------------------------------------------------------------------------------------
 
 
-def test_kontext_is_told_everything_in_its_own_fields() -> None:
+def test_kontext_gets_everything_in_its_own_fields() -> None:
     pictures = references(3)
 
     body = encoded("flux-kontext-pro", references=pictures, aspect_ratio="16:9")
@@ -56,7 +56,7 @@ def test_kontext_is_told_everything_in_its_own_fields() -> None:
     }
 
 
-def test_a_shape_nobody_asked_for_is_left_to_kontext() -> None:
+def test_kontext_chooses_the_shape_where_none_is_requested() -> None:
     assert encoded("flux-kontext-pro") == {"prompt": "a red fox", "output_format": "png", "seed": 7}
 
 
@@ -69,7 +69,7 @@ def test_kontext_draws_no_shape_beyond_its_widest_and_tallest(wanted: str, sent:
     ("wanted", "width", "height"),
     [(None, 1024, 1024), ("16:9", 1376, 768), ("21:9", 1440, 608), ("9:21", 608, 1440), ("1:9", 256, 1440)],
 )
-def test_flux_dev_is_told_sides_that_are_multiples_of_32_within_its_limits(
+def test_flux_dev_gets_sides_that_are_multiples_of_32_within_its_limits(
     wanted: str | None, width: int, height: int
 ) -> None:
     body = encoded("flux-dev", aspect_ratio=wanted)
@@ -78,14 +78,14 @@ def test_flux_dev_is_told_sides_that_are_multiples_of_32_within_its_limits(
     assert "aspect_ratio" not in body
 
 
-def test_flux_2_is_told_sides_and_numbered_pictures() -> None:
+def test_flux_2_gets_sides_and_numbered_pictures() -> None:
     body = encoded("flux-2-pro-preview", references=references(8), aspect_ratio="3:2")
 
     assert (body["width"], body["height"]) == (1248, 832)
     assert [name for name in body if name.startswith("input_image")][-1] == "input_image_8"
 
 
-def test_flux_2_keeps_the_shape_of_its_pictures_where_none_is_asked_for() -> None:
+def test_flux_2_keeps_the_shape_of_its_pictures_where_none_is_requested() -> None:
     assert encoded("flux-2-klein-9b", references=references(1)).keys() == {
         "prompt",
         "seed",
@@ -94,7 +94,7 @@ def test_flux_2_keeps_the_shape_of_its_pictures_where_none_is_asked_for() -> Non
     }
 
 
-def test_flux_3_is_told_nothing_outside_its_strict_schema() -> None:
+def test_flux_3_gets_nothing_outside_its_strict_schema() -> None:
     pictures = references(2)
 
     body = encoded("flux-3-image", references=pictures, aspect_ratio="16:10")
@@ -155,7 +155,7 @@ def test_a_handle_carries_what_a_later_worker_needs() -> None:
 
 
 @pytest.mark.parametrize("body", [{"id": "job-1", "status": "Pending"}, {}, [], None])
-def test_a_yes_without_an_address_to_ask_at_is_an_unknown_outcome(body: Any) -> None:
+def test_an_accepted_request_without_a_polling_address_is_an_unknown_outcome(body: Any) -> None:
     refusal = decode_submit(answer(body), 0)
 
     assert isinstance(refusal, Failure)
@@ -185,7 +185,7 @@ REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "reason"), REFUSALS)
-def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: FailureKind, reason: str) -> None:
+def test_every_refusal_has_its_kind_and_message(status: int, body: Any, kind: FailureKind, reason: str) -> None:
     refusal = decode_submit(answer(body, status), 0)
 
     assert isinstance(refusal, Failure)
@@ -231,7 +231,7 @@ def seen(body: Any, status: int = 200) -> http.JobState:
         ("nonsense", None),
     ],
 )
-def test_a_job_goes_on_under_known_and_unknown_words(body: Any, progress: int | None) -> None:
+def test_a_job_is_running_under_known_and_unknown_statuses(body: Any, progress: int | None) -> None:
     assert seen(body) == http.RunningJob(progress)
 
 
@@ -365,7 +365,7 @@ async def test_a_small_reference_is_enlarged_and_the_callers_file_is_left_alone(
     assert server.received[0].body["input_image"] != server.received[0].body["input_image_2"]
 
 
-async def test_a_model_nobody_described_is_unavailable_and_nothing_is_sent(
+async def test_an_unknown_model_is_unavailable_and_nothing_is_sent(
     server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
     failure = await bfl.submit(order(tmp_path, "flux-9-dream"), nothing)
@@ -376,7 +376,7 @@ async def test_a_model_nobody_described_is_unavailable_and_nothing_is_sent(
     assert server.received == []
 
 
-async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
+async def test_a_request_without_a_response_has_an_unknown_outcome(
     server: FakeVendor, bfl: BflProvider, tmp_path: Path
 ) -> None:
     server.reply("/v1/flux-dev", HANG_UP)
@@ -411,7 +411,7 @@ async def test_an_order_that_never_left_may_be_sent_again(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 502, 503, 504])
-async def test_a_question_without_an_answer_is_asked_again(
+async def test_a_poll_without_an_answer_is_repeated(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path, status: int
 ) -> None:
     server.reply("/poll", Reply({"detail": "not now"}, status))
@@ -419,7 +419,7 @@ async def test_a_question_without_an_answer_is_asked_again(
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 2.0)
 
 
-async def test_a_vendor_that_hangs_up_on_a_question_is_asked_again(
+async def test_a_poll_whose_connection_is_cut_is_repeated(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
     server.reply("/poll", HANG_UP)
@@ -428,7 +428,7 @@ async def test_a_vendor_that_hangs_up_on_a_question_is_asked_again(
 
 
 @pytest.mark.parametrize(("told", "wait_s"), [("7", 7.0), ("3600", 30.0)])
-async def test_a_vendor_that_is_asked_too_often_names_the_wait_within_reason(
+async def test_the_wait_after_too_many_polls_is_obeyed_within_a_limit(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path, *, told: str, wait_s: float
 ) -> None:
     server.reply("/poll", Reply({}, 429, {"Retry-After": told}))
@@ -436,7 +436,7 @@ async def test_a_vendor_that_is_asked_too_often_names_the_wait_within_reason(
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, wait_s)
 
 
-async def test_a_dead_link_is_asked_for_again_at_once(
+async def test_a_dead_link_is_replaced_at_once(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
     server.reply("/poll", ready(server, "/old"), ready(server, "/new"))
@@ -451,7 +451,7 @@ async def test_a_dead_link_is_asked_for_again_at_once(
 
 
 @pytest.mark.parametrize("dead", [Reply({}, 403), Reply({}, 503), HANG_UP], ids=["expired", "down", "hangs up"])
-async def test_a_link_that_stays_dead_is_lost_only_when_no_link_would_live(
+async def test_a_link_that_stays_dead_fails_the_job_after_ten_minutes(
     server: FakeVendor, bfl: BflProvider, handle: Handle, clock: Clock, tmp_path: Path, *, dead: Reply
 ) -> None:
     server.reply("/poll", ready(server))
@@ -479,7 +479,7 @@ async def test_a_page_instead_of_a_picture_is_a_bad_output(
     assert "text/html" in failure.reason
 
 
-async def test_the_key_is_not_shown_to_a_host_nobody_listed(
+async def test_the_key_is_not_sent_to_a_host_that_is_not_listed(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
     foreign = handle() | {"polling_url": "https://bfl.ai.evil.example/v1/get_result?id=job-1"}
@@ -544,7 +544,7 @@ async def test_a_young_job_is_polled_more_often(
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, 5.0)
 
 
-async def test_a_picture_without_a_told_cost_costs_what_the_table_says(
+async def test_a_picture_without_a_stated_cost_costs_the_list_price(
     server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path
 ) -> None:
     server.reply("/poll", ready(server))

@@ -78,7 +78,7 @@ def test_several_pictures_travel_in_their_order() -> None:
     assert "aspect_ratio" not in body
 
 
-def test_flux_dev_is_told_a_size() -> None:
+def test_flux_dev_gets_a_size() -> None:
     _, body = encoded("fal-ai/flux/dev", aspect_ratio="16:9", options={"num_inference_steps": 20})
 
     assert body == {
@@ -115,7 +115,7 @@ def test_the_given_addresses_are_kept_and_none_is_made_up() -> None:
 
 
 @pytest.mark.parametrize("body", [{"request_id": "r-1"}, {}, None])
-def test_a_yes_without_addresses_is_an_unknown_outcome(body: Any) -> None:
+def test_an_accepted_request_without_addresses_is_an_unknown_outcome(body: Any) -> None:
     refusal = decode_submit(answer(body), 0)
 
     assert isinstance(refusal, Failure)
@@ -160,7 +160,7 @@ REFUSALS: list[tuple[int, Any, dict[str, str], FailureKind, str]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "headers", "kind", "words"), REFUSALS)
-def test_every_refusal_has_its_kind_and_its_words(
+def test_every_refusal_has_its_kind_and_message(
     status: int, body: Any, headers: dict[str, str], kind: FailureKind, words: str
 ) -> None:
     refusal = decode_submit(answer(body, status, headers), 0)
@@ -189,7 +189,7 @@ def stands(body: Any, status: int = 200) -> http.JobState | None:
         (None, 202),
     ],
 )
-def test_a_job_goes_on_under_known_and_unknown_words(body: Any, status: int) -> None:
+def test_a_job_is_running_under_known_and_unknown_statuses(body: Any, status: int) -> None:
     assert stands(body, status) == http.RunningJob()
 
 
@@ -331,7 +331,7 @@ async def test_an_order_is_bought_once_polled_and_delivered(
     assert server.received[0].body["image_url"].startswith("data:image/png;base64,iVBOR")
 
 
-async def test_a_dead_link_is_asked_for_again_at_once(server: FakeVendor, fal: FalProvider, tmp_path: Path) -> None:
+async def test_a_dead_link_is_replaced_at_once(server: FakeVendor, fal: FalProvider, tmp_path: Path) -> None:
     server.reply("/status", Reply({"status": "COMPLETED"}))
     server.reply(
         "/response",
@@ -371,7 +371,7 @@ async def test_a_result_that_is_too_large_is_paid_and_not_bought_again(
     assert (failure.kind, failure.charged) == (FailureKind.UNSUPPORTED_OUTPUT, True)
 
 
-async def test_a_refused_prompt_is_told_from_a_refused_picture(
+async def test_a_refused_prompt_is_distinguished_from_a_refused_picture(
     server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
     server.reply(
@@ -385,7 +385,7 @@ async def test_a_refused_prompt_is_told_from_a_refused_picture(
     assert (failure.kind, failure.stage) == (FailureKind.CONTENT_POLICY, Stage.INPUT)
 
 
-async def test_a_refusal_stands_where_its_field_cannot_be_asked_for(
+async def test_a_refusal_is_kept_where_its_field_cannot_be_fetched(
     server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
     server.reply(
@@ -403,7 +403,7 @@ async def test_a_refusal_stands_where_its_field_cannot_be_asked_for(
 @pytest.mark.parametrize(
     "silence", [Reply({}, 503), Reply({}, 429), Reply({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
 )
-async def test_a_question_without_an_answer_is_asked_again(
+async def test_a_poll_without_an_answer_is_repeated(
     server: FakeVendor, fal: FalProvider, tmp_path: Path, path: str, silence: Reply
 ) -> None:
     server.reply("/status", Reply({"status": "COMPLETED"}))
@@ -501,7 +501,7 @@ async def test_what_a_model_cannot_do_is_never_sent(
     assert server.received == []
 
 
-async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
+async def test_a_request_without_a_response_has_an_unknown_outcome(
     server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
     server.reply("/fal-ai/flux/dev", HANG_UP)

@@ -104,7 +104,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/images/edits?a=b", "images/edits?a=b"])
-async def test_a_path_is_joined_to_the_base_url_and_asked_with_the_key(path: str) -> None:
+async def test_a_path_is_joined_to_the_base_url_and_requested_with_the_key(path: str) -> None:
     seen: list[web.Request] = []
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -165,7 +165,7 @@ async def test_a_form_carries_text_and_files_in_order(tmp_path: Path) -> None:
     assert parts[2][1] == "a%22b%0A.png"
 
 
-async def test_a_reference_that_is_gone_is_a_bug_not_a_vendors_trouble(tmp_path: Path) -> None:
+async def test_a_missing_reference_file_raises(tmp_path: Path) -> None:
     async with serving(saying({})) as server, vendor(server.make_url("/")) as http:
         with pytest.raises(FileNotFoundError):
             await http.call("POST", "/", json=[file_as_base64(tmp_path / "gone")], timeout_s=5)
@@ -235,7 +235,7 @@ async def test_an_event_stream_is_the_list_of_its_events(tmp_path: Path) -> None
     assert len(answer.body) == 2
 
 
-async def test_a_packed_answer_is_unpacked_though_none_was_asked_for() -> None:
+async def test_an_unrequested_compression_is_decompressed() -> None:
     async def handle(request: web.Request) -> web.StreamResponse:
         assert request.headers["Accept-Encoding"] == "identity"
         return web.Response(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
@@ -404,7 +404,7 @@ def test_the_client_is_not_loaded_before_it_is_needed() -> None:
 # --- no answer --------------------------------------------------------------------------------------------------------
 
 
-async def test_nobody_listening_means_nothing_was_sent() -> None:
+async def test_a_refused_connection_means_nothing_was_sent() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         async with vendor(f"http://127.0.0.1:{unused.getsockname()[1]}") as http:
@@ -436,7 +436,7 @@ async def test_a_call_that_breaks_off_may_have_done_the_work(said: bytes, words:
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"])
-async def test_silence_ends_with_the_time(said: bytes, tmp_path: Path) -> None:
+async def test_a_silent_vendor_times_out(said: bytes, tmp_path: Path) -> None:
     async with speaking(said, hang=True) as base, vendor(base) as http:
         with pytest.raises(NoResponse, match=r"within 0\.2 s") as caught:
             await http.call("POST", "/", json={}, workdir=tmp_path, timeout_s=0.2)
@@ -457,7 +457,7 @@ async def test_a_cancelled_call_leaves_no_file(tmp_path: Path) -> None:
     assert names_in(tmp_path) == []
 
 
-async def test_a_purchase_never_rides_on_an_old_connection() -> None:
+async def test_a_purchase_never_uses_a_kept_connection() -> None:
     peers: list[tuple[str, Any]] = []
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -778,5 +778,5 @@ def test_a_wait_is_found_in_every_form(headers: dict[str, str], body: Any, secon
         ({"a": 1}, ""),
     ],
 )
-def test_a_vendors_words_are_passed_on_without_secrets(words: object, shown: str) -> None:
+def test_vendors_messages_are_passed_on_without_secrets(words: object, shown: str) -> None:
     assert redacted(words, "k-secret") == shown

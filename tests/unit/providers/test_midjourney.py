@@ -97,7 +97,7 @@ CODES: list[tuple[int, str, FailureKind, float | None]] = [
 
 
 @pytest.mark.parametrize(("code", "words", "kind", "wait_s"), CODES)
-def test_every_code_has_its_kind_and_its_words(code: int, words: str, kind: FailureKind, wait_s: float | None) -> None:
+def test_every_code_has_its_kind_and_message(code: int, words: str, kind: FailureKind, wait_s: float | None) -> None:
     refusal = decode_submit(answer({"code": code, "description": words, "result": None, "properties": {}}))
 
     assert isinstance(refusal, Failure)
@@ -106,7 +106,7 @@ def test_every_code_has_its_kind_and_its_words(code: int, words: str, kind: Fail
     assert refusal.detail == f"code {code}"
 
 
-def test_a_banned_word_is_told() -> None:
+def test_a_banned_word_is_reported() -> None:
     body = {"code": 24, "description": "banned", "properties": {"bannedWord": "gore", "promptEn": "gore"}}
 
     refusal = decode_submit(answer(body))
@@ -118,7 +118,7 @@ def test_a_banned_word_is_told() -> None:
 @pytest.mark.parametrize(
     "body", [{"code": 1, "result": None}, {"code": 1, "result": ""}, {"code": 77}, {"code": "1"}, {}, None]
 )
-def test_an_answer_that_says_neither_yes_nor_no_is_an_unknown_outcome(body: Any) -> None:
+def test_an_answer_without_a_known_code_is_an_unknown_outcome(body: Any) -> None:
     refusal = decode_submit(answer(body))
 
     assert isinstance(refusal, Failure)
@@ -179,7 +179,7 @@ def seen(
         ({}, None),
     ],
 )
-def test_a_task_goes_on_under_known_and_unknown_words(body: Any, progress: int | None) -> None:
+def test_a_task_is_running_under_known_and_unknown_statuses(body: Any, progress: int | None) -> None:
     assert seen(body) == http.RunningJob(progress)
 
 
@@ -248,7 +248,7 @@ def test_every_reason_has_its_kind_and_an_unknown_one_is_not_tried_again(
     assert failure.reason.endswith(reason or "did not draw the picture")
 
 
-def test_a_reason_may_say_that_the_task_goes_on() -> None:
+def test_a_reason_may_mean_that_the_task_is_running() -> None:
     assert failed("[Action needed to continue] Confirm.") == http.RunningJob()
 
 
@@ -286,7 +286,7 @@ def test_a_task_that_was_cancelled_there_is_cancelled() -> None:
 # --- picking ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_picture_is_asked_for_by_its_button() -> None:
+def test_the_first_picture_is_requested_by_its_button() -> None:
     assert encode_pick("17", {"buttons": [U2, U1]}, "s") == (
         "/mj/submit/action",
         {"taskId": "17", "customId": "MJ::JOB::upsample::1::abc", "state": "s"},
@@ -294,7 +294,7 @@ def test_the_first_picture_is_asked_for_by_its_button() -> None:
 
 
 @pytest.mark.parametrize("body", [{"buttons": []}, {"buttons": None}, {"buttons": [U2, "odd", {"label": "U1"}]}, {}])
-def test_without_the_button_it_is_asked_for_by_its_number(body: Any) -> None:
+def test_without_the_button_it_is_requested_by_its_number(body: Any) -> None:
     assert encode_pick("17", body, "s") == (
         "/mj/submit/change",
         {"taskId": "17", "action": "UPSCALE", "index": 1, "state": "s"},
@@ -450,7 +450,7 @@ async def test_a_relay_that_does_not_upscale_leaves_the_grid_to_be_cut(
         Reply({"status": "SUCCESS", "imageUrl": None}),
     ],
 )
-async def test_an_upscale_that_fails_leaves_the_grid_to_be_cut(
+async def test_after_a_failed_upscale_the_grid_is_cropped(
     server: FakeVendor, opened: Open, tmp_path: Path, trouble: Reply
 ) -> None:
     server.reply("/mj/task/18/fetch", trouble)
@@ -461,7 +461,7 @@ async def test_an_upscale_that_fails_leaves_the_grid_to_be_cut(
     assert delivered.served_by["picked_by"] == "crop"
 
 
-async def test_an_upscale_nobody_knows_any_more_leaves_the_grid_to_be_cut(
+async def test_after_a_missing_upscale_the_grid_is_cropped(
     server: FakeVendor, opened: Open, clock: Clock, tmp_path: Path
 ) -> None:
     server.reply("/mj/task/18/fetch", Reply(status=204))
@@ -589,7 +589,7 @@ async def test_the_job_that_runs_is_cancelled(
 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])
-async def test_a_worker_that_starts_afresh_finds_an_upscale_that_may_have_been_sent_by_its_state(
+async def test_a_new_worker_finds_an_upscale_that_may_have_been_sent_by_its_state(
     server: FakeVendor, opened: Open, tmp_path: Path, lists: str
 ) -> None:
     server.reply(lists, Reply([{"id": "5", "state": "attempt-1"}, {"id": "18", "state": "attempt-1:U1"}]))
@@ -612,9 +612,7 @@ async def test_an_upscale_that_may_have_been_sent_and_is_not_found_is_not_sent_a
     assert "/mj/submit/action" not in server.paths()
 
 
-async def test_a_worker_that_starts_afresh_follows_the_upscale_of_the_handle(
-    server: FakeVendor, opened: Open, tmp_path: Path
-) -> None:
+async def test_a_new_worker_polls_the_upscale_of_the_handle(server: FakeVendor, opened: Open, tmp_path: Path) -> None:
     delivered = await opened().poll(SENT, order(tmp_path, "midjourney"))
 
     assert isinstance(delivered, Delivered)
@@ -656,7 +654,9 @@ async def test_an_upscale_that_exists_already_is_followed(server: FakeVendor, op
 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])
-async def test_a_lost_order_is_found_by_its_state(server: FakeVendor, opened: Open, tmp_path: Path, lists: str) -> None:
+async def test_a_request_without_a_response_is_found_by_its_state(
+    server: FakeVendor, opened: Open, tmp_path: Path, lists: str
+) -> None:
     server.reply("/mj/submit/imagine", HANG_UP)
     server.reply(lists, Reply([{"id": "17", "state": "attempt-1"}]))
 
@@ -664,7 +664,7 @@ async def test_a_lost_order_is_found_by_its_state(server: FakeVendor, opened: Op
     assert server.paths().count("/mj/submit/imagine") == 1
 
 
-async def test_a_lost_order_that_is_not_found_has_an_unknown_outcome(
+async def test_a_request_that_is_not_found_by_its_state_has_an_unknown_outcome(
     server: FakeVendor, opened: Open, tmp_path: Path
 ) -> None:
     server.reply("/mj/submit/imagine", HANG_UP)
@@ -686,7 +686,7 @@ async def test_an_order_that_never_left_is_not_looked_for(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("silence", [Reply(status=502), Reply(status=429), Reply(status=401), HANG_UP])
-async def test_a_question_without_an_answer_is_asked_again(
+async def test_a_poll_without_an_answer_is_repeated(
     server: FakeVendor, opened: Open, tmp_path: Path, silence: Reply
 ) -> None:
     server.reply("/mj/task/17/fetch", silence)

@@ -44,7 +44,7 @@ def test_kontext_takes_its_one_picture_as_a_data_uri() -> None:
     }
 
 
-def test_a_shape_nobody_asked_for_is_left_to_the_model() -> None:
+def test_the_model_chooses_the_shape_where_none_is_requested() -> None:
     assert encoded(DEV) == {"input": {"prompt": "a red fox", "seed": 7, "output_format": "png"}}
 
 
@@ -71,7 +71,7 @@ def test_the_given_address_is_kept() -> None:
 
 
 @pytest.mark.parametrize("body", [{"id": "p-1"}, {"id": "p-1", "urls": {}}, {}, None])
-def test_a_yes_without_an_address_is_an_unknown_outcome(body: Any) -> None:
+def test_an_accepted_request_without_an_address_is_an_unknown_outcome(body: Any) -> None:
     refusal = decode_submit(answer(body, 201), 0)
 
     assert isinstance(refusal, Failure)
@@ -96,7 +96,7 @@ REFUSALS: list[tuple[int, Any, FailureKind, str]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "words"), REFUSALS)
-def test_every_refusal_has_its_kind_and_its_words(status: int, body: Any, kind: FailureKind, words: str) -> None:
+def test_every_refusal_has_its_kind_and_message(status: int, body: Any, kind: FailureKind, words: str) -> None:
     refusal = decode_submit(answer(body, status), 0)
 
     assert isinstance(refusal, Failure)
@@ -114,7 +114,7 @@ def seen(body: Any, status: int = 200) -> http.JobState:
 
 
 @pytest.mark.parametrize("body", [{"status": "starting"}, {"status": "processing"}, {"status": "queued"}, {}, None])
-def test_a_prediction_goes_on_under_known_and_unknown_words(body: Any) -> None:
+def test_a_prediction_is_running_under_known_and_unknown_statuses(body: Any) -> None:
     assert seen(body) == http.RunningJob()
 
 
@@ -138,7 +138,7 @@ def test_success_without_an_output_is_no_image(output: Any) -> None:
         "NSFW content detected. Try running it again, or try a different prompt.",
     ],
 )
-def test_a_failure_in_the_words_of_a_policy_is_content_policy(error: str) -> None:
+def test_an_error_that_names_a_policy_is_content_policy(error: str) -> None:
     failure = seen({"status": "failed", "error": error})
 
     assert isinstance(failure, Failure)
@@ -216,7 +216,7 @@ async def test_an_order_is_bought_once_polled_and_delivered(
     assert server.received[0].body["input"]["input_image"].startswith("data:image/png;base64,iVBOR")
 
 
-async def test_a_dead_link_is_asked_for_again_at_once(
+async def test_a_dead_link_is_replaced_at_once(
     server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
 ) -> None:
     old, new = ({"status": "succeeded", "output": f"{server.url}/{name}"} for name in ("old", "new"))
@@ -244,7 +244,7 @@ async def test_a_data_url_in_place_of_the_link_is_taken(
 @pytest.mark.parametrize(
     "silence", [Reply({}, 503), Reply({}, 429), Reply({}, 401), HANG_UP], ids=["503", "429", "401", "cut"]
 )
-async def test_a_question_without_an_answer_is_asked_again(
+async def test_a_poll_without_an_answer_is_repeated(
     server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path, silence: Reply
 ) -> None:
     server.reply("/p-1", silence)
@@ -310,7 +310,7 @@ async def test_what_a_model_cannot_do_is_never_sent(
     assert server.received == []
 
 
-async def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(
+async def test_a_request_without_a_response_has_an_unknown_outcome(
     server: FakeVendor, replicate: ReplicateProvider, tmp_path: Path
 ) -> None:
     server.reply(f"/v1/models/{DEV}/predictions", HANG_UP)

@@ -96,7 +96,7 @@ def leaks(outcome: object, key: str) -> list[str]:
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("vendor", ADAPTERS)
-async def test_a_vendor_that_repeats_our_key_in_its_answer_to_an_order_tells_nobody(
+async def test_a_key_that_a_vendor_repeats_in_a_response_is_removed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, *, vendor: str, body: str, key: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -112,7 +112,7 @@ async def test_a_vendor_that_repeats_our_key_in_its_answer_to_an_order_tells_nob
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("vendor", STATES)
-async def test_a_vendor_that_repeats_our_key_in_a_job_tells_nobody(tmp_path: Path, vendor: str, key: str) -> None:
+async def test_a_key_that_a_vendor_repeats_in_a_job_is_removed(tmp_path: Path, vendor: str, key: str) -> None:
     async with parrot(200, STATES[vendor]) as url:
         asked = provider(vendor, url, key)
         handle = {"id": "1", "since": 0.0}
