@@ -389,7 +389,7 @@ def _refusal(answer: VendorResponse) -> Failure:
         return general
     words = error_message(answer.body).words
     reason = f"{_REFUSALS[kind]}: {words}" if words else _REFUSALS[kind]
-    return Failure(kind, reason, detail=detail_of(answer), vendor_stated=True)
+    return Failure(kind, reason, detail=detail_of(answer))
 
 
 _REFUSALS: Final[Mapping[FailureKind, str]] = {

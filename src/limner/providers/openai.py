@@ -527,13 +527,13 @@ def _refusal(answer: VendorResponse, vendor: str) -> Failure:
     detail = _detail(answer)
     if codes & _POLICY_CODES or "safety_violations" in words:
         reason = f"{vendor}'s content policy forbids this{about}"
-        return Failure(FailureKind.CONTENT_POLICY, reason, detail=detail, stage=_stage(error), vendor_stated=True)
+        return Failure(FailureKind.CONTENT_POLICY, reason, detail=detail, stage=_stage(error))
     if codes & _QUOTA_CODES:
         reason = f"the credit at {vendor} is used up{about}"
-        return Failure(FailureKind.QUOTA_EXHAUSTED, reason, detail=detail, vendor_stated=True)
+        return Failure(FailureKind.QUOTA_EXHAUSTED, reason, detail=detail)
     if "model_not_found" in codes or "model mismatch" in words.lower():
         reason = f"{vendor} does not have this model{about}"
-        return Failure(FailureKind.MODEL_UNAVAILABLE, reason, detail=detail, vendor_stated=True)
+        return Failure(FailureKind.MODEL_UNAVAILABLE, reason, detail=detail)
     return replace(failure_from(vendor, answer, rate_wait_s=_RATE_WAIT_S), detail=detail)
 
 

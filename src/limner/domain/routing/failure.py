@@ -67,8 +67,7 @@ class Failure:
 
     `reason` is a sentence that the caller may read. `charged` says that the vendor was paid all the same.
     `retry_after_s` is the pause that the vendor asked for. `detail` is the vendor's own status or code, for `explain`;
-    it never holds a secret. `stage` is set for content policy only. `vendor_stated` says that the kind comes from the
-    vendor's own error body; a status alone, or a page of a proxy or firewall, proves nothing about key or model.
+    it never holds a secret. `stage` is set for content policy only.
     """
 
     kind: FailureKind
@@ -77,4 +76,3 @@ class Failure:
     retry_after_s: float | None = None
     detail: str | None = None
     stage: Stage | None = None
-    vendor_stated: bool = False

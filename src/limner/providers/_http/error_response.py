@@ -78,8 +78,7 @@ def failure_from(
     wait_s = retry_after_s(response)
     if kind is FailureKind.RATE_LIMITED and wait_s is None:
         wait_s = rate_wait_s
-    stated = is_vendors_own(response.body)
-    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(response), vendor_stated=stated)
+    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(response))
 
 
 def failure_kind(response: VendorResponse) -> FailureKind:
