@@ -29,6 +29,7 @@ from limner.providers._http import (
     failure_from,
     file_as_base64,
     missing_handle,
+    open_picture,
     provider_only,
     query_job,
     redacted,
@@ -188,7 +189,7 @@ def _enlarge(request: GenerationRequest, least: int) -> GenerationRequest:
 
 def _enlarged_file(reference: ReferenceImage, least: int, target: Path) -> ReferenceImage:
     width, height = _enlarged(reference, least)
-    with Image.open(reference.path) as picture:
+    with open_picture(reference.path) as picture:
         picture.resize((width, height), Image.Resampling.LANCZOS).save(target, "PNG")
     return ReferenceImage(target, "image/png", width, height)
 
