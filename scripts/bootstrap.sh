@@ -150,9 +150,11 @@ install() {
     for package in packages/*/pyproject.toml; do
         [ ! -f "$package" ] || set -- "$@" -e "$(dirname "$package")"
     done
-    if uv_is_there && say "installing $lock" && install_with uv "$lock" "$@"; then return; fi
-    say "installing $lock with pip (the first time takes a minute or two)"
-    install_with pip "$lock" "$@"
+    if ! { uv_is_there && say "installing $lock" && install_with uv "$lock" "$@"; }; then
+        say "installing $lock with pip (the first time takes a minute or two)"
+        install_with pip "$lock" "$@"
+    fi
+    grep -q '^uv==' "$lock" || pip uninstall --yes uv # sixty megabytes that nothing else needs
 }
 
 install_with() {
