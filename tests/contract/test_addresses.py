@@ -178,7 +178,7 @@ def test_an_address_that_is_not_public_fails_the_task_and_costs_nothing(world: W
     assert client.balance() == (5, 0)
 
 
-def test_a_server_that_says_nothing_fails_the_task(world: World) -> None:
+def test_a_silent_server_fails_the_task(world: World) -> None:
     client = newcomer(world.served, credits=5)
     task = client.done(file={"url": f"{world.site}/silent"})
 
@@ -251,7 +251,7 @@ async def done(limner: Any, key: Key) -> Task:
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "192.168.0.10", "100.64.0.1"])
-def test_a_name_that_leads_inside_fails_the_task_and_tells_no_address(tmp_path: Path, address: str) -> None:
+def test_a_name_with_an_internal_address_fails_the_task_without_revealing_it(tmp_path: Path, address: str) -> None:
     settings = Settings(data=tmp_path, engine="sandbox", log_level="warning")
     prepare_data(settings)
     task, balance = asyncio.run(done_with_names(settings, address))

@@ -108,14 +108,14 @@ def test_a_body_of_thirty_megabytes_is_refused_when_it_does_not_say_so(client: C
     assert "28 MB" in answer.suggestion
 
 
-def test_a_client_that_asks_before_it_sends_thirty_megabytes_is_told_not_to(client: Client) -> None:
+def test_expect_100_continue_is_refused_for_thirty_megabytes(client: Client) -> None:
     status, rest = ask_first(client, 30 * MIB)
 
     assert status.startswith("HTTP/1.1 400")
     assert json.loads(rest)["code"] == 1003
 
 
-def test_a_client_that_asks_before_it_sends_a_task_is_told_to_go_on(client: Client) -> None:
+def test_expect_100_continue_is_answered_for_a_task(client: Client) -> None:
     body = b'{"type":"generate_image","prompt":"","x":1}'
     status, rest = ask_first(client, len(body), body)
 

@@ -9,7 +9,7 @@ from contract.client import BASE, Client
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-def test_a_batch_tells_the_tasks_found_and_the_ids_missed(client: Client, other_client: Client) -> None:
+def test_a_batch_returns_found_tasks_and_missing_ids(client: Client, other_client: Client) -> None:
     done = [client.done()["task_id"] for _ in range(2)]
     theirs = other_client.submit()
     answer = client.post("/task/batch", {"task_ids": [*done, theirs, NOBODY, "no id"]})

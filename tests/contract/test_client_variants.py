@@ -146,7 +146,7 @@ def test_what_is_not_base64_is_refused(refusing: Client, data: str) -> None:
 
 @pytest.mark.parametrize("file", ["https://example.org/a.png", "a-token", 1, ["https://example.org/a.png"]])
 @pytest.mark.parametrize("field", ["file", "files[0]"])
-def test_a_file_that_is_no_object_is_told_what_a_file_looks_like(refusing: Client, file: Any, field: str) -> None:
+def test_a_file_that_is_not_an_object_is_refused_with_an_example(refusing: Client, file: Any, field: str) -> None:
     answer = refusing.create(**({"file": file} if field == "file" else {"files": [file]}))
 
     assert answer.refusal == (400, 1004)

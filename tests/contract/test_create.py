@@ -324,7 +324,7 @@ def test_an_unknown_type_is_refused_with_the_known_ones(refusing: Client, kind: 
     assert "generate_image, text_to_image" in answer.suggestion
 
 
-def test_a_missing_type_is_told(refusing: Client) -> None:
+def test_a_missing_type_is_refused(refusing: Client) -> None:
     answer = refusing.post("/task", {"prompt": "a cat"})
 
     assert answer.refusal == (400, 2002)

@@ -156,14 +156,14 @@ def test_a_success_has_a_code_of_zero_and_no_message(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v2", "/v2/openapi", f"{BASE}/user", f"{BASE}/task/a/b/c"])
-def test_an_unknown_route_is_told_apart_from_an_unknown_task(client: Client, path: str) -> None:
+def test_an_unknown_route_has_another_code_than_an_unknown_task(client: Client, path: str) -> None:
     answer = client.get(path)
 
     assert answer.refusal == (404, 9404)
     assert path in answer.suggestion
 
 
-def test_a_wrong_method_is_told_which_are_right(client: Client) -> None:
+def test_a_wrong_method_lists_the_allowed_ones(client: Client) -> None:
     answer = client.call("PUT", f"{BASE}/task", b"{}")
 
     assert answer.refusal == (405, 9405)

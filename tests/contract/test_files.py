@@ -48,7 +48,7 @@ def test_a_link_works_without_a_key_and_with_any(client: Client, other_client: C
     assert [caller.get(shown.url).body for caller in callers] == [shown.picture] * 4
 
 
-def test_a_picture_says_what_it_is(shown: Shown) -> None:
+def test_a_picture_has_its_media_type(shown: Shown) -> None:
     headers = shown.client.get(shown.url).headers
 
     assert headers["Content-Type"] == "image/png"

@@ -17,7 +17,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield server
 
 
-def test_ten_tasks_may_be_under_way_and_the_eleventh_is_told_when_to_come_back(waiting: Served) -> None:
+def test_ten_tasks_may_be_active_and_the_eleventh_gets_retry_after(waiting: Served) -> None:
     client = newcomer(waiting)
     kinds = ["generate_image", "text_to_image"] * 5
     accepted = [client.create(type=kind).status for kind in kinds]
@@ -30,7 +30,7 @@ def test_ten_tasks_may_be_under_way_and_the_eleventh_is_told_when_to_come_back(w
     assert client.balance() == balance == (950, 50)
 
 
-def test_an_account_at_its_limit_keeps_nobody_else_out(waiting: Served) -> None:
+def test_an_account_at_its_limit_blocks_no_other(waiting: Served) -> None:
     first, second = newcomer(waiting), newcomer(waiting)
     for _ in range(10):
         first.submit()
@@ -68,7 +68,7 @@ def test_of_creations_at_once_no_more_are_accepted_than_are_paid(waiting: Served
     assert client.balance() == (4, 30)
 
 
-def test_without_the_credits_the_answer_tells_the_price_and_what_is_left(waiting: Served) -> None:
+def test_a_task_over_the_balance_is_refused_with_price_and_balance(waiting: Served) -> None:
     client = newcomer(waiting, credits=9)
     answer = client.create(model_version="gpt_image_2")
 
@@ -88,7 +88,7 @@ def test_an_account_may_have_a_limit_of_its_own(waiting: Served) -> None:
     assert after == [200, 200, 429]
 
 
-def test_ten_uploads_go_at_once_and_more_are_told_when_to_come_back(data: Path) -> None:
+def test_ten_uploads_at_once_are_accepted_and_more_get_retry_after(data: Path) -> None:
     with serving(data, "--api-only") as server:
         client = client_of(server)
         with ThreadPoolExecutor(8) as pool:

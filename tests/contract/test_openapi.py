@@ -70,7 +70,7 @@ def test_every_path_of_the_face_is_in_the_document(document: dict[str, Any]) -> 
     }
 
 
-def test_every_operation_of_the_face_asks_for_a_key(document: dict[str, Any]) -> None:
+def test_every_v3_operation_needs_a_key(document: dict[str, Any]) -> None:
     ours = [
         operation
         for path, methods in document["paths"].items()

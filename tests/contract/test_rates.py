@@ -37,7 +37,7 @@ def test_uploads_tell_their_quota_and_what_is_left_of_it(paced: Served) -> None:
     assert left(answer) == 9
 
 
-def test_creates_may_have_a_quota_and_who_is_over_it_is_told_when_to_come_back(paced: Served) -> None:
+def test_creates_over_their_rate_limit_are_refused_with_retry_after(paced: Served) -> None:
     client = newcomer(paced)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.create(), range(40)))
@@ -52,7 +52,7 @@ def test_creates_may_have_a_quota_and_who_is_over_it_is_told_when_to_come_back(p
     assert [int(answer.headers["Retry-After"]) for answer in refused] == windows
 
 
-def test_a_quota_of_an_account_is_one_for_all_its_keys_and_nobody_elses(paced: Served) -> None:
+def test_a_rate_limit_of_an_account_is_shared_by_its_keys_only(paced: Served) -> None:
     paced.cli("accounts", "create", "shared", "--credits", "100")
     keys = [paced.cli("keys", "create", "--account", "shared")["key"] for _ in range(2)]
     shared = [Client(paced.url, key).create().status for key in keys * 8]
@@ -75,7 +75,7 @@ def test_a_key_may_have_a_quota_for_all_that_it_does(paced: Served) -> None:
     assert (created.status, created.headers["RateLimit-Policy"]) == (200, None)
 
 
-def test_two_quotas_are_told_together(paced: Served) -> None:
+def test_two_rate_limits_share_the_headers(paced: Served) -> None:
     made = paced.cli("keys", "create", "--per-second", "50")
     answer = Client(paced.url, made["key"]).upload(PICTURE)
 
@@ -98,13 +98,13 @@ def test_guesses_are_counted_together_on_every_face(paced: Served) -> None:
     assert statuses == [401, 401, 401, 429]
 
 
-def test_what_a_client_says_of_itself_does_not_make_it_another(paced: Served) -> None:
+def test_a_forged_forwarded_header_is_ignored(paced: Served) -> None:
     statuses = [guess(paced, f"10.0.0.{n}, 203.0.113.3").status for n in range(5)]
 
     assert statuses == [401] * 3 + [429] * 2
 
 
-def test_a_good_key_is_let_in_while_a_neighbour_guesses(paced: Served) -> None:
+def test_a_valid_key_works_while_another_client_guesses(paced: Served) -> None:
     client = newcomer(paced)
     before = guess(paced, "203.0.113.4", str(client.key)).status
     guesses = [guess(paced, "203.0.113.4").status for _ in range(4)]

@@ -85,14 +85,14 @@ def test_the_application_has_the_routes_that_this_is_about(routes: list[BaseRout
     assert all(isinstance(route, Route | WebSocketRoute) for route in routes)
 
 
-def test_every_route_asks_for_a_key_but_those_that_are_open(routes: list[BaseRoute], idle: Served) -> None:
+def test_every_route_but_the_public_ones_needs_a_key(routes: list[BaseRoute], idle: Served) -> None:
     nobody = Client(idle.url)
     open_ = [f"{method} {path}" for method, path in calls(routes) if ask(nobody, method, path).status != 401]
 
     assert sorted(open_) == sorted(OPEN)
 
 
-def test_every_route_asks_for_a_scope(routes: list[BaseRoute], admin: Client) -> None:
+def test_every_route_needs_a_scope(routes: list[BaseRoute], admin: Client) -> None:
     guarded = [(method, path) for method, path in calls(routes) if f"{method} {path}" not in OPEN]
     answers = {f"{method} {path}": ask(admin, method, path) for method, path in guarded}
 
@@ -107,7 +107,7 @@ def test_what_is_open_by_a_signature_is_shut_without_one(idle: Served) -> None:
     assert [code(ask(nobody, method, path)) for method, path in signed] == [(403, 1005)] * len(signed)
 
 
-def test_every_websocket_asks_for_a_key_and_a_scope(routes: list[BaseRoute], idle: Served, admin: Client) -> None:
+def test_every_websocket_needs_a_key_and_a_scope(routes: list[BaseRoute], idle: Served, admin: Client) -> None:
     paths = [route.path for route in routes if isinstance(route, WebSocketRoute) and "{path" not in route.path]
     answers = [client.get(filled(path), HANDSHAKE) for client in (Client(idle.url), admin) for path in paths]
 

@@ -14,15 +14,15 @@ CREATE = json.dumps({"type": "generate_image", "prompt": "a fox"}).encode()
 
 
 @pytest.fixture(scope="module")
-def curt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with short timeouts."""
     with serving(tmp_path_factory.mktemp("curt"), "--api-only", slow_client_s="0.5", connections="60") as server:
         yield server
 
 
 @pytest.fixture
-def line(curt: Served) -> Iterator[Wire]:
-    with wire(curt) as line:
+def line(strict: Served) -> Iterator[Wire]:
+    with wire(strict) as line:
         yield line
 
 
@@ -35,24 +35,24 @@ def refusal(answer: bytes) -> tuple[int, int]:
 # --- heads ------------------------------------------------------------------------------------------------------------
 
 
-def test_who_says_nothing_is_let_go(line: Wire) -> None:
+def test_a_silent_connection_is_timed_out(line: Wire) -> None:
     assert line.rest() == b""
 
 
-def test_who_begins_a_head_and_stops_is_let_go(line: Wire) -> None:
+def test_an_incomplete_head_is_timed_out(line: Wire) -> None:
     line.send(b"GET /healthz HTTP/1.1\r\nHost: limner\r\nX-Slow: ")
 
     assert line.rest() == b""
 
 
 @pytest.mark.parametrize("piece", [b"a", b"x: y\r\n"], ids=["a letter", "a header"])
-def test_who_sends_a_head_bit_by_bit_is_let_go(line: Wire, piece: bytes) -> None:
+def test_a_head_in_small_pieces_is_timed_out(line: Wire, piece: bytes) -> None:
     line.send(b"GET /healthz HTTP/1.1\r\nHost: limner\r\n" + piece)
 
     assert line.trickle(piece) == b""
 
 
-def test_who_only_sends_line_breaks_is_let_go(line: Wire) -> None:
+def test_line_breaks_alone_are_timed_out(line: Wire) -> None:
     line.send(line.head("GET", "/healthz"))
     answer = line.answer()
 
@@ -76,7 +76,7 @@ def test_a_path_of_a_hundred_kilobytes_is_refused(line: Wire) -> None:
     assert refusal(line.rest()) == (431, 1003)
 
 
-def test_a_head_that_is_not_http_is_told_in_our_envelope(line: Wire) -> None:
+def test_a_malformed_head_is_refused_in_the_envelope(line: Wire) -> None:
     line.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello?\r\n\r\n")
     answer = line.rest()
 
@@ -108,13 +108,13 @@ def test_chunks_that_come_bit_by_bit_are_refused(line: Wire) -> None:
     assert refusal(line.trickle(b"1\r\na\r\n")) == (408, 1003)
 
 
-def test_an_upload_that_stops_coming_is_refused_and_leaves_nothing(curt: Served, line: Wire) -> None:
+def test_an_upload_that_stops_coming_is_refused_and_leaves_nothing(strict: Served, line: Wire) -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + b"\x89PNG" * 1000
     head = line.head("POST", f"{BASE}/upload", "Content-Type: multipart/form-data; boundary=b", "Content-Length: 99999")
     line.send(head + form)
 
     assert refusal(line.rest()) == (408, 1003)
-    assert [path for path in (curt.data / "scratch").rglob("upload-*")] == []  # noqa: C416
+    assert [path for path in (strict.data / "scratch").rglob("upload-*")] == []  # noqa: C416
 
 
 def test_a_body_too_large_to_be_taken_is_not_waited_for_either(line: Wire) -> None:
@@ -123,7 +123,7 @@ def test_a_body_too_large_to_be_taken_is_not_waited_for_either(line: Wire) -> No
     assert refusal(line.rest()) == (408, 1003)
 
 
-def test_who_goes_on_sending_after_the_answer_is_let_go(line: Wire) -> None:
+def test_data_after_the_response_is_timed_out(line: Wire) -> None:
     line.send(line.post("Content-Length: 1000000", auth=False))
     answer = line.answer()
 
@@ -157,7 +157,7 @@ def test_two_requests_at_once_are_both_answered_and_then_the_line_waits(line: Wi
     assert line.rest() == b""
 
 
-def test_a_lying_length_takes_no_more_than_it_said(curt: Served, line: Wire) -> None:
+def test_a_lying_length_takes_no_more_than_it_said(strict: Served, line: Wire) -> None:
     """What follows it is a request that is none, and the end."""
     line.send(line.post(f"Content-Length: {len(CREATE)}") + CREATE + b"and more of it\r\n\r\n")
     answers = line.rest()
@@ -165,7 +165,7 @@ def test_a_lying_length_takes_no_more_than_it_said(curt: Served, line: Wire) -> 
     assert status(answers) == 200
     assert answers.count(b"HTTP/1.1 ") == 1
     assert b"connection: close" in answers
-    assert client_of(curt).get("/healthz").status == 200
+    assert client_of(strict).get("/healthz").status == 200
 
 
 @pytest.mark.parametrize("headers", [("Content-Length: 5", "Transfer-Encoding: chunked"), ("Content-Length: 5, 6",)])
@@ -178,35 +178,35 @@ def test_two_lengths_are_no_request(line: Wire, headers: tuple[str, ...]) -> Non
 # --- answers, and how many --------------------------------------------------------------------------------------------
 
 
-def test_who_takes_nothing_of_a_large_answer_is_let_go(curt: Served) -> None:
-    with wire(curt, receive_buffer=4096) as line:
+def test_a_client_that_does_not_read_a_large_response_is_reset(strict: Served) -> None:
+    with wire(strict, receive_buffer=4096) as line:
         line.send(line.head("GET", "/openapi.json") * 400)  # some megabytes more than any buffer holds
 
         assert line.was_hung_up()
-    assert client_of(curt).get("/healthz").status == 200
+    assert client_of(strict).get("/healthz").status == 200
 
 
-def test_more_connections_than_there_may_be_are_told_so_and_room_is_made(curt: Served) -> None:
+def test_connections_over_the_limit_are_refused_until_one_closes(strict: Served) -> None:
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(wire(curt)) for _ in range(70)]
+        lines = [stack.enter_context(wire(strict)) for _ in range(70)]
         told = [line.rest() for line in lines]
 
     refused = [answer for answer in told if answer]
     assert 10 <= len(refused) < 70
     assert {refusal(answer) for answer in refused} == {(503, 1007)}
     assert all(b"retry-after: 1" in answer for answer in refused)
-    assert Client(curt.url, curt.key).get("/healthz").status == 200
+    assert Client(strict.url, strict.key).get("/healthz").status == 200
 
 
-def test_a_watcher_is_no_slow_client(curt: Served) -> None:
+def test_a_watcher_is_no_slow_client(strict: Served) -> None:
     """A WebSocket stays open although its client says nothing for longer than a request may take."""
     headers = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
     headers.append("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
-    with wire(curt) as watcher, wire(curt) as silent:
+    with wire(strict) as watcher, wire(strict) as silent:
         watcher.send(watcher.head("GET", f"{BASE}/task/watch/all", *headers))
         frames = watcher.socket.recv(4096)
         assert silent.rest() == b""  # so long
-        task = client_of(curt).submit()
+        task = client_of(strict).submit()
         while task.encode() not in frames and (more := watcher.socket.recv(4096)):
             frames += more
 

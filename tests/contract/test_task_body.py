@@ -66,7 +66,7 @@ def end(served: Served, task_id: str, ending: Ending) -> None:
     asyncio.run(work())
 
 
-def test_a_created_task_is_told_by_its_id_alone(client: Client) -> None:
+def test_create_returns_only_the_task_id(client: Client) -> None:
     answer = client.create()
 
     assert list(answer.data) == ["task_id"]
@@ -85,7 +85,7 @@ def test_a_queued_task_has_no_output_and_knows_its_place(idle: Served) -> None:
     assert (task["running_left_time"], task["consumed_credit"]) == (-1, 0)
 
 
-def test_a_running_task_tells_how_long_it_will_take(running: dict[str, Any]) -> None:
+def test_a_running_task_has_a_remaining_time(running: dict[str, Any]) -> None:
     assert types_of(running) == ALWAYS
     assert (running["status"], running["output"], running["result"]) == ("running", {}, {})
     assert 0 <= running["progress"] <= 95
@@ -129,7 +129,7 @@ def test_the_creation_time_is_in_whole_seconds(client: Client) -> None:
     assert before <= created <= time.time()
 
 
-def test_a_failed_task_says_why_and_costs_nothing(served: Served) -> None:
+def test_a_failed_task_has_an_error_and_costs_nothing(served: Served) -> None:
     client = newcomer(served, credits=5)
     task = client.done(file={"url": "http://not-there.invalid/cat.png"})
 

@@ -81,7 +81,7 @@ def test_a_fault_of_ours_is_answered_in_the_envelope(broken: Served, call: Calla
     assert answer.headers[TRACE] in answer.suggestion
 
 
-def test_a_fault_tells_nothing_of_the_inside(broken: Served) -> None:
+def test_an_internal_error_reveals_no_internals(broken: Served) -> None:
     body = client_of(broken).create().body
 
     assert not [word for word in (b"sqlite", b"ledger", b"Traceback", b".py", b"table") if word in body]

@@ -205,7 +205,7 @@ def test_a_picture_of_20_megabytes_is_taken(client: Client) -> None:
     assert client.upload(PICTURE + bytes(20 * MIB - len(PICTURE))).status == 200
 
 
-def test_a_large_upload_without_a_key_hears_why_it_is_refused(client: Client) -> None:
+def test_a_large_upload_without_a_key_receives_the_refusal(client: Client) -> None:
     answer = client.as_(None).upload(PICTURE + bytes(19 * MIB))
 
     assert answer.refusal == (401, 1002)

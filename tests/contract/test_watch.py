@@ -186,7 +186,7 @@ async def test_any_other_path_is_not_found(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["all", "all/2026-01-01T00:00:00Z", "no-id"])
-def test_a_plain_get_is_told_that_it_takes_a_websocket(client: Client, path: str) -> None:
+def test_a_plain_get_of_a_watch_is_refused(client: Client, path: str) -> None:
     assert client.get(f"{BASE}/task/watch/{path}").refusal == (400, 1003)
     assert client.get(f"{BASE}/task/watch/{path}", auth=False).refusal == (401, 1002)
 
@@ -198,7 +198,7 @@ def account_of(served: Served) -> Client:
     return newcomer(served)
 
 
-async def test_all_tasks_of_an_account_are_told_and_no_others(served: Served) -> None:
+async def test_a_watch_sends_all_tasks_of_its_account_and_no_others(served: Served) -> None:
     ada, eve = await asyncio.to_thread(account_of, served), await asyncio.to_thread(account_of, served)
     async with watching(ada, "all") as watch, watching(eve, "all") as other:
         hers = await asyncio.to_thread(eve.submit)
@@ -275,7 +275,7 @@ async def test_a_browser_gives_its_key_as_a_protocol(served: Served) -> None:
     assert ([frame["event"] for frame in frames], code) == (["finalized"], 1000)
 
 
-async def test_what_a_client_says_is_not_listened_to(idle: Served) -> None:
+async def test_client_messages_are_discarded(idle: Served) -> None:
     client = client_of(idle)
     task = await asyncio.to_thread(client.submit)
     async with watching(client, task) as watch:
@@ -289,7 +289,7 @@ async def test_what_a_client_says_is_not_listened_to(idle: Served) -> None:
     assert (frames[-1]["data"]["status"], code) == ("cancelled", 1000)
 
 
-async def test_who_says_too_much_at_once_is_shown_out(idle: Served) -> None:
+async def test_a_head_over_the_limit_is_refused(idle: Served) -> None:
     client = client_of(idle)
     async with watching(client, "all") as watch:
         await watch.send("x" * 100_000)
@@ -311,7 +311,7 @@ async def test_bytes_that_are_no_websocket_frames_close_the_watch(idle: Served, 
     assert answer.status == 200
 
 
-async def test_a_reader_who_never_reads_delays_nobody(idle: Served) -> None:
+async def test_a_client_that_does_not_read_delays_no_other(idle: Served) -> None:
     """Far more than any buffer holds: the one who reads has it all while the other has not taken a frame."""
     client = await asyncio.to_thread(account_of, idle)
     with stuck_watcher(client):
@@ -364,7 +364,7 @@ async def test_two_hundred_watch_at_once(idle: Served) -> None:
     assert {code for _, code in seen} == {1000}
 
 
-async def test_there_is_room_for_so_many_watches_and_no_more(data: Path) -> None:
+async def test_watches_over_the_limit_are_refused(data: Path) -> None:
     with serving(data, "--api-only", account_watches="2") as server:
         client = client_of(server)
         async with watching(client, "all"), watching(client, "all"):
@@ -437,7 +437,7 @@ async def test_a_worker_in_another_process_is_watched(shared: Served) -> None:
     assert {"queued", "running", "success"} >= {frame["data"]["status"] for frame in frames} >= {"running", "success"}
 
 
-async def test_a_cancel_is_heard_by_the_worker_in_another_process(shared: Served) -> None:
+async def test_a_cancel_reaches_the_worker_in_another_process(shared: Served) -> None:
     """The vendor takes ten minutes and the lease is renewed every five: the word goes from process to process."""
     client = client_of(shared)
     shared.environment.update(LIMNER_SANDBOX_DELAY_S="600", LIMNER_LEASE_S="900")

@@ -133,7 +133,7 @@ def test_there_is_nothing_before_it_is_put(bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
-def test_the_checksum_is_told_back(bucket: Bucket, algorithm: str) -> None:
+def test_the_checksum_is_returned(bucket: Bucket, algorithm: str) -> None:
     made = bucket.boto3().put_object(**bucket.place, Body=PICTURE, ChecksumAlgorithm=algorithm)
 
     assert made[f"Checksum{algorithm}"]

@@ -14,7 +14,7 @@ def rows(client: V3Client, query: str = "") -> list[dict[str, object]]:
     return found
 
 
-def test_the_balance_is_told_in_decimals(waiting: V3Client) -> None:
+def test_the_balance_is_a_decimal(waiting: V3Client) -> None:
     waiting.submit()
     answer = waiting.get(f"{BASE}/account/balance")
 
@@ -36,7 +36,7 @@ def test_usage_is_a_row_a_task_in_a_bare_list_the_newest_first(served: Served) -
     assert [row["credits_consumed"] for row in rows(client)] == [0.0, 10.0]
 
 
-def test_usage_shows_the_tasks_of_both_faces_under_the_names_of_this_one(idle: Served, waiting: V3Client) -> None:
+def test_usage_lists_the_tasks_of_both_apis_by_v3_names(idle: Served, waiting: V3Client) -> None:
     made = waiting.v2.submit()
     with closing(sqlite3.connect(idle.data / "limner.db")) as connection, connection:
         connection.execute("UPDATE tasks SET status = 'expired', created_ms = 1750000000000 WHERE id = ?", (made,))

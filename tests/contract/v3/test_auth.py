@@ -62,7 +62,7 @@ def test_another_accounts_task_is_as_unknown_as_none_at_all(client: V3Client, ot
     assert answers[0].suggestion.replace(theirs, NOBODY) == answers[1].suggestion
 
 
-def test_a_list_tells_the_tasks_found_by_id_and_the_ids_missed(client: V3Client, other_client: V3Client) -> None:
+def test_list_returns_found_tasks_by_id_and_missing_ids(client: V3Client, other_client: V3Client) -> None:
     done, theirs = client.done(), other_client.submit()
     answer = client.post("/tasks/list", {"task_ids": [done["task_id"], theirs, NOBODY, "no id", NOBODY]})
 

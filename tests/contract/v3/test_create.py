@@ -125,7 +125,7 @@ def test_of_both_fields_model_counts(waiting: V3Client) -> None:
 
 @pytest.mark.parametrize("name", [*UNSERVED, "", "BANANA", "flux.9", "\0"])
 @pytest.mark.parametrize("field", ["model", "model_version"])
-def test_a_name_nobody_serves_is_refused_with_those_that_work(refusing: V3Client, field: str, name: str) -> None:
+def test_an_unknown_model_is_refused_with_the_known_ones(refusing: V3Client, field: str, name: str) -> None:
     answer = refusing.create(**{field: name})
 
     assert answer.refusal == (400, 2017)
@@ -169,7 +169,7 @@ def test_another_shape_is_refused(refusing: V3Client, shape: Any) -> None:
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 
-def test_what_no_model_here_can_do_is_ignored_and_told_by_explain(idle: Served, waiting: V3Client) -> None:
+def test_unsupported_options_are_ignored_and_listed_by_explain(idle: Served, waiting: V3Client) -> None:
     unmet = {"size": "2K", "quality": "max", "background": "transparent", "output_format": "jpeg", "watermark": False}
     made = waiting.submit(**unmet, seed=1)
     told = idle.cli("tasks", "explain", made)
@@ -178,7 +178,7 @@ def test_what_no_model_here_can_do_is_ignored_and_told_by_explain(idle: Served, 
     assert set(waiting.task(made)["input"]) == {"prompt", "model_version"}
 
 
-def test_a_picture_sent_to_text_to_image_is_ignored_and_told_by_explain(idle: Served, waiting: V3Client) -> None:
+def test_a_picture_sent_to_text_to_image_is_ignored_and_listed_by_explain(idle: Served, waiting: V3Client) -> None:
     sent = {"prompt": "a cat", "input": URL, "files": [{"url": URL}]}
     made = waiting.post("/generation/text-to-image", sent).data["task_id"]
 
@@ -211,7 +211,7 @@ def test_an_unknown_template_is_refused_with_the_known_ones(refusing: V3Client) 
     assert "print_clay" in answer.suggestion
 
 
-def test_a_style_picture_goes_with_words(client: V3Client, inline: dict[str, str]) -> None:
+def test_a_style_picture_is_used_with_the_prompt(client: V3Client, inline: dict[str, str]) -> None:
     task = client.done(style_image=inline, prompt="in the style of image[1]")
 
     assert task["status"] == "success"

@@ -87,7 +87,7 @@ def test_every_code_is_either_provoked_or_known_to_be_out_of_reach() -> None:
     assert PROVOKED.keys() | elsewhere | UNREACHED == ERRORS.keys()
 
 
-def test_too_many_tasks_are_told_when_to_come_back(tmp_path: Path) -> None:
+def test_too_many_tasks_get_retry_after(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--api-only", account_tasks="1") as server:
         client = V3Client(server.url, server.key)
         client.submit()
@@ -128,7 +128,7 @@ def test_what_only_looks_like_v3_is_not(client: V3Client, path: str) -> None:
         ("PATCH", f"/tasks/{NOBODY}", "GET, HEAD"),
     ],
 )
-def test_a_wrong_method_is_1003_and_told_which_are_right(
+def test_a_wrong_method_is_1003_and_lists_the_allowed_ones(
     client: V3Client, method: str, path: str, allowed: str
 ) -> None:
     answer = client.call(method, BASE + path, b"{}")

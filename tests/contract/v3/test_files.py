@@ -63,7 +63,7 @@ def test_a_body_that_is_no_form_is_malformed(refusing: V3Client, kind: str) -> N
 # --- by a link ----------------------------------------------------------------------------------------------------
 
 
-def test_a_link_is_told_under_both_names_with_its_token_and_its_life(waiting: V3Client) -> None:
+def test_presign_returns_the_link_under_both_names_with_token_and_lifetime(waiting: V3Client) -> None:
     link = waiting.presign()
 
     assert set(link) == {"presigned_url", "upload_url", "file_token", "expires_in"}
@@ -90,7 +90,7 @@ def test_a_link_for_anything_else_is_refused(refusing: V3Client, body: dict[str,
     assert "jpg, jpeg, png or webp" in answer.suggestion
 
 
-def test_a_link_that_nobody_uses_leaves_nothing(refusing: V3Client) -> None:
+def test_an_unused_link_leaves_nothing(refusing: V3Client) -> None:
     assert refusing.presign()
 
 
@@ -104,7 +104,7 @@ def test_a_picture_that_was_handed_in_can_be_used(client: V3Client, content: byt
     assert task["status"] == "success"
 
 
-def test_before_it_was_handed_in_the_token_says_what_is_missing(refusing: V3Client) -> None:
+def test_a_token_without_its_picture_is_refused_with_the_missing_step(refusing: V3Client) -> None:
     answer = refusing.create(input=refusing.presign()["file_token"])
 
     assert answer.refusal == (404, 2019)
@@ -202,7 +202,7 @@ def test_a_picture_of_20_megabytes_is_taken(waiting: V3Client) -> None:
     assert waiting.put(waiting.presign()["presigned_url"], PICTURE + bytes(20 * MIB - len(PICTURE))).status == 200
 
 
-def test_a_body_that_never_says_its_length_is_cut_off(refusing: V3Client) -> None:
+def test_a_chunked_body_over_the_limit_is_refused(refusing: V3Client) -> None:
     pieces = (bytes(MIB) for _ in range(30))
     answer = refusing.put(refusing.presign()["presigned_url"], pieces)
 

@@ -54,7 +54,7 @@ def test_a_task_of_v2_is_edited_on_v3(client: V3Client) -> None:
     assert ended(client, "/generation/edit-multiview", {"input": original} | EDIT)["status"] == "success"
 
 
-def test_a_model_may_be_named_in_the_words_of_either_face(client: V3Client) -> None:
+def test_models_are_accepted_by_the_names_of_both_apis(client: V3Client) -> None:
     here = turned(client, model="banana_pro")
 
     assert here["input"]["model_version"] == "gemini_3_pro_image_preview"

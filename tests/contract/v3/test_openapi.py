@@ -48,7 +48,7 @@ def test_every_path_of_the_face_is_in_the_document_and_on_its_page(document: dic
     assert [path for _, path in operations(document) if path not in page] == []
 
 
-def test_every_operation_asks_for_a_key_but_the_one_that_has_a_link(document: dict[str, Any]) -> None:
+def test_every_operation_but_the_signed_link_needs_a_key(document: dict[str, Any]) -> None:
     free = {name for name, operation in operations(document).items() if "security" not in operation}
 
     assert free == {("put", "/files/{tag}/{token}")}

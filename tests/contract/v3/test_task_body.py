@@ -66,7 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     [({}, "text_to_image"), ({"input": "https://example.org/a.png"}, "generate_image")],
     ids=["text-to-image", "image-to-image"],
 )
-def test_a_created_task_is_told_by_its_id_type_and_status(waiting: V3Client, fields: dict[str, Any], kind: str) -> None:
+def test_create_returns_id_type_and_status(waiting: V3Client, fields: dict[str, Any], kind: str) -> None:
     answer = waiting.create(**fields)
 
     assert {name: answer.data[name] for name in answer.data if name != "task_id"} == {"type": kind, "status": "queued"}
@@ -82,7 +82,7 @@ def test_a_queued_task_has_neither_output_nor_end(waiting: V3Client) -> None:
     assert (task["status"], task["progress"], task["output"], task["credits_consumed"]) == ("queued", 0, {}, 0)
 
 
-def test_a_running_task_tells_how_far_it_is(running: dict[str, Any]) -> None:
+def test_a_running_task_has_progress(running: dict[str, Any]) -> None:
     assert types_of(running) == ALWAYS
     assert (running["status"], running["output"], running["credits_consumed"]) == ("running", {}, 0)
     assert 0 <= running["progress"] <= 95
@@ -131,7 +131,7 @@ def test_times_are_iso_8601_in_utc(client: V3Client) -> None:
     assert before.timestamp() - 0.001 <= created.timestamp() <= completed.timestamp() <= time.time()
 
 
-def test_a_failed_task_says_why_and_costs_nothing(served: Served) -> None:
+def test_a_failed_task_has_an_error_and_costs_nothing(served: Served) -> None:
     client = newcomer(served, credits=5)
     task = client.done(input="http://not-there.invalid/cat.png")
 

@@ -237,7 +237,7 @@ def test_a_key_that_may_only_read_changes_nothing(telling: Served) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", ""), *CALLS])
-def test_nobody_is_let_in_without_a_key(client: Client, method: str, path: str) -> None:
+def test_a_watch_needs_a_key(client: Client, method: str, path: str) -> None:
     assert ask(client, method, path.format(NOBODY), auth=False).refusal == (401, 1002)
 
 

@@ -53,12 +53,12 @@ relaxed = settings(
 
 def judge(data: bytes, folder: Path) -> None:
     """Both blocking methods, in bounded work; anything but a `Refusal` gets out and fails the test."""
-    path, door, started = folder / "source", ImageFiles(), time.process_time()
+    path, image_files, started = folder / "source", ImageFiles(), time.process_time()
     path.write_bytes(data)
     with suppress(Refusal):
-        door.inspect(path)
+        image_files.inspect(path)
     with suppress(Refusal):
-        door.normalise(path, folder / "clean")
+        image_files.normalise(path, folder / "clean")
     assert time.process_time() - started < WORK_S
 
 

@@ -42,7 +42,7 @@ def test_nothing_else_is(text: str, host: str, address: str, port: int) -> None:
     assert not FetchAllow.parse(text).permits(host, ip_address(address), port)
 
 
-def test_a_network_says_nothing_about_an_unresolved_name() -> None:
+def test_a_network_does_not_cover_an_unresolved_name() -> None:
     assert not FetchAllow.parse("0.0.0.0/0").permits("x", None, 80)
 
 

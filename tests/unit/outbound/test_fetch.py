@@ -77,7 +77,7 @@ async def speaking(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def door(
+async def open_intake(
     allow: str = "127.0.0.1",
     *,
     names: Names | None = None,
@@ -131,7 +131,7 @@ def target(tmp_path: Path) -> Path:
 
 
 async def test_a_file_arrives_whole(target: Path) -> None:
-    async with serving(picture) as server, door() as intake:
+    async with serving(picture) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/cat.png")), target)
 
     assert taken(target) == PICTURE
@@ -141,7 +141,7 @@ async def test_an_empty_answer_is_an_empty_file(target: Path) -> None:
     async def nothing(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b"")
 
-    async with serving(nothing) as server, door() as intake:
+    async with serving(nothing) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/")), target)
 
     assert taken(target) == b""
@@ -160,7 +160,7 @@ async def test_nothing_of_ours_is_sent_along(target: Path, monkeypatch: pytest.M
         answer.set_cookie("session", "tracked")
         return answer
 
-    async with serving(cookie) as server, door() as intake:
+    async with serving(cookie) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/0")), target)
 
     assert len(seen) == 2
@@ -173,7 +173,7 @@ async def test_any_answer_but_200_is_2019_and_named(status: int, target: Path) -
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=status)
 
-    async with serving(answer) as server, door() as intake:
+    async with serving(answer) as server, open_intake() as intake:
         refusal = await refused(intake, server.make_url("/"), target)
 
     assert refusal.code is Code.FILE_NOT_FOUND
@@ -181,7 +181,7 @@ async def test_any_answer_but_200_is_2019_and_named(status: int, target: Path) -
 
 
 async def test_up_to_three_redirects_are_followed(target: Path) -> None:
-    async with serving(redirecting("/1", "2", "/end", "/0")) as server, door() as intake:
+    async with serving(redirecting("/1", "2", "/end", "/0")) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/0")), target)
         assert taken(target) == PICTURE
 
@@ -210,7 +210,7 @@ async def test_up_to_three_redirects_are_followed(target: Path) -> None:
 )
 async def test_a_redirect_is_judged_like_the_first_address(location: str, words: str, target: Path) -> None:
     names = Names(inside=[["10.0.0.1"]], start=[["127.0.0.1"]])
-    async with serving(redirecting(location)) as server, door("start.test", names=names) as intake:
+    async with serving(redirecting(location)) as server, open_intake("start.test", names=names) as intake:
         refusal = await refused(intake, f"http://start.test:{server.port}/0", target)
 
     assert refusal.code is Code.FILE_NOT_FOUND
@@ -238,7 +238,7 @@ async def test_a_name_that_leads_inside_is_not_dialled(addresses: list[str], tar
         dialled.append(request.path)
         return await picture(request)
 
-    async with serving(recorded) as server, door("", names=Names(evil=[addresses])) as intake:
+    async with serving(recorded) as server, open_intake("", names=Names(evil=[addresses])) as intake:
         refusal = await refused(intake, f"http://evil.test:{server.port}/", target)
 
     assert refusal.code is Code.FILE_NOT_FOUND
@@ -250,7 +250,7 @@ async def test_a_name_that_leads_inside_is_not_dialled(addresses: list[str], tar
 async def test_rebinding_gains_nothing(target: Path) -> None:
     names = Names(evil=[["127.0.0.1"], ["127.0.0.1"]])
     intake_url = "http://evil.test:{}/"
-    async with serving(picture) as server, door("", names=names) as intake:
+    async with serving(picture) as server, open_intake("", names=names) as intake:
         url = intake_url.format(server.port)
         intake.check_url(url)  # asks nobody, so there is no answer that could change
 
@@ -261,28 +261,28 @@ async def test_rebinding_gains_nothing(target: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://2130706433/", "http://localhost/", "http://[::1]/"])
 async def test_private_literals_are_2019_when_fetched_too(url: str, target: Path) -> None:
-    async with door("") as intake:
+    async with open_intake("") as intake:
         assert (await refused(intake, url, target)).code is Code.FILE_NOT_FOUND
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/", "nonsense", "http://user:secret@example.com/"])
 async def test_bad_syntax_is_2019_at_execution(url: str, target: Path) -> None:
-    async with door() as intake:
+    async with open_intake() as intake:
         assert (await refused(intake, url, target)).code is Code.FILE_NOT_FOUND
 
 
 async def test_the_list_is_exact_about_ports(target: Path) -> None:
-    async with serving(picture) as server, door(f"127.0.0.1:{server.port}") as intake:
+    async with serving(picture) as server, open_intake(f"127.0.0.1:{server.port}") as intake:
         await intake.fetch(str(server.make_url("/")), target)
         assert taken(target) == PICTURE
 
-    async with serving(picture) as server, door(f"127.0.0.1:{(server.port or 0) + 1}") as intake:
+    async with serving(picture) as server, open_intake(f"127.0.0.1:{(server.port or 0) + 1}") as intake:
         assert (await refused(intake, server.make_url("/"), target)).code is Code.FILE_NOT_FOUND
 
 
 async def test_a_listed_name_may_lead_inside(target: Path) -> None:
     names = Names(intranet=[["127.0.0.1"]])
-    async with serving(picture) as server, door("intranet.test", names=names) as intake:
+    async with serving(picture) as server, open_intake("intranet.test", names=names) as intake:
         await intake.fetch(f"http://intranet.test:{server.port}/", target)
 
     assert taken(target) == PICTURE
@@ -290,7 +290,7 @@ async def test_a_listed_name_may_lead_inside(target: Path) -> None:
 
 async def test_a_declared_length_over_the_limit_is_2022_at_once(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 20971521\r\n\r\nabc"
-    async with speaking(answer, hang=True) as port, door() as intake:
+    async with speaking(answer, hang=True) as port, open_intake() as intake:
         refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
 
     assert refusal.code is Code.IMAGE_TOO_LARGE
@@ -308,7 +308,7 @@ async def test_an_endless_stream_is_cut_at_the_limit(target: Path) -> None:
             await response.write(bytes(64 * 1024))
             sent += 64 * 1024
 
-    async with serving(endless) as server, door() as intake:
+    async with serving(endless) as server, open_intake() as intake:
         refusal = await refused(intake, server.make_url("/"), target)
 
     assert refusal.code is Code.IMAGE_TOO_LARGE
@@ -316,17 +316,17 @@ async def test_an_endless_stream_is_cut_at_the_limit(target: Path) -> None:
 
 
 async def test_exactly_the_limit_is_taken(target: Path) -> None:
-    async with serving(picture) as server, door(limits=ImageLimits(max_bytes=len(PICTURE))) as intake:
+    async with serving(picture) as server, open_intake(limits=ImageLimits(max_bytes=len(PICTURE))) as intake:
         await intake.fetch(str(server.make_url("/")), target)
         assert taken(target) == PICTURE
 
-    async with serving(picture) as server, door(limits=ImageLimits(max_bytes=len(PICTURE) - 1)) as intake:
+    async with serving(picture) as server, open_intake(limits=ImageLimits(max_bytes=len(PICTURE) - 1)) as intake:
         assert (await refused(intake, server.make_url("/"), target)).code is Code.IMAGE_TOO_LARGE
 
 
 async def test_an_answer_shorter_than_declared_is_2019(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"
-    async with speaking(answer) as port, door() as intake:
+    async with speaking(answer) as port, open_intake() as intake:
         refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
 
     assert "ended prematurely" in refusal.reason
@@ -336,15 +336,15 @@ async def test_an_answer_shorter_than_declared_is_2019(target: Path) -> None:
     "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", b"HTTP/1.1 200"]
 )
 async def test_what_is_not_http_is_2019(answer: bytes, target: Path) -> None:
-    async with speaking(answer) as port, door() as intake:
+    async with speaking(answer) as port, open_intake() as intake:
         assert (await refused(intake, f"http://127.0.0.1:{port}/", target)).code is Code.FILE_NOT_FOUND
 
 
-async def test_nobody_listening_is_2019(target: Path) -> None:
+async def test_a_refused_connection_is_2019(target: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        async with door() as intake:
+        async with open_intake() as intake:
             refusal = await refused(intake, url, target)
 
     assert "no connection" in refusal.reason
@@ -356,7 +356,7 @@ async def test_a_gzip_bomb_is_never_unpacked(target: Path) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
 
-    async with serving(answer) as server, door() as intake:
+    async with serving(answer) as server, open_intake() as intake:
         refusal = await refused(intake, server.make_url("/"), target)
 
     assert refusal.code is Code.FILE_NOT_FOUND
@@ -368,7 +368,7 @@ async def test_an_encoding_that_is_no_compression_is_taken(encoding: str, target
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b"plain", headers={"Content-Encoding": encoding})
 
-    async with serving(answer) as server, door() as intake:
+    async with serving(answer) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/")), target)
 
     assert await asyncio.to_thread(target.read_bytes) == b"plain"
@@ -378,7 +378,7 @@ async def test_a_compression_among_several_encodings_is_refused(target: Path) ->
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b"", headers={"Content-Encoding": "aws-chunked, gzip"})
 
-    async with serving(answer) as server, door() as intake:
+    async with serving(answer) as server, open_intake() as intake:
         refusal = await refused(intake, server.make_url("/"), target)
 
     assert "'gzip'" in refusal.reason
@@ -389,22 +389,22 @@ async def test_a_long_header_is_taken(size: int, target: Path) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(body=b"plain", headers={"Content-Security-Policy": "x" * size})
 
-    async with serving(answer) as server, door() as intake:
+    async with serving(answer) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/")), target)
 
     assert await asyncio.to_thread(target.read_bytes) == b"plain"
 
 
-async def test_silence_is_2019(target: Path) -> None:
-    async with speaking(b"", hang=True) as port, door(fetch=FetchLimits(idle_s=0.1)) as intake:
+async def test_a_missing_response_is_2019(target: Path) -> None:
+    async with speaking(b"", hang=True) as port, open_intake(fetch=FetchLimits(idle_s=0.1)) as intake:
         refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
 
     assert "silent for 0.1 s" in refusal.reason
 
 
-async def test_silence_in_the_middle_is_2019(target: Path) -> None:
+async def test_a_stalled_response_is_2019(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"
-    async with speaking(answer, hang=True) as port, door(fetch=FetchLimits(idle_s=0.1)) as intake:
+    async with speaking(answer, hang=True) as port, open_intake(fetch=FetchLimits(idle_s=0.1)) as intake:
         refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
 
     assert "silent for 0.1 s" in refusal.reason
@@ -418,7 +418,7 @@ async def test_dripping_forever_is_2019(target: Path) -> None:
             await response.write(b"x")
             await asyncio.sleep(0.02)
 
-    async with serving(drip) as server, door(fetch=FetchLimits(total_s=0.3)) as intake:
+    async with serving(drip) as server, open_intake(fetch=FetchLimits(total_s=0.3)) as intake:
         refusal = await refused(intake, server.make_url("/"), target)
 
     assert "longer than 0.3 s" in refusal.reason
@@ -429,7 +429,7 @@ async def test_redirects_share_one_time_limit(target: Path) -> None:
         await asyncio.sleep(0.2)
         return web.Response(status=307, headers={"Location": "/again"})
 
-    async with serving(slow) as server, door(fetch=FetchLimits(total_s=0.5)) as intake:
+    async with serving(slow) as server, open_intake(fetch=FetchLimits(total_s=0.5)) as intake:
         refusal = await refused(intake, server.make_url("/"), target)
 
     assert "longer than 0.5 s" in refusal.reason
@@ -437,7 +437,7 @@ async def test_redirects_share_one_time_limit(target: Path) -> None:
 
 async def test_a_cancelled_fetch_leaves_no_file(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(500_000)
-    async with speaking(answer, hang=True) as port, door() as intake:
+    async with speaking(answer, hang=True) as port, open_intake() as intake:
         fetching = asyncio.create_task(intake.fetch(f"http://127.0.0.1:{port}/", target))
         while not there(target):  # noqa: ASYNC110 - it is a file that we wait for
             await asyncio.sleep(0.01)
@@ -449,16 +449,16 @@ async def test_a_cancelled_fetch_leaves_no_file(target: Path) -> None:
     assert not there(target)
 
 
-async def test_many_fetches_share_a_door(tmp_path: Path) -> None:
-    async with serving(picture) as server, door() as intake:
+async def test_many_fetches_share_an_intake(tmp_path: Path) -> None:
+    async with serving(picture) as server, open_intake() as intake:
         url = str(server.make_url("/"))
         await asyncio.gather(*(intake.fetch(url, tmp_path / str(number)) for number in range(20)))
 
     assert all(taken(tmp_path / str(number)) == PICTURE for number in range(20))
 
 
-async def test_a_closed_door_opens_again(target: Path) -> None:
-    async with serving(picture) as server, door() as intake:
+async def test_a_fetch_after_close_opens_new_connections(target: Path) -> None:
+    async with serving(picture) as server, open_intake() as intake:
         await intake.fetch(str(server.make_url("/")), target)
         await intake.close()
         await intake.fetch(str(server.make_url("/")), target)

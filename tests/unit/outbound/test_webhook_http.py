@@ -195,7 +195,7 @@ async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, neve
     writer.close()
 
 
-async def test_who_does_not_answer_in_time_has_not_answered(receiver: Receiver) -> None:
+async def test_a_late_response_is_a_timeout(receiver: Receiver) -> None:
     answer = asyncio.Event()
     receiver.answers["/hook"] = [until(answer)]
 
@@ -220,7 +220,7 @@ async def test_retry_after_is_read_where_it_is_a_number(receiver: Receiver, head
     assert outcome.retry_after_s == seconds
 
 
-async def test_nobody_there_is_told_in_a_sentence() -> None:
+async def test_a_refused_connection_has_a_reason() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         async with posting() as post:

@@ -26,7 +26,7 @@ MEMORY = 8 * MIB
 
 
 @dataclass
-class Inside:
+class Application:
     """An application whose requests are worked on until they are let go. `waits_for` is what a request waits in."""
 
     entered: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Inside:
 
 
 @dataclass
-class Door:
+class Middleware:
     """Requests come in here, and their statuses go out."""
 
     load: LoadShedding
@@ -77,70 +77,74 @@ def refused(_scope: Scope, refusal: Refusal) -> Any:
 
 
 @pytest.fixture
-def inside() -> Inside:
-    return Inside()
+def application() -> Application:
+    return Application()
 
 
 @pytest.fixture
-def door(inside: Inside) -> Door:
-    return Door(LoadShedding(inside, refused, at_once=2, memory=MEMORY, reading={"/task/batch"}))
+def middleware(application: Application) -> Middleware:
+    return Middleware(LoadShedding(application, refused, at_once=2, memory=MEMORY, reading={"/task/batch"}))
 
 
-async def enter_many(inside: Inside, ask: Callable[[], Any], count: int) -> list["asyncio.Task[int]"]:
+async def enter_many(application: Application, ask: Callable[[], Any], count: int) -> list["asyncio.Task[int]"]:
     """So many requests that are being worked on."""
-    before = len(inside.entered)
+    before = len(application.entered)
     asked = [asyncio.create_task(ask()) for _ in range(count)]
-    await inside.has_entered(before + count)
+    await application.has_entered(before + count)
     return asked
 
 
-async def test_what_is_too_much_is_refused_at_once_and_room_is_made_by_who_is_done(inside: Inside, door: Door) -> None:
-    at_work = await enter_many(inside, door.ask, 2)
-    refused_status = await door.ask()
-    inside.go.set()
+async def test_requests_over_the_limit_are_refused_until_one_ends(
+    application: Application, middleware: Middleware
+) -> None:
+    at_work = await enter_many(application, middleware.ask, 2)
+    refused_status = await middleware.ask()
+    application.go.set()
 
     assert refused_status == 503
     assert await asyncio.gather(*at_work) == [200, 200]
-    assert await door.ask() == 200
+    assert await middleware.ask() == 200
 
 
-async def test_reads_have_room_of_their_own_and_so_have_changes(inside: Inside, door: Door) -> None:
-    await enter_many(inside, door.ask, 2)
-    await enter_many(inside, lambda: door.ask("GET"), 1)
-    await enter_many(inside, lambda: door.ask("POST", "/task/batch"), 1)
+async def test_reads_and_writes_have_separate_limits(application: Application, middleware: Middleware) -> None:
+    await enter_many(application, middleware.ask, 2)
+    await enter_many(application, lambda: middleware.ask("GET"), 1)
+    await enter_many(application, lambda: middleware.ask("POST", "/task/batch"), 1)
 
-    assert [await door.ask("HEAD"), await door.ask()] == [503, 503]
+    assert [await middleware.ask("HEAD"), await middleware.ask()] == [503, 503]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_whether_it_lives_is_always_told(inside: Inside, door: Door, path: str) -> None:
-    await enter_many(inside, lambda: door.ask("GET"), 2)
+async def test_health_checks_are_never_shed(application: Application, middleware: Middleware, path: str) -> None:
+    await enter_many(application, lambda: middleware.ask("GET"), 2)
 
-    assert len(await enter_many(inside, lambda: door.ask("GET", path), 20)) == 20
+    assert len(await enter_many(application, lambda: middleware.ask("GET", path), 20)) == 20
 
 
-async def test_who_waits_for_a_client_takes_no_room(inside: Inside, door: Door) -> None:
-    inside.reads, came = True, asyncio.Event()
+async def test_a_request_that_waits_for_its_client_takes_no_slot(
+    application: Application, middleware: Middleware
+) -> None:
+    application.reads, came = True, asyncio.Event()
 
     async def slow() -> Message:
         await came.wait()
         return {"type": "http.request"}
 
-    slow_ones = await enter_many(inside, lambda: door.ask(receive=slow), 50)
-    inside.reads = False
-    quick_ones = await enter_many(inside, door.ask, 2)
+    slow_ones = await enter_many(application, lambda: middleware.ask(receive=slow), 50)
+    application.reads = False
+    quick_ones = await enter_many(application, middleware.ask, 2)
     came.set()
-    inside.go.set()
+    application.go.set()
 
     assert await asyncio.gather(*slow_ones, *quick_ones) == [200] * 52
-    assert await door.ask() == 200
+    assert await middleware.ask() == 200
 
 
-async def test_an_application_that_breaks_gives_its_room_back(inside: Inside, door: Door) -> None:
+async def test_a_failing_application_releases_its_slot(application: Application, middleware: Middleware) -> None:
     async def breaks(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise LookupError
 
-    broken = Door(LoadShedding(breaks, refused, at_once=1, memory=MEMORY))
+    broken = Middleware(LoadShedding(breaks, refused, at_once=1, memory=MEMORY))
     for _ in range(5):
         with pytest.raises(LookupError):
             await broken.ask(content_length=str(LARGE_BODY))
@@ -158,77 +162,77 @@ class Watch:
         return self.at_s
 
 
-def overloaded(room: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
+def overloaded(capacity: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
     """A lane in which so many are that its pace is watched."""
     watch = Watch()
-    lane = ConcurrencyLimit(room, watch)
+    limit = ConcurrencyLimit(capacity, watch)
     for _ in range(MIN_CAPACITY):
-        lane.enter()
-    return lane, watch
+        limit.enter()
+    return limit, watch
 
 
-def served(lane: ConcurrencyLimit, watch: Watch, count: int, each_s: float) -> None:
+def served(limit: ConcurrencyLimit, watch: Watch, count: int, each_s: float) -> None:
     """So many come one after the other, beside those that are in the lane."""
     for _ in range(count):
-        lane.enter()
+        limit.enter()
         watch.at_s += each_s
-        lane.leave()
+        limit.leave()
 
 
-def filled(lane: ConcurrencyLimit, at_most: int = 5000) -> int:
+def filled(limit: ConcurrencyLimit, at_most: int = 5000) -> int:
     """How many are in the lane when it is full."""
-    while not lane.is_full():
-        lane.enter()
-        assert lane._busy < at_most
-    return lane._busy
+    while not limit.is_full():
+        limit.enter()
+        assert limit._busy < at_most
+    return limit._busy
 
 
 @pytest.mark.parametrize(("each_s", "holds"), [(1 / 8, 41), (1 / 64, 321), (1 / 1024, 1000)])
-def test_as_many_are_let_in_as_are_soon_done_at_the_pace_of_the_last_seconds(each_s: float, holds: int) -> None:
-    lane, watch = overloaded()
-    served(lane, watch, int(4 / each_s), each_s)
+def test_as_many_are_admitted_as_the_recent_rate_completes_in_time(each_s: float, holds: int) -> None:
+    limit, watch = overloaded()
+    served(limit, watch, int(4 / each_s), each_s)
 
-    assert filled(lane) == holds
+    assert filled(limit) == holds
 
 
-def test_before_anything_is_known_about_the_pace_the_room_alone_counts() -> None:
-    lane, watch = overloaded(room=100)
+def test_before_the_rate_is_measured_only_the_capacity_limits() -> None:
+    limit, watch = overloaded(capacity=100)
     watch.at_s += MIN_OBSERVED_S / 2
 
-    assert filled(lane) == 100
+    assert filled(limit) == 100
 
 
-def test_a_few_are_let_in_at_any_pace() -> None:
-    lane, watch = overloaded()
+def test_the_minimum_capacity_is_admitted_at_any_rate() -> None:
+    limit, watch = overloaded()
     watch.at_s += 60
 
-    assert filled(lane) == MIN_CAPACITY
+    assert filled(limit) == MIN_CAPACITY
 
 
 def test_a_rate_without_load_says_nothing_about_the_capacity() -> None:
     watch = Watch()
-    lane = ConcurrencyLimit(100, watch)
-    lane.enter()  # somebody who stays, as a long download
-    served(lane, watch, 10, 60.0)
+    limit = ConcurrencyLimit(100, watch)
+    limit.enter()  # somebody who stays, as a long download
+    served(limit, watch, 10, 60.0)
 
-    assert filled(lane) == 100
+    assert filled(limit) == 100
 
 
 def test_slow_requests_are_forgotten_after_the_overload() -> None:
-    lane, watch = overloaded(room=100)
+    limit, watch = overloaded(capacity=100)
     watch.at_s += 60
     for _ in range(MIN_CAPACITY):
-        lane.leave()
+        limit.leave()
 
-    assert filled(lane) == 100
+    assert filled(limit) == 100
 
 
-def test_a_pace_that_changes_is_noticed_within_seconds() -> None:
-    lane, watch = overloaded()
-    served(lane, watch, 30_000, 1 / 1024)
-    served(lane, watch, 100, 1 / 8)
+def test_a_changed_completion_rate_is_used_within_seconds() -> None:
+    limit, watch = overloaded()
+    served(limit, watch, 30_000, 1 / 1024)
+    served(limit, watch, 100, 1 / 8)
 
-    assert filled(lane) == 41
+    assert filled(limit) == 41
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
@@ -249,42 +253,46 @@ def test_a_pace_that_changes_is_noticed_within_seconds() -> None:
     ],
 )
 async def test_a_large_body_counts_for_what_it_takes(
-    inside: Inside, method: str, headers: dict[str, str], taken: int
+    application: Application, method: str, headers: dict[str, str], taken: int
 ) -> None:
-    door = Door(LoadShedding(inside, refused, at_once=9, memory=100 * MIB))
-    await enter_many(inside, lambda: door.ask(method, **headers), 1)
+    middleware = Middleware(LoadShedding(application, refused, at_once=9, memory=100 * MIB))
+    await enter_many(application, lambda: middleware.ask(method, **headers), 1)
 
-    assert door.load._memory.taken == taken
+    assert middleware.load._memory.taken == taken
 
 
-async def test_large_bodies_wait_for_memory_in_line(inside: Inside, door: Door) -> None:
-    first = await enter_many(inside, lambda: door.ask("PUT", "/one"), 1)
-    waiting = [asyncio.create_task(door.ask(content_length=str(n * MIB))) for n in (4, 3)]
+async def test_large_bodies_wait_for_memory_in_order(application: Application, middleware: Middleware) -> None:
+    first = await enter_many(application, lambda: middleware.ask("PUT", "/one"), 1)
+    waiting = [asyncio.create_task(middleware.ask(content_length=str(n * MIB))) for n in (4, 3)]
     await asyncio.sleep(0)
-    small = await enter_many(inside, door.ask, 1)
-    entered_before = len(inside.entered)
-    inside.go.set()
+    small = await enter_many(application, middleware.ask, 1)
+    entered_before = len(application.entered)
+    application.go.set()
 
     assert entered_before == 2
     assert await asyncio.gather(*first, *waiting, *small) == [200] * 4
-    assert door.load._memory.taken == 0
+    assert middleware.load._memory.taken == 0
 
 
-async def test_who_waits_too_long_is_refused(inside: Inside, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wait_for_memory_ends_with_a_refusal(
+    application: Application, middleware: Middleware, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(load_shedding, "WAIT_S", 0.01)
-    await enter_many(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
+    await enter_many(application, lambda: middleware.ask(content_length=str(4 * MIB)), 1)
 
-    assert await door.ask("PUT") == 503
+    assert await middleware.ask("PUT") == 503
 
 
-async def test_the_line_has_an_end(inside: Inside, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_waiters_is_limited(
+    application: Application, middleware: Middleware, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(load_shedding, "MAX_WAITING", 3)
-    await enter_many(inside, lambda: door.ask(content_length=str(4 * MIB)), 1)
-    waiting = [asyncio.create_task(door.ask("PUT")) for _ in range(3)]
+    await enter_many(application, lambda: middleware.ask(content_length=str(4 * MIB)), 1)
+    waiting = [asyncio.create_task(middleware.ask("PUT")) for _ in range(3)]
     await asyncio.sleep(0)
 
-    assert await door.ask("PUT") == 503
-    inside.go.set()
+    assert await middleware.ask("PUT") == 503
+    application.go.set()
     assert await asyncio.gather(*waiting) == [200] * 3
 
 
@@ -296,7 +304,7 @@ async def test_a_body_larger_than_all_memory_is_worked_on_alone() -> None:
     assert (taken, memory.taken) == (10, 0)
 
 
-async def test_who_gives_up_waiting_takes_nothing_with_him() -> None:
+async def test_a_cancelled_wait_reserves_no_memory() -> None:
     memory = MemoryBudget(10)
     await memory.take(10)
     impatient, patient = [asyncio.create_task(memory.take(10)) for _ in range(2)]

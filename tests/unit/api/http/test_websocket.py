@@ -72,7 +72,7 @@ def watcher() -> Watcher:
     ("end", "code"),
     [(WatchEnd.FINISHED, 1000), (WatchEnd.REVOKED, 1008), (WatchEnd.BEHIND, 1013), (WatchEnd.STOPPED, 1012)],
 )
-async def test_the_code_says_why_a_watch_is_over(end: WatchEnd, code: int) -> None:
+async def test_the_close_code_is_the_reason(end: WatchEnd, code: int) -> None:
     socket = Socket()
     await serve(socket.opened(), Frames(2, end), watcher(), str)  # type: ignore[arg-type]
 
@@ -81,7 +81,7 @@ async def test_the_code_says_why_a_watch_is_over(end: WatchEnd, code: int) -> No
     assert len(socket.hears[-1]["reason"].encode()) < 124
 
 
-async def test_who_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send":
             await asyncio.Event().wait()
@@ -129,7 +129,7 @@ async def test_a_client_that_goes_ends_its_watch() -> None:
 
 
 @pytest.mark.parametrize("accepted", ["before", "after"])
-async def test_a_fault_of_ours_is_told_in_the_envelope_or_by_the_code(accepted: str) -> None:
+async def test_an_internal_error_is_sent_as_envelope_or_close_code(accepted: str) -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         if accepted == "after":
             await send({"type": "websocket.accept"})

@@ -190,7 +190,7 @@ def test_a_host_has_to_be_signed() -> None:
         (asked(presigned(), "Signature=", "Signature=Z"), "AuthorizationQueryParametersError"),
     ],
 )
-def test_what_is_not_signed_as_it_should_be_is_told_so(head: RequestHead, code: str) -> None:
+def test_a_malformed_authorization_is_refused_with_a_reason(head: RequestHead, code: str) -> None:
     assert refused(lambda: read_authorization(head)) == code
 
 

@@ -239,7 +239,7 @@ async def test_the_echo_shows_sizes_and_objects_in_place_of_bytes_and_tokens(ser
     ]
 
 
-async def test_what_is_no_address_is_refused_at_the_door(service: ServiceHarness) -> None:
+async def test_an_invalid_url_is_refused_at_create(service: ServiceHarness) -> None:
     key = await service.open_account()
 
     for address in ("ftp://example.com/a.png", "no address", "http://"):

@@ -42,7 +42,7 @@ def test_no_two_credentials_are_for_one_object() -> None:
         assert len({getattr(each, part) for each in made}) == len(made)
 
 
-def test_a_token_says_again_what_it_stands_for() -> None:
+def test_a_verified_token_has_its_grant() -> None:
     made = IssueUploadCredentials(SIGNER, ManualClock(), "localhost")(KEY, "image/png")
 
     session = SIGNER.verify(made.session_token)

@@ -27,17 +27,17 @@ def test_the_client_is_the_last_that_no_proxy_of_ours_vouches_for(peer: str, for
     assert PROXIES.client(peer, forwarded) == ip_address(client)
 
 
-def test_without_trusted_proxies_nobody_is_believed() -> None:
+def test_without_trusted_proxies_the_header_is_ignored() -> None:
     assert NOBODY.client("127.0.0.1", ["198.51.100.1"]) == ip_address("127.0.0.1")
 
 
 @pytest.mark.parametrize("forwarded", ["unknown", "", "198.51.100.1:4711", "_hidden", "1.2.3", "x" * 10_000])
-def test_a_proxy_that_says_no_address_tells_nothing(forwarded: str) -> None:
+def test_a_malformed_forwarded_address_is_unknown(forwarded: str) -> None:
     assert PROXIES.client("10.0.0.1", [forwarded]) is None
 
 
 @pytest.mark.parametrize("peer", [None, "", "testclient", "/run/limner.sock"])
-def test_a_peer_without_an_address_is_nobody(peer: str | None) -> None:
+def test_a_peer_without_an_address_has_none(peer: str | None) -> None:
     assert PROXIES.client(peer, ["198.51.100.1"]) is None
 
 

@@ -191,7 +191,7 @@ def test_the_longest_side_is_a_setting(put: Put, tmp_path: Path) -> None:
     assert (result.width, result.height) == (24, 16)
 
 
-def test_clear_pixels_do_not_bleed_into_their_neighbours(put: Put, tmp_path: Path) -> None:
+def test_transparent_pixels_do_not_colour_adjacent_ones(put: Put, tmp_path: Path) -> None:
     image = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 31, 64))
 

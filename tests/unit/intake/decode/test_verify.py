@@ -46,7 +46,7 @@ def test_every_jpeg_mode_is_taken(mode: str, progressive: bool, put: Put, intake
     assert intake.inspect(put(data)).media_type == "image/jpeg"
 
 
-def test_the_name_of_a_file_is_not_believed(tmp_path: Path, intake: ImageFiles) -> None:
+def test_the_name_of_a_file_is_ignored(tmp_path: Path, intake: ImageFiles) -> None:
     path = tmp_path / "picture.jpg"
     path.write_bytes(encoded(scene(), "PNG"))
 

@@ -63,5 +63,5 @@ def test_a_black_last_row_may_have_been_filled_in(mode: str) -> None:
     assert not last_row_has_data(picture, encoded(picture, "PNG"))
 
 
-def test_the_last_row_of_an_interlaced_picture_says_nothing() -> None:
+def test_the_last_row_of_an_interlaced_picture_proves_nothing() -> None:
     assert not last_row_has_data(Image.new("L", (40, 31), 255), interlaced(40, 31))

@@ -54,7 +54,7 @@ def test_fields_are_never_kept_in_memory() -> None:
         (b"", "no file part"),
     ],
 )
-def test_a_form_that_is_refused_says_why(body: bytes, reason: str) -> None:
+def test_a_refused_form_has_a_reason(body: bytes, reason: str) -> None:
     with pytest.raises(FormError, match=reason):
         read(body)
 
