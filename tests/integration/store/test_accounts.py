@@ -72,6 +72,16 @@ async def test_of_many_first_starts_at_once_one_makes_the_first_account_and_its_
     assert await service.balance(key.key) == Balance(100, 0)
 
 
+async def test_credits_that_two_take_back_at_once_are_taken_once(service: ServiceHarness) -> None:
+    await service.accounts.create("ada", 100)
+
+    taking = (service.accounts.grant("ada", -60, None) for _ in range(4))
+    outcomes = await asyncio.gather(*taking, return_exceptions=True)
+
+    assert [each for each in outcomes if not isinstance(each, Refusal)] == [Balance(40, 0)]
+    assert await service.ledger_faults() == []
+
+
 async def test_opening_credits_are_a_grant_in_the_ledger(service: ServiceHarness) -> None:
     key = await service.open_account(opening=250)
 

@@ -254,7 +254,7 @@ def _create(records: Records, account: Account, opening: int, now_ms: int) -> No
 
 
 def _grant(records: Records, account: Account, amount: int, note: str | None, now_ms: int) -> Balance:
-    before = records.accounts.balance(account.id)
+    before = records.accounts.lock_balance(account.id)
     if not amount or before.available + amount < 0:
         raise Refusal(
             Code.INVALID,

@@ -179,9 +179,9 @@ class CheckConsistency:
             last = ""
             while (page := await self._references_after(ask, last)).last:
                 last = page.last
-                count += len(page.made)
-                missing |= page.made - page.noted
-                needless |= page.noted - page.made
+                count += len(page.actual)
+                missing |= page.actual - page.recorded
+                needless |= page.recorded - page.actual
         return count, missing, needless
 
     async def _references_after(self, ask: "Ask", last: str) -> ReferencedBlobs:
@@ -197,7 +197,7 @@ class CheckConsistency:
         gone = [*(b.blob for b in rows.values() if b.used and b.blob not in there), *(set(unrecorded) - there.keys())]
         cut = [b.blob for b in rows.values() if b.used and there.get(b.blob, b.size) != b.size]
         unknown = [blob for blob in there if blob not in rows]
-        lost = [b.blob for b in rows.values() if not (b.used or b.pinned or b.let_go or b.condemned)]
+        lost = [b.blob for b in rows.values() if not (b.used or b.pinned or b.released or b.marked)]
         loose = sum(not (b.used or b.pinned) for b in rows.values())
         summary = (
             f"{len(there)} files of {sum(there.values()):,} bytes; {loose} unreferenced, to be removed in their time"

@@ -1,6 +1,6 @@
 """Deletes blobs that no row refers to, in three steps: marked in the database, deleted from the store, row removed.
 
-A marked blob cannot be pinned, so nobody comes to rely on bytes that are being deleted. The mark is a lease: only its
+A marked blob cannot be pinned, so no row comes to refer to it while it is being deleted. The mark is a lease: only its
 owner deletes the blob, renews the mark before each request, and bounds each request. Another process takes the mark
 over when the owner is known to be dead, or has not renewed it for much longer than a request may take.
 """

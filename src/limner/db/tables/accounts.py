@@ -27,6 +27,7 @@ _BY_NAME = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE name = :nam
 _BY_TAG = Sql("SELECT id, name, tag, created_ms FROM accounts WHERE tag = :tag")
 _ALL = Sql("SELECT id, name, tag, created_ms FROM accounts ORDER BY name")
 _BALANCE = Sql("SELECT available, frozen FROM accounts WHERE id = :id")
+_LOCK_BALANCE = Sql("SELECT available, frozen FROM accounts WHERE id = :id {locked}")
 
 # The hold and the queue clock move in one statement: the row is locked once, and a submit costs one write less.
 _RESERVE_PLACE = Sql("""
@@ -82,6 +83,11 @@ class AccountTable:
 
     def balance(self, account: AccountId) -> Balance:
         [(available, frozen)] = self._db.all(_BALANCE, {"id": account})
+        return Balance(available=available, frozen=frozen)
+
+    def lock_balance(self, account: AccountId) -> Balance:
+        """The balance, which nothing else changes before this unit of work is committed."""
+        [(available, frozen)] = self._db.all(_LOCK_BALANCE, {"id": account})
         return Balance(available=available, frozen=frozen)
 
     def reserve_place(self, account: AccountId, price: int, step: int) -> int | None:

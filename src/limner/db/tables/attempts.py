@@ -45,7 +45,7 @@ class RouteSpend:
 
     `wasted` are attempts that were charged and brought no picture, `unknown` those that may have been charged.
     `cost_usd` is what is known to be paid, `doubt_usd` what the unknown ones would cost, `unpriced` how many charged
-    attempts nobody knows the price of. `credits` is what the callers paid for the pictures.
+    attempts have no known price. `credits` is what the callers paid for the pictures.
     """
 
     provider: str

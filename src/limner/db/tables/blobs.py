@@ -118,8 +118,8 @@ class BlobTable:
     """One row for every blob in the store, written before its first byte is.
 
     A blob is *pinned* before it is put, *used* by the rows that refer to it, and *marked for deletion* before it is
-    deleted. Only a blob that is neither used nor pinned can be marked, and a marked one cannot be pinned: so nobody
-    finds bytes in the store, refers to them, and has them deleted in between. The mark is a lease of the process that
+    deleted. Only a blob that is neither used nor pinned can be marked, and a marked one cannot be pinned: so no blob is
+    deleted after it was found in the store and before a row refers to it. The mark is a lease of the process that
     deletes: `renew_marks` before each request, and `take_over_marks` when it has not been renewed.
     """
 

@@ -33,8 +33,8 @@ class BlobRow:
 
     blob: BlobId
     size: int
-    let_go: bool
-    condemned: bool
+    released: bool
+    marked: bool
     used: bool
     pinned: bool
 
@@ -44,8 +44,8 @@ class ReferencedBlobs:
     """References made by a page of rows, and those recorded for them. `last` is the last row's key, "" at the end."""
 
     last: str
-    made: frozenset[BlobRef]
-    noted: frozenset[BlobRef]
+    actual: frozenset[BlobRef]
+    recorded: frozenset[BlobRef]
 
 
 _LEASES = Sql("SELECT id, lease_owner, lease_until_ms FROM tasks WHERE status = 'running' ORDER BY id")

@@ -66,7 +66,7 @@ class EventTable:
     """The feed of task events: one row per change, in the transaction that makes it.
 
     The numbers of one task's events grow in the order of its changes. Those of the whole feed may become visible out of
-    their order: whoever follows it reads by `FeedCursor`, which comes back for what was late.
+    order: readers follow it with a `FeedCursor`, which returns late events too.
     """
 
     def __init__(self, db: Db) -> None:

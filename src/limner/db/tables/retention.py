@@ -13,8 +13,7 @@ from limner.domain.ids import AccountId, BlobId, TaskId
 class Erasure:
     """The receipt of an erased task.
 
-    `files` and `size` (bytes) say what was deleted; `shared` counts files that stay, for somebody else refers to the
-    same bytes.
+    `files` and `size` (bytes) say what was deleted; `shared` counts files that are kept for other rows.
     """
 
     task: TaskId
