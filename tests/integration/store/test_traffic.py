@@ -66,7 +66,7 @@ async def test_a_route_that_works_again_is_forgiven(service: ServiceHarness) -> 
     assert await service.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": CLOSED}
 
 
-async def test_a_bad_second_of_a_vendor_with_many_orders_in_hand_lets_its_route_rest_once(
+async def test_many_failures_at_once_open_the_breaker_once(
     service: ServiceHarness,
 ) -> None:
     book = journal(service)
@@ -84,7 +84,7 @@ async def test_a_bad_second_of_a_vendor_with_many_orders_in_hand_lets_its_route_
     assert breaker.open_until_ms - service.clock.ms < 10_000
 
 
-async def test_of_two_workers_one_tries_a_route_that_rested(service: ServiceHarness, url: str) -> None:
+async def test_of_two_workers_one_probes_a_half_open_route(service: ServiceHarness, url: str) -> None:
     tasks = await sends(service, *[KONTEXT] * 8)
     await service.claim_tasks()
     rested = Breaker(1, 1, service.clock.ms, FailureKind.AUTH, "no such key", service.clock.ms - 60_000)
@@ -111,9 +111,7 @@ async def test_nonsense_for_a_pause_is_a_day(service: ServiceHarness) -> None:
     }
 
 
-async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(
-    service: ServiceHarness, url: str
-) -> None:
+async def test_two_workers_share_a_provider_s_concurrency_limit(service: ServiceHarness, url: str) -> None:
     tasks = await sends(service, *[KONTEXT] * 12)
     await service.claim_tasks()
     other = open_store(url, local_clock=True)
@@ -132,7 +130,7 @@ async def test_two_workers_together_have_no_more_in_hand_than_the_vendor_takes(
     assert sum(isinstance(turn, RouteWait) for turn in turns) == 7
 
 
-async def test_two_workers_together_keep_to_one_pace(service: ServiceHarness, url: str) -> None:
+async def test_two_workers_share_a_provider_s_rate_limit(service: ServiceHarness, url: str) -> None:
     tasks = await sends(service, *[KONTEXT] * 8)
     await service.claim_tasks()
     pace = ProviderLimits(per_minute=6, burst=3)
@@ -162,7 +160,7 @@ async def test_models_of_one_provider_share_its_room(service: ServiceHarness) ->
     assert await claim_limits(service, bfl=ProviderLimits(concurrency=3)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
-async def test_no_more_tasks_start_than_will_soon_begin_their_orders_at_the_vendor_s_pace(
+async def test_no_more_tasks_are_claimed_than_the_rate_limit_lets_submit_soon(
     service: ServiceHarness,
 ) -> None:
     """Those that wait in a worker wait in no order, and use up the time that they may run."""
@@ -190,7 +188,7 @@ async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(
     assert await claim_limits(service, bfl=ProviderLimits(7, per_minute=6)) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
-async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in_the_queue(
+async def test_a_half_open_route_is_probed_by_one_task_while_the_others_stay_queued(
     service: ServiceHarness,
 ) -> None:
     first, second, *_ = await sends(service, *[KONTEXT] * 5, GPT)
@@ -209,7 +207,7 @@ async def test_a_route_that_rested_is_tried_by_one_task_while_the_others_stay_in
     assert while_it_prepares == while_it_tries == [ClaimLimit((KONTEXT, DEV), 0)]
 
 
-async def test_where_there_is_another_way_nobody_waits_for_a_route_that_rested_to_be_tried(
+async def test_with_another_route_no_task_waits_for_a_probe(
     service: ServiceHarness,
 ) -> None:
     rested = Breaker(5, 1, service.clock.ms, FailureKind.TRANSIENT, "down", service.clock.ms - 10_000)
@@ -269,7 +267,7 @@ async def test_a_claim_takes_no_more_than_the_worker_can_hold_whatever_the_rooms
 # --- money --------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_spent_is_told_by_route_beside_the_credits(service: ServiceHarness) -> None:
+async def test_spend_is_reported_by_route_beside_the_credits(service: ServiceHarness) -> None:
     book = journal(service)
     good, wasted, doubtful = await sends(service, KONTEXT, KONTEXT, KONTEXT)
     await service.claim_tasks()

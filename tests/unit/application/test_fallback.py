@@ -67,7 +67,7 @@ class FallbackHarness:
     def journal(self) -> SpendJournal:
         return SpendJournal(self.service.store, self.clock, RouteLimits(self.limits))
 
-    def tells(self, first: list[ScriptLine], second: list[ScriptLine]) -> "FallbackHarness":
+    def script_vendors(self, first: list[ScriptLine], second: list[ScriptLine]) -> "FallbackHarness":
         self.scripts = {"first": CheckedProvider(first, "first"), "second": CheckedProvider(second, "second")}
         return self
 
@@ -76,7 +76,7 @@ class FallbackHarness:
         await self.service.claim_tasks()
         return task
 
-    async def runs(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> KeptImage | Failure:
+    async def generate(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> KeptImage | Failure:
         task = task or await self.task()
         providers: dict[str, Provider] = {**self.scripts}
         routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
@@ -99,7 +99,7 @@ class FallbackHarness:
             )
         )
 
-    async def book(self, task: TaskId) -> list[tuple[str, str | None]]:
+    async def outcomes(self, task: TaskId) -> list[tuple[str, str | None]]:
         return [(attempt.route, attempt.outcome) for attempt in await self.service.attempts(task)]
 
 
@@ -111,23 +111,23 @@ def harness(service: ServiceHarness) -> FallbackHarness:
 async def test_a_route_that_fails_for_good_is_left_for_the_next(harness: FallbackHarness) -> None:
     task = await harness.task()
 
-    kept = await harness.tells([REFUSED], [picture]).runs(task)
+    kept = await harness.script_vendors([REFUSED], [picture]).generate(task)
 
     assert isinstance(kept, KeptImage)
     assert kept.served_by["provider"] == "second"
-    assert await harness.book(task) == [("first/kontext", "auth"), ("second/kontext", None)]
+    assert await harness.outcomes(task) == [("first/kontext", "auth"), ("second/kontext", None)]
     assert harness.clock.slept == []
 
 
 async def test_vendor_trouble_is_logged_with_provider_kind_and_cost(harness: FallbackHarness) -> None:
     limited = replace(DOWN, kind=FailureKind.RATE_LIMITED, retry_after_s=600)
     with capture_logs() as logged:
-        harness.tells([REFUSED, limited, picture], [picture, picture])
-        await harness.runs()
+        harness.script_vendors([REFUSED, limited, picture], [picture, picture])
+        await harness.generate()
         harness.clock.pass_time(61)
-        await harness.runs()
+        await harness.generate()
         harness.clock.pass_time(601)
-        await harness.runs()
+        await harness.generate()
 
     events = [(each["event"], each.get("provider") or each.get("route")) for each in logged]
     assert events == [
@@ -148,9 +148,9 @@ async def test_vendor_trouble_is_logged_with_provider_kind_and_cost(harness: Fal
 async def test_what_passes_is_waited_for_before_the_next_route_is_tried(harness: FallbackHarness) -> None:
     task = await harness.task()
 
-    await harness.tells([DOWN, DOWN, DOWN], [picture]).runs(task)
+    await harness.script_vendors([DOWN, DOWN, DOWN], [picture]).generate(task)
 
-    assert [route for route, _ in await harness.book(task)] == ["first/kontext"] * 3 + ["second/kontext"]
+    assert [route for route, _ in await harness.outcomes(task)] == ["first/kontext"] * 3 + ["second/kontext"]
     assert len(harness.clock.slept) == 2
 
 
@@ -160,25 +160,25 @@ async def test_a_vendor_that_is_down_for_long_by_its_own_word_is_left_for_the_ne
     short, long = (replace(DOWN, retry_after_s=seconds) for seconds in (20, 600))
     first, second = await harness.task(), await harness.task()
 
-    await harness.tells([short, picture], []).runs(first)
+    await harness.script_vendors([short, picture], []).generate(first)
     slept = list(harness.clock.slept)
-    await harness.tells([long], [picture]).runs(second)
+    await harness.script_vendors([long], [picture]).generate(second)
 
-    assert [route for route, _ in await harness.book(first)] == ["first/kontext"] * 2
-    assert [route for route, _ in await harness.book(second)] == ["first/kontext", "second/kontext"]
+    assert [route for route, _ in await harness.outcomes(first)] == ["first/kontext"] * 2
+    assert [route for route, _ in await harness.outcomes(second)] == ["first/kontext", "second/kontext"]
     assert harness.clock.slept == slept == [20]
 
 
-async def test_the_last_failure_is_told_when_all_routes_have_failed(harness: FallbackHarness) -> None:
-    outcome = await harness.tells([REFUSED], [DOWN, DOWN, DOWN]).runs()
+async def test_the_last_failure_is_reported_when_all_routes_failed(harness: FallbackHarness) -> None:
+    outcome = await harness.script_vendors([REFUSED], [DOWN, DOWN, DOWN]).generate()
 
     assert outcome == DOWN
 
 
-async def test_a_picture_that_is_refused_for_what_it_shows_is_asked_of_nobody_else(harness: FallbackHarness) -> None:
+async def test_a_content_policy_failure_does_not_fall_back(harness: FallbackHarness) -> None:
     banned = Failure(FailureKind.CONTENT_POLICY, "not this")
 
-    assert await harness.tells([banned], []).runs() == banned
+    assert await harness.script_vendors([banned], []).generate() == banned
 
 
 async def test_a_call_of_unknown_outcome_is_bought_once_more_at_most_whatever_routes_there_are(
@@ -187,57 +187,57 @@ async def test_a_call_of_unknown_outcome_is_bought_once_more_at_most_whatever_ro
     harness.routes = (replace(FIRST, deadline_s=0.01), replace(SECOND, deadline_s=0.01))
     task = await harness.task()
 
-    outcome = await harness.tells([never_answers, never_answers], [never_answers]).runs(task)
+    outcome = await harness.script_vendors([never_answers, never_answers], [never_answers]).generate(task)
 
     assert isinstance(outcome, Failure)
-    assert await harness.book(task) == [("first/kontext", "unknown_outcome")] * 2
+    assert await harness.outcomes(task) == [("first/kontext", "unknown_outcome")] * 2
 
 
 async def test_a_route_that_was_found_broken_is_passed_over_by_the_tasks_that_follow(harness: FallbackHarness) -> None:
-    harness.tells([REFUSED], [picture, picture])
-    await harness.runs()
+    harness.script_vendors([REFUSED], [picture, picture])
+    await harness.generate()
     task = await harness.task()
 
-    await harness.runs(task)
+    await harness.generate(task)
 
-    assert await harness.book(task) == [("second/kontext", None)]
+    assert await harness.outcomes(task) == [("second/kontext", None)]
 
 
-async def test_a_route_at_rest_is_tried_again_by_one_task_when_its_time_has_come(harness: FallbackHarness) -> None:
-    harness.tells([REFUSED, picture, picture], [picture])
-    await harness.runs()
+async def test_a_half_open_route_is_probed_by_one_task(harness: FallbackHarness) -> None:
+    harness.script_vendors([REFUSED, picture, picture], [picture])
+    await harness.generate()
     harness.clock.pass_time(61)
 
     probe, after = await harness.task(), await harness.task()
-    await harness.runs(probe)
-    await harness.runs(after)
+    await harness.generate(probe)
+    await harness.generate(after)
 
-    assert await harness.book(probe) == [("first/kontext", None)]
-    assert await harness.book(after) == [("first/kontext", None)]
+    assert await harness.outcomes(probe) == [("first/kontext", None)]
+    assert await harness.outcomes(after) == [("first/kontext", None)]
 
 
-async def test_while_one_tries_a_route_at_rest_the_others_go_another_way(harness: FallbackHarness) -> None:
+async def test_while_one_task_probes_a_route_the_others_take_another(harness: FallbackHarness) -> None:
     answered = asyncio.Event()
 
     async def slowly(order: GenerationRequest) -> Failure:
         await answered.wait()
         return REFUSED
 
-    harness.tells([REFUSED, slowly], [picture, picture, picture])
-    await harness.runs()
+    harness.script_vendors([REFUSED, slowly], [picture, picture, picture])
+    await harness.generate()
     harness.clock.pass_time(61)
-    probing = asyncio.create_task(harness.runs(await harness.task()))
+    probing = asyncio.create_task(harness.generate(await harness.task()))
     await harness.scripts["first"].wait_for_calls(2)
     task = await harness.task()
 
-    await harness.runs(task)
+    await harness.generate(task)
     answered.set()
     await probing
 
-    assert await harness.book(task) == [("second/kontext", None)]
+    assert await harness.outcomes(task) == [("second/kontext", None)]
 
 
-async def test_while_one_tries_a_broken_route_without_another_the_others_wait_for_its_answer(
+async def test_while_one_task_probes_the_only_route_the_others_wait(
     harness: FallbackHarness,
 ) -> None:
     answered = asyncio.Event()
@@ -247,14 +247,14 @@ async def test_while_one_tries_a_broken_route_without_another_the_others_wait_fo
         return picture(order)
 
     harness.routes = (FIRST,)
-    harness.tells([REFUSED, slowly, picture], [])
-    await harness.runs()
+    harness.script_vendors([REFUSED, slowly, picture], [])
+    await harness.generate()
     harness.clock.pass_time(61)
-    probing = asyncio.create_task(harness.runs(await harness.task()))
+    probing = asyncio.create_task(harness.generate(await harness.task()))
     await harness.scripts["first"].wait_for_calls(2)
     task = await harness.task()
 
-    outcome = await harness.runs(task)
+    outcome = await harness.generate(task)
     answered.set()
     await probing
 
@@ -263,58 +263,58 @@ async def test_while_one_tries_a_broken_route_without_another_the_others_wait_fo
 
 async def test_a_broken_route_without_another_fails_its_tasks_at_once_and_says_why(harness: FallbackHarness) -> None:
     harness.routes = (FIRST,)
-    await harness.tells([REFUSED], []).runs()
+    await harness.script_vendors([REFUSED], []).generate()
     task = await harness.task()
 
-    outcome = await harness.runs(task)
+    outcome = await harness.generate(task)
 
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.reason) == (FailureKind.AUTH, "the key is not known")
-    assert await harness.book(task) == []
+    assert await harness.outcomes(task) == []
 
 
 @pytest.mark.parametrize("kind", sorted(UNCERTAIN_FAILURES))
 async def test_a_hard_failure_of_one_request_does_not_open_the_route_for_others_while_the_check_succeeds(
     harness: FallbackHarness, kind: FailureKind
 ) -> None:
-    harness.tells([Failure(kind, "a firewall's page"), picture], [picture])
+    harness.script_vendors([Failure(kind, "a firewall's page"), picture], [picture])
     harness.scripts["first"].check_succeeds = True
     first, second = await harness.task(), await harness.task()
 
-    await harness.runs(first)
-    await harness.runs(second)
+    await harness.generate(first)
+    await harness.generate(second)
 
     assert harness.scripts["first"].checks == [["kontext"]]
-    assert await harness.book(first) == [("first/kontext", kind), ("second/kontext", None)]
-    assert await harness.book(second) == [("first/kontext", None)]
+    assert await harness.outcomes(first) == [("first/kontext", kind), ("second/kontext", None)]
+    assert await harness.outcomes(second) == [("first/kontext", None)]
 
 
 async def test_a_hard_failure_that_the_vendor_s_check_confirms_opens_the_route_at_once(
     harness: FallbackHarness,
 ) -> None:
-    harness.tells([REFUSED], [picture, picture])
-    await harness.runs()
+    harness.script_vendors([REFUSED], [picture, picture])
+    await harness.generate()
     task = await harness.task()
 
-    await harness.runs(task)
+    await harness.generate(task)
 
     assert harness.scripts["first"].checks == [["kontext"]]
-    assert await harness.book(task) == [("second/kontext", None)]
+    assert await harness.outcomes(task) == [("second/kontext", None)]
 
 
 async def test_a_hard_failure_that_three_tasks_meet_within_ten_minutes_opens_the_route_without_the_check(
     harness: FallbackHarness,
 ) -> None:
-    harness.tells([REFUSED] * CONFIRMING_TASKS, [picture] * (CONFIRMING_TASKS + 1))
+    harness.script_vendors([REFUSED] * CONFIRMING_TASKS, [picture] * (CONFIRMING_TASKS + 1))
     harness.scripts["first"].check_succeeds = True
     for _ in range(CONFIRMING_TASKS):
-        await harness.runs()
+        await harness.generate()
     task = await harness.task()
 
-    await harness.runs(task)
+    await harness.generate(task)
 
     assert len(harness.scripts["first"].checks) == CONFIRMING_TASKS - 1
-    assert await harness.book(task) == [("second/kontext", None)]
+    assert await harness.outcomes(task) == [("second/kontext", None)]
 
 
 @pytest.mark.parametrize("between", ["a success", "ten minutes"])
@@ -322,21 +322,21 @@ async def test_hard_failures_before_a_success_or_ten_minutes_ago_confirm_nothing
     harness: FallbackHarness, between: str
 ) -> None:
     others = [REFUSED] * (CONFIRMING_TASKS - 1)
-    harness.tells([*others, *([picture] if between == "a success" else []), REFUSED, picture], [picture] * 3)
+    harness.script_vendors([*others, *([picture] if between == "a success" else []), REFUSED, picture], [picture] * 3)
     harness.scripts["first"].check_succeeds = True
     for _ in others:
-        await harness.runs()
+        await harness.generate()
     if between == "a success":
         done = await harness.task()
-        await harness.runs(done)
+        await harness.generate(done)
         await harness.service.settle_task(done)
     harness.clock.pass_time(1 if between == "a success" else 601)
 
-    await harness.runs()
+    await harness.generate()
     task = await harness.task()
-    await harness.runs(task)
+    await harness.generate(task)
 
-    assert await harness.book(task) == [("first/kontext", None)]
+    assert await harness.outcomes(task) == [("first/kontext", None)]
 
 
 async def test_the_requests_of_one_task_are_one_task_however_many_there_are(harness: FallbackHarness) -> None:
@@ -353,10 +353,10 @@ async def test_the_requests_of_one_task_are_one_task_however_many_there_are(harn
 async def test_a_vendor_that_is_down_is_waited_for_where_there_is_no_other(harness: FallbackHarness) -> None:
     harness.routes = (FIRST,)
     for _ in range(2):
-        await harness.tells([DOWN] * 3, []).runs()
+        await harness.script_vendors([DOWN] * 3, []).generate()
     assert TRIP_AT < 6
 
-    kept = await harness.tells([picture], []).runs()
+    kept = await harness.script_vendors([picture], []).generate()
 
     assert isinstance(kept, KeptImage)
     assert max(harness.clock.slept) > 5
@@ -366,25 +366,25 @@ async def test_a_short_pause_is_waited_out_and_a_long_one_is_not(harness: Fallba
     short = replace(LATER, retry_after_s=5)
     first, second = await harness.task(), await harness.task()
 
-    await harness.tells([short, picture], []).runs(first)
-    await harness.tells([LATER], [picture]).runs(second)
+    await harness.script_vendors([short, picture], []).generate(first)
+    await harness.script_vendors([LATER], [picture]).generate(second)
 
-    assert await harness.book(first) == [("first/kontext", "rate_limited"), ("first/kontext", None)]
-    assert await harness.book(second) == [("first/kontext", "rate_limited"), ("second/kontext", None)]
+    assert await harness.outcomes(first) == [("first/kontext", "rate_limited"), ("first/kontext", None)]
+    assert await harness.outcomes(second) == [("first/kontext", "rate_limited"), ("second/kontext", None)]
 
 
 async def test_a_pause_holds_for_every_task(harness: FallbackHarness) -> None:
     harness.routes = (FIRST,)
-    await harness.tells([LATER, picture], []).runs()
+    await harness.script_vendors([LATER, picture], []).generate()
     harness.clock.slept.clear()
-    await harness.tells([replace(LATER, retry_after_s=20), picture], []).runs()
+    await harness.script_vendors([replace(LATER, retry_after_s=20), picture], []).generate()
     task = await harness.task()
     await harness.service.store.run(lambda records: records.provider_state.pause("first", harness.clock.ms + 20_000))
     harness.clock.slept.clear()
 
-    await harness.tells([picture], []).runs(task)
+    await harness.script_vendors([picture], []).generate(task)
 
-    assert await harness.book(task) == [("first/kontext", None)]
+    assert await harness.outcomes(task) == [("first/kontext", None)]
     [waited] = harness.clock.slept
     assert 20 <= waited < 21
 
@@ -397,7 +397,7 @@ async def test_a_job_is_asked_after_over_the_route_it_was_ordered_by(harness: Fa
     attempt = await intend_attempt(harness.journal, task, 1, SECOND)
     await harness.journal.submitted(attempt, {"id": "job-1"})
 
-    kept = await harness.tells([], [Pending(50), picture]).runs(task)
+    kept = await harness.script_vendors([], [Pending(50), picture]).generate(task)
 
     assert isinstance(kept, KeptImage)
     assert kept.served_by["provider"] == "second"
@@ -417,7 +417,7 @@ async def test_a_job_is_asked_after_with_the_options_of_its_own_model(harness: F
         asked.append(order.options)
         return picture(order)
 
-    await harness.tells([looks], []).runs(task)
+    await harness.script_vendors([looks], []).generate(task)
 
     assert asked == [{"pick": "crop"}]
 
@@ -428,7 +428,7 @@ async def test_a_job_is_completed_although_its_route_was_removed(harness: Fallba
     await harness.journal.submitted(attempt, {"id": "job-1"})
     harness.routes = (FIRST,)
 
-    kept = await harness.tells([], [picture]).runs(task)
+    kept = await harness.script_vendors([], [picture]).generate(task)
 
     assert isinstance(kept, KeptImage)
     assert kept.served_by["model"] == "kontext"
@@ -439,21 +439,23 @@ async def test_a_job_at_a_vendor_that_is_no_longer_configured_follows_the_policy
     attempt = await intend_attempt(harness.journal, task, 1, SECOND)
     await harness.journal.submitted(attempt, {"id": "job-1"})
     harness.policy = UnknownOutcome.FAIL_AND_REFUND
-    harness.tells([], [])
+    harness.script_vendors([], [])
     del harness.scripts["second"]
 
-    outcome = await harness.runs(task)
+    outcome = await harness.generate(task)
 
     assert isinstance(outcome, Failure)
     assert outcome.reason == "second is no longer configured; whether it did the work is unknown"
-    assert await harness.book(task) == [("second/kontext", "unknown_outcome")]
+    assert await harness.outcomes(task) == [("second/kontext", "unknown_outcome")]
 
 
 async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again(harness: FallbackHarness) -> None:
     task = await harness.task()
     grid, quarter = {"id": "grid"}, {"id": "quarter"}
 
-    kept = await harness.tells([Accepted(grid), Pending(handle=quarter), Pending(80), picture], []).runs(task)
+    kept = await harness.script_vendors([Accepted(grid), Pending(handle=quarter), Pending(80), picture], []).generate(
+        task
+    )
 
     assert isinstance(kept, KeptImage)
     assert harness.scripts["first"].polls == [grid, quarter, quarter]
@@ -464,7 +466,7 @@ async def test_a_handle_that_changes_is_the_one_that_is_asked_by_and_found_again
 # --- limits -------------------------------------------------------------------------------------------------------
 
 
-async def test_no_more_orders_are_in_hand_than_the_vendor_takes(harness: FallbackHarness) -> None:
+async def test_the_concurrency_limit_of_a_provider_holds(harness: FallbackHarness) -> None:
     harness.limits = {"first": ProviderLimits(concurrency=2)}
     tasks = [await harness.task() for _ in range(3)]
     attempts = [await intend_attempt(harness.journal, task, 1, FIRST) for task in tasks[:2]]
@@ -479,32 +481,32 @@ async def test_no_more_orders_are_in_hand_than_the_vendor_takes(harness: Fallbac
 
 async def test_a_vendor_that_is_full_is_waited_for_and_costs_no_fallback(harness: FallbackHarness) -> None:
     harness.limits = {"first": ProviderLimits(concurrency=1)}
-    harness.tells([picture], [])
+    harness.script_vendors([picture], [])
     attempt = await intend_attempt(harness.journal, await harness.task(), 1, FIRST)
     task = await harness.task()
 
-    waiting = asyncio.create_task(harness.runs(task))
+    waiting = asyncio.create_task(harness.generate(task))
     await harness.clock.wait_for_sleeps(2)
     await harness.journal.failed(attempt, DOWN, None)
     await waiting
 
-    assert await harness.book(task) == [("first/kontext", None)]
+    assert await harness.outcomes(task) == [("first/kontext", None)]
 
 
-async def test_orders_begin_at_the_pace_that_the_operator_set(harness: FallbackHarness) -> None:
+async def test_the_rate_limit_of_a_provider_holds(harness: FallbackHarness) -> None:
     harness.limits = {"first": ProviderLimits(per_minute=6)}
-    harness.tells([picture] * 3, [])
+    harness.script_vendors([picture] * 3, [])
     began = harness.clock.ms
 
     for _ in range(3):
-        await harness.runs()
+        await harness.generate()
 
     assert 20_000 <= harness.clock.ms - began < 22_000
 
 
 async def test_what_an_attempt_should_cost_is_written_down_before_it_is_known(harness: FallbackHarness) -> None:
     task = await harness.task()
-    await harness.tells([REFUSED], [picture]).runs(task)
+    await harness.script_vendors([REFUSED], [picture]).generate(task)
 
     attempts = await harness.service.attempts(task)
 

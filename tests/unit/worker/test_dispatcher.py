@@ -168,7 +168,7 @@ async def test_the_loop_outlives_a_database_that_is_away(
 @pytest.mark.parametrize(
     "trouble", [StoreUnavailable("starting up"), StorageRefuses("read-only"), OSError(errno.ENOSPC, "no space left")]
 )
-async def test_a_task_that_an_outage_holds_up_goes_on_from_its_journal(
+async def test_a_task_interrupted_by_an_outage_resumes_from_its_journal(
     harness: WorkerHarness, logged: Logged, trouble: Exception
 ) -> None:
     def breaks(_order: GenerationRequest) -> Any:

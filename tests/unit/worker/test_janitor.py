@@ -32,7 +32,7 @@ def worker(service: ServiceHarness, scratch: Scratch, policy: RetentionPolicy = 
     return Janitor(janitor(service, policy), service.clock, scratch)
 
 
-async def test_what_was_kept_long_enough_goes_and_is_told(service: ServiceHarness, logged: Logged) -> None:
+async def test_expired_data_is_removed_and_logged(service: ServiceHarness, logged: Logged) -> None:
     await run_task(service, await service.open_account(), card("made"))
 
     await worker(service, Scratch()).clean()

@@ -59,7 +59,7 @@ async def test_a_refusal_counts_for_a_limited_time(passed_ms: int) -> None:
     assert not await disk_guard.is_full(NOON_MS + passed_ms)
 
 
-async def test_a_full_disk_is_told_once_and_so_is_its_end(logged: Logged) -> None:
+async def test_a_full_disk_is_logged_once_and_so_is_its_end(logged: Logged) -> None:
     disk = Disk(0)
     disk_guard = DiskGuard(disk)
 

@@ -26,7 +26,7 @@ def routing(*configured: str, always_use_engine: bool = False) -> Routing:
     )
 
 
-def test_while_no_vendor_is_configured_the_stand_in_serves_every_model_under_its_own_name() -> None:
+def test_without_a_vendor_the_engine_serves_every_model() -> None:
     [found] = routing().routes_for("gpt_image_2")
 
     assert (found.name, found.provider, found.upstream) == ("sandbox/gpt_image_2", "sandbox", "gpt_image_2")
@@ -42,7 +42,7 @@ def test_the_first_vendor_that_is_configured_serves_the_model(configured: tuple[
     assert here.served_by(MODEL) == chosen
 
 
-def test_with_a_vendor_configured_nobody_gets_the_stand_in_by_accident() -> None:
+def test_with_a_vendor_configured_the_engine_does_not_serve_other_models() -> None:
     here = routing("bfl")
 
     with pytest.raises(Refusal) as refused:
@@ -52,7 +52,7 @@ def test_with_a_vendor_configured_nobody_gets_the_stand_in_by_accident() -> None
     assert here.served_by("gpt_image_2") == "none"
 
 
-def test_who_wants_the_stand_in_all_the_same_gets_it() -> None:
+def test_the_engine_serves_other_models_where_the_operator_says_so() -> None:
     here = routing("bfl", always_use_engine=True)
 
     assert here.routes_for("gpt_image_2")[0].provider == "sandbox"

@@ -40,8 +40,8 @@ class Offline(ImageIntake):
 
 
 @dataclass
-class Bench:
-    """A worker's table: one task, a vendor with a script, and what comes of it."""
+class ExecuteHarness:
+    """One claimed task and a scripted vendor."""
 
     service: ServiceHarness
     key: Key
@@ -54,7 +54,7 @@ class Bench:
     def journal(self) -> SpendJournal:
         return SpendJournal(self.service.store, self.service.clock)
 
-    def tells(self, *script: ScriptLine, **facts: Any) -> "Bench":
+    def script_vendor(self, *script: ScriptLine, **facts: Any) -> "ExecuteHarness":
         self.vendor = ScriptedProvider(list(script), **facts)
         return self
 
@@ -66,42 +66,42 @@ class Bench:
     def execute(self) -> ExecuteTask:
         return executor(self.service, self.journal, self.routing, Offline())
 
-    async def takes(self, **fields: Any) -> TaskId:
+    async def claim_task(self, **fields: Any) -> TaskId:
         task = await self.service.submit_task(self.key, **fields)
         [self.claimed] = await self.service.claim_tasks()
         return task
 
-    async def works(self, owner: str = "worker") -> Task | None:
+    async def run(self, owner: str = "worker") -> Task | None:
         assert self.claimed
         return await self.execute(self.claimed, owner, self.interrupt, lambda _percent: None)
 
-    async def worked(self) -> Task:
-        ended = await self.works()
+    async def run_to_end(self) -> Task:
+        ended = await self.run()
         assert ended
         assert ended == await self.service.task(ended.id)
         assert await self.service.ledger_faults() == []
         return ended
 
-    async def is_taken_over(self) -> None:
+    async def take_over(self) -> None:
         self.service.clock.pass_time(20)
         [self.claimed] = await self.service.rescue_tasks("worker")
 
 
 @pytest.fixture
-async def bench(service: ServiceHarness) -> Bench:
-    return Bench(service, await service.open_account(opening=100))
+async def harness(service: ServiceHarness) -> ExecuteHarness:
+    return ExecuteHarness(service, await service.open_account(opening=100))
 
 
-async def test_a_delivered_picture_is_a_success_at_its_price(bench: Bench) -> None:
-    await bench.tells(picture).takes()
+async def test_a_delivered_picture_is_a_success_at_its_price(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(picture).claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.consumed, task.error_code) == (Status.SUCCESS, 5, None)
     assert task.result
-    assert await bench.service.blobs.size(task.result.blob) > 0
+    assert await harness.service.blobs.size(task.result.blob) > 0
     assert task.served_by == {"provider": "scripted", "model": "flux.1_kontext_pro", "generative": True}
-    assert await bench.service.balance(bench.key) == Balance(95, 0)
+    assert await harness.service.balance(harness.key) == Balance(95, 0)
 
 
 @pytest.mark.parametrize(
@@ -114,109 +114,113 @@ async def test_a_delivered_picture_is_a_success_at_its_price(bench: Bench) -> No
     ],
 )
 async def test_a_failure_ends_the_task_with_the_reason_and_the_credits_back(
-    bench: Bench, failure: Failure, status: Status, code: int
+    harness: ExecuteHarness, failure: Failure, status: Status, code: int
 ) -> None:
-    await bench.tells(failure).takes()
+    await harness.script_vendor(failure).claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.error_code, task.error_msg) == (status, code, failure.reason)
-    assert await bench.service.balance(bench.key) == Balance(100, 0)
+    assert await harness.service.balance(harness.key) == Balance(100, 0)
 
 
-async def test_pictures_that_were_paid_for_and_broken_are_refunded_and_journaled_as_paid(bench: Bench) -> None:
-    await bench.tells(invalid_picture, invalid_picture, invalid_picture).takes()
+async def test_pictures_that_were_paid_for_and_broken_are_refunded_and_journaled_as_paid(
+    harness: ExecuteHarness,
+) -> None:
+    await harness.script_vendor(invalid_picture, invalid_picture, invalid_picture).claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.error_code, task.consumed) == (Status.FAILED, 1001, 0)
-    assert [attempt.charged for attempt in await bench.service.attempts(task.id)] == [True] * 3
+    assert [attempt.charged for attempt in await harness.service.attempts(task.id)] == [True] * 3
 
 
-async def test_a_reference_that_will_not_do_fails_the_task_before_anything_is_ordered(bench: Bench) -> None:
-    await bench.tells().takes(**with_file(UrlSource("https://example.com/a.png"), field="files[0]"))
+async def test_a_reference_that_will_not_do_fails_the_task_before_anything_is_ordered(harness: ExecuteHarness) -> None:
+    await harness.script_vendor().claim_task(**with_file(UrlSource("https://example.com/a.png"), field="files[0]"))
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.error_code) == (Status.FAILED, 2019)
     assert task.error_msg == "files[0]: https://example.com/a.png cannot be reached"
-    assert await bench.service.attempts(task.id) == []
+    assert await harness.service.attempts(task.id) == []
 
 
-async def test_the_order_is_composed_from_what_was_kept_of_the_request(bench: Bench) -> None:
-    upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, bench.service.folder))
-    await bench.tells(picture).takes(t_pose=True, **with_file(UploadedSource(upload.token)))
+async def test_the_order_is_composed_from_what_was_kept_of_the_request(harness: ExecuteHarness) -> None:
+    upload = await harness.service.upload(harness.key, await asyncio.to_thread(picture_file, harness.service.folder))
+    await harness.script_vendor(picture).claim_task(t_pose=True, **with_file(UploadedSource(upload.token)))
 
-    await bench.worked()
+    await harness.run_to_end()
 
-    [order] = bench.vendor.submits
+    [order] = harness.vendor.submits
     assert "a red fox in the snow" in order.prompt
     assert (order.spec.prompt, order.spec.t_pose, order.own_references) == ("a red fox in the snow", True, 1)
     assert [reference.media_type for reference in order.references] == ["image/png"]
 
 
-async def test_the_shape_the_caller_asked_for_goes_before_the_template_s(bench: Bench) -> None:
-    await bench.tells(picture).takes(template="t_pose", aspect_ratio="21:9")
+async def test_the_shape_the_caller_asked_for_goes_before_the_template_s(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(picture).claim_task(template="t_pose", aspect_ratio="21:9")
 
-    await bench.worked()
+    await harness.run_to_end()
 
-    [order] = bench.vendor.submits
+    [order] = harness.vendor.submits
     assert order.aspect_ratio == "21:9"
 
 
-async def test_a_template_s_pictures_come_behind_the_caller_s(bench: Bench) -> None:
-    loaded = next(template for template in bench.service.templates.values() if template.pictures)
-    upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, bench.service.folder))
-    await bench.tells(picture).takes(template=loaded.template.slug, **with_file(UploadedSource(upload.token)))
+async def test_a_template_s_pictures_come_behind_the_caller_s(harness: ExecuteHarness) -> None:
+    loaded = next(template for template in harness.service.templates.values() if template.pictures)
+    upload = await harness.service.upload(harness.key, await asyncio.to_thread(picture_file, harness.service.folder))
+    await harness.script_vendor(picture).claim_task(
+        template=loaded.template.slug, **with_file(UploadedSource(upload.token))
+    )
 
-    await bench.worked()
+    await harness.run_to_end()
 
-    [order] = bench.vendor.submits
+    [order] = harness.vendor.submits
     assert [reference.path for reference in order.references[1:]] == list(loaded.pictures)
     assert order.spec.template == loaded.template.slug
 
 
-async def test_a_repeat_of_a_task_draws_with_the_same_seed_and_another_with_another(bench: Bench) -> None:
-    await bench.tells(Failure(FailureKind.NO_IMAGE, "words"), picture, picture).takes()
-    vendor = bench.vendor
-    await bench.worked()
-    await bench.takes()
-    bench.vendor = vendor
-    await bench.worked()
+async def test_a_repeat_of_a_task_draws_with_the_same_seed_and_another_with_another(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(Failure(FailureKind.NO_IMAGE, "words"), picture, picture).claim_task()
+    vendor = harness.vendor
+    await harness.run_to_end()
+    await harness.claim_task()
+    harness.vendor = vendor
+    await harness.run_to_end()
 
     first, repeat, other = [order.seed for order in vendor.submits]
     assert first == repeat != other
     assert all(0 <= seed < 2**31 for seed in (first, other))
 
 
-async def test_a_template_that_is_gone_fails_the_task(bench: Bench) -> None:
-    await bench.tells().takes(template=next(iter(bench.service.templates)))
-    bench.service.templates = {}
+async def test_a_template_that_is_gone_fails_the_task(harness: ExecuteHarness) -> None:
+    await harness.script_vendor().claim_task(template=next(iter(harness.service.templates)))
+    harness.service.templates = {}
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert task.status is Status.FAILED
     assert "was removed" in str(task.error_msg)
 
 
-async def test_nothing_is_left_in_the_scratch_folder(bench: Bench) -> None:
-    await bench.tells(invalid_picture, picture).takes()
+async def test_nothing_is_left_in_the_scratch_folder(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(invalid_picture, picture).claim_task()
 
-    await bench.worked()
+    await harness.run_to_end()
 
-    assert list(bench.service.scratch.iterdir()) == []
+    assert list(harness.service.scratch.iterdir()) == []
 
 
-async def test_a_bug_comes_out_and_leaves_no_files_either(bench: Bench) -> None:
+async def test_a_bug_comes_out_and_leaves_no_files_either(harness: ExecuteHarness) -> None:
     def breaks(order: GenerationRequest) -> Any:
         raise ZeroDivisionError
 
-    await bench.tells(breaks).takes()
+    await harness.script_vendor(breaks).claim_task()
 
     with pytest.raises(ZeroDivisionError):
-        await bench.works()
+        await harness.run()
 
-    assert list(bench.service.scratch.iterdir()) == []
+    assert list(harness.service.scratch.iterdir()) == []
 
 
 # --- routes that take fewer reference images ----------------------------------------------------------------------
@@ -226,23 +230,23 @@ def routes_with_caps(*caps: int | None) -> tuple[Route, ...]:
     return tuple(replace(ROUTE, name=f"scripted/{n}", upstream=str(n), reference_cap=cap) for n, cap in enumerate(caps))
 
 
-async def submit_with_references(bench: Bench, count: int, **fields: Any) -> TaskId:
-    path = await asyncio.to_thread(picture_file, bench.service.folder)
-    uploads = [await bench.service.upload(bench.key, path) for _ in range(count)]
+async def submit_with_references(harness: ExecuteHarness, count: int, **fields: Any) -> TaskId:
+    path = await asyncio.to_thread(picture_file, harness.service.folder)
+    uploads = [await harness.service.upload(harness.key, path) for _ in range(count)]
     files = tuple(FileInput(f"files[{n}]", None, UploadedSource(each.token)) for n, each in enumerate(uploads))
-    return await bench.takes(files=files, **fields)
+    return await harness.claim_task(files=files, **fields)
 
 
-async def test_template_images_that_a_route_does_not_take_are_left_out_and_explained(bench: Bench) -> None:
-    loaded = next(template for template in bench.service.templates.values() if template.pictures)
-    bench.routes = {"flux.1_kontext_pro": routes_with_caps(1)}
-    bench.tells(picture)
-    task = await submit_with_references(bench, 1, template=loaded.template.slug)
+async def test_template_images_that_a_route_does_not_take_are_left_out_and_explained(harness: ExecuteHarness) -> None:
+    loaded = next(template for template in harness.service.templates.values() if template.pictures)
+    harness.routes = {"flux.1_kontext_pro": routes_with_caps(1)}
+    harness.script_vendor(picture)
+    task = await submit_with_references(harness, 1, template=loaded.template.slug)
 
-    assert (await bench.worked()).status is Status.SUCCESS
-    explained = await Explain(bench.service.store, bench.service.templates, bench.routing)(None, task)
+    assert (await harness.run_to_end()).status is Status.SUCCESS
+    explained = await Explain(harness.service.store, harness.service.templates, harness.routing)(None, task)
 
-    [order] = bench.vendor.submits
+    [order] = harness.vendor.submits
     assert len(order.references) == 1
     assert loaded.template.pictures[0].role not in order.prompt
     assert explained.composed
@@ -250,30 +254,32 @@ async def test_template_images_that_a_route_does_not_take_are_left_out_and_expla
     assert explained.composed.text == order.prompt
 
 
-async def test_a_route_that_takes_too_few_reference_images_is_skipped(bench: Bench) -> None:
-    bench.routes = {"flux.1_kontext_pro": routes_with_caps(1, 4)}
-    await submit_with_references(bench.tells(picture), 2)
+async def test_a_route_that_takes_too_few_reference_images_is_skipped(harness: ExecuteHarness) -> None:
+    harness.routes = {"flux.1_kontext_pro": routes_with_caps(1, 4)}
+    await submit_with_references(harness.script_vendor(picture), 2)
 
-    assert (await bench.worked()).status is Status.SUCCESS
-    assert [order.upstream for order in bench.vendor.submits] == ["1"]
-
-
-async def test_a_fallback_that_takes_too_few_reference_images_does_not_hide_the_first_failure(bench: Bench) -> None:
-    bench.routes = {"flux.1_kontext_pro": routes_with_caps(4, 1)}
-    await submit_with_references(bench.tells(Failure(FailureKind.QUOTA_EXHAUSTED, "no money")), 2)
-
-    assert (await bench.worked()).error_msg == "no money"
+    assert (await harness.run_to_end()).status is Status.SUCCESS
+    assert [order.upstream for order in harness.vendor.submits] == ["1"]
 
 
-async def test_each_route_gets_the_template_images_that_it_takes(bench: Bench) -> None:
-    loaded = next(template for template in bench.service.templates.values() if template.pictures)
-    bench.routes = {"flux.1_kontext_pro": routes_with_caps(1, None)}
-    bench.tells(Failure(FailureKind.QUOTA_EXHAUSTED, "no money"), picture)
-    await submit_with_references(bench, 1, template=loaded.template.slug)
+async def test_a_fallback_that_takes_too_few_reference_images_does_not_hide_the_first_failure(
+    harness: ExecuteHarness,
+) -> None:
+    harness.routes = {"flux.1_kontext_pro": routes_with_caps(4, 1)}
+    await submit_with_references(harness.script_vendor(Failure(FailureKind.QUOTA_EXHAUSTED, "no money")), 2)
 
-    await bench.worked()
+    assert (await harness.run_to_end()).error_msg == "no money"
 
-    assert [len(order.references) for order in bench.vendor.submits] == [1, 1 + len(loaded.pictures)]
+
+async def test_each_route_gets_the_template_images_that_it_takes(harness: ExecuteHarness) -> None:
+    loaded = next(template for template in harness.service.templates.values() if template.pictures)
+    harness.routes = {"flux.1_kontext_pro": routes_with_caps(1, None)}
+    harness.script_vendor(Failure(FailureKind.QUOTA_EXHAUSTED, "no money"), picture)
+    await submit_with_references(harness, 1, template=loaded.template.slug)
+
+    await harness.run_to_end()
+
+    assert [len(order.references) for order in harness.vendor.submits] == [1, 1 + len(loaded.pictures)]
 
 
 # --- jobs that are stopped at the vendor --------------------------------------------------------------------------
@@ -290,73 +296,77 @@ class CancellingVendor(ScriptedProvider):
         return JobCancellation(accepted=True, detail="HTTP 202")
 
 
-def cancelled_while_waiting(bench: Bench) -> ScriptLine:
+def cancelled_while_waiting(harness: ExecuteHarness) -> ScriptLine:
     def answer(order: GenerationRequest) -> Pending:
-        bench.interrupt(Reason.CANCEL)
+        harness.interrupt(Reason.CANCEL)
         return Pending(10)
 
     return answer
 
 
-async def test_the_vendor_is_asked_to_stop_the_job_of_a_cancelled_task_and_the_journal_says_so(bench: Bench) -> None:
-    bench.vendor = CancellingVendor([Accepted(HANDLE), cancelled_while_waiting(bench), Pending(10)])
-    await bench.takes()
+async def test_the_vendor_is_asked_to_stop_the_job_of_a_cancelled_task_and_the_journal_says_so(
+    harness: ExecuteHarness,
+) -> None:
+    harness.vendor = CancellingVendor([Accepted(HANDLE), cancelled_while_waiting(harness), Pending(10)])
+    await harness.claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
-    assert (task.status, bench.vendor.cancelled) == (Status.CANCELLED, [HANDLE])
-    [attempt] = await bench.service.attempts(task.id)
+    assert (task.status, harness.vendor.cancelled) == (Status.CANCELLED, [HANDLE])
+    [attempt] = await harness.service.attempts(task.id)
     assert (attempt.outcome, attempt.detail, attempt.charged) == ("given_up", "HTTP 202", False)
     assert attempt.reason == "cancelled by its owner; scripted was asked to stop the job"
-    [spend] = await bench.service.store.read(lambda records: records.attempts.spend(0, 2**60))
+    [spend] = await harness.service.store.read(lambda records: records.attempts.spend(0, 2**60))
     assert spend.unknown == 1
 
 
-async def test_the_vendor_is_asked_to_stop_the_job_of_a_task_past_its_deadline(bench: Bench) -> None:
-    bench.vendor = CancellingVendor([Accepted(HANDLE, wait_s=10_000), Pending(10)])
-    await bench.takes()
+async def test_the_vendor_is_asked_to_stop_the_job_of_a_task_past_its_deadline(harness: ExecuteHarness) -> None:
+    harness.vendor = CancellingVendor([Accepted(HANDLE, wait_s=10_000), Pending(10)])
+    await harness.claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
-    assert (task.error_msg, bench.vendor.cancelled) == ("not done within 900 seconds", [HANDLE])
+    assert (task.error_msg, harness.vendor.cancelled) == ("not done within 900 seconds", [HANDLE])
 
 
-async def test_a_job_that_was_delivered_before_it_could_be_stopped_is_a_success(bench: Bench) -> None:
+async def test_a_job_that_was_delivered_before_it_could_be_stopped_is_a_success(harness: ExecuteHarness) -> None:
     async def delivered(order: GenerationRequest) -> Delivered:
         return await asyncio.to_thread(picture, order)
 
-    bench.vendor = CancellingVendor([Accepted(HANDLE), cancelled_while_waiting(bench), delivered])
-    await bench.takes()
+    harness.vendor = CancellingVendor([Accepted(HANDLE), cancelled_while_waiting(harness), delivered])
+    await harness.claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.consumed) == (Status.SUCCESS, 5)
-    assert await bench.service.balance(bench.key) == Balance(95, 0)
+    assert await harness.service.balance(harness.key) == Balance(95, 0)
 
 
-async def test_a_job_that_was_delivered_is_a_success_although_its_vendor_cannot_stop_one(bench: Bench) -> None:
+async def test_a_job_that_was_delivered_is_a_success_although_its_vendor_cannot_stop_one(
+    harness: ExecuteHarness,
+) -> None:
     async def delivered(order: GenerationRequest) -> Delivered:
         return await asyncio.to_thread(picture, order)
 
-    await bench.tells(Accepted(HANDLE), cancelled_while_waiting(bench), delivered).takes()
+    await harness.script_vendor(Accepted(HANDLE), cancelled_while_waiting(harness), delivered).claim_task()
 
-    assert (await bench.worked()).status is Status.SUCCESS
-    assert await bench.service.balance(bench.key) == Balance(95, 0)
+    assert (await harness.run_to_end()).status is Status.SUCCESS
+    assert await harness.service.balance(harness.key) == Balance(95, 0)
 
 
-async def test_the_job_of_a_dead_worker_is_stopped_when_its_task_was_cancelled(bench: Bench) -> None:
-    bench.vendor = CancellingVendor([Pending(10)])
-    task = await bench.takes()
-    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
-    await bench.is_taken_over()
-    bench.interrupt(Reason.CANCEL)
+async def test_the_job_of_a_dead_worker_is_stopped_when_its_task_was_cancelled(harness: ExecuteHarness) -> None:
+    harness.vendor = CancellingVendor([Pending(10)])
+    task = await harness.claim_task()
+    await harness.journal.submitted(await harness.service.write_intent(task), HANDLE)
+    await harness.take_over()
+    harness.interrupt(Reason.CANCEL)
 
-    assert (await bench.worked()).status is Status.CANCELLED
-    assert bench.vendor.cancelled == [HANDLE]
+    assert (await harness.run_to_end()).status is Status.CANCELLED
+    assert harness.vendor.cancelled == [HANDLE]
 
 
 async def test_a_vendor_that_does_not_answer_when_it_is_asked_to_stop_delays_the_end_by_no_more_than_the_limit(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: ExecuteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class SilentVendor(CancellingVendor):
         async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
@@ -364,202 +374,204 @@ async def test_a_vendor_that_does_not_answer_when_it_is_asked_to_stop_delays_the
             raise AssertionError
 
     monkeypatch.setattr(stop_jobs, "STOP_TIMEOUT_S", 0.01)
-    bench.vendor = SilentVendor([Accepted(HANDLE), cancelled_while_waiting(bench)])
-    await bench.takes()
+    harness.vendor = SilentVendor([Accepted(HANDLE), cancelled_while_waiting(harness)])
+    await harness.claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert task.status is Status.CANCELLED
-    [attempt] = await bench.service.attempts(task.id)
+    [attempt] = await harness.service.attempts(task.id)
     assert (attempt.outcome, attempt.detail) == ("given_up", "no answer within 0.01 s")
 
 
 @pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])
-async def test_a_job_that_another_worker_goes_on_with_is_not_stopped(bench: Bench, reason: Reason) -> None:
+async def test_a_job_that_another_worker_goes_on_with_is_not_stopped(harness: ExecuteHarness, reason: Reason) -> None:
     def is_stopped(order: GenerationRequest) -> Pending:
-        bench.interrupt(reason)
+        harness.interrupt(reason)
         return Pending(10)
 
-    bench.vendor = CancellingVendor([Accepted(HANDLE), is_stopped])
-    await bench.takes()
+    harness.vendor = CancellingVendor([Accepted(HANDLE), is_stopped])
+    await harness.claim_task()
 
-    assert await bench.works() is None
-    assert bench.vendor.cancelled == []
+    assert await harness.run() is None
+    assert harness.vendor.cancelled == []
 
 
 # --- stopped ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_cancelled_task_ends_cancelled_with_its_credits_back(bench: Bench) -> None:
+async def test_a_cancelled_task_ends_cancelled_with_its_credits_back(harness: ExecuteHarness) -> None:
     async def is_cancelled(order: GenerationRequest) -> Any:
-        bench.interrupt(Reason.CANCEL)
+        harness.interrupt(Reason.CANCEL)
         return await never_answers(order)
 
-    await bench.tells(is_cancelled).takes()
+    await harness.script_vendor(is_cancelled).claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.error_code, task.error_msg) == (Status.CANCELLED, 1001, "cancelled by its owner")
-    assert await bench.service.balance(bench.key) == Balance(100, 0)
+    assert await harness.service.balance(harness.key) == Balance(100, 0)
 
 
-async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(bench: Bench) -> None:
+async def test_a_picture_the_vendor_delivers_all_the_same_is_kept_and_charged(harness: ExecuteHarness) -> None:
     def is_cancelled_too_late(order: GenerationRequest) -> Any:
-        bench.interrupt(Reason.CANCEL)
+        harness.interrupt(Reason.CANCEL)
         return picture(order)
 
-    await bench.tells(is_cancelled_too_late).takes()
+    await harness.script_vendor(is_cancelled_too_late).claim_task()
 
-    assert (await bench.worked()).status is Status.SUCCESS
-    assert await bench.service.balance(bench.key) == Balance(95, 0)
+    assert (await harness.run_to_end()).status is Status.SUCCESS
+    assert await harness.service.balance(harness.key) == Balance(95, 0)
 
 
-async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(bench: Bench) -> None:
-    await bench.tells(Accepted(HANDLE, wait_s=10_000), Pending(10)).takes()
+async def test_a_task_that_takes_too_long_fails_and_says_how_long_it_had(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(Accepted(HANDLE, wait_s=10_000), Pending(10)).claim_task()
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.error_code) == (Status.FAILED, 1001)
     assert task.error_msg == "not done within 900 seconds"
 
 
 @pytest.mark.parametrize("reason", [Reason.SHUTDOWN, Reason.LEASE_LOST])
-async def test_a_task_that_another_worker_goes_on_with_is_left_as_it_is(bench: Bench, reason: Reason) -> None:
+async def test_a_task_that_another_worker_goes_on_with_is_left_as_it_is(
+    harness: ExecuteHarness, reason: Reason
+) -> None:
     async def is_stopped(order: GenerationRequest) -> Any:
-        bench.interrupt(reason)
+        harness.interrupt(reason)
         return await never_answers(order)
 
-    task = await bench.tells(is_stopped, free=True).takes()
+    task = await harness.script_vendor(is_stopped, free=True).claim_task()
 
-    assert await bench.works() is None
-    assert (await bench.service.task(task)).status is Status.RUNNING
-    assert await bench.service.movements(task) == ["hold"]
+    assert await harness.run() is None
+    assert (await harness.service.task(task)).status is Status.RUNNING
+    assert await harness.service.movements(task) == ["hold"]
 
 
-async def test_who_lost_the_lease_on_the_way_settles_nothing(bench: Bench) -> None:
+async def test_without_the_lease_nothing_is_settled(harness: ExecuteHarness) -> None:
     async def takes_a_nap(order: GenerationRequest) -> Any:
-        bench.service.clock.pass_time(60)
-        await bench.service.rescue_tasks("another")
+        harness.service.clock.pass_time(60)
+        await harness.service.rescue_tasks("another")
         return picture(order)
 
-    task = await bench.tells(takes_a_nap).takes()
+    task = await harness.script_vendor(takes_a_nap).claim_task()
 
-    assert await bench.works() is None
-    assert (await bench.service.task(task)).status is Status.RUNNING
+    assert await harness.run() is None
+    assert (await harness.service.task(task)).status is Status.RUNNING
 
 
 # --- taken over ---------------------------------------------------------------------------------------------------
 
 
-async def left_delivered(bench: Bench, task: TaskId) -> None:
-    attempt = await bench.service.write_intent(task)
-    await bench.journal.delivered(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+async def left_delivered(harness: ExecuteHarness, task: TaskId) -> None:
+    attempt = await harness.service.write_intent(task)
+    await harness.journal.delivered(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
 
 
-async def test_a_picture_that_was_delivered_is_settled_without_a_call(bench: Bench) -> None:
-    task = await bench.tells().takes()
-    await left_delivered(bench, task)
-    await bench.is_taken_over()
+async def test_a_picture_that_was_delivered_is_settled_without_a_call(harness: ExecuteHarness) -> None:
+    task = await harness.script_vendor().claim_task()
+    await left_delivered(harness, task)
+    await harness.take_over()
 
-    ended = await bench.worked()
+    ended = await harness.run_to_end()
 
     assert (ended.status, ended.result, ended.consumed) == (Status.SUCCESS, PICTURE, 5)
-    assert bench.vendor.submits == bench.vendor.polls == []
+    assert harness.vendor.submits == harness.vendor.polls == []
 
 
 async def test_a_delivered_picture_counts_when_time_is_up_the_template_gone_and_a_cancellation_asked(
-    bench: Bench,
+    harness: ExecuteHarness,
 ) -> None:
-    task = await bench.tells().takes(template=next(iter(bench.service.templates)))
-    await left_delivered(bench, task)
-    bench.service.templates = {}
-    bench.service.clock.pass_time(10_000)
-    await bench.is_taken_over()
-    bench.interrupt(Reason.CANCEL)
+    task = await harness.script_vendor().claim_task(template=next(iter(harness.service.templates)))
+    await left_delivered(harness, task)
+    harness.service.templates = {}
+    harness.service.clock.pass_time(10_000)
+    await harness.take_over()
+    harness.interrupt(Reason.CANCEL)
 
-    assert (await bench.worked()).status is Status.SUCCESS
-
-
-async def test_a_job_that_is_bought_gets_a_last_look_however_late_its_worker_died(bench: Bench) -> None:
-    task = await bench.tells(picture).takes()
-    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
-    bench.service.clock.pass_time(10_000)
-    await bench.is_taken_over()
-
-    assert (await bench.worked()).status is Status.SUCCESS
-    assert bench.vendor.polls == [HANDLE]
+    assert (await harness.run_to_end()).status is Status.SUCCESS
 
 
-async def test_the_last_look_has_an_end(bench: Bench) -> None:
-    task = await bench.tells(*[Pending(wait_s=TAKEOVER_POLL_MS / 1000)] * 5).takes()
-    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
-    bench.service.clock.pass_time(10_000)
-    await bench.is_taken_over()
+async def test_a_bought_job_is_polled_once_more_however_late_its_worker_died(harness: ExecuteHarness) -> None:
+    task = await harness.script_vendor(picture).claim_task()
+    await harness.journal.submitted(await harness.service.write_intent(task), HANDLE)
+    harness.service.clock.pass_time(10_000)
+    await harness.take_over()
 
-    assert (await bench.worked()).error_msg == "not done within 900 seconds"
-
-
-async def test_the_last_look_is_no_time_to_buy_anything(bench: Bench) -> None:
-    task = await bench.tells(Failure(FailureKind.TRANSIENT, "down"), picture).takes()
-    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
-    bench.service.clock.pass_time(10_000)
-    await bench.is_taken_over()
-
-    assert (await bench.worked()).error_msg == "down"
-    assert bench.vendor.submits == []
+    assert (await harness.run_to_end()).status is Status.SUCCESS
+    assert harness.vendor.polls == [HANDLE]
 
 
-async def test_nothing_is_begun_for_a_task_whose_time_was_up_before_it_was_taken_over(bench: Bench) -> None:
-    await bench.tells().takes()
-    bench.service.clock.pass_time(901)
-    await bench.is_taken_over()
+async def test_polling_after_the_deadline_has_an_end(harness: ExecuteHarness) -> None:
+    task = await harness.script_vendor(*[Pending(wait_s=TAKEOVER_POLL_MS / 1000)] * 5).claim_task()
+    await harness.journal.submitted(await harness.service.write_intent(task), HANDLE)
+    harness.service.clock.pass_time(10_000)
+    await harness.take_over()
 
-    assert (await bench.worked()).status is Status.FAILED
-    assert bench.vendor.submits == []
+    assert (await harness.run_to_end()).error_msg == "not done within 900 seconds"
+
+
+async def test_nothing_is_bought_after_the_deadline(harness: ExecuteHarness) -> None:
+    task = await harness.script_vendor(Failure(FailureKind.TRANSIENT, "down"), picture).claim_task()
+    await harness.journal.submitted(await harness.service.write_intent(task), HANDLE)
+    harness.service.clock.pass_time(10_000)
+    await harness.take_over()
+
+    assert (await harness.run_to_end()).error_msg == "down"
+    assert harness.vendor.submits == []
+
+
+async def test_nothing_is_begun_for_a_task_whose_time_was_up_before_it_was_taken_over(harness: ExecuteHarness) -> None:
+    await harness.script_vendor().claim_task()
+    harness.service.clock.pass_time(901)
+    await harness.take_over()
+
+    assert (await harness.run_to_end()).status is Status.FAILED
+    assert harness.vendor.submits == []
 
 
 # --- broken -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_task_that_broke_on_our_fault_fails_with_its_credits_back(bench: Bench) -> None:
-    await bench.takes()
-    assert bench.claimed
+async def test_a_task_that_broke_on_our_fault_fails_with_its_credits_back(harness: ExecuteHarness) -> None:
+    await harness.claim_task()
+    assert harness.claimed
 
-    ended = await bench.execute.give_up(bench.claimed, "worker")
+    ended = await harness.execute.give_up(harness.claimed, "worker")
 
     assert ended
     assert (ended.status, ended.error_code, ended.error_msg) == (Status.FAILED, 1001, "internal error")
-    assert await bench.service.balance(bench.key) == Balance(100, 0)
+    assert await harness.service.balance(harness.key) == Balance(100, 0)
 
 
 @pytest.mark.parametrize(("claims", "given_up"), [(1, False), (MAX_CLAIMS, False), (MAX_CLAIMS + 1, True)])
 async def test_what_is_bought_is_not_given_up_until_several_workers_broke_on_it(
-    bench: Bench,
+    harness: ExecuteHarness,
     claims: int,
     given_up: bool,  # noqa: FBT001
 ) -> None:
-    task = await bench.takes()
-    await bench.journal.submitted(await bench.service.write_intent(task), HANDLE)
-    assert bench.claimed
+    task = await harness.claim_task()
+    await harness.journal.submitted(await harness.service.write_intent(task), HANDLE)
+    assert harness.claimed
 
-    ended = await bench.execute.give_up(replace(bench.claimed, claims=claims), "worker")
+    ended = await harness.execute.give_up(replace(harness.claimed, claims=claims), "worker")
 
     assert (ended is not None) is given_up
 
 
-async def test_a_handle_that_was_accepted_is_enough_for_the_next_worker(bench: Bench) -> None:
+async def test_a_handle_that_was_accepted_is_enough_for_the_next_worker(harness: ExecuteHarness) -> None:
     def accepts_and_stops(order: GenerationRequest) -> Any:
-        bench.interrupt(Reason.SHUTDOWN)
+        harness.interrupt(Reason.SHUTDOWN)
         return Accepted(HANDLE)
 
-    task = await bench.tells(accepts_and_stops, picture).takes()
-    assert await bench.works() is None
-    await bench.service.store.run(lambda records: records.tasks.release_leases("worker", [task]))
-    bench.interrupt = Interrupt()
-    await bench.is_taken_over()
+    task = await harness.script_vendor(accepts_and_stops, picture).claim_task()
+    assert await harness.run() is None
+    await harness.service.store.run(lambda records: records.tasks.release_leases("worker", [task]))
+    harness.interrupt = Interrupt()
+    await harness.take_over()
 
-    assert (await bench.worked()).status is Status.SUCCESS
-    assert len(bench.vendor.submits) == 1
+    assert (await harness.run_to_end()).status is Status.SUCCESS
+    assert len(harness.vendor.submits) == 1
 
 
 # --- several views ------------------------------------------------------------------------------------------------
@@ -568,109 +580,111 @@ VIEWS = ("front", "left", "back", "right")
 BANNED = Failure(FailureKind.CONTENT_POLICY, "not this side")
 
 
-async def turns(bench: Bench, tmp_path: Path) -> TaskId:
+async def turns(harness: ExecuteHarness, tmp_path: Path) -> TaskId:
     """Take a task that asks for the four views of a picture."""
-    upload = await bench.service.upload(bench.key, await asyncio.to_thread(picture_file, tmp_path))
+    upload = await harness.service.upload(harness.key, await asyncio.to_thread(picture_file, tmp_path))
     file = with_file(UploadedSource(upload.token))
-    return await bench.takes(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **file)
+    return await harness.claim_task(type=TaskType.GENERATE_MULTIVIEW, model=None, prompt="", **file)
 
 
-async def test_four_views_are_four_orders_and_one_result(bench: Bench, tmp_path: Path) -> None:
-    await turns(bench.tells(*[picture] * 4), tmp_path)
+async def test_four_views_are_four_orders_and_one_result(harness: ExecuteHarness, tmp_path: Path) -> None:
+    await turns(harness.script_vendor(*[picture] * 4), tmp_path)
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.consumed) == (Status.SUCCESS, 10)
     assert task.result
     assert tuple(task.result.views) == VIEWS
     assert task.result.blob == task.result.views["front"].blob
-    assert len({order.prompt for order in bench.vendor.submits}) == 4
-    assert [len(order.references) for order in bench.vendor.submits] == [1] * 4
-    assert len({order.workdir for order in bench.vendor.submits}) == 4
-    assert sorted(attempt.part for attempt in await bench.service.attempts(task.id)) == sorted(VIEWS)
+    assert len({order.prompt for order in harness.vendor.submits}) == 4
+    assert [len(order.references) for order in harness.vendor.submits] == [1] * 4
+    assert len({order.workdir for order in harness.vendor.submits}) == 4
+    assert sorted(attempt.part for attempt in await harness.service.attempts(task.id)) == sorted(VIEWS)
 
 
-async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(bench: Bench, tmp_path: Path) -> None:
+async def test_one_view_that_fails_ends_the_task_and_nothing_more_is_bought(
+    harness: ExecuteHarness, tmp_path: Path
+) -> None:
     down = Failure(FailureKind.TRANSIENT, "down")
-    await turns(bench.tells(BANNED, down, down, down), tmp_path)
+    await turns(harness.script_vendor(BANNED, down, down, down), tmp_path)
 
-    task = await bench.worked()
+    task = await harness.run_to_end()
 
     assert (task.status, task.error_code, task.error_msg) == (Status.BANNED, 2008, "not this side")
     assert (task.result, task.consumed) == (None, 0)
-    assert len(bench.vendor.submits) == 4
-    assert await bench.service.balance(bench.key) == Balance(100, 0)
+    assert len(harness.vendor.submits) == 4
+    assert await harness.service.balance(harness.key) == Balance(100, 0)
 
 
-async def test_delivered_views_are_not_bought_again(bench: Bench, tmp_path: Path) -> None:
-    task = await turns(bench.tells(picture, picture), tmp_path)
+async def test_delivered_views_are_not_bought_again(harness: ExecuteHarness, tmp_path: Path) -> None:
+    task = await turns(harness.script_vendor(picture, picture), tmp_path)
     for part in ("front", "back"):
-        turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)
+        turn = await harness.journal.intend(task, 1, (ROUTE,), part=part)
         assert isinstance(turn, IntendedAttempt)
-        await bench.journal.delivered(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
-    await bench.is_taken_over()
+        await harness.journal.delivered(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    await harness.take_over()
 
-    ended = await bench.worked()
+    ended = await harness.run_to_end()
 
     assert ended.status is Status.SUCCESS
-    assert len(bench.vendor.submits) == 2
+    assert len(harness.vendor.submits) == 2
     assert ended.result
     assert ended.result.views["front"] == ended.result.views["back"] == PICTURE
 
 
-async def test_a_view_that_was_ordered_is_followed_by_its_own_handle(bench: Bench, tmp_path: Path) -> None:
-    task = await turns(bench.tells(*[picture] * 4), tmp_path)
+async def test_a_view_that_was_ordered_is_followed_by_its_own_handle(harness: ExecuteHarness, tmp_path: Path) -> None:
+    task = await turns(harness.script_vendor(*[picture] * 4), tmp_path)
     for part in VIEWS:
-        turn = await bench.journal.intend(task, 1, (ROUTE,), part=part)
+        turn = await harness.journal.intend(task, 1, (ROUTE,), part=part)
         assert isinstance(turn, IntendedAttempt)
-        await bench.journal.submitted(turn.attempt, {"id": part})
-    await bench.is_taken_over()
+        await harness.journal.submitted(turn.attempt, {"id": part})
+    await harness.take_over()
 
-    ended = await bench.worked()
+    ended = await harness.run_to_end()
 
     assert ended.status is Status.SUCCESS
-    assert bench.vendor.submits == []
-    assert sorted(handle["id"] for handle in bench.vendor.polls) == sorted(VIEWS)
+    assert harness.vendor.submits == []
+    assert sorted(handle["id"] for handle in harness.vendor.polls) == sorted(VIEWS)
 
 
 async def test_a_view_that_is_refused_ends_the_task_while_the_others_wait_for_their_vendor(
-    bench: Bench, tmp_path: Path
+    harness: ExecuteHarness, tmp_path: Path
 ) -> None:
-    clock = bench.service.clock = FrozenClock(bench.service.clock.ms)
+    clock = harness.service.clock = FrozenClock(harness.service.clock.ms)
 
     async def when_the_others_wait(order: GenerationRequest) -> Any:
         await clock.wait_for_sleeps(3)
         return BANNED
 
     busy = Failure(FailureKind.TRANSIENT, "busy", retry_after_s=600)
-    await turns(bench.tells(when_the_others_wait, busy, busy, busy), tmp_path)
+    await turns(harness.script_vendor(when_the_others_wait, busy, busy, busy), tmp_path)
 
     async with asyncio.timeout(60):
-        task = await bench.worked()
+        task = await harness.run_to_end()
 
     assert (task.status, task.error_msg) == (Status.BANNED, "not this side")
 
 
-async def test_a_view_that_no_vendor_is_left_for_fails_its_task(bench: Bench, tmp_path: Path) -> None:
-    task = await turns(bench.tells(Pending(10)), tmp_path)
-    turn = await bench.journal.intend(task, 1, (ROUTE,), part="front")
+async def test_a_view_that_no_vendor_is_left_for_fails_its_task(harness: ExecuteHarness, tmp_path: Path) -> None:
+    task = await turns(harness.script_vendor(Pending(10)), tmp_path)
+    turn = await harness.journal.intend(task, 1, (ROUTE,), part="front")
     assert isinstance(turn, IntendedAttempt)
-    await bench.journal.submitted(turn.attempt, HANDLE)
-    await bench.is_taken_over()
-    bench.routes = {"gpt_4o": (ROUTE,)}
+    await harness.journal.submitted(turn.attempt, HANDLE)
+    await harness.take_over()
+    harness.routes = {"gpt_4o": (ROUTE,)}
 
-    ended = await bench.worked()
+    ended = await harness.run_to_end()
 
     assert (ended.status, ended.error_code) == (Status.FAILED, 2017)
     assert "no vendor that serves" in str(ended.error_msg)
 
 
-async def test_a_worker_that_stops_leaves_all_views_to_the_next(bench: Bench, tmp_path: Path) -> None:
+async def test_a_worker_that_stops_leaves_all_views_to_the_next(harness: ExecuteHarness, tmp_path: Path) -> None:
     async def is_stopped(order: GenerationRequest) -> Any:
-        bench.interrupt(Reason.SHUTDOWN)
+        harness.interrupt(Reason.SHUTDOWN)
         return await never_answers(order)
 
-    task = await turns(bench.tells(*[is_stopped] * 4, free=True), tmp_path)
+    task = await turns(harness.script_vendor(*[is_stopped] * 4, free=True), tmp_path)
 
-    assert await bench.works() is None
-    assert (await bench.service.task(task)).status is Status.RUNNING
+    assert await harness.run() is None
+    assert (await harness.service.task(task)).status is Status.RUNNING

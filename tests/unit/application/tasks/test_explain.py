@@ -6,25 +6,25 @@ from limner.domain.refusal import Refusal
 from stores import SUCCEEDED, ServiceHarness
 
 
-async def test_all_that_is_known_of_a_task_is_told(service: ServiceHarness) -> None:
+async def test_a_task_is_explained_with_prompt_attempts_and_ledger(service: ServiceHarness) -> None:
     key = await service.open_account()
     task = await service.submit_task(key, t_pose=True, ignored=("style",))
     await service.claim_tasks()
     await service.write_intent(task)
     await service.settle_task(task, SUCCEEDED)
 
-    told = await Explain(service.store, service.templates, service.routing)(key.account, task)
+    explained = await Explain(service.store, service.templates, service.routing)(key.account, task)
 
-    assert told.task == await service.task(task)
-    assert told.composed
-    assert "a red fox in the snow" in told.composed.text
-    assert told.ignored == ("style",)
-    assert [attempt.outcome for attempt in told.attempts] == ["given_up"]
-    assert [row.movement for row in told.ledger] == ["hold", "settle"]
-    assert list(told.inputs) == []
+    assert explained.task == await service.task(task)
+    assert explained.composed
+    assert "a red fox in the snow" in explained.composed.text
+    assert explained.ignored == ("style",)
+    assert [attempt.outcome for attempt in explained.attempts] == ["given_up"]
+    assert [row.movement for row in explained.ledger] == ["hold", "settle"]
+    assert list(explained.inputs) == []
 
 
-async def test_a_task_whose_template_is_gone_is_told_without_its_words(service: ServiceHarness) -> None:
+async def test_a_task_whose_template_was_removed_is_explained_without_a_prompt(service: ServiceHarness) -> None:
     key = await service.open_account()
     task = await service.submit_task(key, template=next(iter(service.templates)))
 
@@ -32,7 +32,7 @@ async def test_a_task_whose_template_is_gone_is_told_without_its_words(service: 
     assert (await Explain(service.store, service.templates, service.routing)(key.account, task)).composed
 
 
-async def test_another_account_is_told_nothing(service: ServiceHarness) -> None:
+async def test_another_account_s_task_is_not_explained(service: ServiceHarness) -> None:
     task = await service.submit_task(await service.open_account())
 
     with pytest.raises(Refusal):

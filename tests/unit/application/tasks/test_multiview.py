@@ -14,12 +14,12 @@ def served(**by: dict[str, object]) -> dict[str, object]:
     return dict(combine_results({view: KeptImage(PICTURE, who) for view, who in by.items()}, EDIT).served_by)
 
 
-def test_who_made_all_of_them_is_told_once() -> None:
+def test_one_provider_of_all_images_is_named_once() -> None:
     assert served(front=FLUX, left=FLUX) == {**FLUX, "pictures": 2}
 
 
-def test_where_they_were_made_by_several_it_is_told_of_each() -> None:
-    told = served(front=FLUX, left=ENGINE)
+def test_several_providers_are_named_for_each_image() -> None:
+    served_by = served(front=FLUX, left=ENGINE)
 
-    assert told["views"] == {"front": {"provider": "bfl", "model": "flux", "generative": True}, "left": ENGINE}
-    assert told["pictures"] == 2
+    assert served_by["views"] == {"front": {"provider": "bfl", "model": "flux", "generative": True}, "left": ENGINE}
+    assert served_by["pictures"] == 2

@@ -41,13 +41,13 @@ def test_some_failures_say_nothing_of_the_route(kind: FailureKind) -> None:
     assert after_failure(before, kind, "no", NOW, NOW) == before
 
 
-def test_each_opening_rests_twice_as_long_up_to_a_quarter_of_an_hour() -> None:
-    breaker, rests = CLOSED, []
+def test_each_opening_lasts_twice_as_long_up_to_15_minutes() -> None:
+    breaker, pauses = CLOSED, []
     for _ in range(7):
         breaker = after_failure(breaker, FailureKind.AUTH, "no", NOW, NOW)
-        rests.append(breaker.open_until_ms - NOW)
+        pauses.append(breaker.open_until_ms - NOW)
 
-    assert rests == [60_000, 120_000, 240_000, 480_000, 900_000, 900_000, 900_000]
+    assert pauses == [60_000, 120_000, 240_000, 480_000, 900_000, 900_000, 900_000]
 
 
 def test_a_probe_that_fails_opens_again_without_counting_anew() -> None:
@@ -77,20 +77,20 @@ def test_the_probe_is_the_one_whose_failure_counts() -> None:
     assert after_failure(tried, FailureKind.TRANSIENT, "no", now, now + 5).openings == 2
 
 
-def test_a_rest_from_before_the_clock_was_set_back_is_over() -> None:
+def test_an_opening_from_before_the_clock_was_set_back_is_over() -> None:
     down = failed(FailureKind.AUTH, 1)
 
     assert down.is_open(NOW)
     assert not down.is_open(NOW - 3_600_000)
 
 
-def test_while_a_probe_is_out_the_others_keep_away() -> None:
-    rested = replace(failed(FailureKind.AUTH, 1), open_until_ms=NOW)
+def test_during_a_probe_the_breaker_is_open() -> None:
+    half_open = replace(failed(FailureKind.AUTH, 1), open_until_ms=NOW)
 
-    assert not rested.is_open(NOW)
-    assert probing(rested, NOW).is_open(NOW + PROBE_MS - 1)
-    assert not probing(rested, NOW).needs_operator(NOW)
-    assert not probing(rested, NOW).is_open(NOW + PROBE_MS)
+    assert not half_open.is_open(NOW)
+    assert probing(half_open, NOW).is_open(NOW + PROBE_MS - 1)
+    assert not probing(half_open, NOW).needs_operator(NOW)
+    assert not probing(half_open, NOW).is_open(NOW + PROBE_MS)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.MODEL_UNAVAILABLE])

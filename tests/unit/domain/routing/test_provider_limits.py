@@ -27,7 +27,7 @@ def test_one_order_begins_in_each_interval() -> None:
     assert begun(ProviderLimits(per_minute=6), every_second) == [NOW, NOW + 10_000, NOW + 20_000, NOW + 30_000]
 
 
-def test_who_comes_early_is_told_how_long_to_wait() -> None:
+def test_an_early_job_has_to_wait_this_long() -> None:
     pace = ProviderLimits(per_minute=6)
     once = spend_token(pace, ProviderMeter(), NOW)
     assert isinstance(once, ProviderMeter)
@@ -35,13 +35,13 @@ def test_who_comes_early_is_told_how_long_to_wait() -> None:
     assert spend_token(pace, once, NOW + 4000) == 6000
 
 
-def test_a_clock_that_is_set_back_makes_nobody_wait_for_the_hour_to_come_again() -> None:
+def test_a_clock_that_is_set_back_makes_no_job_wait_for_the_old_time() -> None:
     ahead = ProviderMeter(next_us=(NOW + 3_600_000) * 1000)
 
     assert spend_token(ProviderLimits(per_minute=6), ahead, NOW) == ProviderMeter(next_us=(NOW + 10_000) * 1000)
 
 
-def test_a_worker_whose_clock_is_behind_keeps_the_pace_of_the_others() -> None:
+def test_a_worker_whose_clock_is_behind_obeys_the_same_limit() -> None:
     pace = ProviderLimits(per_minute=6)
     once = spend_token(pace, ProviderMeter(), NOW)
     assert isinstance(once, ProviderMeter)
@@ -68,7 +68,7 @@ def test_no_minute_begins_more_than_its_rate_and_one_burst(per_minute: float, bu
 
 
 @given(per_minute=st.floats(0.5, 600), burst=st.integers(1, 10), early=st.integers(0, 100_000))
-def test_who_waits_as_long_as_he_was_told_may_begin(per_minute: float, burst: int, early: int) -> None:
+def test_after_that_wait_a_job_may_be_submitted(per_minute: float, burst: int, early: int) -> None:
     pace = ProviderLimits(per_minute=per_minute, burst=burst)
     turn = spend_token(pace, ProviderMeter(next_us=(NOW + early) * 1000), NOW)
 
