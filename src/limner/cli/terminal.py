@@ -1,8 +1,8 @@
-"""What every command shares: its options, how it speaks, and how it says no."""
+"""What every command shares: options, output, tables and errors."""
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -30,8 +31,8 @@ Account = Annotated[str, typer.Option("--account", help="Name of the account.")]
 LOCAL = "local"
 """The account that the first start creates."""
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def settings_for(data: Path | None, *, json: bool = False, **chosen: Any) -> "Settings":
@@ -53,7 +54,7 @@ def settings_for(data: Path | None, *, json: bool = False, **chosen: Any) -> "Se
 
 
 def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, json: bool) -> T:
-    """Run `work` on the opened service. A refusal is told with its remedy, and the command exits with 1."""
+    """Run `work` on the opened service. A refusal is printed with its suggestion, and the command exits with 1."""
     from limner.bootstrap import opened
     from limner.telemetry.logs import configure_logs
 
@@ -71,17 +72,12 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
 
 @contextmanager
 def startup_errors(*, json: bool) -> Iterator[None]:
-    """Whatever keeps the service from being prepared is told in a sentence, and the command exits with 1."""
+    """Print any error of preparing the service as a sentence, and exit with 1."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - a folder, a database, an engine: what is wrong is the operator's to mend
-        remedy = "Correct the setting or the folder it names; `limner doctor` examines the set-up."
-        if json:
-            print_json({"error": {"reason": str(error), "suggestion": remedy}})
-        else:
-            err.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
-            err.print(remedy, soft_wrap=True)
-        raise typer.Exit(1) from None
+    except Exception as error:  # noqa: BLE001 - a folder, a database, an engine: for the operator to correct
+        remedy = "Correct the setting or the folder it names; `limner doctor` checks the installation."
+        fail(str(error), remedy, json=json)
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -99,7 +95,7 @@ def run_command(call: Callable[[], T], *, json: bool) -> T:
     except Refusal as refusal:
         refuse(refusal, json=json)
     except KeyboardInterrupt:
-        err.print("stopped; what was accepted goes on when a worker runs")
+        err.print("Stopped.")
         raise typer.Exit(130) from None
 
 
@@ -114,18 +110,31 @@ def refuse(refusal: Refusal, *, json: bool) -> NoReturn:
     raise typer.Exit(1)
 
 
+def fail(reason: str, suggestion: str = "", *, json: bool, code: int = 1) -> NoReturn:
+    """Print what is wrong and what to do, as JSON for programs, and exit with `code`."""
+    if json:
+        print_json({"error": {"reason": reason, "suggestion": suggestion}})
+    else:
+        err.print(f"[red]{escape(reason)}[/]", soft_wrap=True)
+        if suggestion:
+            err.print(escape(suggestion), soft_wrap=True)
+    raise typer.Exit(code)
+
+
 def confirm(question: str, *, yes: bool, json: bool) -> None:
-    """Ask before something that cannot be undone; a program has to say `--yes`."""
+    """Ask before something that cannot be undone; programs have to pass `--yes`."""
     if yes:
         return
     if json or not sys.stdin.isatty():
-        refuse(Refusal(Code.INVALID, "nobody is there to ask", suggestion="Say --yes if you are sure."), json=json)
+        refuse(
+            Refusal(Code.INVALID, "there is no terminal to ask on", suggestion="Add --yes if you are sure."), json=json
+        )
     typer.confirm(question, abort=True)
 
 
 def print_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2).decode() + "\n")
-    sys.stdout.flush()  # whoever started us may wait for this line
+    sys.stdout.flush()  # the parent process may wait for this line
 
 
 def _plain(value: Any) -> Any:
@@ -135,17 +144,55 @@ def _plain(value: Any) -> Any:
 
 
 def table(*columns: str, rows: list[tuple[Any, ...]], empty: str) -> None:
-    """Rows under a heading; `empty` is said when there are none."""
+    """Rows under a heading; `empty` is printed when there are none.
+
+    Words and figures are never cut: rows that do not fit the terminal are printed as blocks of lines. In a pipe, each
+    row is one line of any length.
+    """
     if not rows:
         out.print(empty)
         return
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not out.is_terminal:
+        _print_lines([list(columns), *cells])
+    elif sum(_min_widths([list(columns), *cells])) + 2 * (len(columns) - 1) <= out.width:
+        _print_table(columns, cells)
+    else:
+        _print_blocks(columns, cells)
+
+
+def _min_widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column's longest word; the first column, which holds ids and names, is not wrapped at all."""
+    return [
+        max(cell_len(word) for cell in column for word in ([cell] if number == 0 else cell.split(" ")))
+        for number, column in enumerate(zip(*rows, strict=True))
+    ]
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        # The first is what one copies: an id is never cut or folded.
-        shown.add_column(column, no_wrap=number == 0, overflow="fold" if number + 1 < len(columns) else "ellipsis")
+    for number, (column, width) in enumerate(zip(columns, _min_widths([columns, *rows]), strict=True)):
+        shown.add_column(column, no_wrap=number == 0, min_width=width)
     for row in rows:
-        shown.add_row(*(("" if cell is None else escape(str(cell))) for cell in row))
+        shown.add_row(*(escape(cell) for cell in row))
     out.print(shown)
+
+
+def _print_lines(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def _print_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    width = max(map(len, columns))
+    for row in rows:
+        for number, (column, cell) in enumerate(zip(columns, row, strict=True)):
+            if cell:
+                name = f"[bold]{column:{width}}[/]" if number == 0 else f"{column:{width}}"
+                out.print(f"{name}  {escape(cell)}", soft_wrap=True)
+        out.print()
 
 
 def when(ms: int | None) -> str:

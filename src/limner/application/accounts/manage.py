@@ -77,21 +77,37 @@ class ManageAccounts:
     async def create_first(
         self, name: str, opening: int, key_name: str, scopes: tuple[str, ...]
     ) -> tuple[Account, CreatedKey] | None:
-        """On an empty database, create an account with credits and a key; None when there is an account.
+        """On a database without accounts, create one with credits and a key; None otherwise.
 
-        All at once: of several processes that start together one does, and none leaves an account without its key.
+        The only account, if it has this name, gets its first key here: `limner generate` creates it without one. All at
+        once: of several processes that start together one does, and none leaves an account without its key.
         """
-        account, secret = _new_account(name, self.clock.now_ms()), new_secret()
+        secret = new_secret()
 
         def work(records: Records) -> tuple[Account, CreatedKey] | None:
-            if records.accounts.all() or not records.accounts.add(account):
+            account = self._first(records, name, opening)
+            if account is None or records.keys.of(account.id):
                 return None
-            _grant(records, account, opening, OPENING_NOTE, self.clock.now_ms())
-            self._note(records, "account.create", account.id, {"credits": opening, "tasks": None})
             key = _new_key(account, key_name, scopes, secret, self.clock.now_ms())
             return account, CreatedKey(self._add_key(records, key, secret), secret)
 
         return await self.store.run(work)
+
+    async def ensure_first(self, name: str, opening: int) -> None:
+        """On a database without accounts, create one with credits and no key."""
+        await self.store.run(lambda records: self._first(records, name, opening))
+
+    def _first(self, records: Records, name: str, opening: int) -> Account | None:
+        """The only account of the database, created if there is none; None if there are others."""
+        present = records.accounts.all()
+        if present:
+            return present[0] if [each.name for each in present] == [name] else None
+        account = _new_account(name, self.clock.now_ms())
+        if not records.accounts.add(account):
+            return None
+        _grant(records, account, opening, OPENING_NOTE, self.clock.now_ms())
+        self._note(records, "account.create", account.id, {"credits": opening, "tasks": None})
+        return account
 
     async def limit(self, account_name: str, tasks: int) -> None:
         """Set how many unfinished image tasks an account may have."""

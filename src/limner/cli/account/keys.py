@@ -1,4 +1,4 @@
-"""`limner keys`: what a client shows to be let in."""
+"""`limner keys`: API keys of accounts."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from limner.application.accounts.manage import SCOPES
-from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
+from limner.cli.terminal import LOCAL, Account, Data, Json, err, fail, out, print_json, table, when, with_limner
 from limner.db.records import Records
 from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of
@@ -85,8 +85,8 @@ def create(
         json=json,
     )
     if json:
-        told = {"key": made.secret, "account": account, "id": made.key.id, "scopes": scopes}
-        print_json(told | _limits_of(made.key))
+        created = {"key": made.secret, "account": account, "id": made.key.id, "scopes": scopes}
+        print_json(created | _limits_of(made.key))
     else:
         out.print(made.secret, soft_wrap=True)
         err.print("Keep it: it is not shown again.")
@@ -113,10 +113,10 @@ def list_keys(account: Account = LOCAL, data: Data = None, json: Json = False) -
             f"{key.hint}…",
             key.name,
             ", ".join(key.scopes),
-            _limits_told(key),
+            _limits_text(key),
             spending.credits,
             _day(key.used_ms),
-            _end_told(key),
+            _end_text(key),
         )
         for key, spending in found
     ]
@@ -145,14 +145,14 @@ def limit(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Change a key's limits. What is not named stays, `none` lifts a limit; a running server follows within seconds."""
+    """Change a key's limits. Limits not named stay, `none` removes one; a running server follows within seconds."""
     changes = _chosen(per_second, tasks, credits_per_day, total, expires)
     key = with_limner(data, lambda limner: limner.accounts.limit_key(KeyId(key_id), changes), json=json)
     if json:
         print_json({"id": key.id, **_limits_of(key)})
     else:
         ends = f" It ends on {_day(key.expires_ms)}." if key.expires_ms else ""
-        out.print(f"{key.hint}… ({key.name}) has these limits: {_limits_told(key) or 'none of its own'}.{ends}")
+        out.print(f"{key.hint}… ({key.name}) has these limits: {_limits_text(key) or 'none of its own'}.{ends}")
 
 
 @app.command("revoke")
@@ -161,25 +161,24 @@ def revoke(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Revoke a key; a running server stops taking it within two seconds."""
+    """Revoke a key; a running server refuses it within two seconds."""
     revoked = with_limner(data, lambda limner: limner.accounts.revoke_key(KeyId(key_id)), json=json)
-    if json:
-        print_json({"id": key_id, "revoked": revoked})
+    if json and revoked:
+        print_json({"id": key_id, "revoked": True})
     elif revoked:
         out.print("Revoked.")
     if not revoked:
-        err.print("There is no such key in force. `limner keys list` shows the ids.")
-        raise typer.Exit(1)
+        fail("there is no active key with this id", "`limner keys list` shows the ids.", json=json)
 
 
 def _chosen(
     per_second: str | None, tasks: str | None, credits_per_day: str | None, total: str | None, expires: str | None
 ) -> dict[str, int | None]:
-    """What was named on the command line, by the names of `Accounts.limit_key`."""
+    """The limits given on the command line, by the names of `ManageAccounts.limit_key`."""
     limits = {"per_second": per_second, "tasks": tasks, "credits_per_day": credits_per_day, "credits": total}
     chosen = {name: None if text == NONE else int(text) for name, text in limits.items() if text is not None}
     if chosen.get("per_second") == 0:
-        raise typer.BadParameter("0 requests a second let nobody in: use `limner keys revoke`")
+        raise typer.BadParameter("0 requests a second would refuse every request: use `limner keys revoke`")
     return chosen | ({"expires_ms": _expiry_ms(expires)} if expires is not None else {})
 
 
@@ -187,18 +186,18 @@ def _limits_of(key: Key) -> dict[str, Any]:
     return {"limits": key.allowance, "expires_ms": key.expires_ms}
 
 
-def _limits_told(key: Key) -> str:
+def _limits_text(key: Key) -> str:
     has = key.allowance
-    told = (
+    limits = (
         (has.per_second, "requests/s"),
         (has.tasks, "tasks"),
         (has.credits_per_day, "credits/day"),
         (has.credits, "credits"),
     )
-    return ", ".join(f"{amount} {what}" for amount, what in told if amount is not None)
+    return ", ".join(f"{amount} {what}" for amount, what in limits if amount is not None)
 
 
-def _end_told(key: Key) -> str:
+def _end_text(key: Key) -> str:
     return f"revoked {_day(key.revoked_ms)}" if key.revoked_ms is not None else _day(key.expires_ms)
 
 

@@ -1,4 +1,4 @@
-"""`limner webhooks`: where accounts are told of their tasks, and what became of that."""
+"""`limner webhooks`: an account's webhooks and their deliveries."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, table, when, with_limner
+from limner.cli.terminal import LOCAL, Account, Data, Json, err, fail, out, print_json, table, when, with_limner
 from limner.domain.ids import DeliveryId, WebhookId
 from limner.domain.webhook import FINAL_EVENTS, SELECTABLE_EVENTS, DeliveryState
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from limner.db.tables.webhooks import Webhook
     from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 
-app = typer.Typer(help="Webhooks: who is told when a task ends.", no_args_is_help=True)
+app = typer.Typer(help="Webhooks: messages when tasks end.", no_args_is_help=True)
 
 WebhookArgument = Annotated[str, typer.Argument(help="The webhook's id, as `limner webhooks list` shows it.")]
 
@@ -27,7 +27,7 @@ WebhookArgument = Annotated[str, typer.Argument(help="The webhook's id, as `limn
 def add(
     url: Annotated[str | None, typer.Argument(help="A public https address.")] = None,
     per_task: Annotated[
-        bool, typer.Option("--per-task", help="For the addresses that tasks bring as `webhook_url`, in place of a URL.")
+        bool, typer.Option("--per-task", help="Serve the `webhook_url` of tasks, instead of a URL.")
     ] = False,
     event: Annotated[
         list[str] | None,
@@ -35,7 +35,7 @@ def add(
             "--event", help=f"One of {', '.join(SELECTABLE_EVENTS)}; may be repeated. Default: all but the last."
         ),
     ] = None,
-    description: Annotated[str, typer.Option("--description", help="A line of your own, to know it by.")] = "",
+    description: Annotated[str, typer.Option("--description", help="A label of your own.")] = "",
     account: Account = LOCAL,
     data: Data = None,
     json: Json = False,
@@ -44,8 +44,7 @@ def add(
     from limner.application.accounts.manage import named
 
     if (url is None) is not per_task:
-        err.print("Give either a URL or --per-task.")
-        raise typer.Exit(2)
+        fail("give either a URL or --per-task", json=json, code=2)
 
     async def work(limner: "Limner") -> "CreatedWebhook":
         owner = await limner.store.read(lambda records: named(records, account).id)
@@ -56,7 +55,7 @@ def add(
         print_json(_facts(made.webhook) | {"secret": made.secret})
         return
     out.print(made.secret, soft_wrap=True)
-    err.print(f"Webhook {made.webhook.id} is told of {', '.join(made.webhook.events)}.", soft_wrap=True)
+    err.print(f"Webhook {made.webhook.id} receives {', '.join(made.webhook.events)}.", soft_wrap=True)
     err.print("The line above is its secret, by which the receiver checks signatures. Keep it: it is not shown again.")
 
 
@@ -72,13 +71,13 @@ def list_webhooks(account: Account = LOCAL, data: Data = None, json: Json = Fals
     if json:
         print_json([_facts(each) for each in found])
         return
-    rows = [(w.id, _state(w), _events(w), w.url or "as each task says") for w in found]
-    table("ID", "STATE", "EVENTS", "URL", rows=rows, empty="None yet: limner webhooks add URL")
+    rows = [(w.id, _state(w), _events(w), w.url or "webhook_url of each task") for w in found]
+    table("ID", "STATE", "EVENTS", "URL", rows=rows, empty="No webhooks yet: limner webhooks add URL")
 
 
 @app.command("remove")
 def remove(webhook: WebhookArgument, data: Data = None, json: Json = False) -> None:
-    """Remove a webhook: nothing is sent to it any more."""
+    """Remove a webhook. Pending messages are dropped."""
     gone = with_limner(data, lambda limner: limner.webhooks.remove(None, WebhookId(webhook)), json=json)
     if json:
         print_json({"webhook": gone.id, "removed": True})
@@ -100,7 +99,7 @@ def enable(webhook: WebhookArgument, data: Data = None, json: Json = False) -> N
 def rotate(
     webhook: WebhookArgument,
     overlap: Annotated[
-        float, typer.Option("--overlap", min=0, help="Hours for which the old secret goes on signing, too.")
+        float, typer.Option("--overlap", min=0, help="Hours for which messages carry the old secret's signature too.")
     ] = 24.0,
     data: Data = None,
     json: Json = False,
@@ -116,7 +115,7 @@ def rotate(
 
 @app.command("test")
 def send_test(webhook: WebhookArgument, data: Data = None, json: Json = False) -> None:
-    """Send a webhook a message of the type `webhook.test`, here and now. Exits with 1 when it is not taken."""
+    """Send a `webhook.test` message at once. Exits with 1 when it is not accepted."""
 
     async def work(limner: "Limner") -> "tuple[Delivery, WebhookAnswered | WebhookUnanswered | None]":
         written = await limner.webhooks.test(None, WebhookId(webhook), wait_ms=60_000)
@@ -124,14 +123,14 @@ def send_test(webhook: WebhookArgument, data: Data = None, json: Json = False) -
         return written, await limner.deliver(taken) if taken else None
 
     written, outcome = with_limner(data, work, json=json)
-    error, status = _said(outcome)
+    error, status = _result(outcome)
     if json:
         print_json({"delivery": written.id, "delivered": error is None, "status": status, "error": error})
     elif error is None:
-        out.print(f"Taken: the receiver answered {status}.")
+        out.print(f"Accepted: the receiver answered {status}.")
     if error is not None:
         if not json:
-            err.print(f"[red]Not taken[/]: {escape(error)}.", soft_wrap=True)
+            err.print(f"[red]Not accepted[/]: {escape(error)}.", soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -143,7 +142,7 @@ def deliveries(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Show what was sent to a webhook, and what came of it."""
+    """List the deliveries to a webhook, with the last attempt of each."""
     found = with_limner(
         data,
         lambda limner: limner.webhooks.deliveries(None, WebhookId(webhook), state=state, limit=limit),
@@ -152,7 +151,7 @@ def deliveries(
     if json:
         print_json(found)
     else:
-        print_deliveries(found, empty="Nothing was sent to it yet.")
+        print_deliveries(found, empty="No deliveries yet.")
 
 
 @app.command("replay")
@@ -161,18 +160,18 @@ def replay(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Send a message again, under its old id. A running worker does that."""
+    """Have a worker send a message again, under its old id."""
     again = with_limner(data, lambda limner: limner.webhooks.replay(None, DeliveryId(delivery)), json=json)
     if json:
         print_json(again)
     else:
-        out.print("It will be sent again by the next worker that looks: within a second, where one runs.")
+        out.print("A running worker sends it within a second.")
 
 
 def print_deliveries(found: "Sequence[DeliveryHistory]", empty: str) -> None:
-    """A row for each, with what the last try brought."""
+    """A row for each delivery, with its last attempt."""
     rows = [_row(story) for story in found]
-    table("DELIVERY", "EVENT", "STATE", "TRIES", "NEXT TRY", "LAST ANSWER", rows=rows, empty=empty)
+    table("DELIVERY", "EVENT", "STATE", "ATTEMPTS", "NEXT", "LAST ANSWER", rows=rows, empty=empty)
 
 
 def _row(story: "DeliveryHistory") -> tuple[object, ...]:
@@ -203,8 +202,8 @@ def _state(webhook: "Webhook") -> str:
     return "on" if webhook.disabled_ms is None else f"off: {webhook.disabled_why}"
 
 
-def _said(outcome: "WebhookAnswered | WebhookUnanswered | None") -> tuple[str | None, int | None]:
-    """What went wrong, None when nothing did; and the receiver's status."""
+def _result(outcome: "WebhookAnswered | WebhookUnanswered | None") -> tuple[str | None, int | None]:
+    """The error, None for a success, and the receiver's status."""
     from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 
     match outcome:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.terminal import err, out, print_json, run_loop
+from limner.cli.terminal import err, fail, out, print_json, run_loop
 
 if TYPE_CHECKING:
     from limner_vendors import EmulatedSpeed, Vendors
@@ -35,20 +35,15 @@ def serve(
     try:
         from limner_vendors import NAMES, EmulatedSpeed
     except ModuleNotFoundError:
-        err.print(
-            "[red]the emulators are not installed[/]. Install them: pip install 'limner[vendors]'", soft_wrap=True
-        )
-        raise typer.Exit(1) from None
+        fail("the emulators are not installed", "Install them: pip install 'limner[vendors]'", json=json)
 
     names = [name for name in only.split(",") if name] or list(NAMES)
     if unknown := [name for name in names if name not in NAMES]:
-        err.print(f"[red]no emulator is called {unknown[0]!r}[/]. There are {', '.join(NAMES)}.", soft_wrap=True)
-        raise typer.Exit(2)
+        fail(f"there is no emulator {unknown[0]!r}", f"There are {', '.join(NAMES)}.", json=json, code=2)
     try:
         run_loop(_serve(names, port, EmulatedSpeed(seconds=slow), books, json=json))
     except OSError as error:
-        err.print(f"[red]cannot start[/]: {error}. Choose other ports with --port (0 takes free ones).", soft_wrap=True)
-        raise typer.Exit(1) from None
+        fail(f"the emulators cannot start: {error}", "Choose other ports with --port; 0 takes free ones.", json=json)
 
 
 async def _serve(names: list[str], port: int, pace: "EmulatedSpeed", books: Path | None, *, json: bool) -> None:

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from limner import __version__
-from limner.cli.terminal import LOCAL, Data, err, print_json, run_loop, settings_for, startup_errors
+from limner.cli.terminal import LOCAL, Data, err, fail, print_json, run_loop, settings_for, startup_errors
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner
@@ -26,15 +26,15 @@ FIRST_KEY_FILE = "first-key"
 """In the data folder: the first key, where there is no terminal to show it on."""
 
 OTHER_FILES = 512
-"""File descriptors that are left for the database, pictures, and calls to vendors."""
+"""File descriptors reserved for the database, pictures and calls to vendors."""
 
 TRUSTED_BY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-"""How Python and curl, Python's requests, the AWS tools and Node are told of an authority to trust."""
+"""Variables by which Python and curl, Python's requests, the AWS tools and Node trust a certificate authority."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstAccount:
-    """What the first start made."""
+    """The account and key that the first start created."""
 
     account: str
     credits: int
@@ -63,7 +63,7 @@ def serve(
         data, json=json, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, tls_local=tls_local or None
     )
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
-    listener = _listen(settings)
+    listener = _listen(settings, json=json)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     with startup_errors(json=json):
         prepare_data(settings)
@@ -95,7 +95,7 @@ async def _serve(
             _announce_drain(len(worker.running), settings.drain_s, json=json)
             await worker.stop()
 
-    patience = ConnectionTimeouts(settings.slow_client_s, _room_for(settings.connections))
+    patience = ConnectionTimeouts(settings.slow_client_s, _max_connections(settings.connections))
 
     def ready() -> None:
         _announce(settings, welcome, limner.routing.vendors(), json=json)
@@ -107,7 +107,7 @@ async def _serve(
 
 
 def _tls(settings: "Settings", *, json: bool) -> "Tls | None":
-    """What to serve HTTPS with, made first where that is wished."""
+    """The certificate to serve HTTPS with, created first with `tls_local`; None for plain HTTP."""
     from limner.cli.serving.uvicorn_server import Tls
 
     if settings.tls_cert and settings.tls_key:
@@ -182,8 +182,8 @@ async def ensure_first_account(limner: "Limner") -> FirstAccount | None:
     return FirstAccount(account.name, FIRST_CREDITS, key.secret)
 
 
-def _room_for(connections: int) -> int:
-    """So many connections, or as many as the system lets this process open beside its files."""
+def _max_connections(connections: int) -> int:
+    """`connections`, or as many as the limit of open files allows beside the other files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = hard if hard != resource.RLIM_INFINITY else max(soft, connections + OTHER_FILES)
     wanted = min(allowed, max(soft, connections + OTHER_FILES))
@@ -191,17 +191,19 @@ def _room_for(connections: int) -> int:
     return max(1, min(connections, wanted - OTHER_FILES))
 
 
-def _listen(settings: "Settings") -> socket.socket:
-    """The listening socket, opened first: a busy port is told before anything else is done."""
+def _listen(settings: "Settings", *, json: bool) -> socket.socket:
+    """The listening socket, opened first: a busy port is reported before anything else is done."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
-        err.print(f"[red]cannot listen on {settings.host}:{settings.port}[/]: {error.strerror}")
-        err.print("Choose another with --port (0 takes a free one) or --host.")
-        raise typer.Exit(1) from None
+        fail(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            "Choose another with --port (0 takes a free one) or --host.",
+            json=json,
+        )
     listener.listen(2048)
     listener.setblocking(False)
     return listener

@@ -1,6 +1,6 @@
-"""`limner generate`: one picture, here and now, through the same door as everybody's."""
+"""`limner generate`: makes one picture in this process, with the same checks and records as over the API."""
 
-import shutil
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,8 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from limner.cli import completion
+from limner.cli.task.output import STDOUT, check_output, save
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -23,12 +25,17 @@ if TYPE_CHECKING:
 
 POLL_S = 0.15
 
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+Open = Annotated[bool, typer.Option("--open", help="Open the saved picture.")]
+
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions:
-    """The command line, read."""
+    """The parsed command line. `output` is None for the default name, `-` for standard output."""
 
     prompt: str
+    output: Path | None
+    force: bool
     pictures: tuple[Path, ...]
     model: str | None
     template: str | None
@@ -38,58 +45,93 @@ class GenerateOptions:
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to draw. `image[1]` names the first picture.")] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to save it. Default: TASK.png.")] = None,
-    file: Annotated[
-        list[Path] | None, typer.Option("--file", "-f", help="A reference picture; may be repeated.", exists=True)
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to save to; - is standard output. Default: TASK.png.")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="model_version.")] = None,
-    template: Annotated[str | None, typer.Option("--template", "-t", help="See `limner templates list`.")] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file", "-f", help="A reference picture; may be repeated.", exists=True, dir_okay=False, readable=True
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="model_version.", autocompletion=completion.models)
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", "-t", help="See `limner templates list`.", autocompletion=completion.templates),
+    ] = None,
     t_pose: Annotated[bool, typer.Option("--t-pose", help="Put the subject into a T-pose.")] = False,
     sketch: Annotated[bool, typer.Option("--sketch-to-render", help="Turn a sketch into a render.")] = False,
+    force: Force = False,
+    open_: Open = False,
     account: Account = LOCAL,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Make one picture and save it. Works whether or not a server runs on the same data folder."""
-    wish = GenerateOptions(prompt, tuple(file or ()), model, template, t_pose, sketch)
-    task, saved = with_limner(data, lambda limner: _generate(limner, wish, account, output, json=json), json=json)
+    """Make one picture and save it. Works whether or not a server runs on the same data folder.
+
+    An interrupted or unsaved picture is not lost: `limner tasks save TASK` saves it.
+    """
+    options = GenerateOptions(prompt, output, force, tuple(file or ()), model, template, t_pose, sketch)
+    task, saved = with_limner(data, lambda limner: _generate(limner, options, account, json=json), json=json)
+    report_saved(task, saved, open_=open_, json=json)
+
+
+def report_saved(task: Task, saved: Path, *, open_: bool, json: bool) -> None:
+    """Print where a picture was saved; on standard error when the picture itself is on standard output."""
     if json:
         print_json({"task_id": task.id, "file": str(saved), "credits": task.consumed, "served_by": task.served_by})
-        return
-    out.print(f"[green]Saved[/] {escape(str(saved))}  ({task.consumed} credits, task {task.id})", soft_wrap=True)
-    _say_what_ran(task)
+    else:
+        console = err if saved == STDOUT else out
+        console.print(
+            f"[green]Saved[/] {escape(str(saved))}  ({task.consumed} credits, task {task.id})", soft_wrap=True
+        )
+        _print_provider(task)
+    if open_ and saved != STDOUT:
+        typer.launch(str(saved))
 
 
-async def _generate(
-    limner: "Limner", wish: GenerateOptions, account: str, output: Path | None, *, json: bool
-) -> tuple[Task, Path]:
+async def _generate(limner: "Limner", options: GenerateOptions, account: str, *, json: bool) -> tuple[Task, Path]:
+    if json and options.output == STDOUT:
+        raise Refusal(Code.INVALID, "-o - and --json both write to standard output", suggestion="Use one of them.")
+    await asyncio.to_thread(check_output, options.output, force=options.force)
     key = await _key(limner, account)
-    files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(wish.pictures)]
-    submitted = await limner.submit(key, _request(wish, files))
+    files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(options.pictures)]
+    submitted = await limner.submit(key, _request(options, files))
+    task = await _run(limner, submitted.task, quiet=json)
+    return task, await save_task(limner, task, options.output, force=options.force)
+
+
+async def _run(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
     worker = limner.worker()
     worker.start()
     try:
-        task = await _watch(limner, submitted.task, quiet=json)
+        return await _watch(limner, task, quiet=quiet)
+    except asyncio.CancelledError:
+        worker.drain_s = 0  # a paid call still gets the time to record its answer
+        err.print(f"Interrupted. The task is {task}; it goes on when a worker runs (`limner serve`). Then save it with")
+        err.print(f"  limner tasks save {task}", soft_wrap=True)
+        raise
     finally:
         await worker.stop()
-    return task, await _save(limner, task, output)
 
 
-def _request(wish: GenerateOptions, files: "list[FileInput]") -> "ImageRequest":
+def _request(options: GenerateOptions, files: "list[FileInput]") -> "ImageRequest":
     from limner.domain.tasks.request import ImageRequest, TaskType
     from limner.domain.tasks.spec import TaskSpec
 
-    switches = {"t_pose": wish.t_pose, "sketch_to_render": wish.sketch_to_render}
-    echo = {"prompt": wish.prompt, "template": wish.template, **switches}
+    switches = {"t_pose": options.t_pose, "sketch_to_render": options.sketch_to_render}
+    echo = {"prompt": options.prompt, "template": options.template, **switches}
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
         spec=TaskSpec(
-            prompt=wish.prompt,
-            template=wish.template,
-            t_pose=wish.t_pose,
-            sketch_to_render=wish.sketch_to_render,
+            prompt=options.prompt,
+            template=options.template,
+            t_pose=options.t_pose,
+            sketch_to_render=options.sketch_to_render,
         ),
-        model=wish.model,
+        model=options.model,
         files=tuple(files),
         priority=1,
         echo={name: value for name, value in echo.items() if value},
@@ -107,7 +149,7 @@ async def _upload(limner: "Limner", key: "Key", path: Path, field: str) -> "File
 
 
 async def _watch(limner: "Limner", task_id: TaskId, *, quiet: bool) -> Task:
-    """Wait for the task's end, with a bar for who watches."""
+    """Wait for the task's end, with a progress bar unless `quiet`."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -131,33 +173,45 @@ def _percent(limner: "Limner", task: Task) -> int:
     return progress(task.progress, elapsed_ms, task.expected_ms)
 
 
-async def _save(limner: "Limner", task: Task, output: Path | None) -> Path:
+async def save_task(limner: "Limner", task: Task, output: Path | None, *, force: bool) -> Path:
+    """Save the task's picture; returns where. Raises `Refusal` when there is none, or it cannot be saved."""
+    if not task.status.final:
+        raise Refusal(
+            Code.INVALID,
+            f"the task is {task.status}",
+            suggestion="Start `limner serve` or `limner worker`, and save it when it has ended.",
+        )
     if task.status is not Status.SUCCESS or task.result is None:
         raise Refusal(
             Code(task.error_code or Code.FATAL),
             f"the task ended as {task.status}: {task.error_msg}",
-            suggestion=f"See what happened: limner tasks explain {task.id}",
+            suggestion=f"See `limner tasks explain {task.id}`.",
         )
     target = output or Path(f"{task.id}.{task.result.extension}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(await limner.blobs.local(task.result.blob, limner.scratch.folder), target)
+    source = await limner.blobs.local(task.result.blob, limner.scratch.folder)
+    try:
+        await asyncio.to_thread(save, source, task.result.extension, target, force=force)
+    except Refusal as refusal:
+        raise Refusal(
+            refusal.code, refusal.reason, suggestion=f"The picture is kept: limner tasks save {task.id} -o FILE"
+        ) from None
     return target
 
 
 async def _key(limner: "Limner", account: str) -> "Key":
-    """Stands for the operator at this machine: the account is enough, for the data folder is open to them anyway."""
+    """A key for the operator at this machine, who has access to the data folder anyway."""
     from limner.application.accounts.manage import named
-    from limner.cli.serving.serve import ensure_first_account
+    from limner.cli.serving.serve import FIRST_CREDITS
     from limner.db.tables.keys import Key
     from limner.domain.ids import KeyId
 
     if account == LOCAL:
-        await ensure_first_account(limner)
+        await limner.accounts.ensure_first(LOCAL, FIRST_CREDITS)
     found = await limner.store.read(lambda records: named(records, account))
     return Key(KeyId(""), found.id, found.tag, "operator", "", ("generate", "read"), 0, None)
 
 
-def _say_what_ran(task: Task) -> None:
+def _print_provider(task: Task) -> None:
     served_by = task.served_by or {}
     if not served_by.get("generative", True):
         err.print(f"Made by {served_by.get('provider')}, which does not generate. {served_by.get('notice') or ''}")

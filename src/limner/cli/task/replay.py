@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from limner.cli.terminal import Json, err, out, print_json
+from limner.cli.terminal import Json, fail, out, print_json
 
 if TYPE_CHECKING:
     from limner.replay.player import PlayedCall
@@ -30,8 +30,7 @@ def replay(
     try:
         calls = read_recording(file)
     except (BadRecording, OSError, UnicodeDecodeError) as error:
-        err.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
-        raise typer.Exit(2) from None
+        fail(str(error), json=json, code=2)
     played = asyncio.run(_play(calls, url, key, patience, quiet=json))
     different = [each for each in played if each.differences]
     if json:

@@ -1,13 +1,17 @@
-"""`limner tasks`: what was asked for and what became of it."""
+"""`limner tasks`: list, show, explain, save, cancel and erase tasks."""
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
+from limner.cli import completion
 from limner.cli.account.webhooks import print_deliveries
+from limner.cli.task.generate import Force, Open, report_saved, save_task
+from limner.cli.task.output import check_output
 from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status, Task
@@ -21,9 +25,9 @@ if TYPE_CHECKING:
     from limner.db.tables.retention import Erasure
     from limner.db.tables.tasks import CleanCopy
 
-app = typer.Typer(help="Tasks: list them, look into them, cancel them, erase them.", no_args_is_help=True)
+app = typer.Typer(help="Tasks: list, explain, save, cancel and erase them.", no_args_is_help=True)
 
-TaskArgument = Annotated[str, typer.Argument(help="The task's id.")]
+TaskArgument = Annotated[str, typer.Argument(help="The task's id.", autocompletion=completion.task_ids)]
 
 
 @app.command("list")
@@ -70,22 +74,44 @@ def show(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
 
 @app.command("explain")
 def explain(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
-    """Tell what became of a task: the words the model got, each attempt, each credit."""
-    told = with_limner(data, lambda limner: limner.explain(None, TaskId(task_id)), json=json)
+    """Explain a task: the prompt that the model received, each attempt, each credit."""
+    explained = with_limner(data, lambda limner: limner.explain(None, TaskId(task_id)), json=json)
     if json:
-        print_json(asdict(told))
+        print_json(asdict(explained))
     else:
-        _tell(told)
+        _print_explanation(explained)
+
+
+@app.command("save")
+def save(
+    task_id: TaskArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to save to; - is standard output. Default: TASK.png.")
+    ] = None,
+    force: Force = False,
+    open_: Open = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Save the picture of a task."""
+
+    async def work(limner: "Limner") -> tuple[Task, Path]:
+        check_output(output, force=force)
+        task = (await limner.read(None, TaskId(task_id))).task
+        return task, await save_task(limner, task, output, force=force)
+
+    task, saved = with_limner(data, work, json=json)
+    report_saved(task, saved, open_=open_, json=json)
 
 
 @app.command("cancel")
 def cancel(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
-    """Cancel a task: at once while it waits, as soon as may be while it runs."""
+    """Cancel a task: at once while it is queued, as soon as possible while it runs."""
     task = with_limner(data, lambda limner: limner.cancel(None, TaskId(task_id)), json=json)
     if json:
         print_json(_facts(task))
     elif task.status is Status.RUNNING:
-        out.print("It is running; its worker was told.")
+        out.print("It is running; its worker was explained.")
     else:
         out.print(f"The task is {task.status}.")
 
@@ -98,8 +124,8 @@ def erase(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Erase what a task was asked and what it brought: words and pictures. Figures, credits and a receipt stay."""
-    confirm(f"Erase the words and pictures of task {task_id}? They cannot be brought back.", yes=yes, json=json)
+    """Erase a task's prompt and pictures. Figures, credits and a receipt stay."""
+    confirm(f"Erase the prompt and pictures of task {task_id}? This cannot be undone.", yes=yes, json=json)
 
     async def work(limner: "Limner") -> "Erasure":
         receipt = await limner.erase(None, TaskId(task_id), by)
@@ -145,44 +171,45 @@ def _prompt(task: Task) -> str:
     return prompt if len(prompt) <= 40 else prompt[:39] + "…"
 
 
-def _tell(told: "Explanation") -> None:
-    task = told.task
-    out.print(f"[bold]{task.id}[/] is [bold]{task.status}[/]: {task.type} on {task.model}, {task.price} credits held")
+def _print_explanation(explained: "Explanation") -> None:
+    task = explained.task
+    credits_ = f"settled at {task.consumed} credits" if task.status.final else f"{task.price} credits held"
+    out.print(f"[bold]{task.id}[/] is [bold]{task.status}[/]: {task.type} on {task.model}, {credits_}", soft_wrap=True)
     if task.error_msg:
         out.print(f"[red]{task.error_code}: {escape(task.error_msg)}[/]", soft_wrap=True)
-    if told.erasure:
-        out.print(_receipt(told.erasure), soft_wrap=True)
-    if told.ignored:
-        out.print(f"ignored fields: {escape(', '.join(told.ignored))}")
-    for view, composed in ({"": told.composed} if told.composed else told.views).items():
+    if explained.erasure:
+        out.print(_receipt(explained.erasure), soft_wrap=True)
+    if explained.ignored:
+        out.print(f"ignored fields: {escape(', '.join(explained.ignored))}")
+    for view, composed in ({"": explained.composed} if explained.composed else explained.views).items():
         of_view = f", {view}" if view else ""
-        out.print(f"\n[bold]what the model is told{of_view}[/]\n{escape(composed.text)}", soft_wrap=True)
+        out.print(f"\n[bold]prompt sent to the model{of_view}[/]\n{escape(composed.text)}", soft_wrap=True)
         for note in composed.notes:
             out.print(f"note: {escape(note)}", soft_wrap=True)
     if task.served_by:
-        out.print("\n[bold]what ran[/]")
+        out.print("\n[bold]served by[/]")
         for name, value in task.served_by.items():
             out.print(f"  {name}: {escape(str(value))}", soft_wrap=True)
-    _tell_rows(told)
+    _print_rows(explained)
 
 
-def _tell_rows(told: "Explanation") -> None:
-    if told.inputs:
+def _print_rows(explained: "Explanation") -> None:
+    if explained.inputs:
         out.print("\n[bold]pictures[/]")
-        rows = [(i.field, i.url or i.blob or "removed", _clean(i.clean)) for i in told.inputs]
+        rows = [(i.field, i.url or i.blob or "removed", _clean(i.clean)) for i in explained.inputs]
         table("FIELD", "FROM", "CLEAN COPY", rows=list(rows), empty="")
     out.print("\n[bold]attempts[/]")
     attempts = [
         (f"{a.part} {a.number}".strip(), a.route, a.state, a.outcome, when(a.intended_ms), _cost(a), a.reason)
-        for a in told.attempts
+        for a in explained.attempts
     ]
     table("NO", "ROUTE", "STATE", "OUTCOME", "WHEN", "COST", "REASON", rows=attempts, empty="none yet")
     out.print("\n[bold]credits[/]")
-    moves = [(when(m.at_ms), m.movement, f"{m.available:+d}", f"{m.frozen:+d}") for m in told.ledger]
+    moves = [(when(m.at_ms), m.movement, f"{m.available:+d}", f"{m.frozen:+d}") for m in explained.ledger]
     table("WHEN", "MOVEMENT", "CREDITS", "HELD", rows=moves, empty="nothing moved")
-    if told.deliveries:
+    if explained.deliveries:
         out.print("\n[bold]webhooks[/]")
-        print_deliveries(told.deliveries, empty="")
+        print_deliveries(explained.deliveries, empty="")
 
 
 def _clean(copy: "CleanCopy | None") -> str:
@@ -190,7 +217,7 @@ def _clean(copy: "CleanCopy | None") -> str:
 
 
 def _cost(attempt: "Attempt") -> str:
-    """What the vendor took, or by our table would have taken."""
+    """What the vendor charged, or the price table's price."""
     if not attempt.charged:
         in_doubt = attempt.outcome in {"unknown_outcome", "given_up"}
         return f"perhaps ${attempt.price_usd:.4f}" if in_doubt and attempt.price_usd else "none"

@@ -1,0 +1,123 @@
+"""`limner generate` never loses what was paid: outputs are checked first, an interrupted task is saved later."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from contract.client import client_of
+from e2e.test_cli import Limner
+from serving import serving
+
+
+@pytest.fixture
+def limner(tmp_path: Path) -> Limner:
+    return Limner(tmp_path / "data")
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_ordered(limner: Limner, tmp_path: Path) -> None:
+    (tmp_path / "there.png").write_bytes(b"mine")
+
+    refused = [
+        limner("generate", "a cat", "-o", tmp_path / name) for name in ("", "there.png", "there.png/cat.png", "cat.gif")
+    ]
+
+    assert [ran.code for ran in refused] == [1] * 4
+    assert ["Traceback" in ran.err for ran in refused] == [False] * 4
+    assert "add --force" in refused[1].err
+    assert limner("tasks", "list", "--json").json == []
+    assert (tmp_path / "there.png").read_bytes() == b"mine"
+
+
+def test_a_folder_as_reference_is_refused_plainly(limner: Limner, tmp_path: Path) -> None:
+    ran = limner("generate", "a cat", "-f", tmp_path)
+
+    assert ran.code == 2
+    assert "is a directory" in " ".join(ran.err.split())
+
+
+def test_a_picture_goes_to_standard_output_alone(limner: Limner, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "limner", "generate", "a cat", "-o", "-", "--data", str(limner.data)],
+        env=os.environ | {"LIMNER_ENGINE": "sandbox"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+
+    with Image.open(io.BytesIO(done.stdout)) as picture:
+        picture.load()
+    assert b"Saved" in done.stderr
+
+
+def test_a_task_is_saved_later_in_the_format_of_the_name(limner: Limner, tmp_path: Path) -> None:
+    task = limner("generate", "a cat", "--json").json["task_id"]
+
+    saved = limner("tasks", "save", task, "-o", tmp_path / "cat.jpg", "--json").json
+    again = limner("tasks", "save", task, "-o", tmp_path / "cat.jpg")
+    forced = limner("tasks", "save", task, "-o", tmp_path / "cat.jpg", "--force")
+
+    assert saved["file"] == str(tmp_path / "cat.jpg")
+    assert (again.code, forced.code) == (1, 0)
+    with Image.open(tmp_path / "cat.jpg") as picture:
+        assert picture.format == "JPEG"
+
+
+def test_ctrl_c_names_the_task_which_can_be_saved_when_it_has_run(limner: Limner, tmp_path: Path) -> None:
+    slow = subprocess.Popen(
+        [sys.executable, "-m", "limner", "generate", "a slow cat", "--data", str(limner.data)],
+        env=os.environ | {"LIMNER_ENGINE": "sandbox", "LIMNER_SANDBOX_DELAY_S": "25"},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tasks := limner("tasks", "list", "--status", "running", "--json").json):
+        assert slow.poll() is None
+    slow.send_signal(signal.SIGINT)
+    _, told = slow.communicate(timeout=60)
+
+    assert slow.returncode == 130
+    assert f"limner tasks save {tasks[0]['id']}" in told
+    assert "Traceback" not in told
+    assert limner("tasks", "save", tasks[0]["id"]).code == 1  # it has not run
+    with serving(limner.data, within=()) as served:
+        until = time.monotonic() + 150
+        while served.cli("tasks", "show", tasks[0]["id"])["status"] != "success":
+            assert time.monotonic() < until
+    assert limner("tasks", "save", tasks[0]["id"], "-o", tmp_path / "cat.png").code == 0
+
+
+def test_generate_before_serve_leaves_the_first_key_to_the_server(limner: Limner) -> None:
+    assert limner("generate", "a cat").code == 0
+
+    with serving(limner.data) as served:
+        assert served.key
+        assert client_of(served).get("/v2/openapi/user/balance").status == 200
+
+
+def test_models_templates_and_task_ids_are_completed(limner: Limner) -> None:
+    task = limner("generate", "a cat", "--json").json["task_id"]
+
+    def completed(*words: str) -> list[str]:
+        line = " ".join(["limner", *words])
+        done = subprocess.run(
+            [Path(sys.executable).with_name("limner")],  # completion goes by the name of the command
+            env=os.environ
+            | {"_LIMNER_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
+            | {"LIMNER_DATA": str(limner.data)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return re.split(r"\s+", done.stdout.strip())
+
+    assert "gpt_image_2" in completed("generate", "-m", "gpt")
+    assert "print_clay" in completed("generate", "-t", "print")
+    assert task in completed("tasks", "save", task[:8])
