@@ -24,7 +24,7 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 async def emulators() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["bfl", "fal", "openai", "sglang"], pace=EmulatedSpeed(seconds=0.05)) as emulators:
+    async with Vendors.running(["bfl", "fal", "openai", "sglang"], speed=EmulatedSpeed(seconds=0.05)) as emulators:
         yield emulators
 
 

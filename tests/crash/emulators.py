@@ -71,7 +71,7 @@ def run_emulators(records_file: Path) -> Iterator[EmulatorProcess]:
 
 
 async def _serve(records_file: Path) -> None:
-    async with Vendors.running(NAMES, records=records_file, pace=EmulatedSpeed(pending=0)) as emulators:
+    async with Vendors.running(NAMES, records=records_file, speed=EmulatedSpeed(pending=0)) as emulators:
         roots = {name: emulators.base_url(name).removesuffix("/v1") for name in NAMES}
         sys.stdout.write(json.dumps({"environment": emulators.environment(), "roots": roots}) + "\n")
         sys.stdout.flush()

@@ -6,8 +6,8 @@ from limner_vendors._core.jobs import Jobs, VendorOrder
 ORDER = VendorOrder("m", "a cat")
 
 
-def jobs(clock: ManualClock, **pace: float) -> Jobs:
-    return Jobs(EmulatedSpeed(**pace), lambda: clock.ms / 1000)
+def jobs(clock: ManualClock, **speed: float) -> Jobs:
+    return Jobs(EmulatedSpeed(**speed), lambda: clock.ms / 1000)
 
 
 def test_a_job_is_called_unfinished_so_often_and_its_progress_grows() -> None:

@@ -100,8 +100,8 @@ def faults_of(vendor: str, emulators: Vendors, share: float) -> list[Fault]:
 
 
 async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
-    pace = EmulatedSpeed(seconds=pace_s, pending=1)
-    async with Vendors.running(NAMES, records=books, pace=pace, seed=seed) as emulators:
+    speed = EmulatedSpeed(seconds=pace_s, pending=1)
+    async with Vendors.running(NAMES, records=books, speed=speed, seed=seed) as emulators:
         for vendor in NAMES:
             emulators.faults(vendor)._chance = random.Random(
                 f"{seed} {vendor}"

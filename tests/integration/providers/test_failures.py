@@ -49,7 +49,7 @@ def model_of(vendor: str) -> str:
 
 @pytest.fixture(scope="module")
 async def vendors() -> AsyncIterator[Vendors]:
-    async with Vendors.running(pace=EmulatedSpeed(pending=0)) as vendors:
+    async with Vendors.running(speed=EmulatedSpeed(pending=0)) as vendors:
         yield vendors
         assert vendors.violations() == []
 

@@ -9,7 +9,7 @@ from vendor_client import VendorClient
 
 @pytest.fixture
 async def emulators() -> AsyncIterator[Vendors]:
-    async with Vendors.running(pace=EmulatedSpeed(webhook_retries=(0.0, 0.0, 0.0))) as running:
+    async with Vendors.running(speed=EmulatedSpeed(webhook_retries=(0.0, 0.0, 0.0))) as running:
         yield running
 
 

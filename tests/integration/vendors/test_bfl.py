@@ -296,7 +296,7 @@ async def test_a_webhook_that_was_refused_comes_again(vendor_client: VendorClien
 
 async def test_a_pace_gives_jobs_their_time() -> None:
     async with (
-        Vendors.running(["bfl"], pace=EmulatedSpeed(seconds=3600, pending=0)) as emulators,
+        Vendors.running(["bfl"], speed=EmulatedSpeed(seconds=3600, pending=0)) as emulators,
         aiohttp.ClientSession() as session,
     ):
         vendor_client = VendorClient(emulators, session)

@@ -218,7 +218,7 @@ async def test_the_command_serves_until_it_is_stopped() -> None:
 
 async def test_a_pace_is_kept_by_synchronous_vendors() -> None:
     async with (
-        Vendors.running(["openai"], pace=EmulatedSpeed(seconds=60)) as emulators,
+        Vendors.running(["openai"], speed=EmulatedSpeed(seconds=60)) as emulators,
         aiohttp.ClientSession() as session,
     ):
         waiting = asyncio.create_task(VendorClient(emulators, session).buy("openai", "a cat"))

@@ -63,7 +63,7 @@ class Vendors:
         names: Iterable[str] = NAMES,
         *,
         records: Path | None = None,
-        pace: EmulatedSpeed | None = None,
+        speed: EmulatedSpeed | None = None,
         port: int = 0,
         seed: int = 0,
     ) -> AsyncIterator[Self]:
@@ -76,7 +76,7 @@ class Vendors:
         async with AsyncExitStack() as stack:
 
             def setup_for(urls: Mapping[str, str]) -> EmulatorSetup:
-                return EmulatorSetup(urls, kept, pace or EmulatedSpeed(), seed)
+                return EmulatorSetup(urls, kept, speed or EmulatedSpeed(), seed)
 
             emulators = {name: await _start(stack, _class_of(name), port, setup_for) for name in names}
             yield cls(emulators, kept)

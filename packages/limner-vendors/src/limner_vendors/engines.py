@@ -160,7 +160,7 @@ class Sglang(EngineEmulator):
         await self.take_on(ask, injected)
         pictures = [await self.picture(ask.order, injected, variant) for variant in range(ask.n)]
         data = [] if FaultKind.EMPTY in injected else [{"b64_json": in_base64(picture)} for picture in pictures]
-        facts = {"id": secrets.token_hex(16), "created": int(time.time()), "inference_time_s": self.setup.pace.seconds}
+        facts = {"id": secrets.token_hex(16), "created": int(time.time()), "inference_time_s": self.setup.speed.seconds}
         return reply(200, {**facts, "data": data})
 
 

@@ -130,8 +130,8 @@ class Midjourney(Emulator):
     ) -> web.StreamResponse:
         """A task made from another: one picture of its grid in full, or a new grid.
 
-        novicezk's proxy, which knows no buttons, makes the same picture once: asked for again by its number it tells
-        of the task that it has. trueai's makes another for every press of a button.
+        novicezk's proxy, which knows no buttons, makes the same picture once: requested again by its number, it names
+        the task that it has. trueai's makes another for every press of a button.
         """
         if verb == "UPSCALE" and "customId" not in body and (made := self.made(parent, index)):
             properties = {"status": made.facts["shown"][0], "imageUrl": None}

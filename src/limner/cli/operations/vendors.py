@@ -46,14 +46,14 @@ def serve(
         fail(f"the emulators cannot start: {error}", "Choose other ports with --port; 0 takes free ones.", json=json)
 
 
-async def _serve(names: list[str], port: int, pace: "EmulatedSpeed", books: Path | None, *, json: bool) -> None:
+async def _serve(names: list[str], port: int, speed: "EmulatedSpeed", books: Path | None, *, json: bool) -> None:
     from limner_vendors import Vendors
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the loop itself
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Vendors.running(names, records=books, pace=pace, port=port) as emulators:
+    async with Vendors.running(names, records=books, speed=speed, port=port) as emulators:
         _announce(emulators, json=json)
         await stop.wait()
 

@@ -61,7 +61,7 @@ class EmulatorSetup:
 
     urls: Mapping[str, str]
     records: PurchaseRecords
-    pace: EmulatedSpeed
+    speed: EmulatedSpeed
     seed: int = 0
     now: Callable[[], float] = time.monotonic
 
@@ -82,10 +82,10 @@ class Emulator(ABC):
         self.setup = setup
         self.key = f"emulated-{self.name}-key"
         self.faults = Faults(self.name, self.kinds, setup.seed)
-        self.jobs = Jobs(setup.pace, setup.now)
-        self.hooks = Hooks(setup.pace.webhook_retries)
+        self.jobs = Jobs(setup.speed, setup.now)
+        self.hooks = Hooks(setup.speed.webhook_retries)
         self.holds = Holds()
-        self.deliveries = DeliveryHost(setup.urls.get("delivery", ""), setup.pace.link_seconds, self.record_violation)
+        self.deliveries = DeliveryHost(setup.urls.get("delivery", ""), setup.speed.link_seconds, self.record_violation)
 
     @property
     def base_url(self) -> str:
@@ -137,7 +137,7 @@ class Emulator(ABC):
 
     async def wait(self, stage: Stage, injected: InjectedFault) -> None:
         slow = injected.of(FaultKind.SLOW)
-        working = self.setup.pace.seconds if self.synchronous and stage == "submit" else 0.0
+        working = self.setup.speed.seconds if self.synchronous and stage == "submit" else 0.0
         await asyncio.sleep(working + (slow.amount(5) if slow else 0.0))
 
     def refuse(self, request: web.Request, fault: Fault) -> web.Response:

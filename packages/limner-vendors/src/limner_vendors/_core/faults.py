@@ -7,7 +7,7 @@ A fault is scripted for one vendor, in process, over HTTP (`POST /_emulator/faul
 `#fault:moderated`, `#fault:slow=2`, `#fault:bfl/unavailable*2`, `#fault:rate_limited=3:text@poll`,
 `#fault:text_only=MAX_TOKENS`. A word holds for every request with this prompt unless `*times` says for how many. A
 value is a number, or else it is the `how`: the vendor's own word for it. A vendor passes over kinds that it does not
-know; a kind that nobody knows is refused.
+know; a kind that no vendor supports is refused.
 """
 
 import asyncio

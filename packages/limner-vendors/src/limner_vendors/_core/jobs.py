@@ -66,17 +66,17 @@ class VendorJob:
 class Jobs:
     """All jobs of one vendor. `now` is a monotonic clock in seconds."""
 
-    def __init__(self, pace: EmulatedSpeed, now: Callable[[], float]) -> None:
-        self._pace = pace
+    def __init__(self, speed: EmulatedSpeed, now: Callable[[], float]) -> None:
+        self._speed = speed
         self._now = now
         self._jobs: dict[str, VendorJob] = {}
 
     def open(self, job_id: str, order: VendorOrder, injected: InjectedFault) -> VendorJob:
         longer = injected.of(FaultKind.LONG)
-        takes = self._pace.seconds + (longer.amount(5) if longer else 0)
+        takes = self._speed.seconds + (longer.amount(5) if longer else 0)
         lost = injected.of(FaultKind.NOT_FOUND)
         hidden = int(lost.amount(1)) if lost else 0
-        job = VendorJob(job_id, order, injected, self._now(), takes, self._pace.pending, hidden)
+        job = VendorJob(job_id, order, injected, self._now(), takes, self._speed.pending, hidden)
         self._jobs[job_id] = job
         return job
 

@@ -259,16 +259,16 @@ async def fetch_finished(
     timeout_s: float,
 ) -> FinishedJob | Pending | Failure:
     """Poll, and download the picture of a finished job to `target`. After a dead link the job is polled once more."""
-    dead = _DeadLink("")
+    last = _DeadLink("")
     for _ in range(2):
         outcome = await poll()
         if not isinstance(outcome, FinishedJob):
             return outcome
-        trouble = await _download(http, outcome.link, target, min(timeout_s, DOWNLOAD_TIMEOUT_S))
-        if trouble is None:
+        dead = await _download(http, outcome.link, target, min(timeout_s, DOWNLOAD_TIMEOUT_S))
+        if dead is None:
             return blank_failure(vendor) if await asyncio.to_thread(is_blank, target) else outcome
-        dead = trouble
-    return _not_downloaded(vendor, dead, age_s)
+        last = dead
+    return _not_downloaded(vendor, last, age_s)
 
 
 async def _download(http: VendorHttp, link: str | Path, target: Path, timeout_s: float) -> _DeadLink | None:
