@@ -7,7 +7,7 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "index_of_pip.py"
 
 
-def told(*listed: str) -> subprocess.CompletedProcess[str]:
+def output_for(*listed: str) -> subprocess.CompletedProcess[str]:
     """What the script says of these lines of `pip config list`."""
     return subprocess.run(
         [sys.executable, SCRIPT], input="\n".join(listed), check=False, capture_output=True, text=True
@@ -32,7 +32,7 @@ def in_a_shell(exports: str, name: str) -> str:
     ],
 )
 def test_what_pip_is_told_uv_is_told(line: str, name: str, value: str) -> None:
-    said = told(line)
+    said = output_for(line)
 
     assert said.returncode == 0
     assert in_a_shell(said.stdout, name) == value
@@ -41,12 +41,12 @@ def test_what_pip_is_told_uv_is_told(line: str, name: str, value: str) -> None:
 def test_the_environment_wins_over_files_and_the_command_s_own_section_over_the_general_one() -> None:
     lines = [":env:.index-url='file:///c'", "install.index-url='file:///b'", "global.index-url='file:///a'"]
 
-    assert in_a_shell(told(*lines).stdout, "UV_DEFAULT_INDEX") == "file:///c"
-    assert in_a_shell(told(*lines[1:]).stdout, "UV_DEFAULT_INDEX") == "file:///b"
+    assert in_a_shell(output_for(*lines).stdout, "UV_DEFAULT_INDEX") == "file:///c"
+    assert in_a_shell(output_for(*lines[1:]).stdout, "UV_DEFAULT_INDEX") == "file:///b"
 
 
 def test_settings_that_do_not_matter_are_left_out() -> None:
-    said = told("global.disable-pip-version-check='1'", "freeze.index-url='file:///x'")
+    said = output_for("global.disable-pip-version-check='1'", "freeze.index-url='file:///x'")
 
     assert said.returncode == 0
     assert said.stdout == ""
@@ -54,7 +54,7 @@ def test_settings_that_do_not_matter_are_left_out() -> None:
 
 @pytest.mark.parametrize("line", ["global.no-binary=':all:'", "install.user='true'", "global.index-url=unquoted"])
 def test_what_only_pip_understands_is_left_to_pip(line: str) -> None:
-    said = told(line)
+    said = output_for(line)
 
     assert said.returncode == 1
     assert said.stdout == ""

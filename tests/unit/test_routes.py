@@ -42,7 +42,7 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Settings:
+def configured(tmp_path: Path) -> Settings:
     """The settings with a GPU room of one's own."""
     (tmp_path / "limner.toml").write_text(ROOM)
     return load_settings(data=tmp_path)
@@ -56,34 +56,34 @@ def test_every_model_has_a_route_from_the_start(tmp_path: Path) -> None:
     assert routes_of(load_settings(data=tmp_path), KNOWN).keys() == MODELS.keys()
 
 
-def test_a_model_s_own_routes_take_the_place_of_those_that_ship(told: Settings) -> None:
-    first, second = routes_of(told, KNOWN)["flux.1_dev"]
+def test_a_model_s_own_routes_take_the_place_of_those_that_ship(configured: Settings) -> None:
+    first, second = routes_of(configured, KNOWN)["flux.1_dev"]
 
     assert (first.name, first.price_usd) == ("gpu_room/black-forest-labs/FLUX.1-dev", 0.0)
     assert (first.unknown_outcome, first.options) == (UnknownOutcome.FAIL_AND_REFUND, {"num_inference_steps": 20})
     assert (second.name, second.unknown_outcome) == ("bfl/flux-dev", UnknownOutcome.RESEND_ONCE)
 
 
-def test_the_other_models_keep_theirs(told: Settings) -> None:
-    assert [route.provider for route in routes_of(told, KNOWN)["flux.1_kontext_pro"]] == [
+def test_the_other_models_keep_theirs(configured: Settings) -> None:
+    assert [route.provider for route in routes_of(configured, KNOWN)["flux.1_kontext_pro"]] == [
         *("bfl", "fal", "replicate"),
         "diffusers",
     ]
 
 
-def test_a_provider_of_one_s_own_needs_no_key_where_its_protocol_needs_none(told: Settings) -> None:
-    room = of(told, "gpu_room")
+def test_a_provider_of_one_s_own_needs_no_key_where_its_protocol_needs_none(configured: Settings) -> None:
+    room = of(configured, "gpu_room")
 
     assert room.account is not None
     assert (room.account.base_url, room.account.options) == ("http://10.0.0.7:30000/v1", {"dialect": "sglang"})
     assert room.limits == ProviderLimits(concurrency=4)
 
 
-def test_the_environment_says_more_than_the_file(told: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_says_more_than_the_file(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIMNER_PROVIDER__GPU_ROOM__CONCURRENCY", "9")
     monkeypatch.setenv("LIMNER_PROVIDER__GPU_ROOM__KEY", "a secret")
 
-    room = of(load_settings(data=told.data), "gpu_room")
+    room = of(load_settings(data=configured.data), "gpu_room")
 
     assert room.account is not None
     assert (room.limits.concurrency, room.account.key) == (9, "a secret")

@@ -93,7 +93,7 @@ async def test_opening_credits_are_a_grant_in_the_ledger(service: ServiceHarness
     assert await service.ledger_faults() == []
 
 
-async def test_the_book_is_read_from_its_newest_row(service: ServiceHarness) -> None:
+async def test_ledger_rows_are_read_from_the_newest(service: ServiceHarness) -> None:
     key = await service.open_account(opening=1)
     for amount in (2, 3, 4):
         await service.accounts.grant("ada", amount, None)

@@ -22,7 +22,7 @@ async def acts(service: ServiceHarness, since_ms: int = 0, limit: int = 100) -> 
     return list(await service.store.read(lambda records: records.audit_log.since(since_ms, limit)))
 
 
-async def told(service: ServiceHarness) -> list[tuple[str, str, dict[str, Any]]]:
+async def entries(service: ServiceHarness) -> list[tuple[str, str, dict[str, Any]]]:
     return [(each.act, each.subject, dict(each.details)) for each in await acts(service)]
 
 
@@ -34,7 +34,7 @@ async def test_what_an_operator_does_is_told_in_its_order(service: ServiceHarnes
     await service.accounts.grant("ada", -20, "a secret reason")
     await service.accounts.revoke_key(made.key.id)
 
-    assert await told(service) == [
+    assert await entries(service) == [
         ("account.create", account.id, {"credits": 50, "tasks": 3}),
         ("key.create", made.key.id, {"account": account.id, "scopes": ["read"], "tasks": 2, "expires_ms": 9}),
         ("key.limit", made.key.id, {"from": {"tasks": 2, "expires_ms": 9}, "to": {"expires_ms": 9}}),
@@ -74,7 +74,7 @@ async def test_what_was_refused_was_no_act(service: ServiceHarness) -> None:
     twice = await service.accounts.revoke_key((await service.open_account("zoe")).id)
 
     assert twice
-    assert [act for act, *_ in await told(service)].count("account.create") == 4
+    assert [act for act, *_ in await entries(service)].count("account.create") == 4
     assert len(await acts(service)) == count + 3
 
 
@@ -85,7 +85,7 @@ async def test_an_erasure_is_an_act_though_nothing_of_what_was_erased_is_in_it(s
     await eraser(service)(None, task, "ada-lovelace")
     await account_eraser(service)("ada-lovelace", "ada-lovelace")
 
-    assert [each for each in await told(service) if each[0].endswith("erase")] == [
+    assert [each for each in await entries(service) if each[0].endswith("erase")] == [
         ("task.erase", task, {"files": 1, "bytes": len(card("a fox"))}),
         ("account.erase", key.account, {"tasks": 0}),
     ]

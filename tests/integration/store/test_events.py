@@ -365,15 +365,15 @@ async def test_the_events_of_one_task_are_never_late_among_themselves(service: S
 
 
 @pytest.fixture
-def told() -> list[set[Status]]:
+def notified() -> list[set[Status]]:
     return []
 
 
 async def test_a_store_says_what_became_of_tasks_once_it_is_kept(
-    service: ServiceHarness, told: list[set[Status]]
+    service: ServiceHarness, notified: list[set[Status]]
 ) -> None:
     key = await service.open_account(opening=5)
-    store = open_store(service.url, lambda became: told.append(set(became)), local_clock=True)
+    store = open_store(service.url, lambda became: notified.append(set(became)), local_clock=True)
     service.store = store
     task = await service.submit_task(key)
     with pytest.raises(Refusal):
@@ -385,4 +385,4 @@ async def test_a_store_says_what_became_of_tasks_once_it_is_kept(
     await store.read(lambda records: records.events.end_of_feed())
     await store.close()
 
-    assert told == [{Status.QUEUED}, {Status.RUNNING}, {Status.SUCCESS}]
+    assert notified == [{Status.QUEUED}, {Status.RUNNING}, {Status.SUCCESS}]

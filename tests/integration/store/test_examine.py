@@ -65,7 +65,7 @@ async def busy(service: ServiceHarness) -> ServiceHarness:
     return service
 
 
-async def test_a_house_in_order_is_found_in_order(busy: ServiceHarness) -> None:
+async def test_a_consistent_service_has_no_finding(busy: ServiceHarness) -> None:
     findings = await doctor(busy)(hashes=True)
 
     assert [each.check for each in findings] == [

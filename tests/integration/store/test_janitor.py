@@ -50,7 +50,7 @@ async def bytes_of(service: ServiceHarness, blob: BlobId) -> bytes:
 
 
 @dataclass
-class Town:
+class Findings:
     """What its people found missing while they referred to it, and how many files its janitors have deleted."""
 
     missing: list[str] = field(default_factory=list)
@@ -64,13 +64,13 @@ class Person:
     service: ServiceHarness
     key: Key
     number: int
-    town: Town
+    findings: Findings
 
     async def lives(self) -> None:
         for turn in count():
             picture = PICTURES[(turn + turn // len(PICTURES) + self.number) % len(PICTURES)]
             await (self.uploads(picture) if turn % 2 else self.sends(picture))
-            if self.town.deleted >= DELETIONS:
+            if self.findings.deleted >= DELETIONS:
                 break
 
     async def uploads(self, picture: bytes) -> None:
@@ -92,29 +92,29 @@ class Person:
     async def looks(self, blob: BlobId, picture: bytes, what: str) -> None:
         try:
             if await bytes_of(self.service, blob) != picture:
-                self.town.missing.append(f"{what}: other bytes")
+                self.findings.missing.append(f"{what}: other bytes")
         except (LookupError, OSError):
-            self.town.missing.append(f"{what}: gone")
+            self.findings.missing.append(f"{what}: gone")
 
 
 async def test_no_referenced_blob_is_missing_while_an_eager_janitor_deletes(
     storage: ServiceHarness,
 ) -> None:
-    town = Town()
+    findings = Findings()
     keys = [await storage.open_account(f"person-{number}", 100_000, limit=1000) for number in range(PEOPLE)]
-    people = [Person(storage, key, number, town) for number, key in enumerate(keys)]
+    people = [Person(storage, key, number, findings) for number, key in enumerate(keys)]
 
     async def cleans(name: str) -> None:
         prune = janitor(storage, name=name)
-        while town.deleted < DELETIONS:
-            town.deleted += (await prune()).files
+        while findings.deleted < DELETIONS:
+            findings.deleted += (await prune()).files
 
     # Seconds by itself, but it is chance how often nothing refers to a picture.
     async with asyncio.timeout(300):
         await asyncio.gather(*(person.lives() for person in people), cleans("one"), cleans("two"))
     await janitor(storage)()
 
-    assert town.missing == []
+    assert findings.missing == []
     assert [name async for names in storage.blobs.names() for name in names] == []
     assert await storage.query("SELECT * FROM blobs") == []
     assert await storage.query("SELECT * FROM blob_uses") == []

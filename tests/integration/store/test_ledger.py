@@ -236,7 +236,7 @@ async def test_the_proof_finds_it_when(service: ServiceHarness, what: str) -> No
     assert sorted(await service.ledger_faults()) == sorted(sentence.format(**facts) for sentence in sentences)
 
 
-async def test_a_settlement_that_would_break_the_book_is_undone_as_a_whole(service: ServiceHarness) -> None:
+async def test_a_settlement_that_violates_the_ledger_is_rolled_back_completely(service: ServiceHarness) -> None:
     """The closing row is there already, as if a second settlement had slipped past every fence."""
     key = await service.open_account()
     task = await service.submit_task(key)

@@ -283,7 +283,7 @@ class Life(RuleBasedStateMachine):
     # --- what must hold at every moment ---------------------------------------------------------------------------
 
     @invariant()
-    def the_book_is_true(self) -> None:
+    def the_ledger_is_consistent(self) -> None:
         assert self.do(self.service.ledger_faults()) == []
 
     @invariant()

@@ -64,11 +64,11 @@ class Reader:
         while change := self.watcher.take():
             self.seen.append(change)
 
-    def told(self, *, final: bool) -> list[TaskId]:
+    def tasks_seen(self, *, final: bool) -> list[TaskId]:
         return [change.task for change in self.seen if change.final is final]
 
     def ends(self) -> int:
-        return len(self.told(final=True))
+        return len(self.tasks_seen(final=True))
 
 
 @dataclass
@@ -322,7 +322,7 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
 
     assert len(group_.readers) > 2
     for key, reader in group_.readers:
-        assert Counter(reader.told(final=True)) == dict.fromkeys(group_.tasks[key.account], 1)
+        assert Counter(reader.tasks_seen(final=True)) == dict.fromkeys(group_.tasks[key.account], 1)
         for task in group_.tasks[key.account]:
             statuses = [change.seen.task.status for change in reader.seen if change.task == task]
             assert statuses == sorted(statuses, key=ORDER.index), "a task never goes back"
@@ -401,8 +401,8 @@ async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(service
             await slow.next()
         await slow.leftovers()
 
-    assert sorted(slow.told(final=True)) == sorted(tasks)
-    assert slow.told(final=False) == []
+    assert sorted(slow.tasks_seen(final=True)) == sorted(tasks)
+    assert slow.tasks_seen(final=False) == []
 
 
 async def test_a_reader_who_leaves_too_much_unread_is_shown_out(

@@ -242,7 +242,7 @@ def test_no_candidate_for_no_known_reason_is_no_image(body: Any) -> None:
         ("STOP", FailureKind.NO_IMAGE),
         ("MAX_TOKENS", FailureKind.BAD_INPUT),
         ("LANGUAGE", FailureKind.BAD_INPUT),
-        ("NEVER_HEARD_OF", FailureKind.NO_IMAGE),
+        ("UNKNOWN_REASON", FailureKind.NO_IMAGE),
         (None, FailureKind.NO_IMAGE),
     ],
 )

@@ -70,7 +70,7 @@ def with_pictures(draw: st.DrawFn) -> tuple[Any, Any, list[bytes]]:
     return value, marked, files
 
 
-def told(value: Any, *, ascii_only: bool, slashes: bool) -> bytes:
+def encoded(value: Any, *, ascii_only: bool, slashes: bool) -> bytes:
     text = json.dumps(value, ensure_ascii=ascii_only)
     return (text.replace("/", "\\/") if slashes else text).encode("utf-8", "surrogatepass")
 
@@ -79,7 +79,7 @@ def told(value: Any, *, ascii_only: bool, slashes: bool) -> bytes:
 def test_json_without_pictures_passes_unchanged(
     value: Any, cuts: list[int], *, ascii_only: bool, slashes: bool
 ) -> None:
-    data = told(value, ascii_only=ascii_only, slashes=slashes)
+    data = encoded(value, ascii_only=ascii_only, slashes=slashes)
 
     rest, files = spooled(data, cuts)
 
@@ -89,7 +89,7 @@ def test_json_without_pictures_passes_unchanged(
 
 @given(VALUES, st.integers(1, 9))
 def test_no_cut_is_noticed(value: Any, step: int) -> None:
-    data = told(value, ascii_only=True, slashes=True)
+    data = encoded(value, ascii_only=True, slashes=True)
 
     assert spooled(data, list(range(0, len(data), step)))[0] == data
 
@@ -105,7 +105,7 @@ def test_pictures_leave_the_json_in_order(
 ) -> None:
     value, marked, files = made
 
-    rest, found = spooled(told(value, ascii_only=ascii_only, slashes=slashes), cuts, long_text=60)
+    rest, found = spooled(encoded(value, ascii_only=ascii_only, slashes=slashes), cuts, long_text=60)
 
     assert json.loads(rest) == marked
     assert found == files
@@ -114,7 +114,7 @@ def test_pictures_leave_the_json_in_order(
 @given(with_pictures())
 def test_every_byte_may_come_alone(made: tuple[Any, Any, list[bytes]]) -> None:
     value, marked, files = made
-    data = told(value, ascii_only=True, slashes=True)
+    data = encoded(value, ascii_only=True, slashes=True)
 
     rest, found = spooled(data, list(range(len(data))), long_text=60)
 
@@ -149,7 +149,7 @@ def test_a_picture_is_known_by_how_it_begins(size: int, encode: Any) -> None:
 @pytest.mark.parametrize("prefix", ["data:image/png;base64,", "DATA:image/svg+xml;charset=utf-8;base64,"])
 def test_the_base64_of_a_data_url_leaves_the_json(size: int, prefix: str, *, slashes: bool) -> None:
     data = PNG[:8] + bytes(range(256))[:40] + bytes(size)
-    text = told({"b64_json": prefix + base64.b64encode(data).decode()}, ascii_only=True, slashes=slashes)
+    text = encoded({"b64_json": prefix + base64.b64encode(data).decode()}, ascii_only=True, slashes=slashes)
 
     rest, files = spooled(text)
 
@@ -158,7 +158,7 @@ def test_the_base64_of_a_data_url_leaves_the_json(size: int, prefix: str, *, sla
 
 
 def test_a_data_url_that_is_no_base64_stays() -> None:
-    text = told({"url": "data:image/svg+xml;utf8,<svg>" + "é" * 5000}, ascii_only=True, slashes=False)
+    text = encoded({"url": "data:image/svg+xml;utf8,<svg>" + "é" * 5000}, ascii_only=True, slashes=False)
 
     assert spooled(text) == (text, [])
 
@@ -167,7 +167,7 @@ def test_a_data_url_that_is_no_base64_stays() -> None:
     "text", ["iVBORw0KGgo", "UklGR and some words that are no base64, though they begin like it", "R0lGOD" + "é" * 60]
 )
 def test_a_text_that_only_begins_like_a_picture_stays(text: str) -> None:
-    assert spooled(told(text, ascii_only=False, slashes=False))[0] == told(text, ascii_only=False, slashes=False)
+    assert spooled(encoded(text, ascii_only=False, slashes=False))[0] == encoded(text, ascii_only=False, slashes=False)
 
 
 def test_a_key_is_never_a_picture() -> None:

@@ -52,7 +52,7 @@ def call(path: str, shape: Any = None, *, method: str = "GET", body: Any = None,
     return RecordedCall(1, method, path, {}, json.dumps(body).encode() if body is not None else b"", 200, shape, **more)
 
 
-def told(status: str, task: str = TASK) -> dict[str, Any]:
+def task_body(status: str, task: str = TASK) -> dict[str, Any]:
     return {"code": 0, "data": {"task_id": task, "status": status}}
 
 
@@ -73,18 +73,18 @@ async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(desk: Desk) -> 
 
 
 async def test_a_task_is_read_until_it_has_ended(desk: Desk) -> None:
-    desk.answers = {f"/task/{TASK}": [told("queued"), told("running"), told("success")]}
+    desk.answers = {f"/task/{TASK}": [task_body("queued"), task_body("running"), task_body("success")]}
 
-    [played] = await desk.plays(call(f"/task/{TASK}", told("success")))
+    [played] = await desk.plays(call(f"/task/{TASK}", task_body("success")))
 
     assert played.differences == ()
     assert len(desk.asked) == 3
 
 
 async def test_what_makes_a_task_is_sent_once_although_it_had_ended_in_the_recorded_answer(desk: Desk) -> None:
-    desk.answers = {"/task": [told("running", "another")]}
+    desk.answers = {"/task": [task_body("running", "another")]}
 
-    [played] = await desk.plays(call("/task", told("success"), method="POST", body={}))
+    [played] = await desk.plays(call("/task", task_body("success"), method="POST", body={}))
 
     assert len(desk.asked) == 1
     assert played.differences == ("data.status: success expected, got running",)

@@ -33,7 +33,7 @@ def test_a_process_that_runs_is_alive_and_one_that_ended_is_dead() -> None:
     assert is_dead(owner, ME)
 
 
-def test_a_process_that_was_killed_and_not_yet_buried_is_dead() -> None:
+def test_a_killed_process_that_is_a_zombie_is_dead() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -33,7 +33,7 @@ async def test_a_lease_is_renewed_when_a_third_of_its_time_has_gone(harness: Wor
     await harness.interrupt_all()
 
 
-async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarness) -> None:
+async def test_a_worker_that_renews_keeps_its_tasks(harness: WorkerHarness) -> None:
     await started_tasks(harness, 3)
     for _ in range(100):
         harness.service.clock.pass_time(0.5)
@@ -43,7 +43,7 @@ async def test_a_worker_that_beats_keeps_its_tasks_for_ever(harness: WorkerHarne
     await harness.interrupt_all()
 
 
-async def test_reported_progress_reaches_the_database_at_the_next_beat(harness: WorkerHarness) -> None:
+async def test_reported_progress_is_written_at_the_next_renewal(harness: WorkerHarness) -> None:
     [task] = await started_tasks(harness)
     await harness.leases.renew()
     harness.running.tasks[task].report(42)
@@ -70,7 +70,7 @@ async def test_a_task_somebody_else_took_is_let_go(harness: WorkerHarness) -> No
     await harness.interrupt_all()
 
 
-async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(harness: WorkerHarness) -> None:
+async def test_a_cancellation_in_another_process_is_seen_at_the_next_renewal(harness: WorkerHarness) -> None:
     [task] = await started_tasks(harness)
     await harness.service.store.run(lambda records: records.tasks.request_cancel(task))
     harness.service.clock.pass_time(6)
@@ -81,7 +81,7 @@ async def test_a_cancellation_asked_in_another_process_is_heard_at_a_beat(harnes
     assert (await harness.task(task)).status is Status.CANCELLED
 
 
-async def test_with_nothing_in_hand_nothing_is_written(harness: WorkerHarness) -> None:
+async def test_nothing_is_written_without_running_tasks(harness: WorkerHarness) -> None:
     await harness.service.store.close()
 
     await harness.leases.renew()

@@ -62,7 +62,7 @@ async def test_tasks_that_waited_too_long_expire(harness: WorkerHarness) -> None
     assert await harness.service.balance(harness.key) == Balance(1000, 0)
 
 
-async def test_one_beat_takes_over_all_that_there_is_room_for(
+async def test_one_round_takes_over_as_many_tasks_as_slots_are_free(
     service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "MAX_CLAIM_BATCH", 4)
@@ -90,7 +90,7 @@ async def test_without_room_nothing_is_taken_over(service: ServiceHarness) -> No
     assert owners == [("somebody far away",)]
 
 
-async def test_the_loop_outlives_what_goes_wrong_in_a_beat(harness: WorkerHarness, logged: Logged) -> None:
+async def test_the_loop_survives_an_error_in_a_round(harness: WorkerHarness, logged: Logged) -> None:
     await harness.service.store.close()
     loop = asyncio.ensure_future(harness.rescuer.run())
     await harness.service.clock.wait_for_sleeps(3)

@@ -97,7 +97,7 @@ async def test_without_a_signal_the_wait_ends_by_itself() -> None:
 
 
 @pytest.mark.parametrize("task", [ONE, TWO])
-async def test_a_cancellation_in_this_process_is_heard_at_once(task: TaskId) -> None:
+async def test_a_cancellation_in_this_process_is_seen_at_once(task: TaskId) -> None:
     running = RunningTasks({ONE: RunningTask(Interrupt())})
 
     LocalSignals(running).cancel_run(task)

@@ -86,7 +86,7 @@ class Engine:
 
 
 class _Work:
-    """One brief in hand."""
+    """One request that is being drawn."""
 
     def __init__(self, brief: EngineRequest, reading: Reading, stage: SceneStage, rng: np.random.Generator) -> None:
         self._brief = brief

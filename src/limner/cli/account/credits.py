@@ -1,4 +1,4 @@
-"""`limner credits`: what accounts may spend, and the proof that the book is true."""
+"""`limner credits`: the credits of accounts, and a check of the ledger."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -17,7 +17,7 @@ app = typer.Typer(help="Credits: grant them, look at them, prove them.", no_args
 def grant(
     amount: Annotated[int, typer.Argument(help="How many; a negative number takes back.")],
     account: Account = LOCAL,
-    note: Annotated[str | None, typer.Option("--note", help="Why, for the book.")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="The reason, kept in the ledger.")] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:

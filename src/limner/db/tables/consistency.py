@@ -70,7 +70,7 @@ _BOOKED_TEXT = """
 _BOOK = Sql(f"{_BOOKED_TEXT} WHERE id > :after ORDER BY id LIMIT :limit")
 _BOOKED = Sql(f"{_BOOKED_TEXT} WHERE id = :blob")
 _USES_OF = Sql("SELECT blob, kind, holder FROM blob_uses WHERE blob = :blob ORDER BY kind, holder")
-_NOT_IN_THE_BOOK = Sql("""
+_UNRECORDED = Sql("""
     SELECT DISTINCT u.blob FROM blob_uses u
     WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = u.blob) ORDER BY u.blob
 """)
@@ -152,7 +152,7 @@ class ConsistencyQueries:
 
     def unrecorded_blobs(self) -> Sequence[BlobId]:
         """Blobs that are referred to and have no row."""
-        return [BlobId(row[0]) for row in self._db.all(_NOT_IN_THE_BOOK)]
+        return [BlobId(row[0]) for row in self._db.all(_UNRECORDED)]
 
     def marked_before(self, before_ms: int) -> Sequence[BlobId]:
         return [BlobId(row[0]) for row in self._db.all(_OLD_CONDEMNED, {"before_ms": before_ms})]

@@ -24,7 +24,7 @@ from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
 from limner.ports.blobs import StorageRefuses, Stored
-from limner.ports.provider import Accepted, GenerationRequest, Pending
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending
 from limner.providers.sandbox import card
 from stores import PICTURE, ROUTE, ServiceHarness, intend_attempt
 
@@ -109,6 +109,16 @@ async def harness(service: ServiceHarness) -> GenerateHarness:
 
 
 # --- the picture --------------------------------------------------------------------------------------------------
+
+
+async def test_the_configured_name_of_the_provider_is_reported(harness: GenerateHarness) -> None:
+    def with_a_name_of_its_own(order: GenerationRequest) -> Delivered:
+        return replace(picture(order), served_by={"provider": "a name of its own", "generative": True})
+
+    kept = await harness.script_vendor(with_a_name_of_its_own).generate()
+
+    assert isinstance(kept, KeptImage)
+    assert kept.served_by["provider"] == "scripted"
 
 
 async def test_a_synchronous_vendor_s_picture_is_kept_and_written_down_before_it_counts(

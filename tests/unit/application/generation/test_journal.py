@@ -63,14 +63,14 @@ async def test_an_answer_is_written_down_as_soon_as_the_database_is_back(
     store = Failing(service.store)
     journal = SpendJournal(store, service.clock)
     attempt = await intend_attempt(journal, task, 1)
-    heard_ms = service.clock.ms
+    answered_ms = service.clock.ms
     store.failures = 3
 
     await answered(journal, what, attempt)
 
     [kept] = await service.attempts(task)
     assert kept.state == {"handle": "submitted", "picture": "delivered", "failure": "closed"}[what]
-    assert (kept.submitted_ms or kept.delivered_ms or kept.closed_ms) == heard_ms
+    assert (kept.submitted_ms or kept.delivered_ms or kept.closed_ms) == answered_ms
     assert service.clock.slept == list(WRITE_RETRIES_S[:3])
     events = [entry["event"] for entry in logged if entry["log_level"] == "error"]
     assert events == ["journal not written, trying again"] * 3

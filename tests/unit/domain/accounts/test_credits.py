@@ -17,9 +17,7 @@ def test_a_hold_moves_credits_from_available_to_frozen() -> None:
 
 
 @given(held=amounts, consumed=amounts)
-def test_a_passage_through_the_book_nets_to_what_was_consumed_and_leaves_nothing_frozen(
-    held: int, consumed: int
-) -> None:
+def test_hold_and_closing_entry_add_up_to_what_was_consumed_and_leave_nothing_frozen(held: int, consumed: int) -> None:
     passage = (hold(held), closing(held, consumed))
 
     assert sum(entry.available for entry in passage) == -consumed

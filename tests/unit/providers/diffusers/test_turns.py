@@ -54,11 +54,11 @@ class TurnHarness:
 
 @asynccontextmanager
 async def emulators(seats: int) -> AsyncIterator[TurnHarness]:
-    open_street = TurnHarness(seats)
+    opened = TurnHarness(seats)
     try:
-        yield open_street
+        yield opened
     finally:
-        await open_street.close()
+        await opened.close()
 
 
 async def test_a_model_works_one_order_at_a_time_in_the_order_they_came() -> None:
