@@ -13,7 +13,7 @@ ENDS_WITHIN_S = 120
 async def call(served: Served, path: str, sent: dict[str, Any] | None = None) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {served.key}"}
     async with aiohttp.ClientSession(headers=headers) as session:
-        asked = session.post(served.api + path, json=sent) if sent else session.get(served.api + path)
+        asked = session.post(served.api + path, json=sent) if sent is not None else session.get(served.api + path)
         async with asked as answer:
             body: dict[str, Any] = await answer.json()
             return body

@@ -110,7 +110,7 @@ class Dispatcher:
         return claim(records, owner, now_ms, lease_ms, limit=limit, claim_limits=claim_limits)
 
     async def _execute(self, claimed: ClaimedTask, running: RunningTask) -> None:
-        """Execute the task, from its journal again after an outage, until it ends or another worker goes on with it."""
+        """Execute the task, from its journal again after an outage, until it ends or another worker continues it."""
         task = claimed.task
         structlog.contextvars.bind_contextvars(task=task.id, account=task.account)  # in this asyncio task alone
         try:

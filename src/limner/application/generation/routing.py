@@ -57,7 +57,7 @@ class Routing:
         )
 
     def removed_route(self, attempt: Attempt) -> Route:
-        """A stand-in for a route whose provider is no longer configured, to count the attempt by."""
+        """A placeholder for a route whose provider is no longer configured, to count the attempt by."""
         return Route(attempt.route, attempt.provider, attempt.upstream, 0.0, self.unknown_outcome)
 
     def provider(self, route: Route) -> Provider:
@@ -124,6 +124,6 @@ def _too_many_references(model: str, references: int, routes: Sequence[Route]) -
     return Refusal(
         Code.INVALID,
         f"{references} reference images were given; the vendors of {model} that are configured here take at most {cap}",
-        suggestion=f"Send at most {cap} images, or choose another model_version.",
+        suggestion=f"Send at most {cap} image{'' if cap == 1 else 's'}, or choose another model_version.",
         field="files",
     )

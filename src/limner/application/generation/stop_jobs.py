@@ -63,7 +63,7 @@ class StopJobs:
         except Exception:
             log.exception("job not stopped", task=attempt.task, provider=attempt.provider)
             cancellation = JobCancellation(accepted=False, detail="the request to stop it failed")
-        verdict = "was asked to stop the job" if cancellation.accepted else "goes on with the job"
+        verdict = "was asked to stop the job" if cancellation.accepted else "did not stop the job"
         await self.journal.discarded(
             attempt.id, f"{why}; {attempt.provider} {verdict}", charged=charged, detail=cancellation.detail
         )

@@ -66,7 +66,7 @@ class ExecuteTask:
     scratch: Path
 
     async def __call__(self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report) -> Task | None:
-        """Execute the task and settle it. None when another worker goes on with it."""
+        """Execute the task and settle it. None when another worker continues it."""
         attempts = await self.generate.journal.of(claimed.task.id)
         run = TaskRun(claimed, owner, interrupt, report, attempts)
         if images := _all_delivered(attempts, run.images):
@@ -211,7 +211,7 @@ def _ending_of(run: TaskRun, outcomes: Sequence[KeptImage | Failure | BaseExcept
 
 
 def _ending_after(reason: Reason, task: Task) -> Ending | None:
-    """How an interrupted task ends; None when another worker goes on with it."""
+    """How an interrupted task ends; None when another worker continues it."""
     match reason:
         case Reason.CANCEL:
             return CANCELLED_BY_CALLER
