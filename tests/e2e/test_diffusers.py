@@ -68,7 +68,7 @@ def test_a_model_that_is_not_there_fails_the_task_and_costs_nothing(tmp_path: Pa
         after = client.balance()
 
     assert task["status"] == "failed"
-    assert "'FLUX.1-dev' is not there" in task["error_msg"]
+    assert "'FLUX.1-dev' does not exist" in task["error_msg"]
     assert before == after
 
 
