@@ -62,7 +62,7 @@ def test_an_input_is_a_text_or_an_object(document: dict[str, Any]) -> None:
     described = document["components"]["schemas"]["ImageFromImage"]["properties"]["input"]["anyOf"]
 
     assert {"type": "string"} in described
-    assert {"$ref": "#/components/schemas/Reference"} in described
+    assert {"$ref": "#/components/schemas/FileReference"} in described
 
 
 def test_the_answers_are_as_described(client: V3Client, document: dict[str, Any]) -> None:
