@@ -174,7 +174,7 @@ class Quiet:
 
 
 async def _timed(work: Awaitable[T], took_s: list[float]) -> T | None:
-    """What came of it, and how long it took; None once patience is at its end."""
+    """What came of it, and how long it took; None after a timeout."""
     began = time.perf_counter()
     try:
         async with asyncio.timeout(TIMEOUT_S):

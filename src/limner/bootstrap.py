@@ -192,7 +192,7 @@ class Limner:
     def deliver(self) -> Deliver:
         limits = DeliveryLimits(lane=self.settings.webhooks_at_once)
         ports = (self.store, self.webhook_http, self.signing)
-        return Deliver(*ports, partial(_told, links=self.links), self.clock, str(self.me), limits)
+        return Deliver(*ports, partial(_task_body, links=self.links), self.clock, str(self.me), limits)
 
     @property
     def route_limits(self) -> RouteLimits:
@@ -336,7 +336,7 @@ def _folders_of_pictures(settings: Settings) -> list[Path]:
     return [settings.scratch, *([Path(url.removeprefix("file://"))] if url.startswith("file://") else [])]
 
 
-def _told(seen: TaskView, account_tag: str, now_ms: int, *, links: Links) -> dict[str, Any]:
+def _task_body(seen: TaskView, account_tag: str, now_ms: int, *, links: Links) -> dict[str, Any]:
     """A task in a webhook's message: what GET /v2/openapi/task/{id} answers."""
     return task_body(seen, account_tag, links, now_ms)
 

@@ -214,7 +214,7 @@ def test_a_watcher_is_no_slow_client(strict: Served) -> None:
     assert task.encode() in frames
 
 
-def test_a_patient_server_takes_a_slow_body(idle: Served) -> None:
+def test_a_server_with_long_timeouts_takes_a_slow_body(idle: Served) -> None:
     with wire(idle) as line:
         line.send(line.post(f"Content-Length: {len(CREATE)}"))
         for at in range(len(CREATE)):

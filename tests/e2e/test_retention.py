@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def pruned(server: Served) -> Any:
-    """What somebody removes who keeps nothing longer than it is needed; the server's own janitor is patient."""
+    """A policy that keeps nothing longer than needed; the server's own janitor uses a longer one."""
     chosen = {f"LIMNER_{name}": value for name, value in NOT_LONG.items()}
     return replace(server, environment=server.environment | chosen).cli("prune")
 

@@ -277,7 +277,7 @@ async def test_a_pin_of_a_task_under_way_holds_however_long_it_takes(service: Se
     assert (under_way.files, over.files) == (0, 1)
 
 
-async def test_what_a_dead_janitor_condemned_is_deleted_by_the_next_at_once(service: ServiceHarness) -> None:
+async def test_a_blob_marked_by_a_dead_janitor_is_deleted_by_the_next_at_once(service: ServiceHarness) -> None:
     key = await service.open_account()
     upload = await service.upload(key, picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
@@ -291,18 +291,18 @@ async def test_what_a_dead_janitor_condemned_is_deleted_by_the_next_at_once(serv
     assert await stored_blobs(service) == {}
 
 
-async def test_what_a_silent_janitor_condemned_far_away_is_deleted_after_a_while(service: ServiceHarness) -> None:
+async def test_a_blob_marked_by_a_silent_janitor_on_another_machine_is_deleted_later(service: ServiceHarness) -> None:
     upload = await service.upload(await service.open_account(), picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
-    condemned = await service.store.run(
+    marked = await service.store.run(
         lambda records: delete_unreferenced(service, "first").mark(records, [upload.blob], now_ms)
     )
 
     service.clock.pass_time(ABANDONED_MS / 1000)
     second = await janitor(service, name="second")()
     again = await service.upload(await service.open_account("eve"), picture_file(service.folder))
-    late = await delete_unreferenced(service, "first").delete(condemned, now_ms)
+    late = await delete_unreferenced(service, "first").delete(marked, now_ms)
 
     assert (second.files, late.files) == (1, 0)
     assert list(await stored_blobs(service)) == [again.blob]
@@ -314,10 +314,10 @@ async def test_a_janitor_that_was_held_up_deletes_nothing_and_leaves_it_to_the_n
     upload = await service.upload(await service.open_account(), picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     slow, now_ms = delete_unreferenced(service, "slow"), service.clock.now_ms()
-    condemned = await service.store.run(lambda records: slow.mark(records, [upload.blob], now_ms))
+    marked = await service.store.run(lambda records: slow.mark(records, [upload.blob], now_ms))
 
     service.clock.pass_time(START_WITHIN_MS / 1000 + 1)
-    late = await slow.delete(condemned, now_ms)
+    late = await slow.delete(marked, now_ms)
     before = list(await stored_blobs(service))
     next_round = await janitor(service)()
 
@@ -427,11 +427,11 @@ async def test_who_brings_bytes_that_are_being_deleted_waits_and_puts_them_anew(
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
     first = delete_unreferenced(service, "first")
-    condemned = await service.store.run(lambda records: first.mark(records, [upload.blob], now_ms))
+    marked = await service.store.run(lambda records: first.mark(records, [upload.blob], now_ms))
     sleep = service.clock.sleep
 
     async def meanwhile(seconds: float) -> None:
-        await first.delete(condemned, now_ms)
+        await first.delete(marked, now_ms)
         await sleep(seconds)
 
     service.clock.sleep = meanwhile  # type: ignore[method-assign]

@@ -33,7 +33,7 @@ NO_GENERATION = "Composed from a library of ready-made objects by rule, not gene
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """What is wished for. Only the first `own_references` are the caller's; a template's examples are not used.
+    """The request. Only the first `own_references` are the caller's; a template's examples are not used.
 
     `view` is the side from which the first reference's subject is to be shown.
     """
@@ -123,7 +123,7 @@ class _Work:
             part = composed(_other_hour(self._reading, number), (width // 2, height // 2), rng, self._stage)
             canvas[row * (height // 2) :, column * (width // 2) :][: height // 2, : width // 2] = part
         return Edited(
-            canvas, edits.COMPOSITED, "The same wish at four hours and in four arrangements. " + NO_GENERATION
+            canvas, edits.COMPOSITED, "The same request at four times of day and in four arrangements. " + NO_GENERATION
         )
 
     def _assets(self) -> Edited:
@@ -191,7 +191,7 @@ class _Work:
 
 
 def size_of(aspect_ratio: str) -> tuple[int, int]:
-    """About one megapixel in the wished shape, both sides multiples of 16."""
+    """About one megapixel in the requested aspect ratio, both sides multiples of 16."""
     across, _, down = aspect_ratio.partition(":")
     try:
         ratio = float(across) / float(down or 1)

@@ -11,7 +11,7 @@ from limner_builtin.reading import Relation
 
 @dataclass(frozen=True, slots=True)
 class LayoutBody:
-    """The shape of one wish: width over height, height in persons, and where its head is (shares of its box)."""
+    """One requested thing: width over height, height in persons, and where its head is (shares of its box)."""
 
     aspect: float
     tall: float

@@ -47,7 +47,7 @@ NEUTRALS = {"white": (0.62, 1.0), "grey": (0.2, 0.82), "black": (0.03, 0.42)}
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """A wish for a colour: a hue in degrees, or the name of a neutral, or a material."""
+    """A requested colour: a hue in degrees, or the name of a neutral, or a material."""
 
     hue: float | None = None
     neutral: str | None = None
@@ -58,7 +58,7 @@ class Paint:
 
 
 def painted(picture: Pixels, alpha: Pixels, paint: Paint) -> Pixels:
-    """The picture in the wished colour; its light and shade stay."""
+    """The picture in the requested colour, with its light and shade unchanged."""
     if paint.material is not Material.PLAIN:
         return _ramped(_stretched(luma(picture), alpha), RAMPS[paint.material])
     if paint.neutral is not None:

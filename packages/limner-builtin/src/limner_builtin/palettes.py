@@ -110,7 +110,7 @@ def _warmed(palette: Palette) -> Palette:
 
 
 def _toned(palette: Palette, hue: float) -> Palette:
-    """The same place under another star: ground and sky share the wished hue."""
+    """A copy of the palette in which ground and sky have the requested hue."""
     return replace(
         palette,
         zenith=hsv(hue, 0.75, 0.3), haze=hsv(hue + 50, 0.35, 0.95),

@@ -54,7 +54,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One wish, and how it stands to the thing before it. `reference` counts the caller's pictures from 0."""
+    """A requested thing and its place relative to the previous one. `reference` counts the caller's pictures from 0."""
 
     phrase: str
     asset: Asset | None

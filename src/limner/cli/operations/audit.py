@@ -49,20 +49,26 @@ def audit(
         print_json([asdict(each) for each in acts])
         return
     shown = [
-        (when(each.at_ms), each.act, names.get(each.subject, each.subject), _told(each.details, names), each.actor)
+        (
+            when(each.at_ms),
+            each.act,
+            names.get(each.subject, each.subject),
+            _details_text(each.details, names),
+            each.actor,
+        )
         for each in acts
     ]
     table("WHEN", "ACT", "OF", "DETAILS", "BY", rows=shown, empty="Nothing was done in this time.")
 
 
-def _told(details: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _details_text(details: Mapping[str, Any], names: Mapping[str, str]) -> str:
     told = ((name, _plain(name, value, names)) for name, value in details.items() if value is not None)
     return ", ".join(f"{name.removesuffix('_ms')} {value}" for name, value in told)
 
 
 def _plain(name: str, value: Any, names: Mapping[str, str]) -> str:
     if isinstance(value, Mapping):
-        return f"({_told(value, names)})"
+        return f"({_details_text(value, names)})"
     if name.endswith("_ms"):
         return when(value)
     return " ".join(value) if isinstance(value, list) else names.get(value, str(value))

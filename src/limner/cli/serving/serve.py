@@ -95,13 +95,13 @@ async def _serve(
             _announce_drain(len(worker.running), settings.drain_s, json=json)
             await worker.stop()
 
-    patience = ConnectionTimeouts(settings.slow_client_s, _max_connections(settings.connections))
+    timeouts = ConnectionTimeouts(settings.slow_client_s, _max_connections(settings.connections))
 
     def ready() -> None:
         _announce(settings, welcome, limner.routing.vendors(), json=json)
         log.info("server started", version=__version__, url=settings.resolved_public_url, worker=with_worker)
 
-    server = UvicornServer(app, ready, patience, tls, drain)
+    server = UvicornServer(app, ready, timeouts, tls, drain)
     await server.serve(sockets=[listener])
     log.info("server stopped")
 

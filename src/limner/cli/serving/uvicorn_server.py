@@ -64,14 +64,14 @@ class UvicornServer(uvicorn.Server):
         self,
         app: ASGIApp,
         when_ready: Callable[[], None],
-        patience: ConnectionTimeouts,
+        timeouts: ConnectionTimeouts,
         tls: Tls | None,
         drain: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=connections(patience),
+                http=connections(timeouts),
                 ws=Sockets,
                 ws_max_size=16 * 1024,  # a watcher has nothing to say
                 ws_per_message_deflate=False,  # would cost each watcher 64 KiB, and a frame is one segment anyway

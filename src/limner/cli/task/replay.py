@@ -18,7 +18,7 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A HAR file, or JSON lines.", exists=True, dir_okay=False)],
     key: Annotated[str, typer.Option("--key", envvar="LIMNER_KEY", help="An API key of the server.")],
     url: Annotated[str, typer.Option("--url", help="Address of the server.")] = "http://127.0.0.1:8000",
-    patience: Annotated[float, typer.Option("--patience", min=0, help="Seconds a task may take to end.")] = 120,
+    timeout_s: Annotated[float, typer.Option("--patience", min=0, help="Seconds a task may take to end.")] = 120,
     json: Json = False,
 ) -> None:
     """Send recorded calls to a server and report every difference a client could see; exits with 1 if there is one.
@@ -31,7 +31,7 @@ def replay(
         calls = read_recording(file)
     except (BadRecording, OSError, UnicodeDecodeError) as error:
         fail(str(error), json=json, code=2)
-    played = asyncio.run(_play(calls, url, key, patience, quiet=json))
+    played = asyncio.run(_play(calls, url, key, timeout_s, quiet=json))
     different = [each for each in played if each.differences]
     if json:
         print_json({"calls": played, "different": len(different)})

@@ -74,7 +74,7 @@ _UNRECORDED = Sql("""
     SELECT DISTINCT u.blob FROM blob_uses u
     WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = u.blob) ORDER BY u.blob
 """)
-_OLD_CONDEMNED = Sql("SELECT id FROM blobs WHERE condemned_ms <= :before_ms ORDER BY id")
+_MARKED_LONG_AGO = Sql("SELECT id FROM blobs WHERE condemned_ms <= :before_ms ORDER BY id")
 
 _TASKS = Sql("SELECT id, result FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
 _ATTEMPTS = Sql("SELECT task, result FROM attempts WHERE task IN :ids AND result IS NOT NULL")
@@ -155,7 +155,7 @@ class ConsistencyQueries:
         return [BlobId(row[0]) for row in self._db.all(_UNRECORDED)]
 
     def marked_before(self, before_ms: int) -> Sequence[BlobId]:
-        return [BlobId(row[0]) for row in self._db.all(_OLD_CONDEMNED, {"before_ms": before_ms})]
+        return [BlobId(row[0]) for row in self._db.all(_MARKED_LONG_AGO, {"before_ms": before_ms})]
 
     def references_of_tasks(self, after: str, limit: int) -> ReferencedBlobs:
         tasks = self._db.all(_TASKS, {"after": after, "limit": limit})

@@ -27,7 +27,7 @@ _TURNAROUND = (
     "or text."
 )
 _CHANGE = (
-    "image[1] shows a subject {seen_from}. Change it as follows: {wish}\n"
+    "image[1] shows a subject {seen_from}. Change it as follows: {change}\n"
     "Leave all else as it is: the subject, the angle, the framing, the background and the light."
 )
 
@@ -37,6 +37,6 @@ def view_prompt(view: View) -> str:
     return _TURNAROUND.format(seen_from=_SEEN_FROM[view])
 
 
-def edit_prompt(view: View, wish: str) -> str:
+def edit_prompt(view: View, change: str) -> str:
     """The prompt for a change to the image of one view."""
-    return _CHANGE.format(seen_from=_SEEN_FROM[view], wish=wish)
+    return _CHANGE.format(seen_from=_SEEN_FROM[view], change=change)

@@ -307,12 +307,12 @@ async def test_a_body_larger_than_all_memory_is_worked_on_alone() -> None:
 async def test_a_cancelled_wait_reserves_no_memory() -> None:
     memory = MemoryBudget(10)
     await memory.take(10)
-    impatient, patient = [asyncio.create_task(memory.take(10)) for _ in range(2)]
+    cancelled, waiting = [asyncio.create_task(memory.take(10)) for _ in range(2)]
     await asyncio.sleep(0)
-    impatient.cancel()
-    await asyncio.gather(impatient, return_exceptions=True)
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
     memory.give(10)
 
-    assert await patient == 10
+    assert await waiting == 10
     memory.give(10)
     assert memory.taken == 0
