@@ -14,6 +14,7 @@ PROMPT = "task 000001 of run 7: a fox at night"
 BOUGHT = Attempt("t", "fal", 1, "closed", "picture", charged=True, handle='{"id":"j1"}', delivered=True)
 LOST = replace(BOUGHT, outcome="unknown_outcome", charged=False, handle="", delivered=False)
 BROKEN = replace(BOUGHT, outcome="bad_output", handle='{"id":"j0"}', delivered=False)
+EMPTY = replace(BROKEN, outcome="no_image")
 SOLD = Purchase("fal", "fal-ai/flux/dev", "j1", charged=True, prompt=f"{PROMPT}, sharp")
 HOLD, SETTLE, RELEASE = ("hold", -5, 5), ("settle", 0, -5), ("release", 5, -5)
 MESSAGE = ("m1", "t", "task.succeeded", "delivered")
@@ -70,6 +71,7 @@ def test_a_correct_task_has_no_violation(task: TaskRecord) -> None:
         (replace(GOOD, purchases=[replace(SOLD, handle="j2")]), "has a handle that fal never gave"),
         (replace(GOOD, purchases=[replace(SOLD, vendor="bfl")]), "bfl charged 1"),
         (replace(GOOD, attempts=numbered(LOST, LOST, BOUGHT)), "ordered again 2 times after unknown_outcome"),
+        (replace(GOOD, attempts=numbered(BROKEN, EMPTY, EMPTY, BOUGHT)), "again 3 times after bad_output or no_image"),
         (replace(GOOD, attempts=numbered(BOUGHT, BOUGHT)), "ordered again after a picture"),
         (replace(GOOD, attempts=[replace(BOUGHT, delivered=False)]), "succeeded without a picture"),
         (FAILED, "delivered a picture, and the task is failed"),

@@ -223,6 +223,28 @@ async def test_a_bug_comes_out_and_leaves_no_files_either(harness: ExecuteHarnes
     assert list(harness.service.scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("failure", "attempts", "wasted", "unknown"),
+    [
+        (Failure(FailureKind.NO_IMAGE, "only words, with billed tokens", charged=True), 3, 3, 0),
+        (Failure(FailureKind.UNKNOWN_OUTCOME, "HTTP 524"), 1, 0, 1),
+    ],
+)
+async def test_spend_shows_what_was_paid_for_nothing_and_what_is_in_doubt_under_fail_and_refund(
+    harness: ExecuteHarness, failure: Failure, attempts: int, wasted: int, unknown: int
+) -> None:
+    route = replace(ROUTE, unknown_outcome=UnknownOutcome.FAIL_AND_REFUND)
+    harness.routes = {"flux.1_kontext_pro": (route,)}
+    await harness.script_vendor(*[failure] * attempts).claim_task()
+
+    task = await harness.run_to_end()
+
+    [spend] = await harness.service.store.read(lambda records: records.attempts.spend(0, 2**60))
+    assert (task.status, task.error_msg) == (Status.FAILED, failure.reason)
+    assert (spend.attempts, spend.wasted, spend.unknown) == (attempts, wasted, unknown)
+    assert await harness.service.balance(harness.key) == Balance(100, 0)
+
+
 # --- routes that take fewer reference images ----------------------------------------------------------------------
 
 
