@@ -262,7 +262,7 @@ def test_a_key_is_shown_once_used_listed_and_revoked(server: Served, beside: Lim
     assert made["key"] not in json.dumps(listed) + table
     assert "laptop" in table
     assert revoked.out.strip() == "Revoked."
-    assert is_remedied(again, "no such key", "limner keys list")
+    assert is_remedied(again, "no active key", "limner keys list")
 
 
 def test_a_key_for_people_is_alone_on_its_line(kept: Limner) -> None:
