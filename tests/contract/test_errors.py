@@ -155,7 +155,7 @@ def test_a_success_has_a_code_of_zero_and_no_message(client: Client) -> None:
     assert answer.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("path", ["/", "/v2", "/v2/openapi", f"{BASE}/user", f"{BASE}/task/a/b/c"])
+@pytest.mark.parametrize("path", ["/v2", "/v2/openapi", f"{BASE}/user", f"{BASE}/task/a/b/c"])
 def test_an_unknown_route_has_another_code_than_an_unknown_task(client: Client, path: str) -> None:
     answer = client.get(path)
 
