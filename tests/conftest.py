@@ -44,7 +44,7 @@ def postgres_server() -> Iterator[Server]:
 
 @pytest.fixture
 def postgres_url(postgres_server: Server) -> Iterator[str]:
-    """Give the URL of a fresh, empty database, dropped afterwards."""
+    """The URL of a new, empty database, which is dropped afterwards."""
     with postgres_server.database() as name:
         yield postgres_server.url(name)
 

@@ -1,4 +1,4 @@
-"""Stand-ins for what a test hands in: time that obeys, a vendor that follows a script, signals nobody hears."""
+"""Fakes for tests: manual clocks, a scripted vendor, recorded signals."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pendin
 from limner.providers.sandbox import card
 
 NOON_MS = 1_800_000_000_000
-"""When a test begins."""
+"""The time at which a test starts."""
 
 
 @dataclass
 class ManualClock:
-    """Stands still until it is moved; who sleeps on it moves it."""
+    """A clock that a test moves; a sleep moves it as well, and returns at once."""
 
     ms: int = NOON_MS
     slept: list[float] = field(default_factory=list)
@@ -32,7 +32,7 @@ class ManualClock:
         await asyncio.sleep(0)
 
     async def wait_for_sleeps(self, times: int = 1) -> None:
-        """Wait until somebody slept so many times, or began to."""
+        """Wait until so many sleeps have started."""
         while len(self.slept) < times:
             self.asleep.clear()
             await self.asleep.wait()
@@ -47,7 +47,7 @@ class ManualClock:
 
 @dataclass
 class FrozenClock(ManualClock):
-    """Who sleeps on it never wakes by himself."""
+    """A manual clock on which a sleep never ends."""
 
     async def sleep(self, seconds: float) -> None:
         self._note(seconds)
@@ -56,7 +56,7 @@ class FrozenClock(ManualClock):
 
 @dataclass
 class RecordedSignals:
-    """Notes what it is told."""
+    """Records the signals that it gets."""
 
     arrived: int = 0
     cancelled: list[TaskId] = field(default_factory=list)
@@ -65,7 +65,7 @@ class RecordedSignals:
         self.arrived += 1
 
     async def wait_for_work(self, at_most_s: float) -> None:
-        raise AssertionError("nobody waits in this test")
+        raise AssertionError("no wait was expected")
 
     def cancel_run(self, task: TaskId) -> None:
         self.cancelled.append(task)
@@ -77,7 +77,7 @@ ScriptLine = Answer | Callable[[GenerationRequest], Any]
 
 @dataclass
 class ScriptedProvider:
-    """Gives the answers of its script, one a call. A line may be a function of the order, awaited if it can be."""
+    """Gives one answer of its script per call. A line may be a function of the order, sync or async."""
 
     script: list[ScriptLine] = field(default_factory=list)
     name: str = "scripted"
@@ -88,7 +88,7 @@ class ScriptedProvider:
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_for_calls(self, times: int = 1) -> None:
-        """Wait until it was called so many times, for an order or after one."""
+        """Wait until there were so many calls, submits and polls together."""
         while len(self.submits) + len(self.polls) < times:
             self.called.clear()
             await self.called.wait()
@@ -104,7 +104,7 @@ class ScriptedProvider:
         return answer
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Has nothing to release."""
 
     async def _next(self, order: GenerationRequest) -> Any:
         self.called.set()
@@ -115,17 +115,17 @@ class ScriptedProvider:
 
 
 def picture(order: GenerationRequest) -> Delivered:
-    """A script's line: a good picture, drawn from the prompt."""
+    """A script line: a valid picture, drawn from the prompt."""
     return _delivered(order, card(order.prompt))
 
 
 def invalid_picture(order: GenerationRequest) -> Delivered:
-    """A script's line: bytes that are no picture."""
+    """A script line: bytes that are not a picture."""
     return _delivered(order, b"<html>502 Bad Gateway</html>")
 
 
 async def never_answers(order: GenerationRequest) -> Delivered:
-    """A script's line: the vendor never answers."""
+    """A script line: the vendor never answers."""
     never: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
     return await never
 
@@ -141,7 +141,7 @@ def _file(workdir: Path) -> Path:
 
 
 def picture_file(folder: Path) -> Path:
-    """A reference picture on the disk."""
+    """A reference picture as a file."""
     path = folder / "reference.png"
     path.write_bytes(card("a reference"))
     return path

@@ -1,4 +1,4 @@
-"""The suite's own PostgreSQL: a server in a temporary folder, from the programs that the system has."""
+"""A PostgreSQL server for tests, in a temporary folder, from the installed programs."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ STOP_LIMIT_S = 30
 
 
 class PostgresFailedError(Exception):
-    """The server did not come up, or a program of its kind refused to work."""
+    """The server did not start, or `initdb` failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Server:
 
     @contextmanager
     def database(self, template: str = "template1") -> Iterator[str]:
-        """Lend the name of a new copy of `template`, and drop it afterwards, whoever is still connected."""
+        """The name of a new copy of `template`, which is dropped afterwards even if connections are open."""
         name = f"test_{next(self._numbers)}"
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
@@ -81,7 +81,7 @@ def running_server(programs: Path) -> Iterator[Server]:
 
 @dataclass(frozen=True, slots=True)
 class RestartableServer:
-    """A server that can be stopped as by a power cut, and started again on the same data."""
+    """A server that can be stopped without a checkpoint and started again on the same data."""
 
     server: Server
     _programs: Path
@@ -98,7 +98,7 @@ class RestartableServer:
 
 @contextmanager
 def restartable_server(programs: Path) -> Iterator[RestartableServer]:
-    """As `running_server`, for tests that take their database away."""
+    """Like `running_server`, for tests that stop their database."""
     identity = _server_identity()
     folder = Path(tempfile.mkdtemp(prefix="limner-pg-"))
     try:
@@ -120,7 +120,7 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _server_identity() -> dict[str, Any]:
-    """PostgreSQL refuses to be run by root: then it is its own user's, or nobody's."""
+    """PostgreSQL does not run as root: then it runs as the user `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return {}
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -152,12 +152,12 @@ def _process(programs: Path, folder: Path, identity: dict[str, Any]) -> Iterator
             cwd=folder,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # a Ctrl-C is for pytest, which still has databases to drop
+            start_new_session=True,  # a Ctrl-C must reach pytest only, which still drops databases
         )
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGQUIT)  # "immediate": nothing in here is worth a checkpoint
+        process.send_signal(signal.SIGQUIT)  # immediate shutdown: no checkpoint is needed
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_LIMIT_S)
         process.kill()

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on the loopback interface, which answers as it is told and keeps what it gets."""
+"""A webhook receiver on loopback with scripted answers, which stores all messages."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ WITHIN_S = 60
 
 @dataclass(frozen=True)
 class Message:
-    """What came in one request."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -34,18 +34,18 @@ class Message:
         return content
 
     def verified(self, secret: str) -> Any:
-        """Its content, as the published library gives it to who knows the secret; raises where it is not genuine."""
+        """The content, verified with the published library; raises for a bad signature."""
         return Webhook(secret).verify(self.body, self.headers)
 
 
 @dataclass
 class Receiver:
-    """`answers` are the next answers by path, one after the other; then it is 204."""
+    """`answers` are the next answers by path, in order; after them the answer is 204."""
 
     address: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, path: str = "/hook") -> str:
         return self.address + path
@@ -54,17 +54,17 @@ class Receiver:
         return [message for message in self.messages if message.path == path]
 
     async def got(self, many: int, path: str = "/hook") -> list[Message]:
-        """Wait until so many messages came to this path."""
+        """Wait until this path has received so many messages."""
         async with asyncio.timeout(WITHIN_S):
             while len(self.at(path)) < many:
-                self._news.clear()
-                await self._news.wait()
+                self._arrived.clear()
+                await self._arrived.wait()
         return self.at(path)
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.messages.append(Message(request.path, headers, await request.read()))
-        self._news.set()
+        self._arrived.set()
         script = self.answers.get(request.path, [])
         answer = script.pop(0) if script else 204
         if isinstance(answer, int):

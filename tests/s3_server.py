@@ -1,4 +1,4 @@
-"""An S3 server on loopback, for tests of what is kept in an object store."""
+"""An S3 server on loopback, for tests of object storage."""
 
 import contextlib
 import os
@@ -18,19 +18,19 @@ BUCKET = "pictures"
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """A running one, with one empty bucket; `folder` is where that bucket's objects lie as files."""
+    """A running server with one empty bucket; `folder` contains the bucket's objects as files."""
 
     endpoint: str
     folder: Path
 
     @property
     def url(self) -> str:
-        """As `LIMNER_STORAGE_URL` takes it."""
+        """The value for `LIMNER_STORAGE_URL`."""
         return f"s3://{BUCKET}/limner"
 
     @property
     def variables(self) -> dict[str, str]:
-        """What tells a program where the server is, and who may use it."""
+        """Environment variables with the address and the credentials."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ALLOW_HTTP": "true",
@@ -71,9 +71,9 @@ def _wait_for(process: "subprocess.Popen[bytes]", url: str) -> None:
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
-            urllib.request.urlopen(url, timeout=TIMEOUT_S).close()  # noqa: S310 - our own
+            urllib.request.urlopen(url, timeout=TIMEOUT_S).close()  # noqa: S310 - loopback
         except urllib.error.HTTPError:
-            return  # an unsigned request is answered, though not well
+            return  # the server answers an unsigned request with an error
         except OSError:
             assert process.poll() is None, "the S3 server ended before it was ready"
             assert time.monotonic() < deadline, "the S3 server was not ready in time"

@@ -1,4 +1,4 @@
-"""`limner serve` as a process of its own, for tests that go through its front door."""
+"""`limner serve` as a process, for tests that use its HTTP API."""
 
 import contextlib
 import json
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 OURS = ("LIMNER_", "BFL_", "OPENAI_", "GEMINI_", "FAL_", "REPLICATE_")
-"""How the variables begin that Limner reads."""
+"""Prefixes of the environment variables that Limner reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that is ready. `key` is the first start's; None when the data folder was not empty."""
+    """A server that is ready. `key` is the key that a first start prints; None if the data folder was not empty."""
 
     process: subprocess.Popen[str]
     url: str
@@ -30,7 +30,7 @@ class Served:
         return f"{self.url}/v2/openapi"
 
     def cli(self, *arguments: str, check: bool = True) -> Any:
-        """What a `limner` command on the same data folder prints as JSON."""
+        """The JSON that a `limner` command on the same data folder prints."""
         done = subprocess.run(
             [sys.executable, "-m", "limner", *arguments, "--data", str(self.data), "--json"],
             env=self.environment,
@@ -46,7 +46,7 @@ class Served:
         self.process.wait(60)
 
     def stop(self) -> int:
-        """Ask it to stop, as an init system does, and wait until it did."""
+        """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 

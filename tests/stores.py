@@ -1,4 +1,4 @@
-"""A store to test with: its database, looked at from behind, and the verbs that fill it."""
+"""A service on a test database: use cases to fill it, and direct access to its tables."""
 
 import asyncio
 import threading
@@ -70,7 +70,7 @@ def request_with(**changes: Any) -> ImageRequest:
 
 @contextmanager
 def raw_database(url: str) -> Iterator[Db]:
-    """The database of this URL, as somebody sees it who goes round the service; each statement stands by itself."""
+    """A connection to the database that bypasses the service; each statement is its own transaction."""
     if url.startswith(SQLITE):
         sqlite = connect_sqlite(Path(url.removeprefix(SQLITE)))
         try:
@@ -84,7 +84,7 @@ def raw_database(url: str) -> Iterator[Db]:
 
 
 def delete_all_rows(url: str) -> None:
-    """Take every row out of the database."""
+    """Delete all rows of the database."""
     with raw_database(url) as db:
         for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
@@ -110,7 +110,7 @@ def delete_all_rows(url: str) -> None:
 
 @dataclass
 class ServiceHarness:
-    """A store with an application around it: accounts come to it, tasks are sent to it, workers take them."""
+    """A store with the use cases of accounts, tasks and workers, on a manual clock."""
 
     store: Store
     url: str
@@ -162,7 +162,7 @@ class ServiceHarness:
         return Cancel(self.store, self.signals, self.clock)
 
     async def open_account(self, name: str = "ada", opening: int = 1000, limit: int | None = None) -> Key:
-        """A new account and a key of it."""
+        """A key of a new account."""
         account = await self.accounts.create(name, opening)
         if limit is not None:
             await self.store.run(lambda records: records.accounts.set_slots(account.id, "image", limit))
@@ -217,11 +217,11 @@ class ServiceHarness:
         return list(await self.store.read(lambda records: records.ledger.inconsistencies()))
 
     async def query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        """Rows as they stand in the database."""
+        """The rows of a query, read past the service."""
         return await asyncio.to_thread(_query, self.url, query, values)
 
     async def execute_sql(self, *statements: str, **values: Any) -> None:
-        """Change the database behind the service's back."""
+        """Run statements past the service."""
         await asyncio.to_thread(_execute, self.url, statements, values)
 
     async def active_tasks(self, key: Key) -> int:
@@ -278,7 +278,7 @@ async def blocked_or_done(service: ServiceHarness, work: "asyncio.Future[Any]") 
 async def intend_attempt(
     journal: SpendJournal, task: TaskId, number: int, route: Route = ROUTE, owner: str | None = None
 ) -> AttemptId:
-    """Write down an order that goes out at once."""
+    """Write the intent of an attempt on this route."""
     turn = await journal.intend(task, number, (route,), owner)
     assert isinstance(turn, IntendedAttempt)
     return turn.attempt
@@ -310,7 +310,7 @@ def intended_attempt(task: TaskId, number: int, now_ms: int, route: str = ROUTE.
 
 
 def with_file(source: Any, field: str = "file", media_type: str | None = None) -> dict[str, Any]:
-    """The part of a request that brings one reference picture."""
+    """The fields of a request with one reference picture."""
     return {"files": (FileInput(field, media_type, source),)}
 
 

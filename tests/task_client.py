@@ -1,4 +1,4 @@
-"""A client in a few lines: send a task over HTTP and wait for its end."""
+"""A small HTTP client: submit a task and wait for its end."""
 
 import asyncio
 from typing import Any

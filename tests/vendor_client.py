@@ -1,4 +1,4 @@
-"""Plain HTTP for tests that speak to the emulators as their documents say, with no client of anybody's between."""
+"""Plain HTTP requests to the emulators, without a vendor's client library."""
 
 import base64
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class VendorAnswer:
 
 @dataclass(frozen=True, slots=True)
 class VendorClient:
-    """Asks, and knows the smallest good request of each vendor."""
+    """Sends requests, and knows the smallest valid request of each vendor."""
 
     emulators: Vendors
     session: aiohttp.ClientSession
@@ -49,7 +49,7 @@ class VendorClient:
                 return {"Authorization": f"Bearer {key}"}
 
     async def buy(self, vendor: str, prompt: str, headers: dict[str, str] | None = None) -> VendorAnswer:
-        """Submit the smallest good request."""
+        """Submit the smallest valid request."""
         path, body = SMALLEST[vendor](prompt)
         given = self.headers(vendor) if headers is None else headers
         return await self.request("POST", self.emulators.base_url(vendor) + path, given, json=body)
@@ -74,7 +74,7 @@ SMALLEST = {
 
 
 def reference(name: str, size: tuple[int, int] = (300, 400), form: Any = "png") -> bytes:
-    """A picture to refer to, different for each name."""
+    """A reference picture, different for each name."""
     return draw(Design(name, size=size, format=form))
 
 

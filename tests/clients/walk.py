@@ -1,4 +1,4 @@
-"""A program of `programs/` at a running server: what it told, and whether that is so."""
+"""Runs a program of `programs/` against a server, and checks what it printed."""
 
 import json
 import os
@@ -22,7 +22,7 @@ TIMEOUT_S = 120
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A server as programs are told of it.
+    """A server, and how programs reach it.
 
     `authority` is whom they have to trust for it, if anybody; `address` where its name leads, if not here by itself.
     """

@@ -18,12 +18,12 @@ from limner.ports.provider import (
 )
 from limner_vendors import Card, read_card, sha_of
 
-MOST_QUESTIONS = 30
+MAX_POLLS = 30
 
 
 @dataclass
 class SteppingClock:
-    """A wall clock that jumps on with each look at it."""
+    """A clock that advances with each reading."""
 
     now_s: float = 1_800_000_000.0
     step_s: float = 1.0
@@ -35,7 +35,7 @@ class SteppingClock:
 
 @dataclass
 class OrderResult:
-    """What came of an order: its end, and the answers on the way."""
+    """The result of an order, and the pending answers before it."""
 
     end: Any
     pending: list[Pending] = field(default_factory=list)
@@ -67,7 +67,7 @@ def order(workdir: Path, upstream: str, **facts: Any) -> GenerationRequest:
 
 
 def image_files(folder: Path, *sizes: tuple[int, int]) -> tuple[ReferenceImage, ...]:
-    """Pictures of these sizes, each of a colour of its own."""
+    """Pictures of these sizes, each in another colour."""
     made = []
     for number, size in enumerate(sizes, 1):
         path = folder / f"reference-{number}.png"
@@ -89,11 +89,11 @@ async def run_order(provider: Provider, asked: GenerationRequest) -> OrderResult
 
 async def poll_to_end(provider: Provider, handle: Mapping[str, Any], asked: GenerationRequest) -> OrderResult:
     result = OrderResult(None)
-    for _ in range(MOST_QUESTIONS):
+    for _ in range(MAX_POLLS):
         answer = await provider.poll(handle, asked)
         if not isinstance(answer, Pending):
             result.end = answer
             return result
         result.pending.append(answer)
         handle = answer.handle or handle
-    raise AssertionError(f"not at its end after {MOST_QUESTIONS} questions: {result.pending[-1]}")
+    raise AssertionError(f"not finished after {MAX_POLLS} polls: {result.pending[-1]}")

@@ -1,6 +1,6 @@
-"""A process that accepts tasks and says so, until it is killed: `python submit_forever.py URL FOLDER`.
+"""A process that submits tasks until it is killed: `python submit_forever.py URL FOLDER`.
 
-Each line it writes is a task's id, written only when the task was answered for.
+It writes the id of each task on a line, after the task was accepted.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A vendor on loopback that says what a test tells it to, and remembers what it was asked."""
+"""A vendor on loopback with scripted replies, which records all requests."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ PNG = {"Content-Type": "image/png"}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: `body` is sent as JSON, or as it is when it is bytes. `hang_up` cuts the connection instead."""
+    """A reply: `body` is sent as JSON, or unchanged if it is bytes. `hang_up` closes the connection instead."""
 
     body: Any = None
     status: int = 200
@@ -40,7 +40,7 @@ class Received:
 
 
 class FakeVendor:
-    """The answers to a path are given in order, and the last of them again and again."""
+    """Gives the replies of a path in order, and repeats the last one."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -103,7 +103,7 @@ def order(workdir: Path = Path("/nowhere"), upstream: str = "", **facts: Any) ->
 
 
 def references(count: int, *, width: int = 512, height: int = 512) -> tuple[ReferenceImage, ...]:
-    """Pictures that are named and never opened."""
+    """References whose files do not exist."""
     return tuple(ReferenceImage(Path(f"/nowhere/{n}.png"), "image/png", width, height) for n in range(1, count + 1))
 
 
@@ -113,7 +113,7 @@ def image_file(path: Path, size: tuple[int, int], colour: str = "red") -> Refere
 
 
 def unreachable_url() -> str:
-    """A base URL where nobody listens."""
+    """A base URL on which no server listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A worker's parts around the real store, with a vendor that follows a script."""
+"""The parts of a worker on the real store, with a scripted vendor."""
 
 import os
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from stores import LEASE_MS, ServiceHarness
 
 @dataclass
 class WorkerHarness:
-    """One worker and one account. Its loops do not run by themselves: a test takes the steps it wants."""
+    """One worker and one account. Its loops do not run: a test calls their steps."""
 
     service: ServiceHarness
     key: Key
@@ -61,7 +61,7 @@ class WorkerHarness:
         return str(self.me)
 
     def script_vendor(self, *script: ScriptLine, **facts: Any) -> None:
-        """Put these lines into the vendor's script."""
+        """Append these lines to the vendor's script."""
         self.vendor.script += script
         for name, value in facts.items():
             setattr(self.vendor, name, value)
