@@ -17,7 +17,7 @@ KONTEXT = "flux.1_kontext_pro"
 
 @pytest.fixture(scope="module")
 async def emulators() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["replicate"], pace=EmulatedSpeed(seconds=2)) as emulators:
+    async with Vendors.running(["replicate"], speed=EmulatedSpeed(seconds=2)) as emulators:
         yield emulators
 
 

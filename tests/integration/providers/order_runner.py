@@ -1,4 +1,4 @@
-"""An order result to its end without waiting, as a worker does that has all the time in the world at once."""
+"""Runs an order to its end without waiting between polls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
