@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import sqlite3
@@ -154,19 +155,16 @@ def test_a_first_start_makes_an_account_and_a_key_and_a_second_does_not(data: Pa
     assert second is None
 
 
-def test_a_start_for_people_says_where_it_is_and_shows_the_key(data: Path) -> None:
+def test_a_start_on_a_terminal_says_where_it_is_and_shows_the_key(data: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
     command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data)]
-    process = subprocess.Popen(
-        command, env=environment | {"LIMNER_ENGINE": "sandbox"}, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr
-    try:
-        told = "".join(iter_until(process.stderr, "is ready at"))
-    finally:
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen(command, env=environment | {"LIMNER_ENGINE": "sandbox", "NO_COLOR": "1"}, stderr=inside)
+    os.close(inside)
+    with os.fdopen(terminal) as lines:
+        told = "".join(iter_until(lines, "is ready at"))
         process.terminate()
         process.wait(60)
-        process.stderr.close()
 
     assert "tsk_" in told
     assert "10000 credits" in told
