@@ -65,6 +65,15 @@ async def test_a_snapshot_has_only_the_account_s_unfinished_tasks(service: Servi
     assert list(found) == [own]
 
 
+async def test_a_page_has_only_the_account_s_tasks(service: ServiceHarness) -> None:
+    ada, bob = await service.open_account("ada"), await service.open_account("bob")
+    own, _other = await service.submit_task(ada), await service.submit_task(bob)
+
+    page = await service.store.read(lambda records: records.tasks.page(ada.account, 10, 0))
+
+    assert [task.id for task in page] == [own]
+
+
 async def test_progress_is_not_written_without_the_lease(service: ServiceHarness) -> None:
     task = await service.submit_task(await service.open_account())
     await service.claim_tasks("owner")
