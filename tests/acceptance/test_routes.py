@@ -91,7 +91,7 @@ async def test_a_vendor_s_limit_is_kept_by_waiting_and_no_task_fails_of_it(serve
     assert {outcome for book in books for _, outcome in book} == {"picture"}
 
 
-async def test_who_is_told_to_slow_down_waits_and_the_task_goes_on(served: Served) -> None:
+async def test_who_is_reported_to_slow_down_waits_and_the_task_goes_on(served: Served) -> None:
     task = await run_task(served, "flux.1_kontext_pro", prompt="a bicycle #fault:bfl/rate_limited=1*1")
 
     assert (task["status"], task["served_by"]["provider"]) == ("success", "bfl")

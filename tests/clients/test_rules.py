@@ -108,7 +108,7 @@ def test_the_lives_have_every_state(bodies: list[dict[str, Any]]) -> None:
     assert {body["status"] for body in bodies} == EIGHT - {"unknown"}
 
 
-def test_rule_a_the_time_left_is_always_told(bodies: list[dict[str, Any]]) -> None:
+def test_rule_a_the_time_left_is_always_reported(bodies: list[dict[str, Any]]) -> None:
     assert all(body["running_left_time"] == -1 for body in bodies if body["status"] != "running")
     assert all(body["running_left_time"] >= 1 for body in bodies if body["status"] == "running")
 

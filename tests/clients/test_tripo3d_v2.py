@@ -95,7 +95,7 @@ def test_0_2_with_boto3_finds_the_bucket_by_a_variable(run: Run, plain: Place) -
 
 
 @pytest.mark.parametrize("environment", ["tripo3d-0.4.2", "tripo3d-0.4.2-boto3"])
-def test_a_program_that_cannot_be_told_is_led_here_by_name(run: Run, impostor: Place, environment: str) -> None:
+def test_a_program_that_cannot_be_reported_is_led_here_by_name(run: Run, impostor: Place, environment: str) -> None:
     done = run("tripo3d_0_x.py", environment, impostor)
 
     done.check("uploaded")

@@ -352,7 +352,7 @@ def test_words_in_brackets_are_shown_as_they_are(server: Served, beside: Limner)
 
 
 @pytest.mark.parametrize("verb", ["show", "explain", "cancel"])
-def test_an_unknown_task_is_told(kept: Limner, verb: str) -> None:
+def test_an_unknown_task_is_reported(kept: Limner, verb: str) -> None:
     assert is_remedied(kept("tasks", verb, "nothing"), "no task 'nothing'")
     assert kept("tasks", verb, "nothing", "--json").error["code"] == 2001
 
@@ -429,7 +429,7 @@ def test_the_database_is_brought_up_to_date(limner: Limner) -> None:
 @pytest.mark.parametrize(
     "command", [["keys", "list"], ["db", "upgrade"], ["generate", "a cat"], ["serve", "--port", "0"]]
 )
-def test_a_database_of_an_unknown_kind_is_told(limner: Limner, command: list[str]) -> None:
+def test_a_database_of_an_unknown_kind_is_reported(limner: Limner, command: list[str]) -> None:
     ran = limner.with_(database_url="mysql://root@localhost/limner")(*command)
 
     assert is_remedied(ran, "'mysql'", "sqlite:///path")
@@ -444,16 +444,16 @@ def test_a_database_of_an_unknown_kind_is_told(limner: Limner, command: list[str
         ("lease_s", "0", "lease_s"),
     ],
 )
-def test_a_setting_that_cannot_be_is_told(limner: Limner, setting: str, value: str, word: str) -> None:
+def test_a_setting_that_cannot_be_is_reported(limner: Limner, setting: str, value: str, word: str) -> None:
     assert is_remedied(limner.with_(**{setting: value})("accounts", "list"), word)
 
 
-def test_a_list_of_hosts_that_cannot_be_read_is_told(limner: Limner) -> None:
+def test_a_list_of_hosts_that_cannot_be_read_is_reported(limner: Limner) -> None:
     assert is_remedied(limner.with_(fetch_allow="127.0.0.1:0")("accounts", "list"), "127.0.0.1:0")
 
 
 @pytest.mark.parametrize("command", [["accounts", "list"], ["serve", "--port", "0"], ["db", "upgrade"], ["doctor"]])
-def test_a_data_folder_that_is_a_file_is_told(tmp_path: Path, command: list[str]) -> None:
+def test_a_data_folder_that_is_a_file_is_reported(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "data").write_text("a file")
 
     assert is_remedied(Limner(tmp_path / "data")(*command), str(tmp_path / "data"))

@@ -179,7 +179,7 @@ def iter_until(lines: Iterator[str], word: str) -> Iterator[str]:
             return
 
 
-def test_a_port_in_use_is_told_before_anything_is_made(data: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_is_made(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         command = [sys.executable, "-m", "limner", "serve", "--port", str(port), "--data", str(data)]

@@ -68,7 +68,7 @@ def test_every_vendor_is_asked_and_says_what_is_so(emulators: dict[str, str], tm
     assert told.code == 0
 
 
-def test_a_refused_key_and_an_empty_address_are_told_apart(emulators: dict[str, str], tmp_path: Path) -> None:
+def test_a_refused_key_and_an_empty_address_are_reported_apart(emulators: dict[str, str], tmp_path: Path) -> None:
     wrong = {"OPENAI_API_KEY": "a-wrong-key-of-mine", "BFL_BASE_URL": "http://127.0.0.1:1"}
 
     told = limner(tmp_path, emulators | wrong, "providers", "check")

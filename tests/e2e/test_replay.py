@@ -79,7 +79,7 @@ def test_a_script_that_ran_elsewhere_runs_here_unchanged(served: Served, tmp_pat
     assert font["skipped"] == "sent to another host"
 
 
-def test_every_difference_is_told_by_its_place(served: Served, tmp_path: Path) -> None:
+def test_every_difference_is_reported_by_its_place(served: Served, tmp_path: Path) -> None:
     entries = recording()
     api = "https://old.example.org/v2/openapi"
     entries[3] = entry("GET", f"{api}/user/balance", {"code": 0, "data": {"balance": "5", "gifts": 3}})
@@ -113,7 +113,7 @@ def test_a_server_that_is_not_there_is_a_difference_and_no_crash(served: Served,
     assert "no answer" in done.stdout
 
 
-def test_people_are_told_call_by_call(served: Served, tmp_path: Path) -> None:
+def test_people_are_reported_call_by_call(served: Served, tmp_path: Path) -> None:
     lines = tmp_path / "calls.jsonl"
     lines.write_text('{"method": "GET", "path": "/v2/openapi/user/balance", "expect": {"status": 200}}\n')
 

@@ -50,7 +50,7 @@ def findings(server: Served, *how: str) -> dict[str, Any]:
     return {each["check"]: each for each in told["findings"]}
 
 
-def test_a_picture_that_was_removed_is_told_by_its_task_and_by_its_link(server: Served, client: Client) -> None:
+def test_a_picture_that_was_removed_is_reported_by_its_task_and_by_its_link(server: Served, client: Client) -> None:
     task = client.done(file={"type": "png", "file_token": client.token()})
     link = task["output"]["generated_image"]
     before = client.get(link, auth=False).status
@@ -79,7 +79,7 @@ def test_a_person_has_to_say_yes_before_a_task_is_erased(server: Served, client:
     assert client.task(task)["prompt"] == "a shy badger"
 
 
-def test_an_erased_task_is_told_as_erased_everywhere(server: Served, client: Client) -> None:
+def test_an_erased_task_is_reported_as_erased_everywhere(server: Served, client: Client) -> None:
     others = files(server)
     task = client.done(prompt="an erased badger", file={"type": "jpg", "file_token": client.token(PHOTO)})
     task_id = task["task_id"]

@@ -24,7 +24,7 @@ def serve(data: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), *arguments]
 
 
-def test_what_a_client_has_to_be_told_is_printed(tmp_path: Path) -> None:
+def test_what_a_client_has_to_be_reported_is_printed(tmp_path: Path) -> None:
     command = serve(tmp_path / "my data", "--tls-local", "--api-only")
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
@@ -55,7 +55,7 @@ def test_what_a_client_has_to_be_told_is_printed(tmp_path: Path) -> None:
     ],
     ids=["missing", "no key", "no certificate", "both"],
 )
-def test_what_cannot_be_served_with_is_told_before_anything_starts(
+def test_what_cannot_be_served_with_is_reported_before_anything_starts(
     tmp_path: Path, arguments: list[str], words: list[str]
 ) -> None:
     ran = subprocess.run(

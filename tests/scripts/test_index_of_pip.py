@@ -31,7 +31,7 @@ def in_a_shell(exports: str, name: str) -> str:
         ('global.index-url="file:///it\'s $HOME"', "UV_DEFAULT_INDEX", "file:///it's $HOME"),
     ],
 )
-def test_what_pip_is_told_uv_is_told(line: str, name: str, value: str) -> None:
+def test_what_pip_is_reported_uv_is_reported(line: str, name: str, value: str) -> None:
     said = output_for(line)
 
     assert said.returncode == 0

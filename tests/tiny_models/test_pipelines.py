@@ -118,7 +118,7 @@ async def test_references_make_a_difference_each_and_in_their_order(
     assert len(set(pictures)) == len(choices)
 
 
-async def test_progress_is_told_after_each_step(provider: DiffusersProvider, tmp_path: Path) -> None:
+async def test_progress_is_reported_after_each_step(provider: DiffusersProvider, tmp_path: Path) -> None:
     told: list[int] = []
 
     await provider.submit(Easel(provider, tmp_path, "FLUX.1-dev").order(options={"steps": 5}), told.append)
@@ -145,7 +145,7 @@ async def test_a_cancelled_picture_ends_at_its_next_step(provider: DiffusersProv
     assert not (long.workdir / "picture.png").exists()
 
 
-async def test_a_part_without_its_weights_is_told(models: Path, tmp_path: Path) -> None:
+async def test_a_part_without_its_weights_is_reported(models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "FLUX.1-dev"
     await asyncio.to_thread(_copy_without_weights, models / "FLUX.1-dev", folder, "vae")
     provider = provider_of(tmp_path)

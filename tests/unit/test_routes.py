@@ -114,7 +114,7 @@ def test_a_known_vendor_says_which_variable_it_lacks(tmp_path: Path) -> None:
     assert of(load_settings(data=tmp_path), "midjourney").missing == "LIMNER_MIDJOURNEY_URL is not set"
 
 
-def test_a_known_vendor_has_the_limits_of_its_terms_unless_told_otherwise(
+def test_a_known_vendor_has_the_limits_of_its_terms_unless_reported_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BFL_API_KEY", "key")

@@ -35,7 +35,7 @@ def settings(**chosen: Any) -> Settings:
         ({"public_url": "http://images.example.org", "tls_local": True}, "http://images.example.org"),
     ],
 )
-def test_clients_reach_the_server_where_it_listens_unless_told_otherwise(chosen: dict[str, Any], url: str) -> None:
+def test_clients_reach_the_server_where_it_listens_unless_reported_otherwise(chosen: dict[str, Any], url: str) -> None:
     assert settings(**chosen).resolved_public_url == url
 
 

@@ -68,7 +68,7 @@ async def asked(client: Client, method: str, path: str = "", body: Any = None) -
     return (await asyncio.to_thread(ask, client, method, path, body)).data
 
 
-async def test_a_webhook_is_added_told_replaced_and_removed(client: Client, receiver: Receiver) -> None:
+async def test_a_webhook_is_added_reported_replaced_and_removed(client: Client, receiver: Receiver) -> None:
     made = await asked(client, "POST", body={"url": receiver.url(), "description": "my shop"})
     one = f"/{made['webhook_id']}"
     task = await asyncio.to_thread(client.done)
@@ -132,7 +132,7 @@ def test_an_account_gets_its_secret_for_the_addresses_of_its_tasks(client: Clien
     assert second.refusal == (400, 1004)
 
 
-async def test_a_task_on_v3_says_where_its_end_is_told(client: Client, receiver: Receiver) -> None:
+async def test_a_task_on_v3_says_where_its_end_is_reported(client: Client, receiver: Receiver) -> None:
     body = {"prompt": "a fox", "webhook_url": receiver.url("/mine")}
     early = await asyncio.to_thread(on_v3, client, body)
     made = await asked(client, "POST", body={"per_task": True})

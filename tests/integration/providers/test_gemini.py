@@ -130,7 +130,7 @@ async def test_a_model_that_was_shut_down_is_unavailable(gemini: GeminiProvider,
     assert outcome.kind is FailureKind.MODEL_UNAVAILABLE
 
 
-async def test_a_wrong_key_is_told_apart_from_a_wrong_prompt(google: Vendors, tmp_path: Path) -> None:
+async def test_a_wrong_key_is_reported_apart_from_a_wrong_prompt(google: Vendors, tmp_path: Path) -> None:
     provider = GeminiProvider(VendorAccount(google.base_url("gemini"), "AIza-wrong"))
 
     outcome = await provider.submit(order(tmp_path, "gemini-3-pro-image"), lambda _: None)

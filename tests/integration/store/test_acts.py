@@ -26,7 +26,7 @@ async def entries(service: ServiceHarness) -> list[tuple[str, str, dict[str, Any
     return [(each.act, each.subject, dict(each.details)) for each in await acts(service)]
 
 
-async def test_what_an_operator_does_is_told_in_its_order(service: ServiceHarness) -> None:
+async def test_what_an_operator_does_is_reported_in_its_order(service: ServiceHarness) -> None:
     account = await service.accounts.create("ada", 50, tasks=3)
     made = await service.accounts.create_key("ada", "laptop", ("read",), KeyLimits(tasks=2), expires_ms=9)
     await service.accounts.limit_key(made.key.id, {"tasks": None})
@@ -92,7 +92,7 @@ async def test_an_erasure_is_an_act_though_nothing_of_what_was_erased_is_in_it(s
     assert not re.search("lovelace|secret", str(await service.query("SELECT * FROM audit")))
 
 
-async def test_an_act_that_is_undone_is_not_told(service: ServiceHarness) -> None:
+async def test_an_act_that_is_undone_is_not_reported(service: ServiceHarness) -> None:
     def undone(records: Records) -> None:
         records.audit_log.add("somebody", "account.create", "x", {}, 1)
         raise LookupError

@@ -86,7 +86,7 @@ async def test_an_erased_task_is_explained_by_its_receipt(service: ServiceHarnes
     assert [each.outcome for each in told.attempts] == ["picture"]
 
 
-async def test_what_went_wrong_is_told_without_the_words(service: ServiceHarness) -> None:
+async def test_what_went_wrong_is_reported_without_the_words(service: ServiceHarness) -> None:
     key = await service.open_account()
     task = await service.submit_task(key, **FIELDS, **with_file(UrlSource(f"https://example.org/{SECRET}.png")))
     await service.claim_tasks()
@@ -99,7 +99,7 @@ async def test_what_went_wrong_is_told_without_the_words(service: ServiceHarness
     assert SECRET not in await everything(service)
 
 
-async def test_an_address_that_was_to_be_told_goes_too(service: ServiceHarness) -> None:
+async def test_an_address_that_was_to_be_reported_goes_too(service: ServiceHarness) -> None:
     task = await service.submit_task(await service.open_account())
     await service.store.run(lambda records: records.webhooks.set_task_url(task, f"https://example.org/{SECRET}"))
     before = await everything(service)

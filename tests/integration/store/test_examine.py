@@ -88,7 +88,7 @@ async def test_it_is_so_after_the_janitor_was_there_and_nothing_is_left_to_mend(
     assert await repaired(busy) == {}
 
 
-async def test_a_picture_that_is_gone_is_told_with_who_refers_to_it(service: ServiceHarness) -> None:
+async def test_a_picture_that_is_gone_is_reported_with_who_refers_to_it(service: ServiceHarness) -> None:
     task = await run_task(service, await service.open_account(), MADE)
     [blob] = await stored_blobs(service)
     file_of(service, blob).unlink()
@@ -102,7 +102,7 @@ async def test_a_picture_that_is_gone_is_told_with_who_refers_to_it(service: Ser
     assert await repaired(service) == {}
 
 
-async def test_a_picture_that_is_cut_short_is_told(service: ServiceHarness) -> None:
+async def test_a_picture_that_is_cut_short_is_reported(service: ServiceHarness) -> None:
     await run_task(service, await service.open_account(), MADE)
     [blob] = await stored_blobs(service)
     file_of(service, blob).write_bytes(MADE[:100])
@@ -124,7 +124,7 @@ async def test_a_changed_byte_is_found_by_who_reads_every_byte(service: ServiceH
     assert found["hashes"].which == (f"{blob} (result of {task})",)
 
 
-async def test_a_row_that_lost_its_book_entry_is_told_as_missing(service: ServiceHarness) -> None:
+async def test_a_row_that_lost_its_book_entry_is_reported_as_missing(service: ServiceHarness) -> None:
     await run_task(service, await service.open_account(), MADE)
     [blob] = await stored_blobs(service)
     file_of(service, blob).unlink()
@@ -190,7 +190,7 @@ async def test_bytes_that_the_janitor_would_never_look_at_are_handed_to_it(servi
     assert await complaints(service) == {}
 
 
-async def test_a_deletion_that_was_not_finished_is_told(service: ServiceHarness) -> None:
+async def test_a_deletion_that_was_not_finished_is_reported(service: ServiceHarness) -> None:
     upload = await service.upload(await service.open_account(), picture_file(service.folder))
     await service.execute_sql("DELETE FROM uploads", "DELETE FROM blob_uses")
     now_ms = service.clock.now_ms()
@@ -205,7 +205,7 @@ async def test_a_deletion_that_was_not_finished_is_told(service: ServiceHarness)
     assert await complaints(service) == {}
 
 
-async def test_tasks_of_a_dead_worker_are_told_and_set_free(service: ServiceHarness) -> None:
+async def test_tasks_of_a_dead_worker_are_reported_and_set_free(service: ServiceHarness) -> None:
     task = await service.submit_task(await service.open_account())
     await service.claim_tasks("the dead")
 
@@ -217,7 +217,7 @@ async def test_tasks_of_a_dead_worker_are_told_and_set_free(service: ServiceHarn
     assert [each.task.id for each in await service.rescue_tasks()] == [task]
 
 
-async def test_tasks_that_nobody_took_over_are_told_though_not_mended(service: ServiceHarness) -> None:
+async def test_tasks_that_nobody_took_over_are_reported_though_not_mended(service: ServiceHarness) -> None:
     running = await service.submit_task(await service.open_account())
     await service.claim_tasks()
     waiting = await service.submit_task(await service.open_account("eve"))

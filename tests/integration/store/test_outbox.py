@@ -68,7 +68,7 @@ async def test_only_what_was_asked_for_is_written(hooks: WebhookHarness) -> None
     assert [story.delivery.event for story in await hooks.histories(failures)] == [EventType.FAILED]
 
 
-async def test_each_webhook_of_the_account_is_told_and_no_other_accounts(hooks: WebhookHarness) -> None:
+async def test_each_webhook_of_the_account_is_reported_and_no_other_accounts(hooks: WebhookHarness) -> None:
     other_account = await hooks.service.open_account("bob", limit=10)
     mine = [(await hooks.add(path)).webhook.id for path in ("/a", "/b")]
     theirs = (await hooks.add("/c", key=other_account)).webhook.id
@@ -117,7 +117,7 @@ async def test_an_event_is_not_written_twice_whoever_tells_it_again(hooks: Webho
     assert len(await hooks.histories(webhook)) == 1
 
 
-async def test_what_is_cancelled_in_the_queue_is_told_as_well(hooks: WebhookHarness) -> None:
+async def test_what_is_cancelled_in_the_queue_is_reported_as_well(hooks: WebhookHarness) -> None:
     webhook = (await hooks.add()).webhook.id
     task = await hooks.service.submit_task(hooks.key)
 
@@ -146,7 +146,7 @@ async def per_task(hooks: WebhookHarness) -> WebhookId:
     return (await hooks.manage.add(hooks.key.account, None)).webhook.id
 
 
-async def test_a_task_is_told_at_the_address_that_it_brought(hooks: WebhookHarness) -> None:
+async def test_a_task_is_reported_at_the_address_that_it_brought(hooks: WebhookHarness) -> None:
     webhook = await per_task(hooks)
     task = await hooks.submit_with_url(hooks.receiver.url("/mine"))
     other = await hooks.service.submit_task(hooks.key)
@@ -318,7 +318,7 @@ async def test_nothing_is_left_of_a_task_or_an_account_that_is_forgotten(hooks: 
         assert await hooks.service.query(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
 
 
-async def test_an_expired_task_is_told(hooks: WebhookHarness) -> None:
+async def test_an_expired_task_is_reported(hooks: WebhookHarness) -> None:
     webhook = (await hooks.add()).webhook.id
     task = await hooks.service.submit_task(hooks.key)
 

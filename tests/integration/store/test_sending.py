@@ -119,7 +119,7 @@ async def test_a_secret_replaced_at_once_is_void_at_once(hooks: WebhookHarness) 
         message.verified(old.secret)
 
 
-async def test_a_task_is_told_where_it_said_signed_as_the_account_knows(hooks: WebhookHarness) -> None:
+async def test_a_task_is_reported_where_it_said_signed_as_the_account_knows(hooks: WebhookHarness) -> None:
     made = await hooks.manage.add(hooks.key.account, None)
     task = await hooks.submit_with_url(hooks.receiver.url("/mine"))
     await hooks.service.claim_tasks()
@@ -508,7 +508,7 @@ async def test_a_success_counts_although_the_lease_was_lost(hooks: WebhookHarnes
     assert await hooks.states(made.webhook.id) == [DeliveryState.DELIVERED]
 
 
-async def test_a_running_sender_is_woken_by_news_and_stops_when_it_is_told(hooks: WebhookHarness) -> None:
+async def test_a_running_sender_is_woken_by_news_and_stops_when_it_is_reported(hooks: WebhookHarness) -> None:
     made = await hooks.add()
     sender = hooks.sender()
     sender.poll_s = 3600
@@ -557,7 +557,7 @@ async def running_one(hooks: WebhookHarness) -> tuple[ProgressWriter, Any]:
     return ProgressWriter(hooks.service.store, hooks.service.clock, running), task
 
 
-async def test_progress_is_told_in_steps_to_who_asked_for_it(hooks: WebhookHarness) -> None:
+async def test_progress_is_reported_in_steps_to_who_asked_for_it(hooks: WebhookHarness) -> None:
     asked, plain = await hooks.add("/asked", "task.progress"), await hooks.add("/plain")
     teller, task = await running_one(hooks)
     for _ in range(3):
@@ -572,7 +572,7 @@ async def test_progress_is_told_in_steps_to_who_asked_for_it(hooks: WebhookHarne
     assert await hooks.histories(plain.webhook.id) == []
 
 
-async def test_progress_of_a_task_that_has_ended_is_not_told(hooks: WebhookHarness) -> None:
+async def test_progress_of_a_task_that_has_ended_is_not_reported(hooks: WebhookHarness) -> None:
     made = await hooks.add("/asked", "task.progress")
     teller, task = await running_one(hooks)
     hooks.service.clock.pass_time(5)

@@ -83,7 +83,7 @@ async def test_a_process_does_not_hear_itself(url: str) -> None:
 
 
 @on_postgres
-async def test_what_is_told_in_quick_succession_goes_out_together(service: ServiceHarness) -> None:
+async def test_what_is_reported_in_quick_succession_goes_out_together(service: ServiceHarness) -> None:
     ids = frozenset(TaskId(f"6f1c2a34-9d6e-4c0b-8a51-{n:012d}") for n in range(1000))
     async with listening(service.url) as ear, speaking(service.url) as relay:
         await ear.next()
@@ -99,7 +99,7 @@ async def test_what_is_told_in_quick_succession_goes_out_together(service: Servi
 
 
 @on_postgres
-async def test_what_is_told_last_is_sent_before_the_relay_is_closed(url: str) -> None:
+async def test_what_is_reported_last_is_sent_before_the_relay_is_closed(url: str) -> None:
     async with listening(url) as ear:
         await ear.next()
         async with speaking(url) as relay:
@@ -184,7 +184,7 @@ async def test_each_process_sees_what_the_others_write(service: ServiceHarness) 
 
 
 @on_sqlite
-async def test_a_cancel_is_told_once_however_often_it_is_seen(service: ServiceHarness) -> None:
+async def test_a_cancel_is_reported_once_however_often_it_is_seen(service: ServiceHarness) -> None:
     key = await service.open_account()
     first, second = await service.submit_task(key), await service.submit_task(key)
     await service.claim_tasks()

@@ -38,7 +38,7 @@ async def count(service: ServiceHarness, table: str) -> int:
     return int(rows)
 
 
-async def test_an_accepted_task_is_queued_held_for_counted_and_told(service: ServiceHarness) -> None:
+async def test_an_accepted_task_is_queued_held_for_counted_and_reported(service: ServiceHarness) -> None:
     key = await service.open_account(opening=100)
 
     answer = await service.submit_request(key)

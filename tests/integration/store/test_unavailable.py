@@ -76,7 +76,7 @@ async def test_when_there_is_room_again_all_goes_on(store: SqliteStore) -> None:
     assert await names(store) == ["ada"]
 
 
-async def test_of_units_written_together_each_is_there_or_was_told_that_it_is_not(store: SqliteStore) -> None:
+async def test_of_units_written_together_each_is_there_or_was_reported_that_it_is_not(store: SqliteStore) -> None:
     await store.run(fill_up)
     units = [adds(f"user-{n:02}", weight=1_000_000 if n % 7 == 3 else 0) for n in range(30)]
 

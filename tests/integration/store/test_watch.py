@@ -121,7 +121,7 @@ async def test_one_task_is_watched_from_its_state_now_to_its_end(service: Servic
     assert reader.watcher.end is WatchEnd.FINISHED
 
 
-async def test_a_task_that_has_ended_is_told_once(service: ServiceHarness, tower: Tower) -> None:
+async def test_a_task_that_has_ended_is_reported_once(service: ServiceHarness, tower: Tower) -> None:
     key = await service.open_account()
     task = await service.submit_task(key)
     await service.cancel(key.account, task)
@@ -153,7 +153,7 @@ async def test_another_account_s_task_is_not_there(service: ServiceHarness, towe
     assert refused.value.code is Code.TASK_NOT_FOUND
 
 
-async def test_all_who_watch_a_task_are_told_the_same(service: ServiceHarness, tower: Tower) -> None:
+async def test_all_who_watch_a_task_are_reported_the_same(service: ServiceHarness, tower: Tower) -> None:
     key = await service.open_account()
     task = await service.submit_task(key)
     async with tower.task(key, task) as one, tower.task(key, task) as other, tower.account(key) as all_:

@@ -31,7 +31,7 @@ def cards(answer: VendorAnswer) -> list[Any]:
     return [read_card(base64.b64decode(one["b64_json"])) for one in answer.json["data"]]
 
 
-async def test_sglang_answers_by_url_unless_told_otherwise_and_cannot(vendor_client: VendorClient) -> None:
+async def test_sglang_answers_by_url_unless_reported_otherwise_and_cannot(vendor_client: VendorClient) -> None:
     answer = await generate(vendor_client, "sglang")
 
     assert answer.status == 400

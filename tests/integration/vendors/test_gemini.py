@@ -137,7 +137,7 @@ async def test_a_bad_request_is_an_invalid_argument(model: str, body: Any, vendo
     assert vendor_client.emulators.purchases() == []
 
 
-async def test_an_unknown_name_is_told_as_protobuf_does(vendor_client: VendorClient) -> None:
+async def test_an_unknown_name_is_reported_as_protobuf_does(vendor_client: VendorClient) -> None:
     answer = await call(vendor_client, asking(negativePrompt="dog"))
 
     assert "Unknown name \"negativePrompt\" at 'generation_config'" in answer.json["error"]["message"]

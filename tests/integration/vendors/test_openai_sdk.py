@@ -89,7 +89,7 @@ async def test_refusals_are_understood(client: openai.AsyncOpenAI) -> None:
     assert refused.value.request_id
 
 
-async def test_the_client_waits_as_long_as_it_is_told_and_asks_again(emulators: Vendors) -> None:
+async def test_the_client_waits_as_long_as_it_is_reported_and_asks_again(emulators: Vendors) -> None:
     emulators.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=0.001, how="ms"))
     async with openai.AsyncOpenAI(api_key=emulators.key("openai"), base_url=emulators.base_url("openai")) as client:
         answer = await client.images.generate(model="gpt-image-2", prompt="a cat")

@@ -95,7 +95,7 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path, empty_database: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path, empty_database: Path) -> None:
     with pytest.raises(CopyFailed, match="was not written"):
         back_up(f"sqlite:///{empty_database}", tmp_path / "none" / "copy.db")
 

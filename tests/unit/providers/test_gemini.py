@@ -254,7 +254,7 @@ def test_every_reason_to_finish_without_a_picture_has_its_kind(reason: str | Non
     assert outcome.reason.endswith("sorry")
 
 
-def test_the_message_to_the_reason_is_told_first() -> None:
+def test_the_message_to_the_reason_is_reported_first() -> None:
     outcome = decoded(
         candidate({"text": "hm", "thought": True}, finishReason="IMAGE_SAFETY", finishMessage="Too bold.")
     )

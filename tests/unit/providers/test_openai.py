@@ -173,7 +173,7 @@ def test_a_stream_is_asked_for_without_drafts() -> None:
     assert (form["stream"], form["partial_images"], form["output_compression"]) == ("true", "0", "80")
 
 
-def test_facts_can_be_told_for_a_name_that_says_nothing() -> None:
+def test_facts_can_be_reported_for_a_name_that_says_nothing() -> None:
     options = {"family": "gpt-image-1.5", "facts": {"sizes": ["512x512"], "rates": {**dict.fromkeys(RATES, 1.0)}}}
 
     facts = facts_of("our-deployment", options)
@@ -203,7 +203,7 @@ def test_azures_deployments_stand_in_the_path() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["sglang", "vllm-omni"])
-def test_ones_own_engine_is_told_what_it_knows(dialect: str) -> None:
+def test_ones_own_engine_is_reported_what_it_knows(dialect: str) -> None:
     options = {"num_inference_steps": 20, "quality": "high", "moderation": "low", "stream": True}
 
     assert sent(encoded("black-forest-labs/FLUX.1-dev", dialect, options=options, aspect_ratio="3:2")) == {

@@ -28,7 +28,7 @@ async def test_progress_only_grows_and_never_says_done() -> None:
     assert seen == [10, 10, 60, 99, 99, 99]
 
 
-async def test_what_is_reported_is_told_by_task() -> None:
+async def test_what_is_reported_is_reported_by_task() -> None:
     running = RunningTasks({ONE: RunningTask(Interrupt(), reported=7), TWO: RunningTask(Interrupt())})
 
     assert running.reported() == {ONE: 7, TWO: 0}

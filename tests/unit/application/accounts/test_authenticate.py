@@ -157,7 +157,7 @@ async def guess(authenticate: Authenticate, address: str | None, times: int) -> 
     return codes
 
 
-async def test_an_address_that_guesses_is_slowed_down_and_told_for_how_long(
+async def test_an_address_that_guesses_is_slowed_down_and_reported_for_how_long(
     authenticate: Authenticate, service: ServiceHarness
 ) -> None:
     codes = await guess(authenticate, "203.0.113.9", GUESSES.amount + 3)

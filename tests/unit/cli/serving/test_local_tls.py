@@ -164,7 +164,7 @@ def test_a_certificate_and_its_key_pass(tmp_path: Path) -> None:
         ("server.pem", "other.key", "KEY_VALUES_MISMATCH"),
     ],
 )
-def test_a_certificate_that_cannot_be_served_with_is_told_so(tmp_path: Path, cert: str, key: str, why: str) -> None:
+def test_a_certificate_that_cannot_be_served_with_is_reported_so(tmp_path: Path, cert: str, key: str, why: str) -> None:
     folder = made(tmp_path).key.parent
     (folder / "other.key").write_bytes(made(tmp_path / "other").key.read_bytes())
     (folder / "rubbish").write_bytes(b"rubbish")

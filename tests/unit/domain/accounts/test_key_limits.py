@@ -4,7 +4,7 @@ from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of, exhau
 from limner.domain.refusal import Code
 
 
-def test_a_key_with_as_many_tasks_as_it_may_is_told_when_to_come_back() -> None:
+def test_a_key_with_as_many_tasks_as_it_may_is_reported_when_to_come_back() -> None:
     refusal = exhausted(KeyLimits(tasks=2), KeyUsage(tasks=2), 5)
 
     assert refusal.code is Code.TOO_MANY_TASKS
@@ -20,7 +20,7 @@ def test_a_key_with_as_many_tasks_as_it_may_is_told_when_to_come_back() -> None:
         (KeyLimits(credits=20, credits_per_day=9), "may spend 3 more in all"),
     ],
 )
-def test_a_key_without_the_credits_is_told_what_is_left(allowance: KeyLimits, words: str) -> None:
+def test_a_key_without_the_credits_is_reported_what_is_left(allowance: KeyLimits, words: str) -> None:
     refusal = exhausted(allowance, KeyUsage(credits=17, credits_today=7), 5)
 
     assert refusal.code is Code.NO_CREDIT

@@ -22,7 +22,7 @@ def test_after_a_pause_all_may_be_taken_at_once_and_no_more() -> None:
     assert [level.left for level in levels] == [4, 3, 2, 1, 0, 0]
 
 
-def test_who_has_taken_all_is_told_when_there_is_one_more() -> None:
+def test_who_has_taken_all_is_reported_when_there_is_one_more() -> None:
     levels = spend(FIVE, [1_000_000] * 5 + [1_000_500, 1_001_999, 1_002_000])
 
     assert [(level.granted, level.more_in_s) for level in levels[5:]] == [(False, 2), (False, 1), (True, 2)]
@@ -40,7 +40,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_out_for_longer() -> None:
     assert [level.granted for level in levels[5:]] == [False, True]
 
 
-def test_a_time_is_never_told_as_no_wait_at_all() -> None:
+def test_a_time_is_never_reported_as_no_wait_at_all() -> None:
     levels = spend(RateLimit(1000), [0] * 1001)
 
     assert levels[-1] == RateLimitResult(granted=False, left=0, more_in_s=1)

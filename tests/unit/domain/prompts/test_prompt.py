@@ -272,7 +272,7 @@ class TestTemplatePictures:
 
         assert composed.text.startswith("The input image: a mannequin; take only its pose.\n")
 
-    def test_what_does_not_fit_is_left_out_and_told(self) -> None:
+    def test_what_does_not_fit_is_left_out_and_reported(self) -> None:
         composed = compose("as image[4]", KONTEXT, template=TWICE_PICTURED, own_pictures=3, cap=4)
 
         assert composed.template_pictures == 1

@@ -45,7 +45,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("prompt", "text", "ratio", "dropped"), CASES)
-def test_flags_are_told_from_words(prompt: str, text: str, ratio: str | None, dropped: tuple[str, ...]) -> None:
+def test_flags_are_reported_from_words(prompt: str, text: str, ratio: str | None, dropped: tuple[str, ...]) -> None:
     taken = take_flags(prompt)
 
     assert (taken.text, taken.aspect_ratio, taken.dropped) == (text, ratio, dropped)

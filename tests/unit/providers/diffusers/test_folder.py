@@ -69,7 +69,7 @@ def test_a_folder_without_a_readable_index_is_no_model(tmp_path: Path, text: str
     assert "model_index.json" in refused.reason
 
 
-def test_another_library_s_model_is_told_those_that_are_known(tmp_path: Path) -> None:
+def test_another_library_s_model_is_reported_those_that_are_known(tmp_path: Path) -> None:
     refused = unavailable(inspect_folder(model_folder(tmp_path / "model", "StableDiffusionPipeline")))
 
     assert "is a StableDiffusionPipeline" in refused.reason

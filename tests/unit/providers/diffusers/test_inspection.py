@@ -15,7 +15,7 @@ def test_the_models_of_a_folder_are_named_with_their_kind(tmp_path: Path) -> Non
     assert said.says == "FLUX.1-dev (FluxPipeline); FLUX.2-klein-4B (Flux2KleinPipeline)"
 
 
-def test_a_model_that_cannot_be_used_is_told_beside_those_that_can(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_used_is_reported_beside_those_that_can(tmp_path: Path) -> None:
     model_folder(tmp_path / "FLUX.1-dev")
     model_folder(tmp_path / "stable", "StableDiffusionPipeline")
 
@@ -40,7 +40,7 @@ def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     assert (said.well, said.says) == (False, f"the models folder {tmp_path / 'models'} does not exist")
 
 
-def test_missing_packages_are_told_with_the_remedy(tmp_path: Path) -> None:
+def test_missing_packages_are_reported_with_the_remedy(tmp_path: Path) -> None:
     model_folder(tmp_path / "FLUX.1-dev")
 
     said = inspect(tmp_path, ["torch", "diffusers"])

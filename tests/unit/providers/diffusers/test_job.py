@@ -112,7 +112,7 @@ def test_kontext_sees_a_strip_as_a_strip() -> None:
     assert job.canvas == (2048, 512)
 
 
-def test_kontext_sees_several_references_in_a_row_and_is_told_which_is_which() -> None:
+def test_kontext_sees_several_references_in_a_row_and_is_reported_which_is_which() -> None:
     job = job_for(order(references=(picture(500, 1000), picture(800, 400), picture(300, 300))), KONTEXT)
 
     assert job.canvas is not None
@@ -141,7 +141,7 @@ def test_every_side_is_whole_patches_however_odd_the_shape() -> None:
     assert [job.width > job.height for job in jobs] == [ratio(shape) > 1.02 for shape in shapes]
 
 
-def test_what_the_process_did_is_what_is_told() -> None:
+def test_what_the_process_did_is_what_is_reported() -> None:
     job = job_for(order(Path("/work")))
 
     delivered = decode({"number": 1, "done": {"device": "cuda", "dtype": "bfloat16", "seconds": 4.2}}, job)

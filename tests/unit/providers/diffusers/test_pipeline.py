@@ -58,7 +58,7 @@ def test_the_best_device_is_used_unless_one_is_configured(found: Any, configured
 
 
 @pytest.mark.parametrize("configured", ["cuda", "cuda:0", "mps"])
-def test_a_device_that_is_not_there_is_told(configured: str) -> None:
+def test_a_device_that_is_not_there_is_reported(configured: str) -> None:
     with pytest.raises(UnusableSetup, match=f"the route sets device {configured}"):
         chosen_device(torch(), configured)
 
