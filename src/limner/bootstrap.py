@@ -292,7 +292,7 @@ def prepare_data(settings: Settings) -> str:
 
     Says what was done to the database.
     """
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # prompts and pictures are nobody else's
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # prompts and pictures are private
     settings.scratch.mkdir(exist_ok=True)
     sweep(settings.scratch)
     return migrate(settings.resolved_database_url)

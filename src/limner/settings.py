@@ -84,11 +84,11 @@ class ProviderSettings(BaseModel):
         description=f"Requests in progress at once, all workers together. Default: {_default_concurrency()}.",
     )
     per_minute: float | None = Field(
-        default=None, gt=0, description="Orders begun in a minute, all workers together. Default: any."
+        default=None, gt=0, description="Requests started per minute, all workers together. Default: no limit."
     )
-    burst: int = Field(default=1, ge=1, description="Orders that may begin together after a quiet time.")
-    options: dict[str, Any] = Field(default_factory=dict, description="What only this adapter knows; see Vendors.")
-    enabled: bool = Field(default=True, description="`false` leaves it out, although it has all it needs.")
+    burst: int = Field(default=1, ge=1, description="Requests that may start together after a pause.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of this adapter; see Vendors.")
+    enabled: bool = Field(default=True, description="`false` disables it, although it is configured.")
 
 
 class RouteSettings(BaseModel):
@@ -107,9 +107,9 @@ class RouteSettings(BaseModel):
         default=None, description="As the setting of that name, for this route alone."
     )
     price_usd: float | None = Field(
-        default=None, ge=0, description="What a picture costs, in US dollars, where the vendor does not tell."
+        default=None, ge=0, description="What a picture costs, in US dollars, where the vendor does not report it."
     )
-    options: dict[str, Any] = Field(default_factory=dict, description="Goes into each order; see Vendors.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Added to each request; see Vendors.")
 
 
 _PATHS = {"data", "config", "tls_cert", "tls_key", "templates", "diffusers_models", "database_url", "storage_url"}
@@ -139,7 +139,7 @@ class ServiceSettings(BaseSettings):
     tls_local: bool = Field(
         default=False,
         description="Serve HTTPS with a certificate that the server makes for itself, in the folder `tls` of the data "
-        "folder. Clients have to be told to trust it.",
+        "folder. Clients have to trust it explicitly.",
     )
     database_url: str | None = Field(
         default=None,
@@ -231,7 +231,7 @@ class Settings(VendorSettings):
         default=UnknownOutcome.RESEND_ONCE,
         description="When a paid call was cut off and its outcome is unknown: `resend_once`, or `fail_and_refund`.",
     )
-    tasks_at_once: int = Field(default=1000, ge=1, description="How many tasks one worker has in flight at most.")
+    tasks_at_once: int = Field(default=1000, ge=1, description="Tasks that one worker runs at once.")
     account_tasks: int = Field(
         default=10, ge=1, description="How many image tasks an account may have queued or running, unless set for it."
     )
@@ -246,7 +246,7 @@ class Settings(VendorSettings):
     requests_at_once: int = Field(
         default=1000,
         ge=1,
-        description="Requests that one server works on at once: as many that change something, and as many that only "
+        description="Requests that one server handles at once: this many that write, and this many that only "
         "read. More are refused with 503 and `Retry-After`.",
     )
     large_bodies_mib: int = Field(
@@ -262,12 +262,12 @@ class Settings(VendorSettings):
     wrong_keys_per_minute: int = Field(
         default=30,
         ge=1,
-        description="Wrong keys that may come from one client address in a minute. Beyond it, only keys that were good "
-        "before are looked at. Each server counts for itself.",
+        description="Wrong keys per minute from one client address. Beyond that, only keys that were valid "
+        "before are checked. Each server counts separately.",
     )
     trusted_proxies: str = Field(
         default="",
-        description="Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed.",
+        description="Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is trusted.",
     )
     https_proxy: SecretStr | None = Field(
         default=None,
@@ -291,20 +291,20 @@ class Settings(VendorSettings):
     keep_results_days: float = Field(
         default=0,
         ge=0,
-        description="Days after which a task's picture is removed, from the task's end; 0 keeps it for ever. The task "
+        description="Days after which a task's picture is removed, from the task's end; 0 keeps it. The task "
         "itself stays.",
     )
     keep_inputs_days: float = Field(
         default=30,
         ge=0,
         description="Days after which the reference pictures of a task are removed, from the task's end; 0 keeps them "
-        "for ever.",
+        "without limit.",
     )
     keep_events_days: float = Field(
         default=30,
         ge=0,
         description="Days that the events of tasks are kept for watchers to catch up, and the log of what webhooks "
-        "were told; 0 keeps them for ever.",
+        "received; 0 keeps them without limit.",
     )
     keep_unused_hours: float = Field(
         default=24,
@@ -321,19 +321,20 @@ class Settings(VendorSettings):
     lease_s: float = Field(
         default=15,
         gt=0,
-        description="Seconds a worker keeps a task without a sign of life before another takes it over.",
+        description="Seconds after which the lease of a worker that does not renew it ends, and another takes over.",
     )
     poll_s: float = Field(
-        default=0.5, gt=0, description="Seconds between looks at the queue for tasks that other processes accepted."
+        default=0.5, gt=0, description="Seconds between polls of the queue for tasks that other processes accepted."
     )
     drain_s: float = Field(
-        default=20, ge=0, description="Seconds a stopping worker gives its tasks to finish before it hands them back."
+        default=20, ge=0, description="Seconds that a stopping worker waits for its tasks before it releases them."
     )
     log_format: Literal["auto", "console", "json"] = Field(
-        default="auto", description="`console` for people, `json` for machines, `auto` by whether a terminal watches."
+        default="auto",
+        description="`console` for people, `json` for programs, `auto`: `console` on a terminal, else `json`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least that is logged."
+        default="info", description="The lowest level that is logged."
     )
     access_log: bool = Field(
         default=False, description="Log each request when it ends: method, path, status, duration, account, trace id."
@@ -429,8 +430,8 @@ class Settings(VendorSettings):
     @field_validator("provider")
     @classmethod
     def _speak_something(cls, providers: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
-        for name, told in providers.items():
-            if told.adapter is None and name not in KNOWN_VENDORS:
+        for name, provider in providers.items():
+            if provider.adapter is None and name not in KNOWN_VENDORS:
                 raise ValueError(
                     f"{name} is no vendor that Limner knows ({', '.join(KNOWN_VENDORS)}): give its adapter"
                 )
@@ -449,7 +450,7 @@ class Settings(VendorSettings):
         if self.public_url:
             return self.public_url.rstrip("/")
         scheme = "https" if self.tls_cert or self.tls_local else "http"
-        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - not bound to, but told
+        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - in a URL, not bound to
         port = "" if self.port == _USUAL_PORTS[scheme] else f":{self.port}"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
 

@@ -1,4 +1,4 @@
-"""`limner accounts`: who may use the service."""
+"""`limner accounts`: accounts, their limits and weights."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from limner.db.records import Records
     from limner.db.tables.accounts import Account
 
-app = typer.Typer(help="Accounts: who may use the service.", no_args_is_help=True)
+app = typer.Typer(help="Accounts, their limits and weights.", no_args_is_help=True)
 
 
 @app.command("create")
@@ -54,7 +54,7 @@ def list_accounts(data: Data = None, json: Json = False) -> None:
 def erase(
     name: Annotated[str, typer.Argument(help="Name of the account.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who asks for it, for the receipts. Default: you.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="The requester, for the receipts. Default: you.")] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:

@@ -62,8 +62,8 @@ def audit(
 
 
 def _details_text(details: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    told = ((name, _plain(name, value, names)) for name, value in details.items() if value is not None)
-    return ", ".join(f"{name.removesuffix('_ms')} {value}" for name, value in told)
+    shown = ((name, _plain(name, value, names)) for name, value in details.items() if value is not None)
+    return ", ".join(f"{name.removesuffix('_ms')} {value}" for name, value in shown)
 
 
 def _plain(name: str, value: Any, names: Mapping[str, str]) -> str:

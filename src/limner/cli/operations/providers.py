@@ -106,8 +106,8 @@ def _models(limner: "Limner", upstream: "Upstream") -> tuple[str, ...]:
 
 
 def _limits(pace: "ProviderLimits") -> str:
-    told = [f"{pace.concurrency} at once"] if pace.concurrency else []
-    return ", ".join([*told, f"{pace.per_minute:g} a minute"] if pace.per_minute else told)
+    limits = [f"{pace.concurrency} at once"] if pace.concurrency else []
+    return ", ".join([*limits, f"{pace.per_minute:g} a minute"] if pace.per_minute else limits)
 
 
 def _pauses(meter: "ProviderMeter | None", now_ms: int) -> Sequence[str]:
@@ -129,11 +129,11 @@ async def _check(limner: "Limner", name: str | None) -> dict[str, "UpstreamCheck
 
     active = {each: limner.providers[each] for each, up in limner.upstreams.items() if up.account is not None}
     if name is not None and name not in active:
-        told = limner.upstreams.get(name)
+        known = limner.upstreams.get(name)
         raise Refusal(
             Code.INVALID,
-            f"provider {name!r} is not active" if told else f"there is no provider {name!r}",
-            suggestion=(told.missing if told and told.missing else f"There are {', '.join(limner.upstreams)}."),
+            f"provider {name!r} is not active" if known else f"there is no provider {name!r}",
+            suggestion=(known.missing if known and known.missing else f"There are {', '.join(limner.upstreams)}."),
             field="name",
         )
     chosen = [name] if name else list(active)
@@ -152,8 +152,8 @@ def _try_again(limner: "Limner", records: "Records", found: Mapping[str, "Upstre
 
 def _orders(limner: "Limner", name: str) -> list[str]:
     """The names that our routes order by at this provider."""
-    told = [route.upstream for routes in limner.routing.routes.values() for route in routes if route.provider == name]
-    return list(dict.fromkeys(told))
+    names = [route.upstream for routes in limner.routing.routes.values() for route in routes if route.provider == name]
+    return list(dict.fromkeys(names))
 
 
 async def _ask(provider: object, upstreams: Sequence[str]) -> "UpstreamCheck":

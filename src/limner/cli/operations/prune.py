@@ -1,4 +1,4 @@
-"""`limner prune`: the janitor's round, now."""
+"""`limner prune`: runs the janitor once, now."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def prune(data: Data = None, json: Json = False) -> None:
-    """Remove what has been kept long enough, as every worker does once a minute."""
+    """Remove expired data, as every worker does once a minute."""
 
     async def work(limner: "Limner") -> "tuple[Pruned, int]":
         return await limner.prune(), await limner.prune.reclaim()
@@ -23,5 +23,5 @@ def prune(data: Data = None, json: Json = False) -> None:
     rows = f"{pruned.uploads} uploads, {pruned.keys} idempotency keys"
     logs = f"{pruned.events} events, {pruned.deliveries} deliveries of webhooks"
     tasks = f"the reference pictures of {pruned.inputs} tasks, the results of {pruned.results}"
-    out.print(f"Let go of {rows}, {logs}, {tasks}.", soft_wrap=True)
+    out.print(f"Removed {rows}, {logs}, {tasks}.", soft_wrap=True)
     out.print(f"Deleted {pruned.files} files of {pruned.size:,} bytes, and {half} half-written ones.", soft_wrap=True)

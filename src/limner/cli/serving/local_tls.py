@@ -1,7 +1,7 @@
 """A certificate for a server that has no other: for this machine's names, by an authority that signs nothing else.
 
-The authority's key is thrown away when the certificate is signed, and the authority may only vouch for these names. So
-there is nothing to steal by which somebody could pass for another site, with whoever trusts it.
+The authority's key is discarded after signing, and name constraints limit the authority to these names. So a client
+that trusts the authority cannot be deceived about any other site.
 """
 
 import fcntl
@@ -61,7 +61,7 @@ def _make(folder: Path, names: Sequence[str], now: datetime) -> LocalTls:
 
 
 def names_of(host: str, public_host: str | None) -> list[str]:
-    """What this machine is called: by itself, by others, and with the bucket's name in front."""
+    """The names of this machine: its own, its public one, and those with the bucket's name in front."""
     hosts = dict.fromkeys(["localhost", socket.gethostname().lower(), public_host or "localhost"])
     addresses = dict.fromkeys(["127.0.0.1", "::1", *(name for name in (host, *hosts) if _address(name))])
     named = [name for name in hosts if not _address(name) and _is_name(name)]

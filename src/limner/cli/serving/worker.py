@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def worker(data: Data = None, json: Json = False) -> None:
-    """Run tasks until told to stop. Any number of workers may share a database."""
+    """Run tasks until stopped. Any number of workers may share a database."""
     from limner.bootstrap import prepare_data
     from limner.telemetry.logs import configure_logs
 

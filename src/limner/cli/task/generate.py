@@ -110,7 +110,9 @@ async def _run(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
         return await _watch(limner, task, quiet=quiet)
     except asyncio.CancelledError:
         worker.drain_s = 0  # a paid call still gets the time to record its answer
-        err.print(f"Interrupted. The task is {task}; it goes on when a worker runs (`limner serve`). Then save it with")
+        err.print(
+            f"Interrupted. The task is {task}; it continues when a worker runs (`limner serve`). Then save it with"
+        )
         err.print(f"  limner tasks save {task}", soft_wrap=True)
         raise
     finally:

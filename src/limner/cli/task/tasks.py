@@ -120,7 +120,7 @@ def cancel(task_id: TaskArgument, data: Data = None, json: Json = False) -> None
 def erase(
     task_id: TaskArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who asks for it, for the receipt. Default: you.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="The requester, for the receipt. Default: you.")] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
