@@ -98,11 +98,16 @@ class Deliver:
         if capacity <= 0:
             return LeasedBatch((), after)
         now_ms = self.clock.now_ms()
-        lanes, after = await self.store.read(lambda records: self._due_lanes(records, sending, after, now_ms))
+        lanes, after = await self._find_due(sending, after, now_ms)
         if not lanes:
             return LeasedBatch((), after)
         leased = await self.store.run(lambda records: self._take(records, lanes, capacity, sending, now_ms))
         return LeasedBatch(leased, after)
+
+    async def _find_due(
+        self, sending: Mapping[AccountId, int], after: str, now_ms: int
+    ) -> tuple[Sequence[DeliveryLane], str]:
+        return await self.store.read(lambda records: self._due_lanes(records, sending, after, now_ms))
 
     async def lease(self, delivery: DeliveryId) -> LeasedDelivery | None:
         """Lease this delivery; None when it is no longer pending or another process holds it."""
