@@ -81,15 +81,15 @@ def create(conn: "Connection") -> None:
     conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
-def upgrade(conn: "Connection") -> None:
-    """Run the missing migrations."""
+def upgrade(conn: "Connection", revision: str = "head") -> None:
+    """Run the missing migrations up to `revision`."""
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _migrate(engine: "Engine") -> str:

@@ -1,6 +1,7 @@
 """Bringing a database up to date: two ways to one schema, once, whole, and never backwards."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,10 +58,10 @@ def migrated(url: str) -> str:
     return url
 
 
-def upgraded(url: str) -> str:
+def upgraded(url: str, revision: str = "head") -> str:
     engine = open_engine(url)
     with engine.begin() as conn:
-        upgrade(conn)
+        upgrade(conn, revision)
     engine.dispose()
     return url
 
@@ -164,6 +165,36 @@ def test_an_older_database_is_upgraded(new_url: NewUrl) -> None:
 
     assert migrate(url) == "upgraded"
     assert current_mark(url) == HEAD
+
+
+def test_waiting_deliveries_of_an_older_database_have_due_lanes_after_the_upgrade(new_url: NewUrl) -> None:
+    url = new_url()
+    upgraded(url, "0001")
+    account, webhook, idle, open_ = (str(uuid.UUID(int=number)) for number in (1, 2, 3, 4))
+    with raw_database(url) as db:
+        db.run(Sql("INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, 'a', 't', 1)"), {"id": account})
+        db.run(
+            Sql(
+                "INSERT INTO webhooks (id, account, events, description, created_ms) VALUES (:id, :account, '', '', 1)"
+            ),
+            {"id": webhook, "account": account},
+        )
+        db.run(Sql("INSERT INTO lanes (id, open_until_ms) VALUES (:id, 900)"), {"id": open_})
+        for number, (lane, state, due_ms) in enumerate(
+            [(idle, "pending", 20), (idle, "pending", 10), (open_, "pending", 30), (webhook, "delivered", 40)]
+        ):
+            db.run(
+                Sql("""
+                    INSERT INTO deliveries (id, webhook, account, lane, event, state, due_ms, until_ms, created_ms)
+                    VALUES (:id, :webhook, :account, :lane, 'webhook.test', :state, :due_ms, 99, 1)
+                """),
+                {"id": f"msg_{number}", "webhook": webhook, "account": account, "lane": lane, "state": state}
+                | {"due_ms": due_ms},
+            )
+
+    assert migrate(url) == "upgraded"
+
+    assert rows(url, "SELECT id, account, due_ms FROM lanes") == [(idle, account, 10), (open_, account, 900)]
 
 
 def test_a_database_from_the_future_is_refused_untouched(new_url: NewUrl) -> None:
