@@ -26,13 +26,13 @@ def test_the_settings_of_a_declaration_are_read_from_its_variables(
     vendor: VendorDeclaration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each in vendor.settings:
-        monkeypatch.setenv(each.environment_variable, f"value of {each.setting}")
+        monkeypatch.setenv(each.environment_variable, f"http://{each.setting}.test")
 
     settings = Settings()
 
     for each in vendor.settings:
         value = getattr(settings, each.setting)
-        assert (value.get_secret_value() if each is vendor.key else value) == f"value of {each.setting}"
+        assert (value.get_secret_value() if each is vendor.key else value) == f"http://{each.setting}.test"
 
 
 def test_the_adapters_of_a_provider_are_the_declared_ones() -> None:
