@@ -1,4 +1,4 @@
-"""The composition root: settings in, a wired service out. The only place that knows everybody."""
+"""The composition root: settings in, a wired service out. The only module that imports all others."""
 
 import asyncio
 import secrets
@@ -60,10 +60,10 @@ from limner.providers.sandbox import SandboxProvider
 from limner.routes import check_routes, routes_of, with_reference_caps
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
-from limner.storage.links import SignedLinks
 from limner.storage.new_file import create_file
 from limner.storage.parts import open_parts
 from limner.storage.scratch import Scratch, free_bytes, open_scratch, sweep
+from limner.storage.signed_links import SignedLinks
 from limner.templates.loader import load_templates
 from limner.vendors import Upstream, upstreams
 from limner.worker.clock import SystemClock
@@ -84,7 +84,7 @@ PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024, purpose="a vendor's pic
 
 @dataclass(frozen=True, slots=True)
 class Limner:
-    """The service, wired. Everything in it is shared by its faces and its worker."""
+    """The service, wired. Everything in it is shared by its APIs and its worker."""
 
     settings: Settings
     store: Store
@@ -240,7 +240,7 @@ class Limner:
         return await asyncio.to_thread(scrub, self.settings.resolved_database_url)
 
     def watch(self) -> Watch:
-        """One for all faces of a process: it reads the feed once for them."""
+        """Build the one `Watch` of a process; all APIs share its read of the event feed."""
         return Watch(self.store, self.clock, WatchLimits(self.settings.watches, self.settings.account_watches))
 
     def worker(self) -> Worker:

@@ -118,7 +118,7 @@ def _check_variables(environ: Mapping[str, str], variables: Collection[str]) -> 
 
 
 def _belongs(name: str, variable: str) -> bool:
-    """Whether an environment variable sets this one: directly, a part of it, or through a file."""
+    """Whether `name` sets `variable`: directly, as `variable__KEY` or as `variable_FILE`."""
     return name in {variable, f"{variable}_FILE"} or name.startswith(f"{variable}__")
 
 

@@ -450,7 +450,7 @@ class Settings(VendorSettings):
         if self.public_url:
             return self.public_url.rstrip("/")
         scheme = "https" if self.tls_cert or self.tls_local else "http"
-        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - in a URL, not bound to
+        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - shown to users, never bound
         port = "" if self.port == _USUAL_PORTS[scheme] else f":{self.port}"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
 

@@ -113,7 +113,7 @@ async def test_an_account_that_has_run_dry_is_left_alone_and_said_to_be(served: 
     ]
     assert await explained(served, second) == [("fal/fal-ai/flux-pro/kontext", "picture")]
     listed = {each["name"]: each for each in await asyncio.to_thread(served.cli, "providers", "list")}
-    assert listed["bfl"]["trouble"][0].startswith("bfl/flux-kontext-pro rests until ")
+    assert listed["bfl"]["trouble"][0].startswith("bfl/flux-kontext-pro is not used until ")
     assert (listed["sglang"]["active"], listed["sglang"]["models"]) == (True, ["flux.1_dev"])
     assert listed["gemini"]["missing"] == "GEMINI_API_KEY is not set"
 

@@ -26,7 +26,7 @@ from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
 from limner.api.http.public_path import PublicPath
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
-from limner.api.s3.ingress import Ingress, refused
+from limner.api.s3.ingress import S3Middleware, refused
 from limner.api.s3.request import object_of
 from limner.api.service_container import Services
 from limner.api.v2 import errors as v2_errors
@@ -89,7 +89,7 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
             Middleware(Trace, answer=_answer),
             Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),
             Middleware(BodyTimeout, answer=_answer, slow_s=limits.slow_s),
-            Middleware(Ingress, bucket=bucket),
+            Middleware(S3Middleware, bucket=bucket),
             Middleware(BodyCap, answer=_answer),
             Middleware(TrailingSlash),
         ],

@@ -1,4 +1,4 @@
-"""Why a request is turned down, in the vocabulary every face of Limner translates from."""
+"""Refusals: error codes and texts that each API maps to its own error format."""
 
 from enum import IntEnum
 
@@ -99,7 +99,7 @@ class UnsupportedMedia(Refusal):
 
 
 class TooSlow(Refusal):
-    """The body of a request comes so slowly that somebody else should have our time."""
+    """The request body arrives too slowly."""
 
     def __init__(self) -> None:
         super().__init__(

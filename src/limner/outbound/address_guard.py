@@ -1,4 +1,7 @@
-"""Checks the resolved address when a socket is opened for it, which prevents DNS rebinding."""
+"""Refuses connections to private addresses (SSRF).
+
+The resolved address is checked when a socket is opened for it, which prevents DNS rebinding.
+"""
 
 import socket
 from collections.abc import Iterator

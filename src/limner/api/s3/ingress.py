@@ -5,6 +5,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from limner.api.http.middleware import MAX_DISCARDED
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import S3Error, answer, from_refusal
 from limner.api.s3.request import Request, authorize, head_of, object_of
@@ -12,11 +13,8 @@ from limner.application.accounts.fair_share import act_for
 from limner.application.images.object_uploads import NamedUpload
 from limner.domain.refusal import Refusal, TooSlow
 
-MAX_DISCARDED = 64 * 1024 * 1024
-"""Bytes of a refused body that are read and discarded: most clients read the response only after sending."""
 
-
-class Ingress:
+class S3Middleware:
     """Answers requests for the bucket; passes all others to `app`."""
 
     def __init__(self, app: ASGIApp, bucket: UploadBucket) -> None:

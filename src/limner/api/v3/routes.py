@@ -58,7 +58,7 @@ def operations(services: Services) -> list[Operation]:
 
         return operation
 
-    reads, anybody = row("read"), row(None)
+    reads, public = row("read"), row(None)
     creates, uploads = row("generate", services.create_rate), row("generate", services.upload_rate)
     text, image = handle.creating(read_text_to_image), handle.creating(read_image_to_image)
     views, edit = handle.creating(read_image_to_multiview), handle.creating(read_edit_multiview)
@@ -72,7 +72,7 @@ def operations(services: Services) -> list[Operation]:
         uploads("POST", "/files", handle.upload, "Upload a picture", openapi.UPLOAD),
         uploads("POST", "/files/presign", handle.presign, "Get a link that takes a picture", openapi.PRESIGN),
         uploads("POST", "/files/upload-credentials", handle.credentials, "The same, and for S3", openapi.CREDENTIALS),
-        anybody("PUT", "/files/{tag}/{token}", handle.take, "Hand in a picture by its link", openapi.TAKE),
+        public("PUT", "/files/{tag}/{token}", handle.take, "Upload a picture to a presigned link", openapi.TAKE),
         reads("GET", "/account/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
         reads("GET", "/account/usage", handle.usage, "Tasks and what they cost, the newest first", openapi.USAGE),
     ]

@@ -23,7 +23,7 @@ from limner.api.tripo.task_fields import (
 from limner.api.v3.models import model_called
 from limner.domain.aspect_ratio import ratio
 from limner.domain.ids import TaskId, UploadToken, is_uuid
-from limner.domain.prompts.characters import ascii_twins
+from limner.domain.prompts.characters import ascii_equivalents
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import (
@@ -80,7 +80,7 @@ AnyInput = Annotated[
 
 
 def _shape(text: str) -> str:
-    text = ascii_twins(text)
+    text = ascii_equivalents(text)
     if not _RATIO.fullmatch(text) or not 1 / _WIDEST <= ratio(text) <= _WIDEST:
         raise ValueError(f"width:height, from 1:{_WIDEST} to {_WIDEST}:1")
     return text

@@ -27,7 +27,7 @@ Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
 def operations(services: Services) -> list[Operation]:
-    """The table of the face."""
+    """All webhook routes."""
     handle = WebhookHandlers(services)
 
     def row(scope: str, rate: RequestRate | None = None) -> Row:

@@ -10,7 +10,7 @@ import structlog
 log = structlog.get_logger()
 
 MIN_FREE_BYTES = 64 * 1024 * 1024
-"""Free bytes that are needed where images arrive: one of the largest size that a vendor may deliver."""
+"""Free bytes required before ordering: the size limit of one delivered image."""
 
 REFUSAL_PAUSE_MS = 10_000
 """Nothing is submitted for this long after storage refused bytes; a delivered image is stored again sooner."""

@@ -50,7 +50,7 @@ class Interrupt:
         return Reason.DEADLINE if left_s <= 0 else None
 
     async def wait_for(self, awaited: Coroutine[Any, Any, T], timeout_s: float, *, ignored: Reason | None = None) -> T:
-        """What `awaited` returns. Raises `Interrupted` when the switch is set or the time is up first.
+        """What `awaited` returns. Raises `Interrupted` when an interrupt comes or `timeout_s` passes first.
 
         `ignored` is a reason that does not end this wait. A result that arrives while `awaited` is being cancelled is
         returned: it may have been paid for.

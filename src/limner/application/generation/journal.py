@@ -63,7 +63,7 @@ class SpendJournal:
     ) -> IntendedAttempt | RouteWait | Failure:
         """Write the intent to submit over the first open one of `routes`, before the first byte is sent.
 
-        Returns `RouteWait` when no route is open now, `Failure` when none will open without the operator. Raises
+        Returns `RouteWait` when no route is open now, `Failure` when every route needs the operator. Raises
         `Interrupted` when `owner` no longer holds the task's lease: its new holder may be buying already.
         """
         now_ms = self.clock.now_ms()
@@ -103,7 +103,7 @@ class SpendJournal:
         log.info("image delivered", provider=route.provider, route=route.name, cost_usd=cost_usd, bytes=size)
 
     async def failed(self, attempt: AttemptId, failure: Failure, route: Route | None) -> bool:
-        """Close the attempt. `route` is None where the failure says nothing of it.
+        """Close the attempt. `route` is None for a failure that does not count against the route.
 
         Returns True where the vendor's own check must decide whether the route is broken for all tasks.
         """
@@ -127,7 +127,7 @@ class SpendJournal:
         await self.store.run(lambda records: self.route_limits.confirm_failure(records, route, failure, now_ms))
 
     async def discarded(self, attempt: AttemptId, reason: str, *, charged: bool, detail: str | None = None) -> None:
-        """Close an attempt that nothing more will be asked of, with whatever it cost."""
+        """Close an abandoned attempt; `charged` says whether the vendor was paid."""
         now_ms = self.clock.now_ms()
         await self._write(
             lambda records: records.attempts.close(
@@ -136,7 +136,7 @@ class SpendJournal:
         )
 
     async def close_orphaned(self, task: TaskId, attempt: AttemptId, failure: Failure, owner: str) -> None:
-        """Close what a dead worker left open; it says nothing of its route.
+        """Close a dead worker's open attempt, not counted against its route.
 
         Raises `Interrupted` when `owner` no longer holds the task's lease: the attempt may be its new holder's.
         """
@@ -149,7 +149,7 @@ class SpendJournal:
         await self.store.run(work)
 
     async def _write(self, work: Callable[[Records], T]) -> T:
-        """Write, and retry for as long as the database is away: until it is written only this process knows of it."""
+        """Write, and retry while the database is unavailable: until then only this process has the answer."""
         for tries, pause_s in enumerate(WRITE_RETRIES_S):
             try:
                 return await self.store.run(work)

@@ -1,4 +1,4 @@
-"""Removes data whose retention has ended, in small batches."""
+"""Removes expired pictures and other data whose retention has ended, in small batches."""
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
@@ -7,6 +7,7 @@ from limner.application.images.keep import PIN_MS
 from limner.application.retention.delete_unreferenced import DeletedBlobs, DeleteUnreferenced
 from limner.db.records import Records
 from limner.db.store import Store
+from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.parts import UploadParts
@@ -16,9 +17,6 @@ BATCH = 100
 
 PAUSE_S = 0.02
 """Between two batches, so that a backlog of a million rows does not delay other work."""
-
-IDEMPOTENCY_KEY_MS = 24 * 3_600_000
-"""How long an idempotency key is kept. The API promises a day."""
 
 PARTIAL_FILE_MS = 3_600_000
 """A partial file that did not grow for this long has no writer."""
@@ -73,7 +71,7 @@ class Prune:
         now_ms, policy = self.clock.now_ms(), self.policy
         uploads = await self._all(lambda records: records.uploads.expire(now_ms, BATCH))
         keys = await self._all(
-            lambda records: records.retention.delete_idempotency_keys(now_ms - IDEMPOTENCY_KEY_MS, BATCH)
+            lambda records: records.retention.delete_idempotency_keys(now_ms - IDEMPOTENCY_TTL_MS, BATCH)
         )
         events = await self._due(policy.events_ms, _events, now_ms)
         deliveries = await self._due(policy.events_ms, _deliveries, now_ms)

@@ -37,7 +37,7 @@ def original_of(records: Records, account: AccountId, task_id: TaskId, model: Mo
     _check_original(task, model)
     views = task.result.views if task.result else {}
     if not views or not all(records.blobs.lock(each.blob) for each in views.values()):
-        raise _not_succeeded(f"the pictures of task {task_id!r} were removed", "Make the views anew.")
+        raise _not_succeeded(f"the pictures of task {task_id!r} were removed", "Create a new multiview task.")
     inputs = tuple(
         TaskInput(number, f"original_task_id.{view}", None, views[view].blob) for number, view in enumerate(View)
     )

@@ -211,7 +211,7 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
         task = replace(task, spec=replace(task.spec, unchanged_views=unchanged))
     if not records.accounts.acquire_slot(task.account, task.bucket, acceptance.limits.limit_of(task.bucket)):
         raise _too_many_tasks()
-    place = records.accounts.reserve_place(task.account, task.price, fair_queue.step(task.priority))
+    place = records.accounts.hold_credits_and_place(task.account, task.price, fair_queue.step(task.priority))
     if place is None:
         raise _not_enough_credits(records.accounts.balance(task.account).available, task.price)
     _charge_key(records, task)

@@ -37,7 +37,7 @@ class Listed:
 
 @app.command("list")
 def list_providers(data: Data = None, json: Json = False) -> None:
-    """List every provider: active or what it lacks, its models, its limits, and what rests or pauses."""
+    """List every provider: active or what it lacks, its models and limits, its open circuit breakers and pauses."""
     listed = with_limner(data, _list, json=json)
     if json:
         print_json(listed)
@@ -63,7 +63,7 @@ def check(
 ) -> None:
     """Ask each active provider something that costs nothing; exits with 1 when one does not answer well.
 
-    The routes of those that do rest no longer: the next task tries them.
+    The breakers of a provider that answers are half-opened, so the next task tries it.
     """
     found = with_limner(data, lambda limner: _check(limner, name), json=json)
     if json:
@@ -91,7 +91,7 @@ async def _list(limner: "Limner") -> list[Listed]:
             missing=upstream.missing,
             models=_models(limner, upstream),
             limits=_limits(upstream.limits),
-            trouble=(*_pauses(meters.get(upstream.name), now_ms), *_resting(breakers, upstream, now_ms)),
+            trouble=(*_pauses(meters.get(upstream.name), now_ms), *_open_breakers(breakers, upstream, now_ms)),
         )
         for upstream in limner.upstreams.values()
     ]
@@ -105,9 +105,9 @@ def _models(limner: "Limner", upstream: "Upstream") -> tuple[str, ...]:
     )
 
 
-def _limits(pace: "ProviderLimits") -> str:
-    limits = [f"{pace.concurrency} at once"] if pace.concurrency else []
-    return ", ".join([*limits, f"{pace.per_minute:g} a minute"] if pace.per_minute else limits)
+def _limits(limits: "ProviderLimits") -> str:
+    parts = [f"{limits.concurrency} at once"] if limits.concurrency else []
+    return ", ".join([*parts, f"{limits.per_minute:g} a minute"] if limits.per_minute else parts)
 
 
 def _pauses(meter: "ProviderMeter | None", now_ms: int) -> Sequence[str]:
@@ -116,9 +116,9 @@ def _pauses(meter: "ProviderMeter | None", now_ms: int) -> Sequence[str]:
     return (f"asked for a pause until {when(meter.paused_until_ms)}",)
 
 
-def _resting(breakers: Mapping[str, "Breaker"], upstream: "Upstream", now_ms: int) -> Sequence[str]:
+def _open_breakers(breakers: Mapping[str, "Breaker"], upstream: "Upstream", now_ms: int) -> Sequence[str]:
     return [
-        f"{route} rests until {when(breaker.open_until_ms)}: {breaker.reason}"
+        f"{route} is not used until {when(breaker.open_until_ms)}: {breaker.reason}"
         for route, breaker in breakers.items()
         if route.startswith(f"{upstream.name}/") and breaker.is_open(now_ms)
     ]

@@ -1,7 +1,7 @@
 """A certificate for a server that has no other: for this machine's names, by an authority that signs nothing else.
 
-The authority's key is discarded after signing, and name constraints limit the authority to these names. So a client
-that trusts the authority cannot be deceived about any other site.
+The authority's key is discarded after signing, and name constraints limit the authority to these names:
+no stolen key can be used to impersonate another site.
 """
 
 import fcntl

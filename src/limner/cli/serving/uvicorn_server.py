@@ -37,7 +37,7 @@ class Tls:
 
 
 def _no_passphrase() -> str:
-    raise ValueError("the TLS key is encrypted, and a server cannot ask for its passphrase: store it without one")
+    raise ValueError("the TLS key is encrypted, and Limner cannot ask for its passphrase: store it without one")
 
 
 class Sockets(WebSocketsSansIOProtocol):

@@ -30,7 +30,7 @@ _BALANCE = Sql("SELECT available, frozen FROM accounts WHERE id = :id")
 _LOCK_BALANCE = Sql("SELECT available, frozen FROM accounts WHERE id = :id {locked}")
 
 # The hold and the queue clock move in one statement: the row is locked once, and a submit costs one write less.
-_RESERVE_PLACE = Sql("""
+_HOLD_CREDITS_AND_PLACE = Sql("""
     UPDATE accounts
     SET available = available - :price,
         frozen = frozen + :price,
@@ -90,9 +90,9 @@ class AccountTable:
         [(available, frozen)] = self._db.all(_LOCK_BALANCE, {"id": account})
         return Balance(available=available, frozen=frozen)
 
-    def reserve_place(self, account: AccountId, price: int, step: int) -> int | None:
+    def hold_credits_and_place(self, account: AccountId, price: int, step: int) -> int | None:
         """Hold `price` and advance the account's queue clock; returns the queue place, None for lack of credit."""
-        place: int | None = self._db.value(_RESERVE_PLACE, {"id": account, "price": price, "step": step})
+        place: int | None = self._db.value(_HOLD_CREDITS_AND_PLACE, {"id": account, "price": price, "step": step})
         return place
 
     def set_weight(self, account: AccountId, weight: int) -> None:

@@ -6,7 +6,7 @@ from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
 
 IDEMPOTENCY_TTL_MS = 24 * 3600 * 1000
-"""How long a key stays bound to the task that it created."""
+"""How long a key is kept, bound to the task that it created. The API promises a day."""
 
 # One statement decides: a second use of the key waits for the row, then sees the first one's binding.
 _BIND = Sql("""

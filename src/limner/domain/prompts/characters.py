@@ -72,16 +72,16 @@ def forbidden_character(text: str) -> ForbiddenCharacter | None:
     return min(refused, emoji) if refused and emoji else refused or emoji
 
 
-_ASCII_TWINS = str.maketrans(
+_ASCII_EQUIVALENTS = str.maketrans(
     "０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ"
     "ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ：－．＝［］【】\u3000",
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:-.=[][] ",
 )
 
 
-def ascii_twins(text: str) -> str:
+def ascii_equivalents(text: str) -> str:
     """`text` with full-width letters, digits, colons, dashes and brackets in ASCII; positions do not change."""
-    return text if text.isascii() else text.translate(_ASCII_TWINS)
+    return text if text.isascii() else text.translate(_ASCII_EQUIVALENTS)
 
 
 def is_blank(text: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from limner.domain.prompts.characters import ascii_twins, forbidden_character, is_blank
+from limner.domain.prompts.characters import ascii_equivalents, forbidden_character, is_blank
 from limner.domain.prompts.prompt_flags import PromptWithoutFlags, take_flags
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE, Switch, Template, TemplatePicture
 from limner.domain.refusal import Code, Refusal
@@ -111,7 +111,7 @@ def _refuse_forbidden(text: str, field: str) -> None:
 
 def check_picture_numbers(prompt: str, given: int, *, field: str = "prompt") -> None:
     """Raise `Refusal` for an `image[n]` beyond the caller's own `given` images, which are counted from 1."""
-    for match in _PICTURE_NUMBER.finditer(ascii_twins(prompt)):
+    for match in _PICTURE_NUMBER.finditer(ascii_equivalents(prompt)):
         if not 1 <= int(match[1]) <= given:
             raise Refusal(
                 Code.INVALID,
@@ -247,7 +247,7 @@ def _preset_ratio(template: Template | None, switches: Iterable[Switch]) -> str 
 
 def _translate(words: str, dialect: PromptDialect, total: int) -> str:
     pieces, at = [], 0
-    for match in _PICTURE_NUMBER.finditer(ascii_twins(words)):
+    for match in _PICTURE_NUMBER.finditer(ascii_equivalents(words)):
         # image[1]2 must not become "image 12"
         blank = " " if match["glued"] is not None else ""
         pieces += [words[at : match.start()], dialect.name_of(int(match[1]), among=total) + blank]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from limner.domain.prompts.characters import ascii_twins
+from limner.domain.prompts.characters import ascii_equivalents
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ _VALUE_OF = {
 def take_flags(prompt: str) -> PromptWithoutFlags:
     """Remove every flag from `prompt`. The last valid `--ar W:H` is the aspect ratio, all others are dropped."""
     words, dropped, ratio, at = [], [], None, 0
-    ascii_prompt = ascii_twins(prompt)
+    ascii_prompt = ascii_equivalents(prompt)
     for start, end in _spans(ascii_prompt):
         words.append(prompt[at:start])
         at = end

@@ -31,7 +31,7 @@ MAX_USELESS_ANSWERS = 3
 """For one image, over all routes and kinds: the first answer, and at most two more that may cost money again."""
 
 _COUNTED_OVER_ALL_ROUTES = frozenset({FailureKind.UNKNOWN_OUTCOME, FailureKind.BAD_OUTPUT, FailureKind.NO_IMAGE})
-"""Kinds that may have cost money: a fallback must not buy the image once more than the first route might."""
+"""Kinds that may have cost money: counted over all routes, so that a fallback adds no purchase."""
 
 
 def routes_to_try(
@@ -51,7 +51,7 @@ def routes_to_try(
         return []
     left = [route for route in routes if not _is_used_up(route, counts, limit)]
     if not left and last.kind is FailureKind.RATE_LIMITED:
-        # Work is waiting and costs nothing: only the task's deadline ends it.
+        # Waiting out a rate limit is free, so only the task's deadline ends the retries.
         return [route for route in routes if route.name == last.route]
     return left
 

@@ -6,7 +6,7 @@ from emoji import EMOJI_DATA, STATUS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.domain.prompts.characters import CharacterKind, ascii_twins, forbidden_character, is_blank, prepare
+from limner.domain.prompts.characters import CharacterKind, ascii_equivalents, forbidden_character, is_blank, prepare
 
 LEGITIMATE = [
     "a red fox in the snow, 35 mm, f/1.4",
@@ -179,5 +179,5 @@ def test_a_text_with_a_visible_character_is_not_blank(text: str) -> None:
     [("image［１］", "image[1]"), ("【2】", "[2]"), ("１６：９", "16:9"), ("猫，狗。", "猫，狗。")],
 )
 def test_full_width_characters_have_ascii_twins(text: str, ascii_text: str) -> None:
-    assert ascii_twins(text) == ascii_text
-    assert len(ascii_twins(text)) == len(text)
+    assert ascii_equivalents(text) == ascii_text
+    assert len(ascii_equivalents(text)) == len(text)

@@ -1,4 +1,4 @@
-"""Signed links: to fetch pictures, and to hand them in."""
+"""Signs links for downloading and uploading pictures."""
 
 import hmac
 from urllib.parse import urlencode

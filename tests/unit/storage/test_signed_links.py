@@ -3,7 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from limner.domain.ids import TaskId
-from limner.storage.links import SignedLinks
+from limner.storage.signed_links import SignedLinks
 
 
 @pytest.mark.parametrize("length", [32, 64, 65, 500])
