@@ -250,7 +250,7 @@ class Bfl(Emulator):
             "input_mp": round(sum(reference.megapixels for reference in order.references), 2),
             "output_mp": round(order.megapixels, 2),
         }
-        if hook := order.asked.get("webhook_url"):
+        if hook := order.other_fields.get("webhook_url"):
             self.hooks.later(self.call_back(job, hook))
             return reply(200, {"id": job.id, "status": "Pending", "webhook_url": hook, "cost": cost, **mp})
         polling = f"{self.setup.urls['polling']}/v1/get_result?id={job.id}"
@@ -267,7 +267,7 @@ class Bfl(Emulator):
             return reply(200, outcome(job.id, "Task not found"))
         progress = self.jobs.ask(job)
         strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
-        if strange and job.asked == 1:
+        if strange and job.polls == 1:
             return reply(200, outcome(job.id, strange.how or "Reticulating", progress=progress))
         if progress < 1 and FaultKind.MODERATED not in job.injected:
             return reply(200, outcome(job.id, "Pending", progress=progress))
@@ -289,7 +289,7 @@ class Bfl(Emulator):
     def sample(self, job: VendorJob) -> dict[str, Any]:
         facts = {
             "prompt": job.order.prompt,
-            "seed": job.order.asked.get("seed") or int(job.id[:8], 16),
+            "seed": job.order.other_fields.get("seed") or int(job.id[:8], 16),
             "start_time": job.started,
             "end_time": job.started + job.takes,
             "duration": job.takes,
@@ -304,7 +304,7 @@ class Bfl(Emulator):
         """The same result object, signed in both ways that are documented."""
         await self.jobs.finish(job)
         body = orjson.dumps(self.result(job))
-        secret = job.order.asked.get("webhook_secret")
+        secret = job.order.other_fields.get("webhook_secret")
         headers = {"X-Webhook-Secret": secret, "X-BFL-Signature": f"sha256={signature(secret, body)}"} if secret else {}
         for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.injected else 1):
             await self.hooks.post(hook, body, headers)

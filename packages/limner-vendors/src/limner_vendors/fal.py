@@ -140,7 +140,7 @@ class Fal(Emulator):
 
     async def accept(self, order: VendorOrder, injected: InjectedFault) -> web.Response:
         job = await self.open_job(str(uuid.uuid4()), order, injected)
-        if hook := order.asked.get("fal_webhook"):
+        if hook := order.other_fields.get("fal_webhook"):
             self.hooks.later(self.call_back(job, hook))
         return reply(200, {**self.addresses(job), "status": "IN_QUEUE", "queue_position": 0})
 
@@ -152,9 +152,9 @@ class Fal(Emulator):
         """202 while it waits or runs. COMPLETED with an `error` is a failure."""
         progress = self.jobs.ask(job)
         strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
-        if strange and job.asked == 1:
+        if strange and job.polls == 1:
             return reply(202, {**self.addresses(job), "status": strange.how or "WARMING_UP"})
-        if progress < 1 and job.asked == 1:
+        if progress < 1 and job.polls == 1:
             return reply(202, {**self.addresses(job), "status": "IN_QUEUE", "queue_position": 0})
         if progress < 1:
             return reply(202, {**self.addresses(job), "status": "IN_PROGRESS", "logs": []})
@@ -183,10 +183,10 @@ class Fal(Emulator):
         return reply(202, {"status": "CANCELLATION_REQUESTED"})
 
     def result(self, job: VendorJob) -> dict[str, Any]:
-        order, count = job.order, job.order.asked.get("num_images", 1)
+        order, count = job.order, job.order.other_fields.get("num_images", 1)
         flagged = FaultKind.MODERATED_OUTPUT in job.injected
         images = [] if FaultKind.EMPTY in job.injected else [self.image(job, n, flagged=flagged) for n in range(count)]
-        seed = order.asked.get("seed") or int(job.id[:8], 16)
+        seed = order.other_fields.get("seed") or int(job.id[:8], 16)
         return {"images": images, "seed": seed, "has_nsfw_concepts": [flagged] * count, "prompt": order.prompt}
 
     def image(self, job: VendorJob, variant: int, *, flagged: bool) -> dict[str, Any]:

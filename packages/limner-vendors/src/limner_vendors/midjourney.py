@@ -136,7 +136,7 @@ class Midjourney(Emulator):
         if verb == "UPSCALE" and "customId" not in body and (made := self.made(parent, index)):
             properties = {"status": made.facts["shown"][0], "imageUrl": None}
             return submitted(EXISTS, made.id, properties)
-        order = replace(parent.order, model=verb.lower(), asked={**asked(body), "index": index})
+        order = replace(parent.order, model=verb.lower(), other_fields={**asked(body), "index": index})
         if verb == "UPSCALE":
             order = replace(order, size=(order.size[0] // 2, order.size[1] // 2))
         return await self.take(request, order, {"action": verb, "index": index, "parent": parent.id})
@@ -169,7 +169,7 @@ class Midjourney(Emulator):
         now = int(self.setup.now() * 1000)
         shown = ("NOT_START", 0.0)
         job = await self.open_job(f"{now}{self.numbers:06}", order, injected, **facts, shown=shown)
-        if hook := order.asked.get("notifyHook"):
+        if hook := order.other_fields.get("notifyHook"):
             self.hooks.later(self.notify(job, hook))
         return submitted(code, job.id, PROPERTIES.get(code, {}))
 
@@ -216,14 +216,14 @@ class Midjourney(Emulator):
             return
         progress = self.jobs.ask(job)
         strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
-        if strange and job.asked == 1:
+        if strange and job.polls == 1:
             job.facts["shown"] = (strange.how or "MODAL", progress)
         elif progress >= 1 and FaultKind.CANCELLED in job.injected:
             job.facts["shown"] = ("CANCEL", 0.0)
         elif progress >= 1:
             job.facts["shown"] = ("FAILURE" if reason_of(job.injected) else "SUCCESS", 1.0)
         else:
-            job.facts["shown"] = ("SUBMITTED", 0.0) if job.asked == 1 else ("IN_PROGRESS", progress)
+            job.facts["shown"] = ("SUBMITTED", 0.0) if job.polls == 1 else ("IN_PROGRESS", progress)
 
     def shown(self, job: VendorJob, state: tuple[str, float] | None = None) -> dict[str, Any]:
         """The whole task, in its own state or in another."""
@@ -235,7 +235,7 @@ class Midjourney(Emulator):
             "prompt": job.order.prompt,
             "promptEn": job.order.prompt,
             "description": f"/imagine {job.order.prompt}",
-            "state": job.order.asked.get("state"),
+            "state": job.order.other_fields.get("state"),
             "submitTime": int(job.started * 1000),
             "startTime": int(job.started * 1000) if status != "NOT_START" else None,
             "finishTime": int(self.setup.now() * 1000) if job.ended else None,

@@ -466,8 +466,8 @@ def size_of(asked: str, references: tuple[ReceivedImage, ...]) -> Size:
 
 
 def echo(order: VendorOrder) -> dict[str, Any]:
-    background = order.asked.get("background")
-    quality = order.asked.get("quality")
+    background = order.other_fields.get("background")
+    quality = order.other_fields.get("quality")
     return {
         "background": "transparent" if background == "transparent" else "opaque",
         "output_format": order.format,

@@ -138,7 +138,7 @@ class Replicate(Emulator):
 
     async def accept(self, order: VendorOrder, injected: InjectedFault, wait_s: float) -> web.Response:
         job = await self.open_job(uuid.uuid4().hex[:26], order, injected)
-        if hook := order.asked.get("webhook"):
+        if hook := order.other_fields.get("webhook"):
             self.hooks.later(self.call_back(job, hook))
         if wait_s:
             await self.wait_for(job, wait_s)
@@ -159,7 +159,7 @@ class Replicate(Emulator):
         if not job.cancelled:
             self.jobs.ask(job)
         strange = job.injected.of(FaultKind.UNKNOWN_STATUS)
-        if strange and job.asked == 1:
+        if strange and job.polls == 1:
             return answer(200, {**self.shown(job), "status": strange.how or "queued", "output": None})
         return answer(200, self.shown(job))
 
@@ -181,7 +181,7 @@ class Replicate(Emulator):
             "id": job.id,
             "model": job.order.model,
             "version": "hidden",
-            "input": {"prompt": job.order.prompt, **job.order.asked.get("input", {})},
+            "input": {"prompt": job.order.prompt, **job.order.other_fields.get("input", {})},
             "logs": "",
             "output": self.output(job) if status == "succeeded" else None,
             "error": error_of(job) if status == "failed" else None,
@@ -202,7 +202,7 @@ class Replicate(Emulator):
         listed = MODELS[job.order.model].listed
         if FaultKind.EMPTY in job.injected:
             return [] if listed else None
-        links = [self.link(job, n) for n in range(job.order.asked["input"].get("num_outputs", 1))]
+        links = [self.link(job, n) for n in range(job.order.other_fields["input"].get("num_outputs", 1))]
         return links if listed else links[0]
 
     def link(self, job: VendorJob, variant: int) -> str:
@@ -212,7 +212,7 @@ class Replicate(Emulator):
 
     async def call_back(self, job: VendorJob, hook: str) -> None:
         """Post the prediction at each event that was requested."""
-        wanted = job.order.asked.get("webhook_events_filter") or EVENTS
+        wanted = job.order.other_fields.get("webhook_events_filter") or EVENTS
         if "start" in wanted:
             await self.hooks.post(hook, orjson.dumps({**self.shown(job), "status": "starting", "output": None}), {})
         await self.jobs.finish(job)
@@ -313,7 +313,7 @@ def status_of(job: VendorJob) -> str:
     if job.cancelled:
         return "canceled"
     if not job.ended:
-        return "starting" if job.asked < 2 else "processing"
+        return "starting" if job.polls < 2 else "processing"
     if fault := job.injected.of(FaultKind.CANCELLED):
         return fault.how or "canceled"
     return "failed" if error_of(job) else "succeeded"

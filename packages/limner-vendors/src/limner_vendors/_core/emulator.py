@@ -190,7 +190,7 @@ class Emulator(ABC):
                 tuple(reference.sha for reference in order.references),
                 handle,
                 charged,
-                order.asked,
+                order.other_fields,
             )
         )
 
@@ -216,7 +216,7 @@ class Emulator(ABC):
         if FaultKind.WRONG_FORMAT in injected:
             design = replace(design, format="jpeg" if order.format == "png" else "png")
         design = replace(
-            design, transparent=order.asked.get("background") == "transparent", noise=FaultKind.HEAVY in injected
+            design, transparent=order.other_fields.get("background") == "transparent", noise=FaultKind.HEAVY in injected
         )
         good = await asyncio.to_thread(blacked_out if FaultKind.BLANK in injected else brush, design)
         broken = injected.of(FaultKind.UNDECODABLE)
@@ -373,7 +373,7 @@ def decode(text: str, *, either_alphabet: bool = False) -> bytes:
 
 
 def broken_file(good: bytes, how: str) -> bytes:
-    """What is not accepted as a picture: `truncated`, a page of `html`, a `gif`, or nothing under a good beginning."""
+    """What is not accepted as a picture: `truncated`, a page of `html`, a `gif`, or else a valid header and zeros."""
     match how:
         case "truncated":
             return good[: len(good) // 2]

@@ -1,13 +1,13 @@
 """The faults that can be injected, and when they apply.
 
-A fault is scripted for one vendor, in process, over HTTP (`POST /_emulator/faults`), or by a magic word in the prompt:
+A fault is scripted for one vendor, in process, over HTTP (`POST /_emulator/faults`), or by a fault word in the prompt:
 
     #fault:[vendor/]kind[=value][:how][@stage][*times]
 
 `#fault:moderated`, `#fault:slow=2`, `#fault:bfl/unavailable*2`, `#fault:rate_limited=3:text@poll`,
 `#fault:text_only=MAX_TOKENS`. A word holds for every request with this prompt unless `*times` says for how many. A
-value is a number, or else it is the `how`: the vendor's own word for it. A vendor passes over kinds that it does not
-know; a kind that no vendor supports is refused.
+value is a number, or else it is the `how`: the vendor's own word for it. An emulator ignores kinds that its vendor
+does not support; a kind that no vendor supports is refused.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class FaultKind(StrEnum):
     """Each kind's meaning; the vendor decides how its answer looks."""
 
     # The request is refused; nothing is done or charged.
-    RATE_LIMITED = "rate_limited"  # 429; value: seconds to wait; how: where they stand, header, ms, body, text or none
+    RATE_LIMITED = "rate_limited"  # 429; value: seconds to wait; how they are given: header, ms, body, text or none
     QUOTA = "quota"  # no credit is left
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403
@@ -58,7 +58,7 @@ class FaultKind(StrEnum):
     CANCELLED = "cancelled"  # the job is cancelled at the vendor; how, at Replicate: `aborted` before it started
     TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
     EMPTY = "empty"  # success with no picture
-    UNDECODABLE = "undecodable"  # a picture that cannot be opened; how: truncated, html, gif, or none for a hollow one
+    UNDECODABLE = "undecodable"  # cannot be opened; how: truncated, html, gif, else a valid header and zeros
     RELAY = "relay"  # the answer of a relay; how: url, data, markdown, file, error, envelope or other
     WRONG_FORMAT = "wrong_format"  # bytes of another format than announced
     BLANK = "blank"  # a good file, all of one colour
@@ -209,7 +209,7 @@ class Faults:
         self._kinds = TRANSPORT | frozenset(kinds)
         self._chance = random.Random(seed)  # noqa: S311 - must be repeatable
         self._script: list[_Scripted] = []
-        self._parsed_word: Counter[tuple[str, Fault]] = Counter()
+        self._word_uses: Counter[tuple[str, Fault]] = Counter()
         self._arrived = asyncio.Event()
         self.requests: Counter[str] = Counter()
 
@@ -222,7 +222,7 @@ class Faults:
 
     def clear(self) -> None:
         self._script.clear()
-        self._parsed_word.clear()
+        self._word_uses.clear()
 
     def scripted(self) -> list[Fault]:
         """Those that may still apply."""
@@ -248,6 +248,6 @@ class Faults:
         for fault in prompt_faults(prompt, self._vendor):
             if fault.on != stage or fault.kind not in self._kinds:
                 continue
-            self._parsed_word[prompt, fault] += 1
-            if fault.times is None or self._parsed_word[prompt, fault] <= fault.times:
+            self._word_uses[prompt, fault] += 1
+            if fault.times is None or self._word_uses[prompt, fault] <= fault.times:
                 yield fault

@@ -28,14 +28,14 @@ class EmulatedSpeed:
 
 @dataclass(frozen=True, slots=True)
 class VendorOrder:
-    """A request in any protocol. `asked` are its other fields, for the purchase records."""
+    """A request in any protocol. `other_fields` go into the purchase records."""
 
     model: str
     prompt: str
     references: tuple[ReceivedImage, ...] = ()
     size: Size = (1024, 1024)
     format: Format = "png"
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    other_fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def megapixels(self) -> float:
@@ -53,7 +53,7 @@ class VendorJob:
     takes: float
     pending: int
     hidden: int = 0
-    asked: int = 0
+    polls: int = 0
     ended: bool = False
     cancelled: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
@@ -88,11 +88,11 @@ class Jobs:
 
     def ask(self, job: VendorJob) -> float:
         """Poll: the progress, 0 to 1, which each poll advances."""
-        job.asked += 1
-        if self._over(job, job.asked > job.pending):
+        job.polls += 1
+        if self._over(job, job.polls > job.pending):
             job.ended = True
             return 1.0
-        by_asking = job.asked / (job.pending + 1)
+        by_asking = job.polls / (job.pending + 1)
         by_time = (self._now() - job.started) / job.takes if job.takes else 1.0
         return round(min(by_asking, by_time, 0.99), 2)
 

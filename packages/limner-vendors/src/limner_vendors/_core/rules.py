@@ -1,7 +1,6 @@
 """A vendor's request schema as a table of rules, and the problems that they find in a body.
 
-A rule says nothing to a good value and a `Complaint` to a bad one. The vendors put the complaints into their own error
-bodies.
+A rule returns None for a valid value, else a `Complaint`. The vendors put the complaints into their own error bodies.
 """
 
 import re
