@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -67,7 +68,10 @@ async def test_one_failing_unit_among_many_hurts_no_other(service: ServiceHarnes
 
 
 async def test_a_unit_that_breaks_a_rule_of_the_database_hurts_no_other(service: ServiceHarness) -> None:
-    units = [adding("twin"), adding("ada"), adding("twin"), adding("eve")]
+    def breaks_a_rule(records: Records) -> None:
+        records.accounts.add(replace(account("twin"), name="another"))  # its id is taken
+
+    units = [adding("twin"), adding("ada"), breaks_a_rule, adding("eve")]
 
     outcomes = await asyncio.gather(*(service.store.run(unit) for unit in units), return_exceptions=True)
 
