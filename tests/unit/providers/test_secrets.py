@@ -15,6 +15,7 @@ from limner.domain.routing.failure import Failure
 from limner.ports.provider import Pending, Provider, VendorAccount
 from limner.providers import _http as http
 from limner.providers._http.limits import DETAIL_CHARACTERS
+from limner.providers._http.redaction import redacted
 from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
 from limner.providers.gemini import GeminiProvider
@@ -146,3 +147,7 @@ def test_what_is_no_text_stays_what_it_is() -> None:
 
     assert bare.body == {"cost": 4.0, "list": [None, True, "[…]"]}
     assert bare.headers["x-note"] == "[…]"
+
+
+def test_a_key_of_any_form_is_removed_from_a_vendor_s_message() -> None:
+    assert redacted("the key 4f1cplainsecret is disabled", "4f1cplainsecret") == "the key […] is disabled"
