@@ -69,7 +69,8 @@ async def test_one_failing_unit_among_many_hurts_no_other(service: ServiceHarnes
 
 async def test_a_unit_that_breaks_a_rule_of_the_database_hurts_no_other(service: ServiceHarness) -> None:
     def breaks_a_rule(records: Records) -> None:
-        records.accounts.add(replace(account("twin"), name="another"))  # its id is taken
+        records.accounts.add(account("undone"))
+        records.accounts.add(replace(account("undone"), name="another"))  # its id is taken
 
     units = [adding("twin"), adding("ada"), breaks_a_rule, adding("eve")]
 
