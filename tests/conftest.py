@@ -12,7 +12,7 @@ GZIP = b"\x1f\x8b"
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name gzip's output without the second it was made in: the processes of one run have to agree on the names."""
+    """Test id of gzip data without its mtime, equal in all processes."""
     if isinstance(val, bytes) and val.startswith(GZIP):
         return f"gzip {zlib.crc32(val[:4] + val[8:]):08x}"
     return None

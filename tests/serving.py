@@ -71,8 +71,10 @@ def serving(
     environment |= vendors or {}
     command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
     with contextlib.ExitStack() as stack:
-        told = stack.enter_context(log.open("w")) if log else None
-        process = subprocess.Popen([*within, *command], env=environment, stdout=subprocess.PIPE, stderr=told, text=True)
+        reported = stack.enter_context(log.open("w")) if log else None
+        process = subprocess.Popen(
+            [*within, *command], env=environment, stdout=subprocess.PIPE, stderr=reported, text=True
+        )
     try:
         ready = _ready(process)
         yield Served(process, ready["url"], ready.get("key"), data, environment)
@@ -86,10 +88,10 @@ def serving(
 
 def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout
-    told = ""
+    reported = ""
     for line in process.stdout:
-        told += line
+        reported += line
         if line.startswith("}"):
-            ready: dict[str, Any] = json.loads(told)
+            ready: dict[str, Any] = json.loads(reported)
             return ready
     raise RuntimeError(f"the server ended with {process.wait()} before it was ready")

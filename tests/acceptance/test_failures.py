@@ -83,8 +83,8 @@ async def ended(served: Served) -> dict[Case, Seen]:
     """A task for each case; they run side by side."""
     tasks = await asyncio.gather(*(run_task(served, case.model, prompt=prompt(case)) for case in CASES))
     async with opened(Settings(data=served.data, engine="sandbox")) as limner:
-        told = [(await limner.explain(None, task["task_id"])).attempts for task in tasks]
-    return dict(zip(CASES, map(Seen, tasks, told), strict=True))
+        reported = [(await limner.explain(None, task["task_id"])).attempts for task in tasks]
+    return dict(zip(CASES, map(Seen, tasks, reported), strict=True))
 
 
 def row_of(case: Case) -> FailureCase:
@@ -124,8 +124,8 @@ async def test_a_vendor_that_is_busy_once_is_waited_for(served: Served, emulator
     words = "a red bicycle #fault:rate_limited=1:header*1"
 
     seen = await run_task(served, "flux.1_kontext_pro", prompt=words)
-    told = await asyncio.to_thread(served.cli, "tasks", "explain", seen["task_id"])
+    reported = await asyncio.to_thread(served.cli, "tasks", "explain", seen["task_id"])
 
     assert seen["status"] == "success"
-    assert [each["outcome"] for each in told["attempts"]] == ["rate_limited", "picture"]
+    assert [each["outcome"] for each in reported["attempts"]] == ["rate_limited", "picture"]
     assert len([each for each in emulators.purchases("bfl") if each.prompt == words]) == 1

@@ -62,8 +62,8 @@ async def views_of(task: dict[str, Any]) -> dict[str, bytes]:
 
 
 async def balance(served: Served) -> dict[str, int]:
-    told: dict[str, int] = (await call(served, "/user/balance"))["data"]
-    return told
+    reported: dict[str, int] = (await call(served, "/user/balance"))["data"]
+    return reported
 
 
 async def test_a_picture_is_turned_to_four_sides_at_one_price(served: Served, emulators: Vendors) -> None:
@@ -156,10 +156,10 @@ async def test_what_makes_no_sense_is_refused_by_field_and_nothing_is_held(
 ) -> None:
     before = await balance(served)
 
-    told = await call(served, "/task", body)
+    reported = await call(served, "/task", body)
 
-    assert told["code"] == code
-    assert words in told["message"] + told["suggestion"]
+    assert reported["code"] == code
+    assert words in reported["message"] + reported["suggestion"]
     assert await balance(served) == before
 
 

@@ -45,8 +45,8 @@ async def _well_again(emulators: Vendors, served: Served) -> AsyncIterator[None]
 
 
 async def explained(served: Served, task: dict[str, Any]) -> list[tuple[str, str | None]]:
-    told = await asyncio.to_thread(served.cli, "tasks", "explain", task["task_id"])
-    return [(attempt["route"], attempt["outcome"]) for attempt in told["attempts"]]
+    reported = await asyncio.to_thread(served.cli, "tasks", "explain", task["task_id"])
+    return [(attempt["route"], attempt["outcome"]) for attempt in reported["attempts"]]
 
 
 async def test_a_server_of_one_s_own_is_asked_first(served: Served) -> None:
@@ -91,7 +91,7 @@ async def test_a_vendor_s_limit_is_kept_by_waiting_and_no_task_fails_of_it(serve
     assert {outcome for book in books for _, outcome in book} == {"picture"}
 
 
-async def test_who_is_reported_to_slow_down_waits_and_the_task_goes_on(served: Served) -> None:
+async def test_a_rate_limited_attempt_waits_and_the_task_succeeds(served: Served) -> None:
     task = await run_task(served, "flux.1_kontext_pro", prompt="a bicycle #fault:bfl/rate_limited=1*1")
 
     assert (task["status"], task["served_by"]["provider"]) == ("success", "bfl")
@@ -142,6 +142,6 @@ async def test_what_it_cost_stands_beside_the_credits(served: Served, emulators:
 
 
 async def spent(served: Served) -> dict[str, Any]:
-    told = await asyncio.to_thread(served.cli, "spend")
-    total: dict[str, Any] = told["total"]
+    reported = await asyncio.to_thread(served.cli, "spend")
+    total: dict[str, Any] = reported["total"]
     return total

@@ -83,11 +83,11 @@ def test_no_file_names_a_registry() -> None:
 def test_every_make_target_has_its_sentence() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
-    told = dict(re.findall(r"^([a-z][\w-]*):[^#\n]*## (.+)$", makefile, re.MULTILINE))
+    reported = dict(re.findall(r"^([a-z][\w-]*):[^#\n]*## (.+)$", makefile, re.MULTILINE))
     phony = set(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[0].split())
 
-    assert targets == told.keys() == phony
-    assert all(sentence.endswith(".") for sentence in told.values())
+    assert targets == reported.keys() == phony
+    assert all(sentence.endswith(".") for sentence in reported.values())
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)

@@ -115,16 +115,16 @@ def test_rule_a_the_time_left_is_always_reported(bodies: list[dict[str, Any]]) -
 
 def test_rule_a_the_time_left_is_small_although_nothing_is_known(first: list[Answer]) -> None:
     """A client sleeps for half of it."""
-    told = [answer.data["running_left_time"] for answer in first if answer.data["status"] == "running"]
+    reported = [answer.data["running_left_time"] for answer in first if answer.data["status"] == "running"]
 
-    assert max(told) <= 8
+    assert max(reported) <= 8
 
 
 def test_rule_a_the_time_left_is_honest_once_a_task_has_been_made(lives: list[list[Answer]]) -> None:
     """Up to 4, a client looks again as soon as it can: after 2 seconds."""
-    told = [answer.data["running_left_time"] for answer in lives[2] if answer.data["status"] == "running"]
+    reported = [answer.data["running_left_time"] for answer in lives[2] if answer.data["status"] == "running"]
 
-    assert max(told) <= 4
+    assert max(reported) <= 4
 
 
 def test_rule_b_output_is_an_object_in_every_state(bodies: list[dict[str, Any]]) -> None:
@@ -138,11 +138,11 @@ def test_rule_c_a_status_is_one_of_the_eight_and_never_unknown() -> None:
 
 
 def test_rule_d_errors_are_4xx_or_5xx_with_a_code_and_a_message(refusals: list[Answer]) -> None:
-    told = [answer.json for answer in refusals]
+    reported = [answer.json for answer in refusals]
 
     assert [answer.status for answer in refusals] == [401, 404, 400, 400, 400, 400, 400, 404, 405, 429]
-    assert [body["code"] for body in told] == [1002, 2001, 1003, 2002, 1004, 2003, 1004, 9404, 9405, 2000]
-    assert all(body["message"] and body["suggestion"] for body in told)
+    assert [body["code"] for body in reported] == [1002, 2001, 1003, 2002, 1004, 2003, 1004, 9404, 9405, 2000]
+    assert all(body["message"] and body["suggestion"] for body in reported)
 
 
 def test_rule_e_every_answer_in_json_says_so(answers: list[Answer], refusals: list[Answer]) -> None:

@@ -22,26 +22,26 @@ def test_the_package_tripo_is_content(run: Run, place: Place) -> None:
 
     done.check("uploaded")
     assert done.spent == SPENT
-    assert done.told["refusal"].startswith('404: {"code":2001,')
+    assert done.reported["refusal"].startswith('404: {"code":2001,')
 
 
 def test_a_script_with_requests_finds_the_old_names_too(run: Run, place: Place) -> None:
     done = run("raw_requests.py", "scripts", place)
 
     done.check("uploaded")
-    status, answer = done.told["refusal"]
+    status, answer = done.reported["refusal"]
     assert (status, answer["code"]) == (400, 2002)
-    assert done.told["thumbnail"]
+    assert done.reported["thumbnail"]
 
 
 def test_an_old_script_watches_until_the_task_is_done(run: Run, place: Place) -> None:
     done = run("watch_websockets.py", "scripts", place)
 
     done.check("watched")
-    statuses = done.told["statuses"]
+    statuses = done.reported["statuses"]
     assert statuses[-1] == "success"
     assert set(statuses[:-1]) <= {"queued", "running"}
-    assert done.told["last"] == "finalized"
+    assert done.reported["last"] == "finalized"
 
 
 def test_what_a_person_types_with_curl_works(run_by: Run, place: Place) -> None:
@@ -54,5 +54,5 @@ def test_plain_fetch_in_node_walks_from_an_upload_to_a_picture(run_by: Run, plac
     done = run_by("node", "fetch_v2.mjs", place, needs="node")
 
     done.check("uploaded")
-    status, answer = done.told["refusal"]
+    status, answer = done.reported["refusal"]
     assert (status, answer["code"]) == (404, 9404)

@@ -42,7 +42,7 @@ def test_0_4_names_its_uploads_by_token_and_sees_objects(direct: Walk) -> None:
 
 
 def test_0_4_shows_its_user_our_whole_answer_when_it_is_refused(direct: Walk) -> None:
-    kind, _, text = direct.told["refusal"].partition(": ")
+    kind, _, text = direct.reported["refusal"].partition(": ")
     answer = json.loads(text.partition("Response: ")[2])
 
     assert kind == "TripoRequestError"
@@ -75,23 +75,23 @@ def test_older_ones_upload_and_create(run: Run, plain: Place, environment: str) 
     done = run("tripo3d_0_x.py", environment, plain)
 
     done.check("uploaded")
-    assert set(done.told["uploaded"]) == {"file_token"}
+    assert set(done.reported["uploaded"]) == {"file_token"}
     assert done.spent == [5, 0]
-    assert '"code":2009' in done.told["refusal"]
+    assert '"code":2009' in done.reported["refusal"]
 
 
 def test_0_3_with_boto3_finds_the_bucket_by_itself(run: Run, secured: Place) -> None:
     done = run("tripo3d_0_x.py", "tripo3d-0.3.12-boto3", secured)
 
     done.check("uploaded")
-    assert done.told["uploaded"]["object"]["key"].endswith("/input.jpg")  # it says jpeg of everything
+    assert done.reported["uploaded"]["object"]["key"].endswith("/input.jpg")  # it says jpeg of everything
 
 
 def test_0_2_with_boto3_finds_the_bucket_by_a_variable(run: Run, plain: Place) -> None:
     done = run("tripo3d_0_x.py", "tripo3d-0.2.1-boto3", plain, AWS_ENDPOINT_URL_S3=plain.served.url)
 
     done.check("uploaded")
-    assert done.told["uploaded"]["object"]["bucket"] == "tripo-data"
+    assert done.reported["uploaded"]["object"]["bucket"] == "tripo-data"
 
 
 @pytest.mark.parametrize("environment", ["tripo3d-0.4.2", "tripo3d-0.4.2-boto3"])
@@ -99,14 +99,14 @@ def test_a_program_that_cannot_be_reported_is_led_here_by_name(run: Run, imposto
     done = run("tripo3d_0_x.py", environment, impostor)
 
     done.check("uploaded")
-    assert done.told["known"] == impostor.served.api
+    assert done.reported["known"] == impostor.served.api
 
 
 def test_without_aiohttp_it_knows_no_port_but_443(run: Run, impostor: Place) -> None:
     done = run("tripo3d_0_x.py", "tripo3d-0.4.2-bare", impostor)
 
     done.check("uploaded")
-    assert "[2009]" in done.told["refusal"]
+    assert "[2009]" in done.reported["refusal"]
 
 
 def kept(place: Place, content: bytes) -> bytes:

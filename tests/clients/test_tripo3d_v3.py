@@ -32,18 +32,18 @@ def test_every_image_call_ends_in_its_picture(done: Walk, task: str) -> None:
 
 def test_what_it_spends_is_what_its_calls_cost(done: Walk) -> None:
     assert done.spent == [sum(PRICES.values()) + HIDDEN, 0]
-    assert len(done.told["usage"]) == 3
+    assert len(done.reported["usage"]) == 3
 
 
 def test_it_asks_for_several_tasks_at_once(done: Walk) -> None:
-    known, missed = done.told["listed"]
+    known, missed = done.reported["listed"]
 
     assert known == [done.tasks["file"]["task_id"]]
     assert missed == ["00000000-0000-4000-8000-000000000000"]
 
 
 def test_a_refusal_becomes_its_own_error(done: Walk) -> None:
-    refusal = done.told["refusal"]
+    refusal = done.reported["refusal"]
 
     assert (refusal["kind"], refusal["code"]) == ("TripoAPIError", 2009)
     assert refusal["request_id"]

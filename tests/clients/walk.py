@@ -24,7 +24,7 @@ TIMEOUT_S = 120
 class Place:
     """A server, and how programs reach it.
 
-    `authority` is whom they have to trust for it, if anybody; `address` where its name leads, if not here by itself.
+    `authority`: the CA file to trust. `address`: where the name resolves.
     """
 
     served: Served
@@ -41,9 +41,9 @@ class Place:
     @property
     def variables(self) -> dict[str, str]:
         """As `limner serve` says them, and the key."""
-        told = {"LIMNER_URL": self.served.url, "LIMNER_KEY": self.served.key or ""}
+        reported = {"LIMNER_URL": self.served.url, "LIMNER_KEY": self.served.key or ""}
         trust = dict.fromkeys(TRUSTED_BY, str(self.authority)) if self.authority else {}
-        return told | trust | ({"LIMNER_ADDRESS": self.address} if self.address else {})
+        return reported | trust | ({"LIMNER_ADDRESS": self.address} if self.address else {})
 
     def command(self, interpreter: str | Path, program: str) -> list[str | Path]:
         return [interpreter, *([PROGRAMS / "by_hosts.py"] if self.address else []), PROGRAMS / program]
@@ -53,19 +53,19 @@ class Place:
 class Walk:
     """What a program printed, and where."""
 
-    told: Mapping[str, Any]
+    reported: Mapping[str, Any]
     place: Place
 
     @property
     def tasks(self) -> Mapping[str, Mapping[str, Any]]:
         """Each task that it made, by what was special about it, as its package showed it."""
-        found: Mapping[str, Mapping[str, Any]] = self.told["tasks"]
+        found: Mapping[str, Mapping[str, Any]] = self.reported["tasks"]
         return found
 
     @property
     def spent(self) -> list[float]:
         """By how much its balance fell, and what was still held."""
-        (before, _), (after, held) = self.told["balances"]
+        (before, _), (after, held) = self.reported["balances"]
         return [before - after, held]
 
     def check(self, name: str) -> None:

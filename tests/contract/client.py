@@ -1,4 +1,4 @@
-"""A client of the v2 face in plain HTTP, and a look at what a request left behind."""
+"""Plain HTTP client of the v2 API, and counts of rows and files."""
 
 import asyncio
 import http.client

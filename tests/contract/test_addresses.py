@@ -63,7 +63,7 @@ class Pages(BaseHTTPRequestHandler):
 
 
 class Elsewhere(ThreadingHTTPServer):
-    """Somebody's web server; it hangs up on those it kept waiting when it closes."""
+    """A third-party web server; closing it ends delayed requests."""
 
     daemon_threads = True
 

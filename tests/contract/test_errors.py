@@ -1,4 +1,4 @@
-"""The error table: what it says, and that each code this face can answer is answered."""
+"""The error table: what it says, and that each code this API can return is returned."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,10 +41,10 @@ TABLE = [
     (2018, 400, "The model is too complex to remesh"),
     (2019, 404, "The file is not found"),
 ]
-# Codes whose words nobody has told us, so that they are ours.
+# Codes whose text is not documented, so that it is Limner's.
 OUR_WORDS = {2021: 400, 2022: 400, 9404: 404, 9405: 405, 9414: 404}
 
-# Not for this face: 3D work, moderation at the door, retired names, webhooks, and 1001, which tasks alone carry.
+# Not used by this API: 3D work, moderation before acceptance, retired names, webhooks, and 1001, for failed tasks only.
 UNREACHED = {1001, 2005, 2008, 2011, 2012, 2014, 2015, 2016, 2018, 2021, 9414}
 
 

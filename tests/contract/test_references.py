@@ -222,9 +222,9 @@ def test_file_comes_before_files(served: Served) -> None:
     client = newcomer(served)
     first, second, third = (client.token(encoded(scene((side, side)), "PNG")) for side in (30, 40, 50))
     task = client.done(file={"file_token": first}, files=[{"file_token": second}, {"file_token": third}])
-    told = served.cli("tasks", "explain", task["task_id"])
+    reported = served.cli("tasks", "explain", task["task_id"])
 
-    assert [(each["field"], each["clean"]["width"]) for each in told["inputs"]] == [
+    assert [(each["field"], each["clean"]["width"]) for each in reported["inputs"]] == [
         ("file", 30),
         ("files[0]", 40),
         ("files[1]", 50),

@@ -1,4 +1,4 @@
-"""Clients that take their time with ours: each is let go of, by itself, and nobody else notices."""
+"""Slow clients are disconnected and delay no other client."""
 
 import contextlib
 import json
@@ -189,9 +189,9 @@ def test_a_client_that_does_not_read_a_large_response_is_reset(strict: Served) -
 def test_connections_over_the_limit_are_refused_until_one_closes(strict: Served) -> None:
     with contextlib.ExitStack() as stack:
         lines = [stack.enter_context(wire(strict)) for _ in range(70)]
-        told = [line.rest() for line in lines]
+        reported = [line.rest() for line in lines]
 
-    refused = [answer for answer in told if answer]
+    refused = [answer for answer in reported if answer]
     assert 10 <= len(refused) < 70
     assert {refusal(answer) for answer in refused} == {(503, 1007)}
     assert all(b"retry-after: 1" in answer for answer in refused)

@@ -86,7 +86,7 @@ class ChildJob:
             engine="sandbox",
             database_url=self.database_url,
             unknown_outcome=UnknownOutcome(self.policy),
-            lease_s=3600,  # nobody comes because a lease ran out: he who comes knows that its owner is dead
+            lease_s=3600,  # no lease expires here, so a takeover means that the owner was detected as dead
             drain_s=0 if self.stop_at else 20,
             account_tasks=1000,
             fetch_allow=self.allow,

@@ -29,7 +29,7 @@ DAY_S = 24 * 3600
 
 
 class FaultyStore:
-    """A store that fails some deeds, by the names of the functions that do them, as often as is said."""
+    """A store whose named units of work fail a given number of times."""
 
     def __init__(self, store: Store, faults: Mapping[str, int]) -> None:
         self._store = store

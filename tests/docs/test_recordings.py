@@ -25,11 +25,11 @@ def test_an_example_of_a_recording_plays_as_before(served: Served, name: str) ->
     variables = served.environment | {"LIMNER_KEY": served.key or ""}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
 
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(told["calls"]) >= 5
-    assert told["different"] == 0
-    assert [call for call in told["calls"] if call["skipped"]] == []
+    assert len(reported["calls"]) >= 5
+    assert reported["different"] == 0
+    assert [call for call in reported["calls"] if call["skipped"]] == []
 
 
 def test_the_page_shows_the_file_in_lines() -> None:

@@ -238,11 +238,11 @@ def test_a_name_is_given_once(kept: Limner) -> None:
 
 
 def test_an_accounts_limit_is_set(beside: Limner) -> None:
-    told = beside("accounts", "limit", "local", "7")
+    reported = beside("accounts", "limit", "local", "7")
     as_json = beside("accounts", "limit", "local", "8", "--json").json
     unknown = beside("accounts", "limit", "nobody", "8")
 
-    assert "7 image tasks" in told.out
+    assert "7 image tasks" in reported.out
     assert as_json == {"account": "local", "tasks": 8}
     assert is_remedied(unknown, "no account 'nobody'", "local")
 
@@ -312,7 +312,7 @@ def test_tasks_are_listed_shown_explained_and_cancelled(server: Served, beside: 
     shown = beside("tasks", "show", task_id)
     explained = beside("tasks", "explain", task_id)
     cancelled = beside("tasks", "cancel", task_id)
-    told = beside("tasks", "explain", task_id, "--json").json
+    reported = beside("tasks", "explain", task_id, "--json").json
 
     assert task_id in [each["id"] for each in listed]
     assert task_id in table
@@ -323,31 +323,31 @@ def test_tasks_are_listed_shown_explained_and_cancelled(server: Served, beside: 
     assert "ignored fields: seed" in explained.out
     assert cancelled.out.strip() == "The task is cancelled."
     assert client.task(task_id)["status"] == "cancelled"
-    assert told["task"]["status"] == "cancelled"
-    assert [row["movement"] for row in told["ledger"]] == ["hold", "release"]
+    assert reported["task"]["status"] == "cancelled"
+    assert [row["movement"] for row in reported["ledger"]] == ["hold", "release"]
 
 
 def test_what_became_of_a_picture_is_explained(kept: Limner, picture: Path, tmp_path: Path) -> None:
     made = kept("generate", "like image[1]", "-f", picture, "-o", tmp_path / "a.png", "--json").json
-    told = kept("tasks", "explain", made["task_id"]).out
+    reported = kept("tasks", "explain", made["task_id"]).out
     again = kept("tasks", "cancel", made["task_id"])
 
-    assert "like the input image" in told
-    assert "provider: sandbox" in told
-    assert "files[0]" in told
-    assert "image/png" in told
-    assert "-5" in told
+    assert "like the input image" in reported
+    assert "provider: sandbox" in reported
+    assert "files[0]" in reported
+    assert "image/png" in reported
+    assert "-5" in reported
     assert again.out.strip() == "The task is success."
 
 
 def test_words_in_brackets_are_shown_as_they_are(server: Served, beside: Limner) -> None:
     words = "a [/cat] in a [bold]hat[red]"
     task_id = client_of(server).submit(prompt=words, **{"[/odd]": 1})
-    told = [beside("tasks", *arguments).out for arguments in (["list"], ["show", task_id], ["explain", task_id])]
+    reported = [beside("tasks", *arguments).out for arguments in (["list"], ["show", task_id], ["explain", task_id])]
     refused = beside("generate", words, "-m", "[/flux]")
 
-    assert all(words in each for each in told)
-    assert "ignored fields: [/odd]" in told[2]
+    assert all(words in each for each in reported)
+    assert "ignored fields: [/odd]" in reported[2]
     assert is_remedied(refused, "no model version '[/flux]'")
 
 

@@ -81,11 +81,11 @@ def test_ctrl_c_names_the_task_which_can_be_saved_when_it_has_run(limner: Limner
     while not (tasks := limner("tasks", "list", "--status", "running", "--json").json):
         assert slow.poll() is None
     slow.send_signal(signal.SIGINT)
-    _, told = slow.communicate(timeout=60)
+    _, reported = slow.communicate(timeout=60)
 
     assert slow.returncode == 130
-    assert f"limner tasks save {tasks[0]['id']}" in told
-    assert "Traceback" not in told
+    assert f"limner tasks save {tasks[0]['id']}" in reported
+    assert "Traceback" not in reported
     assert limner("tasks", "save", tasks[0]["id"]).code == 1  # it has not run
     with serving(limner.data, within=()) as served:
         until = time.monotonic() + 150

@@ -43,13 +43,13 @@ def working(served: Served) -> Iterator["subprocess.Popen[str]"]:
 
 def read_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout
-    told = ""
+    reported = ""
     for line in process.stdout:
-        told += line
+        reported += line
         if line.startswith("}"):
-            found: dict[str, Any] = json.loads(told)
+            found: dict[str, Any] = json.loads(reported)
             return found
-    raise AssertionError(f"ended with {process.wait()} after {told!r}")
+    raise AssertionError(f"ended with {process.wait()} after {reported!r}")
 
 
 def status_in(data: Path, task_id: str) -> str:
@@ -77,13 +77,13 @@ def test_a_stopping_server_hands_back_what_it_cannot_finish_and_the_next_one_doe
     left = status_in(data, task_id)
     with serving(data, sandbox_delay_s="4") as server:
         task = client_of(server).as_(key).wait(task_id)
-        told = server.cli("tasks", "explain", task_id)
+        reported = server.cli("tasks", "explain", task_id)
         proved = server.cli("credits", "prove")["proved"]
 
     assert ended == 0
     assert left == "running"
     assert (task["status"], task["consumed_credit"]) == ("success", 5)
-    assert len(told["attempts"]) == 1
+    assert len(reported["attempts"]) == 1
     assert proved is True
 
 
@@ -162,14 +162,14 @@ def test_a_start_on_a_terminal_says_where_it_is_and_shows_the_key(data: Path) ->
     process = subprocess.Popen(command, env=environment | {"LIMNER_ENGINE": "sandbox", "NO_COLOR": "1"}, stderr=inside)
     os.close(inside)
     with os.fdopen(terminal) as lines:
-        told = "".join(iter_until(lines, "is ready at"))
+        reported = "".join(iter_until(lines, "is ready at"))
         process.terminate()
         process.wait(60)
 
-    assert "tsk_" in told
-    assert "10000 credits" in told
-    assert "http://127.0.0.1:" in told
-    assert "/docs" in told
+    assert "tsk_" in reported
+    assert "10000 credits" in reported
+    assert "http://127.0.0.1:" in reported
+    assert "/docs" in reported
 
 
 def iter_until(lines: Iterator[str], word: str) -> Iterator[str]:

@@ -43,10 +43,10 @@ def emulators() -> Iterator[dict[str, str]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
-        told = ""
-        while not told.endswith("}\n") or told.count("{") != told.count("}"):
-            told += process.stdout.readline()
-        yield json.loads(told)["environment"]
+        reported = ""
+        while not reported.endswith("}\n") or reported.count("{") != reported.count("}"):
+            reported += process.stdout.readline()
+        yield json.loads(reported)["environment"]
     finally:
         process.terminate()
         process.wait(60)
@@ -62,25 +62,25 @@ def limner(data: Path, environment: Mapping[str, str], *arguments: str) -> Ran:
 
 
 def test_every_vendor_is_asked_and_says_what_is_so(emulators: dict[str, str], tmp_path: Path) -> None:
-    told = limner(tmp_path, emulators, "providers", "check", "--json")
+    reported = limner(tmp_path, emulators, "providers", "check", "--json")
 
-    assert told.json == [{"provider": name, "well": True, "says": says} for name, says in GOOD.items()]
-    assert told.code == 0
+    assert reported.json == [{"provider": name, "well": True, "says": says} for name, says in GOOD.items()]
+    assert reported.code == 0
 
 
 def test_a_refused_key_and_an_empty_address_are_reported_apart(emulators: dict[str, str], tmp_path: Path) -> None:
     wrong = {"OPENAI_API_KEY": "a-wrong-key-of-mine", "BFL_BASE_URL": "http://127.0.0.1:1"}
 
-    told = limner(tmp_path, emulators | wrong, "providers", "check")
+    reported = limner(tmp_path, emulators | wrong, "providers", "check")
 
-    lines = {line.split()[0]: line for line in told.out.splitlines()[1:9]}
+    lines = {line.split()[0]: line for line in reported.out.splitlines()[1:9]}
     assert lines.keys() == GOOD.keys()
     assert "NOT WELL" in lines["openai"]
     assert "the key is refused: Incorrect API key provided" in lines["openai"]
-    assert "wrong-key" not in told.out
+    assert "wrong-key" not in reported.out
     assert "NOT WELL  no answer: no connection could be made" in lines["bfl"]
     assert all("NOT WELL" not in line for name, line in lines.items() if name not in {"openai", "bfl"})
-    assert told.code == 1
+    assert reported.code == 1
 
 
 def test_a_misspelt_option_keeps_the_service_from_starting_and_is_named(
@@ -88,8 +88,8 @@ def test_a_misspelt_option_keeps_the_service_from_starting_and_is_named(
 ) -> None:
     route = {"model": "gpt_4o", "provider": "openai", "upstream": "gpt-image-2", "options": {"qualty": "low"}}
 
-    told = limner(tmp_path, emulators | {"LIMNER_ROUTE": json.dumps([route])}, "serve", "--port", "0")
+    reported = limner(tmp_path, emulators | {"LIMNER_ROUTE": json.dumps([route])}, "serve", "--port", "0")
 
-    assert told.code == 1
-    assert "the route of gpt_4o to openai/gpt-image-2: option 'qualty' is unknown" in told.out
-    assert "Was 'quality' meant?" in told.out
+    assert reported.code == 1
+    assert "the route of gpt_4o to openai/gpt-image-2: option 'qualty' is unknown" in reported.out
+    assert "Was 'quality' meant?" in reported.out

@@ -60,8 +60,8 @@ def recording() -> list[dict[str, Any]]:
 def replayed(served: Served, file: Path, *more: str) -> tuple[int, dict[str, Any], str]:
     command = [sys.executable, "-m", "limner", "replay", str(file), "--url", served.url, "--key", served.key or ""]
     done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, env=served.environment)
-    told = json.loads(done.stdout) if "--json" in more and done.stdout else {}
-    return done.returncode, told, done.stdout + done.stderr
+    reported = json.loads(done.stdout) if "--json" in more and done.stdout else {}
+    return done.returncode, reported, done.stdout + done.stderr
 
 
 def har(tmp_path: Path, entries: list[dict[str, Any]]) -> Path:
@@ -71,10 +71,10 @@ def har(tmp_path: Path, entries: list[dict[str, Any]]) -> Path:
 
 
 def test_a_script_that_ran_elsewhere_runs_here_unchanged(served: Served, tmp_path: Path) -> None:
-    code, told, _ = replayed(served, har(tmp_path, recording()), "--json")
+    code, reported, _ = replayed(served, har(tmp_path, recording()), "--json")
 
-    assert (code, told["different"]) == (0, 0)
-    create, asked, picture, balance, font = told["calls"]
+    assert (code, reported["different"]) == (0, 0)
+    create, asked, picture, balance, font = reported["calls"]
     assert [create["status"], asked["status"], picture["status"], balance["status"]] == [200] * 4
     assert font["skipped"] == "sent to another host"
 
@@ -85,11 +85,11 @@ def test_every_difference_is_reported_by_its_place(served: Served, tmp_path: Pat
     entries[3] = entry("GET", f"{api}/user/balance", {"code": 0, "data": {"balance": "5", "gifts": 3}})
     entries.append(entry("GET", f"{api}/nothing/here", {"code": 0}))
 
-    code, told, _ = replayed(served, har(tmp_path, entries), "--json")
+    code, reported, _ = replayed(served, har(tmp_path, entries), "--json")
 
-    assert (code, told["different"]) == (1, 2)
-    assert told["calls"][3]["differences"] == ["data.balance: string expected, got number", "data.gifts: missing"]
-    [words] = told["calls"][5]["differences"]
+    assert (code, reported["different"]) == (1, 2)
+    assert reported["calls"][3]["differences"] == ["data.balance: string expected, got number", "data.gifts: missing"]
+    [words] = reported["calls"][5]["differences"]
     assert words.startswith("status: 200 expected, got 404 (9404: ")
 
 
@@ -97,10 +97,10 @@ def test_a_task_that_ends_otherwise_is_a_difference(served: Served, tmp_path: Pa
     entries = recording()[:2]
     entries[1] = entry("GET", f"https://old.example.org/v2/openapi/task/{THEN}", task("banned", {}))
 
-    code, told, _ = replayed(served, har(tmp_path, entries), "--json")
+    code, reported, _ = replayed(served, har(tmp_path, entries), "--json")
 
     assert code == 1
-    assert told["calls"][1]["differences"] == ["data.status: banned expected, got success"]
+    assert reported["calls"][1]["differences"] == ["data.status: banned expected, got success"]
 
 
 def test_a_server_that_is_not_there_is_a_difference_and_no_crash(served: Served, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def run(server: Served, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def findings(server: Served, *how: str) -> dict[str, Any]:
-    told = server.cli("doctor", "--deep", "--hashes", *how, check=False)
-    return {each["check"]: each for each in told["findings"]}
+    reported = server.cli("doctor", "--deep", "--hashes", *how, check=False)
+    return {each["check"]: each for each in reported["findings"]}
 
 
 def test_a_picture_that_was_removed_is_reported_by_its_task_and_by_its_link(server: Served, client: Client) -> None:
@@ -86,14 +86,14 @@ def test_an_erased_task_is_reported_as_erased_everywhere(server: Served, client:
 
     receipt = server.cli("tasks", "erase", task_id, "--yes", "--by", "badger@example.org")
     seen = client.task(task_id)
-    shown, told = run(server, "tasks", "show", task_id), run(server, "tasks", "explain", task_id)
+    shown, reported = run(server, "tasks", "show", task_id), run(server, "tasks", "explain", task_id)
 
     assert (receipt["task"], receipt["by"], receipt["files"]) == (task_id, "badger@example.org", 3)
     assert files(server) == others
     assert (seen["input"], seen["output"]) == ({"model_version": "flux.1_kontext_pro"}, {})
     assert "prompt" not in seen
     assert client.get(task["output"]["generated_image"], auth=False).refusal == (404, 2019)
-    for ran in (shown, told):
+    for ran in (shown, reported):
         assert "by badger@example.org: 3 files" in ran.stdout
         assert "an erased badger" not in ran.stdout
     everything = [path for path in server.data.rglob("*") if path.is_file()]
@@ -135,7 +135,7 @@ def test_a_file_that_is_gone_is_found_and_a_stray_one_is_handed_over(server: Ser
 
     found = findings(server)
     repaired = findings(server, "--repair")
-    told = run(server, "doctor", "--deep")
+    reported = run(server, "doctor", "--deep")
     server.cli("tasks", "erase", task["task_id"], "--yes")
     pruned(server)
     well = findings(server)
@@ -143,7 +143,7 @@ def test_a_file_that_is_gone_is_found_and_a_stray_one_is_handed_over(server: Ser
     assert not found["pictures"]["well"]
     assert found["pictures"]["which"] == [f"{name} (result of {task['task_id']})", "ab" * 32]
     assert repaired["pictures"]["which"] == [f"{name} (result of {task['task_id']})"]
-    assert told.returncode == 1
-    assert "limner tasks erase" in told.stdout
+    assert reported.returncode == 1
+    assert "limner tasks erase" in reported.stdout
     assert not stray.exists()
     assert all(each["well"] for each in well.values())

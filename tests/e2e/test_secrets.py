@@ -30,8 +30,10 @@ class Parrot(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", 0))
-        told = " ".join((self.path, *self.headers.values(), self.rfile.read(length).decode(errors="replace")))
-        body = json.dumps({"error": {"message": told}, "detail": told, "description": told, "code": 4}).encode()
+        reported = " ".join((self.path, *self.headers.values(), self.rfile.read(length).decode(errors="replace")))
+        body = json.dumps(
+            {"error": {"message": reported}, "detail": reported, "description": reported, "code": 4}
+        ).encode()
         self.send_response(400)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
@@ -86,8 +88,8 @@ def test_no_secret_is_in_the_log_or_in_what_is_explained(tmp_path: Path) -> None
         with serving(tmp_path / "data", vendors=misled(url), log=log, **settings) as served:
             webhook = served.cli("webhooks", "add", f"{url}/hooks")
             tasks = try_everything(served, webhook)
-            told = [served.cli("tasks", "explain", task) for task in tasks]
-            explained = json.dumps(told, ensure_ascii=False)
+            reported = [served.cli("tasks", "explain", task) for task in tasks]
+            explained = json.dumps(reported, ensure_ascii=False)
     secrets = {*VENDORS.values(), str(served.key), GUESS, str(webhook["secret"])}
     spellings = {each for secret in secrets for each in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])}
 

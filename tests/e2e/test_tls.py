@@ -28,12 +28,12 @@ def test_what_a_client_has_to_be_reported_is_printed(tmp_path: Path) -> None:
     command = serve(tmp_path / "my data", "--tls-local", "--api-only")
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        told = []
+        reported = []
         while "ready at" not in (line := process.stderr.readline()):
             assert process.poll() is None
-            told.append(line)
+            reported.append(line)
         url = line.partition("ready at ")[2].partition(",")[0]
-        exports = dict(shlex.split(each)[1].split("=", 1) for each in told if each.strip().startswith("export "))
+        exports = dict(shlex.split(each)[1].split("=", 1) for each in reported if each.strip().startswith("export "))
         trust = ssl.create_default_context(cafile=exports["SSL_CERT_FILE"])
         with urllib.request.urlopen(f"{url}/healthz", timeout=TIMEOUT_S, context=trust) as answer:  # noqa: S310
             status = answer.status

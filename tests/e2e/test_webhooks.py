@@ -61,7 +61,7 @@ async def test_a_webhook_from_its_first_message_to_its_end(limner: Limner) -> No
     tested = (await limner("webhooks", "test", made["webhook"], "--json")).json
     again = (await limner("webhooks", "rotate", made["webhook"], "--overlap", "1", "--json")).json
     task = (await limner("generate", "a fox", "-o", str(limner.data / "fox.png"), "--json")).json["task_id"]
-    told = (await limner("webhooks", "deliveries", made["webhook"], "--json")).json
+    reported = (await limner("webhooks", "deliveries", made["webhook"], "--json")).json
     explained = await limner("tasks", "explain", task)
     removed = (await limner("webhooks", "remove", made["webhook"], "--json")).json
     left = (await limner("webhooks", "list", "--json")).json
@@ -70,8 +70,8 @@ async def test_a_webhook_from_its_first_message_to_its_end(limner: Limner) -> No
     assert first.verified(made["secret"])["type"] == "webhook.test"
     assert (tested["delivered"], tested["status"], tested["delivery"]) == (True, 204, first.id)
     assert made["secret"] != again["secret"]
-    assert [story["delivery"]["event"] for story in told] == ["task.succeeded", "webhook.test"]
-    assert told[0]["delivery"]["id"] in explained.out
+    assert [story["delivery"]["event"] for story in reported] == ["task.succeeded", "webhook.test"]
+    assert reported[0]["delivery"]["id"] in explained.out
     assert (removed, left) == ({"webhook": made["webhook"], "removed": True}, [])
 
 

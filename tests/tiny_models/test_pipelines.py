@@ -37,7 +37,7 @@ def provider_of(models: Path) -> DiffusersProvider:
     return DiffusersProvider(VendorAccount(str(models), "", SMALL))
 
 
-class Easel:
+class OrderRunner:
     """Sends orders to one model, each in a folder of its own."""
 
     def __init__(self, provider: DiffusersProvider, folder: Path, upstream: str) -> None:
@@ -71,23 +71,23 @@ class Easel:
 async def test_every_kind_of_model_draws_from_words(
     provider: DiffusersProvider, tmp_path: Path, *, upstream: str, pipeline: str, guidance: float
 ) -> None:
-    easel = Easel(provider, tmp_path, upstream)
+    runner = OrderRunner(provider, tmp_path, upstream)
 
-    delivered = await easel.delivered(aspect_ratio="16:9")
+    delivered = await runner.delivered(aspect_ratio="16:9")
 
     with Image.open(delivered.picture.path) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (176, 96))
-    told = dict(delivered.served_by)
-    assert told.pop("seconds") > 0
-    assert told == {
+    reported = dict(delivered.served_by)
+    assert reported.pop("seconds") > 0
+    assert reported == {
         "provider": "diffusers",
         "model": upstream,
         "pipeline": pipeline,
         "generative": True,
         "steps": 3,
         "guidance": guidance,
-        "device": told["device"],
-        "dtype": told["dtype"],
+        "device": reported["device"],
+        "dtype": reported["dtype"],
     }
 
 
@@ -96,8 +96,8 @@ async def test_a_seed_means_the_same_picture_in_every_process(models: Path, tmp_
     for run in ("first", "second"):
         provider = provider_of(models)
         (tmp_path / run).mkdir()
-        easel = Easel(provider, tmp_path / run, "FLUX.1-dev")
-        pictures += [await easel.drawn(seed=1), await easel.drawn(seed=1), await easel.drawn(seed=2)]
+        runner = OrderRunner(provider, tmp_path / run, "FLUX.1-dev")
+        pictures += [await runner.drawn(seed=1), await runner.drawn(seed=1), await runner.drawn(seed=2)]
         await provider.close()
 
     once, again, other, elsewhere, *_ = pictures
@@ -110,47 +110,47 @@ async def test_references_make_a_difference_each_and_in_their_order(
     provider: DiffusersProvider, tmp_path: Path, upstream: str
 ) -> None:
     red, blue = image_file(tmp_path / "red.png", (120, 80), "red"), image_file(tmp_path / "blue.png", (120, 80), "blue")
-    easel = Easel(provider, tmp_path, upstream)
+    runner = OrderRunner(provider, tmp_path, upstream)
 
     choices = [(), (red,), (blue,), (red, blue), (blue, red), (red, blue, red, blue)]
-    pictures = [await easel.drawn(references=choice, aspect_ratio="3:2") for choice in choices]
+    pictures = [await runner.drawn(references=choice, aspect_ratio="3:2") for choice in choices]
 
     assert len(set(pictures)) == len(choices)
 
 
 async def test_progress_is_reported_after_each_step(provider: DiffusersProvider, tmp_path: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
-    await provider.submit(Easel(provider, tmp_path, "FLUX.1-dev").order(options={"steps": 5}), told.append)
+    await provider.submit(OrderRunner(provider, tmp_path, "FLUX.1-dev").order(options={"steps": 5}), reported.append)
 
-    assert told == [19, 38, 57, 76, 95]
+    assert reported == [19, 38, 57, 76, 95]
 
 
 async def test_a_cancelled_picture_ends_at_its_next_step(provider: DiffusersProvider, tmp_path: Path) -> None:
-    easel, begun, told = Easel(provider, tmp_path, "FLUX.1-dev"), asyncio.Event(), []
+    runner, begun, reported = OrderRunner(provider, tmp_path, "FLUX.1-dev"), asyncio.Event(), []
 
-    def hear(percent: int) -> None:
-        told.append(percent)
+    def on_progress(percent: int) -> None:
+        reported.append(percent)
         begun.set()
 
-    long = easel.order(options={"steps": 200, "megapixels": 0.25})
-    drawing = asyncio.create_task(provider.submit(long, hear))
+    long = runner.order(options={"steps": 200, "megapixels": 0.25})
+    drawing = asyncio.create_task(provider.submit(long, on_progress))
     await asyncio.wait_for(begun.wait(), LONG_S)
     drawing.cancel()
     await asyncio.wait({drawing})
-    await easel.delivered()
+    await runner.delivered()
 
     assert drawing.cancelled()
-    assert max(told) < 95
+    assert max(reported) < 95
     assert not (long.workdir / "picture.png").exists()
 
 
-async def test_a_part_without_its_weights_is_reported(models: Path, tmp_path: Path) -> None:
+async def test_missing_weights_of_a_component_are_reported(models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "FLUX.1-dev"
     await asyncio.to_thread(_copy_without_weights, models / "FLUX.1-dev", folder, "vae")
     provider = provider_of(tmp_path)
 
-    outcome = await provider.submit(Easel(provider, tmp_path / folder.name, "FLUX.1-dev").order(), lambda _: None)
+    outcome = await provider.submit(OrderRunner(provider, tmp_path / folder.name, "FLUX.1-dev").order(), lambda _: None)
     await provider.close()
 
     assert isinstance(outcome, Failure)

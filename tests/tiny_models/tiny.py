@@ -105,8 +105,14 @@ def _t5_tokenizer(pieces: list[tuple[str, float]], folder: Path) -> T5TokenizerF
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    told = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "model_max_length": 512, "extra_ids": 0}
-    return _reread(T5TokenizerFast, tokenizer, told, folder)
+    reported = {
+        "eos_token": "</s>",
+        "pad_token": "<pad>",
+        "unk_token": "<unk>",
+        "model_max_length": 512,
+        "extra_ids": 0,
+    }
+    return _reread(T5TokenizerFast, tokenizer, reported, folder)
 
 
 def _klein_parts(scratch: Path) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def _klein_parts(scratch: Path) -> dict[str, Any]:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    told = {"eos_token": specials[2], "pad_token": specials[0], "model_max_length": 512, "chat_template": CHAT}
+    reported = {"eos_token": specials[2], "pad_token": specials[0], "model_max_length": 512, "chat_template": CHAT}
     qwen = Qwen3Config(
         vocab_size=len(vocabulary), hidden_size=16, intermediate_size=32, num_hidden_layers=28, num_attention_heads=2,
         num_key_value_heads=2, head_dim=8, max_position_embeddings=512, tie_word_embeddings=True,
@@ -124,7 +130,7 @@ def _klein_parts(scratch: Path) -> dict[str, Any]:
         "scheduler": FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         "vae": AutoencoderKLFlux2(**_vae("EncoderBlock2D"), patch_size=(2, 2)),
         "text_encoder": Qwen3ForCausalLM(qwen),
-        "tokenizer": _reread(Qwen2TokenizerFast, tokenizer, told, scratch / "qwen"),
+        "tokenizer": _reread(Qwen2TokenizerFast, tokenizer, reported, scratch / "qwen"),
         # The words are what three layers of the encoder say.
         "transformer": Flux2Transformer2DModel(
             patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
@@ -134,10 +140,10 @@ def _klein_parts(scratch: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _reread(kind: type[Any], tokenizer: Tokenizer, told: dict[str, Any], folder: Path) -> Any:
+def _reread(kind: type[Any], tokenizer: Tokenizer, reported: dict[str, Any], folder: Path) -> Any:
     folder.mkdir(parents=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind.__name__, **told}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind.__name__, **reported}))
     return kind.from_pretrained(folder)
 
 

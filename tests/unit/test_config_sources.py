@@ -32,29 +32,29 @@ def with_toml(folder: Path, text: str) -> Path:
 
 
 def test_toml_that_cannot_be_parsed_names_file_and_line(tmp_path: Path) -> None:
-    told = refused(data=with_toml(tmp_path, "port = 8000\nhost = localhost\n"))
+    reported = refused(data=with_toml(tmp_path, "port = 8000\nhost = localhost\n"))
 
-    assert f"{tmp_path / 'limner.toml'}: " in told
-    assert "line 2" in told
-    assert "quotes" in told
+    assert f"{tmp_path / 'limner.toml'}: " in reported
+    assert "line 2" in reported
+    assert "quotes" in reported
 
 
 def test_an_unknown_setting_in_the_file_is_refused_with_its_line_and_the_closest_name(tmp_path: Path) -> None:
-    told = refused(data=with_toml(tmp_path, "host = '::1'\n\nlog_levle = 'debug'\n"))
+    reported = refused(data=with_toml(tmp_path, "host = '::1'\n\nlog_levle = 'debug'\n"))
 
-    assert told == f"{tmp_path / 'limner.toml'}, line 3: there is no setting 'log_levle' | Did you mean log_level?"
+    assert reported == f"{tmp_path / 'limner.toml'}, line 3: there is no setting 'log_levle' | Did you mean log_level?"
 
 
 def test_a_wrong_value_in_the_file_names_its_line(tmp_path: Path) -> None:
-    told = refused(data=with_toml(tmp_path, "host = '::1'\nport = 'many'\n"))
+    reported = refused(data=with_toml(tmp_path, "host = '::1'\nport = 'many'\n"))
 
-    assert told.startswith(f"{tmp_path / 'limner.toml'}, line 2: setting port: ")
+    assert reported.startswith(f"{tmp_path / 'limner.toml'}, line 2: setting port: ")
 
 
 def test_an_unknown_key_of_a_provider_is_refused_with_its_line_and_the_closest_name(tmp_path: Path) -> None:
-    told = refused(data=with_toml(tmp_path, "[provider.bfl]\nenabled = true\nconcurency = 3\n"))
+    reported = refused(data=with_toml(tmp_path, "[provider.bfl]\nenabled = true\nconcurency = 3\n"))
 
-    assert told == (
+    assert reported == (
         f"{tmp_path / 'limner.toml'}, line 3: there is no setting provider.bfl.concurency | Did you mean concurrency?"
     )
 
@@ -117,10 +117,10 @@ def test_a_wrong_value_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-one\nsk-two")
 
-    told = refused()
+    reported = refused()
 
-    assert "openai_api_key contains a line break" in told
-    assert "sk-one" not in told
+    assert "openai_api_key contains a line break" in reported
+    assert "sk-one" not in reported
 
 
 @pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "LIMNER_PROVIDER__OPENAI__BASE_URL"])

@@ -55,8 +55,10 @@ async def main(picture: str, folder: str) -> dict[str, Any]:
             try:
                 await client.text_to_image("a cat 😀")
             except Exception as error:  # noqa: BLE001 - its kind is part of the answer
-                told = {name: getattr(error, name, None) for name in ("code", "message", "suggestion", "request_id")}
-                return {"kind": type(error).__name__, **told}
+                reported = {
+                    name: getattr(error, name, None) for name in ("code", "message", "suggestion", "request_id")
+                }
+                return {"kind": type(error).__name__, **reported}
             return {}
 
         before = await client.get_balance()

@@ -30,8 +30,8 @@ async def main(_: str, folder: str) -> dict[str, Any]:
     statuses = []
     async with websockets.connect(f"ws{API[4:]}/task/watch/{task_id}", extra_headers=HEADERS) as socket:
         while True:
-            told = json.loads(await socket.recv())
-            task = told["data"]
+            reported = json.loads(await socket.recv())
+            task = reported["data"]
             statuses.append(task["status"])
             if task["status"] not in {"queued", "running"}:
                 break
@@ -41,7 +41,7 @@ async def main(_: str, folder: str) -> dict[str, Any]:
     return {
         "tasks": {"watched": {**task, "files": {"image": str(file)}}},
         "statuses": statuses,
-        "last": told["event"],
+        "last": reported["event"],
     }
 
 

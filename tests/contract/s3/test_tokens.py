@@ -13,10 +13,10 @@ STS = "/upload/sts/token"
 
 
 @pytest.mark.parametrize(
-    ("told", "extension"), [("jpeg", "jpg"), ("jpg", "jpg"), ("png", "png"), ("webp", "webp"), ("PNG", "png")]
+    ("reported", "extension"), [("jpeg", "jpg"), ("jpg", "jpg"), ("png", "png"), ("webp", "webp"), ("PNG", "png")]
 )
-def test_credentials_have_six_fields(secured: Served, client: Client, told: str, extension: str) -> None:
-    data = client.post(STS, {"format": told}).data
+def test_credentials_have_six_fields(secured: Served, client: Client, reported: str, extension: str) -> None:
+    data = client.post(STS, {"format": reported}).data
 
     assert list(data) == ["s3_host", "resource_bucket", "resource_uri", "session_token", "sts_ak", "sts_sk"]
     assert data["s3_host"] == urlsplit(secured.url).netloc

@@ -1,4 +1,4 @@
-"""A client of the v3 face in plain HTTP."""
+"""Plain HTTP client of the v3 API."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class V3Client(Client):
 
     @property
     def v2(self) -> Client:
-        """The same caller on the other face."""
+        """The same caller on the v2 API."""
         return Client(**asdict(self))
 
     def call(

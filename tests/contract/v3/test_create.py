@@ -146,9 +146,9 @@ def test_a_text_task_runs_on_the_model_it_names(served: Served) -> None:
 
 def test_the_shape_asked_for_is_what_the_model_is_asked(idle: Served, waiting: V3Client) -> None:
     made = waiting.submit(prompt="a cat --ar 3:2", model="midjourney", template="t_pose", aspect_ratio="21:9")
-    told = idle.cli("tasks", "explain", made)
+    reported = idle.cli("tasks", "explain", made)
 
-    assert told["composed"]["aspect_ratio"] == "21:9"
+    assert reported["composed"]["aspect_ratio"] == "21:9"
 
 
 @pytest.mark.parametrize("shape", ["1:1", "2:3", "16:9", "21:9", "1:8", "8:1", "99:98"])
@@ -172,9 +172,9 @@ def test_another_shape_is_refused(refusing: V3Client, shape: Any) -> None:
 def test_unsupported_options_are_ignored_and_listed_by_explain(idle: Served, waiting: V3Client) -> None:
     unmet = {"size": "2K", "quality": "max", "background": "transparent", "output_format": "jpeg", "watermark": False}
     made = waiting.submit(**unmet, seed=1)
-    told = idle.cli("tasks", "explain", made)
+    reported = idle.cli("tasks", "explain", made)
 
-    assert told["ignored"] == sorted([*unmet, "seed"])
+    assert reported["ignored"] == sorted([*unmet, "seed"])
     assert set(waiting.task(made)["input"]) == {"prompt", "model_version"}
 
 

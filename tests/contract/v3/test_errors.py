@@ -20,7 +20,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 OWN = {2: (401, "Invalid API key"), 2018: (400, "The task has expired"), 4001: (404, "The route is not found")}
 NOT_HERE = {1002, *(code for code in v2.ERRORS if code >= 9000)}
 
-# Not for a call of this face: 3D and multiview work, moderation at the door, retired names, and what tasks alone carry.
+# Not used by this API: 3D and multiview work, moderation before acceptance, retired names, and codes of failed tasks.
 UNREACHED = {1001, 2002, 2005, 2006, 2008, 2011, 2012, 2014, 2015, 2016, 2018, 2021}
 
 

@@ -1,4 +1,4 @@
-"""The example on the page of this face does what it says."""
+"""The example on the page of this API does what it says."""
 
 import os
 import re

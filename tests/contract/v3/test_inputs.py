@@ -45,9 +45,9 @@ def test_the_picture_of_a_task_is_what_the_model_gets(served: Served, client: V3
     made = client.done(prompt="the first")
     picture = client.get(made["output"]["generated_image_url"], auth=False)
     second = client.done(input=made["task_id"])
-    told = served.cli("tasks", "explain", second["task_id"])
+    reported = served.cli("tasks", "explain", second["task_id"])
 
-    assert [item["blob"] for item in told["inputs"]] == [picture.headers["ETag"].strip('"')]
+    assert [item["blob"] for item in reported["inputs"]] == [picture.headers["ETag"].strip('"')]
 
 
 @pytest.mark.parametrize("form", ["object", "url"])

@@ -1,4 +1,4 @@
-"""The four sides of a subject, on v3 and across the faces."""
+"""The four sides of a subject, on v3 and across the APIs."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ def turned(client: V3Client, **fields: Any) -> dict[str, Any]:
 
 def urls(task: dict[str, Any]) -> dict[str, str]:
     """The addresses of the four pictures, less their signatures."""
-    told: dict[str, str] = task["output"]["generate_multiview_image"]
-    return {name: url.partition("?")[0] for name, url in told.items()}
+    reported: dict[str, str] = task["output"]["generate_multiview_image"]
+    return {name: url.partition("?")[0] for name, url in reported.items()}
 
 
 def test_a_picture_is_turned_and_read_on_both_faces(client: V3Client) -> None:

@@ -1,4 +1,4 @@
-"""What the description says of this face; that no request made from it breaks the server is seen beside v2's."""
+"""The OpenAPI description of this API; v2's tests also send requests generated from it."""
 
 from pathlib import Path
 from typing import Any

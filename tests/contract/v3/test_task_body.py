@@ -196,7 +196,7 @@ def test_an_inline_picture_is_shown_by_its_size(waiting: V3Client, inline: dict[
     assert task["input"]["files"] == [{"type": "png", "data": f"<{len(PICTURE)} bytes of image/png>"}]
 
 
-def test_the_question_for_steps_changes_nothing(client: V3Client) -> None:
+def test_the_step_parameter_is_ignored(client: V3Client) -> None:
     task_id = client.done()["task_id"]
     plain, stepped = client.task(task_id), client.get(f"{BASE}/tasks/{task_id}?step=1")
 

@@ -1,4 +1,4 @@
-"""The face for webhooks, as a client of it sees it: over HTTP, with a receiver that listens."""
+"""The webhook API over HTTP, with a receiver."""
 
 import asyncio
 import json
@@ -243,11 +243,11 @@ def test_a_watch_needs_a_key(client: Client, method: str, path: str) -> None:
 
 def test_v2_ignores_an_address_as_it_ignores_every_field_it_does_not_know(client: Client, telling: Served) -> None:
     task = client.done(webhook_url="https://10.0.0.1/")
-    told = telling.cli("tasks", "explain", task["task_id"])
+    reported = telling.cli("tasks", "explain", task["task_id"])
 
     assert task["status"] == "success"
-    assert told["ignored"] == ["webhook_url"]
-    assert told["deliveries"] == []
+    assert reported["ignored"] == ["webhook_url"]
+    assert reported["deliveries"] == []
 
 
 def test_the_answers_are_as_described(client: Client) -> None:

@@ -168,7 +168,7 @@ def test_every_kind_that_a_vendor_can_end_in_has_its_rows() -> None:
     ],
 )
 def test_every_word_that_an_adapter_knows_is_provoked(vendor: str, words: set[str]) -> None:
-    told = " ".join(row.says for row in FAILURES if row.vendor == vendor)
+    reported = " ".join(row.says for row in FAILURES if row.vendor == vendor)
 
     assert words
-    assert [word for word in words if word not in told] == []
+    assert [word for word in words if word not in reported] == []

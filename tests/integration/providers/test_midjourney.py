@@ -44,8 +44,8 @@ async def test_the_first_picture_of_the_grid_is_delivered(
     assert (followed.card.prompt_sha, followed.card.variant) == (sha_of(PROMPT), 1)
     assert followed.card.size == (1024, 1024)
     assert [each.model for each in emulators.purchases("midjourney")] == ["imagine", "upscale"]
-    told = [each.progress for each in followed.pending if each.progress is not None]
-    assert told == sorted(told)
+    reported = [each.progress for each in followed.pending if each.progress is not None]
+    assert reported == sorted(reported)
 
 
 async def test_a_shape_goes_behind_the_prompt(relay: MidjourneyProvider, tmp_path: Path) -> None:

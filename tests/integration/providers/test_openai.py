@@ -141,12 +141,12 @@ async def test_an_empty_answer_is_no_picture(
 
 
 @pytest.mark.parametrize(
-    ("how", "told", "wait_s"), [("", 7, 7.0), ("ms", 0.25, 0.25), ("text", 12, 12.0), ("text", 0.3, 0.3)]
+    ("how", "reported", "wait_s"), [("", 7, 7.0), ("ms", 0.25, 0.25), ("text", 12, 12.0), ("text", 0.3, 0.3)]
 )
 async def test_a_limit_says_how_long_to_wait(
-    vendors: Vendors, tmp_path: Path, *, how: str, told: float, wait_s: float
+    vendors: Vendors, tmp_path: Path, *, how: str, reported: float, wait_s: float
 ) -> None:
-    vendors.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=told, how=how))
+    vendors.faults("openai").add(Fault(FaultKind.RATE_LIMITED, value=reported, how=how))
 
     async with spoken_to(vendors) as openai:
         outcome = await openai.submit(order(tmp_path, "gpt-image-2"), lambda _: None)

@@ -36,6 +36,6 @@ async def test_the_time_between_two_questions_is_configuration(
     followed = await poll_to_end(provider, accepted.handle, asked)
     await provider.close()
 
-    told = {accepted.wait_s, *(each.wait_s for each in followed.pending)} - {0.0}
-    assert len(told) == 1
-    assert told <= waits
+    reported = {accepted.wait_s, *(each.wait_s for each in followed.pending)} - {0.0}
+    assert len(reported) == 1
+    assert reported <= waits

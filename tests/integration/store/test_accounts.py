@@ -161,7 +161,7 @@ async def test_a_key_is_revoked_once(service: ServiceHarness) -> None:
     assert listed.revoked_ms == service.clock.now_ms()
 
 
-async def test_a_bucket_takes_as_many_as_its_limit(service: ServiceHarness) -> None:
+async def test_an_account_gets_as_many_slots_as_its_limit(service: ServiceHarness) -> None:
     key = await service.open_account()
 
     entered = [
@@ -183,7 +183,7 @@ async def test_a_limit_is_exact_when_everybody_comes_at_once(service: ServiceHar
     assert await service.active_tasks(key) == 7
 
 
-async def test_who_leaves_makes_room(service: ServiceHarness) -> None:
+async def test_a_released_slot_can_be_acquired_again(service: ServiceHarness) -> None:
     key = await service.open_account()
     await service.store.run(lambda records: records.accounts.acquire_slot(key.account, "image", 1))
     await service.store.run(lambda records: records.accounts.release_slot(key.account, "image"))

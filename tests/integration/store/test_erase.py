@@ -79,11 +79,11 @@ async def test_an_erased_task_is_explained_by_its_receipt(service: ServiceHarnes
     task = await run_task(service, await service.open_account(), MADE, **FIELDS, **inline_picture(GIVEN))
     receipt = await eraser(service)(None, task, "me")
 
-    told = await Explain(service.store, service.templates, service.routing)(None, task)
+    reported = await Explain(service.store, service.templates, service.routing)(None, task)
 
-    assert told.erasure == receipt
-    assert (told.composed, told.inputs, told.ignored) == (None, [], ())
-    assert [each.outcome for each in told.attempts] == ["picture"]
+    assert reported.erasure == receipt
+    assert (reported.composed, reported.inputs, reported.ignored) == (None, [], ())
+    assert [each.outcome for each in reported.attempts] == ["picture"]
 
 
 async def test_what_went_wrong_is_reported_without_the_words(service: ServiceHarness) -> None:

@@ -1,4 +1,4 @@
-"""What is to be told is written with what happened: always, once, and for nobody else."""
+"""Messages are written in the task's transaction: always, once, for its account only."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

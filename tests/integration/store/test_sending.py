@@ -119,7 +119,7 @@ async def test_a_secret_replaced_at_once_is_void_at_once(hooks: WebhookHarness) 
         message.verified(old.secret)
 
 
-async def test_a_task_is_reported_where_it_said_signed_as_the_account_knows(hooks: WebhookHarness) -> None:
+async def test_a_task_webhook_goes_to_its_own_url_signed_with_the_accounts_secret(hooks: WebhookHarness) -> None:
     made = await hooks.manage.add(hooks.key.account, None)
     task = await hooks.submit_with_url(hooks.receiver.url("/mine"))
     await hooks.service.claim_tasks()

@@ -1,4 +1,4 @@
-"""Accepting tasks: once answered it is kept, once kept it is held for, and a repeat is told from a new request."""
+"""Accepting tasks: durable once answered, credits held, repeats recognised."""
 
 import asyncio
 import base64

@@ -133,9 +133,9 @@ async def test_two_workers_share_a_provider_s_concurrency_limit(service: Service
 async def test_two_workers_share_a_provider_s_rate_limit(service: ServiceHarness, url: str) -> None:
     tasks = await sends(service, *[KONTEXT] * 8)
     await service.claim_tasks()
-    pace = ProviderLimits(per_minute=6, burst=3)
+    limits = ProviderLimits(per_minute=6, burst=3)
     other = open_store(url, local_clock=True)
-    journals = [journal(service, bfl=pace), SpendJournal(other, service.clock, RouteLimits({"bfl": pace}))]
+    journals = [journal(service, bfl=limits), SpendJournal(other, service.clock, RouteLimits({"bfl": limits}))]
     try:
         turns = await asyncio.gather(
             *(journals[number % 2].intend(task, 1, [FLUX]) for number, task in enumerate(tasks))
@@ -164,17 +164,17 @@ async def test_no_more_tasks_are_claimed_than_the_rate_limit_lets_submit_soon(
     service: ServiceHarness,
 ) -> None:
     """Those that wait in a worker wait in no order, and use up the time that they may run."""
-    pace = ProviderLimits(per_minute=60, burst=5)
+    limits = ProviderLimits(per_minute=60, burst=5)
     first, *_ = await sends(service, *[KONTEXT] * 20)
-    before = await claim_limits(service, bfl=pace)
+    before = await claim_limits(service, bfl=limits)
 
     await claims(service, before)
-    after = await claim_limits(service, bfl=pace)
+    after = await claim_limits(service, bfl=limits)
     await intend_attempt(journal(service), first, 1, FLUX)
 
     assert before == [ClaimLimit((KONTEXT, DEV), 15)]
     assert after == [ClaimLimit((KONTEXT, DEV), 0)]
-    assert await claim_limits(service, bfl=pace) == [ClaimLimit((KONTEXT, DEV), 1)]
+    assert await claim_limits(service, bfl=limits) == [ClaimLimit((KONTEXT, DEV), 1)]
 
 
 async def test_a_task_that_has_its_order_out_takes_no_room_from_those_that_wait(service: ServiceHarness) -> None:
@@ -282,9 +282,9 @@ async def test_spend_is_reported_by_route_beside_the_credits(service: ServiceHar
     )
     await service.settle_task(good)
 
-    told = await service.store.read(lambda records: records.attempts.spend(0, service.clock.now_ms() + 1))
+    reported = await service.store.read(lambda records: records.attempts.spend(0, service.clock.now_ms() + 1))
 
-    flux = next(each for each in told if each.route == FLUX.name)
+    flux = next(each for each in reported if each.route == FLUX.name)
     assert flux == RouteSpend(
         "bfl", FLUX.name, 3, 1, 1, 1, pytest.approx(0.09), pytest.approx(0.05), 0, SUCCEEDED.consumed
     )

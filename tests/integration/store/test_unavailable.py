@@ -1,4 +1,4 @@
-"""A database that is full: what was asked is undone and told for what it is, and all goes on once there is room."""
+"""On a full disk units roll back, raise `StoreUnavailable`, and succeed once there is space."""
 
 import asyncio
 import sqlite3
@@ -76,18 +76,18 @@ async def test_when_there_is_room_again_all_goes_on(store: SqliteStore) -> None:
     assert await names(store) == ["ada"]
 
 
-async def test_of_units_written_together_each_is_there_or_was_reported_that_it_is_not(store: SqliteStore) -> None:
+async def test_each_unit_of_a_batch_is_committed_or_raises(store: SqliteStore) -> None:
     await store.run(fill_up)
     units = [adds(f"user-{n:02}", weight=1_000_000 if n % 7 == 3 else 0) for n in range(30)]
 
     outcomes = await asyncio.gather(*(store.run(unit) for unit in units), return_exceptions=True)
 
-    told = [each for each in outcomes if isinstance(each, str)]
-    assert {type(each) for each in outcomes if each not in told} == {StoreUnavailable}
-    assert sorted(await names(store)) == sorted(told)
+    reported = [each for each in outcomes if isinstance(each, str)]
+    assert {type(each) for each in outcomes if each not in reported} == {StoreUnavailable}
+    assert sorted(await names(store)) == sorted(reported)
 
 
-async def test_a_file_that_may_not_be_written_is_the_file_s_trouble(store: SqliteStore) -> None:
+async def test_a_read_only_file_raises_store_unavailable(store: SqliteStore) -> None:
     await store.run(lambda records: pages(records).execute("PRAGMA query_only = ON"))
 
     with pytest.raises(StoreUnavailable, match="readonly"):

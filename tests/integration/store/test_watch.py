@@ -1,4 +1,4 @@
-"""Watching tasks: the state now, every change, the end; nothing missed, nothing twice, nobody slowed by another."""
+"""Watching tasks: the state now, every change, the end; nothing missed, nothing twice, no watcher slowed by another."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ ORDER = [Status.QUEUED, Status.RUNNING, Status.SUCCESS, Status.CANCELLED]
 
 @dataclass
 class Reader:
-    """Somebody who watches, and takes what comes when it suits them."""
+    """A watcher that reads when the test calls it."""
 
     watch: Watch
     watcher: Watcher
@@ -405,7 +405,7 @@ async def test_a_slow_reader_finds_the_newest_of_each_task_and_every_end(service
     assert slow.tasks_seen(final=False) == []
 
 
-async def test_a_reader_who_leaves_too_much_unread_is_shown_out(
+async def test_a_watcher_with_too_many_unread_changes_is_closed(
     service: ServiceHarness, tower: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "MAX_UNREAD", 5)

@@ -23,23 +23,23 @@ async def poll(vendor_client: VendorClient, job: VendorAnswer) -> Any:
 
 
 async def finished(vendor_client: VendorClient, job: VendorAnswer) -> Any:
-    while (told := await poll(vendor_client, job))["status"] == "Pending":
+    while (reported := await poll(vendor_client, job))["status"] == "Pending":
         pass
-    return told
+    return reported
 
 
 async def delivered(vendor_client: VendorClient, job: VendorAnswer) -> bytes:
-    told = await finished(vendor_client, job)
-    return (await vendor_client.request("GET", told["result"]["sample"])).data
+    reported = await finished(vendor_client, job)
+    return (await vendor_client.request("GET", reported["result"]["sample"])).data
 
 
 async def test_a_job_is_pending_with_progress_then_ready(vendor_client: VendorClient) -> None:
     job = await submit(vendor_client)
 
-    told = [await poll(vendor_client, job) for _ in range(3)]
+    reported = [await poll(vendor_client, job) for _ in range(3)]
 
-    assert [one["status"] for one in told] == ["Pending", "Pending", "Ready"]
-    assert told[0]["progress"] < told[1]["progress"] < 1
+    assert [one["status"] for one in reported] == ["Pending", "Pending", "Ready"]
+    assert reported[0]["progress"] < reported[1]["progress"] < 1
     assert job.json["cost"] == 4.0
 
 
@@ -62,9 +62,9 @@ async def test_without_a_ratio_the_first_input_gives_the_shape(vendor_client: Ve
 
 async def test_three_hosts_are_three(vendor_client: VendorClient) -> None:
     job = await submit(vendor_client)
-    told = await finished(vendor_client, job)
+    reported = await finished(vendor_client, job)
 
-    hosts = {url.split("/")[2].split(":")[0] for url in (job.json["polling_url"], told["result"]["sample"])}
+    hosts = {url.split("/")[2].split(":")[0] for url in (job.json["polling_url"], reported["result"]["sample"])}
 
     assert hosts == {"127.0.0.2", "127.0.0.3"}
     assert "//127.0.0.1:" in vendor_client.emulators.base_url("bfl")
@@ -114,10 +114,10 @@ async def test_a_dead_link_is_forbidden_and_the_next_poll_gives_another(vendor_c
     ],
 )
 async def test_a_job_can_end_badly(fault: str, status: str, *, charged: bool, vendor_client: VendorClient) -> None:
-    told = await finished(vendor_client, await submit(vendor_client, {"prompt": f"a cat #fault:{fault}"}))
+    reported = await finished(vendor_client, await submit(vendor_client, {"prompt": f"a cat #fault:{fault}"}))
 
-    assert told["status"] == status
-    assert told["result"] is None
+    assert reported["status"] == status
+    assert reported["result"] is None
     assert vendor_client.emulators.purchases("bfl")[0].charged == charged
 
 
@@ -255,12 +255,12 @@ async def test_polling_and_delivery_can_fail_too(vendor_client: VendorClient) ->
 async def test_a_webhook_brings_the_result_signed_and_as_often_as_scripted(vendor_client: VendorClient) -> None:
     received: asyncio.Queue[tuple[dict[str, str], Any]] = asyncio.Queue()
 
-    async def hear(request: web.Request) -> web.Response:
+    async def on_message(request: web.Request) -> web.Response:
         await received.put((dict(request.headers), await request.json()))
         return web.Response()
 
     app = web.Application()
-    app.router.add_post("/hook", hear)
+    app.router.add_post("/hook", on_message)
     async with TestServer(app) as server:
         body = {
             "prompt": "a cat #fault:duplicate_webhook",
@@ -281,13 +281,13 @@ async def test_a_webhook_that_was_refused_comes_again(vendor_client: VendorClien
     answers = iter([500, 500, 200])
     received: asyncio.Queue[int] = asyncio.Queue()
 
-    async def hear(_: web.Request) -> web.Response:
+    async def on_message(_: web.Request) -> web.Response:
         status = next(answers)
         await received.put(status)
         return web.Response(status=status)
 
     app = web.Application()
-    app.router.add_post("/hook", hear)
+    app.router.add_post("/hook", on_message)
     async with TestServer(app) as server:
         await submit(vendor_client, {**CAT, "webhook_url": str(server.make_url("/hook"))})
 

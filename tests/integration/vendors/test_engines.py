@@ -1,4 +1,4 @@
-"""The two inference servers that speak OpenAI's wire with an accent."""
+"""The two inference servers that differ from OpenAI's protocol."""
 
 import asyncio
 import base64

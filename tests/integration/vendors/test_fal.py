@@ -25,9 +25,9 @@ async def get(vendor_client: VendorClient, url: str) -> VendorAnswer:
 
 
 async def finished(vendor_client: VendorClient, submitted: VendorAnswer) -> VendorAnswer:
-    while (told := await get(vendor_client, submitted.json["status_url"])).status == 202:
+    while (reported := await get(vendor_client, submitted.json["status_url"])).status == 202:
         pass
-    return told
+    return reported
 
 
 async def result(vendor_client: VendorClient, submitted: VendorAnswer) -> VendorAnswer:
@@ -38,10 +38,10 @@ async def result(vendor_client: VendorClient, submitted: VendorAnswer) -> Vendor
 async def test_a_request_waits_runs_and_is_completed(vendor_client: VendorClient) -> None:
     submitted = await submit(vendor_client)
 
-    told = [await get(vendor_client, submitted.json["status_url"]) for _ in range(3)]
+    reported = [await get(vendor_client, submitted.json["status_url"]) for _ in range(3)]
 
     assert submitted.json["status"] == "IN_QUEUE"
-    assert [(one.status, one.json["status"]) for one in told] == [
+    assert [(one.status, one.json["status"]) for one in reported] == [
         (202, "IN_QUEUE"),
         (202, "IN_PROGRESS"),
         (200, "COMPLETED"),
@@ -75,10 +75,14 @@ async def test_references_keep_their_order(vendor_client: VendorClient) -> None:
 async def test_a_failed_run_is_completed_with_an_error(vendor_client: VendorClient) -> None:
     submitted = await submit(vendor_client, body={"prompt": "a cat #fault:failed"})
 
-    told = await finished(vendor_client, submitted)
+    reported = await finished(vendor_client, submitted)
     answer = await result(vendor_client, submitted)
 
-    assert (told.status, told.json["status"], told.json["error_type"]) == (200, "COMPLETED", "internal_server_error")
+    assert (reported.status, reported.json["status"], reported.json["error_type"]) == (
+        200,
+        "COMPLETED",
+        "internal_server_error",
+    )
     assert answer.status == 500
     assert answer.headers["x-fal-error-type"] == "internal_server_error"
 
@@ -180,19 +184,19 @@ async def test_polls_can_fail_or_not_find(vendor_client: VendorClient) -> None:
 async def test_a_webhook_reports_the_end(word: str, status: str, vendor_client: VendorClient) -> None:
     received: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def hear(request: web.Request) -> web.Response:
+    async def on_message(request: web.Request) -> web.Response:
         await received.put(await request.json())
         return web.Response()
 
     app = web.Application()
-    app.router.add_post("/hook", hear)
+    app.router.add_post("/hook", on_message)
     async with TestServer(app) as server:
         body = {"prompt": f"a cat{word}"}
         submitted = await submit(vendor_client, body=body, query=f"?fal_webhook={server.make_url('/hook')}")
-        told = await received.get()
+        reported = await received.get()
 
-    assert (told["status"], told["request_id"]) == (status, submitted.json["request_id"])
-    assert bool(told["payload"]) == (status == "OK")
+    assert (reported["status"], reported["request_id"]) == (status, submitted.json["request_id"])
+    assert bool(reported["payload"]) == (status == "OK")
 
 
 async def test_a_broken_picture_is_broken(vendor_client: VendorClient) -> None:

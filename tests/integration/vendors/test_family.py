@@ -201,10 +201,10 @@ async def test_the_command_serves_until_it_is_stopped() -> None:
     command = [sys.executable, "-m", "limner", "vendors", "serve", "--port", "0", "--only", "bfl", "--json"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout
-    told = b""
-    while not told.endswith(b"}\n") or told.count(b"{") != told.count(b"}"):
-        told += await process.stdout.readline()
-    ready = orjson.loads(told)
+    reported = b""
+    while not reported.endswith(b"}\n") or reported.count(b"{") != reported.count(b"}"):
+        reported += await process.stdout.readline()
+    ready = orjson.loads(reported)
 
     async with aiohttp.ClientSession() as session:
         headers = {"x-key": ready["environment"]["BFL_API_KEY"]}

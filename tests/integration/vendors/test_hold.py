@@ -1,4 +1,4 @@
-"""A request is stopped at a moment, and somebody outside hears of it."""
+"""The hold fault stops a request at a given point and notifies the test."""
 
 import asyncio
 from typing import Any
@@ -18,10 +18,10 @@ def door(vendor_client: VendorClient, vendor: str) -> str:
 
 async def held(vendor_client: VendorClient, vendor: str, count: int = 1) -> list[dict[str, Any]]:
     async with asyncio.timeout(60):
-        told: list[dict[str, Any]] = (
+        reported: list[dict[str, Any]] = (
             await vendor_client.request("GET", f"{door(vendor_client, vendor)}?count={count}")
         ).json["held"]
-        return told
+        return reported
 
 
 @every

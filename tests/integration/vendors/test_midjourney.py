@@ -28,21 +28,21 @@ async def fetch(vendor_client: VendorClient, task: str) -> Any:
 
 
 async def finished(vendor_client: VendorClient, task: str) -> Any:
-    while (told := await fetch(vendor_client, task))["status"] not in {"SUCCESS", "FAILURE", "CANCEL"}:
+    while (reported := await fetch(vendor_client, task))["status"] not in {"SUCCESS", "FAILURE", "CANCEL"}:
         pass
-    return told
+    return reported
 
 
 async def test_a_task_goes_from_submitted_over_a_preview_to_its_grid(vendor_client: VendorClient) -> None:
     submitted = await imagine(vendor_client, {**CAT, "state": "ours"})
 
-    told = [await fetch(vendor_client, submitted["result"]) for _ in range(3)]
+    reported = [await fetch(vendor_client, submitted["result"]) for _ in range(3)]
 
     assert submitted["code"] == 1
-    assert [one["status"] for one in told] == ["SUBMITTED", "IN_PROGRESS", "SUCCESS"]
-    assert told[1]["imageUrl"] != told[2]["imageUrl"]
-    assert told[2]["progress"] == "100%"
-    assert {one["state"] for one in told} == {"ours"}
+    assert [one["status"] for one in reported] == ["SUBMITTED", "IN_PROGRESS", "SUCCESS"]
+    assert reported[1]["imageUrl"] != reported[2]["imageUrl"]
+    assert reported[2]["progress"] == "100%"
+    assert {one["state"] for one in reported} == {"ours"}
 
 
 async def test_a_task_whose_purchase_is_being_recorded_is_listed_whole(
@@ -183,12 +183,12 @@ async def test_a_failed_task_says_why_under_a_title(word: str, title: str, vendo
 async def test_an_unknown_task_is_an_empty_200_or_a_204(vendor_client: VendorClient) -> None:
     root = f"{vendor_client.emulators.base_url('midjourney')}/mj/task"
 
-    told = [
+    reported = [
         await vendor_client.request("GET", f"{root}/{task}/fetch", vendor_client.headers("midjourney"))
         for task in ("17", "no-such")
     ]
 
-    assert [(one.status, one.data) for one in told] == [(200, b""), (204, b"")]
+    assert [(one.status, one.data) for one in reported] == [(200, b""), (204, b"")]
 
 
 async def test_a_strange_status_passes(vendor_client: VendorClient) -> None:
@@ -234,21 +234,21 @@ async def test_many_tasks_are_listed_and_one_cancelled(vendor_client: VendorClie
 async def test_the_hook_hears_a_burst_that_is_out_of_order(vendor_client: VendorClient) -> None:
     received: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def hear(request: web.Request) -> web.Response:
+    async def on_message(request: web.Request) -> web.Response:
         await received.put(await request.json())
         return web.Response()
 
     app = web.Application()
-    app.router.add_post("/hook", hear)
+    app.router.add_post("/hook", on_message)
     async with TestServer(app) as server:
         await imagine(
             vendor_client, {"prompt": "a cat #fault:duplicate_webhook", "notifyHook": str(server.make_url("/hook"))}
         )
-        told = [await received.get() for _ in range(6)]
+        reported = [await received.get() for _ in range(6)]
 
-    statuses = [one["status"] for one in told]
+    statuses = [one["status"] for one in reported]
     assert statuses == ["SUBMITTED", "IN_PROGRESS", "IN_PROGRESS", "SUCCESS", "SUCCESS", "IN_PROGRESS"]
-    assert [one["progress"] for one in told[1:3]] == ["62%", "31%"]
+    assert [one["progress"] for one in reported[1:3]] == ["62%", "31%"]
 
 
 async def test_the_same_picture_of_a_grid_is_made_once_when_requested_by_number(

@@ -253,16 +253,16 @@ async def test_a_stream_is_partial_pictures_then_the_whole(vendor_client: Vendor
     events = [
         dict(line.split(": ", 1) for line in block.splitlines()) for block in answer.data.decode().split("\n\n")[:-1]
     ]
-    told = [orjson.loads(event["data"]) for event in events]
+    reported = [orjson.loads(event["data"]) for event in events]
 
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert [event["event"] for event in events] == [one["type"] for one in told]
-    assert [one["type"] for one in told] == [
+    assert [event["event"] for event in events] == [one["type"] for one in reported]
+    assert [one["type"] for one in reported] == [
         *["image_generation.partial_image"] * 2,
         "image_generation.completed",
     ]
-    assert [one.get("partial_image_index") for one in told] == [0, 1, None]
-    assert read_card(base64.b64decode(told[-1]["b64_json"])).size == (1024, 1024)
+    assert [one.get("partial_image_index") for one in reported] == [0, 1, None]
+    assert read_card(base64.b64decode(reported[-1]["b64_json"])).size == (1024, 1024)
 
 
 async def test_models_say_when_they_end(vendor_client: VendorClient) -> None:

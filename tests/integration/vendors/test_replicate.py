@@ -26,19 +26,19 @@ async def get(vendor_client: VendorClient, prediction: Any) -> Any:
 
 
 async def finished(vendor_client: VendorClient, created: VendorAnswer) -> Any:
-    while (told := await get(vendor_client, created.json))["status"] not in {"succeeded", "failed", "canceled"}:
+    while (reported := await get(vendor_client, created.json))["status"] not in {"succeeded", "failed", "canceled"}:
         pass
-    return told
+    return reported
 
 
 async def test_a_prediction_starts_runs_and_succeeds(vendor_client: VendorClient) -> None:
     created = await create(vendor_client)
 
-    told = [await get(vendor_client, created.json) for _ in range(3)]
+    reported = [await get(vendor_client, created.json) for _ in range(3)]
 
     assert (created.status, created.json["status"]) == (201, "starting")
-    assert [one["status"] for one in told] == ["starting", "processing", "succeeded"]
-    assert [one["output"] is None for one in told] == [True, True, False]
+    assert [one["status"] for one in reported] == ["starting", "processing", "succeeded"]
+    assert [one["output"] is None for one in reported] == [True, True, False]
 
 
 async def test_who_waits_gets_the_output_at_once(vendor_client: VendorClient) -> None:
@@ -53,11 +53,11 @@ async def test_who_waits_gets_the_output_at_once(vendor_client: VendorClient) ->
 
 
 async def test_dev_answers_with_a_list(vendor_client: VendorClient) -> None:
-    told = await finished(
+    reported = await finished(
         vendor_client, await create(vendor_client, {**CAT, "num_outputs": 2, "aspect_ratio": "16:9"}, DEV)
     )
 
-    cards = [read_card((await vendor_client.request("GET", url)).data) for url in told["output"]]
+    cards = [read_card((await vendor_client.request("GET", url)).data) for url in reported["output"]]
 
     assert [card.variant for card in cards] == [0, 1]
     assert {card.format for card in cards} == {"webp"}
@@ -65,11 +65,11 @@ async def test_dev_answers_with_a_list(vendor_client: VendorClient) -> None:
 
 @pytest.mark.parametrize("fault", ["moderated", "moderated_output", "failed", "failed=Out_of_memory"])
 async def test_a_prediction_can_fail(fault: str, vendor_client: VendorClient) -> None:
-    told = await finished(vendor_client, await create(vendor_client, {"prompt": f"a cat #fault:{fault}"}))
+    reported = await finished(vendor_client, await create(vendor_client, {"prompt": f"a cat #fault:{fault}"}))
 
-    assert told["status"] == "failed"
-    assert ("flagged as sensitive" in told["error"]) == fault.startswith("moderated")
-    assert told["output"] is None
+    assert reported["status"] == "failed"
+    assert ("flagged as sensitive" in reported["error"]) == fault.startswith("moderated")
+    assert reported["output"] is None
 
 
 @pytest.mark.parametrize(
@@ -140,25 +140,25 @@ async def test_a_strange_status_passes(vendor_client: VendorClient) -> None:
 
 
 async def test_a_token_shown_to_the_delivery_host_is_a_violation(vendor_client: VendorClient) -> None:
-    told = await finished(vendor_client, await create(vendor_client))
+    reported = await finished(vendor_client, await create(vendor_client))
 
-    assert (await vendor_client.request("GET", told["output"], vendor_client.headers("replicate"))).status == 400
+    assert (await vendor_client.request("GET", reported["output"], vendor_client.headers("replicate"))).status == 400
     assert len(vendor_client.emulators.violations("replicate")) == 1
 
 
 async def test_a_webhook_reports_the_requested_events(vendor_client: VendorClient) -> None:
     received: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def hear(request: web.Request) -> web.Response:
+    async def on_message(request: web.Request) -> web.Response:
         await received.put(await request.json())
         return web.Response()
 
     app = web.Application()
-    app.router.add_post("/hook", hear)
+    app.router.add_post("/hook", on_message)
     async with TestServer(app) as server:
         hook = str(server.make_url("/hook"))
         created = await create(vendor_client, webhook=hook, webhook_events_filter=["completed"])
-        told = await received.get()
+        reported = await received.get()
 
-    assert (told["id"], told["status"]) == (created.json["id"], "succeeded")
+    assert (reported["id"], reported["status"]) == (created.json["id"], "succeeded")
     assert received.empty()

@@ -39,13 +39,13 @@ async def test_another_account_s_task_is_refused_in_the_very_words_for_none(serv
     hers = await service.submit_task(eve)
     none = TaskId("00000000-0000-4000-8000-000000000000")
 
-    told = []
+    reported = []
     for task in (hers, none):
         with pytest.raises(Refusal) as refused:
             await ReadTask(service.store)(ada.account, task)
-        told.append((refused.value.code, refused.value.reason.replace(task, "…"), refused.value.suggestion))
+        reported.append((refused.value.code, refused.value.reason.replace(task, "…"), refused.value.suggestion))
 
-    assert told[0] == told[1]
+    assert reported[0] == reported[1]
 
 
 async def test_the_operator_sees_everybody_s(service: ServiceHarness) -> None:

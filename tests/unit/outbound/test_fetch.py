@@ -61,7 +61,7 @@ async def serving(handler: Handler) -> AsyncIterator[TestServer]:
 
 @asynccontextmanager
 async def speaking(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
-    """A server that says these bytes, whatever HTTP thinks of them."""
+    """A server that sends these bytes, valid HTTP or not."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -231,7 +231,9 @@ async def test_a_redirect_is_judged_like_the_first_address(location: str, words:
         ["100.64.0.1"],
     ],
 )
-async def test_a_name_that_leads_inside_is_not_dialled(addresses: list[str], target: Path) -> None:
+async def test_a_name_that_resolves_to_a_private_address_is_not_connected_to(
+    addresses: list[str], target: Path
+) -> None:
     dialled: list[str] = []
 
     async def recorded(request: web.Request) -> web.StreamResponse:
@@ -247,12 +249,12 @@ async def test_a_name_that_leads_inside_is_not_dialled(addresses: list[str], tar
     assert dialled == []
 
 
-async def test_rebinding_gains_nothing(target: Path) -> None:
+async def test_dns_rebinding_is_refused(target: Path) -> None:
     names = Names(evil=[["127.0.0.1"], ["127.0.0.1"]])
     intake_url = "http://evil.test:{}/"
     async with serving(picture) as server, open_intake("", names=names) as intake:
         url = intake_url.format(server.port)
-        intake.check_url(url)  # asks nobody, so there is no answer that could change
+        intake.check_url(url)  # resolves nothing, so there is no answer that could change
 
         assert names.asked == []
         assert (await refused(intake, url, target)).code is Code.FILE_NOT_FOUND

@@ -427,11 +427,11 @@ async def test_a_poll_whose_connection_is_cut_is_repeated(
     assert isinstance(await bfl.poll(handle(), order(tmp_path, "flux-dev")), Pending)
 
 
-@pytest.mark.parametrize(("told", "wait_s"), [("7", 7.0), ("3600", 30.0)])
+@pytest.mark.parametrize(("reported", "wait_s"), [("7", 7.0), ("3600", 30.0)])
 async def test_the_wait_after_too_many_polls_is_obeyed_within_a_limit(
-    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path, *, told: str, wait_s: float
+    server: FakeVendor, bfl: BflProvider, handle: Handle, tmp_path: Path, *, reported: str, wait_s: float
 ) -> None:
-    server.reply("/poll", Reply({}, 429, {"Retry-After": told}))
+    server.reply("/poll", Reply({}, 429, {"Retry-After": reported}))
 
     assert await bfl.poll(handle(), order(tmp_path, "flux-dev")) == Pending(None, wait_s)
 

@@ -1,4 +1,4 @@
-"""Pictures of nothing are told from pictures, without decoding those twice."""
+"""Blank pictures are detected without a second decode."""
 
 from pathlib import Path
 

@@ -199,7 +199,7 @@ def test_completed_without_an_error_may_be_fetched(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kind"),
+    ("reported", "kind"),
     [
         ({"error": "runner died", "error_type": "runner_disconnected"}, FailureKind.TRANSIENT),
         ({"error": "runner died"}, FailureKind.TRANSIENT),
@@ -210,13 +210,13 @@ def test_completed_without_an_error_may_be_fetched(body: Any) -> None:
         ({"error": "none", "error_type": "no_media_generated"}, FailureKind.NO_IMAGE),
     ],
 )
-def test_completed_with_an_error_has_failed(told: dict[str, str], kind: FailureKind) -> None:
-    failure = stands({"status": "COMPLETED", **told})
+def test_completed_with_an_error_has_failed(reported: dict[str, str], kind: FailureKind) -> None:
+    failure = stands({"status": "COMPLETED", **reported})
 
     assert isinstance(failure, Failure)
     assert failure.kind is kind
-    assert told.get("error", "") in failure.reason
-    assert told.get("error_type", "COMPLETED") in (failure.detail or "")
+    assert reported.get("error", "") in failure.reason
+    assert reported.get("error_type", "COMPLETED") in (failure.detail or "")
 
 
 def test_an_unknown_job_is_missing() -> None:
@@ -309,8 +309,8 @@ def handle(server: FakeVendor) -> dict[str, Any]:
 async def test_an_order_is_bought_once_polled_and_delivered(
     server: FakeVendor, fal: FalProvider, tmp_path: Path
 ) -> None:
-    told = {"request_id": "r-1", "status_url": f"{server.url}/status", "response_url": f"{server.url}/response"}
-    server.reply(f"/{KONTEXT}", Reply(told))
+    reported = {"request_id": "r-1", "status_url": f"{server.url}/status", "response_url": f"{server.url}/response"}
+    server.reply(f"/{KONTEXT}", Reply(reported))
     server.reply("/status", Reply({"status": "IN_PROGRESS"}, 202), Reply({"status": "COMPLETED"}))
     server.reply("/response", Reply({"images": [{"url": f"{server.url}/picture"}]}))
     server.reply("/picture", Reply(PICTURE))

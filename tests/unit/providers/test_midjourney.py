@@ -253,9 +253,9 @@ def test_a_reason_may_mean_that_the_task_is_running() -> None:
 
 
 def test_every_known_reason_is_tested() -> None:
-    told = [str(reason).casefold() for reason, _, _ in REASONS] + ["[action needed to continue]"]
+    reported = [str(reason).casefold() for reason, _, _ in REASONS] + ["[action needed to continue]"]
 
-    assert [words for words in FAIL_REASONS if not any(words.casefold() in each for each in told)] == []
+    assert [words for words in FAIL_REASONS if not any(words.casefold() in each for each in reported)] == []
 
 
 @pytest.mark.parametrize(

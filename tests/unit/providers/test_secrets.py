@@ -35,27 +35,27 @@ ADAPTERS: Mapping[str, tuple[Callable[[VendorAccount], Provider], str]] = {
     "replicate": (ReplicateProvider, "black-forest-labs/flux-kontext-pro"),
 }
 Body = Callable[[str], Any]
-ERROR: Body = lambda told: {  # noqa: E731 - a row of the table below
-    "error": {"message": told, "type": told, "code": told, "status": told},
-    "detail": told,
-    "message": told,
-    "description": told,
+ERROR: Body = lambda reported: {  # noqa: E731 - a row of the table below
+    "error": {"message": reported, "type": reported, "code": reported, "status": reported},
+    "detail": reported,
+    "message": reported,
+    "description": reported,
     "code": 4,
 }
 BODIES: Mapping[str, tuple[int, Body]] = {
     "refused": (401, ERROR),
-    "invalid": (422, lambda told: {"detail": [{"loc": ["body", told], "msg": told, "type": told}]}),
+    "invalid": (422, lambda reported: {"detail": [{"loc": ["body", reported], "msg": reported, "type": reported}]}),
     "busy": (429, ERROR),
     "broken": (500, ERROR),
-    "a page": (502, lambda told: f"<html>{told}</html>"),
-    "nonsense": (200, lambda told: {"result": [told, {told: told}]}),
-    "cut off in the middle of the key": (400, lambda told: " " * (DETAIL_CHARACTERS - 20) + told),
+    "a page": (502, lambda reported: f"<html>{reported}</html>"),
+    "nonsense": (200, lambda reported: {"result": [reported, {reported: reported}]}),
+    "cut off in the middle of the key": (400, lambda reported: " " * (DETAIL_CHARACTERS - 20) + reported),
 }
 STATES: Mapping[str, Body] = {
-    "bfl": lambda told: {"status": "Request Moderated", "details": {told: [told]}},
-    "midjourney": lambda told: {"status": "FAILURE", "failReason": f"[Invalid prompt] {told}"},
-    "fal": lambda told: {"status": "COMPLETED", "error": told, "error_type": told},
-    "replicate": lambda told: {"status": "failed", "error": told},
+    "bfl": lambda reported: {"status": "Request Moderated", "details": {reported: [reported]}},
+    "midjourney": lambda reported: {"status": "FAILURE", "failReason": f"[Invalid prompt] {reported}"},
+    "fal": lambda reported: {"status": "COMPLETED", "error": reported, "error_type": reported},
+    "replicate": lambda reported: {"status": "failed", "error": reported},
 }
 
 
@@ -64,11 +64,11 @@ async def parrot(status: int, body: Body) -> AsyncIterator[str]:
     """A vendor that answers with the headers and the address it was asked with."""
 
     async def answer(request: web.Request) -> web.Response:
-        told = " ".join((*request.headers.values(), str(request.url)))
-        said = body(told)
+        reported = " ".join((*request.headers.values(), str(request.url)))
+        said = body(reported)
         text = said if isinstance(said, str) else json.dumps(said)
         kind = "text/html" if isinstance(said, str) else "application/json"
-        return web.Response(status=status, text=text, content_type=kind, headers={"x-request-id": told[:900]})
+        return web.Response(status=status, text=text, content_type=kind, headers={"x-request-id": reported[:900]})
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
@@ -89,9 +89,9 @@ def provider(vendor: str, url: str, key: str) -> Provider:
 
 def leaks(outcome: object, key: str) -> list[str]:
     """The pieces of the key that stand in an outcome. Six characters in a row of it are no chance."""
-    told = repr(outcome)
+    reported = repr(outcome)
     pieces = (each[at : at + 6] for each in (key, quote(key, safe="")) for at in range(len(each) - 5))
-    return [each for each in pieces if each in told]
+    return [each for each in pieces if each in reported]
 
 
 @pytest.mark.parametrize("key", KEYS)

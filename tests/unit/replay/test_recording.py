@@ -27,9 +27,14 @@ def lines(tmp_path: Path, text: str) -> list[RecordedCall]:
 
 
 def test_lines_are_calls_with_what_they_expect(tmp_path: Path) -> None:
-    told = {"method": "post", "path": "/task?x=1", "body": {"a": 1}, "expect": {"status": 200, "shape": {"code": 0}}}
+    reported = {
+        "method": "post",
+        "path": "/task?x=1",
+        "body": {"a": 1},
+        "expect": {"status": 200, "shape": {"code": 0}},
+    }
 
-    [first, second] = lines(tmp_path, json.dumps(told) + "\n\n" + '{"method": "GET", "path": "/balance"}\n')
+    [first, second] = lines(tmp_path, json.dumps(reported) + "\n\n" + '{"method": "GET", "path": "/balance"}\n')
 
     assert (first.number, first.method, first.path, first.status) == (1, "POST", "/task?x=1", 200)
     assert (json.loads(first.body), first.shape) == ({"a": 1}, {"code": 0})
@@ -60,18 +65,18 @@ def test_the_key_of_a_recording_is_left_behind(tmp_path: Path) -> None:
     "name", ["Cookie", "X-Api-Key", "api-key", "X-Amz-Security-Token", "Proxy-Authorization", "X-Auth", "Upgrade"]
 )
 def test_no_header_that_is_a_secret_or_the_connection_s_own_is_sent_again(tmp_path: Path, name: str) -> None:
-    told = entry("https://api.example.org/")
-    told["request"]["headers"] = [{"name": name, "value": "x"}, {"name": "Idempotency-Key", "value": "mine"}]
+    reported = entry("https://api.example.org/")
+    reported["request"]["headers"] = [{"name": name, "value": "x"}, {"name": "Idempotency-Key", "value": "mine"}]
 
-    [call] = har(tmp_path, told)
+    [call] = har(tmp_path, reported)
 
     assert call.headers == {"Idempotency-Key": "mine"}
 
 
 def test_a_line_ends_where_a_line_ends_and_nowhere_else(tmp_path: Path) -> None:
-    told = {"method": "POST", "path": "/task", "body": {"prompt": "a\u2028b\x85c"}}
+    reported = {"method": "POST", "path": "/task", "body": {"prompt": "a\u2028b\x85c"}}
 
-    [call] = lines(tmp_path, json.dumps(told, ensure_ascii=False) + "\r\n")
+    [call] = lines(tmp_path, json.dumps(reported, ensure_ascii=False) + "\r\n")
 
     assert json.loads(call.body) == {"prompt": "a\u2028b\x85c"}
 

@@ -30,10 +30,10 @@ def test_a_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str]
     except LookupError:
         structlog.get_logger().exception("task broke")
 
-    told = capsys.readouterr().err
-    assert "LookupError" in told
-    assert "1 headers" in told
-    assert "a-vendors-key" not in told
+    reported = capsys.readouterr().err
+    assert "LookupError" in reported
+    assert "1 headers" in reported
+    assert "a-vendors-key" not in reported
 
 
 SECRET = 'a-vendors "key" that says nothing'
@@ -55,11 +55,11 @@ def test_no_secret_gets_out_by_any_way_into_a_log(capsys: pytest.CaptureFixture[
         log.exception("task broke", url=f"https://vendor.example/?key={SECRET}")
         logging.getLogger("some.library").exception("it broke with %s", SECRET)
 
-    told = capsys.readouterr().err
-    assert told.count("LookupError") >= 2
-    assert told.count("[…]") + told.count("\\u2026") >= 7
-    assert "a-vendors" not in told
-    assert "0123456789abcdef" not in told
+    reported = capsys.readouterr().err
+    assert reported.count("LookupError") >= 2
+    assert reported.count("[…]") + reported.count("\\u2026") >= 7
+    assert "a-vendors" not in reported
+    assert "0123456789abcdef" not in reported
 
 
 def test_lines_of_other_libraries_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The janitor's round: what is due goes, what the dead left goes once an hour, and trouble does not end it."""
+"""The janitor removes expired data, hourly also leftovers of dead processes, and survives errors."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field

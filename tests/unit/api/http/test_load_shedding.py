@@ -57,15 +57,15 @@ class Middleware:
     async def ask(
         self, method: str = "POST", path: str = "/task", receive: Receive | None = None, **headers: str
     ) -> int:
-        told: list[Message] = []
+        reported: list[Message] = []
         named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "method": method, "path": path, "headers": named}
 
-        async def hear(message: Message) -> None:
-            told.append(message)
+        async def on_message(message: Message) -> None:
+            reported.append(message)
 
-        await self.load(scope, receive or nothing, hear)
-        return int(told[0]["status"])
+        await self.load(scope, receive or nothing, on_message)
+        return int(reported[0]["status"])
 
 
 async def nothing() -> Message:
@@ -163,7 +163,7 @@ class Watch:
 
 
 def overloaded(capacity: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
-    """A lane in which so many are that its pace is watched."""
+    """A limit busy enough that the completion rate is measured."""
     watch = Watch()
     limit = ConcurrencyLimit(capacity, watch)
     for _ in range(MIN_CAPACITY):
@@ -172,7 +172,7 @@ def overloaded(capacity: int = 1000) -> tuple[ConcurrencyLimit, Watch]:
 
 
 def served(limit: ConcurrencyLimit, watch: Watch, count: int, each_s: float) -> None:
-    """So many come one after the other, beside those that are in the lane."""
+    """`count` requests one after the other, beside those that are admitted already."""
     for _ in range(count):
         limit.enter()
         watch.at_s += each_s
@@ -180,7 +180,7 @@ def served(limit: ConcurrencyLimit, watch: Watch, count: int, each_s: float) -> 
 
 
 def filled(limit: ConcurrencyLimit, at_most: int = 5000) -> int:
-    """How many are in the lane when it is full."""
+    """Concurrent requests when the limit is full."""
     while not limit.is_full():
         limit.enter()
         assert limit._busy < at_most

@@ -98,10 +98,10 @@ def test_what_was_framed_comes_out_however_it_is_cut(
 ) -> None:
     frames = frames_of(sizes, last, seed)
 
-    content, told = unframed(framed(frames, trailers), cuts)
+    content, reported = unframed(framed(frames, trailers), cuts)
 
     assert content == b"".join(frames)
-    assert told == trailers
+    assert reported == trailers
 
 
 @given(SIZES, LAST, st.integers(0, 255), TRAILERS, CUTS)
@@ -110,10 +110,10 @@ def test_signed_frames_come_out_however_they_are_cut(
 ) -> None:
     frames = frames_of(sizes, last, seed)
 
-    content, told = unframed(signed(frames, trailers), cuts, signed_by=chain())
+    content, reported = unframed(signed(frames, trailers), cuts, signed_by=chain())
 
     assert content == b"".join(frames)
-    assert told == trailers
+    assert reported == trailers
 
 
 @given(st.integers(0, 8000), st.integers(0, 255), CUTS)
@@ -124,11 +124,11 @@ def test_no_byte_of_a_signed_body_can_be_changed(at: int, to: int, cuts: list[in
     body[at] = to
 
     try:
-        content, told = unframed(bytes(body), cuts, signed_by=chain())
+        content, reported = unframed(bytes(body), cuts, signed_by=chain())
     except S3Error:
         assert not unchanged
     else:  # upper case in a size or a name, and blanks, mean the same
-        assert (content, told) == (b"a" * 7000, TRAILER)
+        assert (content, reported) == (b"a" * 7000, TRAILER)
 
 
 @given(st.binary(max_size=3000), CUTS)

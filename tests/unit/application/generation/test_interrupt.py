@@ -110,7 +110,7 @@ async def test_when_the_time_is_up_the_work_is_stopped() -> None:
     assert work.tidied
 
 
-async def test_whoever_waits_can_be_cancelled_and_the_work_goes_with_him() -> None:
+async def test_cancelling_the_waiter_cancels_the_work() -> None:
     work = Work()
     waiting = asyncio.ensure_future(Interrupt().wait_for(work(), 60))
     await work.began.wait()

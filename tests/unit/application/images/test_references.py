@@ -58,9 +58,9 @@ async def test_an_inline_picture_is_kept_under_its_field(take: Take, service: Se
 
 async def test_a_data_url_is_taken_for_its_bytes(take: Take) -> None:
     plain = await take([inline(card("a"))], KONTEXT)
-    told = await take([inline(card("a"), prefix="data:image/png;base64,")], KONTEXT)
+    reported = await take([inline(card("a"), prefix="data:image/png;base64,")], KONTEXT)
 
-    assert plain == told
+    assert plain == reported
 
 
 async def test_other_sources_are_none_of_its_business(take: Take) -> None:

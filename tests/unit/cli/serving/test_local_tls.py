@@ -169,10 +169,10 @@ def test_a_certificate_that_cannot_be_served_with_is_reported_so(tmp_path: Path,
     (folder / "other.key").write_bytes(made(tmp_path / "other").key.read_bytes())
     (folder / "rubbish").write_bytes(b"rubbish")
 
-    with pytest.raises(ValueError, match=why) as told:
+    with pytest.raises(ValueError, match=why) as reported:
         Tls(folder / cert, folder / key).check()
 
-    assert str(folder / cert) in str(told.value)
+    assert str(folder / cert) in str(reported.value)
 
 
 def test_servers_that_start_together_make_one_certificate(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def failed(kind: FailureKind, times: int, breaker: Breaker = CLOSED) -> Breaker:
 
 
 @pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE])
-def test_what_an_operator_must_mend_opens_at_once(kind: FailureKind) -> None:
+def test_a_failure_that_needs_the_operator_opens_the_breaker_at_once(kind: FailureKind) -> None:
     breaker = failed(kind, 1)
 
     assert (breaker.is_open(NOW + 59_999), breaker.is_open(NOW + 60_000)) == (True, False)
@@ -23,7 +23,7 @@ def test_what_an_operator_must_mend_opens_at_once(kind: FailureKind) -> None:
 
 
 @pytest.mark.parametrize("kind", [FailureKind.TRANSIENT, FailureKind.TIMEOUT])
-def test_what_may_pass_opens_after_several_in_a_row(kind: FailureKind) -> None:
+def test_a_transient_failure_opens_the_breaker_after_several_in_a_row(kind: FailureKind) -> None:
     assert not failed(kind, TRIP_AT - 1).is_open(NOW)
     assert failed(kind, TRIP_AT).is_open(NOW)
     assert not failed(kind, TRIP_AT).needs_operator(NOW)

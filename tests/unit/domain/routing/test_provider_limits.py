@@ -6,11 +6,11 @@ from limner.domain.routing.provider_limits import MAX_PAUSE_MS, ProviderLimits, 
 NOW = 1_700_000_000_000
 
 
-def begun(pace: ProviderLimits, moments: list[int]) -> list[int]:
+def begun(limits: ProviderLimits, moments: list[int]) -> list[int]:
     """At which of these moments an order may begin."""
     meter, went = ProviderMeter(), []
     for moment in moments:
-        turn = spend_token(pace, meter, moment)
+        turn = spend_token(limits, meter, moment)
         if isinstance(turn, ProviderMeter):
             meter = turn
             went.append(moment)
@@ -28,11 +28,11 @@ def test_one_order_begins_in_each_interval() -> None:
 
 
 def test_an_early_job_has_to_wait_this_long() -> None:
-    pace = ProviderLimits(per_minute=6)
-    once = spend_token(pace, ProviderMeter(), NOW)
+    limits = ProviderLimits(per_minute=6)
+    once = spend_token(limits, ProviderMeter(), NOW)
     assert isinstance(once, ProviderMeter)
 
-    assert spend_token(pace, once, NOW + 4000) == 6000
+    assert spend_token(limits, once, NOW + 4000) == 6000
 
 
 def test_a_clock_that_is_set_back_makes_no_job_wait_for_the_old_time() -> None:
@@ -42,11 +42,11 @@ def test_a_clock_that_is_set_back_makes_no_job_wait_for_the_old_time() -> None:
 
 
 def test_a_worker_whose_clock_is_behind_obeys_the_same_limit() -> None:
-    pace = ProviderLimits(per_minute=6)
-    once = spend_token(pace, ProviderMeter(), NOW)
+    limits = ProviderLimits(per_minute=6)
+    once = spend_token(limits, ProviderMeter(), NOW)
     assert isinstance(once, ProviderMeter)
 
-    assert spend_token(pace, once, NOW - 5000) == 15_000
+    assert spend_token(limits, once, NOW - 5000) == 15_000
 
 
 def test_after_a_quiet_time_a_burst_may_begin_together() -> None:
@@ -69,11 +69,11 @@ def test_no_minute_begins_more_than_its_rate_and_one_burst(per_minute: float, bu
 
 @given(per_minute=st.floats(0.5, 600), burst=st.integers(1, 10), early=st.integers(0, 100_000))
 def test_after_that_wait_a_job_may_be_submitted(per_minute: float, burst: int, early: int) -> None:
-    pace = ProviderLimits(per_minute=per_minute, burst=burst)
-    turn = spend_token(pace, ProviderMeter(next_us=(NOW + early) * 1000), NOW)
+    limits = ProviderLimits(per_minute=per_minute, burst=burst)
+    turn = spend_token(limits, ProviderMeter(next_us=(NOW + early) * 1000), NOW)
 
     if isinstance(turn, int):
-        assert isinstance(spend_token(pace, ProviderMeter(next_us=(NOW + early) * 1000), NOW + turn), ProviderMeter)
+        assert isinstance(spend_token(limits, ProviderMeter(next_us=(NOW + early) * 1000), NOW + turn), ProviderMeter)
 
 
 def test_a_pause_that_is_longer_than_any_is_from_before_the_clock_was_set_back() -> None:

@@ -14,8 +14,14 @@ def model_folder(
     for part in PARTS:
         (folder / part).mkdir(parents=True)
     parts = {part: ["library", "Class"] for part in PARTS}
-    told = {"_class_name": pipeline, "_diffusers_version": "0.42.1", "image_encoder": [None, None], **parts, **index}
-    (folder / "model_index.json").write_text(json.dumps(told))
+    reported = {
+        "_class_name": pipeline,
+        "_diffusers_version": "0.42.1",
+        "image_encoder": [None, None],
+        **parts,
+        **index,
+    }
+    (folder / "model_index.json").write_text(json.dumps(reported))
     (folder / "transformer" / "config.json").write_text(json.dumps({"guidance_embeds": guidance_embeds}))
     if trouble:
         (folder / "trouble").write_text(trouble)

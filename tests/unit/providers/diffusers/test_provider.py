@@ -82,14 +82,14 @@ def failed(outcome: object, kind: FailureKind) -> Failure:
 
 
 async def test_an_order_comes_back_as_a_picture_with_its_progress(provider: DiffusersProvider, tmp_path: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
-    outcome = await provider.submit(asked(tmp_path / "a", "klein", aspect_ratio="16:9"), told.append)
+    outcome = await provider.submit(asked(tmp_path / "a", "klein", aspect_ratio="16:9"), reported.append)
 
     assert isinstance(outcome, Delivered), outcome
     with Image.open(outcome.picture.path) as picture:
         assert (picture.format, picture.size) == ("PNG", (336, 192))
-    assert told == [23, 47, 71, 95]
+    assert reported == [23, 47, 71, 95]
     assert outcome.cost_usd is None
     assert outcome.served_by["model"] == "klein"
     assert outcome.served_by["device"] == "cpu"

@@ -107,7 +107,7 @@ async def test_a_busy_model_does_not_keep_another_waiting_for_ever() -> None:
     assert after_second == ["a2"]
 
 
-async def test_nobody_passes_one_who_waits_for_a_seat() -> None:
+async def test_waiting_orders_run_in_arrival_order() -> None:
     async with emulators(seats=2) as here:
         await here.come("a1", "b1", "c1")
         await here.end("b1")

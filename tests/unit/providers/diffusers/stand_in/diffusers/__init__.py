@@ -64,8 +64,10 @@ class _Pipeline:
     def _draw(self, call: dict[str, Any], references: list[Image.Image]) -> SimpleNamespace:
         on_step, steps = call.pop("callback_on_step_end"), call["num_inference_steps"]
         seed = call.pop("generator").seed
-        told = {name: value for name, value in call.items() if name not in {"self", "image"} and value is not None}
-        _note(self.folder / "calls.jsonl", {**told, "seed": seed, "images": [list(each.size) for each in references]})
+        reported = {name: value for name, value in call.items() if name not in {"self", "image"} and value is not None}
+        _note(
+            self.folder / "calls.jsonl", {**reported, "seed": seed, "images": [list(each.size) for each in references]}
+        )
         if call["prompt"] == "for ever":
             while True:
                 on_step(self, 0, 1.0, {})

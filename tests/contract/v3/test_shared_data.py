@@ -1,4 +1,4 @@
-"""Two faces of one service: what is made on one is there on the other."""
+"""v2 and v3 share their data."""
 
 import pytest
 
