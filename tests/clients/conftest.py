@@ -38,7 +38,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="session")
 def impostor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A server under the name and port that the old packages know, for those who cannot be told another."""
+    """A server under the name and port that the old packages know, for programs whose address cannot be changed."""
     data, address = tmp_path_factory.mktemp("impostor"), _address_with_port_443()
     arguments = ("--tls-local", "--host", address, "--port", "443")
     with serving(data, *arguments, public_url="https://api.tripo3d.ai", **SETTINGS) as served:
