@@ -21,7 +21,7 @@ demo: ## Start Limner, send it a real task with a reference picture and a templa
 	@$(BOOTSTRAP) run
 	@.venv/bin/python scripts/demo.py
 
-serve: ## Start Limner and leave it running: the API, the Studio and a worker in one process.
+serve: ## Start Limner and leave it running: the API and a worker in one process.
 	@$(BOOTSTRAP) run
 	@.venv/bin/limner serve
 

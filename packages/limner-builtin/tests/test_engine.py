@@ -90,8 +90,8 @@ def test_progress_only_grows(engine: Engine, brief: Briefs) -> None:
 SCRIPT = """
 import hashlib, sys
 from pathlib import Path
-from limner_builtin.engine import Brief, Engine
-brief = Brief("a blue mushroom and a sword in a forest", None, False, False, (), 0, "4:3", 5)
+from limner_builtin.engine import Engine, EngineRequest
+brief = EngineRequest("a blue mushroom and a sword in a forest", None, False, False, (), 0, "4:3", 5)
 print(hashlib.sha256(Engine().render(brief, lambda percent: None).png).hexdigest())
 """
 
