@@ -207,7 +207,7 @@ def test_a_database_from_the_future_is_refused_untouched(new_url: NewUrl) -> Non
         migrate(url)
 
     assert str(refused.value) == (
-        f"the database has schema 9999, this Limner knows {HEAD} at most: install a newer Limner"
+        f"the database has schema 9999, this Limner supports {HEAD} at most: install a newer Limner"
     )
     assert shape(url) == before
 
