@@ -15,8 +15,11 @@ from limner.intake.formats.sniff import MEDIA_TYPES, ImageKind
 from limner.intake.limits import ImageLimits
 from limner.ports.intake import Inspected
 
-_PADDING: Final = bytes(range(1, 255)) * 64
-"""Scan data without markers, enough to fill more than a row of blocks."""
+_SCAN_DATA: Final = bytes(range(1, 255)) * 64
+"""Without markers, and enough to fill more than a row of blocks."""
+
+_PADDING: Final = _SCAN_DATA + b"".join(bytes([0xFF, 0xD0 + n]) + _SCAN_DATA for n in range(8))
+"""Scan data, then the same behind each restart marker: a decoder that expects one ignores all bytes before it."""
 
 
 def verify(admitted: AdmittedImage, limits: ImageLimits) -> Inspected:

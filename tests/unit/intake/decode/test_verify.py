@@ -141,6 +141,14 @@ def test_a_jpeg_whose_last_rows_are_missing_is_2003(
     assert refused(intake, put(data[:-missing])).code is Code.IMAGE_EMPTY
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2, 3])
+def test_a_jpeg_that_ends_at_its_last_restart_marker_is_2003(kept: int, put: Put, intake: ImageFiles) -> None:
+    data = encoded(NOISE, "JPEG", restart_marker_rows=1)
+    last = max(data.rfind(bytes([0xFF, 0xD0 + number])) for number in range(8))
+
+    assert refused(intake, put(data[: last + kept])).code is Code.IMAGE_EMPTY
+
+
 @pytest.mark.parametrize("missing", range(1, 13))
 @pytest.mark.parametrize("image", [NOISE, Image.new("L", (64, 64))], ids=["bright", "black"])
 def test_a_png_without_its_end_chunk_is_taken(missing: int, image: Image.Image, put: Put, intake: ImageFiles) -> None:
