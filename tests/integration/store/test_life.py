@@ -142,8 +142,8 @@ class Life(RuleBasedStateMachine):
         priority=st.integers(1, 3),
         idempotency_key=st.sampled_from([None, None, "a", "b"]),
     )
-    def somebody_submits(self, name: str, model: str, priority: int, once: str | None) -> None:
-        self.a_task_is_submitted(name, model, priority, once)
+    def somebody_submits(self, name: str, model: str, priority: int, idempotency_key: str | None) -> None:
+        self.a_task_is_submitted(name, model, priority, idempotency_key)
 
     def a_task_is_submitted(self, name: str, model: str, priority: int, once: str | None) -> None:
         price, available, full = PRICES[model], self.available(name), len(self.under_way(name)) >= LIMIT
