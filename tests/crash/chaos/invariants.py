@@ -8,7 +8,7 @@ from crash.chaos.plan import JOBS
 from crash.chaos.records import Attempt, RunRecords, TaskRecord
 from limner_vendors import sha_of
 
-DONE = frozenset({"picture", "bad_output", "no_image"})
+DONE = frozenset({"picture", "bad_output", "no_image", "unsupported_output"})
 """Outcomes of an order that the vendor carried out and recorded."""
 
 MAYBE_DONE = frozenset({"unknown_outcome", "given_up", "timeout", "content_policy", "transient", "cancelled"})
