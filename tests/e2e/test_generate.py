@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -55,6 +56,28 @@ def test_a_picture_goes_to_standard_output_alone(limner: Limner, tmp_path: Path)
     with Image.open(io.BytesIO(done.stdout)) as picture:
         picture.load()
     assert b"Saved" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other programs that open files")
+def test_the_picture_is_opened_in_the_viewer_when_asked(tmp_path: Path) -> None:
+    viewer, opened = tmp_path / "bin" / "xdg-open", tmp_path / "opened"
+    viewer.parent.mkdir()
+    os.mkfifo(opened)
+    viewer.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    viewer.chmod(0o755)
+    program = [sys.executable, "-m", "limner", "generate", "a cat", "--open", "-o", "cat.png", "--data", "data"]
+    path = f"{viewer.parent}{os.pathsep}{os.environ['PATH']}"
+
+    reader = os.open(opened, os.O_RDWR)  # not O_RDONLY, which would wait for a writer without end
+    try:
+        subprocess.run(program, env=os.environ | {"LIMNER_ENGINE": "sandbox", "PATH": path}, cwd=tmp_path, check=True)
+        written, _, _ = select.select([reader], [], [], 60)
+        name = os.read(reader, 4096).decode().strip() if written else ""
+    finally:
+        os.close(reader)
+
+    assert name.endswith("cat.png")
+    assert (tmp_path / "cat.png").exists()
 
 
 def test_a_task_is_saved_later_in_the_format_of_the_name(limner: Limner, tmp_path: Path) -> None:
