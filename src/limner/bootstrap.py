@@ -57,7 +57,7 @@ from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
-from limner.routes import check_routes, routes_of, with_reference_caps
+from limner.routes import check_routes, routes_of, with_abilities, with_reference_caps
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
 from limner.storage.new_file import create_file
@@ -363,7 +363,7 @@ def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Ma
         engine=settings.engine,
         deadline_s=float(settings.run_deadline_s),
         unknown_outcome=settings.unknown_outcome,
-        routes=with_reference_caps(routes, providers),
+        routes=with_abilities(with_reference_caps(routes, providers), providers),
         always_use_engine=settings.fallback_to_builtin,
     )
 

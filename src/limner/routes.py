@@ -7,7 +7,7 @@ from importlib import resources
 
 from limner.domain.model import MODELS
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import CapsReferences, Provider, ValidatesRoute
+from limner.ports.provider import CapsReferences, Provider, ValidatesRoute, abilities_of
 from limner.settings import RouteSettings, Settings
 
 
@@ -51,6 +51,19 @@ def with_reference_caps(
     """The routes with the number of reference images that their providers take. May read local files."""
     return {
         model: tuple(replace(route, reference_cap=_reference_cap(route, providers)) for route in model_routes)
+        for model, model_routes in routes.items()
+    }
+
+
+def with_abilities(
+    routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider]
+) -> Mapping[str, tuple[Route, ...]]:
+    """The routes with the fields of a task that their providers obey."""
+    return {
+        model: tuple(
+            replace(route, abilities=abilities_of(providers.get(route.provider), route.upstream, route.options))
+            for route in model_routes
+        )
         for model, model_routes in routes.items()
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from limner.domain.network.ip_address import Address
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities
 from limner.domain.routing.failure import Failure
 from limner.domain.tasks.spec import TaskSpec
 
@@ -151,6 +152,20 @@ class CapsReferences(Protocol):
         file, so call it at start-up or in a thread.
         """
         ...
+
+
+@runtime_checkable
+class DeclaresAbilities(Protocol):
+    """A provider that says which fields of a task its upstreams obey."""
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
+        """What is obeyed under this name with a route's options; a field that the options fix is not. No network."""
+        ...
+
+
+def abilities_of(provider: object, upstream: str, options: Mapping[str, Any]) -> Abilities:
+    """What the provider declares; nothing for one that declares nothing, or is not configured."""
+    return provider.abilities(upstream, options) if isinstance(provider, DeclaresAbilities) else NO_ABILITIES
 
 
 @dataclass(frozen=True, slots=True)

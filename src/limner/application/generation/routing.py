@@ -7,7 +7,7 @@ from limner.db.tables.attempts import Attempt
 from limner.domain.model import MODELS, effective_model
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import Provider
+from limner.ports.provider import Provider, abilities_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Routing:
             upstream=model,
             deadline_s=self.deadline_s,
             unknown_outcome=self.unknown_outcome,
+            abilities=abilities_of(self.providers.get(self.engine), model, {}),
         )
 
     def _no_route(self, model: str) -> Refusal:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities
+
 
 class UnknownOutcome(StrEnum):
     """The policy for a paid call that was cut off, so that the vendor may or may not have done the work."""
@@ -19,6 +21,7 @@ class Route:
 
     `options` are passed to the provider unchanged. `price_usd` is what one image costs where the vendor does not say.
     `reference_cap` is the most reference images that the provider takes on this route, None without a known limit.
+    `abilities` are the fields of a task that the provider obeys on this route.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Route:
     options: Mapping[str, Any] = field(default_factory=dict)
     price_usd: float | None = None
     reference_cap: int | None = None
+    abilities: Abilities = NO_ABILITIES
 
     def takes(self, references: int) -> bool:
         return self.reference_cap is None or references <= self.reference_cap

@@ -1,0 +1,86 @@
+"""What of a task's optional fields one upstream obeys: plain data, declared by its adapter."""
+
+from dataclasses import dataclass
+from typing import Any
+
+OUTPUT_FORMATS = ("png", "jpeg", "webp")
+QUALITIES = ("low", "medium", "high", "xhigh", "max")
+"""From the cheapest to the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimits:
+    """The exact sizes that an upstream makes.
+
+    Both sides are multiples of `step` from `least` to `most`, with at least `min_pixels` and at most `max_pixels` in
+    all, and the longer side is at most `ratio` times the shorter. `only`, where set, lists the sizes instead.
+    """
+
+    step: int = 1
+    least: int = 64
+    most: int = 4096
+    min_pixels: int = 0
+    max_pixels: int = 4096 * 4096
+    ratio: float = 8.0
+    only: tuple[tuple[int, int], ...] = ()
+
+    def nearest(self, width: int, height: int) -> tuple[int, int]:
+        """The size made that is nearest to the wanted one."""
+        if self.only:
+            return min(self.only, key=lambda each: abs(each[0] - width) + abs(each[1] - height))
+        width, height = min(width, int(height * self.ratio)), min(height, int(width * self.ratio))
+        pixels = width * height
+        scale = (min(max(pixels, self.min_pixels), self.max_pixels) / pixels) ** 0.5
+        return self._fitted(width * scale, height * scale)
+
+    def _fitted(self, width: float, height: float) -> tuple[int, int]:
+        """Whole steps within all limits, found from the nearest ones."""
+        sides = [self._stepped(width), self._stepped(height)]
+        while sides[0] * sides[1] > self.max_pixels or max(sides) > self.ratio * min(sides):
+            sides[sides.index(max(sides))] -= self.step
+        while sides[0] * sides[1] < self.min_pixels:
+            sides[sides.index(min(sides))] += self.step
+        return sides[0], sides[1]
+
+    def _stepped(self, side: float) -> int:
+        lowest, highest = -(-self.least // self.step), self.most // self.step
+        return self.step * max(lowest, min(highest, round(side / self.step)))
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """The fields of a task that an upstream obeys, with their values. An adapter that declares none obeys none.
+
+    `size_classes` are those of 1K, 2K and 4K that it makes; `exact_size` is None for one that takes no pixels.
+    `previews` says that it sends partial pictures while it works.
+    """
+
+    aspect_ratio: bool = False
+    seed: bool = False
+    size_classes: frozenset[str] = frozenset()
+    exact_size: SizeLimits | None = None
+    qualities: frozenset[str] = frozenset()
+    transparent: bool = False
+    formats: frozenset[str] = frozenset()
+    compression: bool = False
+    mask: bool = False
+    negative_prompt: bool = False
+    previews: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The values for listings; a field that is not obeyed is left out."""
+        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask", "negative_prompt", "previews")
+        return {
+            **{name: True for name in flags if getattr(self, name)},
+            **_listed("size_classes", sorted(self.size_classes)),
+            **_listed("qualities", [each for each in QUALITIES if each in self.qualities]),
+            **_listed("formats", [each for each in OUTPUT_FORMATS if each in self.formats]),
+            **({"exact_size": True} if self.exact_size else {}),
+        }
+
+
+def _listed(name: str, values: list[str]) -> dict[str, list[str]]:
+    return {name: values} if values else {}
+
+
+NO_ABILITIES = Abilities()
