@@ -13,13 +13,16 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from limner.domain.model import DEFAULT_MODEL, MODELS
+from limner.domain.model import DEFAULT_MODEL
 from limner.domain.routing.failure import FALLS_BACK, RETRIES, FailureKind
+from limner.models import ModelSettings, shipped_models
 from limner.providers.declarations import declarations
 from limner.routes import routes_of
 from limner.settings import ProviderSettings, RouteSettings, Settings
 from limner.templates.loader import load_templates
 from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
+
+MODELS = shipped_models()
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->\n\n"
@@ -56,6 +59,16 @@ PROVIDERS = """
 
 `[provider.NAME]` in `limner.toml`, or a variable for each field: `LIMNER_PROVIDER__NAME__CONCURRENCY`. [Providers and
 routes](providers.md) has examples.
+
+| field | default | meaning |
+|---|---|---|
+"""
+
+MODEL_ROWS = """
+## Models
+
+`[[model]]` in `limner.toml`, once for each model that you add; a row with the name of a [shipped model](models.md) takes its place,
+with all of its fields. A model needs a `[[route]]`, see below.
 
 | field | default | meaning |
 |---|---|---|
@@ -219,6 +232,8 @@ def _configuration() -> str:
         + "\n"
         + PROVIDERS
         + _fields(ProviderSettings)
+        + MODEL_ROWS
+        + _fields(ModelSettings)
         + ROUTES
         + _fields(RouteSettings)
     )

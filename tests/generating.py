@@ -33,7 +33,7 @@ def executor(
     )
     return ExecuteTask(
         store=service.store,
-        prepare=PrepareInputs(references, service.templates),
+        prepare=PrepareInputs(references, service.templates, routing.models),
         generate=generate,
         stop_jobs=StopJobs(journal, routing, generate.run_attempt.keep),
         clock=service.clock,

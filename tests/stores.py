@@ -39,6 +39,7 @@ from limner.domain.tasks.request import FileInput, ImageRequest, TaskType
 from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Ending, Result, Status, Task
 from limner.intake.image_intake import ImageIntake
+from limner.models import shipped_models
 from limner.ports.provider import Provider
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
@@ -133,7 +134,7 @@ class ServiceHarness:
 
     @property
     def routing(self) -> Routing:
-        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE)
+        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE, models=shipped_models())
 
     @property
     def submit(self) -> Submit:

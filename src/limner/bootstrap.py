@@ -206,7 +206,7 @@ class Limner:
         run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard)
         return ExecuteTask(
             store=self.store,
-            prepare=PrepareInputs(references, self.templates),
+            prepare=PrepareInputs(references, self.templates, self.settings.models),
             generate=Generate(journal, self.routing, run_attempt, self.clock),
             stop_jobs=StopJobs(journal, self.routing, keep),
             clock=self.clock,
@@ -365,6 +365,7 @@ def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Ma
         unknown_outcome=settings.unknown_outcome,
         routes=with_abilities(with_reference_caps(routes, providers), providers),
         always_use_engine=settings.fallback_to_builtin,
+        models=settings.models,
     )
 
 

@@ -82,10 +82,18 @@ def variables_of(settings: type[BaseSettings]) -> dict[str, str]:
     return {_variable(name, field): name for name, field in settings.model_fields.items()}
 
 
-def origin_of(settings: type[BaseSettings], setting: str, chosen: Collection[str], path: Path, part: str = "") -> str:
+def origin_of(
+    settings: type[BaseSettings],
+    setting: str,
+    chosen: Collection[str],
+    path: Path,
+    *,
+    part: str = "",
+    row: int | None = None,
+) -> str:
     """Where a setting was given: an option, a variable, or a line of the file at `path`; empty for its default.
 
-    `part` names a key in the setting's table, whose line is given if it is found.
+    `row` is a place in a list of tables, `part` a key in the setting's table, whose line is given if it is found.
     """
     if setting in chosen:
         return f"--{setting.replace('_', '-')}"
@@ -95,9 +103,29 @@ def origin_of(settings: type[BaseSettings], setting: str, chosen: Collection[str
             return min(found)
     if path.is_file():
         text = path.read_text(encoding="utf-8", errors="replace")
+        if row is not None and (line := _line_in_row(text, setting, row, part)):
+            return f"{path}, line {line}"
         if line := line_of(text, setting):
             return f"{path}, line {line_of(text, part, line) or line}"
     return ""
+
+
+def _line_in_row(text: str, setting: str, row: int, part: str) -> int:
+    """The line of a key in the `row`-th `[[setting]]`, or else of its head; 0 if there is no such table."""
+    lines = text.splitlines()
+    heads = [number for number, line in enumerate(lines, 1) if _head_of(line) is not None]
+    rows = [number for number in heads if _head_of(lines[number - 1]) == f"[[{setting}]]"]
+    if row >= len(rows):
+        return 0
+    end = next((number for number in heads if number > rows[row]), len(lines) + 1)
+    line = line_of(text, part, rows[row])
+    return line if rows[row] < line < end else rows[row]
+
+
+def _head_of(line: str) -> str | None:
+    """`[[name]]` or `[name]` without blanks and comment; None for a line that begins no table."""
+    head = re.fullmatch(r"\s*(\[\[?[^\[\]]+\]?\])\s*(#.*)?", line)
+    return re.sub(r"\s", "", head[1]) if head else None
 
 
 def line_of(text: str, setting: str, after: int = 0) -> int:

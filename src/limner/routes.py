@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 
-from limner.domain.model import MODELS
+from limner.domain.model import Models
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.ports.provider import CapsReferences, Provider, ValidatesRoute, abilities_of
 from limner.settings import RouteSettings, Settings
@@ -26,7 +26,7 @@ def routes_of(settings: Settings, providers: frozenset[str]) -> Mapping[str, tup
     provider names. Raises `UnknownRoute` for a route from an unknown model or to an unknown provider.
     """
     for row in settings.route:
-        _check_names(row, providers)
+        _check_names(row, settings.models, providers)
     shipped, own = (
         _by_model(_shipped_routes(), settings.unknown_outcome),
         _by_model(settings.route, settings.unknown_outcome),
@@ -97,9 +97,9 @@ def _route(row: RouteSettings, unknown_outcome: UnknownOutcome) -> Route:
     )
 
 
-def _check_names(row: RouteSettings, providers: frozenset[str]) -> None:
-    if row.model not in MODELS:
-        raise UnknownRoute(f"a route has the model {row.model!r}, which does not exist; models are {', '.join(MODELS)}")
+def _check_names(row: RouteSettings, models: Models, providers: frozenset[str]) -> None:
+    if row.model not in models:
+        raise UnknownRoute(f"a route has the model {row.model!r}, which does not exist; models are {', '.join(models)}")
     if row.provider not in providers:
         raise UnknownRoute(
             f"a route of {row.model} has the provider {row.provider!r}, which does not exist; providers are "

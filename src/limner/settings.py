@@ -24,13 +24,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from limner.config_sources import ConfigError, Environment, TomlFile, origin_of, suggest, variables_of
 from limner.db.open_store import SQLITE, check_url
-from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, MODELS, models_with_images
+from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidModel, Models
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.routing.route import UnknownOutcome
+from limner.models import ModelSettings, configured_models
 from limner.outbound.allowlist import FetchAllow
 from limner.providers.declarations import declarations
 
@@ -196,6 +198,12 @@ class Settings(VendorSettings):
     provider: dict[str, ProviderSettings] = Field(
         default_factory=dict, description="Providers by name, see below: what is said of a known vendor, and your own."
     )
+    model: list[ModelSettings] = Field(
+        default_factory=list, description="Models, see below: those that you add, or put in the place of shipped ones."
+    )
+    model_alias: dict[str, str] = Field(
+        default_factory=dict, description="Further names of models: alias and `model_version`. `[model_alias]`."
+    )
     route: list[RouteSettings] = Field(
         default_factory=list, description="Routes, see below: which providers serve a model, the preferred one first."
     )
@@ -340,19 +348,23 @@ class Settings(VendorSettings):
         default=False, description="Log each request when it ends: method, path, status, duration, account, trace id."
     )
 
-    @field_validator("default_model")
-    @classmethod
-    def _is_a_model(cls, name: str | None) -> str | None:
-        if name is not None and name not in MODELS:
-            raise ValueError(f"may be {', '.join(MODELS)}")
-        return name
+    @cached_property
+    def models(self) -> Models:
+        """The catalogue of models: those that ship, and the operator's."""
+        return configured_models(self.model, self.model_alias)
 
-    @field_validator("multiview_model")
-    @classmethod
-    def _takes_images(cls, name: str | None) -> str | None:
-        if name is not None and name not in models_with_images():
-            raise ValueError(f"may be {', '.join(models_with_images())}")
-        return name
+    @model_validator(mode="after")
+    def _known_models(self) -> "Settings":
+        try:
+            models = self.models
+        except InvalidModel as wrong:
+            setting = "model_alias" if wrong.row is None else "model"
+            raise _misplaced(setting, str(wrong), wrong.remedy, row=wrong.row, part=wrong.part) from None
+        if self.default_model is not None and self.default_model not in models:
+            raise _misplaced("default_model", f"may be {', '.join(models)}")
+        if self.multiview_model is not None and self.multiview_model not in models.with_images():
+            raise _misplaced("multiview_model", f"may be {', '.join(models.with_images())}")
+        return self
 
     @field_validator("secret")
     @classmethod
@@ -572,17 +584,29 @@ def load_settings(**chosen: Any) -> Settings:
         raise SettingsInvalid([_problem(each, chosen) for each in error.errors(include_url=False)]) from None
 
 
+def _misplaced(
+    setting: str, problem: str, remedy: str = "", *, row: int | None = None, part: str = ""
+) -> PydanticCustomError:
+    """A mistake that only shows when several settings are seen together; `row` and `part` say where in `setting`."""
+    loc = tuple(each for each in (setting, row, part) if each is not None and each != "")
+    return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "remedy": remedy, "loc": loc})
+
+
+_TABLES: Mapping[str, type[BaseModel]] = {"provider": ProviderSettings, "model": ModelSettings, "route": RouteSettings}
+
+
 def _problem(error: Any, chosen: Mapping[str, Any]) -> SettingsProblem:
-    setting = setting_of(str(error["loc"][0])) if error["loc"] else ""
-    name = ".".join([setting, *(str(part) for part in error["loc"][1:])])
-    part = str(error["loc"][-1]) if len(error["loc"]) > 1 else ""
-    origin = origin_of(Settings, setting, chosen, _config_path(chosen), part) if setting else ""
+    loc = error["loc"] or error.get("ctx", {}).get("loc", ())
+    setting = setting_of(str(loc[0])) if loc else ""
+    name = ".".join([setting, *(str(part) for part in loc[1:])])
+    part = next((each for each in reversed(loc[1:]) if isinstance(each, str)), "")
+    row = loc[1] if len(loc) > 1 and isinstance(loc[1], int) else None
+    origin = origin_of(Settings, setting, chosen, _config_path(chosen), part=part, row=row) if setting else ""
     where = f"{origin}: " if origin else ""
     if error["type"] == "extra_forbidden":
-        table: type[BaseModel] = ProviderSettings if setting == "provider" else RouteSettings
-        return SettingsProblem(f"{where}there is no setting {name}", suggest(part, table.model_fields))
+        return SettingsProblem(f"{where}there is no setting {name}", suggest(part, _TABLES[setting].model_fields))
     text = error["msg"].removeprefix("Value error, ")
-    return SettingsProblem(f"{where}setting {name}: {text}" if name else text)
+    return SettingsProblem(f"{where}setting {name}: {text}" if name else text, error.get("ctx", {}).get("remedy", ""))
 
 
 def setting_of(name: str) -> str:

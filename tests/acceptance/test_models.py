@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from limner.domain.model import MODELS
+from limner.models import shipped_models
 from limner_vendors import Vendors, read_card
 from serving import Served, serving
 from task_client import call, download_picture, run_task
+
+MODELS = shipped_models()
 
 PICTURE = Path(__file__).resolve().parents[2] / "src" / "limner" / "templates" / "t_pose" / "pose.png"
 INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}

@@ -12,8 +12,10 @@ import schemathesis
 
 from contract.client import BASE, PICTURE, Client, client_of
 from limner.api.v2.errors import ERRORS
-from limner.domain.model import MODELS
+from limner.models import shipped_models
 from serving import Served, serving
+
+MODELS = shipped_models()
 
 CHECKS = [
     "not_a_server_error",

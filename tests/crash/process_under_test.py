@@ -353,7 +353,13 @@ def stepped(limner: Limner, job: ChildJob, steps: Steps) -> Limner:
         pictures=SteppedIntake(limner.pictures, steps),
         webhook_http=post,
         providers=providers,
-        routing=Routing(providers, provider.name, limner.routing.deadline_s, limner.routing.unknown_outcome),
+        routing=Routing(
+            providers,
+            provider.name,
+            limner.routing.deadline_s,
+            limner.routing.unknown_outcome,
+            models=limner.routing.models,
+        ),
     )
 
 

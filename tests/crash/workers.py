@@ -95,7 +95,7 @@ class WorkerPool:
             running=running,
             signals=LocalSignals(running),
             providers=providers,
-            routing=Routing(providers, vendor.name, deadline_s, policy),
+            routing=Routing(providers, vendor.name, deadline_s, policy, models=self.limner.routing.models),
             store=FaultyStore(self.limner.store, faults or {}),
             settings=self.limner.settings.model_copy(update={"drain_s": 0}),
         )

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from contract.client import PICTURE, WEBP, client_of
-from limner.domain.model import MODELS
+from limner.models import shipped_models
 from serving import Served, serving
+
+MODELS = shipped_models()
 
 
 @dataclass(frozen=True)

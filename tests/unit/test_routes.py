@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from limner.domain.model import MODELS
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import UnknownOutcome
+from limner.models import shipped_models
 from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of, with_reference_caps
 from limner.settings import Settings, SettingsInvalid, load_settings
 from limner.vendors import InvalidOption, Upstream, upstreams
+
+MODELS = shipped_models()
 
 KNOWN = frozenset({"bfl", "openai", "gemini", "fal", "replicate", "midjourney", "gpu_room"})
 ROOM = """

@@ -10,7 +10,6 @@ from limner import __version__
 from limner.api.http.html_page import html_page, html_response
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
-from limner.domain.model import MODELS
 
 
 def operations(services: Services) -> list[Operation]:
@@ -27,8 +26,9 @@ def _body(services: Services) -> Iterator[str]:
     yield "<a href=readyz>readiness</a></p>"
     yield "<h2>Models</h2><table><tr><th>model_version</th><th>served by</th><th>credits</th></tr>"
     for name in services.routing.served_models():
+        credits_ = services.routing.models[name].credits
         provider = services.routing.served_by(name)
-        yield f"<tr><td><code>{escape(name)}</code></td><td>{escape(provider)}</td><td>{MODELS[name].credits}</td></tr>"
+        yield f"<tr><td><code>{escape(name)}</code></td><td>{escape(provider)}</td><td>{credits_}</td></tr>"
     yield "</table><h2>First request</h2><p>Keys are made with <code>limner keys create</code>.</p>"
     yield '<pre>curl -s $URL/v2/openapi/task -H "Authorization: Bearer $KEY" \\\n'
     yield '     -d \'{"type":"generate_image","prompt":"a lighthouse on a cliff at night"}\'</pre>'

@@ -6,10 +6,13 @@ from pathlib import Path
 import typer
 
 
-def models(incomplete: str) -> list[str]:
-    from limner.domain.model import MODELS
+def models(ctx: typer.Context, incomplete: str) -> list[str]:
+    from limner.settings import load_settings
 
-    return [name for name in MODELS if name.startswith(incomplete)]
+    with contextlib.suppress(Exception):
+        models = load_settings(data=_data(ctx)).models
+        return [name for name in (*models, *models.aliases) if name.startswith(incomplete)]
+    return []
 
 
 def templates(ctx: typer.Context, incomplete: str) -> list[str]:

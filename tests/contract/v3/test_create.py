@@ -6,9 +6,10 @@ import pytest
 
 from contract.client import footprint
 from contract.v3.client import V3Client, newcomer
-from limner.api.v3.models import NAMES
-from limner.domain.model import MODELS
+from limner.models import shipped_models
 from serving import Served
+
+MODELS = shipped_models()
 
 PATHS = ["/generation/text-to-image", "/generation/image-to-image"]
 URL = "https://example.org/a.png"
@@ -91,8 +92,9 @@ def test_pictures_are_counted_from_input_to_inputs_to_file_to_files(waiting: V3C
 
 
 def test_the_names_of_both_faces_are_known() -> None:
-    assert {name: (model, MODELS[model].credits) for name, model in NAMES.items()} == V3_NAMES
-    assert not NAMES.keys() & MODELS.keys()
+    named = {alias: (model, MODELS[model].credits) for alias, model in MODELS.aliases.items()}
+
+    assert named == V3_NAMES
 
 
 @pytest.mark.parametrize("field", ["model", "model_version"])

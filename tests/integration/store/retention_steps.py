@@ -14,12 +14,14 @@ from limner.application.retention.erase import Erase, EraseAccount
 from limner.application.retention.prune import Prune, RetentionPolicy
 from limner.db.tables.keys import Key
 from limner.domain.ids import AttemptId, BlobId, TaskId
-from limner.domain.model import MODELS
 from limner.domain.tasks.request import InlineSource
 from limner.domain.tasks.task import Ending, Result, Status
 from limner.intake.image_intake import ImageIntake
+from limner.models import shipped_models
 from limner.storage.parts import open_parts
 from stores import ROUTE, ServiceHarness, intend_attempt, with_file
+
+MODELS = shipped_models()
 
 NOTHING = RetentionPolicy(inputs_ms=0, results_ms=0, events_ms=0, unused_ms=0)
 """Keeps nothing longer than it is needed."""

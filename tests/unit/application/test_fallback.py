@@ -22,6 +22,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
+from limner.models import shipped_models
 from limner.ports.provider import Accepted, GenerationRequest, Pending, Provider, UpstreamCheck
 from stores import ServiceHarness, intend_attempt
 
@@ -79,7 +80,9 @@ class FallbackHarness:
     async def generate(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> KeptImage | Failure:
         task = task or await self.task()
         providers: dict[str, Provider] = {**self.scripts}
-        routing = Routing(providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others})
+        routing = Routing(
+            providers, "first", 900.0, self.policy, routes={MODEL: self.routes, **self.others}, models=shipped_models()
+        )
         generate = generator(self.journal, routing, self.service.blobs)
         order = GenerationRequest(task, "", "", "a red fox", TaskSpec("a red fox"), (), None, 7, self.service.scratch)
         interrupt = interrupt or Interrupt()

@@ -1,6 +1,9 @@
 import pytest
 
-from limner.domain.model import DEFAULT_MODEL, JPEG, MODELS, PNG, WEBP, effective_model, models_with_images
+from limner.domain.model import DEFAULT_MODEL, JPEG, PNG, WEBP
+from limner.models import shipped_models
+
+MODELS = shipped_models()
 
 # The nine rows of the API document: name, credits, most references.
 DOCUMENT = {
@@ -35,24 +38,24 @@ def test_jpeg_and_png_are_taken_everywhere_and_webp_not_by_kontext() -> None:
 def test_a_text_only_model_hands_pictures_to_its_successor() -> None:
     dev = MODELS["flux.1_dev"]
 
-    assert effective_model(dev, pictures=1) is MODELS["flux.1_kontext_pro"]
-    assert effective_model(dev, pictures=0) is dev
+    assert MODELS.effective(dev, pictures=1) is MODELS["flux.1_kontext_pro"]
+    assert MODELS.effective(dev, pictures=0) is dev
 
 
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - {"flux.1_dev"}))
 def test_every_other_model_keeps_what_it_is_given(name: str) -> None:
-    assert effective_model(MODELS[name], pictures=3) is MODELS[name]
+    assert MODELS.effective(MODELS[name], pictures=3) is MODELS[name]
 
 
 def test_a_successor_takes_pictures_itself() -> None:
     successors = [facts.successor_with_image for facts in MODELS.values() if facts.successor_with_image]
 
     assert successors
-    assert set(successors) <= set(models_with_images())
+    assert set(successors) <= set(MODELS.with_images())
 
 
 def test_who_has_a_picture_is_pointed_to_models_that_take_one() -> None:
-    assert set(models_with_images()) == {name for name, (_, cap) in DOCUMENT.items() if cap}
+    assert set(MODELS.with_images()) == {name for name, (_, cap) in DOCUMENT.items() if cap}
 
 
 def test_nobody_can_change_a_row() -> None:

@@ -2,11 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from limner.domain.model import MODELS, ModelFacts
+from limner.domain.model import ModelFacts
 from limner.domain.prompts.characters import forbidden_character
 from limner.domain.prompts.prompt import compose
 from limner.domain.prompts.template import named_template
+from limner.models import shipped_models
 from limner.templates.loader import LoadedTemplate, TemplateError, load_template, load_templates
+
+MODELS = shipped_models()
 
 SLUGS = {
     "asset_extraction",

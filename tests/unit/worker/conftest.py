@@ -15,6 +15,7 @@ from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Task
+from limner.models import shipped_models
 from limner.worker.dispatcher import Dispatcher
 from limner.worker.lease_owner import LeaseOwner
 from limner.worker.lease_renewal import LeaseRenewer
@@ -39,7 +40,9 @@ class WorkerHarness:
     def __post_init__(self) -> None:
         service = self.service
         self.signals = LocalSignals(self.running)
-        routing = Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE)
+        routing = Routing(
+            {"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, models=shipped_models()
+        )
         execute = executor(service, SpendJournal(service.store, service.clock), routing)
         self.dispatcher = Dispatcher(
             service.store,

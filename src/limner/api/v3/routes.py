@@ -90,7 +90,7 @@ class V3Handlers:
         async def create(request: Request) -> Response:
             key = caller(request)
             _check_json(request)
-            task_request, body = await parse(request, read)
+            task_request, body = await parse(request, lambda body: read(body, self.services.routing.models))
             kept = idempotency(request, body)
             created = await self.services.submit(key, task_request, idempotency=kept, prompt_limit=PROMPT_LIMIT)
             data = {"task_id": created.task, "type": task_request.type, "status": Status.QUEUED}

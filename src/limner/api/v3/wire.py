@@ -23,6 +23,7 @@ from limner.api.tripo.task_fields import (
 from limner.api.v3.models import model_called
 from limner.domain.aspect_ratio import ratio
 from limner.domain.ids import TaskId, UploadToken, is_uuid
+from limner.domain.model import Models
 from limner.domain.prompts.characters import ascii_equivalents
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
@@ -162,18 +163,18 @@ class EditedViews(_Task):
     model_version: StrictStr | None = Field(default=None, description="Its name on v2.")
 
 
-ReadRequest = Callable[[bytes], ImageRequest]
+ReadRequest = Callable[[bytes, Models], ImageRequest]
 
 
-def read_text_to_image(body: bytes) -> ImageRequest:
-    return _image(TaskType.TEXT_TO_IMAGE, ImageFromText, read_object(body))
+def read_text_to_image(body: bytes, models: Models) -> ImageRequest:
+    return _image(TaskType.TEXT_TO_IMAGE, ImageFromText, read_object(body), models)
 
 
-def read_image_to_image(body: bytes) -> ImageRequest:
-    return _image(TaskType.GENERATE_IMAGE, ImageFromImage, read_object(body))
+def read_image_to_image(body: bytes, models: Models) -> ImageRequest:
+    return _image(TaskType.GENERATE_IMAGE, ImageFromImage, read_object(body), models)
 
 
-def read_image_to_multiview(body: bytes) -> ImageRequest:
+def read_image_to_multiview(body: bytes, models: Models) -> ImageRequest:
     sent = read_object(body)
     task = validated(ViewsOfImage, sent)
     check_priority(task.priority)
@@ -182,7 +183,7 @@ def read_image_to_multiview(body: bytes) -> ImageRequest:
         raise _missing("input", "Send the picture of the subject: a URL, a file token or the id of a task.")
     task_request = multiview_request(
         given[0],
-        model=_model(task),
+        model=_model(task, models),
         priority=task.priority,
         echo=_echo(ViewsOfImage, sent),
         ignored=unknown_fields(ViewsOfImage, sent),
@@ -190,7 +191,7 @@ def read_image_to_multiview(body: bytes) -> ImageRequest:
     return replace(task_request, webhook_url=task.webhook_url)
 
 
-def read_edit_multiview(body: bytes) -> ImageRequest:
+def read_edit_multiview(body: bytes, models: Models) -> ImageRequest:
     sent = read_object(body)
     task = validated(EditedViews, sent)
     check_priority(task.priority)
@@ -200,7 +201,7 @@ def read_edit_multiview(body: bytes) -> ImageRequest:
     task_request = edit_request(
         TaskId(original),
         [each.change() for each in task.prompts],
-        model=_model(task),
+        model=_model(task, models),
         priority=task.priority,
         echo=_echo(EditedViews, sent) | {"original_task_id": original},
         ignored=unknown_fields(EditedViews, sent),
@@ -208,8 +209,10 @@ def read_edit_multiview(body: bytes) -> ImageRequest:
     return replace(task_request, webhook_url=task.webhook_url)
 
 
-def _image(kind: TaskType, model: type[ImageFromText | ImageFromImage], sent: dict[str, Any]) -> ImageRequest:
-    task = validated(model, sent)
+def _image(
+    kind: TaskType, body: type[ImageFromText | ImageFromImage], sent: dict[str, Any], models: Models
+) -> ImageRequest:
+    task = validated(body, sent)
     check_priority(task.priority)
     return ImageRequest(
         type=kind,
@@ -220,12 +223,12 @@ def _image(kind: TaskType, model: type[ImageFromText | ImageFromImage], sent: di
             sketch_to_render=bool(task.sketch_to_render),
             negative_prompt=task.negative_prompt,
             aspect_ratio=task.aspect_ratio,
-            ignored=unknown_fields(model, sent),
+            ignored=unknown_fields(body, sent),
         ),
-        model=_model(task),
+        model=_model(task, models),
         files=tuple(task.inputs_given()),
         priority=task.priority,
-        echo=_echo(model, sent),
+        echo=_echo(body, sent),
         webhook_url=task.webhook_url,
     )
 
@@ -253,10 +256,12 @@ def _prompt(task: _Image) -> str:
     return task.prompt or ""
 
 
-def _model(task: _Image | ViewsOfImage | EditedViews) -> str | None:
+def _model(task: _Image | ViewsOfImage | EditedViews, models: Models) -> str | None:
     if task.model is not None:
-        return model_called(task.model, "model")
-    return model_called(task.model_version, "model_version") if task.model_version is not None else None
+        return model_called(task.model, models, "model")
+    if task.model_version is not None:
+        return model_called(task.model_version, models, "model_version")
+    return None
 
 
 def file_token(token: UploadToken) -> str:

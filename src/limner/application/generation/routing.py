@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from limner.db.tables.attempts import Attempt
-from limner.domain.model import MODELS, effective_model
+from limner.domain.model import Models
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.ports.provider import Provider, abilities_of
@@ -24,6 +24,7 @@ class Routing:
     unknown_outcome: UnknownOutcome
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     always_use_engine: bool = False
+    models: Models = field(kw_only=True)
 
     def routes_for(self, model: str, references: int = 0) -> tuple[Route, ...]:
         """The routes that serve this model with so many reference images of the caller's, the preferred one first.
@@ -80,14 +81,14 @@ class Routing:
 
         `preferred` where none is served: its refusal says what is missing.
         """
-        for name in (preferred, *MODELS):
-            model = effective_model(MODELS[name], pictures=references)
+        for name in [preferred, *self.models.rows]:
+            model = self.models.effective(self.models[name], pictures=references)
             if references <= model.reference_cap and self.is_served(model.name):
                 return name
         return preferred
 
     def served_models(self) -> list[str]:
-        return [name for name in MODELS if self.is_served(name)]
+        return [name for name in self.models if self.is_served(name)]
 
     def is_served(self, model: str) -> bool:
         return bool(self.always_use_engine or not self.vendors() or self._active(self.routes.get(model, ())))

@@ -14,7 +14,6 @@ from limner.db.tables.ledger import LedgerRow
 from limner.db.tables.retention import Erasure
 from limner.db.tables.tasks import TaskInput
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.model import MODELS
 from limner.domain.prompts.prompt import ComposedPrompt
 from limner.domain.refusal import Refusal
 from limner.domain.routing.route import Route
@@ -72,15 +71,15 @@ class Explain:
     def _composed(
         self, task: Task, spec: TaskSpec, references: int, attempts: Sequence[Attempt]
     ) -> dict[str, ComposedPrompt]:
-        """The prompt of each image, by part; empty when the task's template was removed."""
-        loaded = self.templates.get(spec.template or "")
-        if spec.template and loaded is None:
+        """The prompt of each image, by part; empty when the task's template or model was removed."""
+        loaded, model = self.templates.get(spec.template or ""), self.routing.models.get(task.model)
+        if model is None or (spec.template and loaded is None):
             return {}
         return {
             each.part: compose_image(
                 spec,
                 each,
-                MODELS[task.model],
+                model,
                 template=loaded.template if loaded else None,
                 own_references=count,
                 route=self._route(task, count, attempts),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.compose import compose_image
-from limner.domain.model import MODELS
+from limner.domain.model import ModelFacts, Models
 from limner.domain.prompts.template import normalise_slug
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route
@@ -23,6 +23,7 @@ class ImageInputs:
     """All that the request for one image is composed from. `template_references` are all images of the template."""
 
     task: Task
+    model: ModelFacts
     spec: TaskSpec
     image: ImageSpec
     references: tuple[ReferenceImage, ...]
@@ -36,7 +37,7 @@ class ImageInputs:
         composed = compose_image(
             self.spec,
             self.image,
-            MODELS[self.task.model],
+            self.model,
             template=template,
             own_references=len(self.references),
             route=route,
@@ -67,10 +68,11 @@ class PrepareInputs:
 
     prepare: PrepareReferences
     templates: Templates
+    models: Models
 
     async def references(self, task: Task, workdir: Path) -> tuple[ReferenceImage, ...]:
         """The caller's images, fetched and cleaned. Raises `Refusal` for one that cannot be had or read."""
-        return await self.prepare(task.id, MODELS[task.model], workdir)
+        return await self.prepare(task.id, self._model(task), workdir)
 
     async def __call__(
         self, task: Task, spec: TaskSpec, image: ImageSpec, references: tuple[ReferenceImage, ...], workdir: Path
@@ -82,6 +84,7 @@ class PrepareInputs:
         template = self._template(spec.template)
         return ImageInputs(
             task=task,
+            model=self._model(task),
             spec=spec,
             image=image,
             references=own,
@@ -89,6 +92,12 @@ class PrepareInputs:
             template_references=await _template_references(template, self.prepare.intake),
             workdir=workdir,
         )
+
+    def _model(self, task: Task) -> ModelFacts:
+        if model := self.models.get(task.model):
+            return model
+        reason = f"model {task.model!r} was removed"
+        raise Refusal(Code.VERSION_UNKNOWN, reason, suggestion="Use another one.", field="model_version")
 
     def _template(self, slug: str | None) -> LoadedTemplate | None:
         if slug is None:

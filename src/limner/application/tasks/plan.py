@@ -3,14 +3,7 @@
 from dataclasses import dataclass, replace
 
 from limner.application.tasks.compose import compose_image
-from limner.domain.model import (
-    DEFAULT_MODEL,
-    DEFAULT_MULTIVIEW_MODEL,
-    MODELS,
-    ModelFacts,
-    effective_model,
-    models_with_images,
-)
+from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts, Models
 from limner.domain.prompts.characters import is_blank
 from limner.domain.prompts.prompt import check_picture_numbers, clean_prompt
 from limner.domain.prompts.template import named_template
@@ -40,17 +33,16 @@ class Plan:
     references: int = 0
 
 
-def plan(request: ImageRequest, templates: Templates, prompt_limit: int) -> Plan:
+def plan(request: ImageRequest, models: Models, templates: Templates, prompt_limit: int) -> Plan:
     """Check a request against the facts of its model. Reads and writes nothing."""
     match request.type:
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
-            return _one_image(request, templates, prompt_limit)
+            return _one_image(request, models, templates, prompt_limit)
         case TaskType.GENERATE_MULTIVIEW:
             views = tuple(ImageSpec(view, view_prompt(view), 0, "") for view in View)
-            return _views(request, request.model or DEFAULT_MULTIVIEW_MODEL, views, MULTIVIEW_CREDITS)
+            return _views(request, models, views, MULTIVIEW_CREDITS)
         case TaskType.EDIT_MULTIVIEW:
-            model = request.model or DEFAULT_MULTIVIEW_MODEL
-            return _views(request, model, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.edits))
+            return _views(request, models, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.edits))
 
 
 def _edits(request: ImageRequest, prompt_limit: int) -> tuple[ImageSpec, ...]:
@@ -64,13 +56,13 @@ def _edits(request: ImageRequest, prompt_limit: int) -> tuple[ImageSpec, ...]:
     return tuple(views)
 
 
-def _views(request: ImageRequest, named: str, views: tuple[ImageSpec, ...], price: int) -> Plan:
-    model = effective_model(_named_model(named), pictures=1)
+def _views(request: ImageRequest, models: Models, views: tuple[ImageSpec, ...], price: int) -> Plan:
+    model = models.effective(_named_model(request.model or DEFAULT_MULTIVIEW_MODEL, models), pictures=1)
     if not model.reference_cap:
         raise Refusal(
             Code.INVALID,
             f"{model.name} takes no reference images, and views are drawn from one",
-            suggestion=f"Choose a model that takes them: {', '.join(models_with_images())}.",
+            suggestion=f"Choose a model that takes them: {', '.join(models.with_images())}.",
             field="model_version",
         )
     spec = replace(request.spec, views=views)
@@ -79,12 +71,13 @@ def _views(request: ImageRequest, named: str, views: tuple[ImageSpec, ...], pric
     return Plan(model, spec, price, references=1)
 
 
-def _one_image(request: ImageRequest, templates: Templates, prompt_limit: int) -> Plan:
+def _one_image(request: ImageRequest, models: Models, templates: Templates, prompt_limit: int) -> Plan:
     given = len(request.files)
     loaded = named_template(request.spec.template, templates) if request.spec.template is not None else None
     template = loaded.template if loaded else None
-    model = effective_model(_named_model(request.model), pictures=given + (len(template.pictures) if template else 0))
-    _check_file_count(model, request)
+    named = _named_model(DEFAULT_MODEL if request.model is None else request.model, models)
+    model = models.effective(named, pictures=given + (len(template.pictures) if template else 0))
+    _check_file_count(model, request, models)
     prompt = _prompt(request.spec, prompt_limit)
     check_picture_numbers(prompt, given)
     spec = replace(request.spec, prompt=prompt, template=template.slug if template else None)
@@ -93,20 +86,18 @@ def _one_image(request: ImageRequest, templates: Templates, prompt_limit: int) -
     return Plan(model, spec, model.credits, references=given)
 
 
-def _named_model(name: str | None) -> ModelFacts:
-    if name is None:
-        return MODELS[DEFAULT_MODEL]
-    if name not in MODELS:
-        raise Refusal(
-            Code.VERSION_UNKNOWN,
-            f"there is no model version {name!r}",
-            suggestion=f"model_version may be {', '.join(MODELS)}, or left out for the default model.",
-            field="model_version",
-        )
-    return MODELS[name]
+def _named_model(name: str, models: Models) -> ModelFacts:
+    if model := models.called(name):
+        return model
+    raise Refusal(
+        Code.VERSION_UNKNOWN,
+        f"there is no model version {name!r}",
+        suggestion=f"model_version may be {', '.join(models)}, or left out for the default model.",
+        field="model_version",
+    )
 
 
-def _check_file_count(model: ModelFacts, request: ImageRequest) -> None:
+def _check_file_count(model: ModelFacts, request: ImageRequest, models: Models) -> None:
     given = len(request.files)
     if given <= model.reference_cap:
         return
@@ -114,7 +105,7 @@ def _check_file_count(model: ModelFacts, request: ImageRequest) -> None:
         raise Refusal(
             Code.INVALID,
             f"{model.name} takes no reference images",
-            suggestion=f"Leave the images out, or choose a model that takes them: {', '.join(models_with_images())}.",
+            suggestion=f"Leave the images out, or choose a model that takes them: {', '.join(models.with_images())}.",
             field=request.files[0].field,
         )
     raise Refusal(

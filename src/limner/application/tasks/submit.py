@@ -98,7 +98,7 @@ class Submit:
     ) -> Submitted:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
         request = self._with_model(request)
-        planned = plan(request, self.templates, prompt_limit)
+        planned = plan(request, self.routing.models, self.templates, prompt_limit)
         provider = self.routing.routes_for(planned.model.name, planned.references)[0].provider
         self._check_addresses(request)
         task = self._new_task(key, request, planned)

@@ -23,6 +23,7 @@ from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
+from limner.models import shipped_models
 from limner.ports.blobs import StorageRefuses, Stored
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending
 from limner.providers.sandbox import card
@@ -61,7 +62,12 @@ class GenerateHarness:
     async def generate(self, siblings: SiblingFailure | None = None) -> KeptImage | Failure:
         task = await self.service.task(self.task)
         routing = Routing(
-            {"scripted": self.vendor}, "scripted", RUN_LIMIT_S, RESEND, routes={"flux.1_kontext_pro": (self.route,)}
+            {"scripted": self.vendor},
+            "scripted",
+            RUN_LIMIT_S,
+            RESEND,
+            routes={"flux.1_kontext_pro": (self.route,)},
+            models=shipped_models(),
         )
         generate = generator(self.journal, routing, self.service.blobs, self.disk_guard)
         order = GenerationRequest(

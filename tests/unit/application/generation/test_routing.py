@@ -5,6 +5,7 @@ import pytest
 from limner.application.generation.routing import Routing
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route, UnknownOutcome
+from limner.models import shipped_models
 from limner.providers.sandbox import SandboxProvider
 
 MODEL = "flux.1_kontext_pro"
@@ -23,6 +24,7 @@ def routing(*configured: str, always_use_engine: bool = False) -> Routing:
         UnknownOutcome.FAIL_AND_REFUND,
         routes={MODEL: (route("bfl"), route("fal"))},
         always_use_engine=always_use_engine,
+        models=shipped_models(),
     )
 
 

@@ -16,13 +16,16 @@ from limner.application.images import references
 from limner.application.images.references import KeepInlineImages, PrepareReferences, check_format
 from limner.application.images.upload import KeptPicture
 from limner.domain.ids import TaskId
-from limner.domain.model import MODELS, ModelFacts
+from limner.domain.model import ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import FileInput, InlineSource, UploadedSource, UrlSource
 from limner.intake.image_intake import ImageIntake
+from limner.models import shipped_models
 from limner.ports.provider import ReferenceImage
 from limner.providers.sandbox import card
 from stores import ServiceHarness, with_file
+
+MODELS = shipped_models()
 
 Take = Callable[[Sequence[FileInput], ModelFacts], Awaitable[Mapping[str, KeptPicture]]]
 KONTEXT, GPT = MODELS["flux.1_kontext_pro"], MODELS["gpt_image_2"]

@@ -26,6 +26,7 @@ from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.request import FileInput, TaskType, UploadedSource, UrlSource
 from limner.domain.tasks.task import Status, Task
 from limner.intake.image_intake import ImageIntake
+from limner.models import shipped_models
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, JobCancellation, Pending
 from stores import PICTURE, ROUTE, ServiceHarness, with_file
 
@@ -60,7 +61,14 @@ class ExecuteHarness:
 
     @property
     def routing(self) -> Routing:
-        return Routing({"scripted": self.vendor}, "scripted", 900.0, UnknownOutcome.RESEND_ONCE, self.routes)
+        return Routing(
+            {"scripted": self.vendor},
+            "scripted",
+            900.0,
+            UnknownOutcome.RESEND_ONCE,
+            self.routes,
+            models=shipped_models(),
+        )
 
     @property
     def execute(self) -> ExecuteTask:
