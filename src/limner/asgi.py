@@ -66,7 +66,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         routing=limner.routing,
         links=limner.links,
         store=limner.store,
-        blobs=limner.blobs,
+        open_picture=limner.open_picture,
         clock=limner.clock,
         scratch=limner.scratch.folder,
         upload_rate=uploads,

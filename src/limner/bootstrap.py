@@ -23,6 +23,7 @@ from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.images.keep import Keep
 from limner.application.images.object_uploads import FindObject, TakeObject
+from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.references import KeepInlineImages, PrepareReferences
 from limner.application.images.upload import KeepPicture, TakeUpload
@@ -175,6 +176,10 @@ class Limner:
     @property
     def read(self) -> ReadTask:
         return ReadTask(self.store)
+
+    @property
+    def open_picture(self) -> OpenPicture:
+        return OpenPicture(self.store, self.blobs, mark=self.settings.mark_images)
 
     @property
     def explain(self) -> Explain:

@@ -295,6 +295,11 @@ class Settings(VendorSettings):
         "`https://studio.example.org`; `*` is all. Pages send a key themselves: give them one with few scopes.",
     )
     upload_hours: float = Field(default=24, gt=0, description="How long an upload can be used in a task, in hours.")
+    mark_images: bool = Field(
+        default=True,
+        description="Mark every picture that leaves Limner with how it was made (XMP, `DigitalSourceType`). The "
+        "stored picture is the vendor's, unchanged.",
+    )
     link_hours: float = Field(default=24, gt=0, description="How long a link to a picture works, in hours.")
     keep_results_days: float = Field(
         default=0,

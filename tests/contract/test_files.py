@@ -1,6 +1,8 @@
 """Finished pictures behind their links."""
 
 import hashlib
+import io
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -8,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from contract.client import Client, client_of
 from limner.providers.sandbox import card
-from serving import serving
+from serving import Served, serving
 
 ENDLESS = ["bytes=" + "9" * 10_000 + "-", "bytes=0-" + "9" * 10_000, "bytes=-" + "9" * 10_000]
 
@@ -39,7 +42,39 @@ def shown(client: Client) -> Shown:
 
 
 def test_the_picture_is_the_one_that_was_made(shown: Shown) -> None:
-    assert shown.picture == card("a picture to fetch")
+    assert pixels(shown.picture) == pixels(card("a picture to fetch"))
+
+
+def test_the_picture_says_how_it_was_made(client: Client, shown: Shown, inline: dict[str, str]) -> None:
+    """The sandbox draws by rule: no trained model is named."""
+    url = client.done(prompt="a picture of a picture", model_version="gpt_4o", file=inline)["output"]["generated_image"]
+
+    assert shown.client.get(shown.url).headers["X-Limner-Mark"] == "added"
+    assert b"digitalsourcetype/algorithmicMedia" in shown.picture
+    assert b"digitalsourcetype/compositeSynthetic" in client.get(url).body
+    assert b"AISystemUsed" not in shown.picture
+
+
+def test_the_stored_picture_is_the_one_that_was_made(served: Served, shown: Shown) -> None:
+    made = card("a picture to fetch")
+    name = hashlib.sha256(made).hexdigest()
+
+    assert (served.data / "blobs" / "sha256" / name[:2] / name).read_bytes() == made
+
+
+def test_marks_can_be_switched_off(data: Path) -> None:
+    with serving(data, mark_images="false") as server:
+        client = client_of(server)
+        answer = client.get(client.done(prompt="unmarked")["output"]["generated_image"])
+
+    assert answer.body == card("unmarked")
+    assert answer.headers["X-Limner-Mark"] == "none"
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.body).hexdigest()}"'
+
+
+def pixels(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.tobytes()
 
 
 def test_a_link_works_without_a_key_and_with_any(client: Client, other_client: Client, shown: Shown) -> None:
@@ -54,7 +89,8 @@ def test_a_picture_has_its_media_type(shown: Shown) -> None:
     assert headers["Content-Type"] == "image/png"
     assert headers["Content-Length"] == str(len(shown.picture))
     assert headers["Accept-Ranges"] == "bytes"
-    assert headers["ETag"] == f'"{hashlib.sha256(shown.picture).hexdigest()}"'
+    made = hashlib.sha256(card("a picture to fetch")).hexdigest()
+    assert re.fullmatch(f'"{made}-[0-9a-f]{{16}}"', headers["ETag"])
     assert headers["Cache-Control"].startswith("private")
 
 

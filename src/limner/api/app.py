@@ -43,6 +43,7 @@ from limner.domain.refusal import Code, Refusal
 EXPOSED_HEADERS = (
     "X-Tripo-Trace-ID",
     "X-Limner-Served-By",
+    files.MARK,
     "Retry-After",
     "RateLimit",
     "RateLimit-Policy",

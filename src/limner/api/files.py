@@ -11,10 +11,11 @@ from starlette.responses import Response, StreamingResponse
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import SIGNATURE, check_link
+from limner.application.images.open_picture import OpenedPicture
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.task import Result
+from limner.marking.layout import MarkState
 from limner.ports.blobs import BlobMissing
 
 _RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
@@ -33,10 +34,22 @@ _HEADERS = {
 }
 
 
+MARK = "X-Limner-Mark"
+
 _DESCRIBED = {
     "parameters": SIGNATURE,
     "responses": {
-        "200": {"description": "The picture", "content": {"image/*": {}}},
+        "200": {
+            "description": "The picture, marked with how it was made",
+            "content": {"image/*": {}},
+            "headers": {
+                MARK: {
+                    "description": "`added`: the mark was added to the vendor's file. `vendor`: the file has the "
+                    "vendor's own mark and was not changed. `none`: it has no mark.",
+                    "schema": {"type": "string", "enum": list(MarkState)},
+                }
+            },
+        },
         "206": {"description": "A part of it"},
         "403": {"description": "The link has expired or was changed"},
         "404": {"description": "There is no such picture"},
@@ -64,24 +77,25 @@ def operations(services: Services) -> list[Operation]:
         task = await services.store.read(lambda records: own_task(records, None, TaskId(task_id)))
         if task.removed_ms is not None:
             raise _removed(task.removed_ms)
-        named = {f"{each}.{of.extension}": of for each, of in task.result.pictures().items()} if task.result else {}
+        named = {f"{each}.{of.extension}": each for each, of in task.result.pictures().items()} if task.result else {}
         if name not in named:
             raise _not_found()
         try:
-            size = await services.blobs.size(named[name].blob)
+            opened = await services.open_picture(task, named[name])
         except BlobMissing:
             raise _not_found() from None
-        return _answer(services, request, name, named[name], size)
+        return _answer(request, name, opened)
 
     path = "/files/{tag}/{task_id}/{name}"
     return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
 
 
-def _answer(services: Services, request: Request, name: str, result: Result, size: int) -> Response:
-    etag = f'"{result.blob}"'
-    is_picture = result.media_type in INLINE_MEDIA_TYPES
+def _answer(request: Request, name: str, opened: OpenedPicture) -> Response:
+    etag, size, media_type = f'"{opened.tag}"', opened.size, opened.result.media_type
+    is_picture = media_type in INLINE_MEDIA_TYPES
     shown = "inline" if is_picture else "attachment"
-    headers = _HEADERS | {"ETag": etag, "Content-Disposition": f'{shown}; filename="{name}"'}
+    disposition = f'{shown}; filename="{name}"'
+    headers = _HEADERS | {"ETag": etag, "Content-Disposition": disposition, MARK: opened.mark}
     if _is_cached(etag, request):
         return Response(status_code=304, headers=headers)
     byte_range = _requested_range(request, etag, size)
@@ -90,13 +104,9 @@ def _answer(services: Services, request: Request, name: str, result: Result, siz
     headers["Content-Length"] = str(byte_range.end - byte_range.start)
     if byte_range.partial:
         headers["Content-Range"] = f"bytes {byte_range.start}-{byte_range.end - 1}/{size}"
-    body = (
-        _empty_body()
-        if request.method == "HEAD"
-        else services.blobs.stream(result.blob, byte_range.start, byte_range.end)
-    )
-    media_type = result.media_type if is_picture else "application/octet-stream"
-    return StreamingResponse(body, 206 if byte_range.partial else 200, headers, media_type)
+    body = _empty_body() if request.method == "HEAD" else opened.stream(byte_range.start, byte_range.end)
+    sent_as = media_type if is_picture else "application/octet-stream"
+    return StreamingResponse(body, 206 if byte_range.partial else 200, headers, sent_as)
 
 
 def _is_cached(etag: str, request: Request) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
 from limner.application.generation.routing import Routing
+from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.upload import TakeUpload
 from limner.application.images.upload_credentials import IssueUploadCredentials
@@ -16,7 +17,6 @@ from limner.application.tasks.submit import Submit
 from limner.application.watching.watch import Watch
 from limner.application.webhooks.manage import ManageWebhooks
 from limner.db.store import Store
-from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.links import Links
 
@@ -36,7 +36,7 @@ class Services:
     routing: Routing
     links: Links
     store: Store
-    blobs: BlobStore
+    open_picture: OpenPicture
     clock: Clock
     scratch: Path
     upload_rate: RequestRate

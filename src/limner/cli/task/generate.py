@@ -192,7 +192,8 @@ async def save_task(limner: "Limner", task: Task, output: Path | None, *, force:
     target = output or Path(f"{task.id}.{task.result.extension}")
     source = await limner.blobs.local(task.result.blob, limner.scratch.folder)
     try:
-        await asyncio.to_thread(save, source, task.result.extension, target, force=force)
+        mark = await limner.open_picture.mark_of(task, next(iter(task.result.pictures())))
+        await asyncio.to_thread(save, source, task.result.extension, target, force=force, mark=mark)
     except Refusal as refusal:
         raise Refusal(
             refusal.code, refusal.reason, suggestion=f"The picture is kept: limner tasks save {task.id} -o FILE"

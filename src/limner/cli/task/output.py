@@ -1,11 +1,12 @@
 """Where a picture is saved: checked before it is ordered, converted if the name asks for it, never half-written."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from limner.domain.refusal import Code, Refusal
+from limner.marking.mark import marked_bytes
+from limner.marking.xmp import Mark
 
 STDOUT = Path("-")
 
@@ -29,36 +30,43 @@ def check_output(output: Path | None, *, force: bool) -> None:
     _check_folder(output.parent)
 
 
-def save(source: Path, extension: str, output: Path, *, force: bool) -> None:
+def save(source: Path, extension: str, output: Path, *, force: bool, mark: Mark | None = None) -> None:
     """Save a picture of the format `extension` to `output`, as the format that the name of `output` asks for.
 
-    Transparent parts become white in a JPEG. Raises `Refusal`; then an existing file is unchanged.
+    It says how it was made where there is a `mark`. Transparent parts become white in a JPEG. Raises `Refusal`; then
+    an existing file is unchanged.
     """
-    wanted = FORMATS.get(output.suffix.lower())
+    made_as = FORMATS[f".{extension}"]
+    wanted = FORMATS.get(output.suffix.lower(), made_as)
     try:
         if output == STDOUT:
-            sys.stdout.buffer.write(source.read_bytes())
+            sys.stdout.buffer.write(_marked(source, made_as, mark))
             sys.stdout.buffer.flush()
             return
         output.parent.mkdir(parents=True, exist_ok=True)
         _check_absent(output, force=force)
         with tempfile.NamedTemporaryFile(dir=output.parent, suffix=output.suffix, delete=False) as half:
-            _write(source, Path(half.name), wanted if wanted != FORMATS.get(f".{extension}") else None)
+            _write(source, Path(half.name), mark, made_as, wanted)
         Path(half.name).chmod(0o644)
         Path(half.name).replace(output)
     except OSError as error:
         raise _refused(f"{output} could not be written: {error.strerror or error}", "Name another file.") from None
 
 
-def _write(source: Path, target: Path, format_: str | None) -> None:
+def _write(source: Path, target: Path, mark: Mark | None, made_as: str, format_: str) -> None:
     try:
-        if format_ is None:
-            shutil.copyfile(source, target)
-        else:
+        if made_as != format_:
             _convert(source, target, format_)
+            source = target
+        target.write_bytes(_marked(source, format_, mark))
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def _marked(source: Path, format_: str, mark: Mark | None) -> bytes:
+    data = source.read_bytes()
+    return marked_bytes(f"image/{format_.lower()}", data, mark) if mark else data
 
 
 def _convert(source: Path, target: Path, format_: str) -> None:

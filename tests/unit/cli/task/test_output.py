@@ -6,7 +6,9 @@ import pytest
 from PIL import Image
 
 from limner.cli.task.output import STDOUT, check_output, save
+from limner.domain.digital_source import DigitalSource
 from limner.domain.refusal import Refusal
+from limner.marking.xmp import Mark
 
 
 @pytest.fixture
@@ -89,3 +91,12 @@ def test_what_can_be_saved_to_is_accepted(tmp_path: Path, monkeypatch: pytest.Mo
         check_output(output, force=False)
 
     assert [each.name for each in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("name", ["picture.png", "picture.jpg", "picture.webp"])
+def test_a_saved_picture_says_how_it_was_made(transparent: Path, name: str) -> None:
+    save(transparent, "png", transparent.with_name(name), force=False, mark=Mark(DigitalSource.GENERATED, "a model"))
+
+    with Image.open(transparent.with_name(name)) as saved:
+        saved.load()
+    assert b"digitalsourcetype/trainedAlgorithmicMedia" in transparent.with_name(name).read_bytes()

@@ -1,0 +1,99 @@
+"""Opening a finished picture for delivery. Every way out of Limner takes pictures from here, so that each is marked."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.domain.digital_source import digital_source
+from limner.domain.ids import BlobId
+from limner.domain.tasks.task import Result, Task
+from limner.marking.layout import Layout, MarkState
+from limner.marking.mark import marked_layout
+from limner.marking.window import Reading
+from limner.marking.xmp import Mark
+from limner.ports.blobs import BlobStore
+
+CACHED_LAYOUTS = 2_000
+"""Layouts kept in memory, of about 2 KB each, so that a picture's container is read once and not for each request."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPicture:
+    """A picture as it is delivered. The stored bytes are the vendor's; `layout` says what the copy adds to them."""
+
+    result: Result
+    layout: Layout
+    blobs: BlobStore
+
+    @property
+    def size(self) -> int:
+        return self.layout.size
+
+    @property
+    def mark(self) -> MarkState:
+        return self.layout.state
+
+    @property
+    def tag(self) -> str:
+        """Names the delivered bytes: the blob's name, and what was added."""
+        return f"{self.result.blob}-{self.layout.digest}" if self.layout.splices else self.result.blob
+
+    async def stream(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to, not including, `end`, in pieces."""
+        for piece in self.layout.pieces(start, end):
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                async for part in self.blobs.stream(self.result.blob, *piece):
+                    yield part
+
+
+class OpenPicture:
+    def __init__(self, store: Store, blobs: BlobStore, *, mark: bool) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._mark = mark
+        self._layouts: OrderedDict[tuple[BlobId, Mark], Layout] = OrderedDict()
+
+    async def __call__(self, task: Task, name: str) -> OpenedPicture:
+        """The picture of a task by the name that its link ends in. Raises `KeyError` and `BlobMissing`."""
+        result = (task.result.pictures() if task.result else {})[name]
+        size, mark = await self._blobs.size(result.blob), await self.mark_of(task, name)
+        layout = await self._layout(result, size, mark) if mark else Layout(size, MarkState.NONE)
+        return OpenedPicture(result, layout, self._blobs)
+
+    async def mark_of(self, task: Task, name: str) -> Mark | None:
+        """What the mark of a picture says; None where marks are switched off."""
+        if not self._mark:
+            return None
+        inputs = await self._store.read(lambda records: _count_inputs(records, task))
+        served_by = dict(task.served_by or {})
+        served_by |= served_by.get("views", {}).get(name.removesuffix("_view"), {})
+        generator = " ".join(str(served_by[each]) for each in ("provider", "model") if served_by.get(each))
+        return Mark(digital_source(served_by, references=bool(inputs)), generator)
+
+    async def _layout(self, result: Result, size: int, mark: Mark) -> Layout:
+        key = (result.blob, mark)
+        if key not in self._layouts:
+            self._layouts[key] = await self._read(result.blob, marked_layout(result.media_type, size, mark))
+            if len(self._layouts) > CACHED_LAYOUTS:
+                self._layouts.popitem(last=False)
+        self._layouts.move_to_end(key)
+        return self._layouts[key]
+
+    async def _read(self, blob: BlobId, reading: Reading[Layout]) -> Layout:
+        """Give a parser the bytes that it needs, until it has a layout."""
+        try:
+            start, end = next(reading)
+            while True:
+                data = b"".join([part async for part in self._blobs.stream(blob, start, end)])
+                start, end = reading.send(data)
+        except StopIteration as finished:
+            layout: Layout = finished.value
+            return layout
+
+
+def _count_inputs(records: Records, task: Task) -> int:
+    return len(records.tasks.inputs(task.id))
