@@ -111,13 +111,14 @@ class Dispatcher:
 
     async def _execute(self, claimed: ClaimedTask, running: RunningTask) -> None:
         """Execute the task, from its journal again after an outage, until it ends or another worker continues it."""
-        task = claimed.task
+        task, is_new = claimed.task, claimed.claims == 1
         structlog.contextvars.bind_contextvars(task=task.id, account=task.account)  # in this asyncio task alone
         try:
             while running.interrupt.reason not in _HANDED_OVER:
                 try:
-                    ended = await self.execute(claimed, self.owner, running.interrupt, running.report)
+                    ended = await self.execute(claimed, self.owner, running.interrupt, running.report, is_new=is_new)
                 except Exception as error:
+                    is_new = False
                     if not is_outage(error):
                         raise
                     log.warning("task interrupted by an outage", error=str(error))

@@ -81,8 +81,8 @@ class RunAttempt:
 
     async def pause(self, generation: Generation, seconds: float) -> None:
         """Wait, but no longer than the task has, and not once another of its images has failed."""
-        pause = generation.siblings.cut_short(partial(self.clock.sleep, seconds))
-        await generation.interrupt.wait_for(pause, self._left_s(generation))
+        pause, failed = self.clock.sleep(seconds), generation.siblings.failed
+        await generation.interrupt.wait_for(pause, self._left_s(generation), unless=failed)
 
     async def _intend(self, generation: Generation, routes: Sequence[Route], number: int) -> IntendedAttempt | Failure:
         """Write the attempt's intent as soon as one of the routes is open, within its limits."""

@@ -29,7 +29,7 @@ class Generate:
     async def __call__(self, generation: Generation) -> KeptImage | Failure:
         """The stored image, or the failure that no retry is left for. Raises `Interrupted`."""
         with generation.siblings:
-            attempts = [each for each in await self.journal.of(generation.task) if each.part == generation.part]
+            attempts = generation.attempts
             if image := delivered_image(attempts):
                 return image
             tries = [

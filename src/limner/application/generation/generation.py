@@ -1,12 +1,12 @@
 """The generation of one image: what is requested, over which routes, until when, and beside which other images."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
 
 from limner.application.generation.interrupt import Interrupt
+from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
@@ -22,14 +22,15 @@ class SiblingFailure:
     As a context manager it is set by an exception.
     """
 
-    _event: asyncio.Event = field(default_factory=asyncio.Event)
+    failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def is_set(self) -> bool:
-        return self._event.is_set()
+        return self.failed.done()
 
     def set(self) -> None:
-        self._event.set()
+        if not self.is_set:
+            self.failed.set_result(None)
 
     def __enter__(self) -> None:
         return None
@@ -40,23 +41,14 @@ class SiblingFailure:
         if error is not None:
             self.set()
 
-    async def cut_short(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Await `pause()`, but only until another image fails."""
-        either = [asyncio.ensure_future(pause()), asyncio.ensure_future(self._event.wait())]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in either:
-                each.cancel()
-            await asyncio.gather(*either, return_exceptions=True)
-
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One image of a task.
 
     `compose` returns the request as a route's provider is to get it. Nothing is submitted after `submit_until_ms`; a
-    submitted job is polled until `deadline_ms`, which may be later. `owner` holds the lease.
+    submitted job is polled until `deadline_ms`, which may be later. `owner` holds the lease. `attempts` are those of
+    earlier workers.
     """
 
     task: TaskId
@@ -69,6 +61,7 @@ class Generation:
     report: Report
     owner: str
     siblings: SiblingFailure
+    attempts: Sequence[Attempt] = ()
 
     def left_s(self, now_ms: int) -> float:
         return (self.deadline_ms - now_ms) / 1000
@@ -84,11 +77,15 @@ class GenerationAttempt:
     generation: Generation
     id: AttemptId
     route: Route
+    _composed: GenerationRequest = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_composed", self.generation.compose(self.route))
 
     def request(self, left_s: float) -> GenerationRequest:
         """The request as it is sent. One call may take the route's deadline, or `left_s` where that is less."""
         return replace(
-            self.generation.compose(self.route),
+            self._composed,
             attempt_id=self.id,
             upstream=self.route.upstream,
             options=self.route.options,

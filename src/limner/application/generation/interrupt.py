@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -49,17 +49,36 @@ class Interrupt:
             return self._reason.result()
         return Reason.DEADLINE if left_s <= 0 else None
 
-    async def wait_for(self, awaited: Coroutine[Any, Any, T], timeout_s: float, *, ignored: Reason | None = None) -> T:
+    @overload
+    async def wait_for(
+        self, awaited: Coroutine[Any, Any, T], timeout_s: float, *, ignored: Reason | None = None
+    ) -> T: ...
+
+    @overload
+    async def wait_for(
+        self, awaited: Coroutine[Any, Any, T], timeout_s: float, *, unless: "asyncio.Future[None]"
+    ) -> T | None: ...
+
+    async def wait_for(
+        self,
+        awaited: Coroutine[Any, Any, T],
+        timeout_s: float,
+        *,
+        ignored: Reason | None = None,
+        unless: "asyncio.Future[None] | None" = None,
+    ) -> T | None:
         """What `awaited` returns. Raises `Interrupted` when an interrupt comes or `timeout_s` passes first.
 
         `ignored` is a reason that does not end this wait. A result that arrives while `awaited` is being cancelled is
-        returned: it may have been paid for.
+        returned: it may have been paid for. None when `unless` is done first.
         """
         if reason := self._reason_to_stop(timeout_s, ignored):
             awaited.close()
             raise Interrupted(reason)
         work = asyncio.ensure_future(awaited)
         either: set[asyncio.Future[Any]] = {work, self._reason}
+        if unless:
+            either.add(unless)
         try:
             await asyncio.wait(either, timeout=max(0.0, timeout_s), return_when=asyncio.FIRST_COMPLETED)
             if ignored and self._reason.done() and self._reason.result() is ignored:
@@ -67,6 +86,8 @@ class Interrupt:
             if not work.done():
                 await _cancel(work)
                 if work.cancelled() or work.exception():
+                    if unless and unless.done() and not self._reason.done():
+                        return None
                     raise Interrupted(self._reason.result() if self._reason.done() else Reason.DEADLINE)
             return work.result()
         finally:

@@ -27,7 +27,7 @@ from limner.domain.routing.route import Route
 from limner.domain.tasks.spec import ImageSpec
 from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.clock import Clock
-from limner.ports.provider import Report
+from limner.ports.provider import ReferenceImage, Report
 
 MAX_CLAIMS = 5
 """How many workers in a row may fail on a task before a job that it bought is given up."""
@@ -65,9 +65,14 @@ class ExecuteTask:
     clock: Clock
     scratch: Path
 
-    async def __call__(self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report) -> Task | None:
-        """Execute the task and settle it. None when another worker continues it."""
-        attempts = await self.generate.journal.of(claimed.task.id)
+    async def __call__(
+        self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report, *, is_new: bool = False
+    ) -> Task | None:
+        """Execute the task and settle it. None when another worker continues it.
+
+        `is_new` says that nobody has executed it yet, so that the journal has no attempts of it.
+        """
+        attempts = () if is_new else await self.generate.journal.of(claimed.task.id)
         run = TaskRun(claimed, owner, interrupt, report, attempts)
         if images := _all_delivered(attempts, run.images):
             return await self.end(claimed.task, owner, _success(images, claimed))
@@ -97,8 +102,7 @@ class ExecuteTask:
     async def _prepare(self, run: TaskRun, workdir: Path) -> list[Generation]:
         task = run.task
         submit_until_ms, deadline_ms = self._deadlines_ms(run)
-        left_s = (deadline_ms - self.clock.now_ms()) / 1000
-        references = await run.interrupt.wait_for(self.prepare.references(task, workdir), left_s)
+        references = await self._references(run, deadline_ms, workdir)
         inputs = [await self.prepare(task, run.claimed.spec, image, references, workdir) for image in run.images]
         routes = self._routes(run, max(len(each.references) for each in inputs))
         siblings, reports = SiblingFailure(), _shared(run.report, len(inputs))
@@ -114,9 +118,16 @@ class ExecuteTask:
                 report=report,
                 owner=run.owner,
                 siblings=siblings,
+                attempts=[attempt for attempt in run.attempts if attempt.part == each.image.part],
             )
             for each, report in zip(inputs, reports, strict=True)
         ]
+
+    async def _references(self, run: TaskRun, deadline_ms: int, workdir: Path) -> tuple[ReferenceImage, ...]:
+        if not run.claimed.has_inputs:
+            return ()
+        left_s = (deadline_ms - self.clock.now_ms()) / 1000
+        return await run.interrupt.wait_for(self.prepare.references(run.task, workdir), left_s)
 
     def _routes(self, run: TaskRun, references: int) -> tuple[Route, ...]:
         """The routes for this task; none is needed where every image is bought already."""

@@ -61,6 +61,7 @@ class ClaimedTask:
     task: Task
     spec: TaskSpec
     claims: int
+    has_inputs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ _CLAIM_TEXT = f"""
     SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
         started_ms = coalesce(started_ms, :now_ms)
     WHERE id IN (SELECT id FROM due)
-    RETURNING {_COLUMNS}, task_order, claims, place
+    RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, place
 """
 _CLAIM = Sql(_CLAIM_TEXT.format(which=""))
 _LIMITED, _UNLIMITED = "AND model IN :models", "AND NOT (model IN :models)"
@@ -164,7 +165,7 @@ _RESCUE = Sql(f"""
     UPDATE tasks
     SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
     WHERE id IN (SELECT id FROM due)
-    RETURNING {_COLUMNS}, task_order, claims, place
+    RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, place
 """)
 _ADVANCE_QUEUE_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
 
@@ -355,8 +356,8 @@ class TaskTable:
     def _claim_rows(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         rows = self._db.all(statement, values)
         return [
-            (place, ClaimedTask(_task(columns), TaskSpec.from_json(load(spec)), claims))
-            for *columns, spec, claims, place in rows
+            (place, ClaimedTask(_task(columns), TaskSpec.from_json(load(spec)), claims, bool(has_inputs)))
+            for *columns, spec, claims, has_inputs, place in rows
         ]
 
     def set_expected_end(self, task: TaskId, expected_ms: int) -> None:

@@ -86,6 +86,7 @@ class GenerateHarness:
                 report=self.reported.append,
                 owner="worker",
                 siblings=siblings or SiblingFailure(),
+                attempts=await self.journal.of(self.task),
             )
         )
 
