@@ -58,7 +58,7 @@ from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
-from limner.routes import check_routes, routes_of, with_abilities, with_reference_caps
+from limner.routes import check_routes, routes_of, with_provider_facts
 from limner.settings import Settings
 from limner.storage.blobs import open_blobs
 from limner.storage.new_file import create_file
@@ -368,7 +368,7 @@ def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Ma
         engine=settings.engine,
         deadline_s=float(settings.run_deadline_s),
         unknown_outcome=settings.unknown_outcome,
-        routes=with_abilities(with_reference_caps(routes, providers), providers),
+        routes=with_provider_facts(routes, providers),
         always_use_engine=settings.fallback_to_builtin,
         models=settings.models,
     )

@@ -10,7 +10,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from limner.domain.model import JPEG, PNG, WEBP, ModelFacts, Models, models_of
-from limner.domain.prompts import prompt
 
 _FORMATS = {"jpeg": JPEG, "png": PNG, "webp": WEBP}
 
@@ -46,7 +45,6 @@ class ModelSettings(BaseModel):
     retired: date | None = Field(
         default=None, description="The day on which its maker shut the original down; its routes lead to a successor."
     )
-    dialect: str = Field(default="plain", description="How it is told about reference images.")
 
     @field_validator("accepts")
     @classmethod
@@ -62,7 +60,6 @@ class ModelSettings(BaseModel):
             credits=self.credits,
             reference_cap=self.reference_cap,
             accepts=frozenset(_FORMATS[each] for each in self.accepts),
-            dialect=getattr(prompt, self.dialect.upper()),
             successor_with_image=self.successor_with_image,
             sizes=self.sizes,
             aliases=self.aliases,

@@ -6,8 +6,9 @@ from dataclasses import replace
 from importlib import resources
 
 from limner.domain.model import Models
+from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import CapsReferences, Provider, ValidatesRoute, abilities_of
+from limner.ports.provider import CapsReferences, Provider, ValidatesRoute, abilities_of, dialect_of
 from limner.settings import RouteSettings, Settings
 
 
@@ -45,32 +46,24 @@ def check_routes(routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str
                 raise InvalidRoute(f"the route of {model} to {route.name}: {wrong}")
 
 
-def with_reference_caps(
+def with_provider_facts(
     routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider]
 ) -> Mapping[str, tuple[Route, ...]]:
-    """The routes with the number of reference images that their providers take. May read local files."""
+    """The routes with what their providers say of the upstreams. May read local files."""
     return {
-        model: tuple(replace(route, reference_cap=_reference_cap(route, providers)) for route in model_routes)
+        model: tuple(_with_facts(route, providers.get(route.provider)) for route in model_routes)
         for model, model_routes in routes.items()
     }
 
 
-def with_abilities(
-    routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider]
-) -> Mapping[str, tuple[Route, ...]]:
-    """The routes with the fields of a task that their providers obey."""
-    return {
-        model: tuple(
-            replace(route, abilities=abilities_of(providers.get(route.provider), route.upstream, route.options))
-            for route in model_routes
-        )
-        for model, model_routes in routes.items()
-    }
-
-
-def _reference_cap(route: Route, providers: Mapping[str, Provider]) -> int | None:
-    provider = providers.get(route.provider)
-    return provider.reference_cap(route.upstream, route.options) if isinstance(provider, CapsReferences) else None
+def _with_facts(route: Route, provider: Provider | None) -> Route:
+    upstream, options = route.upstream, route.options
+    return replace(
+        route,
+        reference_cap=provider.reference_cap(upstream, options) if isinstance(provider, CapsReferences) else None,
+        abilities=abilities_of(provider, upstream, options),
+        dialect=route.dialect or dialect_of(provider, upstream, options),
+    )
 
 
 def _shipped_routes() -> list[RouteSettings]:
@@ -94,6 +87,7 @@ def _route(row: RouteSettings, unknown_outcome: UnknownOutcome) -> Route:
         unknown_outcome=row.unknown_outcome or unknown_outcome,
         options=row.options,
         price_usd=row.price_usd,
+        dialect=DIALECTS[row.prompt_dialect] if row.prompt_dialect else None,
     )
 
 

@@ -31,6 +31,7 @@ from limner.config_sources import ConfigError, Environment, TomlFile, origin_of,
 from limner.db.open_store import SQLITE, check_url
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidModel, Models
 from limner.domain.network.proxies import TrustedProxies
+from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import UnknownOutcome
 from limner.models import ModelSettings, configured_models
 from limner.outbound.allowlist import FetchAllow
@@ -110,6 +111,11 @@ class RouteSettings(BaseModel):
     )
     price_usd: float | None = Field(
         default=None, ge=0, description="What a picture costs, in US dollars, where the vendor does not report it."
+    )
+    prompt_dialect: Literal[tuple(DIALECTS)] | None = Field(  # type: ignore[valid-type]
+        default=None,
+        description="How the prompt refers to reference images, one of "
+        f"{', '.join(f'`{name}`' for name in DIALECTS)}. Default: as the family expects that the upstream's name says.",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Added to each request; see Vendors.")
 

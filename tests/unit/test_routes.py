@@ -5,10 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from limner.domain.prompts.dialect import (
+    FLUX,
+    GEMINI,
+    GPT_IMAGE,
+    KONTEXT,
+    MIDJOURNEY,
+    NUMBERED,
+    PLAIN,
+    PromptDialect,
+)
 from limner.domain.routing.provider_limits import ProviderLimits
 from limner.domain.routing.route import UnknownOutcome
 from limner.models import shipped_models
-from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of, with_reference_caps
+from limner.routes import InvalidRoute, UnknownRoute, check_routes, routes_of, with_provider_facts
 from limner.settings import Settings, SettingsInvalid, load_settings
 from limner.vendors import InvalidOption, Upstream, upstreams
 
@@ -346,8 +356,33 @@ def test_a_route_knows_how_many_reference_images_its_provider_takes(
     provider = of(settings, "replicate").open()
     assert provider
 
-    routes = with_reference_caps(routes_of(settings, KNOWN), {"replicate": provider})
+    routes = with_provider_facts(routes_of(settings, KNOWN), {"replicate": provider})
 
     caps = {each.provider: each.reference_cap for each in routes["flux.1_kontext_pro"]}
     assert (caps["replicate"], caps["bfl"]) == (1, None)
     assert {each.provider: each.reference_cap for each in routes["flux.1_dev"]}["replicate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        (route("bfl", "flux-2-pro", "{}"), NUMBERED),
+        (route("fal", "fal-ai/flux-pro/kontext", "{}"), KONTEXT),
+        (route("gemini", "models/of-tomorrow", "{}"), GEMINI),
+        (route("openai", "our-deployment", "{}"), GPT_IMAGE),
+        (route("openai", "black-forest-labs/FLUX.1-dev", "{}", '{ dialect = "sglang" }'), FLUX),
+        (route("openai", "anything", "{}", '{ dialect = "sglang" }'), PLAIN),
+        (route("midjourney", "niji", "{}"), MIDJOURNEY),
+        (route("bfl", "flux-2-pro", "{}").replace("[[route]]", '[[route]]\nprompt_dialect = "plain"'), PLAIN),
+    ],
+)
+def test_a_route_has_the_dialect_of_its_upstream_whichever_model_it_serves(
+    tmp_path: Path, text: str, dialect: PromptDialect
+) -> None:
+    (tmp_path / "limner.toml").write_text(text)
+    settings = load_settings(data=tmp_path)
+    providers = {name: found for name, each in upstreams(settings).items() if (found := each.open())}
+
+    [only] = with_provider_facts(routes_of(settings, KNOWN), providers)["gpt_4o"]
+
+    assert only.dialect is dialect

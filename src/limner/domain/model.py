@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from limner.domain.prompts.prompt import PLAIN, PromptDialect
-
 JPEG = "image/jpeg"
 PNG = "image/png"
 WEBP = "image/webp"
@@ -32,7 +30,6 @@ class ModelFacts:
     credits: int
     reference_cap: int
     accepts: frozenset[str] = frozenset({JPEG, PNG, WEBP})
-    dialect: PromptDialect = PLAIN
     successor_with_image: str | None = None
     sizes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from limner.domain.network.ip_address import Address
+from limner.domain.prompts.dialect import PromptDialect, dialect_named_in
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities
 from limner.domain.routing.failure import Failure
 from limner.domain.tasks.spec import TaskSpec
@@ -166,6 +167,22 @@ class DeclaresAbilities(Protocol):
 def abilities_of(provider: object, upstream: str, options: Mapping[str, Any]) -> Abilities:
     """What the provider declares; nothing for one that declares nothing, or is not configured."""
     return provider.abilities(upstream, options) if isinstance(provider, DeclaresAbilities) else NO_ABILITIES
+
+
+@runtime_checkable
+class KnowsDialects(Protocol):
+    """A provider that knows how its upstreams expect their prompts."""
+
+    def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:
+        """How the upstream's family expects a prompt. It may read a small local file, as `reference_cap`."""
+        ...
+
+
+def dialect_of(provider: object, upstream: str, options: Mapping[str, Any]) -> PromptDialect:
+    """What the provider says; for one that says nothing, what the name of the upstream, or of its family, says."""
+    if isinstance(provider, KnowsDialects):
+        return provider.dialect(upstream, options)
+    return dialect_named_in(str(options.get("family", upstream)))
 
 
 @dataclass(frozen=True, slots=True)

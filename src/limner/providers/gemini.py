@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from limner.domain.aspect_ratio import nearest
+from limner.domain.prompts.dialect import GEMINI, PromptDialect
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
@@ -483,6 +484,9 @@ class GeminiProvider:
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references
+
+    def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - labels name the pictures
+        return GEMINI
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+from limner.domain.prompts.dialect import MIDJOURNEY, PromptDialect
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
@@ -422,6 +423,9 @@ class MidjourneyProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
         facts = MODELS.get(upstream)
         return None if facts is None else facts.pictures
+
+    def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - one for all
+        return MIDJOURNEY
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if upstream not in MODELS:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.prompts.dialect import GPT_IMAGE, PLAIN, PromptDialect, dialect_named_in
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
@@ -621,6 +622,10 @@ class OpenAiProvider:
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
         return self._dialect.references
+
+    def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:
+        named = dialect_named_in(str({**self._options, **options}.get("family", upstream)))
+        return GPT_IMAGE if named is PLAIN and self._dialect.is_billed else named
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
         rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, provider_only)}

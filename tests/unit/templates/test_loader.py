@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from limner.domain.model import ModelFacts
 from limner.domain.prompts.characters import forbidden_character
+from limner.domain.prompts.dialect import DIALECTS, PromptDialect
 from limner.domain.prompts.prompt import compose
 from limner.domain.prompts.template import named_template
 from limner.models import shipped_models
@@ -92,18 +92,19 @@ class TestBuiltIn:
         assert {slug for slug, it in BUILT_IN.items() if not it.template.needs_image} == {"variants", "t_pose"}
 
     @every_template
-    @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-    def test_it_composes_for_every_model(self, loaded: LoadedTemplate, model: ModelFacts) -> None:
-        own = min(1, model.reference_cap)
+    @pytest.mark.parametrize("cap", [0, 4, 10])
+    @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+    def test_it_composes_in_every_dialect(self, loaded: LoadedTemplate, dialect: PromptDialect, cap: int) -> None:
+        own = min(1, cap)
 
         composed = compose(
             "in blue",
-            model.dialect,
+            dialect,
             template=loaded.template,
             t_pose=True,
             sketch_to_render=True,
             own_pictures=own,
-            cap=model.reference_cap,
+            cap=cap,
         )
 
         assert loaded.template.text in composed.text

@@ -7,7 +7,7 @@ from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import Provider, abilities_of
+from limner.ports.provider import Provider, abilities_of, dialect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,12 @@ class Routing:
             return None
         known = {route.name: route for routes in self.routes.values() for route in routes}
         return known.get(attempt.route) or Route(
-            attempt.route, attempt.provider, attempt.upstream, self.deadline_s, self.unknown_outcome
+            attempt.route,
+            attempt.provider,
+            attempt.upstream,
+            self.deadline_s,
+            self.unknown_outcome,
+            dialect=dialect_of(self.providers[attempt.provider], attempt.upstream, {}),
         )
 
     def removed_route(self, attempt: Attempt) -> Route:
@@ -108,6 +113,7 @@ class Routing:
             deadline_s=self.deadline_s,
             unknown_outcome=self.unknown_outcome,
             abilities=abilities_of(self.providers.get(self.engine), model, {}),
+            dialect=dialect_of(self.providers.get(self.engine), model, {}),
         )
 
     def _no_route(self, model: str) -> Refusal:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from limner.domain.model import ModelFacts
+from limner.domain.prompts.dialect import PLAIN
 from limner.domain.prompts.prompt import ComposedPrompt, compose_spec
 from limner.domain.prompts.template import Template
 from limner.domain.routing.route import Route
@@ -23,9 +24,9 @@ def compose_image(
     Images of the template that the route, or the model, does not take are left out. Raises `Refusal` for a prompt
     that cannot be composed.
     """
-    cap = model.reference_cap
+    dialect, cap = (route.dialect if route else None) or PLAIN, model.reference_cap
     if route is not None and route.reference_cap is not None:
         cap = min(cap, route.reference_cap)
     return compose_spec(
-        replace(spec, prompt=image.prompt), model.dialect, template=template, own_pictures=own_references, cap=cap
+        replace(spec, prompt=image.prompt), dialect, template=template, own_pictures=own_references, cap=cap
     )

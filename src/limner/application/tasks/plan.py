@@ -8,6 +8,7 @@ from limner.domain.prompts.characters import is_blank
 from limner.domain.prompts.prompt import check_picture_numbers, clean_prompt
 from limner.domain.prompts.template import named_template
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.route import Route
 from limner.domain.tasks.multiview import View, edit_prompt, view_prompt
 from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.domain.tasks.spec import ImageSpec, TaskSpec
@@ -45,6 +46,16 @@ def plan(request: ImageRequest, models: Models, templates: Templates, prompt_lim
             return _views(request, models, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.edits))
 
 
+def check_prompts(planned: Plan, templates: Templates, route: Route) -> None:
+    """Raise `Refusal` for a prompt that cannot be composed for the route, so that no task is accepted with it."""
+    loaded = templates.get(planned.spec.template or "")
+    template = loaded.template if loaded else None
+    for each in planned.spec.images:
+        compose_image(
+            planned.spec, each, planned.model, template=template, own_references=planned.references, route=route
+        )
+
+
 def _edits(request: ImageRequest, prompt_limit: int) -> tuple[ImageSpec, ...]:
     views = []
     for number, edit in enumerate(request.edits):
@@ -65,10 +76,7 @@ def _views(request: ImageRequest, models: Models, views: tuple[ImageSpec, ...], 
             suggestion=f"Choose a model that takes them: {', '.join(models.with_images())}.",
             field="model_version",
         )
-    spec = replace(request.spec, views=views)
-    for each in views:
-        compose_image(spec, each, model, template=None, own_references=1)
-    return Plan(model, spec, price, references=1)
+    return Plan(model, replace(request.spec, views=views), price, references=1)
 
 
 def _one_image(request: ImageRequest, models: Models, templates: Templates, prompt_limit: int) -> Plan:
@@ -81,8 +89,6 @@ def _one_image(request: ImageRequest, models: Models, templates: Templates, prom
     prompt = _prompt(request.spec, prompt_limit)
     check_picture_numbers(prompt, given)
     spec = replace(request.spec, prompt=prompt, template=template.slug if template else None)
-    # Compose now, so that a prompt that cannot be composed is refused before the task is accepted.
-    compose_image(spec, spec.images[0], model, template=template, own_references=given)
     return Plan(model, spec, model.credits, references=given)
 
 

@@ -8,7 +8,7 @@ from limner.application.ids import time_ordered
 from limner.application.images.references import KeepInlineImages, ResolveInputs
 from limner.application.images.upload import KeptPicture
 from limner.application.tasks.multiview import original_of, unchanged_views
-from limner.application.tasks.plan import Plan, plan
+from limner.application.tasks.plan import Plan, check_prompts, plan
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.idempotency import IdempotentTask
@@ -99,7 +99,8 @@ class Submit:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
         request = self._with_model(request)
         planned = plan(request, self.routing.models, self.templates, prompt_limit)
-        provider = self.routing.routes_for(planned.model.name, planned.references)[0].provider
+        route = self.routing.routes_for(planned.model.name, planned.references)[0]
+        check_prompts(planned, self.templates, route)
         self._check_addresses(request)
         task = self._new_task(key, request, planned)
         earlier = await self._accept(
@@ -114,7 +115,7 @@ class Submit:
         )
         if earlier is None:
             self.signals.work_arrived()
-        return Submitted(earlier or task.id, provider, replayed=earlier is not None)
+        return Submitted(earlier or task.id, route.provider, replayed=earlier is not None)
 
     def _with_model(self, request: ImageRequest) -> ImageRequest:
         """The request with the default model filled in: the operator's, or else one that is served here."""

@@ -1,7 +1,6 @@
 """Composing a prompt: the caller's text, checked, after that of the template and of the switches.
 
-Models differ in how a prompt refers to reference images and in what they read as a parameter. `PromptDialect` has a
-field for each difference.
+Models differ in how a prompt refers to reference images and in what they read as a parameter: see `PromptDialect`.
 """
 
 import re
@@ -9,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from limner.domain.prompts.characters import ascii_equivalents, forbidden_character, is_blank
+from limner.domain.prompts.dialect import PromptDialect
 from limner.domain.prompts.prompt_flags import PromptWithoutFlags, take_flags
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE, Switch, Template, TemplatePicture
 from limner.domain.refusal import Code, Refusal
@@ -19,45 +19,6 @@ from limner.domain.tasks.spec import TaskSpec
 _PICTURE_NUMBER = re.compile(r"(?<![A-Za-z0-9_])image\s*\[\s*(\d+)\s*\](?P<glued>(?=[A-Za-z0-9_]))?", re.IGNORECASE)
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class PromptDialect:
-    """How a family of models expects its prompt.
-
-    `picture` refers to the n-th reference image: `{n}` counts from 1, `{n0}` from 0. `only_picture` refers to a single
-    one. With `legend` a line introduces all images when there are several. `joint` separates the parts.
-    `max_characters` is how much the model reads; template and switch texts are shortened to fit, the caller's never.
-    `reads_flags` says that the vendor reads `--name value` in a prompt as a parameter.
-    """
-
-    picture: str = "image {n}"
-    only_picture: str | None = None
-    legend: bool = False
-    joint: str = "\n"
-    max_characters: int | None = None
-    reads_flags: bool = False
-
-    def name_of(self, number: int, *, among: int) -> str:
-        """How the prompt refers to image `number` of `among`."""
-        if among == 1 and self.only_picture:
-            return self.only_picture
-        return self.picture.format(n=number, n0=number - 1)
-
-
-# FLUX.1 reads 512 tokens of T5, about 1800 characters of English; OpenAI takes 32000 characters.
-KONTEXT = PromptDialect(only_picture="the input image", max_characters=1800)
-FLUX = PromptDialect(max_characters=1800)
-FLUX_2 = PromptDialect(legend=True)
-FLUX_3 = PromptDialect(picture="<ref_image_{n0}>")
-STITCHED = PromptDialect(picture="picture {n} from the left", only_picture="the input image", max_characters=1800)
-"""For routes that take one image: several references are placed side by side on it."""
-GPT_IMAGE = PromptDialect(picture="Image {n}", legend=True, joint="\n\n", max_characters=32_000)
-GEMINI = PromptDialect(picture="Image {n}", joint="\n\n")
-"""Without a legend, since each image is sent after a label. The role of a template image is stated all the same."""
-MIDJOURNEY = PromptDialect(joint=" ", reads_flags=True)
-PLAIN = PromptDialect()
-"""For the built-in engine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from limner.domain.prompts.dialect import PromptDialect
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities
 
 
@@ -21,7 +22,8 @@ class Route:
 
     `options` are passed to the provider unchanged. `price_usd` is what one image costs where the vendor does not say.
     `reference_cap` is the most reference images that the provider takes on this route, None without a known limit.
-    `abilities` are the fields of a task that the provider obeys on this route.
+    `abilities` are the fields of a task that the provider obeys on this route, `dialect` is that of its prompts,
+    None until the provider has said it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Route:
     price_usd: float | None = None
     reference_cap: int | None = None
     abilities: Abilities = NO_ABILITIES
+    dialect: PromptDialect | None = None
 
     def takes(self, references: int) -> bool:
         return self.reference_cap is None or references <= self.reference_cap

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from limner.domain.prompts.dialect import FLUX, NUMBERED, STITCHED, PromptDialect
 from limner.domain.routing.failure import Failure, FailureKind
 
 
@@ -17,7 +18,7 @@ class FolderFacts:
     """Limits and defaults of one pipeline class.
 
     `pictures` is the most reference pictures. `one_canvas`: several are joined side by side into one picture.
-    `steps` and `guidance` are the values its authors recommend.
+    `steps` and `guidance` are the values its authors recommend. `dialect` is how it expects a prompt.
     """
 
     pictures: int
@@ -25,11 +26,12 @@ class FolderFacts:
     guidance: float
     max_sequence_length: int = 512
     one_canvas: bool = False
+    dialect: PromptDialect = FLUX
 
 
 _FLUX: Final = FolderFacts(0, steps=28, guidance=3.5)
-_KONTEXT: Final = FolderFacts(4, steps=28, guidance=2.5, one_canvas=True)
-_KLEIN: Final = FolderFacts(4, steps=50, guidance=4.0)
+_KONTEXT: Final = FolderFacts(4, steps=28, guidance=2.5, one_canvas=True, dialect=STITCHED)
+_KLEIN: Final = FolderFacts(4, steps=50, guidance=4.0, dialect=NUMBERED)
 
 PIPELINES: Final[Mapping[str, FolderFacts]] = {
     "FluxPipeline": _FLUX,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
+from limner.domain.prompts.dialect import PromptDialect, dialect_named_in
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report, UpstreamCheck, VendorAccount
 from limner.providers.diffusers import job_lines
@@ -62,6 +63,10 @@ class DiffusersProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by folder
         weights = inspect_folder(folder_of(self._models, upstream))
         return None if isinstance(weights, Failure) else weights.facts.pictures
+
+    def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - by folder
+        weights = inspect_folder(folder_of(self._models, upstream))
+        return dialect_named_in(upstream) if isinstance(weights, Failure) else weights.facts.dialect
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - the folder may be added later
         checked = options_of(self._options, options)
