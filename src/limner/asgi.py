@@ -12,6 +12,7 @@ from limner.api.http.rate_limits import RequestRate
 from limner.api.s3.bucket import UploadBucket
 from limner.api.service_container import Services
 from limner.application.readiness import Readiness
+from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.network.proxies import TrustedProxies
@@ -30,7 +31,7 @@ def create(settings: Settings | None = None, *, with_worker: bool = True) -> Sta
 
 
 def application(limner: Limner, *, worker: Worker | None) -> Starlette:
-    """`state.readiness` of the application is what `/readyz` reports."""
+    """`state.drain` of the application is called when a stop was asked for, before the worker is stopped."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -49,7 +50,12 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     readiness = Readiness(limner.store, limner.blobs, limner.clock, worker.is_running if worker else None)
     services = _services(limner, watch, uploads, readiness)
     app = create_app(services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings))
-    app.state.readiness = readiness
+
+    def drain() -> None:
+        readiness.draining = True
+        services.wait_for_end.stop()
+
+    app.state.drain = drain
     return app
 
 
@@ -72,6 +78,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         upload_rate=uploads,
         create_rate=RequestRate(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
         watch=watch,
+        wait_for_end=WaitForEnd(watch),
         webhooks=replace(limner.webhooks, actor=None),
         readiness=readiness,
     )

@@ -23,6 +23,7 @@ from limner.api.http.access_log import AccessLog
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
+from limner.api.http.prefer_wait import APPLIED
 from limner.api.http.public_path import PublicPath
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
@@ -48,6 +49,7 @@ EXPOSED_HEADERS = (
     "RateLimit",
     "RateLimit-Policy",
     "Idempotency-Replayed",
+    APPLIED,
 )
 """Response headers that scripts of other origins may read."""
 

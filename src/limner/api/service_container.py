@@ -14,6 +14,7 @@ from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.submit import Submit
+from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
 from limner.application.webhooks.manage import ManageWebhooks
 from limner.db.store import Store
@@ -42,6 +43,7 @@ class Services:
     upload_rate: RequestRate
     create_rate: RequestRate | None
     watch: Watch
+    wait_for_end: WaitForEnd
     webhooks: ManageWebhooks
     readiness: Readiness
 

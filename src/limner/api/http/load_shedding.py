@@ -16,6 +16,9 @@ from limner.api.http.headers import media_type
 from limner.api.http.middleware import LARGEST_JSON, MIB, AnswerError
 from limner.domain.refusal import Overloaded
 
+BODY_MEMORY = "limner.body_memory"
+"""Key in the ASGI scope: the `BodyMemory` of the request."""
+
 LARGE_BODY = 256 * 1024
 """Bodies of at least this many bytes are charged to the memory budget."""
 
@@ -148,6 +151,19 @@ class MemoryBudget:
                 waiter.set_result(None)
 
 
+@dataclass(slots=True)
+class BodyMemory:
+    """The bytes of the budget that a request holds for its body."""
+
+    budget: MemoryBudget
+    size: int
+
+    def release(self) -> None:
+        """Return them, once the body is no longer in memory; a second call does nothing."""
+        size, self.size = self.size, 0
+        self.budget.give(size)
+
+
 class LoadShedding:
     """Middleware: `at_once` concurrent writes and as many reads, and `memory` bytes for large bodies.
 
@@ -174,10 +190,11 @@ class LoadShedding:
         except TimeoutError:
             await self._refuse(scope, receive, send)
             return
+        body_memory = scope[BODY_MEMORY] = BodyMemory(self._memory, taken)
         try:
             await self._run(scope, receive, send)
         finally:
-            self._memory.give(taken)
+            body_memory.release()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self._reads if self._only_reads(scope) else self._changes

@@ -3,6 +3,7 @@
 from typing import Any
 
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
+from limner.api.http.prefer_wait import PREFER
 from limner.api.v2.errors import ERRORS
 from limner.api.v2.wire import TASKS, EditMultiview, GenerateImage, GenerateMultiview, TextToImage
 from limner.domain.upload import FORMATS
@@ -65,11 +66,11 @@ def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None =
 
 
 CREATE = _operation(
-    fields(task_id={"type": "string", "format": "uuid"}),
+    {"anyOf": [fields(task_id={"type": "string", "format": "uuid"}), ref("Task")]},
     *(400, 403, 404, 422, 429),
     body=content({"oneOf": [ref(task.__name__) for task in TASKS.values()]}),
 )
-CREATE["parameters"] = [IDEMPOTENCY_KEY]
+CREATE["parameters"] = [IDEMPOTENCY_KEY, PREFER]
 READ = _operation(ref("Task"), 404)
 CANCEL = _operation(ref("Task"), 404)
 BATCH = _operation(

@@ -13,6 +13,7 @@ from limner.api.http.bodies.file_body import received_file
 from limner.api.http.bodies.json_body import parse
 from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.operation import Endpoint, Operation
+from limner.api.http.prefer_wait import wait_as_preferred
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import SERVED_BY, Services
 from limner.api.tripo.task_batch import read_ids
@@ -20,6 +21,7 @@ from limner.api.v2 import openapi, watch
 from limner.api.v2.task import task_body
 from limner.api.v2.wire import read_task, read_upload_format
 from limner.application.read import TaskView
+from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 
@@ -63,10 +65,17 @@ class V2Handlers:
     services: Services
 
     async def create(self, request: Request) -> Response:
-        key = caller(request)
+        created = await self._submit(request)
+        data, headers = {"task_id": created.task}, {SERVED_BY: created.provider} | replayed(created)
+        waited = await wait_as_preferred(request, self.services.wait_for_end, created.task)
+        if waited.ended:
+            data = self._body(caller(request), waited.ended)
+            headers |= self.services.served_by(waited.ended)
+        return _success(data, headers | waited.headers)
+
+    async def _submit(self, request: Request) -> Submitted:
         task_request, body = await parse(request, read_task)
-        created = await self.services.submit(key, task_request, idempotency=idempotency(request, body))
-        return _success({"task_id": created.task}, {SERVED_BY: created.provider} | replayed(created))
+        return await self.services.submit(caller(request), task_request, idempotency=idempotency(request, body))
 
     async def read(self, request: Request) -> Response:
         key = caller(request)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
+from limner.api.http.prefer_wait import PREFER
 from limner.api.signed_link import UPLOAD_SIGNATURE
 from limner.api.v3.errors import ERRORS
 from limner.api.v3.page import PageQuery
@@ -71,8 +72,8 @@ def _keyed(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = Non
 
 
 def _creating(model: str) -> dict[str, Any]:
-    created = fields(task_id=_UUID, type={"type": "string"}, status=_STATUS)
-    return _keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY]}
+    created = {"anyOf": [fields(task_id=_UUID, type={"type": "string"}, status=_STATUS), ref("V3Task")]}
+    return _keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY, PREFER]}
 
 
 def _query(name: str) -> dict[str, Any]:

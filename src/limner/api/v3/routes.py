@@ -14,6 +14,7 @@ from limner.api.http.bodies.json_body import parse, read_object, validated
 from limner.api.http.headers import media_type
 from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.operation import Endpoint, Operation
+from limner.api.http.prefer_wait import wait_as_preferred
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import SERVED_BY, Services
 from limner.api.signed_link import check_link
@@ -35,9 +36,11 @@ from limner.api.v3.wire import (
 from limner.application.accounts.fair_share import act_for
 from limner.application.images.presign import LIFE_S
 from limner.application.read import TaskView
+from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
 from limner.domain.ids import KeyId, TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
+from limner.domain.tasks.request import TaskType
 from limner.domain.tasks.task import Status
 from limner.domain.upload import FORMATS, token_of
 
@@ -88,15 +91,24 @@ class V3Handlers:
         """A handler that creates the task that `read` parses from the body."""
 
         async def create(request: Request) -> Response:
-            key = caller(request)
             _check_json(request)
-            task_request, body = await parse(request, lambda body: read(body, self.services.routing.models))
-            kept = idempotency(request, body)
-            created = await self.services.submit(key, task_request, idempotency=kept, prompt_limit=PROMPT_LIMIT)
-            data = {"task_id": created.task, "type": task_request.type, "status": Status.QUEUED}
-            return _success(data, {SERVED_BY: created.provider} | replayed(created))
+            created, kind = await self._submit(request, read)
+            data = {"task_id": created.task, "type": kind, "status": Status.QUEUED}
+            headers = {SERVED_BY: created.provider} | replayed(created)
+            waited = await wait_as_preferred(request, self.services.wait_for_end, created.task)
+            if waited.ended:
+                data = self._body(caller(request), waited.ended)
+                headers |= self.services.served_by(waited.ended)
+            return _success(data, headers | waited.headers)
 
         return create
+
+    async def _submit(self, request: Request, read: ReadRequest) -> tuple[Submitted, TaskType]:
+        task_request, body = await parse(request, lambda body: read(body, self.services.routing.models))
+        kept = idempotency(request, body)
+        submit = self.services.submit
+        created = await submit(caller(request), task_request, idempotency=kept, prompt_limit=PROMPT_LIMIT)
+        return created, task_request.type
 
     async def read(self, request: Request) -> Response:
         key = caller(request)

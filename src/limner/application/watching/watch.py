@@ -78,6 +78,10 @@ class FeedBatch:
     revoked: Collection[KeyId]
 
 
+class WatchLimitReached(Refusal):
+    """The account or the server has as many open watches as it may."""
+
+
 class Watch:
     def __init__(self, store: Store, clock: Clock, limits: WatchLimits) -> None:
         self._store = store
@@ -347,8 +351,8 @@ def _now_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _limit_reached(reason: str) -> Refusal:
-    return Refusal(
+def _limit_reached(reason: str) -> WatchLimitReached:
+    return WatchLimitReached(
         Code.RATE_LIMITED,
         reason,
         suggestion="Close a watch that is no longer needed, or watch all tasks over one connection.",

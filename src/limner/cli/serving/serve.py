@@ -89,7 +89,7 @@ async def _serve(
     app = application(limner, worker=worker)
 
     async def drain() -> None:
-        app.state.readiness.draining = True
+        app.state.drain()
         log.info("server stopping", running_tasks=len(worker.running) if worker else 0)
         if worker:
             _announce_drain(len(worker.running), settings.drain_s, json=json)

@@ -14,6 +14,7 @@ from limner.api.http.load_shedding import (
     LARGE_BODY,
     MIN_CAPACITY,
     MIN_OBSERVED_S,
+    BodyMemory,
     ConcurrencyLimit,
     LoadShedding,
     MemoryBudget,
@@ -316,3 +317,15 @@ async def test_a_cancelled_wait_reserves_no_memory() -> None:
     assert await waiting == 10
     memory.give(10)
     assert memory.taken == 0
+
+
+async def test_memory_of_a_body_that_was_read_is_returned_once() -> None:
+    memory = MemoryBudget(10)
+    body = BodyMemory(memory, await memory.take(10))
+    other = asyncio.create_task(memory.take(8))
+    await asyncio.sleep(0)
+    body.release()
+    body.release()
+
+    assert await other == 8
+    assert memory.taken == 8

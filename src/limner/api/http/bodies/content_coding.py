@@ -22,7 +22,7 @@ async def decoded_body(request: Request) -> bytes:
     """The body without content coding, in UTF-8. Raises `Refusal`: 415 for what cannot be decoded."""
     coding = request.headers.get("content-encoding", "").strip().lower()
     charset = _charset(request.headers.get("content-type", ""))
-    body = await request.body()
+    body = b"".join([part async for part in request.stream()])  # request.body() would keep a copy
     if coding in _NO_CODING and charset in _UTF_8:
         return body
     return await asyncio.to_thread(_decoded, body, coding, charset)

@@ -1,0 +1,55 @@
+"""Waiting for a task's end within one request. Nothing but a watch is held: no thread and no database connection."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from limner.application.read import TaskView
+from limner.application.watching.watch import Watch
+from limner.application.watching.watcher import WatchEnd, Watcher
+from limner.db.tables.keys import Key
+from limner.domain.ids import TaskId
+
+
+class WaitForEnd:
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._watchers: set[Watcher] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End every wait, because the server stops; later ones end at once."""
+        self._stopped = True
+        for watcher in self._watchers:
+            watcher.finish(WatchEnd.STOPPED)
+
+    async def __call__(
+        self, key: Key, task: TaskId, seconds: float, caller_left: Callable[[], Awaitable[None]]
+    ) -> TaskView | None:
+        """The task once it has ended; None where it has not within `seconds`, or its caller has left before.
+
+        `caller_left` returns when the caller has. Raises `WatchLimitReached`.
+        """
+        if self._stopped:
+            return None
+        async with self._watch.task(key, task) as watcher:
+            self._watchers.add(watcher)
+            timer = asyncio.get_running_loop().call_later(seconds, watcher.finish, WatchEnd.LEFT)
+            leaving = asyncio.create_task(_finish_after(caller_left, watcher))
+            try:
+                return await self._end(watcher)
+            finally:
+                self._watchers.discard(watcher)
+                timer.cancel()
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+
+    async def _end(self, watcher: Watcher) -> TaskView | None:
+        async for change in self._watch.changes(watcher):
+            if change.final:
+                return change.seen
+        return None
+
+
+async def _finish_after(caller_left: Callable[[], Awaitable[None]], watcher: Watcher) -> None:
+    await caller_left()
+    watcher.finish(WatchEnd.LEFT)
