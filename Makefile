@@ -28,9 +28,9 @@ serve: ## Start Limner and leave it running: the API and a worker in one process
 test: check ## Run every check, then every test: about a quarter of an hour.
 	@$(PYTEST)
 
-test-fast: ## Run the unit tests, and the tests of the API on SQLite: three minutes at most.
+test-fast: ## Run the unit tests, and the tests of the API on SQLite, without the long ones: three minutes at most.
 	@$(BOOTSTRAP) dev
-	@$(PYTEST) -k "not postgres" tests/contract tests/unit
+	@$(PYTEST) -k "not postgres" -m "not long" tests/contract tests/unit
 
 test-diffusers: ## Run real diffusion pipelines with tiny random weights, in an environment of their own; torch is a large download.
 	@$(BOOTSTRAP) diffusers

@@ -4,11 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 from postgres import Server, find_programs, running_server
 
 NO_POSTGRES = "PostgreSQL's programs are not installed"
 GZIP = b"\x1f\x8b"
+
+settings.register_profile("untimed", deadline=None)  # a loaded machine is no failure
+settings.load_profile("untimed")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

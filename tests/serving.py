@@ -1,15 +1,20 @@
 """`limner serve` as a process, for tests that use its HTTP API."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from limner.db.migrate import migrate
+from limner.db.open_store import SQLITE
 
 OURS = ("LIMNER_", "BFL_", "OPENAI_", "GEMINI_", "FAL_", "REPLICATE_")
 """Prefixes of the environment variables that Limner reads."""
@@ -63,8 +68,12 @@ def serving(
     """A running server on `data`; `settings` become LIMNER_… variables, `vendors` are variables as they are.
 
     Pictures are sandbox cards by default, whatever keys stand in the environment of the tests. `log` is where its log
-    goes, by default to the tests' own. `within` is a command that becomes the one behind it.
+    goes, by default to the tests' own. `within` is a command that becomes the one behind it. A new folder gets a
+    database without rows first: to create it takes a server as long as all the rest of its start.
     """
+    if "database_url" not in settings and not (data.exists() and any(data.iterdir())):
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "limner.db").write_bytes(_empty_database())
     chosen = {"engine": "sandbox", "log_level": "warning"} | settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
@@ -84,6 +93,14 @@ def serving(
         process.wait(60)
         assert process.stdout
         process.stdout.close()
+
+
+@functools.cache
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "limner.db"
+        migrate(f"{SQLITE}{file}")
+        return file.read_bytes()
 
 
 def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:

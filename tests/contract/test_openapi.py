@@ -124,6 +124,7 @@ def test_the_home_page_says_what_runs_and_loads_nothing(client: Client) -> None:
     assert "src=" not in text
 
 
+@pytest.mark.long
 def test_no_request_made_from_the_document_breaks_the_server_or_gets_an_answer_it_does_not_describe(
     open_handed: Served, document: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_no_request_made_from_the_document_breaks_the_server_or_gets_an_answer_i
     assert f"Tested: {operations}" in run.stdout
 
 
+@pytest.mark.long
 def test_the_server_is_sound_after_all_that(open_handed: Served) -> None:
     client = client_of(open_handed)
     task = client.done(file={"file_token": client.token(PICTURE)})

@@ -56,7 +56,7 @@ ENDINGS = (SUCCEEDED, FAILED, Ending(Status.BANNED), Ending(Status.CANCELLED))
 ids = random.Random()
 """Ids break ties in the queue: a life can only be lived again if they come again."""
 
-LIVES = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+LIVES = settings(max_examples=40, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 
 
 @dataclass

@@ -44,7 +44,6 @@ WORK_S = 5
 """Seconds of CPU for one file: what others do on the machine meanwhile is no matter."""
 
 relaxed = settings(
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     max_examples=200,
@@ -130,6 +129,7 @@ def test_twenty_megabytes_of_one_pattern_are_judged_soon(filler: bytes, tmp_path
     judge(jpeg[:2] + pattern, tmp_path)
 
 
+@pytest.mark.long
 def test_a_thousand_flipped_bits(tmp_path: Path) -> None:
     chance = random.Random(5)
     for _ in range(1000):

@@ -25,6 +25,7 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PATHS)
 def test_the_script_draws_it_pixel_for_pixel(script: ModuleType, name: str) -> None:
     drawn = script.PICTURES[name]()
