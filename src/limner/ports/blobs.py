@@ -31,12 +31,12 @@ class BlobStore(Protocol):
     `application/retention/delete_unreferenced.py` deletes them.
     """
 
-    async def identify(self, source: Path) -> Stored:
-        """The name and size that the file's bytes will have."""
+    async def identify(self, source: Path | bytes) -> Stored:
+        """The name and size that a file's bytes, or a small picture's, will have."""
         ...
 
-    async def put(self, source: Path, stored: Stored) -> None:
-        """Store a copy of an identified file; durable once this returns. Does nothing for bytes already stored.
+    async def put(self, source: Path | bytes, stored: Stored) -> None:
+        """Store a copy of identified bytes; durable once this returns. Does nothing for bytes already stored.
 
         Raises `StorageRefuses`.
         """

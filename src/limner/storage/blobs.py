@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 import obstore
@@ -14,6 +14,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from limner.domain.ids import BlobId
 from limner.ports.blobs import BlobMissing, StorageRefuses, Stored
+from limner.storage.durable_files import DurableFiles, sync_existing
 
 _ROOT = "sha256"
 _PIECE = 256 * 1024
@@ -23,7 +24,7 @@ _UNUSED = BlobId("0" * 64)
 """A name that no content has."""
 
 _PARTIAL = re.compile(r"[0-9a-f]+#\d+")
-"""The name that obstore gives a file in a folder while it writes it."""
+"""The name of a file in a folder while it is written: obstore's pattern, whose listings leave it out."""
 
 
 class ObjectBlobs:
@@ -32,22 +33,22 @@ class ObjectBlobs:
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
         self._folder = folder
+        self._files = DurableFiles(folder) if folder else None
 
-    async def identify(self, source: Path) -> Stored:
+    async def identify(self, source: Path | bytes) -> Stored:
+        if isinstance(source, bytes):  # few: hashing them takes less than a hop to a thread
+            return Stored(BlobId(hashlib.sha256(source).hexdigest()), len(source))
         return await asyncio.to_thread(_identify, source)
 
-    async def put(self, source: Path, stored: Stored) -> None:
+    async def put(self, source: Path | bytes, stored: Stored) -> None:
+        key = _key(stored.blob)
         try:
-            await self._put(source, _key(stored.blob))
+            if self._files:
+                await asyncio.to_thread(self._files.put, source, key)
+            elif not await self._has(key):
+                await obstore.put_async(self._store, key, source)
         except (BaseError, OSError) as error:
             raise StorageRefuses(str(error).partition("\n")[0]) from error
-
-    async def _put(self, source: Path, key: str) -> None:
-        if not await self._has(key):
-            # obstore writes to a temporary name and renames, so a reader never sees half a picture.
-            await obstore.put_async(self._store, key, source)
-        if self._folder:  # for existing bytes too: their writer may have died before they were on disk
-            await asyncio.to_thread(_make_durable, self._folder, self._folder / key)
 
     async def check(self) -> None:
         try:
@@ -62,7 +63,7 @@ class ObjectBlobs:
         slots = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._delete(blob, slots) for blob in blobs))
         if self._folder:
-            await asyncio.to_thread(_sync_existing, {self._folder / Path(_key(blob)).parent for blob in blobs})
+            await asyncio.to_thread(sync_existing, {self._folder / Path(_key(blob)).parent for blob in blobs})
 
     async def _delete(self, blob: BlobId, slots: asyncio.Semaphore) -> None:
         async with slots:
@@ -144,21 +145,3 @@ def _removed(file: Path, before_ms: int) -> bool:
 def _check_folder(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise PermissionError(f"the folder {folder} is missing or not writable")
-
-
-def _make_durable(folder: Path, file: Path) -> None:
-    """Sync the file and the names of its folders: a picture must survive a power cut once its task says success."""
-    _sync((file, *(each for each in file.parents if each.is_relative_to(folder))))
-
-
-def _sync(paths: Iterable[Path]) -> None:
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _sync_existing(folders: Iterable[Path]) -> None:
-    _sync(folder for folder in folders if folder.is_dir())
