@@ -26,7 +26,7 @@ def create(settings: Settings | None = None, *, with_worker: bool = True) -> Sta
     settings = settings or load_settings()
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     prepare_data(settings)
-    limner = build(settings)
+    limner = build(settings, measured=True)
     return application(limner, worker=limner.worker() if with_worker else None)
 
 
@@ -36,6 +36,8 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         limner.signals.start()
+        if limner.measuring:
+            await limner.measuring.start(overview)
         watch.start(limner.signals)
         if worker:
             worker.start()
@@ -43,9 +45,11 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
         await watch.stop()
         if worker:
             await worker.stop()
+        if limner.measuring:
+            await limner.measuring.stop()
         await limner.close()
 
-    watch = limner.watch()
+    watch, overview = limner.watch(), limner.read_overview()
     uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # shared by all upload methods
     readiness = Readiness(limner.store, limner.blobs, limner.clock, worker.is_running if worker else None)
     services = _services(limner, watch, uploads, readiness)
@@ -81,6 +85,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         wait_for_end=WaitForEnd(watch),
         webhooks=replace(limner.webhooks, actor=None),
         readiness=readiness,
+        metrics_page=limner.measuring.public_page if limner.measuring else None,
     )
 
 

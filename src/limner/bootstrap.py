@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limner.api.v2.task import task_body
 from limner.application.accounts.authenticate import Authenticate
@@ -28,6 +28,7 @@ from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.references import KeepInlineImages, PrepareReferences
 from limner.application.images.upload import KeepPicture, TakeUpload
 from limner.application.images.upload_credentials import FindGrantOwner, IssueUploadCredentials, SessionTokenSigner
+from limner.application.operations.overview import ReadOverview
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
@@ -44,9 +45,11 @@ from limner.application.webhooks.manage import ManageWebhooks
 from limner.application.webhooks.signing import SigningSecret
 from limner.db.database_files import scrub
 from limner.db.migrate import migrate
-from limner.db.open_store import open_relay, open_store
+from limner.db.open_store import connections_of, open_relay, open_store
+from limner.db.sql import StatementCount
 from limner.db.store import Store
 from limner.domain.accounts.rate_limit import RateLimit
+from limner.domain.tasks.task import StatusChange
 from limner.intake.image_intake import ImageIntake
 from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
@@ -56,6 +59,7 @@ from limner.ports.clock import Clock
 from limner.ports.links import Links
 from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
+from limner.ports.telemetry import NO_TELEMETRY, Telemetry
 from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
 from limner.routes import check_routes, routes_of, with_provider_facts
@@ -78,6 +82,9 @@ from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import SharedSignals
 from limner.worker.webhook_sender import WebhookSender
 from limner.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from limner.telemetry.measuring import Measuring
 
 PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024, purpose="a vendor's picture")
 """For what vendors deliver: a 4K PNG is larger than any reference may be."""
@@ -108,6 +115,16 @@ class Limner:
     scratch: Scratch
     disk_guard: DiskGuard
     me: LeaseOwner
+    measuring: "Measuring | None" = None
+    """What measures this process; None in a command."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        return self.measuring.metrics if self.measuring else NO_TELEMETRY
+
+    def read_overview(self) -> ReadOverview:
+        """Build the one `ReadOverview` of a process, which keeps what it read for a moment."""
+        return ReadOverview(self.store, self.routing, self.clock)
 
     @property
     def accounts(self) -> ManageAccounts:
@@ -208,7 +225,7 @@ class Limner:
         references = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
         journal = SpendJournal(self.store, self.clock, self.route_limits)
         keep = KeepImage(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
-        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard)
+        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry)
         return ExecuteTask(
             store=self.store,
             prepare=PrepareInputs(references, self.templates, self.settings.models),
@@ -263,6 +280,7 @@ class Limner:
             poll_s=self.settings.poll_s,
             claim_limits=lambda records, now_ms: route_limits.claim_limits(records, routes, now_ms),
             disk_guard=self.disk_guard,
+            telemetry=self.telemetry,
         )
         return Worker(
             store=self.store,
@@ -279,7 +297,8 @@ class Limner:
         )
 
     def webhook_sender(self) -> WebhookSender:
-        return WebhookSender(self.store, self.deliver, self.signals, self.clock, lambda owner: is_dead(owner, self.me))
+        ports = (self.store, self.deliver, self.signals, self.clock)
+        return WebhookSender(*ports, lambda owner: is_dead(owner, self.me), telemetry=self.telemetry)
 
     async def close(self) -> None:
         for provider in self.providers.values():
@@ -303,16 +322,17 @@ def prepare_data(settings: Settings) -> str:
     return migrate(settings.resolved_database_url)
 
 
-def build(settings: Settings) -> Limner:
-    """Wire the service over a prepared data folder. Nothing runs yet."""
+def build(settings: Settings, *, measured: bool = False) -> Limner:
+    """Wire the service over a prepared data folder, `measured` for a server or worker. Nothing runs yet."""
     secret = read_secret(settings)
     running = RunningTasks()
     signals = SharedSignals(running, open_relay(settings.resolved_database_url))
+    store, measuring = _open_store(settings, signals, running, measured=measured)
     reached = upstreams(settings)
     providers = find_providers(settings, reached)
     return Limner(
         settings=settings,
-        store=open_store(settings.resolved_database_url, signals.tasks_changed),
+        store=store,
         blobs=open_blobs(settings.resolved_storage_url),
         parts=open_parts(settings.resolved_storage_url),
         intake=ImageIntake(fetch_allow=FetchAllow.parse(settings.fetch_allow)),
@@ -332,7 +352,27 @@ def build(settings: Settings) -> Limner:
         scratch=open_scratch(settings.scratch),
         disk_guard=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),
+        measuring=measuring,
     )
+
+
+def _open_store(
+    settings: Settings, signals: SharedSignals, running: RunningTasks, *, measured: bool
+) -> "tuple[Store, Measuring | None]":
+    """The store, and what measures it where it is `measured`."""
+    url = settings.resolved_database_url
+    if not measured:
+        return open_store(url, signals.tasks_changed), None
+    from limner.telemetry.measuring import Measuring  # noqa: PLC0415 - a tenth of a second that no command needs
+
+    measuring = Measuring(settings.metrics_listen, StatementCount(), lambda: len(running))
+    measuring.metrics.connections.set(connections_of(url))
+
+    def on_tasks_changed(changes: Sequence[StatusChange]) -> None:
+        measuring.metrics.tasks_changed(changes)
+        signals.tasks_changed(changes)
+
+    return measuring.measured(open_store(url, on_tasks_changed, statements=measuring.statements)), measuring
 
 
 def _folders_of_pictures(settings: Settings) -> list[Path]:

@@ -359,6 +359,21 @@ class Settings(VendorSettings):
         default=False, description="Log each request when it ends: method, path, status, duration, account, trace id."
     )
 
+    metrics_listen: str = Field(
+        default="",
+        description="Address and port, as `127.0.0.1:9464`, on which this process answers `/metrics` without a key; "
+        "port 0 takes a free one. Default: none; a server then answers `/metrics` on its own address, to keys with the "
+        "scope `admin`.",
+    )
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _host_and_port(cls, text: str) -> str:
+        host, _, port = text.rpartition(":")
+        if text and not (host and port.isascii() and port.isdigit() and int(port) < 65_536):
+            raise ValueError("must be an address and a port, as 127.0.0.1:9464")
+        return text
+
     @cached_property
     def models(self) -> Models:
         """The catalogue of models: those that ship, and the operator's."""

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from limner.api import docs, files, health, home
+from limner.api import docs, files, health, home, metrics
 from limner.api.http.access_log import AccessLog
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
@@ -77,6 +77,7 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
         *v3.operations(services),
         *files.operations(services),
         *health.operations(services),
+        *metrics.operations(services),
     ]
     operations += webhooks.operations(services)
     operations += docs.pages(operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS})

@@ -1,5 +1,6 @@
 """The application services that HTTP handlers use."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Services:
     wait_for_end: WaitForEnd
     webhooks: ManageWebhooks
     readiness: Readiness
+    metrics_page: Callable[[], Awaitable[bytes]] | None = None
+    """The metrics as text; None where they are not served on this address."""
 
     def served_by(self, seen: TaskView) -> dict[str, str]:
         """The header with the provider that served the task, or the first open route of its model."""

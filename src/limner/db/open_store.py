@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from limner.db.sql import StatementCount
 from limner.db.store import Store
 from limner.ports.signals import OnTasksChanged, SignalRelay, ignore_task_changes
 
@@ -23,17 +24,32 @@ def check_url(url: str) -> None:
         raise DatabaseUrlUnknown(url)
 
 
-def open_store(url: str, on_tasks_changed: OnTasksChanged = ignore_task_changes, *, local_clock: bool = False) -> Store:
-    """The store behind a URL. See the stores for `on_tasks_changed` and `local_clock`."""
+def open_store(
+    url: str,
+    on_tasks_changed: OnTasksChanged = ignore_task_changes,
+    *,
+    local_clock: bool = False,
+    statements: StatementCount | None = None,
+) -> Store:
+    """The store behind a URL. See the stores for `on_tasks_changed` and `local_clock`; `statements` counts theirs."""
     if url.startswith(SQLITE):
         from limner.db.engines.sqlite import SqliteStore  # noqa: PLC0415
 
-        return SqliteStore(Path(url.removeprefix(SQLITE)), on_tasks_changed)
+        return SqliteStore(Path(url.removeprefix(SQLITE)), on_tasks_changed, statements=statements)
     if url.startswith(POSTGRES):
         from limner.db.engines.postgres import PostgresStore  # noqa: PLC0415 - the driver takes half a second to import
 
-        return PostgresStore(url, on_tasks_changed, local_clock=local_clock)
+        return PostgresStore(url, on_tasks_changed, local_clock=local_clock, statements=statements)
     raise DatabaseUrlUnknown(url)
+
+
+def connections_of(url: str) -> int:
+    """How many connections the store behind a URL has: how many units of work can run at once."""
+    if url.startswith(SQLITE):
+        return 2  # a writer and a reader
+    from limner.db.engines.postgres import POOL  # noqa: PLC0415
+
+    return POOL
 
 
 def open_relay(url: str) -> SignalRelay:

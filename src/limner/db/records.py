@@ -19,12 +19,13 @@ from limner.db.tables.idempotency import IdempotencyTable
 from limner.db.tables.keys import KeyTable
 from limner.db.tables.lanes import LaneTable
 from limner.db.tables.ledger import LedgerTable
+from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
 from limner.db.tables.tasks import TaskTable
 from limner.db.tables.uploads import UploadTable
 from limner.db.tables.webhooks import WebhookTable
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import StatusChange
 
 T = TypeVar("T")
 
@@ -50,18 +51,19 @@ class Records:
         self.lanes = LaneTable(db)
         self.audit_log = AuditLogTable(db)
         self.consistency = ConsistencyQueries(db)
+        self.overview = OverviewQueries(db)
 
     def shared_now_ms(self, local_ms: int) -> int:
         """The time by which leases begin and end: the database's on PostgreSQL, `local_ms` on SQLite."""
         return self._db.shared_now_ms(local_ms)
 
 
-def with_statuses(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, frozenset[Status]]]:
-    """The same unit of work, which also returns the statuses that it gave to tasks."""
+def with_changes(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, tuple[StatusChange, ...]]]:
+    """The same unit of work, which also returns the changes of tasks that it wrote."""
 
-    def recording(records: Records) -> tuple[T, frozenset[Status]]:
+    def recording(records: Records) -> tuple[T, tuple[StatusChange, ...]]:
         written = records.events.written
         written.clear()
-        return work(records), frozenset(written)
+        return work(records), tuple(written)
 
     return recording

@@ -4,8 +4,9 @@ On the path of every request a statement costs what the driver costs and no more
 migrations. `docs/decisions/0003-plain-sql.md` has the figures.
 """
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -35,6 +36,21 @@ class Sql:
 _SERVER_CLOCK = Sql("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
 
 
+class StatementCount:
+    """Counts statements over the threads of a store. Taking the next number is one step, in which no count is lost."""
+
+    __slots__ = ("_taken", "add")
+
+    def __init__(self) -> None:
+        self.add: Callable[[], int] = itertools.count().__next__
+        self._taken = 0
+
+    def take(self) -> int:
+        """How many statements there were since the last call."""
+        taken, self._taken = self._taken, self.add() + 1
+        return self._taken - 1 - taken
+
+
 class Cursor(Protocol):
     @property
     def rowcount(self) -> int: ...
@@ -52,9 +68,17 @@ class DbConnection(Protocol):
 class Db:
     """One connection and its SQL dialect."""
 
-    __slots__ = ("_connection", "_has_own_clock", "_is_sqlite")
+    __slots__ = ("_connection", "_count", "_has_own_clock", "_is_sqlite")
 
-    def __init__(self, connection: DbConnection, *, is_sqlite: bool, local_clock: bool = False) -> None:
+    def __init__(
+        self,
+        connection: DbConnection,
+        *,
+        is_sqlite: bool,
+        local_clock: bool = False,
+        statements: StatementCount | None = None,
+    ) -> None:
+        self._count = (statements or StatementCount()).add
         self._connection = connection
         self._is_sqlite = is_sqlite
         self._has_own_clock = not (is_sqlite or local_clock)
@@ -69,6 +93,7 @@ class Db:
         return int(self._execute(statement, values or {}).rowcount)
 
     def many(self, statement: Sql, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._count()
         self._connection.cursor().executemany(self._text(statement), rows)
 
     def one(self, statement: Sql, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -96,6 +121,7 @@ class Db:
         return dump(list(values)) if self._is_sqlite else list(values)
 
     def _execute(self, statement: Sql, values: Mapping[str, Any]) -> Cursor:
+        self._count()
         cursor: Cursor = self._connection.execute(self._text(statement), values)
         return cursor
 

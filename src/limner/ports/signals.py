@@ -1,17 +1,17 @@
 """Wake-up hints between the parts of Limner. Waiters also poll, so a lost hint only costs time."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from limner.domain.ids import TaskId
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import StatusChange
 
-OnTasksChanged = Callable[[Collection[Status]], None]
-"""Called with the new statuses of tasks, after the commit."""
+OnTasksChanged = Callable[[Sequence[StatusChange]], None]
+"""Called with the changes that a unit of work wrote, after its commit."""
 
 
-def ignore_task_changes(_became: Collection[Status]) -> None:
+def ignore_task_changes(_changes: Sequence[StatusChange]) -> None:
     """The `OnTasksChanged` that does nothing."""
 
 

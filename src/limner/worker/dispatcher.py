@@ -18,6 +18,7 @@ from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals
+from limner.ports.telemetry import NO_TELEMETRY, Telemetry
 from limner.worker.running_tasks import RunningTask, RunningTasks
 
 log = structlog.get_logger()
@@ -52,6 +53,7 @@ class Dispatcher:
     poll_s: float
     claim_limits: GetClaimLimits = lambda _records, _now_ms: ()
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
+    telemetry: Telemetry = NO_TELEMETRY
     _stopping: bool = field(default=False, init=False)
     _is_limited: bool = field(default=False, init=False)
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -124,7 +126,9 @@ class Dispatcher:
                     log.warning("task interrupted by an outage", error=str(error))
                     await self.clock.sleep(OUTAGE_RETRY_S)
                 else:
-                    _log_end(ended)
+                    if ended is not None:
+                        self.telemetry.task_executed(ended)
+                        _log_end(ended)
                     return
         except Exception:
             log.exception("task failed on a bug")
@@ -147,16 +151,15 @@ class Dispatcher:
             self.signals.work_arrived()  # a slot is free: here, or at the provider
 
 
-def _log_end(task: Task | None) -> None:
-    if task is not None:
-        log.info(
-            "task ended",
-            task=task.id,
-            account=task.account,
-            status=task.status,
-            model=task.model,
-            provider=(task.served_by or {}).get("provider"),
-            duration_ms=(task.finished_ms or 0) - (task.started_ms or task.finished_ms or 0),
-            credits=task.consumed,
-            error=task.error_msg,
-        )
+def _log_end(task: Task) -> None:
+    log.info(
+        "task ended",
+        task=task.id,
+        account=task.account,
+        status=task.status,
+        model=task.model,
+        provider=(task.served_by or {}).get("provider"),
+        duration_ms=(task.finished_ms or 0) - (task.started_ms or task.finished_ms or 0),
+        credits=task.consumed,
+        error=task.error_msg,
+    )

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 
 from limner.application.generation.interrupt import Reason
 from limner.domain.ids import TaskId
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import Status, StatusChange
 from limner.ports.signals import SignalHints, SignalRelay
 from limner.worker.running_tasks import RunningTasks
 
@@ -32,9 +32,9 @@ class LocalSignals:
     def on_tasks_changed(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
 
-    def tasks_changed(self, became: Collection[Status]) -> None:
-        """Called by the store after each commit, with the statuses that it wrote."""
-        if Status.QUEUED in became:
+    def tasks_changed(self, changes: Sequence[StatusChange]) -> None:
+        """Called by the store after each commit, with the changes that it wrote."""
+        if _has_work(changes):
             self.work_arrived()
         for listener in self._listeners:
             listener()
@@ -58,9 +58,9 @@ class SharedSignals(LocalSignals):
         super().cancel_run(task)
         self._relay.send(SignalHints(cancels=frozenset({task})))
 
-    def tasks_changed(self, became: Collection[Status]) -> None:
-        super().tasks_changed(became)
-        self._relay.send(SignalHints(work=Status.QUEUED in became, changes=True))
+    def tasks_changed(self, changes: Sequence[StatusChange]) -> None:
+        super().tasks_changed(changes)
+        self._relay.send(SignalHints(work=_has_work(changes), changes=True))
 
     def _receive(self, hints: SignalHints) -> None:
         if hints.work:
@@ -69,3 +69,7 @@ class SharedSignals(LocalSignals):
             super().cancel_run(task)
         if hints.changes:
             super().tasks_changed(())
+
+
+def _has_work(changes: Sequence[StatusChange]) -> bool:
+    return any(change.status is Status.QUEUED for change in changes)

@@ -5,6 +5,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import structlog
 
@@ -15,6 +16,7 @@ from limner.db.store import Store
 from limner.domain.ids import DeliveryId
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals
+from limner.ports.telemetry import NO_TELEMETRY, Telemetry
 from limner.ports.webhook_http import WebhookAnswered, WebhookUnanswered
 
 log = structlog.get_logger()
@@ -47,6 +49,7 @@ class WebhookSender:
     clock: Clock
     is_dead: Callable[[str], bool]
     poll_s: float = 1.0
+    telemetry: Telemetry = NO_TELEMETRY
     _sending: "dict[DeliveryId, tuple[LeasedDelivery, asyncio.Task[None]]]" = field(default_factory=dict, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _has_capacity: bool = field(default=False, init=False)
@@ -113,7 +116,7 @@ class WebhookSender:
         delivery = taken.delivery
         try:
             outcome = await self.deliver(taken)
-            _log_outcome(taken, outcome)
+            self.telemetry.webhook_sent(_log_outcome(taken, outcome))
         except Exception as error:  # noqa: BLE001 - the lease expires, and it is sent again
             log_loop_error("sending a webhook failed", error, delivery=delivery.id, webhook=delivery.webhook)
         finally:
@@ -148,15 +151,22 @@ def _clean_up(records: Records, now_ms: int) -> None:
         log.warning("webhook deliveries expired", deliveries=given_up)
 
 
-def _log_outcome(taken: LeasedDelivery, outcome: WebhookAnswered | WebhookUnanswered | None) -> None:
+def _log_outcome(taken: LeasedDelivery, outcome: WebhookAnswered | WebhookUnanswered | None) -> str:
+    """Log how a try ended, and name it for the metrics."""
     delivery = taken.delivery
     facts = {"delivery": delivery.id, "webhook": delivery.webhook, "webhook_event": delivery.event}
     match outcome:
         case WebhookAnswered(status) if outcome.is_success:
             log.debug("webhook delivered", status=status, **facts)
+            return "delivered"
         case WebhookAnswered(status):
             log.info("webhook refused", status=status, **facts)
+            return "refused"
         case WebhookUnanswered(error):
             log.info("webhook not answered", error=error, **facts)
+            return "unanswered"
         case None:
             log.debug("webhook dropped", **facts)
+            return "dropped"
+        case _:
+            assert_never(outcome)

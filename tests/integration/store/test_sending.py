@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from integration.store.webhook_harness import WebhookHarness, kill_sender, webhook_harness
 from limner.application.accounts.fair_share import current_account
 from limner.application.webhooks.deliver import LEASE_MS, DeliveryLimits
-from limner.domain.ids import WebhookId
+from limner.domain.ids import TaskId, WebhookId
 from limner.domain.refusal import Refusal
 from limner.domain.routing.breaker import TRIP_AT
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import Status, StatusChange
 from limner.domain.webhook import FINAL_TTL_S, RETRY_DELAYS_S, DeliveryState, EventType
 from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.webhook_http import WebhookAnswered
@@ -519,7 +519,7 @@ async def test_a_running_sender_is_woken_by_news_and_stops_when_it_is_reported(h
         await asyncio.sleep(0)
     await hooks.run_task()
 
-    sender.signals.tasks_changed([Status.SUCCESS])  # type: ignore[attr-defined]
+    sender.signals.tasks_changed([StatusChange(TaskId("x"), Status.SUCCESS)])  # type: ignore[attr-defined]
     await hooks.receiver.got(2)
     loop.cancel()
     await asyncio.gather(loop, return_exceptions=True)

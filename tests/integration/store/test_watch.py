@@ -21,7 +21,7 @@ from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import Status, StatusChange
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
 from stores import SUCCEEDED, ServiceHarness
@@ -525,7 +525,7 @@ async def test_without_a_watcher_nobody_reads_the_feed(service: ServiceHarness) 
     watching = Watch(stumbling, service.clock, WatchLimits(9, 9))
     watching.start(signals)
     for _ in range(20):
-        signals.tasks_changed({Status.QUEUED})
+        signals.tasks_changed([StatusChange(TaskId("x"), Status.QUEUED)])
         await asyncio.sleep(0)
     await watching.stop()
 

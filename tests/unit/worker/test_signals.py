@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.domain.ids import TaskId
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import Status, StatusChange
 from limner.ports.signals import SignalHints
 from limner.worker.running_tasks import RunningTask, RunningTasks
 from limner.worker.signals import LocalSignals, SharedSignals
@@ -37,6 +37,10 @@ class Wire:
         self.on_hints(hints)
 
 
+def became(*statuses: Status) -> list[StatusChange]:
+    return [StatusChange(ONE, status) for status in statuses]
+
+
 async def is_woken(signals: LocalSignals) -> bool:
     waiting = asyncio.ensure_future(signals.wait_for_work(600))
     await asyncio.sleep(0)
@@ -51,9 +55,9 @@ async def test_a_queued_task_is_work_and_every_change_is_news() -> None:
     signals.on_tasks_changed(lambda: news.append("first"))
     signals.on_tasks_changed(lambda: news.append("second"))
 
-    signals.tasks_changed({Status.RUNNING})
+    signals.tasks_changed(became(Status.RUNNING))
     assert not await is_woken(signals)
-    signals.tasks_changed({Status.QUEUED, Status.SUCCESS})
+    signals.tasks_changed(became(Status.QUEUED, Status.SUCCESS))
     assert await is_woken(signals)
     assert news == ["first", "second"] * 2
 
@@ -62,8 +66,8 @@ async def test_changes_in_the_store_are_sent_to_other_processes() -> None:
     wire = Wire()
     signals = SharedSignals(RunningTasks(), wire)
 
-    signals.tasks_changed({Status.QUEUED})
-    signals.tasks_changed({Status.SUCCESS})
+    signals.tasks_changed(became(Status.QUEUED))
+    signals.tasks_changed(became(Status.SUCCESS))
 
     assert wire.sent == [SignalHints(work=True, changes=True), SignalHints(changes=True)]
     assert await is_woken(signals)

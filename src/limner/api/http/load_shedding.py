@@ -1,6 +1,6 @@
 """Load shedding: requests over the concurrency limit are refused at once with 503.
 
-Reads have a limit of their own. Health checks are never refused.
+Reads have a limit of their own. Health checks and metrics are never refused.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ MIN_OBSERVED_S = 1.0
 MIN_CAPACITY = 16
 """Concurrent requests that are always admitted, whatever the completion rate."""
 
-NEVER_SHED = {"/healthz", "/readyz"}
+NEVER_SHED = {"/healthz", "/readyz", "/metrics"}
 
 
 class CompletionRate:

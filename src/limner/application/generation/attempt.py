@@ -20,6 +20,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.ports.clock import Clock
 from limner.ports.provider import Accepted, ChecksUpstreams, Delivered, Pending
+from limner.ports.telemetry import NO_TELEMETRY, EndedAttempt, Telemetry
 
 T = TypeVar("T")
 
@@ -37,13 +38,14 @@ class RunAttempt:
     keep: KeepImage
     clock: Clock
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
+    telemetry: Telemetry = NO_TELEMETRY
 
     async def __call__(self, generation: Generation, routes: Sequence[Route], number: int) -> KeptImage | AttemptFailed:
         """Submit over the first open one of `routes`, and follow the job to its end. Raises `Interrupted`."""
         intent = await self._intend(generation, routes, number)
         if isinstance(intent, Failure):
             return AttemptFailed(intent, None)
-        attempt = GenerationAttempt(generation, intent.attempt, intent.route)
+        attempt = GenerationAttempt(generation, intent.attempt, intent.route, self.clock.now_ms())
         provider = self.routing.provider(attempt.route)
         # A stopping worker waits a little for a paid call: without its answer the image would be bought twice.
         ignored = None if provider.free else Reason.SHUTDOWN
@@ -69,7 +71,8 @@ class RunAttempt:
         route = route or self.routing.route_of_attempt(last)
         match last:
             case Attempt(state="submitted", handle=handle) if handle is not None and route is not None:
-                return await self._poll(GenerationAttempt(generation, last.id, route), handle, wait_s=0)
+                attempt = GenerationAttempt(generation, last.id, route, last.intended_ms)
+                return await self._poll(attempt, handle, wait_s=0)
             case Attempt(state="intended" | "submitted"):
                 failure = _cut_off() if route else _provider_removed(last.provider)
                 await self.journal.close_orphaned(generation.task, last.id, failure, generation.owner)
@@ -139,16 +142,22 @@ class RunAttempt:
     async def _finish(self, attempt: GenerationAttempt, answer: Delivered | Failure) -> KeptImage | AttemptFailed:
         if isinstance(answer, Failure):
             return await self._fail(attempt, answer)
+        answered_ms = self.clock.now_ms()
         try:
-            return await self.keep(attempt, answer)
+            image = await self.keep(attempt, answer)
         except Refusal as refusal:
             paid = not self.routing.is_free(attempt.route)  # for something that is no image
             return await self._fail(attempt, Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=paid))
+        cost_usd = attempt.route.price_usd if answer.cost_usd is None else answer.cost_usd
+        self._report(attempt, "picture", answered_ms, 0.0 if self.routing.is_free(attempt.route) else cost_usd)
+        return image
 
     async def _fail(self, attempt: GenerationAttempt, failure: Failure) -> AttemptFailed:
+        answered_ms = self.clock.now_ms()
         unconfirmed = await self.journal.failed(attempt.id, failure, attempt.route)
         if unconfirmed and await self._check_agrees(attempt):
             await self.journal.confirmed(attempt.route, failure)
+        self._report(attempt, failure.kind, answered_ms, attempt.route.price_usd if failure.charged else 0.0)
         return AttemptFailed(failure, attempt.route)
 
     async def _check_agrees(self, attempt: GenerationAttempt) -> bool:
@@ -162,6 +171,10 @@ class RunAttempt:
         except TimeoutError:
             return False
         return not check.well
+
+    def _report(self, attempt: GenerationAttempt, outcome: str, answered_ms: int, cost_usd: float | None) -> None:
+        latency_s = (answered_ms - attempt.begun_ms) / 1000
+        self.telemetry.attempt_ended(EndedAttempt(attempt.route, outcome, latency_s, cost_usd or 0.0))
 
     def _left_s(self, generation: Generation) -> float:
         return generation.left_s(self.clock.now_ms())

@@ -72,11 +72,12 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class GenerationAttempt:
-    """One attempt to generate an image, over one route; `id` is its row in the spend journal."""
+    """One attempt to generate an image, over one route, begun at `begun_ms`; `id` is its row in the spend journal."""
 
     generation: Generation
     id: AttemptId
     route: Route
+    begun_ms: int
     _composed: GenerationRequest = field(init=False)
 
     def __post_init__(self) -> None:

@@ -45,6 +45,13 @@ class Routing:
         active = {model: self._active(routes) for model, routes in self.routes.items()}
         return {model: routes for model, routes in active.items() if routes}
 
+    def all_routes(self) -> Mapping[str, tuple[Route, ...]]:
+        """The routes of every model that is served here, by a vendor or by the engine."""
+        active = dict(self.active_routes())
+        if self.always_use_engine or not self.vendors():
+            active |= {model: (self._engine_route(model),) for model in self.served_models() if model not in active}
+        return active
+
     def route_of_attempt(self, attempt: Attempt) -> Route | None:
         """The route of an attempt that another worker began, whichever routes lead to the model now.
 

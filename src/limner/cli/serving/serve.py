@@ -83,7 +83,7 @@ async def _serve(
 
     log = structlog.get_logger()
     with startup_errors(json=json):
-        limner = build(settings)
+        limner = build(settings, measured=True)
     welcome = await ensure_first_account(limner)
     worker = limner.worker() if with_worker else None
     app = application(limner, worker=worker)

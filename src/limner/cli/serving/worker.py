@@ -32,12 +32,15 @@ async def _work(settings: "Settings", *, json: bool) -> None:
 
     log = structlog.get_logger()
     with startup_errors(json=json):
-        limner = build(settings)
+        limner = build(settings, measured=True)
     running = limner.worker()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop_or_exit, stop)
     limner.signals.start()
+    if limner.measuring:
+        with startup_errors(json=json):
+            await limner.measuring.start(limner.read_overview())
     running.start()
     log.info("worker started", version=__version__, worker=running.dispatcher.owner)
     if json:
@@ -50,6 +53,8 @@ async def _work(settings: "Settings", *, json: bool) -> None:
         err.print(f"Stopping: {len(running.running)} running tasks have {settings.drain_s:g} s to finish.")
         err.print("Ctrl-C again stops at once; no task is lost.")
     await running.stop()
+    if limner.measuring:
+        await limner.measuring.stop()
     await limner.close()
     log.info("worker stopped")
 

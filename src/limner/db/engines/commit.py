@@ -4,13 +4,13 @@ import asyncio
 from functools import partial
 from typing import TypeVar
 
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import StatusChange
 from limner.ports.signals import OnTasksChanged
 
 T = TypeVar("T")
 
-Committed = tuple[T, frozenset[Status]]
-"""The value of a unit of work, and the statuses that it gave to tasks."""
+Committed = tuple[T, tuple[StatusChange, ...]]
+"""The value of a unit of work, and the changes of tasks that it wrote."""
 
 
 async def committed(outcome: "asyncio.Future[Committed[T]]", on_tasks_changed: OnTasksChanged) -> T:
@@ -26,5 +26,5 @@ async def committed(outcome: "asyncio.Future[Committed[T]]", on_tasks_changed: O
 def _report_changes(on_tasks_changed: OnTasksChanged, outcome: "asyncio.Future[Committed[T]]") -> None:
     if outcome.cancelled() or outcome.exception():
         return
-    if statuses := outcome.result()[1]:
-        on_tasks_changed(statuses)
+    if changes := outcome.result()[1]:
+        on_tasks_changed(changes)

@@ -12,8 +12,8 @@ import psycopg
 
 from limner.db.engines.batch_thread import carriable
 from limner.db.engines.commit import committed
-from limner.db.records import Records, with_statuses
-from limner.db.sql import Db
+from limner.db.records import Records, with_changes
+from limner.db.sql import Db, StatementCount
 from limner.db.store import StoreUnavailable
 from limner.domain.routing.backoff import full_jitter_s
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
@@ -49,17 +49,19 @@ class PostgresStore:
         *,
         threads: int = POOL,
         local_clock: bool = False,
+        statements: StatementCount | None = None,
     ) -> None:
         self._url = url
         self._on_tasks_changed = on_tasks_changed
         self._local_clock = local_clock
+        self._statements = statements or StatementCount()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-postgres")
         self._mine = threading.local()
         self._opening = threading.Lock()
         self._open: list[psycopg.Connection[Any]] = []
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        return await committed(self._in_thread(with_statuses(work), None), self._on_tasks_changed)
+        return await committed(self._in_thread(with_changes(work), None), self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
         # One snapshot for all that the work reads, as on SQLite.
@@ -78,7 +80,9 @@ class PostgresStore:
             # None until there is a connection: the server may be starting.
             transaction: _Transaction | None = None
             try:
-                transaction = _Transaction(self._connection(), isolation, local_clock=self._local_clock)
+                connection = self._connection()
+                db = Db(connection, is_sqlite=False, local_clock=self._local_clock, statements=self._statements)
+                transaction = _Transaction(connection, isolation, db)
                 return transaction.run(work)
             except psycopg.Error as error:
                 if attempt == _TRIES - 1 or (transaction is not None and not transaction.worth_repeating(error)):
@@ -100,11 +104,9 @@ class PostgresStore:
 class _Transaction:
     """One try at a unit of work. It knows whether an error came before the commit, when a repeat is safe."""
 
-    def __init__(
-        self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None, *, local_clock: bool
-    ) -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None, db: Db) -> None:
         self._connection = connection
-        self._records = Records(Db(connection, is_sqlite=False, local_clock=local_clock))
+        self._records = Records(db)
         self._connection.isolation_level = isolation
         self._committing = False
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from limner.db.engines.batch_thread import BatchThread, Job, Outcome
 from limner.db.engines.commit import Committed, committed
-from limner.db.records import Records, with_statuses
-from limner.db.sql import Db
+from limner.db.records import Records, with_changes
+from limner.db.sql import Db, StatementCount
 from limner.db.store import StoreUnavailable
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
@@ -66,13 +66,19 @@ class SqliteStore:
     `on_tasks_changed` is called in the event loop after each commit that changed tasks.
     """
 
-    def __init__(self, path: Path, on_tasks_changed: OnTasksChanged = ignore_task_changes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_tasks_changed: OnTasksChanged = ignore_task_changes,
+        *,
+        statements: StatementCount | None = None,
+    ) -> None:
         self._on_tasks_changed = on_tasks_changed
-        self._writer = BatchThread("limner-writer", _Batches(path, _write))
-        self._reader = BatchThread("limner-reader", _Batches(path, _read))
+        self._writer = BatchThread("limner-writer", _Batches(path, _write, statements))
+        self._reader = BatchThread("limner-reader", _Batches(path, _read, statements))
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_statuses(work))
+        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work))
         return await committed(outcome, self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
@@ -88,10 +94,14 @@ class _Batches:
     """One connection, opened by the thread that uses it and opened anew after an error."""
 
     def __init__(
-        self, path: Path, perform: Callable[[sqlite3.Connection, Records, Sequence[Job]], list[Outcome]]
+        self,
+        path: Path,
+        perform: Callable[[sqlite3.Connection, Records, Sequence[Job]], list[Outcome]],
+        statements: StatementCount | None,
     ) -> None:
         self._path = path
         self._perform = perform
+        self._statements = statements
         self._opened: tuple[sqlite3.Connection, Records] | None = None
 
     def __call__(self, batch: Sequence[Job]) -> Sequence[Outcome]:
@@ -105,7 +115,7 @@ class _Batches:
     def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
             connection = connect(self._path)
-            self._opened = connection, Records(Db(connection, is_sqlite=True))
+            self._opened = connection, Records(Db(connection, is_sqlite=True, statements=self._statements))
         return self._opened
 
     def close(self) -> None:

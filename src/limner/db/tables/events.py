@@ -7,7 +7,7 @@ from typing import Any
 from limner.db.sql import Db, Sql
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.tasks.cursor import FeedCursor, cursor_from_recent
-from limner.domain.tasks.task import Status, Task
+from limner.domain.tasks.task import Status, StatusChange, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class EventTable:
 
     def __init__(self, db: Db) -> None:
         self._db = db
-        self.written: set[Status] = set()
-        """Statuses written in this unit of work, for the signals that follow its commit."""
+        self.written: list[StatusChange] = []
+        """Changes written in this unit of work, for the signals that follow its commit."""
 
     def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
         """Add an event. Write the task first: only then does a `FeedCursor` know that the transaction is open."""
         self._db.run(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
-        self.written.add(status)
+        self.written.append(StatusChange(task, status))
 
     def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:
         """Add an event for each of these tasks."""
@@ -86,7 +86,7 @@ class EventTable:
                 _ADD,
                 [{"account": each.account, "task": each.id, "status": each.status, "at_ms": now_ms} for each in tasks],
             )
-            self.written.update(each.status for each in tasks)
+            self.written.extend(StatusChange(each.id, each.status) for each in tasks)
 
     def end_of_feed(self) -> FeedCursor:
         """The cursor at the end of the feed: everything committed later comes after it."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from limner.domain.ids import AccountId, BlobId, TaskId
 
@@ -78,6 +78,13 @@ class Task:
     error_code: int | None
     error_msg: str | None
     removed_ms: int | None = None
+
+
+class StatusChange(NamedTuple):
+    """A task's new status. A tuple, since one is made with each change."""
+
+    task: TaskId
+    status: Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What operators look at and change, for the command line, the API and the metrics."""

@@ -1,0 +1,42 @@
+"""A store whose units of work are timed and counted."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.telemetry.metrics import Metrics
+
+T = TypeVar("T")
+
+
+class MeasuredStore:
+    """Passes everything on to `store`."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store = store
+        self._active = metrics.units_active
+        self._writes = metrics.units.labels("write")
+        self._reads = metrics.units.labels("read")
+
+    async def run(self, work: Callable[[Records], T]) -> T:
+        begun_s = time.perf_counter()
+        self._active.inc()
+        try:
+            return await self._store.run(work)
+        finally:
+            self._active.dec()
+            self._writes.observe(time.perf_counter() - begun_s)
+
+    async def read(self, work: Callable[[Records], T]) -> T:
+        begun_s = time.perf_counter()
+        self._active.inc()
+        try:
+            return await self._store.read(work)
+        finally:
+            self._active.dec()
+            self._reads.observe(time.perf_counter() - begun_s)
+
+    async def close(self) -> None:
+        await self._store.close()
