@@ -45,6 +45,7 @@ from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
 from limner.storage.blobs import ObjectBlobs, open_blobs
 
+MODELS = shipped_models()  # read before a loop runs
 LEASE_MS = 15_000
 SUBMIT_LIMITS = SubmitLimits(image_tasks=10, queue_deadline_s=3600, run_deadline_s=900, transcode_webp=False)
 ROUTE = Route("scripted/flux.1_kontext_pro", "scripted", "flux.1_kontext_pro", 900.0, UnknownOutcome.RESEND_ONCE)
@@ -134,7 +135,7 @@ class ServiceHarness:
 
     @property
     def routing(self) -> Routing:
-        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE, models=shipped_models())
+        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE, models=MODELS)
 
     @property
     def submit(self) -> Submit:
