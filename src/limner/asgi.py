@@ -68,6 +68,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         authentication=_authentication(limner),
         submit=limner.submit,
         read=limner.read,
+        list_tasks=limner.list_tasks,
         cancel=limner.cancel,
         upload=limner.upload,
         issue_credentials=limner.issue_credentials,

@@ -28,6 +28,7 @@ from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.references import KeepInlineImages, PrepareReferences
 from limner.application.images.upload import KeepPicture, TakeUpload
 from limner.application.images.upload_credentials import FindGrantOwner, IssueUploadCredentials, SessionTokenSigner
+from limner.application.library.listing import ListTasks
 from limner.application.operations.overview import ReadOverview
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
@@ -197,6 +198,10 @@ class Limner:
     @property
     def open_picture(self) -> OpenPicture:
         return OpenPicture(self.store, self.blobs, mark=self.settings.mark_images)
+
+    @property
+    def list_tasks(self) -> ListTasks:
+        return ListTasks(self.store)
 
     @property
     def explain(self) -> Explain:

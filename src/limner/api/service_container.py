@@ -11,6 +11,7 @@ from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.upload import TakeUpload
 from limner.application.images.upload_credentials import IssueUploadCredentials
+from limner.application.library.listing import ListTasks
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
@@ -30,6 +31,7 @@ class Services:
     authentication: Authentication
     submit: Submit
     read: ReadTask
+    list_tasks: ListTasks
     cancel: Cancel
     upload: TakeUpload
     issue_credentials: IssueUploadCredentials

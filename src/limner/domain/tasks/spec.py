@@ -44,6 +44,11 @@ class TaskSpec:
         """The images that the task consists of."""
         return self.views or (ImageSpec("", self.prompt),)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the caller wrote, for search."""
+        return (self.prompt, *(each.caller_prompt for each in self.views if each.caller_prompt))
+
     def to_json(self) -> dict[str, Any]:
         """The spec as it is stored."""
         stored = {name: getattr(self, name) for name in _PLAIN} | {"ignored": list(self.ignored)}

@@ -52,7 +52,9 @@ class Result:
 class Task:
     """A task as it is stored. Times are milliseconds since 1970; `price` is what was held, in credits.
 
-    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on.
+    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on. Retention
+    leaves a `kept` task's images alone. At `erase_due_ms` its content is erased, unless that is undone before; from the
+    request on it is not `listed`. `template` is the normalised name.
     """
 
     id: TaskId
@@ -78,6 +80,10 @@ class Task:
     error_code: int | None
     error_msg: str | None
     removed_ms: int | None = None
+    template: str | None = None
+    kept: bool = False
+    listed: bool = True
+    erase_due_ms: int | None = None
 
 
 class StatusChange(NamedTuple):
