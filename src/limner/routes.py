@@ -8,7 +8,7 @@ from importlib import resources
 from limner.domain.model import Models
 from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import CapsReferences, Provider, ValidatesRoute, abilities_of, dialect_of
+from limner.ports.provider import CapsReferences, KnowsPrices, Provider, ValidatesRoute, abilities_of, dialect_of
 from limner.settings import RouteSettings, Settings
 
 
@@ -63,7 +63,15 @@ def _with_facts(route: Route, provider: Provider | None) -> Route:
         reference_cap=provider.reference_cap(upstream, options) if isinstance(provider, CapsReferences) else None,
         abilities=abilities_of(provider, upstream, options),
         dialect=route.dialect or dialect_of(provider, upstream, options),
+        price_usd=_price_usd(route, provider),
     )
+
+
+def _price_usd(route: Route, provider: Provider | None) -> float | None:
+    """The operator's price, else the vendor's list price."""
+    if route.price_usd is None and isinstance(provider, KnowsPrices):
+        return provider.price_usd(route.upstream, route.options)
+    return route.price_usd
 
 
 def _shipped_routes() -> list[RouteSettings]:

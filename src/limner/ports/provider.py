@@ -170,6 +170,15 @@ def abilities_of(provider: object, upstream: str, options: Mapping[str, Any]) ->
 
 
 @runtime_checkable
+class KnowsPrices(Protocol):
+    """A provider that knows the list prices of its upstreams."""
+
+    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+        """What a picture of the usual size costs with a route's options, in US dollars; None where it is unknown."""
+        ...
+
+
+@runtime_checkable
 class KnowsDialects(Protocol):
     """A provider that knows how its upstreams expect their prompts."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from PIL import Image
@@ -36,7 +37,8 @@ from limner.providers._http import (
     set_by_limner,
     too_many_references,
 )
-from limner.providers._http.options import whole_number
+from limner.providers._http.facts import fact_rules, facts_from, plain
+from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number, whole_numbers
 
 _VENDOR: Final = "BFL"
 _USD_PER_CREDIT: Final = 0.01
@@ -75,18 +77,21 @@ class BflFacts:
     """What one family takes. `usd` is a picture of one megapixel, where the answer names no cost.
 
     `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields, each side
-    of `min_side` pixels at least. `fixed` is sent unless the route's options say otherwise. `tolerance_with_picture`
-    is the highest `safety_tolerance` that the model obeys when a picture comes along.
+    of `min_side` pixels at least. `fixed` is sent unless the route's options say otherwise. `most_tolerance` is the
+    highest `safety_tolerance`, `tolerance_with_picture` the highest that is obeyed when a picture comes along.
+    `usd_by_resolution` has the prices of other values of `resolution`.
     """
 
-    pictures: int
-    shape: Between | OneOf | Sides
+    pictures: int = 0
+    shape: Between | OneOf | Sides = Sides(16, 64, 2048)
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    list_field: str | None = None
+    list_field: str = ""
     min_side: int = 256
     seed: bool = True
+    most_tolerance: int = 6
     tolerance_with_picture: int | None = None
     usd: float | None = None
+    usd_by_resolution: Mapping[str, float] = field(default_factory=dict)
 
 
 _FLUX_3_SHAPES: Final = (
@@ -97,23 +102,48 @@ _PNG: Final = {"output_format": "png"}
 _KONTEXT: Final = BflFacts(4, Between(), _PNG, tolerance_with_picture=2, usd=0.04)
 _FLUX_2: Final = BflFacts(8, Sides(16, 64, 2048), _PNG, min_side=64)
 _FLUX_3: Final = BflFacts(
-    10, OneOf(_FLUX_3_SHAPES), {"grounding": False, "resolution": "1k"}, list_field="images", seed=False, usd=0.048
+    10,
+    OneOf(_FLUX_3_SHAPES),
+    {"grounding": False, "resolution": "1k"},
+    list_field="images",
+    seed=False,
+    most_tolerance=4,
+    usd=0.048,
+    usd_by_resolution={"768sq": 0.041, "2k": 0.10, "4k": 0.607},
 )
 
+# Prices from BFL's page "Pricing", November 2026: of one megapixel, and of `resolution` 1k.
 MODELS: Final[Mapping[str, BflFacts]] = {
     "flux-kontext-max": replace(_KONTEXT, usd=0.08),
     "flux-kontext-*": _KONTEXT,
     "flux-dev": BflFacts(0, Sides(32, 256, 1440, default_shape="1:1"), _PNG, usd=0.025),
+    "flux-2-klein-4b*": replace(_FLUX_2, pictures=4, usd=0.014),
     "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015),
     "flux-2-pro*": replace(_FLUX_2, usd=0.03),
+    "flux-2-max*": replace(_FLUX_2, usd=0.07),
+    "flux-2-flex*": replace(_FLUX_2, usd=0.05),
     "flux-2-*": _FLUX_2,
     "flux-3-image*": _FLUX_3,
 }
 """Families by the pattern of their names; the first match counts."""
 
 
-def facts_of(upstream: str) -> BflFacts | None:
-    return next((facts for pattern, facts in MODELS.items() if fnmatchcase(upstream, pattern)), None)
+def facts_of(upstream: str, options: Mapping[str, Any] = MappingProxyType({})) -> BflFacts | None:
+    return facts_from(upstream, options, _family_of, BflFacts(fixed=_PNG), _parsed)
+
+
+def _family_of(name: str) -> BflFacts | None:
+    return next((facts for pattern, facts in MODELS.items() if fnmatchcase(name, pattern)), None)
+
+
+def _parsed(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert the option `facts` to fields of `BflFacts`: `shapes` or `sides` say the rule for the shape."""
+    facts = plain(written)
+    if shapes := facts.pop("shapes", None):
+        facts["shape"] = OneOf(shapes)
+    if sides := facts.pop("sides", None):
+        facts["shape"] = Sides(**sides)
+    return facts
 
 
 # --- submitting --------------------------------------------------------------------------------------------------
@@ -132,9 +162,14 @@ def encode(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     """The request as JSON; reference pictures are read while it is sent."""
     seed = {"seed": request.seed} if facts.seed else {}
     body = {"prompt": request.prompt, **facts.fixed, **seed, **_shape(request, facts.shape), **request.options}
-    if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in body:
-        body["safety_tolerance"] = min(body["safety_tolerance"], facts.tolerance_with_picture)
+    if "safety_tolerance" in body:
+        body["safety_tolerance"] = min(body["safety_tolerance"], _most_tolerance(request, facts))
     return body | _pictures(request, facts)
+
+
+def _most_tolerance(request: GenerationRequest, facts: BflFacts) -> int:
+    with_picture = facts.tolerance_with_picture
+    return facts.most_tolerance if with_picture is None or not request.references else with_picture
 
 
 def _shape(request: GenerationRequest, shape: Between | OneOf | Sides) -> dict[str, Any]:
@@ -201,6 +236,18 @@ OPTIONS: Final[Rules] = {
     ),
     **dict.fromkeys(("webhook_url", "webhook_secret"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
+    **fact_rules(
+        _family_of,
+        MODELS,
+        {
+            **dict.fromkeys(("pictures", "min_side", "most_tolerance", "tolerance_with_picture"), whole_number),
+            "list_field": text,
+            "seed": boolean,
+            "usd": non_negative,
+            "shapes": text_list,
+            "sides": whole_numbers("step", "least", "most"),
+        },
+    ),
 }
 """Rules for a route's options, besides BFL's own fields."""
 
@@ -287,8 +334,12 @@ class BflProvider(JobProvider[BflFacts]):
     def headers(self, key: str) -> dict[str, str]:
         return {"x-key": key}
 
-    def facts(self, upstream: str) -> BflFacts | None:
-        return facts_of(upstream)
+    def facts(self, upstream: str, options: Mapping[str, Any]) -> BflFacts | None:
+        return facts_of(upstream, options)
+
+    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+        facts = self.facts(upstream, options)
+        return facts.usd_by_resolution.get(str(options.get("resolution")), facts.usd) if facts else None
 
     def refusal(self, request: GenerationRequest, facts: BflFacts) -> Failure | None:
         return refusal(request, facts)

@@ -5,6 +5,7 @@ Base URL `https://queue.fal.run`. Options: see `JobProvider`. Errors: fal's page
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest, size_for
@@ -31,38 +32,83 @@ from limner.providers._http import (
     redacted,
     set_by_limner,
 )
+from limner.providers._http.facts import fact_rules, facts_from
+from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
 
 _VENDOR: Final = "fal"
 
 # --- what the models can do --------------------------------------------------------------------------------------
 
-_SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
-
 
 @dataclass(frozen=True, slots=True)
 class FalFacts:
-    """What one family takes. `usd` is the list price of a picture of one megapixel.
+    """What one family takes. `usd` is the list price of a picture of one megapixel, or of any.
 
     The number of reference pictures decides the path behind the model's name: `without`, `with_one` or, where the
-    model takes more, `with_many`. `shapes` are the values of `aspect_ratio`; None for a model that takes `image_size`.
+    model takes more, `with_many`. A single picture goes into `picture_field`, several, or all where that is empty, into
+    `list_field`. `shapes` are the values of `aspect_ratio`; if empty, the model takes `image_size`, of about `pixels`
+    pixels with sides from `least` to `most` in steps of `step`. `seed` says that it takes a seed.
     """
 
-    pictures: int
-    usd: float
+    pictures: int = 0
+    usd: float | None = None
     without: str = ""
     with_one: str = ""
     with_many: str = ""
-    shapes: tuple[str, ...] | None = _SHAPES
+    picture_field: str = "image_url"
+    list_field: str = "image_urls"
+    shapes: tuple[str, ...] = ()
+    pixels: int = 1024 * 1024
+    step: int = 32
+    least: int = 256
+    most: int = 1440
+    seed: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
-_FIXED: Final = {"num_images": 1, "output_format": "png"}
-_KONTEXT: Final = FalFacts(4, 0.04, without="/text-to-image", with_many="/multi", fixed=_FIXED)
+_SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
+_FLUX_3_SHAPES: Final = (
+    *("21:9", "2:1", "16:9", "3:2", "7:5", "4:3", "5:4", "1:1"),
+    *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
+)
+_ONE: Final = {"num_images": 1}
+_PNG: Final = {"output_format": "png"}
+_CHECKED: Final = {"enable_safety_checker": True}
+_KONTEXT: Final = FalFacts(
+    4, 0.04, without="/text-to-image", with_many="/multi", shapes=_SHAPES, fixed={**_ONE, **_PNG}
+)
+_FLUX_2: Final = FalFacts(
+    8, 0.03, with_one="/edit", with_many="/edit", picture_field="", step=16, least=512, most=2048, fixed=_PNG
+)
+_FLUX_3: Final = FalFacts(
+    *(10, 0.048, "/text-to-image", "/edit-image", "/edit-image"), picture_field="", shapes=_FLUX_3_SHAPES, seed=False
+)
+_SEEDREAM: Final = FalFacts(
+    *(10, 0.03, "/text-to-image", "/edit", "/edit"),
+    picture_field="",
+    pixels=2048 * 2048,
+    step=16,
+    least=1024,
+    most=4096,
+    fixed={**_ONE, **_CHECKED},
+)
+_QWEN: Final = FalFacts(
+    *(3, 0.03, "", "-edit-plus", "-edit-plus"), picture_field="", fixed={**_ONE, **_PNG, **_CHECKED}
+)
 
+# Fields, limits and prices from fal's pages of the models, November 2026.
 MODELS: Final[Mapping[str, FalFacts]] = {
     "fal-ai/flux-pro/kontext": _KONTEXT,
     "fal-ai/flux-pro/kontext/max": replace(_KONTEXT, usd=0.08),
-    "fal-ai/flux/dev": FalFacts(0, 0.025, shapes=None, fixed=_FIXED | {"enable_safety_checker": True}),
+    "fal-ai/flux/dev": FalFacts(usd=0.025, fixed={**_ONE, **_PNG, **_CHECKED}),
+    "fal-ai/flux-1/dev": FalFacts(usd=0.025, fixed={**_ONE, **_PNG, **_CHECKED}),
+    "fal-ai/flux-2-pro": _FLUX_2,
+    "fal-ai/flux-2-max": replace(_FLUX_2, usd=0.07),
+    "fal-ai/flux-2-flex": replace(_FLUX_2, usd=0.05),
+    "blackforestlabs/flux-3": _FLUX_3,
+    "fal-ai/bytedance/seedream/v4": _SEEDREAM,
+    "bytedance/seedream/v5/lite": replace(_SEEDREAM, usd=0.035, seed=False),
+    "fal-ai/qwen-image": _QWEN,
 }
 
 # --- error types -------------------------------------------------------------------------------------------------
@@ -93,8 +139,8 @@ _KINDS: Final[Mapping[str, FailureKind]] = {
 """By `error_type`, or by the `type` of a `detail`. For others the status decides."""
 
 
-def facts_of(upstream: str) -> FalFacts | None:
-    return MODELS.get(upstream)
+def facts_of(upstream: str, options: Mapping[str, Any] = MappingProxyType({})) -> FalFacts | None:
+    return facts_from(upstream, options, MODELS.get, FalFacts())
 
 
 # --- submitting --------------------------------------------------------------------------------------------------
@@ -107,26 +153,31 @@ def path_of(request: GenerationRequest, facts: FalFacts) -> str:
 
 def encode(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     """The request as JSON; reference pictures are read while it is sent."""
-    body = {"prompt": request.prompt, "seed": request.seed, **facts.fixed, **_shape(request, facts)}
-    return {**body, **request.options, **_pictures(request.references)}
+    seed = {"seed": request.seed} if facts.seed else {}
+    body = {"prompt": request.prompt, **seed, **facts.fixed, **_shape(request, facts)}
+    return {**body, **request.options, **_pictures(request.references, facts)}
 
 
 def _shape(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
-    if facts.shapes is None:
-        width, height = size_for(request.aspect_ratio or "1:1", pixels=1024 * 1024, step=32, least=256, most=1440)
-        return {"image_size": {"width": width, "height": height}}
-    return {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
+    if facts.shapes:
+        return {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
+    if request.aspect_ratio is None and request.references:
+        return {}  # the model takes the shape of the pictures
+    width, height = size_for(
+        request.aspect_ratio or "1:1", pixels=facts.pixels, step=facts.step, least=facts.least, most=facts.most
+    )
+    return {"image_size": {"width": width, "height": height}}
 
 
-def _pictures(references: tuple[ReferenceImage, ...]) -> dict[str, Any]:
+def _pictures(references: tuple[ReferenceImage, ...], facts: FalFacts) -> dict[str, Any]:
     files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in references]
     match files:
         case []:
             return {}
-        case [only]:
-            return {"image_url": only}
+        case [only] if facts.picture_field:
+            return {facts.picture_field: only}
         case _:
-            return {"image_urls": files}
+            return {facts.list_field: files}
 
 
 def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
@@ -168,6 +219,17 @@ def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
 OPTIONS: Final[Rules] = {
     **dict.fromkeys(("prompt", "image_url", "image_urls"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
+    **fact_rules(
+        MODELS.get,
+        MODELS,
+        {
+            **dict.fromkeys(("pictures", "pixels", "step", "least", "most"), whole_number),
+            **dict.fromkeys(("without", "with_one", "with_many", "picture_field", "list_field"), text),
+            "usd": non_negative,
+            "shapes": text_list,
+            "seed": boolean,
+        },
+    ),
 }
 """Rules for a route's options, besides the fields of fal's models."""
 
@@ -249,8 +311,8 @@ class FalProvider(JobProvider[FalFacts]):
     def headers(self, key: str) -> dict[str, str]:
         return {"Authorization": f"Key {key}"}
 
-    def facts(self, upstream: str) -> FalFacts | None:
-        return facts_of(upstream)
+    def facts(self, upstream: str, options: Mapping[str, Any]) -> FalFacts | None:
+        return facts_of(upstream, options)
 
     async def encode(self, request: GenerationRequest, facts: FalFacts) -> tuple[str, dict[str, Any]]:
         return path_of(request, facts), encode(request, facts)

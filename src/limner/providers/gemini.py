@@ -362,6 +362,10 @@ def cost_of(body: Mapping[str, Any], facts: GeminiFacts, options: Mapping[str, A
     tokens = _output_tokens(body)
     if tokens > 0 and facts.usd_per_million_out is not None:
         return tokens * facts.usd_per_million_out / 1e6
+    return _list_price(facts, options)
+
+
+def _list_price(facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
     return facts.usd.get(str(options.get("image_size", facts.sizes[0] if facts.sizes else "")))
 
 
@@ -484,6 +488,10 @@ class GeminiProvider:
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references
+
+    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+        every = {**self._options, **options}
+        return _list_price(facts_of(upstream, every), every)
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - labels name the pictures
         return GEMINI

@@ -368,6 +368,9 @@ _QUOTA_CODES: Final = frozenset(
     }
 )
 _COMPLETED: Final = frozenset({"image_generation.completed", "image_edit.completed"})
+_USUAL_QUALITY: Final = "medium"
+"""What `auto`, the default, mostly comes to."""
+
 _RATE_WAIT_S: Final = 12.0
 """OpenAI's lowest tier allows five pictures a minute: one every 12 seconds."""
 
@@ -622,6 +625,11 @@ class OpenAiProvider:
 
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
         return self._dialect.references
+
+    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+        every = {**self._options, **options}
+        usd = facts_of(upstream, every).usd
+        return usd.get(str(every.get("quality", _USUAL_QUALITY))) if self._dialect.is_billed else None
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:
         named = dialect_named_in(str({**self._options, **options}.get("family", upstream)))

@@ -5,6 +5,7 @@ Base URL `https://api.replicate.com`. Options: see `JobProvider`. Statuses: Repl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest
@@ -30,7 +31,8 @@ from limner.providers._http import (
     redacted,
     set_by_limner,
 )
-from limner.providers._http.options import whole_number
+from limner.providers._http.facts import fact_rules, facts_from
+from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
 
 _VENDOR: Final = "Replicate"
 
@@ -39,39 +41,54 @@ _VENDOR: Final = "Replicate"
 
 @dataclass(frozen=True, slots=True)
 class ReplicateFacts:
-    """What one model takes. `usd` is its list price; `picture_field` is None for a text-only model.
+    """What one model takes. `usd` is its list price, `pictures` the most reference pictures of one request.
 
-    `tolerance_with_picture` is the highest `safety_tolerance` that the model obeys when a picture comes along.
+    They go into `list_field` or, where the model takes a single one, into `picture_field`. `shapes` are the values of
+    `aspect_ratio`; if empty, the model chooses. `seed` says that it takes a seed. `tolerance_with_picture` is the
+    highest `safety_tolerance` that the model obeys when a picture comes along.
     """
 
-    shapes: tuple[str, ...]
-    usd: float
-    picture_field: str | None = None
+    shapes: tuple[str, ...] = ()
+    usd: float | None = None
+    pictures: int = 0
+    picture_field: str = ""
+    list_field: str = ""
+    seed: bool = True
     tolerance_with_picture: int | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def pictures(self) -> int:
-        """The most reference pictures of one request."""
-        return 1 if self.picture_field else 0
-
 
 _SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
+_FLUX_3_SHAPES: Final = (*_SHAPES, "2:1", "7:5", "5:7", "1:2")
+_FEW_SHAPES: Final = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
 _PNG: Final = {"output_format": "png"}
-_KONTEXT: Final = ReplicateFacts((*_SHAPES, "2:1", "1:2"), 0.04, "input_image", 2, _PNG)
+_KONTEXT: Final = ReplicateFacts(
+    (*_SHAPES, "2:1", "1:2"), 0.04, 1, picture_field="input_image", tolerance_with_picture=2, fixed=_PNG
+)
+_FLUX_2: Final = ReplicateFacts(_SHAPES, 0.03, 8, list_field="input_images", fixed={**_PNG, "resolution": "1 MP"})
+_FLUX_3: Final = ReplicateFacts(
+    _FLUX_3_SHAPES, 0.048, 10, list_field="images", seed=False, fixed={**_PNG, "grounding": False, "resolution": "1k"}
+)
 
+# Fields, limits and prices from Replicate's pages of the models, November 2026.
 MODELS: Final[Mapping[str, ReplicateFacts]] = {
     "black-forest-labs/flux-kontext-pro": _KONTEXT,
     "black-forest-labs/flux-kontext-max": replace(_KONTEXT, usd=0.08),
     "black-forest-labs/flux-dev": ReplicateFacts(_SHAPES, 0.025, fixed=_PNG),
+    "black-forest-labs/flux-2-pro": _FLUX_2,
+    "black-forest-labs/flux-3-image": _FLUX_3,
+    "bytedance/seedream-4": ReplicateFacts(
+        (*_FEW_SHAPES, "21:9"), 0.03, 10, list_field="image_input", seed=False, fixed={"size": "2K"}
+    ),
+    "qwen/qwen-image": ReplicateFacts(_FEW_SHAPES, 0.03, fixed=_PNG),
 }
 
 POLICY_WORDS: Final = ("flagged as sensitive", "nsfw", "(e005)", "safety")
 """Parts of the error of a prediction that a content policy failed; there is no code."""
 
 
-def facts_of(upstream: str) -> ReplicateFacts | None:
-    return MODELS.get(upstream)
+def facts_of(upstream: str, options: Mapping[str, Any] = MappingProxyType({})) -> ReplicateFacts | None:
+    return facts_from(upstream, options, MODELS.get, ReplicateFacts())
 
 
 # --- submitting --------------------------------------------------------------------------------------------------
@@ -79,18 +96,20 @@ def facts_of(upstream: str) -> ReplicateFacts | None:
 
 def encode(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     """The request as JSON; its reference picture is read while it is sent."""
-    shape = {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
-    inputs = {"prompt": request.prompt, "seed": request.seed, **facts.fixed, **shape, **request.options}
+    ratio = request.aspect_ratio
+    shape = {"aspect_ratio": nearest(ratio, facts.shapes)} if ratio and facts.shapes else {}
+    seed = {"seed": request.seed} if facts.seed else {}
+    inputs = {"prompt": request.prompt, **seed, **facts.fixed, **shape, **request.options}
     if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in inputs:
         inputs["safety_tolerance"] = min(inputs["safety_tolerance"], facts.tolerance_with_picture)
-    return {"input": inputs | _picture(request, facts)}
+    return {"input": inputs | _pictures(request, facts)}
 
 
-def _picture(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
-    if not request.references or facts.picture_field is None:
+def _pictures(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
+    files = [file_as_base64(each.path, f"data:{each.media_type};base64,") for each in request.references]
+    if not files:
         return {}
-    reference = request.references[0]
-    return {facts.picture_field: file_as_base64(reference.path, f"data:{reference.media_type};base64,")}
+    return {facts.picture_field: files[0]} if facts.picture_field else {facts.list_field: files}
 
 
 def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
@@ -106,8 +125,19 @@ def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Fa
 
 OPTIONS: Final[Rules] = {
     "safety_tolerance": whole_number,
-    **dict.fromkeys(("prompt", "input_image"), set_by_limner),
+    **dict.fromkeys(("prompt", "input_image", "input_images"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
+    **fact_rules(
+        MODELS.get,
+        MODELS,
+        {
+            **dict.fromkeys(("pictures", "tolerance_with_picture"), whole_number),
+            **dict.fromkeys(("picture_field", "list_field"), text),
+            "usd": non_negative,
+            "shapes": text_list,
+            "seed": boolean,
+        },
+    ),
 }
 """Rules for a route's options, besides the fields of Replicate's models."""
 
@@ -175,8 +205,8 @@ class ReplicateProvider(JobProvider[ReplicateFacts]):
     def headers(self, key: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {key}"}
 
-    def facts(self, upstream: str) -> ReplicateFacts | None:
-        return facts_of(upstream)
+    def facts(self, upstream: str, options: Mapping[str, Any]) -> ReplicateFacts | None:
+        return facts_of(upstream, options)
 
     async def encode(self, request: GenerationRequest, facts: ReplicateFacts) -> tuple[str, dict[str, Any]]:
         return f"/v1/models/{request.upstream}/predictions", encode(request, facts)

@@ -25,7 +25,7 @@ async def bfl(emulators: Vendors) -> AsyncIterator[BflProvider]:
         ("flux-kontext-max", 0.08),
         ("flux-dev", 0.025),
         ("flux-2-pro", 0.03),
-        ("flux-2-flex-preview", 0.06),
+        ("flux-2-flex-preview", 0.05),
         ("flux-2-klein-4b", 0.014),
         ("flux-3-image", 0.048),
     ],
@@ -54,6 +54,32 @@ async def test_references_arrive_whole_and_in_their_order(
     followed = await run_order(bfl, order(tmp_path, upstream, references=pictures))
 
     assert followed.card.references == shas(pictures)
+
+
+@pytest.mark.parametrize(("resolution", "usd"), [("768sq", 0.041), ("1k", 0.048), ("2k", 0.10), ("4k", 0.607)])
+async def test_flux_3_is_priced_by_its_resolution(
+    bfl: BflProvider, tmp_path: Path, resolution: str, usd: float
+) -> None:
+    options = {"resolution": resolution, "safety_tolerance": 6}
+
+    followed = await run_order(bfl, order(tmp_path, "flux-3-image", options=options))
+
+    assert followed.delivered.cost_usd == pytest.approx(usd)
+    assert bfl.price_usd("flux-3-image", options) == usd
+
+
+@pytest.mark.parametrize("count", [0, 3])
+async def test_an_upstream_without_a_row_is_served_by_the_facts_of_its_route(
+    bfl: BflProvider, tmp_path: Path, count: int
+) -> None:
+    pictures = image_files(tmp_path, *[(300 + n, 280) for n in range(count)])
+    facts = {"pictures": 3, "list_field": "pictures", "shapes": ["1:1", "3:2", "2:3"], "seed": False}
+    asked = order(tmp_path, "acme-ink-wash", references=pictures, aspect_ratio="16:9", options={"facts": facts})
+
+    followed = await run_order(bfl, asked)
+
+    assert followed.card.references == shas(pictures)
+    assert followed.delivered.cost_usd == pytest.approx(0.02)
 
 
 async def test_a_small_reference_is_taken(emulators: Vendors, bfl: BflProvider, tmp_path: Path) -> None:

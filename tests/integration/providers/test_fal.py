@@ -28,6 +28,12 @@ async def fal(emulators: Vendors) -> AsyncIterator[FalProvider]:
         (f"{KONTEXT}/max", 1, f"{KONTEXT}/max"),
         (f"{KONTEXT}/max", 2, f"{KONTEXT}/max/multi"),
         ("fal-ai/flux/dev", 0, "fal-ai/flux/dev"),
+        ("fal-ai/flux-1/dev", 0, "fal-ai/flux-1/dev"),
+        ("fal-ai/flux-2-pro", 0, "fal-ai/flux-2-pro"),
+        ("fal-ai/flux-2-max", 1, "fal-ai/flux-2-max/edit"),
+        ("fal-ai/flux-2-flex", 8, "fal-ai/flux-2-flex/edit"),
+        ("fal-ai/qwen-image", 0, "fal-ai/qwen-image"),
+        ("fal-ai/qwen-image", 3, "fal-ai/qwen-image-edit-plus"),
     ],
 )
 async def test_every_model_draws_what_was_requested(
@@ -41,6 +47,68 @@ async def test_every_model_draws_what_was_requested(
     assert followed.card.references == shas(pictures)
     assert followed.card.format == "png"
     assert [each.model for each in emulators.purchases("fal")] == [path]
+
+
+@pytest.mark.parametrize(
+    ("upstream", "path", "most"),
+    [
+        ("blackforestlabs/flux-3", {0: "text-to-image", 1: "edit-image", 10: "edit-image"}, 10),
+        ("fal-ai/bytedance/seedream/v4", {0: "text-to-image", 1: "edit", 10: "edit"}, 10),
+        ("bytedance/seedream/v5/lite", {0: "text-to-image", 1: "edit", 10: "edit"}, 10),
+    ],
+)
+async def test_a_model_that_draws_in_its_own_format_gets_no_field_that_it_does_not_know(
+    emulators: Vendors, fal: FalProvider, tmp_path: Path, *, upstream: str, path: dict[int, str], most: int
+) -> None:
+    pictures = image_files(tmp_path, *[(300 + n, 280) for n in range(most)])
+
+    for count in path:
+        followed = await run_order(fal, order(tmp_path, upstream, references=pictures[:count]))
+        assert followed.card.references == shas(pictures[:count])
+
+    assert [each.model for each in emulators.purchases("fal")] == [f"{upstream}/{path[count]}" for count in path]
+
+
+INK_WASH = {
+    "pictures": 2,
+    "with_one": "/with-references",
+    "with_many": "/with-references",
+    "picture_field": "",
+    "list_field": "reference_images",
+    "shapes": ["1:1", "3:2", "2:3"],
+    "seed": False,
+    "usd": 0.07,
+}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+async def test_an_upstream_without_a_row_is_served_by_the_facts_of_its_route(
+    emulators: Vendors, fal: FalProvider, tmp_path: Path, count: int
+) -> None:
+    pictures = image_files(tmp_path, *[(300 + n, 200) for n in range(count)])
+    asked = order(tmp_path, "acme/ink-wash", references=pictures, aspect_ratio="16:9", options={"facts": INK_WASH})
+
+    followed = await run_order(fal, asked)
+
+    assert followed.card.references == shas(pictures)
+    assert followed.delivered.cost_usd == 0.07
+    assert [each.model for each in emulators.purchases("fal")] == [
+        "acme/ink-wash/with-references" if count else "acme/ink-wash"
+    ]
+
+
+async def test_an_upstream_without_a_row_may_have_the_facts_of_a_known_family(
+    emulators: Vendors, fal: FalProvider, tmp_path: Path
+) -> None:
+    options = {"family": "fal-ai/qwen-image", "facts": {"with_one": "", "with_many": "", "usd": 0.01}}
+
+    followed = await run_order(
+        fal,
+        order(tmp_path, "fal-ai/qwen-image-edit-plus", references=image_files(tmp_path, (300, 200)), options=options),
+    )
+
+    assert followed.delivered.cost_usd == 0.01
+    assert len(emulators.purchases("fal")) == 1
 
 
 @pytest.mark.parametrize(

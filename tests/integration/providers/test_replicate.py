@@ -24,7 +24,17 @@ async def replicate(emulators: Vendors) -> AsyncIterator[ReplicateProvider]:
 
 @pytest.mark.parametrize(
     ("upstream", "count"),
-    [(KONTEXT, 0), (KONTEXT, 1), ("black-forest-labs/flux-kontext-max", 1), (DEV, 0)],
+    [
+        (KONTEXT, 0),
+        (KONTEXT, 1),
+        ("black-forest-labs/flux-kontext-max", 1),
+        (DEV, 0),
+        ("black-forest-labs/flux-2-pro", 0),
+        ("black-forest-labs/flux-2-pro", 8),
+        ("black-forest-labs/flux-3-image", 0),
+        ("black-forest-labs/flux-3-image", 10),
+        ("qwen/qwen-image", 0),
+    ],
 )
 @pytest.mark.parametrize("ratio", [None, "16:10"])
 async def test_every_model_draws_what_was_requested(
@@ -38,6 +48,30 @@ async def test_every_model_draws_what_was_requested(
     assert followed.card.references == shas(pictures)
     assert followed.card.format == "png"
     assert len(emulators.purchases("replicate")) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+async def test_seedream_draws_with_its_pictures_in_a_list(
+    replicate: ReplicateProvider, tmp_path: Path, count: int
+) -> None:
+    pictures = image_files(tmp_path, *[(300 + n, 200) for n in range(count)])
+    asked = order(tmp_path, "bytedance/seedream-4", references=pictures, aspect_ratio="16:10")
+
+    assert (await run_order(replicate, asked)).card.references == shas(pictures)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+async def test_an_upstream_without_a_row_is_served_by_the_facts_of_its_route(
+    replicate: ReplicateProvider, tmp_path: Path, count: int
+) -> None:
+    pictures = image_files(tmp_path, *[(300, 200)] * count)
+    facts = {"pictures": 1, "picture_field": "style_of", "seed": False, "usd": 0.02}
+    asked = order(tmp_path, "acme/ink-wash", references=pictures, aspect_ratio="16:9", options={"facts": facts})
+
+    followed = await run_order(replicate, asked)
+
+    assert followed.card.references == shas(pictures)
+    assert followed.delivered.cost_usd == 0.02
 
 
 @pytest.mark.parametrize(

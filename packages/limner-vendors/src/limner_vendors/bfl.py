@@ -104,22 +104,35 @@ _FLUX_3: Final[Rules] = {
 }
 
 
+_FLUX_3_COSTS: Final = {"768sq": 4.1, "1k": 4.8, "1.5k": 7.0, "2k": 10.0, "4k": 60.7}
+_INK_WASH: Final[Rules] = {
+    "prompt": text(),
+    "pictures": some(text(), 1, 3),
+    "aspect_ratio": one_of("1:1", "3:2", "2:3"),
+    **_FORMAT,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BflModel:
-    """`cost` in credits of one cent; `default_format` where the request names none."""
+    """`cost` in credits of one cent; `default_format` where the request names none.
+
+    `list_field` holds all reference pictures of a model that has no numbered fields.
+    """
 
     rules: Rules
     cost: float
     default_format: Format = "png"
     least_side: int = 256
     most_megapixels: float = 20.0
+    list_field: str = "images"
 
 
 _FLUX_2_MODELS: Final = {
     "flux-2-pro": BflModel(_flux_2(8, disable_pup=flag), 3.0, "jpeg", least_side=64),
     "flux-2-max": BflModel(_flux_2(8), 7.0, "jpeg", least_side=64),
     "flux-2-flex": BflModel(
-        _flux_2(8, steps=whole(1, 50), guidance=number(1.5, 10), prompt_upsampling=flag), 6.0, "jpeg", least_side=64
+        _flux_2(8, steps=whole(1, 50), guidance=number(1.5, 10), prompt_upsampling=flag), 5.0, "jpeg", least_side=64
     ),
     "flux-2-klein-4b": BflModel(_flux_2(4), 1.4, "jpeg", least_side=64),
     "flux-2-klein-9b": BflModel(_flux_2(4), 1.5, "jpeg", least_side=64),
@@ -131,7 +144,9 @@ MODELS: Final[Mapping[str, BflModel]] = {
     **_FLUX_2_MODELS,
     **{f"{name}-preview": model for name, model in _FLUX_2_MODELS.items()},
     "flux-3-image": BflModel(_FLUX_3, 4.8, "jpeg", most_megapixels=16.0),
+    "acme-ink-wash": BflModel(_INK_WASH, 2.0, list_field="pictures"),
 }
+"""The one of `acme` is invented: a model that no adapter has a row for, and whose fields are its own."""
 
 
 class Bfl(Emulator):
@@ -189,7 +204,7 @@ class Bfl(Emulator):
         references = await self.references(body, model)
         order = order_of(name, model, body, references)
         return await self.with_faults(
-            request, "submit", order.prompt, lambda injected: self.accept(order, model.cost, injected)
+            request, "submit", order.prompt, lambda injected: self.accept(order, cost_of(model, body), injected)
         )
 
     async def poll(self, request: web.Request) -> web.StreamResponse:
@@ -222,7 +237,7 @@ class Bfl(Emulator):
             for field in model.rules
             if field.startswith(("input_image", "image_prompt")) and body.get(field)
         ]
-        listed = [("images", value) for value in body.get("images") or ()]
+        listed = [(model.list_field, value) for value in body.get(model.list_field) or ()]
         return tuple([await self.reference(field, value, model) for field, value in (*fields, *listed)])
 
     async def reference(self, field: str, value: str, model: BflModel) -> ReceivedImage:
@@ -335,13 +350,17 @@ async def read_body(request: web.Request, model: BflModel) -> dict[str, Any]:
 
 
 def order_of(name: str, model: BflModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...]) -> VendorOrder:
-    pictures = {field for field in body if field.startswith(("input_image", "image_prompt", "images"))}
+    pictures = {field for field in body if field.startswith(("input_image", "image_prompt", model.list_field))}
     asked = {field: value for field, value in body.items() if field not in pictures | {"prompt"}}
     output_format = body.get("output_format") or model.default_format
     size = size_of(model, body, references)
     if size[0] * size[1] > 4_194_304 and model.rules is not _FLUX_3:
         raise invalid(Problem("width", "Output must not exceed 4 megapixels", "value_error"))
     return VendorOrder(name, body["prompt"], references, size, output_format, asked)
+
+
+def cost_of(model: BflModel, body: Mapping[str, Any]) -> float:
+    return _FLUX_3_COSTS[body.get("resolution", "1k")] if model.rules is _FLUX_3 else model.cost
 
 
 def size_of(model: BflModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...]) -> Size:

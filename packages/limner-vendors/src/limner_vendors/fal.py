@@ -70,10 +70,61 @@ _DEV: Final[Rules] = {
 }
 
 
+_SIZED: Final[Rules] = {
+    "prompt": text(None, 1),
+    "image_size": either(one_of(*NAMED_SIZES), dimensions),
+    "num_images": whole(1, 6),
+    "sync_mode": flag,
+    "enable_safety_checker": flag,
+}
+_FLUX_2: Final[Rules] = {
+    **{name: rule for name, rule in _SIZED.items() if name != "num_images"},
+    "seed": maybe(whole()),
+    "safety_tolerance": one_of("1", "2", "3", "4", "5"),
+    "output_format": one_of("jpeg", "png"),
+}
+_FLUX_3: Final[Rules] = {
+    "prompt": text(None, 1),
+    "aspect_ratio": one_of(
+        *("auto", "21:9", "2:1", "16:9", "3:2", "7:5", "4:3", "5:4", "1:1"),
+        *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
+    ),
+    "resolution": one_of("768sq", "1k", "1.5k", "2k", "4k"),
+}
+_SEEDREAM_5: Final[Rules] = {**_SIZED, "max_images": whole(1, 6)}
+_SEEDREAM_4: Final[Rules] = {
+    **_SEEDREAM_5,
+    "seed": maybe(whole()),
+    "enhance_prompt_mode": one_of("standard", "fast"),
+}
+_QWEN: Final[Rules] = {
+    **_SIZED,
+    "seed": maybe(whole()),
+    "num_images": whole(1, 4),
+    "num_inference_steps": whole(2, 50),
+    "guidance_scale": number(0, 20),
+    "output_format": one_of("jpeg", "png"),
+    "negative_prompt": text(),
+    "acceleration": one_of("none", "regular", "high"),
+}
+_INK_WASH: Final[Rules] = {"prompt": text(None, 1), "aspect_ratio": one_of("1:1", "3:2", "2:3")}
+
+
 @dataclass(frozen=True, slots=True)
 class FalModel:
+    """`picture_fields` are those with links to reference pictures, one in each or a list."""
+
     rules: Rules
     required: tuple[str, ...] = ("prompt",)
+    picture_fields: tuple[str, ...] = ("image_url", "image_urls")
+
+    @property
+    def is_sized(self) -> bool:
+        return "image_size" in self.rules
+
+
+def _editing(rules: Rules, most: int, field: str = "image_urls") -> FalModel:
+    return FalModel({**rules, field: some(text(None, 1), 1, most)}, ("prompt", field), (field,))
 
 
 _ONE: Final = FalModel({**_KONTEXT, "image_url": text(None, 1)}, ("prompt", "image_url"))
@@ -85,7 +136,21 @@ MODELS: Final[Mapping[str, FalModel]] = {
     "fal-ai/flux-pro/kontext/max/multi": _SEVERAL,
     "fal-ai/flux-pro/kontext/text-to-image": FalModel(_KONTEXT),
     "fal-ai/flux/dev": FalModel(_DEV),
+    "fal-ai/flux-1/dev": FalModel(_DEV),
+    **{f"fal-ai/flux-2-{name}": FalModel(_FLUX_2) for name in ("pro", "max", "flex")},
+    **{f"fal-ai/flux-2-{name}/edit": _editing(_FLUX_2, 8) for name in ("pro", "max", "flex")},
+    "blackforestlabs/flux-3/text-to-image": FalModel(_FLUX_3),
+    "blackforestlabs/flux-3/edit-image": _editing(_FLUX_3, 10),
+    "fal-ai/bytedance/seedream/v4/text-to-image": FalModel(_SEEDREAM_4),
+    "fal-ai/bytedance/seedream/v4/edit": _editing(_SEEDREAM_4, 10),
+    "bytedance/seedream/v5/lite/text-to-image": FalModel(_SEEDREAM_5),
+    "bytedance/seedream/v5/lite/edit": _editing(_SEEDREAM_5, 10),
+    "fal-ai/qwen-image": FalModel(_QWEN),
+    "fal-ai/qwen-image-edit-plus": _editing(_QWEN, 3),
+    "acme/ink-wash": FalModel(_INK_WASH),
+    "acme/ink-wash/with-references": _editing(_INK_WASH, 2, "reference_images"),
 }
+"""The two of `acme` are invented: models that no adapter has a row for, and whose fields are their own."""
 
 
 class Fal(Emulator):
@@ -135,7 +200,7 @@ class Fal(Emulator):
             raise Refused(error_reply(404, f"Application {name!r} not found", "not_found"))
         hook = check_hook(request.query.get("fal_webhook"))
         body = await read_body(request, model)
-        order = order_of(name, model, body, await self.references(body), hook)
+        order = order_of(name, model, body, await self.references(body, model), hook)
         return await self.with_faults(request, "submit", order.prompt, lambda injected: self.accept(order, injected))
 
     async def accept(self, order: VendorOrder, injected: InjectedFault) -> web.Response:
@@ -223,7 +288,7 @@ class Fal(Emulator):
         self.check_key(request)
         job = self.jobs.find(request.match_info["id"])
         asked = f"{request.match_info['owner']}/{request.match_info['alias']}/"
-        if job is None or not job.order.model.startswith(asked) or job.hidden:
+        if job is None or not f"{job.order.model}/".startswith(asked) or job.hidden:
             if job and job.hidden:
                 job.hidden -= 1
             raise Refused(error_reply(404, "Request not found", "not_found"))
@@ -233,10 +298,10 @@ class Fal(Emulator):
         if request.headers.get("Authorization") != f"Key {self.key}":
             raise Refused(error_reply(401, "No user found for Key ID and Secret", "unauthorized"))
 
-    async def references(self, body: Mapping[str, Any]) -> tuple[ReceivedImage, ...]:
-        listed = [("image_urls", value) for value in body.get("image_urls") or ()]
-        single = [("image_url", body["image_url"])] if "image_url" in body else []
-        return tuple([await self.reference(field, value) for field, value in (*single, *listed)])
+    async def references(self, body: Mapping[str, Any], model: FalModel) -> tuple[ReceivedImage, ...]:
+        given = [(field, body[field]) for field in model.picture_fields if body.get(field)]
+        listed = [(field, one) for field, value in given for one in (value if isinstance(value, list) else [value])]
+        return tuple([await self.reference(field, value) for field, value in listed])
 
     async def reference(self, field: str, value: str) -> ReceivedImage:
         """A link or a data URI, never plain base64."""
@@ -285,16 +350,16 @@ async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
 def order_of(
     name: str, model: FalModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...], hook: str | None
 ) -> VendorOrder:
-    asked = {field: value for field, value in body.items() if field not in {"prompt", "image_url", "image_urls"}}
-    if model.rules is _DEV:
-        size = dev_size(body.get("image_size", "landscape_4_3"))
+    asked = {field: value for field, value in body.items() if field not in {"prompt", *model.picture_fields}}
+    if model.is_sized:
+        size = size_of(body.get("image_size", "landscape_4_3"))
     else:
         size = kontext.nearest(kontext.shape(body.get("aspect_ratio"), references))
     asked |= {"fal_webhook": hook} if hook else {}
     return VendorOrder(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
 
 
-def dev_size(asked: Any) -> Size:
+def size_of(asked: Any) -> Size:
     return NAMED_SIZES[asked] if isinstance(asked, str) else (asked["width"], asked["height"])
 
 

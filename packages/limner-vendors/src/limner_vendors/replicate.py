@@ -68,19 +68,71 @@ _DEV: Final[Rules] = {
 }
 
 
+_FLUX_2: Final[Rules] = {
+    "prompt": text(None, 1),
+    "input_images": some(text(None, 1), 0, 8),
+    "aspect_ratio": one_of(*RATIOS, "custom"),
+    "resolution": one_of("match_input_image", "0.5 MP", "1 MP", "2 MP", "4 MP"),
+    "width": whole(256, 2048),
+    "height": whole(256, 2048),
+    "output_format": one_of("webp", "jpg", "png"),
+    "output_quality": whole(0, 100),
+    "seed": maybe(whole()),
+    "safety_tolerance": whole(1, 5),
+}
+_FLUX_3: Final[Rules] = {
+    "prompt": text(None, 1),
+    "images": some(text(None, 1), 0, 10),
+    "aspect_ratio": one_of(*RATIOS[:-1], "7:5", "5:7", "auto"),
+    "resolution": one_of("768sq", "1k", "1.5k", "2k", "4k"),
+    "grounding": flag,
+    "output_format": one_of("webp", "jpg", "png"),
+    "output_quality": whole(0, 100),
+    "safety_tolerance": whole(0, 4),
+}
+_SEEDREAM: Final[Rules] = {
+    "prompt": text(None, 1),
+    "image_input": some(text(None, 1), 0, 10),
+    "size": one_of("1K", "2K", "4K", "custom"),
+    "aspect_ratio": one_of("match_input_image", "1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "21:9"),
+    "width": whole(1024, 4096),
+    "height": whole(1024, 4096),
+    "sequential_image_generation": one_of("disabled", "auto"),
+    "max_images": whole(1, 15),
+    "enhance_prompt": flag,
+}
+_QWEN: Final[Rules] = {
+    "prompt": text(None, 1),
+    "aspect_ratio": one_of("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"),
+    "output_format": one_of("webp", "jpg", "png"),
+    "output_quality": whole(0, 100),
+    "negative_prompt": text(),
+    "seed": maybe(whole()),
+    "go_fast": flag,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicateModel:
-    """`listed`: the output is a list of links, not one."""
+    """`listed`: the output is a list of links, not one. `picture_field` holds links to reference pictures."""
 
     rules: Rules
     default_format: str = "png"
     listed: bool = False
+    picture_field: str = "input_image"
 
 
 MODELS: Final[Mapping[str, ReplicateModel]] = {
     "black-forest-labs/flux-kontext-pro": ReplicateModel(_KONTEXT),
     "black-forest-labs/flux-kontext-max": ReplicateModel(_KONTEXT),
     "black-forest-labs/flux-dev": ReplicateModel(_DEV, "webp", listed=True),
+    "black-forest-labs/flux-2-pro": ReplicateModel(_FLUX_2, "webp", picture_field="input_images"),
+    "black-forest-labs/flux-3-image": ReplicateModel(_FLUX_3, "webp", picture_field="images"),
+    "bytedance/seedream-4": ReplicateModel(_SEEDREAM, "jpg", listed=True, picture_field="image_input"),
+    "qwen/qwen-image": ReplicateModel(_QWEN, "webp", listed=True),
+    "acme/ink-wash": ReplicateModel(
+        {"prompt": text(None, 1), "style_of": maybe(text(None, 1))}, "jpg", picture_field="style_of"
+    ),
 }
 
 
@@ -242,26 +294,27 @@ class Replicate(Emulator):
         check(body, ENVELOPE, ("input",), "")
         given = body["input"]
         check(given, model.rules, ("prompt",), "input.")
-        references = await self.references(given)
-        if references and given.get("safety_tolerance", 2) > 2:
+        references = await self.references(given, model.picture_field)
+        if references and model.rules is _KONTEXT and given.get("safety_tolerance", 2) > 2:
             raise invalid("input.safety_tolerance", "Must be at most 2 when an input image is used")
-        asked = {field: value for field, value in given.items() if field not in {"prompt", "input_image"}}
+        asked = {field: value for field, value in given.items() if field not in {"prompt", model.picture_field}}
         outside = {field: value for field, value in body.items() if field != "input"}
         size = kontext.nearest(kontext.shape(given.get("aspect_ratio"), references))
         picture_format = FORMATS[given.get("output_format", model.default_format)]
         return VendorOrder(name, given["prompt"], references, size, picture_format, {"input": asked, **outside})
 
-    async def references(self, given: Mapping[str, Any]) -> tuple[ReceivedImage, ...]:
+    async def references(self, given: Mapping[str, Any], field: str) -> tuple[ReceivedImage, ...]:
+        value = given.get(field) or []
+        return tuple([await self.reference(field, each) for each in (value if isinstance(value, list) else [value])])
+
+    async def reference(self, field: str, value: str) -> ReceivedImage:
         """One picture, by a link or a data URI."""
-        value = given.get("input_image")
-        if value is None:
-            return ()
         if not value.startswith(("http://", "https://", "data:")):
-            raise invalid("input.input_image", "Does not match format 'uri'")
+            raise invalid(f"input.{field}", "Does not match format 'uri'")
         try:
-            return (await self.look_at(await self.picture_behind(value)),)
+            return await self.look_at(await self.picture_behind(value))
         except NotAPicture as error:
-            raise invalid("input.input_image", str(error)) from None
+            raise invalid(f"input.{field}", str(error)) from None
 
     def refusal(self, fault: Fault) -> web.Response:
         wait = fault.amount(5)

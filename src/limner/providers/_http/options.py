@@ -124,6 +124,19 @@ def table(rules: Rules, what: str) -> Rule:
     return rule
 
 
+def whole_numbers(*names: str) -> Rule:
+    """A table of exactly these whole numbers."""
+    entries = table(dict.fromkeys(names, whole_number), "number")
+
+    def rule(value: Any) -> str | None:
+        if wrong := entries(value):
+            return wrong
+        missing = next((name for name in names if name not in value), None)
+        return f"{missing} is missing" if missing else None
+
+    return rule
+
+
 def json_value(value: Any) -> str | None:
     """Dates of TOML, for instance, are not valid JSON."""
     try:

@@ -3,12 +3,14 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from limner.domain.routing.failure import Failure
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report, VendorAccount
 from limner.providers._http.client import VendorHttp
+from limner.providers._http.facts import FACT_OPTIONS
 from limner.providers._http.jobs.api import (
     MIN_POLL_S,
     FinishedJob,
@@ -42,7 +44,7 @@ class JobProvider(ABC, Generic[F]):
     `now` is the wall clock: a job's age must survive the worker that submitted it. Account options: `polling_hosts`,
     further hosts that may see the key; `poll_s`, the shortest time between two polls; `not_found_grace_s`, after how
     long a job that the vendor does not know is given up, where that is not the task's deadline. Options of a route go
-    into the request as they are.
+    into the request as they are, but for `family` and `facts`, which say what an unknown upstream can do.
     """
 
     name: ClassVar[str]
@@ -74,7 +76,8 @@ class JobProvider(ABC, Generic[F]):
         """The headers that carry the key."""
 
     @abstractmethod
-    def facts(self, upstream: str) -> F | None: ...
+    def facts(self, upstream: str, options: Mapping[str, Any]) -> F | None:
+        """What the upstream can do; None for one of no known family, whose route writes no facts."""
 
     def refusal(self, request: GenerationRequest, facts: F) -> Failure | None:
         """Why a request cannot be sent at all."""
@@ -95,12 +98,12 @@ class JobProvider(ABC, Generic[F]):
     # --- the provider -------------------------------------------------------------------------------------------
 
     async def submit(self, request: GenerationRequest, report: Report) -> Accepted | Failure:  # noqa: ARG002 - no progress yet
-        facts = self.facts(request.upstream)
+        facts = self.facts(request.upstream, request.options)
         if facts is None:
             return unknown_model(self.vendor, request.upstream, self.models)
         if refusal := self.refusal(request, facts):
             return refusal
-        path, body = await self.encode(request, facts)
+        path, body = await self.encode(_without_facts(request), facts)
         response = await submit_job(self._http, self.vendor, path, body, deadline_s=request.deadline_s)
         handle = response if isinstance(response, Failure) else self.decode_submit(response, self._now())
         return handle if isinstance(handle, Failure) else Accepted(handle, self._polls.first_wait_s())
@@ -118,14 +121,21 @@ class JobProvider(ABC, Generic[F]):
         )
         return self._delivered(outcome, target, handle, request) if isinstance(outcome, FinishedJob) else outcome
 
-    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
-        facts = self.facts(upstream)
+    def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
+        facts = self.facts(upstream, options)
         return None if facts is None else facts.pictures
 
+    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+        facts = self.facts(upstream, options)
+        return None if facts is None else facts.usd
+
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
-        if self.facts(upstream) is None:
-            return unknown_model(self.vendor, upstream, self.models).reason
-        return invalid_option(options, self.route_options, allow_unknown=True)
+        if wrong := invalid_option(options, self.route_options, allow_unknown=True):
+            return wrong
+        if self.facts(upstream, options) is None:
+            unknown = unknown_model(self.vendor, upstream, self.models).reason
+            return f"{unknown}. Give the option `family`, the known one that takes the same fields, or `facts`"
+        return None
 
     async def close(self) -> None:
         await self._http.close()
@@ -133,7 +143,12 @@ class JobProvider(ABC, Generic[F]):
     def _delivered(
         self, job: FinishedJob, path: Path, handle: Mapping[str, Any], request: GenerationRequest
     ) -> Delivered:
-        facts = self.facts(request.upstream)
-        cost_usd = facts.usd if job.cost_usd is None and facts else job.cost_usd
+        cost_usd = self.price_usd(request.upstream, request.options) if job.cost_usd is None else job.cost_usd
         served_by = {"provider": self.name, "model": request.upstream, "generative": True, "vendor_id": handle["id"]}
         return Delivered(Picture(path), served_by, cost_usd)
+
+
+def _without_facts(request: GenerationRequest) -> GenerationRequest:
+    """The request with only those options that are sent to the vendor."""
+    sent = {name: value for name, value in request.options.items() if name not in FACT_OPTIONS}
+    return replace(request, options=sent)
