@@ -17,6 +17,7 @@ from limner.application.accounts.manage import HashKey, ManageAccounts
 from limner.application.generation.journal import IntendedAttempt, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.images.keep import Keep
+from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages
 from limner.application.images.upload import KeepPicture, TakeUpload
 from limner.application.tasks.cancel import Cancel
@@ -90,9 +91,7 @@ def delete_all_rows(url: str) -> None:
     with raw_database(url) as db:
         for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
-        if url.startswith(SQLITE):
-            db.run(Sql("INSERT INTO prompt_index (prompt_index) VALUES ('delete-all')"))
-        for table in ("blob_uses", "blob_pins", "erasures", "audit", "prompt_words", "task_parents"):
+        for table in ("blob_uses", "blob_pins", "erasures", "audit"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         for table in (
             "breakers",
@@ -125,6 +124,7 @@ class ServiceHarness:
     signals: RecordedSignals = field(default_factory=RecordedSignals)
     providers: Mapping[str, Provider] = field(default_factory=lambda: {"sandbox": SandboxProvider()})
     engine: str = "sandbox"
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     submit_limits: SubmitLimits = SUBMIT_LIMITS
 
     @property
@@ -137,7 +137,7 @@ class ServiceHarness:
 
     @property
     def routing(self) -> Routing:
-        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE, models=MODELS)
+        return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE, self.routes, models=MODELS)
 
     @property
     def submit(self) -> Submit:
@@ -146,6 +146,7 @@ class ServiceHarness:
             self.store,
             ImageIntake(),
             inline,
+            CheckMask(self.store, self.blobs, ImageIntake(), self.scratch),
             self.templates,
             self.routing,
             self.signals,

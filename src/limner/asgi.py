@@ -68,7 +68,6 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         authentication=_authentication(limner),
         submit=limner.submit,
         read=limner.read,
-        list_tasks=limner.list_tasks,
         cancel=limner.cancel,
         upload=limner.upload,
         issue_credentials=limner.issue_credentials,

@@ -22,13 +22,13 @@ from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.images.keep import Keep
+from limner.application.images.mask import CheckMask
 from limner.application.images.object_uploads import FindObject, TakeObject
 from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.references import KeepInlineImages, PrepareReferences
 from limner.application.images.upload import KeepPicture, TakeUpload
 from limner.application.images.upload_credentials import FindGrantOwner, IssueUploadCredentials, SessionTokenSigner
-from limner.application.library.listing import ListTasks
 from limner.application.operations.overview import ReadOverview
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
@@ -146,6 +146,7 @@ class Limner:
             store=self.store,
             intake=self.intake,
             keep_inline=KeepInlineImages(self.keep, self.scratch.folder, settings.transcode_webp),
+            check_mask=CheckMask(self.store, self.blobs, self.intake, self.scratch.folder),
             templates=self.templates,
             routing=self.routing,
             signals=self.signals,
@@ -198,10 +199,6 @@ class Limner:
     @property
     def open_picture(self) -> OpenPicture:
         return OpenPicture(self.store, self.blobs, mark=self.settings.mark_images)
-
-    @property
-    def list_tasks(self) -> ListTasks:
-        return ListTasks(self.store)
 
     @property
     def explain(self) -> Explain:

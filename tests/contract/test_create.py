@@ -309,7 +309,7 @@ def test_template_and_both_switches_go_together(client: Client) -> None:
 
 
 def test_unknown_fields_are_ignored(client: Client) -> None:
-    odd = {"seed": 1, "negative_prompt": "dogs", "size": "1024x1024", "parameters": {"a": [1]}, "enable_audit": True}
+    odd = {"steps": 1, "negative_prompt": "dogs", "style": "vivid", "parameters": {"a": [1]}, "enable_audit": True}
     task = client.task(client.submit(**odd))
 
     assert set(task["input"]) == {"prompt", "model_version"}

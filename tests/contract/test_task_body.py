@@ -179,7 +179,7 @@ def test_a_cancelled_task_has_an_error_code_too(idle: Served) -> None:
 def test_the_input_is_what_was_sent_without_its_type(idle: Served) -> None:
     client = newcomer(idle)
     sent = {"prompt": " a cat\n", "template": "t-pose", "t_pose": True, "sketch_to_render": False, "priority": 2}
-    task = client.task(client.submit(**sent, seed=7))
+    task = client.task(client.submit(**sent, steps=7))
 
     assert task["input"] == {**sent, "model_version": "flux.1_kontext_pro"}
     assert task["type"] == "generate_image"

@@ -11,7 +11,6 @@ from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.upload import TakeUpload
 from limner.application.images.upload_credentials import IssueUploadCredentials
-from limner.application.library.listing import ListTasks
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
@@ -31,7 +30,6 @@ class Services:
     authentication: Authentication
     submit: Submit
     read: ReadTask
-    list_tasks: ListTasks
     cancel: Cancel
     upload: TakeUpload
     issue_credentials: IssueUploadCredentials

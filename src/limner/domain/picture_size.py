@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from math import gcd, log
+from fractions import Fraction
+from math import log
 
 PIXELS_OF_CLASS = {"1K": 1024 * 1024, "2K": 2048 * 2048, "4K": 4096 * 4096}
 """About how many pixels a picture of each class has, whatever its shape."""
@@ -38,9 +39,9 @@ def normalised_size(text: str) -> str:
 
 
 def shape_of(width: int, height: int) -> str:
-    """The aspect ratio of so many pixels, in lowest terms."""
-    common = gcd(width, height)
-    return f"{width // common}:{height // common}"
+    """The aspect ratio of so many pixels, as near as small numbers come."""
+    shape = Fraction(width, height).limit_denominator(12)
+    return f"{shape.numerator}:{shape.denominator}" if shape else f"1:{round(height / width)}"
 
 
 def nearest_class(pixels: int, offered: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ class Inspected:
     width: int
     height: int
     size: int
+    has_alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True)

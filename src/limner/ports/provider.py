@@ -56,9 +56,10 @@ class GenerationRequest:
 
     `prompt` and `aspect_ratio` were composed for the model. `spec` is what the caller asked, with the prompt of this
     image, for an engine that follows instructions rather than prose. `references` are the caller's images, of which
-    there are `own_references`, then the template's. `view` is the side to show where nothing else is asked. `workdir`
-    is a scratch folder of the task: images are written there. `options` are those of the route. `deadline_s` is how
-    long one call may take.
+    there are `own_references`, then the template's. `view` is the side to show where nothing else is asked. Of the
+    fields of `spec` that only some vendors obey, those are set that the provider declares for this route. `mask` is of
+    the size of the first reference: its transparent parts are drawn anew. `workdir` is a scratch folder of the task:
+    images are written there. `options` are those of the route. `deadline_s` is how long one call may take.
     """
 
     task_id: str
@@ -71,6 +72,7 @@ class GenerationRequest:
     seed: int
     workdir: Path
     own_references: int = 0
+    mask: ReferenceImage | None = None
     view: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float = 600.0

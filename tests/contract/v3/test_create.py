@@ -172,11 +172,11 @@ def test_another_shape_is_refused(refusing: V3Client, shape: Any) -> None:
 
 
 def test_unsupported_options_are_ignored_and_listed_by_explain(idle: Served, waiting: V3Client) -> None:
-    unmet = {"size": "2K", "quality": "max", "background": "transparent", "output_format": "jpeg", "watermark": False}
-    made = waiting.submit(**unmet, seed=1)
+    unmet = {"watermark": False, "grounding": True, "style": "vivid"}
+    made = waiting.submit(**unmet)
     reported = idle.cli("tasks", "explain", made)
 
-    assert reported["ignored"] == sorted([*unmet, "seed"])
+    assert reported["ignored"] == sorted(unmet)
     assert set(waiting.task(made)["input"]) == {"prompt", "model_version"}
 
 

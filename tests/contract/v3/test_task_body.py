@@ -168,7 +168,7 @@ def test_every_end_without_a_picture_has_its_status_and_code(
 
 def test_the_input_is_what_was_sent_and_names_the_model_that_runs(waiting: V3Client) -> None:
     sent = {"prompt": " a cat\n", "template": "t-pose", "t_pose": True, "aspect_ratio": "16:9", "priority": 2}
-    task = waiting.task(waiting.submit(**sent, model="banana", negative_prompt="dogs", seed=7))
+    task = waiting.task(waiting.submit(**sent, model="banana", negative_prompt="dogs", steps=7))
 
     assert task["input"] == {
         **sent,

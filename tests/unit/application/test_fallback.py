@@ -99,6 +99,7 @@ class FallbackHarness:
                 report=lambda _: None,
                 owner="worker",
                 siblings=SiblingFailure(),
+                attempts=await self.journal.of(task),
             )
         )
 

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
+from limner.application.tasks.wishes import RATIO_HELP, SIZE_HELP
 from limner.domain.ids import UploadToken
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.abilities import OUTPUT_FORMATS, QUALITIES
+from limner.domain.routing.obeyed import BACKGROUNDS
 from limner.domain.tasks.fair_queue import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import (
@@ -19,6 +22,7 @@ from limner.domain.tasks.request import (
     UrlSource,
     ViewEdit,
 )
+from limner.domain.tasks.spec import MAX_IMAGES, MAX_SEED
 
 TOKEN_PREFIX = "file_"  # noqa: S105 - the prefix of upload tokens in v3; v2's `image_token` has none
 
@@ -92,6 +96,30 @@ class TaskBody(BaseModel):
     priority: StrictInt = Field(
         default=DEFAULT_PRIORITY, description=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, higher is sooner."
     )
+
+
+class PictureFields(BaseModel):
+    """What a caller may wish of the pictures; `limner.application.tasks.wishes` checks the values."""
+
+    n: StrictInt | None = Field(
+        default=None,
+        description=f"How many pictures are made, 1 to {MAX_IMAGES}, each at the price of one. Default: 1.",
+    )
+    size: StrictStr | None = Field(default=None, description=f"{SIZE_HELP} Default: what the model makes.")
+    aspect_ratio: StrictStr | None = Field(default=None, description=f"Preferred ratio as {RATIO_HELP}")
+    quality: StrictStr | None = Field(default=None, description=f"One of {', '.join(QUALITIES)}.")
+    background: StrictStr | None = Field(default=None, description=f"One of {', '.join(BACKGROUNDS)}.")
+    output_format: StrictStr | None = Field(default=None, description=f"One of {', '.join(OUTPUT_FORMATS)}.")
+    output_compression: StrictInt | None = Field(
+        default=None, description="0 to 100, for jpeg and webp; 100 is the best quality."
+    )
+    seed: StrictInt | None = Field(
+        default=None, description=f"0 to {MAX_SEED}; of several pictures, each has the next number."
+    )
+
+    def wishes(self) -> dict[str, Any]:
+        """The fields as those of a spec."""
+        return {name: value for name in PictureFields.model_fields if (value := getattr(self, name)) is not None}
 
 
 class ViewPrompt(BaseModel):

@@ -1,13 +1,15 @@
 """A task as JSON of the v2 API."""
 
+from dataclasses import asdict
 from typing import Any
 
 from limner.application.read import TaskView
 from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
-from limner.domain.tasks.task import Result, Status, Task
+from limner.domain.tasks.task import Status, Task
 from limner.ports.links import Links
 
 IMAGE = "generated_image"
+IMAGES = "generated_images"
 MULTIVIEW = "generate_multiview_image"
 
 
@@ -20,13 +22,13 @@ def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> di
         "type": task.type,
         "status": task.status,
         "input": task.echo,
-        "output": _output(urls),
+        "output": _output(task, urls),
         "progress": displayed_progress(task, now_ms),
         "create_time": task.created_ms // 1000,
         "queuing_num": seen.ahead if seen.ahead is not None else -1,
         "running_left_time": _left(task, now_ms),
         "consumed_credit": task.consumed,
-        "result": _mirror(task.result, urls),
+        "result": _mirror(task, urls),
     }
     if prompt := task.echo.get("prompt"):
         body["prompt"] = prompt
@@ -34,14 +36,12 @@ def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> di
         body["thumbnail"] = next(iter(urls.values()))
     if task.removed_ms is not None:
         body["output_removed_time"] = task.removed_ms // 1000
-    if task.kept:
-        body["kept"] = True
-    if task.erase_due_ms is not None:
-        body["erase_time"] = task.erase_due_ms // 1000
     if task.error_code is not None:
         body["error_code"] = task.error_code
     if task.error_msg is not None:
         body["error_msg"] = task.error_msg
+    if task.ignored:
+        body["ignored"] = [asdict(each) for each in task.ignored]
     if task.served_by:
         body["served_by"] = task.served_by
     return body
@@ -55,17 +55,20 @@ def _urls(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[str, 
     }
 
 
-def _output(urls: dict[str, str]) -> dict[str, Any]:
+def _output(task: Task, urls: dict[str, str]) -> dict[str, Any]:
+    if urls and task.pictures > 1:
+        return {IMAGE: urls[IMAGE], IMAGES: list(urls.values())}
     if not urls or IMAGE in urls:
         return dict(urls)
     return {MULTIVIEW: {f"{name}_url": url for name, url in urls.items()}}
 
 
-def _mirror(result: Result | None, urls: dict[str, str]) -> dict[str, Any]:
+def _mirror(task: Task, urls: dict[str, str]) -> dict[str, Any]:
     """`result`, the older form of `output` that some clients still read."""
-    if result and IMAGE in urls:
-        return {IMAGE: {"type": result.extension, "url": urls[IMAGE]}}
-    return _output(urls)
+    if not task.result or IMAGE not in urls:
+        return _output(task, urls)
+    images = [{"type": each.extension, "url": urls[name]} for name, each in task.result.pictures().items()]
+    return {IMAGE: images[0]} | ({IMAGES: images} if task.pictures > 1 else {})
 
 
 def _left(task: Task, now_ms: int) -> int:

@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictStr
 
 from limner.api.http.bodies.json_body import read_object, unknown_fields, validated
-from limner.api.tripo.task_fields import OneFile, TaskBody, ViewPrompt, check_priority, each_view_once, listed, named
+from limner.api.tripo.task_fields import (
+    OneFile,
+    PictureFields,
+    TaskBody,
+    ViewPrompt,
+    check_priority,
+    each_view_once,
+    listed,
+    named,
+)
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
@@ -16,7 +25,7 @@ from limner.domain.upload import FORMATS
 PROMPT_LIMIT = 1024
 
 
-class GenerateImage(TaskBody):
+class GenerateImage(PictureFields, TaskBody):
     """Make a picture from a prompt, reference pictures and a template."""
 
     type: Literal["generate_image"]
@@ -32,11 +41,15 @@ class GenerateImage(TaskBody):
     template: StrictStr | None = Field(default=None, max_length=100)
     file: OneFile | None = None
     files: list[OneFile] | None = Field(default=None, max_length=100)
+    mask: OneFile | None = Field(
+        default=None,
+        description="A PNG or WebP of the size of the first picture; its transparent parts are drawn anew.",
+    )
     t_pose: StrictBool | None = None
     sketch_to_render: StrictBool | None = None
 
 
-class TextToImage(TaskBody):
+class TextToImage(PictureFields, TaskBody):
     """Make a picture from a prompt, on the default model."""
 
     type: Literal["text_to_image"]
@@ -104,10 +117,13 @@ def _generate(task: GenerateImage, sent: dict[str, Any]) -> ImageRequest:
             template=task.template,
             t_pose=bool(task.t_pose),
             sketch_to_render=bool(task.sketch_to_render),
+            mask=task.mask is not None,
             ignored=unknown_fields(type(task), sent),
+            **task.wishes(),
         ),
         model=task.model_version if task.model_version is not None else task.model,
         files=(*named("file", task.file), *listed("files", task.files)),
+        mask=task.mask.input("mask") if task.mask else None,
         priority=task.priority,
         echo=_echo(task, sent),
     )
@@ -120,6 +136,7 @@ def _text(task: TextToImage, sent: dict[str, Any]) -> ImageRequest:
             prompt=task.prompt,
             negative_prompt=task.negative_prompt,
             ignored=unknown_fields(type(task), sent),
+            **task.wishes(),
         ),
         model=None,
         files=tuple(named("style_image", task.style_image)),
@@ -162,7 +179,7 @@ def _required_prompt(task: GenerateImage) -> str:
 
 def _echo(task: BaseModel, sent: dict[str, Any]) -> dict[str, Any]:
     """The sent fields without `type` and pictures; the pictures are echoed after they are resolved."""
-    pictures = {"file", "files", "style_image"}
+    pictures = {"file", "files", "style_image", "mask"}
     return {name: sent[name] for name in sent if name in type(task).model_fields and name not in pictures | {"type"}}
 
 

@@ -52,8 +52,6 @@ SCHEMAS: dict[str, Any] = {
             "error_code": {"type": "integer"},
             "error_message": {"type": "string"},
             "served_by": {"type": "object", "description": "What really made the picture."},
-            "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
-            "erase_at": {**_MOMENT, "description": "When it will be erased, unless that is undone."},
             "output_removed_at": {"type": "string", "description": "When its picture was removed."},
         },
     },
@@ -69,14 +67,13 @@ def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None =
     return described | ({"requestBody": {"required": True, **body}} if body else {})
 
 
-def keyed(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The description of a call with a key that answers `data`."""
+def _keyed(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"security": [{"key": []}], **_operation(data, 401, 403, *errors, body=body)}
 
 
 def _creating(model: str) -> dict[str, Any]:
     created = {"anyOf": [fields(task_id=_UUID, type={"type": "string"}, status=_STATUS), ref("V3Task")]}
-    return keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY, PREFER]}
+    return _keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY, PREFER]}
 
 
 def _query(name: str) -> dict[str, Any]:
@@ -91,19 +88,19 @@ TEXT_TO_IMAGE = _creating("ImageFromText")
 IMAGE_TO_IMAGE = _creating("ImageFromImage")
 VIEWS = _creating("ViewsOfImage")
 EDITED_VIEWS = _creating("EditedViews")
-READ = keyed(ref("V3Task"), 404)
-LIST = keyed(
+READ = _keyed(ref("V3Task"), 404)
+LIST = _keyed(
     fields(tasks={"type": "object", "additionalProperties": ref("V3Task")}, missed={"type": "array"}),
     400,
     body=content(fields(task_ids={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100})),
 )
-UPLOAD = keyed(fields(file_token=_TOKEN), 400, 429, body=content(fields(file=_PICTURE), "multipart/form-data"))
-PRESIGN = keyed(
+UPLOAD = _keyed(fields(file_token=_TOKEN), 400, 429, body=content(fields(file=_PICTURE), "multipart/form-data"))
+PRESIGN = _keyed(
     fields(presigned_url=_LINK, upload_url=_LINK, file_token=_TOKEN, expires_in={"const": 1800}),
     *(400, 429),
     body=content(ref("PictureFormat")),
 )
-CREDENTIALS = keyed(
+CREDENTIALS = _keyed(
     fields(
         file_token=_TOKEN,
         upload_url=_LINK,
@@ -116,5 +113,5 @@ CREDENTIALS = keyed(
 CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsRequest"))}
 TAKE = _operation(fields(file_token=_TOKEN), 400, 403, 429, body=content(_PICTURE, "image/*"))
 TAKE["parameters"] = UPLOAD_SIGNATURE
-BALANCE = keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
-USAGE = keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}
+BALANCE = _keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
+USAGE = _keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}

@@ -1,5 +1,6 @@
 """A task as JSON of the v3 API."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from limner.domain.tasks.task import Status, Task
 from limner.ports.links import Links
 
 IMAGE = "generated_image_url"
+IMAGES = "generated_image_urls"
 MULTIVIEW = "generate_multiview_image"
 
 
@@ -23,14 +25,12 @@ def task_body(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[s
         body["completed_at"] = moment(task.finished_ms)
     if task.removed_ms is not None:
         body["output_removed_at"] = moment(task.removed_ms)
-    if task.kept:
-        body["kept"] = True
-    if task.erase_due_ms is not None:
-        body["erase_at"] = moment(task.erase_due_ms)
     if (code := _error_code(task)) is not None:
         body["error_code"] = code
     if task.error_msg is not None:
         body["error_message"] = task.error_msg
+    if task.ignored:
+        body["ignored"] = [asdict(each) for each in task.ignored]
     if task.served_by:
         body["served_by"] = task.served_by
     return body
@@ -45,9 +45,6 @@ def usage_row(task: Task) -> dict[str, Any]:
         "created_at": moment(task.created_ms),
         "credits_consumed": float(task.consumed),
     }
-
-
-STATUSES = (Status.QUEUED, Status.RUNNING, Status.SUCCESS, Status.FAILED, Status.CANCELLED)
 
 
 def status_of(status: Status) -> Status:
@@ -66,6 +63,8 @@ def _output(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[str
         f"{name}_url": links.picture(account_tag, task.id, each.extension, now_ms, name=name)
         for name, each in pictures.items()
     }
+    if urls and task.pictures > 1:
+        return {IMAGE: urls[IMAGE], IMAGES: list(urls.values())}
     return urls if not urls or IMAGE in urls else {MULTIVIEW: urls}
 
 

@@ -1,6 +1,5 @@
 """Parses the bodies of `/v3/generation/…` to `ImageRequest`."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from limner.api.tripo.task_fields import (
     TOKEN_PREFIX,
     FileRef,
     OneFile,
+    PictureFields,
     TaskBody,
     ViewPrompt,
     check_priority,
@@ -21,10 +21,8 @@ from limner.api.tripo.task_fields import (
     with_one_source,
 )
 from limner.api.v3.models import model_called
-from limner.domain.aspect_ratio import ratio
 from limner.domain.ids import TaskId, UploadToken, is_uuid
 from limner.domain.model import Models
-from limner.domain.prompts.characters import ascii_equivalents
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import (
@@ -41,8 +39,6 @@ from limner.domain.tasks.spec import TaskSpec
 PROMPT_LIMIT = 1800
 
 _INPUT = "A URL, a file token (file_…), the id of a task of yours, or an object with one of them."
-_RATIO = re.compile(r"[1-9]\d?:[1-9]\d?")
-_WIDEST = 8
 
 
 class FileReference(FileRef):
@@ -80,20 +76,13 @@ AnyInput = Annotated[
 ]
 
 
-def _shape(text: str) -> str:
-    text = ascii_equivalents(text)
-    if not _RATIO.fullmatch(text) or not 1 / _WIDEST <= ratio(text) <= _WIDEST:
-        raise ValueError(f"width:height, from 1:{_WIDEST} to {_WIDEST}:1")
-    return text
-
-
 class _Task(TaskBody):
     webhook_url: StrictStr | None = Field(
         default=None, max_length=2048, description="Receives the event when this task ends; see Webhooks."
     )
 
 
-class _Image(_Task):
+class _Image(PictureFields, _Task):
     prompt: StrictStr | None = Field(
         default=None,
         description=f"1 to {PROMPT_LIMIT} characters. May be left out when a template is set. "
@@ -107,9 +96,6 @@ class _Image(_Task):
     template: StrictStr | None = Field(default=None, max_length=100)
     t_pose: StrictBool | None = None
     sketch_to_render: StrictBool | None = None
-    aspect_ratio: Annotated[StrictStr, AfterValidator(_shape)] | None = Field(
-        default=None, description=f"Preferred ratio as width:height, from 1:{_WIDEST} to {_WIDEST}:1."
-    )
 
 
 class ImageFromText(_Image):
@@ -128,6 +114,10 @@ class ImageFromImage(_Image):
     inputs: list[AnyInput] | None = Field(default=None, max_length=100, description=f"Of each: {_INPUT}")
     file: AnyInput | None = Field(default=None, description=_INPUT)
     files: list[AnyInput] | None = Field(default=None, max_length=100, description=f"Of each: {_INPUT}")
+    mask: AnyInput | None = Field(
+        default=None,
+        description=f"A PNG or WebP of the size of the first picture; its transparent parts are drawn anew. {_INPUT}",
+    )
 
     def inputs_given(self) -> list[FileInput]:
         """All files in the order that `image[n]` refers to."""
@@ -214,6 +204,7 @@ def _image(
 ) -> ImageRequest:
     task = validated(body, sent)
     check_priority(task.priority)
+    mask = task.mask if isinstance(task, ImageFromImage) else None
     return ImageRequest(
         type=kind,
         spec=TaskSpec(
@@ -222,11 +213,13 @@ def _image(
             t_pose=bool(task.t_pose),
             sketch_to_render=bool(task.sketch_to_render),
             negative_prompt=task.negative_prompt,
-            aspect_ratio=task.aspect_ratio,
+            mask=mask is not None,
             ignored=unknown_fields(body, sent),
+            **task.wishes(),
         ),
         model=_model(task, models),
         files=tuple(task.inputs_given()),
+        mask=mask.input("mask") if mask else None,
         priority=task.priority,
         echo=_echo(body, sent),
         webhook_url=task.webhook_url,
@@ -241,7 +234,7 @@ def _missing(field: str, remedy: str) -> Refusal:
     return Refusal(Code.INVALID, f"{field} is missing", suggestion=remedy, field=field)
 
 
-_NOT_ECHOED = {"input", "inputs", "file", "files", "style_image", "webhook_url"}
+_NOT_ECHOED = {"input", "inputs", "file", "files", "style_image", "mask", "webhook_url"}
 """Pictures are echoed after they are resolved; a webhook URL may hold a secret."""
 
 

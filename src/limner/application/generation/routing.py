@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.obeyed import unable
 from limner.domain.routing.route import Route, UnknownOutcome
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import Provider, abilities_of, dialect_of
+
+ANY_SPEC = TaskSpec()
+"""A spec without wishes, which every route obeys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +31,23 @@ class Routing:
     always_use_engine: bool = False
     models: Models = field(kw_only=True)
 
-    def routes_for(self, model: str, references: int = 0) -> tuple[Route, ...]:
+    def routes_for(self, model: str, references: int = 0, spec: TaskSpec = ANY_SPEC) -> tuple[Route, ...]:
         """The routes that serve this model with so many reference images of the caller's, the preferred one first.
 
-        Raises `Refusal` when no configured provider serves the model, or none takes so many images.
+        Raises `Refusal` when no configured provider serves the model, none takes so many images, or none obeys a field
+        of the spec without which the picture would mean something else.
         """
         routes = self._active(self.routes.get(model, ()))
         if not routes and (self.always_use_engine or not self.vendors()):
             routes = (self._engine_route(model),)
         if not routes:
             raise self._no_route(model)
-        if fitting := tuple(route for route in routes if route.takes(references)):
-            return fitting
-        raise _too_many_references(model, references, routes)
+        fitting = tuple(route for route in routes if route.takes(references))
+        if not fitting:
+            raise _too_many_references(model, references, routes)
+        if able := tuple(route for route in fitting if unable(spec, route.abilities) is None):
+            return able
+        raise self._unable(model, fitting, spec)
 
     def active_routes(self) -> Mapping[str, tuple[Route, ...]]:
         """The routes of every model that a configured vendor serves."""
@@ -66,6 +75,7 @@ class Routing:
             attempt.upstream,
             self.deadline_s,
             self.unknown_outcome,
+            abilities=abilities_of(self.providers[attempt.provider], attempt.upstream, {}),
             dialect=dialect_of(self.providers[attempt.provider], attempt.upstream, {}),
         )
 
@@ -122,6 +132,22 @@ class Routing:
             abilities=abilities_of(self.providers.get(self.engine), model, {}),
             dialect=dialect_of(self.providers.get(self.engine), model, {}),
         )
+
+    def _unable(self, model: str, routes: Sequence[Route], spec: TaskSpec) -> Refusal:
+        field = unable(spec, routes[0].abilities) or "model_version"
+        what = {"mask": "takes no mask", "background": "makes no transparent background"}[field]
+        able = [name for name in self.served_models() if name != model and self._is_able(name, spec)]
+        others = f"choose a model_version that does: {', '.join(able)}" if able else "no model served here does"
+        return Refusal(
+            Code.INVALID,
+            f"{model} {what}, as it is served here",
+            suggestion=f"Leave {field} out; {others}." if not able else f"Leave {field} out, or {others}.",
+            field=field,
+        )
+
+    def _is_able(self, model: str, spec: TaskSpec) -> bool:
+        routes = self._active(self.routes.get(model, ())) or (self._engine_route(model),)
+        return any(unable(spec, route.abilities) is None for route in routes)
 
     def _no_route(self, model: str) -> Refusal:
         vendors = " or ".join(dict.fromkeys(route.provider for route in self.routes.get(model, ())))

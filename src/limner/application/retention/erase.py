@@ -49,7 +49,6 @@ class Erase:
         kept = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
         blobs = records.retention.erase_task(task.id, task.account, task.model, kept, now_ms)
         records.webhooks.forget_task(task.id)
-        records.prompt_index.remove(task.id)
         marked = self.delete_unreferenced.mark(records, blobs, now_ms)
         size = sum(each.size for each in marked)
         shared = len(blobs) - len(marked)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from limner.application.accounts.fair_share import act_for
 from limner.application.generation.generate import Generate
 from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import KeptImage, delivered_image
+from limner.application.generation.journal import KeptImage
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
+from limner.application.tasks.delivery import all_delivered, by_delivery, success
 from limner.application.tasks.image_request import PrepareInputs
-from limner.application.tasks.multiview import combine_results
 from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store
@@ -74,8 +74,8 @@ class ExecuteTask:
         """
         attempts = () if is_new else await self.generate.journal.of(claimed.task.id)
         run = TaskRun(claimed, owner, interrupt, report, attempts)
-        if images := _all_delivered(attempts, run.images):
-            return await self.end(claimed.task, owner, _success(images, claimed))
+        if images := all_delivered(attempts, run.images):
+            return await self.end(claimed, owner, success(images, claimed))
         act_for(claimed.task.account)
         async with _folder(self.scratch / f"{claimed.task.id}-{claimed.claims}") as workdir:
             try:
@@ -88,24 +88,38 @@ class ExecuteTask:
                 ending = _ending_after(interrupted.reason, claimed.task)
             if ending is not None and ending.status is not Status.SUCCESS:
                 ending = await self._stop(run, ending, workdir)
-        return await self.end(claimed.task, owner, ending) if ending else None
+        return await self.end(claimed, owner, ending) if ending else None
 
-    async def end(self, task: Task, owner: str, ending: Ending) -> Task | None:
+    async def end(self, claimed: ClaimedTask, owner: str, ending: Ending) -> Task | None:
         now_ms = self.clock.now_ms()
-        return await self.store.run(lambda records: settle(records, task.id, ending, now_ms, owner=owner))
+        return await self.store.run(lambda records: self._end(records, claimed, ending, now_ms, owner))
+
+    def _end(self, records: Records, claimed: ClaimedTask, ending: Ending, now_ms: int, owner: str) -> Task | None:
+        """Settle the task by what the journal says was delivered, and over which routes."""
+        if claimed.spec.n > 1 or claimed.spec.has_wishes:
+            attempts = records.attempts.of(claimed.task.id)
+            ending = by_delivery(ending, claimed, attempts, self.generate.routing)
+        return settle(records, claimed.task.id, ending, now_ms, owner=owner)
 
     async def give_up(self, claimed: ClaimedTask, owner: str) -> Task | None:
         """End a task that met a bug of ours, unless a bought image can still be delivered: then a rescuer retries."""
         now_ms = self.clock.now_ms()
-        return await self.store.run(lambda records: _give_up(records, claimed, owner, now_ms))
+        return await self.store.run(lambda records: self._give_up(records, claimed, owner, now_ms))
+
+    def _give_up(self, records: Records, claimed: ClaimedTask, owner: str, now_ms: int) -> Task | None:
+        if claimed.claims <= MAX_CLAIMS and _bought(records.attempts.of(claimed.task.id)):
+            return None  # the lease runs out, and the worker that takes it over resumes from the journal
+        ending = Ending(Status.FAILED, error_code=Code.FATAL, error_msg="internal error")
+        return self._end(records, claimed, ending, now_ms, owner)
 
     async def _prepare(self, run: TaskRun, workdir: Path) -> list[Generation]:
         task = run.task
         submit_until_ms, deadline_ms = self._deadlines_ms(run)
+        spec = run.claimed.spec
         references = await self._references(run, deadline_ms, workdir)
-        inputs = [await self.prepare(task, run.claimed.spec, image, references, workdir) for image in run.images]
+        inputs = [await self.prepare(task, spec, image, references, workdir) for image in run.images]
         routes = self._routes(run, max(len(each.references) for each in inputs))
-        siblings, reports = SiblingFailure(), _shared(run.report, len(inputs))
+        together, reports = SiblingFailure(), _shared(run.report, len(inputs))
         return [
             Generation(
                 task=task.id,
@@ -117,7 +131,7 @@ class ExecuteTask:
                 deadline_ms=deadline_ms,
                 report=report,
                 owner=run.owner,
-                siblings=siblings,
+                siblings=SiblingFailure() if spec.are_independent else together,
                 attempts=[attempt for attempt in run.attempts if attempt.part == each.image.part],
             )
             for each, report in zip(inputs, reports, strict=True)
@@ -127,12 +141,12 @@ class ExecuteTask:
         if not run.claimed.has_inputs:
             return ()
         left_s = (deadline_ms - self.clock.now_ms()) / 1000
-        return await run.interrupt.wait_for(self.prepare.references(run.task, workdir), left_s)
+        return await run.interrupt.wait_for(self.prepare.references(run.task, run.claimed.spec, workdir), left_s)
 
     def _routes(self, run: TaskRun, references: int) -> tuple[Route, ...]:
         """The routes for this task; none is needed where every image is bought already."""
         try:
-            return self.generate.routing.routes_for(run.task.model, references)
+            return self.generate.routing.routes_for(run.task.model, references, run.claimed.spec)
         except Refusal:
             if _bought(run.attempts) >= {image.part for image in run.images}:
                 return ()
@@ -150,8 +164,8 @@ class ExecuteTask:
         """Stop the vendors' jobs; a task whose images were all delivered by then succeeds."""
         if not await self.stop_jobs(run.task.id, workdir, ending.error_msg or ending.status):
             return ending
-        images = _all_delivered(await self.generate.journal.of(run.task.id), run.images)
-        return _success(images, run.claimed) if images else ending
+        images = all_delivered(await self.generate.journal.of(run.task.id), run.images)
+        return success(images, run.claimed) if images else ending
 
 
 @asynccontextmanager
@@ -169,22 +183,8 @@ def _bought(attempts: Sequence[Attempt]) -> set[str]:
     return {part for part, state in last.items() if state in {"submitted", "delivered"}}
 
 
-def _give_up(records: Records, claimed: ClaimedTask, owner: str, now_ms: int) -> Task | None:
-    if claimed.claims <= MAX_CLAIMS and _bought(records.attempts.of(claimed.task.id)):
-        return None  # the lease runs out, and the worker that takes it over resumes from the journal
-    ending = Ending(Status.FAILED, error_code=Code.FATAL, error_msg="internal error")
-    return settle(records, claimed.task.id, ending, now_ms, owner=owner)
-
-
 def _message(refusal: Refusal) -> str:
     return f"{refusal.field}: {refusal.reason}" if refusal.field else refusal.reason
-
-
-def _all_delivered(attempts: Sequence[Attempt], specs: Sequence[ImageSpec]) -> dict[str, KeptImage] | None:
-    """The task's images by part, once all of them are delivered; None while one is missing."""
-    found = {each.part: delivered_image([one for one in attempts if one.part == each.part]) for each in specs}
-    images = {part: image for part, image in found.items() if image}
-    return images if len(images) == len(specs) else None
 
 
 def _shared(report: Report, count: int) -> list[Report]:
@@ -201,20 +201,15 @@ def _shared(report: Report, count: int) -> list[Report]:
     return [report_of(number) for number in range(count)]
 
 
-def _success(images: Mapping[str, KeptImage], claimed: ClaimedTask) -> Ending:
-    combined = combine_results(images, claimed.spec)
-    return Ending(Status.SUCCESS, consumed=claimed.task.price, result=combined.result, served_by=combined.served_by)
-
-
 def _ending_of(run: TaskRun, outcomes: Sequence[KeptImage | Failure | BaseException]) -> Ending:
-    """How the task ends; one failure ends all of it. Raises the interruption, or the bug, of any of its images."""
+    """How the task ends with one failure or more. Raises the interruption, or the bug, of any of its images."""
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
     failures = [each for each in outcomes if isinstance(each, Failure)]
     if not failures:
         images = {p.part: each for p, each in zip(run.images, outcomes, strict=True) if isinstance(each, KeptImage)}
-        return _success(images, run.claimed)
+        return success(images, run.claimed)
     cause = min(failures, key=lambda each: each.kind is FailureKind.CANCELLED)  # the others were stopped because of it
     if cause.kind is FailureKind.CONTENT_POLICY:
         return Ending(Status.BANNED, error_code=Code.CONTENT_POLICY, error_msg=cause.reason)

@@ -5,13 +5,15 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from limner.application.images.mask import check_clean_mask
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.compose import compose_image
 from limner.domain.model import ModelFacts, Models
 from limner.domain.prompts.template import normalise_slug
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.obeyed import obeyed
 from limner.domain.routing.route import Route
-from limner.domain.tasks.spec import ImageSpec, TaskSpec
+from limner.domain.tasks.spec import MAX_SEED, ImageSpec, TaskSpec
 from limner.domain.tasks.task import Task
 from limner.ports.intake import Intake
 from limner.ports.provider import GenerationRequest, ReferenceImage
@@ -30,12 +32,14 @@ class ImageInputs:
     template: LoadedTemplate | None
     template_references: tuple[ReferenceImage, ...]
     workdir: Path
+    mask: ReferenceImage | None = None
 
     def compose(self, route: Route) -> GenerationRequest:
         """The request in the words of the task's model, with the template's images that the route takes."""
         template = self.template.template if self.template else None
+        spec = obeyed(self.spec, route).spec
         composed = compose_image(
-            self.spec,
+            spec,
             self.image,
             self.model,
             template=template,
@@ -49,15 +53,16 @@ class ImageInputs:
             upstream=route.upstream,
             prompt=composed.text,
             spec=replace(
-                self.spec,
+                spec,
                 prompt=self.image.prompt if own_prompt is None else own_prompt,
                 template=template.slug if template else None,
             ),
             references=self.references + self.template_references[: composed.template_pictures],
             aspect_ratio=composed.aspect_ratio,
-            seed=_seed(self.task.id),
+            seed=_seed(self.task.id, self.spec.seed, self.image.part),
             workdir=self.workdir,
             own_references=len(self.references),
+            mask=self.mask,
             view=self.image.part if own_prompt == "" else None,
         )
 
@@ -70,14 +75,19 @@ class PrepareInputs:
     templates: Templates
     models: Models
 
-    async def references(self, task: Task, workdir: Path) -> tuple[ReferenceImage, ...]:
-        """The caller's images, fetched and cleaned. Raises `Refusal` for one that cannot be had or read."""
-        return await self.prepare(task.id, self._model(task), workdir)
+    async def references(self, task: Task, spec: TaskSpec, workdir: Path) -> tuple[ReferenceImage, ...]:
+        """The caller's images, fetched and cleaned, a mask last. Raises `Refusal` for one that will not do."""
+        references = await self.prepare(task.id, self._model(task), workdir)
+        if spec.mask:
+            await check_clean_mask(self.prepare.intake, references[-1], references[0])
+        return references
 
     async def __call__(
         self, task: Task, spec: TaskSpec, image: ImageSpec, references: tuple[ReferenceImage, ...], workdir: Path
     ) -> ImageInputs:
-        own = references if image.reference is None else references[image.reference : image.reference + 1]
+        mask = references[-1] if spec.mask else None
+        pictures = references[:-1] if spec.mask else references
+        own = pictures if image.reference is None else pictures[image.reference : image.reference + 1]
         if image.part:
             workdir /= image.part
             await asyncio.to_thread(workdir.mkdir, exist_ok=True)
@@ -91,6 +101,7 @@ class PrepareInputs:
             template=template,
             template_references=await _template_references(template, self.prepare.intake),
             workdir=workdir,
+            mask=mask,
         )
 
     def _model(self, task: Task) -> ModelFacts:
@@ -116,6 +127,12 @@ async def _template_references(template: LoadedTemplate | None, intake: Intake) 
     return tuple(ReferenceImage(path, each.media_type, each.width, each.height) for path, each in seen)
 
 
-def _seed(task_id: str) -> int:
-    """A number from 0 to 2^31 - 1, the same for each attempt: where a model takes a seed, a retry repeats the image."""
-    return int.from_bytes(hashlib.blake2b(task_id.encode(), digest_size=4).digest()) >> 1
+def _seed(task_id: str, wanted: int | None, part: str) -> int:
+    """A number from 0 to 2^31 - 1, the same for each attempt: where a model takes a seed, a retry repeats the image.
+
+    Each further picture of one prompt has the next number; the views of a subject have the same.
+    """
+    if wanted is None:
+        wanted = int.from_bytes(hashlib.blake2b(task_id.encode(), digest_size=4).digest()) >> 1
+    number = int(part) - 1 if part.isdecimal() else 0
+    return (wanted + number) & MAX_SEED

@@ -71,20 +71,23 @@ def _not_succeeded(reason: str, remedy: str) -> Refusal:
 
 def combine_results(images: Mapping[str, KeptImage], spec: TaskSpec) -> KeptImage:
     """One result of the generated images and of the original's unchanged views."""
-    if set(images) == {""}:
+    if "" in images:
         return images[""]
+    if spec.n > 1:
+        first, *more = [each.result for each in images.values()]
+        return KeptImage(replace(first, more=tuple(more)), _served_by(images, "images"))
     generated = {part: each.result for part, each in images.items()}
     views = {view.value: ({**spec.unchanged_views} | generated)[view] for view in View}
-    return KeptImage(replace(views[View.FRONT], views=views), _served_by(images))
+    return KeptImage(replace(views[View.FRONT], views=views), _served_by(images, "views"))
 
 
-def _served_by(images: Mapping[str, KeptImage]) -> Mapping[str, Any]:
+def _served_by(images: Mapping[str, KeptImage], kind: str) -> Mapping[str, Any]:
     """The provider of the first image; where another provider made some of them, that of each."""
     first, *_ = images.values()
     served_by = {**first.served_by, "pictures": len(images)}
     providers = {part: {name: each.served_by.get(name) for name in _SHARED_FIELDS} for part, each in images.items()}
     one, *others = providers.values()
-    return served_by if all(each == one for each in others) else served_by | {"views": providers}
+    return served_by if all(each == one for each in others) else served_by | {kind: providers}
 
 
 def unchanged_views(original: OriginalTask, edited: Sequence[str]) -> Mapping[str, Result]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from limner.application.generation.routing import Routing
 from limner.application.ids import time_ordered
+from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages, ResolveInputs
 from limner.application.images.upload import KeptPicture
 from limner.application.tasks.multiview import original_of, unchanged_views
@@ -19,6 +20,7 @@ from limner.domain.accounts.key_limits import UNLIMITED, day_of, exhausted
 from limner.domain.ids import TaskId
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.obeyed import obeyed
 from limner.domain.tasks import fair_queue
 from limner.domain.tasks.request import (
     BUCKET_OF,
@@ -29,7 +31,6 @@ from limner.domain.tasks.request import (
     TaskType,
     UrlSource,
 )
-from limner.domain.tasks.search import words_of
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
@@ -87,6 +88,7 @@ class Submit:
     store: Store
     intake: Intake
     keep_inline: KeepInlineImages
+    check_mask: CheckMask
     templates: Templates
     routing: Routing
     signals: Signals
@@ -100,10 +102,10 @@ class Submit:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
         request = self._with_model(request)
         planned = plan(request, self.routing.models, self.templates, prompt_limit)
-        route = self.routing.routes_for(planned.model.name, planned.references)[0]
+        route = self.routing.routes_for(planned.model.name, planned.references, planned.spec)[0]
         check_prompts(planned, self.templates, route)
         self._check_addresses(request)
-        task = self._new_task(key, request, planned)
+        task = replace(self._new_task(key, request, planned), ignored=obeyed(planned.spec, route).ignored)
         earlier = await self._accept(
             _Acceptance(
                 task=task,
@@ -130,7 +132,7 @@ class Submit:
 
     def _check_addresses(self, request: ImageRequest) -> None:
         """Raise `Refusal` for what is no URL. One that is not public fails the task later, when it is fetched."""
-        for file in request.files:
+        for file in request.inputs:
             if isinstance(file.source, UrlSource):
                 try:
                     self.intake.check_url(file.source.url)
@@ -144,13 +146,16 @@ class Submit:
                 raise refusal.at("webhook_url") from None
 
     async def _accept(self, acceptance: "_Acceptance") -> TaskId | None:
-        """Store the images that came inside the request, then write the task."""
-        if any(isinstance(file.source, InlineSource) for file in acceptance.request.files):
+        """Store the images that came inside the request, check its mask, then write the task."""
+        inputs, mask = acceptance.request.inputs, acceptance.request.mask
+        if mask or any(isinstance(file.source, InlineSource) for file in inputs):
             earlier = await self._dry_run(acceptance)
             if earlier:
                 return earlier
-            inline = await self.keep_inline(acceptance.request.files, acceptance.model, acceptance.task.id)
+            inline = await self.keep_inline(inputs, acceptance.model, acceptance.task.id)
             acceptance = replace(acceptance, inline=inline)
+        if mask:
+            await self.check_mask(acceptance.task.account, inputs[0], mask, acceptance.inline)
         return await self.store.run(lambda records: _accept(records, acceptance))
 
     async def _dry_run(self, acceptance: "_Acceptance") -> TaskId | None:
@@ -178,7 +183,6 @@ class Submit:
             queue_deadline_ms=now_ms + self.limits.queue_deadline_s * 1000,
             run_limit_ms=self.limits.run_deadline_s * 1000,
             key=key.id or None,
-            words=words_of(planned.spec.texts),
         )
 
 
@@ -206,7 +210,7 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
     resolving = ResolveInputs(
         records, task.account, acceptance.model, acceptance.inline, task.created_ms, acceptance.limits.transcode_webp
     )
-    inputs, echo = resolving(acceptance.request.files)
+    inputs, echo = resolving(acceptance.request.inputs)
     if acceptance.request.original:
         original = original_of(records, task.account, acceptance.request.original, acceptance.model)
         inputs = list(original.inputs)
@@ -214,13 +218,14 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
         task = replace(task, spec=replace(task.spec, unchanged_views=unchanged))
     if not records.accounts.acquire_slot(task.account, task.bucket, acceptance.limits.limit_of(task.bucket)):
         raise _too_many_tasks()
-    place = records.accounts.hold_credits_and_place(task.account, task.price, fair_queue.step(task.priority))
+    place = records.accounts.hold_credits_and_place(
+        task.account, task.price, fair_queue.step(task.priority) * task.spec.n
+    )
     if place is None:
         raise _not_enough_credits(records.accounts.balance(task.account).available, task.price)
     _charge_key(records, task)
     records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)
     records.tasks.add(replace(task, place=place, echo={**task.echo, **echo}), inputs)
-    records.prompt_index.add(task.account, task.id, task.words)
     records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
     if acceptance.request.webhook_url is not None:
         _add_task_webhook(records, task, acceptance.request.webhook_url)
@@ -276,8 +281,10 @@ class _DryRunSucceeded(Exception):
 
 
 def _dry_run(records: Records, acceptance: _Acceptance) -> None:
-    files = tuple(file for file in acceptance.request.files if not isinstance(file.source, InlineSource))
-    raise _DryRunSucceeded(_accept(records, replace(acceptance, request=replace(acceptance.request, files=files))))
+    request = acceptance.request
+    files = tuple(file for file in request.files if not isinstance(file.source, InlineSource))
+    mask = None if request.mask and isinstance(request.mask.source, InlineSource) else request.mask
+    raise _DryRunSucceeded(_accept(records, replace(acceptance, request=replace(request, files=files, mask=mask))))
 
 
 def _not_enough_credits(available: int, price: int) -> Refusal:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from limner.application.read import TaskView
     from limner.application.tasks.explain import Explanation
     from limner.bootstrap import Limner
+    from limner.db.records import Records
     from limner.db.tables.attempts import Attempt
     from limner.db.tables.retention import Erasure
     from limner.db.tables.tasks import CleanCopy
@@ -33,43 +34,18 @@ TaskArgument = Annotated[str, typer.Argument(help="The task's id.", autocompleti
 def list_tasks(
     account: Annotated[str | None, typer.Option("--account", help="Only this account's.")] = None,
     status: Annotated[Status | None, typer.Option("--status", help="Only those in this state.")] = None,
-    search: Annotated[str | None, typer.Option("--search", help="Words, or their beginnings, of the prompt.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Only those for this model.")] = None,
-    template: Annotated[str | None, typer.Option("--template", help="Only those with this template.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", help="A date or time, such as 2026-11-28: then or later.")
-    ] = None,
-    until: Annotated[str | None, typer.Option("--until", help="A date or time: earlier.")] = None,
-    made_from: Annotated[
-        str | None, typer.Option("--made-from", help="Only those with a picture of this task.")
-    ] = None,
-    kept: Annotated[bool | None, typer.Option("--kept/--not-kept", help="Only kept tasks, or only others.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 20,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """List and search tasks, newest first."""
+    """List tasks, newest first."""
     from limner.application.accounts.manage import named
-    from limner.domain.prompts.template import normalise_slug
-    from limner.domain.tasks.listing import TaskFilter, moment_of
-    from limner.domain.tasks.search import search_terms
 
-    async def work(limner: "Limner") -> list[Task]:
-        wanted = TaskFilter(
-            search=search_terms(search or ""),
-            model=model,
-            template=normalise_slug(template) if template else None,
-            statuses=(status,) if status else (),
-            since_ms=moment_of("since", since) if since else None,
-            until_ms=moment_of("until", until) if until else None,
-            kept=kept,
-            made_from=TaskId(made_from) if made_from else None,
-            unlisted=True,
-        )
-        owner = await limner.store.read(lambda records: named(records, account).id) if account else None
-        return [seen.task for seen in (await limner.list_tasks(owner, wanted, after=None, limit=limit)).tasks]
+    def work(records: "Records") -> list[Task]:
+        owner = named(records, account).id if account else None
+        return list(records.tasks.recent(account=owner, status=status, limit=limit))
 
-    found = with_limner(data, work, json=json)
+    found = with_limner(data, lambda limner: limner.store.read(work), json=json)
     if json:
         print_json([_facts(task) for task in found])
         return

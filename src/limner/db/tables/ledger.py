@@ -89,7 +89,18 @@ _PROOFS = (
         "task {0} has a price of {1} credits but was charged {2}",
         Sql("""
             SELECT id, price, consumed FROM tasks
-            WHERE (status = 'success' AND consumed <> price) OR (status = 'cancelled' AND consumed NOT IN (0, price))
+            WHERE (status = 'success' AND pictures = 1 AND consumed <> price)
+               OR (status = 'cancelled' AND consumed NOT IN (0, price))
+        """),
+    ),
+    (
+        "task {0} was charged {1} credits for {2} of its {3} pictures",
+        Sql("""
+            SELECT id, consumed, made, pictures FROM (
+                SELECT t.id, t.price, t.consumed, t.pictures, (
+                    SELECT count(DISTINCT a.part) FROM attempts a WHERE a.task = t.id AND a.outcome = 'picture') AS made
+                FROM tasks t WHERE t.status = 'success' AND t.pictures > 1) AS several
+            WHERE consumed * pictures <> price * made
         """),
     ),
     (

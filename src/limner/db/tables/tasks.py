@@ -9,7 +9,7 @@ from limner.db.sql import Db, Sql, dump, load
 from limner.db.tables.blobs import INPUT, RESULT, blobs_in, unpin, use
 from limner.domain.ids import AccountId, BlobId, KeyId, TaskId
 from limner.domain.tasks.spec import TaskSpec
-from limner.domain.tasks.task import Ending, Result, Status, Task
+from limner.domain.tasks.task import Ending, IgnoredField, Result, Status, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class NewTask:
     run_limit_ms: int
     key: KeyId | None = None
     """The API key of the request; None for the operator's own tasks."""
-    words: tuple[str, ...] = ()
-    """The words of its prompt, for search."""
+    ignored: tuple[IgnoredField, ...] = ()
+    """The fields that the preferred route does not obey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,17 @@ class ClaimLimit:
 _COLUMNS = (
     "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
     "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
-    "error_msg, removed_ms, template, kept, listed, erase_due_ms"
+    "error_msg, removed_ms, ignored, pictures"
 )
-COLUMNS = tuple(_COLUMNS.split(", "))
-"""What `task_of` takes, in this order."""
+_NAMES = tuple(_COLUMNS.split(", "))
 
 _ADD = Sql("""
     INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
-                       created_ms, queue_deadline_ms, run_limit_ms, keeps_inputs, api_key, template)
+                       created_ms, queue_deadline_ms, run_limit_ms, keeps_inputs, api_key, ignored,
+                       pictures)
     VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
-            :created_ms, :queue_deadline_ms, :run_limit_ms, :keeps_inputs, :api_key, :template)
+            :created_ms, :queue_deadline_ms, :run_limit_ms, :keeps_inputs, :api_key, :ignored,
+            :pictures)
 """)
 _ADD_INPUT = Sql("""
     INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
@@ -200,7 +201,7 @@ _FINISH = """
     UPDATE tasks
     SET status = :status, consumed = :consumed, progress = 100, finished_ms = :now_ms, result = :result,
         served_by = :served_by, error_code = :error_code, error_msg = :error_msg, lease_owner = NULL,
-        lease_until_ms = NULL,
+        lease_until_ms = NULL, ignored = CASE WHEN :keeps_ignored = 1 THEN ignored ELSE :ignored END,
         keeps_results = CASE WHEN keeps_results = 1 THEN 1 ELSE :keeps_results END
     WHERE id = :id AND {fence}
     RETURNING {columns}
@@ -254,7 +255,8 @@ class TaskTable:
                 "run_limit_ms": task.run_limit_ms,
                 "keeps_inputs": int(bool(inputs)),
                 "api_key": task.key,
-                "template": task.spec.template,
+                "ignored": dump(task.ignored) if task.ignored else None,
+                "pictures": task.spec.n,
             },
         )
         if inputs:
@@ -269,19 +271,19 @@ class TaskTable:
 
     def get(self, task: TaskId) -> Task | None:
         row = self._db.one(_GET, {"id": task})
-        return task_of(row) if row else None
+        return _task(row) if row else None
 
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
-        return [task_of(row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
+        return [_task(row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
 
     def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]:
         rows = self._db.all(_LIST, {"account": account, "status": status, "limit": limit})
-        return [task_of(row) for row in rows]
+        return [_task(row) for row in rows]
 
     def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
         """An account's tasks, the newest first, without the first `offset`."""
         rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
-        return [task_of(row) for row in rows]
+        return [_task(row) for row in rows]
 
     def count_ahead(self, task: TaskId, cap: int) -> int:
         """How many queued tasks come before this one, counted up to `cap`."""
@@ -294,7 +296,7 @@ class TaskTable:
     def states(self, tasks: Sequence[TaskId]) -> Sequence[TaskState]:
         """Those of `tasks` that exist, in no particular order."""
         rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
-        return [TaskState(task_of(columns), number or 0) for *columns, number in rows]
+        return [TaskState(_task(columns), number or 0) for *columns, number in rows]
 
     def progress_of(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]:
         rows = self._db.all(_PROGRESS_OF, {"ids": self._db.ids(tasks)})
@@ -360,7 +362,7 @@ class TaskTable:
     def _claim_rows(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         rows = self._db.all(statement, values)
         return [
-            (place, ClaimedTask(task_of(columns), TaskSpec.from_json(load(spec)), claims, bool(has_inputs)))
+            (place, ClaimedTask(_task(columns), TaskSpec.from_json(load(spec)), claims, bool(has_inputs)))
             for *columns, spec, claims, has_inputs, place in rows
         ]
 
@@ -404,7 +406,7 @@ class TaskTable:
 
     def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
         """Queued tasks whose queue deadline has passed."""
-        return [task_of(row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+        return [_task(row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
         """Write the end of a task. With an owner, only while its lease is that owner's; without, only while queued.
@@ -421,6 +423,8 @@ class TaskTable:
             "error_code": ending.error_code,
             "error_msg": ending.error_msg,
             "keeps_results": int(bool(ending.result)),
+            "keeps_ignored": int(ending.ignored is None),
+            "ignored": dump(ending.ignored) if ending.ignored else None,
         }
         if owner is None:
             row = self._db.one(_FINISH_QUEUED, facts)
@@ -428,7 +432,7 @@ class TaskTable:
             row = self._db.one(_FINISH_RUNNING, facts | {"owner": owner})
         if row and ending.result:
             use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
-        return task_of(row) if row else None
+        return _task(row) if row else None
 
     def request_cancel(self, task: TaskId) -> None:
         self._db.run(_REQUEST_CANCEL, {"id": task})
@@ -467,19 +471,17 @@ def _input(row: Sequence[Any]) -> TaskInput:
     )
 
 
-def task_of(row: Sequence[Any]) -> Task:
-    """A task from its `COLUMNS`."""
-    columns = dict(zip(COLUMNS, row, strict=True))
+def _task(row: Sequence[Any]) -> Task:
+    columns = dict(zip(_NAMES, row, strict=True))
     return Task(
         **columns
         | {
             "status": Status(columns["status"]),
             "echo": load(columns["echo"]),
             "cancel_requested": bool(columns["cancel_requested"]),
-            "kept": bool(columns["kept"]),
-            "listed": bool(columns["listed"]),
             "result": _result(load(columns["result"])),
             "served_by": load(columns["served_by"]),
+            "ignored": tuple(IgnoredField(**each) for each in load(columns["ignored"]) or ()),
         }
     )
 

@@ -64,12 +64,11 @@ class Abilities:
     formats: frozenset[str] = frozenset()
     compression: bool = False
     mask: bool = False
-    negative_prompt: bool = False
     previews: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The values for listings; a field that is not obeyed is left out."""
-        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask", "negative_prompt", "previews")
+        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask", "previews")
         return {
             **{name: True for name in flags if getattr(self, name)},
             **_listed("size_classes", sorted(self.size_classes)),

@@ -100,7 +100,8 @@ class ViewEdit:
 class ImageRequest:
     """A request for images, with every field in its own type.
 
-    `original` is the multiview task whose views `edits` change. `echo` is shown to the caller again. The end of the
+    `mask` says which parts of the first file are drawn anew. `original` is the multiview task whose views `edits`
+    change. `echo` is shown to the caller again. The end of the
     task is sent to `webhook_url`, for APIs that offer it.
     """
 
@@ -113,6 +114,12 @@ class ImageRequest:
     original: TaskId | None = None
     edits: tuple[ViewEdit, ...] = ()
     webhook_url: str | None = None
+    mask: FileInput | None = None
+
+    @property
+    def inputs(self) -> tuple[FileInput, ...]:
+        """The files in the order of the task's inputs, the mask last."""
+        return self.files if self.mask is None else (*self.files, self.mask)
 
 
 def multiview_request(

@@ -6,6 +6,12 @@ from typing import Any
 
 from limner.domain.tasks.task import Result
 
+MAX_IMAGES = 10
+"""The most pictures of one prompt in one task."""
+
+MAX_SEED = 2**31 - 1
+"""The largest number that every vendor with a seed takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
@@ -25,7 +31,10 @@ class ImageSpec:
 class TaskSpec:
     """What a task is to make. `aspect_ratio` is "W:H"; `ignored` are fields of the request that have no meaning.
 
-    `views` are the images of a multiview task, `unchanged_views` those that an edit takes over from the original task.
+    `n` pictures are made of one prompt. `size` is a class (1K, 2K, 4K) or "WIDTHxHEIGHT"; `output_compression` is 0 to
+    100; the first picture has the `seed`, each further one the next. With `mask`, the input of that name says by its
+    transparent parts what of the first reference is drawn anew. `views` are the images of a multiview task,
+    `unchanged_views` those that an edit takes over from the original task.
     A new field needs a default, for rows that were written before it; its stored name is its name.
     """
 
@@ -35,6 +44,14 @@ class TaskSpec:
     sketch_to_render: bool = False
     negative_prompt: str | None = None
     aspect_ratio: str | None = None
+    n: int = 1
+    size: str | None = None
+    quality: str | None = None
+    background: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
+    seed: int | None = None
+    mask: bool = False
     ignored: tuple[str, ...] = ()
     views: tuple[ImageSpec, ...] = ()
     unchanged_views: Mapping[str, Result] = field(default_factory=dict)
@@ -42,20 +59,30 @@ class TaskSpec:
     @property
     def images(self) -> tuple[ImageSpec, ...]:
         """The images that the task consists of."""
-        return self.views or (ImageSpec("", self.prompt),)
+        return self.views or tuple(ImageSpec(part, self.prompt) for part in self._parts)
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """What the caller wrote, for search."""
-        return (self.prompt, *(each.caller_prompt for each in self.views if each.caller_prompt))
+    def _parts(self) -> tuple[str, ...]:
+        return ("",) if self.n == 1 else tuple(str(number) for number in range(1, self.n + 1))
+
+    @property
+    def are_independent(self) -> bool:
+        """Whether each image is of use without the others."""
+        return not self.views
+
+    @property
+    def has_wishes(self) -> bool:
+        """Whether there are fields that some models obey and others do not."""
+        return any(getattr(self, name) is not None for name in _WISHES)
 
     def to_json(self) -> dict[str, Any]:
         """The spec as it is stored."""
-        stored = {name: getattr(self, name) for name in _PLAIN} | {"ignored": list(self.ignored)}
+        stored = {name: getattr(self, name) for name in _ALWAYS_STORED} | {"ignored": list(self.ignored)}
+        stored |= {name: value for name in _PLAIN if (value := getattr(self, name)) != getattr(_DEFAULT, name)}
         if self.views:
             stored["views"] = [_image_to_json(each) for each in self.views]
         if self.unchanged_views:
-            stored["stays"] = {view: asdict(result) for view, result in self.unchanged_views.items()}
+            stored["stays"] = {view: _result_to_json(result) for view, result in self.unchanged_views.items()}
         return stored
 
     @classmethod
@@ -69,7 +96,14 @@ class TaskSpec:
         )
 
 
+_WISHES = ("aspect_ratio", "size", "quality", "background", "output_format", "output_compression", "seed")
+_ALWAYS_STORED = ("prompt", "template", "t_pose", "sketch_to_render", "negative_prompt", "aspect_ratio")
+_DEFAULT = TaskSpec()
 _PLAIN = tuple(each.name for each in fields(TaskSpec) if each.name not in {"ignored", "views", "unchanged_views"})
+
+
+def _result_to_json(result: Result) -> dict[str, Any]:
+    return {name: value for name, value in asdict(result).items() if name != "more"}  # a view is one image
 
 
 def _image_to_json(image: ImageSpec) -> dict[str, Any]:

@@ -26,7 +26,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The image of a finished task, in our own store. For a multiview task it is the front; `views` holds all four."""
+    """The image of a finished task, in our own store. For a multiview task it is the front; `views` holds all four.
+
+    For a task of several images of one prompt it is the first that was made, and `more` holds the others.
+    """
 
     blob: BlobId
     media_type: str
@@ -34,27 +37,39 @@ class Result:
     width: int
     height: int
     views: Mapping[str, "Result"] = field(default_factory=dict)
+    more: tuple["Result", ...] = ()
 
     def pictures(self) -> Mapping[str, "Result"]:
         """Every image, by the name that its link ends in."""
         if not self.views:
-            return {"generated_image": self}
+            further = {f"generated_image_{number}": each for number, each in enumerate(self.more, 2)}
+            return {"generated_image": self, **further}
         return {f"{view}_view": each for view, each in self.views.items()}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Result":
         """A result from its stored fields."""
         views = {view: cls.of(each) for view, each in stored.get("views", {}).items()}
-        return cls(**{**stored, "blob": BlobId(stored["blob"]), "views": views})
+        more = tuple(cls.of(each) for each in stored.get("more", ()))
+        return cls(**{**stored, "blob": BlobId(stored["blob"]), "views": views, "more": more})
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredField:
+    """A field of the request that is not obeyed, or not to the letter, and why."""
+
+    field: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """A task as it is stored. Times are milliseconds since 1970; `price` is what was held, in credits.
 
-    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on. Retention
-    leaves a `kept` task's images alone. At `erase_due_ms` its content is erased, unless that is undone before; from the
-    request on it is not `listed`. `template` is the normalised name.
+    `pictures` is how many pictures of one prompt were asked for. `ignored` are the fields that were not obeyed;
+    until the task has ended, those that the preferred route does not obey.
+
+    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on.
     """
 
     id: TaskId
@@ -80,10 +95,8 @@ class Task:
     error_code: int | None
     error_msg: str | None
     removed_ms: int | None = None
-    template: str | None = None
-    kept: bool = False
-    listed: bool = True
-    erase_due_ms: int | None = None
+    ignored: tuple[IgnoredField, ...] = ()
+    pictures: int = 1
 
 
 class StatusChange(NamedTuple):
@@ -95,7 +108,11 @@ class StatusChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a task ends: written in the unit of work that settles its credits."""
+    """How a task ends: written in the unit of work that settles its credits.
+
+    A success with an `error_msg` has fewer images than were asked for. `ignored` is None where what was expected when
+    the task was accepted is still all that is known.
+    """
 
     status: Status
     consumed: int = 0
@@ -103,3 +120,4 @@ class Ending:
     served_by: Mapping[str, Any] | None = None
     error_code: int | None = None
     error_msg: str | None = None
+    ignored: tuple[IgnoredField, ...] | None = None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from PIL import ImageChops
+from PIL.Image import Image
 
 from limner.intake import refusals
 from limner.intake.admit import AdmittedImage
@@ -25,7 +26,7 @@ _PADDING: Final = _SCAN_DATA + b"".join(bytes([0xFF, 0xD0 + n]) + _SCAN_DATA for
 def verify(admitted: AdmittedImage, limits: ImageLimits) -> Inspected:
     """Decode the whole image, or raise `Refusal`. Blocking."""
     try:
-        _decode_all(admitted)
+        picture = _decode_all(admitted)
     except BrokenError as error:
         raise refusals.broken(str(error), limits) from error
     return Inspected(
@@ -33,10 +34,11 @@ def verify(admitted: AdmittedImage, limits: ImageLimits) -> Inspected:
         width=admitted.header.width,
         height=admitted.header.height,
         size=admitted.size,
+        has_alpha=picture.has_transparency_data,
     )
 
 
-def _decode_all(admitted: AdmittedImage) -> None:
+def _decode_all(admitted: AdmittedImage) -> Image:
     """Decode. Counting a PNG's rows means a second inflate, so it is done only if the last row looks empty."""
     stripped = admitted.header.stripped
     try:
@@ -49,6 +51,7 @@ def _decode_all(admitted: AdmittedImage) -> None:
         check_rows(stripped)
     if admitted.kind is ImageKind.JPEG and not admitted.header.complete:
         _check_jpeg_rows(admitted.header)
+    return picture
 
 
 def _check_jpeg_rows(header: Header) -> None:

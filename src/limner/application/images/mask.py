@@ -1,0 +1,97 @@
+"""The mask of a request: a picture whose transparent parts say what of the first reference is drawn anew."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from limner.application.images.upload import KeptPicture
+from limner.application.read import own_task
+from limner.db.records import Records
+from limner.db.store import Store
+from limner.domain.ids import AccountId, BlobId, is_uuid
+from limner.domain.refusal import Code, Refusal
+from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.ports.blobs import BlobStore
+from limner.ports.intake import Inspected, Intake
+from limner.ports.provider import ReferenceImage
+
+FIELD = "mask"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMask:
+    """Checks a mask before its task is accepted, as far as its bytes are in the store already."""
+
+    store: Store
+    blobs: BlobStore
+    intake: Intake
+    scratch: Path
+
+    async def __call__(
+        self, account: AccountId, picture: FileInput, mask: FileInput, inline: Mapping[str, KeptPicture]
+    ) -> None:
+        """Raise `Refusal` for a mask without transparency, or of another size than the picture.
+
+        What comes by URL is fetched when the task runs, and checked then. A photo may be stored lying on its side.
+        """
+        blobs = await self.store.read(
+            lambda records: [_stored(records, account, each, inline) for each in (mask, picture)]
+        )
+        drawn, masked = [await self._inspect(blob) if blob else None for blob in blobs]
+        if drawn is not None:
+            _check_alpha(drawn)
+        if drawn and masked and sorted((drawn.width, drawn.height)) != sorted((masked.width, masked.height)):
+            raise _other_size((drawn.width, drawn.height), (masked.width, masked.height))
+
+    async def _inspect(self, blob: BlobId) -> Inspected:
+        folder = await asyncio.to_thread(TemporaryDirectory, dir=self.scratch)
+        try:
+            return await self.intake.inspect(await self.blobs.local(blob, Path(folder.name)))
+        finally:
+            await asyncio.to_thread(folder.cleanup)
+
+
+async def check_clean_mask(intake: Intake, mask: ReferenceImage, picture: ReferenceImage) -> None:
+    """Raise `Refusal` for a clean mask that does not fit the clean picture."""
+    _check_alpha(await intake.inspect(mask.path))
+    if (mask.width, mask.height) != (picture.width, picture.height):
+        raise _other_size((mask.width, mask.height), (picture.width, picture.height))
+
+
+def _check_alpha(mask: Inspected) -> None:
+    if not mask.has_alpha:
+        raise Refusal(
+            Code.INVALID,
+            f"the mask is a {mask.media_type.removeprefix('image/')} without transparency",
+            suggestion="Send a PNG or WebP whose transparent parts are to be drawn anew.",
+            field=FIELD,
+        )
+
+
+def _other_size(mask: tuple[int, int], picture: tuple[int, int]) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"the mask has {mask[0]} x {mask[1]} pixels, the first picture {picture[0]} x {picture[1]}",
+        suggestion="Send a mask of the same width and height as the first picture.",
+        field=FIELD,
+    )
+
+
+def _stored(records: Records, account: AccountId, file: FileInput, inline: Mapping[str, KeptPicture]) -> BlobId | None:
+    """The picture's blob; None for one that is fetched later."""
+    match file.source:
+        case UrlSource():
+            return None
+        case InlineSource():
+            return inline[file.field].blob
+        case UploadedSource(token):
+            upload = records.uploads.by_token(account, token) if is_uuid(token) else None
+            return upload.blob if upload else None
+        case ObjectSource(_, key):
+            upload = records.uploads.by_object(account, key)
+            return upload.blob if upload else None
+        case TaskSource(task):
+            made = own_task(records, account, task).result
+            return made.blob if made else None

@@ -1,1 +1,0 @@
-"""The library of finished pictures: lists, what is kept, what is erased later, and what was made from what."""

@@ -1,1 +1,0 @@
-"""What lists, searches and lineages of tasks are read from."""
