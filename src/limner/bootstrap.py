@@ -51,6 +51,7 @@ from limner.db.sql import StatementCount
 from limner.db.store import Store
 from limner.domain.accounts.rate_limit import RateLimit
 from limner.domain.tasks.task import StatusChange
+from limner.intake.decode_pool import DecodePool
 from limner.intake.image_intake import ImageIntake
 from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
@@ -332,13 +333,14 @@ def build(settings: Settings, *, measured: bool = False) -> Limner:
     store, measuring = _open_store(settings, signals, running, measured=measured)
     reached = upstreams(settings)
     providers = find_providers(settings, reached)
+    decodes = DecodePool()
     return Limner(
         settings=settings,
         store=store,
         blobs=open_blobs(settings.resolved_storage_url),
         parts=open_parts(settings.resolved_storage_url),
-        intake=ImageIntake(fetch_allow=FetchAllow.parse(settings.fetch_allow)),
-        pictures=ImageIntake(limits=PICTURE_LIMITS),
+        intake=ImageIntake(fetch_allow=FetchAllow.parse(settings.fetch_allow), pool=decodes),
+        pictures=ImageIntake(limits=PICTURE_LIMITS, pool=decodes),
         templates=load_templates(*([settings.templates] if settings.templates else [])),
         upstreams=reached,
         providers=providers,

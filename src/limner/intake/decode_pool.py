@@ -1,4 +1,4 @@
-"""Threads for decoding pictures, shared fairly between accounts by the pixels they decode."""
+"""Where pictures are decoded: small ones in threads, heavy ones in a child process; both shared fairly by accounts."""
 
 import asyncio
 import os
@@ -7,46 +7,51 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from limner.application.accounts.fair_share import FairShare
+from limner.intake.decode_job import DecodeJob
+from limner.intake.decode_process import DecodeProcess
+from limner.ports.intake import Inspected, Normalised
 
 _T = TypeVar("_T")
 
-MIN_PIXELS = 18_000_000
-"""Pixels that a decode is charged at least: the capacity in these units is the number of threads."""
-
 
 class DecodePool:
-    """Runs decodes in dedicated threads. A caller waits for admission on the event loop, not in a thread.
+    """Decodes pictures of all accounts. A caller waits for admission on the event loop, not in a thread.
 
-    One account may use all threads but one. Of pictures above `huge_pixels` one is decoded at a time, because of its
-    memory. Bound to one event loop.
+    One account may use all threads but one. The process decodes one picture at a time, because of its memory, and
+    accounts are charged by pixels there. Bound to one event loop until it is closed.
     """
 
-    def __init__(self, huge_pixels: int, threads: int | None = None) -> None:
-        threads = threads or (os.cpu_count() or 1) + 2
-        self._huge_pixels = huge_pixels
-        self._huge = FairShare(1, 1)
-        self._share = FairShare(threads * MIN_PIXELS, (threads - 1) * MIN_PIXELS)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-pictures")
+    def __init__(self, threads: int | None = None, process: DecodeProcess | None = None) -> None:
+        self._most = threads or (os.cpu_count() or 1) + 2
+        self._thread_share = FairShare(self._most, self._most - 1)
+        self._process_share = FairShare(1, 1)
+        self._threads: ThreadPoolExecutor | None = None
+        self._process = process or DecodeProcess()
 
-    async def run(self, pixels: int, work: Callable[[], _T]) -> _T:
-        """`work()` in a thread, charged with `pixels` to the current account."""
-        if pixels <= self._huge_pixels:
-            return await self._admitted(pixels, work)
-        async with self._huge.slot():
-            return await self._admitted(self._huge_pixels, work)
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _admitted(self, pixels: int, work: Callable[[], _T]) -> _T:
-        async with self._share.slot(max(MIN_PIXELS, pixels)):
+    async def in_thread(self, work: Callable[[], _T]) -> _T:
+        """`work()` in a thread."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._most, thread_name_prefix="limner-pictures")
+        async with self._thread_share.slot():
             return await _finished(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
+    async def in_process(self, job: DecodeJob, pixels: int) -> Inspected | Normalised:
+        """The job done by the child process, charged with `pixels`."""
+        async with self._process_share.slot(charge=pixels):
+            return await _finished(asyncio.ensure_future(self._process.run(job)))
 
-async def _finished(job: "asyncio.Future[_T]") -> _T:
-    """The result. A cancelled caller waits for the thread, which holds the memory until it ends."""
+    async def close(self) -> None:
+        """End the threads and the process. A later use starts new ones."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
+        await self._process.close()
+
+
+async def _finished(decode: "asyncio.Future[_T]") -> _T:
+    """The result. A cancelled caller waits for the decode, which holds the memory until it ends."""
     try:
-        return await asyncio.shield(job)
+        return await asyncio.shield(decode)
     except asyncio.CancelledError:
-        await asyncio.wait([job])
+        await asyncio.wait([decode])
         raise

@@ -1,10 +1,18 @@
 """Verification and normalisation of image files. Everything here blocks: call it in a thread."""
 
 from pathlib import Path
+from typing import Final
 
 from limner.intake.admit import admit
+from limner.intake.formats.sniff import ImageKind
 from limner.intake.limits import ImageLimits
 from limner.ports.intake import Inspected, Normalised
+
+LIGHT_PIXELS: Final = 18_000_000
+"""The largest picture that a thread decodes: a square of 4,096 pixels still is."""
+
+LIGHT_WEBP_PIXELS: Final = 500_000
+"""The same for a WebP, whose decoder holds the interpreter lock: up to 60 ms for each megapixel."""
 
 
 class ImageFiles:
@@ -13,10 +21,15 @@ class ImageFiles:
     def __init__(self, limits: ImageLimits = ImageLimits()) -> None:  # noqa: B008 - a frozen value
         self._limits = limits
 
-    def pixels(self, source: Path) -> int:
-        """Width times height, from the header. Raises `Refusal` for a file that must not be decoded."""
-        header = admit(source, self._limits).header
-        return header.width * header.height
+    def heavy_pixels(self, source: Path) -> int | None:
+        """The pixels of a picture that no thread of the service may decode, from its header; None for a light one.
+
+        Raises `Refusal` for a file that must not be decoded.
+        """
+        admitted = admit(source, self._limits)
+        pixels = admitted.header.width * admitted.header.height
+        most = LIGHT_WEBP_PIXELS if admitted.kind is ImageKind.WEBP else LIGHT_PIXELS
+        return pixels if pixels > most else None
 
     def inspect(self, source: Path) -> Inspected:
         """Verify the file at `source` down to its last pixel row."""

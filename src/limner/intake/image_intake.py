@@ -1,12 +1,11 @@
 """The `Intake` implementation: verification and normalisation with Pillow, downloads with aiohttp."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from limner.intake.decode_job import DecodeJob
 from limner.intake.decode_pool import DecodePool
 from limner.intake.image_files import ImageFiles
 from limner.intake.limits import ImageLimits
@@ -20,13 +19,11 @@ if TYPE_CHECKING:
 
     from limner.outbound.fetch import Fetcher
 
-_T = TypeVar("_T")
-
 
 class ImageIntake(Intake):
     """Pillow and aiohttp are imported on first use: a process that only checks URLs needs neither.
 
-    `resolver` replaces the default resolver. Close it on the event loop it was used on.
+    `resolver` replaces the default resolver; a `pool` may be shared. Close it on the event loop it was used on.
     """
 
     def __init__(
@@ -35,6 +32,7 @@ class ImageIntake(Intake):
         limits: ImageLimits = ImageLimits(),  # noqa: B008 - a frozen value
         fetch_limits: FetchLimits = FetchLimits(),  # noqa: B008 - a frozen value
         resolver: "AbstractResolver | None" = None,
+        pool: DecodePool | None = None,
     ) -> None:
         self._allow = fetch_allow
         self._limits = limits
@@ -42,13 +40,17 @@ class ImageIntake(Intake):
         self._resolver = resolver
         self._fetcher: Fetcher | None = None
         self._files = ImageFiles(limits)
-        self._pool: DecodePool | None = None
+        self._pool = pool or DecodePool()
 
     async def inspect(self, source: Path) -> Inspected:
-        return await self._decode(source, partial(self._files.inspect, source))
+        done = await self._decode(DecodeJob(source, self._limits))
+        assert isinstance(done, Inspected)  # noqa: S101 - the job has no target
+        return done
 
     async def normalise(self, source: Path, target: Path) -> Normalised:
-        return await self._decode(source, partial(self._files.normalise, source, target))
+        done = await self._decode(DecodeJob(source, self._limits, target))
+        assert isinstance(done, Normalised)  # noqa: S101 - the job has a target
+        return done
 
     def check_url(self, url: str) -> None:
         check_url(url, self._allow)
@@ -58,18 +60,16 @@ class ImageIntake(Intake):
         await fetcher.fetch(url, target)
 
     async def close(self) -> None:
-        """Close connections and threads. A later use opens new ones."""
+        """Close connections and the pool of decodes. A later use opens new ones."""
         if self._fetcher is not None:
             await self._fetcher.close()
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        await self._pool.close()
 
-    async def _decode(self, source: Path, work: Callable[[], _T]) -> _T:
-        pixels = await asyncio.to_thread(self._files.pixels, source)
-        if self._pool is None:
-            self._pool = DecodePool(self._limits.huge_pixels)
-        return await self._pool.run(pixels, work)
+    async def _decode(self, job: DecodeJob) -> Inspected | Normalised:
+        pixels = await asyncio.to_thread(self._files.heavy_pixels, job.source)
+        if pixels is None:
+            return await self._pool.in_thread(job.perform)
+        return await self._pool.in_process(job, pixels)
 
     async def _ready_fetcher(self) -> "Fetcher":
         # The import reads hundreds of files and would block the event loop.

@@ -8,8 +8,7 @@ class ImageLimits:
     """Size limits of a reference image.
 
     `max_bytes` is the file's size, `min_side` and `longest_side` are pixels, `max_pixels` is width times height.
-    A picture longer than `longest_side` is accepted and scaled down to it when it is normalised. Of pictures above
-    `huge_pixels` one is decoded at a time: a WebP takes up to 16 bytes a pixel, 1.6 GB at the limit. `purpose` says in
+    A picture longer than `longest_side` is accepted and scaled down to it when it is normalised. `purpose` says in
     refusals what the image is for.
     """
 
@@ -17,5 +16,4 @@ class ImageLimits:
     min_side: int = 20
     max_pixels: int = 100_000_000
     longest_side: int = 2048
-    huge_pixels: int = 36_000_000
     purpose: str = "a reference image"

@@ -33,7 +33,7 @@ def current_account() -> str:
 @dataclass(eq=False, slots=True)
 class _Waiter:
     account: str
-    cost: int
+    units: int
     start: int
     admitted: asyncio.Future[None]
 
@@ -42,7 +42,7 @@ class FairShare:
     """Admits work up to `capacity` units at once, at most `per_account` units of it for one account.
 
     Waiting accounts are served by start-time fair queueing: the account that was admitted the least goes first. Work
-    that costs more than `per_account` is admitted when its account has no other work. Bound to one event loop.
+    of more than `per_account` units is admitted when its account has no other work. Bound to one event loop.
     """
 
     def __init__(self, capacity: int, per_account: int) -> None:
@@ -55,20 +55,23 @@ class FairShare:
         self._finish: dict[str, int] = {}
 
     @asynccontextmanager
-    async def slot(self, cost: int = 1) -> AsyncIterator[None]:
-        """Wait for `cost` units for the current account and hold them in the block."""
-        account, cost = await self.acquire(cost)
+    async def slot(self, units: int = 1, charge: int | None = None) -> AsyncIterator[None]:
+        """Wait for `units` for the current account and hold them in the block. See `acquire` for `charge`."""
+        account, units = await self.acquire(units, charge)
         try:
             yield
         finally:
-            self.release(account, cost)
+            self.release(account, units)
 
-    async def acquire(self, cost: int = 1) -> tuple[str, int]:
-        """Wait for `cost` units, capped at the capacity. Pass the result to `release`."""
-        account, cost = current_account(), min(cost, self._capacity)
+    async def acquire(self, units: int = 1, charge: int | None = None) -> tuple[str, int]:
+        """Wait for `units`, capped at the capacity. Pass the result to `release`.
+
+        `charge` counts for the order of accounts in place of the units, where work of the same units differs.
+        """
+        account, units = current_account(), min(units, self._capacity)
         start = max(self._virtual_time, self._finish.get(account, 0))
-        self._finish[account] = start + cost
-        waiter = _Waiter(account, cost, start, asyncio.get_running_loop().create_future())
+        self._finish[account] = start + (charge or units)
+        waiter = _Waiter(account, units, start, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._admit()
         try:
@@ -76,11 +79,11 @@ class FairShare:
         except BaseException:
             self._withdraw(waiter)
             raise
-        return account, cost
+        return account, units
 
-    def release(self, account: str, cost: int) -> None:
-        self._total -= cost
-        self._used[account] -= cost
+    def release(self, account: str, units: int) -> None:
+        self._total -= units
+        self._used[account] -= units
         if not self._used[account]:
             del self._used[account]
         self._admit()
@@ -90,17 +93,17 @@ class FairShare:
             self._waiters.remove(waiter)
             self._admit()
         else:
-            self.release(waiter.account, waiter.cost)
+            self.release(waiter.account, waiter.units)
 
     def _admit(self) -> None:
         """Admit in fair order. The first that may run blocks later ones, so that small work cannot starve large."""
         while eligible := [each for each in self._waiters if self._within_share(each)]:
             first = min(eligible, key=lambda each: each.start)
-            if self._total + first.cost > self._capacity:
+            if self._total + first.units > self._capacity:
                 break
             self._waiters.remove(first)
-            self._total += first.cost
-            self._used[first.account] += first.cost
+            self._total += first.units
+            self._used[first.account] += first.units
             self._virtual_time = max(self._virtual_time, first.start)
             first.admitted.set_result(None)
         if not self._waiters:
@@ -110,4 +113,4 @@ class FairShare:
         if waiter.admitted.done():  # cancelled, and about to withdraw
             return False
         used = self._used[waiter.account]
-        return not used or used + waiter.cost <= self._per_account
+        return not used or used + waiter.units <= self._per_account

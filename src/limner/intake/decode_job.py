@@ -1,0 +1,66 @@
+"""One file to decode, and the lines in which the decoding process gets jobs and gives answers: a JSON object a line.
+
+JSON and not pickle: the process handles hostile bytes, and its answers must not be able to run anything here.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from limner.domain.refusal import Code, Refusal
+from limner.intake.image_files import ImageFiles
+from limner.intake.limits import ImageLimits
+from limner.ports.intake import Inspected, Normalised
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeJob:
+    """A file to verify; with `target`, a file to write a clean copy of."""
+
+    source: Path
+    limits: ImageLimits
+    target: Path | None = None
+
+    def perform(self) -> Inspected | Normalised:
+        """Blocking. Raises `Refusal`."""
+        files = ImageFiles(self.limits)
+        return files.normalise(self.source, self.target) if self.target else files.inspect(self.source)
+
+    def as_line(self) -> bytes:
+        target = str(self.target) if self.target else None
+        return encoded({"source": str(self.source), "limits": asdict(self.limits), "target": target})
+
+
+def job_of(line: bytes) -> DecodeJob:
+    fields = json.loads(line)
+    target = Path(fields["target"]) if fields["target"] else None
+    return DecodeJob(Path(fields["source"]), ImageLimits(**fields["limits"]), target)
+
+
+def answer_line(job: DecodeJob) -> bytes:
+    """Perform the job. A refusal and an error of a file are answers; other errors are raised."""
+    try:
+        return encoded({"done": asdict(job.perform())})
+    except Refusal as refusal:
+        return encoded({"refused": [refusal.code, refusal.reason, refusal.suggestion, refusal.field]})
+    except OSError as error:
+        return encoded({"os_error": [error.errno, error.strerror]})
+
+
+def result_of(line: bytes, job: DecodeJob) -> Inspected | Normalised:
+    """What an answer says. Raises the `Refusal` or the `OSError` in it."""
+    match json.loads(line):
+        case {"done": fields}:
+            return Normalised(**fields) if job.target else Inspected(**fields)
+        case {"refused": [code, reason, suggestion, field]}:
+            raise Refusal(Code(code), reason, suggestion=suggestion, field=field)
+        case {"os_error": [number, text]}:
+            raise OSError(number, text)
+    raise ValueError("the decoding process gave an unknown answer")
+
+
+def encoded(line: Line) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
