@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from limner.api.v2.task import task_body
 from limner.application.accounts.authenticate import Authenticate
 from limner.application.accounts.manage import HashKey, ManageAccounts
+from limner.application.accounts.sign_in import SignIn
 from limner.application.generation.attempt import RunAttempt
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generate import Generate
@@ -135,6 +136,10 @@ class Limner:
     @property
     def authenticate(self) -> Authenticate:
         return Authenticate(self.store, self.clock, self.digest, RateLimit(self.settings.wrong_keys_per_minute, 60))
+
+    @property
+    def sign_in(self) -> SignIn:
+        return SignIn(self.store, self.clock, self.digest)
 
     @property
     def keep(self) -> KeepPicture:

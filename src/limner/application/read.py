@@ -55,6 +55,10 @@ class ReadTask:
         """The account's tasks, the newest first, without the first `offset`."""
         return await self.store.read(lambda records: records.tasks.page(account, limit, offset))
 
+    async def neighbours(self, account: AccountId, task: TaskId) -> tuple[TaskId | None, TaskId | None]:
+        """The account's next newer and next older task."""
+        return await self.store.read(lambda records: records.tasks.neighbours(account, task))
+
 
 def _view(records: Records, task: Task) -> TaskView:
     queued = task.status is Status.QUEUED

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from limner import __version__
-from limner.cli.account import accounts, keys, webhooks
+from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
 from limner.cli.operations import audit, config, db, doctor, providers, prune, spend, vendors
 from limner.cli.serving import serve, worker
@@ -47,6 +47,7 @@ app.command("prune")(prune.prune)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(credits_.app, name="credits")
+app.add_typer(studio.app, name="studio")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(templates.app, name="templates")
 app.add_typer(providers.app, name="providers")

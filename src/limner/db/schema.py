@@ -334,6 +334,26 @@ audit = Table(
     sqlite_autoincrement=True,  # a removed row leaves a visible gap
 )
 
+# Browsers that are signed in, and the one-time links by which they sign in. Tokens are kept as keyed digests.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("api_key", UUID, ForeignKey("api_keys.id"), nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Index("ix_sessions_expires_ms", "expires_ms"),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account", UUID, ForeignKey("accounts.id"), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+)
+
 uploads = Table(
     "uploads",
     metadata,

@@ -88,7 +88,7 @@ class ManageAccounts:
             account = self._first(records, name, opening)
             if account is None or records.keys.of(account.id):
                 return None
-            key = _new_key(account, key_name, scopes, secret, self.clock.now_ms())
+            key = new_key(account, key_name, scopes, secret, self.clock.now_ms())
             return account, CreatedKey(self._add_key(records, key, secret), secret)
 
         return await self.store.run(work)
@@ -149,7 +149,7 @@ class ManageAccounts:
 
         def work(records: Records) -> Key:
             account = named(records, account_name)
-            key = _new_key(account, key_name, scopes, secret, self.clock.now_ms())
+            key = new_key(account, key_name, scopes, secret, self.clock.now_ms())
             return self._add_key(records, replace(key, allowance=allowance, expires_ms=expires_ms), secret)
 
         return CreatedKey(await self.store.run(work), secret)
@@ -230,7 +230,8 @@ def _new_account(name: str, now_ms: int) -> Account:
     return Account(AccountId(str(uuid.uuid4())), name, f"tcli_{uuid.uuid4().hex}", now_ms)
 
 
-def _new_key(account: Account, name: str, scopes: tuple[str, ...], secret: str, now_ms: int) -> Key:
+def new_key(account: Account, name: str, scopes: tuple[str, ...], secret: str, now_ms: int) -> Key:
+    """A key of this account without limits, not yet stored."""
     return Key(
         id=KeyId(str(uuid.uuid4())),
         account=account.id,

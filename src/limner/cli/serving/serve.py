@@ -85,6 +85,7 @@ async def _serve(
     with startup_errors(json=json):
         limner = build(settings, measured=True)
     welcome = await ensure_first_account(limner)
+    studio = await _studio_link(limner) if sys.stderr.isatty() and not json else None
     worker = limner.worker() if with_worker else None
     app = application(limner, worker=worker)
 
@@ -99,6 +100,8 @@ async def _serve(
 
     def ready() -> None:
         _announce(settings, welcome, limner.routing.vendors(), json=json)
+        if not json:
+            _announce_studio(settings, studio)
         log.info("server started", version=__version__, url=settings.resolved_public_url, worker=with_worker)
 
     server = UvicornServer(app, ready, timeouts, tls, drain)
@@ -150,6 +153,28 @@ def _announce(settings: "Settings", welcome: FirstAccount | None, vendors: set[s
     elif settings.engine == "builtin":
         err.print("No vendor is configured: the built-in engine serves every model. It composes, it does not generate.")
     err.print(f"Limner is ready at [bold]{url}[/], API under /v2/openapi, documentation at /docs.", soft_wrap=True)
+
+
+async def _studio_link(limner: "Limner") -> str | None:
+    """The path of a link that signs a browser in to the local account; None where there is no such account."""
+    from limner.application.accounts.sign_in import OPERATOR_SCOPES
+    from limner.domain.refusal import Refusal
+
+    try:
+        return f"/studio/link/{await limner.sign_in.make_link(LOCAL, OPERATOR_SCOPES)}"
+    except Refusal:
+        return None
+
+
+def _announce_studio(settings: "Settings", link: str | None) -> None:
+    """On a terminal, a link that signs in; elsewhere a journal may collect the output, so only where to get one."""
+    if link:
+        err.print(
+            f"Open the Studio (this link works once, for ten minutes):\n\n  {settings.resolved_public_url}{link}\n",
+            soft_wrap=True,
+        )
+    else:
+        err.print("The Studio is at /studio; `limner studio link` prints a link that signs in.", soft_wrap=True)
 
 
 def _announce_key(settings: "Settings", first: FirstAccount) -> None:

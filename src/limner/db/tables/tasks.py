@@ -122,6 +122,16 @@ _PAGE = Sql(f"""
     SELECT {_COLUMNS} FROM tasks WHERE account = :account
     ORDER BY created_ms DESC, id DESC LIMIT :limit OFFSET :offset
 """)
+_NEWER = Sql("""
+    SELECT id FROM tasks
+    WHERE account = :account AND (created_ms, id) > (SELECT created_ms, id FROM tasks WHERE id = :id)
+    ORDER BY created_ms, id LIMIT 1
+""")
+_OLDER = Sql("""
+    SELECT id FROM tasks
+    WHERE account = :account AND (created_ms, id) < (SELECT created_ms, id FROM tasks WHERE id = :id)
+    ORDER BY created_ms DESC, id DESC LIMIT 1
+""")
 _COUNT_AHEAD = Sql("""
     SELECT count(*) FROM (
         SELECT 1 FROM tasks
@@ -284,6 +294,11 @@ class TaskTable:
         """An account's tasks, the newest first, without the first `offset`."""
         rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
         return [_task(row) for row in rows]
+
+    def neighbours(self, account: AccountId, task: TaskId) -> tuple[TaskId | None, TaskId | None]:
+        """The account's next newer and next older task."""
+        newer, older = (self._db.one(each, {"account": account, "id": task}) for each in (_NEWER, _OLDER))
+        return TaskId(newer[0]) if newer else None, TaskId(older[0]) if older else None
 
     def count_ahead(self, task: TaskId, cap: int) -> int:
         """How many queued tasks come before this one, counted up to `cap`."""
