@@ -17,6 +17,7 @@ from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
 from limner.domain.network.proxies import TrustedProxies
 from limner.settings import Settings, load_settings
+from limner.studio.studio import Studio, studio_pages
 from limner.telemetry.logs import configure_logs
 from limner.worker.worker import Worker
 
@@ -53,7 +54,10 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # shared by all upload methods
     readiness = Readiness(limner.store, limner.blobs, limner.clock, worker.is_running if worker else None)
     services = _services(limner, watch, uploads, readiness)
-    app = create_app(services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings))
+    studio = Studio(services, limner.sign_in, limner.templates, limner.explain)
+    app = create_app(
+        services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings), studio_pages(studio)
+    )
 
     def drain() -> None:
         readiness.draining = True

@@ -3,7 +3,7 @@
 Built on Starlette alone: the error codes of the wire do not fit a framework's request validation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +71,18 @@ class RequestLimits:
     public_path: str = ""
 
 
-def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits) -> Starlette:
+@dataclass(frozen=True, slots=True)
+class WebPages:
+    """Pages beside the API: their routes, all under `prefix`, and how a refusal is answered there."""
+
+    prefix: str
+    routes: Sequence[BaseRoute]
+    answer: Callable[[Scope, Refusal], Response]
+
+
+def create_app(
+    services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits, pages: WebPages
+) -> Starlette:
     operations = [
         *v2.operations(services),
         *v3.operations(services),
@@ -83,18 +94,22 @@ def create_app(services: Services, bucket: UploadBucket, lifespan: Lifespan, lim
     operations += docs.pages(operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS})
     operations += home.operations(services)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
-    handlers: dict[Any, Any] = {Refusal: _refused, HTTPException: _http_error}
+    errors = _Errors(pages)
+    handlers: dict[Any, Any] = {Refusal: errors.refused, HTTPException: errors.http_error}
+    routes = [operation.route(services.authentication) for operation in operations]
     return Starlette(
-        routes=[*(operation.route(services.authentication) for operation in operations), *_sockets(services)],
+        routes=[*routes, *pages.routes, *_sockets(services)],
         middleware=[
             *([Middleware(AccessLog)] if limits.access_log else []),
             Middleware(PublicPath, path=limits.public_path),
             *_cross_origin(limits.cors_origins),
-            Middleware(Trace, answer=_answer),
-            Middleware(LoadShedding, answer=_answer, at_once=limits.at_once, memory=limits.memory, reading=reading),
-            Middleware(BodyTimeout, answer=_answer, slow_s=limits.slow_s),
+            Middleware(Trace, answer=errors.answer),
+            Middleware(
+                LoadShedding, answer=errors.answer, at_once=limits.at_once, memory=limits.memory, reading=reading
+            ),
+            Middleware(BodyTimeout, answer=errors.answer, slow_s=limits.slow_s),
             Middleware(S3Middleware, bucket=bucket),
-            Middleware(BodyCap, answer=_answer),
+            Middleware(BodyCap, answer=errors.answer),
             Middleware(TrailingSlash),
         ],
         exception_handlers=handlers,
@@ -126,23 +141,29 @@ async def _unknown_socket(_socket: WebSocket) -> None:
     raise HTTPException(404)
 
 
-def _answer(scope: Scope, refusal: Refusal) -> Response:
-    """The refusal in the envelope of the API that the path belongs to; v2 for unknown paths."""
-    if object_of(scope) is not None:
-        return refused(scope, from_refusal(refusal))
-    if f"{scope['path']}/".startswith(f"{v3.PREFIX}/"):
-        return v3_errors.answer(scope, refusal)
-    return v2_errors.answer(refusal)
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """Answers refusals in the form of what the path belongs to; in v2's envelope for unknown paths."""
 
+    pages: WebPages
 
-async def _refused(request: Request, refusal: Refusal) -> Response:
-    return _answer(request.scope, refusal)
+    def answer(self, scope: Scope, refusal: Refusal) -> Response:
+        if object_of(scope) is not None:
+            return refused(scope, from_refusal(refusal))
+        path = f"{scope['path']}/"
+        if path.startswith(f"{v3.PREFIX}/"):
+            return v3_errors.answer(scope, refusal)
+        if path.startswith(f"{self.pages.prefix}/"):
+            return self.pages.answer(scope, refusal)
+        return v2_errors.answer(refusal)
 
+    async def refused(self, request: Request, refusal: Refusal) -> Response:
+        return self.answer(request.scope, refusal)
 
-async def _http_error(request: Request, error: HTTPException) -> Response:
-    response = _answer(request.scope, _as_refusal(request, error))
-    response.headers.update(error.headers or {})
-    return response
+    async def http_error(self, request: Request, error: HTTPException) -> Response:
+        response = self.answer(request.scope, _as_refusal(request, error))
+        response.headers.update(error.headers or {})
+        return response
 
 
 def _as_refusal(request: Request, error: HTTPException) -> Refusal:

@@ -11,8 +11,11 @@ from limner.domain.refusal import Code, Refusal
 def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
     """The Idempotency-Key with the hash of path and body, or None. Raises `Refusal` 1004."""
     key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
+    return None if key is None else idempotency_of(key, request.url.path, body)
+
+
+def idempotency_of(key: str, path: str, body: bytes) -> IdempotencyKey:
+    """The key with the hash of path and body. Raises `Refusal` 1004 for a key that is none."""
     if not 1 <= len(key) <= 255 or not all("!" <= each <= "~" for each in key):
         raise Refusal(
             Code.INVALID,
@@ -20,7 +23,7 @@ def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
             suggestion="Use a UUID, a new one for each new request.",
             field="Idempotency-Key",
         )
-    return IdempotencyKey(key, hashlib.sha256(request.url.path.encode() + b"\0" + body).hexdigest())
+    return IdempotencyKey(key, hashlib.sha256(path.encode() + b"\0" + body).hexdigest())
 
 
 def replayed(created: Submitted) -> dict[str, str]:

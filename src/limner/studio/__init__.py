@@ -1,0 +1,1 @@
+"""The Studio: the pages under /studio."""

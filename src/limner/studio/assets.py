@@ -1,0 +1,49 @@
+"""The Studio's own files: style sheet, scripts, fonts and icons. Their address holds a digest: browsers keep them."""
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+FOLDER = Path(__file__).parent / "assets"
+
+_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    content: bytes
+    media_type: str
+
+
+@cache
+def assets() -> dict[str, StaticFile]:
+    """All files by name. They are small and read once."""
+    return {each.name: StaticFile(each.read_bytes(), _media_type(each)) for each in sorted(FOLDER.iterdir())}
+
+
+@cache
+def version() -> str:
+    """The digest of all files: their names refer to one another, so they change their address together."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, asset in assets().items():
+        digest.update(name.encode() + b"\0" + asset.content)
+    return digest.hexdigest()
+
+
+async def serve_asset(request: Request) -> Response:
+    """`/studio/assets/{version}/{name}`. Files of another version are not found: the page is older than the server."""
+    asset = assets().get(request.path_params["name"])
+    if asset is None or request.path_params["version"] != version():
+        return Response("This file belongs to another version of Limner.", 404, media_type="text/plain")
+    return Response(asset.content, 200, _HEADERS, asset.media_type)
+
+
+def _media_type(path: Path) -> str:
+    guessed = _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+    return guessed or "application/octet-stream"

@@ -1,0 +1,254 @@
+// The composer: the draft, what is wrong with it, what it will cost, and sending it.
+import { ask, element, elements, icon } from "./page.js";
+import { cites, firstEmoji, insert, paintMirror, points, renumbered, withoutEmoji } from "./prompt.js";
+import { References } from "./references.js";
+import { refused } from "./acts.js";
+import { toast } from "./floating.js";
+
+const DRAFT = "limner.draft";
+const EARLIER = "limner.prompts";
+const MOST_EARLIER = 200;
+
+export function composer() {
+  const form = document.getElementById("composer");
+  const $ = (selector) => form.querySelector(selector);
+  const prompt = $("#prompt");
+  const limit = +prompt.dataset.limit;
+  const rows = [...document.querySelectorAll(".model")];
+  const facts = (row) => ({ id: row.dataset.id, name: row.dataset.name, credits: +row.dataset.credits, refs: +row.dataset.refs, by: row.dataset.by, is: row.dataset.is, successor: row.dataset.successor, accepts: row.dataset.accepts.split(" ") });
+  let model = facts(rows.find((row) => row.getAttribute("aria-selected") === "true"));
+  let times = 1;
+  let recalled = -1;
+  let restoring = true;
+
+  const refs = new References($("#refs"), {
+    changed: (renumbering) => { prompt.value = renumbered(prompt.value, renumbering); update(); },
+    pick: () => $("#files").click(),
+    cite: (n) => { insert(prompt, `image[${n}]`); update(); },
+    say: (nodes) => toast(nodes[0]?.textContent.trim() ?? "That picture cannot be used."),
+  });
+
+  /* ---- what is wrong, each with the way out ---- */
+  const effective = () => (model.successor && pictures() ? { ...facts(rows.find((row) => row.dataset.id === model.successor)), why: `${model.name} takes no pictures` } : model);
+  const template = () => (form.elements.template.value ? form.querySelector("[name=template]:checked") : null);
+  const pictures = () => refs.length + +(template()?.dataset.pictures ?? 0);
+  const roomier = () => rows.filter((row) => row.dataset.is !== "off" && +row.dataset.refs >= refs.length).sort((a, b) => a.dataset.credits - b.dataset.credits)[0];
+  function problems() {
+    const [found, text] = [[], prompt.value];
+    const emoji = firstEmoji(text);
+    if (emoji) found.push({ say: `${emoji} cannot be sent: models are told words, not emoji. `, fix: "Take it out", act: () => edit(withoutEmoji(prompt.value)) });
+    for (const [whole, n] of cites(text)) {
+      if (n >= 1 && n <= refs.length) continue;
+      const have = refs.length ? `You have ${refs.length}. ` : "You have none. ";
+      const way = refs.length ? { fix: `Make it image[${refs.length}]`, act: () => edit(prompt.value.replace(whole, `image[${refs.length}]`)) } : { fix: "Add one", act: () => $("#files").click() };
+      found.push({ say: `${whole} names a picture you have not added. ${have}`, ...way });
+    }
+    const over = points(text) - limit;
+    if (over > 0) found.push({ say: `${over.toLocaleString("en")} characters too many. Templates do not count, only your words do.` });
+    const runs = effective();
+    if (refs.length > runs.refs) {
+      const other = roomier();
+      found.push({ say: runs.refs ? `${runs.name} takes ${runs.refs} pictures, you have ${refs.length}. ` : `${runs.name} takes no pictures. `, ...(other ? { fix: `Use ${other.dataset.name}`, act: () => choose(other) } : {}) });
+    }
+    const wrong = refs.items.findIndex((each) => each.media && !runs.accepts.includes(each.media));
+    if (wrong >= 0 && refs.length <= runs.refs) found.push({ say: `image[${wrong + 1}] is a ${refs.items[wrong].media.split("/")[1].toUpperCase()}, which ${runs.name} does not take. ` });
+    return found;
+  }
+  function edit(value) { prompt.value = value; prompt.focus(); update(); }
+
+  /* ---- drawing ---- */
+  let said = "";
+  function paintProblems(found) {
+    prompt.setAttribute("aria-invalid", String(found.length > 0));
+    const saying = found.map((each) => each.say).join("\n");
+    if (saying === said) return; // a button that is being pressed must not be replaced
+    said = saying;
+    $("#problems").replaceChildren(...found.slice(0, 3).map(({ say, fix, act }) => {
+      const words = element("span", { textContent: say });
+      if (fix) { const button = element("button", { type: "button", textContent: fix }); button.addEventListener("click", act); words.append(button); }
+      return element("p", { className: "problem" }, icon("circle-alert"), words);
+    }));
+  }
+  function paintSent() {
+    const parts = [];
+    if (template()) parts.push([`Template: ${template().dataset.title}`, template().dataset.words]);
+    for (const box of form.querySelectorAll(".toggles input:checked")) parts.push([`Switch: ${box.name}`, box.dataset.words]);
+    if (prompt.value.trim()) parts.push(["Yours", prompt.value.trim(), "part--mine"]);
+    const with_ = refs.length ? [element("p", { className: "quiet", textContent: `With ${refs.length === 1 ? "your picture" : `your ${refs.length} pictures, in this order`}${+(template()?.dataset.pictures ?? 0) ? ", then the template’s" : ""}.` })] : [];
+    $(".sent__in").replaceChildren(...parts.map(([head, words, cls = ""]) => element("p", { className: `part ${cls}` }, element("small", { textContent: head }), words)), ...with_);
+    $("[data-sentcount]").textContent = parts.length ? `${parts.reduce((n, part) => n + points(part[1]), 0).toLocaleString("en")} characters` : "nothing yet";
+  }
+  const nothing = () => !prompt.value.trim() && !form.elements.template.value;
+  function quote(bad) {
+    const now = effective();
+    const price = `${now.credits * times} credits. `;
+    const balance = document.querySelector("[data-balance]").textContent;
+    const names = cites(prompt.value).map(([, n]) => n);
+    const unnamed = refs.items.findIndex((_, i) => !names.includes(i + 1)) + 1;
+    if (bad) return ["circle-alert", "", `${bad} ${bad === 1 ? "thing" : "things"} to put right above. Nothing is sent or spent until then.`];
+    if (nothing()) return ["info", "", "Write what it should show, or choose a template."];
+    if (!refs.ready) return ["info", price, "A picture is still on its way up."];
+    if (template() && "needsImage" in template().dataset && !refs.length) return ["info", price, `${template().dataset.title} changes a picture: add one, or it works from your words alone.`];
+    if (form.elements.template.value === "t_pose" && form.elements.t_pose.checked) return ["info", price, "Template and switch both say T-pose; one is enough."];
+    if (now.why) return ["info", price, `${now.name} runs: ${now.why}.`];
+    if (unnamed && refs.length > 1 && names.length) return ["info", price, `Your words never name image[${unnamed}]; the model sees it all the same.`];
+    if (now.by === "builtin") return ["info", price, "Made by the built-in engine: it composes, it does not generate."];
+    return ["coins", price, `${now.name}${now.by ? `, at ${now.by}` : ""}. You have ${balance}.`];
+  }
+  function paintQuote(bad) {
+    const [sign, price, say] = quote(bad);
+    $("#quote").replaceChildren(icon(sign), element("span", {}, ...(price ? [element("b", { textContent: price })] : []), say));
+    $("#quote").toggleAttribute("data-bad", bad > 0);
+    $("#send").setAttribute("aria-disabled", String(bad > 0 || nothing() || !refs.ready));
+    const cost = `${effective().credits * times} credits`;
+    $("[data-send]").textContent = times > 1 ? `Make ${times} · ${cost}` : `Make · ${cost}`;
+  }
+  function update() {
+    const found = problems();
+    const n = points(prompt.value);
+    paintMirror($(".prompt__mirror"), prompt.value, refs.length);
+    refs.paint(new Set(cites(prompt.value).map(([, k]) => k)), prompt);
+    $("[data-refcount]").textContent = refs.length;
+    $("[data-refmax]").textContent = effective().refs;
+    paintSent();
+    $("[data-count]").textContent = `${n.toLocaleString("en")} / ${limit.toLocaleString("en")}`;
+    $("[data-count]").toggleAttribute("data-over", n > limit);
+    paintProblems(found);
+    paintQuote(found.length);
+    if (!restoring) keep();
+  }
+
+  /* ---- the draft ---- */
+  function keep() {
+    const switches = [...form.querySelectorAll(".toggles input:checked")].map((box) => box.name);
+    localStorage.setItem(DRAFT, JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, refs: refs.kept() }));
+    $("[data-saved]").hidden = !prompt.value;
+  }
+  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, refs: pictures_ = [] }) {
+    prompt.value = text;
+    const radio = form.querySelector(`[name=template][value="${CSS.escape(slug)}"]`) ?? form.querySelector("[name=template][value='']");
+    radio.checked = true;
+    for (const box of form.querySelectorAll(".toggles input")) box.checked = switches.includes(box.name);
+    const row = rows.find((each) => each.dataset.id === id);
+    if (row) choose(row, false);
+    await refs.restore(pictures_);
+  }
+  async function vary(id) {
+    try {
+      const sent = JSON.parse(await ask(`/tasks/${id}/request`));
+      const files = [sent.file, ...(sent.files ?? [])].filter(Boolean);
+      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: ["t_pose", "sketch_to_render"].filter((name) => sent[name]), model: sent.model_version, refs: files.map((file) => ({ name: file.url ?? "a reference", file, thumb: null })) });
+      open(true);
+      prompt.focus();
+      toast("Its words, pictures and model are in the composer.");
+    } catch (error) { refused(error); }
+  }
+  const earlier = () => JSON.parse(localStorage.getItem(EARLIER) ?? "[]");
+  function remember() {
+    const text = prompt.value.trim();
+    if (text) localStorage.setItem(EARLIER, JSON.stringify([text, ...earlier().filter((each) => each !== text)].slice(0, MOST_EARLIER)));
+    recalled = -1;
+  }
+  function recall(by) {
+    const all = earlier();
+    if (!all.length) { toast("There are no earlier prompts on this device."); return; }
+    recalled = (recalled + by + all.length) % all.length;
+    edit(all[recalled]);
+  }
+
+  /* ---- the model ---- */
+  function choose(row, then = true) {
+    if (row.getAttribute("aria-disabled") === "true") return;
+    for (const other of rows) other.setAttribute("aria-selected", String(other === row));
+    model = facts(row);
+    $("[data-model]").textContent = model.name;
+    $("[data-modelsub]").textContent = `${model.credits} credits · ${model.refs ? `up to ${model.refs} pictures` : "from words alone"}${model.by ? ` · at ${model.by}` : ""}`;
+    $("[data-dot]").dataset.is = model.is;
+    document.getElementById("models").hidePopover?.();
+    if (then) update();
+  }
+  document.getElementById("models").addEventListener("click", (event) => { const row = event.target.closest(".model"); if (row) choose(row); });
+
+  /* ---- sending ---- */
+  let sending = false;
+  let send = crypto.randomUUID();
+  async function submit() {
+    if (sending) return;
+    if ($("#send").getAttribute("aria-disabled") === "true") { ($(".problem button") ?? prompt).focus(); return; }
+    sending = true;
+    $("#send").setAttribute("aria-busy", "true");
+    const body = new FormData();
+    for (const [name, value] of [["prompt", prompt.value], ["template", form.elements.template.value], ["model", model.id], ["n", times], ["send", send]]) body.append(name, value);
+    for (const box of form.querySelectorAll(".toggles input:checked")) body.append(box.name, "on");
+    for (const file of refs.files) body.append("reference", JSON.stringify(file));
+    try {
+      const cards = elements(await ask("/tasks", { method: "POST", body }));
+      remember();
+      send = crypto.randomUUID();
+      open(false);
+      document.dispatchEvent(new CustomEvent("limner:new", { detail: cards }));
+      toast(cards.length > 1 ? `${cards.length} tasks are on the server’s disk.` : "The task is on the server’s disk.");
+    } catch (error) {
+      if (error.status) { said = error.html; $("#problems").replaceChildren(...elements(error.html)); send = crypto.randomUUID(); } else toast("The server did not answer. Your draft is kept: press Make again, nothing is made twice.");
+    } finally {
+      sending = false;
+      $("#send").removeAttribute("aria-busy");
+    }
+  }
+
+  /* ---- wiring ---- */
+  prompt.addEventListener("input", update);
+  form.addEventListener("change", update);
+  form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+  form.addEventListener("click", (event) => {
+    const by = +event.target.closest("[data-times]")?.dataset.times;
+    if (by) { times = Math.max(1, Math.min(10, times + by)); $("[data-n]").textContent = times; update(); }
+    const act = event.target.closest("[data-act]")?.dataset.act;
+    if (act === "pick") $("#files").click();
+    if (act === "recall") recall(1);
+    if (act === "url") document.getElementById("address").showModal();
+  });
+  document.getElementById("address").addEventListener("close", ({ target }) => {
+    const url = target.querySelector("input").value.trim();
+    if (target.returnValue === "add" && url) refs.address(url);
+    target.querySelector("input").value = "";
+  });
+  prompt.addEventListener("keydown", (event) => {
+    if (event.altKey && /^[1-9]$/.test(event.key) && +event.key <= refs.length) { event.preventDefault(); refs.cite(+event.key); }
+    if (event.key === "ArrowUp" && (!prompt.value || earlier()[recalled] === prompt.value)) { event.preventDefault(); recall(1); }
+  });
+  form.addEventListener("keydown", (event) => { if ((event.ctrlKey || event.metaKey) && event.key === "Enter") { event.preventDefault(); submit(); } });
+  $("#files").addEventListener("change", (event) => { refs.take(event.target.files); event.target.value = ""; });
+  document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) { event.preventDefault(); refs.take(event.clipboardData.files); } });
+  document.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) { event.preventDefault(); $(".prompt").dataset.drag = ""; } });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) delete $(".prompt").dataset.drag; });
+  document.addEventListener("drop", (event) => { delete $(".prompt").dataset.drag; if (event.dataTransfer.files.length) { event.preventDefault(); refs.take(event.dataTransfer.files); } });
+  document.addEventListener("limner:ref", ({ detail }) => refs.picture(detail.src));
+  document.addEventListener("limner:vary", ({ detail }) => vary(detail));
+
+  const grab = $(".composer__grab");
+  function open(on) {
+    form.toggleAttribute("data-up", on);
+    grab.setAttribute("aria-expanded", String(on));
+    grab.setAttribute("aria-label", on ? "Close the composer" : "Open the composer");
+  }
+  grab.addEventListener("click", () => open(!form.hasAttribute("data-up")));
+  prompt.addEventListener("focus", () => open(true));
+  document.addEventListener("pointerdown", (event) => { if (!form.contains(event.target) && !event.target.closest("[popover], dialog")) open(false); });
+  $("#sent").open = innerHeight > 1150 && innerWidth > 768;
+
+  async function begin() {
+    const asked = new URLSearchParams(location.search);
+    choose(rows.find((row) => row.getAttribute("aria-selected") === "true"), false);
+    await fill(JSON.parse(localStorage.getItem(DRAFT) ?? "{}")).catch(() => localStorage.removeItem(DRAFT));
+    restoring = false;
+    update();
+    if (asked.has("vary")) await vary(asked.get("vary"));
+    if (asked.has("ref")) {
+      const src = document.querySelector(`#task-${CSS.escape(asked.get("ref"))} .card__pic img`)?.src;
+      if (src) await refs.picture(src);
+    }
+    if (asked.size) history.replaceState(null, "", location.pathname);
+  }
+  begin();
+}

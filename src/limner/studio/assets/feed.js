@@ -1,0 +1,144 @@
+// Live cards. A frame of the WebSocket moves numbers in place; a change of status asks for the card anew.
+import { ask, elements, root } from "./page.js";
+import { toast } from "./floating.js";
+
+const RETRY_S = [1, 2, 4, 8, 10];
+const AWAY_AFTER_MS = 2_000;
+const POLL_MS = 3_000;
+const WANT = { all: () => true, busy: (state) => state === "queued" || state === "running", none: (state) => !["queued", "running", "success"].includes(state) };
+const TITLE = document.title;
+
+export function feed() {
+  const box = document.getElementById("feed");
+  const away = document.getElementById("away");
+  const dot = document.querySelector("#live .dot");
+  const say = document.querySelector("#live span");
+  let since = +box.dataset.now;
+  let want = "all";
+  let wanted = new Set();
+
+  /* ---- cards ---- */
+  const cardOf = (id) => document.getElementById(`task-${id}`);
+  const gild = (card) => card.querySelector(".guide")?.style.setProperty("--p", card.dataset.p);
+  const busy = () => {
+    const n = box.querySelectorAll("[data-state=queued], [data-state=running]").length;
+    document.querySelector("[data-busy]").textContent = n || "";
+    document.getElementById("empty")?.toggleAttribute("hidden", box.childElementCount > 0);
+  };
+  function show(card) {
+    gild(card);
+    card.hidden = !WANT[want](card.dataset.state);
+    requestAnimationFrame(() => requestAnimationFrame(() => { card.dataset.moving = ""; }));
+  }
+  function put(card) {
+    const old = document.getElementById(card.id);
+    if (!old) { card.dataset.new = ""; box.prepend(card); } else {
+      const focused = old.contains(document.activeElement) ? document.activeElement.dataset.act : null;
+      const ticked = old.querySelector(".check")?.checked;
+      if (old.dataset.state !== card.dataset.state && card.dataset.state === "success") ready(card);
+      old.replaceWith(card);
+      if (ticked && card.querySelector(".check")) card.querySelector(".check").checked = true;
+      if (focused !== null) (card.querySelector(`[data-act=${focused}]`) ?? card.querySelector("a, button"))?.focus({ preventScroll: true });
+    }
+    show(card);
+    busy();
+  }
+  function ready(card) {
+    card.dataset.new = "";
+    if (document.hidden) document.title = `● ${TITLE}`;
+    toast(`Ready: ${card.querySelector(".card__prompt").textContent.trim().slice(0, 60)}`);
+  }
+  function numbers(card, frame) {
+    const words = card.querySelector("[data-say]");
+    const left = card.querySelector("[data-left]");
+    if (!words) return;
+    if (frame.status === "queued") words.textContent = frame.ahead ? `${frame.ahead} before this one` : "Next in line";
+    else if (!frame.cancelling) { words.textContent = `${frame.progress} %`; left.textContent = `about ${frame.left_s} s left`; }
+    card.dataset.p = frame.progress;
+    gild(card);
+    const bar = card.querySelector("progress");
+    if (bar) bar.value = frame.progress;
+  }
+
+  /* ---- frames ---- */
+  function take(frame) {
+    since = Math.max(since, frame.now_ms);
+    const card = cardOf(frame.id);
+    if (card && card.dataset.state === frame.status && !frame.cancelling) numbers(card, frame);
+    else if (!card || card.dataset.state !== "erased") want_(frame.id);
+  }
+  function want_(id) {
+    if (!wanted.size) setTimeout(fetchWanted, 50);
+    wanted.add(id);
+  }
+  async function fetchWanted() {
+    const ids = [...wanted];
+    wanted = new Set();
+    try { for (const card of elements(await ask(`/tasks/cards?ids=${ids.join(",")}`)).reverse()) put(card); } catch { for (const id of ids) setTimeout(want_, POLL_MS, id); }
+  }
+
+  /* ---- the connection ---- */
+  let socket;
+  let tries = 0;
+  let timer;
+  let lost = 0;
+  function connect() {
+    clearTimeout(timer);
+    const address = new URL(`${root}/live?since=${Math.max(0, since - 5_000)}`, location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    socket = new WebSocket(address);
+    socket.addEventListener("open", back);
+    socket.addEventListener("message", (event) => take(JSON.parse(event.data)));
+    socket.addEventListener("close", closed);
+  }
+  function back() {
+    if (!away.hidden) toast("Back.");
+    [tries, lost, away.hidden, dot.dataset.is, say.textContent] = [0, 0, true, "", "Live"];
+  }
+  function closed(event) {
+    if (event.code === 1008) { location.reload(); return; }
+    lost ||= Date.now();
+    dot.dataset.is = "away";
+    const wait = RETRY_S[Math.min(tries, RETRY_S.length - 1)];
+    tries += 1;
+    timer = setTimeout(connect, wait * 1000);
+    setTimeout(() => {
+      if (!lost || Date.now() - lost < AWAY_AFTER_MS) return;
+      away.hidden = false;
+      say.textContent = "Away";
+      away.querySelector("[data-retry]").textContent = `Trying again every ${RETRY_S.at(-1)} s.`;
+    }, AWAY_AFTER_MS);
+  }
+  const now = () => { if (socket.readyState > WebSocket.OPEN) { tries = 0; connect(); } };
+  document.addEventListener("limner:reconnect", now);
+  addEventListener("online", now);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { document.title = TITLE; now(); } });
+  // A proxy may let no WebSocket through: cards under way are then asked for.
+  setInterval(() => { if (socket.readyState !== WebSocket.OPEN) for (const card of box.querySelectorAll("[data-state=queued], [data-state=running]")) want_(card.dataset.id); }, POLL_MS);
+
+  /* ---- wiring ---- */
+  document.querySelector(".stream__head").addEventListener("click", (event) => {
+    const chosen = event.target.closest("[data-want]")?.dataset.want;
+    if (!chosen) return;
+    want = chosen;
+    for (const card of box.querySelectorAll(".card")) card.hidden = !WANT[want](card.dataset.state);
+  });
+  box.addEventListener("click", async (event) => {
+    const more = event.target.closest("[data-more]");
+    if (!more) return;
+    event.preventDefault();
+    const cards = elements(await ask(more.getAttribute("href").slice(root.length)));
+    more.replaceWith(...cards.filter((each) => !document.getElementById(each.id)));
+    for (const card of cards) show(card);
+  });
+  document.addEventListener("limner:card", ({ detail }) => put(detail));
+  document.addEventListener("limner:new", ({ detail }) => { for (const card of [...detail].reverse()) put(card); scrollTo({ top: 0 }); });
+  document.addEventListener("limner:cancel-waiting", async () => {
+    const waiting = [...box.querySelectorAll("[data-state=queued]")];
+    for (const card of waiting) put(elements(await ask(`/tasks/${card.dataset.id}/cancel`, { method: "POST" }))[0]);
+    toast(`Cancelled ${waiting.length} that waited. What runs goes on.`);
+  });
+  for (const card of box.querySelectorAll(".card")) show(card);
+  busy();
+  connect();
+}

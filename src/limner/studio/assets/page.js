@@ -1,0 +1,51 @@
+// What every module needs to know of the page: where the Studio is, and how to ask the server.
+const { root, assets, csrf } = document.documentElement.dataset;
+const NS = "http://www.w3.org/2000/svg";
+
+export { root, assets };
+
+export class Refused extends Error {
+  // The server's answer, a sentence as HTML; `status` is 0 when there was no answer.
+  constructor(status, html) { super(html); this.status = status; this.html = html; }
+}
+
+// Asks the server with the page's token. Answers text; throws `Refused`. Signed out, it goes to the sign-in page.
+export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+  let answer;
+  try {
+    answer = await fetch(root + path, { method, body, headers: { "hx-request": "true", "x-csrf-token": csrf, ...headers } });
+  } catch {
+    throw new Refused(0, "");
+  }
+  if (answer.status === 401) { location.href = answer.headers.get("HX-Redirect") ?? `${root}/sign-in`; return new Promise(() => {}); }
+  const text = await answer.text();
+  if (!answer.ok) throw new Refused(answer.status, text);
+  return text;
+}
+
+// The elements of a fragment.
+export function elements(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  return [...holder.content.children];
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(NS, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(NS, "use");
+  use.setAttribute("href", `${assets}/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function element(tag, props = {}, ...inside) {
+  const node = Object.assign(document.createElement(tag), props);
+  node.append(...inside);
+  return node;
+}
+
+export function cookie(name, value) {
+  document.cookie = `${name}=${value}; path=${root}; max-age=31536000; samesite=strict`;
+}

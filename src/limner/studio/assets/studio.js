@@ -1,0 +1,65 @@
+// The entry: what every page has, then what this page needs.
+import { menus } from "./floating.js";
+import { palette } from "./palette.js";
+import { keys } from "./keys.js";
+import { comparing } from "./compare.js";
+import { acts } from "./acts.js";
+import { cookie } from "./page.js";
+
+const NEXT = { auto: "light", light: "dark", dark: "auto" };
+const SAID = { auto: "as the system says", light: "light", dark: "dark" };
+const SIGN = { auto: "sun-moon", light: "sun", dark: "moon" };
+
+function theme() {
+  const root = document.documentElement;
+  const button = document.querySelector("[data-theme-next]");
+  const show = () => {
+    const now = root.dataset.theme ?? "auto";
+    button?.setAttribute("aria-label", `Theme: ${SAID[now]}`);
+    button?.setAttribute("title", `Theme: ${SAID[now]} (Shift T)`);
+    button?.querySelector("use").setAttribute("href", `${root.dataset.assets}/icons.svg#${SIGN[now]}`);
+  };
+  button?.addEventListener("click", () => {
+    const next = NEXT[root.dataset.theme ?? "auto"];
+    if (next === "auto") delete root.dataset.theme;
+    else root.dataset.theme = next;
+    cookie("theme", next);
+    show();
+  });
+  show();
+}
+
+function sliders() {
+  for (const slider of document.querySelectorAll("[data-size]")) {
+    const set = () => document.documentElement.style.setProperty(slider.dataset.size, `${slider.value}rem`);
+    slider.addEventListener("input", set);
+  }
+  for (const range of document.querySelectorAll(".compare__stage input")) {
+    range.addEventListener("input", () => range.parentElement.style.setProperty("--x", range.value));
+  }
+}
+
+function pressed() {
+  for (const group of document.querySelectorAll(".group, .stream__head")) {
+    group.addEventListener("click", (event) => {
+      const button = event.target.closest("[aria-pressed]");
+      if (!button || button.dataset.mode) return;
+      for (const other of group.querySelectorAll("[aria-pressed]")) other.setAttribute("aria-pressed", String(other === button));
+    });
+  }
+}
+
+theme();
+sliders();
+pressed();
+menus();
+acts();
+if (document.getElementById("palette")) {
+  palette();
+  comparing();
+  keys();
+}
+if (document.getElementById("composer")) import("./composer.js").then((m) => m.composer());
+if (document.getElementById("feed")) import("./feed.js").then((m) => m.feed());
+if (document.getElementById("stage")) import("./stage.js").then((m) => m.stage());
+if (document.querySelector("[data-code]")) import("./code.js").then((m) => m.code());

@@ -1,0 +1,58 @@
+"""The models as the composer offers them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from limner.application.generation.routing import Routing
+from limner.studio.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """One row. `state` is fair, or off where no route leads to the model; `say` is what it takes, in words."""
+
+    id: str
+    name: str
+    credits: int
+    references: int
+    by: str
+    state: str
+    say: str
+    group: str
+    order: int
+    successor: str
+    accepts: str
+
+
+def model_choices(routing: Routing, t: Texts) -> Sequence[ModelChoice]:
+    """Every public model: those that take pictures first, those that are not served last."""
+    return sorted((_choice(name, routing, t) for name in routing.models), key=lambda row: row.order)
+
+
+def preselected(rows: Sequence[ModelChoice]) -> ModelChoice:
+    """The model that the composer begins with: the first that is served."""
+    return next((row for row in rows if row.state != "off"), rows[0])
+
+
+def _choice(name: str, routing: Routing, t: Texts) -> ModelChoice:
+    facts, served = routing.models[name], routing.is_served(name)
+    if not served:
+        order, group, say = 2, t("Not now"), t("no vendor that serves it is configured")
+    elif facts.reference_cap:
+        say = t.plural("up to {n} picture", "up to {n} pictures", facts.reference_cap)
+        order, group = 0, t("Take pictures")
+    else:
+        order, group, say = 1, t("From words alone"), t("takes no pictures")
+    return ModelChoice(
+        id=name,
+        name=facts.title,
+        credits=facts.credits,
+        references=facts.reference_cap,
+        by=routing.served_by(name) if served else "",
+        state="fair" if served else "off",
+        say=say,
+        group=group,
+        order=order,
+        successor=facts.successor_with_image or "",
+        accepts=" ".join(sorted(facts.accepts)),
+    )

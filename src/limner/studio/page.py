@@ -1,0 +1,90 @@
+"""Renders the Studio's pages and fragments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from limner.application.accounts.sign_in import SignIn
+from limner.db.store import Store
+from limner.studio.assets import version
+from limner.studio.session import find_session, has_session, root_of, session_of
+from limner.studio.shortcuts import SHORTCUTS
+from limner.studio.texts import languages, texts_for
+
+THEME_COOKIE = "theme"
+
+CSP = (
+    "default-src 'none'; img-src 'self' blob:; style-src 'self'; script-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+_ENVIRONMENT.filters["grouped"] = "{:,}".format
+_ENVIRONMENT.filters["capitalize_first"] = lambda sentence: sentence[:1].upper() + sentence[1:]
+
+NAVIGATION = (("make", "", "brush", "Make"),)
+"""(page, path under the Studio, icon, English title) of the pages in the bar."""
+
+_SIGNED_OUT = {"session": None, "csrf": "", "balance": None, "operator": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    store: Store
+    sign_in: SignIn
+
+    async def page(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A complete page: `templates/{name}.html`, with what every page shows."""
+        shell = await self._shell(request)
+        return self._response(f"{name}.html", status, self._common(request) | shell | {"page": name} | values)
+
+    def bare(self, request: Request, name: str, status: int, **values: Any) -> HTMLResponse:
+        """A complete page without the account: for errors, when nothing more should be asked of the database."""
+        return self._response(f"{name}.html", status, self._common(request) | _SIGNED_OUT | {"page": name} | values)
+
+    def fragment(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A part of a page: `templates/fragments/{name}.html`."""
+        csrf = session_of(request).csrf if has_session(request) else ""
+        return self._response(f"fragments/{name}.html", status, self._common(request) | {"csrf": csrf} | values)
+
+    def _response(self, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
+        return HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
+
+    def _common(self, request: Request) -> dict[str, Any]:
+        root, texts = root_of(request), texts_for(request)
+        theme = request.cookies.get(THEME_COOKIE, "")
+        return {
+            "root": root,
+            "assets": f"{root}/assets/{version()}",
+            "t": texts,
+            "languages": list(languages()),
+            "theme": theme if theme in {"light", "dark"} else "",
+            "shortcuts": SHORTCUTS,
+            "navigation": NAVIGATION,
+            "csrf": "",
+        }
+
+    async def _shell(self, request: Request) -> dict[str, Any]:
+        """What the bar shows: the account and its credits; nothing of it for those who are not signed in."""
+        session = await find_session(request, self.sign_in)
+        if session is None:
+            return dict(_SIGNED_OUT)
+        balance = await self.store.read(lambda records: records.accounts.balance(session.key.account))
+        return {"session": session, "csrf": session.csrf, "balance": balance, "operator": session.may("admin")}

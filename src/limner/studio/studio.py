@@ -1,0 +1,71 @@
+"""What the Studio's handlers work with, and its table of routes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from limner.api.app import WebPages
+from limner.api.service_container import Services
+from limner.application.accounts.sign_in import SignIn
+from limner.application.tasks.explain import Explain
+from limner.ports.templates import Templates
+from limner.studio.assets import serve_asset
+from limner.studio.errors import refusals
+from limner.studio.live import Live
+from limner.studio.make import MakeHandlers
+from limner.studio.page import Pages
+from limner.studio.picture import PictureHandlers
+from limner.studio.session import Endpoint, signed_in
+from limner.studio.sign_in import SignInHandlers
+
+PREFIX = "/studio"
+
+Row = Callable[[str, str, Endpoint], Route]
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """The services behind the pages."""
+
+    services: Services
+    sign_in: SignIn
+    templates: Templates
+    explain: Explain
+
+
+def studio_pages(studio: Studio) -> WebPages:
+    pages = Pages(studio.services.store, studio.sign_in)
+    return WebPages(PREFIX, _routes(studio, pages), refusals(pages))
+
+
+def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
+    entry = SignInHandlers(studio.sign_in, studio.services.authentication, pages)
+    make = MakeHandlers(studio.services, studio.templates, pages)
+    picture = PictureHandlers(studio.services, studio.templates, studio.explain, pages)
+    live = Live(studio.services, studio.sign_in)
+
+    def row(scope: str) -> Row:
+        def route(method: str, path: str, endpoint: Endpoint) -> Route:
+            return Route(PREFIX + path, signed_in(studio.sign_in, scope, endpoint), methods=[method])
+
+        return route
+
+    read, change = row("read"), row("generate")
+    return [
+        Route(PREFIX + "/assets/{version}/{name}", serve_asset),
+        Route(PREFIX + "/sign-in", entry.show, methods=["GET"]),
+        Route(PREFIX + "/sign-in", entry.by_key, methods=["POST"]),
+        Route(PREFIX + "/link/{token}", entry.by_link, methods=["GET"]),
+        read("POST", "/sign-out", entry.sign_out),
+        read("GET", "", make.page),
+        change("POST", "/tasks", make.create),
+        change("POST", "/uploads", make.upload),
+        read("GET", "/tasks/cards", make.cards),
+        read("GET", "/feed", make.feed),
+        change("POST", "/tasks/{task_id}/cancel", make.cancel),
+        change("POST", "/tasks/{task_id}/again", make.again),
+        read("GET", "/tasks/{task_id}/request", make.request_of),
+        read("GET", "/pictures/{task_id}", picture.page),
+        WebSocketRoute(PREFIX + "/live", live.watch),
+    ]
