@@ -58,6 +58,7 @@ system() {
     missing=
     python_can_make_environments || missing="$missing python3-venv"
     [ "$1" != dev ] || have_postgres || missing="$missing postgresql"
+    [ "$1" != dev ] || have chromium || missing="$missing chromium"
     have make || missing="$missing make"
     # shellcheck disable=SC2086 # one word per package
     [ -z "$missing" ] || debian_packages $missing
@@ -113,10 +114,13 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null
 }
 
-# Without PostgreSQL's programs the suite still runs: it skips what needs them, and says so at its end.
+# Without PostgreSQL's programs or Chromium the suite still runs: it skips what needs them, and says so at its end.
 may_be_skipped() {
-    [ "$*" = postgresql ] && [ -z "${CI-}" ] || return 1
-    say "PostgreSQL's programs are missing: the tests that need them will be skipped (apt-get install postgresql)"
+    [ -z "${CI-}" ] || return 1
+    for package in "$@"; do
+        case "$package" in postgresql | chromium) ;; *) return 1 ;; esac
+    done
+    say "missing, so the tests that need them will be skipped: $* (apt-get install --no-install-recommends $*)"
 }
 
 # The tests start a server of their own: Debian's package is to bring programs, not a running database.

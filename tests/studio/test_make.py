@@ -1,0 +1,158 @@
+"""The page Make: from a prompt to a downloaded picture, the draft, and what the composer says."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from contract.client import PICTURE, Client, client_of
+from serving import Served
+from studio.browser import Tab, download, new_tab
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def client(studio: Served) -> Client:
+    return client_of(studio)
+
+
+@pytest.mark.parametrize("tab", [PHONE, {"width": 1280, "height": 800}], ids=["phone", "wide"], indirect=True)
+def test_from_the_link_to_a_downloaded_picture(tab: Tab, tmp_path: Path) -> None:
+    tab.sign_in()
+
+    tab.page.fill("#prompt", "a lighthouse on a cliff at night")
+    tab.page.click("#send")
+
+    card = tab.page.locator(".card[data-state=success]").first
+    expect(card).to_contain_text("a lighthouse on a cliff at night")
+    assert Image.open(io.BytesIO(download(tab, tmp_path))).size == (256, 256)
+
+
+def test_by_keys_alone(tab: Tab) -> None:
+    tab.sign_in()
+
+    tab.page.keyboard.press("/")
+    tab.page.keyboard.type("made by keys alone")
+    tab.page.keyboard.press("Control+Enter")
+    expect(tab.page.locator(".card[data-state=success]", has_text="made by keys alone")).to_be_visible()
+    tab.page.keyboard.press("Escape")
+    tab.page.locator(".card__pic").first.focus()
+    tab.page.keyboard.press("Enter")
+
+    expect(tab.page.locator(".story h1")).to_have_text("made by keys alone")
+
+
+def test_without_javascript(browser: Browser, studio: Served) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        tab = new_tab(context, studio)
+        tab.sign_in()
+
+        tab.page.fill("#prompt", "made without a script")
+        tab.page.click("#send")
+
+        expect(tab.page.locator(".card", has_text="made without a script")).to_be_visible()
+
+
+def test_a_task_of_another_program_appears_by_itself(tab: Tab, client: Client) -> None:
+    tab.sign_in()
+    expect(tab.page.locator("#live")).to_contain_text("Live")
+
+    client.submit(prompt="made by a program")
+
+    expect(tab.page.locator(".card[data-state=success]", has_text="made by a program")).to_be_visible()
+
+
+def test_the_draft_survives_a_reload_with_its_pictures(tab: Tab) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "the knight of image[1]")
+    tab.page.set_input_files("#files", {"name": "knight.png", "mimeType": "image/png", "buffer": PICTURE})
+    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "false")
+
+    tab.page.reload()
+
+    expect(tab.page.locator("#prompt")).to_have_value("the knight of image[1]")
+    expect(tab.page.locator(".ref.is-cited img")).to_be_visible()
+    tab.page.click("#send")
+    expect(tab.page.locator(".card[data-state=success]", has_text="the knight of image[1]")).to_be_visible()
+
+
+def test_numbers_in_the_prompt_move_along_with_the_pictures_and_back(tab: Tab) -> None:
+    tab.sign_in()
+    tab.page.set_input_files(
+        "#files", [{"name": f"{n}.png", "mimeType": "image/png", "buffer": PICTURE} for n in (1, 2)]
+    )
+    tab.page.fill("#prompt", "image[1] beside image[2]")
+    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "false")
+
+    tab.page.locator(".num-badge").first.focus()
+    tab.page.keyboard.press("Alt+ArrowRight")
+
+    expect(tab.page.locator("#prompt")).to_have_value("image[2] beside image[1]")
+    tab.page.get_by_role("button", name="Undo").click()
+    expect(tab.page.locator("#prompt")).to_have_value("image[1] beside image[2]")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "problem", "fix", "mended"),
+    [
+        ("a fox 🦊", "🦊 cannot be sent", "Take it out", "a fox "),
+        ("like image[3]", "image[3] names a picture you have not added. You have none.", None, None),
+        ("a" * 1025, "1 characters too many", None, None),
+    ],
+    ids=["emoji", "no such picture", "too long"],
+)
+def test_a_problem_is_said_before_anything_is_sent(
+    tab: Tab, prompt: str, problem: str, fix: str | None, mended: str | None
+) -> None:
+    tab.sign_in()
+
+    tab.page.fill("#prompt", prompt)
+
+    expect(tab.page.locator("#problems")).to_contain_text(problem)
+    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "true")
+    if fix and mended is not None:
+        tab.page.get_by_role("button", name=fix).click()
+        expect(tab.page.locator("#prompt")).to_have_value(mended)
+
+
+def test_the_counter_counts_code_points(tab: Tab) -> None:
+    tab.sign_in()
+
+    tab.page.fill("#prompt", "漢字 und é")
+
+    expect(tab.page.locator("[data-count]")).to_have_text("8 / 1,024")
+
+
+def test_four_times_makes_four_tasks_and_a_double_click_makes_no_more(tab: Tab, client: Client) -> None:
+    tab.sign_in()
+    before = sum(client.balance())
+    for _ in range(3):
+        tab.page.get_by_role("button", name="One more").click()
+    tab.page.fill("#prompt", "four of these")
+
+    tab.page.dblclick("#send")
+
+    expect(tab.page.locator(".card[data-state=success]", has_text="four of these")).to_have_count(4)
+    assert before - sum(client.balance()) == 4 * 5
+
+
+def test_hostile_words_stay_words(tab: Tab, client: Client) -> None:
+    client.submit(prompt="<script>document.title='x'</script><b>bold</b>")
+    tab.sign_in()
+
+    expect(tab.page.locator(".card__prompt").first).to_have_text("<script>document.title='x'</script><b>bold</b>")
+    expect(tab.page).to_have_title("Make · Limner")
+
+
+def test_a_refused_task_keeps_the_draft_and_says_why(tab: Tab) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "half a draft")
+    tab.page.route("**/studio/tasks", lambda route: route.abort())
+
+    tab.page.click("#send")
+
+    expect(tab.page.locator(".toast")).to_contain_text("Your draft is kept")
+    expect(tab.page.locator("#prompt")).to_have_value("half a draft")
