@@ -21,7 +21,7 @@ from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
 from limner.domain.refusal import Code, Refusal
 from limner.ports.templates import Templates
 from limner.studio.assets import assets
-from limner.studio.cards import FeedCard, CardMaker
+from limner.studio.cards import CardMaker, FeedCard
 from limner.studio.model_choice import model_choices, preselected
 from limner.studio.page import Pages
 from limner.studio.session import root_of, session_of
