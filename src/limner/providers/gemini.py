@@ -1,8 +1,8 @@
 """Google's Gemini image models, through the developer API.
 
 Base URL `https://generativelanguage.googleapis.com`. Route options, which an account may set as defaults:
-`api_version` (default `v1beta`: `v1` has refused `responseModalities`), `image_size`, `safety_settings`, `family`
-(which model's facts apply) and `facts` (facts that differ from the family's).
+`api_version` (default `v1beta`: `v1` has refused `responseModalities`), `image_size`, `thinking_level`,
+`safety_settings`, `family` (which model's facts apply) and `facts` (facts that differ from the family's).
 """
 
 import re
@@ -56,9 +56,11 @@ from limner.providers._http import (
     too_many_references,
 )
 from limner.providers._http.options import (
+    boolean,
     json_value,
     non_negative,
     number_table,
+    one_of,
     starts_with,
     table,
     text,
@@ -78,28 +80,64 @@ class GeminiFacts:
     """Limits and prices of one model family.
 
     `shapes` are its values of `aspectRatio`. `sizes` are its values of `imageSize`, the default first; if empty, the
-    field must not be sent. `references` is the most reference pictures. `usd_per_million_out` is the price of a million
-    output tokens; `usd` is the price of a picture by size, used when the answer has no token counts.
+    field must not be sent. `references` is the most reference pictures. Prices are per million tokens: of input, of
+    words and thoughts, and of pictures (`usd_per_million_out`); `usd` is the price of a picture by size, used when the
+    answer has no token counts. `thinks` says that the model takes a `thinkingLevel`.
     """
 
     shapes: tuple[str, ...] = _ASPECT_RATIOS
     sizes: tuple[str, ...] = ()
     references: int = 14
     usd_per_million_out: float | None = None
+    usd_per_million_in: float = 0.0
+    usd_per_million_words: float = 0.0
     usd: Mapping[str, float] = field(default_factory=dict)
+    thinks: bool = False
 
+
+_LONG_RATIOS: Final = (*_ASPECT_RATIOS, "1:4", "4:1", "1:8", "8:1")
 
 # Limits from Google's image guide. Token prices give the price list's figures for a picture of each size.
 MODELS: Final[Mapping[str, GeminiFacts]] = {
-    "gemini-2.5-flash-image": GeminiFacts(references=10, usd_per_million_out=30, usd={"": 0.039}),
+    "gemini-2.5-flash-image": GeminiFacts(
+        references=10,
+        usd_per_million_out=30,
+        usd_per_million_in=0.30,
+        usd_per_million_words=2.5,
+        usd={"": 0.039},
+    ),
     "gemini-3-pro-image": GeminiFacts(
-        sizes=("1K", "2K", "4K"), usd_per_million_out=120, usd={"1K": 0.134, "2K": 0.134}
+        sizes=("1K", "2K", "4K"),
+        usd_per_million_out=120,
+        usd_per_million_in=2,
+        usd_per_million_words=12,
+        usd={"1K": 0.134, "2K": 0.134, "4K": 0.24},
     ),
     "gemini-3.1-flash-image": GeminiFacts(
-        (*_ASPECT_RATIOS, "1:4", "4:1", "1:8", "8:1"),
+        _LONG_RATIOS,
         ("1K", "512", "2K", "4K"),
         usd_per_million_out=60,
-        usd={"512": 0.045, "1K": 0.067, "4K": 0.15},
+        usd_per_million_in=0.50,
+        usd_per_million_words=3,
+        usd={"512": 0.045, "1K": 0.067, "2K": 0.1008, "4K": 0.1512},
+        thinks=True,
+    ),
+    "gemini-3.1-flash-lite-image": GeminiFacts(
+        _LONG_RATIOS,
+        ("1K",),
+        usd_per_million_out=30,
+        usd_per_million_in=0.25,
+        usd_per_million_words=1.5,
+        usd={"1K": 0.0336},
+    ),
+    "gemini-nano-banana-2.1": GeminiFacts(
+        _LONG_RATIOS,
+        ("1K", "2K", "4K"),
+        usd_per_million_out=30,
+        usd_per_million_in=1.50,
+        usd_per_million_words=7.5,
+        usd={"1K": 0.0336, "2K": 0.0504, "4K": 0.1134},
+        thinks=True,
     ),
 }
 """Families by model name prefix; the longest matching prefix applies. Unknown names get the smallest limits."""
@@ -119,6 +157,7 @@ def _parsed(configured: Mapping[str, Any]) -> dict[str, Any]:
 OPTIONS: Final[Rules] = {
     "api_version": text,
     "image_size": text,
+    "thinking_level": one_of("minimal", "low", "medium", "high"),
     "safety_settings": json_value,
     "family": starts_with(*MODELS),
     "facts": table(
@@ -126,8 +165,9 @@ OPTIONS: Final[Rules] = {
             "shapes": text_list,
             "sizes": text_list,
             "references": whole_number,
-            "usd_per_million_out": non_negative,
+            **dict.fromkeys(("usd_per_million_out", "usd_per_million_in", "usd_per_million_words"), non_negative),
             "usd": number_table,
+            "thinks": boolean,
         },
         "fact",
     ),
@@ -148,7 +188,7 @@ def encode(request: GenerationRequest, options: Mapping[str, Any]) -> GeminiCall
     facts = facts_of(request.upstream, options)
     if refusal := too_many_references(request, facts.references):
         return refusal
-    if wrong := _size_problem(request.upstream, facts, options):
+    if wrong := _option_problem(request.upstream, facts, options):
         return Failure(FailureKind.BAD_INPUT, wrong)
     model = quote(request.upstream.removeprefix("models/"), safe="")
     body = {
@@ -164,7 +204,9 @@ def _version(options: Mapping[str, Any]) -> str:
     return quote(str(options.get("api_version", "v1beta")), safe="")
 
 
-def _size_problem(upstream: str, facts: GeminiFacts, options: Mapping[str, Any]) -> str | None:
+def _option_problem(upstream: str, facts: GeminiFacts, options: Mapping[str, Any]) -> str | None:
+    if "thinking_level" in options and not facts.thinks:
+        return f"the route sets thinking_level for {upstream}, which takes none"
     size = options.get("image_size")
     if size is None or size in facts.sizes:
         return None
@@ -184,13 +226,23 @@ def _config(request: GenerationRequest, facts: GeminiFacts, options: Mapping[str
     # With TEXT among the modalities an answer may hold only text.
     yield from (("responseModalities", ["IMAGE"]), ("candidateCount", 1))
     yield "seed", request.seed & 0x7FFF_FFFF
+    if "thinking_level" in options:
+        yield "thinkingConfig", {"thinkingLevel": options["thinking_level"]}
     image: dict[str, str] = {}
-    if request.aspect_ratio is not None:
-        image["aspectRatio"] = nearest(request.aspect_ratio, facts.shapes)
+    if shape := request.aspect_ratio or _first_shape(request):
+        image["aspectRatio"] = nearest(shape, facts.shapes)
     if "image_size" in options:
         image["imageSize"] = options["image_size"]
     if image:
         yield "imageConfig", image
+
+
+def _first_shape(request: GenerationRequest) -> str | None:
+    """The shape of the caller's first picture among several: left to itself the model takes that of the last."""
+    if request.own_references and len(request.references) > 1:
+        first = request.references[0]
+        return f"{first.width}:{first.height}"
+    return None
 
 
 # --- decode ---------------------------------------------------------------------------------------------------------
@@ -209,6 +261,7 @@ _FINISH_REASONS: Final[Mapping[str, FailureKind]] = {
     "PUP_LIMITED_DISABLED": FailureKind.AUTH,
     "MAX_TOKENS": FailureKind.BAD_INPUT,
     "LANGUAGE": FailureKind.BAD_INPUT,
+    "CONTINUATION": FailureKind.BAD_INPUT,
 }
 """The kind of a `finishReason` that comes without a picture; every other one is NO_IMAGE."""
 
@@ -358,10 +411,14 @@ def _served_by(body: Mapping[str, Any], request: GenerationRequest) -> dict[str,
 
 
 def cost_of(body: Mapping[str, Any], facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
-    """US dollars by output tokens, else by size, else None. Input tokens are not counted: they cost little."""
+    """US dollars by token counts, else by size, else None."""
     tokens = _output_tokens(body)
     if tokens > 0 and facts.usd_per_million_out is not None:
-        return tokens * facts.usd_per_million_out / 1e6
+        pictures = _picture_tokens(body, tokens)
+        words = tokens - pictures + _tokens(body, "thoughtsTokenCount", "thoughts_token_count")
+        given = _tokens(body, "promptTokenCount", "prompt_token_count")
+        usd = pictures * facts.usd_per_million_out + words * facts.usd_per_million_words
+        return (usd + given * facts.usd_per_million_in) / 1e6
     return _list_price(facts, options)
 
 
@@ -371,8 +428,22 @@ def _list_price(facts: GeminiFacts, options: Mapping[str, Any]) -> float | None:
 
 def _output_tokens(body: Any) -> int:
     """The output tokens that the answer reports; Google bills them whether or not they are a picture."""
-    tokens = _get(_get(body, "usageMetadata", "usage_metadata"), "candidatesTokenCount", "candidates_token_count")
-    return tokens if isinstance(tokens, int) else 0
+    return _tokens(body, "candidatesTokenCount", "candidates_token_count")
+
+
+def _picture_tokens(body: Any, tokens: int) -> int:
+    """Those of the output tokens that are a picture: all, where the answer does not tell them apart."""
+    usage = _get(body, "usageMetadata", "usage_metadata")
+    details = _get(usage, "candidatesTokensDetails", "candidates_tokens_details")
+    if not isinstance(details, list):
+        return tokens
+    counts = [_get(each, "tokenCount", "token_count") for each in details if _get(each, "modality") == "IMAGE"]
+    return min(tokens, sum(count for count in counts if isinstance(count, int)))
+
+
+def _tokens(body: Any, *names: str) -> int:
+    count = _get(_get(body, "usageMetadata", "usage_metadata"), *names)
+    return count if isinstance(count, int) else 0
 
 
 def _bad_output(answer: VendorResponse, words: str) -> Failure:
@@ -498,7 +569,7 @@ class GeminiProvider:
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}
-        return invalid_option(options, OPTIONS) or _size_problem(upstream, facts_of(upstream, every), every)
+        return invalid_option(options, OPTIONS) or _option_problem(upstream, facts_of(upstream, every), every)
 
     async def check(self, upstreams: Sequence[str]) -> UpstreamCheck:
         path = f"{_version(self._options)}/models?pageSize={_LARGEST_PAGE}"

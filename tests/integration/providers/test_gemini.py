@@ -33,6 +33,9 @@ async def gemini(google: Vendors) -> AsyncIterator[GeminiProvider]:
         ("gemini-3-pro-image", "1:1", "2K", (2048, 2048)),
         ("gemini-3.1-flash-image", "21:9", None, (1584, 672)),
         ("gemini-3.1-flash-image", "1:1", "512", (512, 512)),
+        ("gemini-3.1-flash-lite-image", "16:9", "1K", (1376, 768)),
+        ("gemini-nano-banana-2.1", "1:8", None, (352, 2928)),
+        ("gemini-nano-banana-2.1", "1:1", "2K", (2048, 2048)),
         ("gemini-nano-banana-2.1", "16:9", None, (1376, 768)),
     ],
 )
@@ -60,7 +63,13 @@ async def test_every_model_draws_what_was_requested(
 
 
 @pytest.mark.parametrize(
-    ("upstream", "count"), [("gemini-2.5-flash-image", 10), ("gemini-3-pro-image", 14), ("gemini-3.1-flash-image", 14)]
+    ("upstream", "count"),
+    [
+        ("gemini-2.5-flash-image", 10),
+        ("gemini-3-pro-image", 14),
+        ("gemini-3.1-flash-image", 14),
+        ("gemini-nano-banana-2.1", 14),
+    ],
 )
 async def test_references_arrive_whole_and_in_their_order(
     gemini: GeminiProvider, tmp_path: Path, upstream: str, count: int

@@ -90,6 +90,38 @@ def test_the_nearest_shape_that_a_model_has_is_asked_for(upstream: str, wanted: 
     assert image_config(upstream, aspect_ratio=wanted) == {"aspectRatio": shape}
 
 
+@pytest.mark.parametrize(
+    ("pictures", "own", "config"),
+    [
+        (2, 1, {"aspectRatio": "16:9"}),  # a template's picture, which travels last, must not decide the shape
+        (3, 3, {"aspectRatio": "16:9"}),
+        (1, 1, None),
+        (1, 0, None),
+        (2, 0, None),
+    ],
+)
+def test_where_nobody_asks_the_first_of_several_pictures_decides_the_shape(
+    pictures: int, own: int, config: dict[str, str] | None
+) -> None:
+    given = references(pictures, width=1600, height=900)
+
+    assert image_config(UPSTREAM, references=given, own_references=own) == config
+
+
+def test_a_thinking_level_is_sent_where_a_model_thinks() -> None:
+    call = encoded("gemini-nano-banana-2.1", {"thinking_level": "high"})
+
+    assert call.json["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "high"}
+
+
+@pytest.mark.parametrize("upstream", ["gemini-2.5-flash-image", "gemini-3.1-flash-lite-image"])
+def test_a_thinking_level_for_a_model_without_is_refused(upstream: str) -> None:
+    refusal = encode(order(upstream=upstream), {"thinking_level": "high"})
+
+    assert isinstance(refusal, Failure)
+    assert refusal.reason == f"the route sets thinking_level for {upstream}, which takes none"
+
+
 def test_nothing_is_said_about_shapes_where_nobody_asks() -> None:
     assert image_config(UPSTREAM) is None
 
@@ -155,7 +187,7 @@ def test_the_last_picture_that_is_no_thought_counts() -> None:
 
     assert isinstance(outcome, Delivered)
     assert outcome.picture.path == Path("/nowhere/last")
-    assert outcome.cost_usd == pytest.approx(0.1344)
+    assert outcome.cost_usd == pytest.approx(0.1344 + 9 * 2e-6)
     assert outcome.served_by == {
         "provider": "gemini",
         "model": UPSTREAM,
@@ -187,7 +219,10 @@ def test_a_picture_counts_whatever_the_reason_to_finish() -> None:
         ("gemini-2.5-flash-image", {}, 0.039),
         ("gemini-3-pro-image", {}, 0.134),
         ("gemini-3-pro-image", {"image_size": "2K"}, 0.134),
-        ("gemini-3-pro-image", {"image_size": "4K"}, None),
+        ("gemini-3-pro-image", {"image_size": "4K"}, 0.24),
+        ("gemini-3.1-flash-image", {"image_size": "2K"}, 0.1008),
+        ("gemini-3.1-flash-lite-image", {}, 0.0336),
+        ("gemini-nano-banana-2.1", {"image_size": "4K"}, 0.1134),
         ("gemini-3.1-flash-image", {}, 0.067),
         ("gemini-3.1-flash-image", {"image_size": "512"}, 0.045),
         ("gemini-x", {}, None),
@@ -195,6 +230,18 @@ def test_a_picture_counts_whatever_the_reason_to_finish() -> None:
 )
 def test_without_tokens_the_size_is_priced(upstream: str, options: dict[str, Any], usd: float | None) -> None:
     assert cost_of({"usageMetadata": {"promptTokenCount": 3}}, facts_of(upstream, options), options) == usd
+
+
+def test_input_words_and_thoughts_are_counted_at_their_own_rates() -> None:
+    usage = {
+        "promptTokenCount": 11_220,  # ten pictures of 1120 tokens, and 20 of words
+        "candidatesTokenCount": 1132,
+        "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1120}, {"modality": "TEXT", "tokenCount": 12}],
+        "thoughtsTokenCount": 400,
+    }
+    facts = facts_of("gemini-nano-banana-2.1", {})
+
+    assert cost_of({"usageMetadata": usage}, facts, {}) == pytest.approx(0.0336 + 0.01683 + 0.00309)
 
 
 def test_a_pictures_tokens_cost_what_the_list_says() -> None:
@@ -242,6 +289,7 @@ def test_no_candidate_for_no_known_reason_is_no_image(body: Any) -> None:
         ("STOP", FailureKind.NO_IMAGE),
         ("MAX_TOKENS", FailureKind.BAD_INPUT),
         ("LANGUAGE", FailureKind.BAD_INPUT),
+        ("CONTINUATION", FailureKind.BAD_INPUT),
         ("UNKNOWN_REASON", FailureKind.NO_IMAGE),
         (None, FailureKind.NO_IMAGE),
     ],

@@ -281,7 +281,10 @@ HELD_BACK: Final = (
     *("SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "RECITATION"),
     *("IMAGE_RECITATION", "BLOCKLIST", "SPII", "MODEL_ARMOR", "ESCALATION"),
 )
-PICTURELESS: Final = ("NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "SOMETHING_NEW")
+PICTURELESS: Final = (
+    *("NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"),
+    *("TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE", "SOMETHING_NEW"),
+)
 
 _GEMINI: Final = (
     *(
@@ -347,7 +350,7 @@ _GEMINI: Final = (
             charged=True,
             detail=reason,
         )
-        for reason in ("MAX_TOKENS", "LANGUAGE")
+        for reason in ("MAX_TOKENS", "LANGUAGE", "CONTINUATION")
     ),
     FailureCase(
         "gemini",

@@ -55,7 +55,8 @@ LONG_SIZES: Final[Mapping[str, Size]] = {"1:4": (512, 2064), "4:1": (2064, 512),
 class GeminiModel:
     """`sizes` are those at 1K by aspect ratio, `scales` the values of `imageSize`.
 
-    A model that `thinks` also returns drafts, in parts marked `thought`.
+    A model that `thinks` also returns drafts, in parts marked `thought`. `levels` are its values of `thinkingLevel`.
+    `image_tokens` is what an input picture counts.
     """
 
     sizes: Mapping[str, Size]
@@ -63,15 +64,20 @@ class GeminiModel:
     most_images: int | None = None
     format: Format = "png"
     thinks: bool = False
+    levels: tuple[str, ...] = ()
+    image_tokens: int = 258
 
 
-_FLASH_3: Final = GeminiModel({**SIZES_3, **LONG_SIZES}, ("512", "1K", "2K", "4K"), 14)
+_LONG: Final = {**SIZES_3, **LONG_SIZES}
+_LEVELS: Final = ("minimal", "medium", "high")
 MODELS: Final[Mapping[str, GeminiModel]] = {
     "gemini-2.5-flash-image": GeminiModel(SIZES_2),
-    "gemini-3-pro-image": GeminiModel(SIZES_3, ("1K", "2K", "4K"), 14, "jpeg", thinks=True),
-    "gemini-3.1-flash-image": _FLASH_3,
-    "gemini-3.1-flash-lite-image": _FLASH_3,
-    "gemini-nano-banana-2.1": _FLASH_3,
+    "gemini-3-pro-image": GeminiModel(SIZES_3, ("1K", "2K", "4K"), 14, "jpeg", thinks=True, image_tokens=560),
+    "gemini-3.1-flash-image": GeminiModel(_LONG, ("512", "1K", "2K", "4K"), 14, levels=_LEVELS, image_tokens=1120),
+    "gemini-3.1-flash-lite-image": GeminiModel(_LONG, ("1K",), 14, image_tokens=1120),
+    "gemini-nano-banana-2.1": GeminiModel(
+        _LONG, ("1K", "2K", "4K"), 14, thinks=True, levels=_LEVELS, image_tokens=1120
+    ),
 }
 
 BODY: Final = frozenset(
@@ -340,6 +346,9 @@ def check_config(config: Any, model: GeminiModel) -> None:
     image = config.get("imageConfig", {})
     known(image, {"aspectRatio", "imageSize"}, "generation_config.image_config")
     ratio, size = image.get("aspectRatio"), image.get("imageSize")
+    level = config.get("thinkingConfig", {}).get("thinkingLevel")
+    if level is not None and str(level).lower() not in model.levels:
+        raise bad(f"Thinking level {level!r} is not supported for this model.")
     if ratio is not None and ratio not in list(model.sizes):
         raise bad(f"aspect_ratio must be one of {', '.join(model.sizes)}; got {ratio!r}.")
     if size is not None and size not in model.scales:
@@ -362,10 +371,10 @@ def size_of(config: Mapping[str, Any], model: GeminiModel, references: tuple[Rec
 
 
 def nearest(model: GeminiModel, references: tuple[ReceivedImage, ...]) -> str:
-    """The ratio used when none is requested: that of the first reference picture, else 1:1."""
+    """The ratio used when none is requested: that of the last reference picture, else 1:1."""
     if not references:
         return "1:1"
-    wanted = references[0].size[0] / references[0].size[1]
+    wanted = references[-1].size[0] / references[-1].size[1]
     return min(model.sizes, key=lambda name: abs(math.log(model.sizes[name][0] / model.sizes[name][1] / wanted)))
 
 
@@ -389,10 +398,22 @@ RELAY_ERROR: Final[dict[str, Any]] = {
 """An error that relays send with status 200."""
 
 
-def usage(ask: GeminiRequest, pictures: int, words: int = 0) -> dict[str, int]:
-    asked = max(1, len(ask.order.prompt) // 4) + 258 * len(ask.order.references)
-    drawn = 1290 * pictures + words
-    return {"promptTokenCount": asked, "candidatesTokenCount": drawn, "totalTokenCount": asked + drawn}
+PICTURE_TOKENS: Final = 1290
+THOUGHT_TOKENS: Final = 200
+
+
+def usage(ask: GeminiRequest, pictures: int, words: int = 0) -> dict[str, Any]:
+    asked = max(1, len(ask.order.prompt) // 4) + ask.model.image_tokens * len(ask.order.references)
+    drawn = PICTURE_TOKENS * pictures + words
+    thought = THOUGHT_TOKENS if ask.model.thinks and drawn else 0
+    kinds = {"IMAGE": PICTURE_TOKENS * pictures, "TEXT": words}
+    return {
+        "promptTokenCount": asked,
+        "candidatesTokenCount": drawn,
+        "candidatesTokensDetails": [{"modality": name, "tokenCount": each} for name, each in kinds.items() if each],
+        **({"thoughtsTokenCount": thought} if thought else {}),
+        "totalTokenCount": asked + drawn + thought,
+    }
 
 
 def events(answer: dict[str, Any]) -> web.Response:
