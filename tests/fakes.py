@@ -124,6 +124,11 @@ def invalid_picture(order: GenerationRequest) -> Delivered:
     return _delivered(order, b"<html>502 Bad Gateway</html>")
 
 
+def gif(order: GenerationRequest) -> Delivered:
+    """A script line: a picture in a format that is not taken."""
+    return _delivered(order, b"GIF89a\x40\0\x30\0\0\0\0;")
+
+
 async def never_answers(order: GenerationRequest) -> Delivered:
     """A script line: the vendor never answers."""
     never: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()

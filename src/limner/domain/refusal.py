@@ -89,6 +89,10 @@ class Unavailable(Refusal):
         )
 
 
+class UnusablePicture(Refusal):
+    """A whole picture in a format or of a size that is not taken. Who delivers it would deliver the same again."""
+
+
 class UnsupportedMedia(Refusal):
     """The body has a content coding or a charset that cannot be decoded. HTTP status 415."""
 

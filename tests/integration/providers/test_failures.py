@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from integration.providers.order_runner import OrderResult, SteppingClock, order, run_order
+from limner.application.generation.keep_image import failure_of
 from limner.bootstrap import PICTURE_LIMITS
 from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
@@ -102,7 +103,7 @@ async def judged(followed: OrderResult, *, charged: bool) -> Failure:
         try:
             await intake.inspect(followed.end.picture.path)
         except Refusal as refusal:
-            return Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=charged)
+            return failure_of(refusal, charged=charged)
     assert isinstance(followed.end, Failure), followed.end
     return followed.end
 

@@ -11,7 +11,7 @@ from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generation import SIBLING_FAILED, AttemptFailed, Generation, GenerationAttempt
 from limner.application.generation.interrupt import Interrupted, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, failure_kind
-from limner.application.generation.keep_image import KeepImage
+from limner.application.generation.keep_image import KeepImage, failure_of
 from limner.application.generation.route_limits import RouteWait
 from limner.application.generation.routing import Routing
 from limner.db.tables.attempts import Attempt
@@ -147,7 +147,7 @@ class RunAttempt:
             image = await self.keep(attempt, answer)
         except Refusal as refusal:
             paid = not self.routing.is_free(attempt.route)  # for something that is no image
-            return await self._fail(attempt, Failure(FailureKind.BAD_OUTPUT, refusal.reason, charged=paid))
+            return await self._fail(attempt, failure_of(refusal, charged=paid))
         cost_usd = attempt.route.price_usd if answer.cost_usd is None else answer.cost_usd
         self._report(attempt, "picture", answered_ms, 0.0 if self.routing.is_free(attempt.route) else cost_usd)
         return image

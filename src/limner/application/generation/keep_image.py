@@ -14,6 +14,8 @@ from limner.application.generation.routing import Routing
 from limner.application.images.keep import Keep
 from limner.db.store import StoreUnavailable
 from limner.domain.ids import AttemptId, TaskId
+from limner.domain.refusal import Refusal, UnusablePicture
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.domain.tasks.task import Result
 from limner.domain.upload import EXTENSION
@@ -25,6 +27,12 @@ from limner.ports.provider import Delivered
 log = structlog.get_logger()
 
 _STORE_AGAIN_S = 2.0
+
+
+def failure_of(refusal: Refusal, *, charged: bool) -> Failure:
+    """Why a delivered image is not kept: it is broken, or the vendor delivers what Limner does not take."""
+    unusable = isinstance(refusal, UnusablePicture)
+    return Failure(FailureKind.UNSUPPORTED_OUTPUT if unusable else FailureKind.BAD_OUTPUT, refusal.reason, charged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakes import FrozenClock, ManualClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture
+from fakes import FrozenClock, ManualClock, ScriptedProvider, ScriptLine, gif, invalid_picture, never_answers, picture
 from generating import generator
 from limner.application.generation import generate as generating_module
 from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS, DiskGuard
@@ -315,6 +315,17 @@ async def test_bytes_that_are_no_picture_are_paid_for_and_bought_at_most_twice_m
     assert outcome.kind is FailureKind.BAD_OUTPUT
     attempts = await harness.service.attempts(harness.task)
     assert [(attempt.outcome, attempt.charged) for attempt in attempts] == [("bad_output", True)] * 3
+
+
+async def test_a_picture_in_a_format_that_is_not_taken_is_paid_for_and_not_bought_again(
+    harness: GenerateHarness,
+) -> None:
+    outcome = await harness.script_vendor(gif, picture).generate()
+
+    assert isinstance(outcome, Failure)
+    assert outcome.kind is FailureKind.UNSUPPORTED_OUTPUT
+    attempts = await harness.service.attempts(harness.task)
+    assert [(attempt.outcome, attempt.charged) for attempt in attempts] == [("unsupported_output", True)]
 
 
 async def test_a_good_picture_after_two_broken_ones_is_kept(harness: GenerateHarness) -> None:

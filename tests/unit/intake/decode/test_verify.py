@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limner.domain.refusal import Code, Refusal
+from limner.domain.refusal import Code, Refusal, UnusablePicture
 from limner.intake import admit
 from limner.intake.image_files import ImageFiles
 from limner.intake.limits import ImageLimits
@@ -24,6 +24,27 @@ def refused(intake: ImageFiles, path: Path) -> Refusal:
     with pytest.raises(Refusal) as caught:
         intake.inspect(path)
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("data", "whole"),
+    [
+        (b"GIF89a", True),
+        (b"\0\0\0\x1cftypheic", True),
+        (encoded(Image.new("1", (10_001, 10_000)), "PNG"), True),
+        (b"<!doctype html><title>502</title>", False),
+        (b'{"error": "busy"}', False),
+        (b"garbage", False),
+        (b"\x89PNG\r\n\x1a\n", False),
+    ],
+)
+def test_a_whole_picture_that_is_not_taken_differs_from_a_broken_one(
+    data: bytes,
+    whole: bool,  # noqa: FBT001
+    put: Put,
+    intake: ImageFiles,
+) -> None:
+    assert isinstance(refused(intake, put(data)), UnusablePicture) is whole
 
 
 @pytest.mark.parametrize("kind", KINDS)

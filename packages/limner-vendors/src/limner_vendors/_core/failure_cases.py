@@ -120,7 +120,7 @@ def picture_failures(vendor: str) -> Iterator[FailureCase]:
     page = always(FaultKind.UNDECODABLE, how="html")
     yield FailureCase(vendor, "a page of HTML for a picture", BAD_OUTPUT, page, charged)
     gif = always(FaultKind.UNDECODABLE, how="gif")
-    yield FailureCase(vendor, "a GIF for a picture", BAD_OUTPUT, gif, charged)
+    yield FailureCase(vendor, "a GIF for a picture", UNSUPPORTED, gif, charged)
     yield FailureCase(vendor, "a picture of a single colour", BAD_OUTPUT, always(FaultKind.BLANK), charged)
 
 
