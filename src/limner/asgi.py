@@ -54,7 +54,14 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # shared by all upload methods
     readiness = Readiness(limner.store, limner.blobs, limner.clock, worker.is_running if worker else None)
     services = _services(limner, watch, uploads, readiness)
-    studio = Studio(services, limner.sign_in, limner.templates, limner.explain)
+    studio = Studio(
+        services=services,
+        sign_in=limner.sign_in,
+        templates=limner.templates,
+        explain=limner.explain,
+        report=limner.report_account,
+        accounts=replace(limner.accounts, actor="studio"),
+    )
     app = create_app(
         services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings), studio_pages(studio)
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from limner.api.v2.task import task_body
 from limner.application.accounts.authenticate import Authenticate
 from limner.application.accounts.manage import HashKey, ManageAccounts
+from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
 from limner.application.generation.attempt import RunAttempt
 from limner.application.generation.disk_guard import DiskGuard
@@ -140,6 +141,10 @@ class Limner:
     @property
     def sign_in(self) -> SignIn:
         return SignIn(self.store, self.clock, self.digest)
+
+    @property
+    def report_account(self) -> ReportAccount:
+        return ReportAccount(self.store, self.clock)
 
     @property
     def keep(self) -> KeepPicture:

@@ -22,7 +22,8 @@ from limner.db.tables.ledger import LedgerTable
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
-from limner.db.tables.sign_in.sessions import SessionTable
+from limner.db.tables.studio.account_figures import AccountFigures
+from limner.db.tables.studio.sessions import SessionTable
 from limner.db.tables.tasks import TaskTable
 from limner.db.tables.uploads import UploadTable
 from limner.db.tables.webhooks import WebhookTable
@@ -39,6 +40,7 @@ class Records:
         self.accounts = AccountTable(db)
         self.keys = KeyTable(db)
         self.sessions = SessionTable(db)
+        self.account_figures = AccountFigures(db)
         self.ledger = LedgerTable(db)
         self.tasks = TaskTable(db)
         self.attempts = AttemptTable(db)

@@ -7,9 +7,12 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from limner.api.app import WebPages
 from limner.api.service_container import Services
+from limner.application.accounts.manage import ManageAccounts
+from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
 from limner.application.tasks.explain import Explain
 from limner.ports.templates import Templates
+from limner.studio.account import AccountHandlers
 from limner.studio.assets import serve_asset
 from limner.studio.errors import refusals
 from limner.studio.live import Live
@@ -32,6 +35,8 @@ class Studio:
     sign_in: SignIn
     templates: Templates
     explain: Explain
+    report: ReportAccount
+    accounts: ManageAccounts
 
 
 def studio_pages(studio: Studio) -> WebPages:
@@ -43,6 +48,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     entry = SignInHandlers(studio.sign_in, studio.services.authentication, pages)
     make = MakeHandlers(studio.services, studio.templates, pages)
     picture = PictureHandlers(studio.services, studio.templates, studio.explain, pages)
+    account = AccountHandlers(studio.services, studio.report, studio.accounts, pages)
     live = Live(studio.services, studio.sign_in)
 
     def row(scope: str) -> Row:
@@ -51,7 +57,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
 
         return route
 
-    read, change = row("read"), row("generate")
+    read, change, hooks = row("read"), row("generate"), row("webhooks")
     return [
         Route(PREFIX + "/assets/{version}/{name}", serve_asset),
         Route(PREFIX + "/sign-in", entry.show, methods=["GET"]),
@@ -67,5 +73,11 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         change("POST", "/tasks/{task_id}/again", make.again),
         read("GET", "/tasks/{task_id}/request", make.request_of),
         read("GET", "/pictures/{task_id}", picture.page),
+        read("GET", "/account", account.page),
+        change("POST", "/keys", account.create_key),
+        change("POST", "/keys/{key_id}/revoke", account.revoke_key),
+        hooks("POST", "/webhooks", account.add_webhook),
+        hooks("POST", "/webhooks/{webhook_id}/remove", account.remove_webhook),
+        hooks("POST", "/deliveries/{delivery_id}/replay", account.replay),
         WebSocketRoute(PREFIX + "/live", live.watch),
     ]

@@ -5,16 +5,19 @@ BrowserSession tokens and link tokens are random; the database holds their keyed
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from limner.application.accounts.authenticate import CACHE_MS, MAX_CACHED_KEYS
 from limner.application.accounts.manage import HashKey, named, new_key
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.keys import Key
-from limner.db.tables.sign_in.sessions import BrowserSession, SignInLink
+from limner.db.tables.studio.sessions import BrowserSession, SignInLink
 from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
+
+HINT = "studio"
+"""Shown where other keys show their first characters: nobody knows those of a session's key."""
 
 LINK_LIFE_MS = 600_000
 SESSION_LIFE_MS = 30 * 86_400_000
@@ -62,7 +65,7 @@ class SignIn:
             if account is None:
                 raise _link_unusable(None, now_ms)
             secret = secrets.token_urlsafe(32)  # nobody learns it: this key works by its sessions alone
-            key = new_key(account, key_name, link.scopes, secret, now_ms)
+            key = replace(new_key(account, key_name, link.scopes, secret, now_ms), hint=HINT)
             records.keys.add(key, self.digest(secret))
             records.audit_log.add("studio", "key.create", key.id, {"account": account.id, "scopes": key.scopes}, now_ms)
             return key

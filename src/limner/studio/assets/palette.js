@@ -4,6 +4,7 @@ import { element, icon, root } from "./page.js";
 const go = (path) => { location.href = root + path; };
 const ITEMS = [
   ["brush", "Make a picture", "G M", () => go("")],
+  ["wallet", "Account: balance and spend", "G A", () => go("/account")],
   ["sun-moon", "Next theme", "Shift T", () => document.querySelector("[data-theme-next]").click()],
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],
   ["columns-2", "Compare two pictures", "C", () => document.querySelector("[data-act=compare-two]")?.click()],

@@ -1,0 +1,1 @@
+"""What the Studio reads and writes: browser sessions, and the figures of an account."""

@@ -1,0 +1,168 @@
+"""The page Account: the balance over time, what was spent on what, keys, webhooks, and the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from limner.api.service_container import Services
+from limner.application.accounts.manage import SCOPES, ManageAccounts
+from limner.application.accounts.report import AccountReport, ReportAccount
+from limner.application.webhooks.manage import DeliveryHistory
+from limner.db.tables.keys import Key
+from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
+from limner.domain.ids import DeliveryId, KeyId, WebhookId
+from limner.domain.refusal import Code, Refusal
+from limner.studio.page import Pages
+from limner.studio.plots import balance_plot, bar
+from limner.studio.session import root_of, session_of
+from limner.studio.texts import texts_for
+
+PERIODS = (7, 30, 365)
+DELIVERIES = 20
+MAX_NAME = 100
+
+GRANTABLE = tuple(scope for scope in SCOPES if scope != "admin")
+"""The scopes that a key made here may have; operators' keys are made by `limner keys create`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHandlers:
+    services: Services
+    report: ReportAccount
+    accounts: ManageAccounts
+    pages: Pages
+
+    async def page(self, request: Request) -> Response:
+        return await self._page(request)
+
+    async def create_key(self, request: Request) -> Response:
+        """Make a key. It is shown once, in the answer. Only a session whose own key is unlimited may."""
+        form, own = await request.form(), session_of(request).key
+        _check_may_manage(own)
+        name = str(form.get("name", "")).strip()[:MAX_NAME] or "key"
+        scopes = tuple(scope for scope in GRANTABLE if scope in form and scope in own.scopes)
+        account = (await self.report(own.account, 1)).name
+        created = await self.accounts.create_key(account, name, scopes, _limits(form), _expires_ms(form))
+        return await self._page(request, new_key=created.secret)
+
+    async def revoke_key(self, request: Request) -> Response:
+        own, key_id = session_of(request).key, KeyId(request.path_params["key_id"])
+        _check_may_manage(own)
+        found = await self.services.store.read(lambda records: records.keys.get(key_id))
+        if found is None or found.account != own.account:
+            raise Refusal(Code.INVALID, "there is no such key", suggestion="Reload the page.", field="key_id")
+        await self.accounts.revoke_key(key_id)
+        return RedirectResponse(f"{root_of(request)}/account#keys-s", 303)
+
+    async def add_webhook(self, request: Request) -> Response:
+        form = await request.form()
+        url, account = str(form.get("url", "")).strip(), session_of(request).key.account
+        created = await self.services.webhooks.add(account, url)
+        return await self._page(request, new_secret=created.secret)
+
+    async def remove_webhook(self, request: Request) -> Response:
+        webhook = WebhookId(request.path_params["webhook_id"])
+        await self.services.webhooks.remove(session_of(request).key.account, webhook)
+        return RedirectResponse(f"{root_of(request)}/account#webhooks", 303)
+
+    async def replay(self, request: Request) -> Response:
+        delivery = DeliveryId(request.path_params["delivery_id"])
+        await self.services.webhooks.replay(session_of(request).key.account, delivery)
+        return RedirectResponse(f"{root_of(request)}/account#webhooks", 303)
+
+    async def _page(self, request: Request, new_key: str = "", new_secret: str = "") -> Response:
+        session, t = session_of(request), texts_for(request)
+        asked = request.query_params.get("days", "30")
+        days = int(asked) if asked in map(str, PERIODS) else 30
+        report = await self.report(session.key.account, days)
+        webhooks = await self.services.webhooks.of(session.key.account) if session.may("webhooks") else []
+        return await self.pages.page(
+            request,
+            "account",
+            report=report,
+            days=days,
+            periods=PERIODS,
+            plot=balance_plot(report.days, t),
+            spend=_spend_rows(report, self.services),
+            webhooks=webhooks,
+            deliveries=await self._deliveries(session.key, [each.id for each in webhooks]),
+            grantable=[scope for scope in GRANTABLE if session.may(scope)],
+            manages=_may_manage(session.key),
+            own=session.key,
+            new_key=new_key,
+            new_secret=new_secret,
+            when=_when,
+            now_ms=self.services.clock.now_ms(),
+        )
+
+    async def _deliveries(self, key: Key, webhooks: Sequence[WebhookId]) -> Sequence[DeliveryHistory]:
+        """The newest deliveries of these webhooks."""
+        found = [
+            each
+            for webhook in webhooks
+            for each in await self.services.webhooks.deliveries(key.account, webhook, limit=DELIVERIES)
+        ]
+        return sorted(found, key=lambda each: each.delivery.created_ms, reverse=True)[:DELIVERIES]
+
+
+def _spend_rows(report: AccountReport, services: Services) -> Sequence[tuple[str, object, int, int]]:
+    """(title, bar, credits, pictures) of each model."""
+    most = max((each.credits for each in report.by_model), default=0)
+    models = services.routing.models
+    return [
+        (
+            facts.title if (facts := models.called(each.model)) else each.model,
+            bar([(each.credits, "b1")], most),
+            each.credits,
+            each.succeeded,
+        )
+        for each in report.by_model
+    ]
+
+
+def _may_manage(own: Key) -> bool:
+    return own.allowance == UNLIMITED and "generate" in own.scopes
+
+
+def _check_may_manage(own: Key) -> None:
+    if not _may_manage(own):
+        raise Refusal(
+            Code.FORBIDDEN,
+            "a key with limits of its own cannot make or revoke keys",
+            suggestion="Sign in with a key without limits, or by a link.",
+        )
+
+
+def _limits(form: FormData) -> KeyLimits:
+    return KeyLimits(credits_per_day=_whole(form, "credits_per_day"), credits=_whole(form, "credits"))
+
+
+def _whole(form: FormData, name: str) -> int | None:
+    text = str(form.get(name, "")).strip().replace(",", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise Refusal(Code.INVALID, f"{text!r} is no whole number", suggestion="Leave it empty for none.", field=name)
+    return int(text)
+
+
+def _expires_ms(form: FormData) -> int | None:
+    text = str(form.get("expires", "")).strip()
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Refusal(
+            Code.INVALID, f"{text!r} is no date", suggestion="Write it as 2027-01-31.", field="expires"
+        ) from None
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+
+
+def _when(ms: int | None) -> str:
+    """A time as a table shows it, in UTC."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%d %b %H:%M}" if ms else ""
