@@ -64,10 +64,10 @@ itself was faster or slower. One run is not a study: differences below a tenth m
 {plot}
 ## Measure it yourself
 
-    make bench                                       every benchmark but the soak
-    .venv/bin/python -m bench api queue              some of them
-    .venv/bin/python -m bench --save FILE api        and write the figures as JSON
-    .venv/bin/python -m bench --short                a second of each, to see that they work
+    make bench                                   # every benchmark but the soak
+    .venv/bin/python -m bench api queue          # some of them
+    .venv/bin/python -m bench --save FILE api    # and write the figures as JSON
+    .venv/bin/python -m bench --short            # a second of each, to see that they work
 
 `make performance` measures what this page shows, writes it to `bench/figures/after.json`, and the page anew.
 [Operating](operating.md#figures) says what each figure counts.

@@ -41,7 +41,7 @@ class Routing:
         if not routes and (self.always_use_engine or not self.vendors()):
             routes = (self._engine_route(model),)
         if not routes:
-            raise self._no_route(model)
+            raise self._no_route(model, references)
         fitting = tuple(route for route in routes if route.takes(references))
         if not fitting:
             raise _too_many_references(model, references, routes)
@@ -149,13 +149,19 @@ class Routing:
         routes = self._active(self.routes.get(model, ())) or (self._engine_route(model),)
         return any(unable(spec, route.abilities) is None for route in routes)
 
-    def _no_route(self, model: str) -> Refusal:
+    def _no_route(self, model: str, references: int) -> Refusal:
         vendors = " or ".join(dict.fromkeys(route.provider for route in self.routes.get(model, ())))
+        served = [name for name in self.served_models() if self.models[name].reference_cap >= references]
+        choice = (
+            f"Choose a model_version that is served here: {', '.join(served)}."
+            if served
+            else "Leave the images out: no model that is served here takes them."
+        )
         return Refusal(
             Code.VERSION_UNKNOWN,
             f"no vendor that serves {model!r} is configured here",
-            suggestion=f"Choose a model_version that is served here: {', '.join(self.served_models())}. Operators: "
-            f"configure {vendors or 'a vendor for it'}, or set LIMNER_FALLBACK_TO_BUILTIN.",
+            suggestion=f"{choice} "
+            f"Operators: configure {vendors or 'a vendor for it'}, or set LIMNER_FALLBACK_TO_BUILTIN.",
             field="model_version",
         )
 

@@ -54,6 +54,18 @@ def test_with_a_vendor_configured_the_engine_does_not_serve_other_models() -> No
     assert here.served_by("gpt_image_2") == "none"
 
 
+def test_a_request_with_images_is_told_of_served_models_that_take_them() -> None:
+    here = replace(routing("openai"), routes={"midjourney": (route("openai"),), "gpt_image_2": (route("openai"),)})
+    alone = replace(here, routes={"midjourney": (route("openai"),)})
+
+    with pytest.raises(Refusal) as refused:
+        here.routes_for(MODEL, 1)
+    assert refused.value.suggestion.startswith("Choose a model_version that is served here: gpt_image_2. ")
+    with pytest.raises(Refusal) as refused:
+        alone.routes_for(MODEL, 1)
+    assert refused.value.suggestion.startswith("Leave the images out: no model that is served here takes them. ")
+
+
 def test_the_engine_serves_other_models_where_the_operator_says_so() -> None:
     here = routing("bfl", always_use_engine=True)
 
