@@ -91,7 +91,9 @@ def delete_all_rows(url: str) -> None:
     with raw_database(url) as db:
         for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
-        for table in ("blob_uses", "blob_pins", "erasures", "audit"):
+        if url.startswith(SQLITE):
+            db.run(Sql("INSERT INTO prompt_index (prompt_index) VALUES ('delete-all')"))
+        for table in ("blob_uses", "blob_pins", "erasures", "audit", "prompt_words", "task_parents"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         for table in (
             "breakers",

@@ -31,6 +31,10 @@ from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.references import KeepInlineImages, PrepareReferences
 from limner.application.images.upload import KeepPicture, TakeUpload
 from limner.application.images.upload_credentials import FindGrantOwner, IssueUploadCredentials, SessionTokenSigner
+from limner.application.library.erase_later import EraseLater
+from limner.application.library.keep_tasks import KeepTask
+from limner.application.library.lineage import ReadLineage
+from limner.application.library.listing import ListTasks
 from limner.application.operations.overview import ReadOverview
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
@@ -77,6 +81,7 @@ from limner.templates.loader import load_templates
 from limner.vendors import Upstream, upstreams
 from limner.worker.clock import SystemClock
 from limner.worker.dispatcher import Dispatcher
+from limner.worker.eraser import Eraser
 from limner.worker.janitor import Janitor
 from limner.worker.lease_owner import LeaseOwner, is_dead, operator, this_process
 from limner.worker.lease_renewal import LeaseRenewer
@@ -212,6 +217,22 @@ class Limner:
         return OpenPicture(self.store, self.blobs, mark=self.settings.mark_images)
 
     @property
+    def keep_task(self) -> KeepTask:
+        return KeepTask(self.store)
+
+    @property
+    def erase_later(self) -> EraseLater:
+        return EraseLater(self.store, self.clock)
+
+    @property
+    def lineage(self) -> ReadLineage:
+        return ReadLineage(self.store)
+
+    @property
+    def list_tasks(self) -> ListTasks:
+        return ListTasks(self.store)
+
+    @property
     def explain(self) -> Explain:
         return Explain(self.store, self.templates, self.routing)
 
@@ -304,6 +325,7 @@ class Limner:
             drain_s=self.settings.drain_s,
             more={
                 "janitor": Janitor(self.prune, self.clock, lambda: sweep(self.settings.scratch)).run,
+                "eraser": Eraser(self.store, self.erase, self.clock).run,
                 "webhooks": self.webhook_sender().run,
                 "progress": ProgressWriter(self.store, self.clock, self.running).run,
             },

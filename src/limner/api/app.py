@@ -25,6 +25,7 @@ from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
 from limner.api.http.prefer_wait import APPLIED
 from limner.api.http.public_path import PublicPath
+from limner.api.library import openapi as library_openapi
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import S3Middleware, refused
@@ -91,7 +92,9 @@ def create_app(
         *metrics.operations(services),
     ]
     operations += webhooks.operations(services)
-    operations += docs.pages(operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS})
+    operations += docs.pages(
+        operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS, **library_openapi.SCHEMAS}
+    )
     operations += home.operations(services)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
     errors = _Errors(pages)
@@ -115,6 +118,11 @@ def create_app(
         exception_handlers=handlers,
         lifespan=lifespan,
     )
+
+
+def _schemas() -> dict[str, Any]:
+    faces = (v2_openapi.SCHEMAS, v3_openapi.SCHEMAS, webhooks_openapi.SCHEMAS, library_openapi.SCHEMAS)
+    return {name: schema for schemas in faces for name, schema in schemas.items()}
 
 
 def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:

@@ -11,6 +11,10 @@ from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
 from limner.application.images.upload import TakeUpload
 from limner.application.images.upload_credentials import IssueUploadCredentials
+from limner.application.library.erase_later import EraseLater
+from limner.application.library.keep_tasks import KeepTask
+from limner.application.library.lineage import ReadLineage
+from limner.application.library.listing import ListTasks
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
@@ -30,6 +34,10 @@ class Services:
     authentication: Authentication
     submit: Submit
     read: ReadTask
+    list_tasks: ListTasks
+    keep_task: KeepTask
+    erase_later: EraseLater
+    lineage: ReadLineage
     cancel: Cancel
     upload: TakeUpload
     issue_credentials: IssueUploadCredentials

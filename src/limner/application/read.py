@@ -42,13 +42,13 @@ class ReadTask:
     store: Store
 
     async def __call__(self, account: AccountId | None, task_id: TaskId) -> TaskView:
-        return await self.store.read(lambda records: _view(records, own_task(records, account, task_id)))
+        return await self.store.read(lambda records: view_of(records, own_task(records, account, task_id)))
 
     async def many(self, account: AccountId, task_ids: Sequence[TaskId]) -> Sequence[TaskView]:
         """Those of `task_ids` that are this account's, in no particular order."""
         named = [each for each in task_ids if is_uuid(each)]
         return await self.store.read(
-            lambda records: [_view(records, task) for task in records.tasks.of(account, named)]
+            lambda records: [view_of(records, task) for task in records.tasks.of(account, named)]
         )
 
     async def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
@@ -60,6 +60,7 @@ class ReadTask:
         return await self.store.read(lambda records: records.tasks.neighbours(account, task))
 
 
-def _view(records: Records, task: Task) -> TaskView:
+def view_of(records: Records, task: Task) -> TaskView:
+    """The task with its place in the queue."""
     queued = task.status is Status.QUEUED
     return TaskView(task, records.tasks.count_ahead(task.id, MAX_QUEUE_COUNT) if queued else None)

@@ -9,7 +9,7 @@ from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
 from limner.cli.operations import audit, config, db, doctor, providers, prune, spend, vendors
 from limner.cli.serving import serve, worker
-from limner.cli.task import generate, replay, tasks, templates
+from limner.cli.task import generate, library, replay, tasks, templates
 from limner.cli.terminal import out
 
 app = typer.Typer(
@@ -49,6 +49,9 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(credits_.app, name="credits")
 app.add_typer(studio.app, name="studio")
 app.add_typer(tasks.app, name="tasks")
+tasks.app.command("keep")(library.keep)
+tasks.app.command("unkeep")(library.unkeep)
+tasks.app.command("lineage")(library.lineage)
 app.add_typer(templates.app, name="templates")
 app.add_typer(providers.app, name="providers")
 app.add_typer(db.app, name="db")

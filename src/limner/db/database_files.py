@@ -60,12 +60,14 @@ def _make_durable(path: Path) -> None:
 
 
 def scrub(url: str) -> bool:
-    """Empty SQLite's write-ahead log, which holds older versions of rows. False while a reader still uses it.
+    """Merge SQLite's index of prompts, and empty the write-ahead log, which holds older versions of rows.
 
-    In the database file, deleted content is overwritten. PostgreSQL keeps old rows until it vacuums.
+    False while a reader still uses the log. In the database file, deleted content is overwritten. PostgreSQL keeps old
+    rows until it vacuums.
     """
     if not url.startswith(SQLITE):
         return True
     with closing(connect(Path(url.removeprefix(SQLITE)))) as connection:
+        connection.execute("INSERT INTO prompt_index (prompt_index) VALUES ('optimize')")
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

@@ -7,7 +7,7 @@ or not at all. It never waits for a network. Times are arguments, in millisecond
 from collections.abc import Callable
 from typing import TypeVar
 
-from limner.db.sql import Db
+from limner.db.sql import Db, Sql
 from limner.db.tables.accounts import AccountTable
 from limner.db.tables.attempts import AttemptTable
 from limner.db.tables.audit_log import AuditLogTable
@@ -19,6 +19,10 @@ from limner.db.tables.idempotency import IdempotencyTable
 from limner.db.tables.keys import KeyTable
 from limner.db.tables.lanes import LaneTable
 from limner.db.tables.ledger import LedgerTable
+from limner.db.tables.library.lineage import LineageTable
+from limner.db.tables.library.listing import TaskListQueries
+from limner.db.tables.library.marks import TaskMarks
+from limner.db.tables.library.prompt_index import PromptIndex
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
@@ -54,12 +58,20 @@ class Records:
         self.deliveries = DeliveryTable(db)
         self.lanes = LaneTable(db)
         self.audit_log = AuditLogTable(db)
+        self.prompt_index = PromptIndex(db)
+        self.lineage = LineageTable(db)
+        self.task_marks = TaskMarks(db)
+        self.task_lists = TaskListQueries(db)
         self.consistency = ConsistencyQueries(db)
         self.overview = OverviewQueries(db)
 
     def shared_now_ms(self, local_ms: int) -> int:
         """The time by which leases begin and end: the database's on PostgreSQL, `local_ms` on SQLite."""
         return self._db.shared_now_ms(local_ms)
+
+    def analyze(self) -> None:
+        """Let the database count what it has, after very many rows were written at once."""
+        self._db.run(Sql("ANALYZE"))
 
 
 def with_changes(work: Callable[[Records], T]) -> Callable[[Records], tuple[T, tuple[StatusChange, ...]]]:

@@ -1,6 +1,7 @@
 """The tables. Times are whole milliseconds since 1970, structures JSON text: both databases agree on every byte."""
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -14,8 +15,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 metadata = MetaData(
     naming_convention={
@@ -120,6 +123,12 @@ tasks = Table(
     Column("api_key", UUID),
     Column("ignored", Text),
     Column("pictures", Integer, nullable=False, server_default="1"),
+    # For lists: the template's name, whether retention leaves the pictures alone, whether lists show the task, and when
+    # its content is to be erased, which can be undone until then.
+    Column("template", String(100)),
+    Column("kept", Integer, nullable=False, server_default="0"),
+    Column("listed", Integer, nullable=False, server_default="1"),
+    Column("erase_due_ms", BigInteger),
     CheckConstraint(
         "status IN ('queued','running','success','failed','banned','expired','cancelled')", name="status_known"
     ),
@@ -145,7 +154,40 @@ Index(
     sqlite_where=text("status = 'running'"),
     postgresql_where=text("status = 'running'"),
 )
-Index("ix_tasks_account_created", tasks.c.account, tasks.c.created_ms)
+# It holds what lists are filtered by and what rarely changes, so that a list reads only the rows that it shows.
+Index(
+    "ix_tasks_list",
+    tasks.c.account,
+    tasks.c.created_ms,
+    tasks.c.id,
+    tasks.c.listed,
+    tasks.c.model,
+    tasks.c.template,
+    tasks.c.api_key,
+)
+Index(
+    "ix_tasks_without_picture",
+    tasks.c.account,
+    tasks.c.created_ms,
+    tasks.c.id,
+    tasks.c.status,
+    sqlite_where=text("status IN ('failed','banned','expired','cancelled')"),
+    postgresql_where=text("status IN ('failed','banned','expired','cancelled')"),
+)
+Index(
+    "ix_tasks_kept",
+    tasks.c.account,
+    tasks.c.created_ms,
+    tasks.c.id,
+    sqlite_where=text("kept = 1"),
+    postgresql_where=text("kept = 1"),
+)
+Index(
+    "ix_tasks_erase_due",
+    tasks.c.erase_due_ms,
+    sqlite_where=text("erase_due_ms IS NOT NULL"),
+    postgresql_where=text("erase_due_ms IS NOT NULL"),
+)
 Index(
     "ix_tasks_under_way",
     tasks.c.account,
@@ -172,6 +214,37 @@ queue_clock = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("place", BigInteger, nullable=False),
+)
+
+# The words of each task's prompt, for search; `number` rises with time. PostgreSQL's index is on the column, SQLite's
+# is the virtual table `prompt_index`.
+prompt_words = Table(
+    "prompt_words",
+    metadata,
+    Column("number", SERIAL, primary_key=True, autoincrement=True),
+    Column("task", UUID, ForeignKey("tasks.id"), nullable=False, unique=True),
+    Column("words", Text().with_variant(TSVECTOR, "postgresql"), nullable=False),
+    sqlite_autoincrement=True,
+)
+PROMPT_INDEX = {
+    "sqlite": """
+        CREATE VIRTUAL TABLE prompt_index USING fts5(
+            words, content='prompt_words', content_rowid='number', detail='none', tokenize="ascii tokenchars '@'")
+    """,
+    "postgresql": """
+        CREATE INDEX ix_prompt_words_words ON prompt_words USING gin (words) WITH (gin_pending_list_limit = 256)
+    """,
+}
+for _dialect, _statement in PROMPT_INDEX.items():
+    event.listen(prompt_words, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+
+# Which task a task's reference picture came from: `field` is its place in the request.
+task_parents = Table(
+    "task_parents",
+    metadata,
+    Column("task", UUID, ForeignKey("tasks.id"), primary_key=True),
+    Column("field", String(60), primary_key=True),
+    Column("parent", UUID, ForeignKey("tasks.id"), nullable=False, index=True),
 )
 
 task_inputs = Table(

@@ -84,6 +84,11 @@ class Db:
         self._has_own_clock = not (is_sqlite or local_clock)
 
     @property
+    def is_sqlite(self) -> bool:
+        """For the few statements that the two databases do not share."""
+        return self._is_sqlite
+
+    @property
     def has_one_writer(self) -> bool:
         """Whether writing transactions run one after the other, so that their numbers become visible in order."""
         return self._is_sqlite

@@ -13,7 +13,7 @@ from limner.worker.loop import every
 log = structlog.get_logger()
 
 LEFTOVERS_INTERVAL_MS = 3_600_000
-"""How often half-written files are searched for: that walks through the whole blob store."""
+"""How often half-written files are searched for, which walks through the whole blob store, and the index is merged."""
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Janitor:
         if self._searched_ms is not None and 0 <= now_ms - self._searched_ms < LEFTOVERS_INTERVAL_MS:
             return
         self._searched_ms = now_ms
+        await self.prune.merge_prompt_index()
         files, folders = await self.prune.reclaim(), await asyncio.to_thread(self.sweep_scratch)
         if files or folders:
             log.info("removed files of dead processes", files=files, folders=folders)

@@ -20,6 +20,10 @@ from limner.db import schema
 from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, upgrade
 from limner.db.open_store import DatabaseUrlUnknown
 from limner.db.sql import Sql
+from limner.db.tables.library.listing import TaskListQueries
+from limner.domain.ids import AccountId
+from limner.domain.tasks.listing import TaskFilter
+from limner.domain.tasks.search import search_terms
 from postgres import Server
 from stores import raw_database
 
@@ -90,10 +94,16 @@ def _words(cell: str) -> str:
 def differences(url: str) -> list[Any]:
     engine = open_engine(url)
     with engine.connect() as conn:
-        context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
+        opts = {"compare_type": True, "compare_server_default": True, "include_object": _is_ours}
+        context = MigrationContext.configure(conn, opts=opts)
         found: list[Any] = compare_metadata(context, schema.metadata)
     engine.dispose()
     return found
+
+
+def _is_ours(_object: Any, name: str, *_: Any) -> bool:
+    """Whether both databases have it: the index of prompts is another on each, and no table of the code."""
+    return not name.startswith(("prompt_index", "ix_prompt_words_words"))
 
 
 def test_an_empty_database_is_created_once(new_url: NewUrl) -> None:
@@ -239,3 +249,52 @@ def test_a_start_that_dies_half_way_leaves_nothing_behind(new_url: NewUrl, monke
 def test_a_database_of_another_kind_is_refused() -> None:
     with pytest.raises(DatabaseUrlUnknown, match="no database of kind 'mysql'"):
         migrate("mysql://somewhere")
+
+
+def test_prompts_of_an_older_database_are_found_after_the_upgrade(new_url: NewUrl) -> None:
+    url = new_url()
+    upgraded(url, "0004")
+    account, drawn, erased, views = (str(uuid.UUID(int=number)) for number in range(1, 5))
+    orders = {
+        drawn: '{"prompt": "a red fox", "template": "figure"}',
+        erased: "{}",
+        views: '{"prompt": "", "views": [{"part": "front", "prompt": "Front. A green fox", "wish": "a green fox"}]}',
+    }
+    with raw_database(url) as db:
+        db.run(Sql("INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, 'a', 't', 1)"), {"id": account})
+        for number, (task, order) in enumerate(orders.items()):
+            db.run(
+                Sql("""
+                    INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority,
+                                       place, created_ms, queue_deadline_ms, run_limit_ms)
+                    VALUES (:id, :account, 'generate_image', 'image', 'failed', 'm', '{}', :task_order, 5, 1, 0, :ms, 1,
+                            1)
+                """),
+                {"id": task, "account": account, "task_order": order, "ms": number},
+            )
+        db.run(Sql("INSERT INTO erasures VALUES (:id, :account, 'me', 0, 0, 0, 1)"), {"id": erased, "account": account})
+
+    assert migrate(url) == "upgraded"
+
+    with raw_database(url) as db:
+        lists = TaskListQueries(db)
+        listed = {
+            (search, template): [
+                task.id
+                for task in lists.page(
+                    AccountId(account), TaskFilter(search=search_terms(search), template=template), None, 10
+                ).tasks
+            ]
+            for search in ("", "fox", "front", "red")
+            for template in (None, "figure")
+        }
+    assert listed == {
+        ("", None): [views, drawn],
+        ("", "figure"): [drawn],
+        ("fox", None): [views, drawn],
+        ("fox", "figure"): [drawn],
+        ("front", None): [],
+        ("front", "figure"): [],
+        ("red", None): [drawn],
+        ("red", "figure"): [drawn],
+    }

@@ -45,6 +45,8 @@ SCHEMAS: dict[str, Any] = {
             "prompt": {"type": "string"},
             "thumbnail": {"type": "string", "format": "uri"},
             "served_by": {"type": "object", "description": "What really made the picture."},
+            "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
+            "erase_time": {"type": "integer", "description": "When it will be erased, unless that is undone."},
             "output_removed_time": {"type": "integer", "description": "When its picture was removed, Unix seconds."},
         },
     },
@@ -60,25 +62,26 @@ def _answers(data: dict[str, Any], *errors: int) -> dict[str, Any]:
     return {"200": success, **refused}
 
 
-def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The description of a call with a key that answers `data`."""
     described = {"security": [{"key": []}], "responses": _answers(data, *errors)}
     return described | ({"requestBody": {"required": True, **body}} if body else {})
 
 
-CREATE = _operation(
+CREATE = operation(
     {"anyOf": [fields(task_id={"type": "string", "format": "uuid"}), ref("Task")]},
     *(400, 403, 404, 422, 429),
     body=content({"oneOf": [ref(task.__name__) for task in TASKS.values()]}),
 )
 CREATE["parameters"] = [IDEMPOTENCY_KEY, PREFER]
-READ = _operation(ref("Task"), 404)
-CANCEL = _operation(ref("Task"), 404)
-BATCH = _operation(
+READ = operation(ref("Task"), 404)
+CANCEL = operation(ref("Task"), 404)
+BATCH = operation(
     fields(tasks={"type": "object", "additionalProperties": ref("Task")}, missed={"type": "array"}),
     400,
     body=content(fields(task_ids={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100})),
 )
-UPLOAD = _operation(
+UPLOAD = operation(
     fields(image_token={"type": "string", "format": "uuid"}),
     *(400, 429),
     body=content(fields(file={"type": "string", "contentMediaType": "image/*"}), "multipart/form-data"),
@@ -95,7 +98,7 @@ WATCH = {
         },
     },
 }
-STS = _operation(
+STS = operation(
     fields(
         s3_host={"type": "string"},
         resource_bucket={"type": "string"},
@@ -107,4 +110,4 @@ STS = _operation(
     *(400, 429),
     body=content(fields(format={"type": "string", "enum": list(FORMATS)})),
 )
-BALANCE = _operation(fields(balance={"type": "integer"}, frozen={"type": "integer"}))
+BALANCE = operation(fields(balance={"type": "integer"}, frozen={"type": "integer"}))

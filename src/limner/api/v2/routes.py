@@ -15,6 +15,8 @@ from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.prefer_wait import wait_as_preferred
 from limner.api.http.rate_limits import RequestRate
+from limner.api.library import routes as library
+from limner.api.library.face import ApiFace
 from limner.api.service_container import SERVED_BY, Services
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v2 import openapi, watch
@@ -24,6 +26,7 @@ from limner.application.read import TaskView
 from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
+from limner.domain.tasks.task import Status
 
 PREFIX = "/v2/openapi"
 
@@ -54,8 +57,25 @@ def operations(services: Services) -> list[Operation]:
         changes("POST", "/upload/sts/token", handle.credentials, "Get credentials to upload by S3", openapi.STS),
         reads("GET", "/user/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
         reads("GET", "/user/wallet/balance", handle.balance, "The same, by its other name", openapi.BALANCE),
+        *library.operations(services, _face(handle)),
         *watch.operations(PREFIX),
     ]
+
+
+def _face(handle: "V2Handlers") -> ApiFace:
+    return ApiFace(
+        tag="v2",
+        prefix=PREFIX,
+        list_path="/tasks",
+        tasks_path="/tasks",
+        task_path="/task/{task_id}",
+        statuses={status.value: (status,) for status in Status},
+        moment=lambda ms: ms // 1000,
+        task_body=handle.body,
+        success=_success,
+        task_schema="Task",
+        described=openapi.operation,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,7 @@ class V2Handlers:
         data, headers = {"task_id": created.task}, {SERVED_BY: created.provider} | replayed(created)
         waited = await wait_as_preferred(request, self.services.wait_for_end, created.task)
         if waited.ended:
-            data = self._body(caller(request), waited.ended)
+            data = self.body(caller(request), waited.ended)
             headers |= self.services.served_by(waited.ended)
         return _success(data, headers | waited.headers)
 
@@ -86,7 +106,7 @@ class V2Handlers:
         key = caller(request)
         wanted, _ = await parse(request, read_ids)
         found = await self.services.read.many(key.account, wanted)
-        tasks = {seen.task.id: self._body(key, seen) for seen in found}
+        tasks = {seen.task.id: self.body(key, seen) for seen in found}
         return _success({"tasks": tasks, "missed": [each for each in wanted if each not in tasks]})
 
     async def cancel(self, request: Request) -> Response:
@@ -122,9 +142,10 @@ class V2Handlers:
         return _success({"balance": has.available, "frozen": has.frozen})
 
     def _task(self, key: Key, seen: TaskView) -> Response:
-        return _success(self._body(key, seen), self.services.served_by(seen))
+        return _success(self.body(key, seen), self.services.served_by(seen))
 
-    def _body(self, key: Key, seen: TaskView) -> dict[str, Any]:
+    def body(self, key: Key, seen: TaskView) -> dict[str, Any]:
+        """The task as v2 shows it."""
         return task_body(seen, key.account_tag, self.services.links, self.services.clock.now_ms())
 
 

@@ -36,6 +36,10 @@ def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> di
         body["thumbnail"] = next(iter(urls.values()))
     if task.removed_ms is not None:
         body["output_removed_time"] = task.removed_ms // 1000
+    if task.kept:
+        body["kept"] = True
+    if task.erase_due_ms is not None:
+        body["erase_time"] = task.erase_due_ms // 1000
     if task.error_code is not None:
         body["error_code"] = task.error_code
     if task.error_msg is not None:

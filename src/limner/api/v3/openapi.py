@@ -52,6 +52,8 @@ SCHEMAS: dict[str, Any] = {
             "error_code": {"type": "integer"},
             "error_message": {"type": "string"},
             "served_by": {"type": "object", "description": "What really made the picture."},
+            "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
+            "erase_at": {**_MOMENT, "description": "When it will be erased, unless that is undone."},
             "output_removed_at": {"type": "string", "description": "When its picture was removed."},
         },
     },
@@ -67,13 +69,14 @@ def _operation(data: dict[str, Any], *errors: int, body: dict[str, Any] | None =
     return described | ({"requestBody": {"required": True, **body}} if body else {})
 
 
-def _keyed(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def keyed(data: dict[str, Any], *errors: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The description of a call with a key that answers `data`."""
     return {"security": [{"key": []}], **_operation(data, 401, 403, *errors, body=body)}
 
 
 def _creating(model: str) -> dict[str, Any]:
     created = {"anyOf": [fields(task_id=_UUID, type={"type": "string"}, status=_STATUS), ref("V3Task")]}
-    return _keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY, PREFER]}
+    return keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY, PREFER]}
 
 
 def _query(name: str) -> dict[str, Any]:
@@ -88,19 +91,19 @@ TEXT_TO_IMAGE = _creating("ImageFromText")
 IMAGE_TO_IMAGE = _creating("ImageFromImage")
 VIEWS = _creating("ViewsOfImage")
 EDITED_VIEWS = _creating("EditedViews")
-READ = _keyed(ref("V3Task"), 404)
-LIST = _keyed(
+READ = keyed(ref("V3Task"), 404)
+LIST = keyed(
     fields(tasks={"type": "object", "additionalProperties": ref("V3Task")}, missed={"type": "array"}),
     400,
     body=content(fields(task_ids={"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100})),
 )
-UPLOAD = _keyed(fields(file_token=_TOKEN), 400, 429, body=content(fields(file=_PICTURE), "multipart/form-data"))
-PRESIGN = _keyed(
+UPLOAD = keyed(fields(file_token=_TOKEN), 400, 429, body=content(fields(file=_PICTURE), "multipart/form-data"))
+PRESIGN = keyed(
     fields(presigned_url=_LINK, upload_url=_LINK, file_token=_TOKEN, expires_in={"const": 1800}),
     *(400, 429),
     body=content(ref("PictureFormat")),
 )
-CREDENTIALS = _keyed(
+CREDENTIALS = keyed(
     fields(
         file_token=_TOKEN,
         upload_url=_LINK,
@@ -113,5 +116,5 @@ CREDENTIALS = _keyed(
 CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsRequest"))}
 TAKE = _operation(fields(file_token=_TOKEN), 400, 403, 429, body=content(_PICTURE, "image/*"))
 TAKE["parameters"] = UPLOAD_SIGNATURE
-BALANCE = _keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
-USAGE = _keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}
+BALANCE = keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
+USAGE = keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}

@@ -16,12 +16,14 @@ from limner.api.http.idempotency import idempotency, replayed
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.prefer_wait import wait_as_preferred
 from limner.api.http.rate_limits import RequestRate
+from limner.api.library import routes as library
+from limner.api.library.face import ApiFace
 from limner.api.service_container import SERVED_BY, Services
 from limner.api.signed_link import check_link
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v3 import openapi
 from limner.api.v3.page import read_page
-from limner.api.v3.task import moment, task_body, usage_row
+from limner.api.v3.task import STATUSES, moment, status_of, task_body, usage_row
 from limner.api.v3.wire import (
     PROMPT_LIMIT,
     CredentialsRequest,
@@ -66,6 +68,7 @@ def operations(services: Services) -> list[Operation]:
     text, image = handle.creating(read_text_to_image), handle.creating(read_image_to_image)
     views, edit = handle.creating(read_image_to_multiview), handle.creating(read_edit_multiview)
     return [
+        *library.operations(services, _face(handle)),
         reads("GET", "/tasks/{task_id}", handle.read, "Read a task", openapi.READ),
         reads("POST", "/tasks/list", handle.read_batch, "Read several tasks", openapi.LIST),
         creates("POST", "/generation/text-to-image", text, "Make a picture from words", openapi.TEXT_TO_IMAGE),
@@ -79,6 +82,22 @@ def operations(services: Services) -> list[Operation]:
         reads("GET", "/account/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
         reads("GET", "/account/usage", handle.usage, "Tasks and what they cost, the newest first", openapi.USAGE),
     ]
+
+
+def _face(handle: "V3Handlers") -> ApiFace:
+    return ApiFace(
+        tag="v3",
+        prefix=PREFIX,
+        list_path="/tasks/list",
+        tasks_path="/tasks",
+        task_path="/tasks/{task_id}",
+        statuses={shown: tuple(each for each in Status if status_of(each) is shown) for shown in STATUSES},
+        moment=moment,
+        task_body=handle.body,
+        success=_success,
+        task_schema="V3Task",
+        described=openapi.keyed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +116,7 @@ class V3Handlers:
             headers = {SERVED_BY: created.provider} | replayed(created)
             waited = await wait_as_preferred(request, self.services.wait_for_end, created.task)
             if waited.ended:
-                data = self._body(caller(request), waited.ended)
+                data = self.body(caller(request), waited.ended)
                 headers |= self.services.served_by(waited.ended)
             return _success(data, headers | waited.headers)
 
@@ -113,14 +132,14 @@ class V3Handlers:
     async def read(self, request: Request) -> Response:
         key = caller(request)
         seen = await self.services.read(key.account, TaskId(request.path_params["task_id"]))
-        return _success(self._body(key, seen), self.services.served_by(seen))
+        return _success(self.body(key, seen), self.services.served_by(seen))
 
     async def read_batch(self, request: Request) -> Response:
         key = caller(request)
         _check_json(request)
         wanted, _ = await parse(request, read_ids)
         found = await self.services.read.many(key.account, wanted)
-        tasks = {seen.task.id: self._body(key, seen) for seen in found}
+        tasks = {seen.task.id: self.body(key, seen) for seen in found}
         return _success({"tasks": tasks, "missed": [each for each in wanted if each not in tasks]})
 
     async def upload(self, request: Request) -> Response:
@@ -182,7 +201,8 @@ class V3Handlers:
         tasks = await self.services.read.page(key.account, page.limit, page.offset)
         return _success([usage_row(task) for task in tasks])
 
-    def _body(self, key: Key, seen: TaskView) -> dict[str, Any]:
+    def body(self, key: Key, seen: TaskView) -> dict[str, Any]:
+        """The task as v3 shows it."""
         return task_body(seen.task, key.account_tag, self.services.links, self.services.clock.now_ms())
 
 

@@ -25,6 +25,10 @@ def task_body(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[s
         body["completed_at"] = moment(task.finished_ms)
     if task.removed_ms is not None:
         body["output_removed_at"] = moment(task.removed_ms)
+    if task.kept:
+        body["kept"] = True
+    if task.erase_due_ms is not None:
+        body["erase_at"] = moment(task.erase_due_ms)
     if (code := _error_code(task)) is not None:
         body["error_code"] = code
     if task.error_msg is not None:
@@ -45,6 +49,9 @@ def usage_row(task: Task) -> dict[str, Any]:
         "created_at": moment(task.created_ms),
         "credits_consumed": float(task.consumed),
     }
+
+
+STATUSES = (Status.QUEUED, Status.RUNNING, Status.SUCCESS, Status.FAILED, Status.CANCELLED)
 
 
 def status_of(status: Status) -> Status:

@@ -20,6 +20,9 @@ from limner.ports.clock import Clock
 FIGURES = ("provider", "model", "generative")
 """The fields of `served_by` that stay; the others may repeat the request."""
 
+BY_ACCOUNT = "the account"
+"""Who asked for an erasure over the API, in its receipt; the audit log names the key."""
+
 _BATCH = 100
 
 
@@ -41,6 +44,18 @@ class Erase:
         await self.delete_unreferenced.delete(marked, now_ms)
         return receipt
 
+    async def if_due(self, task_id: TaskId) -> None:
+        """Erase a task that its account asked to erase at a time that has come, unless that was undone."""
+        now_ms = self.clock.now_ms()
+
+        def work(records: Records) -> Sequence[UnreferencedBlob]:
+            task = own_task(records, None, task_id)
+            if task.erase_due_ms is None or task.erase_due_ms > now_ms:
+                return ()
+            return self._erase(records, task, BY_ACCOUNT, now_ms)[1]
+
+        await self.delete_unreferenced.delete(await self.store.run(work), now_ms)
+
     def _erase(self, records: Records, task: Task, by: str, now_ms: int) -> tuple[Erasure, Sequence[UnreferencedBlob]]:
         if earlier := records.retention.erasure(task.id):
             return earlier, ()
@@ -49,6 +64,7 @@ class Erase:
         kept = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
         blobs = records.retention.erase_task(task.id, task.account, task.model, kept, now_ms)
         records.webhooks.forget_task(task.id)
+        records.prompt_index.remove(task.id)
         marked = self.delete_unreferenced.mark(records, blobs, now_ms)
         size = sum(each.size for each in marked)
         shared = len(blobs) - len(marked)

@@ -80,6 +80,13 @@ class Prune:
         deleted = await self._delete_unreferenced(now_ms)
         return Pruned(uploads, keys, events, deliveries, inputs, results, deleted.files, deleted.size)
 
+    async def merge_prompt_index(self) -> None:
+        """Let the words of erased prompts leave the files of the database."""
+        more = await self.store.run(lambda records: records.prompt_index.merge(begin=True))
+        while more:
+            await self.clock.sleep(PAUSE_S)
+            more = await self.store.run(lambda records: records.prompt_index.merge(begin=False))
+
     async def reclaim(self) -> int:
         """Remove partial files, and parts of abandoned uploads; returns how many."""
         now_ms = self.clock.now_ms()

@@ -8,6 +8,7 @@ from limner.application.ids import time_ordered
 from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages, ResolveInputs
 from limner.application.images.upload import KeptPicture
+from limner.application.library.parents import record_parents
 from limner.application.tasks.multiview import original_of, unchanged_views
 from limner.application.tasks.plan import Plan, check_prompts, plan
 from limner.db.records import Records
@@ -31,6 +32,7 @@ from limner.domain.tasks.request import (
     TaskType,
     UrlSource,
 )
+from limner.domain.tasks.search import words_of
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
@@ -183,6 +185,7 @@ class Submit:
             queue_deadline_ms=now_ms + self.limits.queue_deadline_s * 1000,
             run_limit_ms=self.limits.run_deadline_s * 1000,
             key=key.id or None,
+            words=words_of(planned.spec.texts),
         )
 
 
@@ -226,6 +229,8 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
     _charge_key(records, task)
     records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)
     records.tasks.add(replace(task, place=place, echo={**task.echo, **echo}), inputs)
+    record_parents(records, task.account, task.id, acceptance.request, inputs)
+    records.prompt_index.add(task.account, task.id, task.words)
     records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
     if acceptance.request.webhook_url is not None:
         _add_task_webhook(records, task, acceptance.request.webhook_url)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from limner.application.read import TaskView
     from limner.application.tasks.explain import Explanation
     from limner.bootstrap import Limner
-    from limner.db.records import Records
     from limner.db.tables.attempts import Attempt
     from limner.db.tables.retention import Erasure
     from limner.db.tables.tasks import CleanCopy
@@ -34,22 +33,47 @@ TaskArgument = Annotated[str, typer.Argument(help="The task's id.", autocompleti
 def list_tasks(
     account: Annotated[str | None, typer.Option("--account", help="Only this account's.")] = None,
     status: Annotated[Status | None, typer.Option("--status", help="Only those in this state.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Words, or their beginnings, of the prompt.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only those for this model.")] = None,
+    template: Annotated[str | None, typer.Option("--template", help="Only those with this template.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="A date or time, such as 2026-11-28: then or later.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="A date or time: earlier.")] = None,
+    made_from: Annotated[
+        str | None, typer.Option("--made-from", help="Only those with a picture of this task.")
+    ] = None,
+    kept: Annotated[bool | None, typer.Option("--kept/--not-kept", help="Only kept tasks, or only others.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 20,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """List tasks, newest first."""
+    """List and search tasks, newest first."""
     from limner.application.accounts.manage import named
+    from limner.domain.prompts.template import normalise_slug
+    from limner.domain.tasks.listing import TaskFilter, moment_of
+    from limner.domain.tasks.search import search_terms
 
-    def work(records: "Records") -> list[Task]:
-        owner = named(records, account).id if account else None
-        return list(records.tasks.recent(account=owner, status=status, limit=limit))
+    async def work(limner: "Limner") -> list[Task]:
+        wanted = TaskFilter(
+            search=search_terms(search or ""),
+            model=model,
+            template=normalise_slug(template) if template else None,
+            statuses=(status,) if status else (),
+            since_ms=moment_of("since", since) if since else None,
+            until_ms=moment_of("until", until) if until else None,
+            kept=kept,
+            made_from=TaskId(made_from) if made_from else None,
+            unlisted=True,
+        )
+        owner = await limner.store.read(lambda records: named(records, account).id) if account else None
+        return [seen.task for seen in (await limner.list_tasks(owner, wanted, after=None, limit=limit)).tasks]
 
-    found = with_limner(data, lambda limner: limner.store.read(work), json=json)
+    found = with_limner(data, work, json=json)
     if json:
-        print_json([_facts(task) for task in found])
+        print_json([facts(task) for task in found])
         return
-    rows = [(t.id, t.status, _age(t), _took(t), t.consumed, _prompt(t)) for t in found]
+    rows = [(t.id, t.status, _age(t), _took(t), t.consumed, short_prompt(t)) for t in found]
     table("TASK", "STATUS", "AGE", "TOOK", "CREDITS", "PROMPT", rows=rows, empty="No tasks yet.")
 
 
@@ -63,9 +87,9 @@ def show(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
 
     seen, erasure = with_limner(data, work, json=json)
     if json:
-        print_json(_facts(seen.task) | {"ahead": seen.ahead, "erasure": erasure})
+        print_json(facts(seen.task) | {"ahead": seen.ahead, "erasure": erasure})
         return
-    for name, value in _facts(seen.task).items():
+    for name, value in facts(seen.task).items():
         if value is not None:
             out.print(f"[bold]{name:16}[/] {escape(str(value))}", soft_wrap=True)
     if erasure:
@@ -109,7 +133,7 @@ def cancel(task_id: TaskArgument, data: Data = None, json: Json = False) -> None
     """Cancel a task: at once while it is queued, as soon as possible while it runs."""
     task = with_limner(data, lambda limner: limner.cancel(None, TaskId(task_id)), json=json)
     if json:
-        print_json(_facts(task))
+        print_json(facts(task))
     elif task.status is Status.RUNNING:
         out.print("It is running; its worker was explained.")
     else:
@@ -124,7 +148,7 @@ def erase(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Erase a task's prompt and pictures. Figures, credits and a receipt stay."""
+    """Erase a task's prompt and pictures. Figures, credits, a receipt and the tasks made from it stay."""
     confirm(f"Erase the prompt and pictures of task {task_id}? This cannot be undone.", yes=yes, json=json)
 
     async def work(limner: "Limner") -> "Erasure":
@@ -145,11 +169,12 @@ def _receipt(erasure: "Erasure") -> str:
     return f"Erased on {when(erasure.at_ms)} by {escape(erasure.by)}: {deleted}."
 
 
-def _facts(task: Task) -> dict[str, object]:
-    facts = asdict(task)
+def facts(task: Task) -> dict[str, object]:
+    """A task for programs, with its times for people too."""
+    found = asdict(task)
     for name in ("created_ms", "started_ms", "finished_ms", "removed_ms"):
-        facts[name.removesuffix("_ms")] = when(facts[name]) or None
-    return facts
+        found[name.removesuffix("_ms")] = when(found[name]) or None
+    return found
 
 
 def _age(task: Task) -> str:
@@ -166,7 +191,8 @@ def _took(task: Task) -> str:
     return f"{(task.finished_ms - task.started_ms) / 1000:.1f} s"
 
 
-def _prompt(task: Task) -> str:
+def short_prompt(task: Task) -> str:
+    """The beginning of its prompt, or its template's name."""
     prompt = str(task.echo.get("prompt") or task.echo.get("template") or "")
     return prompt if len(prompt) <= 40 else prompt[:39] + "…"
 

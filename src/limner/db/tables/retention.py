@@ -26,11 +26,11 @@ class Erasure:
 
 
 _INPUTS_DUE = Sql("""
-    SELECT id FROM tasks WHERE keeps_inputs = 1 AND finished_ms <= :before_ms
+    SELECT id FROM tasks WHERE keeps_inputs = 1 AND kept = 0 AND finished_ms <= :before_ms
     ORDER BY finished_ms LIMIT :limit {skip_locked}
 """)
 _RESULTS_DUE = Sql("""
-    SELECT id FROM tasks WHERE keeps_results = 1 AND finished_ms <= :before_ms
+    SELECT id FROM tasks WHERE keeps_results = 1 AND kept = 0 AND finished_ms <= :before_ms
     ORDER BY finished_ms LIMIT :limit {skip_locked}
 """)
 _KEEP_NO_INPUTS = Sql("UPDATE tasks SET keeps_inputs = 0 WHERE id IN :ids")
@@ -68,6 +68,7 @@ _UPLOADS_OF = Sql("SELECT token FROM uploads WHERE account = :account")
 _LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = :id {locked}")
 _ERASE_TASK = Sql("""
     UPDATE tasks SET echo = :echo, task_order = :task_order, result = NULL, keeps_inputs = 0, keeps_results = 0,
+        template = NULL, kept = 0, listed = 0, erase_due_ms = NULL,
         removed_ms = CASE WHEN result IS NULL THEN removed_ms ELSE :now_ms END,
         served_by = CASE WHEN served_by IS NULL THEN NULL ELSE :served_by END,
         error_msg = CASE WHEN error_msg IS NULL THEN NULL ELSE :error_msg END
@@ -102,7 +103,7 @@ class RetentionQueries:
     # --- by age ---------------------------------------------------------------------------------------------------
 
     def remove_inputs(self, before_ms: int, now_ms: int, limit: int) -> int:
-        """Release the input pictures of tasks that ended by `before_ms`; returns the number of tasks."""
+        """Release the input pictures of tasks that ended by `before_ms`, but kept ones; returns their number."""
         tasks = [row[0] for row in self._db.all(_INPUTS_DUE, {"before_ms": before_ms, "limit": limit})]
         ids = {"ids": self._db.ids(tasks)}
         self._db.run(_KEEP_NO_INPUTS, ids)
@@ -111,7 +112,7 @@ class RetentionQueries:
         return len(tasks)
 
     def remove_results(self, before_ms: int, now_ms: int, limit: int) -> int:
-        """Release the result pictures of tasks that ended by `before_ms`; returns the number of tasks."""
+        """Release the result pictures of tasks that ended by `before_ms`, but kept ones; returns their number."""
         tasks = [row[0] for row in self._db.all(_RESULTS_DUE, {"before_ms": before_ms, "limit": limit})]
         ids = {"ids": self._db.ids(tasks)}
         self._db.run(_CLEAR_RESULTS, ids | {"now_ms": now_ms})

@@ -54,6 +54,8 @@ class NewTask:
     """The API key of the request; None for the operator's own tasks."""
     ignored: tuple[IgnoredField, ...] = ()
     """The fields that the preferred route does not obey."""
+    words: tuple[str, ...] = ()
+    """The words of its prompt, for search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,18 @@ class ClaimLimit:
 _COLUMNS = (
     "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
     "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
-    "error_msg, removed_ms, ignored, pictures"
+    "error_msg, removed_ms, ignored, pictures, template, kept, listed, erase_due_ms"
 )
-_NAMES = tuple(_COLUMNS.split(", "))
+COLUMNS = tuple(_COLUMNS.split(", "))
+"""What `task_of` takes, in this order."""
 
 _ADD = Sql("""
     INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
                        created_ms, queue_deadline_ms, run_limit_ms, keeps_inputs, api_key, ignored,
-                       pictures)
+                       pictures, template)
     VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
             :created_ms, :queue_deadline_ms, :run_limit_ms, :keeps_inputs, :api_key, :ignored,
-            :pictures)
+            :pictures, :template)
 """)
 _ADD_INPUT = Sql("""
     INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
@@ -267,6 +270,7 @@ class TaskTable:
                 "api_key": task.key,
                 "ignored": dump(task.ignored) if task.ignored else None,
                 "pictures": task.spec.n,
+                "template": task.spec.template,
             },
         )
         if inputs:
@@ -281,19 +285,19 @@ class TaskTable:
 
     def get(self, task: TaskId) -> Task | None:
         row = self._db.one(_GET, {"id": task})
-        return _task(row) if row else None
+        return task_of(row) if row else None
 
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
-        return [_task(row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
+        return [task_of(row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
 
     def recent(self, *, account: AccountId | None, status: str | None, limit: int) -> Sequence[Task]:
         rows = self._db.all(_LIST, {"account": account, "status": status, "limit": limit})
-        return [_task(row) for row in rows]
+        return [task_of(row) for row in rows]
 
     def page(self, account: AccountId, limit: int, offset: int) -> Sequence[Task]:
         """An account's tasks, the newest first, without the first `offset`."""
         rows = self._db.all(_PAGE, {"account": account, "limit": limit, "offset": offset})
-        return [_task(row) for row in rows]
+        return [task_of(row) for row in rows]
 
     def neighbours(self, account: AccountId, task: TaskId) -> tuple[TaskId | None, TaskId | None]:
         """The account's next newer and next older task."""
@@ -311,7 +315,7 @@ class TaskTable:
     def states(self, tasks: Sequence[TaskId]) -> Sequence[TaskState]:
         """Those of `tasks` that exist, in no particular order."""
         rows = self._db.all(_STATES, {"ids": self._db.ids(tasks)})
-        return [TaskState(_task(columns), number or 0) for *columns, number in rows]
+        return [TaskState(task_of(columns), number or 0) for *columns, number in rows]
 
     def progress_of(self, tasks: Sequence[TaskId]) -> Sequence[TaskProgress]:
         rows = self._db.all(_PROGRESS_OF, {"ids": self._db.ids(tasks)})
@@ -377,7 +381,7 @@ class TaskTable:
     def _claim_rows(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         rows = self._db.all(statement, values)
         return [
-            (place, ClaimedTask(_task(columns), TaskSpec.from_json(load(spec)), claims, bool(has_inputs)))
+            (place, ClaimedTask(task_of(columns), TaskSpec.from_json(load(spec)), claims, bool(has_inputs)))
             for *columns, spec, claims, has_inputs, place in rows
         ]
 
@@ -421,7 +425,7 @@ class TaskTable:
 
     def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
         """Queued tasks whose queue deadline has passed."""
-        return [_task(row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+        return [task_of(row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
         """Write the end of a task. With an owner, only while its lease is that owner's; without, only while queued.
@@ -447,7 +451,7 @@ class TaskTable:
             row = self._db.one(_FINISH_RUNNING, facts | {"owner": owner})
         if row and ending.result:
             use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
-        return _task(row) if row else None
+        return task_of(row) if row else None
 
     def request_cancel(self, task: TaskId) -> None:
         self._db.run(_REQUEST_CANCEL, {"id": task})
@@ -486,14 +490,17 @@ def _input(row: Sequence[Any]) -> TaskInput:
     )
 
 
-def _task(row: Sequence[Any]) -> Task:
-    columns = dict(zip(_NAMES, row, strict=True))
+def task_of(row: Sequence[Any]) -> Task:
+    """A task from its `COLUMNS`."""
+    columns = dict(zip(COLUMNS, row, strict=True))
     return Task(
         **columns
         | {
             "status": Status(columns["status"]),
             "echo": load(columns["echo"]),
             "cancel_requested": bool(columns["cancel_requested"]),
+            "kept": bool(columns["kept"]),
+            "listed": bool(columns["listed"]),
             "result": _result(load(columns["result"])),
             "served_by": load(columns["served_by"]),
             "ignored": tuple(IgnoredField(**each) for each in load(columns["ignored"]) or ()),

@@ -75,6 +75,11 @@ class TaskSpec:
         """Whether there are fields that some models obey and others do not."""
         return any(getattr(self, name) is not None for name in _WISHES)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the caller wrote, for search."""
+        return (self.prompt, *(each.caller_prompt for each in self.views if each.caller_prompt))
+
     def to_json(self) -> dict[str, Any]:
         """The spec as it is stored."""
         stored = {name: getattr(self, name) for name in _ALWAYS_STORED} | {"ignored": list(self.ignored)}

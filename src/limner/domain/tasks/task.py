@@ -69,7 +69,9 @@ class Task:
     `pictures` is how many pictures of one prompt were asked for. `ignored` are the fields that were not obeyed;
     until the task has ended, those that the preferred route does not obey.
 
-    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on.
+    `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on. Retention
+    leaves a `kept` task's images alone. At `erase_due_ms` its content is erased, unless that is undone before; from the
+    request on it is not `listed`. `template` is the normalised name.
     """
 
     id: TaskId
@@ -97,6 +99,10 @@ class Task:
     removed_ms: int | None = None
     ignored: tuple[IgnoredField, ...] = ()
     pictures: int = 1
+    template: str | None = None
+    kept: bool = False
+    listed: bool = True
+    erase_due_ms: int | None = None
 
 
 class StatusChange(NamedTuple):

@@ -1,0 +1,1 @@
+"""The calls of the library, which the v2 and v3 APIs share."""

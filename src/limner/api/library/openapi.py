@@ -1,0 +1,45 @@
+"""OpenAPI descriptions of the calls of the library."""
+
+from typing import Any
+
+from limner.api.http.openapi_schema import content, fields, ref, schemas_of
+from limner.api.library.bodies import ErasureRequest, TaskSelection
+from limner.api.library.face import ApiFace
+from limner.api.library.query import TaskListQuery
+
+SCHEMAS: dict[str, Any] = schemas_of(TaskSelection, ErasureRequest)
+
+_CURSOR = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "`after` of the next page, or null."}
+_ID = {"type": "string", "format": "uuid"}
+_IDS = {"type": "array", "items": {"type": "string"}}
+
+
+def listing(face: ApiFace) -> dict[str, Any]:
+    data = fields(tasks={"type": "array", "items": ref(face.task_schema)}, next=_CURSOR)
+    properties = TaskListQuery.model_json_schema()["properties"]
+    parameters = [
+        {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()
+    ]
+    return face.described(data, 400, 403) | {"parameters": parameters}
+
+
+def keeping(face: ApiFace) -> dict[str, Any]:
+    return face.described(ref(face.task_schema), 400, 403, 404)
+
+
+def erasing(face: ApiFace) -> dict[str, Any]:
+    derived = {"type": "object", "additionalProperties": _IDS, "description": "Tasks made from those that are erased."}
+    moment = {"type": ["integer", "string"], "description": "When they are erased."}
+    data = fields(erase_time=moment, erasing=_IDS, kept=_IDS, unfinished=_IDS, missed=_IDS, derived=derived)
+    return face.described(data, 400, 403, body=content(ref("ErasureRequest")))
+
+
+def undoing(face: ApiFace) -> dict[str, Any]:
+    return face.described(fields(restored=_IDS, missed=_IDS), 400, 403, body=content(ref("TaskSelection")))
+
+
+def lineage(face: ApiFace) -> dict[str, Any]:
+    edge = fields(task_id=_ID, field={"type": "string"}, parent_id=_ID)
+    tasks = {"type": "object", "additionalProperties": ref(face.task_schema)}
+    data = fields(task_id=_ID, tasks=tasks, edges={"type": "array", "items": edge}, complete={"type": "boolean"})
+    return face.described(data, 403, 404)

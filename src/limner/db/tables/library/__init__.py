@@ -1,0 +1,1 @@
+"""What lists, searches and lineages of tasks are read from."""
