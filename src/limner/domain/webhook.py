@@ -22,6 +22,7 @@ class EventType(StrEnum):
     EXPIRED = "task.expired"
     CANCELLED = "task.cancelled"
     PROGRESS = "task.progress"
+    BUDGET = "budget.warning"
     TEST = "webhook.test"
 
 
@@ -35,7 +36,7 @@ EVENT_OF_STATUS = {
 FINAL_EVENTS = tuple(EVENT_OF_STATUS.values())
 """The default subscription."""
 
-SELECTABLE_EVENTS = (*FINAL_EVENTS, EventType.PROGRESS)
+SELECTABLE_EVENTS = (*FINAL_EVENTS, EventType.PROGRESS, EventType.BUDGET)
 """The events that a webhook may subscribe to."""
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
@@ -45,7 +46,7 @@ RETRY_DELAYS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """The longest delay before each retry of a final event: ten attempts in all, the last up to three days later."""
 
 TTL_S = {EventType.PROGRESS: 60, EventType.TEST: 600}
-"""How long a message is kept for sending, retries included. Final events have `FINAL_TTL_S`."""
+"""How long a message of a type that is not retried is kept for sending. Others have `FINAL_TTL_S`."""
 
 FINAL_TTL_S = 96 * 3600
 
@@ -67,10 +68,10 @@ class DeliveryState(StrEnum):
 def retry_delay_s(event: EventType, retries: int, chance: float, retry_after_s: int | None) -> float | None:
     """The delay before the next attempt after `retries` retries; None when there is none.
 
-    `chance` is a random number from 0 to 1, `retry_after_s` the receiver's `Retry-After`. Only final events are
-    retried: progress would be outdated, and a test message is watched while it is sent.
+    `chance` is a random number from 0 to 1, `retry_after_s` the receiver's `Retry-After`. Progress is not retried, for
+    it would be outdated, and neither is a test message, which is watched while it is sent.
     """
-    if event not in FINAL_EVENTS or retries >= len(RETRY_DELAYS_S):
+    if event in TTL_S or retries >= len(RETRY_DELAYS_S):
         return None
     jittered = full_jitter_s(0, chance, base_s=RETRY_DELAYS_S[retries], cap_s=RETRY_DELAYS_S[retries])
     return max(jittered, min(retry_after_s or 0, MAX_RETRY_AFTER_S))

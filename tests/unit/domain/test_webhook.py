@@ -35,7 +35,7 @@ def signed(body: bytes, secret: bytes = SECRET) -> dict[str, str]:
 
 def test_every_end_of_a_task_is_an_event() -> None:
     assert EVENT_OF_STATUS.keys() == {status for status in Status if status.final}
-    assert set(SELECTABLE_EVENTS) == {*FINAL_EVENTS, EventType.PROGRESS}
+    assert set(SELECTABLE_EVENTS) == {*FINAL_EVENTS, EventType.PROGRESS, EventType.BUDGET}
 
 
 def test_the_published_library_takes_our_signature() -> None:

@@ -19,7 +19,7 @@ class NewWebhook(BaseModel):
     events: list[StrictStr] = Field(
         default_factory=list,
         max_length=20,
-        description=f"Any of {', '.join(SELECTABLE_EVENTS)}. Left out or empty: all but the last.",
+        description=f"Any of {', '.join(SELECTABLE_EVENTS)}. Left out or empty: the ends of tasks.",
     )
     description: StrictStr = Field(default="", max_length=MAX_DESCRIPTION, description="A label of your own.")
 

@@ -6,17 +6,18 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from limner.db.records import Records
 from limner.db.store import Store
-from limner.db.tables.accounts import Account
+from limner.db.tables.accounts import Account, AccountLimits
 from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance, grant
 from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.spending_rules import NO_RULES, SpendingRules
 from limner.ports.clock import Clock
 
 KEY_PREFIX = "tsk_"
@@ -129,6 +130,20 @@ class ManageAccounts:
 
         await self.store.run(work)
 
+    async def limit_spending(self, account_name: str, changes: Mapping[str, Any]) -> AccountLimits:
+        """Change fields of an account's `AccountLimits`; returns all of them. None removes a limit."""
+
+        def work(records: Records) -> AccountLimits:
+            account = named(records, account_name)
+            before = records.accounts.limits(account.id)
+            after = replace(before, **changes)
+            records.accounts.set_limits(account.id, after)
+            details = {"from": _chosen(asdict(before)), "to": _chosen(asdict(after))}
+            self._note(records, "account.budget", account.id, details)
+            return after
+
+        return await self.store.run(work)
+
     async def create_key(
         self,
         account_name: str,
@@ -136,6 +151,8 @@ class ManageAccounts:
         scopes: tuple[str, ...],
         allowance: KeyLimits = UNLIMITED,
         expires_ms: int | None = None,
+        *,
+        rules: SpendingRules = NO_RULES,
     ) -> CreatedKey:
         secret = new_secret()
         unknown = sorted(set(scopes) - set(SCOPES))
@@ -150,7 +167,8 @@ class ManageAccounts:
         def work(records: Records) -> Key:
             account = named(records, account_name)
             key = new_key(account, key_name, scopes, secret, self.clock.now_ms())
-            return self._add_key(records, replace(key, allowance=allowance, expires_ms=expires_ms), secret)
+            limited = replace(key, allowance=allowance, expires_ms=expires_ms, rules=rules)
+            return self._add_key(records, limited, secret)
 
         return CreatedKey(await self.store.run(work), secret)
 
@@ -159,17 +177,23 @@ class ManageAccounts:
         self._note(records, "key.create", key.id, {"account": key.account, "scopes": key.scopes, **_limits(key)})
         return key
 
-    async def limit_key(self, key_id: KeyId, changes: Mapping[str, int | None]) -> Key:
-        """Change fields of `KeyLimits`, or `expires_ms`; returns the changed key. None removes a limit."""
+    async def limit_key(self, key_id: KeyId, changes: Mapping[str, Any]) -> Key:
+        """Change fields of `KeyLimits` and `SpendingRules`, or `expires_ms`; returns the changed key.
+
+        None removes a limit.
+        """
 
         def work(records: Records) -> Key:
             key = records.keys.get(key_id)
             if key is None:
                 raise _no_such_key(key_id)
-            allowed = {name: value for name, value in changes.items() if name != "expires_ms"}
-            expires_ms = changes.get("expires_ms", key.expires_ms)
-            changed = replace(key, allowance=replace(key.allowance, **allowed), expires_ms=expires_ms)
-            records.keys.set_limits(key.id, changed.allowance, changed.expires_ms)
+            changed = replace(
+                key,
+                allowance=replace(key.allowance, **_fields_of(KeyLimits, changes)),
+                rules=replace(key.rules, **_fields_of(SpendingRules, changes)),
+                expires_ms=changes.get("expires_ms", key.expires_ms),
+            )
+            records.keys.set_limits(changed)
             self._note(records, "key.limit", key.id, {"from": _limits(key), "to": _limits(changed)})
             return changed
 
@@ -244,9 +268,17 @@ def new_key(account: Account, name: str, scopes: tuple[str, ...], secret: str, n
     )
 
 
-def _limits(key: Key) -> dict[str, int]:
-    limits = asdict(key.allowance) | {"expires_ms": key.expires_ms}
+def _limits(key: Key) -> dict[str, Any]:
+    return _chosen(asdict(key.allowance) | asdict(key.rules) | {"expires_ms": key.expires_ms})
+
+
+def _chosen(limits: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in limits.items() if value is not None}
+
+
+def _fields_of(kind: type[KeyLimits | SpendingRules], changes: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in changes.items() if name in names}
 
 
 def _no_such_key(key: KeyId) -> Refusal:

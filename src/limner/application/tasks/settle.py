@@ -2,8 +2,8 @@
 
 from limner.application.webhooks.outbox import enqueue_deliveries
 from limner.db.records import Records
+from limner.domain.accounts.budgets import periods_of
 from limner.domain.accounts.credits import closing
-from limner.domain.accounts.key_limits import day_of
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Task
 from limner.domain.webhook import EVENT_OF_STATUS
@@ -20,8 +20,9 @@ def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner
     # The slot before the balance, as when a task is accepted: the same lock order prevents deadlocks.
     records.accounts.release_slot(finished.account, finished.bucket)
     entry = closing(finished.price, ending.consumed)
-    records.accounts.apply(finished.account, entry)
-    records.keys.release(task, finished.price - ending.consumed, day_of(finished.created_ms))
+    unspent, periods = finished.price - ending.consumed, periods_of(finished.created_ms)
+    records.accounts.close(finished.account, entry, unspent, periods)
+    records.keys.release(task, unspent, periods)
     records.ledger.append(finished.account, entry, now_ms, task=task)
     records.attempts.close_open(task, now_ms)
     records.events.add(finished.account, task, ending.status, now_ms)

@@ -1,6 +1,6 @@
 """Submitting a task: planned, then accepted in one unit of work that holds its credits and puts it into the queue."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from limner.application.generation.routing import Routing
@@ -9,6 +9,8 @@ from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages, ResolveInputs
 from limner.application.images.upload import KeptPicture
 from limner.application.library.parents import record_parents
+from limner.application.tasks.budget_warnings import BudgetOwner, BudgetWarning, log_warnings, warn_of_refusal
+from limner.application.tasks.charge import charge
 from limner.application.tasks.multiview import original_of, unchanged_views
 from limner.application.tasks.plan import Plan, check_prompts, plan
 from limner.db.records import Records
@@ -16,13 +18,12 @@ from limner.db.store import Store
 from limner.db.tables.idempotency import IdempotentTask
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import NewTask
+from limner.domain.accounts.budgets import BudgetSpent
 from limner.domain.accounts.credits import hold
-from limner.domain.accounts.key_limits import UNLIMITED, day_of, exhausted
 from limner.domain.ids import TaskId
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.obeyed import obeyed
-from limner.domain.tasks import fair_queue
 from limner.domain.tasks.request import (
     BUCKET_OF,
     DEFAULT_LIMITS,
@@ -108,16 +109,14 @@ class Submit:
         check_prompts(planned, self.templates, route)
         self._check_addresses(request)
         task = replace(self._new_task(key, request, planned), ignored=obeyed(planned.spec, route).ignored)
-        earlier = await self._accept(
-            _Acceptance(
-                task=task,
-                request=request,
-                model=planned.model,
-                inline={},
-                idempotency=idempotency,
-                limits=self.limits,
-            )
+        acceptance = _Acceptance(
+            task=task, request=request, model=planned.model, inline={}, idempotency=idempotency, limits=self.limits
         )
+        try:
+            earlier = await self._accept(acceptance)
+        except BudgetSpent as refusal:
+            await self._warn_of(refusal, task)
+            raise
         if earlier is None:
             self.signals.work_arrived()
         return Submitted(earlier or task.id, route.provider, replayed=earlier is not None)
@@ -158,7 +157,16 @@ class Submit:
             acceptance = replace(acceptance, inline=inline)
         if mask:
             await self.check_mask(acceptance.task.account, inputs[0], mask, acceptance.inline)
-        return await self.store.run(lambda records: _accept(records, acceptance))
+        accepted = await self.store.run(lambda records: _accept(records, acceptance))
+        log_warnings(accepted.warnings)
+        return accepted.earlier
+
+    async def _warn_of(self, refusal: BudgetSpent, task: NewTask) -> None:
+        """Warn of a budget that refused a task, unless that was done."""
+        if refusal.budget.warned < 100:
+            owner = BudgetOwner(task.account, task.key if refusal.whose == "key" else None)
+            period, now_ms = refusal.budget.period, task.created_ms
+            log_warnings(await self.store.run(lambda records: warn_of_refusal(records, owner, period, now_ms)))
 
     async def _dry_run(self, acceptance: "_Acceptance") -> TaskId | None:
         """Raise what `_accept` would raise, before any image is stored; the unit of work is rolled back."""
@@ -204,12 +212,20 @@ class _Acceptance:
     limits: SubmitLimits
 
 
-def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
-    """Write the task, or raise `Refusal`. Returns the id of the earlier task that an idempotency key replays."""
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """`earlier` is the task that an idempotency key replays; `warnings` are logged once all is committed."""
+
+    earlier: TaskId | None
+    warnings: Sequence[BudgetWarning] = ()
+
+
+def _accept(records: Records, acceptance: _Acceptance) -> _Accepted:
+    """Write the task, or raise `Refusal`."""
     task = acceptance.task
     earlier = _replay(records, acceptance)
     if earlier:
-        return earlier.task
+        return _Accepted(earlier.task)
     resolving = ResolveInputs(
         records, task.account, acceptance.model, acceptance.inline, task.created_ms, acceptance.limits.transcode_webp
     )
@@ -221,12 +237,7 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
         task = replace(task, spec=replace(task.spec, unchanged_views=unchanged))
     if not records.accounts.acquire_slot(task.account, task.bucket, acceptance.limits.limit_of(task.bucket)):
         raise _too_many_tasks()
-    place = records.accounts.hold_credits_and_place(
-        task.account, task.price, fair_queue.step(task.priority) * task.spec.n
-    )
-    if place is None:
-        raise _not_enough_credits(records.accounts.balance(task.account).available, task.price)
-    _charge_key(records, task)
+    place, warnings = charge(records, task)
     records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)
     records.tasks.add(replace(task, place=place, echo={**task.echo, **echo}), inputs)
     record_parents(records, task.account, task.id, acceptance.request, inputs)
@@ -234,7 +245,7 @@ def _accept(records: Records, acceptance: _Acceptance) -> TaskId | None:
     records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
     if acceptance.request.webhook_url is not None:
         _add_task_webhook(records, task, acceptance.request.webhook_url)
-    return None
+    return _Accepted(None, warnings)
 
 
 def _add_task_webhook(records: Records, task: NewTask, url: str) -> None:
@@ -246,13 +257,6 @@ def _add_task_webhook(records: Records, task: NewTask, url: str) -> None:
             field="webhook_url",
         )
     records.webhooks.set_task_url(task.id, url)
-
-
-def _charge_key(records: Records, task: NewTask) -> None:
-    day = day_of(task.created_ms)
-    if task.key and not records.keys.charge(task.key, task.price, day):
-        key = records.keys.get(task.key)
-        raise exhausted(key.allowance if key else UNLIMITED, records.keys.usage(task.key, day), task.price)
 
 
 def _replay(records: Records, acceptance: _Acceptance) -> IdempotentTask | None:
@@ -289,15 +293,8 @@ def _dry_run(records: Records, acceptance: _Acceptance) -> None:
     request = acceptance.request
     files = tuple(file for file in request.files if not isinstance(file.source, InlineSource))
     mask = None if request.mask and isinstance(request.mask.source, InlineSource) else request.mask
-    raise _DryRunSucceeded(_accept(records, replace(acceptance, request=replace(request, files=files, mask=mask))))
-
-
-def _not_enough_credits(available: int, price: int) -> Refusal:
-    return Refusal(
-        Code.NO_CREDIT,
-        f"the task costs {price} credits, {available} are left",
-        suggestion=f"The task costs {price} credits and {available} are left: ask the operator for more.",
-    )
+    accepted = _accept(records, replace(acceptance, request=replace(request, files=files, mask=mask)))
+    raise _DryRunSucceeded(accepted.earlier)
 
 
 def _too_many_tasks() -> Refusal:

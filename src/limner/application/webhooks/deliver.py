@@ -207,7 +207,8 @@ class Deliver:
 
     def _body(self, records: Records, delivery: Delivery, webhook: Webhook, now_ms: int) -> bytes | None:
         if delivery.task is None:
-            return _payload(delivery.event, delivery.created_ms, {"webhook_id": webhook.id})
+            about = delivery.detail or {"webhook_id": webhook.id}
+            return _payload(delivery.event, delivery.created_ms, about)
         task, account = records.tasks.get(delivery.task), records.accounts.get(delivery.account)
         if task is None or account is None or (delivery.event is EventType.PROGRESS and task.status.final):
             return None

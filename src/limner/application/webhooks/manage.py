@@ -261,7 +261,7 @@ def _chosen(events: Sequence[str]) -> tuple[EventType, ...]:
         raise Refusal(
             Code.INVALID,
             f"there is no event {unknown[0][:100]!r}",
-            suggestion=f"Events are {', '.join(SELECTABLE_EVENTS)}; left out, a webhook gets all but the last.",
+            suggestion=f"Events are {', '.join(SELECTABLE_EVENTS)}; left out, a webhook gets the ends of tasks.",
             field="events",
         )
     return tuple(each for each in SELECTABLE_EVENTS if each in events) or FINAL_EVENTS

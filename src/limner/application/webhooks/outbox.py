@@ -1,6 +1,8 @@
 """The transactional outbox: webhook deliveries are enqueued in the unit of work that changes the task."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from limner.db.records import Records
@@ -31,6 +33,35 @@ def enqueue_deliveries(records: Records, task: Task, event: EventType, now_ms: i
         records.deliveries.add(delivery)
     if event in FINAL_EVENTS and any(subscription.url for subscription in subscriptions):
         records.webhooks.clear_task_url(task.id)
+
+
+def enqueue_account_event(
+    records: Records, account: AccountId, event: EventType, detail: Mapping[str, Any], *, about: str, now_ms: int
+) -> None:
+    """Add one delivery for each webhook of the account that is subscribed to this event, which is about no task.
+
+    `about` names the event: adding it again has no effect.
+    """
+    for subscription in sorted(records.webhooks.subscriptions(account, None), key=lambda each: each.webhook):
+        if event in subscription.events:
+            records.deliveries.add(
+                Delivery(
+                    id=_id(subscription.webhook, about),
+                    webhook=subscription.webhook,
+                    account=account,
+                    lane=lane_of(subscription.webhook, account, None),
+                    url=None,
+                    event=event,
+                    task=None,
+                    state=DeliveryState.PENDING,
+                    attempts=0,
+                    retries=0,
+                    due_ms=now_ms,
+                    until_ms=now_ms + ttl_ms(event),
+                    created_ms=now_ms,
+                    detail=detail,
+                )
+            )
 
 
 def lane_of(webhook: WebhookId, account: AccountId, url: str | None) -> str:

@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limner.application.accounts.manage import named
+from limner.cli.account.limit_options import FallbackTo, MaxVendorUsd, PerDay, PerMonth, numbers, rules, rules_text
 from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
+from limner.domain.accounts.budgets import periods_of
 
 if TYPE_CHECKING:
     from limner.application.retention.erase import ErasedAccount
     from limner.bootstrap import Limner
     from limner.db.records import Records
-    from limner.db.tables.accounts import Account
+    from limner.db.tables.accounts import Account, AccountLimits
+    from limner.domain.accounts.budgets import Budget
 
 app = typer.Typer(help="Accounts, their limits and weights.", no_args_is_help=True)
 
@@ -87,6 +91,45 @@ def limit(
         print_json({"account": name, "tasks": tasks})
     else:
         out.print(f"{name} may have {tasks} image tasks queued or running.")
+
+
+@app.command("budget")
+def budget(
+    name: Annotated[str, typer.Argument(help="Name of the account.")],
+    credits_per_day: PerDay = None,
+    credits_per_month: PerMonth = None,
+    max_vendor_usd: MaxVendorUsd = None,
+    fallback: FallbackTo = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Set and show an account's budgets, and its rules for vendors' prices. What is not named stays, `none` removes it.
+
+    Without options, show them. A running server follows within seconds.
+    """
+    changes = numbers(credits_per_day=credits_per_day, credits_per_month=credits_per_month)
+    chosen = changes | rules(max_vendor_usd, fallback)
+
+    async def work(limner: "Limner") -> "tuple[AccountLimits, tuple[Budget, ...]]":
+        if chosen:
+            await limner.accounts.limit_spending(name, chosen)
+        periods = periods_of(limner.clock.now_ms())
+        return await limner.store.read(
+            lambda records: (
+                records.accounts.limits(named(records, name).id),
+                records.accounts.budgets(named(records, name).id, periods),
+            )
+        )
+
+    limits, budgets = with_limner(data, work, json=json)
+    if json:
+        spent = {each.period.value: each.spent for each in budgets}
+        print_json({"account": name, "limits": limits, "spent": spent})
+        return
+    for each in budgets:
+        of = "" if each.most is None else f" of {each.most}, {each.left} left"
+        out.print(f"This {each.period}: {each.spent} credits{of}")
+    out.print(f"Rules: {', '.join(rules_text(limits.rules)) or 'none'}")
 
 
 @app.command("weigh")

@@ -7,22 +7,25 @@ from typing import Annotated, Any
 import typer
 
 from limner.application.accounts.manage import SCOPES
+from limner.cli.account.limit_options import (
+    NONE,
+    FallbackTo,
+    MaxVendorUsd,
+    PerDay,
+    PerMonth,
+    numbers,
+    rules,
+    rules_text,
+    whole,
+)
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, fail, out, print_json, table, when, with_limner
 from limner.db.records import Records
 from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of
 from limner.domain.ids import KeyId
+from limner.domain.routing.spending_rules import SpendingRules
 
 app = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
-
-NONE = "none"
-
-
-def _limit(text: str) -> str:
-    """A limit as it is typed, checked: a whole number, or none."""
-    if text != NONE and not (text.isascii() and text.isdigit() and len(text) < 15):
-        raise typer.BadParameter(f"{text!r} is no whole number and not {NONE!r}")
-    return text
 
 
 def _time(text: str) -> str:
@@ -48,12 +51,9 @@ def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-PerSecond = Annotated[str | None, typer.Option("--per-second", parser=_limit, metavar="N", help="Requests a second.")]
-Tasks = Annotated[str | None, typer.Option("--tasks", parser=_limit, metavar="N", help="Tasks queued or running.")]
-PerDay = Annotated[
-    str | None, typer.Option("--credits-per-day", parser=_limit, metavar="N", help="Credits in a day of UTC.")
-]
-Total = Annotated[str | None, typer.Option("--credits", parser=_limit, metavar="N", help="Credits in all.")]
+PerSecond = Annotated[str | None, typer.Option("--per-second", parser=whole, metavar="N", help="Requests a second.")]
+Tasks = Annotated[str | None, typer.Option("--tasks", parser=whole, metavar="N", help="Tasks queued or running.")]
+Total = Annotated[str | None, typer.Option("--credits", parser=whole, metavar="N", help="Credits in all.")]
 Expires = Annotated[
     str | None,
     typer.Option("--expires", parser=_time, metavar="DATE", help="When it ends: 2027-01-31 (UTC), or 30d from now."),
@@ -70,18 +70,22 @@ def create(
     per_second: PerSecond = None,
     tasks: Tasks = None,
     credits_per_day: PerDay = None,
+    credits_per_month: PerMonth = None,
     total: Total = None,
     expires: Expires = None,
+    max_vendor_usd: MaxVendorUsd = None,
+    fallback: FallbackTo = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Create a key. It is shown once and never again. Its limits are on top of the account's."""
     scopes = tuple(scope or ("generate", "read"))
-    limits = _chosen(per_second, tasks, credits_per_day, total, expires)
-    expires_ms = limits.pop("expires_ms", None)
+    limits = KeyLimits(**_chosen(per_second, tasks, credits_per_day, credits_per_month, total))
+    own = SpendingRules(**rules(max_vendor_usd, fallback))
+    expires_ms = None if expires is None else _expiry_ms(expires)
     made = with_limner(
         data,
-        lambda limner: limner.accounts.create_key(account, name, scopes, KeyLimits(**limits), expires_ms),
+        lambda limner: limner.accounts.create_key(account, name, scopes, limits, expires_ms, rules=own),
         json=json,
     )
     if json:
@@ -140,13 +144,17 @@ def limit(
     per_second: PerSecond = None,
     tasks: Tasks = None,
     credits_per_day: PerDay = None,
+    credits_per_month: PerMonth = None,
     total: Total = None,
     expires: Expires = None,
+    max_vendor_usd: MaxVendorUsd = None,
+    fallback: FallbackTo = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Change a key's limits. Limits not named stay, `none` removes one; a running server follows within seconds."""
-    changes = _chosen(per_second, tasks, credits_per_day, total, expires)
+    changes: dict[str, Any] = _chosen(per_second, tasks, credits_per_day, credits_per_month, total)
+    changes |= rules(max_vendor_usd, fallback) | ({} if expires is None else {"expires_ms": _expiry_ms(expires)})
     key = with_limner(data, lambda limner: limner.accounts.limit_key(KeyId(key_id), changes), json=json)
     if json:
         print_json({"id": key.id, **_limits_of(key)})
@@ -172,18 +180,19 @@ def revoke(
 
 
 def _chosen(
-    per_second: str | None, tasks: str | None, credits_per_day: str | None, total: str | None, expires: str | None
+    per_second: str | None, tasks: str | None, per_day: str | None, per_month: str | None, total: str | None
 ) -> dict[str, int | None]:
-    """The limits given on the command line, by the names of `ManageAccounts.limit_key`."""
-    limits = {"per_second": per_second, "tasks": tasks, "credits_per_day": credits_per_day, "credits": total}
-    chosen = {name: None if text == NONE else int(text) for name, text in limits.items() if text is not None}
+    """The limits given on the command line, by the names of `KeyLimits`."""
+    chosen = numbers(
+        per_second=per_second, tasks=tasks, credits_per_day=per_day, credits_per_month=per_month, credits=total
+    )
     if chosen.get("per_second") == 0:
         raise typer.BadParameter("0 requests a second would refuse every request: use `limner keys revoke`")
-    return chosen | ({"expires_ms": _expiry_ms(expires)} if expires is not None else {})
+    return chosen
 
 
 def _limits_of(key: Key) -> dict[str, Any]:
-    return {"limits": key.allowance, "expires_ms": key.expires_ms}
+    return {"limits": key.allowance, "rules": key.rules, "expires_ms": key.expires_ms}
 
 
 def _limits_text(key: Key) -> str:
@@ -192,9 +201,11 @@ def _limits_text(key: Key) -> str:
         (has.per_second, "requests/s"),
         (has.tasks, "tasks"),
         (has.credits_per_day, "credits/day"),
+        (has.credits_per_month, "credits/month"),
         (has.credits, "credits"),
     )
-    return ", ".join(f"{amount} {what}" for amount, what in limits if amount is not None)
+    shown = [f"{amount} {what}" for amount, what in limits if amount is not None]
+    return ", ".join(shown + rules_text(key.rules))
 
 
 def _end_text(key: Key) -> str:

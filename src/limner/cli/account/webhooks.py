@@ -32,7 +32,7 @@ def add(
     event: Annotated[
         list[str] | None,
         typer.Option(
-            "--event", help=f"One of {', '.join(SELECTABLE_EVENTS)}; may be repeated. Default: all but the last."
+            "--event", help=f"One of {', '.join(SELECTABLE_EVENTS)}; may be repeated. Default: the ends of tasks."
         ),
     ] = None,
     description: Annotated[str, typer.Option("--description", help="A label of your own.")] = "",

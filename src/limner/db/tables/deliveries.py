@@ -1,10 +1,10 @@
 """The outbox of webhook messages, and the log of attempts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from limner.db.sql import Db, Sql
+from limner.db.sql import Db, Sql, dump, load
 from limner.db.tables.lanes import LaneTable
 from limner.domain.ids import AccountId, DeliveryId, TaskId, WebhookId
 from limner.domain.webhook import DeliveryState, EventType
@@ -16,7 +16,8 @@ class Delivery:
 
     Deliveries of one `lane` share a concurrency limit and a breaker: those of a webhook, or of one host of per-task
     addresses. `attempts` counts all sends, `retries` those since it was enqueued or replayed. `due_ms` is when it may
-    be sent; while it is leased, when the lease ends. It fails at `until_ms`, attempted or not.
+    be sent; while it is leased, when the lease ends. It fails at `until_ms`, attempted or not. `detail` is the content
+    of a message that is about no task.
     """
 
     id: DeliveryId
@@ -33,6 +34,7 @@ class Delivery:
     until_ms: int
     created_ms: int
     finished_ms: int | None = None
+    detail: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ class NextDelivery:
 
 
 _COLUMNS = (
-    "id, webhook, account, lane, url, event, task, state, attempts, retries, due_ms, until_ms, created_ms, finished_ms"
+    "id, webhook, account, lane, url, event, task, state, attempts, retries, due_ms, until_ms, created_ms, "
+    "finished_ms, detail"
 )
 _ADD = Sql("""
-    INSERT INTO deliveries (id, webhook, account, lane, url, event, task, state, due_ms, until_ms, created_ms)
-    VALUES (:id, :webhook, :account, :lane, :url, :event, :task, 'pending', :due_ms, :until_ms, :created_ms)
+    INSERT INTO deliveries (id, webhook, account, lane, url, event, task, state, due_ms, until_ms, created_ms, detail)
+    VALUES (:id, :webhook, :account, :lane, :url, :event, :task, 'pending', :due_ms, :until_ms, :created_ms, :detail)
     ON CONFLICT (id) DO NOTHING
 """)
 _GET = Sql(f"SELECT {_COLUMNS} FROM deliveries WHERE id = :id")
@@ -164,6 +167,7 @@ class DeliveryTable:
                 "due_ms": delivery.due_ms,
                 "until_ms": delivery.until_ms,
                 "created_ms": delivery.created_ms,
+                "detail": None if delivery.detail is None else dump(dict(delivery.detail)),
             },
         )
         if added:
@@ -278,5 +282,10 @@ class DeliveryTable:
 def _delivery(row: Sequence[Any]) -> Delivery:
     columns = dict(zip(_COLUMNS.split(", "), row, strict=True))
     return Delivery(
-        **columns | {"event": EventType(columns["event"]), "state": DeliveryState(columns["state"])},
+        **columns
+        | {
+            "event": EventType(columns["event"]),
+            "state": DeliveryState(columns["state"]),
+            "detail": load(columns["detail"]),
+        },
     )

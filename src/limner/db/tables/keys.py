@@ -4,9 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from limner.db.budget_columns import (
+    BUDGETS,
+    CHARGE_BUDGETS,
+    CHARGED_BUDGETS,
+    RETURN_TO_BUDGETS,
+    TODAY,
+    WITHIN_BUDGETS,
+)
 from limner.db.sql import Db, Sql
+from limner.domain.accounts.budgets import Budget, BudgetPeriod, PeriodNumbers, budgets_from
 from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits, KeyUsage
 from limner.domain.ids import AccountId, KeyId, TaskId
+from limner.domain.routing.spending_rules import NO_RULES, Fallback, SpendingRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,8 @@ class Key:
     used_ms: int | None = None
     """When it was last used, precise to ten minutes."""
     allowance: KeyLimits = UNLIMITED
+    rules: SpendingRules = NO_RULES
+    account_rules: SpendingRules = NO_RULES
 
     def in_force(self, now_ms: int) -> bool:
         return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
@@ -31,13 +43,15 @@ class Key:
 
 _COLUMNS = (
     "k.id, k.account, a.tag, k.name, k.hint, k.scopes, k.created_ms, k.revoked_ms, k.expires_ms, k.used_ms, "
-    "k.most_per_second, k.most_tasks, k.most_credits_a_day, k.most_credits"
+    "k.most_per_second, k.most_tasks, k.most_credits_a_day, k.most_credits, k.most_credits_a_month, "
+    "k.max_vendor_usd, k.fallback, a.max_vendor_usd, a.fallback"
 )
 _ADD = Sql("""
     INSERT INTO api_keys (id, account, name, hint, digest, scopes, created_ms, expires_ms,
-                          most_per_second, most_tasks, most_credits_a_day, most_credits)
+                          most_per_second, most_tasks, most_credits_a_day, most_credits, most_credits_a_month,
+                          max_vendor_usd, fallback)
     VALUES (:id, :account, :name, :hint, :digest, :scopes, :created_ms, :expires_ms,
-            :per_second, :tasks, :credits_per_day, :credits)
+            :per_second, :tasks, :credits_per_day, :credits, :credits_per_month, :max_vendor_usd, :fallback)
 """)
 _GET = Sql(f"SELECT {_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account WHERE k.id = :id")
 _BY_DIGEST = Sql(f"""
@@ -55,25 +69,27 @@ _REVOKE = Sql("UPDATE api_keys SET revoked_ms = :now_ms WHERE id = :id AND revok
 _USED = Sql("UPDATE api_keys SET used_ms = :now_ms WHERE id = :id AND coalesce(used_ms, 0) < :now_ms")
 _LIMIT = Sql("""
     UPDATE api_keys SET expires_ms = :expires_ms, most_per_second = :per_second, most_tasks = :tasks,
-        most_credits_a_day = :credits_per_day, most_credits = :credits
+        most_credits_a_day = :credits_per_day, most_credits = :credits, most_credits_a_month = :credits_per_month,
+        max_vendor_usd = :max_vendor_usd, fallback = :fallback
     WHERE id = :id
 """)
-_TODAY = "CASE WHEN day = :day THEN spent_on_day ELSE 0 END"
 _CHARGE = Sql(f"""
     UPDATE api_keys
-    SET active = active + 1, spent = spent + :price, spent_on_day = {_TODAY} + :price, day = :day
+    SET active = active + 1, spent = spent + :price, {CHARGE_BUDGETS}
     WHERE id = :id
       AND (most_tasks IS NULL OR active < most_tasks)
       AND (most_credits IS NULL OR spent + :price <= most_credits)
-      AND (most_credits_a_day IS NULL OR {_TODAY} + :price <= most_credits_a_day)
+      AND {WITHIN_BUDGETS}
+    RETURNING {CHARGED_BUDGETS}
 """)
-_RELEASE = Sql("""
+_RELEASE = Sql(f"""
     UPDATE api_keys
-    SET active = active - 1, spent = spent - :unspent,
-        spent_on_day = spent_on_day - CASE WHEN day = :day THEN :unspent ELSE 0 END
+    SET active = active - 1, spent = spent - :unspent, {RETURN_TO_BUDGETS}
     WHERE id = (SELECT api_key FROM tasks WHERE id = :task)
 """)
-_SPENDING = Sql(f"SELECT active, {_TODAY}, spent FROM api_keys WHERE id = :id")
+_SPENDING = Sql(f"SELECT active, {TODAY}, spent FROM api_keys WHERE id = :id")
+_BUDGETS = Sql(f"SELECT {BUDGETS} FROM api_keys WHERE id = :id")
+_SET_WARNED = {period: Sql(f"UPDATE api_keys SET {period}_warned = :percent WHERE id = :id") for period in BudgetPeriod}
 
 
 class KeyTable:
@@ -93,6 +109,7 @@ class KeyTable:
                 "created_ms": key.created_ms,
                 "expires_ms": key.expires_ms,
                 **asdict(key.allowance),
+                **asdict(key.rules),
             },
         )
 
@@ -113,16 +130,28 @@ class KeyTable:
     def mark_used(self, key: KeyId, now_ms: int) -> None:
         self._db.run(_USED, {"id": key, "now_ms": now_ms})
 
-    def set_limits(self, key: KeyId, allowance: KeyLimits, expires_ms: int | None) -> None:
-        self._db.run(_LIMIT, {"id": key, "expires_ms": expires_ms, **asdict(allowance)})
+    def set_limits(self, key: Key) -> None:
+        """Write the key's limits, rules and expiry."""
+        self._db.run(_LIMIT, {"id": key.id, "expires_ms": key.expires_ms, **asdict(key.allowance), **asdict(key.rules)})
 
-    def charge(self, key: KeyId, price: int, day: int) -> bool:
-        """Count a task of this price, created on this UTC day. False when a limit of the key forbids it."""
-        return self._db.run(_CHARGE, {"id": key, "price": price, "day": day}) == 1
+    def charge(self, key: KeyId, price: int, periods: PeriodNumbers) -> tuple[Budget, ...] | None:
+        """Count a task of this price, created in these periods; returns the key's budgets as they are with it.
 
-    def release(self, task: TaskId, unspent: int, day: int) -> None:
+        None when a limit of the key forbids it.
+        """
+        row = self._db.one(_CHARGE, {"id": key, "price": price, "day": periods.day, "month": periods.month})
+        return budgets_from(row) if row else None
+
+    def release(self, task: TaskId, unspent: int, periods: PeriodNumbers) -> None:
         """Count the end of a task for the key that created it; `unspent` of its price was not consumed."""
-        self._db.run(_RELEASE, {"task": task, "unspent": unspent, "day": day})
+        self._db.run(_RELEASE, {"task": task, "unspent": unspent, "day": periods.day, "month": periods.month})
+
+    def budgets(self, key: KeyId, periods: PeriodNumbers) -> tuple[Budget, ...]:
+        row = self._db.one(_BUDGETS, {"id": key, "day": periods.day, "month": periods.month})
+        return budgets_from(row) if row else ()
+
+    def set_warned(self, key: KeyId, period: BudgetPeriod, percent: int) -> None:
+        self._db.run(_SET_WARNED[period], {"id": key, "percent": percent})
 
     def usage(self, key: KeyId, day: int) -> KeyUsage:
         row = self._db.one(_SPENDING, {"id": key, "day": day})
@@ -134,7 +163,7 @@ class KeyTable:
 
 
 def _key(*row: Any) -> Key:
-    id_, account, tag, name, hint, scopes, created_ms, revoked_ms, expires_ms, used_ms, *allowed = row
+    id_, account, tag, name, hint, scopes, created_ms, revoked_ms, expires_ms, used_ms, *limits = row
     return Key(
         id=KeyId(id_),
         account=AccountId(account),
@@ -146,5 +175,11 @@ def _key(*row: Any) -> Key:
         revoked_ms=revoked_ms,
         expires_ms=expires_ms,
         used_ms=used_ms,
-        allowance=KeyLimits(*allowed),
+        allowance=KeyLimits(*limits[:5]),
+        rules=_rules(*limits[5:7]),
+        account_rules=_rules(*limits[7:9]),
     )
+
+
+def _rules(max_vendor_usd: float | None, fallback: str | None) -> SpendingRules:
+    return SpendingRules(max_vendor_usd, Fallback(fallback) if fallback else None)

@@ -142,8 +142,8 @@ class WebhookTable:
         """Store a task's own `webhook_url`."""
         self._db.run(_SET_TASK_URL, {"task": task, "url": url})
 
-    def subscriptions(self, account: AccountId, task: TaskId) -> Sequence[WebhookSubscription]:
-        """The enabled webhooks of the account that apply to a task."""
+    def subscriptions(self, account: AccountId, task: TaskId | None) -> Sequence[WebhookSubscription]:
+        """The enabled webhooks of the account that apply to a task, or to the account alone."""
         rows = self._db.all(_SUBSCRIPTIONS, {"account": account, "task": task})
         return [WebhookSubscription(WebhookId(id_), url, _events(events)) for id_, url, events in rows]
 

@@ -18,6 +18,7 @@ class KeyLimits:
     tasks: int | None = None
     credits_per_day: int | None = None
     credits: int | None = None
+    credits_per_month: int | None = None
 
 
 UNLIMITED = KeyLimits()
@@ -37,8 +38,8 @@ def day_of(at_ms: int) -> int:
     return at_ms // DAY_MS
 
 
-def exhausted(allowance: KeyLimits, spending: KeyUsage, price: int) -> Refusal:
-    """The refusal of a task of this price that exceeds a limit of the key."""
+def exhausted(allowance: KeyLimits, spending: KeyUsage, price: int) -> Refusal | None:
+    """The refusal of a task of this price that exceeds the key's limit of tasks, or of credits in all."""
     if allowance.tasks is not None and spending.tasks >= allowance.tasks:
         return Refusal(
             Code.TOO_MANY_TASKS,
@@ -47,14 +48,10 @@ def exhausted(allowance: KeyLimits, spending: KeyUsage, price: int) -> Refusal:
             retry_after_s=RETRY_AFTER_S,
         )
     if allowance.credits is not None and spending.credits + price > allowance.credits:
-        return _spent(price, allowance.credits - spending.credits, "in all", "Ask the operator for more.")
-    left = (allowance.credits_per_day or 0) - spending.credits_today
-    return _spent(price, left, "today", "Try again after midnight UTC, or ask the operator for more.")
-
-
-def _spent(price: int, left: int, when: str, remedy: str) -> Refusal:
-    return Refusal(
-        Code.NO_CREDIT,
-        f"the task costs {price} credits, and the key may spend {max(0, left)} more {when}",
-        suggestion=remedy,
-    )
+        left = max(0, allowance.credits - spending.credits)
+        return Refusal(
+            Code.NO_CREDIT,
+            f"the task costs {price} credits, and the key may spend {left} more in all",
+            suggestion="Ask the operator for more.",
+        )
+    return None

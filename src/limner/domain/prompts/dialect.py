@@ -72,7 +72,21 @@ _FAMILIES = {
 }
 
 
+_SAME_FAMILY = {"flux2": "flux-2", "nano-banana": "gemini"}
+"""Other names of a family."""
+
+
 def dialect_named_in(upstream: str) -> PromptDialect:
     """The dialect of the family that a vendor's name of a model contains, as `black-forest-labs/FLUX.1-Kontext-dev`."""
+    return _FAMILIES.get(_named_in(upstream), PLAIN)
+
+
+def family_named_in(upstream: str) -> str:
+    """The family of a model by a vendor's name of it; the whole name where it contains none that is known."""
+    named = _named_in(upstream)
+    return _SAME_FAMILY.get(named, named) or upstream
+
+
+def _named_in(upstream: str) -> str:
     name = upstream.lower().replace(".", "-").replace("_", "-")
-    return next((dialect for family, dialect in _FAMILIES.items() if family in name), PLAIN)
+    return next((family for family in _FAMILIES if family in name), "")
