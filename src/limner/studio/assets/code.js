@@ -1,5 +1,6 @@
 // The tabs of the same request as curl, Python or JSON.
 import { copy } from "./acts.js";
+import { t } from "./page.js";
 
 export function code() {
   const tabs = [...document.querySelectorAll("[data-code]")];
@@ -18,5 +19,5 @@ export function code() {
       if (by) { const next = tabs[(tabs.indexOf(tab) + by + tabs.length) % tabs.length]; show(next); next.focus(); }
     });
   }
-  document.querySelector("[data-act=copy-code]").addEventListener("click", () => copy(panel(tabs.find((tab) => tab.tabIndex === 0)).textContent, "Copied. Your key is read from $KEY."));
+  document.querySelector("[data-act=copy-code]").addEventListener("click", () => copy(panel(tabs.find((tab) => tab.tabIndex === 0)).textContent, t("Copied. Your key is read from $KEY.")));
 }

@@ -1,5 +1,5 @@
 // The composer: the draft, what is wrong with it, what it will cost, and sending it.
-import { ask, element, elements, icon } from "./page.js";
+import { ask, element, elements, icon, t } from "./page.js";
 import { cites, firstEmoji, insert, paintMirror, points, renumbered, withoutEmoji } from "./prompt.js";
 import { References } from "./references.js";
 import { refused } from "./acts.js";
@@ -25,33 +25,33 @@ export function composer() {
     changed: (renumbering) => { prompt.value = renumbered(prompt.value, renumbering); update(); },
     pick: () => $("#files").click(),
     cite: (n) => { insert(prompt, `image[${n}]`); update(); },
-    say: (nodes) => toast(nodes[0]?.textContent.trim() ?? "That picture cannot be used."),
+    say: (nodes) => toast(nodes[0]?.textContent.trim() ?? t("That picture cannot be used.")),
   });
 
   /* ---- what is wrong, each with the way out ---- */
-  const effective = () => (model.successor && pictures() ? { ...facts(rows.find((row) => row.dataset.id === model.successor)), why: `${model.name} takes no pictures` } : model);
+  const effective = () => (model.successor && pictures() ? { ...facts(rows.find((row) => row.dataset.id === model.successor)), why: t("{model} takes no pictures", { model: model.name }) } : model);
   const template = () => (form.elements.template.value ? form.querySelector("[name=template]:checked") : null);
   const pictures = () => refs.length + +(template()?.dataset.pictures ?? 0);
   const roomier = () => rows.filter((row) => row.dataset.is !== "off" && +row.dataset.refs >= refs.length).sort((a, b) => a.dataset.credits - b.dataset.credits)[0];
   function problems() {
     const [found, text] = [[], prompt.value];
     const emoji = firstEmoji(text);
-    if (emoji) found.push({ say: `${emoji} cannot be sent: models are told words, not emoji. `, fix: "Take it out", act: () => edit(withoutEmoji(prompt.value)) });
+    if (emoji) found.push({ say: t("{emoji} cannot be sent: models are told words, not emoji.", { emoji }), fix: t("Take it out"), act: () => edit(withoutEmoji(prompt.value)) });
     for (const [whole, n] of cites(text)) {
       if (n >= 1 && n <= refs.length) continue;
-      const have = refs.length ? `You have ${refs.length}. ` : "You have none. ";
-      const way = refs.length ? { fix: `Make it image[${refs.length}]`, act: () => edit(prompt.value.replace(whole, `image[${refs.length}]`)) } : { fix: "Add one", act: () => $("#files").click() };
-      found.push({ say: `${whole} names a picture you have not added. ${have}`, ...way });
+      const have = refs.length ? t("You have {n}.", { n: refs.length }) : t("You have none.");
+      const way = refs.length ? { fix: t("Make it image[{n}]", { n: refs.length }), act: () => edit(prompt.value.replace(whole, `image[${refs.length}]`)) } : { fix: t("Add one"), act: () => $("#files").click() };
+      found.push({ say: `${t("{name} names a picture you have not added.", { name: whole })} ${have}`, ...way });
     }
     const over = points(text) - limit;
-    if (over > 0) found.push({ say: `${over.toLocaleString("en")} characters too many. Templates do not count, only your words do.` });
+    if (over > 0) found.push({ say: t("{n} characters too many. Templates do not count, only your words do.", { n: over.toLocaleString("en") }) });
     const runs = effective();
     if (refs.length > runs.refs) {
       const other = roomier();
-      found.push({ say: runs.refs ? `${runs.name} takes ${runs.refs} pictures, you have ${refs.length}. ` : `${runs.name} takes no pictures. `, ...(other ? { fix: `Use ${other.dataset.name}`, act: () => choose(other) } : {}) });
+      found.push({ say: runs.refs ? t("{model} takes {n} pictures, you have {m}.", { model: runs.name, n: runs.refs, m: refs.length }) : `${t("{model} takes no pictures", { model: runs.name })}.`, ...(other ? { fix: t("Use {model}", { model: other.dataset.name }), act: () => choose(other) } : {}) });
     }
     const wrong = refs.items.findIndex((each) => each.media && !runs.accepts.includes(each.media));
-    if (wrong >= 0 && refs.length <= runs.refs) found.push({ say: `image[${wrong + 1}] is a ${refs.items[wrong].media.split("/")[1].toUpperCase()}, which ${runs.name} does not take. ` });
+    if (wrong >= 0 && refs.length <= runs.refs) found.push({ say: t("image[{n}] is a {format}, which {model} does not take.", { n: wrong + 1, format: refs.items[wrong].media.split("/")[1].toUpperCase(), model: runs.name }) });
     return found;
   }
   function edit(value) { prompt.value = value; prompt.focus(); update(); }
@@ -65,43 +65,43 @@ export function composer() {
     said = saying;
     $("#problems").replaceChildren(...found.slice(0, 3).map(({ say, fix, act }) => {
       const words = element("span", { textContent: say });
-      if (fix) { const button = element("button", { type: "button", textContent: fix }); button.addEventListener("click", act); words.append(button); }
+      if (fix) { const button = element("button", { type: "button", textContent: fix }); button.addEventListener("click", act); words.append(" ", button); }
       return element("p", { className: "problem" }, icon("circle-alert"), words);
     }));
   }
   function paintSent() {
     const parts = [];
-    if (template()) parts.push([`Template: ${template().dataset.title}`, template().dataset.words]);
-    for (const box of form.querySelectorAll(".toggles input:checked")) parts.push([`Switch: ${box.name}`, box.dataset.words]);
-    if (prompt.value.trim()) parts.push(["Yours", prompt.value.trim(), "part--mine"]);
-    const with_ = refs.length ? [element("p", { className: "quiet", textContent: `With ${refs.length === 1 ? "your picture" : `your ${refs.length} pictures, in this order`}${+(template()?.dataset.pictures ?? 0) ? ", then the template’s" : ""}.` })] : [];
+    if (template()) parts.push([`${t("Template")}: ${template().dataset.title}`, template().dataset.words]);
+    for (const box of form.querySelectorAll(".toggles input:checked")) parts.push([`${t("Switch")}: ${box.name}`, box.dataset.words]);
+    if (prompt.value.trim()) parts.push([t("Yours"), prompt.value.trim(), "part--mine"]);
+    const with_ = refs.length ? [element("p", { className: "quiet", textContent: +(template()?.dataset.pictures ?? 0) ? t("With your pictures in this order ({n}), then the template’s.", { n: refs.length }) : t("With your pictures in this order ({n}).", { n: refs.length }) })] : [];
     $(".sent__in").replaceChildren(...parts.map(([head, words, cls = ""]) => element("p", { className: `part ${cls}` }, element("small", { textContent: head }), words)), ...with_);
-    $("[data-sentcount]").textContent = parts.length ? `${parts.reduce((n, part) => n + points(part[1]), 0).toLocaleString("en")} characters` : "nothing yet";
+    $("[data-sentcount]").textContent = parts.length ? t("{n} characters", { n: parts.reduce((n, part) => n + points(part[1]), 0).toLocaleString("en") }) : t("nothing yet");
   }
   const nothing = () => !prompt.value.trim() && !form.elements.template.value;
   function quote(bad) {
     const now = effective();
-    const price = `${now.credits * times} credits. `;
+    const price = `${t("{n} credits", { n: now.credits * times })}. `;
     const balance = document.querySelector("[data-balance]").textContent;
     const names = cites(prompt.value).map(([, n]) => n);
     const unnamed = refs.items.findIndex((_, i) => !names.includes(i + 1)) + 1;
-    if (bad) return ["circle-alert", "", `${bad} ${bad === 1 ? "thing" : "things"} to put right above. Nothing is sent or spent until then.`];
-    if (nothing()) return ["info", "", "Write what it should show, or choose a template."];
-    if (!refs.ready) return ["info", price, "A picture is still on its way up."];
-    if (template() && "needsImage" in template().dataset && !refs.length) return ["info", price, `${template().dataset.title} changes a picture: add one, or it works from your words alone.`];
-    if (form.elements.template.value === "t_pose" && form.elements.t_pose.checked) return ["info", price, "Template and switch both say T-pose; one is enough."];
-    if (now.why) return ["info", price, `${now.name} runs: ${now.why}.`];
-    if (unnamed && refs.length > 1 && names.length) return ["info", price, `Your words never name image[${unnamed}]; the model sees it all the same.`];
-    if (now.by === "builtin") return ["info", price, "Made by the built-in engine: it composes, it does not generate."];
-    return ["coins", price, `${now.name}${now.by ? `, at ${now.by}` : ""}. You have ${balance}.`];
+    if (bad) return ["circle-alert", "", t("There is something to put right above ({n}). Nothing is sent or spent until then.", { n: bad })];
+    if (nothing()) return ["info", "", t("Write what it should show, or choose a template.")];
+    if (!refs.ready) return ["info", price, t("A picture is still on its way up.")];
+    if (template() && "needsImage" in template().dataset && !refs.length) return ["info", price, t("{template} changes a picture: add one, or it works from your words alone.", { template: template().dataset.title })];
+    if (form.elements.template.value === "t_pose" && form.elements.t_pose.checked) return ["info", price, t("Template and switch both say T-pose; one is enough.")];
+    if (now.why) return ["info", price, t("{model} runs: {why}.", { model: now.name, why: now.why })];
+    if (unnamed && refs.length > 1 && names.length) return ["info", price, t("Your words never name image[{n}]; the model sees it all the same.", { n: unnamed })];
+    if (now.by === "builtin") return ["info", price, t("Made by the built-in engine: it composes, it does not generate.")];
+    return ["coins", price, t("{model}, at {vendor}. You have {n}.", { model: now.name, vendor: now.by, n: balance })];
   }
   function paintQuote(bad) {
     const [sign, price, say] = quote(bad);
     $("#quote").replaceChildren(icon(sign), element("span", {}, ...(price ? [element("b", { textContent: price })] : []), say));
     $("#quote").toggleAttribute("data-bad", bad > 0);
     $("#send").setAttribute("aria-disabled", String(bad > 0 || nothing() || !refs.ready));
-    const cost = `${effective().credits * times} credits`;
-    $("[data-send]").textContent = times > 1 ? `Make ${times} · ${cost}` : `Make · ${cost}`;
+    const cost = t("{n} credits", { n: effective().credits * times });
+    $("[data-send]").textContent = `${t("Make")}${times > 1 ? ` ${times}` : ""} · ${cost}`;
   }
   function update() {
     const found = problems();
@@ -137,10 +137,10 @@ export function composer() {
     try {
       const sent = JSON.parse(await ask(`/tasks/${id}/request`));
       const files = [sent.file, ...(sent.files ?? [])].filter(Boolean);
-      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: ["t_pose", "sketch_to_render"].filter((name) => sent[name]), model: sent.model_version, refs: files.map((file) => ({ name: file.url ?? "a reference", file, thumb: null })) });
+      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: ["t_pose", "sketch_to_render"].filter((name) => sent[name]), model: sent.model_version, refs: files.map((file) => ({ name: file.url ?? t("a reference"), file, thumb: null })) });
       open(true);
       prompt.focus();
-      toast("Its words, pictures and model are in the composer.");
+      toast(t("Its words, pictures and model are in the composer."));
     } catch (error) { refused(error); }
   }
   const earlier = () => JSON.parse(localStorage.getItem(EARLIER) ?? "[]");
@@ -151,7 +151,7 @@ export function composer() {
   }
   function recall(by) {
     const all = earlier();
-    if (!all.length) { toast("There are no earlier prompts on this device."); return; }
+    if (!all.length) { toast(t("There are no earlier prompts on this device.")); return; }
     recalled = (recalled + by + all.length) % all.length;
     edit(all[recalled]);
   }
@@ -162,7 +162,7 @@ export function composer() {
     for (const other of rows) other.setAttribute("aria-selected", String(other === row));
     model = facts(row);
     $("[data-model]").textContent = model.name;
-    $("[data-modelsub]").textContent = `${model.credits} credits · ${model.refs ? `up to ${model.refs} pictures` : "from words alone"}${model.by ? ` · at ${model.by}` : ""}`;
+    $("[data-modelsub]").textContent = [t("{n} credits", { n: model.credits }), model.refs ? t("up to {n} pictures", { n: model.refs }) : t("from words alone"), ...(model.by ? [model.by] : [])].join(" · ");
     $("[data-dot]").dataset.is = model.is;
     document.getElementById("models").hidePopover?.();
     if (then) update();
@@ -187,9 +187,9 @@ export function composer() {
       send = crypto.randomUUID();
       open(false);
       document.dispatchEvent(new CustomEvent("limner:new", { detail: cards }));
-      toast(cards.length > 1 ? `${cards.length} tasks are on the server’s disk.` : "The task is on the server’s disk.");
+      toast(cards.length > 1 ? t("{n} tasks are on the server’s disk.", { n: cards.length }) : t("The task is on the server’s disk."));
     } catch (error) {
-      if (error.status) { said = error.html; $("#problems").replaceChildren(...elements(error.html)); send = crypto.randomUUID(); } else toast("The server did not answer. Your draft is kept: press Make again, nothing is made twice.");
+      if (error.status) { said = error.html; $("#problems").replaceChildren(...elements(error.html)); send = crypto.randomUUID(); } else toast(t("The server did not answer. Your draft is kept: press Make again, nothing is made twice."));
     } finally {
       sending = false;
       $("#send").removeAttribute("aria-busy");
@@ -230,7 +230,7 @@ export function composer() {
   function open(on) {
     form.toggleAttribute("data-up", on);
     grab.setAttribute("aria-expanded", String(on));
-    grab.setAttribute("aria-label", on ? "Close the composer" : "Open the composer");
+    grab.setAttribute("aria-label", on ? t("Close the composer") : t("Open the composer"));
   }
   grab.addEventListener("click", () => open(!form.hasAttribute("data-up")));
   prompt.addEventListener("focus", () => open(true));

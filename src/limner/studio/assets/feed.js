@@ -1,5 +1,5 @@
 // Live cards. A frame of the WebSocket moves numbers in place; a change of status asks for the card anew.
-import { ask, elements, root } from "./page.js";
+import { ask, elements, root, t } from "./page.js";
 import { toast } from "./floating.js";
 
 const RETRY_S = [1, 2, 4, 8, 10];
@@ -46,14 +46,14 @@ export function feed() {
   function ready(card) {
     card.dataset.new = "";
     if (document.hidden) document.title = `● ${TITLE}`;
-    toast(`Ready: ${card.querySelector(".card__prompt").textContent.trim().slice(0, 60)}`);
+    toast(`${t("Ready")}: ${card.querySelector(".card__prompt").textContent.trim().slice(0, 60)}`);
   }
   function numbers(card, frame) {
     const words = card.querySelector("[data-say]");
     const left = card.querySelector("[data-left]");
     if (!words) return;
-    if (frame.status === "queued") words.textContent = frame.ahead ? `${frame.ahead} before this one` : "Next in line";
-    else if (!frame.cancelling) { words.textContent = `${frame.progress} %`; left.textContent = `about ${frame.left_s} s left`; }
+    if (frame.status === "queued") words.textContent = frame.ahead ? t("{n} before this one", { n: frame.ahead }) : t("Next in line");
+    else if (!frame.cancelling) { words.textContent = `${frame.progress} %`; left.textContent = t("about {s} s left", { s: frame.left_s }); }
     card.dataset.p = frame.progress;
     gild(card);
     const bar = card.querySelector("progress");
@@ -92,8 +92,8 @@ export function feed() {
     socket.addEventListener("close", closed);
   }
   function back() {
-    if (!away.hidden) toast("Back.");
-    [tries, lost, away.hidden, dot.dataset.is, say.textContent] = [0, 0, true, "", "Live"];
+    if (!away.hidden) toast(t("Back."));
+    [tries, lost, away.hidden, dot.dataset.is, say.textContent] = [0, 0, true, "", t("Live")];
   }
   function closed(event) {
     if (event.code === 1008) { location.reload(); return; }
@@ -105,8 +105,8 @@ export function feed() {
     setTimeout(() => {
       if (!lost || Date.now() - lost < AWAY_AFTER_MS) return;
       away.hidden = false;
-      say.textContent = "Away";
-      away.querySelector("[data-retry]").textContent = `Trying again every ${RETRY_S.at(-1)} s.`;
+      say.textContent = t("Away");
+      away.querySelector("[data-retry]").textContent = t("Trying again every {s} s.", { s: RETRY_S.at(-1) });
     }, AWAY_AFTER_MS);
   }
   const now = () => { if (socket.readyState > WebSocket.OPEN) { tries = 0; connect(); } };
@@ -136,7 +136,7 @@ export function feed() {
   document.addEventListener("limner:cancel-waiting", async () => {
     const waiting = [...box.querySelectorAll("[data-state=queued]")];
     for (const card of waiting) put(elements(await ask(`/tasks/${card.dataset.id}/cancel`, { method: "POST" }))[0]);
-    toast(`Cancelled ${waiting.length} that waited. What runs goes on.`);
+    toast(t("Cancelled {n} that waited. What runs goes on.", { n: waiting.length }));
   });
   for (const card of box.querySelectorAll(".card")) show(card);
   busy();

@@ -1,8 +1,14 @@
 // What every module needs to know of the page: where the Studio is, and how to ask the server.
 const { root, assets, csrf } = document.documentElement.dataset;
+const said = JSON.parse(document.body.dataset.texts ?? "{}");
 const NS = "http://www.w3.org/2000/svg";
 
 export { root, assets };
+
+// A sentence in the reader's language; `{name}` is replaced by the value of that name.
+export function t(sentence, values = {}) {
+  return (said[sentence] ?? sentence).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
 
 export class Refused extends Error {
   // The server's answer, a sentence as HTML; `status` is 0 when there was no answer.

@@ -1,5 +1,5 @@
 // Ctrl K: commands and pages in one list.
-import { element, icon, root } from "./page.js";
+import { element, icon, root, t } from "./page.js";
 
 const go = (path) => { location.href = root + path; };
 const ITEMS = [
@@ -28,9 +28,9 @@ export function palette() {
   }
   function show() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = ITEMS.filter(([, name]) => words.every((w) => name.toLowerCase().includes(w)));
+    found = ITEMS.filter(([, name]) => words.every((w) => t(name).toLowerCase().includes(w)));
     list.replaceChildren(...found.map(([sign, name, key], i) => {
-      const li = element("li", { id: `p${i}`, role: "option" }, icon(sign), element("span", { textContent: name }));
+      const li = element("li", { id: `p${i}`, role: "option" }, icon(sign), element("span", { textContent: t(name) }));
       if (key) li.append(element("kbd", { textContent: key }));
       li.addEventListener("pointermove", () => mark(i));
       li.addEventListener("click", () => run(i));

@@ -1,5 +1,5 @@
 // The reference pictures: numbered in the order they are sent. A tile uploads its picture at once.
-import { ask, element, elements, icon } from "./page.js";
+import { ask, element, elements, icon, t } from "./page.js";
 import { toast } from "./floating.js";
 
 const MOST = 10;
@@ -18,8 +18,8 @@ export class References {
   /* ---- adding ---- */
   async take(files) {
     const good = [...files].filter((file) => /^image\/(png|jpeg|webp)$/.test(file.type));
-    if (good.length < files.length) toast("Only JPEG, PNG and WebP can be used.");
-    if (good.length) toast(good.length === 1 ? `It is image[${this.length + 1}].` : `They are image[${this.length + 1}] to image[${this.length + good.length}].`);
+    if (good.length < files.length) toast(t("Only JPEG, PNG and WebP can be used."));
+    if (good.length) toast(good.length === 1 ? t("It is image[{n}].", { n: this.length + 1 }) : t("They are image[{n}] to image[{m}].", { n: this.length + 1, m: this.length + good.length }));
     await Promise.all(good.map((file) => this.upload(file)));
   }
   async upload(file) {
@@ -34,14 +34,14 @@ export class References {
       item.thumb = await thumbnail(file);
     } catch (error) {
       this.items = this.items.filter((each) => each !== item);
-      this.say(error.status ? elements(error.html) : [element("p", { className: "problem" }, icon("circle-alert"), element("span", { textContent: `${item.name} did not reach the server. Add it again.` }))]);
+      this.say(error.status ? elements(error.html) : [element("p", { className: "problem" }, icon("circle-alert"), element("span", { textContent: t("{name} did not reach the server. Add it again.", { name: item.name }) }))]);
     }
     this.painted = null;
     this.changed({});
   }
   address(url) {
     this.set([...this.items, { src: null, name: url, file: { type: "jpg", url } }]);
-    toast(`It is image[${this.length}].`);
+    toast(t("It is image[{n}].", { n: this.length }));
   }
   async picture(src) {
     const answer = await fetch(src);
@@ -56,12 +56,12 @@ export class References {
     const order = old.map((_, i) => i);
     order.splice(to, 0, ...order.splice(from, 1));
     this.set(order.map((i) => old[i]), Object.fromEntries(order.map((was, now) => [was + 1, now + 1])));
-    if (prompt.value !== text) toast("The numbers in your prompt moved along.", () => { prompt.value = text; this.set(old); });
+    if (prompt.value !== text) toast(t("The numbers in your prompt moved along."), () => { prompt.value = text; this.set(old); });
   }
   remove(i, prompt) {
     const [old, text] = [this.items, prompt.value];
     this.set(old.filter((_, k) => k !== i), Object.fromEntries(old.map((_, k) => k).filter((k) => k > i).map((k) => [k + 1, k])));
-    toast(`Picture ${i + 1} taken out.`, () => { prompt.value = text; this.set(old); });
+    toast(t("Picture {n} taken out.", { n: i + 1 }), () => { prompt.value = text; this.set(old); });
   }
   set(items, renumbering = {}) {
     this.items = items;
@@ -72,14 +72,14 @@ export class References {
   paint(cited, prompt) {
     if (this.painted === this.items) { [...this.list.children].forEach((li, i) => li.classList.toggle("is-cited", cited.has(i + 1))); return; }
     this.painted = this.items;
-    const add = element("button", { type: "button", className: "ref ref--add" }, icon("plus"), element("span", { textContent: "Add" }));
+    const add = element("button", { type: "button", className: "ref ref--add" }, icon("plus"), element("span", { textContent: t("Add") }));
     add.addEventListener("click", this.pick);
     this.list.replaceChildren(...this.items.map((each, i) => this.tile(each, i, cited.has(i + 1), prompt)), ...(this.length < MOST ? [element("li", {}, add)] : []));
   }
   tile(item, i, cited, prompt) {
-    const li = element("li", { className: `ref${cited ? " is-cited" : ""}${item.file ? "" : " is-busy"}`, draggable: true, title: `${item.name}: drag to reorder` });
-    const badge = element("button", { type: "button", className: "num-badge", textContent: i + 1, title: `Write image[${i + 1}] (Alt ${i + 1})` });
-    badge.setAttribute("aria-label", `Picture ${i + 1}, ${item.name}: write image[${i + 1}] at the cursor. Alt with arrow keys moves it.`);
+    const li = element("li", { className: `ref${cited ? " is-cited" : ""}${item.file ? "" : " is-busy"}`, draggable: true, title: t("{name}: drag to reorder", { name: item.name }) });
+    const badge = element("button", { type: "button", className: "num-badge", textContent: i + 1, title: `${t("Write image[{n}]", { n: i + 1 })} (Alt ${i + 1})` });
+    badge.setAttribute("aria-label", t("Picture {n}, {name}: write image[{n}] at the cursor. Alt with arrow keys moves it.", { n: i + 1, name: item.name }));
     badge.addEventListener("click", () => this.cite(i + 1));
     badge.addEventListener("keydown", (event) => {
       const by = event.altKey && { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -87,7 +87,7 @@ export class References {
       if (event.key === "Delete") this.remove(i, prompt);
     });
     const x = element("button", { type: "button", className: "ref__x" }, icon("x"));
-    x.setAttribute("aria-label", `Remove picture ${i + 1}`);
+    x.setAttribute("aria-label", t("Remove picture {n}", { n: i + 1 }));
     x.addEventListener("click", () => this.remove(i, prompt));
     const shown = item.src ? element("img", { src: item.src, alt: item.name, width: 76, height: 76 }) : element("span", { className: "ref__address" }, icon("globe"));
     li.append(shown, badge, x);

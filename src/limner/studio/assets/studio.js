@@ -4,7 +4,7 @@ import { palette } from "./palette.js";
 import { keys } from "./keys.js";
 import { comparing } from "./compare.js";
 import { acts } from "./acts.js";
-import { cookie } from "./page.js";
+import { cookie, t } from "./page.js";
 
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
 const SAID = { auto: "as the system says", light: "light", dark: "dark" };
@@ -15,8 +15,8 @@ function theme() {
   const button = document.querySelector("[data-theme-next]");
   const show = () => {
     const now = root.dataset.theme ?? "auto";
-    button?.setAttribute("aria-label", `Theme: ${SAID[now]}`);
-    button?.setAttribute("title", `Theme: ${SAID[now]} (Shift T)`);
+    button?.setAttribute("aria-label", `${t("Theme")}: ${t(SAID[now])}`);
+    button?.setAttribute("title", `${t("Theme")}: ${t(SAID[now])} (Shift T)`);
     button?.querySelector("use").setAttribute("href", `${root.dataset.assets}/icons.svg#${SIGN[now]}`);
   };
   button?.addEventListener("click", () => {
