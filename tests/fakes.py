@@ -129,6 +129,12 @@ def gif(order: GenerationRequest) -> Delivered:
     return _delivered(order, b"GIF89a\x40\0\x30\0\0\0\0;")
 
 
+def content_of(delivered: Delivered) -> bytes:
+    """The bytes of a delivered picture, which is a file or small."""
+    source = delivered.picture.source
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
 async def never_answers(order: GenerationRequest) -> Delivered:
     """A script line: the vendor never answers."""
     never: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()

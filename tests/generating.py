@@ -10,6 +10,7 @@ from limner.application.generation.stop_jobs import StopJobs
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.image_request import PrepareInputs
+from limner.application.tasks.workdirs import Workdirs
 from limner.intake.image_intake import ImageIntake
 from limner.ports.blobs import BlobStore
 from limner.ports.intake import Intake
@@ -25,7 +26,11 @@ def generator(
 
 
 def executor(
-    service: ServiceHarness, journal: SpendJournal, routing: Routing, intake: Intake | None = None
+    service: ServiceHarness,
+    journal: SpendJournal,
+    routing: Routing,
+    intake: Intake | None = None,
+    workdirs: Workdirs | None = None,
 ) -> ExecuteTask:
     generate = generator(journal, routing, service.blobs)
     references = PrepareReferences(
@@ -37,5 +42,5 @@ def executor(
         generate=generate,
         stop_jobs=StopJobs(journal, routing, generate.run_attempt.keep),
         clock=service.clock,
-        scratch=service.scratch,
+        workdirs=workdirs or Workdirs(service.scratch),
     )

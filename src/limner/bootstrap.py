@@ -46,6 +46,7 @@ from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.submit import Submit, SubmitLimits
+from limner.application.tasks.workdirs import Workdirs
 from limner.application.watching.watch import Watch, WatchLimits
 from limner.application.webhooks.deliver import Deliver, DeliveryLimits
 from limner.application.webhooks.manage import ManageWebhooks
@@ -266,7 +267,7 @@ class Limner:
             generate=Generate(journal, self.routing, run_attempt, self.clock),
             stop_jobs=StopJobs(journal, self.routing, keep),
             clock=self.clock,
-            scratch=self.scratch.folder,
+            workdirs=Workdirs(self.scratch.folder),
         )
 
     @property

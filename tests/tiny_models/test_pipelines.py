@@ -55,7 +55,7 @@ class OrderRunner:
         return outcome
 
     async def image_file(self, **facts: Any) -> bytes:
-        return (await self.delivered(**facts)).picture.path.read_bytes()
+        return (await self.delivered(**facts)).picture.source.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_every_kind_of_model_draws_from_words(
 
     delivered = await runner.delivered(aspect_ratio="16:9")
 
-    with Image.open(delivered.picture.path) as picture:
+    with Image.open(delivered.picture.source) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (176, 96))
     reported = dict(delivered.served_by)
     assert reported.pop("seconds") > 0

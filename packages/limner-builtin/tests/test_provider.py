@@ -57,8 +57,8 @@ async def test_an_order_comes_back_as_a_picture(provider: BuiltinProvider, tmp_p
     delivered = await provider.submit(order(tmp_path), told.append)
 
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path == tmp_path / "picture.png"
-    with Image.open(delivered.picture.path) as picture:
+    assert delivered.picture.source == tmp_path / "picture.png"
+    with Image.open(delivered.picture.source) as picture:
         assert picture.size == (1024, 1024)
     assert told[-1] == 100
     assert delivered.served_by["provider"] == "builtin"

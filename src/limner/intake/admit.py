@@ -22,8 +22,8 @@ class AdmittedImage:
     header: Header
 
 
-def admit(source: Path, limits: ImageLimits) -> AdmittedImage:
-    """Check the file at `source`. Memory use does not depend on its dimensions. Raises `Refusal`."""
+def admit(source: Path | bytes, limits: ImageLimits) -> AdmittedImage:
+    """Check a file, or these bytes. Memory use does not depend on its dimensions. Raises `Refusal`."""
     data = _read(source, limits)
     kind = _accepted(data, limits)
     header = _header(kind, data, limits)
@@ -32,13 +32,13 @@ def admit(source: Path, limits: ImageLimits) -> AdmittedImage:
     return AdmittedImage(kind, len(data), header)
 
 
-def _read(source: Path, limits: ImageLimits) -> bytes:
-    size = source.stat().st_size
+def _read(source: Path | bytes, limits: ImageLimits) -> bytes:
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
     if size == 0:
         raise refusals.empty(limits)
     if size > limits.max_bytes:
         raise refusals.too_many_bytes(size, limits)
-    return source.read_bytes()
+    return source if isinstance(source, bytes) else source.read_bytes()
 
 
 def _accepted(data: bytes, limits: ImageLimits) -> ImageKind:

@@ -3,6 +3,7 @@
 JSON and not pickle: the process handles hostile bytes, and its answers must not be able to run anything here.
 """
 
+import base64
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,26 +19,34 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """A file to verify; with `target`, a file to write a clean copy of."""
+    """A file, or the bytes of a small picture, to verify; with `target`, a file to write a clean copy of."""
 
-    source: Path
+    source: Path | bytes
     limits: ImageLimits
     target: Path | None = None
 
     def perform(self) -> Inspected | Normalised:
         """Blocking. Raises `Refusal`."""
         files = ImageFiles(self.limits)
-        return files.normalise(self.source, self.target) if self.target else files.inspect(self.source)
+        if self.target is None:
+            return files.inspect(self.source)
+        assert isinstance(self.source, Path)  # noqa: S101 - bytes are only verified
+        return files.normalise(self.source, self.target)
 
     def as_line(self) -> bytes:
         target = str(self.target) if self.target else None
-        return encoded({"source": str(self.source), "limits": asdict(self.limits), "target": target})
+        if isinstance(self.source, bytes):
+            source = {"bytes": base64.b64encode(self.source).decode()}
+        else:
+            source = {"source": str(self.source)}
+        return encoded(source | {"limits": asdict(self.limits), "target": target})
 
 
 def job_of(line: bytes) -> DecodeJob:
     fields = json.loads(line)
     target = Path(fields["target"]) if fields["target"] else None
-    return DecodeJob(Path(fields["source"]), ImageLimits(**fields["limits"]), target)
+    source = base64.b64decode(fields["bytes"]) if "bytes" in fields else Path(fields["source"])
+    return DecodeJob(source, ImageLimits(**fields["limits"]), target)
 
 
 def answer_line(job: DecodeJob) -> bytes:

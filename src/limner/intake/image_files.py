@@ -21,7 +21,7 @@ class ImageFiles:
     def __init__(self, limits: ImageLimits = ImageLimits()) -> None:  # noqa: B008 - a frozen value
         self._limits = limits
 
-    def heavy_pixels(self, source: Path) -> int | None:
+    def heavy_pixels(self, source: Path | bytes) -> int | None:
         """The pixels of a picture that no thread of the service may decode, from its header; None for a light one.
 
         Raises `Refusal` for a file that must not be decoded.
@@ -31,8 +31,8 @@ class ImageFiles:
         most = LIGHT_WEBP_PIXELS if admitted.kind is ImageKind.WEBP else LIGHT_PIXELS
         return pixels if pixels > most else None
 
-    def inspect(self, source: Path) -> Inspected:
-        """Verify the file at `source` down to its last pixel row."""
+    def inspect(self, source: Path | bytes) -> Inspected:
+        """Verify a file, or these bytes, down to its last pixel row."""
         from limner.intake.decode.verify import verify  # noqa: PLC0415 - brings Pillow
 
         return verify(admit(source, self._limits), self._limits)

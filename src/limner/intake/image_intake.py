@@ -42,7 +42,7 @@ class ImageIntake(Intake):
         self._files = ImageFiles(limits)
         self._pool = pool or DecodePool()
 
-    async def inspect(self, source: Path) -> Inspected:
+    async def inspect(self, source: Path | bytes) -> Inspected:
         done = await self._decode(DecodeJob(source, self._limits))
         assert isinstance(done, Inspected)  # noqa: S101 - the job has no target
         return done
@@ -66,7 +66,10 @@ class ImageIntake(Intake):
         await self._pool.close()
 
     async def _decode(self, job: DecodeJob) -> Inspected | Normalised:
-        pixels = await asyncio.to_thread(self._files.heavy_pixels, job.source)
+        if isinstance(job.source, bytes):  # few: reading their header takes less than a hop to a thread
+            pixels = self._files.heavy_pixels(job.source)
+        else:
+            pixels = await asyncio.to_thread(self._files.heavy_pixels, job.source)
         if pixels is None:
             return await self._pool.in_thread(job.perform)
         return await self._pool.in_process(job, pixels)

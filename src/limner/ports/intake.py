@@ -32,8 +32,8 @@ class Normalised:
 class Intake(Protocol):
     """Every method raises `Refusal` with a code, a reason and a remedy."""
 
-    async def inspect(self, source: Path) -> Inspected:
-        """Verify the file at `source` down to its last pixel row."""
+    async def inspect(self, source: Path | bytes) -> Inspected:
+        """Verify a file, or the bytes of a small picture, down to its last pixel row."""
         ...
 
     async def normalise(self, source: Path, target: Path) -> Normalised:

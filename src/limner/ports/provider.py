@@ -58,8 +58,8 @@ class GenerationRequest:
     image, for an engine that follows instructions rather than prose. `references` are the caller's images, of which
     there are `own_references`, then the template's. `view` is the side to show where nothing else is asked. Of the
     fields of `spec` that only some vendors obey, those are set that the provider declares for this route. `mask` is of
-    the size of the first reference: its transparent parts are drawn anew. `workdir` is a scratch folder of the task:
-    images are written there. `options` are those of the route. `deadline_s` is how long one call may take.
+    the size of the first reference: its transparent parts are drawn anew. Images are written to `workdir`, a scratch
+    folder for this image (see `Provider`). `options` are those of the route. `deadline_s` bounds one call.
     """
 
     task_id: str
@@ -80,9 +80,9 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A delivered image: a file inside the request's `workdir`, as the vendor made it."""
+    """A delivered image as the vendor made it: a file inside the request's `workdir`, or the bytes of a small one."""
 
-    path: Path
+    source: Path | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +221,17 @@ class CancelsJobs(Protocol):
         ...
 
 
+def expects_workdir(provider: "Provider") -> bool:
+    """Whether the folder of a request must exist: not for a provider that makes it where it is needed."""
+    return not getattr(provider, "makes_workdir", False)
+
+
 class Provider(Protocol):
     """One vendor's protocol. Failures come back as values; only a bug raises.
 
     `resumable` providers answer `submit` with `Accepted` and can be polled by handle after a crash. `free` providers
-    cost nothing, so that they may be called again after an unknown outcome.
+    cost nothing, so that they may be called again after an unknown outcome. A provider may have an attribute
+    `makes_workdir = True`: then it makes the folder of a request itself, when it has something to write there.
     """
 
     name: str

@@ -25,7 +25,7 @@ from limner.providers._http import (
     error_message,
     failure_from,
     file_as_base64,
-    link_or_file,
+    link_or_picture,
     missing_handle,
     provider_only,
     query_job,
@@ -270,7 +270,7 @@ def decode_result(response: VendorResponse) -> JobState:
                 detail="has_nsfw_concepts",
                 stage=Stage.OUTPUT,
             )
-        case {"images": [{"url": image}, *_]} if link := link_or_file(image):  # a data URL with `sync_mode`
+        case {"images": [{"url": image}, *_]} if link := link_or_picture(image):  # a data URL with `sync_mode`
             return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True)
 

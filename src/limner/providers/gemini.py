@@ -43,13 +43,13 @@ from limner.providers._http import (
     failure_from,
     fetch_linked,
     file_as_base64,
-    file_in,
     image_link,
     invalid_option,
     key_refused,
     markdown_image_link,
     models_by_name,
     no_response_failure,
+    picture_in,
     redacted,
     reject_blank,
     require_valid,
@@ -302,8 +302,8 @@ def _decode_body(
         cost_of(answer.body, facts_of(request.upstream, options), options),
     )
     match pictures[-1]:
-        case Path() as file:
-            return Delivered(Picture(file), served_by, cost_usd)
+        case Path() | bytes() as picture:
+            return Delivered(Picture(picture), served_by, cost_usd)
         case str(link):
             return LinkedImage(link, served_by, cost_usd)
     return _bad_output(answer, "does not contain base64 where the picture should be")
@@ -352,8 +352,8 @@ _STATUSES: Final[Mapping[str, int]] = {
 """HTTP statuses of Google's error names (cloud.google.com/apis/design/errors)."""
 
 
-def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | str | None]:
-    """The candidate's pictures as files or links, without drafts that are marked as thoughts. None: neither."""
+def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | bytes | str | None]:
+    """The candidate's pictures as files, bytes or links, without drafts that are marked as thoughts. None: neither."""
     for part in _list(_get(candidate, "content"), "parts"):
         if _get(part, "thought") is True:
             continue
@@ -363,11 +363,11 @@ def _pictures(candidate: Mapping[str, Any]) -> Iterator[Path | str | None]:
             _get(part, "text"),
         )
         if data is not None:
-            yield file_in(_get(data, "data")) or image_link(_get(data, "data"))
+            yield picture_in(_get(data, "data")) or image_link(_get(data, "data"))
         elif file is not None:
             uri = _get(file, "fileUri", "file_uri")
-            yield file_in(uri) or image_link(uri)
-        elif picture := file_in(text) or markdown_image_link(text):
+            yield picture_in(uri) or image_link(uri)
+        elif picture := picture_in(text) or markdown_image_link(text):
             yield picture
 
 
@@ -534,6 +534,7 @@ class GeminiProvider:
     name = "gemini"
     resumable = False
     free = False
+    makes_workdir = True
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
         """Raise ValueError for an invalid option. `now` is the wall clock in seconds."""

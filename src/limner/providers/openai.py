@@ -44,12 +44,12 @@ from limner.providers._http import (
     error_message,
     failure_from,
     fetch_linked,
-    file_in,
     image_link,
     invalid_option,
     markdown_image_link,
     models_by_name,
     no_response_failure,
+    picture_in,
     provider_only,
     redacted,
     reject_blank,
@@ -465,8 +465,8 @@ def _decode_image(
     known = {name: value for name, value in reported.items() if value}
     served_by = {"provider": "openai", "model": routed.request.upstream, "generative": True, **known}
     cost_usd = cost_of(body, routed.facts, routed.options) if routed.dialect.is_billed else None
-    if file := next(filter(None, map(file_in, values)), None):
-        return Delivered(Picture(file), served_by, cost_usd)
+    if picture := picture_in(values[0]) or picture_in(values[1]):
+        return Delivered(Picture(picture), served_by, cost_usd)
     if link := next(filter(None, map(image_link, values)), None):
         return LinkedImage(link, served_by, cost_usd)
     if isinstance(image.get("b64_json"), str) and image["b64_json"]:
@@ -595,6 +595,7 @@ class OpenAiProvider:
     name = "openai"
     resumable = False
     free = False
+    makes_workdir = True
 
     def __init__(self, account: VendorAccount, now: Callable[[], float] = time.time) -> None:
         """Raise ValueError for an unknown dialect or an invalid option. `now` is the wall clock in seconds."""

@@ -24,7 +24,7 @@ from limner.providers._http import (
     check_endpoint,
     failure_from,
     file_as_base64,
-    link_or_file,
+    link_or_picture,
     missing_handle,
     provider_only,
     query_job,
@@ -172,7 +172,7 @@ def decode_cancel(response: VendorResponse) -> JobCancellation:
 
 def _succeeded(output: Any) -> FinishedJob | Failure:
     match output:
-        case [image, *_] | image if link := link_or_file(image):
+        case [image, *_] | image if link := link_or_picture(image):
             return FinishedJob(link)
     return Failure(FailureKind.NO_IMAGE, f"{_VENDOR} finished without a picture", charged=True, detail="succeeded")
 

@@ -10,7 +10,6 @@ import struct
 import time
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from limner.domain.routing.failure import Failure
@@ -24,6 +23,7 @@ class SandboxProvider:
     name = "sandbox"
     resumable = True
     free = True
+    makes_workdir = True
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self._delay_s = delay_s
@@ -43,13 +43,8 @@ class SandboxProvider:
         """Do nothing: there are no connections and no processes."""
 
     async def _deliver(self, request: GenerationRequest) -> Delivered:
-        path = request.workdir / "card.png"
-        await asyncio.to_thread(_draw, request.prompt, path)
-        return Delivered(Picture(path), {"generative": False, "notice": "a test card, not a picture"})
-
-
-def _draw(prompt: str, path: Path) -> None:
-    path.write_bytes(card(prompt))
+        drawn = await asyncio.to_thread(card, request.prompt)
+        return Delivered(Picture(drawn), {"generative": False, "notice": "a test card, not a picture"})
 
 
 def card(prompt: str) -> bytes:

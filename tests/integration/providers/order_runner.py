@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from fakes import content_of
 from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import (
     Accepted,
@@ -47,7 +48,7 @@ class OrderResult:
 
     @property
     def card(self) -> Card:
-        return read_card(self.delivered.picture.path.read_bytes())
+        return read_card(content_of(self.delivered))
 
 
 def order(workdir: Path, upstream: str, **facts: Any) -> GenerationRequest:

@@ -101,7 +101,7 @@ async def judged(followed: OrderResult, *, charged: bool) -> Failure:
     if isinstance(followed.end, Delivered):
         intake = ImageIntake(limits=PICTURE_LIMITS)
         try:
-            await intake.inspect(followed.end.picture.path)
+            await intake.inspect(followed.end.picture.source)
         except Refusal as refusal:
             return failure_of(refusal, charged=charged)
     assert isinstance(followed.end, Failure), followed.end

@@ -1,9 +1,11 @@
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from fakes import content_of
 from integration.providers.order_runner import image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import VendorAccount
@@ -56,7 +58,7 @@ async def test_every_model_draws_what_was_requested(
     # A thinking model's draft lies beside the picture, and is not taken for it.
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.card.model == upstream
-    with Image.open(followed.delivered.picture.path) as picture:
+    with Image.open(BytesIO(content_of(followed.delivered))) as picture:
         assert picture.size == size
     assert followed.delivered.served_by["model_version"] == upstream
     assert len(google.purchases("gemini")) == 1
@@ -166,7 +168,7 @@ async def test_a_heavy_picture_arrives_whole(google: Vendors, gemini: GeminiProv
     followed = await run_order(gemini, order(tmp_path, "gemini-3.1-flash-image"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
-    assert followed.delivered.picture.path.stat().st_size > 1_000_000
+    assert len(content_of(followed.delivered)) > 1_000_000
 
 
 @pytest.mark.parametrize("how", ["file", "data", "markdown"])

@@ -31,7 +31,7 @@ async def relay(emulators: Vendors) -> AsyncIterator[MidjourneyProvider]:
 
 
 def cut(followed: OrderResult) -> tuple[Image.Image, Bands]:
-    with Image.open(followed.delivered.picture.path) as picture:
+    with Image.open(followed.delivered.picture.source) as picture:
         picture.load()
         return picture, read_bands(picture)
 

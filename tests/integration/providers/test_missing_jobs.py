@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes import content_of
 from integration.providers.order_runner import SteppingClock, order, run_order
 from limner.ports.provider import Provider, VendorAccount
 from limner.providers.bfl import BflProvider
@@ -35,6 +36,6 @@ async def test_a_404_to_a_poll_long_after_the_order_buys_nothing_again(
     followed = await run_order(provider, order(tmp_path, upstream, options={"pick": "crop"} if "mid" in vendor else {}))
     await provider.close()
 
-    assert followed.delivered.picture.path.exists()
+    assert content_of(followed.delivered)
     assert len(emulators.purchases(vendor)) == 1
     assert emulators.purchases(vendor)[0].prompt.startswith("a red fox")

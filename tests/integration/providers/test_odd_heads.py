@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes import content_of
 from integration.providers.order_runner import SteppingClock, order, run_order
 from limner.ports.provider import Provider, VendorAccount
 from limner.providers.bfl import BflProvider
@@ -43,5 +44,5 @@ async def test_an_odd_head_is_taken_and_nothing_is_bought_twice(
     result = await run_order(provider, order(tmp_path, upstream, options={"pick": "crop"} if "mid" in vendor else {}))
     await provider.close()
 
-    assert result.delivered.picture.path.exists()
+    assert content_of(result.delivered)
     assert len(emulators.purchases(vendor)) == 1

@@ -1,11 +1,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from fakes import content_of
 from integration.providers.order_runner import image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Delivered, VendorAccount
@@ -58,7 +60,7 @@ async def test_every_model_draws_what_was_requested(
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
     assert followed.card.model == upstream
-    with Image.open(followed.delivered.picture.path) as picture:
+    with Image.open(BytesIO(content_of(followed.delivered))) as picture:
         assert picture.size == size
     assert followed.delivered.cost_usd
     assert followed.delivered.served_by["request_id"].startswith("req_")
@@ -172,7 +174,7 @@ async def test_a_heavy_picture_arrives_whole(vendors: Vendors, tmp_path: Path) -
         followed = await run_order(openai, order(tmp_path, "gpt-image-2"))
 
     assert followed.card.prompt_sha == sha_of("a red fox in the snow")
-    assert followed.delivered.picture.path.stat().st_size > 1_000_000
+    assert len(content_of(followed.delivered)) > 1_000_000
 
 
 @pytest.mark.parametrize("dialect", ["azure", "azure-deployments"])
@@ -200,7 +202,7 @@ async def test_ones_own_engines_draw_for_nothing(
         followed = await run_order(openai, order(tmp_path, upstream, references=given, aspect_ratio="3:2"))
 
     assert followed.card.references == shas(given)
-    with Image.open(followed.delivered.picture.path) as picture:
+    with Image.open(BytesIO(content_of(followed.delivered))) as picture:
         assert picture.size == (1248, 832)
     assert followed.delivered.cost_usd is None
     assert vendors.purchases(engine)[0].asked["seed"] == 7
@@ -244,7 +246,7 @@ async def test_orders_do_not_mix(vendors: Vendors, tmp_path: Path) -> None:
 
     assert isinstance(first, Delivered)
     assert isinstance(second, Delivered)
-    assert first.picture.path != second.picture.path
+    assert first.picture.source != second.picture.source
 
 
 @pytest.mark.parametrize("how", ["url", "data", "markdown"])

@@ -336,8 +336,8 @@ async def test_an_order_is_bought_once_polled_and_delivered(
 
     assert first == Pending(50, 0.75)
     assert isinstance(second, Delivered)
-    assert second.picture.path.read_bytes() == PICTURE
-    assert second.picture.path.parent == tmp_path
+    assert second.picture.source.read_bytes() == PICTURE
+    assert second.picture.source.parent == tmp_path
     assert second.cost_usd == 0.04
     assert second.served_by == {
         "provider": "bfl",
@@ -446,7 +446,7 @@ async def test_a_dead_link_is_replaced_at_once(
     delivered = await bfl.poll(handle(), order(tmp_path, "flux-dev"))
 
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path.read_bytes() == PICTURE
+    assert delivered.picture.source.read_bytes() == PICTURE
     assert server.paths() == ["/poll", "/old", "/poll", "/new"]
 
 

@@ -323,7 +323,7 @@ async def test_an_order_is_bought_once_polled_and_delivered(
 
     assert isinstance(first, Pending)
     assert isinstance(second, Delivered)
-    assert second.picture.path.read_bytes() == PICTURE
+    assert second.picture.source.read_bytes() == PICTURE
     assert second.cost_usd == 0.04
     assert second.served_by == {"provider": "fal", "model": KONTEXT, "generative": True, "vendor_id": "r-1"}
     assert server.paths() == [f"/{KONTEXT}", "/status", "/status", "/response", "/picture"]
@@ -356,7 +356,7 @@ async def test_a_data_url_in_place_of_the_link_is_taken(
     delivered = await fal.poll(handle(server), order(tmp_path, KONTEXT))
 
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path.read_bytes() == picture
+    assert delivered.picture.source.read_bytes() == picture
 
 
 async def test_a_result_that_is_too_large_is_paid_and_not_bought_again(

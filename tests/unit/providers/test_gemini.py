@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from fakes import content_of
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, VendorAccount
 from limner.providers._http import LinkedImage, VendorResponse, file_as_base64
@@ -186,7 +187,7 @@ def test_the_last_picture_that_is_no_thought_counts() -> None:
     outcome = decoded(body | {"usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 1120}})
 
     assert isinstance(outcome, Delivered)
-    assert outcome.picture.path == Path("/nowhere/last")
+    assert outcome.picture.source == Path("/nowhere/last")
     assert outcome.cost_usd == pytest.approx(0.1344 + 9 * 2e-6)
     assert outcome.served_by == {
         "provider": "gemini",
@@ -204,7 +205,7 @@ def test_the_other_spelling_is_read_too() -> None:
 
     outcome = decoded(body | {"usage_metadata": {"candidates_token_count": 1000}, "model_version": "m"})
 
-    assert outcome.picture.path == Path("/nowhere/a")
+    assert outcome.picture.source == Path("/nowhere/a")
     assert outcome.cost_usd == pytest.approx(0.12)
     assert outcome.served_by["model_version"] == "m"
 
@@ -348,7 +349,7 @@ def test_a_data_url_as_the_text_of_a_part_is_taken() -> None:
     outcome = decoded(candidate({"text": {"$file": "/nowhere/a"}}, finishReason="STOP"))
 
     assert isinstance(outcome, Delivered)
-    assert outcome.picture.path == Path("/nowhere/a")
+    assert outcome.picture.source == Path("/nowhere/a")
 
 
 @pytest.mark.parametrize(
@@ -396,7 +397,7 @@ async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(serve
     await provider.close()
 
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path.read_bytes() == image
+    assert content_of(delivered) == image
     assert "x-goog-api-key" not in server.received[-1].headers
 
 

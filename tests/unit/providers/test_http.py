@@ -27,8 +27,8 @@ from limner.providers._http import (
     VendorHttp,
     VendorResponse,
     file_as_base64,
-    file_in,
     no_response_failure,
+    picture_in,
     redacted,
     retry_after_s,
 )
@@ -205,10 +205,27 @@ async def test_pictures_of_an_answer_are_files_of_the_workdir(tmp_path: Path) ->
     async with serving(saying(body)) as server, vendor(server.make_url("/")) as http:
         answer = await http.call("POST", "/", workdir=tmp_path, timeout_s=60)
 
-    first, second = (file_in(one["b64_json"]) for one in answer.body["data"])
+    first, second = (picture_in(one["b64_json"]) for one in answer.body["data"])
     assert first != second
     assert bytes_of(first) == bytes_of(second) == PICTURE
     assert answer.body["usage"] == {"total": 3}
+
+
+async def test_small_pictures_stay_in_memory_and_the_folder_is_made_for_a_large_one(tmp_path: Path) -> None:
+    folder = tmp_path / "not made yet"
+    small, large = b"s" * 9_000, b"l" * 90_000
+    async with serving(saying([base64.b64encode(small).decode()])) as server, vendor(server.make_url("/")) as http:
+        answer = await http.call("POST", "/", workdir=folder, timeout_s=60)
+    assert picture_in(answer.body[0]) == small
+    assert not folder.exists()
+
+    both = [base64.b64encode(small).decode(), base64.b64encode(large).decode()]
+    async with serving(saying(both)) as server, vendor(server.make_url("/")) as http:
+        answer = await http.call("POST", "/", workdir=folder, timeout_s=60)
+
+    assert picture_in(answer.body[0]) == small
+    assert bytes_of(picture_in(answer.body[1])) == large
+    assert [str(each) for each in folder.iterdir()] == [answer.body[1]["$file"]]
 
 
 async def test_a_vendor_cannot_point_at_a_file_of_ours(tmp_path: Path) -> None:
@@ -231,7 +248,7 @@ async def test_an_event_stream_is_the_list_of_its_events(tmp_path: Path) -> None
         answer = await http.call("POST", "/", workdir=tmp_path, timeout_s=60)
 
     assert answer.body[0] == {"type": "a"}
-    assert bytes_of(file_in(answer.body[1]["b64_json"])) == PICTURE
+    assert bytes_of(picture_in(answer.body[1]["b64_json"])) == PICTURE
     assert len(answer.body) == 2
 
 
@@ -292,7 +309,7 @@ async def test_bytes_stream_both_ways(tmp_path: Path) -> None:
         server.kill()
         await server.wait()
 
-    assert bytes_of(file_in(answer.body[0])) == bytes(24_000_000)
+    assert bytes_of(picture_in(answer.body[0])) == bytes(24_000_000)
     assert peak < 4_000_000
 
 

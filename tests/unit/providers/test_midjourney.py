@@ -402,7 +402,7 @@ async def test_a_grid_is_drawn_and_its_first_picture_upscaled(server: FakeVendor
     assert accepted == Accepted(HANDLE, 2.5)
     assert polls == [Pending(40, 2.5), Pending(80, 0.0, WRITTEN_DOWN), Pending(80, 2.5, SENT), Pending(90, 2.5)]
     assert isinstance(end, Delivered)
-    assert end.picture.path.read_bytes() == ONE
+    assert end.picture.source.read_bytes() == ONE
     assert end.served_by == {
         "provider": "midjourney",
         "model": "midjourney",
@@ -436,7 +436,7 @@ async def test_a_relay_that_does_not_upscale_leaves_the_grid_to_be_cut(
 
     assert isinstance(delivered, Delivered)
     assert delivered.served_by["picked_by"] == "crop"
-    with Image.open(delivered.picture.path) as picture:
+    with Image.open(delivered.picture.source) as picture:
         assert (picture.format, picture.size) == ("PNG", (20, 10))
         assert picture.getpixel((0, 0)) == (255, 0, 0)
         assert picture.getpixel((19, 9)) == (0, 255, 0)
@@ -598,7 +598,7 @@ async def test_a_new_worker_finds_an_upscale_that_may_have_been_sent_by_its_stat
 
     assert pending == Pending(80, 2.5, SENT)
     assert isinstance(end, Delivered)
-    assert end.picture.path.read_bytes() == ONE
+    assert end.picture.source.read_bytes() == ONE
     assert "/mj/submit/action" not in server.paths()
 
 
@@ -650,7 +650,7 @@ async def test_an_upscale_that_exists_already_is_followed(server: FakeVendor, op
     *_, end = await polled(opened(), order(tmp_path, "midjourney"), 3)
 
     assert isinstance(end, Delivered)
-    assert end.picture.path.read_bytes() == ONE
+    assert end.picture.source.read_bytes() == ONE
 
 
 @pytest.mark.parametrize("lists", [LIST, "/mj/task/list"])

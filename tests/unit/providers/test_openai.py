@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from fakes import content_of
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, VendorAccount
 from limner.providers._http import LinkedImage, Part, VendorResponse
@@ -236,7 +237,7 @@ def test_the_picture_comes_with_what_served_it_and_what_it_cost() -> None:
     outcome = decode(answer(body | {"output_format": "webp"}, headers={"X-Request-Id": "req_1"}), asked())
 
     assert isinstance(outcome, Delivered)
-    assert outcome.picture.path == Path("/nowhere/answer-1")
+    assert outcome.picture.source == Path("/nowhere/answer-1")
     assert outcome.served_by == {
         "provider": "openai",
         "model": "gpt-image-2",
@@ -277,7 +278,7 @@ def test_the_final_event_of_a_stream_has_the_picture(kind: str) -> None:
     outcome = decode(answer([draft, "strange", end]), asked())
 
     assert isinstance(outcome, Delivered)
-    assert outcome.picture.path == Path("/nowhere/answer-1")
+    assert outcome.picture.source == Path("/nowhere/answer-1")
     assert outcome.cost_usd is not None
 
 
@@ -357,7 +358,7 @@ def test_a_data_url_in_the_field_url_is_taken() -> None:
     outcome = decode(answer({"data": [{"b64_json": "", "url": PICTURE}]}), asked())
 
     assert isinstance(outcome, Delivered)
-    assert outcome.picture.path == Path("/nowhere/answer-1")
+    assert outcome.picture.source == Path("/nowhere/answer-1")
 
 
 @pytest.mark.parametrize(
@@ -586,7 +587,7 @@ async def test_a_link_is_the_handle_of_a_paid_job_and_is_fetched_by_a_poll(serve
 
     assert isinstance(pending, Pending)
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path.read_bytes() == image
+    assert content_of(delivered) == image
     assert "Authorization" not in server.received[-1].headers
     assert [each.method for each in server.received] == ["POST", "GET", "GET", "GET"]
 

@@ -207,7 +207,7 @@ async def test_an_order_is_bought_once_polled_and_delivered(
 
     assert isinstance(first, Pending)
     assert isinstance(second, Delivered)
-    assert second.picture.path.read_bytes() == PICTURE
+    assert second.picture.source.read_bytes() == PICTURE
     assert second.cost_usd == 0.04
     assert second.served_by == {"provider": "replicate", "model": KONTEXT, "generative": True, "vendor_id": "p-1"}
     assert server.paths() == [path, "/p-1", "/p-1", "/picture"]
@@ -238,7 +238,7 @@ async def test_a_data_url_in_place_of_the_link_is_taken(
     delivered = await replicate.poll(handle(server), order(tmp_path, KONTEXT))
 
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path.read_bytes() == picture
+    assert delivered.picture.source.read_bytes() == picture
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Generation:
     report: Report
     owner: str
     siblings: SiblingFailure
-    attempts: Sequence[Attempt] = ()
+    attempts: Sequence[Attempt]
 
     def left_s(self, now_ms: int) -> float:
         return (self.deadline_ms - now_ms) / 1000

@@ -51,27 +51,27 @@ class KeepImage:
 
         Raises `Refusal` for bytes that are no image, and `Interrupted`.
         """
-        result, stored = await self._inspect(delivered.picture.path)
-        while refusal := await self._store(attempt.generation.task, delivered.picture.path, result, stored):
+        result, stored = await self._inspect(delivered.picture.source)
+        while refusal := await self._store(attempt.generation.task, delivered.picture.source, result, stored):
             await self._wait(attempt, refusal)
         return await self._journal(attempt.id, attempt.route, delivered, result, stored)
 
     async def once(self, task: TaskId, attempt: AttemptId, route: Route, delivered: Delivered) -> KeptImage | None:
         """Keep the image of a task that is about to end; None where storage refuses it. Raises `Refusal`."""
-        result, stored = await self._inspect(delivered.picture.path)
-        if await self._store(task, delivered.picture.path, result, stored):
+        result, stored = await self._inspect(delivered.picture.source)
+        if await self._store(task, delivered.picture.source, result, stored):
             return None
         return await self._journal(attempt, route, delivered, result, stored)
 
-    async def _inspect(self, path: Path) -> tuple[Result, Stored]:
-        seen, stored = await asyncio.gather(self.intake.inspect(path), self.blobs.identify(path))
+    async def _inspect(self, source: Path | bytes) -> tuple[Result, Stored]:
+        seen, stored = await asyncio.gather(self.intake.inspect(source), self.blobs.identify(source))
         return Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height), stored
 
-    async def _store(self, task: TaskId, path: Path, result: Result, stored: Stored) -> str | None:
+    async def _store(self, task: TaskId, source: Path | bytes, result: Result, stored: Stored) -> str | None:
         """What storage said when it refused the bytes; None once they are stored."""
         keep = Keep(self.journal.store, self.blobs, self.clock)
         try:
-            await keep(path, result.media_type, task, stored)
+            await keep(source, result.media_type, task, stored)
         except (StorageRefuses, StoreUnavailable) as error:
             self.disk_guard.record_refusal(self.clock.now_ms())
             log.error("a delivered image could not be stored", task=task, error=str(error))  # noqa: TRY400

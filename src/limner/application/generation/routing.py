@@ -9,7 +9,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.obeyed import unable
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
-from limner.ports.provider import Provider, abilities_of, dialect_of
+from limner.ports.provider import Provider, abilities_of, dialect_of, expects_workdir
 
 ANY_SPEC = TaskSpec()
 """A spec without wishes, which every route obeys."""
@@ -85,6 +85,9 @@ class Routing:
 
     def provider(self, route: Route) -> Provider:
         return self.providers[route.provider]
+
+    def expects_workdir(self, routes: Sequence[Route]) -> bool:
+        return any(expects_workdir(self.provider(route)) for route in routes)
 
     def is_free(self, route: Route) -> bool:
         """Whether calls over this route cost nothing."""

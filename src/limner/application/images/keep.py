@@ -26,8 +26,10 @@ class Keep:
     blobs: BlobStore
     clock: Clock
 
-    async def __call__(self, source: Path, media_type: str, holder: str, stored: Stored | None = None) -> Stored:
-        """`stored` is the file's identity if it was computed before."""
+    async def __call__(
+        self, source: Path | bytes, media_type: str, holder: str, stored: Stored | None = None
+    ) -> Stored:
+        """`stored` is the identity of the bytes if it was computed before."""
         stored = stored or await self.blobs.identify(source)
         pause_s = _FIRST_PAUSE_S
         while not await self._pin(stored, media_type, holder):

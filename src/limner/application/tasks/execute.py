@@ -1,9 +1,7 @@
 """Executing a claimed task: prepare its inputs, generate its images, stop jobs that are left over, settle."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.delivery import all_delivered, by_delivery, success
 from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.settle import settle
+from limner.application.tasks.workdirs import Workdirs
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
@@ -63,7 +62,7 @@ class ExecuteTask:
     generate: Generate
     stop_jobs: StopJobs
     clock: Clock
-    scratch: Path
+    workdirs: Workdirs
 
     async def __call__(
         self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report, *, is_new: bool = False
@@ -77,7 +76,7 @@ class ExecuteTask:
         if images := all_delivered(attempts, run.images):
             return await self.end(claimed, owner, success(images, claimed))
         act_for(claimed.task.account)
-        async with _folder(self.scratch / f"{claimed.task.id}-{claimed.claims}") as workdir:
+        with self.workdirs.of(claimed.task.id) as workdir:
             try:
                 generations = await self._prepare(run, workdir)
                 outcomes = await asyncio.gather(*map(self.generate, generations), return_exceptions=True)
@@ -119,6 +118,8 @@ class ExecuteTask:
         references = await self._references(run, deadline_ms, workdir)
         inputs = [await self.prepare(task, spec, image, references, workdir) for image in run.images]
         routes = self._routes(run, max(len(each.references) for each in inputs))
+        if run.attempts or self.generate.routing.expects_workdir(routes):
+            await asyncio.to_thread(_make_folders, [each.workdir for each in inputs])
         together, reports = SiblingFailure(), _shared(run.report, len(inputs))
         return [
             Generation(
@@ -140,6 +141,7 @@ class ExecuteTask:
     async def _references(self, run: TaskRun, deadline_ms: int, workdir: Path) -> tuple[ReferenceImage, ...]:
         if not run.claimed.has_inputs:
             return ()
+        await asyncio.to_thread(workdir.mkdir, exist_ok=True)
         left_s = (deadline_ms - self.clock.now_ms()) / 1000
         return await run.interrupt.wait_for(self.prepare.references(run.task, run.claimed.spec, workdir), left_s)
 
@@ -168,13 +170,9 @@ class ExecuteTask:
         return success(images, run.claimed) if images else ending
 
 
-@asynccontextmanager
-async def _folder(path: Path) -> AsyncIterator[Path]:
-    await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
-    try:
-        yield path
-    finally:
-        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+def _make_folders(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _bought(attempts: Sequence[Attempt]) -> set[str]:

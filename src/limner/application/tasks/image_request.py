@@ -1,6 +1,5 @@
 """The request for one image of a task, composed for the route that it is sent over."""
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +89,6 @@ class PrepareInputs:
         own = pictures if image.reference is None else pictures[image.reference : image.reference + 1]
         if image.part:
             workdir /= image.part
-            await asyncio.to_thread(workdir.mkdir, exist_ok=True)
         template = self._template(spec.template)
         return ImageInputs(
             task=task,

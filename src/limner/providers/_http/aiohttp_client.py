@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -22,10 +20,11 @@ from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.ports.provider import Allows, ProxyFor, allows_none, no_proxy
 from limner.providers._http.errors import BadResponse, NoResponse, TooLarge
 from limner.providers._http.json_spool import JsonSpool
-from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, TEXT_BYTES
+from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, SMALL_BYTES, TEXT_BYTES
 from limner.providers._http.origin import Origin, is_private_address
 from limner.providers._http.request_body import RequestBody
-from limner.providers._http.response import VendorResponse, file_in
+from limner.providers._http.response import VendorResponse
+from limner.providers._http.response_pictures import Pictures, ResponsePictures
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -227,14 +226,14 @@ def _translated(progress: _Sent) -> Iterator[None]:
 async def _answer(response: aiohttp.ClientResponse, workdir: Path | None) -> VendorResponse:
     if workdir is None or response.status >= 300:
         raw = await _text(response)
-        return _parsed(response, raw, frozenset())
-    files = _Files(workdir)
+        return _parsed(response, raw, {})
+    pictures = ResponsePictures(workdir)
     try:
-        raw = await _spooled(response, files)
+        raw = await _spooled(response, pictures)
     except BaseException:
-        await _in_thread(files.remove)
+        await _in_thread(pictures.remove)
         raise
-    return _parsed(response, raw, frozenset(files.names))
+    return _parsed(response, raw, pictures.found)
 
 
 async def _text(response: aiohttp.ClientResponse) -> bytes:
@@ -249,11 +248,18 @@ async def _text(response: aiohttp.ClientResponse) -> bytes:
     return bytes(raw[:TEXT_BYTES])
 
 
-async def _spooled(response: aiohttp.ClientResponse, files: "_Files") -> bytes:
-    spool = JsonSpool(files)
+async def _spooled(response: aiohttp.ClientResponse, pictures: ResponsePictures) -> bytes:
+    spool, fed = JsonSpool(pictures), 0
     async for block in _blocks(response):
-        await _in_thread(_feed, spool, block)
-    await _in_thread(files.close)
+        fed += sum(map(len, block))
+        if fed <= SMALL_BYTES:  # stays in memory, and is decoded for less than a hop to a thread costs
+            _feed(spool, block)
+        else:
+            await _in_thread(_feed, spool, block)
+    if pictures.has_files:
+        await _in_thread(pictures.close)
+    else:
+        pictures.close()
     return bytes(spool.rest)
 
 
@@ -276,18 +282,21 @@ async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[_Block]:
         yield block
 
 
-def _parsed(response: aiohttp.ClientResponse, raw: bytes, files: frozenset[str]) -> VendorResponse:
+def _parsed(response: aiohttp.ClientResponse, raw: bytes, pictures: Pictures) -> VendorResponse:
     text = raw.decode(errors="replace").removeprefix("\ufeff")
     streamed = response.content_type == "text/event-stream"
-    body = _events(text, files) if streamed else _json(text, files)
+    body = _events(text, pictures) if streamed else _json(text, pictures)
     return VendorResponse(response.status, response.headers, body, text[:DETAIL_CHARACTERS])
 
 
-def _json(text: str, files: frozenset[str]) -> Any:
-    """The JSON in `text`, None when it is none. References to files that were not written here are dropped."""
+def _json(text: str, pictures: Pictures) -> Any:
+    """The JSON in `text`, None when it is none. References to pictures that did not come with it are dropped."""
 
     def own(value: dict[str, Any]) -> dict[str, Any] | None:
-        return value if "$file" not in value or str(file_in(value)) in files else None
+        if "$file" not in value:
+            return value
+        found = pictures.get(str(value["$file"])) if len(value) == 1 else None
+        return None if found is None else {"$file": found}
 
     try:
         return json.loads(text, object_hook=own)
@@ -295,17 +304,17 @@ def _json(text: str, files: frozenset[str]) -> Any:
         return None
 
 
-def _events(text: str, files: frozenset[str]) -> list[Any]:
+def _events(text: str, pictures: Pictures) -> list[Any]:
     """The data of each event of a stream, in order (WHATWG, "server-sent events")."""
     blocks = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
     data = ("\n".join(line[5:].strip() for line in block.split("\n") if line.startswith("data:")) for block in blocks)
-    events = (_json(each, files) for each in data if each and each != "[DONE]")
+    events = (_json(each, pictures) for each in data if each and each != "[DONE]")
     return [event for event in events if event is not None]
 
 
 async def _delivery(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> VendorResponse:
     if response.status != 200:
-        return _parsed(response, await _text(response), frozenset())
+        return _parsed(response, await _text(response), {})
     _check_head(response, max_bytes)
     try:
         await _save(response, target, max_bytes)
@@ -327,13 +336,18 @@ def _check_head(response: aiohttp.ClientResponse, max_bytes: int) -> None:
 
 
 async def _save(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> None:
-    await _in_thread(target.write_bytes, b"")
+    await _in_thread(_create, target)
     total = 0
     async for block in _blocks(response):
         total += sum(map(len, block))
         if total > max_bytes:
             raise BadResponse(f"delivers more than {max_bytes} bytes")
         await _in_thread(_append, target, block)
+
+
+def _create(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(b"")
 
 
 def _append(target: Path, block: _Block) -> None:
@@ -347,36 +361,6 @@ def _joined(hop: URL, location: str) -> str:
         return location if target.absolute and target.scheme else str(hop.join(target))
     except (ValueError, TypeError) as error:
         raise BadResponse("redirects the delivery to an address that is none") from error
-
-
-class _Files:
-    """The sink of a response's pictures: files in a folder, under unpredictable names."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._file: BinaryIO | None = None
-        self.names: list[str] = []
-
-    def begin(self) -> str:
-        self.close()
-        descriptor, name = tempfile.mkstemp(prefix="answer-", dir=self._folder)
-        self._file = os.fdopen(descriptor, "wb")
-        self.names.append(name)
-        return name
-
-    def write(self, data: bytes) -> None:
-        if self._file is not None:
-            self._file.write(data)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def remove(self) -> None:
-        self.close()
-        for name in self.names:
-            Path(name).unlink(missing_ok=True)
 
 
 async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -19,8 +19,8 @@ class VendorResponse:
     """A vendor's response, whatever its status.
 
     `headers` are case-insensitive. `body` is the parsed JSON, None when there was none; of an event stream it is the
-    list of the events' data. Pictures in it are `{"$file": "<path>"}` when the call named a folder for them. `text` is
-    the beginning of the body, for error details.
+    list of the events' data. Pictures in it are `{"$file": "<path>"}` when the call named a folder for them, or
+    `{"$file": b"…"}` where they are small. `text` is the beginning of the body, for error details.
     """
 
     status: int
@@ -83,14 +83,16 @@ def bad_response_failure(vendor: str, error: BadResponse, *, charged: bool = Tru
     return Failure(kind, f"{vendor}'s answer {error.reason}", charged=charged)
 
 
-def link_or_file(value: Any) -> str | Path | None:
-    """What a vendor gave for a picture: a link, or the file that a data URL was written to. None: neither."""
-    return value if isinstance(value, str) and value else file_in(value)
+def link_or_picture(value: Any) -> str | Path | bytes | None:
+    """What a vendor gave for a picture: a link, or what took the place of a data URL. None: neither."""
+    return value if isinstance(value, str) and value else picture_in(value)
 
 
-def file_in(value: Any) -> Path | None:
-    """The file that replaced a picture in a response."""
+def picture_in(value: Any) -> Path | bytes | None:
+    """What took a picture's place in a response: the file that it was written to, or its bytes where it is small."""
     match value:
         case {"$file": str(path), **rest} if not rest:
             return Path(path)
+        case {"$file": bytes(content), **rest} if not rest:
+            return content
     return None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from limner.application.generation.journal import IntendedAttempt, KeptImage, Sp
 from limner.application.generation.routing import Routing
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
 from limner.application.tasks.explain import Explain
+from limner.application.tasks.workdirs import Workdirs
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import ClaimedTask
 from limner.domain.accounts.credits import Balance
@@ -72,7 +74,15 @@ class ExecuteHarness:
 
     @property
     def execute(self) -> ExecuteTask:
-        return executor(self.service, self.journal, self.routing, Offline())
+        return executor(self.service, self.journal, self.routing, Offline(), self.workdirs)
+
+    @cached_property
+    def workdirs(self) -> Workdirs:
+        return Workdirs(self.service.scratch)
+
+    async def files_left(self) -> list[Path]:
+        await self.workdirs.remove()
+        return list(self.service.scratch.iterdir())
 
     async def claim_task(self, **fields: Any) -> TaskId:
         task = await self.service.submit_task(self.key, **fields)
@@ -216,7 +226,7 @@ async def test_nothing_is_left_in_the_scratch_folder(harness: ExecuteHarness) ->
 
     await harness.run_to_end()
 
-    assert list(harness.service.scratch.iterdir()) == []
+    assert await harness.files_left() == []
 
 
 async def test_a_bug_comes_out_and_leaves_no_files_either(harness: ExecuteHarness) -> None:
@@ -228,7 +238,7 @@ async def test_a_bug_comes_out_and_leaves_no_files_either(harness: ExecuteHarnes
     with pytest.raises(ZeroDivisionError):
         await harness.run()
 
-    assert list(harness.service.scratch.iterdir()) == []
+    assert await harness.files_left() == []
 
 
 @pytest.mark.parametrize(

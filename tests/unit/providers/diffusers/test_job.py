@@ -28,10 +28,10 @@ def picture(width: int, height: int) -> ReferenceImage:
 
 
 def test_an_order_becomes_a_job_at_the_model_s_own_pace() -> None:
-    job = job_for(order(Path("/work"), "FLUX.1-dev", seed=11))
+    job = job_for(order(Path("/scratch"), "FLUX.1-dev", seed=11))
 
     assert job.model == job_lines.PipelineModel("/models/FLUX.1-dev", "FluxPipeline", "auto", "auto", "none")
-    assert (job.prompt, job.seed, job.out) == ("a red fox", 11, "/work/picture.png")
+    assert (job.prompt, job.seed, job.out) == ("a red fox", 11, "/scratch/picture.png")
     assert (job.steps, job.guidance, job.max_sequence_length) == (28, 3.5, 512)
     assert (job.width, job.height) == (1024, 1024)
 
@@ -142,12 +142,12 @@ def test_every_side_is_whole_patches_however_odd_the_shape() -> None:
 
 
 def test_what_the_process_did_is_what_is_reported() -> None:
-    job = job_for(order(Path("/work")))
+    job = job_for(order(Path("/scratch")))
 
     delivered = decode({"number": 1, "done": {"device": "cuda", "dtype": "bfloat16", "seconds": 4.2}}, job)
 
     assert isinstance(delivered, Delivered)
-    assert delivered.picture.path == Path("/work/picture.png")
+    assert delivered.picture.source == Path("/scratch/picture.png")
     assert delivered.served_by == {
         "provider": "diffusers",
         "model": "FLUX.1-dev",

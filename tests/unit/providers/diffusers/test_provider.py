@@ -87,7 +87,7 @@ async def test_an_order_comes_back_as_a_picture_with_its_progress(provider: Diff
     outcome = await provider.submit(asked(tmp_path / "a", "klein", aspect_ratio="16:9"), reported.append)
 
     assert isinstance(outcome, Delivered), outcome
-    with Image.open(outcome.picture.path) as picture:
+    with Image.open(outcome.picture.source) as picture:
         assert (picture.format, picture.size) == ("PNG", (336, 192))
     assert reported == [23, 47, 71, 95]
     assert outcome.cost_usd is None
@@ -398,7 +398,7 @@ async def test_orders_that_come_together_get_each_its_own_picture(
 
     outcomes = await asyncio.gather(*(provider.submit(each, ignored) for each in orders))
 
-    pictures = [outcome.picture.path for outcome in outcomes if isinstance(outcome, Delivered)]
+    pictures = [outcome.picture.source for outcome in outcomes if isinstance(outcome, Delivered)]
     assert [seed_of(picture) for picture in pictures] == list(range(6))
     assert len(noted(models / "flux", "loads")) == 1
 

@@ -20,7 +20,7 @@ _INVISIBLE: Final = 4
 
 async def reject_blank(vendor: str, outcome: Delivered | Failure, *, charged: bool = True) -> Delivered | Failure:
     """The outcome, or a failure where it is a picture of a single colour."""
-    if isinstance(outcome, Failure) or not await asyncio.to_thread(is_blank, outcome.picture.path):
+    if isinstance(outcome, Failure) or not await asyncio.to_thread(is_blank, outcome.picture.source):
         return outcome
     return blank_failure(vendor, charged=charged)
 
@@ -29,17 +29,21 @@ def blank_failure(vendor: str, *, charged: bool = True) -> Failure:
     return Failure(FailureKind.BAD_OUTPUT, f"{vendor} delivered a picture of a single colour", charged=charged)
 
 
-def is_blank(path: Path) -> bool:
+def is_blank(source: Path | bytes) -> bool:
     """Whether all pixels look the same, or all are transparent. False for what cannot be read. Blocking."""
     try:
-        with open_picture(path, _MOST_PIXELS) as picture:
+        with open_picture(source, _MOST_PIXELS) as picture:
             pixels = picture.width * picture.height
-            if path.stat().st_size > max(_SMALL_BYTES, _BYTES_A_PIXEL * pixels):
+            if _size(source) > max(_SMALL_BYTES, _BYTES_A_PIXEL * pixels):
                 return False
             shown = picture.convert("RGBA") if picture.mode == "P" else picture
             return _shows_nothing(shown.getbands(), shown.getextrema())
     except (OSError, SyntaxError, ValueError):
         return False
+
+
+def _size(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
 def _shows_nothing(bands: tuple[str, ...], extrema: tuple[object, ...]) -> bool:

@@ -47,12 +47,12 @@ _RETRIED_STATUSES: Final = frozenset({401, 403, 408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """The picture can be downloaded at `link`, or is a file already where the vendor sent a data URL.
+    """The picture can be downloaded at `link`, or is a file or bytes already where the vendor sent a data URL.
 
     `cost_usd` is the vendor's own figure, where it gives one.
     """
 
-    link: str | Path
+    link: str | Path | bytes
     cost_usd: float | None = None
 
 
@@ -271,9 +271,12 @@ async def fetch_finished(
     return _not_downloaded(vendor, last, age_s)
 
 
-async def _download(http: VendorHttp, link: str | Path, target: Path, timeout_s: float) -> _DeadLink | None:
+async def _download(http: VendorHttp, link: str | Path | bytes, target: Path, timeout_s: float) -> _DeadLink | None:
     if isinstance(link, Path):
         await asyncio.to_thread(link.replace, target)
+        return None
+    if isinstance(link, bytes):
+        await asyncio.to_thread(target.write_bytes, link)
         return None
     try:
         response = await http.download(link, target, timeout_s=timeout_s)

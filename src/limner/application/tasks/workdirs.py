@@ -1,0 +1,43 @@
+"""Scratch folders of running tasks. Whoever writes a file makes the folder; most tasks need none."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from limner.domain.ids import TaskId
+
+REMOVED_AFTER_S = 0.1
+"""The folders of tasks that end within this time are removed together, in one hop to a thread."""
+
+
+@dataclass(slots=True)
+class Workdirs:
+    """Names of folders below `base`, which are removed soon after the block."""
+
+    base: Path
+    _left: list[Path] = field(default_factory=list, init=False)
+
+    @contextmanager
+    def of(self, task: TaskId) -> Iterator[Path]:
+        """A name that no folder had before: an earlier one of the same task may not be removed yet."""
+        workdir = self.base / f"{task}-{secrets.token_hex(4)}"
+        try:
+            yield workdir
+        finally:
+            if not self._left:
+                asyncio.get_running_loop().call_later(REMOVED_AFTER_S, self.remove)
+            self._left.append(workdir)
+
+    def remove(self) -> "asyncio.Future[None]":
+        """Remove the folders of tasks that have ended."""
+        left, self._left = self._left, []
+        return asyncio.get_running_loop().run_in_executor(None, _remove_all, left)
+
+
+def _remove_all(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
