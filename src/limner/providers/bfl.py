@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from PIL import Image
 
 from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import GenerationRequest, Pending, ReferenceImage, UpstreamCheck
 from limner.providers._http import (
@@ -39,6 +40,7 @@ from limner.providers._http import (
 )
 from limner.providers._http.facts import fact_rules, facts_from, plain
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number, whole_numbers
+from limner.providers._http.requested import as_fixed_by, requested_pixels
 
 _VENDOR: Final = "BFL"
 _USD_PER_CREDIT: Final = 0.01
@@ -64,12 +66,20 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """`width` and `height`, multiples of `step`. `default_shape` is the shape of requests that name none."""
+    """`width` and `height`, multiples of `step`, with at most `pixels` in all.
+
+    `default_shape` is the shape of requests that name none.
+    """
 
     step: int
     least: int
     most: int
     default_shape: str | None = None
+    pixels: int = 2048 * 2048
+
+    @property
+    def limits(self) -> SizeLimits:
+        return SizeLimits(self.step, self.least, self.most, max_pixels=self.pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,8 @@ class BflFacts:
     `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields, each side
     of `min_side` pixels at least. `fixed` is sent unless the route's options say otherwise. `most_tolerance` is the
     highest `safety_tolerance`, `tolerance_with_picture` the highest that is obeyed when a picture comes along.
-    `usd_by_resolution` has the prices of other values of `resolution`.
+    `usd_by_resolution` has the prices of other values of `resolution`, which is a field of models that have `classes`:
+    its values by size class. `formats` are the values of `output_format`.
     """
 
     pictures: int = 0
@@ -92,6 +103,8 @@ class BflFacts:
     tolerance_with_picture: int | None = None
     usd: float | None = None
     usd_by_resolution: Mapping[str, float] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
+    formats: tuple[str, ...] = ("jpeg", "png")
 
 
 _FLUX_3_SHAPES: Final = (
@@ -110,6 +123,8 @@ _FLUX_3: Final = BflFacts(
     most_tolerance=4,
     usd=0.048,
     usd_by_resolution={"768sq": 0.041, "2k": 0.10, "4k": 0.607},
+    classes={"1K": "1k", "2K": "2k", "4K": "4k"},
+    formats=(),
 )
 
 # Prices from BFL's page "Pricing", November 2026: of one megapixel, and of `resolution` 1k.
@@ -161,7 +176,8 @@ def refusal(request: GenerationRequest, facts: BflFacts) -> Failure | None:
 def encode(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     """The request as JSON; reference pictures are read while it is sent."""
     seed = {"seed": request.seed} if facts.seed else {}
-    body = {"prompt": request.prompt, **facts.fixed, **seed, **_shape(request, facts.shape), **request.options}
+    requested = {**_shape(request, facts.shape), **_class_and_format(request, facts)}
+    body = {"prompt": request.prompt, **facts.fixed, **seed, **requested, **request.options}
     if "safety_tolerance" in body:
         body["safety_tolerance"] = min(body["safety_tolerance"], _most_tolerance(request, facts))
     return body | _pictures(request, facts)
@@ -178,10 +194,34 @@ def _shape(request: GenerationRequest, shape: Between | OneOf | Sides) -> dict[s
             return {"aspect_ratio": within(request.aspect_ratio, tallest, widest)}
         case OneOf(shapes) if request.aspect_ratio:
             return {"aspect_ratio": nearest(request.aspect_ratio, shapes)}
+        case Sides() if pixels := requested_pixels(request, shape.limits):
+            return {"width": pixels[0], "height": pixels[1]}
         case Sides(step, least, most, default_shape) if wanted := request.aspect_ratio or default_shape:
             width, height = size_for(wanted, pixels=1024 * 1024, step=step, least=least, most=most)
             return {"width": width, "height": height}
     return {}
+
+
+def _class_and_format(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
+    size, output_format = facts.classes.get(request.spec.size or ""), request.spec.output_format
+    return {
+        **({"resolution": size} if size else {}),
+        **({"output_format": output_format} if output_format else {}),
+    }
+
+
+def abilities_of(facts: BflFacts, options: Mapping[str, Any]) -> Abilities:
+    """What requests with these options obey of a task's fields. Every model makes about a megapixel unless told."""
+    limits = facts.shape.limits if isinstance(facts.shape, Sides) else None
+    classes = limits.classes() if limits else frozenset(facts.classes or {"1K"})
+    able = Abilities(
+        aspect_ratio=True,
+        seed=facts.seed,
+        size_classes=classes,
+        exact_size=limits,
+        formats=frozenset(facts.formats),
+    )
+    return as_fixed_by(able, options)
 
 
 def _pictures(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
@@ -244,7 +284,7 @@ OPTIONS: Final[Rules] = {
             "list_field": text,
             "seed": boolean,
             "usd": non_negative,
-            "shapes": text_list,
+            **dict.fromkeys(("shapes", "formats"), text_list),
             "sides": whole_numbers("step", "least", "most"),
         },
     ),
@@ -336,6 +376,10 @@ class BflProvider(JobProvider[BflFacts]):
 
     def facts(self, upstream: str, options: Mapping[str, Any]) -> BflFacts | None:
         return facts_of(upstream, options)
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
+        facts = self.facts(upstream, options)
+        return abilities_of(facts, options) if facts else NO_ABILITIES
 
     def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
         facts = self.facts(upstream, options)

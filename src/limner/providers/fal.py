@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest, size_for
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending, ReferenceImage, UpstreamCheck
 from limner.providers._http import (
@@ -34,6 +35,7 @@ from limner.providers._http import (
 )
 from limner.providers._http.facts import fact_rules, facts_from
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
+from limner.providers._http.requested import as_fixed_by, requested_pixels
 
 _VENDOR: Final = "fal"
 
@@ -47,7 +49,8 @@ class FalFacts:
     The number of reference pictures decides the path behind the model's name: `without`, `with_one` or, where the
     model takes more, `with_many`. A single picture goes into `picture_field`, several, or all where that is empty, into
     `list_field`. `shapes` are the values of `aspect_ratio`; if empty, the model takes `image_size`, of about `pixels`
-    pixels with sides from `least` to `most` in steps of `step`. `seed` says that it takes a seed.
+    pixels with sides from `least` to `most` in steps of `step`. `seed` says that it takes a seed, `formats` are the
+    values of `output_format`, `classes` those of `resolution` by size class.
     """
 
     pictures: int = 0
@@ -64,6 +67,13 @@ class FalFacts:
     most: int = 1440
     seed: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    formats: tuple[str, ...] = ()
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> SizeLimits | None:
+        """The limits of `image_size`; None for a model that takes a shape instead."""
+        return None if self.shapes else SizeLimits(self.step, self.least, self.most, max_pixels=self.most**2)
 
 
 _SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
@@ -73,15 +83,29 @@ _FLUX_3_SHAPES: Final = (
 )
 _ONE: Final = {"num_images": 1}
 _PNG: Final = {"output_format": "png"}
+_FORMATS: Final = ("jpeg", "png")
 _CHECKED: Final = {"enable_safety_checker": True}
 _KONTEXT: Final = FalFacts(
-    4, 0.04, without="/text-to-image", with_many="/multi", shapes=_SHAPES, fixed={**_ONE, **_PNG}
+    4, 0.04, without="/text-to-image", with_many="/multi", shapes=_SHAPES, fixed={**_ONE, **_PNG}, formats=_FORMATS
 )
 _FLUX_2: Final = FalFacts(
-    8, 0.03, with_one="/edit", with_many="/edit", picture_field="", step=16, least=512, most=2048, fixed=_PNG
+    8,
+    0.03,
+    with_one="/edit",
+    with_many="/edit",
+    picture_field="",
+    step=16,
+    least=512,
+    most=2048,
+    fixed=_PNG,
+    formats=_FORMATS,
 )
 _FLUX_3: Final = FalFacts(
-    *(10, 0.048, "/text-to-image", "/edit-image", "/edit-image"), picture_field="", shapes=_FLUX_3_SHAPES, seed=False
+    *(10, 0.048, "/text-to-image", "/edit-image", "/edit-image"),
+    picture_field="",
+    shapes=_FLUX_3_SHAPES,
+    seed=False,
+    classes={"1K": "1k", "2K": "2k", "4K": "4k"},
 )
 _SEEDREAM: Final = FalFacts(
     *(10, 0.03, "/text-to-image", "/edit", "/edit"),
@@ -93,15 +117,17 @@ _SEEDREAM: Final = FalFacts(
     fixed={**_ONE, **_CHECKED},
 )
 _QWEN: Final = FalFacts(
-    *(3, 0.03, "", "-edit-plus", "-edit-plus"), picture_field="", fixed={**_ONE, **_PNG, **_CHECKED}
+    *(3, 0.03, "", "-edit-plus", "-edit-plus"), picture_field="", fixed={**_ONE, **_PNG, **_CHECKED}, formats=_FORMATS
 )
+
+_DEV: Final = FalFacts(usd=0.025, fixed={**_ONE, **_PNG, **_CHECKED}, formats=_FORMATS)
 
 # Fields, limits and prices from fal's pages of the models, November 2026.
 MODELS: Final[Mapping[str, FalFacts]] = {
     "fal-ai/flux-pro/kontext": _KONTEXT,
     "fal-ai/flux-pro/kontext/max": replace(_KONTEXT, usd=0.08),
-    "fal-ai/flux/dev": FalFacts(usd=0.025, fixed={**_ONE, **_PNG, **_CHECKED}),
-    "fal-ai/flux-1/dev": FalFacts(usd=0.025, fixed={**_ONE, **_PNG, **_CHECKED}),
+    "fal-ai/flux/dev": _DEV,
+    "fal-ai/flux-1/dev": _DEV,
     "fal-ai/flux-2-pro": _FLUX_2,
     "fal-ai/flux-2-max": replace(_FLUX_2, usd=0.07),
     "fal-ai/flux-2-flex": replace(_FLUX_2, usd=0.05),
@@ -154,19 +180,47 @@ def path_of(request: GenerationRequest, facts: FalFacts) -> str:
 def encode(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     """The request as JSON; reference pictures are read while it is sent."""
     seed = {"seed": request.seed} if facts.seed else {}
-    body = {"prompt": request.prompt, **seed, **facts.fixed, **_shape(request, facts)}
+    body = {
+        "prompt": request.prompt,
+        **seed,
+        **facts.fixed,
+        **_shape(request, facts),
+        **_class_and_format(request, facts),
+    }
     return {**body, **request.options, **_pictures(request.references, facts)}
 
 
 def _shape(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     if facts.shapes:
         return {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
+    if facts.limits and (pixels := requested_pixels(request, facts.limits)):
+        return {"image_size": {"width": pixels[0], "height": pixels[1]}}
     if request.aspect_ratio is None and request.references:
         return {}  # the model takes the shape of the pictures
     width, height = size_for(
         request.aspect_ratio or "1:1", pixels=facts.pixels, step=facts.step, least=facts.least, most=facts.most
     )
     return {"image_size": {"width": width, "height": height}}
+
+
+def _class_and_format(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
+    size, output_format = facts.classes.get(request.spec.size or ""), request.spec.output_format
+    return {
+        **({"resolution": size} if size else {}),
+        **({"output_format": output_format} if output_format else {}),
+    }
+
+
+def abilities_of(facts: FalFacts, options: Mapping[str, Any]) -> Abilities:
+    """What requests with these options obey of a task's fields. Every model makes about a megapixel unless told."""
+    able = Abilities(
+        aspect_ratio=True,
+        seed=facts.seed,
+        size_classes=facts.limits.classes() if facts.limits else frozenset(facts.classes or {"1K"}),
+        exact_size=facts.limits,
+        formats=frozenset(facts.formats),
+    )
+    return as_fixed_by(able, options)
 
 
 def _pictures(references: tuple[ReferenceImage, ...], facts: FalFacts) -> dict[str, Any]:
@@ -226,7 +280,7 @@ OPTIONS: Final[Rules] = {
             **dict.fromkeys(("pictures", "pixels", "step", "least", "most"), whole_number),
             **dict.fromkeys(("without", "with_one", "with_many", "picture_field", "list_field"), text),
             "usd": non_negative,
-            "shapes": text_list,
+            **dict.fromkeys(("shapes", "formats"), text_list),
             "seed": boolean,
         },
     ),
@@ -313,6 +367,10 @@ class FalProvider(JobProvider[FalFacts]):
 
     def facts(self, upstream: str, options: Mapping[str, Any]) -> FalFacts | None:
         return facts_of(upstream, options)
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
+        facts = self.facts(upstream, options)
+        return abilities_of(facts, options) if facts else NO_ABILITIES
 
     async def encode(self, request: GenerationRequest, facts: FalFacts) -> tuple[str, dict[str, Any]]:
         return path_of(request, facts), encode(request, facts)

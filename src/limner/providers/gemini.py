@@ -15,7 +15,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from limner.domain.aspect_ratio import nearest
+from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.prompts.dialect import GEMINI, PromptDialect
+from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
@@ -173,6 +175,22 @@ OPTIONS: Final[Rules] = {
     ),
 }
 """The rules for options of an account and of a route."""
+
+# --- what is obeyed ---------------------------------------------------------------------------------------------
+
+
+def abilities_of(upstream: str, options: Mapping[str, Any]) -> Abilities:
+    """What requests under this name obey of a task's fields. Every model makes about a megapixel unless it is told."""
+    sizes = {"1K", *facts_of(upstream, options).sizes} & {*SIZE_CLASSES}
+    able = Abilities(aspect_ratio=True, seed=True, size_classes=frozenset(sizes))
+    return replace(able, size_classes=frozenset()) if "image_size" in options else able
+
+
+def with_size(request: GenerationRequest, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with the caller's size, which the route leaves open."""
+    size = request.spec.size
+    return {**options, "image_size": size} if size in facts_of(request.upstream, options).sizes else options
+
 
 # --- encode ---------------------------------------------------------------------------------------------------------
 
@@ -544,7 +562,7 @@ class GeminiProvider:
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
     async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
-        options = {**self._options, **request.options}
+        options = with_size(request, {**self._options, **request.options})
         call = encode(request, options)
         if isinstance(call, Failure):
             return call
@@ -567,6 +585,9 @@ class GeminiProvider:
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - labels name the pictures
         return GEMINI
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
+        return abilities_of(upstream, {**self._options, **options})
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         every = {**self._options, **options}

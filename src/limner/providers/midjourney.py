@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from limner.domain.prompts.dialect import MIDJOURNEY, PromptDialect
+from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
@@ -423,6 +424,9 @@ class MidjourneyProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by name alone
         facts = MODELS.get(upstream)
         return None if facts is None else facts.pictures
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:  # noqa: ARG002 - the same for all
+        return Abilities(aspect_ratio=True, seed=True, size_classes=frozenset({"1K"}))
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - one for all
         return MIDJOURNEY

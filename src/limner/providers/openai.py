@@ -16,7 +16,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.picture_size import SIZE_CLASSES, exact_size
 from limner.domain.prompts.dialect import GPT_IMAGE, PLAIN, PromptDialect, dialect_named_in
+from limner.domain.routing.abilities import OUTPUT_FORMATS, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import (
     Accepted,
@@ -67,6 +69,7 @@ from limner.providers._http.options import (
     text,
     text_list,
 )
+from limner.providers._http.requested import FIXED_BY, as_fixed_by, requested_pixels
 
 # --- what the models can do -------------------------------------------------------------------------------------
 
@@ -104,29 +107,38 @@ class OpenAiFacts:
 
     `sizes` lists the only sizes the family supports; if empty, any size in steps of 16 up to a ratio of 3:1 works.
     `input_fidelity` is sent along with reference pictures. `usd` is the price of 1024x1024 pixels by quality, used
-    when the answer has no token counts.
+    when the answer has no token counts. `qualities` are the values of `quality`; `transparent` says whether the
+    background may be.
     """
 
     sizes: tuple[str, ...] = ()
     input_fidelity: str | None = None
     rates: TokenPrices | None = None
     usd: Mapping[str, float] = field(default_factory=dict)
+    qualities: tuple[str, ...] = ("low", "medium", "high")
+    transparent: bool = False
 
 
 _THREE_SIZES: Final = ("1024x1024", "1024x1536", "1536x1024")
 _RATES: Final = TokenPrices(text_in=5, image_in=8, image_out=30)
 
+_NEWEST: Final = OpenAiFacts(rates=_RATES, qualities=("low", "medium", "high", "xhigh", "max"), transparent=True)
+
 # Limits from OpenAI's image guide, prices from its price list, November 2026.
 MODELS: Final[Mapping[str, OpenAiFacts]] = {
-    "gpt-image-1-mini": OpenAiFacts(_THREE_SIZES, "low"),
-    "gpt-image-1": OpenAiFacts(_THREE_SIZES, "high"),
+    "gpt-image-1-mini": OpenAiFacts(_THREE_SIZES, "low", transparent=True),
+    "gpt-image-1": OpenAiFacts(_THREE_SIZES, "high", transparent=True),
     "gpt-image-1.5": OpenAiFacts(
-        _THREE_SIZES, "high", replace(_RATES, image_out=32), {"low": 0.009, "medium": 0.034, "high": 0.133}
+        _THREE_SIZES,
+        "high",
+        replace(_RATES, image_out=32),
+        {"low": 0.009, "medium": 0.034, "high": 0.133},
+        transparent=True,
     ),
     "gpt-image-2": OpenAiFacts(rates=_RATES, usd={"low": 0.006, "medium": 0.053, "high": 0.211}),
-    "gpt-image-2.5": OpenAiFacts(rates=_RATES),
-    "gpt-image-2.5-flare": OpenAiFacts(rates=_RATES, usd={"low": 0.006, "medium": 0.013}),
-    "gpt-image-2.6": OpenAiFacts(rates=_RATES),
+    "gpt-image-2.5": _NEWEST,
+    "gpt-image-2.5-flare": replace(_NEWEST, usd={"low": 0.006, "medium": 0.013}),
+    "gpt-image-2.6": _NEWEST,
 }
 """Families by model name prefix; the longest matching prefix applies. Unknown names get the newest models' limits."""
 
@@ -139,13 +151,15 @@ def facts_of(upstream: str, options: Mapping[str, Any]) -> OpenAiFacts:
 
 def _parsed(configured: Mapping[str, Any]) -> dict[str, Any]:
     """Convert the option `facts`, with the plain types of TOML and JSON, to fields of `OpenAiFacts`."""
-    facts = dict(configured)
-    if "sizes" in facts:
-        facts["sizes"] = tuple(facts["sizes"])
+    facts: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in configured.items()
+    }
     if "rates" in facts:
         facts["rates"] = TokenPrices(**facts["rates"])
     return facts
 
+
+_LIMITS: Final = SizeLimits(16, 16, 3840, min_pixels=655_360, max_pixels=8_294_400, ratio=3.0)
 
 # --- dialects -----------------------------------------------------------------------------------------------------
 
@@ -155,8 +169,9 @@ class Dialect:
     """How one kind of server differs from OpenAI.
 
     `fields` are the request fields a route may set; `fixed_fields` are sent with every request. `references` is the
-    most reference pictures a request may have. `default_size` is sent when no aspect ratio is requested. `models` is
-    the path of the model list. `honours_model_names` is False when the server accepts names that are not in its list.
+    most reference pictures a request may have, `limits` are those of sizes in pixels. `default_size` is sent when no
+    aspect ratio is requested. `models` is the path of the model list. `honours_model_names` is False when the server
+    accepts names that are not in its list.
     """
 
     vendor: str
@@ -167,6 +182,9 @@ class Dialect:
     references: int = 16
     takes_seed: bool = False
     takes_input_fidelity: bool = True
+    takes_mask: bool = True
+    limits: SizeLimits = _LIMITS
+    size_classes: frozenset[str] = frozenset(SIZE_CLASSES)
     can_stream: bool = True
     default_size: str | None = None
     is_billed: bool = True
@@ -187,6 +205,9 @@ _SGLANG: Final = Dialect(
     {"response_format": "b64_json"},
     takes_seed=True,
     takes_input_fidelity=False,
+    takes_mask=False,
+    limits=SizeLimits(16, 64, 4096, ratio=3.0),
+    size_classes=frozenset({"1K", "2K"}),
     can_stream=False,
     default_size="1024x1024",
     is_billed=False,
@@ -233,7 +254,13 @@ def _size_rule(value: Any) -> str | None:
     return None if good else f"{value!r} is neither auto nor WIDTHxHEIGHT"
 
 
-_FACT_RULES: Final[Rules] = {"sizes": text_list, "input_fidelity": text, "rates": _rates, "usd": number_table}
+_FACT_RULES: Final[Rules] = {
+    **dict.fromkeys(("sizes", "qualities"), text_list),
+    "input_fidelity": text,
+    "transparent": boolean,
+    "rates": _rates,
+    "usd": number_table,
+}
 _ACCOUNT_OPTIONS: Final = ("dialect", "organization", "project")
 
 
@@ -285,7 +312,7 @@ def encode(routed: RoutedRequest) -> OpenAiCall | Failure:
     fields = dict(_fields(routed))
     if not request.references:
         return OpenAiCall(_path(routed, "generations"), json=fields)
-    return OpenAiCall(_path(routed, "edits"), form=(*_texts(fields), *_pictures(request.references)))
+    return OpenAiCall(_path(routed, "edits"), form=(*_texts(fields), *_pictures(request.references), *_mask(request)))
 
 
 def _path(routed: RoutedRequest, verb: str) -> str:
@@ -310,12 +337,17 @@ def _fields(routed: RoutedRequest) -> Iterator[tuple[str, Any]]:
         yield from (("stream", True), ("partial_images", 0))
     yield from dialect.fixed_fields.items()
     yield from ((name, value) for name, value in options.items() if name in dialect.fields)
+    for name in ("quality", "background", "output_format", "output_compression"):
+        if (value := getattr(request.spec, name)) is not None:
+            yield name, value
 
 
 def _size(routed: RoutedRequest) -> str | None:
-    """The route's `size`, else the supported size nearest to the requested ratio, else None (the model decides)."""
+    """The route's `size`, the caller's, the supported one nearest to the requested ratio; None: the model decides."""
     if "size" in routed.options:
         return str(routed.options["size"])
+    if pixels := requested_pixels(routed.request, _limits(routed.dialect, routed.facts)):
+        return f"{pixels[0]}x{pixels[1]}"
     shape = routed.request.aspect_ratio
     if shape is None:
         return None if routed.request.references else routed.dialect.default_size
@@ -343,6 +375,37 @@ def _pictures(references: tuple[ReferenceImage, ...]) -> Iterator[Part]:
     for number, each in enumerate(references, start=1):
         extension = each.media_type.rpartition("/")[2]
         yield Part(name, each.path, f"image-{number}.{extension}", each.media_type)
+
+
+def _mask(request: GenerationRequest) -> Iterator[Part]:
+    if request.mask:
+        yield Part("mask", request.mask.path, "mask.png", request.mask.media_type)
+
+
+# --- what is obeyed -------------------------------------------------------------------------------------------------
+
+
+def abilities_of(upstream: str, dialect: Dialect, options: Mapping[str, Any]) -> Abilities:
+    """What requests under this name obey of a task's fields, with the merged options of account and route."""
+    facts, known = facts_of(upstream, options), dialect.fields
+    able = Abilities(
+        aspect_ratio=True,
+        seed=dialect.takes_seed,
+        size_classes=frozenset({"1K"}) if facts.sizes else dialect.size_classes,
+        exact_size=_limits(dialect, facts),
+        qualities=frozenset(facts.qualities if "quality" in known else ()),
+        transparent=facts.transparent and "background" in known and options.get("output_format") != "jpeg",
+        formats=frozenset(OUTPUT_FORMATS if "output_format" in known else ()),
+        compression="output_compression" in known,
+        mask=dialect.takes_mask,
+    )
+    return as_fixed_by(able, options, {**FIXED_BY, "size": FIXED_BY["image_size"]})
+
+
+def _limits(dialect: Dialect, facts: OpenAiFacts) -> SizeLimits:
+    if not facts.sizes:
+        return dialect.limits
+    return SizeLimits(only=tuple(sides for size in facts.sizes if (sides := exact_size(size))))
 
 
 # --- decode ---------------------------------------------------------------------------------------------------------
@@ -635,6 +698,9 @@ class OpenAiProvider:
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:
         named = dialect_named_in(str({**self._options, **options}.get("family", upstream)))
         return GPT_IMAGE if named is PLAIN and self._dialect.is_billed else named
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
+        return abilities_of(upstream, self._dialect, {**self._options, **options})
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
         rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, provider_only)}

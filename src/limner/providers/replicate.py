@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities
 from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending, UpstreamCheck
 from limner.providers._http import (
     KEYED_JOB_RULES,
@@ -33,6 +35,7 @@ from limner.providers._http import (
 )
 from limner.providers._http.facts import fact_rules, facts_from
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
+from limner.providers._http.requested import as_fixed_by
 
 _VENDOR: Final = "Replicate"
 
@@ -45,7 +48,9 @@ class ReplicateFacts:
 
     They go into `list_field` or, where the model takes a single one, into `picture_field`. `shapes` are the values of
     `aspect_ratio`; if empty, the model chooses. `seed` says that it takes a seed. `tolerance_with_picture` is the
-    highest `safety_tolerance` that the model obeys when a picture comes along.
+    highest `safety_tolerance` that the model obeys when a picture comes along. `formats` are the values of
+    `output_format` by their names here; `quality` says that it takes `output_quality`. `classes` are the values of
+    `class_field` by size class.
     """
 
     shapes: tuple[str, ...] = ()
@@ -56,31 +61,62 @@ class ReplicateFacts:
     seed: bool = True
     tolerance_with_picture: int | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+    quality: bool = False
+    class_field: str = "resolution"
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 _SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
 _FLUX_3_SHAPES: Final = (*_SHAPES, "2:1", "7:5", "5:7", "1:2")
 _FEW_SHAPES: Final = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
 _PNG: Final = {"output_format": "png"}
+_TWO_FORMATS: Final = {"png": "png", "jpeg": "jpg"}
+_FORMATS: Final = {**_TWO_FORMATS, "webp": "webp"}
 _KONTEXT: Final = ReplicateFacts(
-    (*_SHAPES, "2:1", "1:2"), 0.04, 1, picture_field="input_image", tolerance_with_picture=2, fixed=_PNG
+    (*_SHAPES, "2:1", "1:2"),
+    0.04,
+    1,
+    picture_field="input_image",
+    tolerance_with_picture=2,
+    fixed=_PNG,
+    formats=_TWO_FORMATS,
 )
-_FLUX_2: Final = ReplicateFacts(_SHAPES, 0.03, 8, list_field="input_images", fixed={**_PNG, "resolution": "1 MP"})
+_FLUX_2: Final = ReplicateFacts(
+    *(_SHAPES, 0.03, 8),
+    list_field="input_images",
+    fixed={**_PNG, "resolution": "1 MP"},
+    formats=_FORMATS,
+    quality=True,
+    classes={"1K": "1 MP", "2K": "4 MP"},
+)
 _FLUX_3: Final = ReplicateFacts(
-    _FLUX_3_SHAPES, 0.048, 10, list_field="images", seed=False, fixed={**_PNG, "grounding": False, "resolution": "1k"}
+    *(_FLUX_3_SHAPES, 0.048, 10),
+    list_field="images",
+    seed=False,
+    fixed={**_PNG, "grounding": False, "resolution": "1k"},
+    formats=_FORMATS,
+    quality=True,
+    classes={"1K": "1k", "2K": "2k", "4K": "4k"},
+)
+_SEEDREAM: Final = ReplicateFacts(
+    *((*_FEW_SHAPES, "21:9"), 0.03, 10),
+    list_field="image_input",
+    seed=False,
+    fixed={"size": "2K"},
+    class_field="size",
+    classes={"1K": "1K", "2K": "2K", "4K": "4K"},
 )
 
 # Fields, limits and prices from Replicate's pages of the models, November 2026.
 MODELS: Final[Mapping[str, ReplicateFacts]] = {
     "black-forest-labs/flux-kontext-pro": _KONTEXT,
     "black-forest-labs/flux-kontext-max": replace(_KONTEXT, usd=0.08),
-    "black-forest-labs/flux-dev": ReplicateFacts(_SHAPES, 0.025, fixed=_PNG),
+    "black-forest-labs/flux-dev": ReplicateFacts(_SHAPES, 0.025, fixed=_PNG, formats=_FORMATS, quality=True),
     "black-forest-labs/flux-2-pro": _FLUX_2,
     "black-forest-labs/flux-3-image": _FLUX_3,
-    "bytedance/seedream-4": ReplicateFacts(
-        (*_FEW_SHAPES, "21:9"), 0.03, 10, list_field="image_input", seed=False, fixed={"size": "2K"}
-    ),
-    "qwen/qwen-image": ReplicateFacts(_FEW_SHAPES, 0.03, fixed=_PNG),
+    "bytedance/seedream-4": _SEEDREAM,
+    "qwen/qwen-image": ReplicateFacts(_FEW_SHAPES, 0.03, fixed=_PNG, formats=_FORMATS, quality=True),
 }
 
 POLICY_WORDS: Final = ("flagged as sensitive", "nsfw", "(e005)", "safety")
@@ -99,10 +135,33 @@ def encode(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     ratio = request.aspect_ratio
     shape = {"aspect_ratio": nearest(ratio, facts.shapes)} if ratio and facts.shapes else {}
     seed = {"seed": request.seed} if facts.seed else {}
-    inputs = {"prompt": request.prompt, **seed, **facts.fixed, **shape, **request.options}
+    requested = {**shape, **_class_and_format(request.spec, facts)}
+    inputs = {"prompt": request.prompt, **seed, **facts.fixed, **requested, **request.options}
     if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in inputs:
         inputs["safety_tolerance"] = min(inputs["safety_tolerance"], facts.tolerance_with_picture)
     return {"input": inputs | _pictures(request, facts)}
+
+
+def _class_and_format(spec: TaskSpec, facts: ReplicateFacts) -> dict[str, Any]:
+    size, output_format = facts.classes.get(spec.size or ""), facts.formats.get(spec.output_format or "")
+    quality = spec.output_compression
+    return {
+        **({facts.class_field: size} if size else {}),
+        **({"output_format": output_format} if output_format else {}),
+        **({"output_quality": quality} if quality is not None else {}),
+    }
+
+
+def abilities_of(facts: ReplicateFacts, options: Mapping[str, Any]) -> Abilities:
+    """What requests with these options obey of a task's fields. Every model makes about a megapixel unless told."""
+    able = Abilities(
+        aspect_ratio=bool(facts.shapes),
+        seed=facts.seed,
+        size_classes=frozenset(facts.classes or {"1K"}),
+        formats=frozenset(facts.formats),
+        compression=facts.quality,
+    )
+    return as_fixed_by(able, options)
 
 
 def _pictures(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
@@ -207,6 +266,10 @@ class ReplicateProvider(JobProvider[ReplicateFacts]):
 
     def facts(self, upstream: str, options: Mapping[str, Any]) -> ReplicateFacts | None:
         return facts_of(upstream, options)
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
+        facts = self.facts(upstream, options)
+        return abilities_of(facts, options) if facts else NO_ABILITIES
 
     async def encode(self, request: GenerationRequest, facts: ReplicateFacts) -> tuple[str, dict[str, Any]]:
         return f"/v1/models/{request.upstream}/predictions", encode(request, facts)

@@ -16,6 +16,7 @@ from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImag
 from limner_vendors._core.rules import (
     Complaint,
     Problem,
+    Rule,
     Rules,
     address,
     either,
@@ -41,10 +42,16 @@ NAMED_SIZES: Final[Mapping[str, Size]] = {
 FLAGGED: Final = "The content could not be processed because it contained material flagged by a content checker."
 
 
-def dimensions(value: Any) -> Complaint | None:
-    sides = [value.get(side) for side in ("width", "height")] if isinstance(value, dict) and len(value) == 2 else []
-    good = len(sides) == 2 and all(isinstance(side, int) and 64 <= side <= 4096 for side in sides)
-    return None if good else Complaint("Input should be a named size or {width, height}", "image_size")
+def dimensions(least: int, most: int) -> Rule:
+    """Width and height, each within these limits."""
+
+    def rule(value: Any) -> Complaint | None:
+        sides = [value.get(side) for side in ("width", "height")] if isinstance(value, dict) and len(value) == 2 else []
+        good = len(sides) == 2 and all(isinstance(side, int) and least <= side <= most for side in sides)
+        said = f"Input should be a named size or {{width, height}} of {least} to {most}"
+        return None if good else Complaint(said, "image_size")
+
+    return rule
 
 
 _COMMON: Final[Rules] = {
@@ -63,7 +70,7 @@ _KONTEXT: Final[Rules] = {
 }
 _DEV: Final[Rules] = {
     **_COMMON,
-    "image_size": either(one_of(*NAMED_SIZES), dimensions),
+    "image_size": either(one_of(*NAMED_SIZES), dimensions(64, 4096)),
     "num_inference_steps": whole(1, 50),
     "enable_safety_checker": flag,
     "acceleration": one_of("none", "regular", "high"),
@@ -72,13 +79,14 @@ _DEV: Final[Rules] = {
 
 _SIZED: Final[Rules] = {
     "prompt": text(None, 1),
-    "image_size": either(one_of(*NAMED_SIZES), dimensions),
+    "image_size": either(one_of(*NAMED_SIZES), dimensions(64, 4096)),
     "num_images": whole(1, 6),
     "sync_mode": flag,
     "enable_safety_checker": flag,
 }
 _FLUX_2: Final[Rules] = {
     **{name: rule for name, rule in _SIZED.items() if name != "num_images"},
+    "image_size": either(one_of(*NAMED_SIZES), dimensions(512, 2048)),
     "seed": maybe(whole()),
     "safety_tolerance": one_of("1", "2", "3", "4", "5"),
     "output_format": one_of("jpeg", "png"),
@@ -135,6 +143,7 @@ MODELS: Final[Mapping[str, FalModel]] = {
     "fal-ai/flux-pro/kontext/max": _ONE,
     "fal-ai/flux-pro/kontext/max/multi": _SEVERAL,
     "fal-ai/flux-pro/kontext/text-to-image": FalModel(_KONTEXT),
+    "fal-ai/flux-pro/kontext/max/text-to-image": FalModel(_KONTEXT),
     "fal-ai/flux/dev": FalModel(_DEV),
     "fal-ai/flux-1/dev": FalModel(_DEV),
     **{f"fal-ai/flux-2-{name}": FalModel(_FLUX_2) for name in ("pro", "max", "flex")},
@@ -351,10 +360,7 @@ def order_of(
     name: str, model: FalModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...], hook: str | None
 ) -> VendorOrder:
     asked = {field: value for field, value in body.items() if field not in {"prompt", *model.picture_fields}}
-    if model.is_sized:
-        size = size_of(body.get("image_size", "landscape_4_3"))
-    else:
-        size = kontext.nearest(kontext.shape(body.get("aspect_ratio"), references))
+    size = size_of(body.get("image_size", "landscape_4_3")) if model.is_sized else kontext.drawn(body, references)
     asked |= {"fal_webhook": hook} if hook else {}
     return VendorOrder(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
 

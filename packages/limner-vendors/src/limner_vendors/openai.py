@@ -68,13 +68,17 @@ def free_size(value: Any) -> Complaint | None:
 
 @dataclass(frozen=True, slots=True)
 class OpenAiModel:
-    """The fields that differ by model. `fidelity` lists the values of `input_fidelity`; if empty, it is refused."""
+    """The fields that differ by model. `fidelity` lists the values of `input_fidelity`; if empty, it is refused.
+
+    `transparent` is false for a model that only some accounts may ask for a transparent background.
+    """
 
     size: Rule = free_size
     quality: tuple[str, ...] = ("low", "medium", "high", "auto")
     fidelity: tuple[str, ...] = ()
     extras: Rules = field(default_factory=dict)
     shutdown_date: str | None = None
+    transparent: bool = True
 
 
 _NEWEST: Final = OpenAiModel(
@@ -83,8 +87,8 @@ _NEWEST: Final = OpenAiModel(
 MODELS: Final[Mapping[str, OpenAiModel]] = {
     "gpt-image-1-mini": OpenAiModel(size=one_of(*FIXED_SIZES), fidelity=("low",)),
     "gpt-image-1.5": OpenAiModel(size=one_of(*FIXED_SIZES), fidelity=("low", "high"), shutdown_date="2026-12-01"),
-    "gpt-image-2": OpenAiModel(),
-    "gpt-image-2-2026-04-21": OpenAiModel(),
+    "gpt-image-2": OpenAiModel(transparent=False),
+    "gpt-image-2-2026-04-21": OpenAiModel(transparent=False),
     "gpt-image-2.5-sunburst": _NEWEST,
     "gpt-image-2.5-flare": _NEWEST,
     "gpt-image-2.5-sunburst-2026-09-08": _NEWEST,
@@ -293,6 +297,7 @@ class OpenAI(Emulator):
         own: Rules = {"size": maybe(model.size), "quality": maybe(one_of(*model.quality)), **model.extras}
         check(fields, {**COMMON, **own, **fidelity})
         check_format(fields)
+        check_background(fields, model)
         asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}
         output_format: Format = fields.get("output_format") or "png"
         size = size_of(fields.get("size") or "auto", references)
@@ -436,6 +441,13 @@ def check_format(fields: Mapping[str, Any]) -> None:
         raise error(
             400, "Transparent background is not supported for JPEG output format.", "background", "invalid_value"
         )
+
+
+def check_background(fields: Mapping[str, Any], model: OpenAiModel) -> None:
+    if fields.get("background") == "transparent" and not model.transparent:
+        said = {"code": "invalid_value", "type": "image_generation_user_error", "param": "background"}
+        message = "Transparent background is not supported for this model."
+        raise Refused(reply(400, {"error": {**said, "message": message}}))
 
 
 def check_parts(files: list[UploadedPart], images: list[UploadedPart]) -> None:

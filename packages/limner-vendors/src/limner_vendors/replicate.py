@@ -299,7 +299,7 @@ class Replicate(Emulator):
             raise invalid("input.safety_tolerance", "Must be at most 2 when an input image is used")
         asked = {field: value for field, value in given.items() if field not in {"prompt", model.picture_field}}
         outside = {field: value for field, value in body.items() if field != "input"}
-        size = kontext.nearest(kontext.shape(given.get("aspect_ratio"), references))
+        size = kontext.drawn(given, references)
         picture_format = FORMATS[given.get("output_format", model.default_format)]
         return VendorOrder(name, given["prompt"], references, size, picture_format, {"input": asked, **outside})
 

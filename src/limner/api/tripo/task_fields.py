@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
-from limner.application.tasks.wishes import RATIO_HELP, SIZE_HELP
+from limner.application.tasks.picture_options import RATIO_HELP, SIZE_HELP
 from limner.domain.ids import UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.abilities import OUTPUT_FORMATS, QUALITIES
@@ -99,7 +99,7 @@ class TaskBody(BaseModel):
 
 
 class PictureFields(BaseModel):
-    """What a caller may wish of the pictures; `limner.application.tasks.wishes` checks the values."""
+    """What a caller may choose of the pictures; `limner.application.tasks.picture_options` checks the values."""
 
     n: StrictInt | None = Field(
         default=None,
@@ -117,7 +117,7 @@ class PictureFields(BaseModel):
         default=None, description=f"0 to {MAX_SEED}; of several pictures, each has the next number."
     )
 
-    def wishes(self) -> dict[str, Any]:
+    def chosen(self) -> dict[str, Any]:
         """The fields as those of a spec."""
         return {name: value for name in PictureFields.model_fields if (value := getattr(self, name)) is not None}
 

@@ -215,7 +215,7 @@ def _image(
             negative_prompt=task.negative_prompt,
             mask=mask is not None,
             ignored=unknown_fields(body, sent),
-            **task.wishes(),
+            **task.chosen(),
         ),
         model=_model(task, models),
         files=tuple(task.inputs_given()),

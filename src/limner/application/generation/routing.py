@@ -12,7 +12,7 @@ from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import Provider, abilities_of, dialect_of, expects_workdir
 
 ANY_SPEC = TaskSpec()
-"""A spec without wishes, which every route obeys."""
+"""A spec without options, which every route obeys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ class ExecuteTask:
 
     def _end(self, records: Records, claimed: ClaimedTask, ending: Ending, now_ms: int, owner: str) -> Task | None:
         """Settle the task by what the journal says was delivered, and over which routes."""
-        if claimed.spec.n > 1 or claimed.spec.has_wishes:
+        if claimed.spec.n > 1 or claimed.spec.has_options:
             attempts = records.attempts.of(claimed.task.id)
             ending = by_delivery(ending, claimed, attempts, self.generate.routing)
         return settle(records, claimed.task.id, ending, now_ms, owner=owner)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from limner.application.tasks.compose import compose_image
-from limner.application.tasks.wishes import checked_wishes
+from limner.application.tasks.picture_options import checked_options
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts, Models
 from limner.domain.prompts.characters import is_blank
 from limner.domain.prompts.prompt import check_picture_numbers, clean_prompt
@@ -89,8 +89,8 @@ def _one_image(request: ImageRequest, models: Models, templates: Templates, prom
     _check_file_count(model, request, models)
     prompt = _prompt(request.spec, prompt_limit)
     check_picture_numbers(prompt, given)
-    wishes = checked_wishes(request.spec, references=given)
-    spec = replace(wishes, prompt=prompt, template=template.slug if template else None)
+    checked = checked_options(request.spec, references=given)
+    spec = replace(checked, prompt=prompt, template=template.slug if template else None)
     return Plan(model, spec, model.credits * spec.n, references=given)
 
 

@@ -1,7 +1,11 @@
 """What of a task's optional fields one upstream obeys: plain data, declared by its adapter."""
 
 from dataclasses import dataclass
+from math import log
 from typing import Any
+
+from limner.domain.aspect_ratio import ratio
+from limner.domain.picture_size import PIXELS_OF_CLASS
 
 OUTPUT_FORMATS = ("png", "jpeg", "webp")
 QUALITIES = ("low", "medium", "high", "xhigh", "max")
@@ -24,14 +28,28 @@ class SizeLimits:
     ratio: float = 8.0
     only: tuple[tuple[int, int], ...] = ()
 
-    def nearest(self, width: int, height: int) -> tuple[int, int]:
-        """The size made that is nearest to the wanted one."""
+    def nearest(self, width: float, height: float) -> tuple[int, int]:
+        """The size made that is nearest to the wanted one: first in its shape, then in its pixels."""
         if self.only:
-            return min(self.only, key=lambda each: abs(each[0] - width) + abs(each[1] - height))
-        width, height = min(width, int(height * self.ratio)), min(height, int(width * self.ratio))
+            return min(self.only, key=lambda each: _difference(each, width, height))
+        width, height = min(width, height * self.ratio), min(height, width * self.ratio)
         pixels = width * height
         scale = (min(max(pixels, self.min_pixels), self.max_pixels) / pixels) ** 0.5
+        scale = min(scale, self.most / max(width, height))
         return self._fitted(width * scale, height * scale)
+
+    def classes(self) -> frozenset[str]:
+        """The size classes of which a square comes near: within a tenth of its pixels."""
+        squares = {each: self.nearest(pixels**0.5, pixels**0.5) for each, pixels in PIXELS_OF_CLASS.items()}
+        near = {
+            each for each, (width, height) in squares.items() if abs(width * height / PIXELS_OF_CLASS[each] - 1) < 0.1
+        }
+        return frozenset(near)
+
+    def of_class(self, size: str, shape: str) -> tuple[int, int]:
+        """The size made that is nearest to a class in a shape, "W:H"."""
+        pixels, across = PIXELS_OF_CLASS[size], ratio(shape)
+        return self.nearest((pixels * across) ** 0.5, (pixels / across) ** 0.5)
 
     def _fitted(self, width: float, height: float) -> tuple[int, int]:
         """Whole steps within all limits, found from the nearest ones."""
@@ -45,6 +63,11 @@ class SizeLimits:
     def _stepped(self, side: float) -> int:
         lowest, highest = -(-self.least // self.step), self.most // self.step
         return self.step * max(lowest, min(highest, round(side / self.step)))
+
+
+def _difference(size: tuple[int, int], width: float, height: float) -> tuple[float, float]:
+    """How far a size is from the wanted one in shape, then in pixels."""
+    return abs(log(size[0] * height / (size[1] * width))), abs(log(size[0] * size[1] / (width * height)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,9 @@ class TaskSpec:
         return not self.views
 
     @property
-    def has_wishes(self) -> bool:
+    def has_options(self) -> bool:
         """Whether there are fields that some models obey and others do not."""
-        return any(getattr(self, name) is not None for name in _WISHES)
+        return any(getattr(self, name) is not None for name in _OPTIONS)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class TaskSpec:
         )
 
 
-_WISHES = ("aspect_ratio", "size", "quality", "background", "output_format", "output_compression", "seed")
+_OPTIONS = ("aspect_ratio", "size", "quality", "background", "output_format", "output_compression", "seed")
 _ALWAYS_STORED = ("prompt", "template", "t_pose", "sketch_to_render", "negative_prompt", "aspect_ratio")
 _DEFAULT = TaskSpec()
 _PLAIN = tuple(each.name for each in fields(TaskSpec) if each.name not in {"ignored", "views", "unchanged_views"})

@@ -1,8 +1,8 @@
 """FLUX.1 Kontext draws one of 17 sizes of about a megapixel, wherever it is hosted."""
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from limner_vendors._core.pictures import ReceivedImage, Size
 
@@ -19,6 +19,33 @@ def shape(asked: str | None, references: Sequence[ReceivedImage]) -> float:
         width, _, height = asked.partition(":")
         return int(width) / int(height)
     return references[0].size[0] / references[0].size[1] if references else 1.0
+
+
+PIXELS: Final = {
+    "768sq": 768**2,
+    "0.5 MP": 0.5e6,
+    "1k": 1024**2,
+    "1 MP": 1024**2,
+    "1K": 1024**2,
+    "1.5k": 1536**2,
+    "2 MP": 2e6,
+    "2k": 2048**2,
+    "2K": 2048**2,
+    "4 MP": 2048**2,
+    "4k": 4096**2,
+    "4K": 4096**2,
+}
+"""About how many pixels a value of `resolution`, or of `size`, stands for."""
+
+
+def drawn(asked: Mapping[str, Any], references: Sequence[ReceivedImage]) -> Size:
+    """The size of a picture in the shape and the resolution of a request; where it names none, as Kontext's."""
+    wanted = shape(asked.get("aspect_ratio"), references)
+    pixels = PIXELS.get(str(asked.get("resolution") or asked.get("size")))
+    if pixels is None:
+        return nearest(wanted)
+    side = math.sqrt(pixels)
+    return round(side * math.sqrt(wanted) / 16) * 16, round(side / math.sqrt(wanted) / 16) * 16
 
 
 def nearest(wanted: float) -> Size:

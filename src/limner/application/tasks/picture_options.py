@@ -1,4 +1,4 @@
-"""Checks what a caller wishes of the pictures: number, size, quality, background, format, seed, mask."""
+"""Checks what a caller asks of the pictures: number, size, quality, background, format, seed, mask."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ _RATIO = re.compile(r"[1-9]\d?:[1-9]\d?")
 _SYNONYMS = {"jpg": "jpeg"}
 
 
-def checked_wishes(spec: TaskSpec, *, references: int) -> TaskSpec:
+def checked_options(spec: TaskSpec, *, references: int) -> TaskSpec:
     """The spec with each value in its one spelling. Raises `Refusal` 1004 for a value that no model takes."""
     _check_range("n", spec.n, 1, MAX_IMAGES, "pictures")
     spec = replace(
