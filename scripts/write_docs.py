@@ -91,13 +91,25 @@ MODELS_HEAD = """\
 
 `model_version` is a name in the API. The operator chooses which vendor serves it; `served_by` in a finished task says what ran.
 The default is `{default}`; where no vendor of it is configured, the first model of this table that is served and
-takes the request's images. `LIMNER_DEFAULT_MODEL` sets another. The price is per task; no parameter changes it.
+takes the request's images. `LIMNER_DEFAULT_MODEL` sets another. The price is per picture.
 
-| model_version | known as | credits | reference images | formats |
-|---|---|---|---|---|
+| model_version | known as | also called | credits | reference images | formats |
+|---|---|---|---|---|---|
 """
 
 MODELS_MIDDLE = """
+The first nine are those of the API that Limner implements. The others have the names of their makers, with `_` for `-`. An alias is
+accepted wherever a name is, and a task shows the name. Of the optional fields those count that the route obeys; `flux.3` and
+`gemini_nano_banana_2.1` are offered in sizes of 1K and 2K only, because their 4K costs several times as much.
+
+**Further models** are rows of `limner.toml`, with their routes: [a model that Limner has never heard
+of](providers.md#a-model-that-limner-has-never-heard-of). A `[[model]]` with the name of a shipped one takes its place, for instance to
+set another price, more `sizes`, or fewer fields with `obeys`; all its fields are in [Configuration](configuration.md#models).
+`[model_alias]` adds names:
+
+    [model_alias]
+    "gpt-image-2" = "gpt_image_2"
+
 - **A picture for `flux.1_dev`**, which takes none, moves the request to `flux.1_kontext_pro`, at that model's limits;
   `input.model_version` shows it. The pictures of a template count.
 - **A picture for `midjourney`** is refused with 1004. A template's words still apply there; its pictures are left out.
@@ -108,8 +120,8 @@ MODELS_MIDDLE = """
 
 ### Vendors
 
-A vendor's routes become active when the variable in this table is set; the first active route of a model is used. In brackets
-is the model that runs: vendors have shut down several of the nine. `served_by` in a finished task names vendor and model.
+A vendor's routes become active when the variable in this table is set; the first active route of a model is used, and the next when it
+fails. In brackets is the model that runs: vendors have shut down several of the nine. `served_by` in a finished task names vendor and model.
 
 | set this | vendor | and these models are served |
 |---|---|---|
@@ -119,9 +131,8 @@ MODELS_TAIL = """
 With one vendor configured, a model without an active route is refused with 2017, unless `LIMNER_FALLBACK_TO_BUILTIN` is
 set. [Rehearsing with emulated vendors](vendors.md) tries all this without a key.
 
-OpenAI shut down `gpt-image-1` on 2026-10-23 and shuts down `gpt-image-1.5` on 2026-12-01; Google shut down the previews on
-2026-01-15 and 2026-06-25. The shipped routes use their successors. A route of your own to a model that was shut down fails with
-`model_unavailable`, and the model's next route is used; see [What can go wrong at a vendor](failures.md).
+{retired}. The shipped routes use their successors, with a second route behind each whose own end is announced. A model that
+was shut down answers `model_unavailable`, and the model's next route is used; see [What can go wrong at a vendor](failures.md).
 
 ### While no vendor is configured
 
@@ -172,7 +183,7 @@ FAILURES_MIDDLE = """
   the vendor flags it, it is `content_policy`.
 - **Model ids that a vendor has shut down** answer 404, which is `model_unavailable`: the route is paused and the next one
   is used. `gpt_4o` and `gpt_image_1.5` lead to `gpt-image-2`, and the three Gemini previews to the models that
-  they became, so this only meets routes of your own; see [Models](models.md).
+  they became, with a successor as their second route; see [Models](models.md).
 - [Providers and routes](providers.md) describes the order of routes, their pauses and limits.
 - **Keys** never show: where a vendor repeats ours, it is removed before anything is stored, shown or logged.
 
@@ -261,7 +272,8 @@ def _default(value: object) -> str:
 
 def _models() -> str:
     models = [
-        f"| `{m.name}` | {m.title} | {m.credits} | {m.reference_cap or 'none'} | {_formats(m.accepts)} |"
+        f"| `{m.name}` | {m.title} | {', '.join(f'`{alias}`' for alias in m.aliases) or '–'} | {m.credits} "
+        f"| {m.reference_cap or 'none'} | {_formats(m.accepts)} |"
         for m in MODELS.values()
     ]
     templates = [
@@ -269,20 +281,25 @@ def _models() -> str:
         for t in (loaded.template for loaded in load_templates().values())
     ]
     tables = (models, list(_vendors_by_variable()), templates)
-    heads = (MADE + MODELS_HEAD.format(default=DEFAULT_MODEL), MODELS_MIDDLE, MODELS_TAIL)
+    heads = (MADE + MODELS_HEAD.format(default=DEFAULT_MODEL), MODELS_MIDDLE, MODELS_TAIL.format(retired=_retired()))
     return "".join(head + "\n".join(rows) + "\n" for head, rows in zip(heads, tables, strict=True)) + TEMPLATES_TAIL
 
 
 def _vendors_by_variable() -> Iterator[str]:
     shipped = routes_of(Settings(), frozenset(declarations()))
     for vendor in declarations().values():
-        served = [
-            f"`{model}` (`{route.upstream}`)"
+        upstreams = {
+            model: [f"`{route.upstream}`" for route in routes if route.provider == vendor.name]
             for model, routes in shipped.items()
-            for route in routes
-            if route.provider == vendor.name
-        ]
+        }
+        served = [f"`{model}` ({', then '.join(names)})" for model, names in upstreams.items() if names]
         yield f"| `{vendor.required.environment_variable}` | {vendor.title} | {', '.join(served)} |"
+
+
+def _retired() -> str:
+    """Which originals were shut down, and when."""
+    days = [f"that of `{m.name}` on {m.retired}" for m in MODELS.values() if m.retired]
+    return f"Of these models the makers have shut down the original: {', '.join(days)}"
 
 
 def _formats(accepts: frozenset[str]) -> str:

@@ -445,7 +445,7 @@ def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Ma
         engine=settings.engine,
         deadline_s=float(settings.run_deadline_s),
         unknown_outcome=settings.unknown_outcome,
-        routes=with_provider_facts(routes, providers),
+        routes=with_provider_facts(routes, providers, settings.models),
         always_use_engine=settings.fallback_to_builtin,
         models=settings.models,
     )

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from limner.domain.model import JPEG, PNG, WEBP, ModelFacts, Models, models_of
+from limner.domain.routing.abilities import OPTIONAL_FIELDS
 
 _FORMATS = {"jpeg": JPEG, "png": PNG, "webp": WEBP}
 
@@ -38,6 +39,11 @@ class ModelSettings(BaseModel):
     sizes: tuple[Literal["1K", "2K", "4K"], ...] = Field(
         default=(), description="The size classes that callers may ask for. Default: those that its routes can make."
     )
+    obeys: tuple[Literal[tuple(OPTIONAL_FIELDS)], ...] | None = Field(  # type: ignore[valid-type]
+        default=None,
+        description="The optional fields of a task that callers may use, of "
+        f"{', '.join(f'`{name}`' for name in OPTIONAL_FIELDS)}. Default: those that its routes obey.",
+    )
     aliases: tuple[str, ...] = Field(default=(), description="Further names, in all APIs.")
     successor_with_image: str | None = Field(
         default=None, description="For a model without reference images: the one that runs when a task has some."
@@ -62,6 +68,7 @@ class ModelSettings(BaseModel):
             accepts=frozenset(_FORMATS[each] for each in self.accepts),
             successor_with_image=self.successor_with_image,
             sizes=self.sizes,
+            obeys=None if self.obeys is None else frozenset(self.obeys),
             aliases=self.aliases,
             retired=self.retired,
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 
-from limner.domain.model import Models
+from limner.domain.model import ModelFacts, Models
 from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.ports.provider import CapsReferences, KnowsPrices, Provider, ValidatesRoute, abilities_of, dialect_of
@@ -47,21 +47,24 @@ def check_routes(routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str
 
 
 def with_provider_facts(
-    routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider]
+    routes: Mapping[str, tuple[Route, ...]], providers: Mapping[str, Provider], models: Models
 ) -> Mapping[str, tuple[Route, ...]]:
-    """The routes with what their providers say of the upstreams. May read local files."""
+    """The routes with what their providers say of the upstreams, as far as their models let callers use it.
+
+    May read local files.
+    """
     return {
-        model: tuple(_with_facts(route, providers.get(route.provider)) for route in model_routes)
+        model: tuple(_with_facts(route, providers.get(route.provider), models[model]) for route in model_routes)
         for model, model_routes in routes.items()
     }
 
 
-def _with_facts(route: Route, provider: Provider | None) -> Route:
+def _with_facts(route: Route, provider: Provider | None, model: ModelFacts) -> Route:
     upstream, options = route.upstream, route.options
     return replace(
         route,
         reference_cap=provider.reference_cap(upstream, options) if isinstance(provider, CapsReferences) else None,
-        abilities=abilities_of(provider, upstream, options),
+        abilities=model.limit(abilities_of(provider, upstream, options)),
         dialect=route.dialect or dialect_of(provider, upstream, options),
         price_usd=_price_usd(route, provider),
     )

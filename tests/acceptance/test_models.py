@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from limner.models import shipped_models
+from limner.providers.declarations import declarations
+from limner.routes import routes_of
+from limner.settings import Settings
 from limner_vendors import Vendors, read_card
 from serving import Served, serving
 from task_client import call, download_picture, run_task
@@ -23,9 +26,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "many images": {"files": [INLINE, INLINE], "prompt": "image[1] in the style of image[2]"},
     "template": {"template": "t_pose"},
 }
-VENDOR_OF = {name: ("gemini" if "gemini" in name else "bfl" if "flux" in name else "openai") for name in MODELS} | {
-    "midjourney": "midjourney"
-}
+VENDOR_OF = {model: routes[0].provider for model, routes in routes_of(Settings(), frozenset(declarations())).items()}
+"""All vendors are configured, so the first route serves each model."""
 
 
 @pytest.fixture(scope="module")

@@ -286,7 +286,7 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
         ("bfl", "flux-9", "{}", "BFL's model 'flux-9' is not known here"),
         ("bfl", "flux-9", "{}", "Give the option `family`, the known one that takes the same fields, or `facts`"),
         ("bfl", "flux-9", '{ family = "flux-8" }', "option 'family': 'flux-8' is none of flux-kontext-max,"),
-        ("bfl", "flux-9", "{ facts = { picture = 3 } }", "fact 'picture' is unknown; there are list_field"),
+        ("bfl", "flux-9", "{ facts = { picture = 3 } }", "fact 'picture' is unknown; there are formats, list_field"),
         ("bfl", "flux-9", "{ facts = { sides = { step = 16 } } }", "fact 'sides': least is missing"),
         ("fal", "acme/x", "{ facts = { pictures = -1 } }", "fact 'pictures': -1 is no whole number from 0"),
         ("fal", "acme/x", '{ facts = { shapes = "1:1" } }', "fact 'shapes': '1:1' is no list of texts"),
@@ -364,7 +364,7 @@ def test_a_route_knows_how_many_reference_images_its_provider_takes(
     provider = of(settings, "replicate").open()
     assert provider
 
-    routes = with_provider_facts(routes_of(settings, KNOWN), {"replicate": provider})
+    routes = with_provider_facts(routes_of(settings, KNOWN), {"replicate": provider}, settings.models)
 
     caps = {each.provider: each.reference_cap for each in routes["flux.1_kontext_pro"]}
     assert (caps["replicate"], caps["bfl"]) == (1, None)
@@ -391,6 +391,6 @@ def test_a_route_has_the_dialect_of_its_upstream_whichever_model_it_serves(
     settings = load_settings(data=tmp_path)
     providers = {name: found for name, each in upstreams(settings).items() if (found := each.open())}
 
-    [only] = with_provider_facts(routes_of(settings, KNOWN), providers)["gpt_4o"]
+    [only] = with_provider_facts(routes_of(settings, KNOWN), providers, settings.models)["gpt_4o"]
 
     assert only.dialect is dialect

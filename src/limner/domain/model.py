@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from limner.domain.routing.abilities import Abilities, limited
+
 JPEG = "image/jpeg"
 PNG = "image/png"
 WEBP = "image/webp"
@@ -21,8 +23,9 @@ class ModelFacts:
 
     `credits` is the price of one task. `reference_cap` is the most pictures that may travel with it, 0 for a
     text-only model. `successor_with_image` is the model that takes over when a text-only one is given a picture.
-    `sizes` are the size classes that callers may ask for; if empty, the routes decide. `retired` is the day on which
-    its maker shut the original down: its routes lead to a successor.
+    `sizes` are the size classes that callers may ask for; if empty, the routes decide. `obeys` are the optional fields
+    of a task that callers may use; None leaves that to the routes, too. `retired` is the day on which its maker shut
+    the original down: its routes lead to a successor.
     """
 
     name: str
@@ -32,8 +35,13 @@ class ModelFacts:
     accepts: frozenset[str] = frozenset({JPEG, PNG, WEBP})
     successor_with_image: str | None = None
     sizes: tuple[str, ...] = ()
+    obeys: frozenset[str] | None = None
     aliases: tuple[str, ...] = ()
     retired: date | None = None
+
+    def limit(self, abilities: Abilities) -> Abilities:
+        """What callers may ask of a route of this model."""
+        return limited(abilities, self.obeys, self.sizes)
 
 
 class InvalidModel(ValueError):

@@ -23,8 +23,12 @@ V3_NAMES = {
     "gemini-2.5-flash": ("gemini_2.5_flash_image_preview", 5),
     "gemini-3-pro": ("gemini_3_pro_image_preview", 10),
     "gemini-3.1-flash": ("gemini_3.1_flash_image_preview", 10),
+    "chat_image_2.5_flare": ("gpt_image_2.5_flare", 5),
+    "chat_image_2.5_sunburst": ("gpt_image_2.5_sunburst", 10),
+    "seedream_v4": ("seedream_4", 5),
+    "seedream_v5": ("seedream_5_lite", 5),
 }
-UNSERVED = ["seedream_v4", "seedream_v5", "chat_image_2.5_flare", "chat_image_2.5_sunburst"]
+UNSERVED = ["z_image", "seedream_v6"]
 
 
 def body(path: str, **fields: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ PROVOKED: dict[int, Callable[[Scene], V3Answer]] = {
     2009: lambda scene: scene.client.create(prompt="a cat \N{CAT FACE}"),
     2010: lambda scene: scene.poor.create(),
     2013: lambda scene: scene.client.create(priority=4),
-    2017: lambda scene: scene.client.create(model="seedream_v4"),
+    2017: lambda scene: scene.client.create(model="seedream_v6"),
     2019: lambda scene: scene.client.create(input=f"file_{NOBODY}"),
     2022: lambda scene: scene.client.upload(PICTURE + bytes(20 * 1024 * 1024)),
     4001: lambda scene: scene.client.get(f"{BASE}/nothing"),

@@ -1,6 +1,7 @@
 import pytest
 
-from limner.domain.model import DEFAULT_MODEL, JPEG, PNG, WEBP
+from limner.domain.model import DEFAULT_MODEL, JPEG, PNG, WEBP, ModelFacts
+from limner.domain.routing.abilities import Abilities, SizeLimits
 from limner.models import shipped_models
 
 MODELS = shipped_models()
@@ -19,8 +20,10 @@ DOCUMENT = {
 }
 
 
-def test_the_models_are_those_of_the_document() -> None:
-    assert {name: (facts.credits, facts.reference_cap) for name, facts in MODELS.items()} == DOCUMENT
+def test_the_models_of_the_document_come_first() -> None:
+    nine = [MODELS[name] for name in list(MODELS)[: len(DOCUMENT)]]
+
+    assert {facts.name: (facts.credits, facts.reference_cap) for facts in nine} == DOCUMENT
 
 
 def test_every_row_knows_its_own_name() -> None:
@@ -55,9 +58,38 @@ def test_a_successor_takes_pictures_itself() -> None:
 
 
 def test_who_has_a_picture_is_pointed_to_models_that_take_one() -> None:
-    assert set(MODELS.with_images()) == {name for name, (_, cap) in DOCUMENT.items() if cap}
+    assert set(MODELS.with_images()) & DOCUMENT.keys() == {name for name, (_, cap) in DOCUMENT.items() if cap}
 
 
 def test_nobody_can_change_a_row() -> None:
     with pytest.raises(TypeError):
         MODELS["mine"] = MODELS[DEFAULT_MODEL]  # type: ignore[index]
+
+
+ABLE = Abilities(
+    seed=True,
+    size_classes=frozenset({"1K", "2K", "4K"}),
+    exact_size=SizeLimits(step=16),
+    qualities=frozenset({"low", "high"}),
+    transparent=True,
+    mask=True,
+)
+
+
+def test_a_model_without_limits_leaves_all_to_its_routes() -> None:
+    assert ModelFacts("mine", "Mine", 5, 0).limit(ABLE) == ABLE
+
+
+def test_a_model_may_be_kept_from_sizes_that_cost_too_much() -> None:
+    limited = ModelFacts("mine", "Mine", 5, 0, sizes=("1K", "2K")).limit(ABLE)
+
+    assert limited.size_classes == {"1K", "2K"}
+    assert limited.exact_size is not None
+    assert limited.exact_size.nearest(4096, 4096) == (2048, 2048)
+    assert limited.seed
+
+
+def test_a_model_may_be_kept_from_fields() -> None:
+    limited = ModelFacts("mine", "Mine", 5, 0, obeys=frozenset({"seed", "size"})).limit(ABLE)
+
+    assert limited == Abilities(seed=True, size_classes=ABLE.size_classes, exact_size=ABLE.exact_size)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
 from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.obeyed import unable
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
@@ -132,7 +133,7 @@ class Routing:
             upstream=model,
             deadline_s=self.deadline_s,
             unknown_outcome=self.unknown_outcome,
-            abilities=abilities_of(self.providers.get(self.engine), model, {}),
+            abilities=self._abilities_of_engine(model),
             dialect=dialect_of(self.providers.get(self.engine), model, {}),
         )
 
@@ -151,6 +152,11 @@ class Routing:
     def _is_able(self, model: str, spec: TaskSpec) -> bool:
         routes = self._active(self.routes.get(model, ())) or (self._engine_route(model),)
         return any(unable(spec, route.abilities) is None for route in routes)
+
+    def _abilities_of_engine(self, model: str) -> Abilities:
+        abilities = abilities_of(self.providers.get(self.engine), model, {})
+        known = self.models.get(model)
+        return known.limit(abilities) if known else abilities
 
     def _no_route(self, model: str, references: int) -> Refusal:
         vendors = " or ".join(dict.fromkeys(route.provider for route in self.routes.get(model, ())))

@@ -1,6 +1,6 @@
 """What of a task's optional fields one upstream obeys: plain data, declared by its adapter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
@@ -99,6 +99,33 @@ class Abilities:
             **_listed("formats", [each for each in OUTPUT_FORMATS if each in self.formats]),
             **({"exact_size": True} if self.exact_size else {}),
         }
+
+
+OPTIONAL_FIELDS = {
+    "size": ("size_classes", "exact_size"),
+    "quality": ("qualities",),
+    "background": ("transparent",),
+    "output_format": ("formats",),
+    "output_compression": ("compression",),
+    "mask": ("mask",),
+    "seed": ("seed",),
+}
+"""The fields of a task that a model may be kept from, and what an upstream declares for each."""
+
+
+def limited(abilities: Abilities, obeys: frozenset[str] | None, sizes: tuple[str, ...]) -> Abilities:
+    """The abilities for only the fields that `obeys` names, where it names any, and only the `sizes`, if there are."""
+    if obeys is not None:
+        left_out = [name for field, names in OPTIONAL_FIELDS.items() if field not in obeys for name in names]
+        abilities = replace(abilities, **{name: getattr(NO_ABILITIES, name) for name in left_out})
+    if not sizes:
+        return abilities
+    exact, most = abilities.exact_size, max(PIXELS_OF_CLASS[size] for size in sizes)
+    return replace(
+        abilities,
+        size_classes=abilities.size_classes & frozenset(sizes),
+        exact_size=replace(exact, max_pixels=min(exact.max_pixels, most)) if exact else None,
+    )
 
 
 def _listed(name: str, values: list[str]) -> dict[str, list[str]]:
