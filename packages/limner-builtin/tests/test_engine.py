@@ -12,6 +12,7 @@ from PIL import Image
 import limner_builtin
 from limner_builtin.edits import EDITS
 from limner_builtin.engine import Engine, EngineRequest, size_of
+from limner_builtin.metadata import ImageForm
 
 Briefs = Callable[..., EngineRequest]
 
@@ -34,7 +35,7 @@ def test_sizes_are_a_megapixel_in_steps_of_sixteen(ratio: str, size: tuple[int, 
 def test_a_scene_says_what_it_drew_and_what_it_could_not(engine: Engine, brief: Briefs) -> None:
     rendering = engine.render(brief("a photorealistic mushroom on the beach"), quiet)
 
-    assert opened(rendering.png).size == (rendering.width, rendering.height) == (1024, 1024)
+    assert opened(rendering.data).size == (rendering.width, rendering.height) == (1024, 1024)
     assert rendering.matched == ({"phrase": "mushroom", "asset": "emoji:1f344", "name": "mushroom", "score": 1.0},)
     assert rendering.unmatched == ("photorealistic",)
     assert rendering.method == "composited"
@@ -45,7 +46,7 @@ def test_nothing_known_still_gives_a_picture(engine: Engine, brief: Briefs) -> N
     rendering = engine.render(brief("quantum blorb"), quiet)
 
     assert rendering.method == "still_life"
-    assert np.asarray(opened(rendering.png)).std() > 15
+    assert np.asarray(opened(rendering.data)).std() > 15
     assert "None of the prompt's words" in rendering.notice
 
 
@@ -75,7 +76,7 @@ def test_another_seed_is_another_picture(engine: Engine, brief: Briefs) -> None:
     first = engine.render(brief("a tulip", seed=1, aspect_ratio="1:1"), quiet)
     second = engine.render(brief("a tulip", seed=2, aspect_ratio="1:1"), quiet)
 
-    assert first.png != second.png
+    assert first.data != second.data
 
 
 def test_progress_only_grows(engine: Engine, brief: Briefs) -> None:
@@ -92,7 +93,7 @@ import hashlib, sys
 from pathlib import Path
 from limner_builtin.engine import Engine, EngineRequest
 brief = EngineRequest("a blue mushroom and a sword in a forest", None, False, False, (), 0, "4:3", 5)
-print(hashlib.sha256(Engine().render(brief, lambda percent: None).png).hexdigest())
+print(hashlib.sha256(Engine().render(brief, lambda percent: None).data).hexdigest())
 """
 
 
@@ -103,7 +104,7 @@ def test_the_same_brief_gives_the_same_bytes_in_another_process(engine: Engine, 
     home = str(Path(limner_builtin.__file__).parents[1])
     there = subprocess.run([sys.executable, "-c", SCRIPT], cwd=home, capture_output=True, text=True, check=True)
 
-    assert there.stdout.strip() == hashlib.sha256(here.png).hexdigest()
+    assert there.stdout.strip() == hashlib.sha256(here.data).hexdigest()
 
 
 TEMPLATES = {
@@ -127,7 +128,7 @@ def test_every_template_edits_the_caller_s_picture(
 
     rendering = engine.render(brief("", pictures / "person.png", template=template), quiet)
 
-    picture = opened(rendering.png)
+    picture = opened(rendering.data)
     assert picture.width / picture.height == pytest.approx(own_shape, rel=0.03)
     assert rendering.method == method
     assert rendering.notice
@@ -137,7 +138,7 @@ def test_every_template_edits_the_caller_s_picture(
 def test_head_extraction_is_on_white(engine: Engine, brief: Briefs, pictures: Path) -> None:
     rendering = engine.render(brief("", pictures / "person.png", template="head_extraction"), quiet)
 
-    pixels = np.asarray(opened(rendering.png))
+    pixels = np.asarray(opened(rendering.data))
     assert (pixels[:8] == 255).all()
     assert (pixels[300:700, 400:600] < 250).any()
 
@@ -152,7 +153,7 @@ def test_without_a_face_no_body_is_made_up(engine: Engine, brief: Briefs, pictur
 def test_separate_things_get_separate_cells(engine: Engine, brief: Briefs, pictures: Path) -> None:
     rendering = engine.render(brief("", pictures / "balls.png", template="asset_extraction"), quiet)
 
-    pixels = np.asarray(opened(rendering.png)).astype(int)
+    pixels = np.asarray(opened(rendering.data)).astype(int)
     left, right = pixels[:, : pixels.shape[1] // 2], pixels[:, pixels.shape[1] // 2 :]
     reds = [int((half[..., 0] - half[..., 2] > 60).sum()) for half in (left, right)]
     blues = [int((half[..., 2] - half[..., 0] > 60).sum()) for half in (left, right)]
@@ -164,7 +165,7 @@ def test_a_sketch_becomes_solid(engine: Engine, brief: Briefs, pictures: Path) -
     rendering = engine.render(brief("", pictures / "drawing.png", sketch_to_render=True), quiet)
 
     assert rendering.method == "inflated_sketch"
-    middle = np.asarray(opened(rendering.png))[512, 300:700]
+    middle = np.asarray(opened(rendering.data))[512, 300:700]
     assert middle.std() > 8
 
 
@@ -201,7 +202,7 @@ def test_example_pictures_of_a_template_are_not_drawn(engine: Engine, brief: Bri
     alone = engine.render(brief("a tulip", template="figure"), quiet)
     with_example = engine.render(brief("a tulip", pictures / "missing.png", template="figure", own_references=0), quiet)
 
-    assert alone.png == with_example.png
+    assert alone.data == with_example.data
 
 
 @pytest.mark.parametrize("template", ["print_clay", "figure", "t_pose", "variants", "asset_extraction"])
@@ -224,3 +225,20 @@ def test_the_file_says_how_it_was_made(template: str | None, engine: Engine, bri
     assert image.info["DigitalSourceType"].endswith("/digitalsourcetype/" + source)
     assert f"{source}" in image.info["XML:com.adobe.xmp"]
     assert "trainedAlgorithmicMedia" not in str(image.info)
+
+
+@pytest.mark.parametrize("size", [(1600, 608), (256, 256)])
+def test_a_picture_has_the_size_that_is_asked_for(size: tuple[int, int], engine: Engine, brief: Briefs) -> None:
+    rendering = engine.render(brief("a mushroom on the beach", size=size), quiet)
+
+    assert opened(rendering.data).size == (rendering.width, rendering.height) == size
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp"])
+def test_a_picture_has_the_format_that_is_asked_for_and_its_label(form: str, engine: Engine, brief: Briefs) -> None:
+    low, high = (engine.render(brief("a mushroom", form=ImageForm(form, quality)), quiet) for quality in (20, 95))
+
+    with Image.open(io.BytesIO(low.data)) as picture:
+        assert (picture.format, picture.size) == (form.upper(), (1024, 1024))
+        assert b"algorithmicMedia" in picture.info["xmp"]
+    assert len(low.data) < len(high.data)

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -167,6 +168,7 @@ def test_the_parent_stays_light() -> None:
 ABANDONED = """
 import asyncio, os, sys
 from pathlib import Path
+from typing import Any
 sys.path.insert(0, {tests!r})
 from test_provider import BuiltinProvider, order
 async def main():
@@ -203,3 +205,29 @@ def _alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "form"),
+    [
+        ({"size": "1K"}, (1776, 592), "PNG"),
+        ({"size": "320x256", "output_format": "jpeg", "output_compression": 40}, (320, 256), "JPEG"),
+        ({"output_format": "webp"}, (1776, 592), "WEBP"),
+    ],
+)
+async def test_a_picture_has_the_size_and_the_format_of_its_order(
+    provider: BuiltinProvider, tmp_path: Path, fields: dict[str, Any], size: tuple[int, int], form: str
+) -> None:
+    asked = replace(order(tmp_path), spec=TaskSpec("a tulip", **fields), aspect_ratio="3:1")
+
+    delivered = await provider.submit(asked, ignored)
+
+    assert isinstance(delivered, Delivered)
+    with Image.open(delivered.picture.source) as picture:
+        assert (picture.size, picture.format) == (size, form)
+
+
+def test_what_the_engine_does_not_obey_is_not_claimed() -> None:
+    able = BuiltinProvider().abilities("any", {})
+
+    assert (able.mask, able.transparent, able.qualities) == (False, False, frozenset())

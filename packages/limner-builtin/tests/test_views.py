@@ -31,7 +31,7 @@ def lamp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def seen(engine: Engine, brief: Briefs, lamp: Path) -> dict[str, np.ndarray]:
     def drawn(view: str) -> np.ndarray:
         rendering = engine.render(brief("", lamp, view=view), lambda _: None)
-        return np.asarray(Image.open(io.BytesIO(rendering.png)).convert("RGB")).astype(float)
+        return np.asarray(Image.open(io.BytesIO(rendering.data)).convert("RGB")).astype(float)
 
     return {view: drawn(view) for view in VIEWS}
 

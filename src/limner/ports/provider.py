@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from limner.domain.network.ip_address import Address
+from limner.domain.picture_size import exact_size, shape_of
 from limner.domain.prompts.dialect import PromptDialect, dialect_named_in
-from limner.domain.routing.abilities import NO_ABILITIES, Abilities
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure
 from limner.domain.tasks.spec import TaskSpec
 
@@ -76,6 +77,19 @@ class GenerationRequest:
     view: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float = 600.0
+
+    def pixels(self, limits: SizeLimits) -> tuple[int, int] | None:
+        """Width and height of the size that the caller asked for, within these limits; None where it asked for none.
+
+        A class takes the requested shape, else that of the caller's first image, else a square.
+        """
+        size = self.spec.size
+        if size is None:
+            return None
+        if sides := exact_size(size):
+            return limits.nearest(*sides)
+        first = self.references[0] if self.own_references else None
+        return limits.of_class(size, self.aspect_ratio or (shape_of(first.width, first.height) if first else "1:1"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from limner.providers._http import (
 )
 from limner.providers._http.facts import fact_rules, facts_from, plain
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number, whole_numbers
-from limner.providers._http.requested import as_fixed_by, requested_pixels
+from limner.providers._http.requested import as_fixed_by
 
 _VENDOR: Final = "BFL"
 _USD_PER_CREDIT: Final = 0.01
@@ -194,7 +194,7 @@ def _shape(request: GenerationRequest, shape: Between | OneOf | Sides) -> dict[s
             return {"aspect_ratio": within(request.aspect_ratio, tallest, widest)}
         case OneOf(shapes) if request.aspect_ratio:
             return {"aspect_ratio": nearest(request.aspect_ratio, shapes)}
-        case Sides() if pixels := requested_pixels(request, shape.limits):
+        case Sides() if pixels := request.pixels(shape.limits):
             return {"width": pixels[0], "height": pixels[1]}
         case Sides(step, least, most, default_shape) if wanted := request.aspect_ratio or default_shape:
             width, height = size_for(wanted, pixels=1024 * 1024, step=step, least=least, most=most)

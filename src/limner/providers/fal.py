@@ -35,7 +35,7 @@ from limner.providers._http import (
 )
 from limner.providers._http.facts import fact_rules, facts_from
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
-from limner.providers._http.requested import as_fixed_by, requested_pixels
+from limner.providers._http.requested import as_fixed_by
 
 _VENDOR: Final = "fal"
 
@@ -193,7 +193,7 @@ def encode(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
 def _shape(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
     if facts.shapes:
         return {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
-    if facts.limits and (pixels := requested_pixels(request, facts.limits)):
+    if facts.limits and (pixels := request.pixels(facts.limits)):
         return {"image_size": {"width": pixels[0], "height": pixels[1]}}
     if request.aspect_ratio is None and request.references:
         return {}  # the model takes the shape of the pictures

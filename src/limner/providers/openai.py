@@ -69,7 +69,7 @@ from limner.providers._http.options import (
     text,
     text_list,
 )
-from limner.providers._http.requested import FIXED_BY, as_fixed_by, requested_pixels
+from limner.providers._http.requested import FIXED_BY, as_fixed_by
 
 # --- what the models can do -------------------------------------------------------------------------------------
 
@@ -346,7 +346,7 @@ def _size(routed: RoutedRequest) -> str | None:
     """The route's `size`, the caller's, the supported one nearest to the requested ratio; None: the model decides."""
     if "size" in routed.options:
         return str(routed.options["size"])
-    if pixels := requested_pixels(routed.request, _limits(routed.dialect, routed.facts)):
+    if pixels := routed.request.pixels(_limits(routed.dialect, routed.facts)):
         return f"{pixels[0]}x{pixels[1]}"
     shape = routed.request.aspect_ratio
     if shape is None:

@@ -68,7 +68,7 @@ def _outcome(task: wire.EngineTask, progress: Callable[[int], None]) -> wire.Lin
     except Exception as error:  # noqa: BLE001 - one order's trouble must not end the process
         return _failed("no_image", "The built-in engine could not draw this order.", error)
     try:
-        Path(task.out).write_bytes(rendering.png)
+        Path(task.out).write_bytes(rendering.data)
     except OSError as error:
         return _failed("transient", "The picture could not be written to the task's folder.", error)
     return {
@@ -90,7 +90,9 @@ def _failed(kind: str, reason: str, error: Exception) -> wire.Line:
 
 
 def _brief(task: wire.EngineTask) -> "EngineRequest":
-    from limner_builtin.engine import EngineRequest  # noqa: PLC0415 - the first order pays for loading, the start does not
+    # The first order pays for loading, the start does not.
+    from limner_builtin.engine import EngineRequest  # noqa: PLC0415
+    from limner_builtin.metadata import ImageForm  # noqa: PLC0415
 
     return EngineRequest(
         prompt=task.prompt,
@@ -102,6 +104,8 @@ def _brief(task: wire.EngineTask) -> "EngineRequest":
         aspect_ratio=task.aspect_ratio,
         view=task.view,
         seed=task.seed,
+        size=(task.width, task.height) if task.width and task.height else None,
+        form=ImageForm(task.format, task.quality),
     )
 
 

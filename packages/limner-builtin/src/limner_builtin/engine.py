@@ -35,7 +35,8 @@ NO_GENERATION = "Composed from a library of ready-made objects by rule, not gene
 class EngineRequest:
     """The request. Only the first `own_references` are the caller's; a template's examples are not used.
 
-    `view` is the side from which the first reference's subject is to be shown.
+    `view` is the side from which the first reference's subject is to be shown. `size` is in pixels, None for about a
+    megapixel.
     """
 
     prompt: str
@@ -47,13 +48,15 @@ class EngineRequest:
     aspect_ratio: str | None
     seed: int
     view: str | None = None
+    size: tuple[int, int] | None = None
+    form: metadata.ImageForm = metadata.PNG
 
 
 @dataclass
 class Rendering:
-    """A finished picture. `unmatched` lists the words that had no picture."""
+    """A finished picture, encoded. `unmatched` lists the words that had no picture."""
 
-    png: bytes
+    data: bytes
     width: int
     height: int
     method: str
@@ -80,7 +83,7 @@ class Engine:
         picture = styled(drawn.picture, reading.style) if reading.style else drawn.picture
         used = len(own) if work.is_scene else min(1, len(own))
         notice = drawn.notice + _unused_notice(brief.own_references, used)
-        rendering = _labelled(Edited(picture, drawn.method, notice), reading, edited=bool(own))
+        rendering = _labelled(Edited(picture, drawn.method, notice), reading, brief.form, edited=bool(own))
         progress(100)
         return rendering
 
@@ -151,7 +154,8 @@ class _Work:
         first = opened(own[0])
         shape = f"{first.width}:{first.height}"
         if self._brief.view:
-            return view_of(subject_of(first), self._brief.view, Easel(*size_of("1:1"), self._brief.seed))
+            width, height = self._brief.size or size_of("1:1")
+            return view_of(subject_of(first), self._brief.view, Easel(width, height, self._brief.seed))
         if self._brief.sketch_to_render and self._template is None:
             return self._rendered_sketch(to_pixels(first.convert("RGB")), shape)
         if self._template in EDITS:
@@ -187,7 +191,7 @@ class _Work:
         return Edited(picture, edits.COMPOSITED, notice)
 
     def _size(self, shape: str) -> tuple[int, int]:
-        return size_of(self._brief.aspect_ratio or shape)
+        return self._brief.size or size_of(self._brief.aspect_ratio or shape)
 
 
 def size_of(aspect_ratio: str) -> tuple[int, int]:
@@ -262,7 +266,7 @@ def _unused_notice(given: int, used: int) -> str:
     return f" Pictures used: the first {used} of {given}." if given > used else ""
 
 
-def _labelled(drawn: Edited, reading: Reading, *, edited: bool) -> Rendering:
+def _labelled(drawn: Edited, reading: Reading, form: metadata.ImageForm, *, edited: bool) -> Rendering:
     source = metadata.SCENE
     if edited:
         source = metadata.COMPOSITE if drawn.method == edits.COMPOSITED else metadata.ENHANCED
@@ -277,5 +281,5 @@ def _labelled(drawn: Edited, reading: Reading, *, edited: bool) -> Rendering:
         if thing.asset is not None
     )
     height, width = drawn.picture.shape[:2]
-    data = metadata.png(drawn.picture, source=source, method=drawn.method, notice=drawn.notice)
+    data = metadata.encoded(drawn.picture, form, source=source, method=drawn.method, notice=drawn.notice)
     return Rendering(data, width, height, drawn.method, matched, reading.unmatched, drawn.notice)

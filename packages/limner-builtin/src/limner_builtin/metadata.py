@@ -1,10 +1,11 @@
-"""Writing a PNG that says how it was made, in plain text chunks and in XMP.
+"""Writing a picture that says how it was made, in XMP and, in a PNG, in plain text chunks too.
 
 The source types are those of the IPTC's "Digital Source Type" vocabulary. Nothing here was trained to make pictures
 out of words, so `trainedAlgorithmicMedia` is never among them.
 """
 
 import io
+from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from PIL import Image
@@ -26,8 +27,32 @@ XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="r"?>"""
 
 
-def png(picture: Pixels, *, source: str, method: str, notice: str) -> bytes:
+QUALITY = 92
+"""Of a JPEG or WebP whose request names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageForm:
+    """How a picture is encoded: `format` is png, jpeg or webp; `quality` counts for the last two."""
+
+    format: str = "png"
+    quality: int | None = None
+
+
+PNG = ImageForm()
+
+
+def encoded(picture: Pixels, form: ImageForm, *, source: str, method: str, notice: str) -> bytes:
     """The encoded picture with its labels. No date and no host name: equal pictures have equal bytes."""
+    if form.format == "png":
+        return _png(picture, source=source, method=method, notice=notice)
+    out = io.BytesIO()
+    quality = QUALITY if form.quality is None else form.quality
+    to_image(picture).save(out, form.format.upper(), quality=quality, xmp=_xmp(source, notice).encode())
+    return out.getvalue()
+
+
+def _png(picture: Pixels, *, source: str, method: str, notice: str) -> bytes:
     info = PngInfo()
     info.add_itxt("Software", SOFTWARE)
     info.add_itxt("DigitalSourceType", SOURCE_TYPES + source)

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from limner.domain.routing.abilities import Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report
 from limner_builtin import __version__, wire
@@ -23,6 +24,16 @@ FAREWELL_S = 2.0
 LONGEST_ANSWER = 2**20
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
 """All else stays here: the child has no use for the service's keys."""
+
+LIMITS = SizeLimits(step=16, least=256, most=2048, max_pixels=2048 * 2048, ratio=3.0)
+ABILITIES = Abilities(
+    aspect_ratio=True,
+    seed=True,
+    size_classes=frozenset({"1K", "2K"}),
+    exact_size=LIMITS,
+    formats=frozenset({"png", "jpeg", "webp"}),
+    compression=True,
+)
 
 LEAN = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
@@ -39,6 +50,9 @@ class BuiltinProvider:
         self._turn = asyncio.Lock()
         self._numbers = count(1)
         self._child: Process | None = None
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:  # noqa: ARG002 - one engine for all
+        return ABILITIES
 
     async def submit(self, order: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:
         """Wait for a turn, then for the picture. An order given up while it is drawn does no harm to the next one."""
@@ -120,6 +134,7 @@ def _environment() -> dict[str, str]:
 
 
 def _task(order: GenerationRequest, number: int) -> wire.EngineTask:
+    width, height = order.pixels(LIMITS) or (None, None)
     return wire.EngineTask(
         number=number,
         prompt=order.spec.prompt,
@@ -131,6 +146,10 @@ def _task(order: GenerationRequest, number: int) -> wire.EngineTask:
         aspect_ratio=order.aspect_ratio,
         view=order.view,
         seed=order.seed,
+        width=width,
+        height=height,
+        format=order.spec.output_format or "png",
+        quality=order.spec.output_compression,
         out=str(order.workdir / "picture.png"),
     )
 

@@ -9,7 +9,10 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class EngineTask:
-    """One order as it goes to the child. Paths are strings here; `out` is where the PNG is to be written."""
+    """One order as it goes to the child. Paths are strings here; `out` is where the picture is to be written.
+
+    `width` and `height` are None for about a megapixel; `quality` is that of a JPEG or WebP, None for the usual one.
+    """
 
     number: int
     prompt: str
@@ -22,6 +25,10 @@ class EngineTask:
     view: str | None
     seed: int
     out: str
+    width: int | None = None
+    height: int | None = None
+    format: str = "png"
+    quality: int | None = None
 
 
 def encoded(line: Line) -> bytes:

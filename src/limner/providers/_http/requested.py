@@ -1,13 +1,11 @@
-"""What a request's optional fields mean for an upstream: its size in pixels, and what its route has fixed."""
+"""What a route's options leave to the caller of a task's optional fields."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from limner.domain.picture_size import exact_size, shape_of
-from limner.domain.routing.abilities import Abilities, SizeLimits
-from limner.ports.provider import GenerationRequest
+from limner.domain.routing.abilities import Abilities
 
 _NO_SIZE: Final[Mapping[str, Any]] = {"size_classes": frozenset(), "exact_size": None}
 _NO_SHAPE: Final[Mapping[str, Any]] = {**_NO_SIZE, "aspect_ratio": False}
@@ -36,17 +34,3 @@ def as_fixed_by(
     for name in options.keys() & fixed_by.keys():
         abilities = replace(abilities, **fixed_by[name])
     return abilities
-
-
-def requested_pixels(request: GenerationRequest, limits: SizeLimits) -> tuple[int, int] | None:
-    """Width and height of the caller's size; None where it asks for none.
-
-    A class takes the requested shape, else that of the first reference, else a square.
-    """
-    size = request.spec.size
-    if size is None:
-        return None
-    if sides := exact_size(size):
-        return limits.nearest(*sides)
-    first = request.references[0] if request.references else None
-    return limits.of_class(size, request.aspect_ratio or (shape_of(first.width, first.height) if first else "1:1"))
