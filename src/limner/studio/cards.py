@@ -21,6 +21,7 @@ class CardPicture:
     """One picture of a card. `name` is the view of a multiview task, else empty; sizes are pixels."""
 
     url: str
+    thumb: str
     width: int
     height: int
     name: str = ""
@@ -99,6 +100,7 @@ class CardMaker:
             left=left,
             pictures=self._pictures(task),
             end=self._end(task),
+            kept=task.kept,
             served_by=str((task.served_by or {}).get("provider", "")),
         )
 
@@ -147,7 +149,7 @@ class CardMaker:
 
     def _picture(self, task: Task, name: str, result: Result, shown: str) -> CardPicture:
         url = self.links.picture(self.account_tag, task.id, result.extension, self.now_ms, name=name)
-        return CardPicture(url, result.width, result.height, shown)
+        return CardPicture(url, url, result.width, result.height, shown)
 
     def _end(self, task: Task) -> CardEnd | None:
         if not task.status.final or task.result:

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -12,13 +12,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from limner.api.http.bodies.file_body import received_file
+from limner.api.http.bodies.json_body import validated
 from limner.api.http.idempotency import idempotency_of
 from limner.api.service_container import Services
 from limner.api.v2.wire import PROMPT_LIMIT, read_task
+from limner.api.v3.wire import FileReference
 from limner.application.read import TaskView
 from limner.domain.ids import TaskId
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
 from limner.domain.refusal import Code, Refusal
+from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.ports.templates import Templates
 from limner.studio.assets import assets
 from limner.studio.cards import CardMaker, FeedCard
@@ -93,7 +96,7 @@ class MakeHandlers:
         key = session_of(request).key
         send = f"{form.get('send') or uuid.uuid4()}-{number}"
         once = idempotency_of(send, request.url.path, body)
-        created = await self.services.submit(key, read_task(body), idempotency=once)
+        created = await self.services.submit(key, image_request(body), idempotency=once)
         return self._maker(request).card(await self.services.read(key.account, created.task))
 
     async def upload(self, request: Request) -> Response:
@@ -112,7 +115,7 @@ class MakeHandlers:
         """Send a task's request once more, unchanged, as a new task."""
         key, task = session_of(request).key, TaskId(request.path_params["task_id"])
         body = orjson.dumps(await self._request_of(request, task))
-        created = await self.services.submit(key, read_task(body))
+        created = await self.services.submit(key, image_request(body))
         return await self._changed(request, created.task)
 
     async def request_of(self, request: Request) -> Response:
@@ -169,6 +172,17 @@ def body_of(form: FormData) -> dict[str, Any]:
         if switch.name in form:
             chosen[switch.name] = True
     return chosen | ({"files": files} if files else {})
+
+
+def image_request(body: bytes) -> ImageRequest:
+    """The request of a `POST /task` body whose `files` may also name tasks, as those of v3 do. Raises `Refusal`."""
+    sent = orjson.loads(body)
+    if sent.get("type") != TaskType.GENERATE_IMAGE:
+        return read_task(body)
+    named = ([sent.pop("file")] if sent.get("file") else []) + (sent.pop("files", None) or [])
+    request = read_task(orjson.dumps(sent))
+    files = [validated(FileReference, each).input(f"files[{place}]") for place, each in enumerate(named)]
+    return replace(request, files=tuple(files))
 
 
 def request_body(seen: TaskView) -> dict[str, Any]:

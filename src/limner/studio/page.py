@@ -39,7 +39,11 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters["grouped"] = "{:,}".format
 _ENVIRONMENT.filters["capitalize_first"] = lambda sentence: sentence[:1].upper() + sentence[1:]
 
-NAVIGATION = (("make", "", "brush", "Make"), ("account", "/account", "wallet", "Account"))
+NAVIGATION = (
+    ("make", "", "brush", "Make"),
+    ("history", "/history", "history", "History"),
+    ("account", "/account", "wallet", "Account"),
+)
 """(page, path under the Studio, icon, English title) of the pages in the bar."""
 
 _SIGNED_OUT = {"session": None, "csrf": "", "balance": None, "operator": False}

@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.service_container import Services
+from limner.application.library.lineage import Lineage
 from limner.application.tasks.explain import Explain, Explanation
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.ports.templates import Templates
+from limner.studio.cards import FeedCard
 from limner.studio.make import card_maker, request_body
 from limner.studio.page import Pages
 from limner.studio.session import session_of
@@ -43,6 +45,7 @@ class PictureHandlers:
         task_id = TaskId(request.path_params["task_id"])
         seen = await self.services.read(key.account, task_id)
         told = await self.explain(key.account, task_id)
+        lineage = await self.services.lineage(key.account, task_id)
         newer, older = await self.services.read.neighbours(key.account, task_id)
         card = card_maker(request, self.services, self.templates).card(seen)
         view = request.query_params.get("view", "")
@@ -59,8 +62,19 @@ class PictureHandlers:
             attempts=waterfall(told, self.services.clock.now_ms(), t),
             vendor_usd=_vendor_usd(told.attempts),
             served=seen.task.served_by,
+            relatives=self._relatives(request, lineage, task_id),
             programs=programs(request_body(seen)),
         )
+
+    def _relatives(
+        self, request: Request, lineage: Lineage, task: TaskId
+    ) -> tuple[Sequence[FeedCard], Sequence[FeedCard]]:
+        """The cards of the tasks that this one was made from, and of those made from it."""
+        maker = card_maker(request, self.services, self.templates)
+        cards = {seen.task.id: maker.card(seen) for seen in lineage.tasks}
+        parents = dict.fromkeys(edge.parent for edge in lineage.edges if edge.task == task)
+        children = dict.fromkeys(edge.task for edge in lineage.edges if edge.parent == task)
+        return [cards[each] for each in parents if each in cards], [cards[each] for each in children if each in cards]
 
 
 def waterfall(told: Explanation, now_ms: int, t: Texts) -> Sequence[AttemptRow]:

@@ -15,6 +15,7 @@ from limner.ports.templates import Templates
 from limner.studio.account import AccountHandlers
 from limner.studio.assets import serve_asset
 from limner.studio.errors import refusals
+from limner.studio.history import HistoryHandlers
 from limner.studio.live import Live
 from limner.studio.make import MakeHandlers
 from limner.studio.page import Pages
@@ -48,6 +49,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     entry = SignInHandlers(studio.sign_in, studio.services.authentication, pages)
     make = MakeHandlers(studio.services, studio.templates, pages)
     picture = PictureHandlers(studio.services, studio.templates, studio.explain, pages)
+    past = HistoryHandlers(studio.services, studio.templates, pages)
     account = AccountHandlers(studio.services, studio.report, studio.accounts, pages)
     live = Live(studio.services, studio.sign_in)
 
@@ -73,6 +75,11 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         change("POST", "/tasks/{task_id}/again", make.again),
         read("GET", "/tasks/{task_id}/request", make.request_of),
         read("GET", "/pictures/{task_id}", picture.page),
+        read("GET", "/history", past.page),
+        read("GET", "/history/tiles", past.tiles),
+        change("POST", "/keep", past.keep),
+        change("POST", "/erase", past.erase),
+        change("POST", "/erase/undo", past.undo),
         read("GET", "/account", account.page),
         change("POST", "/keys", account.create_key),
         change("POST", "/keys/{key_id}/revoke", account.revoke_key),

@@ -8,7 +8,7 @@ export async function copy(words, said) {
 }
 
 const cardOf = (node) => node.closest(".card") ?? document.getElementById(`task-${node.closest("[popover]")?.dataset.for}`);
-const pictureOf = (card) => card?.querySelector(".card__pic img")?.getAttribute("src");
+const pictureOf = (card) => card?.querySelector(".card__pic")?.dataset.full ?? card?.querySelector(".card__pic img")?.getAttribute("src");
 const idOf = (node) => cardOf(node)?.dataset.id ?? document.querySelector(".look")?.dataset.id;
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`limner:${name}`, { detail }));
 
@@ -20,7 +20,53 @@ async function change(path, done) {
   try { done(elements(await ask(path, { method: "POST" }))); } catch (error) { refused(error); }
 }
 
+function form(ids, fields = {}) {
+  const body = new FormData();
+  for (const id of ids) body.append("id", id);
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return body;
+}
+
+// Sets or removes the mark of tasks; retention and erasing of several leave kept ones alone.
+export async function keep(ids, on, done) {
+  try {
+    await ask("/keep", { method: "POST", body: form(ids, { kept: on }) });
+    toast(on ? t("Kept. Retention leaves it alone.") : t("No longer kept."));
+    done();
+  } catch (error) { refused(error); }
+}
+
+// Erases tasks in ten seconds, whether or not the page stays. `gone` gets their ids, `back` is called after an undo.
+export async function erase(ids, gone, back) {
+  try {
+    const plan = JSON.parse(await ask("/erase", { method: "POST", body: form(ids) }));
+    gone(plan.erasing);
+    const left = plan.kept + plan.unfinished;
+    const say = [t("Erased ({n}). It leaves the disk in {s} seconds.", { n: plan.erasing.length, s: plan.grace_s })];
+    if (left) say.push(t("{n} were left out: kept, or under way.", { n: left }));
+    if (plan.derived) say.push(t("{n} pictures made from it stay.", { n: plan.derived }));
+    toast(say.join(" "), plan.erasing.length ? () => undo(plan.erasing, back) : null);
+  } catch (error) { refused(error); }
+}
+
+async function undo(ids, back) {
+  try {
+    const { restored } = JSON.parse(await ask("/erase/undo", { method: "POST", body: form(ids) }));
+    toast(t("Back again ({n}).", { n: restored.length }));
+    back(restored);
+  } catch (error) { refused(error); }
+}
+
 export const ACTS = {
+  keep: (node) => {
+    const button = node.closest("[data-act=keep]") ?? cardOf(node)?.querySelector("[data-act=keep]");
+    const on = button?.getAttribute("aria-pressed") !== "true";
+    keep([idOf(node)], on, () => button?.setAttribute("aria-pressed", String(on)));
+  },
+  erase: (node) => {
+    const card = cardOf(node);
+    erase([idOf(node)], (gone) => { if (gone.length && card) card.hidden = true; }, () => { if (card) card.hidden = false; });
+  },
   open: (node) => { location.href = `${root}/pictures/${idOf(node)}`; },
   vary: (node) => tell("vary", idOf(node)),
   ref: (node) => tell("ref", { id: idOf(node), src: pictureOf(cardOf(node)) }),

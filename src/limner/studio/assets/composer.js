@@ -223,7 +223,7 @@ export function composer() {
   document.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) { event.preventDefault(); $(".prompt").dataset.drag = ""; } });
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) delete $(".prompt").dataset.drag; });
   document.addEventListener("drop", (event) => { delete $(".prompt").dataset.drag; if (event.dataTransfer.files.length) { event.preventDefault(); refs.take(event.dataTransfer.files); } });
-  document.addEventListener("limner:ref", ({ detail }) => refs.picture(detail.src));
+  document.addEventListener("limner:ref", ({ detail }) => refs.picture(detail.id, detail.src));
   document.addEventListener("limner:vary", ({ detail }) => vary(detail));
 
   const grab = $(".composer__grab");
@@ -246,7 +246,7 @@ export function composer() {
     if (asked.has("vary")) await vary(asked.get("vary"));
     if (asked.has("ref")) {
       const src = document.querySelector(`#task-${CSS.escape(asked.get("ref"))} .card__pic img`)?.src;
-      if (src) await refs.picture(src);
+      refs.picture(asked.get("ref"), src ?? null);
     }
     if (asked.size) history.replaceState(null, "", location.pathname);
   }

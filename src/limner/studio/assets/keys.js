@@ -4,7 +4,7 @@ import { root } from "./page.js";
 
 const typing = (node) => node.closest?.("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]");
 const PAGES = { m: "", h: "/history", t: "/templates", a: "/account", o: "/operator" };
-const ON_CARD = { v: "vary", r: "ref", c: "compare", d: "download", l: "link" };
+const ON_CARD = { v: "vary", r: "ref", c: "compare", d: "download", l: "link", k: "keep", Delete: "erase" };
 let led = 0;
 
 const across = (cards) => Math.max(1, cards.findIndex((card, i) => i && card.offsetTop > cards[0].offsetTop));
@@ -35,7 +35,6 @@ export function keys() {
     if (event.key === "ArrowUp") { event.preventDefault(); step(cards, card, -across(cards)); }
     if (event.key === "X") card.querySelector(".check")?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey: true }));
     if (event.key === "x") card.querySelector(".check")?.click();
-    if (event.key === "k") card.querySelector("[data-act=keep]")?.click();
     if (event.key === "Delete" && card.matches("[data-state=queued], [data-state=running]")) return ACTS.cancel(card);
     if (ON_CARD[event.key]) ACTS[ON_CARD[event.key]](card);
   });

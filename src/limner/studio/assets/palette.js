@@ -4,6 +4,7 @@ import { element, icon, root, t } from "./page.js";
 const go = (path) => { location.href = root + path; };
 const ITEMS = [
   ["brush", "Make a picture", "G M", () => go("")],
+  ["history", "History", "G H", () => go("/history")],
   ["wallet", "Account: balance and spend", "G A", () => go("/account")],
   ["sun-moon", "Next theme", "Shift T", () => document.querySelector("[data-theme-next]").click()],
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],
@@ -39,7 +40,11 @@ export function palette() {
     none.hidden = found.length > 0;
     mark(0);
   }
-  function run(i) { box.close(); found[i]?.[3](); }
+  function run(i) {
+    box.close();
+    if (found[i]) found[i][3]();
+    else go(`/history?q=${encodeURIComponent(input.value.trim())}`);
+  }
 
   input.addEventListener("input", show);
   input.addEventListener("keydown", (event) => {

@@ -43,10 +43,10 @@ export class References {
     this.set([...this.items, { src: null, name: url, file: { type: "jpg", url } }]);
     toast(t("It is image[{n}].", { n: this.length }));
   }
-  async picture(src) {
-    const answer = await fetch(src);
-    const blob = await answer.blob();
-    await this.take([new File([blob], "picture", { type: blob.type })]);
+  // The picture of an earlier task, by its id: the server has it already.
+  picture(id, src) {
+    this.set([...this.items, { src, name: t("an earlier picture"), file: { task_id: id } }]);
+    toast(t("It is image[{n}].", { n: this.length }));
   }
 
   /* ---- order ---- */
@@ -100,9 +100,9 @@ export class References {
   }
 
   /* ---- the draft ---- */
-  kept() { return this.items.filter((each) => each.file).map(({ name, file, media, thumb }) => ({ name, file, media, thumb })); }
+  kept() { return this.items.filter((each) => each.file).map(({ name, file, media, thumb, src }) => ({ name, file, media, thumb, src: file.task_id ? src : null })); }
   async restore(kept) {
-    this.set(await Promise.all(kept.map(async (each) => ({ ...each, src: each.thumb ? URL.createObjectURL(bytes(each.thumb)) : null }))));
+    this.set(await Promise.all(kept.map(async (each) => ({ ...each, src: each.thumb ? URL.createObjectURL(bytes(each.thumb)) : each.src }))));
   }
 }
 

@@ -62,4 +62,5 @@ if (document.getElementById("palette")) {
 if (document.getElementById("composer")) import("./composer.js").then((m) => m.composer());
 if (document.getElementById("feed")) import("./feed.js").then((m) => m.feed());
 if (document.getElementById("stage")) import("./stage.js").then((m) => m.stage());
+if (document.querySelector(".hist")) import("./history.js").then((m) => m.history());
 if (document.querySelector("[data-code]")) import("./code.js").then((m) => m.code());

@@ -1,0 +1,107 @@
+// The history: search and filters in the address, older tiles while scrolling, and what is done with several.
+import { ask, elements, root, t } from "./page.js";
+import { erase, keep, refused } from "./acts.js";
+import { compare } from "./compare.js";
+
+const PAUSE_MS = 200;
+
+export function history() {
+  const form = document.getElementById("filters");
+  const tiles = document.getElementById("tiles");
+  const bar = document.getElementById("selbar");
+  const mode = form.querySelector("[data-act=select-mode]");
+  const main = document.querySelector(".hist");
+  let last = null;
+  let timer;
+  let asked = 0;
+
+  /* ---- search and filters ---- */
+  async function search() {
+    const number = ++asked;
+    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    window.history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+    try {
+      const found = elements(await ask(`/history/tiles?${query}`));
+      if (number !== asked) return;
+      tiles.replaceChildren(...found);
+      watchMore();
+      show();
+    } catch (error) { refused(error); }
+  }
+  form.addEventListener("input", (event) => { if (event.target.name) { clearTimeout(timer); timer = setTimeout(search, PAUSE_MS); } });
+  form.addEventListener("submit", (event) => { event.preventDefault(); search(); });
+
+  /* ---- older tiles ---- */
+  const seen = new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting)) older(); }, { rootMargin: "800px" });
+  const watchMore = () => { const more = tiles.querySelector("[data-more]"); if (more) seen.observe(more); };
+  async function older() {
+    const more = tiles.querySelector("[data-more]");
+    if (!more || more.dataset.busy) return;
+    more.dataset.busy = "";
+    try {
+      const found = elements(await ask(more.getAttribute("href").slice(root.length)));
+      more.remove();
+      for (const section of found) merge(section);
+      watchMore();
+    } catch (error) { delete more.dataset.busy; refused(error); }
+  }
+  function merge(section) {
+    const same = section.id && document.getElementById(section.id);
+    if (same) same.querySelector(".grid").append(...section.querySelectorAll(".tile"));
+    else tiles.append(section);
+  }
+  tiles.addEventListener("click", (event) => { if (event.target.closest("[data-more]")) { event.preventDefault(); older(); } });
+
+  /* ---- selecting ---- */
+  const ticks = () => [...tiles.querySelectorAll(".tile .check")];
+  const chosen = () => ticks().filter((tick) => tick.checked).map((tick) => tick.closest(".tile"));
+  const ids = () => chosen().map((tile) => tile.dataset.id);
+  function show() {
+    const n = chosen().length;
+    bar.querySelector("[data-selcount]").textContent = n;
+    bar.hidden = n === 0;
+    main.toggleAttribute("data-selecting", n > 0 || mode.getAttribute("aria-pressed") === "true");
+  }
+  main.addEventListener("click", (event) => {
+    const link = event.target.closest(".hist[data-selecting] .tile > a");
+    const check = link?.parentElement.querySelector(".check");
+    if (check) { event.preventDefault(); check.checked = !check.checked; range(check, event.shiftKey); }
+    const tick = event.target.closest(".tile .check");
+    if (tick) range(tick, event.shiftKey);
+    const act = event.target.closest("[data-act]")?.dataset.act;
+    if (act === "select-none") for (const each of ticks()) each.checked = false;
+    if (act === "select-mode") mode.setAttribute("aria-pressed", String(mode.getAttribute("aria-pressed") !== "true"));
+    if (act === "keep-selected") keep(ids(), true, () => search());
+    if (act === "erase-selected") confirm();
+    if (act === "compare-selected") both();
+    show();
+  });
+  function range(tick, shift) {
+    const all = ticks();
+    if (shift && last?.isConnected) {
+      const [from, to] = [all.indexOf(last), all.indexOf(tick)].sort((a, b) => a - b);
+      for (const between of all.slice(from, to + 1)) between.checked = tick.checked;
+    }
+    last = tick;
+  }
+  function both() {
+    const [a, b] = chosen().map((tile) => tile.querySelector("img")?.src).filter(Boolean);
+    if (a && b) compare(a, b);
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey && event.key === "a" && !event.target.closest("input:not([type=checkbox]), select")) { event.preventDefault(); for (const tick of ticks()) tick.checked = true; show(); }
+  });
+
+  /* ---- erasing ---- */
+  function confirm() {
+    if (chosen().length === 1) { eraseChosen(); return; }
+    const dialog = document.getElementById("erase");
+    dialog.querySelector("[data-erasecount]").textContent = chosen().length;
+    dialog.showModal();
+  }
+  const eraseChosen = () => erase(ids(), (gone) => { for (const id of gone) document.getElementById(`task-${id}`)?.toggleAttribute("hidden", true); show(); }, () => search());
+  document.getElementById("erase").addEventListener("click", (event) => { if (event.target.closest("[data-act=erase-confirmed]")) eraseChosen(); });
+
+  watchMore();
+  show();
+}

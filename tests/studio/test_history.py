@@ -1,0 +1,98 @@
+"""The page History: search, filters, selecting, keeping, and erasing with time to undo."""
+
+import uuid
+
+import pytest
+from playwright.sync_api import expect
+
+from contract.client import Client, client_of
+from contract.test_library import until_erased
+from serving import Served
+from studio.browser import Tab
+
+
+@pytest.fixture
+def client(studio: Served) -> Client:
+    return client_of(studio)
+
+
+@pytest.fixture
+def word() -> str:
+    """A word that no other test's prompts hold."""
+    return f"w{uuid.uuid4().hex[:10]}"
+
+
+def test_search_and_filters_stand_in_the_address(tab: Tab, client: Client, word: str) -> None:
+    made = client.done(prompt=f"a fox {word}")["task_id"]
+    client.done(prompt=f"a heron {word}")
+    tab.sign_in()
+    tab.open("/history")
+
+    tab.page.get_by_role("searchbox").fill(f"fox {word}")
+
+    expect(tab.page.locator(".tile")).to_have_count(1)
+    expect(tab.page.locator(".tile")).to_have_attribute("data-id", made)
+    assert word in tab.page.url
+    tab.page.select_option("#f-status", "without")
+    expect(tab.page.get_by_text("No picture matches.")).to_be_visible()
+    tab.page.reload()
+    expect(tab.page.get_by_text("No picture matches.")).to_be_visible()
+
+
+def test_another_accounts_pictures_are_not_found(tab: Tab, studio: Served, client: Client, word: str) -> None:
+    studio.cli("accounts", "create", word, "--credits", "100")
+    somebody = client.as_(studio.cli("keys", "create", "--account", word)["key"])
+    somebody.done(prompt=f"somebody's {word}")
+    tab.sign_in()
+
+    tab.open(f"/history?q={word}")
+
+    expect(tab.page.get_by_text("No picture matches.")).to_be_visible()
+
+
+def test_one_picture_is_erased_at_once_and_comes_back(tab: Tab, client: Client, word: str) -> None:
+    client.done(prompt=f"erased and back {word}")
+    tab.sign_in()
+    tab.open(f"/history?q={word}")
+
+    tab.page.locator(".tile .check").check(force=True)
+    tab.page.get_by_role("button", name="Erase", exact=True).first.click()
+
+    expect(tab.page.locator(".tile")).to_be_hidden()
+    tab.page.get_by_role("button", name="Undo").click()
+    expect(tab.page.locator(".tile")).to_be_visible()
+
+
+def test_a_range_is_selected_kept_ones_stay_and_the_server_erases_a_closed_pages_pictures(
+    tab: Tab, client: Client, word: str
+) -> None:
+    tasks = [client.done(prompt=f"{n} of three {word}")["task_id"] for n in range(3)]
+    tab.sign_in()
+    tab.open(f"/history?q={word}")
+    tab.page.locator(".tile .check").last.check(force=True)
+    tab.page.get_by_role("button", name="Keep").click()
+    expect(tab.page.locator(".tile[data-kept]")).to_have_count(1)
+
+    tab.page.locator(".tile .check").first.click(force=True)
+    tab.page.locator(".tile .check").last.click(force=True, modifiers=["Shift"])
+    expect(tab.page.locator("[data-selcount]")).to_have_text("3")
+    tab.page.get_by_role("button", name="Erase", exact=True).first.click()
+    tab.page.locator("#erase").get_by_role("button", name="Erase").click()
+
+    expect(tab.page.locator(".toast").last).to_contain_text("1 were left out")
+    tab.page.close()
+    for task in tasks[1:]:
+        until_erased(client, task)
+    assert client.task(tasks[0])["output"]
+
+
+def test_lineage_leads_from_a_picture_to_what_was_made_of_it(tab: Tab, client: Client, word: str) -> None:
+    client.done(prompt=f"the first {word}")
+    tab.sign_in()
+
+    tab.page.locator(".card", has_text=f"the first {word}").locator("[data-act=ref]").click(force=True)
+    tab.page.fill("#prompt", f"made of image[1] {word}")
+    tab.page.click("#send")
+    tab.page.locator(".card[data-state=success]", has_text="made of image[1]").first.locator(".card__pic").click()
+
+    expect(tab.page.locator(".lineage")).to_contain_text("the first")
