@@ -35,6 +35,7 @@ from limner.application.library.erase_later import EraseLater
 from limner.application.library.keep_tasks import KeepTask
 from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
+from limner.application.library.thumbnails import Thumbnails
 from limner.application.operations.overview import ReadOverview
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
@@ -63,7 +64,6 @@ from limner.intake.image_intake import ImageIntake
 from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.webhook_http import GuardedWebhookHttp
-from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.links import Links
 from limner.ports.parts import UploadParts
@@ -73,7 +73,7 @@ from limner.ports.templates import Templates
 from limner.providers.sandbox import SandboxProvider
 from limner.routes import check_routes, routes_of, with_provider_facts
 from limner.settings import Settings
-from limner.storage.blobs import open_blobs
+from limner.storage.blobs import ObjectBlobs, open_blobs
 from limner.storage.new_file import create_file
 from limner.storage.parts import open_parts
 from limner.storage.scratch import Scratch, free_bytes, open_scratch, sweep
@@ -106,7 +106,7 @@ class Limner:
 
     settings: Settings
     store: Store
-    blobs: BlobStore
+    blobs: ObjectBlobs
     parts: UploadParts
     intake: ImageIntake
     pictures: ImageIntake
@@ -228,6 +228,10 @@ class Limner:
     @property
     def lineage(self) -> ReadLineage:
         return ReadLineage(self.store)
+
+    @property
+    def thumbnails(self) -> Thumbnails:
+        return Thumbnails(self.store, self.blobs, self.pictures.thumbnail, self.scratch.folder)
 
     @property
     def list_tasks(self) -> ListTasks:

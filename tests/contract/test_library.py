@@ -1,7 +1,9 @@
 """The library over HTTP, by either API: lists and searches of tasks."""
 
+import io
 import json
 import time
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -55,8 +57,10 @@ def test_tasks_are_listed_as_they_are_read(owner: Client) -> None:
     [v2], [v3] = Api(owner, "v2").listing().data["tasks"], Api(owner, "v3").listing().data["tasks"]
     read = owner.get(f"/v3/tasks/{task['task_id']}").data
 
-    assert {**v2, "output": {}, "result": {}, "thumbnail": ""} == {**task, "output": {}, "result": {}, "thumbnail": ""}
-    assert {**v3, "output": {}} == {**read, "output": {}}
+    links = {"output": {}, "result": {}, "thumbnail": "", "thumbnail_url": ""}
+    assert v2 | links == task | links
+    assert v3 | {"output": {}, "thumbnail_url": ""} == read | {"output": {}, "thumbnail_url": ""}
+    assert v2["thumbnail_url"] == v3["thumbnail_url"]
     assert owner.get(v2["output"]["generated_image"], auth=False).status == 200
 
 
@@ -296,3 +300,52 @@ def test_a_wrong_erasure_is_refused(api: Api, body: Any) -> None:
     answer = send(api, "POST", "tasks/erase", body)
 
     assert (answer.status, answer.json["code"]) == (400, 1004)
+
+
+# --- archives --------------------------------------------------------------------------------------------------------
+
+
+def unzipped(answer: Answer) -> dict[str, bytes]:
+    """The files of an archive, in order, each of which has to be whole."""
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as opened:
+        assert opened.testzip() is None
+        assert {info.compress_type for info in opened.infolist()} == {zipfile.ZIP_STORED}
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def test_an_archive_holds_the_pictures_as_they_are_delivered(api: Api) -> None:
+    first, second = api.client.done(prompt="A fox/../ in snow: 雪!"), api.client.done(prompt="a badger")
+    ids = [second["task_id"], first["task_id"]]
+
+    posted = unzipped(send(api, "POST", "tasks/zip", {"task_ids": [*ids, NOBODY]}))
+    named = unzipped(send(api, "GET", f"tasks/zip?task_ids={','.join(ids)}"))
+
+    assert list(posted) == [f"a-badger-{ids[0]}.png", f"A-fox-in-snow-雪-{ids[1]}.png"]
+    assert posted == named
+    assert posted[f"a-badger-{ids[0]}.png"] == api.client.get(second["output"]["generated_image"], auth=False).body
+
+
+def test_an_archive_holds_each_view(api: Api) -> None:
+    file = {"type": "png", "file_token": api.client.token()}
+    task = api.client.done(type="generate_multiview_image", prompt=None, file=file)["task_id"]
+
+    names = list(unzipped(send(api, "GET", f"tasks/zip?task_ids={task}")))
+
+    assert names == [f"generate-multiview-image-{task}-{view}.png" for view in ("front", "left", "back", "right")]
+
+
+def test_an_archive_of_nothing_is_refused(api: Api, other_client: Client, served: Served) -> None:
+    task = api.client.done()["task_id"]
+    writer = Api(newcomer(served, scopes=("generate",)), api.name)
+
+    answers = [send(Api(other_client, api.name), "GET", f"tasks/zip?task_ids={task}")]
+    answers += [send(api, "GET", "tasks/zip"), send(api, "POST", "tasks/zip", {"task_ids": [NOBODY] * 501})]
+    answers += [send(writer, "GET", f"tasks/zip?task_ids={task}")]
+
+    assert [(answer.status, answer.json["code"]) for answer in answers] == [
+        (404, 2019),
+        (400, 1004),
+        (400, 1004),
+        (403, 1005),
+    ]

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from limner.api import docs, files, health, home, metrics
+from limner.api import docs, files, health, home, metrics, thumbs
 from limner.api.http.access_log import AccessLog
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
@@ -88,6 +88,7 @@ def create_app(
         *v2.operations(services),
         *v3.operations(services),
         *files.operations(services),
+        *thumbs.operations(services),
         *health.operations(services),
         *metrics.operations(services),
     ]

@@ -96,7 +96,7 @@ def _answer(request: Request, name: str, opened: OpenedPicture) -> Response:
     shown = "inline" if is_picture else "attachment"
     disposition = f'{shown}; filename="{name}"'
     headers = _HEADERS | {"ETag": etag, "Content-Disposition": disposition, MARK: opened.mark}
-    if _is_cached(etag, request):
+    if is_cached(etag, request):
         return Response(status_code=304, headers=headers)
     byte_range = _requested_range(request, etag, size)
     if byte_range is None:
@@ -109,7 +109,7 @@ def _answer(request: Request, name: str, opened: OpenedPicture) -> Response:
     return StreamingResponse(body, 206 if byte_range.partial else 200, headers, sent_as)
 
 
-def _is_cached(etag: str, request: Request) -> bool:
+def is_cached(etag: str, request: Request) -> bool:
     """Whether If-None-Match names the current ETag."""
     etags = request.headers.get("if-none-match", "").split(",")
     return any(each.strip().removeprefix("W/") in {etag, "*"} for each in etags)

@@ -15,6 +15,7 @@ from limner.application.library.erase_later import EraseLater
 from limner.application.library.keep_tasks import KeepTask
 from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
+from limner.application.library.thumbnails import Thumbnails
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
@@ -38,6 +39,7 @@ class Services:
     keep_task: KeepTask
     erase_later: EraseLater
     lineage: ReadLineage
+    thumbnails: Thumbnails
     cancel: Cancel
     upload: TakeUpload
     issue_credentials: IssueUploadCredentials

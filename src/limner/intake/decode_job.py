@@ -19,11 +19,15 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DecodeJob:
-    """A file, or the bytes of a small picture, to verify; with `target`, a file to write a clean copy of."""
+    """A file, or the bytes of a small picture, to verify.
+
+    With `target`, a file to write a clean copy of, or a thumbnail if it is to be `small`.
+    """
 
     source: Path | bytes
     limits: ImageLimits
     target: Path | None = None
+    small: bool = False
 
     def perform(self) -> Inspected | Normalised:
         """Blocking. Raises `Refusal`."""
@@ -31,7 +35,7 @@ class DecodeJob:
         if self.target is None:
             return files.inspect(self.source)
         assert isinstance(self.source, Path)  # noqa: S101 - bytes are only verified
-        return files.normalise(self.source, self.target)
+        return (files.thumbnail if self.small else files.normalise)(self.source, self.target)
 
     def as_line(self) -> bytes:
         target = str(self.target) if self.target else None
@@ -39,14 +43,14 @@ class DecodeJob:
             source = {"bytes": base64.b64encode(self.source).decode()}
         else:
             source = {"source": str(self.source)}
-        return encoded(source | {"limits": asdict(self.limits), "target": target})
+        return encoded(source | {"limits": asdict(self.limits), "target": target, "small": self.small})
 
 
 def job_of(line: bytes) -> DecodeJob:
     fields = json.loads(line)
     target = Path(fields["target"]) if fields["target"] else None
     source = base64.b64decode(fields["bytes"]) if "bytes" in fields else Path(fields["source"])
-    return DecodeJob(source, ImageLimits(**fields["limits"]), target)
+    return DecodeJob(source, ImageLimits(**fields["limits"]), target, fields["small"])
 
 
 def answer_line(job: DecodeJob) -> bytes:

@@ -42,3 +42,9 @@ class ImageFiles:
         from limner.intake.decode.normalise import normalise  # noqa: PLC0415 - brings Pillow
 
         return normalise(admit(source, self._limits), target, self._limits)
+
+    def thumbnail(self, source: Path, target: Path) -> Normalised:
+        """Write a thumbnail of `source` to `target`, as long as the limits' longest side."""
+        from limner.intake.decode.thumbnail import thumbnail  # noqa: PLC0415 - brings Pillow
+
+        return thumbnail(admit(source, self._limits), target, self._limits)

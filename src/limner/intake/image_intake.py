@@ -52,6 +52,10 @@ class ImageIntake(Intake):
         assert isinstance(done, Normalised)  # noqa: S101 - the job has a target
         return done
 
+    async def thumbnail(self, source: Path, target: Path, side: int) -> None:
+        """Write a WebP of at most `side` pixels a side to `target`. Raises `Refusal`."""
+        await self._decode(DecodeJob(source, replace(self._limits, longest_side=side, min_side=1), target, small=True))
+
     def check_url(self, url: str) -> None:
         check_url(url, self._allow)
 

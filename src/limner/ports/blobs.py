@@ -69,3 +69,23 @@ class BlobStore(Protocol):
     def stream(self, blob: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, not including, `end`, in pieces."""
         ...
+
+
+class ThumbnailStore(Protocol):
+    """Thumbnails, each beside the blob that it was made from, and deleted with it."""
+
+    async def thumbnail(self, blob: BlobId, side: int) -> bytes | None:
+        """A stored thumbnail; None where it has to be made."""
+        ...
+
+    async def put_thumbnail(self, blob: BlobId, side: int, data: bytes) -> None:
+        """Store a thumbnail. It may be lost in a power cut. Raises `StorageRefuses`."""
+        ...
+
+    async def delete_thumbnail(self, blob: BlobId, side: int) -> None:
+        """Delete a thumbnail, existing or not."""
+        ...
+
+    async def local(self, blob: BlobId, workdir: Path) -> Path:
+        """A file with the bytes of the blob."""
+        ...

@@ -13,10 +13,12 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from limner.domain.ids import BlobId
+from limner.domain.thumbnail import SIDES
 from limner.ports.blobs import BlobMissing, StorageRefuses, Stored
 from limner.storage.durable_files import DurableFiles, sync_existing
 
 _ROOT = "sha256"
+_THUMBNAILS = "thumbnails"
 _PIECE = 256 * 1024
 _LISTED_AT_ONCE = 1000
 _AT_ONCE = 8
@@ -67,8 +69,9 @@ class ObjectBlobs:
 
     async def _delete(self, blob: BlobId, slots: asyncio.Semaphore) -> None:
         async with slots:
-            with contextlib.suppress(NotFoundError, FileNotFoundError):
-                await obstore.delete_async(self._store, _key(blob))
+            for key in (_key(blob), *(thumbnail_key(blob, side) for side in SIDES)):
+                with contextlib.suppress(NotFoundError, FileNotFoundError):
+                    await obstore.delete_async(self._store, key)
 
     async def names(self) -> AsyncIterator[Sequence[Stored]]:
         async for listed in obstore.list(self._store, prefix=_ROOT, chunk_size=_LISTED_AT_ONCE):
@@ -107,6 +110,34 @@ class ObjectBlobs:
         with await asyncio.to_thread(target.open, "wb") as out:
             async for piece in self.stream(blob, 0, size):
                 await asyncio.to_thread(out.write, piece)
+
+    async def thumbnail(self, blob: BlobId, side: int) -> bytes | None:
+        try:
+            found = await obstore.get_async(self._store, thumbnail_key(blob, side))
+            data = bytes(await found.bytes_async())
+        except (NotFoundError, FileNotFoundError):
+            return None
+        return data if _is_whole(data) else None
+
+    async def put_thumbnail(self, blob: BlobId, side: int, data: bytes) -> None:
+        try:
+            await obstore.put_async(self._store, thumbnail_key(blob, side), data)
+        except (BaseError, OSError) as error:
+            raise StorageRefuses(str(error).partition("\n")[0]) from error
+
+    async def delete_thumbnail(self, blob: BlobId, side: int) -> None:
+        with contextlib.suppress(NotFoundError, FileNotFoundError):
+            await obstore.delete_async(self._store, thumbnail_key(blob, side))
+
+
+def thumbnail_key(blob: BlobId, side: int) -> str:
+    """Where the thumbnail of a blob is stored. It is deleted with the blob."""
+    return f"{_THUMBNAILS}/{blob[:2]}/{blob}-{side}.webp"
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether a WebP is as long as its header says: a thumbnail is not synced, so a power cut may cut it off."""
+    return data[:4] == b"RIFF" and int.from_bytes(data[4:8], "little") + 8 == len(data)
 
 
 def open_blobs(url: str) -> ObjectBlobs:

@@ -1,9 +1,14 @@
 """Signs links for downloading and uploading pictures."""
 
 import hmac
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from limner.domain.ids import KeyId, TaskId, UploadToken
+from limner.domain.thumbnail import DEFAULT_SIDE
+
+DAY_S = 86_400
 
 
 class SignedLinks:
@@ -24,6 +29,10 @@ class SignedLinks:
         path = f"/files/{account_tag}/{task}/{name}.{extension}"
         return self._signed(path, now_ms // 1000 + self._life_s)
 
+    def thumbnail(self, task: TaskId, now_ms: int, *, name: str | None = None, side: int = DEFAULT_SIDE) -> str:
+        expires_s = (now_ms // 1000 // DAY_S + 2) * DAY_S
+        return self._signed(f"/thumbs/{task}.webp", expires_s, more={"w": side} | ({"name": name} if name else {}))
+
     def upload(self, account_tag: str, key: KeyId, token: UploadToken, expires_s: int) -> str:
         return self._signed(f"/v3/files/{account_tag}/{token}", expires_s, key)
 
@@ -31,9 +40,12 @@ class SignedLinks:
         genuine = hmac.compare_digest(self._sign(path, expires_s, key).encode(), signature.encode())
         return genuine and expires_s * 1000 > now_ms
 
-    def _signed(self, path: str, expires_s: int, key: str = "") -> str:
+    def _signed(
+        self, path: str, expires_s: int, key: str = "", more: Mapping[str, str | int] = MappingProxyType({})
+    ) -> str:
+        """`more` are parameters that the signature does not cover."""
         issuer = {"key": key} if key else {}
-        query = urlencode({**issuer, "exp": expires_s, "sig": self._sign(path, expires_s, key)})
+        query = urlencode({**more, **issuer, "exp": expires_s, "sig": self._sign(path, expires_s, key)})
         return f"{self._public_url}{path}?{query}"
 
     def _sign(self, path: str, expires_s: int, key: str) -> str:

@@ -29,6 +29,11 @@ class ErasureRequest(TaskSelection):
     even_kept: StrictBool = Field(default=False, description="Erase kept tasks too.")
 
 
+def selection(ids: list[str]) -> TaskSelection:
+    """The same from a list of ids. Raises `Refusal`."""
+    return validated(TaskSelection, {"task_ids": ids})
+
+
 def read_selection(body: bytes) -> TaskSelection:
     return validated(TaskSelection, read_object(body))
 

@@ -43,3 +43,19 @@ def lineage(face: ApiFace) -> dict[str, Any]:
     tasks = {"type": "object", "additionalProperties": ref(face.task_schema)}
     data = fields(task_id=_ID, tasks=tasks, edges={"type": "array", "items": edge}, complete={"type": "boolean"})
     return face.described(data, 403, 404)
+
+
+_ZIP = {"description": "The archive", "content": {"application/zip": {}}}
+
+
+def zip_named(face: ApiFace) -> dict[str, Any]:
+    ids = {"name": "task_ids", "in": "query", "required": True, "schema": {"type": "string"}}
+    described = face.described({}, 400, 403, 404)
+    described["responses"]["200"] = _ZIP
+    return described | {"parameters": [{**ids, "description": "Ids with commas between."}]}
+
+
+def zip_posted(face: ApiFace) -> dict[str, Any]:
+    described = face.described({}, 400, 403, 404, body=content(ref("TaskSelection")))
+    described["responses"]["200"] = _ZIP
+    return described

@@ -1,21 +1,25 @@
 """The calls of the library, for either API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.library import openapi
-from limner.api.library.bodies import read_erasure, read_selection
+from limner.api.library.archive import archive, check_size
+from limner.api.library.bodies import read_erasure, read_selection, selection
 from limner.api.library.face import ApiFace
 from limner.api.library.query import read_query
 from limner.api.service_container import Services
+from limner.application.read import TaskView
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
+from limner.domain.tasks.task import Task
 
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
@@ -37,6 +41,8 @@ def operations(services: Services, face: ApiFace) -> list[Operation]:
     kept = openapi.keeping(face)
     return [
         reads("GET", face.list_path, handle.list, "List and search tasks, the newest first", openapi.listing(face)),
+        reads("GET", f"{some}/zip", handle.zip_named, "Download pictures as a zip archive", openapi.zip_named(face)),
+        reads("POST", f"{some}/zip", handle.zip_posted, "The same, for many", openapi.zip_posted(face)),
         reads("GET", f"{one}/lineage", handle.lineage, "What it was made from, and into", openapi.lineage(face)),
         changes("PUT", f"{one}/kept", handle.keep, "Keep a task's pictures, whatever retention says", kept),
         changes("DELETE", f"{one}/kept", handle.unkeep, "Keep a task's pictures no longer", kept),
@@ -56,7 +62,7 @@ class LibraryHandlers:
         key = caller(request)
         filter_, query = read_query(request, self.face.statuses)
         found = await self.services.list_tasks(key.account, filter_, after=query.after, limit=query.limit)
-        tasks = [self.face.task_body(key, seen) for seen in found.tasks]
+        tasks = [self._listed(key, seen) for seen in found.tasks]
         return self.face.success({"tasks": tasks, "next": found.next})
 
     async def keep(self, request: Request) -> Response:
@@ -98,8 +104,35 @@ class LibraryHandlers:
         key, task = caller(request), _task(request)
         found = await self.services.lineage(key.account, task)
         edges = [{"task_id": each.task, "field": each.field, "parent_id": each.parent} for each in found.edges]
-        tasks = {seen.task.id: self.face.task_body(key, seen) for seen in found.tasks}
+        tasks = {seen.task.id: self._listed(key, seen) for seen in found.tasks}
         return self.face.success({"task_id": task, "tasks": tasks, "edges": edges, "complete": found.complete})
+
+    async def zip_named(self, request: Request) -> Response:
+        ids = [each for each in request.query_params.get("task_ids", "").split(",") if each]
+        return await self._zip(request, selection(ids).ids)
+
+    async def zip_posted(self, request: Request) -> Response:
+        asked, _ = await parse(request, read_selection)
+        return await self._zip(request, asked.ids)
+
+    async def _zip(self, request: Request, ids: Sequence[TaskId]) -> Response:
+        """The archive, in the order of the ids. Tasks of others, and without a picture, are left out."""
+        found = {seen.task.id: seen.task for seen in await self.services.read.many(caller(request).account, ids)}
+        tasks = [found[each] for each in ids if each in found]
+        check_size(tasks, await self._size(tasks))
+        headers = {"Content-Disposition": 'attachment; filename="pictures.zip"', "Cache-Control": "no-store"}
+        return StreamingResponse(archive(self.services, tasks), 200, headers, "application/zip")
+
+    async def _size(self, tasks: Sequence[Task]) -> int:
+        blobs = [each.blob for task in tasks if task.result for each in task.result.pictures().values()]
+        return await self.services.store.read(lambda records: records.blobs.total_size(blobs))
+
+    def _listed(self, key: Key, seen: TaskView) -> dict[str, Any]:
+        """A task with a link to its thumbnail, while it has a picture."""
+        body = self.face.task_body(key, seen)
+        if seen.task.result:
+            body["thumbnail_url"] = self.services.links.thumbnail(seen.task.id, self.services.clock.now_ms())
+        return body
 
 
 def _task(request: Request) -> TaskId:

@@ -45,6 +45,7 @@ SCHEMAS: dict[str, Any] = {
             "prompt": {"type": "string"},
             "thumbnail": {"type": "string", "format": "uri"},
             "served_by": {"type": "object", "description": "What really made the picture."},
+            "thumbnail_url": {"type": "string", "format": "uri", "description": "A small copy; in lists and lineages."},
             "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
             "erase_time": {"type": "integer", "description": "When it will be erased, unless that is undone."},
             "output_removed_time": {"type": "integer", "description": "When its picture was removed, Unix seconds."},

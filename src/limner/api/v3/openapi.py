@@ -52,6 +52,7 @@ SCHEMAS: dict[str, Any] = {
             "error_code": {"type": "integer"},
             "error_message": {"type": "string"},
             "served_by": {"type": "object", "description": "What really made the picture."},
+            "thumbnail_url": {"type": "string", "format": "uri", "description": "A small copy; in lists and lineages."},
             "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
             "erase_at": {**_MOMENT, "description": "When it will be erased, unless that is undone."},
             "output_removed_at": {"type": "string", "description": "When its picture was removed."},

@@ -26,6 +26,7 @@ _UNPIN = Sql("DELETE FROM blob_pins WHERE blob = :blob AND holder = :holder")
 _RELEASE = Sql("DELETE FROM blob_uses WHERE kind = :kind AND holder IN :holders RETURNING blob")
 # Whether other rows refer to the blobs is decided when they are marked for deletion, under a lock. Here, two holders
 # that release a blob at the same moment would each see the other's reference.
+_TOTAL_SIZE = Sql("SELECT coalesce(sum(size), 0) FROM blobs WHERE id IN :ids")
 _LET_GO = Sql("UPDATE blobs SET let_go_ms = :now_ms WHERE id IN :ids")
 
 
@@ -136,6 +137,10 @@ class BlobTable:
             return False
         self._db.run(_PIN, {"id": blob, "holder": holder, "now_ms": self._db.shared_now_ms(now_ms)})
         return True
+
+    def total_size(self, blobs: Sequence[BlobId]) -> int:
+        """The size of these blobs together, each counted once."""
+        return int(self._db.value(_TOTAL_SIZE, {"ids": self._db.ids(blobs)}))
 
     def unpin_abandoned(self, now_ms: int, pin_ms: int) -> int:
         """Remove pins that are older than `pin_ms` and not of an unfinished task; returns how many."""

@@ -34,7 +34,7 @@ _JPEG_OPTIONS: Final = {"quality": 95, "subsampling": 0}
 def normalise(admitted: AdmittedImage, target: Path, limits: ImageLimits) -> Normalised:
     """Write the normalised image to `target`, or raise `Refusal` and leave no file. Blocking."""
     try:
-        picture = _cleaned(admitted, limits)
+        picture = clean(admitted, limits)
     except BrokenError as error:
         raise refusals.broken(str(error), limits) from error
     kind = _kind_for(admitted, picture)
@@ -42,7 +42,8 @@ def normalise(admitted: AdmittedImage, target: Path, limits: ImageLimits) -> Nor
     return Normalised(MEDIA_TYPES[kind], picture.width, picture.height, target.stat().st_size)
 
 
-def _cleaned(admitted: AdmittedImage, limits: ImageLimits) -> Image.Image:
+def clean(admitted: AdmittedImage, limits: ImageLimits) -> Image.Image:
+    """The picture upright, in sRGB, no side longer than `limits.longest_side`. Raises `BrokenError`."""
     header = admitted.header
     picture = decode(admitted.kind, header, at_least=_min_decoded_side(header, limits))
     with damage_as_broken_error():
