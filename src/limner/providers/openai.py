@@ -513,8 +513,9 @@ def _image_of(body: Any) -> Mapping[str, Any] | None:
             return dict(image)
         case {"b64_json": _}:
             return dict(body)
-        case {"choices": [{"message": {"content": str(text)}}, *_]} if link := markdown_image_link(text):
-            return {"url": link}
+        case {"choices": [{"message": {"content": content}}, *_]}:
+            picture = content if picture_in(content) else markdown_image_link(content)
+            return {"url": picture} if picture else None
     return None
 
 

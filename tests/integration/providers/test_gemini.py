@@ -171,7 +171,7 @@ async def test_a_heavy_picture_arrives_whole(google: Vendors, gemini: GeminiProv
     assert len(content_of(followed.delivered)) > 1_000_000
 
 
-@pytest.mark.parametrize("how", ["file", "data", "markdown"])
+@pytest.mark.parametrize("how", ["file", "data", "markdown", "markdown data"])
 async def test_a_relay_s_picture_is_bought_once_in_every_form_it_takes(
     google: Vendors, gemini: GeminiProvider, tmp_path: Path, how: str
 ) -> None:

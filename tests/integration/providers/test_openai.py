@@ -249,7 +249,7 @@ async def test_orders_do_not_mix(vendors: Vendors, tmp_path: Path) -> None:
     assert first.picture.source != second.picture.source
 
 
-@pytest.mark.parametrize("how", ["url", "data", "markdown"])
+@pytest.mark.parametrize("how", ["url", "data", "markdown", "markdown data"])
 async def test_a_relay_s_picture_is_bought_once_in_every_form_it_takes(
     vendors: Vendors, tmp_path: Path, how: str
 ) -> None:

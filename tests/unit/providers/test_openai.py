@@ -354,6 +354,13 @@ def test_a_link_in_place_of_the_picture_is_taken(body: Any) -> None:
     assert outcome.served_by["model"] == "gpt-image-2"
 
 
+def test_a_picture_in_the_text_of_a_chat_is_taken() -> None:
+    outcome = decode(answer({"choices": [{"message": {"content": PICTURE}}]}), asked())
+
+    assert isinstance(outcome, Delivered)
+    assert outcome.picture.source == Path("/nowhere/answer-1")
+
+
 def test_a_data_url_in_the_field_url_is_taken() -> None:
     outcome = decode(answer({"data": [{"b64_json": "", "url": PICTURE}]}), asked())
 

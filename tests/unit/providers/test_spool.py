@@ -144,6 +144,46 @@ def test_a_picture_is_known_by_how_it_begins(size: int, encode: Any) -> None:
         assert files == [data]
 
 
+@given(
+    words=st.text(max_size=60),
+    picture=st.binary(min_size=40, max_size=400),
+    tail=st.text(max_size=60),
+    cuts=st.lists(st.integers(0, 1_000), max_size=8),
+    ascii_only=st.booleans(),
+)
+def test_an_image_in_a_markdown_text_leaves_without_the_words(
+    words: str, picture: bytes, tail: str, cuts: list[int], *, ascii_only: bool
+) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    text = {"content": f"{words.replace('![', '')}![a fox]({url}){tail}", "role": "assistant"}
+
+    rest, files = spooled(encoded(text, ascii_only=ascii_only, slashes=False), cuts, long_text=120)
+
+    assert json.loads(rest) == {"content": {"$file": "0"}, "role": "assistant"}
+    assert files == [picture]
+
+
+@pytest.mark.parametrize(
+    "link", ["{url}", "<{url}>", '{url} "a title"', " {url}"], ids=["plain", "brackets", "title", "blank"]
+)
+def test_an_image_in_a_markdown_text_is_taken_in_each_spelling(link: str) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+
+    rest, files = spooled(json.dumps({"text": f"Done.\n\n![]({link.format(url=url)}) – enjoy"}).encode())
+
+    assert json.loads(rest) == {"text": {"$file": "0"}}
+    assert files == [PNG]
+
+
+@pytest.mark.parametrize(
+    "words", ["![a](data:image/png;base64,…)", "![a](data:image/svg+xml,<svg/>)", "![a](", "![" * 20]
+)
+def test_a_markdown_text_without_such_an_image_stays(words: str) -> None:
+    data = json.dumps({"text": words * 50}).encode()
+
+    assert spooled(data) == (data, [])
+
+
 @pytest.mark.parametrize("size", [40, 600, 5000])
 @pytest.mark.parametrize("slashes", [False, True])
 @pytest.mark.parametrize("prefix", ["data:image/png;base64,", "DATA:image/svg+xml;charset=utf-8;base64,"])

@@ -191,10 +191,12 @@ class Gemini(Emulator):
     def relayed(self, picture: bytes, ask: GeminiRequest, how: str) -> dict[str, Any]:
         """A part with the picture as relays of this API send it, by a fault's `how`."""
         media_type = MEDIA_TYPES[ask.order.format]
+        url = f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
         match how:
             case "data":
-                url = f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
                 return {"inlineData": {"mimeType": media_type, "data": url}}
+            case "markdown data":
+                return {"text": f"Here you are:\n![image]({url})\nAnything else?"}
             case "markdown":
                 return {"text": f"Here you are:\n![image]({self.relay_host.offer(picture, media_type)})"}
             case _:

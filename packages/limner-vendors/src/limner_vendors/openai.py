@@ -208,8 +208,10 @@ class OpenAI(Emulator):
         match how:
             case "data":
                 image: dict[str, Any] = {"b64_json": f"data:{media_type};base64,{in_base64(picture)}"}
-            case "markdown":
-                content = f"Here you are:\n![image]({self.relay_host.offer(picture, media_type)})"
+            case "markdown" | "markdown data":
+                data = f"data:{media_type};base64,{in_base64(picture)}"
+                link = data if how == "markdown data" else self.relay_host.offer(picture, media_type)
+                content = f"Here you are:\n![image]({link})\nAnything else – a fox?"
                 return {"choices": [{"message": {"role": "assistant", "content": content}}]}
             case "other":
                 image = {"image_id": "img_1"}

@@ -22,6 +22,9 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_\r\n-]+={0,2}[\r\n]*")
 _PICTURE: Final = re.compile(rb"iVBORw0KGg|(?:\\?/|_)9j(?:\\?/|_)|UklGR|R0lGOD")
 _DATA_URL: Final = re.compile(rb"data:[\w.+-]+\\?/[\w.+-]+(?:;[\w.=+-]+)*;base64,", re.IGNORECASE)
 """The part of a data URL before its base64; the slash may be escaped in JSON."""
+_MARKDOWN: Final = re.compile(rb"!\[[^\]]{0,500}\]\(\s{0,9}<?" + _DATA_URL.pattern, re.IGNORECASE)
+"""The same where the URL is that of an image in a markdown text: `![...](data:...)`."""
+_MARKDOWN_END: Final = re.compile(rb"[)>\s]")
 _PROBE: Final = 8
 """A long string is classified by this many times the length that counts as long."""
 _SHORTEST_PICTURE: Final = 48
@@ -46,14 +49,16 @@ class _Place(Enum):
     SHORT = auto()  # in a string that may be a picture
     TEXT = auto()  # in a string that is text
     FILE = auto()  # in a string that goes to the sink
+    MARKDOWN = auto()  # in a string that goes to the sink up to the end of the link
+    REST = auto()  # behind that
 
 
 class JsonSpool:
     """Call `feed` with chunks of any size; `rest` is the JSON in which each picture is `{"$file": name}`.
 
     A string value goes to `sink` if all of it is base64, or a data URL with base64 (either alphabet, padded or not,
-    lines broken or not), and it is longer than `long_text` or begins as pictures do. A key never does. Raises
-    `UnreadableJson` and `TooLarge`.
+    lines broken or not), and it is longer than `long_text` or begins as pictures do. A key never does. A markdown text
+    goes there with such a URL as its first image; its words are dropped. Raises `UnreadableJson` and `TooLarge`.
     """
 
     def __init__(
@@ -144,19 +149,23 @@ class JsonSpool:
         match self._place:
             case _Place.FILE:
                 self._write(_unescaped(piece))
+            case _Place.MARKDOWN:
+                self._write_link(piece)
+            case _Place.REST:
+                pass
             case _Place.TEXT:
                 self.rest += piece
             case _:
                 self._text += piece
                 if len(self._text) > self._long_text:
-                    self._settle(_is_base64(self._text))
+                    self._settle(_is_base64(bytes(self._text)))
 
     def _finish(self) -> None:
         if self._place is _Place.SHORT:
-            self._settle(_is_picture(self._text))
-        if self._place is _Place.FILE:
+            self._settle(_is_picture(bytes(self._text)))
+        if self._place in {_Place.FILE, _Place.MARKDOWN}:
             self._put(self._decoder.end())
-        else:
+        elif self._place is _Place.TEXT:
             self.rest += b'"'
         self._place = _Place.OUTSIDE
         self._last = b'"'
@@ -166,13 +175,20 @@ class JsonSpool:
         text = bytes(self._text)
         self._text.clear()
         if is_file:
-            self._place = _Place.FILE
+            self._place = _Place.MARKDOWN if _is_markdown(text) else _Place.FILE
             self._decoder = _Base64()
             self.rest += json.dumps({"$file": self._sink.begin()}).encode()
-            self._write(_unescaped(_without_prefix(text)))
+            self._take(_without_prefix(text))
         else:
             self._place = _Place.TEXT
             self.rest += b'"' + text
+
+    def _write_link(self, piece: bytes) -> None:
+        end = _MARKDOWN_END.search(piece)
+        self._write(_unescaped(piece[: end.start()] if end else piece))
+        if end:
+            self._put(self._decoder.end())
+            self._place = _Place.REST
 
     def _write(self, text: bytes) -> None:
         self._put(self._decoder.feed(text, 0, len(text)))
@@ -256,19 +272,25 @@ def _unescaped(text: bytes) -> bytes:
         raise UnreadableJson("holds a long text that begins as base64 and is none") from error
 
 
-def _is_base64(text: bytearray) -> bool:
+def _is_base64(text: bytes) -> bool:
+    base64 = _without_prefix(text)
+    end = _MARKDOWN_END.search(base64) if _is_markdown(text) else None
     try:
-        return bool(_BASE64.fullmatch(_unescaped(_without_prefix(bytes(text)))))
+        return bool(_BASE64.fullmatch(_unescaped(base64[: end.start()] if end else base64)))
     except UnreadableJson:
         return False
 
 
-def _is_picture(text: bytearray) -> bool:
-    is_known = _PICTURE.match(text) or _DATA_URL.match(text)
+def _is_picture(text: bytes) -> bool:
+    is_known = _PICTURE.match(text) or _DATA_URL.match(text) or _is_markdown(text)
     return len(text) >= _SHORTEST_PICTURE and bool(is_known) and _is_base64(text)
 
 
+def _is_markdown(text: bytes) -> bool:
+    return not _DATA_URL.match(text) and bool(_MARKDOWN.search(text))
+
+
 def _without_prefix(text: bytes) -> bytes:
-    """The base64 of a data URL; any other text as it is."""
-    prefix = _DATA_URL.match(text)
+    """What follows the beginning of a data URL, also within markdown; any other text as it is."""
+    prefix = _DATA_URL.match(text) or _MARKDOWN.search(text)
     return text[prefix.end() :] if prefix else text

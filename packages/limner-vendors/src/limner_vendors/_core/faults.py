@@ -59,7 +59,7 @@ class FaultKind(StrEnum):
     TEXT_ONLY = "text_only"  # words and no picture; how: the vendor's reason
     EMPTY = "empty"  # success with no picture
     UNDECODABLE = "undecodable"  # cannot be opened; how: truncated, html, gif, else a valid header and zeros
-    RELAY = "relay"  # the answer of a relay; how: url, data, markdown, file, error, envelope or other
+    RELAY = "relay"  # the answer of a relay; how: url, data, markdown, markdown data, file, error, envelope or other
     WRONG_FORMAT = "wrong_format"  # bytes of another format than announced
     BLANK = "blank"  # a good file, all of one colour
     HEAVY = "heavy"  # a good picture of some megabytes
