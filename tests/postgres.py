@@ -165,6 +165,7 @@ def _process(programs: Path, folder: Path, identity: dict[str, Any]) -> Iterator
 
 
 def dies_with_parent() -> list[str]:
+    """What to put before a command so that its process ends when the thread that starts it does, however that dies."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "QUIT"] if setpriv else []
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from postgres import dies_with_parent
+
 TIMEOUT_S = 60
 BUCKET = "pictures"
 
@@ -48,7 +50,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
     keys = {"NANIO_ACCESS_KEY": "an-access-key", "NANIO_SECRET_KEY": "a-secret-key"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port), "--no-access-log"],
+            [*dies_with_parent(), *command, "--host", "127.0.0.1", "--port", str(port), "--no-access-log"],
             env=os.environ | keys,
             stdout=log,
             stderr=log,

@@ -15,6 +15,7 @@ from typing import Any
 
 from limner.db.migrate import migrate
 from limner.db.open_store import SQLITE
+from postgres import dies_with_parent
 
 OURS = ("LIMNER_", "BFL_", "OPENAI_", "GEMINI_", "FAL_", "REPLICATE_")
 """Prefixes of the environment variables that Limner reads."""
@@ -82,7 +83,11 @@ def serving(
     with contextlib.ExitStack() as stack:
         reported = stack.enter_context(log.open("w")) if log else None
         process = subprocess.Popen(
-            [*within, *command], env=environment, stdout=subprocess.PIPE, stderr=reported, text=True
+            [*dies_with_parent(), *within, *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=reported,
+            text=True,
         )
     try:
         ready = _ready(process)

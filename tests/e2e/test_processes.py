@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from contract.client import TIMEOUT_S, client_of
+from postgres import dies_with_parent
 from serving import Served, serving
 
 
@@ -28,7 +30,9 @@ def data(tmp_path: Path) -> Path:
 def working(served: Served) -> Iterator["subprocess.Popen[str]"]:
     """A `limner worker` on the same data folder, from its first sign of life on."""
     command = [sys.executable, "-m", "limner", "worker", "--data", str(served.data), "--json"]
-    process = subprocess.Popen(command, env=served.environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*dies_with_parent(), *command], env=served.environment, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout
     try:
         ready = read_object(process)
@@ -250,3 +254,29 @@ def test_a_second_signal_ends_a_drain_at_once(data: Path, command: str) -> None:
         left = status_in(data, task_id)
 
     assert left == "running"  # the next worker takes it over
+
+
+STARTS_A_SERVER = """
+import sys
+from pathlib import Path
+from serving import serving
+
+with serving(Path(sys.argv[1])) as served:
+    print(served.process.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not dies_with_parent(), reason="setpriv of util-linux is missing")
+def test_a_server_of_the_tests_ends_with_a_test_process_that_is_killed(data: Path) -> None:
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", STARTS_A_SERVER, str(data)]
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout
+        server = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+
+    assert select.select([server], [], [], TIMEOUT_S)[0]
+    os.close(server)
