@@ -6,6 +6,7 @@ import pytest
 
 from limner.application.generation.journal import KeptImage, SpendJournal, image_of
 from limner.db.tables.attempts import Attempt
+from limner.db.tables.keys import Key
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.progress import DEFAULT_EXPECTED_MS
@@ -189,3 +190,36 @@ async def test_only_pictures_of_the_same_route_tell_how_long_a_run_takes(service
     assert list(await service.store.read(lambda records: records.attempts.recent_durations_ms("other/route", 20))) == [
         60_000
     ]
+
+
+async def test_a_failure_is_shared_once_a_second_account_meets_it_or_if_no_other_uses_the_route(
+    service: ServiceHarness,
+) -> None:
+    kinds, book = [FailureKind.AUTH], journal(service)
+    one, other = await service.open_account("one", limit=10), await service.open_account("other", limit=10)
+
+    async def failed(key: Key, number: int = 1) -> AttemptId:
+        task = await service.submit_task(key)
+        await service.claim_tasks()
+        attempt = await intend_attempt(book, task, number)
+        await book.failed(attempt, Failure(FailureKind.AUTH, "refused"), None)
+        return attempt
+
+    async def shared(attempt: AttemptId) -> bool:
+        since_ms = service.clock.now_ms() - 600_000
+        return await service.store.read(lambda records: records.attempts.is_shared_failure(attempt, kinds, since_ms))
+
+    first = await failed(one)
+    alone = await shared(first)
+    task = await service.submit_task(other)
+    await service.claim_tasks()
+    open_attempt = await intend_attempt(book, task, 1)
+    beside_a_call = await shared(first)
+    await book.failed(open_attempt, Failure(FailureKind.NO_IMAGE, "empty"), None)
+    beside_another_failure = await shared(first)
+    await failed(other)
+    with_the_other = await shared(first)
+    service.clock.pass_time(601)
+    later = await shared(await failed(one))
+
+    assert (alone, beside_a_call, beside_another_failure, with_the_other, later) == (True, False, False, True, True)

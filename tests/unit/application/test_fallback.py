@@ -16,6 +16,7 @@ from limner.application.generation.interrupt import Interrupt
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
+from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.routing.breaker import CONFIRMING_TASKS, TRIP_AT, UNCERTAIN_FAILURES
 from limner.domain.routing.failure import Failure, FailureKind
@@ -72,10 +73,21 @@ class FallbackHarness:
         self.scripts = {"first": CheckedProvider(first, "first"), "second": CheckedProvider(second, "second")}
         return self
 
-    async def task(self) -> TaskId:
-        task = await self.service.submit_task(await self.service.open_account(f"account-{next(self.numbers)}"))
+    async def task(self, key: Key | None = None) -> TaskId:
+        """A running task, of an account of its own unless one is given."""
+        task = await self.service.submit_task(key or await self.account())
         await self.service.claim_tasks()
         return task
+
+    async def succeed(self) -> None:
+        """A task of an account of its own that ends with a picture."""
+        task = await self.task()
+        await self.generate(task)
+        await self.service.settle_task(task)
+        self.clock.pass_time(1)
+
+    async def account(self) -> Key:
+        return await self.service.open_account(f"account-{next(self.numbers)}", limit=100)
 
     async def generate(self, task: TaskId | None = None, interrupt: Interrupt | None = None) -> KeptImage | Failure:
         task = task or await self.task()
@@ -319,6 +331,58 @@ async def test_a_hard_failure_that_three_tasks_meet_within_ten_minutes_opens_the
 
     assert len(harness.scripts["first"].checks) == CONFIRMING_TASKS - 1
     assert await harness.outcomes(task) == [("second/kontext", None)]
+
+
+@pytest.mark.parametrize("failure", [REFUSED, DOWN])
+async def test_failures_of_one_account_alone_do_not_stop_the_others(harness: FallbackHarness, failure: Failure) -> None:
+    failures = 3 * TRIP_AT
+    harness.script_vendors([picture, *[failure] * failures, picture], [picture] * failures)
+    harness.scripts["first"].check_succeeds = True
+    await harness.succeed()
+    one = await harness.account()
+    while harness.scripts["first"].script[1:]:
+        await harness.generate(await harness.task(one))
+    task = await harness.task()
+
+    await harness.generate(task)
+
+    assert await harness.outcomes(task) == [("first/kontext", None)]
+
+
+@pytest.mark.parametrize("failure", [REFUSED, DOWN])
+async def test_failures_of_the_only_account_that_uses_a_route_open_it(
+    harness: FallbackHarness, failure: Failure
+) -> None:
+    failures = 2 * TRIP_AT
+    harness.script_vendors([failure] * failures, [picture] * failures)
+    harness.scripts["first"].check_succeeds = True
+    one = await harness.account()
+    for _ in range(TRIP_AT):
+        await harness.generate(await harness.task(one))
+    task = await harness.task(one)
+
+    await harness.generate(task)
+
+    assert await harness.outcomes(task) == [("second/kontext", None)]
+
+
+@pytest.mark.parametrize("failure", [REFUSED, DOWN])
+async def test_a_failure_of_a_second_account_opens_a_route_that_fails_for_the_first(
+    harness: FallbackHarness, failure: Failure
+) -> None:
+    failures = 3 * TRIP_AT
+    harness.script_vendors([picture, *[failure] * failures], [picture] * failures)
+    harness.scripts["first"].check_succeeds = True
+    await harness.succeed()
+    one = await harness.account()
+    for _ in range(TRIP_AT):
+        await harness.generate(await harness.task(one))
+    second = await harness.task()
+    await harness.journal.failed(await intend_attempt(harness.journal, second, 1, FIRST), failure, FIRST)
+
+    turn = await harness.journal.intend(await harness.task(one), 1, [FIRST])
+
+    assert not isinstance(turn, IntendedAttempt)
 
 
 @pytest.mark.parametrize("between", ["a success", "ten minutes"])

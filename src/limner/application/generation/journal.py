@@ -117,7 +117,7 @@ class SpendJournal:
                 _log_failure(failure, route, now_ms - begun_ms)
             if route is None or begun_ms is None:
                 return False
-            return self.route_limits.record_failure(records, route, failure, begun_ms, now_ms)
+            return self.route_limits.record_failure(records, attempt, route, failure, begun_ms, now_ms)
 
         return await self._write(work)
 

@@ -12,15 +12,18 @@ import structlog
 
 from limner.db.records import Records
 from limner.db.tables.tasks import ClaimLimit
+from limner.domain.ids import AttemptId
 from limner.domain.routing.backoff import full_jitter_s
 from limner.domain.routing.breaker import (
     CLOSED,
     CONFIRM_WITHIN_MS,
     CONFIRMING_TASKS,
+    COUNTED_FAILURES,
     UNCERTAIN_FAILURES,
     Breaker,
     after_failure,
     half_opened,
+    needs_others,
     probing,
 )
 from limner.domain.routing.failure import Failure, FailureKind
@@ -105,7 +108,9 @@ class RouteLimits:
         ]
         return found
 
-    def record_failure(self, records: Records, route: Route, failure: Failure, begun_ms: int, now_ms: int) -> bool:
+    def record_failure(  # noqa: PLR0917 - what is known of the failure
+        self, records: Records, attempt: AttemptId, route: Route, failure: Failure, begun_ms: int, now_ms: int
+    ) -> bool:
         """Share with all workers what a failed attempt says of its route.
 
         Returns True for an uncertain failure that too few tasks have met: the vendor's own check must confirm it.
@@ -115,8 +120,11 @@ class RouteLimits:
             records.provider_state.pause(route.provider, now_ms + pause_ms)
             log.warning("provider paused", provider=route.provider, pause_ms=pause_ms)
         before = records.provider_state.breakers().get(route.name, CLOSED)
-        confirmed = failure.kind not in UNCERTAIN_FAILURES or _is_widespread(records, route, now_ms)
-        after = after_failure(before, failure.kind, failure.reason, begun_ms, now_ms, confirmed=confirmed)
+        many = failure.kind in UNCERTAIN_FAILURES and _is_of_many_tasks(records, route, now_ms)
+        shared = not (many or needs_others(before, failure.kind)) or _is_shared(records, attempt, now_ms)
+        confirmed = failure.kind not in UNCERTAIN_FAILURES or (many and shared)
+        facts = (failure.kind, failure.reason, begun_ms, now_ms)
+        after = after_failure(before, *facts, confirmed=confirmed, shared=shared)
         if after != before:
             records.provider_state.save_breaker(route.name, after)
         if after.openings > before.openings:
@@ -172,7 +180,11 @@ def _log_open(route: Route, breaker: Breaker, now_ms: int) -> None:
     )
 
 
-def _is_widespread(records: Records, route: Route, now_ms: int) -> bool:
+def _is_shared(records: Records, attempt: AttemptId, now_ms: int) -> bool:
+    return records.attempts.is_shared_failure(attempt, sorted(COUNTED_FAILURES), now_ms - CONFIRM_WITHIN_MS)
+
+
+def _is_of_many_tasks(records: Records, route: Route, now_ms: int) -> bool:
     kinds = sorted(UNCERTAIN_FAILURES)
     return records.attempts.failing_tasks(route.name, kinds, now_ms - CONFIRM_WITHIN_MS) >= CONFIRMING_TASKS
 

@@ -111,6 +111,28 @@ _FAILING_TASKS = Sql("""
         SELECT max(closed_ms) FROM attempts
         WHERE route = :route AND closed_ms >= :since_ms AND outcome = 'picture'), 0)
 """)
+_FAILED_FOR_OTHERS = Sql("""
+    SELECT CASE WHEN EXISTS (
+        SELECT 1 FROM attempts JOIN tasks ON tasks.id = attempts.task
+        WHERE attempts.route = :route AND attempts.closed_ms >= :since_ms AND attempts.outcome IN :kinds
+            AND attempts.closed_ms > coalesce((
+                SELECT max(closed_ms) FROM attempts
+                WHERE route = :route AND closed_ms >= :since_ms AND outcome = 'picture'), 0)
+            AND tasks.account <> :account) THEN 1 ELSE 0 END
+""")
+_USED_BY_OTHERS = Sql("""
+    SELECT CASE WHEN EXISTS (
+        SELECT 1 FROM attempts JOIN tasks ON tasks.id = attempts.task
+        WHERE attempts.route = :route AND attempts.closed_ms >= :since_ms AND tasks.account <> :account
+    ) OR EXISTS (
+        SELECT 1 FROM attempts JOIN tasks ON tasks.id = attempts.task
+        WHERE attempts.provider = :provider AND attempts.state IN ('intended','submitted')
+            AND attempts.route = :route AND tasks.account <> :account) THEN 1 ELSE 0 END
+""")
+_PLACE = Sql("""
+    SELECT tasks.account, attempts.route, attempts.provider FROM attempts JOIN tasks ON tasks.id = attempts.task
+    WHERE attempts.id = :id
+""")
 # A task's credits count for the attempt that delivered its picture, for the first one if there are several.
 _SPEND = Sql("""
     SELECT a.provider, a.route, count(*),
@@ -198,6 +220,18 @@ class AttemptTable:
         """How many distinct tasks failed in one of these ways on the route since then, and since its last image."""
         facts = {"route": route, "kinds": self._db.ids(kinds), "since_ms": since_ms}
         return int(self._db.value(_FAILING_TASKS, facts))
+
+    def is_shared_failure(self, attempt: AttemptId, kinds: Sequence[str], since_ms: int) -> bool:
+        """Whether a failure of the attempt's route is not its account's alone.
+
+        Another account met one of `kinds` there too, since then and since the route's last image; or no other account
+        used the route since then.
+        """
+        account, route, provider = self._db.one(_PLACE, {"id": attempt}) or ("", "", "")
+        facts = {"account": account, "route": route, "since_ms": since_ms}
+        if self._db.value(_FAILED_FOR_OTHERS, facts | {"kinds": self._db.ids(kinds)}):
+            return True
+        return not self._db.value(_USED_BY_OTHERS, facts | {"provider": provider})
 
     def spend(self, since_ms: int, until_ms: int) -> Sequence[RouteSpend]:
         """What was paid to each route for attempts begun in this period, and the credits that they earned."""

@@ -22,6 +22,9 @@ CONFIRMING_TASKS = 3
 CONFIRM_WITHIN_MS = 600_000
 
 _SOFT_FAILURES = frozenset({FailureKind.TRANSIENT, FailureKind.TIMEOUT})
+COUNTED_FAILURES = HARD_FAILURES | _SOFT_FAILURES
+"""Failures that speak against the route."""
+
 _NEUTRAL_FAILURES = frozenset({FailureKind.RATE_LIMITED, FailureKind.UNKNOWN_OUTCOME, FailureKind.CANCELLED})
 
 _HARD_PAUSE_MS = 60_000
@@ -57,25 +60,38 @@ class Breaker:
 CLOSED = Breaker()
 
 
+def needs_others(breaker: Breaker, kind: FailureKind) -> bool:
+    """Whether one more failure of this kind opens a closed breaker, if it is not of one account alone."""
+    return kind in _SOFT_FAILURES | UNCERTAIN_FAILURES and breaker.failures + 1 >= TRIP_AT and not breaker.openings
+
+
 def after_failure(
-    breaker: Breaker, kind: FailureKind, reason: str, begun_ms: int, now_ms: int, *, confirmed: bool = True
+    breaker: Breaker,
+    kind: FailureKind,
+    reason: str,
+    begun_ms: int,
+    now_ms: int,
+    *,
+    confirmed: bool = True,
+    shared: bool = True,
 ) -> Breaker:
     """The breaker after an attempt that began at `begun_ms` failed.
 
     A failure of the request shows that the route works and closes the breaker. An attempt that was under way when the
     breaker opened changes nothing. An uncertain failure that is not `confirmed` counts as a soft one, unless the
-    breaker is half open after a hard failure.
+    breaker is half open after a hard failure. Soft failures that are not `shared`, of one account while others use the
+    route, open nothing.
     """
     if kind in _NEUTRAL_FAILURES:
         return breaker
-    if kind not in HARD_FAILURES | _SOFT_FAILURES:
+    if kind not in COUNTED_FAILURES:
         return CLOSED
     if breaker.openings and begun_ms < breaker.changed_ms:
         return breaker
     if kind in UNCERTAIN_FAILURES and not confirmed and not _opened_hard(breaker):
         kind = FailureKind.TRANSIENT
     failures = breaker.failures + 1
-    if kind in _SOFT_FAILURES and failures < TRIP_AT and not breaker.openings:
+    if kind in _SOFT_FAILURES and (failures < TRIP_AT or not shared) and not breaker.openings:
         return Breaker(failures, 0, 0, kind, reason, now_ms)
     pause_ms = _HARD_PAUSE_MS if kind in HARD_FAILURES else _SOFT_PAUSE_MS
     until_ms = now_ms + min(_MAX_PAUSE_MS, pause_ms << min(breaker.openings, 10))
