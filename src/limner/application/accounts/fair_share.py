@@ -1,7 +1,7 @@
 """Shares a bounded resource fairly between accounts."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -50,7 +50,7 @@ class FairShare:
         self._per_account = per_account
         self._used: Counter[str] = Counter()
         self._total = 0
-        self._waiters: list[_Waiter] = []
+        self._waiting: dict[str, deque[_Waiter]] = {}
         self._virtual_time = 0
         self._finish: dict[str, int] = {}
 
@@ -72,7 +72,10 @@ class FairShare:
         start = max(self._virtual_time, self._finish.get(account, 0))
         self._finish[account] = start + (charge or units)
         waiter = _Waiter(account, units, start, asyncio.get_running_loop().create_future())
-        self._waiters.append(waiter)
+        if not self._waiting and self._fits(waiter):
+            self._count(waiter)
+            return account, units
+        self._waiting.setdefault(account, deque()).append(waiter)
         self._admit()
         try:
             await waiter.admitted
@@ -89,25 +92,37 @@ class FairShare:
         self._admit()
 
     def _withdraw(self, waiter: _Waiter) -> None:
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
+        if waiter.admitted.cancelled():
+            self._leave(waiter)
             self._admit()
         else:
             self.release(waiter.account, waiter.units)
 
     def _admit(self) -> None:
         """Admit in fair order. The first that may run blocks later ones, so that small work cannot starve large."""
-        while eligible := [each for each in self._waiters if self._within_share(each)]:
-            first = min(eligible, key=lambda each: each.start)
-            if self._total + first.units > self._capacity:
+        while heads := [waiters[0] for waiters in self._waiting.values() if self._within_share(waiters[0])]:
+            first = min(heads, key=lambda each: each.start)
+            if not self._fits(first):
                 break
-            self._waiters.remove(first)
-            self._total += first.units
-            self._used[first.account] += first.units
-            self._virtual_time = max(self._virtual_time, first.start)
+            self._leave(first)
+            self._count(first)
             first.admitted.set_result(None)
-        if not self._waiters:
+        if not self._waiting:
             self._finish = {name: end for name, end in self._finish.items() if end > self._virtual_time}
+
+    def _leave(self, waiter: _Waiter) -> None:
+        waiters = self._waiting[waiter.account]
+        waiters.remove(waiter)
+        if not waiters:
+            del self._waiting[waiter.account]
+
+    def _count(self, waiter: _Waiter) -> None:
+        self._total += waiter.units
+        self._used[waiter.account] += waiter.units
+        self._virtual_time = max(self._virtual_time, waiter.start)
+
+    def _fits(self, waiter: _Waiter) -> bool:
+        return self._within_share(waiter) and self._total + waiter.units <= self._capacity
 
     def _within_share(self, waiter: _Waiter) -> bool:
         if waiter.admitted.done():  # cancelled, and about to withdraw

@@ -146,7 +146,7 @@ async def test_whatever_comes_the_capacity_is_kept_and_all_work_ends(seed: int) 
 
     assert most <= 5
     assert used == 0
-    assert not share._waiters
+    assert not share._waiting
     assert not share._used
 
 
