@@ -83,6 +83,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         keep_task=limner.keep_task,
         erase_later=limner.erase_later,
         lineage=limner.lineage,
+        explain=limner.explain,
         thumbnails=limner.thumbnails,
         cancel=limner.cancel,
         upload=limner.upload,

@@ -19,6 +19,7 @@ from limner.application.library.thumbnails import Thumbnails
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
+from limner.application.tasks.explain import Explain
 from limner.application.tasks.submit import Submit
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
@@ -39,6 +40,7 @@ class Services:
     keep_task: KeepTask
     erase_later: EraseLater
     lineage: ReadLineage
+    explain: Explain
     thumbnails: Thumbnails
     cancel: Cancel
     upload: TakeUpload

@@ -30,7 +30,9 @@ def keeping(face: ApiFace) -> dict[str, Any]:
 def erasing(face: ApiFace) -> dict[str, Any]:
     derived = {"type": "object", "additionalProperties": _IDS, "description": "Tasks made from those that are erased."}
     moment = {"type": ["integer", "string"], "description": "When they are erased."}
-    data = fields(erase_time=moment, erasing=_IDS, kept=_IDS, unfinished=_IDS, missed=_IDS, derived=derived)
+    data = fields(
+        **{f"erase{face.moment_suffix}": moment}, erasing=_IDS, kept=_IDS, unfinished=_IDS, missed=_IDS, derived=derived
+    )
     return face.described(data, 400, 403, body=content(ref("ErasureRequest")))
 
 
@@ -59,3 +61,31 @@ def zip_posted(face: ApiFace) -> dict[str, Any]:
     described = face.described({}, 400, 403, 404, body=content(ref("TaskSelection")))
     described["responses"]["200"] = _ZIP
     return described
+
+
+def explaining(face: ApiFace) -> dict[str, Any]:
+    text, items = {"type": "string"}, {"type": "array", "items": {"type": "object"}}
+    part = fields(source=text, text=text)
+    prompt = fields(
+        part=text,
+        text=text,
+        parts={"type": "array", "items": part},
+        aspect_ratio={"type": ["string", "null"]},
+        notes=_IDS,
+    )
+    data = fields(
+        task_id=_ID,
+        status=text,
+        model=text,
+        price={"type": "integer"},
+        consumed_credit={"type": "integer"},
+        prompts={"type": "array", "items": prompt},
+        ignored={"type": "array", "items": fields(field=text, reason=text)},
+        references=items,
+        times={"type": "object"},
+        attempts=items,
+        credits=items,
+        served_by={"type": ["object", "null"]},
+        erased={"type": ["object", "null"]},
+    )
+    return face.described(data, 403, 404)

@@ -13,6 +13,7 @@ from limner.api.http.operation import Endpoint, Operation
 from limner.api.library import openapi
 from limner.api.library.archive import archive, check_size
 from limner.api.library.bodies import read_erasure, read_selection, selection
+from limner.api.library.explanation import ExplanationBody
 from limner.api.library.face import ApiFace
 from limner.api.library.query import read_query
 from limner.api.service_container import Services
@@ -44,6 +45,7 @@ def operations(services: Services, face: ApiFace) -> list[Operation]:
         reads("GET", f"{some}/zip", handle.zip_named, "Download pictures as a zip archive", openapi.zip_named(face)),
         reads("POST", f"{some}/zip", handle.zip_posted, "The same, for many", openapi.zip_posted(face)),
         reads("GET", f"{one}/lineage", handle.lineage, "What it was made from, and into", openapi.lineage(face)),
+        reads("GET", f"{one}/explain", handle.explain, "What was told, to whom, how often", openapi.explaining(face)),
         changes("PUT", f"{one}/kept", handle.keep, "Keep a task's pictures, whatever retention says", kept),
         changes("DELETE", f"{one}/kept", handle.unkeep, "Keep a task's pictures no longer", kept),
         changes("POST", f"{some}/erase", handle.erase, "Erase tasks, with time to undo it", openapi.erasing(face)),
@@ -84,7 +86,7 @@ class LibraryHandlers:
         )
         return self.face.success(
             {
-                "erase_time": self.face.moment(planned.at_ms),
+                f"erase{self.face.moment_suffix}": self.face.moment(planned.at_ms),
                 "erasing": planned.erasing,
                 "kept": planned.kept,
                 "unfinished": planned.unfinished,
@@ -106,6 +108,11 @@ class LibraryHandlers:
         edges = [{"task_id": each.task, "field": each.field, "parent_id": each.parent} for each in found.edges]
         tasks = {seen.task.id: self._listed(key, seen) for seen in found.tasks}
         return self.face.success({"task_id": task, "tasks": tasks, "edges": edges, "complete": found.complete})
+
+    async def explain(self, request: Request) -> Response:
+        key = caller(request)
+        body = ExplanationBody(self.face, with_costs="admin" in key.scopes)
+        return self.face.success(body(await self.services.explain(key.account, _task(request))))
 
     async def zip_named(self, request: Request) -> Response:
         ids = [each for each in request.query_params.get("task_ids", "").split(",") if each]

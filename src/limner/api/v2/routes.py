@@ -71,6 +71,7 @@ def _face(handle: "V2Handlers") -> ApiFace:
         task_path="/task/{task_id}",
         statuses={status.value: (status,) for status in Status},
         moment=lambda ms: ms // 1000,
+        moment_suffix="_time",
         task_body=handle.body,
         success=_success,
         task_schema="Task",

@@ -93,6 +93,7 @@ def _face(handle: "V3Handlers") -> ApiFace:
         task_path="/tasks/{task_id}",
         statuses={shown: tuple(each for each in Status if status_of(each) is shown) for shown in STATUSES},
         moment=moment,
+        moment_suffix="_at",
         task_body=handle.body,
         success=_success,
         task_schema="V3Task",

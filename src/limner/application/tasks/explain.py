@@ -21,13 +21,16 @@ from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Task
 from limner.ports.templates import Templates
 
+MOST_PARENTS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """`composed` is the prompt as it was or will be sent, `views` the same for each image of a multiview task.
 
-    `ignored` are fields of the request that have no meaning here. `erasure` is the receipt of a task whose content was
-    erased, so that there is nothing to compose.
+    `ignored` are fields of the request that have no meaning here. `parents` are the tasks that its references came
+    from, by their field. `erasure` is the receipt of a task whose content was erased, so that there is nothing to
+    compose.
     """
 
     task: Task
@@ -35,6 +38,7 @@ class Explanation:
     views: Mapping[str, ComposedPrompt]
     ignored: tuple[str, ...]
     inputs: Sequence[TaskInput]
+    parents: Mapping[str, TaskId]
     attempts: Sequence[Attempt]
     ledger: Sequence[LedgerRow]
     erasure: Erasure | None
@@ -62,6 +66,7 @@ class Explain:
             views=composed,
             ignored=spec.ignored if spec else (),
             inputs=inputs,
+            parents={edge.field: edge.parent for edge in records.lineage.parents([task_id], MOST_PARENTS)},
             attempts=attempts,
             ledger=records.ledger.of_task(task_id),
             erasure=records.retention.erasure(task_id),

@@ -22,10 +22,19 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
 
 
 @dataclass(frozen=True, slots=True)
+class PromptPart:
+    """A part of a prompt as it is sent. `source` is `pictures`, `template`, `caller`, or the name of a switch."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComposedPrompt:
     """A prompt ready to send.
 
-    `aspect_ratio` is the one of the caller, a flag, the template or a switch, in that order, as "W:H".
+    `parts` are the texts that it consists of. `aspect_ratio` is the one of the caller, a flag, the template or a
+    switch, in that order, as "W:H".
     `template_pictures` is how many of the template's images are sent, from its first. `notes` are remarks for
     `explain`.
     """
@@ -34,6 +43,7 @@ class ComposedPrompt:
     aspect_ratio: str | None = None
     notes: tuple[str, ...] = ()
     template_pictures: int = 0
+    parts: tuple[PromptPart, ...] = ()
 
 
 def clean_prompt(text: str, *, limit: int = 1024, field: str = "prompt") -> str:
@@ -128,6 +138,7 @@ class _SentImages:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
+    source: str
     text: str
     can_shorten: bool = False
 
@@ -187,6 +198,7 @@ def compose(
         aspect_ratio=aspect_ratio or words.aspect_ratio or _preset_ratio(template, switches),
         notes=tuple(_notes(words, template, images, dialect, left_out=left_out, length=len(text))),
         template_pictures=len(images.sent),
+        parts=tuple(PromptPart(each.source, each.text) for each in parts if each.text),
     )
 
 
@@ -194,10 +206,10 @@ def _parts(
     words: str, dialect: PromptDialect, template: Template | None, switches: list[Switch], images: _SentImages
 ) -> list[_Part]:
     return [
-        _Part(_legend(dialect, images)),
-        _Part(template.text if template else "", can_shorten=True),
-        *(_Part(switch.text, can_shorten=True) for switch in switches),
-        _Part(_translate(words, dialect, images.total)),
+        _Part("pictures", _legend(dialect, images)),
+        _Part("template", template.text if template else "", can_shorten=True),
+        *(_Part(switch.name, switch.text, can_shorten=True) for switch in switches),
+        _Part("caller", _translate(words, dialect, images.total)),
     ]
 
 
