@@ -22,6 +22,7 @@ from limner.application.images.references import KeepInlineImages
 from limner.application.images.upload import KeepPicture, TakeUpload
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.claim import claim
+from limner.application.tasks.plan_task import PlanTask
 from limner.application.tasks.settle import settle
 from limner.application.tasks.submit import IdempotencyKey, Submit, SubmitLimits, Submitted
 from limner.db.engines.postgres import connect as connect_postgres
@@ -142,15 +143,17 @@ class ServiceHarness:
         return Routing(self.providers, self.engine, 900.0, UnknownOutcome.RESEND_ONCE, self.routes, models=MODELS)
 
     @property
+    def plan(self) -> PlanTask:
+        return PlanTask(ImageIntake(), self.templates, self.routing)
+
+    @property
     def submit(self) -> Submit:
         inline = KeepInlineImages(self.keep, self.scratch, transcode_webp=False)
         return Submit(
             self.store,
-            ImageIntake(),
             inline,
             CheckMask(self.store, self.blobs, ImageIntake(), self.scratch),
-            self.templates,
-            self.routing,
+            self.plan,
             self.signals,
             self.clock,
             self.submit_limits,

@@ -46,6 +46,7 @@ from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.image_request import PrepareInputs
+from limner.application.tasks.plan_task import DefaultModels, PlanTask
 from limner.application.tasks.submit import Submit, SubmitLimits
 from limner.application.tasks.workdirs import Workdirs
 from limner.application.watching.watch import Watch, WatchLimits
@@ -157,15 +158,23 @@ class Limner:
         return KeepPicture(self.intake, Keep(self.store, self.blobs, self.clock))
 
     @property
+    def plan_task(self) -> PlanTask:
+        return PlanTask(
+            intake=self.intake,
+            templates=self.templates,
+            routing=self.routing,
+            default_models=DefaultModels(self.settings.default_model, self.settings.multiview_model),
+            check_webhook=self.webhook_http.check,
+        )
+
+    @property
     def submit(self) -> Submit:
         settings = self.settings
         return Submit(
             store=self.store,
-            intake=self.intake,
             keep_inline=KeepInlineImages(self.keep, self.scratch.folder, settings.transcode_webp),
             check_mask=CheckMask(self.store, self.blobs, self.intake, self.scratch.folder),
-            templates=self.templates,
-            routing=self.routing,
+            plan=self.plan_task,
             signals=self.signals,
             clock=self.clock,
             limits=SubmitLimits(
@@ -173,10 +182,7 @@ class Limner:
                 queue_deadline_s=settings.queue_deadline_s,
                 run_deadline_s=settings.run_deadline_s,
                 transcode_webp=settings.transcode_webp,
-                default_model=settings.default_model,
-                multiview_model=settings.multiview_model,
             ),
-            check_webhook=self.webhook_http.check,
         )
 
     @property
@@ -451,6 +457,7 @@ def route_all(settings: Settings, reached: Mapping[str, Upstream], providers: Ma
         unknown_outcome=settings.unknown_outcome,
         routes=with_provider_facts(routes, providers, settings.models),
         always_use_engine=settings.fallback_to_builtin,
+        fallback=settings.fallback,
         models=settings.models,
     )
 

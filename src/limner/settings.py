@@ -33,6 +33,7 @@ from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidM
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import UnknownOutcome
+from limner.domain.spending_rules import Fallback
 from limner.models import ModelSettings, configured_models
 from limner.outbound.allowlist import FetchAllow
 from limner.providers.declarations import declarations
@@ -244,6 +245,11 @@ class Settings(VendorSettings):
     unknown_outcome: UnknownOutcome = Field(
         default=UnknownOutcome.RESEND_ONCE,
         description="When a paid call was cut off and its outcome is unknown: `resend_once`, or `fail_and_refund`.",
+    )
+    fallback: Fallback = Field(
+        default=Fallback.ANY,
+        description="Which other routes a task may take when the first one fails, where neither the task nor its key "
+        "nor its account says: `never`, `same_price` (known to cost no more, a model of the same family), or `any`.",
     )
     tasks_at_once: int = Field(default=1000, ge=1, description="Tasks that one worker runs at once.")
     account_tasks: int = Field(

@@ -1,6 +1,10 @@
 """Refusals: error codes and texts that each API maps to its own error format."""
 
+from collections.abc import Callable
 from enum import IntEnum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Code(IntEnum):
@@ -109,3 +113,26 @@ class TooSlow(Refusal):
         super().__init__(
             Code.MALFORMED, "the body of the request came too slowly", suggestion="Send it again, over a better line."
         )
+
+
+class Problems:
+    """What is wrong with a request. Unless it collects, the first refusal is raised."""
+
+    __slots__ = ("_collect", "found")
+
+    def __init__(self, *, collect: bool = False) -> None:
+        self._collect = collect
+        self.found: list[Refusal] = []
+
+    def get(self, step: Callable[[], T], default: T) -> T:
+        """What `step` returns; `default` where it refuses and refusals are collected."""
+        try:
+            return step()
+        except Refusal as refusal:
+            if not self._collect:
+                raise
+            self.found.append(refusal)
+            return default
+
+    def check(self, step: Callable[[], None]) -> None:
+        self.get(step, None)

@@ -61,7 +61,7 @@ async def test_more_reference_images_than_any_route_takes_are_refused_before_any
     route = replace(ROUTE, provider="sandbox", reference_cap=1)
     routing = replace(service.routing, routes={"flux.1_kontext_pro": (route,)})
     files = tuple(FileInput(f"files[{n}]", None, UrlSource(f"https://example.com/{n}.png")) for n in range(2))
-    submit = replace(service.submit, routing=routing)
+    submit = replace(service.submit, plan=replace(service.plan, routing=routing))
 
     with pytest.raises(Refusal) as refused:
         await submit(key, replace(REQUEST, files=files))

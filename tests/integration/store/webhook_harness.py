@@ -64,7 +64,8 @@ class WebhookHarness:
 
     async def submit_with_url(self, url: str) -> TaskId:
         """Submit a task that brings its own address."""
-        submit = replace(self.service.submit, check_webhook=self.http.check)
+        plan = replace(self.service.plan, check_webhook=self.http.check)
+        submit = replace(self.service.submit, plan=plan)
         return (await submit(self.key, replace(REQUEST, webhook_url=url))).task
 
     async def send_due(self, sender: WebhookSender | None = None) -> None:

@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from limner.application.tasks.picture_options import RATIO_HELP, SIZE_HELP
 from limner.domain.ids import UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.abilities import OUTPUT_FORMATS, QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS
+from limner.domain.spending_rules import Fallback
 from limner.domain.tasks.fair_queue import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import (
     FileInput,
+    ImageRequest,
     InlineSource,
     ObjectSource,
     Source,
@@ -96,6 +99,19 @@ class TaskBody(BaseModel):
     priority: StrictInt = Field(
         default=DEFAULT_PRIORITY, description=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, higher is sooner."
     )
+    max_vendor_usd: Annotated[StrictInt | StrictFloat, Field(ge=0, le=1e6)] | None = Field(
+        default=None, description="The most in US dollars that a vendor may charge for one picture, 0 to 1000000."
+    )
+    fallback: Fallback | None = Field(
+        default=None,
+        description=f"Which other routes the task may take when the first one fails: {', '.join(Fallback)}. "
+        "The stricter rule of the key or the account counts.",
+    )
+
+    def with_rules(self, request: ImageRequest) -> ImageRequest:
+        """The request with the rules for its routes."""
+        cap = None if self.max_vendor_usd is None else float(self.max_vendor_usd)
+        return replace(request, spec=replace(request.spec, max_vendor_usd=cap, fallback=self.fallback))
 
 
 class PictureFields(BaseModel):

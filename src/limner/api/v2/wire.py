@@ -98,6 +98,10 @@ def read_task(body: bytes) -> ImageRequest:
         )
     task = validated(TASKS[kind], sent)
     check_priority(task.priority)
+    return task.with_rules(_request(task, sent))
+
+
+def _request(task: AnyTask, sent: dict[str, Any]) -> ImageRequest:
     match task:
         case GenerateImage():
             return _generate(task, sent)

@@ -178,7 +178,7 @@ def read_image_to_multiview(body: bytes, models: Models) -> ImageRequest:
         echo=_echo(ViewsOfImage, sent),
         ignored=unknown_fields(ViewsOfImage, sent),
     )
-    return replace(task_request, webhook_url=task.webhook_url)
+    return task.with_rules(replace(task_request, webhook_url=task.webhook_url))
 
 
 def read_edit_multiview(body: bytes, models: Models) -> ImageRequest:
@@ -196,7 +196,7 @@ def read_edit_multiview(body: bytes, models: Models) -> ImageRequest:
         echo=_echo(EditedViews, sent) | {"original_task_id": original},
         ignored=unknown_fields(EditedViews, sent),
     )
-    return replace(task_request, webhook_url=task.webhook_url)
+    return task.with_rules(replace(task_request, webhook_url=task.webhook_url))
 
 
 def _image(
@@ -205,7 +205,7 @@ def _image(
     task = validated(body, sent)
     check_priority(task.priority)
     mask = task.mask if isinstance(task, ImageFromImage) else None
-    return ImageRequest(
+    task_request = ImageRequest(
         type=kind,
         spec=TaskSpec(
             prompt=_prompt(task),
@@ -224,6 +224,7 @@ def _image(
         echo=_echo(body, sent),
         webhook_url=task.webhook_url,
     )
+    return task.with_rules(task_request)
 
 
 def _echo(model: type[BaseModel], sent: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from limner.domain.accounts.credits import Balance, grant
 from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
 from limner.domain.ids import AccountId, KeyId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.routing.spending_rules import NO_RULES, SpendingRules
+from limner.domain.spending_rules import NO_RULES, SpendingRules
 from limner.ports.clock import Clock
 
 KEY_PREFIX = "tsk_"

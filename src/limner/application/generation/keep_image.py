@@ -1,8 +1,10 @@
 """Keeping a delivered image: it is decoded, hashed and stored, then written to the journal; only then does it count."""
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -54,6 +56,8 @@ class KeepImage:
         result, stored = await self._inspect(delivered.picture.source)
         while refusal := await self._store(attempt.generation.task, delivered.picture.source, result, stored):
             await self._wait(attempt, refusal)
+        first = attempt.generation.routes[:1]
+        delivered = replace(delivered, served_by=_with_fallback(delivered.served_by, attempt.route, first))
         return await self._journal(attempt.id, attempt.route, delivered, result, stored)
 
     async def once(self, task: TaskId, attempt: AttemptId, route: Route, delivered: Delivered) -> KeptImage | None:
@@ -100,3 +104,9 @@ class KeepImage:
         cost_usd = 0.0 if self.routing.is_free(route) else delivered.cost_usd
         await self.journal.delivered(attempt, route, image, stored.size, cost_usd)
         return image
+
+
+def _with_fallback(served_by: Mapping[str, Any], route: Route, first: Sequence[Route]) -> Mapping[str, Any]:
+    """Says of an image from another route than the first one what it is instead of."""
+    instead_of = [{"provider": each.provider, "model": each.upstream} for each in first if each.name != route.name]
+    return {**served_by, "instead_of": instead_of[0]} if instead_of else served_by

@@ -1,7 +1,7 @@
 """Which routes lead to a model, and which provider serves each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
@@ -9,6 +9,8 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.obeyed import unable
 from limner.domain.routing.route import Route, UnknownOutcome
+from limner.domain.routing.route_choice import RouteChoice, choose_routes
+from limner.domain.spending_rules import Fallback
 from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import Provider, abilities_of, dialect_of, expects_workdir
 
@@ -30,13 +32,14 @@ class Routing:
     unknown_outcome: UnknownOutcome
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)
     always_use_engine: bool = False
+    fallback: Fallback = Fallback.ANY
     models: Models = field(kw_only=True)
 
     def routes_for(self, model: str, references: int = 0, spec: TaskSpec = ANY_SPEC) -> tuple[Route, ...]:
         """The routes that serve this model with so many reference images of the caller's, the preferred one first.
 
-        Raises `Refusal` when no configured provider serves the model, none takes so many images, or none obeys a field
-        of the spec without which the picture would mean something else.
+        Raises `Refusal` when no configured provider serves the model, none takes so many images, none obeys a field of
+        the spec without which the picture would mean something else, or all cost more than the spec allows.
         """
         routes = self._active(self.routes.get(model, ()))
         if not routes and (self.always_use_engine or not self.vendors()):
@@ -46,9 +49,17 @@ class Routing:
         fitting = tuple(route for route in routes if route.takes(references))
         if not fitting:
             raise _too_many_references(model, references, routes)
-        if able := tuple(route for route in fitting if unable(spec, route.abilities) is None):
-            return able
-        raise self._unable(model, fitting, spec)
+        able = tuple(route for route in fitting if unable(spec, route.abilities) is None)
+        if not able:
+            raise self._unable(model, fitting, spec)
+        if chosen := self.choose(able, spec).allowed:
+            return chosen
+        raise _all_above_cap(model, spec)
+
+    def choose(self, routes: Sequence[Route], spec: TaskSpec) -> RouteChoice:
+        """Those of `routes` that the spec's rules, and the service's own, allow."""
+        rules = spec.rules if spec.rules.fallback else replace(spec.rules, fallback=self.fallback)
+        return choose_routes(routes, rules, self.is_free)
 
     def active_routes(self) -> Mapping[str, tuple[Route, ...]]:
         """The routes of every model that a configured vendor serves."""
@@ -182,4 +193,14 @@ def _too_many_references(model: str, references: int, routes: Sequence[Route]) -
         f"{references} reference images were given; the vendors of {model} that are configured here take at most {cap}",
         suggestion=f"Send at most {cap} image{'' if cap == 1 else 's'}, or choose another model_version.",
         field="files",
+    )
+
+
+def _all_above_cap(model: str, spec: TaskSpec) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"no vendor that serves {model} is known to make a picture for at most ${spec.max_vendor_usd:g}",
+        suggestion="Raise max_vendor_usd, or choose another model_version. The key and its account may set it too. "
+        "Operators: give each route its price_usd.",
+        field="max_vendor_usd",
     )

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,8 @@ class ResolveInputs:
     inline: Mapping[str, KeptPicture]
     now_ms: int
     transcode_webp: bool
+    has: Callable[[BlobId], bool]
+    """Whether a blob is there: locked where the task is accepted, only looked up for a quote."""
 
     def __call__(self, files: Sequence[FileInput]) -> tuple[list[TaskInput], dict[str, Any]]:
         """The rows, and the files as the task's `input` shows them."""
@@ -147,7 +149,7 @@ class ResolveInputs:
     ) -> tuple[TaskInput, dict[str, Any]]:
         if upload is None or upload.expires_ms <= self.now_ms:
             raise _upload_gone(name, field, expired=upload is not None)
-        if not self.records.blobs.lock(upload.blob):
+        if not self.has(upload.blob):
             raise _upload_gone(name, field, expired=True)
         check_format(upload.media_type, self.model, field, transcode_webp=self.transcode_webp)
         row = TaskInput(position, file.field, None, upload.blob)
@@ -159,7 +161,7 @@ class ResolveInputs:
             task = own_task(self.records, self.account, task_id)
         except Refusal as refusal:
             raise refusal.at(file.field) from None
-        if task.result is None or not self.records.blobs.lock(task.result.blob):
+        if task.result is None or not self.has(task.result.blob):
             raise _no_picture(task, file.field)
         check_format(task.result.media_type, self.model, file.field, transcode_webp=self.transcode_webp)
         return TaskInput(position, file.field, None, task.result.blob), {"task_id": task_id}

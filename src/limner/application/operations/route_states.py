@@ -45,7 +45,7 @@ def route_states(records: Records, routing: Routing, now_ms: int) -> Sequence[Ro
             routes[route.name] = route
             models.setdefault(route.name, []).append(model)
     return [
-        _state(
+        route_state(
             route,
             tuple(models[name]),
             breakers.get(name, CLOSED),
@@ -56,7 +56,10 @@ def route_states(records: Records, routing: Routing, now_ms: int) -> Sequence[Ro
     ]
 
 
-def _state(route: Route, models: tuple[str, ...], breaker: Breaker, meter: ProviderMeter, now_ms: int) -> RouteState:
+def route_state(
+    route: Route, models: tuple[str, ...], breaker: Breaker, meter: ProviderMeter, now_ms: int
+) -> RouteState:
+    """The state of one route, by the state of its breaker and of its provider."""
     condition, until_ms, reason = RouteCondition.OPEN, None, None
     if breaker.is_open(now_ms):
         condition, until_ms, reason = RouteCondition.BROKEN, breaker.open_until_ms, breaker.reason

@@ -1,6 +1,6 @@
 """Tasks of several images: the spec of each, the originals of edited views, and their combination into one result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from limner.application.generation.journal import KeptImage
 from limner.application.read import own_task
 from limner.db.records import Records
 from limner.db.tables.tasks import TaskInput
-from limner.domain.ids import AccountId, TaskId
+from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.model import ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
@@ -28,15 +28,20 @@ class OriginalTask:
     views: Mapping[str, Result]
 
 
-def original_of(records: Records, account: AccountId, task_id: TaskId, model: ModelFacts) -> OriginalTask:
-    """The images to edit. Raises `Refusal` when the task has another type or no images."""
+def original_of(
+    records: Records, account: AccountId, task_id: TaskId, model: ModelFacts, has: Callable[[BlobId], bool]
+) -> OriginalTask:
+    """The images to edit, of which `has` says whether they are there.
+
+    Raises `Refusal` for a task of another type or without images.
+    """
     try:
         task = own_task(records, account, task_id)
     except Refusal as refusal:
         raise refusal.at("original_task_id") from None
     _check_original(task, model)
     views = task.result.views if task.result else {}
-    if not views or not all(records.blobs.lock(each.blob) for each in views.values()):
+    if not views or not all(has(each.blob) for each in views.values()):
         raise _not_succeeded(f"the pictures of task {task_id!r} were removed", "Create a new multiview task.")
     inputs = tuple(
         TaskInput(number, f"original_task_id.{view}", None, views[view].blob) for number, view in enumerate(View)

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from limner.domain.aspect_ratio import ratio
 from limner.domain.picture_size import exact_size, normalised_size
 from limner.domain.prompts.characters import ascii_equivalents
-from limner.domain.refusal import Code, Refusal
+from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.abilities import OUTPUT_FORMATS, QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS, COMPRESSED, TRANSPARENT, WITH_ALPHA
 from limner.domain.tasks.spec import MAX_IMAGES, MAX_SEED, TaskSpec
@@ -23,43 +24,54 @@ _RATIO = re.compile(r"[1-9]\d?:[1-9]\d?")
 _SYNONYMS = {"jpg": "jpeg"}
 
 
-def checked_options(spec: TaskSpec, *, references: int) -> TaskSpec:
-    """The spec with each value in its one spelling. Raises `Refusal` 1004 for a value that no model takes."""
-    _check_range("n", spec.n, 1, MAX_IMAGES, "pictures")
+def checked_options(spec: TaskSpec, *, references: int, problems: Problems) -> TaskSpec:
+    """The spec with each value in its one spelling; one that no model takes is a problem and left out."""
+    get = problems.get
     spec = replace(
         spec,
-        aspect_ratio=_aspect_ratio(spec.aspect_ratio),
-        size=_size(spec.size),
-        quality=_choice("quality", spec.quality, QUALITIES),
-        background=_choice("background", spec.background, BACKGROUNDS),
-        output_format=_choice("output_format", spec.output_format, OUTPUT_FORMATS),
+        n=get(lambda: _ranged("n", spec.n, 1, MAX_IMAGES, "pictures"), 1),
+        aspect_ratio=get(lambda: _aspect_ratio(spec.aspect_ratio), None),
+        size=get(lambda: _size(spec.size), None),
+        quality=get(lambda: _choice("quality", spec.quality, QUALITIES), None),
+        background=get(lambda: _choice("background", spec.background, BACKGROUNDS), None),
+        output_format=get(lambda: _choice("output_format", spec.output_format, OUTPUT_FORMATS), None),
+        seed=None if spec.seed is None else get(lambda: _ranged("seed", spec.seed or 0, 0, MAX_SEED), None),
+        output_compression=None
+        if spec.output_compression is None
+        else get(lambda: _ranged("output_compression", spec.output_compression or 0, 0, 100), None),
     )
-    if spec.seed is not None:
-        _check_range("seed", spec.seed, 0, MAX_SEED, "")
-    if spec.output_compression is not None:
-        _check_range("output_compression", spec.output_compression, 0, 100, "")
-    _check_together(spec, references)
+    for check in (_check_size_and_shape, _check_transparency, _check_compression):
+        problems.check(partial(check, spec))
+    problems.check(partial(_check_mask, spec, references))
     return spec
 
 
-def _check_together(spec: TaskSpec, references: int) -> None:
-    """Raise `Refusal` for values that exclude each other."""
+def _check_size_and_shape(spec: TaskSpec) -> None:
     if spec.aspect_ratio and spec.size and exact_size(spec.size):
         raise _invalid(
             "aspect_ratio", "an exact size has its own aspect ratio", "Leave aspect_ratio out, or send 1K, 2K or 4K."
         )
+
+
+def _check_transparency(spec: TaskSpec) -> None:
     if spec.background == TRANSPARENT and spec.output_format not in {None, *WITH_ALPHA}:
         raise _invalid(
             "background",
             f"{spec.output_format} has no transparent background",
             "Leave output_format out, or send png or webp.",
         )
+
+
+def _check_compression(spec: TaskSpec) -> None:
     if spec.output_compression is not None and spec.output_format not in COMPRESSED:
         raise _invalid(
             "output_compression",
             f"output_compression has no meaning for {spec.output_format or 'a format that is left open'}",
             f"Send output_format {' or '.join(sorted(COMPRESSED))} with it, or leave it out.",
         )
+
+
+def _check_mask(spec: TaskSpec, references: int) -> None:
     if spec.mask and not references:
         raise _invalid(
             "mask", "a mask is applied to a picture, and none is given", "Send the picture too, or leave the mask out."
@@ -94,10 +106,11 @@ def _choice(field: str, text: str | None, choices: tuple[str, ...]) -> str | Non
     return value
 
 
-def _check_range(field: str, value: int, least: int, most: int, of_what: str) -> None:
+def _ranged(field: str, value: int, least: int, most: int, of_what: str = "") -> int:
     if not least <= value <= most:
         limits = f"{least} to {most} {of_what}".rstrip()
         raise _invalid(field, f"{field} is {value}", f"{field} may be {limits}.")
+    return value
 
 
 def _invalid(field: str, reason: str, suggestion: str) -> Refusal:

@@ -1,14 +1,15 @@
 """Planning a request: its effective model, prompt, template and price. Raises `Refusal` for what cannot be done."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from limner.application.tasks.compose import compose_image
 from limner.application.tasks.picture_options import checked_options
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts, Models
 from limner.domain.prompts.characters import is_blank
-from limner.domain.prompts.prompt import check_picture_numbers, clean_prompt
-from limner.domain.prompts.template import named_template
-from limner.domain.refusal import Code, Refusal
+from limner.domain.prompts.prompt import ComposedPrompt, check_picture_numbers, clean_prompt
+from limner.domain.prompts.template import Template, named_template
+from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.route import Route
 from limner.domain.tasks.multiview import View, edit_prompt, view_prompt
 from limner.domain.tasks.request import ImageRequest, TaskType
@@ -35,41 +36,102 @@ class Plan:
     references: int = 0
 
 
-def plan(request: ImageRequest, models: Models, templates: Templates, prompt_limit: int) -> Plan:
-    """Check a request against the facts of its model. Reads and writes nothing."""
+class NoPlanError(Exception):
+    """The model is unknown, so that nothing can be planned. It is among the problems."""
+
+
+def plan(
+    request: ImageRequest,
+    models: Models,
+    templates: Templates,
+    prompt_limit: int,
+    *,
+    problems: Problems | None = None,
+) -> Plan:
+    """Check a request against the facts of its model. Reads and writes nothing.
+
+    Raises the first `Refusal`, or collects all of them in `problems` and may raise `NoPlanError`.
+    """
+    planning = _Planning(request, models, templates, prompt_limit, problems or Problems())
     match request.type:
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
-            return _one_image(request, models, templates, prompt_limit)
+            return planning.one_prompt()
         case TaskType.GENERATE_MULTIVIEW:
             views = tuple(ImageSpec(view, view_prompt(view), 0, "") for view in View)
-            return _views(request, models, views, MULTIVIEW_CREDITS)
+            return planning.views(views, MULTIVIEW_CREDITS)
         case TaskType.EDIT_MULTIVIEW:
-            return _views(request, models, _edits(request, prompt_limit), EDITED_VIEW_CREDITS * len(request.edits))
+            return planning.views(planning.edits(), EDITED_VIEW_CREDITS * len(request.edits))
 
 
-def check_prompts(planned: Plan, templates: Templates, route: Route) -> None:
-    """Raise `Refusal` for a prompt that cannot be composed for the route, so that no task is accepted with it."""
+def composed_prompts(planned: Plan, templates: Templates, route: Route) -> dict[str, ComposedPrompt]:
+    """The prompt of each image for the route, by part. Raises `Refusal` for one that cannot be composed."""
     loaded = templates.get(planned.spec.template or "")
     template = loaded.template if loaded else None
-    for each in planned.spec.images:
-        compose_image(
+    return {
+        each.part: compose_image(
             planned.spec, each, planned.model, template=template, own_references=planned.references, route=route
         )
+        for each in planned.spec.images
+    }
 
 
-def _edits(request: ImageRequest, prompt_limit: int) -> tuple[ImageSpec, ...]:
-    views = []
-    for number, edit in enumerate(request.edits):
+@dataclass(frozen=True, slots=True)
+class _Planning:
+    request: ImageRequest
+    models: Models
+    templates: Templates
+    prompt_limit: int
+    problems: Problems
+
+    def one_prompt(self) -> Plan:
+        given = len(self.request.files)
+        template = self.problems.get(self._template, None)
+        asked = DEFAULT_MODEL if self.request.model is None else self.request.model
+        model = self._effective(asked, given + (len(template.pictures) if template else 0))
+        if model is not None:
+            self.problems.check(partial(_check_file_count, model, self.request, self.models))
+        spec = replace(self._spec(given), template=template.slug if template else None)
+        if model is None:
+            raise NoPlanError
+        return Plan(model, spec, model.credits * spec.n, references=given)
+
+    def _spec(self, given: int) -> TaskSpec:
+        asked = self.request.spec
+        prompt = self.problems.get(lambda: _prompt(asked, self.prompt_limit), asked.prompt)
+        self.problems.check(lambda: check_picture_numbers(prompt, given))
+        return replace(checked_options(asked, references=given, problems=self.problems), prompt=prompt)
+
+    def views(self, views: tuple[ImageSpec, ...], price: int) -> Plan:
+        model = self._effective(self.request.model or DEFAULT_MULTIVIEW_MODEL, 1)
+        if model is None:
+            raise NoPlanError
+        self.problems.check(partial(_check_takes_images, model, self.models))
+        return Plan(model, replace(self.request.spec, views=views), price, references=1)
+
+    def edits(self) -> tuple[ImageSpec, ...]:
+        views = []
+        for number, edit in enumerate(self.request.edits):
+            text = self.problems.get(partial(self._edit, edit.prompt, number), edit.prompt)
+            views.append(ImageSpec(edit.view, edit_prompt(edit.view, text), list(View).index(edit.view), text))
+        return tuple(views)
+
+    def _edit(self, prompt: str, number: int) -> str:
         try:
-            text = clean_prompt(edit.prompt, limit=prompt_limit)
+            return clean_prompt(prompt, limit=self.prompt_limit)
         except Refusal as refusal:
             raise refusal.at(f"prompts[{number}].prompt") from None
-        views.append(ImageSpec(edit.view, edit_prompt(edit.view, text), list(View).index(edit.view), text))
-    return tuple(views)
+
+    def _template(self) -> Template | None:
+        named = self.request.spec.template
+        return named_template(named, self.templates).template if named is not None else None
+
+    def _effective(self, name: str, pictures: int) -> ModelFacts | None:
+        """The model that runs; None where none has this name, which is a problem."""
+        named = self.problems.get(lambda: _named_model(name, self.models), None)
+        return self.models.effective(named, pictures=pictures) if named else None
 
 
-def _views(request: ImageRequest, models: Models, views: tuple[ImageSpec, ...], price: int) -> Plan:
-    model = models.effective(_named_model(request.model or DEFAULT_MULTIVIEW_MODEL, models), pictures=1)
+def _check_takes_images(model: ModelFacts, models: Models) -> None:
     if not model.reference_cap:
         raise Refusal(
             Code.INVALID,
@@ -77,24 +139,9 @@ def _views(request: ImageRequest, models: Models, views: tuple[ImageSpec, ...], 
             suggestion=f"Choose a model that takes them: {', '.join(models.with_images())}.",
             field="model_version",
         )
-    return Plan(model, replace(request.spec, views=views), price, references=1)
 
 
-def _one_image(request: ImageRequest, models: Models, templates: Templates, prompt_limit: int) -> Plan:
-    given = len(request.files)
-    loaded = named_template(request.spec.template, templates) if request.spec.template is not None else None
-    template = loaded.template if loaded else None
-    named = _named_model(DEFAULT_MODEL if request.model is None else request.model, models)
-    model = models.effective(named, pictures=given + (len(template.pictures) if template else 0))
-    _check_file_count(model, request, models)
-    prompt = _prompt(request.spec, prompt_limit)
-    check_picture_numbers(prompt, given)
-    checked = checked_options(request.spec, references=given)
-    spec = replace(checked, prompt=prompt, template=template.slug if template else None)
-    return Plan(model, spec, model.credits * spec.n, references=given)
-
-
-def _named_model(name: str, models: Models) -> ModelFacts:
+def _named_model(name: str, models: Models) -> ModelFacts | None:
     if model := models.called(name):
         return model
     raise Refusal(

@@ -1,9 +1,8 @@
 """Submitting a task: planned, then accepted in one unit of work that holds its credits and puts it into the queue."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from limner.application.generation.routing import Routing
 from limner.application.ids import time_ordered
 from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages, ResolveInputs
@@ -12,7 +11,8 @@ from limner.application.library.parents import record_parents
 from limner.application.tasks.budget_warnings import BudgetOwner, BudgetWarning, log_warnings, warn_of_refusal
 from limner.application.tasks.charge import charge
 from limner.application.tasks.multiview import original_of, unchanged_views
-from limner.application.tasks.plan import Plan, check_prompts, plan
+from limner.application.tasks.plan import Plan
+from limner.application.tasks.plan_task import PlanTask
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.idempotency import IdempotentTask
@@ -21,8 +21,8 @@ from limner.db.tables.tasks import NewTask
 from limner.domain.accounts.budgets import BudgetSpent
 from limner.domain.accounts.credits import hold
 from limner.domain.ids import TaskId
-from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts
-from limner.domain.refusal import Code, Refusal
+from limner.domain.model import ModelFacts
+from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.obeyed import obeyed
 from limner.domain.tasks.request import (
     BUCKET_OF,
@@ -30,15 +30,11 @@ from limner.domain.tasks.request import (
     ConcurrencyGroup,
     ImageRequest,
     InlineSource,
-    TaskType,
-    UrlSource,
 )
 from limner.domain.tasks.search import words_of
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
-from limner.ports.intake import Intake
 from limner.ports.signals import Signals
-from limner.ports.templates import Templates
 
 RETRY_AFTER_S = 5
 """The `Retry-After` of an account that is at its limit: an image takes a few seconds."""
@@ -65,11 +61,6 @@ class Submitted:
     replayed: bool
 
 
-def no_webhooks(_url: str) -> None:
-    """The webhook check of a service that sends no webhooks. Raises `Refusal`."""
-    raise Refusal(Code.INVALID, "webhooks are not available", suggestion="Leave webhook_url out.", field="webhook_url")
-
-
 @dataclass(frozen=True, slots=True)
 class SubmitLimits:
     """The operator's settings for new tasks. `image_tasks` is how many may be queued or running per account."""
@@ -78,8 +69,6 @@ class SubmitLimits:
     queue_deadline_s: int
     run_deadline_s: int
     transcode_webp: bool
-    default_model: str | None = None
-    multiview_model: str | None = None
 
     def limit_of(self, bucket: str) -> int:
         """How many tasks of a concurrency group an account may have, unless the account has a limit of its own."""
@@ -89,25 +78,19 @@ class SubmitLimits:
 @dataclass(frozen=True, slots=True)
 class Submit:
     store: Store
-    intake: Intake
     keep_inline: KeepInlineImages
     check_mask: CheckMask
-    templates: Templates
-    routing: Routing
+    plan: PlanTask
     signals: Signals
     clock: Clock
     limits: SubmitLimits
-    check_webhook: Callable[[str], None] = no_webhooks
 
     async def __call__(
         self, key: Key, request: ImageRequest, *, idempotency: IdempotencyKey | None = None, prompt_limit: int = 1024
     ) -> Submitted:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
-        request = self._with_model(request)
-        planned = plan(request, self.routing.models, self.templates, prompt_limit)
-        route = self.routing.routes_for(planned.model.name, planned.references, planned.spec)[0]
-        check_prompts(planned, self.templates, route)
-        self._check_addresses(request)
+        draft = self.plan(key, request, prompt_limit, Problems())
+        request, planned, route = draft.request, draft.plan, draft.routes[0]
         task = replace(self._new_task(key, request, planned), ignored=obeyed(planned.spec, route).ignored)
         acceptance = _Acceptance(
             task=task, request=request, model=planned.model, inline={}, idempotency=idempotency, limits=self.limits
@@ -120,31 +103,6 @@ class Submit:
         if earlier is None:
             self.signals.work_arrived()
         return Submitted(earlier or task.id, route.provider, replayed=earlier is not None)
-
-    def _with_model(self, request: ImageRequest) -> ImageRequest:
-        """The request with the default model filled in: the operator's, or else one that is served here."""
-        if request.model is not None:
-            return request
-        if request.type in {TaskType.GENERATE_MULTIVIEW, TaskType.EDIT_MULTIVIEW}:
-            chosen = self.limits.multiview_model or self.routing.default_model(DEFAULT_MULTIVIEW_MODEL, references=1)
-        else:
-            chosen = self.limits.default_model or self.routing.default_model(DEFAULT_MODEL, len(request.files))
-        return replace(request, model=chosen)
-
-    def _check_addresses(self, request: ImageRequest) -> None:
-        """Raise `Refusal` for what is no URL. One that is not public fails the task later, when it is fetched."""
-        for file in request.inputs:
-            if isinstance(file.source, UrlSource):
-                try:
-                    self.intake.check_url(file.source.url)
-                except Refusal as refusal:
-                    if refusal.code is Code.INVALID:
-                        raise refusal.at(f"{file.field}.url") from None
-        if request.webhook_url is not None:
-            try:
-                self.check_webhook(request.webhook_url)
-            except Refusal as refusal:
-                raise refusal.at("webhook_url") from None
 
     async def _accept(self, acceptance: "_Acceptance") -> TaskId | None:
         """Store the images that came inside the request, check its mask, then write the task."""
@@ -227,11 +185,17 @@ def _accept(records: Records, acceptance: _Acceptance) -> _Accepted:
     if earlier:
         return _Accepted(earlier.task)
     resolving = ResolveInputs(
-        records, task.account, acceptance.model, acceptance.inline, task.created_ms, acceptance.limits.transcode_webp
+        records,
+        task.account,
+        acceptance.model,
+        acceptance.inline,
+        task.created_ms,
+        acceptance.limits.transcode_webp,
+        records.blobs.lock,
     )
     inputs, echo = resolving(acceptance.request.inputs)
     if acceptance.request.original:
-        original = original_of(records, task.account, acceptance.request.original, acceptance.model)
+        original = original_of(records, task.account, acceptance.request.original, acceptance.model, records.blobs.lock)
         inputs = list(original.inputs)
         unchanged = unchanged_views(original, [each.view for each in acceptance.request.edits])
         task = replace(task, spec=replace(task.spec, unchanged_views=unchanged))

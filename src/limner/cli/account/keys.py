@@ -23,7 +23,7 @@ from limner.db.records import Records
 from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of
 from limner.domain.ids import KeyId
-from limner.domain.routing.spending_rules import SpendingRules
+from limner.domain.spending_rules import SpendingRules
 
 app = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from limner.domain.routing.spending_rules import Fallback, SpendingRules
+from limner.domain.spending_rules import Fallback, SpendingRules
 
 NONE = "none"
 

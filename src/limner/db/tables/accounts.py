@@ -9,7 +9,7 @@ from limner.db.sql import Db, Sql
 from limner.domain.accounts.budgets import Budget, BudgetPeriod, PeriodNumbers, budgets_from
 from limner.domain.accounts.credits import Balance, LedgerEntry
 from limner.domain.ids import AccountId
-from limner.domain.routing.spending_rules import Fallback, SpendingRules
+from limner.domain.spending_rules import Fallback, SpendingRules
 
 
 @dataclass(frozen=True, slots=True)

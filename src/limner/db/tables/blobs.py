@@ -82,6 +82,7 @@ _UNPIN_ABANDONED = Sql("""
     DELETE FROM blob_pins WHERE at_ms <= :before_ms
       AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id = blob_pins.holder AND t.status IN ('queued', 'running'))
 """)
+_EXISTS = Sql("SELECT 1 FROM blobs WHERE id = :id AND condemned_ms IS NULL")
 _LOCK = Sql("UPDATE blobs SET size = size WHERE id = :id AND condemned_ms IS NULL")
 _LOCK_ALL = Sql("UPDATE blobs SET size = size WHERE id IN :ids AND condemned_ms IS NULL RETURNING id")
 _CANDIDATES = Sql("""
@@ -145,6 +146,10 @@ class BlobTable:
     def unpin_abandoned(self, now_ms: int, pin_ms: int) -> int:
         """Remove pins that are older than `pin_ms` and not of an unfinished task; returns how many."""
         return self._db.run(_UNPIN_ABANDONED, {"before_ms": self._db.shared_now_ms(now_ms) - pin_ms})
+
+    def exists(self, blob: BlobId) -> bool:
+        """Whether the blob exists, and is not about to be deleted."""
+        return self._db.one(_EXISTS, {"id": blob}) is not None
 
     def lock(self, blob: BlobId) -> bool:
         """Whether the blob exists; it cannot be marked for deletion before this unit of work is committed."""

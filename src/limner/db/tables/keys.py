@@ -16,7 +16,7 @@ from limner.db.sql import Db, Sql
 from limner.domain.accounts.budgets import Budget, BudgetPeriod, PeriodNumbers, budgets_from
 from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits, KeyUsage
 from limner.domain.ids import AccountId, KeyId, TaskId
-from limner.domain.routing.spending_rules import NO_RULES, Fallback, SpendingRules
+from limner.domain.spending_rules import NO_RULES, Fallback, SpendingRules
 
 
 @dataclass(frozen=True, slots=True)

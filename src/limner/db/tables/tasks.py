@@ -141,6 +141,14 @@ _COUNT_AHEAD = Sql("""
         WHERE status = 'queued' AND (place, id) < (SELECT place, id FROM tasks WHERE id = :id)
         ORDER BY place, id LIMIT :cap) AS earlier
 """)
+# The place that a new task of the account would get, as `AccountTable.hold_credits_and_place` gives it.
+_COUNT_AHEAD_OF_NEW = Sql("""
+    SELECT count(*) FROM (
+        SELECT 1 FROM tasks WHERE status = 'queued' AND place <= (
+            SELECT CASE WHEN a.queue_clock > q.place THEN a.queue_clock ELSE q.place END
+            FROM accounts a, queue_clock q WHERE a.id = :account AND q.id = 1)
+        LIMIT :cap) AS earlier
+""")
 
 _QUEUE_HEAD = Sql("SELECT id FROM tasks WHERE status = 'queued' ORDER BY place, id LIMIT :limit")
 _STATES = Sql(f"""
@@ -307,6 +315,10 @@ class TaskTable:
     def count_ahead(self, task: TaskId, cap: int) -> int:
         """How many queued tasks come before this one, counted up to `cap`."""
         return int(self._db.value(_COUNT_AHEAD, {"id": task, "cap": cap}))
+
+    def count_ahead_of_new(self, account: AccountId, cap: int) -> int:
+        """How many queued tasks would come before a new one of the account, counted up to `cap`."""
+        return int(self._db.value(_COUNT_AHEAD_OF_NEW, {"account": account, "cap": cap}))
 
     def queue_head(self, limit: int) -> Sequence[TaskId]:
         """The first tasks of the queue, in order."""

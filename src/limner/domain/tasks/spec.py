@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from limner.domain.spending_rules import Fallback, SpendingRules
 from limner.domain.tasks.task import Result
 
 MAX_IMAGES = 10
@@ -33,7 +34,8 @@ class TaskSpec:
 
     `n` pictures are made of one prompt. `size` is a class (1K, 2K, 4K) or "WIDTHxHEIGHT"; `output_compression` is 0 to
     100; the first picture has the `seed`, each further one the next. With `mask`, the input of that name says by its
-    transparent parts what of the first reference is drawn anew. `views` are the images of a multiview task,
+    transparent parts what of the first reference is drawn anew. `max_vendor_usd` and `fallback` are the rules for its
+    routes. `views` are the images of a multiview task,
     `unchanged_views` those that an edit takes over from the original task.
     A new field needs a default, for rows that were written before it; its stored name is its name.
     """
@@ -52,6 +54,8 @@ class TaskSpec:
     output_compression: int | None = None
     seed: int | None = None
     mask: bool = False
+    max_vendor_usd: float | None = None
+    fallback: str | None = None
     ignored: tuple[str, ...] = ()
     views: tuple[ImageSpec, ...] = ()
     unchanged_views: Mapping[str, Result] = field(default_factory=dict)
@@ -69,6 +73,11 @@ class TaskSpec:
     def are_independent(self) -> bool:
         """Whether each image is of use without the others."""
         return not self.views
+
+    @property
+    def rules(self) -> SpendingRules:
+        """What the task may cost at vendors, and which routes it may fall back to."""
+        return SpendingRules(self.max_vendor_usd, Fallback(self.fallback) if self.fallback else None)
 
     @property
     def has_options(self) -> bool:

@@ -1,0 +1,94 @@
+"""What a task may cost at vendors: the rules of the task, its key and its account, at its acceptance."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from limner.application.accounts.manage import CreatedKey
+from limner.domain.refusal import Code, Refusal
+from limner.domain.routing.route import Route, UnknownOutcome
+from limner.domain.spending_rules import Fallback, SpendingRules
+from stores import ServiceHarness
+
+MODEL = "flux.1_kontext_pro"
+
+
+def route(upstream: str, price_usd: float | None) -> Route:
+    return Route(f"paid/{upstream}", "paid", upstream, 60, UnknownOutcome.RESEND_ONCE, price_usd=price_usd)
+
+
+class Paid:
+    """A provider that is never called."""
+
+    name, resumable, free = "paid", False, False
+
+
+@pytest.fixture
+def service(service: ServiceHarness) -> ServiceHarness:
+    service.providers = {"paid": Paid()}  # type: ignore[dict-item]
+    service.routes = {MODEL: (route("flux-kontext-max", 0.08), route("flux-kontext-pro", 0.04))}
+    return service
+
+
+async def key_with(service: ServiceHarness, **rules: Any) -> CreatedKey:
+    await service.accounts.create("ada", 1000, 100)
+    return await service.accounts.create_key("ada", "k", ("generate",), rules=SpendingRules(**rules))
+
+
+async def rules_of(service: ServiceHarness, task: Any) -> SpendingRules:
+    spec = await service.store.read(lambda records: records.tasks.spec(task))
+    assert spec
+    return spec.rules
+
+
+async def test_a_route_above_the_cap_is_skipped(service: ServiceHarness) -> None:
+    made = await key_with(service)
+    submitted = await service.submit_request(made.key, max_vendor_usd=0.05)
+
+    assert await rules_of(service, submitted.task) == SpendingRules(0.05)
+    [route] = service.routing.routes_for(MODEL, 0, (await spec_of(service, submitted.task)))
+    assert route.upstream == "flux-kontext-pro"
+
+
+async def spec_of(service: ServiceHarness, task: Any) -> Any:
+    return await service.store.read(lambda records: records.tasks.spec(task))
+
+
+async def test_a_task_that_no_route_can_serve_is_refused_before_anything_is_held(service: ServiceHarness) -> None:
+    made = await key_with(service)
+    before = await service.balance(made.key)
+    with pytest.raises(Refusal) as refusal:
+        await service.submit_task(made.key, max_vendor_usd=0.01)
+
+    assert (refusal.value.code, refusal.value.field) == (Code.INVALID, "max_vendor_usd")
+    assert "for at most $0.01" in refusal.value.reason
+    assert await service.balance(made.key) == before
+    assert await service.query("SELECT id FROM tasks") == []
+
+
+async def test_the_strictest_of_task_key_and_account_is_kept_with_the_task(service: ServiceHarness) -> None:
+    made = await key_with(service, fallback=Fallback.SAME_PRICE)
+    await service.accounts.limit_spending("ada", {"max_vendor_usd": 0.05, "fallback": Fallback.ANY})
+    found = await service.store.read(lambda records: records.keys.get(made.key.id))
+    assert found
+    task = await service.submit_task(found, max_vendor_usd=0.5, fallback="any")
+
+    assert await rules_of(service, task) == SpendingRules(0.05, Fallback.SAME_PRICE)
+
+
+async def test_another_account_has_its_own_rules(service: ServiceHarness) -> None:
+    await key_with(service)
+    await service.accounts.limit_spending("ada", {"max_vendor_usd": 0.0})
+    other = await service.open_account("bob")
+
+    assert await rules_of(service, await service.submit_task(other)) == SpendingRules()
+
+
+async def test_a_key_is_changed_back(service: ServiceHarness) -> None:
+    made = await key_with(service, max_vendor_usd=0.0, fallback=Fallback.NEVER)
+    changed = await service.accounts.limit_key(made.key.id, {"max_vendor_usd": None, "fallback": None, "tasks": 3})
+
+    assert changed.rules == SpendingRules()
+    found = await service.store.read(lambda records: records.keys.get(made.key.id))
+    assert found == replace(changed, account_rules=SpendingRules())
