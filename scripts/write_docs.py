@@ -91,7 +91,8 @@ MODELS_HEAD = """\
 
 `model_version` is a name in the API. The operator chooses which vendor serves it; `served_by` in a finished task says what ran.
 The default is `{default}`; where no vendor of it is configured, the first model of this table that is served and
-takes the request's images. `LIMNER_DEFAULT_MODEL` sets another. The price is per picture.
+takes the request's images. `LIMNER_DEFAULT_MODEL` sets another. The price is per picture. `limner models`, `GET /v2/openapi/models` and
+`GET /v3/models` list what is served here, by whom, at what price, and which optional fields of a task are obeyed.
 
 | model_version | known as | also called | credits | reference images | formats |
 |---|---|---|---|---|---|

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,8 +20,8 @@ INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
 
 def documented_configuration() -> str:
     page = (ROOT / "docs" / "providers.md").read_text()
-    example = page[page.index("    [[model]]") : page.index("    limner generate")]
-    return textwrap.dedent(example)
+    lines = page[page.index("    [[model]]") :].splitlines()
+    return textwrap.dedent("\n".join(itertools.takewhile(lambda line: line.startswith("    ") or not line, lines)))
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,14 @@ async def test_the_books_know_its_price(served: Served) -> None:
 
     assert (spent["route"], spent["unpriced"]) == ("fal/acme/ink-wash", 0)
     assert spent["cost_usd"] == pytest.approx(0.07 * spent["pictures"])
+
+
+async def test_it_is_listed(served: Served) -> None:
+    answer = await call(served, "/models")
+    [found] = [each for each in answer["data"]["models"] if each["model_version"] == "ink_wash"]
+
+    assert (found["title"], found["aliases"]) == ("Ink wash", ["ink"])
+    assert (found["credits"], found["reference_images"]) == (7, 2)
+    assert found["served_by"] == [{"provider": "fal", "model": "acme/ink-wash"}]
+    [shown] = [each for each in await asyncio.to_thread(served.cli, "models") if each["name"] == "ink_wash"]
+    assert shown["routes"] == [{"provider": "fal", "upstream": "acme/ink-wash", "price_usd": 0.07}]

@@ -23,6 +23,7 @@ CALLS: dict[str, Callable[[Client], Answer]] = {
     "cancel": lambda client: client.post(f"/task/{NOBODY}/cancel", b""),
     "upload": lambda client: client.upload(PICTURE),
     "upload/sts": lambda client: client.upload(PICTURE, path="/upload/sts"),
+    "models": lambda client: client.get(f"{BASE}/models"),
     "balance": lambda client: client.get(f"{BASE}/user/balance"),
     "wallet": lambda client: client.get(f"{BASE}/user/wallet/balance"),
 }

@@ -7,7 +7,7 @@ import typer
 from limner import __version__
 from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
-from limner.cli.operations import audit, config, db, doctor, providers, prune, spend, vendors
+from limner.cli.operations import audit, config, db, doctor, models, providers, prune, spend, vendors
 from limner.cli.serving import serve, worker
 from limner.cli.task import generate, library, replay, tasks, templates
 from limner.cli.terminal import out
@@ -39,6 +39,7 @@ def root(
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("generate")(generate.generate)
+app.command("models")(models.models)
 app.command("spend")(spend.spend)
 app.command("audit")(audit.audit)
 app.command("replay")(replay.replay)

@@ -20,6 +20,7 @@ CREATING: dict[str, Callable[[V3Client], V3Answer]] = {
 LOOKING: dict[str, Callable[[V3Client], V3Answer]] = {
     "read": lambda client: client.get(f"{BASE}/tasks/{NOBODY}"),
     "list": lambda client: client.post("/tasks/list", {"task_ids": [NOBODY]}),
+    "models": lambda client: client.get(f"{BASE}/models"),
     "balance": lambda client: client.get(f"{BASE}/account/balance"),
     "usage": lambda client: client.get(f"{BASE}/account/usage"),
 }

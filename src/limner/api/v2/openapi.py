@@ -4,6 +4,7 @@ from typing import Any
 
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
 from limner.api.http.prefer_wait import PREFER
+from limner.api.tripo.model_list import MODEL_LIST
 from limner.api.v2.errors import ERRORS
 from limner.api.v2.wire import TASKS, EditMultiview, GenerateImage, GenerateMultiview, TextToImage
 from limner.domain.upload import FORMATS
@@ -111,4 +112,5 @@ STS = operation(
     *(400, 429),
     body=content(fields(format={"type": "string", "enum": list(FORMATS)})),
 )
+MODELS = operation(MODEL_LIST)
 BALANCE = operation(fields(balance={"type": "integer"}, frozen={"type": "integer"}))

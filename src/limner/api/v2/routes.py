@@ -18,6 +18,7 @@ from limner.api.http.rate_limits import RequestRate
 from limner.api.library import routes as library
 from limner.api.library.face import ApiFace
 from limner.api.service_container import SERVED_BY, Services
+from limner.api.tripo.model_list import model_list
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v2 import openapi, watch
 from limner.api.v2.task import task_body
@@ -55,6 +56,7 @@ def operations(services: Services) -> list[Operation]:
         uploads("POST", "/upload", handle.upload, "Upload a picture", openapi.UPLOAD),
         uploads("POST", "/upload/sts", handle.upload, "Upload a picture (the newer path)", openapi.UPLOAD),
         changes("POST", "/upload/sts/token", handle.credentials, "Get credentials to upload by S3", openapi.STS),
+        reads("GET", "/models", handle.models, "The models that are served here", openapi.MODELS),
         reads("GET", "/user/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
         reads("GET", "/user/wallet/balance", handle.balance, "The same, by its other name", openapi.BALANCE),
         *library.operations(services, _face(handle)),
@@ -136,6 +138,9 @@ class V2Handlers:
                 "sts_sk": created.secret_key,
             }
         )
+
+    async def models(self, _request: Request) -> Response:
+        return _success(model_list(self.services))
 
     async def balance(self, request: Request) -> Response:
         key = caller(request)

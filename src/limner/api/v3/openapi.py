@@ -5,6 +5,7 @@ from typing import Any
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
 from limner.api.http.prefer_wait import PREFER
 from limner.api.signed_link import UPLOAD_SIGNATURE
+from limner.api.tripo.model_list import MODEL_LIST
 from limner.api.v3.errors import ERRORS
 from limner.api.v3.page import PageQuery
 from limner.api.v3.wire import (
@@ -117,5 +118,6 @@ CREDENTIALS = keyed(
 CREDENTIALS["requestBody"] = {"required": False, **content(ref("CredentialsRequest"))}
 TAKE = _operation(fields(file_token=_TOKEN), 400, 403, 429, body=content(_PICTURE, "image/*"))
 TAKE["parameters"] = UPLOAD_SIGNATURE
+MODELS = keyed(MODEL_LIST)
 BALANCE = keyed(fields(balance={"type": "number"}, frozen={"type": "number"}))
 USAGE = keyed({"type": "array", "items": ref("Usage")}, 400) | {"parameters": [_query("limit"), _query("offset")]}

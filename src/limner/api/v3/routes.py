@@ -20,6 +20,7 @@ from limner.api.library import routes as library
 from limner.api.library.face import ApiFace
 from limner.api.service_container import SERVED_BY, Services
 from limner.api.signed_link import check_link
+from limner.api.tripo.model_list import model_list
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v3 import openapi
 from limner.api.v3.page import read_page
@@ -79,6 +80,7 @@ def operations(services: Services) -> list[Operation]:
         uploads("POST", "/files/presign", handle.presign, "Get a link that takes a picture", openapi.PRESIGN),
         uploads("POST", "/files/upload-credentials", handle.credentials, "The same, and for S3", openapi.CREDENTIALS),
         public("PUT", "/files/{tag}/{token}", handle.take, "Upload a picture to a presigned link", openapi.TAKE),
+        reads("GET", "/models", handle.models, "The models that are served here", openapi.MODELS),
         reads("GET", "/account/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
         reads("GET", "/account/usage", handle.usage, "Tasks and what they cost, the newest first", openapi.USAGE),
     ]
@@ -189,6 +191,9 @@ class V3Handlers:
         async with received_body(request, self.services.scratch) as path:
             kept = await self.services.take_presigned(owner, token, path)
         return _success({"file_token": file_token(kept.token)})
+
+    async def models(self, _request: Request) -> Response:
+        return _success(model_list(self.services))
 
     async def balance(self, request: Request) -> Response:
         key = caller(request)
