@@ -113,15 +113,10 @@ def test_the_page_for_people_names_every_operation_and_loads_nothing(client: Cli
     assert "<script" not in page
 
 
-def test_the_home_page_says_what_runs_and_loads_nothing(client: Client) -> None:
-    page = client.get("/", auth=False)
-    text = page.body.decode()
+def test_the_root_leads_to_the_studio(client: Client) -> None:
+    answer = client.get("/", auth=False)
 
-    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert all(model in text for model in MODELS)
-    assert "href=docs" in text
-    assert "src=" not in text
+    assert (answer.status, answer.headers["Location"]) == (307, "/studio")
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -40,7 +41,8 @@ def test_a_task_its_picture_and_the_pages_are_reached(served: tuple[Served, str]
 
     assert link.startswith(f"{public}/files/")
     assert client.get(link, auth=False).status == 200
-    assert b"href=docs" in client.get("/", auth=False).body
+    assert client.get("/", auth=False).headers["Location"] == urlsplit(public).path + "/studio"
+    assert b"Limner" in client.get("/studio/sign-in", auth=False).body
     assert client.get("/docs", auth=False).status == 200
 
 

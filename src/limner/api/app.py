@@ -96,7 +96,7 @@ def create_app(
     operations += docs.pages(
         operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS, **library_openapi.SCHEMAS}
     )
-    operations += home.operations(services)
+    operations += home.operations(pages.prefix)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
     errors = _Errors(pages)
     handlers: dict[Any, Any] = {Refusal: errors.refused, HTTPException: errors.http_error}

@@ -1,0 +1,59 @@
+"""axe-core finds nothing serious on any page, menu or dialog, in both themes, wide and on a phone."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from contract.client import client_of
+from serving import Served
+from studio.browser import WAIT_MS, link
+from studio.states import STATES, PageState
+
+WIDTHS = {"wide": (1280, 800), "phone": (390, 844)}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+
+
+@pytest.fixture(scope="module")
+def task(studio: Served) -> str:
+    return str(client_of(studio).done(prompt="a picture to look at")["task_id"])
+
+
+@pytest.fixture(scope="module")
+def pages(browser: Browser, studio: Served, task: str) -> Iterator[dict[str, Page]]:
+    """A signed-in page of each width. The policy is lifted, since axe is a script that is put into the page."""
+    contexts = []
+    opened = {}
+    for name, (width, height) in WIDTHS.items():
+        context = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
+        contexts.append(context)
+        opened[name] = context.new_page()
+        opened[name].set_default_timeout(WAIT_MS)
+        opened[name].goto(link(studio))
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_axe_finds_nothing_serious(
+    studio: Served, pages: dict[str, Page], task: str, state: PageState, width: str
+) -> None:
+    page = pages[width]
+    found = []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.goto(f"{studio.url}/studio{state.path.format(task=task)}")
+        page.wait_for_load_state("networkidle")
+        if state.open:
+            state.open(page)
+        found += [_said(theme, each) for each in Axe().run(page, options=RULES).response["violations"]]
+    assert found == []
+
+
+def _said(theme: str, violation: dict[str, object]) -> str:
+    nodes = violation["nodes"]
+    assert isinstance(nodes, list)
+    return f"{theme}: {violation['id']} ({violation['impact']}) at {[node['target'] for node in nodes][:3]}"
