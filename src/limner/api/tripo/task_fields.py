@@ -114,6 +114,18 @@ class TaskBody(BaseModel):
         return replace(request, spec=replace(request.spec, max_vendor_usd=cap, fallback=self.fallback))
 
 
+IGNORED: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["field", "reason"],
+        "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
+    },
+    "description": "The fields that were not obeyed; absent where there are none.",
+}
+"""The schema of a task's `ignored`."""
+
+
 class PictureFields(BaseModel):
     """What a caller may choose of the pictures; `limner.application.tasks.picture_options` checks the values."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
 from limner.api.http.prefer_wait import PREFER
 from limner.api.tripo.model_list import MODEL_LIST
+from limner.api.tripo.task_fields import IGNORED
 from limner.api.v2.errors import ERRORS
 from limner.api.v2.wire import TASKS, EditMultiview, GenerateImage, GenerateMultiview, TextToImage
 from limner.domain.upload import FORMATS
@@ -32,7 +33,14 @@ SCHEMAS: dict[str, Any] = {
             "input": {"type": "object", "description": "The request as it was understood."},
             "output": {
                 "type": "object",
-                "properties": {"generated_image": {"type": "string", "format": "uri"}},
+                "properties": {
+                    "generated_image": {"type": "string", "format": "uri"},
+                    "generated_images": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "uri"},
+                        "description": "All pictures of a request for several.",
+                    },
+                },
                 "description": "Empty until success.",
             },
             "result": {"type": "object", "description": "The older form of output."},
@@ -47,6 +55,7 @@ SCHEMAS: dict[str, Any] = {
             "thumbnail": {"type": "string", "format": "uri"},
             "served_by": {"type": "object", "description": "What really made the picture."},
             "thumbnail_url": {"type": "string", "format": "uri", "description": "A small copy; in lists and lineages."},
+            "ignored": IGNORED,
             "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
             "erase_time": {"type": "integer", "description": "When it will be erased, unless that is undone."},
             "output_removed_time": {"type": "integer", "description": "When its picture was removed, Unix seconds."},

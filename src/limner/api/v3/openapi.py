@@ -6,6 +6,7 @@ from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref
 from limner.api.http.prefer_wait import PREFER
 from limner.api.signed_link import UPLOAD_SIGNATURE
 from limner.api.tripo.model_list import MODEL_LIST
+from limner.api.tripo.task_fields import IGNORED
 from limner.api.v3.errors import ERRORS
 from limner.api.v3.page import PageQuery
 from limner.api.v3.wire import (
@@ -45,7 +46,11 @@ SCHEMAS: dict[str, Any] = {
             "input": {"type": "object", "description": "The request as it was understood."},
             "output": {
                 "type": "object",
-                "properties": {"generated_image_url": _LINK, "generate_multiview_image": {"type": "object"}},
+                "properties": {
+                    "generated_image_url": _LINK,
+                    "generated_image_urls": {"type": "array", "items": _LINK},
+                    "generate_multiview_image": {"type": "object"},
+                },
                 "description": "Empty until success.",
             },
             "progress": {"type": "integer", "minimum": 0, "maximum": 100},
@@ -54,6 +59,7 @@ SCHEMAS: dict[str, Any] = {
             "error_message": {"type": "string"},
             "served_by": {"type": "object", "description": "What really made the picture."},
             "thumbnail_url": {"type": "string", "format": "uri", "description": "A small copy; in lists and lineages."},
+            "ignored": IGNORED,
             "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
             "erase_at": {**_MOMENT, "description": "When it will be erased, unless that is undone."},
             "output_removed_at": {"type": "string", "description": "When its picture was removed."},

@@ -70,7 +70,8 @@ class OpenPicture:
             return None
         inputs = await self._store.read(lambda records: _count_inputs(records, task))
         served_by = dict(task.served_by or {})
-        served_by |= served_by.get("views", {}).get(name.removesuffix("_view"), {})
+        makers = served_by.get("views", {}) | served_by.get("images", {})  # where not one provider made all of them
+        served_by |= makers.get(name.removesuffix("_view"), {})
         generator = " ".join(str(served_by[each]) for each in ("provider", "model") if served_by.get(each))
         return Mark(digital_source(served_by, references=bool(inputs)), generator)
 

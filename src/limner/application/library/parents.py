@@ -26,7 +26,7 @@ def record_parents(
 def _parents(
     records: Records, account: AccountId, request: ImageRequest, inputs: Sequence[TaskInput]
 ) -> Iterator[tuple[str, TaskId]]:
-    for file, row in zip(request.files, inputs, strict=True):
+    for file, row in zip(request.inputs, inputs, strict=True):
         match file.source:
             case TaskSource(parent):
                 yield file.field, parent

@@ -80,7 +80,8 @@ def combine_results(images: Mapping[str, KeptImage], spec: TaskSpec) -> KeptImag
         return images[""]
     if spec.n > 1:
         first, *more = [each.result for each in images.values()]
-        return KeptImage(replace(first, more=tuple(more)), _served_by(images, "images"))
+        result = replace(first, more=tuple(more))
+        return KeptImage(result, _served_by(dict(zip(result.pictures(), images.values(), strict=True)), "images"))
     generated = {part: each.result for part, each in images.items()}
     views = {view.value: ({**spec.unchanged_views} | generated)[view] for view in View}
     return KeptImage(replace(views[View.FRONT], views=views), _served_by(images, "views"))
