@@ -144,3 +144,30 @@ def test_models_templates_and_task_ids_are_completed(limner: Limner) -> None:
     assert "gpt_image_2" in completed("generate", "-m", "gpt")
     assert "print_clay" in completed("generate", "-t", "print")
     assert task in completed("tasks", "save", task[:8])
+
+
+def test_several_pictures_are_saved_beside_each_other(limner: Limner, tmp_path: Path) -> None:
+    done = limner("generate", "a cat", "-n", "3", "--seed", "7", "-o", tmp_path / "cat.png", "--json")
+    again = limner("tasks", "save", done.json["task_id"], "-o", tmp_path / "again.webp", "--json")
+
+    assert done.json["files"] == [str(tmp_path / name) for name in ("cat.png", "cat-2.png", "cat-3.png")]
+    assert (done.json["file"], done.json["credits"]) == (str(tmp_path / "cat.png"), 15)
+    assert done.json["ignored"] == [{"field": "seed", "reason": "flux.1_kontext_pro takes no seed"}]
+    for name in again.json["files"]:
+        with Image.open(name) as picture:
+            assert picture.format == "WEBP"
+
+
+def test_no_picture_is_ordered_when_one_of_several_could_not_be_saved(limner: Limner, tmp_path: Path) -> None:
+    (tmp_path / "cat-2.png").write_bytes(b"mine")
+
+    refused = [
+        limner("generate", "a cat", "-n", "2", "-o", tmp_path / "cat.png"),
+        limner("generate", "a cat", "-n", "2", "-o", "-"),
+        limner("generate", "a cat", "-n", "11"),
+        limner("generate", "a cat", "--size", "9K"),
+    ]
+
+    assert [ran.code for ran in refused] == [1] * 4
+    assert limner("tasks", "list", "--json").json == []
+    assert (tmp_path / "cat-2.png").read_bytes() == b"mine"

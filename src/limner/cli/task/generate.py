@@ -1,20 +1,33 @@
-"""`limner generate`: makes one picture in this process, with the same checks and records as over the API."""
+"""`limner generate`: makes pictures in this process, with the same checks and records as over the API."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from limner.cli import completion
-from limner.cli.task.output import STDOUT, check_output, save
+from limner.cli.task.output import STDOUT, check_output, numbered, save
+from limner.cli.task.picture_options import (
+    Aspect,
+    Background,
+    Compression,
+    Format,
+    Mask,
+    Number,
+    Quality,
+    Seed,
+    Size,
+)
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.progress import progress
+from limner.domain.tasks.spec import MAX_IMAGES
 from limner.domain.tasks.task import Status, Task
 
 if TYPE_CHECKING:
@@ -31,7 +44,10 @@ Open = Annotated[bool, typer.Option("--open", help="Open the saved picture.")]
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions:
-    """The parsed command line. `output` is None for the default name, `-` for standard output."""
+    """The parsed command line. `output` is None for the default name, `-` for standard output.
+
+    `chosen` are the optional fields of the task that were given.
+    """
 
     prompt: str
     output: Path | None
@@ -41,6 +57,9 @@ class GenerateOptions:
     template: str | None
     t_pose: bool
     sketch_to_render: bool
+    n: int = 1
+    mask: Path | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
 
 def generate(
@@ -63,42 +82,83 @@ def generate(
     ] = None,
     t_pose: Annotated[bool, typer.Option("--t-pose", help="Put the subject into a T-pose.")] = False,
     sketch: Annotated[bool, typer.Option("--sketch-to-render", help="Turn a sketch into a render.")] = False,
+    n: Number = 1,
+    size: Size = None,
+    aspect: Aspect = None,
+    quality: Quality = None,
+    background: Background = None,
+    format_: Format = None,
+    compression: Compression = None,
+    seed: Seed = None,
+    mask: Mask = None,
     force: Force = False,
     open_: Open = False,
     account: Account = LOCAL,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Make one picture and save it. Works whether or not a server runs on the same data folder.
+    """Make a picture, or several, and save them. Works whether or not a server runs on the same data folder.
 
-    An interrupted or unsaved picture is not lost: `limner tasks save TASK` saves it.
+    Further pictures are saved beside the first, as NAME-2.png and so on. An interrupted or unsaved picture is not
+    lost: `limner tasks save TASK` saves it.
     """
-    options = GenerateOptions(prompt, output, force, tuple(file or ()), model, template, t_pose, sketch)
+    fields = {
+        "size": size,
+        "aspect_ratio": aspect,
+        "quality": quality,
+        "background": background,
+        "output_format": format_,
+        "output_compression": compression,
+        "seed": seed,
+    }
+    chosen = {name: value for name, value in fields.items() if value is not None}
+    options = GenerateOptions(
+        prompt, output, force, tuple(file or ()), model, template, t_pose, sketch, n, mask, chosen
+    )
     task, saved = with_limner(data, lambda limner: _generate(limner, options, account, json=json), json=json)
     report_saved(task, saved, open_=open_, json=json)
 
 
-def report_saved(task: Task, saved: Path, *, open_: bool, json: bool) -> None:
-    """Print where a picture was saved; on standard error when the picture itself is on standard output."""
+def report_saved(task: Task, saved: Sequence[Path], *, open_: bool, json: bool) -> None:
+    """Print where the pictures were saved; on standard error when a picture itself is on standard output."""
+    names = [str(each) for each in saved]
     if json:
-        print_json({"task_id": task.id, "file": str(saved), "credits": task.consumed, "served_by": task.served_by})
+        several = {"files": names} if task.pictures > 1 else {}
+        facts = {"task_id": task.id, "file": names[0], **several, "credits": task.consumed}
+        ignored = {"ignored": [asdict(each) for each in task.ignored]} if task.ignored else {}
+        print_json({**facts, "served_by": task.served_by, **ignored})
     else:
-        console = err if saved == STDOUT else out
+        console = err if saved[0] == STDOUT else out
         console.print(
-            f"[green]Saved[/] {escape(str(saved))}  ({task.consumed} credits, task {task.id})", soft_wrap=True
+            f"[green]Saved[/] {escape(', '.join(names))}  ({task.consumed} credits, task {task.id})", soft_wrap=True
         )
         _print_provider(task)
-    if open_ and saved != STDOUT:
-        typer.launch(str(saved))
+        _print_shortfalls(task)
+    if open_ and saved[0] != STDOUT:
+        typer.launch(names[0])
 
 
-async def _generate(limner: "Limner", options: GenerateOptions, account: str, *, json: bool) -> tuple[Task, Path]:
+def _print_shortfalls(task: Task) -> None:
+    if task.error_msg:
+        err.print(escape(task.error_msg), soft_wrap=True)
+    for each in task.ignored:
+        err.print(f"{each.field} was not obeyed: {escape(each.reason)}", soft_wrap=True)
+
+
+async def _generate(
+    limner: "Limner", options: GenerateOptions, account: str, *, json: bool
+) -> tuple[Task, Sequence[Path]]:
     if json and options.output == STDOUT:
         raise Refusal(Code.INVALID, "-o - and --json both write to standard output", suggestion="Use one of them.")
-    await asyncio.to_thread(check_output, options.output, force=options.force)
+    if options.n > 1 and options.output == STDOUT:
+        raise Refusal(Code.INVALID, "standard output takes one picture", suggestion="Leave -n out, or -o -.")
+    for number in range(1, max(1, min(options.n, MAX_IMAGES)) + 1):
+        path = options.output and numbered(options.output, number)
+        await asyncio.to_thread(check_output, path, force=options.force)
     key = await _key(limner, account)
     files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(options.pictures)]
-    submitted = await limner.submit(key, _request(options, files))
+    mask = await _upload(limner, key, options.mask, "mask") if options.mask else None
+    submitted = await limner.submit(key, _request(options, files, mask))
     task = await _run(limner, submitted.task, quiet=json)
     return task, await save_task(limner, task, options.output, force=options.force)
 
@@ -119,11 +179,12 @@ async def _run(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
         await worker.stop()
 
 
-def _request(options: GenerateOptions, files: "list[FileInput]") -> "ImageRequest":
+def _request(options: GenerateOptions, files: "list[FileInput]", mask: "FileInput | None") -> "ImageRequest":
     from limner.domain.tasks.request import ImageRequest, TaskType
     from limner.domain.tasks.spec import TaskSpec
 
     switches = {"t_pose": options.t_pose, "sketch_to_render": options.sketch_to_render}
+    number = {"n": options.n} if options.n != 1 else {}
     echo = {"prompt": options.prompt, "template": options.template, **switches}
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
@@ -132,11 +193,15 @@ def _request(options: GenerateOptions, files: "list[FileInput]") -> "ImageReques
             template=options.template,
             t_pose=options.t_pose,
             sketch_to_render=options.sketch_to_render,
+            n=options.n,
+            mask=mask is not None,
+            **options.chosen,
         ),
         model=options.model,
         files=tuple(files),
         priority=1,
-        echo={name: value for name, value in echo.items() if value},
+        echo={name: value for name, value in echo.items() if value} | number | dict(options.chosen),
+        mask=mask,
     )
 
 
@@ -175,8 +240,11 @@ def _percent(limner: "Limner", task: Task) -> int:
     return progress(task.progress, elapsed_ms, task.expected_ms)
 
 
-async def save_task(limner: "Limner", task: Task, output: Path | None, *, force: bool) -> Path:
-    """Save the task's picture; returns where. Raises `Refusal` when there is none, or it cannot be saved."""
+async def save_task(limner: "Limner", task: Task, output: Path | None, *, force: bool) -> Sequence[Path]:
+    """Save the task's pictures; returns where. Raises `Refusal` when there is none, or one cannot be saved.
+
+    Of the four views of a subject, the front is saved.
+    """
     if not task.status.final:
         raise Refusal(
             Code.INVALID,
@@ -189,11 +257,22 @@ async def save_task(limner: "Limner", task: Task, output: Path | None, *, force:
             f"the task ended as {task.status}: {task.error_msg}",
             suggestion=f"See `limner tasks explain {task.id}`.",
         )
-    target = output or Path(f"{task.id}.{task.result.extension}")
-    source = await limner.blobs.local(task.result.blob, limner.scratch.folder)
+    named = list(task.result.pictures().items())[: 1 if task.result.views or output == STDOUT else None]
+    return [
+        await _save_one(
+            limner, task, name, numbered(output or Path(f"{task.id}.{result.extension}"), number), force=force
+        )
+        for number, (name, result) in enumerate(named, 1)
+    ]
+
+
+async def _save_one(limner: "Limner", task: Task, name: str, target: Path, *, force: bool) -> Path:
+    assert task.result  # noqa: S101 - asked for by its caller
+    result = task.result.pictures()[name]
+    source = await limner.blobs.local(result.blob, limner.scratch.folder)
     try:
-        mark = await limner.open_picture.mark_of(task, next(iter(task.result.pictures())))
-        await asyncio.to_thread(save, source, task.result.extension, target, force=force, mark=mark)
+        mark = await limner.open_picture.mark_of(task, name)
+        await asyncio.to_thread(save, source, result.extension, target, force=force, mark=mark)
     except Refusal as refusal:
         raise Refusal(
             refusal.code, refusal.reason, suggestion=f"The picture is kept: limner tasks save {task.id} -o FILE"

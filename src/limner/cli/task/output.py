@@ -30,6 +30,11 @@ def check_output(output: Path | None, *, force: bool) -> None:
     _check_folder(output.parent)
 
 
+def numbered(path: Path, number: int) -> Path:
+    """The name of a further picture beside the first one's: NAME-2.png."""
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
 def save(source: Path, extension: str, output: Path, *, force: bool, mark: Mark | None = None) -> None:
     """Save a picture of the format `extension` to `output`, as the format that the name of `output` asks for.
 

@@ -1,6 +1,7 @@
 """`limner tasks`: list, show, explain, save, cancel and erase tasks."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,9 +118,9 @@ def save(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Save the picture of a task."""
+    """Save the picture of a task, or its pictures: further ones as NAME-2.png and so on."""
 
-    async def work(limner: "Limner") -> tuple[Task, Path]:
+    async def work(limner: "Limner") -> tuple[Task, Sequence[Path]]:
         check_output(output, force=force)
         task = (await limner.read(None, TaskId(task_id))).task
         return task, await save_task(limner, task, output, force=force)
