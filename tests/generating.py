@@ -38,7 +38,7 @@ def executor(
     )
     return ExecuteTask(
         store=service.store,
-        prepare=PrepareInputs(references, service.templates, routing.models),
+        prepare=PrepareInputs(references, service.templates, routing.models, lambda account: f"caller {account}"),
         generate=generate,
         stop_jobs=StopJobs(journal, routing, generate.run_attempt.keep),
         clock=service.clock,

@@ -59,6 +59,7 @@ from limner.db.open_store import connections_of, open_relay, open_store
 from limner.db.sql import StatementCount
 from limner.db.store import Store
 from limner.domain.accounts.rate_limit import RateLimit
+from limner.domain.ids import AccountId
 from limner.domain.tasks.task import StatusChange
 from limner.intake.decode_pool import DecodePool
 from limner.intake.image_intake import ImageIntake
@@ -273,12 +274,16 @@ class Limner:
         run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry)
         return ExecuteTask(
             store=self.store,
-            prepare=PrepareInputs(references, self.templates, self.settings.models),
+            prepare=PrepareInputs(references, self.templates, self.settings.models, self.caller_of),
             generate=Generate(journal, self.routing, run_attempt, self.clock),
             stop_jobs=StopJobs(journal, self.routing, keep),
             clock=self.clock,
             workdirs=Workdirs(self.scratch.folder),
         )
+
+    def caller_of(self, account: AccountId) -> str:
+        """What vendors are told of an account: the same for all of its tasks, and of no use to find it."""
+        return self.digest(f"caller {account}").hex()[:32]
 
     @property
     def delete_unreferenced(self) -> DeleteUnreferenced:

@@ -60,7 +60,8 @@ class GenerationRequest:
     there are `own_references`, then the template's. `view` is the side to show where nothing else is asked. Of the
     fields of `spec` that only some vendors obey, those are set that the provider declares for this route. `mask` is of
     the size of the first reference: its transparent parts are drawn anew. Images are written to `workdir`, a scratch
-    folder for this image (see `Provider`). `options` are those of the route. `deadline_s` bounds one call.
+    folder for this image (see `Provider`). `options` are those of the route. `deadline_s` bounds one call. `caller`
+    tells the callers of this server apart and names none, for vendors that watch for abuse.
     """
 
     task_id: str
@@ -77,6 +78,7 @@ class GenerationRequest:
     view: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float = 600.0
+    caller: str = ""
 
     def pixels(self, limits: SizeLimits) -> tuple[int, int] | None:
         """Width and height of the size that the caller asked for, within these limits; None where it asked for none.

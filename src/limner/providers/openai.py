@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from limner.domain.aspect_ratio import nearest, size_for, within
 from limner.domain.picture_size import SIZE_CLASSES, exact_size
@@ -73,6 +73,7 @@ from limner.providers._http.requested import FIXED_BY, as_fixed_by
 
 # --- what the models can do -------------------------------------------------------------------------------------
 
+_SQUARE: Final = "1024x1024"
 _SQUARE_MEGAPIXEL: Final = 1024 * 1024
 _MEGAPIXEL_SIZES: Final[Mapping[str, str]] = {
     "1:1": "1024x1024",
@@ -88,6 +89,10 @@ _MEGAPIXEL_SIZES: Final[Mapping[str, str]] = {
     "9:16": "720x1280",
     "1:2": "704x1408",
     "9:21": "672x1568",
+    "6:13": "672x1456",
+    "13:6": "1456x672",
+    "9:20": "720x1600",
+    "20:9": "1600x720",
 }
 """Sizes of about one megapixel, by exact aspect ratio; both sides are multiples of 16."""
 
@@ -106,9 +111,9 @@ class OpenAiFacts:
     """Limits and prices of one model family.
 
     `sizes` lists the only sizes the family supports; if empty, any size in steps of 16 up to a ratio of 3:1 works.
-    `input_fidelity` is sent along with reference pictures. `usd` is the price of 1024x1024 pixels by quality, used
-    when the answer has no token counts. `qualities` are the values of `quality`; `transparent` says whether the
-    background may be.
+    `input_fidelity` is sent along with reference pictures. `usd` is the price of 1024x1024 pixels by quality, and of
+    other sizes by quality and size, used when the answer has no token counts. `qualities` are the values of `quality`;
+    `transparent` says whether the background may be.
     """
 
     sizes: tuple[str, ...] = ()
@@ -122,11 +127,16 @@ class OpenAiFacts:
 _THREE_SIZES: Final = ("1024x1024", "1024x1536", "1536x1024")
 _RATES: Final = TokenPrices(text_in=5, image_in=8, image_out=30)
 
-_NEWEST: Final = OpenAiFacts(rates=_RATES, qualities=("low", "medium", "high", "xhigh", "max"), transparent=True)
+_NEWEST: Final = OpenAiFacts(
+    rates=_RATES,
+    usd={"low": 0.00588, "medium": 0.01317, "high": 0.05268, "xhigh": 0.09366, "max": 0.21072},
+    qualities=("low", "medium", "high", "xhigh", "max"),
+    transparent=True,
+)
 
-# Limits from OpenAI's image guide, prices from its price list, November 2026.
+# Limits from OpenAI's image guide, prices from its price list, November 2026. Those of 1 and 1.5 are left at Azure.
 MODELS: Final[Mapping[str, OpenAiFacts]] = {
-    "gpt-image-1-mini": OpenAiFacts(_THREE_SIZES, "low", transparent=True),
+    "gpt-image-1-mini": OpenAiFacts(_THREE_SIZES, "low", TokenPrices(2, 2.5, 8), transparent=True),
     "gpt-image-1": OpenAiFacts(_THREE_SIZES, "high", transparent=True),
     "gpt-image-1.5": OpenAiFacts(
         _THREE_SIZES,
@@ -135,9 +145,18 @@ MODELS: Final[Mapping[str, OpenAiFacts]] = {
         {"low": 0.009, "medium": 0.034, "high": 0.133},
         transparent=True,
     ),
-    "gpt-image-2": OpenAiFacts(rates=_RATES, usd={"low": 0.006, "medium": 0.053, "high": 0.211}),
+    "gpt-image-2": OpenAiFacts(
+        rates=_RATES,
+        usd={
+            "low": 0.006,
+            "medium": 0.053,
+            "high": 0.211,
+            "high 1536x1024": 0.165,
+            "high 1024x1536": 0.165,
+            "high 3840x2160": 0.401,
+        },
+    ),
     "gpt-image-2.5": _NEWEST,
-    "gpt-image-2.5-flare": replace(_NEWEST, usd={"low": 0.006, "medium": 0.013}),
     "gpt-image-2.6": _NEWEST,
 }
 """Families by model name prefix; the longest matching prefix applies. Unknown names get the newest models' limits."""
@@ -194,7 +213,12 @@ class Dialect:
 
 _OPENAI: Final = Dialect(
     "OpenAI",
-    frozenset({"quality", "background", "output_format", "output_compression", "moderation", "safety_identifier"}),
+    frozenset(
+        {
+            *("quality", "background", "output_format", "output_compression"),
+            *("complexity", "moderation", "safety_identifier"),
+        }
+    ),
 )
 # Azure lists models, but requests name deployments.
 _AZURE: Final = replace(_OPENAI, vendor="Azure OpenAI", key_header=("api-key", "{key}"), honours_model_names=False)
@@ -279,6 +303,20 @@ def options_of(dialect: Dialect) -> Rules:
     return known
 
 
+def defaults_at(host: str, request: GenerationRequest) -> dict[str, Any]:
+    """Options that account and route may change, at the vendors themselves: a relay may refuse what it does not know.
+
+    A stream of one event costs the same, and no balancer on the way closes it as idle. OpenAI bans by
+    `safety_identifier`: without one, all accounts of this server.
+    """
+    if host == _OPENAI_HOST and request.caller:
+        return {"stream": True, "safety_identifier": request.caller}
+    return {"stream": True} if host == _OPENAI_HOST or host.endswith(_AZURE_HOSTS) else {}
+
+
+_OPENAI_HOST: Final = "api.openai.com"
+_AZURE_HOSTS: Final = (".openai.azure.com", ".services.ai.azure.com")
+
 # --- encode ---------------------------------------------------------------------------------------------------------
 
 
@@ -336,10 +374,14 @@ def _fields(routed: RoutedRequest) -> Iterator[tuple[str, Any]]:
     if dialect.can_stream and options.get("stream"):
         yield from (("stream", True), ("partial_images", 0))
     yield from dialect.fixed_fields.items()
-    yield from ((name, value) for name, value in options.items() if name in dialect.fields)
+    refused = _NOT_IN_EDITS if request.references else frozenset()
+    yield from ((name, value) for name, value in options.items() if name in dialect.fields - refused)
     for name in ("quality", "background", "output_format", "output_compression"):
         if (value := getattr(request.spec, name)) is not None:
             yield name, value
+
+
+_NOT_IN_EDITS: Final = frozenset({"moderation"})
 
 
 def _size(routed: RoutedRequest) -> str | None:
@@ -545,8 +587,15 @@ def cost_of(body: Mapping[str, Any], facts: OpenAiFacts, options: Mapping[str, A
             image = _image_tokens(rest.get("input_tokens_details"))
             text_usd, image_usd = facts.rates.text_in * (tokens_in - image), facts.rates.image_in * image
             return (text_usd + image_usd + facts.rates.image_out * tokens_out) / 1e6
-    usd = facts.usd.get(str(body.get("quality", options.get("quality"))))
-    return None if usd is None else usd * _megapixels(str(body.get("size", "")))
+    return _price(facts, str(body.get("quality", options.get("quality"))), str(body.get("size", _SQUARE)))
+
+
+def _price(facts: OpenAiFacts, quality: str, size: str) -> float | None:
+    """By quality and size. Only the models of fixed sizes are priced by their pixels."""
+    usd = facts.usd.get(quality)
+    if usd is None or size == _SQUARE:
+        return usd
+    return facts.usd.get(f"{quality} {size}", usd * _megapixels(size) if facts.sizes else None)
 
 
 def _image_tokens(details: Any) -> int:
@@ -594,7 +643,7 @@ def _refusal(answer: VendorResponse, vendor: str) -> Failure:
     about = f": {words}" if words else ""
     detail = _detail(answer)
     if codes & _POLICY_CODES or "safety_violations" in words:
-        reason = f"{vendor}'s content policy forbids this{about}"
+        reason = f"{vendor}'s content policy forbids this{_categories(error)}{about}"
         return Failure(FailureKind.CONTENT_POLICY, reason, detail=detail, stage=_stage(error))
     if codes & _QUOTA_CODES:
         reason = f"the credit at {vendor} is used up{about}"
@@ -619,6 +668,14 @@ def _stage(error: Mapping[str, Any]) -> Stage | None:
         case {"moderation_stage": "output"}:
             return Stage.OUTPUT
     return None
+
+
+def _categories(error: Mapping[str, Any]) -> str:
+    """What the policy found, as " (sexual, violence)"; empty where the answer does not say."""
+    match error.get("moderation_details"):
+        case {"categories": [_, *_] as found}:
+            return f" ({', '.join(redacted(each) for each in found)})"
+    return ""
 
 
 def _detail(answer: VendorResponse) -> str:
@@ -667,10 +724,12 @@ class OpenAiProvider:
         self._options = account.options
         self._dialect = _dialect(str(account.options.get("dialect", "openai")))
         require_valid(account.options, {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, text)})
+        self._host = urlsplit(account.base_url).hostname or ""
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
     async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
-        routed = RoutedRequest(request, self._dialect, {**self._options, **request.options})
+        usual = defaults_at(self._host, request)
+        routed = RoutedRequest(request, self._dialect, {**usual, **self._options, **request.options})
         call = encode(routed)
         if isinstance(call, Failure):
             return call

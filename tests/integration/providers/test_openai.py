@@ -83,7 +83,7 @@ async def test_references_arrive_whole_and_in_their_order(
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_options_are_taken(vendors: Vendors, tmp_path: Path, *, stream: bool) -> None:
-    options = {"quality": "low", "output_format": "webp", "output_compression": 60, "moderation": "low"}
+    options = {"quality": "low", "output_format": "webp", "output_compression": 60}
     pictures = image_files(tmp_path, (200, 180))
 
     async with spoken_to(vendors, stream=stream) as openai:

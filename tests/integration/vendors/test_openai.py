@@ -75,7 +75,7 @@ async def test_one_picture_may_come_as_image(vendor_client: VendorClient) -> Non
 
 
 async def test_an_edit_may_have_a_mask_and_every_field_as_text(vendor_client: VendorClient) -> None:
-    fields = {**CAT, "n": "2", "size": "1024x1024", "moderation": "low", "quality": "high", "output_compression": "100"}
+    fields = {**CAT, "n": "2", "size": "1024x1024", "quality": "high", "output_compression": "100"}
     answer = await edit(vendor_client, [png(), ("mask", reference("mask"), "image/png")], fields)
 
     assert answer.status == 200

@@ -20,6 +20,7 @@ from limner.providers.openai import (
     RoutedRequest,
     cost_of,
     decode,
+    defaults_at,
     encode,
     facts_of,
 )
@@ -166,6 +167,38 @@ def test_a_routes_own_options_are_sent_and_strange_ones_are_not() -> None:
     }
 
 
+def test_moderation_is_no_field_of_edits() -> None:
+    options = {"moderation": "low", "complexity": "high"}
+
+    assert sent(encoded(options=options))["moderation"] == "low"
+    edited = sent(encoded(options=options, references=references(1)))
+    assert edited["complexity"] == "high"
+    assert "moderation" not in edited
+
+
+@pytest.mark.parametrize(
+    ("host", "caller", "usual"),
+    [
+        ("api.openai.com", "3f", {"stream": True, "safety_identifier": "3f"}),
+        ("api.openai.com", "", {"stream": True}),
+        ("ours.openai.azure.com", "3f", {"stream": True}),
+        ("api.openai.com.relay.example", "3f", {}),
+        ("127.0.0.1", "3f", {}),
+    ],
+)
+def test_only_the_vendors_themselves_are_sent_what_a_relay_may_not_know(
+    host: str, caller: str, usual: dict[str, Any]
+) -> None:
+    assert defaults_at(host, order(upstream="gpt-image-2", caller=caller)) == usual
+
+
+def test_what_the_policy_found_is_told() -> None:
+    details = {"moderation_stage": "input", "categories": ["sexual", "violence"]}
+    body = refusal("moderation_blocked", moderation_details=details)
+
+    assert failed(answer(body, 400)).reason.startswith("OpenAI's content policy forbids this (sexual, violence): ")
+
+
 def test_a_stream_is_asked_for_without_drafts() -> None:
     assert sent(encoded(options={"stream": True}))["stream"] is True
     assert sent(encoded(options={"stream": True}))["partial_images"] == 0
@@ -255,10 +288,14 @@ def test_the_picture_comes_with_what_served_it_and_what_it_cost() -> None:
         ("gpt-image-1.5", {"usage": USAGE}, (10 * 5 + 40 * 8 + 4160 * 32) / 1e6),
         ("gpt-image-2.6-flare", {"usage": {"input_tokens": 50, "output_tokens": 100}}, (50 * 5 + 100 * 30) / 1e6),
         ("gpt-image-2", {"quality": "medium", "size": "1024x1024"}, 0.053),
-        ("gpt-image-2", {"quality": "low", "size": "2048x1024"}, 0.012),
-        ("gpt-image-2.5-flare", {"quality": "medium"}, 0.013),
+        ("gpt-image-2", {"quality": "high", "size": "1536x1024"}, 0.165),
+        ("gpt-image-2", {"quality": "high", "size": "3840x2160"}, 0.401),
+        ("gpt-image-2", {"quality": "low", "size": "2048x1024"}, None),
+        ("gpt-image-1.5", {"quality": "high", "size": "1536x1024"}, 0.133 * 1.5),
+        ("gpt-image-2.5-flare", {"quality": "medium"}, 0.01317),
+        ("gpt-image-2.6-sunburst", {"quality": "max", "size": "1024x1024"}, 0.21072),
         ("gpt-image-2.5-flare", {"quality": "auto", "usage": {"input_tokens": None}}, None),
-        ("gpt-image-1-mini", {"usage": USAGE}, None),
+        ("gpt-image-1-mini", {"usage": USAGE}, (10 * 2 + 40 * 2.5 + 4160 * 8) / 1e6),
         ("gpt-image-9", {"usage": USAGE}, None),
     ],
 )

@@ -142,6 +142,14 @@ _OPENAI: Final = (
             *("image_too_large", "unsupported_image_media_type", "array_above_max_length"),
         )
     ),
+    FailureCase(
+        "openai",
+        "400 `invalid_value`: a transparent background, which most accounts may not ask `gpt-image-2` for",
+        BAD_INPUT,
+        upstream="gpt-image-2",
+        options={"background": "transparent"},
+        detail="Transparent background is not supported",
+    ),
     FailureCase("openai", "401 `invalid_api_key`", AUTH, always(FaultKind.UNAUTHORIZED), detail="invalid_api_key"),
     FailureCase(
         "openai", "403: the organisation is not verified", AUTH, always(FaultKind.FORBIDDEN), detail="must be verified"

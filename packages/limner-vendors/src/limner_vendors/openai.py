@@ -111,6 +111,9 @@ COMMON: Final[Rules] = {
 }
 
 
+EDITED: Final[Rules] = {name: rule for name, rule in COMMON.items() if name != "moderation"}
+
+
 @dataclass(frozen=True, slots=True)
 class UploadedPart:
     """One file part of a form."""
@@ -297,7 +300,7 @@ class OpenAI(Emulator):
         name, model = self.model(fields)
         fidelity: Rules = {"input_fidelity": maybe(one_of(*model.fidelity))} if edit and model.fidelity else {}
         own: Rules = {"size": maybe(model.size), "quality": maybe(one_of(*model.quality)), **model.extras}
-        check(fields, {**COMMON, **own, **fidelity})
+        check(fields, {**(EDITED if edit else COMMON), **own, **fidelity})
         check_format(fields)
         check_background(fields, model)
         asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}

@@ -1,12 +1,14 @@
 """The request for one image of a task, composed for the route that it is sent over."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from limner.application.images.mask import check_clean_mask
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.compose import compose_image
+from limner.domain.ids import AccountId
 from limner.domain.model import ModelFacts, Models
 from limner.domain.prompts.template import normalise_slug
 from limner.domain.refusal import Code, Refusal
@@ -32,6 +34,7 @@ class ImageInputs:
     template_references: tuple[ReferenceImage, ...]
     workdir: Path
     mask: ReferenceImage | None = None
+    caller: str = ""
 
     def compose(self, route: Route) -> GenerationRequest:
         """The request in the words of the task's model, with the template's images that the route takes."""
@@ -63,16 +66,25 @@ class ImageInputs:
             own_references=len(self.references),
             mask=self.mask,
             view=self.image.part if own_prompt == "" else None,
+            caller=self.caller,
         )
+
+
+def _nobody(_account: AccountId) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareInputs:
-    """Loads what a task's requests are composed from: its references, cleaned, and its template."""
+    """Loads what a task's requests are composed from: its references, cleaned, and its template.
+
+    `caller_of` is what vendors are told of an account, see `GenerationRequest`.
+    """
 
     prepare: PrepareReferences
     templates: Templates
     models: Models
+    caller_of: Callable[[AccountId], str] = _nobody
 
     async def references(self, task: Task, spec: TaskSpec, workdir: Path) -> tuple[ReferenceImage, ...]:
         """The caller's images, fetched and cleaned, a mask last. Raises `Refusal` for one that will not do."""
@@ -100,6 +112,7 @@ class PrepareInputs:
             template_references=await _template_references(template, self.prepare.intake),
             workdir=workdir,
             mask=mask,
+            caller=self.caller_of(task.account),
         )
 
     def _model(self, task: Task) -> ModelFacts:

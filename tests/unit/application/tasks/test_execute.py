@@ -211,6 +211,14 @@ async def test_a_repeat_of_a_task_draws_with_the_same_seed_and_another_with_anot
     assert all(0 <= seed < 2**31 for seed in (first, other))
 
 
+async def test_a_vendor_can_tell_accounts_apart(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(picture).claim_task()
+    await harness.run_to_end()
+
+    [order] = harness.vendor.submits
+    assert order.caller == f"caller {harness.key.account}"
+
+
 async def test_a_template_that_is_gone_fails_the_task(harness: ExecuteHarness) -> None:
     await harness.script_vendor().claim_task(template=next(iter(harness.service.templates)))
     harness.service.templates = {}
