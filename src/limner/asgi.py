@@ -78,6 +78,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
     return Services(
         authentication=_authentication(limner),
         submit=limner.submit,
+        quote=limner.quote,
         read=limner.read,
         list_tasks=limner.list_tasks,
         keep_task=limner.keep_task,

@@ -47,6 +47,7 @@ from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.plan_task import DefaultModels, PlanTask
+from limner.application.tasks.quote import QuoteTask
 from limner.application.tasks.submit import Submit, SubmitLimits
 from limner.application.tasks.workdirs import Workdirs
 from limner.application.watching.watch import Watch, WatchLimits
@@ -167,6 +168,10 @@ class Limner:
             default_models=DefaultModels(self.settings.default_model, self.settings.multiview_model),
             check_webhook=self.webhook_http.check,
         )
+
+    @property
+    def quote(self) -> QuoteTask:
+        return QuoteTask(self.store, self.plan_task, self.clock, self.settings.transcode_webp)
 
     @property
     def submit(self) -> Submit:

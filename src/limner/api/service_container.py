@@ -20,6 +20,7 @@ from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.explain import Explain
+from limner.application.tasks.quote import QuoteTask
 from limner.application.tasks.submit import Submit
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
@@ -35,6 +36,7 @@ SERVED_BY = "X-Limner-Served-By"
 class Services:
     authentication: Authentication
     submit: Submit
+    quote: QuoteTask
     read: ReadTask
     list_tasks: ListTasks
     keep_task: KeepTask

@@ -21,6 +21,11 @@ def body_of(refusal: Refusal) -> dict[str, object]:
     return {"code": int(refusal.code), "message": ERRORS[refusal.code].message, "suggestion": suggestion}
 
 
+def problem(refusal: Refusal) -> dict[str, object]:
+    """A problem of a quote: the refusal that a create would answer, and its field."""
+    return {**body_of(refusal), "field": refusal.field}
+
+
 def answer(refusal: Refusal) -> Response:
     """The v2 error response."""
     status = status_of(refusal, ERRORS[refusal.code])

@@ -5,6 +5,7 @@ from typing import Any
 from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref, schemas_of
 from limner.api.http.prefer_wait import PREFER
 from limner.api.tripo.model_list import MODEL_LIST
+from limner.api.tripo.quote_body import QUOTE_SCHEMA
 from limner.api.tripo.task_fields import IGNORED
 from limner.api.v2.errors import ERRORS
 from limner.api.v2.wire import TASKS, EditMultiview, GenerateImage, GenerateMultiview, TextToImage
@@ -64,6 +65,7 @@ SCHEMAS: dict[str, Any] = {
 }
 
 
+SCHEMAS["Quote"] = QUOTE_SCHEMA
 SCHEMAS |= schemas_of(GenerateImage, TextToImage, GenerateMultiview, EditMultiview)
 
 
@@ -85,6 +87,7 @@ CREATE = operation(
     body=content({"oneOf": [ref(task.__name__) for task in TASKS.values()]}),
 )
 CREATE["parameters"] = [IDEMPOTENCY_KEY, PREFER]
+QUOTE = operation(ref("Quote"), 400, 403, body=CREATE["requestBody"])
 READ = operation(ref("Task"), 404)
 CANCEL = operation(ref("Task"), 404)
 BATCH = operation(

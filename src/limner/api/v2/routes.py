@@ -18,15 +18,19 @@ from limner.api.http.rate_limits import RequestRate
 from limner.api.library import routes as library
 from limner.api.library.face import ApiFace
 from limner.api.service_container import SERVED_BY, Services
+from limner.api.tripo.lenient_read import read_leniently
 from limner.api.tripo.model_list import model_list
+from limner.api.tripo.quote_body import quote_body
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v2 import openapi, watch
+from limner.api.v2.errors import problem
 from limner.api.v2.task import task_body
-from limner.api.v2.wire import read_task, read_upload_format
+from limner.api.v2.wire import PROMPT_LIMIT, read_task, read_upload_format
 from limner.application.read import TaskView
 from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
+from limner.domain.refusal import Problems
 from limner.domain.tasks.task import Status
 
 PREFIX = "/v2/openapi"
@@ -51,6 +55,7 @@ def operations(services: Services) -> list[Operation]:
     return [
         reads("GET", "/task/{task_id}", handle.read, "Read a task", openapi.READ),
         creates("POST", "/task", handle.create, "Create a task", openapi.CREATE),
+        reads("POST", "/task/quote", handle.quote, "Quote a task, and tell its problems", openapi.QUOTE),
         reads("POST", "/task/batch", handle.read_batch, "Read several tasks", openapi.BATCH),
         changes("POST", "/task/{task_id}/cancel", handle.cancel, "Cancel a task", openapi.CANCEL),
         uploads("POST", "/upload", handle.upload, "Upload a picture", openapi.UPLOAD),
@@ -99,6 +104,12 @@ class V2Handlers:
     async def _submit(self, request: Request) -> Submitted:
         task_request, body = await parse(request, read_task)
         return await self.services.submit(caller(request), task_request, idempotency=idempotency(request, body))
+
+    async def quote(self, request: Request) -> Response:
+        problems = Problems(collect=True)
+        task_request, _ = await parse(request, lambda body: read_leniently(read_task, body, problems))
+        quoted = await self.services.quote(caller(request), task_request, problems=problems, prompt_limit=PROMPT_LIMIT)
+        return _success(quote_body(quoted, problem))
 
     async def read(self, request: Request) -> Response:
         key = caller(request)

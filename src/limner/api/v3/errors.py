@@ -30,6 +30,13 @@ def code_of(refusal: Refusal) -> int:
     return int(_OWN.get(refusal.code, refusal.code))
 
 
+def problem(refusal: Refusal) -> dict[str, object]:
+    """A problem of a quote: what a create would answer, and its field."""
+    code = code_of(refusal)
+    facts = {"code": code, "message": ERRORS[code].message, "suggestion": refusal_sentence(refusal)}
+    return {**facts, "field": refusal.field}
+
+
 def answer(scope: Scope, refusal: Refusal) -> Response:
     """The v3 error response."""
     code = code_of(refusal)

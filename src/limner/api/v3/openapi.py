@@ -87,6 +87,10 @@ def _creating(model: str) -> dict[str, Any]:
     return keyed(created, 400, 404, 422, 429, body=content(ref(model))) | {"parameters": [IDEMPOTENCY_KEY, PREFER]}
 
 
+def _quoting(model: str) -> dict[str, Any]:
+    return keyed(ref("Quote"), 400, body=content(ref(model)))
+
+
 def _query(name: str) -> dict[str, Any]:
     schema = PageQuery.model_json_schema()["properties"][name]
     return {"name": name, "in": "query", "required": False, "schema": schema}
@@ -99,6 +103,10 @@ TEXT_TO_IMAGE = _creating("ImageFromText")
 IMAGE_TO_IMAGE = _creating("ImageFromImage")
 VIEWS = _creating("ViewsOfImage")
 EDITED_VIEWS = _creating("EditedViews")
+QUOTED_TEXT_TO_IMAGE = _quoting("ImageFromText")
+QUOTED_IMAGE_TO_IMAGE = _quoting("ImageFromImage")
+QUOTED_VIEWS = _quoting("ViewsOfImage")
+QUOTED_EDITED_VIEWS = _quoting("EditedViews")
 READ = keyed(ref("V3Task"), 404)
 LIST = keyed(
     fields(tasks={"type": "object", "additionalProperties": ref("V3Task")}, missed={"type": "array"}),

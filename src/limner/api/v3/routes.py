@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,9 +21,12 @@ from limner.api.library import routes as library
 from limner.api.library.face import ApiFace
 from limner.api.service_container import SERVED_BY, Services
 from limner.api.signed_link import check_link
+from limner.api.tripo.lenient_read import read_leniently
 from limner.api.tripo.model_list import model_list
+from limner.api.tripo.quote_body import quote_body
 from limner.api.tripo.task_batch import read_ids
 from limner.api.v3 import openapi
+from limner.api.v3.errors import problem
 from limner.api.v3.page import read_page
 from limner.api.v3.task import STATUSES, moment, status_of, task_body, usage_row
 from limner.api.v3.wire import (
@@ -42,7 +46,7 @@ from limner.application.read import TaskView
 from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
 from limner.domain.ids import KeyId, TaskId, UploadToken
-from limner.domain.refusal import Code, Refusal
+from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.request import TaskType
 from limner.domain.tasks.task import Status
 from limner.domain.upload import FORMATS, token_of
@@ -76,6 +80,7 @@ def operations(services: Services) -> list[Operation]:
         creates("POST", "/generation/image-to-image", image, "Make a picture from pictures", openapi.IMAGE_TO_IMAGE),
         creates("POST", "/generation/image-to-multiview", views, "Show a subject from four sides", openapi.VIEWS),
         creates("POST", "/generation/edit-multiview", edit, "Change some of the four sides", openapi.EDITED_VIEWS),
+        *_quotes(reads, handle),
         uploads("POST", "/files", handle.upload, "Upload a picture", openapi.UPLOAD),
         uploads("POST", "/files/presign", handle.presign, "Get a link that takes a picture", openapi.PRESIGN),
         uploads("POST", "/files/upload-credentials", handle.credentials, "The same, and for S3", openapi.CREDENTIALS),
@@ -83,6 +88,19 @@ def operations(services: Services) -> list[Operation]:
         reads("GET", "/models", handle.models, "The models that are served here", openapi.MODELS),
         reads("GET", "/account/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
         reads("GET", "/account/usage", handle.usage, "Tasks and what they cost, the newest first", openapi.USAGE),
+    ]
+
+
+def _quotes(reads: Row, handle: "V3Handlers") -> list[Operation]:
+    kinds: list[tuple[str, ReadRequest, Mapping[str, Any]]] = [
+        ("text-to-image", read_text_to_image, openapi.QUOTED_TEXT_TO_IMAGE),
+        ("image-to-image", read_image_to_image, openapi.QUOTED_IMAGE_TO_IMAGE),
+        ("image-to-multiview", read_image_to_multiview, openapi.QUOTED_VIEWS),
+        ("edit-multiview", read_edit_multiview, openapi.QUOTED_EDITED_VIEWS),
+    ]
+    return [
+        reads("POST", f"/generation/{kind}/quote", handle.quoting(read), f"Quote a task of {kind}", described)
+        for kind, read, described in kinds
     ]
 
 
@@ -124,6 +142,21 @@ class V3Handlers:
             return _success(data, headers | waited.headers)
 
         return create
+
+    def quoting(self, read: ReadRequest) -> Endpoint:
+        """A handler that quotes the task that `read` parses from the body."""
+
+        async def quote(request: Request) -> Response:
+            _check_json(request)
+            problems, models = Problems(collect=True), self.services.routing.models
+            reading = partial(read_leniently, lambda body: read(body, models), problems=problems)
+            task_request, _ = await parse(request, reading)
+            quoted = await self.services.quote(
+                caller(request), task_request, problems=problems, prompt_limit=PROMPT_LIMIT
+            )
+            return _success(quote_body(quoted, problem))
+
+        return quote
 
     async def _submit(self, request: Request, read: ReadRequest) -> tuple[Submitted, TaskType]:
         task_request, body = await parse(request, lambda body: read(body, self.services.routing.models))

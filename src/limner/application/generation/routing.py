@@ -36,10 +36,19 @@ class Routing:
     models: Models = field(kw_only=True)
 
     def routes_for(self, model: str, references: int = 0, spec: TaskSpec = ANY_SPEC) -> tuple[Route, ...]:
+        """The routes that may run a task, the preferred one first: those that are able to, and that its rules allow.
+
+        Raises `Refusal` when there are none.
+        """
+        if chosen := self.choose(self.able_routes(model, references, spec), spec).allowed:
+            return chosen
+        raise _all_above_cap(model, spec)
+
+    def able_routes(self, model: str, references: int, spec: TaskSpec) -> tuple[Route, ...]:
         """The routes that serve this model with so many reference images of the caller's, the preferred one first.
 
-        Raises `Refusal` when no configured provider serves the model, none takes so many images, none obeys a field of
-        the spec without which the picture would mean something else, or all cost more than the spec allows.
+        Raises `Refusal` when no configured provider serves the model, none takes so many images, or none obeys a field
+        of the spec without which the picture would mean something else.
         """
         routes = self._active(self.routes.get(model, ()))
         if not routes and (self.always_use_engine or not self.vendors()):
@@ -52,9 +61,7 @@ class Routing:
         able = tuple(route for route in fitting if unable(spec, route.abilities) is None)
         if not able:
             raise self._unable(model, fitting, spec)
-        if chosen := self.choose(able, spec).allowed:
-            return chosen
-        raise _all_above_cap(model, spec)
+        return able
 
     def choose(self, routes: Sequence[Route], spec: TaskSpec) -> RouteChoice:
         """Those of `routes` that the spec's rules, and the service's own, allow."""

@@ -23,14 +23,16 @@ from limner.cli.task.picture_options import (
     Seed,
     Size,
 )
+from limner.cli.task.quote import print_quote
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, with_limner
 from limner.domain.ids import TaskId
-from limner.domain.refusal import Code, Refusal
+from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.progress import progress
 from limner.domain.tasks.spec import MAX_IMAGES
 from limner.domain.tasks.task import Status, Task
 
 if TYPE_CHECKING:
+    from limner.application.tasks.quote import Quote
     from limner.bootstrap import Limner
     from limner.db.tables.keys import Key
     from limner.db.tables.uploads import Upload
@@ -93,6 +95,9 @@ def generate(
     mask: Mask = None,
     force: Force = False,
     open_: Open = False,
+    quote: Annotated[
+        bool, typer.Option("--quote", help="Show price, route, prompt and problems. Makes nothing, spends nothing.")
+    ] = False,
     account: Account = LOCAL,
     data: Data = None,
     json: Json = False,
@@ -115,6 +120,9 @@ def generate(
     options = GenerateOptions(
         prompt, output, force, tuple(file or ()), model, template, t_pose, sketch, n, mask, chosen
     )
+    if quote:
+        print_quote(with_limner(data, lambda limner: _quote(limner, options, account), json=json), json=json)
+        return
     task, saved = with_limner(data, lambda limner: _generate(limner, options, account, json=json), json=json)
     report_saved(task, saved, open_=open_, json=json)
 
@@ -161,6 +169,16 @@ async def _generate(
     submitted = await limner.submit(key, _request(options, files, mask))
     task = await _run(limner, submitted.task, quiet=json)
     return task, await save_task(limner, task, options.output, force=options.force)
+
+
+async def _quote(limner: "Limner", options: GenerateOptions, account: str) -> "Quote":
+    """A quote with the pictures as they are here: none is uploaded."""
+    from limner.domain.tasks.request import FileInput, InlineSource
+
+    files = [FileInput(f"files[{n}]", None, InlineSource("")) for n, _ in enumerate(options.pictures)]
+    mask = FileInput("mask", None, InlineSource("")) if options.mask else None
+    key = await _key(limner, account)
+    return await limner.quote(key, _request(options, files, mask), problems=Problems(collect=True))
 
 
 async def _run(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
@@ -290,7 +308,8 @@ async def _key(limner: "Limner", account: str) -> "Key":
     if account == LOCAL:
         await limner.accounts.ensure_first(LOCAL, FIRST_CREDITS)
     found = await limner.store.read(lambda records: named(records, account))
-    return Key(KeyId(""), found.id, found.tag, "operator", "", ("generate", "read"), 0, None)
+    rules = (await limner.store.read(lambda records: records.accounts.limits(found.id))).rules
+    return Key(KeyId(""), found.id, found.tag, "operator", "", ("generate", "read"), 0, None, account_rules=rules)
 
 
 def _print_provider(task: Task) -> None:
