@@ -5,7 +5,7 @@ Reads have a limit of their own. Health checks and metrics are never refused.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.api.http.headers import media_type
 from limner.api.http.middleware import LARGEST_JSON, MIB, AnswerError
+from limner.application.accounts.fair_share import observed_waits
 from limner.domain.refusal import Overloaded
 
 BODY_MEMORY = "limner.body_memory"
@@ -67,12 +68,14 @@ class CompletionRate:
 class ConcurrencyLimit:
     """A concurrency limit: at most `capacity`, and at most what the recent rate completes within `TARGET_S`.
 
-    A request that waits for its client is not counted. `now_s` is a monotonic clock in seconds.
+    A request that waits for its client, or for its account's turn, is not counted; of the latter, one account may have
+    half the capacity. `now_s` is a monotonic clock in seconds.
     """
 
     capacity: int
     now_s: Callable[[], float] = time.monotonic
     _busy: int = 0
+    _waiting: "Counter[str]" = field(default_factory=Counter)
     _completions: "CompletionRate | None" = None
 
     def is_full(self) -> bool:
@@ -92,6 +95,18 @@ class ConcurrencyLimit:
             self._completions = None  # below saturation the rate measures demand, not capacity
         elif self._completions:
             self._completions.count(self.now_s())
+
+    def begin_wait(self, account: str) -> None:
+        if self._waiting[account] >= max(1, self.capacity // 2):
+            raise Overloaded("too many requests of this account wait for their turn")
+        self._waiting[account] += 1
+        self._busy -= 1
+
+    def end_wait(self, account: str) -> None:
+        self._busy += 1
+        self._waiting[account] -= 1
+        if not self._waiting[account]:
+            del self._waiting[account]
 
     def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
         """`receive` and `send` that do not count against the limit while they wait for the client."""
@@ -163,6 +178,17 @@ class BodyMemory:
         size, self.size = self.size, 0
         self.budget.give(size)
 
+    def until_received(self, receive: Receive) -> Receive:
+        """`receive` that returns them at the end of the body: a file is on disk then."""
+
+        async def receive_and_release() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                self.release()
+            return message
+
+        return receive_and_release
+
 
 class LoadShedding:
     """Middleware: `at_once` concurrent writes and as many reads, and `memory` bytes for large bodies.
@@ -191,6 +217,8 @@ class LoadShedding:
             await self._refuse(scope, receive, send)
             return
         body_memory = scope[BODY_MEMORY] = BodyMemory(self._memory, taken)
+        if _is_file(scope):
+            receive = body_memory.until_received(receive)
         try:
             await self._run(scope, receive, send)
         finally:
@@ -203,7 +231,8 @@ class LoadShedding:
             return
         limit.enter()
         try:
-            await self._app(scope, *limit.outside(receive, send))
+            with observed_waits(limit):
+                await self._app(scope, *limit.outside(receive, send))
         finally:
             limit.leave()
 
@@ -223,8 +252,13 @@ def _memory_for(scope: Scope) -> int:
     size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
     if size > LARGEST_JSON:
         return 0
-    if scope["method"] == "PUT" or media_type(headers).startswith("multipart/"):
+    if _is_file(scope):
         return FILE_MEMORY
     if "chunked" in headers.get("transfer-encoding", "") or "content-encoding" in headers:
         size = LARGEST_JSON
     return 2 * size if size >= LARGE_BODY else 0
+
+
+def _is_file(scope: Scope) -> bool:
+    """Whether the body is a file, which is streamed to disk."""
+    return scope["method"] == "PUT" or media_type(Headers(scope=scope)).startswith("multipart/")

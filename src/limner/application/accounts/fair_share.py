@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Protocol
 
 _account: ContextVar[str] = ContextVar("limner_account", default="")
 
@@ -28,6 +29,42 @@ def acting_for(account: str) -> Iterator[None]:
 def current_account() -> str:
     """The account that shared resources are charged to; empty outside of requests and tasks, as in commands."""
     return _account.get()
+
+
+class WaitObserver(Protocol):
+    """Is told while a request waits for its account's turn: such a request does not keep the server busy."""
+
+    def begin_wait(self, account: str) -> None:
+        """Raises `Overloaded` if too many requests of the account wait."""
+        ...
+
+    def end_wait(self, account: str) -> None: ...
+
+
+_observer: ContextVar[WaitObserver | None] = ContextVar("limner_wait_observer", default=None)
+
+
+@contextmanager
+def observed_waits(observer: WaitObserver) -> Iterator[None]:
+    """Tell `observer` of the waits within the block."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
+@contextmanager
+def _waiting(account: str) -> Iterator[None]:
+    observer = _observer.get()
+    if observer is None:
+        yield
+        return
+    observer.begin_wait(account)
+    try:
+        yield
+    finally:
+        observer.end_wait(account)
 
 
 @dataclass(eq=False, slots=True)
@@ -78,7 +115,9 @@ class FairShare:
         self._waiting.setdefault(account, deque()).append(waiter)
         self._admit()
         try:
-            await waiter.admitted
+            if not waiter.admitted.done():
+                with _waiting(account):
+                    await waiter.admitted
         except BaseException:
             self._withdraw(waiter)
             raise

@@ -21,6 +21,7 @@ from limner.api.http.load_shedding import (
 )
 from limner.api.http.middleware import LARGEST_JSON, MIB
 from limner.api.v2.errors import answer
+from limner.application.accounts.fair_share import FairShare, acting_for
 from limner.domain.refusal import Refusal
 
 MEMORY = 8 * MIB
@@ -139,6 +140,56 @@ async def test_a_request_that_waits_for_its_client_takes_no_slot(
 
     assert await asyncio.gather(*slow_ones, *quick_ones) == [200] * 52
     assert await middleware.ask() == 200
+
+
+class Sharing:
+    """An application in which one request at a time is worked on, and accounts take turns. A path names the account."""
+
+    def __init__(self) -> None:
+        self.share = FairShare(1, 1)
+        self.go = asyncio.Event()
+        self.asked = asyncio.Semaphore(0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.release()
+        try:
+            with acting_for(scope["path"]):
+                async with self.share.slot():
+                    await self.go.wait()
+        except Refusal as refusal:
+            await answer(refusal)(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def has_been_asked(self, times: int) -> None:
+        for _ in range(times):
+            await self.asked.acquire()
+
+
+async def test_requests_that_wait_for_their_account_s_turn_leave_room_for_those_of_others() -> None:
+    sharing = Sharing()
+    middleware = Middleware(LoadShedding(sharing, refused, at_once=20, memory=MEMORY))
+    greedy = [asyncio.create_task(middleware.ask(path="/greedy")) for _ in range(11)]
+    await sharing.has_been_asked(11)
+    quiet = [asyncio.create_task(middleware.ask(path="/quiet")) for _ in range(10)]
+    await sharing.has_been_asked(10)
+
+    sharing.go.set()
+
+    assert await asyncio.gather(*greedy, *quiet) == [200] * 21
+
+
+async def test_the_waiting_requests_of_one_account_take_half_the_capacity_at_most() -> None:
+    sharing = Sharing()
+    middleware = Middleware(LoadShedding(sharing, refused, at_once=20, memory=MEMORY))
+    greedy = [asyncio.create_task(middleware.ask(path="/greedy")) for _ in range(11)]
+    await sharing.has_been_asked(11)
+
+    assert await middleware.ask(path="/greedy") == 503
+
+    sharing.go.set()
+    assert await asyncio.gather(*greedy) == [200] * 11
+    assert await middleware.ask(path="/greedy") == 200
 
 
 async def test_a_failing_application_releases_its_slot(application: Application, middleware: Middleware) -> None:
@@ -329,3 +380,29 @@ async def test_memory_of_a_body_that_was_read_is_returned_once() -> None:
 
     assert await other == 8
     assert memory.taken == 8
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("multipart/form-data; boundary=b", 0), ("application/json", 2 * MIB)])
+async def test_a_file_takes_memory_until_it_has_arrived_and_other_bodies_until_the_answer(
+    application: Application, kind: str, taken: int
+) -> None:
+    application.reads = True
+    middleware = Middleware(LoadShedding(application, refused, at_once=9, memory=100 * MIB))
+    arrived = asyncio.Event()
+
+    async def body() -> Message:
+        await arrived.wait()
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    (asked,) = await enter_many(
+        application, lambda: middleware.ask(receive=body, content_type=kind, content_length=str(MIB)), 1
+    )
+    before = middleware.load._memory.taken
+    arrived.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert (before, middleware.load._memory.taken) == (2 * MIB, taken)
+    application.go.set()
+    assert await asked == 200
+    assert middleware.load._memory.taken == 0
