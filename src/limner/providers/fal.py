@@ -249,23 +249,39 @@ def decode_error(response: VendorResponse) -> Failure:
     """A response with an error status: to the request, or in place of a result."""
     known = next((each for each in _error_types(response) if each in _KINDS), None)
     if known is None:
-        return failure_from(_VENDOR, response)
-    return _failed(_KINDS[known], response.body, f"HTTP {response.status} {known}")
+        failure = failure_from(_VENDOR, response)
+    else:
+        failure = _failed(_KINDS[known], response.body, f"HTTP {response.status} {known}")
+    if failure.kind is FailureKind.BAD_INPUT and response.headers.get("X-Fal-Retryable", "").lower() == "true":
+        return replace(failure, kind=FailureKind.TRANSIENT)  # fal knows better than our table
+    return failure
 
 
 def _error_types(response: VendorResponse) -> list[str]:
-    """The nearest to the cause first. Some models send a bare list of errors."""
-    body = response.body
-    errors = body.get("detail") if isinstance(body, dict) else body
-    types = [each.get("type") for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    """The nearest to the cause first."""
+    body, types = response.body, [each.get("type") for each in _errors(response.body)]
     general = body.get("error_type") if isinstance(body, dict) else None
     return [str(each) for each in (*types, general, response.headers.get("X-Fal-Error-Type"))]
+
+
+def _errors(body: Any) -> list[dict[str, Any]]:
+    """The single errors of a body. Some models send them as a bare list."""
+    errors = body.get("detail") if isinstance(body, dict) else body
+    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+
+
+def _categories(body: Any) -> str:
+    """What a content policy found, as " (sexual)"; empty where fal does not say."""
+    listed = [each.get("categories") for each in _errors(body)]
+    found = [redacted(name) for names in listed if isinstance(names, list) for name in names]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
     """A content policy that names a field refused the request; one that names none does not say what."""
     message = error_message(body)
-    reason = f"{_VENDOR} did not draw the picture" + (f": {message}" if str(message) else "")
+    about = f": {message}" if str(message) else ""
+    reason = f"{_VENDOR} did not draw the picture{_categories(body)}{about}"
     stage = Stage.INPUT if kind is FailureKind.CONTENT_POLICY and message.field else None
     return Failure(kind, reason, detail=detail, stage=stage)
 
@@ -354,6 +370,9 @@ def decode_unknown_job(response: VendorResponse) -> UpstreamCheck | None:
 
 # --- the provider ------------------------------------------------------------------------------------------------
 
+_KEEP: Final = '{"expiration_duration_seconds": 86400}'
+"""fal keeps what it made for as long as a worker may need to fetch it after an outage, and not for ever."""
+
 
 class FalProvider(JobProvider[FalFacts]):
     name: ClassVar[str] = "fal"
@@ -363,7 +382,7 @@ class FalProvider(JobProvider[FalFacts]):
     route_options: ClassVar[Rules] = OPTIONS
 
     def headers(self, key: str) -> dict[str, str]:
-        return {"Authorization": f"Key {key}"}
+        return {"Authorization": f"Key {key}", "X-Fal-Object-Lifecycle-Preference": _KEEP}
 
     def facts(self, upstream: str, options: Mapping[str, Any]) -> FalFacts | None:
         return facts_of(upstream, options)

@@ -511,3 +511,33 @@ async def test_a_request_without_a_response_has_an_unknown_outcome(
     assert isinstance(failure, Failure)
     assert failure.kind is FailureKind.UNKNOWN_OUTCOME
     assert len(server.received) == 1
+
+
+def test_what_the_policy_found_is_told() -> None:
+    found = {"loc": ["body", "prompt"], "msg": "flagged", "type": "content_policy_violation", "categories": ["hate"]}
+
+    failure = decode_submit(answer([found], 422), 0)
+
+    assert isinstance(failure, Failure)
+    assert failure.reason == "fal did not draw the picture (hate): prompt: flagged"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable", "expected"),
+    [
+        (422, "string_type", "true", FailureKind.TRANSIENT),
+        (422, "string_type", "false", FailureKind.BAD_INPUT),
+        (422, "content_policy_violation", "true", FailureKind.CONTENT_POLICY),
+        (500, "internal_server_error", "false", FailureKind.TRANSIENT),  # free, and another route may do it
+        (401, "unauthorized", "true", FailureKind.AUTH),
+    ],
+)
+def test_only_a_refused_request_is_repeated_because_fal_says_so(
+    status: int, kind: str, retryable: str, expected: FailureKind
+) -> None:
+    body = {"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": kind}]}
+
+    failure = decode_submit(answer(body, status, {"X-Fal-Retryable": retryable}), 0)
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is expected

@@ -207,6 +207,7 @@ class Fal(Emulator):
         model = MODELS.get(name)
         if model is None:
             raise Refused(error_reply(404, f"Application {name!r} not found", "not_found"))
+        check_lifecycle(request.headers.get("X-Fal-Object-Lifecycle-Preference"))
         hook = check_hook(request.query.get("fal_webhook"))
         body = await read_body(request, model)
         order = order_of(name, model, body, await self.references(body, model), hook)
@@ -330,10 +331,14 @@ class Fal(Emulator):
             case FaultKind.RATE_LIMITED:
                 headers = {} if fault.how in {"text", "none"} else {"Retry-After": f"{fault.amount(5):g}"}
                 return error_reply(429, "Too many requests", "rate_limit_exceeded", headers)
+            case FaultKind.STATUS if http_status(fault) == 422 and fault.how == "bare_list":
+                flagged = {"loc": ["body", "prompt"], "msg": FLAGGED, "type": "content_policy_violation"}
+                return web.json_response([{**flagged, "categories": ["sexual"]}], status=422)
             case FaultKind.STATUS if http_status(fault) == 422:
-                kind = fault.how or "string_type"
+                retryable = {"X-Fal-Retryable": "true"} if fault.how == "retryable" else {}
+                kind = "string_type" if fault.how in {"", "retryable"} else fault.how
                 where = [{"loc": ["body", "prompt"], "msg": "Input should be a valid string", "type": kind}]
-                return error_reply(422, where, "validation_error")
+                return error_reply(422, where, "validation_error", retryable)
             case _:
                 return error_reply(http_status(fault), fault.kind.replace("_", " "), fault.how or fault.kind)
 
@@ -342,6 +347,18 @@ def check_hook(hook: str | None) -> str | None:
     if hook is not None and (complaint := address(hook)):
         raise Refused(error_reply(422, f"fal_webhook: {complaint.message}", "invalid_webhook"))
     return hook
+
+
+def check_lifecycle(preference: str | None) -> None:
+    """How long fal keeps the files of a request: a JSON object with seconds, or null for no limit."""
+    if preference is None:
+        return
+    try:
+        seconds = orjson.loads(preference)["expiration_duration_seconds"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        seconds = 0
+    if seconds is not None and not (isinstance(seconds, int) and seconds > 0):
+        raise Refused(error_reply(400, "Invalid X-Fal-Object-Lifecycle-Preference", "bad_request"))
 
 
 async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
