@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from limner.application.budgets.budget_warnings import BudgetOwner, BudgetWarning, log_warnings, warn_of_refusal
+from limner.application.budgets.charge import charge
 from limner.application.ids import time_ordered
 from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages, ResolveInputs
 from limner.application.images.upload import KeptPicture
 from limner.application.library.parents import record_parents
-from limner.application.tasks.budget_warnings import BudgetOwner, BudgetWarning, log_warnings, warn_of_refusal
-from limner.application.tasks.charge import charge
 from limner.application.tasks.multiview import original_of, unchanged_views
 from limner.application.tasks.plan import Plan
 from limner.application.tasks.plan_task import PlanTask

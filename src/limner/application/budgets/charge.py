@@ -1,6 +1,6 @@
 """Charging a task that is about to be accepted: its price is held, and counted for its account and its key."""
 
-from limner.application.tasks.budget_warnings import BudgetOwner, BudgetWarning, warn_of_budgets
+from limner.application.budgets.budget_warnings import BudgetOwner, BudgetWarning, warn_of_budgets
 from limner.db.records import Records
 from limner.db.tables.tasks import NewTask
 from limner.domain.accounts.budgets import Budget, BudgetSpent, periods_of

@@ -1,0 +1,1 @@
+"""Budgets: charging tasks that are accepted, and warnings when much is spent."""
