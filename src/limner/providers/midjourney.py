@@ -7,7 +7,8 @@ the relay's, with its prefix for speed where it has one (`https://relay.example/
 deadline; `poll_s` is the time between two polls. Options of a route: `pick` is `upscale` or `crop`; `flags` are
 appended to the prompt, `--v 7` for instance; all others go into the request as they are.
 
-A job draws a grid of four pictures. The first of them is requested as a job of its own, or else cropped from the grid.
+A job draws a grid of four pictures. Some relays link each of them with the grid; else the first is requested as a job
+of its own, or cropped from the grid.
 """
 
 import asyncio
@@ -326,6 +327,14 @@ def _pick_state(request: GenerationRequest) -> str:
     return f"{request.attempt_id}:U1"
 
 
+def first_link(body: Any) -> str | None:
+    """The link to a grid's first picture, from relays that serve each of the four (`EnableFillOfficialCdn`)."""
+    match body:
+        case {"imageUrls": [{"url": str(link)}, _, *_]} if link:
+            return link
+    return None
+
+
 def _buttons(body: Any) -> list[dict[str, Any]]:
     buttons = body.get("buttons") if isinstance(body, dict) else None
     return [each for each in buttons if isinstance(each, dict)] if isinstance(buttons, list) else []
@@ -369,11 +378,12 @@ class _TrackedJob:
 
 
 class MidjourneyProvider:
-    """A handle names the grid's job, and under `pick` the state of the upscale of its first picture.
+    """A handle names the grid's job, and under `pick` where its first picture comes from.
 
-    `pick` is first the request (`ask`), journaled before it is sent; then its job (`id`); or the decision to crop the
-    grid instead (`cut`). A worker that finds a request which an earlier worker may have sent looks for its job by
-    `state`. Where none is found the grid is cropped: that needs no relay and costs nothing.
+    `pick` is the picture's own link (`link`), where the relay has one. Else it is first the request (`ask`), journaled
+    before it is sent; then its job (`id`); or the decision to crop the grid instead (`cut`). A worker that finds a
+    request which an earlier worker may have sent looks for its job by `state`. Where none is found the grid is cropped:
+    that needs no relay and costs nothing.
 
     `now` is the wall clock: a job's age must survive the worker that submitted it.
     """
@@ -415,6 +425,8 @@ class MidjourneyProvider:
         match handle.get("pick"):
             case {"id": str(job), "since": since_s}:
                 return await self._upscaled(job, since_s, handle, request)
+            case {"link": str(link), "since": since_s}:
+                return await self._linked(link, since_s, handle, request)
             case {"ask": [str(path), dict(body)]}:
                 return await self._pick(path, body, handle, request)
             case {"cut": True}:
@@ -491,7 +503,7 @@ class MidjourneyProvider:
     # --- the grid, then its first picture ------------------------------------------------------------------------
 
     async def _grid(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
-        """Poll the grid. Once it has finished, the request for its first picture goes into the handle, unsent."""
+        """Poll the grid. Once it has finished, the link of its first picture, or a request for it, is in the handle."""
         response = await self._fetch(handle["id"], request)
         if not isinstance(response, VendorResponse):
             return response
@@ -499,9 +511,28 @@ class MidjourneyProvider:
         outcome = self._grids.answer(handle["id"], state, age_s=self._now() - handle["since"])
         if not isinstance(outcome, FinishedJob):
             return outcome
+        if link := first_link(response.body):
+            return Pending(_GRID_SHARE, 0.0, {**handle, "pick": {"link": link, "since": self._now()}})
         self._remember_unsent(handle["id"])
         path, body = encode_pick(handle["id"], response.body, _pick_state(request))
         return Pending(_GRID_SHARE, 0.0, {**handle, "pick": {"ask": [path, body]}})
+
+    async def _linked(
+        self, link: str, since_s: float, handle: Mapping[str, Any], request: GenerationRequest
+    ) -> Delivered | Pending | Failure:
+        """Download the picture that the relay named with the grid; a second job would cost as much again."""
+
+        async def finished() -> _Outcome:
+            return FinishedJob(link)
+
+        target, age_s = request.workdir / "delivered", self._now() - since_s
+        outcome = await fetch_finished(self._http, _VENDOR, finished, target, age_s=age_s, timeout_s=request.deadline_s)
+        match outcome:
+            case FinishedJob():
+                return delivered(target, handle, request, "link")
+            case Failure():
+                return await self._crop_instead(handle, request)
+        return outcome
 
     def _remember_unsent(self, grid: str) -> None:
         """Cancelled tasks never send theirs, so the oldest are forgotten: they count as sent."""

@@ -14,7 +14,7 @@ from integration.providers.order_runner import (
     shas,
 )
 from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import Accepted, VendorAccount
+from limner.ports.provider import Accepted, Pending, VendorAccount
 from limner.providers.midjourney import MidjourneyProvider
 from limner_vendors import Bands, Fault, FaultKind, Vendors, read_bands, sha_of
 
@@ -46,6 +46,39 @@ async def test_the_first_picture_of_the_grid_is_delivered(
     assert [each.model for each in emulators.purchases("midjourney")] == ["imagine", "upscale"]
     reported = [each.progress for each in followed.pending if each.progress is not None]
     assert reported == sorted(reported)
+
+
+async def test_a_picture_that_the_relay_names_with_the_grid_is_not_bought_again(
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path
+) -> None:
+    emulators.faults("midjourney").add(Fault(FaultKind.RELAY))
+
+    followed = await run_order(relay, order(tmp_path, "midjourney"))
+
+    assert (followed.card.prompt_sha, followed.card.variant) == (sha_of(PROMPT), 1)
+    assert followed.delivered.served_by["picked_by"] == "link"
+    assert [each.model for each in emulators.purchases("midjourney")] == ["imagine"]
+
+
+async def test_another_worker_downloads_it_by_the_handle_alone(
+    emulators: Vendors, relay: MidjourneyProvider, tmp_path: Path
+) -> None:
+    emulators.faults("midjourney").add(Fault(FaultKind.RELAY))
+    asked = order(tmp_path, "midjourney")
+    accepted = await relay.submit(asked, lambda _: None)
+    assert isinstance(accepted, Accepted)
+    handle = accepted.handle
+    while "pick" not in handle:
+        pending = await relay.poll(handle, asked)
+        assert isinstance(pending, Pending)
+        handle = pending.handle or handle
+    account = VendorAccount(emulators.base_url("midjourney"), emulators.key("midjourney"))
+    other = MidjourneyProvider(account, SteppingClock())
+
+    end = await poll_to_end(other, handle, asked)
+
+    assert end.card.variant == 1
+    await other.close()
 
 
 async def test_a_shape_goes_behind_the_prompt(relay: MidjourneyProvider, tmp_path: Path) -> None:

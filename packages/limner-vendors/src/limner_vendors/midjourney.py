@@ -72,6 +72,7 @@ class Midjourney(Emulator):
             FaultKind.NOT_FOUND,
             FaultKind.UNKNOWN_STATUS,
             FaultKind.CODE,
+            FaultKind.RELAY,
             FaultKind.EXPIRED_LINK,
             FaultKind.DUPLICATE_WEBHOOK,
         ),
@@ -270,7 +271,21 @@ class Midjourney(Emulator):
 
         link = self.deliveries.offer(f"{job.id}.png", MEDIA_TYPES["png"], drawn, job)
         size = {"width": order.size[0], "height": order.size[1]}
-        return {"imageUrl": link, "imageUrls": [], "thumbnailUrl": link, **size, "buttons": buttons(job, single=single)}
+        each = [] if single or FaultKind.RELAY not in job.injected else self.each(job)
+        shown = {"imageUrl": link, "imageUrls": each, "thumbnailUrl": link, **size}
+        return {**shown, "buttons": buttons(job, single=single)}
+
+    def each(self, job: VendorJob) -> list[dict[str, str]]:
+        """A link to each of the four, as a relay names them that fills in Midjourney's own."""
+        order = replace(job.order, size=(job.order.size[0] // 2, job.order.size[1] // 2))
+
+        def link(index: int) -> str:
+            name = f"{job.id}-{index}.png"
+            return self.deliveries.offer(
+                name, MEDIA_TYPES["png"], lambda: self.picture(order, job.injected, index), job
+            )
+
+        return [{"url": url, "thumbnail": url} for url in map(link, range(1, 5))]
 
     # --- telling
 
