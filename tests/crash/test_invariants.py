@@ -26,6 +26,24 @@ GOOD = TaskRecord(
     events=["queued", "running", "success"],
     movements=[HOLD, SETTLE],
 )
+SECOND = replace(BOUGHT, part="2", handle='{"id":"j2"}')
+SEVERAL = replace(
+    GOOD,
+    price=10,
+    consumed=10,
+    pictures=2,
+    attempts=[replace(BOUGHT, part="1"), SECOND],
+    purchases=[SOLD, replace(SOLD, handle="j2")],
+    movements=[("hold", -10, 10), ("settle", 0, -10)],
+)
+PARTLY = replace(
+    SEVERAL,
+    consumed=5,
+    error="1 of 2 pictures were made; then: why",
+    attempts=[replace(BOUGHT, part="1"), replace(LOST, part="2")],
+    purchases=[SOLD],
+    movements=[("hold", -10, 10), ("settle", 5, -10)],
+)
 FAILED = replace(
     GOOD, status="failed", consumed=0, error="why", events=["queued", "running", "failed"], movements=[HOLD, RELEASE]
 )
@@ -34,7 +52,7 @@ FAILED = replace(
 def judged(
     task: TaskRecord, record: ClientRecord | None = None, *, arrived: bool = True, **records: object
 ) -> list[str]:
-    record = record or replace(STORY, status=task.status, consumed=task.consumed)
+    record = record or replace(STORY, status=task.status, consumed=task.consumed, links=task.delivered)
     received = {"m1": [("t", task.status)]} if arrived else {}
     return find_violations(replace(RunRecords([task], [MESSAGE]), **records), [record], received)
 
@@ -51,6 +69,8 @@ def numbered(*attempts: Attempt) -> Sequence[Attempt]:
         replace(GOOD, attempts=numbered(LOST, BOUGHT), purchases=[replace(SOLD, handle="j9"), SOLD]),
         replace(GOOD, attempts=numbered(BROKEN, BOUGHT), purchases=[replace(SOLD, handle="j0"), SOLD]),
         replace(FAILED, attempts=numbered(LOST, LOST), purchases=[SOLD]),
+        SEVERAL,
+        PARTLY,
         replace(FAILED, attempts=[], purchases=[], status="cancelled", events=["queued", "cancelled"], cancelled=True),
     ],
 )
@@ -75,6 +95,11 @@ def test_a_correct_task_has_no_violation(task: TaskRecord) -> None:
         (replace(GOOD, attempts=numbered(BOUGHT, BOUGHT)), "ordered again after a picture"),
         (replace(GOOD, attempts=[replace(BOUGHT, delivered=False)]), "succeeded without a picture"),
         (FAILED, "delivered a picture, and the task is failed"),
+        (replace(SEVERAL, consumed=5), "it cost 5 of 10"),
+        (replace(PARTLY, consumed=10), "it cost 10 of 10"),
+        (replace(PARTLY, error=""), "with 1 of 2 pictures, without an error message"),
+        (replace(PARTLY, movements=[("hold", -10, 10), ("settle", 0, -10)]), "its credits moved"),
+        (replace(SEVERAL, attempts=[*SEVERAL.attempts, replace(SECOND, number=2)]), "ordered again after a picture"),
         (replace(FAILED, attempts=[replace(BOUGHT, outcome="given_up", delivered=False)]), "has a handle and ended"),
         (replace(FAILED, attempts=[], purchases=[SOLD]), "1 charges without a picture"),
         (replace(FAILED, attempts=[LOST], error=""), "without an error message"),

@@ -18,12 +18,18 @@ from limner.providers.sandbox import card
 from limner_vendors import read_bands
 
 FINAL = frozenset({"success", "failed", "banned", "expired", "cancelled"})
+SEVERAL = 0.15
+"""The share of tasks that are to make three pictures."""
+
 RETRIED = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 @dataclass(slots=True)
 class ClientRecord:
-    """What a client saw of one task. `prompt_sha12` is read from the colour bands of the picture it downloaded."""
+    """What a client saw of one task. `prompt_sha12` is read from the colour bands of the picture it downloaded.
+
+    `links` is how many pictures it was given of a task of several.
+    """
 
     number: int
     prompt: str
@@ -32,6 +38,7 @@ class ClientRecord:
     status: str = ""
     consumed: int = 0
     prompt_sha12: str = ""
+    links: int = 0
     violations: list[str] = field(default_factory=list)
 
 
@@ -97,6 +104,9 @@ class Clients:
             await asyncio.sleep(0.5)
 
     async def _fetch(self, session: aiohttp.ClientSession, record: ClientRecord, seen: Mapping[str, Any]) -> str:
+        for link in seen["output"].get("generated_images", ()):
+            record.links += 1
+            await self._download(session, link)
         data = await self._download(session, seen["output"]["generated_image"])
         try:
             return await asyncio.to_thread(_prompt_hash_in, data)
@@ -149,6 +159,8 @@ def _body(record: ClientRecord, rng: random.Random) -> dict[str, Any]:
     if record.model in WITH_PICTURES and rng.random() < 0.2:
         picture = card(f"reference {rng.randrange(20)}")
         body["file"] = {"type": "png", "data": base64.b64encode(picture).decode()}
+    if rng.random() < SEVERAL:
+        body["n"] = 3
     return body
 
 

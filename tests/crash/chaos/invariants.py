@@ -54,11 +54,13 @@ def one_end(task: TaskRecord) -> Iterator[str]:
 
 
 def paid_once(task: TaskRecord) -> Iterator[str]:
-    price = task.price
-    closing = ("settle", 0, -price) if task.status == "success" else ("release", price, -price)
+    """All of the price for all of the pictures; of several, the price of those that were delivered."""
+    price, share = task.price, 1.0 if task.pictures == 1 else task.delivered / task.pictures
+    cost = round(price * share) if task.status == "success" else 0
+    closing = ("settle", price - cost, -price) if task.status == "success" else ("release", price, -price)
     if list(task.movements) != [("hold", -price, price), closing]:
         yield f"its credits moved {task.movements}"
-    if task.consumed != (price if task.status == "success" else 0):
+    if task.consumed != cost:
         yield f"it cost {task.consumed} of {price}"
 
 
@@ -66,9 +68,10 @@ def journal_closed(task: TaskRecord) -> Iterator[str]:
     for each in task.attempts:
         if each.state != "closed" or each.outcome is None:
             yield f"attempt {each.number} is {each.state} with outcome {each.outcome}"
-    numbers = [each.number for each in task.attempts]
-    if numbers != list(range(1, len(numbers) + 1)):
-        yield f"its attempts are numbered {numbers}"
+    for part in task.parts:
+        numbers = [each.number for each in part]
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"its attempts are numbered {numbers}"
 
 
 def purchases_explained(task: TaskRecord) -> Iterator[str]:
@@ -109,16 +112,19 @@ def known_purchases_completed(task: TaskRecord) -> Iterator[str]:
             yield f"attempt {each.number} delivered a picture, and the task is {task.status}"
     if task.status == "success" and not any(each.delivered for each in task.attempts):
         yield "it succeeded without a picture in the journal"
+    if task.status == "success" and task.delivered < task.pictures and not task.error:
+        yield f"it succeeded with {task.delivered} of {task.pictures} pictures, without an error message"
 
 
 def bought_again_as_allowed(task: TaskRecord) -> Iterator[str]:
-    again = Counter(each.outcome for each in task.attempts[:-1])
-    for most, outcomes in MOST_REPEATS.items():
-        if (times := sum(again[outcome] for outcome in outcomes)) > most:
-            yield f"it was ordered again {times} times after {' or '.join(sorted(outcomes))}"
-    ordered_after_it = [each for each in task.attempts[:-1] if each.outcome == "picture"]
-    if ordered_after_it:
-        yield "it was ordered again after a picture"
+    """For each picture."""
+    for part in task.parts:
+        again = Counter(each.outcome for each in part[:-1])
+        for most, outcomes in MOST_REPEATS.items():
+            if (times := sum(again[outcome] for outcome in outcomes)) > most:
+                yield f"it was ordered again {times} times after {' or '.join(sorted(outcomes))}"
+        if any(each.outcome == "picture" for each in part[:-1]):
+            yield "it was ordered again after a picture"
 
 
 def lost_purchases_explained(task: TaskRecord) -> Iterator[str]:
@@ -180,6 +186,8 @@ def _seen(record: ClientRecord, task: TaskRecord) -> Iterator[str]:
         yield f"its client saw {record.status} for {record.consumed}"
     if record.status != "success":
         return
+    if task.pictures > 1 and record.links != task.delivered:
+        yield f"its client got {record.links} links, and {task.delivered} of its pictures were delivered"
     sold_for = {sha_of(each.prompt)[:12] for each in task.orders}
     if record.prompt_sha12 not in sold_for:
         yield f"its picture shows the prompt {record.prompt_sha12!r}, and its vendors received {sorted(sold_for)}"

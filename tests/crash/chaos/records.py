@@ -11,10 +11,12 @@ from typing import Any
 from limner.db.sql import Db, Sql
 from stores import raw_database
 
-_TASKS = Sql("SELECT id, model, status, price, consumed, claims, cancel_requested, error_msg, echo FROM tasks")
+_TASKS = Sql(
+    "SELECT id, model, status, price, consumed, claims, cancel_requested, error_msg, pictures, echo FROM tasks"
+)
 _ATTEMPTS = Sql("""
-    SELECT task, provider, number, state, outcome, charged, handle, result IS NOT NULL FROM attempts
-    ORDER BY task, number
+    SELECT task, provider, number, state, outcome, charged, handle, result IS NOT NULL, part FROM attempts
+    ORDER BY task, part, number
 """)
 _EVENTS = Sql("SELECT task, status FROM task_events ORDER BY id")
 _LEDGER = Sql("SELECT task, movement, available, frozen FROM ledger WHERE task IS NOT NULL ORDER BY id")
@@ -37,6 +39,7 @@ class Attempt:
     charged: bool
     handle: str
     delivered: bool
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,21 @@ class TaskRecord:
     purchases: Sequence[Purchase]
     events: Sequence[str]
     movements: Sequence[tuple[str, int, int]]
+    pictures: int = 1
+    """How many pictures it was to make."""
+
+    @property
+    def parts(self) -> list[list[Attempt]]:
+        """The attempts for each picture, in their order."""
+        parts: dict[str, list[Attempt]] = {}
+        for each in self.attempts:
+            parts.setdefault(each.part, []).append(each)
+        return list(parts.values())
+
+    @property
+    def delivered(self) -> int:
+        """How many of its pictures were delivered."""
+        return sum(any(each.delivered for each in part) for part in self.parts)
 
     @property
     def orders(self) -> list[Purchase]:
@@ -115,8 +133,8 @@ def marker_in(prompt: str) -> str:
 
 def _records(db: Db, purchases: Sequence[Purchase], violations: Sequence[Any]) -> RunRecords:
     attempts, events, movements = defaultdict(list), defaultdict(list), defaultdict(list)
-    for task, provider, number, state, outcome, charged, handle, delivered in db.all(_ATTEMPTS):
-        row = Attempt(task, provider, number, state, outcome, bool(charged), handle or "", bool(delivered))
+    for task, provider, number, state, outcome, charged, handle, delivered, part in db.all(_ATTEMPTS):
+        row = Attempt(task, provider, number, state, outcome, bool(charged), handle or "", bool(delivered), part)
         attempts[task].append(row)
     for task, status in db.all(_EVENTS):
         events[task].append(status)
@@ -126,10 +144,10 @@ def _records(db: Db, purchases: Sequence[Purchase], violations: Sequence[Any]) -
     for purchase in purchases:
         by_marker[marker_in(purchase.prompt)].append(purchase)
     tasks = []
-    for id_, model, status, price, consumed, claims, cancelled, error, echo in db.all(_TASKS):
+    for id_, model, status, price, consumed, claims, cancelled, error, pictures, echo in db.all(_TASKS):
         prompt = json.loads(echo)["prompt"]
         orders = by_marker.pop(marker_in(prompt), [])
         row = (id_, model, status, price, consumed, claims, bool(cancelled), error or "", prompt)
-        tasks.append(TaskRecord(*row, attempts[id_], orders, events[id_], movements[id_]))
+        tasks.append(TaskRecord(*row, attempts[id_], orders, events[id_], movements[id_], pictures))
     unmatched_purchases = [purchase for left in by_marker.values() for purchase in left]
     return RunRecords(tasks, db.all(_DELIVERIES), unmatched_purchases, violations)
