@@ -85,8 +85,9 @@ class CrashHarness:
         thorough = self.limner.settings.database_url is None or os.environ.get("LIMNER_TEST_EVERY_STEP")
         return steps if thorough else steps[::2]
 
-    async def submit_task(self) -> TaskId:
-        return (await self.limner.submit(self.key, process_under_test.request(str(next(self._numbers))))).task
+    async def submit_task(self, pictures: int = 1) -> TaskId:
+        request = process_under_test.request(str(next(self._numbers)))
+        return (await self.limner.submit(self.key, replace(request, spec=replace(request.spec, n=pictures)))).task
 
     async def run_worker(self, *tasks: TaskId, die_at: str | None = None) -> ChildRun:
         """Run a worker until these tasks are final, or until the step at which it kills itself."""
@@ -158,17 +159,20 @@ class CrashHarness:
         if task.status is not Status.SUCCESS:
             return [f"{task.status} costs {task.consumed}"] if task.consumed else []
         assert task.result
-        path = await self.limner.blobs.local(task.result.blob, self.folder)
-        data = path.read_bytes()
-        drawn = [card(job) for job in purchases] if self.vendor != "sandbox" else [data]
-        seen = await self.limner.pictures.inspect(path)
-        checks = {
-            "its bytes have the wrong hash": hashlib.sha256(data).hexdigest() == task.result.blob,
-            "its picture was never bought": data in drawn,
-            "its picture has the wrong size": (seen.width, seen.height) == (task.result.width, task.result.height),
-            "its cost differs from its price": task.consumed == task.price,
-        }
-        return [violation for violation, right in checks.items() if not right]
+        made = task.result.pictures().values()
+        found = [] if task.consumed * task.pictures == task.price * len(made) else ["its cost differs from its price"]
+        for result in made:
+            path = await self.limner.blobs.local(result.blob, self.folder)
+            data = path.read_bytes()
+            drawn = [card(job) for job in purchases] if self.vendor != "sandbox" else [data]
+            seen = await self.limner.pictures.inspect(path)
+            checks = {
+                "its bytes have the wrong hash": hashlib.sha256(data).hexdigest() == result.blob,
+                "its picture was never bought": data in drawn,
+                "its picture has the wrong size": (seen.width, seen.height) == (result.width, result.height),
+            }
+            found += [violation for violation, right in checks.items() if not right]
+        return found
 
     async def ledger_violations(self) -> list[str]:
         store, account = self.limner.store, self.key.account

@@ -95,3 +95,44 @@ def outcome_written_step(harness: CrashHarness) -> str:
     """The step after which the result of the order is committed."""
     noted = SpendJournal.submitted if harness.vendor == "asynchronous" else SpendJournal.delivered
     return f"task {noted.__qualname__} 1 after"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("vendor", ["asynchronous", "synchronous"])
+async def test_a_kill_between_the_pictures_of_a_task_buys_each_once_and_loses_none(
+    open_harness: OpenHarness, vendor: str
+) -> None:
+    async with open_harness(vendor, RESEND) as harness:
+        task = await harness.submit_task(pictures=3)
+        run = await harness.run_worker(task)
+        assert (run.end, await harness.violations(task)) == (0, [])
+
+        steps = [step for step in kill_points(run.steps) if is_between_pictures(step)]
+        violations = [violation for step in steps for violation in await violations_of_several(harness, step)]
+        violations += await harness.consistency_violations()
+
+    assert len(steps) > 10
+    assert violations == []
+
+
+def is_between_pictures(step: str) -> bool:
+    """Whether a call of its kind was made before: there is one for each picture."""
+    return step.startswith("task ") and step.split()[-2:] in (["2", "after"], ["3", "after"])
+
+
+async def violations_of_several(harness: CrashHarness, step: str) -> list[str]:
+    task = await harness.submit_task(pictures=3)
+    first, second = await harness.run_worker(task, die_at=step), await harness.run_worker(task)
+    attempts = await harness.attempts(task)
+
+    violations = [] if first.killed else ["the worker was not killed"]
+    violations += [] if second.end == 0 else [f"the next worker ended with {second.end}"]
+    violations += await harness.violations(task)
+    outcomes = [each.outcome for each in attempts]
+    made = [(each.part, each.outcome) for each in attempts if each.outcome == "picture"]
+    if made != [("1", "picture"), ("2", "picture"), ("3", "picture")]:
+        violations.append(f"its pictures are {made}")
+    in_doubt = outcomes.count("unknown_outcome")
+    if not 3 <= len(harness.purchases(task)) <= 3 + in_doubt:
+        violations.append(f"{len(harness.purchases(task))} purchases, and the journal has {outcomes}")
+    return [f"{step}: {violation}" for violation in violations]
