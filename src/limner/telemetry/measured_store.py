@@ -16,26 +16,27 @@ class MeasuredStore:
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
-        self._active = metrics.units_active
+        self._active = 0
+        metrics.units_active.set_function(lambda: self._active)
         self._writes = metrics.units.labels("write")
         self._reads = metrics.units.labels("read")
 
     async def run(self, work: Callable[[Records], T]) -> T:
         begun_s = time.perf_counter()
-        self._active.inc()
+        self._active += 1
         try:
             return await self._store.run(work)
         finally:
-            self._active.dec()
+            self._active -= 1
             self._writes.observe(time.perf_counter() - begun_s)
 
     async def read(self, work: Callable[[Records], T]) -> T:
         begun_s = time.perf_counter()
-        self._active.inc()
+        self._active += 1
         try:
             return await self._store.read(work)
         finally:
-            self._active.dec()
+            self._active -= 1
             self._reads.observe(time.perf_counter() - begun_s)
 
     async def close(self) -> None:

@@ -34,6 +34,7 @@ class Routing:
     always_use_engine: bool = False
     fallback: Fallback = Fallback.ANY
     models: Models = field(kw_only=True)
+    _engine_routes: dict[str, Route] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def routes_for(self, model: str, references: int = 0, spec: TaskSpec = ANY_SPEC) -> tuple[Route, ...]:
         """The routes that may run a task, the preferred one first: those that are able to, and that its rules allow.
@@ -145,6 +146,12 @@ class Routing:
         return tuple(route for route in routes if route.provider in self.providers)
 
     def _engine_route(self, model: str) -> Route:
+        """Made once for each model: every request asks for it."""
+        if model not in self._engine_routes:
+            self._engine_routes[model] = self._new_engine_route(model)
+        return self._engine_routes[model]
+
+    def _new_engine_route(self, model: str) -> Route:
         return Route(
             name=f"{self.engine}/{model}",
             provider=self.engine,

@@ -1,10 +1,10 @@
 """Scratch folders of running tasks. Whoever writes a file makes the folder; most tasks need none."""
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Workdirs:
     base: Path
     _left: list[Path] = field(default_factory=list, init=False)
 
-    @contextmanager
+    @contextlib.contextmanager
     def of(self, task: TaskId) -> Iterator[Path]:
         """A name that no folder had before: an earlier one of the same task may not be removed yet."""
         workdir = self.base / f"{task}-{secrets.token_hex(4)}"
@@ -29,8 +29,12 @@ class Workdirs:
             yield workdir
         finally:
             if not self._left:
-                asyncio.get_running_loop().call_later(REMOVED_AFTER_S, self.remove)
+                asyncio.get_running_loop().call_later(REMOVED_AFTER_S, self._remove_soon)
             self._left.append(workdir)
+
+    def _remove_soon(self) -> None:
+        with contextlib.suppress(RuntimeError):  # a loop that ends has no threads; `base` is removed then
+            self.remove()
 
     def remove(self) -> "asyncio.Future[None]":
         """Remove the folders of tasks that have ended."""

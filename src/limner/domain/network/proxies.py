@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
+
+_LONGEST = 100
+"""Characters of an address with its zone; what is longer is none, and is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,13 @@ def client_network(address: Address) -> str:
 
 
 def _address(text: str | None) -> Address | None:
+    return _parsed(text) if text and len(text) <= _LONGEST else None
+
+
+@lru_cache(1024)
+def _parsed(text: str) -> Address | None:
     try:
-        address = ip_address((text or "").strip("[]").partition("%")[0])
+        address = ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -14,6 +14,9 @@ _GZIP = {"gzip", "x-gzip"}
 _NO_CODING = {"", "identity"}
 _UTF_8 = {"utf-8", "utf-8-sig", "ascii"}
 
+_USUAL_TYPES = {"", "application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"}
+"""Not parsed anew for each request."""
+
 _NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
 """Python codecs that are not charsets, or take quadratic time."""
 
@@ -21,7 +24,8 @@ _NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "und
 async def decoded_body(request: Request) -> bytes:
     """The body without content coding, in UTF-8. Raises `Refusal`: 415 for what cannot be decoded."""
     coding = request.headers.get("content-encoding", "").strip().lower()
-    charset = _charset(request.headers.get("content-type", ""))
+    content_type = request.headers.get("content-type", "")
+    charset = "utf-8" if content_type in _USUAL_TYPES else _charset(content_type)
     body = b"".join([part async for part in request.stream()])  # request.body() would keep a copy
     if coding in _NO_CODING and charset in _UTF_8:
         return body
