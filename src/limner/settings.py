@@ -251,6 +251,9 @@ class Settings(VendorSettings):
         description="Which other routes a task may take when the first one fails, where neither the task nor its key "
         "nor its account says: `never`, `same_price` (known to cost no more, a model of the same family), or `any`.",
     )
+    credit_usd: float = Field(
+        default=0.01, gt=0, description="What a credit is worth to you in US dollars, for `limner spend`."
+    )
     tasks_at_once: int = Field(default=1000, ge=1, description="Tasks that one worker runs at once.")
     account_tasks: int = Field(
         default=10, ge=1, description="How many image tasks an account may have queued or running, unless set for it."

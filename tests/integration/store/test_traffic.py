@@ -7,7 +7,7 @@ import pytest
 from limner.application.generation.journal import IntendedAttempt, SpendJournal
 from limner.application.generation.route_limits import RouteLimits, RouteWait
 from limner.db.open_store import open_store
-from limner.db.tables.attempts import RouteSpend
+from limner.db.tables.attempts import MarginRow, RouteSpend
 from limner.db.tables.tasks import ClaimLimit
 from limner.domain.ids import TaskId
 from limner.domain.routing.breaker import CLOSED, Breaker
@@ -288,6 +288,45 @@ async def test_spend_is_reported_by_route_beside_the_credits(service: ServiceHar
     assert flux == RouteSpend(
         "bfl", FLUX.name, 3, 1, 1, 1, pytest.approx(0.09), pytest.approx(0.05), 0, SUCCEEDED.consumed
     )
+
+
+async def delivered(service: ServiceHarness, task: TaskId, number: int, provider: str, cost_usd: float | None) -> None:
+    """A picture of the task, delivered and charged."""
+    attempt = await service.write_intent(task, number, route=f"{provider}/x")
+    await service.execute_sql(
+        "UPDATE attempts SET state = 'delivered', charged = 1, cost_usd = :cost, provider = :provider, part = :part "
+        "WHERE id = :id",
+        id=attempt,
+        cost=cost_usd,
+        provider=provider,
+        part=str(number),
+    )
+
+
+async def test_margins_are_told_by_day_model_and_provider(service: ServiceHarness) -> None:
+    since_ms = service.clock.now_ms()
+    first, second, third = await sends(service, KONTEXT, KONTEXT, GPT)
+    await service.claim_tasks()
+    await delivered(service, first, 1, "bfl", 0.04)
+    await delivered(service, first, 2, "fal", 0.05)
+    await service.settle_task(first)
+    await delivered(service, second, 1, "bfl", None)
+    await service.settle_task(second)
+    service.clock.ms += 86_400_000
+    await delivered(service, third, 1, "openai", 0.25)
+    await service.settle_task(third)
+    until_ms = service.clock.now_ms() + 1
+
+    margins = await service.store.read(lambda records: records.attempts.margins(since_ms, until_ms))
+    spent = await service.store.read(lambda records: records.attempts.spend(since_ms, until_ms))
+
+    share = SUCCEEDED.consumed
+    assert margins == [
+        MarginRow(0, KONTEXT, "bfl", 2, 1.5 * share, pytest.approx(0.04), 0.0, 1),
+        MarginRow(0, KONTEXT, "fal", 1, 0.5 * share, pytest.approx(0.05), 0.0, 0),
+        MarginRow(1, GPT, "openai", 1, share, pytest.approx(0.25), 0.0, 0),
+    ]
+    assert sum(each.credits for each in margins) == sum(each.credits for each in spent)
 
 
 async def test_only_orders_begun_in_the_time_count(service: ServiceHarness) -> None:

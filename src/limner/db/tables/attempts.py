@@ -60,6 +60,20 @@ class RouteSpend:
     credits: int
 
 
+@dataclass(frozen=True, slots=True)
+class MarginRow:
+    """What one provider's pictures of a model brought in and cost on a day, counted from the first of the period."""
+
+    day: int
+    model: str
+    provider: str
+    pictures: int
+    credits: float
+    cost_usd: float
+    doubt_usd: float
+    unpriced: int
+
+
 _COLUMNS = (
     "id, task, part, number, route, provider, upstream, state, outcome, handle, result, reason, detail, charged, "
     "price_usd, cost_usd, intended_ms, submitted_ms, delivered_ms, closed_ms"
@@ -152,6 +166,22 @@ _SPEND = Sql("""
 """)
 
 
+# A task's credits are shared evenly by the attempts that delivered its pictures, for these may be of several providers.
+_MARGINS = Sql("""
+    SELECT (a.intended_ms - :since_ms) / 86400000, t.model, a.provider,
+        sum(CASE WHEN a.outcome = 'picture' THEN 1 ELSE 0 END),
+        coalesce(sum(CASE WHEN a.outcome = 'picture' THEN 1.0 * t.consumed / (
+            SELECT count(*) FROM attempts b WHERE b.task = a.task AND b.outcome = 'picture') END), 0.0),
+        coalesce(sum(CASE WHEN a.charged = 1 THEN coalesce(a.cost_usd, a.price_usd) END), 0.0),
+        coalesce(sum(CASE WHEN a.outcome IN ('unknown_outcome', 'given_up') AND a.charged = 0
+                     THEN a.price_usd END), 0.0),
+        sum(CASE WHEN a.charged = 1 AND a.cost_usd IS NULL AND a.price_usd IS NULL THEN 1 ELSE 0 END)
+    FROM attempts a JOIN tasks t ON t.id = a.task
+    WHERE a.intended_ms >= :since_ms AND a.intended_ms < :until_ms
+    GROUP BY (a.intended_ms - :since_ms) / 86400000, t.model, a.provider ORDER BY 1, 2, 3
+""")
+
+
 class AttemptTable:
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -236,6 +266,16 @@ class AttemptTable:
     def spend(self, since_ms: int, until_ms: int) -> Sequence[RouteSpend]:
         """What was paid to each route for attempts begun in this period, and the credits that they earned."""
         return [_spend(*row) for row in self._db.all(_SPEND, {"since_ms": since_ms, "until_ms": until_ms})]
+
+    def margins(self, since_ms: int, until_ms: int) -> Sequence[MarginRow]:
+        """What came in and what was paid for attempts begun in this period, by day, model and provider."""
+        return [_margin(*row) for row in self._db.all(_MARGINS, {"since_ms": since_ms, "until_ms": until_ms})]
+
+
+def _margin(day: Any, model: str, provider: str, *figures: Any) -> MarginRow:
+    pictures, credits_paid, cost_usd, doubt_usd, unpriced = figures
+    paid = (float(credits_paid), float(cost_usd), float(doubt_usd))
+    return MarginRow(int(day), model, provider, int(pictures), *paid, int(unpriced))
 
 
 def _spend(provider: str, route: str, *figures: Any) -> RouteSpend:
