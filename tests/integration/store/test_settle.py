@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -12,8 +13,8 @@ from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.task import Ending, Status, Task
-from stores import FAILED, PICTURE, SUCCEEDED, ServiceHarness, intended_attempt
+from limner.domain.tasks.task import Ending, IgnoredField, Status, Task
+from stores import FAILED, PICTURE, ROUTE, SUCCEEDED, ServiceHarness, intended_attempt
 
 
 async def running(service: ServiceHarness, owner: str = "worker", opening: int = 100) -> tuple[Key, TaskId]:
@@ -259,3 +260,67 @@ async def test_an_attempt_is_one_of_its_task_s_numbers(service: ServiceHarness) 
         await service.store.run(lambda records: records.attempts.intend(intended_attempt(task, 1, 1)))
 
     assert len(await service.attempts(task)) == 1
+
+
+# --- several pictures -----------------------------------------------------------------------------------------------
+
+
+async def deliver(service: ServiceHarness, task: TaskId, part: str) -> None:
+    """Write a delivered picture to the journal."""
+    now_ms = service.clock.now_ms()
+    attempt = replace(intended_attempt(task, 1, now_ms, ROUTE.name), part=part)
+    kept = {"result": asdict(PICTURE), "served_by": {"provider": "scripted"}}
+
+    def work(records: Records) -> None:
+        records.blobs.add(PICTURE.blob, 10, PICTURE.media_type, now_ms)
+        records.attempts.intend(attempt)
+        records.attempts.delivered(attempt.id, kept, None, now_ms)
+
+    await service.store.run(work)
+
+
+@pytest.mark.parametrize(("made", "consumed"), [(1, 5), (2, 10), (3, 15)])
+async def test_of_several_pictures_those_that_were_made_are_charged(
+    service: ServiceHarness, made: int, consumed: int
+) -> None:
+    key = await service.open_account(opening=100)
+    task = await service.submit_task(key, n=3)
+    assert await service.balance(key) == Balance(85, 15)
+    await service.claim_tasks("worker")
+    for part in range(1, made + 1):
+        await deliver(service, task, str(part))
+
+    result = replace(PICTURE, more=(PICTURE,) * (made - 1))
+    ignored = (IgnoredField("seed", "it takes no seed"),)
+    ending = Ending(Status.SUCCESS, consumed=consumed, result=result, error_msg="so many", ignored=ignored)
+    finished = await service.settle_task(task, ending)
+
+    assert finished == await service.task(task)
+    assert (finished.pictures, finished.consumed, finished.result, finished.ignored) == (3, consumed, result, ignored)
+    assert await service.balance(key) == Balance(100 - consumed, 0)
+    assert await service.ledger_faults() == []
+
+
+@pytest.mark.parametrize("consumed", [5, 15])
+async def test_a_charge_for_other_pictures_than_were_made_is_found(service: ServiceHarness, consumed: int) -> None:
+    task = await service.submit_task(await service.open_account(opening=100), n=3)
+    await service.claim_tasks("worker")
+    await deliver(service, task, "1")
+    await deliver(service, task, "3")
+
+    await service.settle_task(task, Ending(Status.SUCCESS, consumed=consumed, result=PICTURE))
+
+    assert await service.ledger_faults() == [f"task {task} was charged {consumed} credits for 2 of its 3 pictures"]
+
+
+async def test_several_pictures_are_as_many_places_in_the_queue(service: ServiceHarness) -> None:
+    busy = await service.open_account(opening=100)
+    other = await service.open_account("bob", opening=100)
+    several = await service.submit_task(busy, n=3)
+    second = await service.submit_task(busy)
+    theirs = [await service.submit_task(other) for _ in range(3)]
+
+    order = [each.task.id for each in await service.claim_tasks()]
+
+    assert order.index(second) > order.index(theirs[-1])
+    assert several in order[:2]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.routing.abilities import SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Delivered, GenerationRequest, Picture, ReferenceImage
 from limner.providers.diffusers import job_lines
@@ -17,6 +18,9 @@ _STEP: Final = 16
 
 _MIN_SIDE: Final = 64
 _MAX_SIDE: Final = 4096
+
+LIMITS: Final = SizeLimits(_STEP, _MIN_SIDE, 2048, max_pixels=2 * _MEGAPIXEL, ratio=3.0)
+"""The sizes that callers may ask for: beyond two megapixels the models repeat themselves, and the memory runs out."""
 
 _TRAINED_SHAPES: Final = (
     *("672:1568", "688:1504", "720:1456", "752:1392", "800:1328", "832:1248", "880:1184", "944:1104"),
@@ -33,8 +37,7 @@ def encode(
     facts = weights.facts
     if len(request.references) > facts.pictures:
         return _too_many(request, weights)
-    shape = _shape(request)
-    width, height = _sides(shape, options.megapixels)
+    width, height = request.pixels(LIMITS) or _sides(_shape(request), options.megapixels)
     several = facts.one_canvas and len(request.references) > 1
     return job_lines.PipelineJob(
         number=number,

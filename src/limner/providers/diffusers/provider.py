@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
 from limner.domain.prompts.dialect import PromptDialect, dialect_named_in
+from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report, UpstreamCheck, VendorAccount
 from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.folder import folder_of, inspect_folder
 from limner.providers.diffusers.inspection import inspect, missing_packages
-from limner.providers.diffusers.job import decode, encode, process_failure
+from limner.providers.diffusers.job import LIMITS, decode, encode, process_failure
 from limner.providers.diffusers.pipeline_options import PipelineOptions, options_of
 from limner.providers.diffusers.process import PipelineProcess
 from limner.providers.diffusers.turns import ModelTurns
@@ -63,6 +65,11 @@ class DiffusersProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by folder
         weights = inspect_folder(folder_of(self._models, upstream))
         return None if isinstance(weights, Failure) else weights.facts.pictures
+
+    def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:  # noqa: ARG002 - the same for all
+        able = Abilities(aspect_ratio=True, seed=True, size_classes=frozenset({"1K"}), exact_size=LIMITS)
+        fixed = "megapixels" in self._options.keys() | options.keys()
+        return replace(able, size_classes=frozenset(), exact_size=None) if fixed else able
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - by folder
         weights = inspect_folder(folder_of(self._models, upstream))

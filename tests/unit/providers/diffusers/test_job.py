@@ -5,6 +5,7 @@ import pytest
 
 from limner.domain.aspect_ratio import ratio
 from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import Delivered, GenerationRequest, ReferenceImage
 from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.folder import PIPELINES, Weights
@@ -57,6 +58,16 @@ def test_a_job_travels_to_the_process_and_back_unchanged() -> None:
 )
 def test_the_shape_asked_for_has_a_megapixel(shape: str, size: tuple[int, int]) -> None:
     job = job_for(order(aspect_ratio=shape))
+
+    assert (job.width, job.height) == size
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape", "size"),
+    [("1K", "16:9", (1360, 768)), ("800x608", None, (800, 608)), ("4096x4096", None, (1440, 1456))],
+)
+def test_the_size_asked_for_is_made_up_to_two_megapixels(asked: str, shape: str | None, size: tuple[int, int]) -> None:
+    job = job_for(order(aspect_ratio=shape, spec=TaskSpec("a red fox", size=asked)))
 
     assert (job.width, job.height) == size
 
