@@ -379,13 +379,18 @@ def prepare_data(settings: Settings) -> str:
 
 
 def build(settings: Settings, *, measured: bool = False) -> Limner:
-    """Wire the service over a prepared data folder, `measured` for a server or worker. Nothing runs yet."""
+    """Wire the service over a prepared data folder, `measured` for a server or worker. Nothing runs yet.
+
+    A server or worker that could serve no model raises `EngineMissing`.
+    """
     secret = read_secret(settings)
     running = RunningTasks()
     signals = SharedSignals(running, open_relay(settings.resolved_database_url))
     store, measuring = _open_store(settings, signals, running, measured=measured)
     reached = upstreams(settings)
     providers = find_providers(settings, reached)
+    if measured:
+        check_engine(settings, providers)
     decodes = DecodePool()
     return Limner(
         settings=settings,
@@ -478,13 +483,21 @@ def find_providers(settings: Settings, reached: Mapping[str, Upstream]) -> dict[
     found: dict[str, Provider] = {"sandbox": SandboxProvider(settings.sandbox_delay_s), **vendors}
     for point in entry_points(group="limner.providers"):
         found[point.name] = point.load()()
-    if settings.engine not in found and (settings.fallback_to_builtin or not vendors):
-        raise EngineMissing(settings.engine)
     return found
 
 
+def check_engine(settings: Settings, providers: Mapping[str, Provider]) -> None:
+    """Raise `EngineMissing` where requests may need the engine and it is not installed."""
+    vendors = upstreams(settings).keys() & providers.keys()
+    if settings.engine not in providers and (settings.fallback_to_builtin or not vendors):
+        raise EngineMissing(settings.engine)
+
+
 class EngineMissing(RuntimeError):
-    """The engine that shall serve the models is not installed."""
+    """The engine that shall serve the models is not installed.
+
+    It keeps a server, a worker and `limner generate` from starting, and no command that only reads or administers.
+    """
 
     def __init__(self, engine: str) -> None:
         super().__init__(

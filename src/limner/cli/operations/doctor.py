@@ -152,6 +152,12 @@ async def _clock(limner: "Limner") -> Finding:
 
 
 def _engine(limner: "Limner") -> Finding:
+    from limner.bootstrap import EngineMissing, check_engine
+
+    try:
+        check_engine(limner.settings, limner.providers)
+    except EngineMissing as error:
+        return Finding("models", well=False, detail=str(error), remedy="Nothing runs until one of these is done.")
     vendors = ", ".join(sorted(limner.routing.vendors()))
     stand_in = f"{limner.settings.engine} serves every model while no vendor is configured"
     return Finding("models", well=True, detail=f"served by {vendors}" if vendors else stand_in)

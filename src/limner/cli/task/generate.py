@@ -24,7 +24,7 @@ from limner.cli.task.picture_options import (
     Size,
 )
 from limner.cli.task.quote import print_quote
-from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, with_limner
+from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, startup_errors, with_limner
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.progress import progress
@@ -137,9 +137,8 @@ def report_saved(task: Task, saved: Sequence[Path], *, open_: bool, json: bool) 
         print_json({**facts, "served_by": task.served_by, **ignored})
     else:
         console = err if saved[0] == STDOUT else out
-        console.print(
-            f"[green]Saved[/] {escape(', '.join(names))}  ({task.consumed} credits, task {task.id})", soft_wrap=True
-        )
+        where = "to standard output" if saved[0] == STDOUT else escape(", ".join(names))
+        console.print(f"[green]Saved[/] {where}  ({task.consumed} credits, task {task.id})", soft_wrap=True)
         _print_provider(task)
         _print_shortfalls(task)
     if open_ and saved[0] != STDOUT:
@@ -156,6 +155,8 @@ def _print_shortfalls(task: Task) -> None:
 async def _generate(
     limner: "Limner", options: GenerateOptions, account: str, *, json: bool
 ) -> tuple[Task, Sequence[Path]]:
+    from limner.bootstrap import check_engine
+
     if json and options.output == STDOUT:
         raise Refusal(Code.INVALID, "-o - and --json both write to standard output", suggestion="Use one of them.")
     if options.n > 1 and options.output == STDOUT:
@@ -163,6 +164,8 @@ async def _generate(
     for number in range(1, max(1, min(options.n, MAX_IMAGES)) + 1):
         path = options.output and numbered(options.output, number)
         await asyncio.to_thread(check_output, path, force=options.force)
+    with startup_errors(json=json):
+        check_engine(limner.settings, limner.providers)
     key = await _key(limner, account)
     files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(options.pictures)]
     mask = await _upload(limner, key, options.mask, "mask") if options.mask else None
