@@ -27,13 +27,17 @@ ROWS: Mapping[str, Mapping[str, Any]] = tomllib.loads((ROOT / "tests" / "docs" /
 INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
 FENCED = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^```\w+\n.*?^```", re.MULTILINE | re.DOTALL)
+NO_COMMAND = ("{", "[")
+"""How JSON and TOML begin."""
+
 TIMEOUT_S = 300
 
 
 def blocks(page: Path) -> list[str]:
     text = page.read_text()
     indented = [re.sub(r"^ {4}", "", match[0], flags=re.MULTILINE) for match in INDENTED.finditer(CODE.sub("", text))]
-    return [block.strip() + "\n" for block in [*indented, *FENCED.findall(text)]]
+    found = (block.strip() + "\n" for block in [*indented, *FENCED.findall(text)])
+    return [block for block in found if not block.startswith(NO_COMMAND)]
 
 
 def name_of(page: Path) -> str:
