@@ -90,6 +90,8 @@ def raw_database(url: str) -> Iterator[Db]:
 def delete_all_rows(url: str) -> None:
     """Delete all rows of the database."""
     with raw_database(url) as db:
+        for table in ("template_shares", "templates", "template_files", "template_versions"):
+            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         if url.startswith(SQLITE):

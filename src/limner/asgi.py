@@ -86,6 +86,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         lineage=limner.lineage,
         explain=limner.explain,
         thumbnails=limner.thumbnails,
+        templates=limner.account_templates,
         cancel=limner.cancel,
         upload=limner.upload,
         issue_credentials=limner.issue_credentials,

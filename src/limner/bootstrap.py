@@ -35,6 +35,7 @@ from limner.application.library.erase_later import EraseLater
 from limner.application.library.keep_tasks import KeepTask
 from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
+from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
 from limner.application.operations.overview import ReadOverview
 from limner.application.read import ReadTask, TaskView
@@ -81,7 +82,7 @@ from limner.storage.new_file import create_file
 from limner.storage.parts import open_parts
 from limner.storage.scratch import Scratch, free_bytes, open_scratch, sweep
 from limner.storage.signed_links import SignedLinks
-from limner.templates.loader import load_templates
+from limner.templates.loader import load_or_refuse, load_templates
 from limner.vendors import Upstream, upstreams
 from limner.worker.clock import SystemClock
 from limner.worker.dispatcher import Dispatcher
@@ -167,6 +168,7 @@ class Limner:
             routing=self.routing,
             default_models=DefaultModels(self.settings.default_model, self.settings.multiview_model),
             check_webhook=self.webhook_http.check,
+            account_templates=self.account_templates,
         )
 
     @property
@@ -246,6 +248,11 @@ class Limner:
         return Thumbnails(self.store, self.blobs, self.pictures.thumbnail, self.scratch.folder)
 
     @property
+    def account_templates(self) -> AccountTemplates:
+        folder = self.scratch.folder / "templates"
+        return AccountTemplates(self.store, self.clock, self.templates, load_or_refuse, self.intake, folder)
+
+    @property
     def list_tasks(self) -> ListTasks:
         return ListTasks(self.store)
 
@@ -279,7 +286,9 @@ class Limner:
         run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry)
         return ExecuteTask(
             store=self.store,
-            prepare=PrepareInputs(references, self.templates, self.settings.models, self.caller_of),
+            prepare=PrepareInputs(
+                references, self.templates, self.settings.models, self.caller_of, self.account_templates
+            ),
             generate=Generate(journal, self.routing, run_attempt, self.clock),
             stop_jobs=StopJobs(journal, self.routing, keep),
             clock=self.clock,

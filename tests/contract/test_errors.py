@@ -42,10 +42,10 @@ TABLE = [
     (2019, 404, "The file is not found"),
 ]
 # Codes whose text is not documented, so that it is Limner's.
-OUR_WORDS = {2021: 400, 2022: 400, 9404: 404, 9405: 405, 9414: 404}
+OUR_WORDS = {2021: 400, 2022: 400, 9404: 404, 9405: 405, 9414: 404, 9415: 404}
 
 # Not used by this API: 3D work, moderation before acceptance, retired names, webhooks, and 1001, for failed tasks only.
-UNREACHED = {1001, 2005, 2008, 2011, 2012, 2014, 2015, 2016, 2018, 2021, 9414}
+UNREACHED = {1001, 2005, 2008, 2011, 2012, 2014, 2015, 2016, 2018, 2021, 9414, 9415}
 
 
 @pytest.mark.parametrize(("code", "status", "message"), TABLE)

@@ -31,6 +31,8 @@ from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import S3Middleware, refused
 from limner.api.s3.request import object_of
 from limner.api.service_container import Services
+from limner.api.templates import openapi as templates_openapi
+from limner.api.templates import routes as templates
 from limner.api.v2 import errors as v2_errors
 from limner.api.v2 import openapi as v2_openapi
 from limner.api.v2 import routes as v2
@@ -93,6 +95,7 @@ def create_app(
         *metrics.operations(services),
     ]
     operations += webhooks.operations(services)
+    operations += templates.operations(services, services.templates)
     operations += docs.pages(
         operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS, **library_openapi.SCHEMAS}
     )
@@ -122,7 +125,13 @@ def create_app(
 
 
 def _schemas() -> dict[str, Any]:
-    faces = (v2_openapi.SCHEMAS, v3_openapi.SCHEMAS, webhooks_openapi.SCHEMAS, library_openapi.SCHEMAS)
+    faces = (
+        v2_openapi.SCHEMAS,
+        v3_openapi.SCHEMAS,
+        webhooks_openapi.SCHEMAS,
+        library_openapi.SCHEMAS,
+        templates_openapi.SCHEMAS,
+    )
     return {name: schema for schemas in faces for name, schema in schemas.items()}
 
 

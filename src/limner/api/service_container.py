@@ -15,6 +15,7 @@ from limner.application.library.erase_later import EraseLater
 from limner.application.library.keep_tasks import KeepTask
 from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
+from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
@@ -44,6 +45,7 @@ class Services:
     lineage: ReadLineage
     explain: Explain
     thumbnails: Thumbnails
+    templates: AccountTemplates
     cancel: Cancel
     upload: TakeUpload
     issue_credentials: IssueUploadCredentials

@@ -9,7 +9,7 @@ from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
 from limner.cli.operations import audit, config, db, doctor, models, providers, prune, spend, vendors
 from limner.cli.serving import serve, worker
-from limner.cli.task import generate, library, replay, tasks, templates
+from limner.cli.task import account_templates, generate, library, replay, tasks, templates
 from limner.cli.terminal import out
 
 app = typer.Typer(
@@ -53,6 +53,12 @@ app.add_typer(tasks.app, name="tasks")
 tasks.app.command("keep")(library.keep)
 tasks.app.command("unkeep")(library.unkeep)
 tasks.app.command("lineage")(library.lineage)
+templates.app.command("import")(account_templates.import_folder)
+templates.app.command("export")(account_templates.export_folder)
+templates.app.command("versions")(account_templates.versions)
+templates.app.command("remove")(account_templates.remove)
+templates.app.command("share")(account_templates.share)
+templates.app.command("unshare")(account_templates.unshare)
 app.add_typer(templates.app, name="templates")
 app.add_typer(providers.app, name="providers")
 app.add_typer(db.app, name="db")

@@ -23,6 +23,7 @@ from limner.db.tables.library.lineage import LineageTable
 from limner.db.tables.library.listing import TaskListQueries
 from limner.db.tables.library.marks import TaskMarks
 from limner.db.tables.library.prompt_index import PromptIndex
+from limner.db.tables.library.templates import TemplateTable
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
@@ -61,6 +62,7 @@ class Records:
         self.prompt_index = PromptIndex(db)
         self.lineage = LineageTable(db)
         self.task_marks = TaskMarks(db)
+        self.templates = TemplateTable(db)
         self.task_lists = TaskListQueries(db)
         self.consistency = ConsistencyQueries(db)
         self.overview = OverviewQueries(db)

@@ -611,3 +611,44 @@ Index(
     sqlite_where=text("due_ms IS NULL"),
     postgresql_where=text("due_ms IS NULL"),
 )
+
+# Templates of accounts. A version never changes; `definition` is the template, `source` the text of its file.
+template_versions = Table(
+    "template_versions",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("account", UUID, ForeignKey("accounts.id"), nullable=False),
+    Column("slug", String(100), nullable=False),
+    Column("version", String(12), nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Index("ix_template_versions_account_slug", "account", "slug", "created_ms"),
+)
+
+template_files = Table(
+    "template_files",
+    metadata,
+    Column("version", UUID, ForeignKey("template_versions.id"), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# The current version of each template that was not removed.
+templates = Table(
+    "templates",
+    metadata,
+    Column("account", UUID, ForeignKey("accounts.id"), primary_key=True),
+    Column("slug", String(100), primary_key=True),
+    Column("version", UUID, ForeignKey("template_versions.id"), nullable=False),
+)
+
+# Accounts that may use another account's template.
+template_shares = Table(
+    "template_shares",
+    metadata,
+    Column("account", UUID, ForeignKey("accounts.id"), primary_key=True),
+    Column("slug", String(100), primary_key=True),
+    Column("guest", UUID, ForeignKey("accounts.id"), primary_key=True, index=True),
+)

@@ -10,6 +10,7 @@ AccountId = NewType("AccountId", str)
 KeyId = NewType("KeyId", str)
 AttemptId = NewType("AttemptId", str)
 WebhookId = NewType("WebhookId", str)
+TemplateVersionId = NewType("TemplateVersionId", str)
 
 DeliveryId = NewType("DeliveryId", str)
 """`msg_` and 32 hex digits: what the receiver of a webhook tells messages apart by."""

@@ -37,6 +37,7 @@ class Code(IntEnum):
     ROUTE_NOT_FOUND = 9404
     METHOD_NOT_ALLOWED = 9405
     WEBHOOK_NOT_FOUND = 9414
+    TEMPLATE_NOT_FOUND = 9415
 
 
 class Refusal(Exception):

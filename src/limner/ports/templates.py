@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from limner.domain.ids import TemplateVersionId
 from limner.domain.prompts.template import Template
 
 
@@ -15,6 +16,11 @@ class LoadedTemplate(Protocol):
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def row(self) -> TemplateVersionId | None:
+        """The stored version; None for a template of a folder of the operator's."""
+        ...
 
     @property
     def pictures(self) -> tuple[Path, ...]: ...

@@ -13,8 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from limner.domain.ids import TemplateVersionId
 from limner.domain.prompts.characters import forbidden_character
 from limner.domain.prompts.template import MAX_PICTURES, Template, TemplatePicture, normalise_slug
+from limner.domain.refusal import Code, Refusal
 
 FILE = "template.toml"
 MAX_TEXT_CHARACTERS = 2000
@@ -33,6 +35,8 @@ class TemplateError(Exception):
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem}. {remedy}")
         self.path = path
+        self.problem = problem
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class LoadedTemplate:
     template: Template
     folder: Path
     version: str
+    row: TemplateVersionId | None = None
 
     @property
     def pictures(self) -> tuple[Path, ...]:
@@ -93,6 +98,15 @@ def load_template(folder: Path) -> LoadedTemplate:
     return LoadedTemplate(template, folder, _version(folder, template))
 
 
+def load_or_refuse(folder: Path) -> LoadedTemplate:
+    """The same for a folder that a caller sent: raises `Refusal` in place of `TemplateError`."""
+    try:
+        return load_template(folder)
+    except TemplateError as error:
+        place = "" if error.path == folder else f"{error.path.name}: "
+        raise Refusal(Code.INVALID, f"{place}{error.problem}", suggestion=error.remedy, field="template") from None
+
+
 def _parse(source: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(source.read_text("utf-8"))
@@ -103,7 +117,9 @@ def _parse(source: Path) -> dict[str, Any]:
 
 
 def _template(slug: str, table: "_Table") -> Template:
-    table.refuse_unknown("title", "summary", "text", "aspect_ratio", "best_with", "needs_image", "pictures")
+    table.refuse_unknown(
+        "title", "summary", "text", "aspect_ratio", "best_with", "needs_image", "pictures", "before", "after"
+    )
     return Template(
         slug=slug,
         title=table.line("title", max_length=80),
@@ -113,7 +129,18 @@ def _template(slug: str, table: "_Table") -> Template:
         best_with=table.lines("best_with"),
         needs_image=table.yes_or_no("needs_image"),
         pictures=tuple(_picture(entry) for entry in table.tables("pictures", max_length=MAX_PICTURES)),
+        before=_shown("before", table),
+        after=_shown("after", table),
     )
+
+
+def _shown(key: str, table: "_Table") -> str | None:
+    """The file of a picture that shows what the template does, if there is one."""
+    if key not in table.values:
+        return None
+    name = table.line(key, max_length=100)
+    _media_type(table, name, key)
+    return name
 
 
 def _aspect_ratio(table: "_Table") -> str | None:
@@ -131,23 +158,23 @@ def _picture(table: "_Table") -> TemplatePicture:
     return TemplatePicture(name, table.line("role", max_length=200), _media_type(table, name))
 
 
-def _media_type(table: "_Table", name: str) -> str:
+def _media_type(table: "_Table", name: str, key: str = "file") -> str:
     if Path(name).name != name:
-        raise table.error("file", f"{name!r} leads out of the folder", "Put the picture beside template.toml.")
+        raise table.error(key, f"{name!r} leads out of the folder", "Put the picture beside template.toml.")
     path = table.source.parent / name
     if not path.is_file():
-        raise table.error("file", f"there is no {name!r}", "Put the picture beside template.toml, or correct the name.")
+        raise table.error(key, f"there is no {name!r}", "Put the picture beside template.toml, or correct the name.")
     with path.open("rb") as file:
         head = file.read(16)
     for media_type, signature in _SIGNATURES.items():
         if head.startswith(signature):
             return media_type
-    raise table.error("file", f"{name!r} is neither PNG nor JPEG", "Convert it: these two are what every model takes.")
+    raise table.error(key, f"{name!r} is neither PNG nor JPEG", "Convert it: these two are what every model takes.")
 
 
 def _version(folder: Path, template: Template) -> str:
     digest = sha256()
-    for name in (FILE, *(picture.name for picture in template.pictures)):
+    for name in (FILE, *template.files):
         digest.update(sha256((folder / name).read_bytes()).digest())
     return digest.hexdigest()[:12]
 

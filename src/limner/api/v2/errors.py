@@ -11,6 +11,7 @@ ERRORS: dict[int, ErrorRow] = {
     1002: ErrorRow(401, "Authentication failed", "Check if your credentials is valid, and ensure you set it correctly"),
     9404: ErrorRow(404, "The route is not found", "Check the path; the API begins with /v2/openapi"),
     9405: ErrorRow(405, "The method is not allowed", "Check the method of the request"),
+    9415: ErrorRow(404, "The template is not found", "Check the name, and that it is a template of yours"),
     9414: ErrorRow(404, "The webhook is not found", "Check the id, and that it is a webhook of yours"),
 }
 

@@ -103,6 +103,7 @@ class EraseAccount:
             _without_unfinished_tasks(records, name)  # no task was created while the others were erased
             blobs: set[BlobId] = records.retention.erase_account(account, new_name, now_ms)
             records.webhooks.forget_account(account)
+            records.templates.erase_account(account)
             records.audit_log.add(self.erase.actor, "account.erase", account, {"tasks": len(receipts)}, now_ms)
             return self.erase.delete_unreferenced.mark(records, blobs, now_ms)
 

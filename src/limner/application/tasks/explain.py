@@ -13,8 +13,9 @@ from limner.db.tables.attempts import Attempt
 from limner.db.tables.ledger import LedgerRow
 from limner.db.tables.retention import Erasure
 from limner.db.tables.tasks import TaskInput
-from limner.domain.ids import AccountId, TaskId
+from limner.domain.ids import AccountId, TaskId, TemplateVersionId
 from limner.domain.prompts.prompt import ComposedPrompt
+from limner.domain.prompts.template import Template
 from limner.domain.refusal import Refusal
 from limner.domain.routing.route import Route
 from limner.domain.tasks.spec import TaskSpec
@@ -59,7 +60,8 @@ class Explain:
         spec = records.tasks.spec(task_id)
         inputs = records.tasks.inputs(task_id)
         attempts = records.attempts.of(task_id)
-        composed = self._composed(task, spec, len(inputs), attempts) if spec else {}
+        template = self._template(records, spec) if spec else None
+        composed = self._composed(task, spec, template, len(inputs), attempts) if spec else {}
         return Explanation(
             task=task,
             composed=composed.pop("", None),
@@ -74,24 +76,37 @@ class Explain:
         )
 
     def _composed(
-        self, task: Task, spec: TaskSpec, references: int, attempts: Sequence[Attempt]
+        self,
+        task: Task,
+        spec: TaskSpec,
+        template: Template | None,
+        references: int,
+        attempts: Sequence[Attempt],
     ) -> dict[str, ComposedPrompt]:
         """The prompt of each image, by part; empty when the task's template or model was removed."""
-        loaded, model = self.templates.get(spec.template or ""), self.routing.models.get(task.model)
-        if model is None or (spec.template and loaded is None):
+        model = self.routing.models.get(task.model)
+        if model is None or (spec.template and template is None):
             return {}
         return {
             each.part: compose_image(
                 spec,
                 each,
                 model,
-                template=loaded.template if loaded else None,
+                template=template,
                 own_references=count,
                 route=self._route(task, count, attempts),
             )
             for each in spec.images
             for count in [references if each.reference is None else 1]
         }
+
+    def _template(self, records: Records, spec: TaskSpec) -> Template | None:
+        """The template that the task was planned with; of a folder's template, what it is now."""
+        if spec.template_row is not None:
+            stored = records.templates.version(TemplateVersionId(spec.template_row))
+            return stored.template if stored else None
+        loaded = self.templates.get(spec.template or "")
+        return loaded.template if loaded else None
 
     def _route(self, task: Task, references: int, attempts: Sequence[Attempt]) -> Route | None:
         """The route of the last attempt, or the one that the first will take."""

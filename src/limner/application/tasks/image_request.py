@@ -7,6 +7,7 @@ from pathlib import Path
 
 from limner.application.images.mask import check_clean_mask
 from limner.application.images.references import PrepareReferences
+from limner.application.library.templates import AccountTemplates
 from limner.application.tasks.compose import compose_image
 from limner.domain.ids import AccountId
 from limner.domain.model import ModelFacts, Models
@@ -85,6 +86,7 @@ class PrepareInputs:
     templates: Templates
     models: Models
     caller_of: Callable[[AccountId], str] = _nobody
+    account_templates: AccountTemplates | None = None
 
     async def references(self, task: Task, spec: TaskSpec, workdir: Path) -> tuple[ReferenceImage, ...]:
         """The caller's images, fetched and cleaned, a mask last. Raises `Refusal` for one that will not do."""
@@ -101,7 +103,7 @@ class PrepareInputs:
         own = pictures if image.reference is None else pictures[image.reference : image.reference + 1]
         if image.part:
             workdir /= image.part
-        template = self._template(spec.template)
+        template = await self._template(spec)
         return ImageInputs(
             task=task,
             model=self._model(task),
@@ -121,14 +123,17 @@ class PrepareInputs:
         reason = f"model {task.model!r} was removed"
         raise Refusal(Code.VERSION_UNKNOWN, reason, suggestion="Use another one.", field="model_version")
 
-    def _template(self, slug: str | None) -> LoadedTemplate | None:
-        if slug is None:
+    async def _template(self, spec: TaskSpec) -> LoadedTemplate | None:
+        """The template that the task was planned with. Raises `Refusal` when it was removed."""
+        if spec.template is None:
             return None
+        if spec.template_row is not None and self.account_templates:
+            return await self.account_templates.pinned(spec)
         try:
-            return self.templates[normalise_slug(slug)]
+            return self.templates[normalise_slug(spec.template)]
         except KeyError:
             raise Refusal(
-                Code.INVALID, f"template {slug!r} was removed", suggestion="Use another one.", field="template"
+                Code.INVALID, f"template {spec.template!r} was removed", suggestion="Use another one.", field="template"
             ) from None
 
 

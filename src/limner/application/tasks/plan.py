@@ -8,13 +8,13 @@ from limner.application.tasks.picture_options import checked_options
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts, Models
 from limner.domain.prompts.characters import is_blank
 from limner.domain.prompts.prompt import ComposedPrompt, check_picture_numbers, clean_prompt
-from limner.domain.prompts.template import Template, named_template
+from limner.domain.prompts.template import named_template
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.route import Route
 from limner.domain.tasks.multiview import View, edit_prompt, view_prompt
 from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.domain.tasks.spec import ImageSpec, TaskSpec
-from limner.ports.templates import Templates
+from limner.ports.templates import LoadedTemplate, Templates
 
 MULTIVIEW_CREDITS = 10
 """For all four views of a subject."""
@@ -85,12 +85,18 @@ class _Planning:
 
     def one_prompt(self) -> Plan:
         given = len(self.request.files)
-        template = self.problems.get(self._template, None)
+        loaded = self.problems.get(self._template, None)
+        template = loaded.template if loaded else None
         asked = DEFAULT_MODEL if self.request.model is None else self.request.model
         model = self._effective(asked, given + (len(template.pictures) if template else 0))
         if model is not None:
             self.problems.check(partial(_check_file_count, model, self.request, self.models))
-        spec = replace(self._spec(given), template=template.slug if template else None)
+        spec = replace(
+            self._spec(given),
+            template=template.slug if template else None,
+            template_version=loaded.version if loaded else None,
+            template_row=loaded.row if loaded else None,
+        )
         if model is None:
             raise NoPlanError
         return Plan(model, spec, model.credits * spec.n, references=given)
@@ -121,9 +127,9 @@ class _Planning:
         except Refusal as refusal:
             raise refusal.at(f"prompts[{number}].prompt") from None
 
-    def _template(self) -> Template | None:
+    def _template(self) -> LoadedTemplate | None:
         named = self.request.spec.template
-        return named_template(named, self.templates).template if named is not None else None
+        return named_template(named, self.templates) if named is not None else None
 
     def _effective(self, name: str, pictures: int) -> ModelFacts | None:
         """The model that runs; None where none has this name, which is a problem."""

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from limner.application.generation.routing import Routing
+from limner.application.library.templates import AccountTemplates
 from limner.application.tasks.plan import NoPlanError, Plan, composed_prompts, plan
 from limner.db.tables.keys import Key
+from limner.domain.ids import AccountId
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL
 from limner.domain.prompts.prompt import ComposedPrompt
 from limner.domain.refusal import Code, Problems, Refusal
@@ -49,6 +51,13 @@ class PlanTask:
     routing: Routing
     default_models: DefaultModels = DefaultModels()
     check_webhook: Callable[[str], None] = no_webhooks
+    account_templates: AccountTemplates | None = None
+
+    async def of_account(self, account: AccountId, request: ImageRequest) -> "PlanTask":
+        """The same planning, of a request that may name a template of the account's own."""
+        if request.spec.template is None or self.account_templates is None:
+            return self
+        return replace(self, templates=await self.account_templates.of(account))
 
     def __call__(self, key: Key, request: ImageRequest, prompt_limit: int, problems: Problems) -> PlannedTask:
         """Plan a request of this key. Reads and writes nothing.

@@ -101,7 +101,7 @@ class QuoteTask:
         self, key: Key, request: ImageRequest | None, *, problems: Problems, prompt_limit: int = 1024
     ) -> Quote:
         """Quote a request. `problems` are those that its parsing found; None is one that could not be parsed."""
-        planned = self._planned(key, request, prompt_limit, problems) if request else None
+        planned = await self._planned(key, request, prompt_limit, problems) if request else None
         facts = await self.store.read(lambda records: self._facts(records, key, planned, problems))
         if request is None or planned is None:
             return Quote(distinct(problems.found), facts.funds, ahead=facts.ahead)
@@ -116,9 +116,12 @@ class QuoteTask:
             facts.ahead,
         )
 
-    def _planned(self, key: Key, request: ImageRequest, prompt_limit: int, problems: Problems) -> PlannedTask | None:
+    async def _planned(
+        self, key: Key, request: ImageRequest, prompt_limit: int, problems: Problems
+    ) -> PlannedTask | None:
+        plan = await self.plan.of_account(key.account, request)
         try:
-            return self.plan(key, request, prompt_limit, problems)
+            return plan(key, request, prompt_limit, problems)
         except NoPlanError:
             return None
 

@@ -89,7 +89,8 @@ class Submit:
         self, key: Key, request: ImageRequest, *, idempotency: IdempotencyKey | None = None, prompt_limit: int = 1024
     ) -> Submitted:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
-        draft = self.plan(key, request, prompt_limit, Problems())
+        plan = await self.plan.of_account(key.account, request)
+        draft = plan(key, request, prompt_limit, Problems())
         request, planned, route = draft.request, draft.plan, draft.routes[0]
         task = replace(self._new_task(key, request, planned), ignored=obeyed(planned.spec, route).ignored)
         acceptance = _Acceptance(

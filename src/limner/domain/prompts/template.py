@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from limner.domain.refusal import Code, Refusal
 
@@ -31,7 +31,8 @@ class Template:
     """One preset.
 
     `text` precedes the caller's prompt; its first sentence states the change and is never left out. `best_with` and
-    `needs_image` are advice and not checked.
+    `needs_image` are advice and not checked. `before` and `after` are the files of two pictures that show what it does;
+    they are not sent.
     """
 
     slug: str
@@ -42,12 +43,25 @@ class Template:
     best_with: tuple[str, ...] = ()
     needs_image: bool = False
     pictures: tuple[TemplatePicture, ...] = ()
+    before: str | None = None
+    after: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.pictures) > MAX_PICTURES:
             raise ValueError(
                 f"template {self.slug!r} has {len(self.pictures)} pictures, at most {MAX_PICTURES} are allowed"
             )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files beside its text: those that are sent, then those that show what it does."""
+        return (*(picture.name for picture in self.pictures), *filter(None, (self.before, self.after)))
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Template":
+        """A template from its stored fields."""
+        pictures = tuple(TemplatePicture(**each) for each in stored["pictures"])
+        return cls(**{**stored, "best_with": tuple(stored["best_with"]), "pictures": pictures})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,16 @@ class TaskSpec:
     `n` pictures are made of one prompt. `size` is a class (1K, 2K, 4K) or "WIDTHxHEIGHT"; `output_compression` is 0 to
     100; the first picture has the `seed`, each further one the next. With `mask`, the input of that name says by its
     transparent parts what of the first reference is drawn anew. `max_vendor_usd` and `fallback` are the rules for its
-    routes. `views` are the images of a multiview task,
-    `unchanged_views` those that an edit takes over from the original task.
+    routes. `template_version` is the digest of the template as it was, `template_row` its stored version.
+
+    `views` are the images of a multiview task, `unchanged_views` those that an edit takes over from the original task.
     A new field needs a default, for rows that were written before it; its stored name is its name.
     """
 
     prompt: str = ""
     template: str | None = None
+    template_version: str | None = None
+    template_row: str | None = None
     t_pose: bool = False
     sketch_to_render: bool = False
     negative_prompt: str | None = None

@@ -1,0 +1,1 @@
+"""Limner's own API for templates of accounts."""
