@@ -109,12 +109,11 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
 
 
 def _request_limits(settings: Settings) -> RequestLimits:
-    origins = tuple(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip())
     return RequestLimits(
         at_once=settings.requests_at_once,
         memory=settings.large_bodies_mib * 1024 * 1024,
         slow_s=settings.slow_client_s,
-        cors_origins=origins,
+        cors_origins=settings.allowed_origins,
         access_log=settings.access_log,
         public_path=settings.public_path,
     )

@@ -459,10 +459,15 @@ class Settings(VendorSettings):
             raise ValueError("must begin with http:// or https://: other kinds of proxies are not supported")
         return proxy
 
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins that `cors_origins` lists."""
+        return _listed(self.cors_origins)
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, text: str) -> str:
-        for origin in filter(None, (each.strip() for each in text.split(","))):
+        for origin in _listed(text):
             parts = urlsplit(origin)
             if origin != "*" and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
                 raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, without a path")
@@ -655,3 +660,7 @@ def _config_path(chosen: Mapping[str, Any]) -> Path:
     with contextlib.suppress(ConfigError):
         return config_path(**{**environment, **chosen})
     return Path(environment["config"] or "")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())

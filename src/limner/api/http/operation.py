@@ -72,3 +72,25 @@ def document(operations: Iterable[Operation], schemas: Mapping[str, Any]) -> dic
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "tsk_…"}},
         },
     }
+
+
+OperationRow = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
+"""Makes an operation from method, path, endpoint, summary and description."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationTable:
+    """The operations of one API, whose paths begin with `prefix`."""
+
+    tag: str
+    prefix: str
+
+    def row(self, scope: str | None, rate: RequestRate | None = None) -> OperationRow:
+        """Rows that need a key of this scope, and count against this rate."""
+
+        def operation(
+            method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
+        ) -> Operation:
+            return Operation(method, self.prefix + path, endpoint, self.tag, summary, described, scope, rate)
+
+        return operation

@@ -1,6 +1,6 @@
 """The routes of the v2 API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,14 @@ from starlette.responses import Response
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_file
 from limner.api.http.bodies.json_body import parse
-from limner.api.http.idempotency import idempotency, replayed
-from limner.api.http.operation import Endpoint, Operation
-from limner.api.http.prefer_wait import wait_as_preferred
-from limner.api.http.rate_limits import RequestRate
+from limner.api.http.idempotency import idempotency
+from limner.api.http.operation import Operation, OperationTable
 from limner.api.library import routes as library
 from limner.api.library.face import ApiFace
-from limner.api.service_container import SERVED_BY, Services
+from limner.api.service_container import Services
 from limner.api.tripo.lenient_read import read_leniently
-from limner.api.tripo.model_list import model_list
 from limner.api.tripo.quote_body import quote_body
-from limner.api.tripo.task_batch import read_ids
+from limner.api.tripo.task_handlers import TaskHandlers, s3_fields
 from limner.api.v2 import openapi, watch
 from limner.api.v2.errors import problem
 from limner.api.v2.task import task_body
@@ -35,21 +32,10 @@ from limner.domain.tasks.task import Status
 
 PREFIX = "/v2/openapi"
 
-Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
-
 
 def operations(services: Services) -> list[Operation]:
     """All v2 operations, the most frequent first: routes are matched in order."""
-    handle = V2Handlers(services)
-
-    def row(scope: str | None, rate: RequestRate | None = None) -> Row:
-        def operation(
-            method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
-        ) -> Operation:
-            return Operation(method, PREFIX + path, endpoint, "v2", summary, described, scope, rate)
-
-        return operation
-
+    handle, row = V2Handlers(services), OperationTable("v2", PREFIX).row
     reads, changes = row("read"), row("generate")
     creates, uploads = row("generate", services.create_rate), row("generate", services.upload_rate)
     return [
@@ -80,26 +66,19 @@ def _face(handle: "V2Handlers") -> ApiFace:
         moment=lambda ms: ms // 1000,
         moment_suffix="_time",
         task_body=handle.body,
-        success=_success,
+        success=handle.success,
         task_schema="Task",
         described=openapi.operation,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class V2Handlers:
+class V2Handlers(TaskHandlers):
     """Request handlers, one method per operation."""
-
-    services: Services
 
     async def create(self, request: Request) -> Response:
         created = await self._submit(request)
-        data, headers = {"task_id": created.task}, {SERVED_BY: created.provider} | replayed(created)
-        waited = await wait_as_preferred(request, self.services.wait_for_end, created.task)
-        if waited.ended:
-            data = self.body(caller(request), waited.ended)
-            headers |= self.services.served_by(waited.ended)
-        return _success(data, headers | waited.headers)
+        return await self.answer_created(request, created, {"task_id": created.task})
 
     async def _submit(self, request: Request) -> Submitted:
         task_request, body = await parse(request, read_task)
@@ -109,62 +88,32 @@ class V2Handlers:
         problems = Problems(collect=True)
         task_request, _ = await parse(request, lambda body: read_leniently(read_task, body, problems))
         quoted = await self.services.quote(caller(request), task_request, problems=problems, prompt_limit=PROMPT_LIMIT)
-        return _success(quote_body(quoted, problem))
-
-    async def read(self, request: Request) -> Response:
-        key = caller(request)
-        seen = await self.services.read(key.account, TaskId(request.path_params["task_id"]))
-        return self._task(key, seen)
-
-    async def read_batch(self, request: Request) -> Response:
-        key = caller(request)
-        wanted, _ = await parse(request, read_ids)
-        found = await self.services.read.many(key.account, wanted)
-        tasks = {seen.task.id: self.body(key, seen) for seen in found}
-        return _success({"tasks": tasks, "missed": [each for each in wanted if each not in tasks]})
+        return self.success(quote_body(quoted, problem))
 
     async def cancel(self, request: Request) -> Response:
         key = caller(request)
         task_id = TaskId(request.path_params["task_id"])
         await self.services.cancel(key.account, task_id)
-        return self._task(key, await self.services.read(key.account, task_id))
+        return self.task(key, await self.services.read(key.account, task_id))
 
     async def upload(self, request: Request) -> Response:
         key = caller(request)
         async with received_file(request, self.services.scratch) as path:
             kept = await self.services.upload(key, path)
-        return _success({"image_token": kept.token})
+        return self.success({"image_token": kept.token})
 
     async def credentials(self, request: Request) -> Response:
         key = caller(request)
         media_type, _ = await parse(request, read_upload_format)
-        created = self.services.issue_credentials(key, media_type)
-        return _success(
-            {
-                "s3_host": created.host,
-                "resource_bucket": created.bucket,
-                "resource_uri": created.object_key,
-                "session_token": created.session_token,
-                "sts_ak": created.access_key,
-                "sts_sk": created.secret_key,
-            }
-        )
-
-    async def models(self, _request: Request) -> Response:
-        return _success(model_list(self.services))
+        return self.success(s3_fields(self.services.issue_credentials(key, media_type)))
 
     async def balance(self, request: Request) -> Response:
         key = caller(request)
         has = await self.services.store.read(lambda records: records.accounts.balance(key.account))
-        return _success({"balance": has.available, "frozen": has.frozen})
-
-    def _task(self, key: Key, seen: TaskView) -> Response:
-        return _success(self.body(key, seen), self.services.served_by(seen))
+        return self.success({"balance": has.available, "frozen": has.frozen})
 
     def body(self, key: Key, seen: TaskView) -> dict[str, Any]:
-        """The task as v2 shows it."""
         return task_body(seen, key.account_tag, self.services.links, self.services.clock.now_ms())
 
-
-def _success(data: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"code": 0, "data": data}), 200, headers, "application/json")
+    def success(self, data: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+        return Response(orjson.dumps({"code": 0, "data": data}), 200, headers, "application/json")

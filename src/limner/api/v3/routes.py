@@ -1,6 +1,6 @@
 """The routes of the v3 API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,18 +13,15 @@ from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_body, received_file
 from limner.api.http.bodies.json_body import parse, read_object, validated
 from limner.api.http.headers import media_type
-from limner.api.http.idempotency import idempotency, replayed
-from limner.api.http.operation import Endpoint, Operation
-from limner.api.http.prefer_wait import wait_as_preferred
-from limner.api.http.rate_limits import RequestRate
+from limner.api.http.idempotency import idempotency
+from limner.api.http.operation import Endpoint, Operation, OperationRow, OperationTable
 from limner.api.library import routes as library
 from limner.api.library.face import ApiFace
-from limner.api.service_container import SERVED_BY, Services
+from limner.api.service_container import Services
 from limner.api.signed_link import check_link
 from limner.api.tripo.lenient_read import read_leniently
-from limner.api.tripo.model_list import model_list
 from limner.api.tripo.quote_body import quote_body
-from limner.api.tripo.task_batch import read_ids
+from limner.api.tripo.task_handlers import TaskHandlers, s3_fields
 from limner.api.v3 import openapi
 from limner.api.v3.errors import problem
 from limner.api.v3.page import read_page
@@ -45,7 +42,7 @@ from limner.application.images.presign import LIFE_S
 from limner.application.read import TaskView
 from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
-from limner.domain.ids import KeyId, TaskId, UploadToken
+from limner.domain.ids import KeyId, UploadToken
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.request import TaskType
 from limner.domain.tasks.task import Status
@@ -53,21 +50,10 @@ from limner.domain.upload import FORMATS, token_of
 
 PREFIX = "/v3"
 
-Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
-
 
 def operations(services: Services) -> list[Operation]:
     """All v3 operations, the most frequent first: routes are matched in order."""
-    handle = V3Handlers(services)
-
-    def row(scope: str | None, rate: RequestRate | None = None) -> Row:
-        def operation(
-            method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
-        ) -> Operation:
-            return Operation(method, PREFIX + path, endpoint, "v3", summary, described, scope, rate)
-
-        return operation
-
+    handle, row = V3Handlers(services), OperationTable("v3", PREFIX).row
     reads, public = row("read"), row(None)
     creates, uploads = row("generate", services.create_rate), row("generate", services.upload_rate)
     text, image = handle.creating(read_text_to_image), handle.creating(read_image_to_image)
@@ -75,7 +61,7 @@ def operations(services: Services) -> list[Operation]:
     return [
         *library.operations(services, _face(handle)),
         reads("GET", "/tasks/{task_id}", handle.read, "Read a task", openapi.READ),
-        reads("POST", "/tasks/list", handle.read_batch, "Read several tasks", openapi.LIST),
+        reads("POST", "/tasks/list", handle.list_tasks, "Read several tasks", openapi.LIST),
         creates("POST", "/generation/text-to-image", text, "Make a picture from words", openapi.TEXT_TO_IMAGE),
         creates("POST", "/generation/image-to-image", image, "Make a picture from pictures", openapi.IMAGE_TO_IMAGE),
         creates("POST", "/generation/image-to-multiview", views, "Show a subject from four sides", openapi.VIEWS),
@@ -91,7 +77,7 @@ def operations(services: Services) -> list[Operation]:
     ]
 
 
-def _quotes(reads: Row, handle: "V3Handlers") -> list[Operation]:
+def _quotes(reads: OperationRow, handle: "V3Handlers") -> list[Operation]:
     kinds: list[tuple[str, ReadRequest, Mapping[str, Any]]] = [
         ("text-to-image", read_text_to_image, openapi.QUOTED_TEXT_TO_IMAGE),
         ("image-to-image", read_image_to_image, openapi.QUOTED_IMAGE_TO_IMAGE),
@@ -115,17 +101,15 @@ def _face(handle: "V3Handlers") -> ApiFace:
         moment=moment,
         moment_suffix="_at",
         task_body=handle.body,
-        success=_success,
+        success=handle.success,
         task_schema="V3Task",
         described=openapi.keyed,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class V3Handlers:
+class V3Handlers(TaskHandlers):
     """Request handlers, one method per operation."""
-
-    services: Services
 
     def creating(self, read: ReadRequest) -> Endpoint:
         """A handler that creates the task that `read` parses from the body."""
@@ -134,12 +118,7 @@ class V3Handlers:
             _check_json(request)
             created, kind = await self._submit(request, read)
             data = {"task_id": created.task, "type": kind, "status": Status.QUEUED}
-            headers = {SERVED_BY: created.provider} | replayed(created)
-            waited = await wait_as_preferred(request, self.services.wait_for_end, created.task)
-            if waited.ended:
-                data = self.body(caller(request), waited.ended)
-                headers |= self.services.served_by(waited.ended)
-            return _success(data, headers | waited.headers)
+            return await self.answer_created(request, created, data)
 
         return create
 
@@ -154,7 +133,7 @@ class V3Handlers:
             quoted = await self.services.quote(
                 caller(request), task_request, problems=problems, prompt_limit=PROMPT_LIMIT
             )
-            return _success(quote_body(quoted, problem))
+            return self.success(quote_body(quoted, problem))
 
         return quote
 
@@ -165,24 +144,15 @@ class V3Handlers:
         created = await submit(caller(request), task_request, idempotency=kept, prompt_limit=PROMPT_LIMIT)
         return created, task_request.type
 
-    async def read(self, request: Request) -> Response:
-        key = caller(request)
-        seen = await self.services.read(key.account, TaskId(request.path_params["task_id"]))
-        return _success(self.body(key, seen), self.services.served_by(seen))
-
-    async def read_batch(self, request: Request) -> Response:
-        key = caller(request)
+    async def list_tasks(self, request: Request) -> Response:
         _check_json(request)
-        wanted, _ = await parse(request, read_ids)
-        found = await self.services.read.many(key.account, wanted)
-        tasks = {seen.task.id: self.body(key, seen) for seen in found}
-        return _success({"tasks": tasks, "missed": [each for each in wanted if each not in tasks]})
+        return await self.read_batch(request)
 
     async def upload(self, request: Request) -> Response:
         key = caller(request)
         async with received_file(request, self.services.scratch) as path:
             kept = await self.services.upload(key, path)
-        return _success({"file_token": file_token(kept.token)})
+        return self.success({"file_token": file_token(kept.token)})
 
     async def presign(self, request: Request) -> Response:
         key = caller(request)
@@ -191,7 +161,7 @@ class V3Handlers:
         created = self.services.presign(key)
         token = file_token(created.token)
         links = {"presigned_url": created.url, "upload_url": created.url}
-        return _success({**links, "file_token": token, "expires_in": LIFE_S})
+        return self.success({**links, "file_token": token, "expires_in": LIFE_S})
 
     async def credentials(self, request: Request) -> Response:
         """Credentials for an S3 client and a link for PUT, both for the same upload token."""
@@ -200,17 +170,12 @@ class V3Handlers:
         task_request, _ = await parse(request, lambda body: validated(CredentialsRequest, read_object(body or b"{}")))
         created = self.services.issue_credentials(key, FORMATS[task_request.format])
         link = self.services.presign(key, token_of(created.object_key))
-        return _success(
+        return self.success(
             {
                 "file_token": file_token(link.token),
                 "upload_url": link.url,
                 "expires_at": moment(min(link.expires_s, created.expires_s) * 1000),
-                "s3_host": created.host,
-                "resource_bucket": created.bucket,
-                "resource_uri": created.object_key,
-                "session_token": created.session_token,
-                "sts_ak": created.access_key,
-                "sts_sk": created.secret_key,
+                **s3_fields(created),
             }
         )
 
@@ -223,15 +188,12 @@ class V3Handlers:
         self.services.upload_rate.check(owner.id, self.services.clock.now_ms())
         async with received_body(request, self.services.scratch) as path:
             kept = await self.services.take_presigned(owner, token, path)
-        return _success({"file_token": file_token(kept.token)})
-
-    async def models(self, _request: Request) -> Response:
-        return _success(model_list(self.services))
+        return self.success({"file_token": file_token(kept.token)})
 
     async def balance(self, request: Request) -> Response:
         key = caller(request)
         has = await self.services.store.read(lambda records: records.accounts.balance(key.account))
-        return _success({"balance": float(has.available), "frozen": float(has.frozen)})
+        return self.success({"balance": float(has.available), "frozen": float(has.frozen)})
 
     async def usage(self, request: Request) -> Response:
         """A bare JSON list, the one shape that all clients read."""
@@ -241,11 +203,13 @@ class V3Handlers:
         return _success([usage_row(task) for task in tasks])
 
     def body(self, key: Key, seen: TaskView) -> dict[str, Any]:
-        """The task as v3 shows it."""
         return task_body(seen.task, key.account_tag, self.services.links, self.services.clock.now_ms())
 
+    def success(self, data: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+        return _success(data, headers)
 
-def _success(data: dict[str, Any] | list[Any], headers: dict[str, str] | None = None) -> Response:
+
+def _success(data: dict[str, Any] | list[Any], headers: Mapping[str, str] | None = None) -> Response:
     return Response(orjson.dumps({"code": 0, "status": "success", "data": data}), 200, headers, "application/json")
 
 

@@ -30,7 +30,7 @@ def torch(*, cuda: bool = False, mps: bool = False, bfloat16: bool = True) -> An
 
 def job(pipeline: str, canvas: tuple[int, int] | None = None) -> job_lines.PipelineJob:
     model = job_lines.PipelineModel("/models/one", pipeline, "auto", "auto", "none")
-    return job_lines.PipelineJob(1, model, "a red fox", 320, 192, 4, 2.5, 256, 7, (), canvas, "/work/picture.png")
+    return job_lines.PipelineJob(1, model, "a red fox", 320, 192, 4, 2.5, 256, 7, (), canvas, "canvas/picture.png")
 
 
 ASKED = {
