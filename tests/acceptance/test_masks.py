@@ -137,7 +137,7 @@ async def test_the_vendor_gets_what_was_asked_for(emulators: Vendors, client: Cl
     asked = emulators.purchases("openai")[-1].asked
     assert (asked["size"], asked["quality"]) == ("2512x1680", "low")
     assert (asked["output_format"], asked["output_compression"]) == ("webp", 70)
-    assert task["ignored"] == [{"field": "seed", "reason": "gpt-image-2 takes no seed"}]
+    assert task["ignored"] == [{"field": "seed", "reason": "gpt-image-2 at openai takes no seed"}]
     assert task["output"]["generated_image"].partition("?")[0].endswith(".webp")
 
 

@@ -152,7 +152,7 @@ def test_several_pictures_are_saved_beside_each_other(limner: Limner, tmp_path: 
 
     assert done.json["files"] == [str(tmp_path / name) for name in ("cat.png", "cat-2.png", "cat-3.png")]
     assert (done.json["file"], done.json["credits"]) == (str(tmp_path / "cat.png"), 15)
-    assert done.json["ignored"] == [{"field": "seed", "reason": "flux.1_kontext_pro takes no seed"}]
+    assert done.json["ignored"] == [{"field": "seed", "reason": "flux.1_kontext_pro at sandbox takes no seed"}]
     for name in again.json["files"]:
         with Image.open(name) as picture:
             assert picture.format == "WEBP"

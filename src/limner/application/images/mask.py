@@ -17,7 +17,8 @@ from limner.ports.blobs import BlobStore
 from limner.ports.intake import Inspected, Intake
 from limner.ports.provider import ReferenceImage
 
-FIELD = "mask"
+MASK = "mask"
+"""The field of a mask, among a task's inputs too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _check_alpha(mask: Inspected) -> None:
             Code.INVALID,
             f"the mask is a {mask.media_type.removeprefix('image/')} without transparency",
             suggestion="Send a PNG or WebP whose transparent parts are to be drawn anew.",
-            field=FIELD,
+            field=MASK,
         )
 
 
@@ -75,7 +76,7 @@ def _other_size(mask: tuple[int, int], picture: tuple[int, int]) -> Refusal:
         Code.INVALID,
         f"the mask has {mask[0]} x {mask[1]} pixels, the first picture {picture[0]} x {picture[1]}",
         suggestion="Send a mask of the same width and height as the first picture.",
-        field=FIELD,
+        field=MASK,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from limner.application.generation.routing import Routing
+from limner.application.images.mask import MASK
 from limner.application.read import own_task
 from limner.application.tasks.compose import compose_image
 from limner.application.webhooks.manage import DeliveryHistory, delivery_histories
@@ -60,8 +61,9 @@ class Explain:
         spec = records.tasks.spec(task_id)
         inputs = records.tasks.inputs(task_id)
         attempts = records.attempts.of(task_id)
+        references = sum(each.field != MASK for each in inputs)
         template = self._template(records, spec) if spec else None
-        composed = self._composed(task, spec, template, len(inputs), attempts) if spec else {}
+        composed = self._composed(task, spec, template, references, attempts) if spec else {}
         return Explanation(
             task=task,
             composed=composed.pop("", None),
@@ -96,7 +98,7 @@ class Explain:
                 own_references=count,
                 route=self._route(task, count, attempts),
             )
-            for each in spec.images
+            for each in spec.distinct_images
             for count in [references if each.reference is None else 1]
         }
 

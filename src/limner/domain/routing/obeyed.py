@@ -57,13 +57,13 @@ class _Outcome:
 def _seed(_spec: TaskSpec, route: Route) -> _Outcome:
     if route.abilities.seed:
         return _Outcome({})
-    return _Outcome({"seed": None}, f"{route.upstream} takes no seed")
+    return _Outcome({"seed": None}, f"{_maker(route)} takes no seed")
 
 
 def _aspect_ratio(_spec: TaskSpec, route: Route) -> _Outcome:
     if route.abilities.aspect_ratio:
         return _Outcome({})
-    return _Outcome({}, f"{route.upstream} takes no aspect ratio")
+    return _Outcome({}, f"{_maker(route)} takes no aspect ratio")
 
 
 def _size(spec: TaskSpec, route: Route) -> _Outcome:
@@ -77,9 +77,9 @@ def _class(size: str, route: Route) -> _Outcome:
     if size in offered:
         return _Outcome({})
     if not offered:
-        return _Outcome({"size": None}, f"{route.upstream} makes one size only")
+        return _Outcome({"size": None}, f"{_maker(route)} makes one size only")
     made = nearest_class(PIXELS_OF_CLASS[size], sorted(offered))
-    return _Outcome({"size": made}, f"{route.upstream} makes {_listed(sorted(offered))}; {made} was asked for")
+    return _Outcome({"size": made}, f"{_maker(route)} makes {_listed(sorted(offered))}; {made} was asked for")
 
 
 def _exact(width: int, height: int, route: Route) -> _Outcome:
@@ -90,12 +90,12 @@ def _exact(width: int, height: int, route: Route) -> _Outcome:
         size = f"{made[0]}x{made[1]}"
         if made == (width, height):
             return _Outcome({"size": size})
-        return _Outcome({"size": size}, f"{route.upstream} makes no {width}x{height}; {size} was asked for")
+        return _Outcome({"size": size}, f"{_maker(route)} makes no {width}x{height}; {size} was asked for")
     shape = {"aspect_ratio": shape_of(width, height)}
     if not classes:
-        return _Outcome(shape | {"size": None}, f"{route.upstream} takes no size in pixels; its shape was asked for")
+        return _Outcome(shape | {"size": None}, f"{_maker(route)} takes no size in pixels; its shape was asked for")
     made_class = nearest_class(width * height, classes)
-    reason = f"{route.upstream} takes no size in pixels; {made_class} in this shape was asked for"
+    reason = f"{_maker(route)} takes no size in pixels; {made_class} in this shape was asked for"
     return _Outcome(shape | {"size": made_class}, reason)
 
 
@@ -104,10 +104,10 @@ def _quality(spec: TaskSpec, route: Route) -> _Outcome:
     if spec.quality in offered:
         return _Outcome({})
     if not offered:
-        return _Outcome({"quality": None}, f"{route.upstream} has one quality only")
+        return _Outcome({"quality": None}, f"{_maker(route)} has one quality only")
     lower = [each for each in offered if QUALITIES.index(each) < QUALITIES.index(spec.quality or "low")]
     made = lower[-1] if lower else offered[0]
-    return _Outcome({"quality": made}, f"{route.upstream} takes {_listed(offered)}; {made} was asked for")
+    return _Outcome({"quality": made}, f"{_maker(route)} takes {_listed(offered)}; {made} was asked for")
 
 
 def _background(_spec: TaskSpec, route: Route) -> _Outcome:
@@ -120,14 +120,19 @@ def _output_format(spec: TaskSpec, route: Route) -> _Outcome:
     if spec.output_format in offered:
         return _Outcome({})
     made = f"makes {_listed(offered)}" if offered else "chooses the format itself"
-    return _Outcome({"output_format": None}, f"{route.upstream} {made}")
+    return _Outcome({"output_format": None}, f"{_maker(route)} {made}")
 
 
 def _compression(spec: TaskSpec, route: Route) -> _Outcome:
     abilities = route.abilities
     if abilities.compression and spec.output_format in abilities.formats:
         return _Outcome({})
-    return _Outcome({"output_compression": None}, f"{route.upstream} takes no compression for this format")
+    return _Outcome({"output_compression": None}, f"{_maker(route)} takes no compression for this format")
+
+
+def _maker(route: Route) -> str:
+    """Who does not obey: the engine that serves a model until there is a vendor has its own abilities."""
+    return f"{route.upstream} at {route.provider}"
 
 
 def _listed(values: list[str]) -> str:

@@ -69,6 +69,11 @@ class TaskSpec:
         return self.views or tuple(ImageSpec(part, self.prompt) for part in self._parts)
 
     @property
+    def distinct_images(self) -> tuple[ImageSpec, ...]:
+        """The images whose prompts differ: several pictures of one prompt are one."""
+        return self.views or (ImageSpec("", self.prompt),)
+
+    @property
     def _parts(self) -> tuple[str, ...]:
         return ("",) if self.n == 1 else tuple(str(number) for number in range(1, self.n + 1))
 

@@ -217,8 +217,8 @@ async def test_the_vendor_gets_what_it_obeys_and_the_rest_is_told(harness: Execu
     [order] = harness.vendor.submits
     assert (order.seed, order.spec.seed, order.spec.size, order.spec.quality) == (7, 7, "2K", None)
     assert task.ignored == (
-        IgnoredField("size", "model-0 makes 1K and 2K; 2K was asked for"),
-        IgnoredField("quality", "model-0 has one quality only"),
+        IgnoredField("size", "model-0 at scripted makes 1K and 2K; 2K was asked for"),
+        IgnoredField("quality", "model-0 at scripted has one quality only"),
     )
 
 
@@ -231,7 +231,7 @@ async def test_what_is_told_in_the_end_is_of_the_route_that_ran(harness: Execute
     task = await harness.run_to_end()
 
     assert expected == ()
-    assert task.ignored == (IgnoredField("seed", "model-1 takes no seed"),)
+    assert task.ignored == (IgnoredField("seed", "model-1 at scripted takes no seed"),)
 
 
 async def test_a_transparent_background_goes_to_the_route_that_makes_one(harness: ExecuteHarness) -> None:
