@@ -60,10 +60,18 @@ async def test_when_the_gpus_are_out_the_vendor_is_asked(served: Served) -> None
     task = await run_task(served, "flux.1_dev", prompt="a red bicycle #fault:sglang/unavailable*3")
 
     assert (task["status"], task["served_by"]["provider"]) == ("success", "bfl")
+    assert task["served_by"]["instead_of"] == {"provider": "sglang", "model": "black-forest-labs/FLUX.1-dev"}
     assert await explained(served, task) == [
         *[("sglang/black-forest-labs/FLUX.1-dev", "transient")] * 3,
         ("bfl/flux-dev", "picture"),
     ]
+
+
+async def test_a_cap_leaves_the_server_of_one_s_own(served: Served) -> None:
+    task = await run_task(served, "flux.1_dev", prompt="a red bicycle", max_vendor_usd=0)
+
+    assert (task["status"], task["served_by"]["provider"]) == ("success", "sglang")
+    assert task["input"]["max_vendor_usd"] == 0
 
 
 async def test_a_model_that_was_shut_down_leads_to_its_successor(served: Served) -> None:

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from limner.application.accounts.manage import CreatedKey
-from limner.domain.refusal import Code, Refusal
+from limner.application.generation.route_limits import RouteLimits
+from limner.application.tasks.quote import Quote, QuoteTask
+from limner.db.tables.keys import Key
+from limner.domain.refusal import Code, Problems, Refusal
+from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.spending_rules import Fallback, SpendingRules
-from stores import ServiceHarness
+from stores import ServiceHarness, request_with
 
 MODEL = "flux.1_kontext_pro"
 
@@ -92,3 +96,63 @@ async def test_a_key_is_changed_back(service: ServiceHarness) -> None:
     assert changed.rules == SpendingRules()
     found = await service.store.read(lambda records: records.keys.get(made.key.id))
     assert found == replace(changed, account_rules=SpendingRules())
+
+
+# --- in a quote ----------------------------------------------------------------------------------------------------
+
+
+async def quoted(service: ServiceHarness, key: Key, **fields: Any) -> Quote:
+    quote = QuoteTask(service.store, service.plan, service.clock, transcode_webp=False)
+    return await quote(key, request_with(**fields), problems=Problems(collect=True))
+
+
+async def test_a_quote_tells_the_routes_in_their_order_and_those_left_out(service: ServiceHarness) -> None:
+    made = await key_with(service)
+    free, capped = [await quoted(service, made.key, max_vendor_usd=cap) for cap in (None, 0.05)]
+
+    assert [each.route.upstream for each in free.routes] == ["flux-kontext-max", "flux-kontext-pro"]
+    assert [each.price_usd for each in free.routes] == [0.08, 0.04]
+    assert free.skipped == ()
+    assert [each.route.upstream for each in capped.routes] == ["flux-kontext-pro"]
+    assert [each.reason for each in capped.skipped] == ["costs $0.08, and max_vendor_usd is 0.05"]
+
+
+async def test_a_quote_names_the_first_route_that_is_open(service: ServiceHarness) -> None:
+    made = await key_with(service)
+    failure = Failure(FailureKind.AUTH, "the key was refused")
+    first = service.routes[MODEL][0]
+    now_ms = service.clock.now_ms()
+    await service.store.run(lambda records: RouteLimits().confirm_failure(records, first, failure, now_ms))
+    quote = await quoted(service, made.key)
+
+    assert quote.would_run
+    assert quote.would_run.route.upstream == "flux-kontext-pro"
+    assert [each.state.reason for each in quote.routes] == ["the key was refused", None]
+
+
+async def test_a_quote_of_a_task_that_no_route_can_serve_says_so(service: ServiceHarness) -> None:
+    made = await key_with(service, max_vendor_usd=0.01)
+    quote = await quoted(service, made.key)
+
+    assert [each.field for each in quote.problems] == ["max_vendor_usd"]
+    assert (quote.would_run, len(quote.skipped)) == (None, 2)
+
+
+async def test_a_quote_counts_the_tasks_before_it(service: ServiceHarness) -> None:
+    made = await key_with(service)
+    before = await quoted(service, made.key)
+    for _ in range(3):
+        await service.submit_task(made.key)
+    other = await service.open_account("bob")
+
+    assert (before.ahead, (await quoted(service, made.key)).ahead) == (0, 3)
+    assert (await quoted(service, other)).ahead < 3
+
+
+async def test_a_quote_tells_a_spent_budget(service: ServiceHarness) -> None:
+    made = await key_with(service)
+    await service.accounts.limit_spending("ada", {"credits_per_day": 4})
+    quote = await quoted(service, made.key)
+
+    assert [each.code for each in quote.problems] == [Code.NO_CREDIT]
+    assert quote.funds.of_account[0].left == 4

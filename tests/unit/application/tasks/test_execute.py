@@ -123,6 +123,25 @@ async def test_a_delivered_picture_is_a_success_at_its_price(harness: ExecuteHar
 
 
 @pytest.mark.parametrize(
+    ("fallback", "status", "upstreams"),
+    [("any", Status.SUCCESS, ["first", "second"]), ("never", Status.FAILED, ["first"])],
+)
+async def test_a_task_falls_back_as_its_caller_consents(
+    harness: ExecuteHarness, fallback: str, status: Status, upstreams: list[str]
+) -> None:
+    first, second = (replace(ROUTE, name=f"scripted/{n}", provider="scripted", upstream=n) for n in ("first", "second"))
+    harness.routes = {"flux.1_kontext_pro": (first, second)}
+    await harness.script_vendor(Failure(FailureKind.AUTH, "refused"), picture).claim_task(fallback=fallback)
+
+    task = await harness.run_to_end()
+
+    assert task.status is status
+    assert [each.upstream for each in await harness.service.attempts(task.id)] == upstreams
+    if task.served_by:
+        assert task.served_by["instead_of"] == {"provider": "scripted", "model": "first"}
+
+
+@pytest.mark.parametrize(
     ("failure", "status", "code"),
     [
         (Failure(FailureKind.CONTENT_POLICY, "not this"), Status.BANNED, 2008),
