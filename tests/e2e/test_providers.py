@@ -15,9 +15,10 @@ from serving import OURS
 
 GOOD = {
     "bfl": "the key is valid; 1,000,000.0 credits are left, worth 10,000.00 US dollars",
-    "openai": "the key is valid; 10 models, and gpt-image-2 is among them",
-    "gemini": "the key is valid; 5 models, and gemini-2.5-flash-image, gemini-3-pro-image and gemini-3.1-flash-image "
-    "are among them",
+    "openai": "the key is valid; 10 models, and gpt-image-2, gpt-image-2.6-flare, gpt-image-2.6-sunburst, "
+    "gpt-image-2.5-flare and gpt-image-2.5-sunburst are among them",
+    "gemini": "the key is valid; 5 models, and gemini-2.5-flash-image, gemini-3.1-flash-lite-image, "
+    "gemini-3-pro-image, gemini-nano-banana-2.1 and gemini-3.1-flash-image are among them",
     "fal": "answers, and did not refuse the key; that it takes one, only a paid request would show",
     "replicate": "the key is valid; it belongs to the organization 'emulated'",
     "midjourney": "the relay answers and accepts the key",
