@@ -131,12 +131,14 @@ def test_the_command_line_imports_exports_and_shares(served: Served, tmp_path: P
     imported = served.cli("templates", "import", str(tmp_path / "chalk"), "--account", name)
     served.cli("templates", "share", "woodcut", "--account", name, "--with", other)
     shared = names(guest)
+    listed = {each["slug"] for each in served.cli("templates", "list", "--account", other)}
     made = guest.done(template="woodcut")["status"]
     served.cli("templates", "unshare", "woodcut", "--account", name, "--with", other)
     served.cli("templates", "remove", "chalk", "--account", name)
 
     assert imported["version"] == version
     assert shared["woodcut"] == "shared"
+    assert listed == shared.keys()
     assert made == "success"
     assert "woodcut" not in names(guest)
     assert "chalk" not in names(owner)

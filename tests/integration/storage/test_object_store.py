@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -71,3 +72,20 @@ def test_a_wrong_secret_of_the_store_makes_the_server_not_ready(s3: S3Server, tm
 
     assert ready.status == 503
     assert ready.json == {"status": "not ready", "checks": {"database": "ok", "store": "unavailable", "worker": "ok"}}
+
+
+def test_a_thumbnail_is_stored_beside_the_picture_and_deleted_with_it(s3: S3Server, client: Client) -> None:
+    def stored() -> set[Path]:
+        return set(s3.folder.glob("limner/thumbnails/*/*.webp"))
+
+    task, before = client.done(prompt="a thumbnail in a bucket")["task_id"], stored()
+    first, again = (client.get(f"/thumbs/{task}.webp?w=96") for _ in range(2))
+    made = stored() - before
+    client.post("/tasks/erase", {"task_ids": [task], "grace_s": 0})
+    deadline = time.monotonic() + 60
+    while made & stored():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    assert (first.status, first.body) == (200, again.body)
+    assert len(made) == 1

@@ -8,6 +8,7 @@ from limner.application.library.erase_later import EraseLater
 from limner.application.library.keep_tasks import KeepTask
 from limner.application.library.lineage import MOST_TASKS, ReadLineage
 from limner.db.records import Records
+from limner.db.tables.library.prompt_index import BATCH
 from limner.domain.ids import TaskId
 from limner.domain.tasks.request import TaskSource
 from limner.providers.sandbox import card
@@ -105,7 +106,7 @@ async def test_a_task_that_was_erased_stays_in_the_lineage_without_its_words(ser
 
 async def test_the_index_is_merged_step_by_step(service: ServiceHarness) -> None:
     key = await service.open_account(limit=1000)
-    tasks = [await service.submit_task(key, prompt=f"badger {n}") for n in range(20)]
+    tasks = [await service.submit_task(key, prompt=f"badger {n}") for n in range(BATCH + 1)]
     await service.claim_tasks()
     for task in tasks:
         await service.settle_task(task, FAILED)

@@ -8,6 +8,7 @@ import pytest
 from integration.store.retention_steps import eraser
 from limner.application.library.listing import ListedTasks, ListTasks
 from limner.db.tables.keys import Key
+from limner.db.tables.library.prompt_index import BATCH
 from limner.domain.ids import KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.listing import TaskFilter
@@ -192,3 +193,31 @@ async def test_a_cursor_of_a_search_is_none_of_a_list(service: ServiceHarness) -
     for search, after in (("", searched.next), ("cat", listed.next)):
         with pytest.raises(Refusal):
             await page(service, key, search=search, after=after)
+
+
+async def test_a_search_goes_on_from_the_newest_words_to_those_in_the_index(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=10_000, limit=1000)
+    made = [await submit(service, key, f"cat {'fox' if n % 2 else 'owl'}") for n in range(BATCH + 6)]
+    await service.claim_tasks(limit=BATCH + 6)
+    erased = [made[1], made[-1]]
+    for task in erased:
+        await service.settle_task(task, FAILED)
+        await eraser(service)(None, task, "me")
+
+    cats = [*chain(*await all_pages(service, key, 4, search="cat"))]
+    foxes = [*chain(*await all_pages(service, key, 4, search="fo"))]
+
+    assert cats == [task for task in made[::-1] if task not in erased]
+    assert foxes == [task for task in made[1::2][::-1] if task not in erased]
+    assert (await service.query("SELECT count(*) FROM prompt_words")) == [(BATCH + 4,)]
+
+
+async def test_a_submit_that_is_rolled_back_leaves_no_gap_in_the_index(service: ServiceHarness) -> None:
+    key = await service.open_account(opening=5 * BATCH, limit=1000)
+    made = [await submit(service, key, "a cat") for _ in range(BATCH - 1)]
+    with pytest.raises(Refusal):
+        await submit(service, key, "a dog", template="figure", webhook_url="https://example.org/hook")
+    made.append(await submit(service, key, "a cat"))
+
+    assert await ids(service, key, search="cat", limit=100) == made[::-1]
+    assert await ids(service, key, search="dog") == []

@@ -90,7 +90,11 @@ def _fill() -> None:
         if worded := [{"id": each["id"], "words": each["words"]} for each in found if each["words"]]:
             bind.execute(words, worded)
     if not postgres:
-        op.execute("INSERT INTO prompt_index (prompt_index) VALUES ('rebuild')")
+        # The newest ones are added with the next batch: see `db/tables/library/prompt_index.py`.
+        op.execute("""
+            INSERT INTO prompt_index (rowid, words) SELECT number, words FROM prompt_words
+            WHERE number <= (SELECT max(number) / 64 * 64 FROM prompt_words)
+        """)
 
 
 def _batches(bind: sa.Connection) -> Iterator[list[Any]]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from limner.db.sql import Db, Sql
-from limner.db.tables.library.prompt_index import postgres_match, sqlite_match
+from limner.db.tables.library.prompt_index import last_indexed, postgres_match, sqlite_match, sqlite_words
 from limner.db.tables.tasks import COLUMNS, task_of
 from limner.domain.ids import AccountId
 from limner.domain.tasks.listing import ListPosition, SearchPosition, TaskFilter, TimePosition
@@ -23,8 +23,14 @@ _SQLITE_SEARCH = f"""
     SELECT {_COLUMNS}, w.number FROM prompt_index
     CROSS JOIN prompt_words w ON w.number = prompt_index.rowid
     CROSS JOIN tasks t ON t.id = w.task
-    WHERE prompt_index MATCH :match AND {{conditions}}
+    WHERE prompt_index MATCH :match AND prompt_index.rowid < :before AND {{conditions}}
     ORDER BY prompt_index.rowid DESC LIMIT :limit
+"""
+_SQLITE_SEARCH_NEWEST = f"""
+    SELECT {_COLUMNS}, w.number FROM prompt_words w CROSS JOIN tasks t ON t.id = w.task
+    WHERE w.number > :indexed AND {{conditions}}
+      AND NOT EXISTS (SELECT 1 FROM json_each(:words) WHERE instr(' ' || w.words || ' ', value) = 0)
+    ORDER BY w.number DESC LIMIT :limit
 """
 _POSTGRES_SEARCH = f"""
     SELECT {_COLUMNS}, w.number FROM prompt_words w JOIN tasks t ON t.id = w.task
@@ -56,7 +62,7 @@ class TaskListQueries:
     def page(self, account: AccountId | None, filter_: TaskFilter, after: ListPosition | None, limit: int) -> TaskPage:
         """At most `limit` tasks after a position, of one account or of all. A search goes with a `SearchPosition`."""
         values = self._values(account, filter_, after) | {"limit": limit + 1}
-        conditions = tuple(_conditions(filter_, after, sqlite=self._db.is_sqlite))
+        conditions = tuple(_conditions(filter_, after))
         if account is not None:
             conditions = ("t.account = :account", *conditions)
         if filter_.search:
@@ -69,12 +75,32 @@ class TaskListQueries:
     def _search_page(
         self, filter_: TaskFilter, conditions: tuple[str, ...], values: dict[str, Any], limit: int
     ) -> TaskPage:
-        match = sqlite_match if self._db.is_sqlite else postgres_match
-        text = _SQLITE_SEARCH if self._db.is_sqlite else _POSTGRES_SEARCH
-        rows = self._db.all(_statement(text, conditions), values | {"match": match(values["account"], filter_.search)})
+        search = self._sqlite_search if self._db.is_sqlite else self._postgres_search
+        rows = search(filter_, conditions, values)
         shown = rows[:limit]
         more = len(rows) > limit
         return TaskPage([task_of(row[:-1]) for row in shown], SearchPosition(shown[-1][-1]) if more else None)
+
+    def _sqlite_search(
+        self, filter_: TaskFilter, conditions: tuple[str, ...], values: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """The newest tasks, which are not indexed yet, and then what the index has."""
+        words = self._db.ids(sqlite_words(values["account"], filter_.search))
+        newest = values | {"indexed": last_indexed(self._db), "words": words}
+        rows = self._db.all(_statement(_SQLITE_SEARCH_NEWEST, conditions), newest)
+        if (missing := values["limit"] - len(rows)) > 0:
+            match = sqlite_match(values["account"], filter_.search)
+            rows += self._db.all(
+                _statement(_SQLITE_SEARCH, conditions),
+                values | {"match": match, "limit": missing, "before": values.get("after_number", _AFTER_ALL)},
+            )
+        return rows
+
+    def _postgres_search(
+        self, filter_: TaskFilter, conditions: tuple[str, ...], values: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        match = postgres_match(values["account"], filter_.search)
+        return self._db.all(_statement(_POSTGRES_SEARCH, conditions), values | {"match": match})
 
     def _values(self, account: AccountId | None, filter_: TaskFilter, after: ListPosition | None) -> dict[str, Any]:
         values: dict[str, Any] = {
@@ -95,6 +121,9 @@ class TaskListQueries:
         return values
 
 
+_AFTER_ALL = 2**62
+
+
 @lru_cache(maxsize=512)
 def _statement(text: str, conditions: tuple[str, ...]) -> Sql:
     return Sql(text.format(conditions=" AND ".join(conditions) or "1 = 1"))
@@ -111,7 +140,7 @@ _CONDITIONS = {
 }
 
 
-def _conditions(filter_: TaskFilter, after: ListPosition | None, *, sqlite: bool) -> Iterator[str]:
+def _conditions(filter_: TaskFilter, after: ListPosition | None) -> Iterator[str]:
     yield from (text for name, text in _CONDITIONS.items() if getattr(filter_, name) not in {None, ()})
     yield from (
         text for statuses, text in _PARTIAL.items() if filter_.statuses and statuses.issuperset(filter_.statuses)
@@ -124,4 +153,4 @@ def _conditions(filter_: TaskFilter, after: ListPosition | None, *, sqlite: bool
         case TimePosition():
             yield "(t.created_ms, t.id) < (:after_ms, :after_task)"
         case SearchPosition():
-            yield "prompt_index.rowid < :after_number" if sqlite else "w.number < :after_number"
+            yield "w.number < :after_number"
