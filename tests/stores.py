@@ -101,6 +101,7 @@ def delete_all_rows(url: str) -> None:
         for table in (
             "breakers",
             "meters",
+            "provider_checks",
             "task_inputs",
             "attempts",
             "ledger",

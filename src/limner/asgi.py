@@ -104,6 +104,7 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         wait_for_end=WaitForEnd(watch),
         webhooks=replace(limner.webhooks, actor=None),
         readiness=readiness,
+        read_route_statistics=limner.read_route_statistics(),
         metrics_page=limner.measuring.public_page if limner.measuring else None,
     )
 

@@ -37,12 +37,16 @@ from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
 from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
+from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
+from limner.application.operations.rest_routes import RestRoutes
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
 from limner.application.retention.erase import Erase, EraseAccount
 from limner.application.retention.prune import Prune, RetentionPolicy
+from limner.application.route_statistics.read import ReadRouteStatistics
+from limner.application.route_statistics.watch_routes import WatchRoutes
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.explain import Explain
@@ -91,11 +95,12 @@ from limner.worker.janitor import Janitor
 from limner.worker.lease_owner import LeaseOwner, is_dead, operator, this_process
 from limner.worker.lease_renewal import LeaseRenewer
 from limner.worker.progress_writer import ProgressWriter
+from limner.worker.provider_checker import ProviderChecker
 from limner.worker.rescuer import Rescuer
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import SharedSignals
 from limner.worker.webhook_sender import WebhookSender
-from limner.worker.worker import Worker
+from limner.worker.worker import Worker, WorkerLoop
 
 if TYPE_CHECKING:
     from limner.telemetry.measuring import Measuring
@@ -139,6 +144,22 @@ class Limner:
     def read_overview(self) -> ReadOverview:
         """Build the one `ReadOverview` of a process, which keeps what it read for a moment."""
         return ReadOverview(self.store, self.routing, self.clock)
+
+    def read_route_statistics(self) -> ReadRouteStatistics:
+        """Build the one `ReadRouteStatistics` of a process."""
+        return ReadRouteStatistics(self.store, self.routing, self.clock)
+
+    @property
+    def check_providers(self) -> CheckProviders:
+        missing = {
+            name: None if upstream.account is not None else upstream.missing or "It is not configured."
+            for name, upstream in self.upstreams.items()
+        }
+        return CheckProviders(self.store, self.routing, self.route_limits, self.clock, missing)
+
+    @property
+    def rest_routes(self) -> RestRoutes:
+        return RestRoutes(self.store, self.routing, self.clock, operator())
 
     @property
     def accounts(self) -> ManageAccounts:
@@ -358,8 +379,16 @@ class Limner:
                 "eraser": Eraser(self.store, self.erase, self.clock).run,
                 "webhooks": self.webhook_sender().run,
                 "progress": ProgressWriter(self.store, self.clock, self.running).run,
+                **self._provider_checker(),
             },
         )
+
+    def _provider_checker(self) -> dict[str, WorkerLoop]:
+        minutes = self.settings.provider_check_minutes
+        if not minutes:
+            return {}
+        watch = WatchRoutes(self.store, self.check_providers, self.clock, int(minutes * 60_000))
+        return {"providers": ProviderChecker(watch, self.clock, minutes * 60).run}
 
     def webhook_sender(self) -> WebhookSender:
         ports = (self.store, self.deliver, self.signals, self.clock)

@@ -368,6 +368,12 @@ class Settings(VendorSettings):
         default=False, description="Log each request when it ends: method, path, status, duration, account, trace id."
     )
 
+    provider_check_minutes: float = Field(
+        default=5,
+        ge=0,
+        description="Minutes between two free calls to each vendor, which show that it answers and accepts the key. 0 "
+        "makes none.",
+    )
     metrics_listen: str = Field(
         default="",
         description="Address and port, as `127.0.0.1:9464`, on which this process answers `/metrics` without a key; "

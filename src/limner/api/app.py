@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from limner.api import docs, files, health, home, metrics, thumbs
+from limner.api import docs, files, health, home, metrics, thumbs, weather
 from limner.api.http.access_log import AccessLog
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
@@ -93,12 +93,11 @@ def create_app(
         *thumbs.operations(services),
         *health.operations(services),
         *metrics.operations(services),
+        *weather.operations(services),
     ]
     operations += webhooks.operations(services)
     operations += templates.operations(services, services.templates)
-    operations += docs.pages(
-        operations, {**v2_openapi.SCHEMAS, **v3_openapi.SCHEMAS, **webhooks_openapi.SCHEMAS, **library_openapi.SCHEMAS}
-    )
+    operations += docs.pages(operations, _schemas())
     operations += home.operations(pages.prefix)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
     errors = _Errors(pages)
@@ -131,6 +130,7 @@ def _schemas() -> dict[str, Any]:
         webhooks_openapi.SCHEMAS,
         library_openapi.SCHEMAS,
         templates_openapi.SCHEMAS,
+        weather.SCHEMAS,
     )
     return {name: schema for schemas in faces for name, schema in schemas.items()}
 

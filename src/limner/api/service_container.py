@@ -19,6 +19,7 @@ from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
+from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.quote import QuoteTask
@@ -63,6 +64,7 @@ class Services:
     wait_for_end: WaitForEnd
     webhooks: ManageWebhooks
     readiness: Readiness
+    read_route_statistics: ReadRouteStatistics
     metrics_page: Callable[[], Awaitable[bytes]] | None = None
     """The metrics as text; None where they are not served on this address."""
 

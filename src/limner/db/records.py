@@ -25,6 +25,7 @@ from limner.db.tables.library.marks import TaskMarks
 from limner.db.tables.library.prompt_index import PromptIndex
 from limner.db.tables.library.templates import TemplateTable
 from limner.db.tables.operations.overview import OverviewQueries
+from limner.db.tables.operations.route_calls import RouteCallQueries
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
 from limner.db.tables.studio.account_figures import AccountFigures
@@ -66,6 +67,7 @@ class Records:
         self.task_lists = TaskListQueries(db)
         self.consistency = ConsistencyQueries(db)
         self.overview = OverviewQueries(db)
+        self.route_calls = RouteCallQueries(db)
 
     def shared_now_ms(self, local_ms: int) -> int:
         """The time by which leases begin and end: the database's on PostgreSQL, `local_ms` on SQLite."""

@@ -324,6 +324,20 @@ breakers = Table(
     Column("kind", String(30)),
     Column("reason", Text),
     Column("changed_ms", BigInteger, nullable=False),
+    # Set by an operator; failures and successes leave it alone.
+    Column("rest_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("rest_reason", Text),
+)
+
+# The last free check of each provider. A worker takes its turn by writing `checked_ms`.
+provider_checks = Table(
+    "provider_checks",
+    metadata,
+    Column("provider", String(60), primary_key=True),
+    Column("checked_ms", BigInteger, nullable=False),
+    Column("well", Integer),
+    Column("says", Text),
+    Column("drifts", Text),
 )
 
 meters = Table(

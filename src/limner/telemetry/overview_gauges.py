@@ -51,6 +51,11 @@ def _routes(overview: Overview) -> Iterator[Metric]:
     for condition in RouteCondition:
         by_condition.add_metric([condition], conditions[condition])
     yield by_condition
+    well = GaugeMetricFamily("limner_provider_well", METRICS["limner_provider_well"], labels=["provider"])
+    for check in overview.checks:
+        well.add_metric([check.provider], int(check.well))
+    yield well
+    yield _gauge("limner_route_drifts", sum(len(check.drifts) for check in overview.checks))
 
 
 def _totals(overview: Overview) -> Iterator[Metric]:

@@ -29,8 +29,8 @@ WRITE_RETRIES_S = (0.2, 1, 2, 5, *[10] * 90)
 _MAX_RETRIES_OF_BUGS = 3
 """For errors that are not an outage of the database."""
 
-DURATION_SAMPLES = 20
-"""A route's expected duration is the median of this many recent ones."""
+DURATION_SAMPLES = 7
+"""A route's expected duration is the median of this many recent ones: few, so that it follows a vendor's speed."""
 
 
 @dataclass(frozen=True, slots=True)

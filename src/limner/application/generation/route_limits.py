@@ -197,7 +197,10 @@ def _choose(
     for route in routes:
         breaker = breakers.get(route.name, CLOSED)
         pause_ms = meters.get(route.provider, ProviderMeter()).pause_ms(now_ms)
-        if breaker.needs_operator(now_ms):
+        if breaker.is_rested(now_ms):
+            why = f"an operator rests {route.name}: {breaker.rest_reason}"
+            waits.append(RouteWait(breaker.rest_until_ms - now_ms, why))
+        elif breaker.needs_operator(now_ms):
             broken.append(_broken(route, breaker))
         elif breaker.is_open(now_ms):
             waits.append(RouteWait(breaker.open_until_ms - now_ms, f"{route.name} is down: {breaker.reason}"))

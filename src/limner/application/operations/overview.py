@@ -9,6 +9,7 @@ from limner.application.operations.route_states import RouteState, route_states
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.operations.overview import CreditTotals, LeaseHolder, ModelQueue, OutboxTotals
+from limner.db.tables.provider_state import ProviderCheck
 from limner.ports.clock import Clock
 
 FRESH_MS = 2_000
@@ -37,6 +38,7 @@ class Overview:
     workers: Sequence[LeaseHolder]
     expired_leases: int
     routes: Sequence[RouteState]
+    checks: Sequence[ProviderCheck]
     credits: CreditTotals
     outbox: OutboxTotals
     stored: StoredTotals
@@ -85,6 +87,7 @@ class ReadOverview:
             workers=records.overview.lease_holders(),
             expired_leases=records.overview.expired_leases(shared_ms),
             routes=route_states(records, self.routing, now_ms),
+            checks=list(records.provider_state.checks().values()),
             credits=records.overview.credits(),
             outbox=records.overview.outbox(now_ms),
             stored=stored,

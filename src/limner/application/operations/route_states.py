@@ -20,6 +20,8 @@ class RouteCondition(StrEnum):
     """Its vendor asked for a pause."""
     BROKEN = "broken"
     """Its circuit breaker is open after failures."""
+    RESTED = "rested"
+    """An operator rests it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ def route_state(
 ) -> RouteState:
     """The state of one route, by the state of its breaker and of its provider."""
     condition, until_ms, reason = RouteCondition.OPEN, None, None
-    if breaker.is_open(now_ms):
+    if breaker.is_rested(now_ms):
+        condition, until_ms, reason = RouteCondition.RESTED, breaker.rest_until_ms, breaker.rest_reason
+    elif breaker.is_open(now_ms):
         condition, until_ms, reason = RouteCondition.BROKEN, breaker.open_until_ms, breaker.reason
     elif meter.pause_ms(now_ms):
         condition, until_ms = RouteCondition.PAUSED, meter.paused_until_ms

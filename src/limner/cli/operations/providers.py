@@ -1,6 +1,5 @@
 """`limner providers`: who may be asked for pictures, and whether they answer."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -10,16 +9,14 @@ import typer
 from limner.cli.terminal import Data, Json, out, print_json, table, when, with_limner
 
 if TYPE_CHECKING:
+    from limner.application.route_statistics.read import RouteStatistics
     from limner.bootstrap import Limner
     from limner.db.records import Records
     from limner.domain.routing.breaker import Breaker
     from limner.domain.routing.provider_limits import ProviderLimits, ProviderMeter
-    from limner.ports.provider import UpstreamCheck
     from limner.vendors import Upstream
 
 app = typer.Typer(help="Providers: which are active, what is missing, what they say.", no_args_is_help=True)
-
-CHECK_WITHIN_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def check(
 
     The breakers of a provider that answers are half-opened, so the next task tries it.
     """
-    found = with_limner(data, lambda limner: _check(limner, name), json=json)
+    found = with_limner(data, lambda limner: limner.check_providers(name), json=json)
     if json:
         print_json([{"provider": each, "well": said.well, "says": said.says} for each, said in found.items()])
     else:
@@ -75,6 +72,83 @@ def check(
             out.print("A key that is refused: see the vendor's console. No answer: the address, a proxy, the network.")
     if any(not said.well for said in found.values()):
         raise typer.Exit(1)
+
+
+@app.command("weather")
+def weather(data: Data = None, json: Json = False) -> None:
+    """Show the route statistics: waits and failures of the last hour and day, each vendor's last free check."""
+    found = with_limner(data, lambda limner: limner.read_route_statistics()(), json=json)
+    if json:
+        print_json(found)
+        return
+    rows = [_weather_row(each) for each in found]
+    columns = (
+        "ROUTE",
+        "STATE",
+        "OUTLOOK",
+        "P50",
+        "P95",
+        "CALLS",
+        "NO PICTURE",
+        "DAY P50",
+        "DAY P95",
+        "CHANGED",
+        "CHECK",
+    )
+    table(*columns, rows=rows, empty="No route is configured.")
+
+
+@app.command("rest")
+def rest(
+    route: Annotated[str, typer.Argument(help="The route, as `limner providers weather` shows it.")],
+    minutes: Annotated[int, typer.Option("--minutes", help="For how long.")] = 60,
+    reason: Annotated[str, typer.Option("--reason", help="Shown beside the route.")] = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Do not use a route for a while. Tasks take the model's other routes, or wait in the queue."""
+    state = with_limner(data, lambda limner: limner.rest_routes.rest(route, minutes, reason), json=json)
+    if json:
+        print_json(state)
+    else:
+        out.print(f"{route} rests until {when(state.until_ms)}. What runs on it goes on.")
+
+
+@app.command("wake")
+def wake(
+    route: Annotated[str, typer.Argument(help="The route, as `limner providers weather` shows it.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Use a route again: end its rest and its vendor's pause, and let the next task probe it."""
+    state = with_limner(data, lambda limner: limner.rest_routes.wake(route), json=json)
+    if json:
+        print_json(state)
+    else:
+        out.print(f"{route} is used again.")
+
+
+def _weather_row(each: "RouteStatistics") -> tuple[str, ...]:
+    hour, day, state = each.hour, each.day, each.state
+    until = f" until {when(state.until_ms)}" if state.until_ms else ""
+    check = ("well" if each.check.well else f"NOT WELL: {each.check.says}") if each.check else "–"
+    return (
+        state.route,
+        f"{state.condition}{until}",
+        each.outlook,
+        _seconds(hour.p50_ms),
+        _seconds(hour.p95_ms),
+        str(hour.calls),
+        ", ".join(f"{count} {kind}" for kind, count in hour.failures.items()) or "0",
+        _seconds(day.p50_ms),
+        _seconds(day.p95_ms),
+        ", ".join(each.drifts) or "–",
+        check,
+    )
+
+
+def _seconds(ms: int | None) -> str:
+    return "–" if ms is None else f"{ms / 1000:.1f} s"
 
 
 async def _list(limner: "Limner") -> list[Listed]:
@@ -91,7 +165,11 @@ async def _list(limner: "Limner") -> list[Listed]:
             missing=upstream.missing,
             models=_models(limner, upstream),
             limits=_limits(upstream.limits),
-            trouble=(*_pauses(meters.get(upstream.name), now_ms), *_open_breakers(breakers, upstream, now_ms)),
+            trouble=(
+                *_pauses(meters.get(upstream.name), now_ms),
+                *_open_breakers(breakers, upstream, now_ms),
+                *_rests(breakers, upstream, now_ms),
+            ),
         )
         for upstream in limner.upstreams.values()
     ]
@@ -124,45 +202,9 @@ def _open_breakers(breakers: Mapping[str, "Breaker"], upstream: "Upstream", now_
     ]
 
 
-async def _check(limner: "Limner", name: str | None) -> dict[str, "UpstreamCheck"]:
-    from limner.domain.refusal import Code, Refusal
-
-    active = {each: limner.providers[each] for each, up in limner.upstreams.items() if up.account is not None}
-    if name is not None and name not in active:
-        known = limner.upstreams.get(name)
-        raise Refusal(
-            Code.INVALID,
-            f"provider {name!r} is not active" if known else f"there is no provider {name!r}",
-            suggestion=(known.missing if known and known.missing else f"There are {', '.join(limner.upstreams)}."),
-            field="name",
-        )
-    chosen = [name] if name else list(active)
-    said = await asyncio.gather(*(_ask(active[each], _orders(limner, each)) for each in chosen))
-    found = dict(zip(chosen, said, strict=True))
-    await limner.store.run(lambda records: _try_again(limner, records, found))
-    return found
-
-
-def _try_again(limner: "Limner", records: "Records", found: Mapping[str, "UpstreamCheck"]) -> None:
-    now_ms = limner.clock.now_ms()
-    for name, said in found.items():
-        if said.well:
-            limner.route_limits.provider_recovered(records, name, now_ms)
-
-
-def _orders(limner: "Limner", name: str) -> list[str]:
-    """The names that our routes order by at this provider."""
-    names = [route.upstream for routes in limner.routing.routes.values() for route in routes if route.provider == name]
-    return list(dict.fromkeys(names))
-
-
-async def _ask(provider: object, upstreams: Sequence[str]) -> "UpstreamCheck":
-    from limner.ports.provider import ChecksUpstreams, UpstreamCheck
-
-    if not isinstance(provider, ChecksUpstreams):
-        return UpstreamCheck(well=True, says="active; there is nothing to ask it that costs nothing")
-    try:
-        async with asyncio.timeout(CHECK_WITHIN_S):
-            return await provider.check(upstreams)
-    except TimeoutError:
-        return UpstreamCheck(well=False, says=f"no answer within {CHECK_WITHIN_S} s")
+def _rests(breakers: Mapping[str, "Breaker"], upstream: "Upstream", now_ms: int) -> Sequence[str]:
+    return [
+        f"{route} rests until {when(breaker.rest_until_ms)}: {breaker.rest_reason}"
+        for route, breaker in breakers.items()
+        if route.startswith(f"{upstream.name}/") and breaker.is_rested(now_ms)
+    ]

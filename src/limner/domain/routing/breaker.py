@@ -1,6 +1,6 @@
 """The circuit breaker of a route: a route that keeps failing is not called for a while."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from limner.domain.routing.failure import FailureKind
 
@@ -37,7 +37,7 @@ class Breaker:
     """`failures` in a row, `openings` without a success in between; `kind` and `reason` are those of the last failure.
 
     Until `open_until_ms` the route is not called, then one call probes it. `changed_ms` is when the last failure was
-    counted or the last probe began.
+    counted or the last probe began. Until `rest_until_ms` an operator rests the route, whatever its calls do.
     """
 
     failures: int = 0
@@ -46,10 +46,15 @@ class Breaker:
     kind: FailureKind | None = None
     reason: str | None = None
     changed_ms: int = 0
+    rest_until_ms: int = field(default=0, compare=False)
+    rest_reason: str | None = field(default=None, compare=False)
 
     def is_open(self, now_ms: int) -> bool:
         """An opening that ends later than any pause lasts was written before the clock was set back: not open."""
         return now_ms < self.open_until_ms <= now_ms + 2 * _MAX_PAUSE_MS
+
+    def is_rested(self, now_ms: int) -> bool:
+        return now_ms < self.rest_until_ms
 
     def needs_operator(self, now_ms: int) -> bool:
         """Whether the route is open on a hard failure, so that a task must not wait for it; False during a probe."""

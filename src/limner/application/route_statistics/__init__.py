@@ -1,0 +1,1 @@
+"""Route statistics: how fast and how well each route has worked lately, read from the journal."""
