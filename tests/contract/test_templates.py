@@ -209,3 +209,12 @@ def test_an_archive_that_unpacks_to_very_much_is_refused(owner: Client) -> None:
     answer = owner.call("PUT", f"{PATH}/woodcut", out.getvalue(), {"Content-Type": "application/zip"})
 
     assert answer.refusal == (400, 1004)
+
+
+def test_the_templates_of_an_erased_account_are_erased(served: Served) -> None:
+    name, client = new_account(served)
+    put(client, "woodcut", text="the-unspeakable-badger in wood")
+
+    served.cli("accounts", "erase", name, "--yes")
+
+    assert b"the-unspeakable-badger" not in (served.data / "limner.db").read_bytes()
