@@ -19,7 +19,7 @@ SIDE_BY_SIDE = 16
 
 @dataclass(frozen=True, slots=True)
 class Abuse:
-    """How much of each: links to names nobody answers for, hosts to be told, pictures, forms, tasks."""
+    """How much of each: links to names nobody answers for, receivers of webhooks, pictures, forms, tasks."""
 
     names: int
     hosts: int
@@ -54,8 +54,8 @@ class Customer:
         await self._create("/v2/openapi/task", {"type": "generate_image", "prompt": "a lighthouse", "file": link})
 
     async def _host(self, number: int) -> None:
-        told: dict[str, object] = {"prompt": "a lighthouse", "webhook_url": f"https://shop-{number}.example.com/told"}
-        await self._create("/v3/generation/text-to-image", told)
+        body: dict[str, object] = {"prompt": "a lighthouse", "webhook_url": f"https://shop-{number}.example.com/hook"}
+        await self._create("/v3/generation/text-to-image", body)
 
     async def _task(self, _: int) -> None:
         await self._create("/v2/openapi/task", {"type": "generate_image", "prompt": "a lighthouse"})

@@ -96,9 +96,9 @@ def _wait(server: Server, tasks: list[str]) -> None:
     wire = load.request("POST", f"{PATH}/batch", key=server.key, body=json.dumps({"task_ids": tasks}).encode())
     while True:
         (answer,) = load.run(server.port, lambda _: wire, 1, 1, keep_bodies=True).bodies
-        told = json.loads(answer)["data"]["tasks"].values()
-        states = {task["status"] for task in told}
-        assert states <= {"queued", "running", "success"}, [task for task in told if task["status"] == "failed"][:1]
+        found = json.loads(answer)["data"]["tasks"].values()
+        states = {task["status"] for task in found}
+        assert states <= {"queued", "running", "success"}, [task for task in found if task["status"] == "failed"][:1]
         if states == {"success"}:
             return
         time.sleep(0.05)

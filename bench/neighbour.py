@@ -162,7 +162,7 @@ class Quiet:
     async def _insists(
         self, method: str, path: str, body: bytes = b"", kind: str = "application/json"
     ) -> dict[str, str]:
-        """Ask until it is answered: who is told to come back later comes back."""
+        """Ask until it is answered: after an answer that says when, again then."""
         wire = load.request(method, path, key=self.key, body=body, kind=kind)
         while True:
             status, said = await load.ask(self.port, wire)

@@ -60,8 +60,8 @@ def limner(
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
         data = Path(folder) / "data"
         serve = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
-        with _started([*within, *serve], environment) as (process, told, ready_s):
-            ready = json.loads(told)
+        with _started([*within, *serve], environment) as (process, announced, ready_s):
+            ready = json.loads(announced)
             port = int(ready["url"].rpartition(":")[2])
             command("credits", "grant", str(purse), "--data", str(data), env=environment)
             yield Server(process, port, ready["key"], data, ready_s, environment)
@@ -71,14 +71,14 @@ def limner(
 def vendor(delay_s: float, megabytes: float) -> Iterator[Server]:
     """A vendor that answers after a while with a picture of this size."""
     started = [sys.executable, "-m", "bench.vendor", str(delay_s), str(megabytes)]
-    with _started(started, dict(os.environ)) as (process, told, ready_s):
-        yield Server(process, int(told), "", Path(), ready_s)
+    with _started(started, dict(os.environ)) as (process, announced, ready_s):
+        yield Server(process, int(announced), "", Path(), ready_s)
 
 
 @contextlib.contextmanager
 def echo() -> Iterator[Server]:
-    with _started([sys.executable, "-m", "bench.echo"], dict(os.environ)) as (process, told, ready_s):
-        yield Server(process, int(told), "", Path(), ready_s)
+    with _started([sys.executable, "-m", "bench.echo"], dict(os.environ)) as (process, announced, ready_s):
+        yield Server(process, int(announced), "", Path(), ready_s)
 
 
 @contextlib.contextmanager
@@ -93,8 +93,8 @@ def _started(command: list[str], environment: dict[str, str]) -> Iterator[tuple[
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        told = _first_words(process)
-        yield process, told, time.perf_counter() - began
+        announced = _first_output(process)
+        yield process, announced, time.perf_counter() - began
     finally:
         process.terminate()
         try:
@@ -104,14 +104,14 @@ def _started(command: list[str], environment: dict[str, str]) -> Iterator[tuple[
             process.wait()
 
 
-def _first_words(process: subprocess.Popen[str]) -> str:
+def _first_output(process: subprocess.Popen[str]) -> str:
     """One line, or one JSON object over several."""
     assert process.stdout
-    told = ""
+    announced = ""
     for line in process.stdout:
-        told += line
-        if not told.startswith("{") or line.startswith("}"):
-            return told
+        announced += line
+        if not announced.startswith("{") or line.startswith("}"):
+            return announced
     raise RuntimeError(f"{process.args!r} ended before it was ready")
 
 

@@ -24,7 +24,7 @@ from bench.server import Server, limner
 
 TIMES = 10
 CREATE, READ, HEALTH = "/v2/openapi/task", "/v2/openapi/task", "/healthz"
-PEEP_S = 0.05
+REPEAT_S = 0.05
 """How often somebody looks at a task, and whether the service lives, during the overload."""
 
 SETTINGS = {
@@ -55,7 +55,7 @@ def body(side: int = 1400) -> bytes:
 
 
 @dataclass(slots=True)
-class Told:
+class Outcomes:
     """What one kind of request was answered. Times in seconds; `bare` are refusals that say not when to come back."""
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -113,27 +113,27 @@ async def _soak(server: Server, calm_s: float, seconds: float) -> list[Figure]:
     ]
 
 
-async def _calm(server: Server, wire: bytes, seconds: float) -> Told:
+async def _calm(server: Server, wire: bytes, seconds: float) -> Outcomes:
     """A few clients that wait for their answers: what the server can do."""
-    told, end = Told(), time.perf_counter() + seconds
+    outcomes, end = Outcomes(), time.perf_counter() + seconds
 
     async def client() -> None:
         while time.perf_counter() < end:
-            await _ask(server.port, wire, told)
+            await _ask(server.port, wire, outcomes)
 
     await asyncio.gather(*(client() for _ in range(8)))
-    return told
+    return outcomes
 
 
 async def _overload(
     server: Server, wire: bytes, per_second: float, seconds: float, task: str
-) -> tuple[Told, Told, Told, list[float]]:
+) -> tuple[Outcomes, Outcomes, Outcomes, list[float]]:
     """Requests at this rate whatever becomes of them, each on a connection of its own, beside somebody who reads."""
-    overload, reads, lives, memory = Told(), Told(), Told(), list[float]()
+    overload, reads, lives, memory = Outcomes(), Outcomes(), Outcomes(), list[float]()
     over = asyncio.Event()
-    peeping = [
-        asyncio.create_task(_peep(server.port, load.request("GET", f"{READ}/{task}", key=server.key), reads, over)),
-        asyncio.create_task(_peep(server.port, load.request("GET", HEALTH), lives, over)),
+    repeating = [
+        asyncio.create_task(_repeat(server.port, load.request("GET", f"{READ}/{task}", key=server.key), reads, over)),
+        asyncio.create_task(_repeat(server.port, load.request("GET", HEALTH), lives, over)),
     ]
     began, asked = time.perf_counter(), set[asyncio.Task[None]]()
     for number in range(int(per_second * seconds)):
@@ -145,17 +145,17 @@ async def _overload(
             memory.append(_memory_mib(server))
     await asyncio.gather(*asked)
     over.set()
-    await asyncio.gather(*peeping)
+    await asyncio.gather(*repeating)
     return overload, reads, lives, [*memory, _memory_mib(server)]
 
 
-async def _peep(port: int, wire: bytes, told: Told, over: asyncio.Event) -> None:
+async def _repeat(port: int, wire: bytes, outcomes: Outcomes, over: asyncio.Event) -> None:
     while not over.is_set():
-        await _ask(port, wire, told)
-        await asyncio.sleep(PEEP_S)
+        await _ask(port, wire, outcomes)
+        await asyncio.sleep(REPEAT_S)
 
 
-async def _ask(port: int, wire: bytes, told: Told) -> None:
+async def _ask(port: int, wire: bytes, outcomes: Outcomes) -> None:
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
@@ -165,16 +165,16 @@ async def _ask(port: int, wire: bytes, told: Told) -> None:
         said = await reader.readexactly(length)
     finally:
         writer.close()
-    told.note(head, said, time.perf_counter() - began)
+    outcomes.note(head, said, time.perf_counter() - began)
 
 
-async def _recovery(server: Server, wire: bytes, told: Told) -> float:
+async def _recovery(server: Server, wire: bytes, outcomes: Outcomes) -> float:
     """How long it takes, after the overload, until five in a row are taken."""
     began, in_a_row = time.perf_counter(), 0
     while in_a_row < 5:
-        before = len(told.accepted_s)
-        await _ask(server.port, wire, told)
-        in_a_row = in_a_row + 1 if len(told.accepted_s) > before else 0
+        before = len(outcomes.accepted_s)
+        await _ask(server.port, wire, outcomes)
+        in_a_row = in_a_row + 1 if len(outcomes.accepted_s) > before else 0
     return time.perf_counter() - began
 
 
@@ -201,7 +201,7 @@ async def _not_done(server: Server, tasks: Sequence[str]) -> list[str]:
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
         found = json.loads(await reader.readexactly(length))["data"]["tasks"]
         writer.close()
-        states |= {task: told["status"] for task, told in found.items()}
+        states |= {task: shown["status"] for task, shown in found.items()}
     return [task for task in tasks if states.get(task) != "success"]
 
 

@@ -34,11 +34,11 @@ def _start(data: Path) -> float:
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"LIMNER_LOG_LEVEL": "error"})
     assert process.stdout
-    told = b""
-    while not told.endswith(b"}\n"):
-        told += process.stdout.readline()
+    line = b""
+    while not line.endswith(b"}\n"):
+        line += process.stdout.readline()
     ready_s = time.perf_counter() - began
-    assert json.loads(told)["ready"]
+    assert json.loads(line)["ready"]
     process.terminate()
     process.wait()
     process.stdout.close()

@@ -105,9 +105,9 @@ def _all_done(server: Server, tasks: Sequence[str]) -> bool:
         for page in pages
     ]
     answers = load.run(server.port, wires.__getitem__, len(wires), 1, keep_bodies=True).bodies
-    told = [task for answer in answers for task in json.loads(answer)["data"]["tasks"].values()]
-    states = {task["status"] for task in told}
-    assert states <= {"queued", "running", "success"}, [task for task in told if task["status"] == "failed"][:1]
+    found = [task for answer in answers for task in json.loads(answer)["data"]["tasks"].values()]
+    states = {task["status"] for task in found}
+    assert states <= {"queued", "running", "success"}, [task for task in found if task["status"] == "failed"][:1]
     return states == {"success"}
 
 

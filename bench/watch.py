@@ -19,7 +19,7 @@ NO_LIMIT = {"account_tasks": "10000000", "account_watches": "1000000", "engine":
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Watches, of which `single` hear one after the other; seconds of quiet; changes told to all."""
+    """Watches, of which `single` get one change after the other; seconds of quiet; changes sent to all."""
 
     watches: int
     idle_s: float
@@ -63,7 +63,7 @@ async def _each_its_task(server: Server, tasks: list[str], size: Size) -> list[F
 
 
 async def _all_the_same(server: Server, size: Size) -> list[Figure]:
-    """All watches are of one account: each of its tasks is told to all of them."""
+    """All watches are of one account: each of its tasks is sent to all of them."""
     watches = await _open(server, [f"{PATH}/watch/all"] * size.watches, frames=0)
     before_s, began = server.cpu_s(), time.perf_counter()
     for number in range(1, size.broadcasts + 1):

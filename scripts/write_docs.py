@@ -103,8 +103,8 @@ The first nine are those of the API that Limner implements. The others have the 
 accepted wherever a name is, and a task shows the name. Of the optional fields those count that the route obeys; `flux.3` and
 `gemini_nano_banana_2.1` are offered in sizes of 1K and 2K only, because their 4K costs several times as much.
 
-**Further models** are rows of `limner.toml`, with their routes: [a model that Limner has never heard
-of](providers.md#a-model-that-limner-has-never-heard-of). A `[[model]]` with the name of a shipped one takes its place, for instance to
+**Further models** are rows of `limner.toml`, with their routes: [a model that Limner does not
+know](providers.md#a-model-that-limner-does-not-know). A `[[model]]` with the name of a shipped one takes its place, for instance to
 set another price, more `sizes`, or fewer fields with `obeys`; all its fields are in [Configuration](configuration.md#models).
 `[model_alias]` adds names:
 

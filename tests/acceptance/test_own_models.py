@@ -1,4 +1,4 @@
-"""A model that Limner has never heard of, from `limner.toml` alone: the example of the page on providers."""
+"""A model that Limner does not know, from `limner.toml` alone: the example of the page on providers."""
 
 import asyncio
 import base64
@@ -73,7 +73,7 @@ async def test_a_third_picture_is_refused_before_anything_is_bought(served: Serv
     assert len(emulators.purchases("fal")) == bought
 
 
-async def test_the_books_know_its_price(served: Served) -> None:
+async def test_its_price_is_recorded(served: Served) -> None:
     await run_task(served, "ink_wash", prompt="a heron")
 
     [spent] = (await asyncio.to_thread(served.cli, "spend"))["routes"]

@@ -50,8 +50,8 @@ def new_account(served: Served) -> tuple[str, Client]:
     return name, Client(served.url, served.cli("keys", "create", "--account", name)["key"])
 
 
-def told(client: Client, task: str) -> dict[str, str]:
-    """The parts of the prompt that a task was told, by their source."""
+def parts_of_prompt(client: Client, task: str) -> dict[str, str]:
+    """The parts of the prompt that a task was run with, by their source."""
     parts = client.get(f"{BASE}/task/{task}/explain").data["prompts"][0]["parts"]
     return {part["source"]: part["text"] for part in parts}
 
@@ -78,8 +78,8 @@ def test_a_task_is_made_with_it_and_keeps_its_version(owner: Client) -> None:
     owner.call("DELETE", f"{PATH}/woodcut")
 
     assert task["status"] == "success"
-    assert told(owner, task["task_id"])["template"] == TEMPLATE["text"]
-    assert told(owner, later)["template"] == "Draw it in chalk."
+    assert parts_of_prompt(owner, task["task_id"])["template"] == TEMPLATE["text"]
+    assert parts_of_prompt(owner, later)["template"] == "Draw it in chalk."
     assert [each["text"] for each in owner.get(f"{PATH}/woodcut/versions").data["versions"]] == [
         "Draw it in chalk.",
         TEMPLATE["text"],

@@ -46,7 +46,7 @@ def rounded(sprite: Sprite) -> Sprite:
 
 
 def subject_head(sprite: Sprite) -> tuple[float, float, float]:
-    """Centre, top and width of the head as shares of the box, told from the silhouette's upper part."""
+    """Centre, top and width of the head as shares of the box, found from the silhouette's upper part."""
     upper = sprite.alpha[: max(4, sprite.height * 2 // 5)] > 0.5
     weight = upper.sum(0).astype(np.float64)
     if not weight.sum():

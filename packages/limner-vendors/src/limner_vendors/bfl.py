@@ -13,7 +13,7 @@ from aiohttp import web
 
 from limner_vendors._core import kontext
 from limner_vendors._core.emulator import Emulator, EmulatorSetup, Refused, http_status, reply
-from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
 from limner_vendors._core.rules import (
@@ -153,25 +153,7 @@ class Bfl(Emulator):
     name: ClassVar[str] = "bfl"
     position: ClassVar[int] = 1
     sites: ClassVar[tuple[str, ...]] = ("api", "polling", "delivery")
-    kinds = (
-        *(
-            FaultKind.MODERATED,
-            FaultKind.MODERATED_OUTPUT,
-            FaultKind.FAILED,
-            FaultKind.EMPTY,
-            FaultKind.UNDECODABLE,
-            FaultKind.WRONG_FORMAT,
-        ),
-        *(
-            FaultKind.HEAVY,
-            FaultKind.BLANK,
-            FaultKind.LONG,
-            FaultKind.NOT_FOUND,
-            FaultKind.UNKNOWN_STATUS,
-            FaultKind.EXPIRED_LINK,
-            FaultKind.DUPLICATE_WEBHOOK,
-        ),
-    )
+    kinds = (*JOB_FAULTS, FaultKind.HEAVY)
 
     def __init__(self, setup: EmulatorSetup) -> None:
         super().__init__(setup)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from limner_vendors._core import kontext
 from limner_vendors._core.emulator import Emulator, Refused, http_status, reply
-from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, blacked_out, draw
 from limner_vendors._core.rules import (
@@ -166,26 +166,7 @@ class Fal(Emulator):
     name: ClassVar[str] = "fal"
     position: ClassVar[int] = 5
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
-    kinds = (
-        *(
-            FaultKind.MODERATED,
-            FaultKind.MODERATED_OUTPUT,
-            FaultKind.FAILED,
-            FaultKind.EMPTY,
-            FaultKind.UNDECODABLE,
-            FaultKind.WRONG_FORMAT,
-        ),
-        *(
-            FaultKind.HEAVY,
-            FaultKind.BLANK,
-            FaultKind.CANCELLED,
-            FaultKind.LONG,
-            FaultKind.NOT_FOUND,
-            FaultKind.UNKNOWN_STATUS,
-            FaultKind.EXPIRED_LINK,
-            FaultKind.DUPLICATE_WEBHOOK,
-        ),
-    )
+    kinds = (*JOB_FAULTS, FaultKind.HEAVY, FaultKind.CANCELLED)
 
     def environment(self) -> dict[str, str]:
         return {"FAL_KEY": self.key, "FAL_BASE_URL": self.base_url}
@@ -278,9 +259,9 @@ class Fal(Emulator):
     async def call_back(self, job: VendorJob, hook: str) -> None:
         await self.jobs.finish(job)
         failure = failure_of(job)
-        told = {"status": "ERROR", "error": failure["error"], "payload": None} if failure else {"status": "OK"}
+        outcome = {"status": "ERROR", "error": failure["error"], "payload": None} if failure else {"status": "OK"}
         payload = {} if failure else {"payload": self.result(job)}
-        body = orjson.dumps({"request_id": job.id, "gateway_request_id": job.id, **told, **payload})
+        body = orjson.dumps({"request_id": job.id, "gateway_request_id": job.id, **outcome, **payload})
         for _ in range(2 if FaultKind.DUPLICATE_WEBHOOK in job.injected else 1):
             await self.hooks.post(hook, body, {})
 

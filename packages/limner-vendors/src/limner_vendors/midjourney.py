@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from limner_vendors._core.emulator import Emulator, EmulatorSetup, Refused, http_status, reply
-from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, draw_grid
 from limner_vendors._core.rules import Rules, address, mapping, maybe, one_of, problems, some, text, whole
@@ -56,27 +56,7 @@ class Midjourney(Emulator):
     name: ClassVar[str] = "midjourney"
     position: ClassVar[int] = 4
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
-    kinds = (
-        *(
-            FaultKind.MODERATED,
-            FaultKind.MODERATED_OUTPUT,
-            FaultKind.FAILED,
-            FaultKind.EMPTY,
-            FaultKind.UNDECODABLE,
-            FaultKind.WRONG_FORMAT,
-        ),
-        *(
-            FaultKind.BLANK,
-            FaultKind.CANCELLED,
-            FaultKind.LONG,
-            FaultKind.NOT_FOUND,
-            FaultKind.UNKNOWN_STATUS,
-            FaultKind.CODE,
-            FaultKind.RELAY,
-            FaultKind.EXPIRED_LINK,
-            FaultKind.DUPLICATE_WEBHOOK,
-        ),
-    )
+    kinds = (*JOB_FAULTS, FaultKind.CANCELLED, FaultKind.CODE, FaultKind.RELAY)
 
     def __init__(self, setup: EmulatorSetup) -> None:
         super().__init__(setup)

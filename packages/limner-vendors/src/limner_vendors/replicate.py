@@ -13,7 +13,7 @@ from aiohttp import web
 
 from limner_vendors._core import kontext
 from limner_vendors._core.emulator import Emulator, Refused, http_status
-from limner_vendors._core.faults import Fault, FaultKind, InjectedFault
+from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
 from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage
 from limner_vendors._core.rules import (
@@ -140,26 +140,7 @@ class Replicate(Emulator):
     name: ClassVar[str] = "replicate"
     position: ClassVar[int] = 6
     sites: ClassVar[tuple[str, ...]] = ("api", "delivery")
-    kinds = (
-        *(
-            FaultKind.MODERATED,
-            FaultKind.MODERATED_OUTPUT,
-            FaultKind.FAILED,
-            FaultKind.EMPTY,
-            FaultKind.UNDECODABLE,
-            FaultKind.WRONG_FORMAT,
-        ),
-        *(
-            FaultKind.HEAVY,
-            FaultKind.BLANK,
-            FaultKind.CANCELLED,
-            FaultKind.LONG,
-            FaultKind.NOT_FOUND,
-            FaultKind.UNKNOWN_STATUS,
-            FaultKind.EXPIRED_LINK,
-            FaultKind.DUPLICATE_WEBHOOK,
-        ),
-    )
+    kinds = (*JOB_FAULTS, FaultKind.HEAVY, FaultKind.CANCELLED)
 
     def environment(self) -> dict[str, str]:
         return {"REPLICATE_API_TOKEN": self.key, "REPLICATE_BASE_URL": self.base_url}

@@ -1,6 +1,6 @@
 """What an upstream can do, of a known family or written on its route: the options `family` and `facts`.
 
-They let a route lead to an upstream that this version of Limner has never heard of.
+They let a route lead to an upstream that this version of Limner does not know.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -90,6 +90,21 @@ CUTS: Final = (FaultKind.LOST_ANSWER, FaultKind.CUT_HEADERS, FaultKind.CUT_BODY)
 _HEADERS: Final = (FaultKind.LONG_HEADER, FaultKind.ENCODED)
 TRANSPORT: Final = REFUSALS | {*CUTS, *_HEADERS, FaultKind.SLOW, FaultKind.HOLD, FaultKind.GARBLED}
 """Supported by every vendor at every stage."""
+JOB_FAULTS: Final = (
+    FaultKind.MODERATED,
+    FaultKind.MODERATED_OUTPUT,
+    FaultKind.FAILED,
+    FaultKind.EMPTY,
+    FaultKind.UNDECODABLE,
+    FaultKind.WRONG_FORMAT,
+    FaultKind.BLANK,
+    FaultKind.LONG,
+    FaultKind.NOT_FOUND,
+    FaultKind.UNKNOWN_STATUS,
+    FaultKind.EXPIRED_LINK,
+    FaultKind.DUPLICATE_WEBHOOK,
+)
+"""Supported by every vendor that works on jobs."""
 MOMENTS: Final = ("received", "done", "half")
 """Where a request can be held: see `held_answers`."""
 
