@@ -26,6 +26,8 @@ from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
 from limner.api.http.prefer_wait import APPLIED
 from limner.api.http.public_path import PublicPath
 from limner.api.library import openapi as library_openapi
+from limner.api.openai import errors as openai_errors
+from limner.api.openai import routes as openai
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import from_refusal
 from limner.api.s3.ingress import S3Middleware, refused
@@ -43,6 +45,8 @@ from limner.api.v3 import routes as v3
 from limner.api.webhooks import openapi as webhooks_openapi
 from limner.api.webhooks import routes as webhooks
 from limner.domain.refusal import Code, Refusal
+
+OPENAI_PATHS = ("/v1/images/", "/v1/models/")
 
 EXPOSED_HEADERS = (
     "X-Tripo-Trace-ID",
@@ -97,6 +101,7 @@ def create_app(
     ]
     operations += webhooks.operations(services)
     operations += templates.operations(services, services.templates)
+    operations += openai.operations(services)
     operations += docs.pages(operations, _schemas())
     operations += home.operations(pages.prefix)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
@@ -171,6 +176,8 @@ class _Errors:
         path = f"{scope['path']}/"
         if path.startswith(f"{v3.PREFIX}/"):
             return v3_errors.answer(scope, refusal)
+        if path.startswith(OPENAI_PATHS):
+            return openai_errors.answer(scope, refusal)
         if path.startswith(f"{self.pages.prefix}/"):
             return self.pages.answer(scope, refusal)
         return v2_errors.answer(refusal)

@@ -22,7 +22,7 @@ from limner.api.tripo.task_handlers import TaskHandlers, s3_fields
 from limner.api.v2 import openapi, watch
 from limner.api.v2.errors import problem
 from limner.api.v2.task import task_body
-from limner.api.v2.wire import PROMPT_LIMIT, read_task, read_upload_format
+from limner.api.v2.wire import read_task, read_upload_format
 from limner.application.read import TaskView
 from limner.application.tasks.submit import Submitted
 from limner.db.tables.keys import Key
@@ -87,7 +87,7 @@ class V2Handlers(TaskHandlers):
     async def quote(self, request: Request) -> Response:
         problems = Problems(collect=True)
         task_request, _ = await parse(request, lambda body: read_leniently(read_task, body, problems))
-        quoted = await self.services.quote(caller(request), task_request, problems=problems, prompt_limit=PROMPT_LIMIT)
+        quoted = await self.services.quote(caller(request), task_request, problems=problems)
         return self.success(quote_body(quoted, problem))
 
     async def cancel(self, request: Request) -> Response:

@@ -27,7 +27,7 @@ from limner.api.v3.errors import problem
 from limner.api.v3.page import read_page
 from limner.api.v3.task import STATUSES, moment, status_of, task_body, usage_row
 from limner.api.v3.wire import (
-    PROMPT_LIMIT,
+    PROMPT_RULES,
     CredentialsRequest,
     PictureFormat,
     ReadRequest,
@@ -131,7 +131,7 @@ class V3Handlers(TaskHandlers):
             reading = partial(read_leniently, lambda body: read(body, models), problems=problems)
             task_request, _ = await parse(request, reading)
             quoted = await self.services.quote(
-                caller(request), task_request, problems=problems, prompt_limit=PROMPT_LIMIT
+                caller(request), task_request, problems=problems, prompt_rules=PROMPT_RULES
             )
             return self.success(quote_body(quoted, problem))
 
@@ -141,7 +141,7 @@ class V3Handlers(TaskHandlers):
         task_request, body = await parse(request, lambda body: read(body, self.services.routing.models))
         kept = idempotency(request, body)
         submit = self.services.submit
-        created = await submit(caller(request), task_request, idempotency=kept, prompt_limit=PROMPT_LIMIT)
+        created = await submit(caller(request), task_request, idempotency=kept, prompt_rules=PROMPT_RULES)
         return created, task_request.type
 
     async def list_tasks(self, request: Request) -> Response:

@@ -23,6 +23,7 @@ from limner.api.tripo.task_fields import (
 from limner.api.v3.models import model_called
 from limner.domain.ids import TaskId, UploadToken, is_uuid
 from limner.domain.model import Models
+from limner.domain.prompts.prompt import PromptRules
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.multiview import View
 from limner.domain.tasks.request import (
@@ -37,6 +38,7 @@ from limner.domain.tasks.request import (
 from limner.domain.tasks.spec import TaskSpec
 
 PROMPT_LIMIT = 1800
+PROMPT_RULES = PromptRules(PROMPT_LIMIT)
 
 _INPUT = "A URL, a file token (file_…), the id of a task of yours, or an object with one of them."
 

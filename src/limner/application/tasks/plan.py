@@ -7,7 +7,7 @@ from limner.application.tasks.compose import compose_image
 from limner.application.tasks.picture_options import checked_options
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, ModelFacts, Models
 from limner.domain.prompts.characters import is_blank
-from limner.domain.prompts.prompt import ComposedPrompt, check_picture_numbers, clean_prompt
+from limner.domain.prompts.prompt import ComposedPrompt, PromptRules, check_picture_numbers, clean_prompt
 from limner.domain.prompts.template import named_template
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.route import Route
@@ -44,7 +44,7 @@ def plan(
     request: ImageRequest,
     models: Models,
     templates: Templates,
-    prompt_limit: int,
+    prompt_rules: PromptRules,
     *,
     problems: Problems | None = None,
 ) -> Plan:
@@ -52,7 +52,7 @@ def plan(
 
     Raises the first `Refusal`, or collects all of them in `problems` and may raise `NoPlanError`.
     """
-    planning = _Planning(request, models, templates, prompt_limit, problems or Problems())
+    planning = _Planning(request, models, templates, prompt_rules, problems or Problems())
     match request.type:
         case TaskType.GENERATE_IMAGE | TaskType.TEXT_TO_IMAGE:
             return planning.one_prompt()
@@ -80,7 +80,7 @@ class _Planning:
     request: ImageRequest
     models: Models
     templates: Templates
-    prompt_limit: int
+    prompt_rules: PromptRules
     problems: Problems
 
     def one_prompt(self) -> Plan:
@@ -103,7 +103,7 @@ class _Planning:
 
     def _spec(self, given: int) -> TaskSpec:
         asked = self.request.spec
-        prompt = self.problems.get(lambda: _prompt(asked, self.prompt_limit), asked.prompt)
+        prompt = self.problems.get(lambda: _prompt(asked, self.prompt_rules), asked.prompt)
         self.problems.check(lambda: check_picture_numbers(prompt, given))
         return replace(checked_options(asked, references=given, problems=self.problems), prompt=prompt)
 
@@ -123,7 +123,7 @@ class _Planning:
 
     def _edit(self, prompt: str, number: int) -> str:
         try:
-            return clean_prompt(prompt, limit=self.prompt_limit)
+            return clean_prompt(prompt, rules=self.prompt_rules)
         except Refusal as refusal:
             raise refusal.at(f"prompts[{number}].prompt") from None
 
@@ -177,7 +177,7 @@ def _check_file_count(model: ModelFacts, request: ImageRequest, models: Models) 
     )
 
 
-def _prompt(spec: TaskSpec, limit: int) -> str:
+def _prompt(spec: TaskSpec, rules: PromptRules) -> str:
     if spec.template is not None and is_blank(spec.prompt):
         return ""
-    return clean_prompt(spec.prompt, limit=limit)
+    return clean_prompt(spec.prompt, rules=rules)

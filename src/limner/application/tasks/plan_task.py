@@ -10,7 +10,7 @@ from limner.application.tasks.plan import NoPlanError, Plan, composed_prompts, p
 from limner.db.tables.keys import Key
 from limner.domain.ids import AccountId
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL
-from limner.domain.prompts.prompt import ComposedPrompt
+from limner.domain.prompts.prompt import ComposedPrompt, PromptRules
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.route import Route
 from limner.domain.tasks.request import MULTIVIEW, FileInput, ImageRequest, UrlSource
@@ -59,14 +59,14 @@ class PlanTask:
             return self
         return replace(self, templates=await self.account_templates.of(account))
 
-    def __call__(self, key: Key, request: ImageRequest, prompt_limit: int, problems: Problems) -> PlannedTask:
+    def __call__(self, key: Key, request: ImageRequest, prompt_rules: PromptRules, problems: Problems) -> PlannedTask:
         """Plan a request of this key. Reads and writes nothing.
 
         Raises the first `Refusal`, or collects all of them in `problems` and may raise `NoPlanError`.
         """
         request = self._with_model(request)
         try:
-            planned = self._plan(key, request, prompt_limit, problems)
+            planned = self._plan(key, request, prompt_rules, problems)
         except NoPlanError:
             self._check_addresses(request, problems)
             raise
@@ -84,9 +84,9 @@ class PlanTask:
     def _routes(self, planned: Plan) -> tuple[Route, ...]:
         return self.routing.routes_for(planned.model.name, planned.references, planned.spec)
 
-    def _plan(self, key: Key, request: ImageRequest, prompt_limit: int, problems: Problems) -> Plan:
+    def _plan(self, key: Key, request: ImageRequest, prompt_rules: PromptRules, problems: Problems) -> Plan:
         """The plan under the rules of the task, its key and its account, whichever is the strictest."""
-        planned = plan(request, self.routing.models, self.templates, prompt_limit, problems=problems)
+        planned = plan(request, self.routing.models, self.templates, prompt_rules, problems=problems)
         rules = planned.spec.rules.with_all(key.rules, key.account_rules)
         spec = replace(planned.spec, max_vendor_usd=rules.max_vendor_usd, fallback=rules.fallback)
         return replace(planned, spec=spec)

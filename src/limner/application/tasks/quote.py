@@ -17,6 +17,7 @@ from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.domain.accounts.budgets import Budget, BudgetSpent, periods_of
 from limner.domain.accounts.credits import Balance
+from limner.domain.prompts.prompt import V2_RULES, PromptRules
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.breaker import CLOSED
 from limner.domain.routing.obeyed import obeyed
@@ -98,10 +99,10 @@ class QuoteTask:
     transcode_webp: bool
 
     async def __call__(
-        self, key: Key, request: ImageRequest | None, *, problems: Problems, prompt_limit: int = 1024
+        self, key: Key, request: ImageRequest | None, *, problems: Problems, prompt_rules: PromptRules = V2_RULES
     ) -> Quote:
         """Quote a request. `problems` are those that its parsing found; None is one that could not be parsed."""
-        planned = await self._planned(key, request, prompt_limit, problems) if request else None
+        planned = await self._planned(key, request, prompt_rules, problems) if request else None
         facts = await self.store.read(lambda records: self._facts(records, key, planned, problems))
         if request is None or planned is None:
             return Quote(distinct(problems.found), facts.funds, ahead=facts.ahead)
@@ -117,11 +118,11 @@ class QuoteTask:
         )
 
     async def _planned(
-        self, key: Key, request: ImageRequest, prompt_limit: int, problems: Problems
+        self, key: Key, request: ImageRequest, prompt_rules: PromptRules, problems: Problems
     ) -> PlannedTask | None:
         plan = await self.plan.of_account(key.account, request)
         try:
-            return plan(key, request, prompt_limit, problems)
+            return plan(key, request, prompt_rules, problems)
         except NoPlanError:
             return None
 

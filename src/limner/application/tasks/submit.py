@@ -22,6 +22,7 @@ from limner.domain.accounts.budgets import BudgetSpent
 from limner.domain.accounts.credits import hold
 from limner.domain.ids import TaskId
 from limner.domain.model import ModelFacts
+from limner.domain.prompts.prompt import V2_RULES, PromptRules
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.obeyed import obeyed
 from limner.domain.tasks.request import (
@@ -86,11 +87,16 @@ class Submit:
     limits: SubmitLimits
 
     async def __call__(
-        self, key: Key, request: ImageRequest, *, idempotency: IdempotencyKey | None = None, prompt_limit: int = 1024
+        self,
+        key: Key,
+        request: ImageRequest,
+        *,
+        idempotency: IdempotencyKey | None = None,
+        prompt_rules: PromptRules = V2_RULES,
     ) -> Submitted:
         """Accept the task, durably. Raises `Refusal` when it cannot be accepted: then nothing is held."""
         plan = await self.plan.of_account(key.account, request)
-        draft = plan(key, request, prompt_limit, Problems())
+        draft = plan(key, request, prompt_rules, Problems())
         request, planned, route = draft.request, draft.plan, draft.routes[0]
         task = replace(self._new_task(key, request, planned), ignored=obeyed(planned.spec, route).ignored)
         acceptance = _Acceptance(

@@ -17,6 +17,11 @@ _BIND = Sql("""
     RETURNING task
 """)
 _GET = Sql("SELECT digest, task FROM idempotency WHERE account = :account AND key = :key")
+_NEWEST = Sql("""
+    SELECT task FROM idempotency
+    WHERE account = :account AND key >= :from_key AND key < :to_key AND digest = :digest AND created_ms >= :since_ms
+    ORDER BY created_ms DESC LIMIT 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,9 @@ class IdempotencyTable:
             if row := self._db.one(_GET, {"account": account, "key": key}):
                 return IdempotentTask(row[0], TaskId(row[1]))
             # The janitor removed the row between the two statements.
+
+    def newest(self, account: AccountId, prefix: str, digest: str, since_ms: int) -> TaskId | None:
+        """The newest task whose key begins with `prefix`, an ASCII text, and whose request had this digest."""
+        keys = {"from_key": prefix, "to_key": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+        found = self._db.value(_NEWEST, keys | {"account": account, "digest": digest, "since_ms": since_ms})
+        return TaskId(found) if found else None

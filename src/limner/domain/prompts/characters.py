@@ -63,13 +63,13 @@ _RESERVED = "\U0001fa70-\U0001faff"
 _MAYBE_EMOJI = re.compile("[\u20e3\u231a-\u2b55\ufe0f\U0001f000-\U0001faff]")
 
 
-def forbidden_character(text: str) -> ForbiddenCharacter | None:
-    """The first character of `text` that a prompt may not hold, or None."""
+def forbidden_character(text: str, *, emoji: bool = False) -> ForbiddenCharacter | None:
+    """The first character of `text` that a prompt may not hold, or None. With `emoji`, it may hold those."""
     if text.isascii():
         return _found(_CONTROL_IN_ASCII.search(text), CharacterKind.CONTROL)
     refused = _refused(text)
-    emoji = _emoji(text)
-    return min(refused, emoji) if refused and emoji else refused or emoji
+    found = None if emoji else _emoji(text)
+    return min(refused, found) if refused and found else refused or found
 
 
 _ASCII_EQUIVALENTS = str.maketrans(

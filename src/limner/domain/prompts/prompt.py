@@ -46,8 +46,20 @@ class ComposedPrompt:
     parts: tuple[PromptPart, ...] = ()
 
 
-def clean_prompt(text: str, *, limit: int = 1024, field: str = "prompt") -> str:
-    """`text` without surrounding blanks. Raises `Refusal` when it is empty, too long (code points) or holds emoji."""
+@dataclass(frozen=True, slots=True)
+class PromptRules:
+    """What an API takes as a prompt: at most `limit` code points, and whether they may be emoji."""
+
+    limit: int = 1024
+    emoji: bool = False
+
+
+V2_RULES = PromptRules()
+
+
+def clean_prompt(text: str, *, rules: PromptRules = V2_RULES, field: str = "prompt") -> str:
+    """`text` without surrounding blanks. Raises `Refusal` for one that is empty or breaks the rules."""
+    limit = rules.limit
     trimmed = text.strip()
     if is_blank(trimmed):
         raise Refusal(
@@ -63,12 +75,12 @@ def clean_prompt(text: str, *, limit: int = 1024, field: str = "prompt") -> str:
             suggestion=f"Shorten it by {len(trimmed) - limit} characters.",
             field=field,
         )
-    _refuse_forbidden(text, field)
+    _refuse_forbidden(text, field, emoji=rules.emoji)
     return trimmed
 
 
-def _refuse_forbidden(text: str, field: str) -> None:
-    found = forbidden_character(text)
+def _refuse_forbidden(text: str, field: str, *, emoji: bool) -> None:
+    found = forbidden_character(text, emoji=emoji)
     if found is None:
         return
     raise Refusal(

@@ -18,6 +18,7 @@ from limner.domain.prompts.dialect import (
     PromptDialect,
 )
 from limner.domain.prompts.prompt import (
+    PromptRules,
     check_picture_numbers,
     clean_prompt,
     compose,
@@ -63,10 +64,10 @@ class TestCleaning:
         assert refused.value.suggestion == "Shorten it by 1 characters."
 
     def test_a_door_may_set_another_limit_and_field(self) -> None:
-        assert clean_prompt("a" * 1800, limit=1800) == "a" * 1800
+        assert clean_prompt("a" * 1800, rules=PromptRules(1800)) == "a" * 1800
 
         with pytest.raises(Refusal) as refused:
-            clean_prompt("a" * 256, limit=255, field="negative_prompt")
+            clean_prompt("a" * 256, rules=PromptRules(255), field="negative_prompt")
 
         assert refused.value.field == "negative_prompt"
         assert refused.value.reason == "negative_prompt is 256 characters long, 255 are allowed"
