@@ -61,7 +61,7 @@ def prove(data: Data = None, json: Json = False) -> None:
     if json:
         print_json({"proved": not faults, "faults": faults})
     elif not faults:
-        out.print("Proved: every balance is the sum of its rows, every finished task nets to its price or to zero.")
+        out.print("Proved: every balance is the sum of its rows, every finished task nets to what it cost.")
     for fault in [] if json else faults:
         err.print(f"[red]{fault}[/]", soft_wrap=True)
     if faults:

@@ -75,7 +75,6 @@ class Abilities:
     """The fields of a task that an upstream obeys, with their values. An adapter that declares none obeys none.
 
     `size_classes` are those of 1K, 2K and 4K that it makes; `exact_size` is None for one that takes no pixels.
-    `previews` says that it sends partial pictures while it works.
     """
 
     aspect_ratio: bool = False
@@ -87,11 +86,10 @@ class Abilities:
     formats: frozenset[str] = frozenset()
     compression: bool = False
     mask: bool = False
-    previews: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The values for listings; a field that is not obeyed is left out."""
-        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask", "previews")
+        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask")
         return {
             **{name: True for name in flags if getattr(self, name)},
             **_listed("size_classes", sorted(self.size_classes)),
