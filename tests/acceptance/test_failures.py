@@ -1,6 +1,7 @@
 """Failures of vendors as clients and operators see them: a real server, and the emulators in place of the vendors."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from limner.bootstrap import opened
 from limner.db.tables.attempts import Attempt
 from limner.domain.routing.failure import RETRIES, FailureKind
+from limner.providers.declarations import declarations
+from limner.routes import routes_of
 from limner.settings import Settings
 from limner_vendors import Vendors
 from limner_vendors.failures import FAILURES, FailureCase
@@ -17,7 +20,13 @@ from serving import Served, serving
 from task_client import run_task
 
 VENDORS = ["bfl", "openai", "gemini", "midjourney"]
-"""Each model has one route with these, so that nothing falls back."""
+FIRST_ROUTES = [
+    {"model": model, "provider": first.provider, "upstream": first.upstream, "deadline_s": first.deadline_s}
+    for model, routes in routes_of(Settings(), frozenset(declarations())).items()
+    for first in [next((route for route in routes if route.provider in VENDORS), None)]
+    if first
+]
+"""One route for each model, so that nothing falls back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ async def emulators() -> AsyncIterator[Vendors]:
 @pytest.fixture(scope="module")
 async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     data = tmp_path_factory.mktemp("failures") / "data"
-    running = serving(data, vendors=emulators.environment(), account_tasks="100")
+    running = serving(data, vendors=emulators.environment(), account_tasks="100", route=json.dumps(FIRST_ROUTES))
     served = await asyncio.to_thread(running.__enter__)
     yield served
     await asyncio.to_thread(running.__exit__, None, None, None)

@@ -26,7 +26,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "many images": {"files": [INLINE, INLINE], "prompt": "image[1] in the style of image[2]"},
     "template": {"template": "t_pose"},
 }
-VENDOR_OF = {model: routes[0].provider for model, routes in routes_of(Settings(), frozenset(declarations())).items()}
+ROUTES = routes_of(Settings(), frozenset(declarations()))
+VENDOR_OF = {model: routes[0].provider for model, routes in ROUTES.items()}
 """All vendors are configured, so the first route serves each model."""
 
 
@@ -80,6 +81,22 @@ async def test_a_moderated_prompt_is_banned_and_free(served: Served) -> None:
     task = await run_task(served, "flux.1_kontext_pro", prompt="a red bicycle #fault:moderated")
 
     assert (task["status"], task["error_code"], task["consumed_credit"]) == ("banned", 2008, 0)
+
+
+SUCCESSORS = {
+    model: routes[1].upstream
+    for model, routes in ROUTES.items()
+    if routes[0].provider in {"openai", "gemini"} and routes[1:]
+}
+
+
+@pytest.mark.parametrize("model", SUCCESSORS)
+async def test_when_an_upstream_is_shut_down_its_successor_draws(served: Served, model: str) -> None:
+    """The last of this module: the route of the model that is gone is left alone for a while."""
+    task = await run_task(served, model, prompt=f"a red bicycle for {model} #fault:model_gone*1")
+
+    assert (task["status"], task.get("error_msg")) == ("success", None)
+    assert task["served_by"]["model"] == SUCCESSORS[model]
 
 
 async def made(served: Served, model: str, name: str) -> tuple[dict[str, Any], bytes]:
