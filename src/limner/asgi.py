@@ -10,8 +10,10 @@ from limner.api.app import RequestLimits, create_app
 from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
 from limner.api.s3.bucket import UploadBucket
-from limner.api.service_container import Services
+from limner.api.service_container import OperatorServices, Services
+from limner.application.operations.overview import ReadOverview
 from limner.application.readiness import Readiness
+from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
@@ -53,7 +55,7 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     watch, overview = limner.watch(), limner.read_overview()
     uploads = RequestRate(limner.settings.uploads_per_second, "uploads")  # shared by all upload methods
     readiness = Readiness(limner.store, limner.blobs, limner.clock, worker.is_running if worker else None)
-    services = _services(limner, watch, uploads, readiness)
+    services = _services(limner, watch, uploads, readiness, overview)
     studio = Studio(
         services=services,
         sign_in=limner.sign_in,
@@ -74,7 +76,9 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     return app
 
 
-def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Readiness) -> Services:
+def _services(
+    limner: Limner, watch: Watch, uploads: RequestRate, readiness: Readiness, overview: ReadOverview
+) -> Services:
     return Services(
         authentication=_authentication(limner),
         submit=limner.submit,
@@ -104,8 +108,25 @@ def _services(limner: Limner, watch: Watch, uploads: RequestRate, readiness: Rea
         wait_for_end=WaitForEnd(watch),
         webhooks=replace(limner.webhooks, actor=None),
         readiness=readiness,
-        read_route_statistics=limner.read_route_statistics(),
+        read_route_statistics=(statistics := limner.read_route_statistics()),
+        operators=_operators(limner, overview, statistics),
         metrics_page=limner.measuring.public_page if limner.measuring else None,
+    )
+
+
+def _operators(limner: Limner, overview: ReadOverview, statistics: ReadRouteStatistics) -> OperatorServices:
+    return OperatorServices(
+        store=limner.store,
+        clock=limner.clock,
+        accounts=limner.accounts,
+        webhooks=limner.webhooks,
+        rest_routes=limner.rest_routes,
+        check_providers=limner.check_providers,
+        read_overview=overview,
+        read_route_statistics=statistics,
+        prune=limner.prune,
+        examine=limner.examine,
+        credit_usd=limner.settings.credit_usd,
     )
 
 

@@ -66,9 +66,9 @@ def customer(idle: Served) -> Client:
 
 
 def calls(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
-    """Method and path of each HTTP call."""
+    """Method and path of each HTTP call but the Studio's, whose pages know their visitor by a cookie."""
     for route in routes:
-        if isinstance(route, Route):
+        if isinstance(route, Route) and not route.path.startswith("/studio"):
             for method in sorted((route.methods or set()) - {"HEAD"}):
                 yield method, route.path
 
@@ -120,7 +120,7 @@ def test_what_is_open_by_a_signature_is_shut_without_one(idle: Served) -> None:
 
 
 def test_every_websocket_needs_a_key_and_a_scope(routes: list[BaseRoute], idle: Served, admin: Client) -> None:
-    paths = [route.path for route in routes if isinstance(route, WebSocketRoute) and "{path" not in route.path]
+    paths = [route.path for route in routes if isinstance(route, WebSocketRoute) and route.path.startswith("/v")]
     answers = [client.get(filled(path), HANDSHAKE) for client in (Client(idle.url), admin) for path in paths]
 
     assert len(paths) == 3

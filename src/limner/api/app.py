@@ -19,6 +19,8 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from limner.api import docs, files, health, home, metrics, thumbs, weather
+from limner.api.admin import openapi as admin_openapi
+from limner.api.admin import routes as admin
 from limner.api.http.access_log import AccessLog
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
@@ -98,6 +100,7 @@ def create_app(
         *health.operations(services),
         *metrics.operations(services),
         *weather.operations(services),
+        *admin.operations(services.operators),
     ]
     operations += webhooks.operations(services)
     operations += templates.operations(services, services.templates)
@@ -136,6 +139,7 @@ def _schemas() -> dict[str, Any]:
         library_openapi.SCHEMAS,
         templates_openapi.SCHEMAS,
         weather.SCHEMAS,
+        admin_openapi.SCHEMAS,
     )
     return {name: schema for schemas in faces for name, schema in schemas.items()}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
+from limner.application.accounts.manage import ManageAccounts
 from limner.application.generation.routing import Routing
 from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
@@ -17,8 +18,13 @@ from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
 from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
+from limner.application.operations.check_providers import CheckProviders
+from limner.application.operations.overview import ReadOverview
+from limner.application.operations.rest_routes import RestRoutes
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
+from limner.application.retention.check_consistency import CheckConsistency
+from limner.application.retention.prune import Prune
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.explain import Explain
@@ -32,6 +38,23 @@ from limner.ports.clock import Clock
 from limner.ports.links import Links
 
 SERVED_BY = "X-Limner-Served-By"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorServices:
+    """What the API for operators uses, the same as the command line."""
+
+    store: Store
+    clock: Clock
+    accounts: ManageAccounts
+    webhooks: ManageWebhooks
+    rest_routes: RestRoutes
+    check_providers: CheckProviders
+    read_overview: ReadOverview
+    read_route_statistics: ReadRouteStatistics
+    prune: Prune
+    examine: CheckConsistency
+    credit_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,7 @@ class Services:
     webhooks: ManageWebhooks
     readiness: Readiness
     read_route_statistics: ReadRouteStatistics
+    operators: OperatorServices
     metrics_page: Callable[[], Awaitable[bytes]] | None = None
     """The metrics as text; None where they are not served on this address."""
 

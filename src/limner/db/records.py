@@ -24,6 +24,7 @@ from limner.db.tables.library.listing import TaskListQueries
 from limner.db.tables.library.marks import TaskMarks
 from limner.db.tables.library.prompt_index import PromptIndex
 from limner.db.tables.library.templates import TemplateTable
+from limner.db.tables.operations.admin_pages import AdminPageQueries
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.operations.route_calls import RouteCallQueries
 from limner.db.tables.provider_state import ProviderStateTable
@@ -67,6 +68,7 @@ class Records:
         self.task_lists = TaskListQueries(db)
         self.consistency = ConsistencyQueries(db)
         self.overview = OverviewQueries(db)
+        self.admin_pages = AdminPageQueries(db)
         self.route_calls = RouteCallQueries(db)
 
     def shared_now_ms(self, local_ms: int) -> int:

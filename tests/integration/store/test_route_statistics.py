@@ -14,6 +14,7 @@ from limner.application.operations.route_states import RouteCondition
 from limner.application.route_statistics.read import FRESH_MS, HOUR_MS, ReadRouteStatistics, RouteStatistics
 from limner.application.route_statistics.watch_routes import WatchRoutes
 from limner.db.tables.keys import Key
+from limner.domain.ids import AttemptId
 from limner.domain.refusal import Refusal
 from limner.domain.routing.call_statistics import Drift, Outlook
 from limner.domain.routing.failure import Failure, FailureKind
@@ -233,7 +234,9 @@ async def test_a_rest_ends_by_itself_and_a_failure_does_not_end_it(
     await rest.rest(FIRST.name, 2)
     now_ms = service.clock.now_ms()
     failure = Failure(FailureKind.TRANSIENT, "out of order")
-    await service.store.run(lambda records: RouteLimits().record_failure(records, FIRST, failure, now_ms, now_ms))
+    await service.store.run(
+        lambda records: RouteLimits().record_failure(records, AttemptId("x"), FIRST, failure, now_ms, now_ms)
+    )
     key = await service.open_account()
     during = await intend(service, journal, key, [FIRST])
     service.clock.pass_time(121)

@@ -40,9 +40,9 @@ class AuditLogTable:
     def since(self, at_ms: int, limit: int) -> Sequence[AuditEntry]:
         """The newest `limit` entries since `at_ms`, oldest first."""
         rows = self._db.all(_SINCE, {"at_ms": at_ms, "limit": limit})
-        return [_entry(row) for row in reversed(rows)]
+        return [audit_entry(row) for row in reversed(rows)]
 
 
-def _entry(row: Sequence[Any]) -> AuditEntry:
+def audit_entry(row: Sequence[Any]) -> AuditEntry:
     number, at_ms, actor, act, subject, details = row
     return AuditEntry(number=number, at_ms=at_ms, actor=actor, act=act, subject=subject, details=load(details))

@@ -79,7 +79,8 @@ def _invalid(error: ValidationError, model: type[BaseModel]) -> NoReturn:
     problem = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] in {"model_type", "model_attributes_type"}:  # its message names the Python class
         problem = "an object is expected"
-    described = model.model_fields[str(first["loc"][0])].description if first["loc"] else None
+    known = model.model_fields.get(str(first["loc"][0])) if first["loc"] else None
+    described = known.description if known else None
     raise Refusal(
         Code.INVALID,
         f"{field} is invalid: {problem}" if field else problem,

@@ -1,0 +1,126 @@
+"""OpenAPI descriptions of `/admin`. The shapes of answers are those of the dataclasses that are sent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from limner.api.admin.wire import (
+    AdminAccountChange,
+    AdminExamination,
+    AdminFailurePage,
+    AdminGrant,
+    AdminKeyLimits,
+    AdminNewAccount,
+    AdminNewKey,
+    AdminPage,
+    AdminPeriod,
+    AdminProvider,
+    AdminRest,
+    AdminRoute,
+)
+from limner.api.http.openapi_schema import content, fields, ref, schemas_of
+from limner.application.operations.overview import Overview
+from limner.application.operations.route_states import RouteState
+from limner.application.retention.check_consistency import Finding
+from limner.application.route_statistics.read import RouteStatistics
+from limner.db.tables.attempts import RouteSpend
+from limner.db.tables.audit_log import AuditEntry
+from limner.db.tables.operations.admin_pages import AccountRow, FailedAttempt
+from limner.db.tables.operations.overview import ModelQueue
+
+_SENT = (Overview, RouteState, RouteStatistics, Finding, RouteSpend, AuditEntry, AccountRow, FailedAttempt, ModelQueue)
+_OBJECT: Mapping[str, Any] = {"type": "object"}
+
+
+def _sent(kind: type) -> dict[str, Any]:
+    """The schemas of a dataclass and of those in it, by name."""
+    schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template="#/components/schemas/Admin{model}")
+    inner = {f"Admin{name}": each for name, each in schema.pop("$defs", {}).items()}
+    return {**inner, f"Admin{kind.__name__}": schema}
+
+
+SCHEMAS: dict[str, Any] = {
+    **{name: schema for kind in _SENT for name, schema in _sent(kind).items()},
+    **schemas_of(
+        AdminNewAccount,
+        AdminAccountChange,
+        AdminGrant,
+        AdminKeyLimits,
+        AdminNewKey,
+        AdminRest,
+        AdminRoute,
+        AdminProvider,
+        AdminExamination,
+    ),
+}
+
+
+def _operation(
+    data: Mapping[str, Any], *errors: int, body: type[BaseModel] | None = None, query: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "security": [{"key": []}],
+        "responses": {
+            "200": {"description": "Success", **content(fields(code={"const": 0}, data=dict(data)))},
+            **{
+                str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))}
+                for code in (401, 403, 429, *errors)
+            },
+        },
+    }
+    if body is not None:
+        required = any(field.is_required() for field in body.model_fields.values())
+        described["requestBody"] = {"required": required, **content(ref(body.__name__))}
+    if query is not None:
+        described["parameters"] = [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in query.model_json_schema()["properties"].items()
+        ]
+    return described
+
+
+def _rows(items: Mapping[str, Any]) -> dict[str, Any]:
+    cursor = {"type": ["string", "null"], "description": "Pass it as `after`; null on the last page."}
+    return fields(rows={"type": "array", "items": dict(items)}, next=cursor)
+
+
+OVERVIEW = _operation(ref("AdminOverview"))
+QUEUE = _operation(
+    fields(
+        by_model={"type": "array", "items": ref("AdminModelQueue")},
+        by_account={"type": "array", "items": dict(_OBJECT)},
+    )
+)
+ROUTES = _operation(_rows(ref("AdminRouteStatistics")))
+REST = _operation(ref("AdminRouteState"), 400, body=AdminRest)
+WAKE = _operation(ref("AdminRouteState"), 400, body=AdminRoute)
+CHECK = _operation(_rows(_OBJECT), 400, body=AdminProvider)
+FAILURES = _operation(_rows(ref("AdminFailedAttempt")), 400, query=AdminFailurePage)
+SPEND = _operation(
+    fields(
+        since_ms={"type": "integer"},
+        rows={"type": "array", "items": ref("AdminRouteSpend")},
+        worth_usd={"type": "number"},
+        paid_usd={"type": "number"},
+        margin_usd={"type": "number"},
+    ),
+    400,
+    query=AdminPeriod,
+)
+AUDIT = _operation(_rows(ref("AdminAuditEntry")), 400, query=AdminPage)
+PRUNE = _operation(_OBJECT, 400)
+EXAMINE = _operation(
+    fields(well={"type": "boolean"}, findings={"type": "array", "items": ref("AdminFinding")}),
+    400,
+    body=AdminExamination,
+)
+ACCOUNTS = _operation(_rows(ref("AdminAccountRow")), 400, query=AdminPage)
+CREATE_ACCOUNT = _operation(_OBJECT, 400, body=AdminNewAccount)
+CHANGE_ACCOUNT = _operation(_OBJECT, 400, body=AdminAccountChange)
+GRANT = _operation(_OBJECT, 400, body=AdminGrant)
+KEYS = _operation(_rows(_OBJECT), 400)
+CREATE_KEY = _operation(_OBJECT, 400, body=AdminNewKey)
+LIMIT_KEY = _operation(_OBJECT, 400, body=AdminKeyLimits)
+REVOKE_KEY = _operation(_OBJECT, 400)
+WEBHOOKS = _operation(_rows(_OBJECT), 400)
