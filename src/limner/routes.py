@@ -13,7 +13,7 @@ from limner.settings import RouteSettings, Settings
 
 
 class UnknownRoute(ValueError):
-    """A route names a model or a provider that does not exist."""
+    """A route names a provider that does not exist."""
 
 
 class InvalidRoute(ValueError):
@@ -24,10 +24,10 @@ def routes_of(settings: Settings, providers: frozenset[str]) -> Mapping[str, tup
     """The routes of each model in order of preference, including routes to providers without a key.
 
     If the configuration has routes for a model, only those are used, in their order. `providers` are the known
-    provider names. Raises `UnknownRoute` for a route from an unknown model or to an unknown provider.
+    provider names. Raises `UnknownRoute` for a route to an unknown provider.
     """
     for row in settings.route:
-        _check_names(row, settings.models, providers)
+        _check_provider(row, providers)
     shipped, own = (
         _by_model(_shipped_routes(), settings.unknown_outcome),
         _by_model(settings.route, settings.unknown_outcome),
@@ -102,9 +102,7 @@ def _route(row: RouteSettings, unknown_outcome: UnknownOutcome) -> Route:
     )
 
 
-def _check_names(row: RouteSettings, models: Models, providers: frozenset[str]) -> None:
-    if row.model not in models:
-        raise UnknownRoute(f"a route has the model {row.model!r}, which does not exist; models are {', '.join(models)}")
+def _check_provider(row: RouteSettings, providers: frozenset[str]) -> None:
     if row.provider not in providers:
         raise UnknownRoute(
             f"a route of {row.model} has the provider {row.provider!r}, which does not exist; providers are "

@@ -401,6 +401,14 @@ class Settings(VendorSettings):
         except InvalidModel as wrong:
             setting = "model_alias" if wrong.row is None else "model"
             raise _misplaced(setting, str(wrong), wrong.remedy, row=wrong.row, part=wrong.part) from None
+        for row, route in enumerate(self.route):
+            if route.model not in models:
+                known = models.called(route.model)
+                remedy = (
+                    f"Write {known.name!r}." if known else f"It may be {', '.join(models)}, or a [[model]] of yours."
+                )
+                problem = f"{route.model!r} is {'an alias' if known else 'no model'}"
+                raise _misplaced("route", problem, remedy, row=row, part="model")
         if self.default_model is not None and self.default_model not in models:
             raise _misplaced("default_model", f"may be {', '.join(models)}")
         if self.multiview_model is not None and self.multiview_model not in models.with_images():

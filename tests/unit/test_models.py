@@ -132,6 +132,16 @@ def test_a_model_of_ones_own_may_be_the_default(tmp_path: Path) -> None:
             "line 8: there is no setting model.1.price",
             "See the configuration page, or `limner config show`.",
         ),
+        (
+            '[[route]]\nprovider = "fal"\nmodel = "gpt_5"\nupstream = "x"\n',
+            "line 3: setting route.0.model: 'gpt_5' is no model",
+            "It may be flux.1_kontext_pro, ",
+        ),
+        (
+            '[[route]]\nprovider = "fal"\nmodel = "banana"\nupstream = "x"\n',
+            "line 3: setting route.0.model: 'banana' is an alias",
+            "Write 'gemini_2.5_flash_image_preview'.",
+        ),
         ('default_model = "gpt_5"\n', "line 1: setting default_model: may be flux.1_kontext_pro, ", ""),
     ],
 )

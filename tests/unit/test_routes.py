@@ -155,17 +155,10 @@ def test_a_key_is_not_shown_by_accident(tmp_path: Path, monkeypatch: pytest.Monk
     assert "very secret" not in f"{settings!r} {upstreams(settings)!r}"
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('[[route]]\nmodel = "dall-e"\nprovider = "openai"\nupstream = "x"\n', "'dall-e', which does not exist"),
-        ('[[route]]\nmodel = "gpt_4o"\nprovider = "opena1"\nupstream = "x"\n', "'opena1', which does not exist"),
-    ],
-)
-def test_a_route_from_or_to_nowhere_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "limner.toml").write_text(text)
+def test_a_route_to_nowhere_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "limner.toml").write_text('[[route]]\nmodel = "gpt_4o"\nprovider = "opena1"\nupstream = "x"\n')
 
-    with pytest.raises(UnknownRoute, match=words):
+    with pytest.raises(UnknownRoute, match="'opena1', which does not exist"):
         routes_of(load_settings(data=tmp_path), KNOWN)
 
 
