@@ -302,6 +302,7 @@ attempts = Table(
     Column("submitted_ms", BigInteger),
     Column("delivered_ms", BigInteger),
     Column("closed_ms", BigInteger),
+    Column("working_ms", BigInteger),
     UniqueConstraint("task", "part", "number"),
     CheckConstraint("state IN ('intended','submitted','delivered','closed')", name="state_known"),
 )

@@ -122,12 +122,14 @@ class Accepted:
 class Pending:
     """The job is not done. `progress` is the vendor's own figure, 0 to 100, where there is one.
 
+    `queued` says that the vendor has not begun to work on it, where the vendor tells that.
     `handle` replaces the handle where it changed; it is journaled before the next poll.
     """
 
     progress: int | None = None
     wait_s: float = 1.0
     handle: Mapping[str, Any] | None = None
+    queued: bool = False
 
 
 Report = Callable[[int], None]

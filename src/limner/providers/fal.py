@@ -317,8 +317,8 @@ def decode_status(response: VendorResponse) -> JobState | None:
             return _failed(_KINDS.get(kind, FailureKind.TRANSIENT), None, redacted(f"COMPLETED {kind}"))
         case {"status": "COMPLETED"}:
             return None
-        case {"status": _}:
-            return RunningJob()
+        case {"status": status}:
+            return RunningJob(queued=status == "IN_QUEUE")
         case _ if not response.ok:
             return MissingJob(f"HTTP {response.status}")
     return RunningJob()

@@ -220,7 +220,7 @@ def decode_job(response: VendorResponse) -> JobState:
         case "aborted":
             reason = f"{_VENDOR} gave the prediction up before it started"
             return Failure(FailureKind.TRANSIENT, reason, detail="aborted")  # not charged
-    return RunningJob()
+    return RunningJob(queued=body.get("status") == "starting")
 
 
 def decode_cancel(response: VendorResponse) -> JobCancellation:

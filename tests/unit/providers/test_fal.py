@@ -182,7 +182,6 @@ def stands(body: Any, status: int = 200) -> http.JobState | None:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"status": "IN_QUEUE", "queue_position": 3}, 202),
         ({"status": "IN_PROGRESS", "logs": []}, 202),
         ({"status": "WARMING_UP"}, 202),
         ({}, 200),
@@ -191,6 +190,10 @@ def stands(body: Any, status: int = 200) -> http.JobState | None:
 )
 def test_a_job_is_running_under_known_and_unknown_statuses(body: Any, status: int) -> None:
     assert stands(body, status) == http.RunningJob()
+
+
+def test_a_job_waits_in_the_vendors_queue() -> None:
+    assert stands({"status": "IN_QUEUE", "queue_position": 3}, 202) == http.RunningJob(queued=True)
 
 
 @pytest.mark.parametrize("body", [{"status": "COMPLETED"}, {"status": "COMPLETED", "error": None, "error_type": None}])

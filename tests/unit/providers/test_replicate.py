@@ -113,9 +113,13 @@ def seen(body: Any, status: int = 200) -> http.JobState:
     return decode_job(answer(body, status))
 
 
-@pytest.mark.parametrize("body", [{"status": "starting"}, {"status": "processing"}, {"status": "queued"}, {}, None])
+@pytest.mark.parametrize("body", [{"status": "processing"}, {"status": "queued"}, {}, None])
 def test_a_prediction_is_running_under_known_and_unknown_statuses(body: Any) -> None:
     assert seen(body) == http.RunningJob()
+
+
+def test_a_prediction_that_starts_is_not_worked_on_yet() -> None:
+    assert seen({"status": "starting"}) == http.RunningJob(queued=True)
 
 
 @pytest.mark.parametrize("output", ["https://x/1", ["https://x/1", "https://x/2"]])

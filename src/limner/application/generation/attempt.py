@@ -109,12 +109,16 @@ class RunAttempt:
     ) -> KeptImage | AttemptFailed:
         """Poll until the job has ended. A poll without an answer is repeated: the job is bought already."""
         generation, provider = attempt.generation, self.routing.provider(attempt.route)
+        was_queued = False
         while True:
             await self.pause(generation, wait_s)
             answer = await self._call(attempt, provider.poll(handle, attempt.request(self._left_s(generation))))
             match answer:
-                case Pending(progress=progress, wait_s=wait_s, handle=new_handle):
+                case Pending(progress=progress, wait_s=wait_s, handle=new_handle, queued=queued):
                     generation.report(progress or 0)
+                    if was_queued and not queued:
+                        await self.journal.working(attempt.id)
+                    was_queued = queued
                     if new_handle is not None:
                         await self.journal.submitted(attempt.id, handle := new_handle)
                 case Delivered() | Failure():

@@ -89,6 +89,11 @@ class SpendJournal:
         now_ms = self.clock.now_ms()
         await self._write(lambda records: records.attempts.submitted(attempt, handle, now_ms))
 
+    async def working(self, attempt: AttemptId) -> None:
+        """Write that the vendor has begun to work on a job that it had queued."""
+        now_ms = self.clock.now_ms()
+        await self._write(lambda records: records.attempts.working(attempt, now_ms))
+
     async def delivered(
         self, attempt: AttemptId, route: Route, kept: KeptImage, size: int, cost_usd: float | None
     ) -> None:

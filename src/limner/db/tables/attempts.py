@@ -37,6 +37,8 @@ class Attempt:
     submitted_ms: int | None
     delivered_ms: int | None
     closed_ms: int | None
+    working_ms: int | None = None
+    """When the vendor was first seen to work on a job that it had queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class MarginRow:
 
 _COLUMNS = (
     "id, task, part, number, route, provider, upstream, state, outcome, handle, result, reason, detail, charged, "
-    "price_usd, cost_usd, intended_ms, submitted_ms, delivered_ms, closed_ms"
+    "price_usd, cost_usd, intended_ms, submitted_ms, delivered_ms, closed_ms, working_ms"
 )
 _INTEND = Sql("""
     INSERT INTO attempts (id, task, part, number, route, provider, upstream, state, price_usd, intended_ms)
@@ -92,6 +94,7 @@ _SUBMITTED = Sql("""
         submitted_ms = :now_ms
     WHERE id = :id
 """)
+_WORKING = Sql("UPDATE attempts SET working_ms = :now_ms WHERE id = :id AND working_ms IS NULL")
 _DELIVERED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END, result = :result,
         cost_usd = CAST(:cost_usd AS DOUBLE PRECISION),
@@ -206,6 +209,9 @@ class AttemptTable:
         """Record the vendor's handle of the job, unless the task was erased."""
         _, erased = self._lock_task(attempt)
         self._db.run(_SUBMITTED, {"id": attempt, "handle": None if erased else dump(handle), "now_ms": now_ms})
+
+    def working(self, attempt: AttemptId, now_ms: int) -> None:
+        self._db.run(_WORKING, {"id": attempt, "now_ms": now_ms})
 
     def delivered(self, attempt: AttemptId, result: Mapping[str, Any], cost_usd: float | None, now_ms: int) -> None:
         """Record the result and its cost. For an erased task the cost is recorded and the picture is not kept."""

@@ -154,6 +154,24 @@ async def test_an_asynchronous_vendor_is_asked_by_its_handle_until_it_delivers(h
     assert max(harness.reported) == 70
 
 
+async def test_the_vendors_queue_is_told_from_its_work(harness: GenerateHarness) -> None:
+    begun_ms = harness.clock.now_ms()
+    waiting, working = Pending(wait_s=5, queued=True), Pending(wait_s=2)
+    harness.script_vendor(Accepted(HANDLE, wait_s=3), waiting, waiting, working, working, picture)
+
+    await harness.generate()
+
+    [attempt] = await harness.service.attempts(harness.task)
+    assert attempt.working_ms == begun_ms + 13_000
+
+
+async def test_a_vendor_without_a_queue_is_asked_nothing_of_it(harness: GenerateHarness) -> None:
+    await harness.script_vendor(Accepted(HANDLE), Pending(), picture).generate()
+
+    [attempt] = await harness.service.attempts(harness.task)
+    assert attempt.working_ms is None
+
+
 async def test_the_intent_is_on_disk_before_the_vendor_is_called_and_the_handle_before_it_is_asked(
     harness: GenerateHarness,
 ) -> None:

@@ -58,9 +58,10 @@ class FinishedJob:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """`progress` is in percent, None where the vendor gives none."""
+    """`progress` is in percent, None where the vendor gives none; a `queued` job waits for its turn at the vendor."""
 
     progress: int | None = None
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +196,10 @@ class JobPolls:
         match state:
             case MissingJob(detail):
                 return self._missing(job, detail)
-            case RunningJob(progress):
+            case RunningJob(progress, queued):
                 self._known(job)
-                return Pending(progress, poll_interval_s(age_s, least=self._least_s, most=self._most_s))
+                wait_s = poll_interval_s(age_s, least=self._least_s, most=self._most_s)
+                return Pending(progress, wait_s, queued=queued)
             case FinishedJob() | Failure():
                 self._known(job)
                 return state
