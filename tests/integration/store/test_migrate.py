@@ -1,6 +1,7 @@
 """Bringing a database up to date: two ways to one schema, once, whole, and never backwards."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -298,3 +299,36 @@ def test_prompts_of_an_older_database_are_found_after_the_upgrade(new_url: NewUr
         ("red", None): [drawn],
         ("red", "figure"): [drawn],
     }
+
+
+def test_budgets_know_what_an_older_database_spent_in_their_periods(new_url: NewUrl) -> None:
+    url, now_ms = new_url(), int(time.time() * 1000)
+    upgraded(url, "0005")
+    account, key = (str(uuid.UUID(int=number)) for number in (1, 2))
+    with raw_database(url) as db:
+        db.run(Sql("INSERT INTO accounts (id, name, tag, created_ms) VALUES (:id, 'a', 't', 1)"), {"id": account})
+        db.run(
+            Sql("""
+                INSERT INTO api_keys (id, account, name, hint, digest, scopes, created_ms)
+                VALUES (:id, :account, 'k', 'h', :digest, '', 1)
+            """),
+            {"id": key, "account": account, "digest": bytes(32)},
+        )
+        for number, (status, consumed, created_ms) in enumerate(
+            [("success", 3, now_ms), ("failed", 0, now_ms), ("queued", 0, now_ms), ("success", 10, 1)]
+        ):
+            db.run(
+                Sql("""
+                    INSERT INTO tasks (id, account, api_key, type, bucket, status, model, echo, task_order, price,
+                                       consumed, priority, place, created_ms, queue_deadline_ms, run_limit_ms)
+                    VALUES (:id, :account, :key, 'text_to_image', 'image', :status, 'm', '{}', '{}', 10, :consumed,
+                            1, 1, :created_ms, 1, 1)
+                """),
+                {"id": str(uuid.UUID(int=number)), "account": account, "key": key, "status": status}
+                | {"consumed": consumed, "created_ms": created_ms},
+            )
+
+    assert migrate(url) == "upgraded"
+
+    assert rows(url, "SELECT spent_on_day, spent_in_month FROM accounts") == [(13, 13)]
+    assert rows(url, "SELECT spent_in_month FROM api_keys") == [(13,)]
