@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from contract.client import Client, client_of, footprint
+from contract.client import Client, client_of, footprint, newcomer
 from contract.test_addresses import elsewhere
 from limner_vendors import Vendors
 from serving import Served, serving
@@ -49,6 +49,11 @@ async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def client(served: Served) -> Client:
     return client_of(served)
+
+
+@pytest.fixture(scope="module")
+def stranger(served: Served) -> Client:
+    return newcomer(served)
 
 
 def inline(data: bytes) -> dict[str, str]:
@@ -90,11 +95,7 @@ async def test_a_mask_that_does_not_fit_is_refused_and_leaves_nothing(
 
     assert answer.refusal == (400, 1004)
     assert words in answer.suggestion
-    assert (after.money, after.rows["tasks"], after.rows["ledger"]) == (
-        before.money,
-        before.rows["tasks"],
-        before.rows["ledger"],
-    )
+    assert after == before
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,14 @@ async def test_a_model_that_cannot_is_refused_with_those_that_can(
     assert answer.refusal == (400, 1004)
     assert answer.suggestion.startswith(f"{field}: flux.1_kontext_pro ")
     assert "gpt_image_2.6_flare" in answer.suggestion
+
+
+async def test_another_account_s_upload_is_no_mask(stranger: Client, client: Client) -> None:
+    theirs = await asyncio.to_thread(stranger.token, MASK)
+    fields = {"file": inline(PICTURE), "mask": {"file_token": theirs}}
+    answer = await asyncio.to_thread(lambda: client.create(model_version="gpt_image_2", **fields))
+
+    assert answer.refusal == (404, 2019)
 
 
 async def test_a_mask_without_a_picture_is_refused(client: Client) -> None:

@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from limner.application.images.upload import KeptPicture
 from limner.application.read import own_task
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.ids import AccountId, BlobId, is_uuid
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
+from limner.domain.tasks.request import (
+    FileInput,
+    ImageRequest,
+    InlineSource,
+    ObjectSource,
+    TaskSource,
+    UploadedSource,
+    UrlSource,
+)
 from limner.ports.blobs import BlobStore
 from limner.ports.intake import Inspected, Intake
 from limner.ports.provider import ReferenceImage
@@ -30,21 +37,25 @@ class CheckMask:
     intake: Intake
     scratch: Path
 
-    async def __call__(
-        self, account: AccountId, picture: FileInput, mask: FileInput, inline: Mapping[str, KeptPicture]
-    ) -> None:
-        """Raise `Refusal` for a mask without transparency, or of another size than the picture.
+    async def __call__(self, account: AccountId, request: ImageRequest, inline: Mapping[str, Inspected]) -> None:
+        """Raise `Refusal` for a mask without transparency, or of another size than the first picture.
 
-        What comes by URL is fetched when the task runs, and checked then. A photo may be stored lying on its side.
+        `inline` are the pictures inside the request, by field. What comes by URL is fetched when the task runs, and
+        checked then. A photo may be stored lying on its side.
         """
-        blobs = await self.store.read(
-            lambda records: [_stored(records, account, each, inline) for each in (mask, picture)]
-        )
-        drawn, masked = [await self._inspect(blob) if blob else None for blob in blobs]
-        if drawn is not None:
-            _check_alpha(drawn)
-        if drawn and masked and sorted((drawn.width, drawn.height)) != sorted((masked.width, masked.height)):
-            raise _other_size((drawn.width, drawn.height), (masked.width, masked.height))
+        if request.mask is None:
+            return
+        mask, picture = [await self._facts(account, each, inline) for each in (request.mask, request.files[0])]
+        if mask is not None:
+            _check_alpha(mask)
+        if mask and picture and sorted((mask.width, mask.height)) != sorted((picture.width, picture.height)):
+            raise _other_size((mask.width, mask.height), (picture.width, picture.height))
+
+    async def _facts(self, account: AccountId, file: FileInput, inline: Mapping[str, Inspected]) -> Inspected | None:
+        if isinstance(file.source, InlineSource):
+            return inline[file.field]
+        blob = await self.store.read(lambda records: _stored(records, account, file))
+        return await self._inspect(blob) if blob else None
 
     async def _inspect(self, blob: BlobId) -> Inspected:
         folder = await asyncio.to_thread(TemporaryDirectory, dir=self.scratch)
@@ -80,13 +91,9 @@ def _other_size(mask: tuple[int, int], picture: tuple[int, int]) -> Refusal:
     )
 
 
-def _stored(records: Records, account: AccountId, file: FileInput, inline: Mapping[str, KeptPicture]) -> BlobId | None:
-    """The picture's blob; None for one that is fetched later."""
+def _stored(records: Records, account: AccountId, file: FileInput) -> BlobId | None:
+    """The picture's blob; None for one that is not in the store."""
     match file.source:
-        case UrlSource():
-            return None
-        case InlineSource():
-            return inline[file.field].blob
         case UploadedSource(token):
             upload = records.uploads.by_token(account, token) if is_uuid(token) else None
             return upload.blob if upload else None
@@ -96,3 +103,5 @@ def _stored(records: Records, account: AccountId, file: FileInput, inline: Mappi
         case TaskSource(task):
             made = own_task(records, account, task).result
             return made.blob if made else None
+        case UrlSource() | InlineSource():
+            return None

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from limner.domain.tasks.task import Status, Task
 from limner.domain.upload import BUCKET
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
-from limner.ports.intake import Intake
+from limner.ports.intake import Inspected, Intake
 from limner.ports.provider import ReferenceImage
 
 INLINE_LIMIT = 20 * 1024 * 1024
@@ -50,6 +50,14 @@ def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_we
 # --- when the task is accepted ------------------------------------------------------------------------------------
 
 
+CheckInspected = Callable[[Mapping[str, Inspected]], Awaitable[None]]
+"""Checks the facts of inline pictures by field. Raises `Refusal`."""
+
+
+async def _accept_all(_inspected: Mapping[str, Inspected]) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class KeepInlineImages:
     """Stores pictures sent inline as base64."""
@@ -58,19 +66,23 @@ class KeepInlineImages:
     scratch: Path
     transcode_webp: bool
 
-    async def __call__(self, files: Sequence[FileInput], model: ModelFacts, task: TaskId) -> Mapping[str, KeptPicture]:
-        """The stored pictures by field, pinned for `task`. All are verified before the first is stored."""
+    async def __call__(
+        self, files: Sequence[FileInput], model: ModelFacts, task: TaskId, check: CheckInspected = _accept_all
+    ) -> Mapping[str, KeptPicture]:
+        """The stored pictures by field, pinned for `task`. All are verified, and pass `check`, before any is stored."""
         paths: dict[str, Path] = {}
+        inspected: dict[str, Inspected] = {}
         try:
             for file in files:
                 if isinstance(file.source, InlineSource):
                     paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
-                    await self._verify(file, file.source.data, paths[file.field], model)
+                    inspected[file.field] = await self._verify(file, file.source.data, paths[file.field], model)
+            await check(inspected)
             return {field: await self.keep(path, task) for field, path in paths.items()}
         finally:
             await asyncio.to_thread(_remove, list(paths.values()))
 
-    async def _verify(self, file: FileInput, data: str, path: Path, model: ModelFacts) -> None:
+    async def _verify(self, file: FileInput, data: str, path: Path, model: ModelFacts) -> Inspected:
         field = f"{file.field}.data"
         try:
             await asyncio.to_thread(_write_base64, data, path)
@@ -78,6 +90,7 @@ class KeepInlineImages:
         except Refusal as refusal:
             raise refusal.at(field) from None
         check_format(inspected.media_type, model, field, transcode_webp=self.transcode_webp)
+        return inspected
 
 
 def _write_base64(data: str, path: Path) -> None:

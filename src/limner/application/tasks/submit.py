@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from limner.application.budgets.budget_warnings import BudgetOwner, BudgetWarning, log_warnings, warn_of_refusal
 from limner.application.budgets.charge import charge
@@ -118,10 +119,9 @@ class Submit:
             earlier = await self._dry_run(acceptance)
             if earlier:
                 return earlier
-            inline = await self.keep_inline(inputs, acceptance.model, acceptance.task.id)
+            check = partial(self.check_mask, acceptance.task.account, acceptance.request)
+            inline = await self.keep_inline(inputs, acceptance.model, acceptance.task.id, check)
             acceptance = replace(acceptance, inline=inline)
-        if mask:
-            await self.check_mask(acceptance.task.account, inputs[0], mask, acceptance.inline)
         accepted = await self.store.run(lambda records: _accept(records, acceptance))
         log_warnings(accepted.warnings)
         return accepted.earlier
