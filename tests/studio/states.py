@@ -38,6 +38,8 @@ STATES = (
     PageState("picture", "/pictures/{task}"),
     PageState("history", "/history"),
     PageState("history-empty", "/history?q=nothingofthekind"),
+    PageState("templates", "/templates"),
+    PageState("template-edit", "/templates/new?like=figure"),
     PageState("account", "/account"),
     PageState("account-new-key", "/account", lambda page: page.click("[data-open=newkey]")),
     PageState("missing", "/pictures/00000000-0000-7000-8000-000000000000"),

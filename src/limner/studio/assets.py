@@ -36,6 +36,13 @@ def version() -> str:
     return digest.hexdigest()
 
 
+@cache
+def example_templates() -> frozenset[str]:
+    """The built-in templates that have a picture before and after."""
+    shown = {name for name in assets() if name.startswith("before-")}
+    return frozenset(name.removeprefix("before-").removesuffix(".webp") for name in shown)
+
+
 async def serve_asset(request: Request) -> Response:
     """`/studio/assets/{version}/{name}`. Files of another version are not found: the page is older than the server."""
     asset = assets().get(request.path_params["name"])

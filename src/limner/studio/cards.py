@@ -149,7 +149,8 @@ class CardMaker:
 
     def _picture(self, task: Task, name: str, result: Result, shown: str) -> CardPicture:
         url = self.links.picture(self.account_tag, task.id, result.extension, self.now_ms, name=name)
-        return CardPicture(url, url, result.width, result.height, shown)
+        thumb = self.links.thumbnail(task.id, self.now_ms, name=name)
+        return CardPicture(url, thumb, result.width, result.height, shown)
 
     def _end(self, task: Task) -> CardEnd | None:
         if not task.status.final or task.result:

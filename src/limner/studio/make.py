@@ -23,7 +23,7 @@ from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import ImageRequest, TaskType
 from limner.ports.templates import Templates
-from limner.studio.assets import assets
+from limner.studio.assets import example_templates
 from limner.studio.cards import CardMaker, FeedCard
 from limner.studio.model_choice import model_choices, preselected
 from limner.studio.page import Pages
@@ -38,10 +38,6 @@ SWITCHES = (
     (T_POSE, "T-pose", "Upright, facing us, both arms stretched out"),
     (SKETCH_TO_RENDER, "Sketch to render", "Turn a sketch into a finished render"),
 )
-EXAMPLES = frozenset(
-    name.removeprefix("before-").removesuffix(".webp") for name in assets() if name.startswith("before-")
-)
-"""The templates that have a picture before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +48,15 @@ class MakeHandlers:
 
     async def page(self, request: Request) -> Response:
         cards = await self._feed(request, 0)
+        usable = await self.services.templates.of(session_of(request).key.account)
         models = model_choices(self.services.routing, texts_for(request))
         return await self.pages.page(
             request,
             "make",
             cards=cards,
             more=FEED_PAGE if len(cards) == FEED_PAGE else None,
-            templates=[each.template for each in self.templates.values()],
-            example_templates=EXAMPLES,
+            templates=[each.template for each in usable.values()],
+            example_templates=example_templates(),
             models=models,
             chosen=preselected(models),
             switches=SWITCHES,

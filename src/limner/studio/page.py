@@ -42,6 +42,7 @@ _ENVIRONMENT.filters["capitalize_first"] = lambda sentence: sentence[:1].upper()
 NAVIGATION = (
     ("make", "", "brush", "Make"),
     ("history", "/history", "history", "History"),
+    ("templates", "/templates", "layout-template", "Templates"),
     ("account", "/account", "wallet", "Account"),
 )
 """(page, path under the Studio, icon, English title) of the pages in the bar."""

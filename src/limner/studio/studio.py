@@ -22,6 +22,7 @@ from limner.studio.page import Pages
 from limner.studio.picture import PictureHandlers
 from limner.studio.session import Endpoint, signed_in
 from limner.studio.sign_in import SignInHandlers
+from limner.studio.template_pages import TemplatePages
 
 PREFIX = "/studio"
 
@@ -50,6 +51,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     make = MakeHandlers(studio.services, studio.templates, pages)
     picture = PictureHandlers(studio.services, studio.templates, studio.explain, pages)
     past = HistoryHandlers(studio.services, studio.templates, pages)
+    template = TemplatePages(studio.services, pages)
     account = AccountHandlers(studio.services, studio.report, studio.accounts, pages)
     live = Live(studio.services, studio.sign_in)
 
@@ -80,6 +82,11 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         change("POST", "/keep", past.keep),
         change("POST", "/erase", past.erase),
         change("POST", "/erase/undo", past.undo),
+        read("GET", "/templates", template.gallery),
+        change("GET", "/templates/new", template.new),
+        change("GET", "/templates/{slug}", template.edit),
+        change("POST", "/templates", template.save),
+        change("POST", "/templates/{slug}/remove", template.remove),
         read("GET", "/account", account.page),
         change("POST", "/keys", account.create_key),
         change("POST", "/keys/{key_id}/revoke", account.revoke_key),

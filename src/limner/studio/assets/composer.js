@@ -243,6 +243,8 @@ export function composer() {
     await fill(JSON.parse(localStorage.getItem(DRAFT) ?? "{}")).catch(() => localStorage.removeItem(DRAFT));
     restoring = false;
     update();
+    const named = asked.has("template") && form.querySelector(`[name=template][value="${CSS.escape(asked.get("template"))}"]`);
+    if (named) { named.checked = true; update(); }
     if (asked.has("vary")) await vary(asked.get("vary"));
     if (asked.has("ref")) {
       const src = document.querySelector(`#task-${CSS.escape(asked.get("ref"))} .card__pic img`)?.src;

@@ -5,6 +5,7 @@ const go = (path) => { location.href = root + path; };
 const ITEMS = [
   ["brush", "Make a picture", "G M", () => go("")],
   ["history", "History", "G H", () => go("/history")],
+  ["layout-template", "Templates", "G T", () => go("/templates")],
   ["wallet", "Account: balance and spend", "G A", () => go("/account")],
   ["sun-moon", "Next theme", "Shift T", () => document.querySelector("[data-theme-next]").click()],
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],

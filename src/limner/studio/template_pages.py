@@ -1,0 +1,106 @@
+"""The pages of templates: a gallery, and an editor that saves versions."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from limner.api.http.bodies.json_body import validated
+from limner.api.service_container import Services
+from limner.api.templates.wire import NewTemplate
+from limner.db.tables.library.templates import TemplateVersion
+from limner.domain.ids import AccountId
+from limner.domain.prompts.template import Template
+from limner.domain.refusal import Refusal
+from limner.studio.assets import example_templates
+from limner.studio.page import Pages
+from limner.studio.session import root_of, session_of
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePages:
+    services: Services
+    pages: Pages
+
+    async def gallery(self, request: Request) -> Response:
+        account = session_of(request).key.account
+        visible = await self.services.templates.visible(account)
+        return await self.pages.page(
+            request,
+            "templates",
+            own=[each for each in visible.values() if each.account == account],
+            shared=[each for each in visible.values() if each.account != account],
+            built_in=[each.template for each in self.services.templates.shared.values()],
+            examples=example_templates(),
+        )
+
+    async def new(self, request: Request) -> Response:
+        """An empty editor, or one that begins with the words of another template."""
+        asked = request.query_params.get("like", "")
+        known = await self.services.templates.of(session_of(request).key.account)
+        like = known.get(asked)
+        return await self._editor(request, "", like.template if like else None, [])
+
+    async def edit(self, request: Request) -> Response:
+        account, slug = session_of(request).key.account, request.path_params["slug"]
+        found = await self.services.templates.get(account, slug)
+        versions = await self.services.templates.history(account, slug)
+        return await self._editor(request, found.slug, found.template, versions)
+
+    async def save(self, request: Request) -> Response:
+        """Save a version: tasks of now on use it, earlier ones keep theirs."""
+        form, key = await request.form(), session_of(request).key
+        slug = str(form.get("slug", "")).strip().lower().replace("-", "_").replace(" ", "_")
+        current = await self._current(key.account, slug)
+        new = validated(NewTemplate, await _fields(form, current))
+        try:
+            await self.services.templates.add(key.account, slug, new.files(current), f"key {key.id}")
+        except Refusal as refusal:
+            return await self._editor(request, slug, None, [], problem=refusal, filled=new)
+        return RedirectResponse(f"{root_of(request)}/templates", 303)
+
+    async def remove(self, request: Request) -> Response:
+        key = session_of(request).key
+        await self.services.templates.remove(key.account, request.path_params["slug"], f"key {key.id}")
+        return RedirectResponse(f"{root_of(request)}/templates", 303)
+
+    async def _current(self, account: AccountId, slug: str) -> Mapping[str, bytes]:
+        try:
+            return (await self.services.templates.files(account, slug))[1]
+        except Refusal:
+            return {}
+
+    async def _editor(
+        self,
+        request: Request,
+        slug: str,
+        template: Template | None,
+        versions: Sequence[TemplateVersion],
+        **shown: Any,
+    ) -> Response:
+        values = {"problem": None, "filled": None, "slug": slug, "template": template, "versions": versions}
+        return await self.pages.page(request, "template_edit", **(values | shown))
+
+
+async def _fields(form: FormData, current: Mapping[str, bytes]) -> dict[str, Any]:
+    """The fields of the form as the API takes them; pictures of the current version stay."""
+    text = {name: str(form.get(name, "")).strip() for name in ("title", "summary", "text", "aspect_ratio")}
+    fields: dict[str, Any] = {name: value for name, value in text.items() if value}
+    fields["needs_image"] = "needs_image" in form
+    for name in ("before", "after"):
+        if picture := await _picture(form.get(name)):
+            fields[name] = picture
+        elif kept := next((file for file in current if file.startswith(f"{name}.")), None):
+            fields[name] = {"file": kept}
+    return fields
+
+
+async def _picture(given: object) -> dict[str, str] | None:
+    if not isinstance(given, UploadFile) or not given.filename:
+        return None
+    content = await given.read()
+    return {"data": base64.b64encode(content).decode()}

@@ -1,0 +1,48 @@
+"""The pages of templates: the gallery, and a template of one's own in versions."""
+
+import uuid
+
+from playwright.sync_api import expect
+
+from contract.client import client_of
+from serving import Served
+from studio.browser import Tab
+
+
+def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio: Served) -> None:
+    slug = f"t{uuid.uuid4().hex[:8]}"
+    tab.sign_in()
+    tab.open("/templates/new?like=print_clay")
+    tab.page.fill("#tslug", slug)
+    tab.page.fill("#ttitle", f"Stone {slug}")
+    tab.page.get_by_role("button", name="Save").click()
+
+    card = tab.page.locator(".tplcard", has_text=f"Stone {slug}")
+    card.get_by_role("link", name="Use").click()
+    tab.page.fill("#prompt", f"a bust {slug}")
+    tab.page.click("#send")
+    expect(tab.page.locator(".card[data-state=success]", has_text=f"a bust {slug}")).to_be_visible()
+    [task] = client_of(studio).get(f"/v2/openapi/tasks?template={slug}").data["tasks"]
+    assert task["input"]["template"] == slug
+
+    tab.open(f"/templates/{slug}")
+    tab.page.fill("#ttext", "Turn the subject into worn grey stone.")
+    tab.page.get_by_role("button", name="Save").click()
+    tab.open(f"/templates/{slug}")
+    expect(tab.page.locator("#ttext")).to_have_value("Turn the subject into worn grey stone.")
+    expect(tab.page.locator("li", has=tab.page.locator("code"))).to_have_count(2)
+
+    tab.page.get_by_role("button", name="Remove the template").click()
+    expect(tab.page.locator(".tplcard", has_text=f"Stone {slug}")).to_have_count(0)
+
+
+def test_a_name_that_cannot_be_is_said_and_nothing_typed_is_lost(tab: Tab) -> None:
+    tab.sign_in()
+    tab.open("/templates/new?like=figure")
+
+    tab.page.fill("#tslug", "Ünmöglich!")
+    tab.page.fill("#ttitle", "A title of mine")
+    tab.page.get_by_role("button", name="Save").click()
+
+    expect(tab.page.get_by_role("alert")).to_be_visible()
+    expect(tab.page.locator("#ttitle")).to_have_value("A title of mine")
