@@ -403,12 +403,7 @@ class Settings(VendorSettings):
             raise _misplaced(setting, str(wrong), wrong.remedy, row=wrong.row, part=wrong.part) from None
         for row, route in enumerate(self.route):
             if route.model not in models:
-                known = models.called(route.model)
-                remedy = (
-                    f"Write {known.name!r}." if known else f"It may be {', '.join(models)}, or a [[model]] of yours."
-                )
-                problem = f"{route.model!r} is {'an alias' if known else 'no model'}"
-                raise _misplaced("route", problem, remedy, row=row, part="model")
+                raise _misplaced("route", *_no_model(route.model, models), row=row, part="model")
         if self.default_model is not None and self.default_model not in models:
             raise _misplaced("default_model", f"may be {', '.join(models)}")
         if self.multiview_model is not None and self.multiview_model not in models.with_images():
@@ -636,6 +631,13 @@ def load_settings(**chosen: Any) -> Settings:
         raise SettingsInvalid([SettingsProblem(f"{error}: {error.__cause__}", "Write it as JSON.")]) from None
     except ValidationError as error:
         raise SettingsInvalid([_problem(each, chosen) for each in error.errors(include_url=False)]) from None
+
+
+def _no_model(name: str, models: Models) -> tuple[str, str]:
+    """What is wrong with a model's name, and what to do about it."""
+    if known := models.called(name):
+        return f"{name!r} is an alias", f"Write {known.name!r}."
+    return f"{name!r} is no model", f"It may be {', '.join(models)}, or a [[model]] of yours."
 
 
 def _misplaced(

@@ -279,7 +279,12 @@ def test_an_option_that_a_provider_s_adapter_does_not_know_is_refused(tmp_path: 
         ("bfl", "flux-9", "{}", "BFL's model 'flux-9' is not known here"),
         ("bfl", "flux-9", "{}", "Give the option `family`, the known one that takes the same fields, or `facts`"),
         ("bfl", "flux-9", '{ family = "flux-8" }', "option 'family': 'flux-8' is none of flux-kontext-max,"),
-        ("bfl", "flux-9", "{ facts = { picture = 3 } }", "fact 'picture' is unknown; there are formats, list_field"),
+        (
+            "bfl",
+            "flux-9",
+            "{ facts = { picture = 3 } }",
+            "fact 'picture' is unknown; there are classes, formats",
+        ),
         ("bfl", "flux-9", "{ facts = { sides = { step = 16 } } }", "fact 'sides': least is missing"),
         ("fal", "acme/x", "{ facts = { pictures = -1 } }", "fact 'pictures': -1 is no whole number from 0"),
         ("fal", "acme/x", '{ facts = { shapes = "1:1" } }', "fact 'shapes': '1:1' is no list of texts"),

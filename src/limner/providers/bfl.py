@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from PIL import Image
 
 from limner.domain.aspect_ratio import nearest, size_for, within
+from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import GenerationRequest, Pending, ReferenceImage, UpstreamCheck
@@ -38,7 +39,7 @@ from limner.providers._http import (
     set_by_limner,
     too_many_references,
 )
-from limner.providers._http.facts import fact_rules, facts_from, plain
+from limner.providers._http.facts import fact_rules, facts_from, plain, texts_by
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number, whole_numbers
 from limner.providers._http.requested import as_fixed_by
 
@@ -285,6 +286,7 @@ OPTIONS: Final[Rules] = {
             "seed": boolean,
             "usd": non_negative,
             **dict.fromkeys(("shapes", "formats"), text_list),
+            "classes": texts_by(SIZE_CLASSES, "size class"),
             "sides": whole_numbers("step", "least", "most"),
         },
     ),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest, size_for
+from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending, ReferenceImage, UpstreamCheck
@@ -33,7 +34,7 @@ from limner.providers._http import (
     redacted,
     set_by_limner,
 )
-from limner.providers._http.facts import fact_rules, facts_from
+from limner.providers._http.facts import fact_rules, facts_from, texts_by
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
 from limner.providers._http.requested import as_fixed_by
 
@@ -297,6 +298,7 @@ OPTIONS: Final[Rules] = {
             **dict.fromkeys(("without", "with_one", "with_many", "picture_field", "list_field"), text),
             "usd": non_negative,
             **dict.fromkeys(("shapes", "formats"), text_list),
+            "classes": texts_by(SIZE_CLASSES, "size class"),
             "seed": boolean,
         },
     ),

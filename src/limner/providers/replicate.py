@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from limner.domain.aspect_ratio import nearest
-from limner.domain.routing.abilities import NO_ABILITIES, Abilities
+from limner.domain.picture_size import SIZE_CLASSES
+from limner.domain.routing.abilities import NO_ABILITIES, OUTPUT_FORMATS, Abilities
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending, UpstreamCheck
@@ -33,7 +34,7 @@ from limner.providers._http import (
     redacted,
     set_by_limner,
 )
-from limner.providers._http.facts import fact_rules, facts_from
+from limner.providers._http.facts import fact_rules, facts_from, texts_by
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
 from limner.providers._http.requested import as_fixed_by
 
@@ -191,10 +192,12 @@ OPTIONS: Final[Rules] = {
         MODELS,
         {
             **dict.fromkeys(("pictures", "tolerance_with_picture"), whole_number),
-            **dict.fromkeys(("picture_field", "list_field"), text),
+            **dict.fromkeys(("picture_field", "list_field", "class_field"), text),
             "usd": non_negative,
             "shapes": text_list,
-            "seed": boolean,
+            **dict.fromkeys(("seed", "quality"), boolean),
+            "classes": texts_by(SIZE_CLASSES, "size class"),
+            "formats": texts_by(OUTPUT_FORMATS, "format"),
         },
     ),
 }

@@ -5,6 +5,7 @@ import pytest
 
 from integration.providers.order_runner import SteppingClock, image_files, order, run_order, shas
 from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import VendorAccount
 from limner.providers.fal import FalProvider
 from limner_vendors import Fault, FaultKind, Vendors, sha_of
@@ -78,6 +79,8 @@ INK_WASH = {
     "shapes": ["1:1", "3:2", "2:3"],
     "seed": False,
     "usd": 0.07,
+    "classes": {"1K": "small", "2K": "large"},
+    "formats": ["png", "webp"],
 }
 
 
@@ -95,6 +98,18 @@ async def test_an_upstream_without_a_row_is_served_by_the_facts_of_its_route(
     assert [each.model for each in emulators.purchases("fal")] == [
         "acme/ink-wash/with-references" if count else "acme/ink-wash"
     ]
+
+
+async def test_it_obeys_what_the_facts_say(emulators: Vendors, fal: FalProvider, tmp_path: Path) -> None:
+    spec = TaskSpec(prompt="a red fox in the snow", size="2K", output_format="webp")
+    options = {"facts": INK_WASH}
+
+    followed = await run_order(fal, order(tmp_path, "acme/ink-wash", spec=spec, options=options))
+
+    able = fal.abilities("acme/ink-wash", options)
+    assert (able.size_classes, able.formats, able.seed) == ({"1K", "2K"}, {"png", "webp"}, False)
+    assert followed.card.format == "webp"
+    assert emulators.purchases("fal")[0].asked["resolution"] == "large"
 
 
 async def test_an_upstream_without_a_row_may_have_the_facts_of_a_known_family(

@@ -115,7 +115,12 @@ _QWEN: Final[Rules] = {
     "negative_prompt": text(),
     "acceleration": one_of("none", "regular", "high"),
 }
-_INK_WASH: Final[Rules] = {"prompt": text(None, 1), "aspect_ratio": one_of("1:1", "3:2", "2:3")}
+_INK_WASH: Final[Rules] = {
+    "prompt": text(None, 1),
+    "aspect_ratio": one_of("1:1", "3:2", "2:3"),
+    "resolution": one_of("small", "large"),
+    "output_format": one_of("png", "webp"),
+}
 
 
 @dataclass(frozen=True, slots=True)

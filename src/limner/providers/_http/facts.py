@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from limner.providers._http.options import Rules, table
+from limner.providers._http.options import Rule, Rules, table, text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -18,6 +18,11 @@ else:
 
 FACT_OPTIONS: Final = ("family", "facts")
 """Options of a route that say what an upstream can do; they are no part of a request."""
+
+
+def texts_by(names: Iterable[str], what: str) -> Rule:
+    """The rule for a table of texts under some of these names."""
+    return table(dict.fromkeys(names, text), what)
 
 
 def plain(written: Mapping[str, Any]) -> dict[str, Any]:
