@@ -7,7 +7,7 @@ import typer
 from limner import __version__
 from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
-from limner.cli.operations import audit, config, db, doctor, models, providers, prune, spend, vendors
+from limner.cli.operations import audit, config, db, doctor, models, providers, prune, spend, top, vendors
 from limner.cli.serving import serve, worker
 from limner.cli.task import account_templates, generate, library, replay, tasks, templates
 from limner.cli.terminal import out
@@ -41,6 +41,7 @@ app.command("worker")(worker.worker)
 app.command("generate")(generate.generate)
 app.command("models")(models.models)
 app.command("spend")(spend.spend)
+app.command("top")(top.top)
 app.command("audit")(audit.audit)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
