@@ -42,5 +42,6 @@ STATES = (
     PageState("template-edit", "/templates/new?like=figure"),
     PageState("account", "/account"),
     PageState("account-new-key", "/account", lambda page: page.click("[data-open=newkey]")),
+    PageState("operator", "/operator"),
     PageState("missing", "/pictures/00000000-0000-7000-8000-000000000000"),
 )

@@ -30,7 +30,7 @@ def pages(browser: Browser, studio: Served, task: str) -> Iterator[dict[str, Pag
         contexts.append(context)
         opened[name] = context.new_page()
         opened[name].set_default_timeout(WAIT_MS)
-        opened[name].goto(link(studio))
+        opened[name].goto(link(studio, "--operator"))
     yield opened
     for context in contexts:
         context.close()

@@ -95,7 +95,7 @@ class AccountHandlers:
             own=session.key,
             new_key=new_key,
             new_secret=new_secret,
-            when=_when,
+            when=when,
             now_ms=self.services.clock.now_ms(),
         )
 
@@ -163,6 +163,6 @@ def _expires_ms(form: FormData) -> int | None:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
-def _when(ms: int | None) -> str:
+def when(ms: int | None) -> str:
     """A time as a table shows it, in UTC."""
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%d %b %H:%M}" if ms else ""

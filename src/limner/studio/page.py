@@ -45,9 +45,10 @@ NAVIGATION = (
     ("templates", "/templates", "layout-template", "Templates"),
     ("account", "/account", "wallet", "Account"),
 )
+OPERATOR = ("operator", "/operator", "activity", "Operator")
 """(page, path under the Studio, icon, English title) of the pages in the bar."""
 
-_SIGNED_OUT = {"session": None, "csrf": "", "balance": None, "operator": False}
+_SIGNED_OUT = {"session": None, "csrf": "", "balance": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +93,5 @@ class Pages:
         if session is None:
             return dict(_SIGNED_OUT)
         balance = await self.store.read(lambda records: records.accounts.balance(session.key.account))
-        return {"session": session, "csrf": session.csrf, "balance": balance, "operator": session.may("admin")}
+        navigation = (*NAVIGATION, OPERATOR) if session.may("admin") else NAVIGATION
+        return {"session": session, "csrf": session.csrf, "balance": balance, "navigation": navigation}

@@ -18,6 +18,7 @@ from limner.studio.errors import refusals
 from limner.studio.history import HistoryHandlers
 from limner.studio.live import Live
 from limner.studio.make import MakeHandlers
+from limner.studio.operator import OperatorHandlers
 from limner.studio.page import Pages
 from limner.studio.picture import PictureHandlers
 from limner.studio.session import Endpoint, signed_in
@@ -51,6 +52,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     make = MakeHandlers(studio.services, studio.templates, pages)
     picture = PictureHandlers(studio.services, studio.templates, studio.explain, pages)
     past = HistoryHandlers(studio.services, studio.templates, pages)
+    operator = OperatorHandlers(studio.services.operators, pages)
     template = TemplatePages(studio.services, pages)
     account = AccountHandlers(studio.services, studio.report, studio.accounts, pages)
     live = Live(studio.services, studio.sign_in)
@@ -61,7 +63,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
 
         return route
 
-    read, change, hooks = row("read"), row("generate"), row("webhooks")
+    read, change, hooks, admin = row("read"), row("generate"), row("webhooks"), row("admin")
     return [
         Route(PREFIX + "/assets/{version}/{name}", serve_asset),
         Route(PREFIX + "/sign-in", entry.show, methods=["GET"]),
@@ -87,6 +89,9 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         change("GET", "/templates/{slug}", template.edit),
         change("POST", "/templates", template.save),
         change("POST", "/templates/{slug}/remove", template.remove),
+        admin("GET", "/operator", operator.page),
+        admin("POST", "/operator/rest", operator.rest),
+        admin("POST", "/operator/grant", operator.grant),
         read("GET", "/account", account.page),
         change("POST", "/keys", account.create_key),
         change("POST", "/keys/{key_id}/revoke", account.revoke_key),

@@ -7,6 +7,7 @@ const ITEMS = [
   ["history", "History", "G H", () => go("/history")],
   ["layout-template", "Templates", "G T", () => go("/templates")],
   ["wallet", "Account: balance and spend", "G A", () => go("/account")],
+  ["activity", "Operator: vendor weather", "G O", () => go("/operator")],
   ["sun-moon", "Next theme", "Shift T", () => document.querySelector("[data-theme-next]").click()],
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],
   ["columns-2", "Compare two pictures", "C", () => document.querySelector("[data-act=compare-two]")?.click()],
