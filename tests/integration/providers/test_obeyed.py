@@ -1,5 +1,6 @@
 """What each upstream is said to obey of a task's fields, asked of the strict emulators one by one."""
 
+import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,7 +112,8 @@ async def deliver(
 
 def check_picture(result: OrderResult, spec: TaskSpec) -> None:
     """The emulators draw in the size and form that a request asks for."""
-    with Image.open(result.delivered.picture.path) as picture:
+    source = result.delivered.picture.source
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
         width, height = picture.size
         assert spec.output_format in {None, (picture.format or "").lower()}
     if spec.size in PIXELS_OF_CLASS:
