@@ -27,7 +27,7 @@ from limner.application.tasks.settle import settle
 from limner.application.tasks.submit import IdempotencyKey, Submit, SubmitLimits, Submitted
 from limner.db.engines.postgres import connect as connect_postgres
 from limner.db.engines.sqlite import connect as connect_sqlite
-from limner.db.open_store import SQLITE
+from limner.db.open_store import SQLITE, open_store
 from limner.db.records import Records
 from limner.db.sql import Db, Sql
 from limner.db.store import Store
@@ -70,6 +70,16 @@ def request_with(**changes: Any) -> ImageRequest:
     """The usual request with other fields, of the request or of its spec."""
     of_spec = {name: changes.pop(name) for name in [*changes] if name in SPEC_FIELDS}
     return replace(REQUEST, spec=replace(REQUEST.spec, **of_spec), **changes)
+
+
+@asynccontextmanager
+async def opened_store(url: str, *, local_clock: bool = True) -> AsyncIterator[Store]:
+    """A store beside the one of the test, closed also where the test fails."""
+    store = open_store(url, local_clock=local_clock)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @contextmanager

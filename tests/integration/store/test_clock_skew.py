@@ -5,9 +5,8 @@ import time
 import pytest
 
 from limner.application.clock_skew import MAX_SKEW_MS, measure_skew
-from limner.db.open_store import open_store
 from limner.worker.clock import SystemClock
-from stores import ServiceHarness, on_postgres
+from stores import ServiceHarness, on_postgres, opened_store
 
 
 class ClockAhead(SystemClock):
@@ -23,18 +22,16 @@ class ClockAhead(SystemClock):
 @on_postgres
 @pytest.mark.parametrize("ahead_s", [3600, -3600])
 async def test_a_host_whose_clock_differs_from_the_database_s_is_found(url: str, ahead_s: int) -> None:
-    store = open_store(url)
-    skew = await measure_skew(store, ClockAhead(ahead_s))
-    await store.close()
+    async with opened_store(url, local_clock=False) as store:
+        skew = await measure_skew(store, ClockAhead(ahead_s))
 
     assert abs(skew.ms - ahead_s * 1000) <= skew.uncertainty_ms + MAX_SKEW_MS
     assert not skew.is_small
 
 
 async def test_a_host_with_the_database_s_clock_has_no_skew(url: str) -> None:
-    store = open_store(url)
-    skew = await measure_skew(store, SystemClock())
-    await store.close()
+    async with opened_store(url, local_clock=False) as store:
+        skew = await measure_skew(store, SystemClock())
 
     assert skew.is_small
 

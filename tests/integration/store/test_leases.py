@@ -7,11 +7,10 @@ import time
 import pytest
 
 from limner.application.tasks.claim import claim
-from limner.db.open_store import open_store
 from limner.db.records import Records
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
-from stores import LEASE_MS, ServiceHarness, on_postgres
+from stores import LEASE_MS, ServiceHarness, on_postgres, opened_store
 
 
 async def running(service: ServiceHarness, many: int = 1, owner: str = "worker") -> list[TaskId]:
@@ -136,16 +135,15 @@ async def test_nobody_takes_a_lease_from_a_unit_of_work_that_relies_on_it(servic
 async def test_hosts_whose_clocks_differ_by_more_than_a_lease_leave_each_other_s_tasks(
     url: str, service: ServiceHarness, ahead_s: int
 ) -> None:
-    store = open_store(url)
-    here, there = time.time_ns() // 1_000_000, time.time_ns() // 1_000_000 + ahead_s * 1000
-    [task] = await running(service)
-    await service.store.run(lambda records: records.tasks.release_leases("worker", [task]))
+    async with opened_store(url, local_clock=False) as store:
+        here, there = time.time_ns() // 1_000_000, time.time_ns() // 1_000_000 + ahead_s * 1000
+        [task] = await running(service)
+        await service.store.run(lambda records: records.tasks.release_leases("worker", [task]))
 
-    [first] = await store.run(lambda records: records.tasks.rescue("here", here, LEASE_MS, 10))
-    taken_over = await store.run(lambda records: records.tasks.rescue("there", there, LEASE_MS, 10))
-    ours, _ = await store.run(lambda records: records.tasks.renew("here", here, LEASE_MS, {task: 0}))
-    taken_over_later = await store.run(lambda records: records.tasks.rescue("there", there, LEASE_MS, 10))
-    await store.close()
+        [first] = await store.run(lambda records: records.tasks.rescue("here", here, LEASE_MS, 10))
+        taken_over = await store.run(lambda records: records.tasks.rescue("there", there, LEASE_MS, 10))
+        ours, _ = await store.run(lambda records: records.tasks.renew("here", here, LEASE_MS, {task: 0}))
+        taken_over_later = await store.run(lambda records: records.tasks.rescue("there", there, LEASE_MS, 10))
 
     assert first.task.id == task
     assert (taken_over, taken_over_later, ours) == ([], [], {task})
@@ -153,14 +151,13 @@ async def test_hosts_whose_clocks_differ_by_more_than_a_lease_leave_each_other_s
 
 @on_postgres
 async def test_a_claim_of_a_host_whose_clock_is_behind_is_not_taken_over(url: str, service: ServiceHarness) -> None:
-    store = open_store(url)
-    key = await service.open_account()
-    await service.submit_task(key)
-    now_ms = time.time_ns() // 1_000_000
+    async with opened_store(url, local_clock=False) as store:
+        key = await service.open_account()
+        await service.submit_task(key)
+        now_ms = time.time_ns() // 1_000_000
 
-    [claimed] = await store.run(lambda records: claim(records, "behind", now_ms - 3_600_000, LEASE_MS, limit=1))
-    taken_over = await store.run(lambda records: records.tasks.rescue("right", now_ms, LEASE_MS, 10))
-    await store.close()
+        [claimed] = await store.run(lambda records: claim(records, "behind", now_ms - 3_600_000, LEASE_MS, limit=1))
+        taken_over = await store.run(lambda records: records.tasks.rescue("right", now_ms, LEASE_MS, 10))
 
     assert claimed.claims == 1
     assert taken_over == []

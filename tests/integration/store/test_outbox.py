@@ -10,13 +10,12 @@ from integration.store.webhook_harness import WebhookHarness, webhook_harness
 from limner.application.tasks.settle import settle
 from limner.application.webhooks.deliver import LEASE_MS
 from limner.application.webhooks.outbox import enqueue_deliveries
-from limner.db.open_store import open_store
 from limner.db.records import Records
 from limner.domain.ids import DeliveryId, WebhookId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Ending, Status
 from limner.domain.webhook import EVENT_OF_STATUS, FINAL_EVENTS, DeliveryState, EventType
-from stores import FAILED, SUCCEEDED, ServiceHarness, on_postgres
+from stores import FAILED, SUCCEEDED, ServiceHarness, on_postgres, opened_store
 
 
 @pytest.fixture
@@ -47,15 +46,14 @@ async def test_a_message_that_one_host_sends_is_not_taken_by_one_whose_clock_is_
     await hooks.run_task()
     [waiting] = await hooks.service.store.read(lambda records: records.deliveries.of(webhook, None, 10))
     lane, now_ms = waiting.lane, hooks.service.clock.now_ms()
-    store = open_store(url)
+    async with opened_store(url, local_clock=False) as store:
 
-    def take(owner: str, at_ms: int) -> Callable[[Records], list[DeliveryId]]:
-        return lambda records: [each.id for each in records.deliveries.take(lane, owner, at_ms, LEASE_MS, 10)]
+        def take(owner: str, at_ms: int) -> Callable[[Records], list[DeliveryId]]:
+            return lambda records: [each.id for each in records.deliveries.take(lane, owner, at_ms, LEASE_MS, 10)]
 
-    first = await store.run(take("first", now_ms))
-    second = await store.run(take("ahead", now_ms + 100 * LEASE_MS))
-    sending = await store.read(lambda records: records.deliveries.in_flight(lane, now_ms + 100 * LEASE_MS))
-    await store.close()
+        first = await store.run(take("first", now_ms))
+        second = await store.run(take("ahead", now_ms + 100 * LEASE_MS))
+        sending = await store.read(lambda records: records.deliveries.in_flight(lane, now_ms + 100 * LEASE_MS))
 
     assert (len(first), second, sending) == (1, [], 1)
 

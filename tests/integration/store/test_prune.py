@@ -29,7 +29,6 @@ from limner.application.retention import delete_unreferenced as deleting
 from limner.application.retention.delete_unreferenced import ABANDONED_MS, CONCURRENT_REQUESTS, START_WITHIN_MS
 from limner.application.retention.prune import ABANDONED_UPLOAD_MS, BATCH, PARTIAL_FILE_MS, Pruned
 from limner.application.tasks.settle import settle
-from limner.db.open_store import open_store
 from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import UploadedSource
@@ -47,6 +46,7 @@ from stores import (
     held_open,
     intend_attempt,
     on_postgres,
+    opened_store,
     with_file,
 )
 
@@ -408,14 +408,13 @@ async def test_a_deletion_that_is_not_answered_is_given_up_and_stays_claimed(ser
 
 @on_postgres
 async def test_a_janitor_on_a_host_whose_clock_is_ahead_leaves_claims_alone(url: str, service: ServiceHarness) -> None:
-    store = open_store(url)
-    [(blob, _)] = await unreferenced(service, 1)
-    now_ms = time.time_ns() // 1_000_000
-    marked = await store.run(lambda records: records.blobs.mark_for_deletion([blob], "first", now_ms))
-    ahead_ms = now_ms + 2 * ABANDONED_MS
+    async with opened_store(url, local_clock=False) as store:
+        [(blob, _)] = await unreferenced(service, 1)
+        now_ms = time.time_ns() // 1_000_000
+        marked = await store.run(lambda records: records.blobs.mark_for_deletion([blob], "first", now_ms))
+        ahead_ms = now_ms + 2 * ABANDONED_MS
 
-    taken = await store.run(lambda records: records.blobs.take_over_marks("second", [], ahead_ms, ABANDONED_MS, 10))
-    await store.close()
+        taken = await store.run(lambda records: records.blobs.take_over_marks("second", [], ahead_ms, ABANDONED_MS, 10))
 
     assert [each.blob for each in marked] == [blob]
     assert taken == []

@@ -6,7 +6,6 @@ from typing import cast
 
 import pytest
 
-from limner.db.open_store import open_store
 from limner.db.records import Records
 from limner.db.sql import Sql
 from limner.db.tables.keys import Key
@@ -15,7 +14,7 @@ from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
 from limner.worker.rescuer import EXPIRED, expire
-from stores import LEASE_MS, ServiceHarness
+from stores import LEASE_MS, ServiceHarness, opened_store
 
 
 async def send(service: ServiceHarness, key: Key, many: int, priority: int = 1) -> list[TaskId]:
@@ -205,16 +204,15 @@ async def test_no_task_is_handed_out_twice_however_many_ask(service: ServiceHarn
 
 async def test_no_task_is_handed_out_twice_across_two_stores_on_one_database(service: ServiceHarness) -> None:
     tasks = await send(service, await service.open_account(limit=100), 40)
-    other = open_store(service.url, local_clock=True)
-    taken: list[TaskId] = []
+    async with opened_store(service.url) as other:
+        taken: list[TaskId] = []
 
-    async def work(owner: str, store: ServiceHarness) -> None:
-        while claimed := await store.claim_tasks(owner, limit=2):
-            taken.extend(each.task.id for each in claimed)
+        async def work(owner: str, store: ServiceHarness) -> None:
+            while claimed := await store.claim_tasks(owner, limit=2):
+                taken.extend(each.task.id for each in claimed)
 
-    neighbour = replace(service, store=other)
-    await asyncio.gather(*(work(f"w{n}", each) for n in range(4) for each in (service, neighbour)))
-    await other.close()
+        neighbour = replace(service, store=other)
+        await asyncio.gather(*(work(f"w{n}", each) for n in range(4) for each in (service, neighbour)))
 
     assert sorted(taken) == sorted(tasks)
 

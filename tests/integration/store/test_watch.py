@@ -24,7 +24,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status, StatusChange
 from limner.worker.running_tasks import RunningTasks
 from limner.worker.signals import LocalSignals
-from stores import SUCCEEDED, ServiceHarness
+from stores import SUCCEEDED, ServiceHarness, opened_store
 
 T = TypeVar("T")
 
@@ -309,8 +309,7 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
     monkeypatch.setattr(watch, "PAGE", page)
     keys = [await service.open_account(f"account-{n}", 100_000, limit=1000) for n in range(2)]
     group_ = ReaderGroup(tower, keys, random.Random(page), {key.account: [] for key in keys})
-    silent = open_store(service.url, local_clock=True)
-    async with AsyncExitStack() as stack:
+    async with opened_store(service.url) as silent, AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
             group.create_task(group_.join(stack, group))
             await asyncio.gather(*(group_.write(key, store) for key in keys for store in (service.store, silent)))
@@ -318,7 +317,6 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
             for key in keys:
                 await group_.write_last(key)
         await asyncio.gather(*(reader.leftovers() for _, reader in group_.readers))
-    await silent.close()
 
     assert len(group_.readers) > 2
     for key, reader in group_.readers:

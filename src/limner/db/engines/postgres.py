@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import psycopg
@@ -71,9 +72,14 @@ class PostgresStore:
         return asyncio.get_running_loop().run_in_executor(self._threads, self._perform, work, isolation)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown)
-        for connection in self._open:
-            await asyncio.to_thread(connection.close)
+        """Wait for the units of work, then close the connections, in one thread, which a cancelled caller lets end."""
+        await asyncio.to_thread(self._shut_down)
+
+    def _shut_down(self) -> None:
+        self._threads.shutdown()
+        with ExitStack() as closing:  # an error of one connection leaves none of the others open
+            for connection in self._open:
+                closing.callback(connection.close)
 
     def _perform(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> T:
         for attempt in range(_TRIES):
