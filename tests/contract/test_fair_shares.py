@@ -16,11 +16,11 @@ from botocore.credentials import Credentials
 from starlette.types import ASGIApp, Message
 
 from contract.client import PICTURE, multipart
-from limner.application.accounts.fair_share import current_account
 from limner.asgi import application
 from limner.bootstrap import opened, prepare_data
 from limner.db.tables.keys import Key
 from limner.intake.image_intake import ImageIntake
+from limner.ports.acting_account import current_account
 from limner.ports.intake import Inspected, Normalised
 from limner.settings import Settings
 

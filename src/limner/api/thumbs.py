@@ -10,7 +10,6 @@ from limner.api.http.authentication import caller
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import check_link
-from limner.application.accounts.fair_share import act_for
 from limner.application.library.thumbnails import picture_of
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
@@ -18,6 +17,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
 from limner.domain.thumbnail import DEFAULT_SIDE, SIDES, side_for
 from limner.marking.mark import marked_bytes
+from limner.ports.acting_account import act_for
 
 PATH = "/thumbs/{task_id}.webp"
 LONGEST_CACHED_S = 7 * 86_400

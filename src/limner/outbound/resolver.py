@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from limner.application.accounts.fair_share import FairShare, current_account
+from limner.application.accounts.fair_share import FairShare
+from limner.ports.acting_account import current_account
 
 MAX_LOOKUPS = 64
 MAX_LOOKUPS_PER_ACCOUNT = 4

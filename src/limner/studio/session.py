@@ -10,10 +10,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from limner.api.http.public_path import PUBLIC_PATH
-from limner.application.accounts.fair_share import act_for
 from limner.application.accounts.sign_in import SESSION_LIFE_MS, SignedIn, SignIn
 from limner.db.tables.keys import Key
 from limner.domain.refusal import Code, Refusal
+from limner.ports.acting_account import act_for
 
 COOKIE = "limner_session"
 CSRF_HEADER = "x-csrf-token"

@@ -11,7 +11,6 @@ from standardwebhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
 from integration.store.webhook_harness import WebhookHarness, kill_sender, webhook_harness
-from limner.application.accounts.fair_share import current_account
 from limner.application.webhooks.deliver import LEASE_MS, DeliveryLimits
 from limner.domain.ids import TaskId, WebhookId
 from limner.domain.refusal import Refusal
@@ -19,6 +18,7 @@ from limner.domain.routing.breaker import TRIP_AT
 from limner.domain.tasks.task import Status, StatusChange
 from limner.domain.webhook import FINAL_TTL_S, RETRY_DELAYS_S, DeliveryState, EventType
 from limner.outbound.webhook_http import GuardedWebhookHttp
+from limner.ports.acting_account import current_account
 from limner.ports.webhook_http import WebhookAnswered
 from limner.worker.progress_writer import ProgressWriter
 from limner.worker.running_tasks import RunningTask, RunningTasks

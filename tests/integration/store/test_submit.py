@@ -5,12 +5,14 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from fakes import picture_file
-from limner.application.tasks.submit import IdempotencyConflict, IdempotencyKey, Submitted
+from limner.application.tasks.submit import SUBMITS_OF_ACCOUNT, IdempotencyConflict, IdempotencyKey, Submitted
 from limner.db.records import Records
+from limner.db.store import Store
 from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS, IdempotentTask
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId, UploadToken
@@ -19,6 +21,7 @@ from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, T
 from limner.domain.tasks.spec import TaskSpec
 from limner.domain.tasks.task import Status
 from limner.domain.upload import BUCKET
+from limner.ports.acting_account import acting_for
 from limner.providers.sandbox import card
 from stores import (
     PICTURE,
@@ -29,8 +32,11 @@ from stores import (
     blocked_or_done,
     held_open,
     on_postgres,
+    request_with,
     with_file,
 )
+
+T = TypeVar("T")
 
 
 async def count(service: ServiceHarness, table: str) -> int:
@@ -437,3 +443,35 @@ async def test_the_request_alone_decides_and_no_key_means_always_new(service: Se
     second = await submit(key, REQUEST, idempotency=IdempotencyKey("k", "d"))
 
     assert first.task != second.task
+
+
+class CountingStore:
+    """Notes how many units of work are under way at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._running = self.most = 0
+
+    async def run(self, work: Callable[[Records], T]) -> T:
+        self._running += 1
+        self.most = max(self.most, self._running)
+        await asyncio.sleep(0)
+        try:
+            return await self._store.run(work)
+        finally:
+            self._running -= 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_of_one_account_s_tasks_few_are_written_at_once(service: ServiceHarness) -> None:
+    key = await service.open_account(limit=100)
+    counted = CountingStore(service.store)
+    submit = replace(service.submit, store=cast("Store", counted))
+
+    with acting_for(key.account):
+        accepted = await asyncio.gather(*(submit(key, request_with()) for _ in range(30)))
+
+    assert len({each.task for each in accepted}) == 30
+    assert counted.most == SUBMITS_OF_ACCOUNT

@@ -2,19 +2,21 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from limner.db.engines.postgres import POOL
+from limner.db.engines.postgres import POOL, PostgresStore
 from limner.db.open_store import SQLITE, open_store
 from limner.db.records import Records
 from limner.db.sql import Sql
 from limner.db.tables.accounts import Account
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.tasks.task import Status
+from limner.domain.tasks.task import Status, StatusChange
+from limner.ports.acting_account import acting_for
 from stores import ServiceHarness, no_op, on_postgres, raw_database
 
 PROMISE = "SHOW synchronous_commit"
@@ -176,7 +178,7 @@ async def test_a_caller_who_goes_away_takes_nobody_along(service: ServiceHarness
 
 async def test_a_unit_of_work_is_carried_out_although_its_caller_was_cancelled(service: ServiceHarness) -> None:
     """It may hold the handle of a job that is paid for."""
-    became: list[Status] = []
+    became: list[StatusChange] = []
     store = open_store(service.url, became.extend, local_clock=True)
     all_busy, may_go_on = threading.Barrier(2 if service.url.startswith(SQLITE) else POOL + 1), threading.Event()
 
@@ -199,7 +201,7 @@ async def test_a_unit_of_work_is_carried_out_although_its_caller_was_cancelled(s
 
     assert isinstance(outcomes[-1], asyncio.CancelledError)
     assert await service.query("SELECT name FROM accounts") == [("bought",)]
-    assert became == [Status.RUNNING]
+    assert [change.status for change in became] == [Status.RUNNING]
 
 
 async def test_a_unit_of_work_does_not_wait_for_work_on_files(service: ServiceHarness) -> None:
@@ -223,6 +225,31 @@ async def test_closing_finishes_what_was_handed_in(service: ServiceHarness) -> N
 
     assert await asyncio.gather(*handed_in) == [f"user-{n}" for n in range(20)]
     assert await service.query("SELECT count(*) FROM accounts") == [(20,)]
+
+
+async def test_accounts_take_turns_however_much_one_of_them_asks_for(service: ServiceHarness) -> None:
+    threads = 1 if service.url.startswith(SQLITE) else POOL
+    all_busy, may_go_on, order = threading.Barrier(threads + 1), threading.Event(), deque[str]()
+
+    def occupies_a_thread(_records: Records) -> None:
+        all_busy.wait(60)
+        assert may_go_on.wait(60)
+
+    def submitted(name: str) -> "asyncio.Future[None]":
+        with acting_for(name):
+            return asyncio.ensure_future(service.store.run(lambda _records: order.append(name)))
+
+    busy = [asyncio.ensure_future(service.store.run(occupies_a_thread)) for _ in range(threads)]
+    await asyncio.to_thread(all_busy.wait, 60)
+    waiting = [submitted("greedy") for _ in range(300)]
+    await asyncio.sleep(0)
+    waiting.append(submitted("quiet"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await asyncio.gather(*busy, *waiting)
+
+    assert order.index("quiet") <= 2 * threads
 
 
 async def test_a_closed_store_refuses_to_pretend(service: ServiceHarness) -> None:
@@ -282,3 +309,26 @@ def cut_connections(url: str) -> None:
                 WHERE datname = current_database() AND pid <> pg_backend_pid()
             """)
         )
+
+
+@on_postgres
+async def test_a_close_that_is_cancelled_still_closes_every_connection(url: str) -> None:
+    store = PostgresStore(url)
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def waits(_records: Records) -> None:
+        begun.set()
+        assert may_go_on.wait(60)
+
+    working = asyncio.create_task(store.run(waits))
+    await asyncio.to_thread(begun.wait, 60)
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    may_go_on.set()
+    await working
+
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+    assert [connection.closed for connection in store._open] == [True]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from limner.application.accounts.fair_share import acting_for
 from limner.intake.decode_job import DecodeJob
 from limner.intake.decode_pool import DecodePool
 from limner.intake.decode_process import DecodeProcess
 from limner.intake.limits import ImageLimits
+from limner.ports.acting_account import acting_for
 from limner.ports.intake import Inspected, Normalised
 
 Put = Callable[[bytes], Path]

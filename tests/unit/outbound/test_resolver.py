@@ -8,12 +8,12 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from limner.application.accounts.fair_share import acting_for
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.fetch import Fetcher
 from limner.outbound.limits import FetchLimits
 from limner.outbound.resolver import MAX_LOOKUPS_PER_ACCOUNT, SystemResolver
 from limner.outbound.webhook_client import WebhookClient
+from limner.ports.acting_account import acting_for
 from limner.providers._http.aiohttp_client import _connector, _Use
 from limner.providers._http.origin import Origin
 

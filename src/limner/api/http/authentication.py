@@ -7,9 +7,9 @@ from starlette.types import Scope
 
 from limner.api.http.rate_limits import RateStanding, RequestRate
 from limner.application.accounts.authenticate import Authenticate
-from limner.application.accounts.fair_share import act_for
 from limner.db.tables.keys import Key
 from limner.domain.network.proxies import TrustedProxies, client_network
+from limner.ports.acting_account import act_for
 from limner.ports.clock import Clock
 
 STANDINGS = "limner.standings"

@@ -9,9 +9,9 @@ from limner.api.http.middleware import MAX_DISCARDED
 from limner.api.s3.bucket import UploadBucket
 from limner.api.s3.errors import S3Error, answer, from_refusal
 from limner.api.s3.request import Request, authorize, head_of, object_of
-from limner.application.accounts.fair_share import act_for
 from limner.application.images.object_uploads import NamedUpload
 from limner.domain.refusal import Refusal, TooSlow
+from limner.ports.acting_account import act_for
 
 
 class S3Middleware:

@@ -37,7 +37,6 @@ from limner.api.v3.wire import (
     read_image_to_multiview,
     read_text_to_image,
 )
-from limner.application.accounts.fair_share import act_for
 from limner.application.images.presign import LIFE_S
 from limner.application.read import TaskView
 from limner.application.tasks.submit import Submitted
@@ -47,6 +46,7 @@ from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.request import TaskType
 from limner.domain.tasks.task import Status
 from limner.domain.upload import FORMATS, token_of
+from limner.ports.acting_account import act_for
 
 PREFIX = "/v3"
 

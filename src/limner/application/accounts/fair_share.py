@@ -8,27 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-_account: ContextVar[str] = ContextVar("limner_account", default="")
-
-
-def act_for(account: str) -> None:
-    """Charge shared resources to `account` for the rest of the current asyncio task and the tasks that it creates."""
-    _account.set(account)
-
-
-@contextmanager
-def acting_for(account: str) -> Iterator[None]:
-    """Charge shared resources to `account` within the block."""
-    token = _account.set(account)
-    try:
-        yield
-    finally:
-        _account.reset(token)
-
-
-def current_account() -> str:
-    """The account that shared resources are charged to; empty outside of requests and tasks, as in commands."""
-    return _account.get()
+from limner.ports.acting_account import current_account
 
 
 class WaitObserver(Protocol):

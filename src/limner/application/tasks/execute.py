@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.application.accounts.fair_share import act_for
 from limner.application.generation.generate import Generate
 from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
@@ -25,6 +24,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.domain.tasks.spec import ImageSpec
 from limner.domain.tasks.task import Ending, Status, Task
+from limner.ports.acting_account import act_for
 from limner.ports.clock import Clock
 from limner.ports.provider import ReferenceImage, Report
 

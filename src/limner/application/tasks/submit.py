@@ -1,9 +1,10 @@
 """Submitting a task: planned, then accepted in one unit of work that holds its credits and puts it into the queue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from limner.application.accounts.fair_share import FairShare
 from limner.application.budgets.budget_warnings import BudgetOwner, BudgetWarning, log_warnings, warn_of_refusal
 from limner.application.budgets.charge import charge
 from limner.application.ids import time_ordered
@@ -54,6 +55,10 @@ class IdempotencyKey:
     digest: str
 
 
+SUBMITS_AT_ONCE, SUBMITS_OF_ACCOUNT = 32, 4
+"""Tasks that are written at once: more of them per commit would not make one account's faster, but others' slower."""
+
+
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """`replayed` says that an earlier request with the same idempotency key created the task."""
@@ -86,6 +91,7 @@ class Submit:
     signals: Signals
     clock: Clock
     limits: SubmitLimits
+    turns: FairShare = field(default_factory=lambda: FairShare(SUBMITS_AT_ONCE, SUBMITS_OF_ACCOUNT))
 
     async def __call__(
         self,
@@ -122,7 +128,8 @@ class Submit:
             check = partial(self.check_mask, acceptance.task.account, acceptance.request)
             inline = await self.keep_inline(inputs, acceptance.model, acceptance.task.id, check)
             acceptance = replace(acceptance, inline=inline)
-        accepted = await self.store.run(lambda records: _accept(records, acceptance))
+        async with self.turns.slot():
+            accepted = await self.store.run(lambda records: _accept(records, acceptance))
         log_warnings(accepted.warnings)
         return accepted.earlier
 

@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import structlog
 
-from limner.application.accounts.fair_share import acting_for
 from limner.application.read import TaskView
 from limner.application.webhooks.signing import SigningSecret
 from limner.db.records import Records
@@ -27,6 +26,7 @@ from limner.domain.routing.breaker import CLOSED, Breaker, after_failure, probin
 from limner.domain.routing.failure import FailureKind
 from limner.domain.tasks.task import Task
 from limner.domain.webhook import DeliveryState, EventType, retry_delay_s, signature
+from limner.ports.acting_account import acting_for
 from limner.ports.clock import Clock
 from limner.ports.webhook_http import WebhookAnswered, WebhookHttp, WebhookUnanswered
 

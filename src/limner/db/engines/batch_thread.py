@@ -2,15 +2,20 @@
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from limner.db.engines.turns import Turns
 from limner.db.records import Records
+from limner.ports.acting_account import current_account
 
 Work = Callable[[Records], Any]
 Job = tuple[Work, "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+LARGEST = 64
+"""Units in one batch: enough to share the cost of a commit, few enough for the next one to come soon."""
 
 
 class BatchHandler(Protocol):
@@ -27,14 +32,15 @@ class StoreClosed(RuntimeError):
 class BatchThread:
     """A thread that gives all units of work that wait, up to `largest`, to its handler at once.
 
-    The thread and the event loop are woken once for a whole batch: under load a unit costs little more than its SQL.
+    Accounts take turns, so that one with many units does not delay the others. The thread and the event loop are woken
+    once for a whole batch: under load a unit costs little more than its SQL.
     """
 
-    def __init__(self, name: str, handler: BatchHandler, *, largest: int = 256) -> None:
+    def __init__(self, name: str, handler: BatchHandler, *, largest: int = LARGEST) -> None:
         self._handler = handler
         self._largest = largest
-        self._submitted: list[Job] = []
-        self._waiting: deque[Job] = deque()
+        self._submitted: list[tuple[str, Job]] = []
+        self._waiting: Turns[Job] = Turns()
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -48,12 +54,13 @@ class BatchThread:
         future = loop.create_future()
         if not self._submitted:
             loop.call_soon(self._wake_thread)
-        self._submitted.append((work, future))
+        self._submitted.append((current_account(), (work, future)))
         return future
 
     def _wake_thread(self) -> None:
         with self._wake:
-            self._waiting.extend(self._submitted)
+            for account, job in self._submitted:
+                self._waiting.add(account, job)
             self._submitted.clear()
             self._wake.notify()
 
@@ -77,7 +84,7 @@ class BatchThread:
         with self._wake:
             while not self._waiting and not self._closing:
                 self._wake.wait()
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._largest))]
+            return self._waiting.take(self._largest)
 
 
 def _deliver(outcomes: Sequence[Outcome]) -> None:

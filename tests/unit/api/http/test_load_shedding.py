@@ -21,8 +21,9 @@ from limner.api.http.load_shedding import (
 )
 from limner.api.http.middleware import LARGEST_JSON, MIB
 from limner.api.v2.errors import answer
-from limner.application.accounts.fair_share import FairShare, acting_for
+from limner.application.accounts.fair_share import FairShare
 from limner.domain.refusal import Refusal
+from limner.ports.acting_account import acting_for
 
 MEMORY = 8 * MIB
 
@@ -162,8 +163,9 @@ class Sharing:
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def has_been_asked(self, times: int) -> None:
-        for _ in range(times):
-            await self.asked.acquire()
+        async with asyncio.timeout(10):
+            for _ in range(times):
+                await self.asked.acquire()
 
 
 async def test_requests_that_wait_for_their_account_s_turn_leave_room_for_those_of_others() -> None:

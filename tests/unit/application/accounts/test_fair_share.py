@@ -3,7 +3,8 @@ import random
 
 import pytest
 
-from limner.application.accounts.fair_share import FairShare, act_for, acting_for, current_account
+from limner.application.accounts.fair_share import FairShare
+from limner.ports.acting_account import act_for, acting_for, current_account
 
 
 class Work:
