@@ -64,7 +64,7 @@ bench: ## Measure this machine and print the figures.
 
 performance: ## Measure anew what docs/performance.md shows, and write that page.
 	@$(BOOTSTRAP) dev
-	@.venv/bin/python -m bench --save bench/figures/after.json api flight vendors queue
+	@.venv/bin/python -m bench --save bench/figures/after.json api flight vendors complete queue
 	@.venv/bin/python scripts/write_performance.py
 
 soak: ## Send ten times as much as can be served for ten minutes, and print what became of it.
