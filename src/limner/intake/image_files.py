@@ -1,5 +1,6 @@
 """Verification and normalisation of image files. Everything here blocks: call it in a thread."""
 
+import struct
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,9 @@ LIGHT_WEBP_PIXELS: Final = 500_000
 """The same for a WebP, whose decoder holds the interpreter lock: up to 60 ms for each megapixel."""
 
 
+_PNG: Final = struct.Struct(">8s4x4sII")
+
+
 class ImageFiles:
     """Pillow is imported on first use. Safe to use from several threads."""
 
@@ -24,8 +28,10 @@ class ImageFiles:
     def heavy_pixels(self, source: Path | bytes) -> int | None:
         """The pixels of a picture that no thread of the service may decode, from its header; None for a light one.
 
-        Raises `Refusal` for a file that must not be decoded.
+        Raises `Refusal` for a heavy file that must not be decoded; a light one is refused when it is.
         """
+        if _is_light_png(_head(source)):  # as most are: not read twice
+            return None
         admitted = admit(source, self._limits)
         pixels = admitted.header.width * admitted.header.height
         most = LIGHT_WEBP_PIXELS if admitted.kind is ImageKind.WEBP else LIGHT_PIXELS
@@ -48,3 +54,17 @@ class ImageFiles:
         from limner.intake.decode.thumbnail import thumbnail  # noqa: PLC0415 - brings Pillow
 
         return thumbnail(admit(source, self._limits), target, self._limits)
+
+
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[: _PNG.size]
+    with source.open("rb") as file:
+        return file.read(_PNG.size)
+
+
+def _is_light_png(head: bytes) -> bool:
+    if len(head) < _PNG.size:
+        return False
+    signature, chunk, width, height = _PNG.unpack(head)
+    return bool(signature == b"\x89PNG\r\n\x1a\n" and chunk == b"IHDR" and width * height <= LIGHT_PIXELS)
