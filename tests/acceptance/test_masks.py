@@ -52,7 +52,7 @@ def client(served: Served) -> Client:
 
 
 @pytest.fixture(scope="module")
-def stranger(served: Served) -> Client:
+def other_client(served: Served) -> Client:
     return newcomer(served)
 
 
@@ -116,8 +116,8 @@ async def test_a_model_that_cannot_is_refused_with_those_that_can(
     assert "gpt_image_2.6_flare" in answer.suggestion
 
 
-async def test_another_account_s_upload_is_no_mask(stranger: Client, client: Client) -> None:
-    theirs = await asyncio.to_thread(stranger.token, MASK)
+async def test_another_account_s_upload_is_no_mask(other_client: Client, client: Client) -> None:
+    theirs = await asyncio.to_thread(other_client.token, MASK)
     fields = {"file": inline(PICTURE), "mask": {"file_token": theirs}}
     answer = await asyncio.to_thread(lambda: client.create(model_version="gpt_image_2", **fields))
 

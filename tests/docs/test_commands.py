@@ -131,6 +131,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, receiver: str) -> Iterator[P
             served,
             {
                 "key": str(served.key),
+                "server": served.url,
                 "task": task["task_id"],
                 "old task": old["task_id"],
                 "link": task["output"]["generated_image"],

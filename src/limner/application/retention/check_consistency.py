@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from limner.application.retention.delete_unreferenced import ABANDONED_MS
 from limner.db.records import Records
 from limner.db.store import Store
-from limner.db.tables.consistency import BlobRef, BlobRow, ReferencedBlobs
+from limner.db.tables.operations.consistency import BlobRef, BlobRow, ReferencedBlobs
 from limner.domain.ids import BlobId
 from limner.ports.blobs import BlobMissing, BlobStore
 from limner.ports.clock import Clock
