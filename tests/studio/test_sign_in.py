@@ -80,6 +80,24 @@ def test_a_change_without_the_pages_token_is_refused(studio: Served, path: str) 
     assert response.status == 403
 
 
+@pytest.mark.parametrize(
+    ("origin", "signed_in", "status"),
+    [("https://example.org", True, 403), (None, False, 401)],
+    ids=["another site", "signed out"],
+)
+def test_a_socket_is_refused(studio: Served, *, origin: str | None, signed_in: bool, status: int) -> None:
+    headers = {
+        "Origin": origin or studio.url,
+        "Cookie": f"limner_session={_session(studio) if signed_in else 'none'}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+
+    assert _call(studio, "GET", "/studio/live", headers).status == status
+
+
 def test_a_link_is_not_used_up_by_a_preview(studio: Served) -> None:
     address = link(studio)
 

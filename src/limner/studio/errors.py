@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
 from limner.api.tripo.error_table import headers_of, status_of
@@ -20,6 +20,8 @@ def refusals(pages: Pages) -> Answer:
     """Answers refused requests under /studio."""
 
     def answer(scope: Scope, refusal: Refusal) -> Response:
+        if scope["type"] == "websocket":  # no page is shown for a handshake
+            return PlainTextResponse(refusal.reason, status_of(refusal, ERRORS[refusal.code]))
         request = Request(scope)
         status = status_of(refusal, ERRORS[refusal.code])
         response = _problem(pages, request, refusal, status)

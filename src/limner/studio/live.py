@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import orjson
-from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket
 
 from limner.api.http.websocket import Frame, serve
@@ -11,6 +10,7 @@ from limner.api.service_container import Services
 from limner.application.accounts.sign_in import SignIn
 from limner.application.watching.watcher import TaskChange
 from limner.db.tables.keys import Key
+from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
 from limner.domain.tasks.task import Status
 from limner.studio.session import find_session, same_origin
@@ -24,10 +24,10 @@ class Live:
     async def watch(self, socket: WebSocket) -> None:
         """Frames of all tasks of the session's account, those changed since `since` (milliseconds) first."""
         if not same_origin(socket):
-            raise HTTPException(403, "the page belongs to another site")
+            raise Refusal(Code.FORBIDDEN, "the page belongs to another site", suggestion="Open the Studio itself.")
         session = await find_session(socket, self.sign_in)
         if session is None:
-            raise HTTPException(401, "signed out")
+            raise Refusal(Code.UNAUTHENTICATED, "signed out", suggestion="Sign in again.")
         since = socket.query_params.get("since", "")
         since_ms = int(since) if since.isascii() and since.isdigit() and len(since) < 15 else None
         async with self.services.watch.account(session.key, since_ms) as watcher:

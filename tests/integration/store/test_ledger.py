@@ -184,7 +184,7 @@ CORRUPTIONS = {
         ],
     ),
     "a task disappears": (
-        ["DELETE FROM tasks WHERE id = :queued"],
+        ["DELETE FROM prompt_words WHERE task = :queued", "DELETE FROM tasks WHERE id = :queued"],
         [
             "ledger row for task {queued}, which does not exist (hold, -5)",
             "account {account} counts 2 tasks under way in image, there are 1",
