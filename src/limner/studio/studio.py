@@ -12,18 +12,18 @@ from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
 from limner.application.tasks.explain import Explain
 from limner.ports.templates import Templates
-from limner.studio.account import AccountHandlers
 from limner.studio.assets import serve_asset
 from limner.studio.errors import refusals
-from limner.studio.history import HistoryHandlers
-from limner.studio.live import Live
-from limner.studio.make import MakeHandlers
-from limner.studio.operator import OperatorHandlers
+from limner.studio.handlers.account import AccountHandlers
+from limner.studio.handlers.history import HistoryHandlers
+from limner.studio.handlers.live import Live
+from limner.studio.handlers.make import MakeHandlers
+from limner.studio.handlers.operator import OperatorHandlers
+from limner.studio.handlers.picture import PictureHandlers
+from limner.studio.handlers.sign_in import SignInHandlers
+from limner.studio.handlers.templates import TemplatePages
 from limner.studio.page import Pages
-from limner.studio.picture import PictureHandlers
 from limner.studio.session import Endpoint, signed_in
-from limner.studio.sign_in import SignInHandlers
-from limner.studio.template_pages import TemplatePages
 
 PREFIX = "/studio"
 

@@ -16,7 +16,7 @@ from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
 from limner.ports.templates import Templates
 from limner.studio.cards import FeedCard
-from limner.studio.make import card_maker
+from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
 from limner.studio.session import root_of, session_of
 from limner.studio.texts import Texts, texts_for

@@ -14,7 +14,7 @@ from limner.db.tables.attempts import RouteSpend
 from limner.db.tables.audit_log import AuditEntry
 from limner.db.tables.operations.admin_pages import AccountQueue, AccountRow, FailedAttempt
 from limner.domain.refusal import Code, Refusal
-from limner.studio.account import when
+from limner.studio.handlers.account import when
 from limner.studio.page import Pages
 from limner.studio.plots import bar
 from limner.studio.session import root_of, session_of
