@@ -98,7 +98,7 @@ async def _on(database: str, url: str | None, size: Size) -> list[Figure]:
     return [
         Figure(f"listing_{database}_p50", quantiles(every, n=20)[9], "ms"),
         Figure(f"listing_{database}_p95", _p95(every), "ms"),
-        Figure(f"listing_{database}_slowest ({slowest})", _p95(lines[slowest]), "ms"),
+        Figure(f"listing_{database}_slowest_{slowest.replace(' ', '_').replace(',', '')}", _p95(lines[slowest]), "ms"),
     ]
 
 

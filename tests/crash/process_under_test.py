@@ -197,9 +197,9 @@ class SteppedBlobs:
         return await self._blobs.local(blob, workdir)
 
 
-def _put_half(source: Path, folder: Path) -> None:
+def _put_half(source: Path | bytes, folder: Path) -> None:
     """The partial file that a process leaves if it dies while writing a blob."""
-    data = source.read_bytes()
+    data = source if isinstance(source, bytes) else source.read_bytes()
     target = folder / "sha256" / "00" / "half#1"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(data[: len(data) // 2])

@@ -308,7 +308,7 @@ def test_credits_are_granted_taken_back_shown_and_proved(limner: Limner) -> None
 
 def test_tasks_are_listed_shown_explained_and_cancelled(server: Served, beside: Limner) -> None:
     client = client_of(server)
-    task_id = client.submit(prompt="a cat to look into", seed=5)
+    task_id = client.submit(prompt="a cat to look into", strength=5)
     listed = beside("tasks", "list", "--status", "queued", "--account", "local", "--json").json
     table = beside("tasks", "list").out
     shown = beside("tasks", "show", task_id)
@@ -322,7 +322,7 @@ def test_tasks_are_listed_shown_explained_and_cancelled(server: Served, beside: 
     assert task_id in shown.out
     assert "flux.1_kontext_pro" in shown.out
     assert "a cat to look into" in explained.out
-    assert "ignored fields: seed" in explained.out
+    assert "ignored fields: strength" in explained.out
     assert cancelled.out.strip() == "The task is cancelled."
     assert client.task(task_id)["status"] == "cancelled"
     assert reported["task"]["status"] == "cancelled"

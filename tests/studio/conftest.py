@@ -10,8 +10,9 @@ from studio.browser import WAIT_MS, Tab, chromium, new_tab, running_browser
 NO_CHROMIUM = "Chromium is not installed"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: while Playwright runs, its event loop does, and no other test of the process can run one."""
     program = chromium()
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_CHROMIUM)

@@ -217,7 +217,7 @@ def test_templates_work_on_a_composed_thing(template: str, engine: Engine, brief
 def test_the_file_says_how_it_was_made(template: str | None, engine: Engine, brief: Briefs, pictures: Path) -> None:
     references = (pictures / "balls.png",) if template else ()
 
-    image = Image.open(io.BytesIO(engine.render(brief("a tulip", *references, template=template), quiet).png))
+    image = Image.open(io.BytesIO(engine.render(brief("a tulip", *references, template=template), quiet).data))
     image.load()
 
     source = "algorithmicallyEnhanced" if template else "algorithmicMedia"

@@ -47,7 +47,7 @@ def test_the_picture_of_a_task_is_what_the_model_gets(served: Served, client: V3
     second = client.done(input=made["task_id"])
     reported = served.cli("tasks", "explain", second["task_id"])
 
-    assert [item["blob"] for item in reported["inputs"]] == [picture.headers["ETag"].strip('"')]
+    assert [item["blob"] for item in reported["inputs"]] == [picture.headers["ETag"].strip('"').partition("-")[0]]
 
 
 @pytest.mark.parametrize("form", ["object", "url"])

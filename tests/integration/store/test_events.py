@@ -373,7 +373,9 @@ async def test_a_store_says_what_became_of_tasks_once_it_is_kept(
     service: ServiceHarness, notified: list[set[Status]]
 ) -> None:
     key = await service.open_account(opening=5)
-    store = open_store(service.url, lambda became: notified.append(set(became)), local_clock=True)
+    store = open_store(
+        service.url, lambda became: notified.append({change.status for change in became}), local_clock=True
+    )
     service.store = store
     task = await service.submit_task(key)
     with pytest.raises(Refusal):

@@ -9,7 +9,7 @@ from limner.application.generation.route_limits import RouteLimits, RouteWait
 from limner.db.open_store import open_store
 from limner.db.tables.attempts import MarginRow, RouteSpend
 from limner.db.tables.tasks import ClaimLimit
-from limner.domain.ids import TaskId
+from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.breaker import CLOSED, Breaker
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import ProviderLimits, ProviderMeter
@@ -17,6 +17,9 @@ from limner.domain.routing.route import Route, UnknownOutcome
 from stores import SUCCEEDED, ServiceHarness, intend_attempt
 
 KONTEXT, DEV, GPT = "flux.1_kontext_pro", "flux.1_dev", "gpt_image_2"
+NOBODYS = AttemptId("00000000-0000-7000-8000-000000000000")
+"""An attempt of no row."""
+
 FLUX = Route("bfl/flux", "bfl", "flux", 120.0, UnknownOutcome.RESEND_ONCE, price_usd=0.05)
 OPENAI = Route("openai/gpt", "openai", "gpt", 120.0, UnknownOutcome.RESEND_ONCE)
 ROUTES = {KONTEXT: (FLUX,), DEV: (FLUX,), GPT: (OPENAI,)}
@@ -59,7 +62,7 @@ async def test_what_is_known_of_a_route_and_a_provider_is_kept(service: ServiceH
 async def test_a_route_that_works_again_is_forgiven(service: ServiceHarness) -> None:
     route_limits = RouteLimits()
     failure = Failure(FailureKind.AUTH, "no such key")
-    await service.store.run(lambda records: route_limits.record_failure(records, FLUX, failure, 1, 1))
+    await service.store.run(lambda records: route_limits.record_failure(records, NOBODYS, FLUX, failure, 1, 1))
 
     await service.store.run(lambda records: route_limits.record_success(records, FLUX))
 
@@ -104,7 +107,7 @@ async def test_of_two_workers_one_probes_a_half_open_route(service: ServiceHarne
 async def test_nonsense_for_a_pause_is_a_day(service: ServiceHarness) -> None:
     for_ever = Failure(FailureKind.RATE_LIMITED, "later", retry_after_s=1e300)
 
-    await service.store.run(lambda records: RouteLimits().record_failure(records, FLUX, for_ever, 1, 1))
+    await service.store.run(lambda records: RouteLimits().record_failure(records, NOBODYS, FLUX, for_ever, 1, 1))
 
     assert await service.store.read(lambda records: records.provider_state.meters()) == {
         "bfl": ProviderMeter(1 + 86_400_000, 0)

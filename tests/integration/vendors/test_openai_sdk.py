@@ -48,7 +48,6 @@ async def test_an_edit_of_several_pictures(client: openai.AsyncOpenAI) -> None:
         image=[(f"{n}.png", data, "image/png") for n, data in enumerate(pictures)],
         input_fidelity="high",
         n=1,
-        extra_body={"moderation": "low"},
     )
 
     assert card(answer).references == tuple(sha_of(data) for data in pictures)

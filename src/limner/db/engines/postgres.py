@@ -97,7 +97,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Wait for the units of work, then close the connections, in one thread, which a cancelled caller lets end."""
-        await asyncio.to_thread(self._shut_down)
+        # A cancelled call that no thread has begun yet would never run.
+        await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(self._shut_down)))
 
     def _shut_down(self) -> None:
         self._threads.shutdown()

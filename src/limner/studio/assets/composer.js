@@ -240,7 +240,9 @@ export function composer() {
   async function begin() {
     const asked = new URLSearchParams(location.search);
     choose(rows.find((row) => row.getAttribute("aria-selected") === "true"), false);
-    await fill(JSON.parse(localStorage.getItem(DRAFT) ?? "{}")).catch(() => localStorage.removeItem(DRAFT));
+    const draft = JSON.parse(localStorage.getItem(DRAFT) ?? "{}");
+    if (prompt.value) draft.prompt = prompt.value; // typed before this script ran
+    await fill(draft).catch(() => localStorage.removeItem(DRAFT));
     restoring = false;
     update();
     const named = asked.has("template") && form.querySelector(`[name=template][value="${CSS.escape(asked.get("template"))}"]`);
