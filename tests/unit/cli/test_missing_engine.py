@@ -17,6 +17,8 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         if name.startswith(OURS):
             monkeypatch.delenv(name)
     monkeypatch.setattr(bootstrap, "entry_points", lambda **_: ())
+    # The output of one command ends with it; loggers of later tests must not hold it.
+    monkeypatch.setattr("limner.telemetry.logs.configure_logs", lambda *_: None)
     return tmp_path / "data"
 
 
