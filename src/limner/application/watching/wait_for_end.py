@@ -33,6 +33,8 @@ class WaitForEnd:
             return None
         async with self._watch.task(key, task) as watcher:
             self._watchers.add(watcher)
+            if self._stopped:  # while the watch was opened
+                watcher.finish(WatchEnd.STOPPED)
             timer = asyncio.get_running_loop().call_later(seconds, watcher.finish, WatchEnd.LEFT)
             leaving = asyncio.create_task(_finish_after(caller_left, watcher))
             try:
