@@ -25,8 +25,6 @@ _VALUE = re.compile(r"{\w+}")
 def sentences() -> Iterator[str]:
     for pattern, sources in (("templates/**/*.html", _IN_PAGES), ("**/*.py", _IN_PYTHON), ("assets/*.js", _IN_SCRIPTS)):
         for path in STUDIO.glob(pattern):
-            if path.name == "htmx.js":
-                continue
             text = path.read_text(encoding="utf-8")
             for source in sources:
                 for match in source.finditer(text):

@@ -89,7 +89,7 @@ class Pages:
 
     async def _shell(self, request: Request) -> dict[str, Any]:
         """What the bar shows: the account and its credits; nothing of it for those who are not signed in."""
-        session = await find_session(request, self.sign_in)
+        session = session_of(request) if has_session(request) else await find_session(request, self.sign_in)
         if session is None:
             return dict(_SIGNED_OUT)
         balance = await self.store.read(lambda records: records.accounts.balance(session.key.account))

@@ -44,7 +44,7 @@ async def wait_as_preferred(request: Request, wait: WaitForEnd, task: TaskId) ->
         return Waited(None, {})
     request.scope[BODY_MEMORY].release()
     try:
-        ended = await wait(key, task, seconds, lambda: _gone(request))
+        ended = await wait(key, task, seconds, lambda: disconnected(request))
     except WatchLimitReached:  # the task is accepted all the same
         return Waited(None, {})
     return Waited(ended, {APPLIED: f"wait={seconds}"})
@@ -57,7 +57,7 @@ def preferred_wait_s(request: Request) -> int:
     return min(LONGEST_S, int(found[1])) if found else 0
 
 
-async def _gone(request: Request) -> None:
+async def disconnected(request: Request) -> None:
     """Return when the client has closed the connection. Its request does not count as busy meanwhile."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

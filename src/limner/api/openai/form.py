@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from limner.api.openai.wire import MAX_REFERENCES
@@ -33,9 +35,7 @@ async def read_form(request: Request) -> EditForm:
     """Raises `Refusal` for a form that is broken or too large."""
     try:
         form = await request.form(max_files=MAX_REFERENCES + 2, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT)
-    except Exception as error:
-        if isinstance(error, Refusal):
-            raise
+    except (HTTPException, FormParserError) as error:
         raise Refusal(
             Code.MALFORMED, "the form cannot be read", suggestion="Send multipart/form-data with a boundary."
         ) from error

@@ -57,7 +57,6 @@ class FinishedPictures:
 async def finished_pictures(services: Services, key: Key, task: Task, asked: dict[str, Any]) -> FinishedPictures:
     """Open the pictures of a task that succeeded."""
     named = task.result.pictures() if task.result else {}
-    now_ms = services.clock.now_ms()
     first = next(iter(named.values()))
     described = {
         "background": asked.get("background") or "auto",
@@ -68,12 +67,18 @@ async def finished_pictures(services: Services, key: Key, task: Task, asked: dic
     return FinishedPictures(
         task=task,
         pictures=[await services.open_picture(task, name) for name in named],
-        urls=[
-            services.links.picture(key.account_tag, task.id, each.extension, now_ms, name=name)
-            for name, each in named.items()
-        ],
+        urls=picture_links(services, key, task),
         described=described,
     )
+
+
+def picture_links(services: Services, key: Key, task: Task) -> Sequence[str]:
+    """A signed link to each picture of a task, in their order."""
+    named, now_ms = task.result.pictures() if task.result else {}, services.clock.now_ms()
+    return [
+        services.links.picture(key.account_tag, task.id, each.extension, now_ms, name=name)
+        for name, each in named.items()
+    ]
 
 
 async def encoded(picture: OpenedPicture) -> AsyncIterator[bytes]:

@@ -17,10 +17,11 @@ from limner.api.http.bodies.json_body import read_object
 from limner.api.http.headers import media_type
 from limner.api.http.load_shedding import BODY_MEMORY
 from limner.api.http.operation import Endpoint, Operation
+from limner.api.http.prefer_wait import disconnected
 from limner.api.openai import openapi
 from limner.api.openai.errors import SHOULD_RETRY, error_of_task, error_response
 from limner.api.openai.form import read_form
-from limner.api.openai.pictures import FinishedPictures, finished_pictures
+from limner.api.openai.pictures import FinishedPictures, finished_pictures, picture_links
 from limner.api.openai.wire import PROMPT_RULES, ImagesRequest, read_edit, read_edit_of, read_generation
 from limner.api.service_container import SERVED_BY, Services
 from limner.application.read import TaskView
@@ -185,7 +186,7 @@ class OpenAiHandlers:
     async def _end(self, request: Request, key: Key, task: TaskId, seconds: float) -> TaskView | None:
         """The task once it has ended; None when the caller has left, the server stops, or time is up."""
         try:
-            return await self.services.wait_for_end(key, task, seconds, lambda: _gone(request))
+            return await self.services.wait_for_end(key, task, seconds, lambda: disconnected(request))
         except WatchLimitReached:
             raise Unavailable from None
 
@@ -196,11 +197,6 @@ class OpenAiHandlers:
         """A task shaped like OpenAI's `video`, with links once it is completed."""
         task, now_ms = seen.task, self.services.clock.now_ms()
         failed = task.status.final and task.result is None
-        pictures = task.result.pictures() if task.result else {}
-        links = [
-            self.services.links.picture(key.account_tag, task.id, each.extension, now_ms, name=name)
-            for name, each in pictures.items()
-        ]
         return {
             "id": task.id,
             "object": "image.task",
@@ -209,16 +205,10 @@ class OpenAiHandlers:
             "progress": displayed_progress(task, now_ms),
             "created_at": task.created_ms // 1000,
             "completed_at": task.finished_ms // 1000 if task.finished_ms else None,
-            "data": [{"url": link} for link in links],
+            "data": [{"url": link} for link in picture_links(self.services, key, task)],
             "error": error_of_task(task)[1] if failed else None,
         }
 
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": openapi.MODELS_SINCE, "owned_by": "limner"}
-
-
-async def _gone(request: Request) -> None:
-    """Return when the client has closed the connection. Its task goes on."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
