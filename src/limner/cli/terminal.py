@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import orjson
@@ -187,11 +188,13 @@ def _print_lines(rows: Sequence[Sequence[str]]) -> None:
 
 def _print_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     width = max(map(len, columns))
+    indent = "\n" + " " * (width + 2)
     for row in rows:
         for number, (column, cell) in enumerate(zip(columns, row, strict=True)):
             if cell:
                 name = f"[bold]{column:{width}}[/]" if number == 0 else f"{column:{width}}"
-                out.print(f"{name}  {escape(cell)}", soft_wrap=True)
+                lines = wrap(cell, max(20, out.width - width - 2), break_long_words=False, break_on_hyphens=False)
+                out.print(f"{name}  {escape(indent.join(lines))}", soft_wrap=True)
         out.print()
 
 

@@ -60,3 +60,14 @@ def test_in_a_pipe_each_row_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_text_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     for width in (30, 80):
         assert text in " ".join(printed(monkeypatch, width, [("id", text)], "ID", "PROMPT"))
+
+
+def test_a_long_value_of_a_block_goes_on_below_itself_and_no_word_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"model_{n}_preview" for n in range(12)]
+
+    shown = printed(monkeypatch, 80, [("bfl" * 30, ", ".join(names))], "PROVIDER", "MODELS")
+
+    lines = [line for line in shown if "model_" in line]
+    assert len(lines) > 1
+    assert all(len(line) <= 80 for line in lines)
+    assert [word.strip(",") for line in lines for word in line.split() if "model_" in word] == names
