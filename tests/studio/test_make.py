@@ -34,6 +34,7 @@ def test_from_the_link_to_a_downloaded_picture(tab: Tab, tmp_path: Path) -> None
 def test_by_keys_alone(tab: Tab) -> None:
     tab.sign_in()
 
+    expect(tab.page.locator("#quote")).not_to_be_empty()  # the scripts have run
     tab.page.keyboard.press("/")
     tab.page.keyboard.type("made by keys alone")
     tab.page.keyboard.press("Control+Enter")
