@@ -110,6 +110,7 @@ def _services(
         readiness=readiness,
         read_route_statistics=(statistics := limner.read_route_statistics()),
         operators=_operators(limner, overview, statistics),
+        tracing=limner.tracing,
         metrics_page=limner.measuring.public_page if limner.measuring else None,
     )
 

@@ -78,6 +78,7 @@ from limner.ports.parts import UploadParts
 from limner.ports.provider import Provider
 from limner.ports.telemetry import NO_TELEMETRY, Telemetry
 from limner.ports.templates import Templates
+from limner.ports.tracing import NO_TRACING, Tracing
 from limner.providers.sandbox import SandboxProvider
 from limner.routes import check_routes, routes_of, with_provider_facts
 from limner.settings import Settings
@@ -104,6 +105,7 @@ from limner.worker.worker import Worker, WorkerLoop
 
 if TYPE_CHECKING:
     from limner.telemetry.measuring import Measuring
+    from limner.telemetry.tracing import OtelTracing
 
 PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024, purpose="a vendor's picture")
 """For what vendors deliver: a 4K PNG is larger than any reference may be."""
@@ -136,10 +138,16 @@ class Limner:
     me: LeaseOwner
     measuring: "Measuring | None" = None
     """What measures this process; None in a command."""
+    traces: "OtelTracing | None" = None
+    """What records this process's traces; None where they are off."""
 
     @property
     def telemetry(self) -> Telemetry:
         return self.measuring.metrics if self.measuring else NO_TELEMETRY
+
+    @property
+    def tracing(self) -> Tracing:
+        return self.traces or NO_TRACING
 
     def read_overview(self) -> ReadOverview:
         """Build the one `ReadOverview` of a process, which keeps what it read for a moment."""
@@ -212,6 +220,7 @@ class Limner:
                 run_deadline_s=settings.run_deadline_s,
                 transcode_webp=settings.transcode_webp,
             ),
+            tracing=self.tracing,
         )
 
     @property
@@ -293,7 +302,7 @@ class Limner:
     def deliver(self) -> Deliver:
         limits = DeliveryLimits(lane=self.settings.webhooks_at_once)
         ports = (self.store, self.webhook_http, self.signing)
-        return Deliver(*ports, partial(_task_body, links=self.links), self.clock, str(self.me), limits)
+        return Deliver(*ports, partial(_task_body, links=self.links), self.clock, str(self.me), limits, self.tracing)
 
     @property
     def route_limits(self) -> RouteLimits:
@@ -304,7 +313,7 @@ class Limner:
         references = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
         journal = SpendJournal(self.store, self.clock, self.route_limits)
         keep = KeepImage(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
-        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry)
+        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry, self.tracing)
         return ExecuteTask(
             store=self.store,
             prepare=PrepareInputs(
@@ -314,6 +323,7 @@ class Limner:
             stop_jobs=StopJobs(journal, self.routing, keep),
             clock=self.clock,
             workdirs=Workdirs(self.scratch.folder),
+            tracing=self.tracing,
         )
 
     def caller_of(self, account: AccountId) -> str:
@@ -366,6 +376,7 @@ class Limner:
             claim_limits=lambda records, now_ms: route_limits.claim_limits(records, routes, now_ms),
             disk_guard=self.disk_guard,
             telemetry=self.telemetry,
+            tracing=self.tracing,
         )
         return Worker(
             store=self.store,
@@ -402,6 +413,8 @@ class Limner:
         await self.webhook_http.close()
         await self.signals.close()
         await self.store.close()
+        if self.traces:
+            await asyncio.to_thread(self.traces.close)
         await asyncio.to_thread(self.scratch.close)
 
 
@@ -453,6 +466,7 @@ def build(settings: Settings, *, measured: bool = False) -> Limner:
         disk_guard=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),
         measuring=measuring,
+        traces=_open_traces(settings) if measured else None,
     )
 
 
@@ -473,6 +487,25 @@ def _open_store(
         signals.tasks_changed(changes)
 
     return measuring.measured(open_store(url, on_tasks_changed, statements=measuring.statements)), measuring
+
+
+def _open_traces(settings: Settings) -> "OtelTracing | None":
+    if settings.traces_url is None:
+        return None
+    try:
+        from limner.telemetry.tracing import OtelTracing  # noqa: PLC0415 - needs an extra, and takes a while
+    except ModuleNotFoundError as error:
+        raise TracesUnavailable(error.name) from error
+    return OtelTracing(settings.traces_url, settings.traces_share)
+
+
+class TracesUnavailable(RuntimeError):
+    """Traces are asked for, and OpenTelemetry is not installed."""
+
+    def __init__(self, module: str | None) -> None:
+        super().__init__(
+            f"LIMNER_TRACES_URL is set and {module} is not installed: run `pip install limner[otel]`, or unset it"
+        )
 
 
 def _folders_of_pictures(settings: Settings) -> list[Path]:

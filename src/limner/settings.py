@@ -48,6 +48,9 @@ SECRET_VARIABLES = (
 )
 """What the libraries of stores and databases read by themselves."""
 
+_OTLP_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+"""What OpenTelemetry reads by itself, as `name=value,name=value`: often with a key."""
+
 _USUAL_PORTS = {"http": 80, "https": 443}
 """Left out of addresses: there are clients that take `host:443` for a name."""
 
@@ -381,6 +384,27 @@ class Settings(VendorSettings):
         "scope `admin`.",
     )
 
+    traces_url: str | None = Field(
+        default=None,
+        description="Address of an OpenTelemetry collector that takes OTLP over HTTP, as `http://127.0.0.1:4318`; "
+        "without a path, `/v1/traces` is added. Servers and workers send their traces there. Needs `limner[otel]`. "
+        "Default: no traces.",
+    )
+    traces_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces that are recorded, of those that begin here. A request that brings a "
+        "`traceparent` is recorded if that says so.",
+    )
+
+    @field_validator("traces_url")
+    @classmethod
+    def _http_address(cls, url: str | None) -> str | None:
+        if url is not None and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+            raise ValueError("must be an http:// or https:// address, as http://127.0.0.1:4318")
+        return url
+
     @field_validator("metrics_listen")
     @classmethod
     def _host_and_port(cls, text: str) -> str:
@@ -525,10 +549,15 @@ class Settings(VendorSettings):
         """Every secret that this process was given, so that the log can leave them out."""
         addresses = [getattr(self, vendor.base_url.setting) for vendor in declarations().values()]
         proxy = self.https_proxy.get_secret_value() if self.https_proxy else None
-        urls = (self.database_url, self.storage_url, proxy, *addresses)
+        urls = (self.database_url, self.storage_url, proxy, self.traces_url, *addresses)
         in_urls = [unquote(urlsplit(url).password or "") for url in urls if url and "://" in url]
         in_environment = [os.environ.get(name, "") for name in SECRET_VARIABLES]
-        return {*in_urls, *in_environment, *_secrets_in(self)} - {""}
+        in_headers = [
+            unquote(each.partition("=")[2].strip())
+            for name in _OTLP_HEADERS
+            for each in os.environ.get(name, "").split(",")
+        ]
+        return {*in_urls, *in_environment, *in_headers, *_secrets_in(self)} - {""}
 
     @property
     def scratch(self) -> Path:

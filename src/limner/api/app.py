@@ -27,6 +27,7 @@ from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
 from limner.api.http.prefer_wait import APPLIED
 from limner.api.http.public_path import PublicPath
+from limner.api.http.request_spans import RequestSpans
 from limner.api.library import openapi as library_openapi
 from limner.api.openai import errors as openai_errors
 from limner.api.openai import routes as openai
@@ -118,6 +119,7 @@ def create_app(
             Middleware(PublicPath, path=limits.public_path),
             *_cross_origin(limits.cors_origins),
             Middleware(Trace, answer=errors.answer),
+            *([Middleware(RequestSpans, tracing=services.tracing)] if services.tracing.is_on else []),
             Middleware(
                 LoadShedding, answer=errors.answer, at_once=limits.at_once, memory=limits.memory, reading=reading
             ),

@@ -36,6 +36,7 @@ from limner.application.webhooks.manage import ManageWebhooks
 from limner.db.store import Store
 from limner.ports.clock import Clock
 from limner.ports.links import Links
+from limner.ports.tracing import Tracing
 
 SERVED_BY = "X-Limner-Served-By"
 
@@ -89,6 +90,7 @@ class Services:
     readiness: Readiness
     read_route_statistics: ReadRouteStatistics
     operators: OperatorServices
+    tracing: Tracing
     metrics_page: Callable[[], Awaitable[bytes]] | None = None
     """The metrics as text; None where they are not served on this address."""
 

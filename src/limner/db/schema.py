@@ -147,6 +147,8 @@ tasks = Table(
     Column("kept", Integer, nullable=False, server_default="0"),
     Column("listed", Integer, nullable=False, server_default="1"),
     Column("erase_due_ms", BigInteger),
+    # The W3C headers `traceparent` and `tracestate` of the request.
+    Column("trace", Text),
     CheckConstraint(
         "status IN ('queued','running','success','failed','banned','expired','cancelled')", name="status_known"
     ),

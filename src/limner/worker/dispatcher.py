@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import structlog
 
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.interrupt import Interrupt, Reason
+from limner.application.spans import CLAIMS, QUEUE, TASK, of_ended_task, of_task
 from limner.application.store_errors import is_outage, log_loop_error
 from limner.application.tasks.claim import claim
 from limner.application.tasks.execute import ExecuteTask
@@ -19,6 +21,7 @@ from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals
 from limner.ports.telemetry import NO_TELEMETRY, Telemetry
+from limner.ports.tracing import NO_TRACING, Span, SpanKind, Tracing
 from limner.worker.running_tasks import RunningTask, RunningTasks
 
 log = structlog.get_logger()
@@ -54,6 +57,7 @@ class Dispatcher:
     claim_limits: GetClaimLimits = lambda _records, _now_ms: ()
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
     telemetry: Telemetry = NO_TELEMETRY
+    tracing: Tracing = NO_TRACING
     _stopping: bool = field(default=False, init=False)
     _is_limited: bool = field(default=False, init=False)
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -116,25 +120,39 @@ class Dispatcher:
         task, is_new = claimed.task, claimed.claims == 1
         structlog.contextvars.bind_contextvars(task=task.id, account=task.account)  # in this asyncio task alone
         try:
-            while running.interrupt.reason not in _HANDED_OVER:
-                try:
-                    ended = await self.execute(claimed, self.owner, running.interrupt, running.report, is_new=is_new)
-                except Exception as error:
-                    is_new = False
-                    if not is_outage(error):
-                        raise
-                    log.warning("task interrupted by an outage", error=str(error))
-                    await self.clock.sleep(OUTAGE_RETRY_S)
-                else:
-                    if ended is not None:
-                        self.telemetry.task_executed(ended)
-                        _log_end(ended)
-                    return
+            with self._span(claimed) as span:
+                while running.interrupt.reason not in _HANDED_OVER:
+                    try:
+                        ended = await self.execute(
+                            claimed, self.owner, running.interrupt, running.report, is_new=is_new
+                        )
+                    except Exception as error:
+                        is_new = False
+                        if not is_outage(error):
+                            raise
+                        log.warning("task interrupted by an outage", error=str(error))
+                        await self.clock.sleep(OUTAGE_RETRY_S)
+                    else:
+                        if ended is not None:
+                            self._report(ended, span)
+                        return
         except Exception:
             log.exception("task failed on a bug")
             await self._give_up(claimed)
         finally:
             self._forget(task.id, running)
+
+    def _span(self, claimed: ClaimedTask) -> AbstractContextManager[Span]:
+        task, trace = claimed.task, claimed.trace
+        if trace and claimed.claims == 1 and task.started_ms is not None:
+            waited = {"begun_ms": task.created_ms, "ended_ms": task.started_ms}
+            self.tracing.record(QUEUE, of_task(task), **waited, parent=trace)
+        return self.tracing.span(TASK, {**of_task(task), CLAIMS: claimed.claims}, kind=SpanKind.CONSUMER, parent=trace)
+
+    def _report(self, ended: Task, span: Span) -> None:
+        self.telemetry.task_executed(ended)
+        span.set(of_ended_task(ended))
+        _log_end(ended)
 
     async def _give_up(self, claimed: ClaimedTask) -> None:
         """End a task that met a bug of ours, with a refund. If that fails too, its lease runs out."""

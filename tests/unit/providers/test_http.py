@@ -19,6 +19,7 @@ from yarl import URL
 from limner.domain.routing.failure import FailureKind
 from limner.outbound.allowlist import FetchAllow
 from limner.ports.provider import VendorAccount
+from limner.ports.tracing import send_on
 from limner.providers._http import (
     BadResponse,
     NoResponse,
@@ -797,3 +798,21 @@ def test_a_wait_is_found_in_every_form(headers: dict[str, str], body: Any, secon
 )
 def test_vendors_messages_are_passed_on_without_secrets(words: object, shown: str) -> None:
     assert redacted(words, "k-secret") == shown
+
+
+async def test_the_trace_goes_on_with_a_call_and_not_with_a_download(tmp_path: Path) -> None:
+    seen: list[str | None] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("traceparent"))
+        return web.Response(body=PICTURE, content_type="image/png")
+
+    async with serving(note) as server:
+        http = VendorHttp(VendorAccount(str(server.make_url("")), "k"), {})
+        await http.call("POST", "/", timeout_s=5)
+        send_on({"traceparent": "00-1-2-01"})
+        await http.call("POST", "/", timeout_s=5)
+        await http.download(str(server.make_url("/picture")), tmp_path / "picture", timeout_s=5)
+        await http.close()
+
+    assert seen == [None, "00-1-2-01", None]

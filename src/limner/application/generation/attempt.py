@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, assert_never
@@ -14,6 +15,16 @@ from limner.application.generation.journal import IntendedAttempt, KeptImage, Sp
 from limner.application.generation.keep_image import KeepImage, failure_of
 from limner.application.generation.route_limits import RouteWait
 from limner.application.generation.routing import Routing
+from limner.application.spans import (
+    ATTEMPT,
+    KEEP,
+    OUTCOME,
+    SPEND_USD,
+    VENDOR_CALL,
+    of_attempt,
+    of_delivery,
+    of_vendor_call,
+)
 from limner.db.tables.attempts import Attempt
 from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
@@ -21,6 +32,7 @@ from limner.domain.routing.route import Route
 from limner.ports.clock import Clock
 from limner.ports.provider import Accepted, ChecksUpstreams, Delivered, Pending
 from limner.ports.telemetry import NO_TELEMETRY, EndedAttempt, Telemetry
+from limner.ports.tracing import NO_TRACING, Span, SpanKind, Tracing
 
 T = TypeVar("T")
 
@@ -39,6 +51,7 @@ class RunAttempt:
     clock: Clock
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
     telemetry: Telemetry = NO_TELEMETRY
+    tracing: Tracing = NO_TRACING
 
     async def __call__(self, generation: Generation, routes: Sequence[Route], number: int) -> KeptImage | AttemptFailed:
         """Submit over the first open one of `routes`, and follow the job to its end. Raises `Interrupted`."""
@@ -50,17 +63,21 @@ class RunAttempt:
         # A stopping worker waits a little for a paid call: without its answer the image would be bought twice.
         ignored = None if provider.free else Reason.SHUTDOWN
         request = attempt.request(self._left_s(generation))
-        answer = await self._call(attempt, provider.submit(request, generation.report), ignored)
-        match answer:
-            case Accepted(handle, wait_s):
-                await self.journal.submitted(attempt.id, handle)
-                return await self._poll(attempt, handle, wait_s)
-            case Delivered() | Failure():
-                return await self._finish(attempt, answer)
-            case None:
-                return await self._fail(attempt, _no_answer(attempt.route, free=provider.free))
-            case _:
-                assert_never(answer)
+        with self._span(attempt) as span:
+            with self._vendor_span(attempt) as vendor_span:
+                first = await self._call(attempt, provider.submit(request, generation.report), ignored)
+                match first:
+                    case Accepted(handle, wait_s):
+                        await self.journal.submitted(attempt.id, handle)
+                        answer = await self._poll(attempt, handle, wait_s)
+                    case Delivered() | Failure():
+                        answer = first
+                    case None:
+                        answer = _no_answer(attempt.route, free=provider.free)
+                    case _:
+                        assert_never(first)
+                _describe(vendor_span, answer)
+            return await self._finish(attempt, answer, span)
 
     async def resume(self, generation: Generation, attempts: Sequence[Attempt]) -> KeptImage | AttemptFailed | None:
         """Continue the last of the image's `attempts`, which another worker began; None where there is none."""
@@ -72,7 +89,11 @@ class RunAttempt:
         match last:
             case Attempt(state="submitted", handle=handle) if handle is not None and route is not None:
                 attempt = GenerationAttempt(generation, last.id, route, last.intended_ms)
-                return await self._poll(attempt, handle, wait_s=0)
+                with self._span(attempt, resumed=True) as span:
+                    with self._vendor_span(attempt) as vendor_span:
+                        answer = await self._poll(attempt, handle, wait_s=0)
+                        _describe(vendor_span, answer)
+                    return await self._finish(attempt, answer, span)
             case Attempt(state="intended" | "submitted"):
                 failure = _cut_off() if route else _provider_removed(last.provider)
                 await self.journal.close_orphaned(generation.task, last.id, failure, generation.owner)
@@ -106,8 +127,11 @@ class RunAttempt:
 
     async def _poll(
         self, attempt: GenerationAttempt, handle: Mapping[str, Any], wait_s: float
-    ) -> KeptImage | AttemptFailed:
-        """Poll until the job has ended. A poll without an answer is repeated: the job is bought already."""
+    ) -> Delivered | Failure | None:
+        """Poll until the job has ended; None once another image of the task has failed.
+
+        A poll without an answer is repeated: the job is bought already.
+        """
         generation, provider = attempt.generation, self.routing.provider(attempt.route)
         was_queued = False
         while True:
@@ -122,13 +146,13 @@ class RunAttempt:
                     if new_handle is not None:
                         await self.journal.submitted(attempt.id, handle := new_handle)
                 case Delivered() | Failure():
-                    return await self._finish(attempt, answer)
+                    return answer
                 case None:
                     wait_s = POLL_AGAIN_S
                 case _:
                     assert_never(answer)
             if generation.siblings.is_set:
-                return AttemptFailed(SIBLING_FAILED, None)  # its row is closed when the task ends
+                return None  # its row is closed when the task ends
 
     async def _call(
         self, attempt: GenerationAttempt, call: Coroutine[Any, Any, T], ignored: Reason | None = None
@@ -143,25 +167,31 @@ class RunAttempt:
                 return None
             raise
 
-    async def _finish(self, attempt: GenerationAttempt, answer: Delivered | Failure) -> KeptImage | AttemptFailed:
+    async def _finish(
+        self, attempt: GenerationAttempt, answer: Delivered | Failure | None, span: Span
+    ) -> KeptImage | AttemptFailed:
+        if answer is None:
+            return AttemptFailed(SIBLING_FAILED, None)
         if isinstance(answer, Failure):
-            return await self._fail(attempt, answer)
+            return await self._fail(attempt, answer, span)
         answered_ms = self.clock.now_ms()
         try:
-            image = await self.keep(attempt, answer)
+            with self.tracing.span(KEEP):
+                image = await self.keep(attempt, answer)
         except Refusal as refusal:
             paid = not self.routing.is_free(attempt.route)  # for something that is no image
-            return await self._fail(attempt, failure_of(refusal, charged=paid))
+            return await self._fail(attempt, failure_of(refusal, charged=paid), span)
         cost_usd = attempt.route.price_usd if answer.cost_usd is None else answer.cost_usd
-        self._report(attempt, "picture", answered_ms, 0.0 if self.routing.is_free(attempt.route) else cost_usd)
+        self._report(attempt, "picture", answered_ms, 0.0 if self.routing.is_free(attempt.route) else cost_usd, span)
         return image
 
-    async def _fail(self, attempt: GenerationAttempt, failure: Failure) -> AttemptFailed:
+    async def _fail(self, attempt: GenerationAttempt, failure: Failure, span: Span) -> AttemptFailed:
+        span.fail(failure.kind)
         answered_ms = self.clock.now_ms()
         unconfirmed = await self.journal.failed(attempt.id, failure, attempt.route)
         if unconfirmed and await self._check_agrees(attempt):
             await self.journal.confirmed(attempt.route, failure)
-        self._report(attempt, failure.kind, answered_ms, attempt.route.price_usd if failure.charged else 0.0)
+        self._report(attempt, failure.kind, answered_ms, attempt.route.price_usd if failure.charged else 0.0, span)
         return AttemptFailed(failure, attempt.route)
 
     async def _check_agrees(self, attempt: GenerationAttempt) -> bool:
@@ -176,12 +206,32 @@ class RunAttempt:
             return False
         return not check.well
 
-    def _report(self, attempt: GenerationAttempt, outcome: str, answered_ms: int, cost_usd: float | None) -> None:
+    def _report(
+        self, attempt: GenerationAttempt, outcome: str, answered_ms: int, cost_usd: float | None, span: Span
+    ) -> None:
         latency_s = (answered_ms - attempt.begun_ms) / 1000
         self.telemetry.attempt_ended(EndedAttempt(attempt.route, outcome, latency_s, cost_usd or 0.0))
+        span.set({OUTCOME: outcome, SPEND_USD: cost_usd or 0.0})
+
+    def _span(self, attempt: GenerationAttempt, *, resumed: bool = False) -> AbstractContextManager[Span]:
+        return self.tracing.span(ATTEMPT, of_attempt(attempt.route, attempt.id, resumed=resumed))
+
+    def _vendor_span(self, attempt: GenerationAttempt) -> AbstractContextManager[Span]:
+        """From the request to the end of the vendor's job, its polls included."""
+        route = attempt.route
+        facts = of_vendor_call(route, self.routing.provider(route).name)
+        return self.tracing.span(f"{VENDOR_CALL} {route.upstream}", facts, kind=SpanKind.CLIENT)
 
     def _left_s(self, generation: Generation) -> float:
         return generation.left_s(self.clock.now_ms())
+
+
+def _describe(span: Span, answer: Delivered | Failure | None) -> None:
+    match answer:
+        case Delivered():
+            span.set(of_delivery(answer))
+        case Failure():
+            span.fail(answer.kind)
 
 
 def _no_answer(route: Route, *, free: bool) -> Failure:

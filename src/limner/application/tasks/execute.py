@@ -10,6 +10,7 @@ from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import KeptImage
 from limner.application.generation.stop_jobs import StopJobs
+from limner.application.spans import SETTLE
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.delivery import all_delivered, by_delivery, success
 from limner.application.tasks.image_request import PrepareInputs
@@ -27,6 +28,7 @@ from limner.domain.tasks.task import Ending, Status, Task
 from limner.ports.acting_account import act_for
 from limner.ports.clock import Clock
 from limner.ports.provider import ReferenceImage, Report
+from limner.ports.tracing import NO_TRACING, Tracing
 
 MAX_CLAIMS = 5
 """How many workers in a row may fail on a task before a job that it bought is given up."""
@@ -63,6 +65,7 @@ class ExecuteTask:
     stop_jobs: StopJobs
     clock: Clock
     workdirs: Workdirs
+    tracing: Tracing = NO_TRACING
 
     async def __call__(
         self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report, *, is_new: bool = False
@@ -91,7 +94,8 @@ class ExecuteTask:
 
     async def end(self, claimed: ClaimedTask, owner: str, ending: Ending) -> Task | None:
         now_ms = self.clock.now_ms()
-        return await self.store.run(lambda records: self._end(records, claimed, ending, now_ms, owner))
+        with self.tracing.span(SETTLE):
+            return await self.store.run(lambda records: self._end(records, claimed, ending, now_ms, owner))
 
     def _end(self, records: Records, claimed: ClaimedTask, ending: Ending, now_ms: int, owner: str) -> Task | None:
         """Settle the task by what the journal says was delivered, and over which routes."""

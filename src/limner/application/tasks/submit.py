@@ -38,6 +38,7 @@ from limner.domain.tasks.search import words_of
 from limner.domain.tasks.task import Status
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals
+from limner.ports.tracing import NO_TRACING, Tracing
 
 RETRY_AFTER_S = 5
 """The `Retry-After` of an account that is at its limit: an image takes a few seconds."""
@@ -91,6 +92,7 @@ class Submit:
     signals: Signals
     clock: Clock
     limits: SubmitLimits
+    tracing: Tracing = NO_TRACING
     turns: FairShare = field(default_factory=lambda: FairShare(SUBMITS_AT_ONCE, SUBMITS_OF_ACCOUNT))
 
     async def __call__(
@@ -166,6 +168,7 @@ class Submit:
             run_limit_ms=self.limits.run_deadline_s * 1000,
             key=key.id or None,
             words=words_of(planned.spec.texts),
+            trace=self.tracing.context(),
         )
 
 

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
 
 from limner.application.read import TaskView
+from limner.application.spans import DELIVERY, EVENT, HOST, HTTP_STATUS, TRIES, WEBHOOK
 from limner.application.webhooks.signing import SigningSecret
 from limner.db.records import Records
 from limner.db.store import Store
@@ -28,6 +30,7 @@ from limner.domain.tasks.task import Task
 from limner.domain.webhook import DeliveryState, EventType, retry_delay_s, signature
 from limner.ports.acting_account import acting_for
 from limner.ports.clock import Clock
+from limner.ports.tracing import NO_TRACING, Attributes, Span, SpanKind, TraceContext, Tracing, sent_on
 from limner.ports.webhook_http import WebhookAnswered, WebhookHttp, WebhookUnanswered
 
 log = structlog.get_logger()
@@ -76,6 +79,7 @@ class SignedMessage:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Deliver:
     clock: Clock
     owner: str
     limits: DeliveryLimits = DeliveryLimits()
+    tracing: Tracing = NO_TRACING
 
     async def take(self, capacity: int, sending: Mapping[AccountId, int], after: str = "") -> LeasedBatch:
         """Lease at most `capacity` due deliveries: accounts in turn, then their lanes, then their deliveries.
@@ -122,15 +127,21 @@ class Deliver:
         if message is None:
             await self.store.run(lambda records: _drop(records, taken.delivery, at_ms))
             return None
-        with acting_for(taken.delivery.account):
+        with (
+            acting_for(taken.delivery.account),
+            self.tracing.span(
+                WEBHOOK, _facts(taken.delivery, message), kind=SpanKind.CLIENT, parent=message.trace
+            ) as span,
+        ):
             outcome = await self._send(message)
+            _describe(span, outcome)
         done_ms, chance = self.clock.now_ms(), random.random()  # noqa: S311 - jitter, not a secret
         await self.store.run(lambda records: self._record(records, taken, outcome, (at_ms, done_ms), chance))
         return outcome
 
     async def _send(self, message: SignedMessage) -> WebhookAnswered | WebhookUnanswered:
         try:
-            return await self.http(message.url, message.headers, message.body)
+            return await self.http(message.url, {**message.headers, **sent_on()}, message.body)
         except Exception:  # counts as an attempt: otherwise a bug of ours would be retried without end
             log.exception("webhook sending failed")
             return WebhookUnanswered("internal error of the sender")
@@ -192,7 +203,8 @@ class Deliver:
         url, body = delivery.url or webhook.url, self._body(records, delivery, webhook, now_ms)
         if url is None or body is None:
             return None
-        return SignedMessage(url, self._headers(records, delivery, body, now_ms), body)
+        trace = records.tasks.trace_of(delivery.task) if delivery.task and self.tracing.is_on else None
+        return SignedMessage(url, self._headers(records, delivery, body, now_ms), body, trace)
 
     def _headers(self, records: Records, delivery: Delivery, body: bytes, now_ms: int) -> Mapping[str, str]:
         timestamp_s = now_ms // 1000
@@ -255,6 +267,21 @@ def disable_webhook(records: Records, webhook: WebhookId, why: str, now_ms: int)
 
 
 DROP_BATCH = 5_000
+
+
+def _facts(delivery: Delivery, message: SignedMessage) -> Attributes:
+    host = urlsplit(message.url).hostname or ""
+    return {EVENT: delivery.event, DELIVERY: delivery.id, TRIES: delivery.retries, HOST: host}
+
+
+def _describe(span: Span, outcome: WebhookAnswered | WebhookUnanswered) -> None:
+    match outcome:
+        case WebhookAnswered(status):
+            span.set({HTTP_STATUS: status})
+            if not outcome.is_success:
+                span.fail(str(status))
+        case WebhookUnanswered():
+            span.fail("timeout" if outcome.timed_out else "unanswered")
 
 
 def _payload(event: EventType, at_ms: int, data: Mapping[str, Any]) -> bytes:

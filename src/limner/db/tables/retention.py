@@ -68,7 +68,7 @@ _UPLOADS_OF = Sql("SELECT token FROM uploads WHERE account = :account")
 _LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = :id {locked}")
 _ERASE_TASK = Sql("""
     UPDATE tasks SET echo = :echo, task_order = :task_order, result = NULL, keeps_inputs = 0, keeps_results = 0,
-        template = NULL, kept = 0, listed = 0, erase_due_ms = NULL,
+        template = NULL, kept = 0, listed = 0, erase_due_ms = NULL, trace = NULL,
         removed_ms = CASE WHEN result IS NULL THEN removed_ms ELSE :now_ms END,
         served_by = CASE WHEN served_by IS NULL THEN NULL ELSE :served_by END,
         error_msg = CASE WHEN error_msg IS NULL THEN NULL ELSE :error_msg END

@@ -56,6 +56,8 @@ class NewTask:
     """The fields that the preferred route does not obey."""
     words: tuple[str, ...] = ()
     """The words of its prompt, for search."""
+    trace: Mapping[str, str] | None = None
+    """The W3C headers of the span that submitted it; None where nothing was traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class ClaimedTask:
     spec: TaskSpec
     claims: int
     has_inputs: bool
+    trace: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,10 @@ COLUMNS = tuple(_COLUMNS.split(", "))
 _ADD = Sql("""
     INSERT INTO tasks (id, account, type, bucket, status, model, echo, task_order, price, priority, place,
                        created_ms, queue_deadline_ms, run_limit_ms, keeps_inputs, api_key, ignored,
-                       pictures, template)
+                       pictures, template, trace)
     VALUES (:id, :account, :type, :bucket, 'queued', :model, :echo, :task_order, :price, :priority, :place,
             :created_ms, :queue_deadline_ms, :run_limit_ms, :keeps_inputs, :api_key, :ignored,
-            :pictures, :template)
+            :pictures, :template, :trace)
 """)
 _ADD_INPUT = Sql("""
     INSERT INTO task_inputs (task, position, field, url, blob) VALUES (:task, :position, :field, :url, :blob)
@@ -168,7 +171,7 @@ _CLAIM_TEXT = f"""
     SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
         started_ms = coalesce(started_ms, :now_ms)
     WHERE id IN (SELECT id FROM due)
-    RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, place
+    RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, trace, place
 """
 _CLAIM = Sql(_CLAIM_TEXT.format(which=""))
 _LIMITED, _UNLIMITED = "AND model IN :models", "AND NOT (model IN :models)"
@@ -190,7 +193,7 @@ _RESCUE = Sql(f"""
     UPDATE tasks
     SET lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1
     WHERE id IN (SELECT id FROM due)
-    RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, place
+    RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, trace, place
 """)
 _ADVANCE_QUEUE_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 AND place < :place")
 
@@ -230,6 +233,7 @@ _FINISH = """
 _FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
 _FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
 _REQUEST_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
+_TRACE = Sql("SELECT trace FROM tasks WHERE id = :id")
 _SPEC = Sql("SELECT task_order FROM tasks WHERE id = :id")
 _INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
@@ -279,6 +283,7 @@ class TaskTable:
                 "ignored": dump(task.ignored) if task.ignored else None,
                 "pictures": task.spec.n,
                 "template": task.spec.template,
+                "trace": dump(task.trace) if task.trace else None,
             },
         )
         if inputs:
@@ -294,6 +299,11 @@ class TaskTable:
     def get(self, task: TaskId) -> Task | None:
         row = self._db.one(_GET, {"id": task})
         return task_of(row) if row else None
+
+    def trace_of(self, task: TaskId) -> Mapping[str, str] | None:
+        """The W3C headers that were kept with the task."""
+        row = self._db.one(_TRACE, {"id": task})
+        return load(row[0]) if row else None
 
     def of(self, account: AccountId, tasks: Sequence[TaskId]) -> Sequence[Task]:
         return [task_of(row) for row in self._db.all(_OF, {"account": account, "ids": self._db.ids(tasks)})]
@@ -393,8 +403,8 @@ class TaskTable:
     def _claim_rows(self, statement: Sql, values: Mapping[str, Any]) -> list[tuple[int, ClaimedTask]]:
         rows = self._db.all(statement, values)
         return [
-            (place, ClaimedTask(task_of(columns), TaskSpec.from_json(load(spec)), claims, bool(has_inputs)))
-            for *columns, spec, claims, has_inputs, place in rows
+            (place, ClaimedTask(task_of(columns), TaskSpec.from_json(load(spec)), claims, bool(inputs), load(trace)))
+            for *columns, spec, claims, inputs, trace, place in rows
         ]
 
     def set_expected_end(self, task: TaskId, expected_ms: int) -> None:

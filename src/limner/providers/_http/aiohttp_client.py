@@ -18,6 +18,7 @@ from yarl import URL
 from limner.outbound.resolver import SystemResolver
 from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.ports.provider import Allows, ProxyFor, allows_none, no_proxy
+from limner.ports.tracing import sent_on
 from limner.providers._http.errors import BadResponse, NoResponse, TooLarge
 from limner.providers._http.json_spool import JsonSpool
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, SMALL_BYTES, TEXT_BYTES
@@ -90,7 +91,7 @@ class AiohttpClient:
     ) -> VendorResponse:
         target = self._origin.keyed(url)
         use = _Use.POLL if method in {"GET", "HEAD"} else _Use.PURCHASE
-        headers = {**self._headers, "Accept": "application/json"}
+        headers = {**self._headers, **sent_on(), "Accept": "application/json"}
         if body is not None:
             headers |= {"Content-Type": body.content_type, "Content-Length": str(await body.size())}
         async with (
