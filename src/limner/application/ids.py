@@ -1,7 +1,8 @@
 """Ids that sort by time."""
 
-import secrets
 import uuid
+
+from limner.application.random_bits import random_bits
 
 
 def time_ordered(now_ms: int) -> str:
@@ -9,6 +10,6 @@ def time_ordered(now_ms: int) -> str:
 
     Rows written at the same time are neighbours in every index, so inserting into a large table stays fast.
     """
-    entropy = secrets.randbits(74)
+    entropy = random_bits(74)
     number = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | 7 << 76 | entropy >> 62 << 64 | 0b10 << 62 | entropy & (1 << 62) - 1
     return str(uuid.UUID(int=number))

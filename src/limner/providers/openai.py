@@ -161,11 +161,14 @@ MODELS: Final[Mapping[str, OpenAiFacts]] = {
 }
 """Families by model name prefix; the longest matching prefix applies. Unknown names get the newest models' limits."""
 
+_UNKNOWN: Final = OpenAiFacts()
+
 
 def facts_of(upstream: str, options: Mapping[str, Any]) -> OpenAiFacts:
     name = str(options.get("family", upstream))
     family = max((each for each in MODELS if name.startswith(each)), key=len, default="")
-    return replace(MODELS.get(family, OpenAiFacts()), **_parsed(options.get("facts", {})))
+    known = MODELS.get(family, _UNKNOWN)
+    return replace(known, **_parsed(configured)) if (configured := options.get("facts")) else known
 
 
 def _parsed(configured: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from urllib.parse import urlencode
 
 from limner.domain.ids import KeyId, TaskId, UploadToken
+from limner.domain.keyed_digest import KeyedDigest
 from limner.domain.thumbnail import DEFAULT_SIDE
 
 DAY_S = 86_400
@@ -19,7 +20,7 @@ class SignedLinks:
     """
 
     def __init__(self, secret: bytes, public_url: str, life_s: int) -> None:
-        self._secret = hmac.digest(secret, b"limner picture links", "sha256")
+        self._digest = KeyedDigest(hmac.digest(secret, b"limner picture links", "sha256"))
         self._public_url = public_url.rstrip("/")
         self._life_s = life_s
 
@@ -50,4 +51,4 @@ class SignedLinks:
 
     def _sign(self, path: str, expires_s: int, key: str) -> str:
         signed = f"{path}\n{expires_s}\n{key}" if key else f"{path}\n{expires_s}"
-        return hmac.digest(self._secret, signed.encode(), "sha256").hex()
+        return self._digest(signed.encode()).hex()

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limner.api.http.authentication import STANDINGS
 from limner.api.http.headers import add_headers, media_type
 from limner.api.http.rate_limits import rate_limit_headers
+from limner.application.random_bits import random_bits
 from limner.application.store_errors import is_outage
 from limner.domain.refusal import Code, Refusal, Unavailable
 
@@ -48,7 +49,7 @@ class Trace:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        trace = scope["trace"] = str(uuid.uuid4())
+        trace = scope["trace"] = str(uuid.UUID(int=random_bits(128), version=4))
         scope[STANDINGS] = []
         started = False
 

@@ -1,12 +1,11 @@
 """Operations on accounts, keys and credits, for operators."""
 
 import base64
-import hmac
 import re
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from limner.db.records import Records
@@ -16,6 +15,7 @@ from limner.db.tables.keys import Key
 from limner.domain.accounts.credits import Balance, grant
 from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
 from limner.domain.ids import AccountId, KeyId
+from limner.domain.keyed_digest import KeyedDigest
 from limner.domain.refusal import Code, Refusal
 from limner.domain.spending_rules import NO_RULES, SpendingRules
 from limner.ports.clock import Clock
@@ -45,9 +45,13 @@ class HashKey:
     """Keys are 256 random bits, so a fast keyed hash suffices. Without the pepper, a stolen table is useless."""
 
     pepper: bytes
+    _digest: KeyedDigest = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_digest", KeyedDigest(self.pepper))
 
     def __call__(self, secret: str) -> bytes:
-        return hmac.digest(self.pepper, secret.encode(), "sha256")
+        return self._digest(secret.encode())
 
 
 @dataclass(frozen=True, slots=True)

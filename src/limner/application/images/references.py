@@ -1,13 +1,14 @@
 """Reference pictures of a request: stored when the task is accepted, normalised when it first runs."""
 
 import asyncio
-import base64
 import binascii
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pybase64
 
 from limner.application.images.keep import Keep
 from limner.application.images.upload import KeepPicture, KeptPicture
@@ -104,7 +105,7 @@ def _write_base64(data: str, path: Path) -> None:
             suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
         )
     try:
-        path.write_bytes(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
+        path.write_bytes(pybase64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
     except (binascii.Error, ValueError):
         raise Refusal(
             Code.INVALID,

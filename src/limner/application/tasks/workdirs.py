@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from limner.application.random_bits import random_bits
 from limner.domain.ids import TaskId
 
 REMOVED_AFTER_S = 0.1
@@ -24,7 +24,7 @@ class Workdirs:
     @contextlib.contextmanager
     def of(self, task: TaskId) -> Iterator[Path]:
         """A name that no folder had before: an earlier one of the same task may not be removed yet."""
-        workdir = self.base / f"{task}-{secrets.token_hex(4)}"
+        workdir = self.base / f"{task}-{random_bits(32):08x}"
         try:
             yield workdir
         finally:

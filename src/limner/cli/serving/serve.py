@@ -78,6 +78,7 @@ async def _serve(
 
     from limner.asgi import application
     from limner.bootstrap import build
+    from limner.cli.serving.garbage import exempt_startup_objects
     from limner.cli.serving.http_connection import ConnectionTimeouts
     from limner.cli.serving.uvicorn_server import UvicornServer
 
@@ -99,6 +100,7 @@ async def _serve(
     timeouts = ConnectionTimeouts(settings.slow_client_s, _max_connections(settings.connections))
 
     def ready() -> None:
+        exempt_startup_objects()
         _announce(settings, welcome, limner.routing.vendors(), json=json)
         if not json:
             _announce_studio(settings, studio)

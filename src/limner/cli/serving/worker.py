@@ -29,6 +29,7 @@ async def _work(settings: "Settings", *, json: bool) -> None:
 
     from limner import __version__
     from limner.bootstrap import build
+    from limner.cli.serving.garbage import exempt_startup_objects
 
     log = structlog.get_logger()
     with startup_errors(json=json):
@@ -42,6 +43,7 @@ async def _work(settings: "Settings", *, json: bool) -> None:
         with startup_errors(json=json):
             await limner.measuring.start(limner.read_overview())
     running.start()
+    exempt_startup_objects()
     log.info("worker started", version=__version__, worker=running.dispatcher.owner)
     if json:
         print_json({"ready": True, "worker": running.dispatcher.owner})

@@ -265,12 +265,12 @@ async def _spooled(response: aiohttp.ClientResponse, pictures: ResponsePictures)
 
 
 def _feed(spool: JsonSpool, block: _Block) -> None:
-    for chunk in block:
-        spool.feed(chunk)
+    # Joined: to decode and to write a chunk each gives the interpreter lock away, which costs more than a copy.
+    spool.feed(b"".join(block))
 
 
 async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[_Block]:
-    """The body in blocks that are worth a thread. Their chunks stay as they came: joining them would copy them."""
+    """The body in blocks that are worth a thread, each as the chunks that came."""
     block: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_chunked(_BLOCK):

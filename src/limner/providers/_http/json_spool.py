@@ -10,6 +10,8 @@ import re
 from enum import Enum, auto
 from typing import Final, Protocol
 
+import pybase64
+
 from limner.providers._http.errors import TooLarge, UnreadableJson
 from limner.providers._http.limits import LONG_TEXT, PICTURE_BYTES, TEXT_BYTES
 
@@ -226,8 +228,8 @@ class _Base64:
             return b""
         whole = start + (end - start) // 4 * 4
         with memoryview(text) as view:
-            first = binascii.a2b_base64(group, strict_mode=True)
-            data = binascii.a2b_base64(view[start:whole], strict_mode=True)
+            first = pybase64.b64decode(group, validate=True)
+            data = pybase64.b64decode(view[start:whole], validate=True)
         self._left = text[whole:end].translate(_TO_STANDARD, _LINE_BREAKS)
         return first + data if first else data
 

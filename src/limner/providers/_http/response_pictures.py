@@ -1,12 +1,12 @@
 """The pictures of one response: small ones stay in memory, others become files."""
 
 import os
-import secrets
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from limner.application.random_bits import random_bits
 from limner.providers._http.limits import SMALL_BYTES
 
 Pictures: TypeAlias = Mapping[str, str | bytes]
@@ -34,7 +34,7 @@ class ResponsePictures:
 
     def begin(self) -> str:
         self.close()
-        self._name = secrets.token_hex(8)
+        self._name = f"{random_bits(64):016x}"
         return self._name
 
     def write(self, data: bytes) -> None:
