@@ -42,6 +42,13 @@ def test_a_scene_says_what_it_drew_and_what_it_could_not(engine: Engine, brief: 
     assert "not generated" in rendering.notice
 
 
+def test_the_notice_says_what_is_drawn_otherwise_and_what_is_not_drawn(engine: Engine, brief: Briefs) -> None:
+    rendering = engine.render(brief("a blorb photo of a corgi"), quiet)
+
+    assert "corgi is drawn as dog." in rendering.notice
+    assert "Not drawn: blorb, photo." in rendering.notice
+
+
 def test_nothing_known_still_gives_a_picture(engine: Engine, brief: Briefs) -> None:
     rendering = engine.render(brief("quantum blorb"), quiet)
 

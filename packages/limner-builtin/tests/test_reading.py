@@ -1,8 +1,9 @@
 import pytest
 
 from limner_builtin.materials import Material
-from limner_builtin.reading import Reading, Relation, read
-from limner_builtin.vocabulary import Vocabulary
+from limner_builtin.reading.meaning import Reading, Relation
+from limner_builtin.reading.prompt import read
+from limner_builtin.reading.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary()
 
@@ -104,3 +105,90 @@ def test_a_request_without_a_subject_refers_to_the_first_picture() -> None:
 
 def test_a_picture_that_is_not_there_is_passed_over() -> None:
     assert names(reading_of("image[3] on the beach", 1)) == []
+
+
+MISLEADING = (
+    "photo shot focus sharp view side away serious action soft glow glowing shadows reflection rays cool hot "
+    "pastel painting ink stroke strokes cover manga print clay iron stone glass crystal winning unreal clean "
+    "simple round epic top rule crossing writing growing floating melting exploding home power spirit mind "
+    "dream future wave branch pipe nail wings frame"
+)
+"""Words that say how a picture looks, and that are a name or a tag of something that could be drawn."""
+
+
+@pytest.mark.parametrize("word", MISLEADING.split())
+def test_a_modifier_draws_no_thing_of_its_own(word: str) -> None:
+    assert names(reading_of(f"a {word} of a fox")) == ["fox"]
+    assert names(reading_of(f"{word} fox")) == ["fox"]
+    assert names(reading_of(f"a fox, {word}")) == ["fox"]
+
+
+@pytest.mark.parametrize("prompt", ["golden dragon statue", "a golden statue of a dragon"])
+def test_the_thing_that_a_statue_shows_is_drawn(prompt: str) -> None:
+    assert names(reading_of(prompt)) == ["dragon"]
+
+
+def test_unknown_words_part_nouns() -> None:
+    assert names(reading_of("fox blorbing castle")) == ["fox", "castle"]
+
+
+def test_a_noun_without_a_picture_is_drawn_as_its_kind_and_that_is_told() -> None:
+    reading = reading_of("a corgi beside a stag")
+
+    assert names(reading) == ["dog", "deer"]
+    assert reading.changes == ("corgi is drawn as dog", "stag is drawn as deer")
+
+
+def test_technical_data_of_a_camera_are_no_counts() -> None:
+    (samurai,) = reading_of("a samurai, 35mm, f/1.8, 16:9, 8k").things
+
+    assert samurai.count == 1
+
+
+def test_counts_above_eight_are_told() -> None:
+    reading = reading_of("12 balloons")
+
+    assert (reading.things[0].count, reading.changes) == (8, ("8 of 12 balloons are drawn",))
+
+
+def test_at_most_four_things_are_drawn_and_the_others_told() -> None:
+    reading = reading_of("a fox, a cat, a castle, a rose, a rocket and a corgi")
+
+    assert names(reading) == ["fox", "cat", "castle", "rose"]
+    assert reading.unmatched == ("rocket", "corgi")
+
+
+def test_what_is_named_goes_before_what_is_drawn_by_its_kind() -> None:
+    assert names(reading_of("a fox, a corgi, a cat, a castle, a rose")) == ["fox", "cat", "castle", "rose"]
+
+
+def test_parts_of_a_body_belong_to_whoever_has_them() -> None:
+    reading = reading_of("a girl with red hair and green eyes")
+
+    assert (names(reading), reading.unmatched) == (["girl"], ("hair", "eyes"))
+    assert not reading.things[0].paint
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected", "relation"),
+    [
+        ("一只戴着皇冠的红色狐狸", ["fox", "crown"], Relation.WEAR),
+        ("骑着马的宇航员", ["astronaut", "horse"], Relation.RIDE),
+        ("桌子上的猫", ["cat", "table"], Relation.ON),
+        ("一只猫在桌子上", ["cat", "table"], Relation.ON),
+        ("树下的兔子", ["rabbit", "deciduous tree"], Relation.UNDER),
+        ("王冠をかぶった狐", ["fox", "crown"], Relation.WEAR),
+        ("テーブルの上の猫", ["cat", "table"], Relation.ON),
+    ],
+)
+def test_the_bearer_may_follow_in_chinese_and_japanese(prompt: str, expected: list[str], relation: Relation) -> None:
+    reading = reading_of(prompt)
+
+    assert (names(reading), reading.things[1].relation) == (expected, relation)
+
+
+@pytest.mark.parametrize(("prompt", "count"), [("三条鱼", 3), ("五朵玫瑰", 5), ("二匹の猫", 2), ("三羽の鳥", 3)])
+def test_measure_words_count(prompt: str, count: int) -> None:
+    (thing,) = reading_of(prompt).things
+
+    assert thing.count == count

@@ -56,6 +56,13 @@ def icon_paths() -> dict[str, list[str]]:
 
 
 @cache
+def noun_table() -> dict[str, Any]:
+    """`kinds`: `{name: [English nouns that are drawn as it]}`; `modifiers`: English words that mean no thing."""
+    table: dict[str, Any] = _unzipped("nouns.json.gz")
+    return table
+
+
+@cache
 def lexicon() -> dict[str, Any]:
     """Our own words: colours, counts, places, relations and synonyms."""
     return tomllib.loads((HOME / "assets" / "lexicon.toml").read_text("utf-8"))

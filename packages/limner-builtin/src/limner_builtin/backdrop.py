@@ -11,7 +11,7 @@ from limner_builtin import floors, lands, skies
 from limner_builtin.materials import Paint
 from limner_builtin.palettes import palette_of
 from limner_builtin.pixels import Pixels, blurred, colour, mixed, over, smoothstep
-from limner_builtin.reading import Setting
+from limner_builtin.reading.meaning import Setting
 from limner_builtin.scenery import ROCK, Prop, scenery
 from limner_builtin.sprite import paste
 from limner_builtin.sprites import SpriteBox

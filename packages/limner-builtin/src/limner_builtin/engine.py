@@ -12,14 +12,15 @@ from limner_builtin import edits, metadata
 from limner_builtin.cutout import Subject, opened, subject_of
 from limner_builtin.edits import EDITS, SHAPES, Easel, Edited
 from limner_builtin.pixels import Pixels, to_pixels
-from limner_builtin.reading import Reading, Setting, Thing, read
+from limner_builtin.reading.meaning import Reading, Setting, Thing
+from limner_builtin.reading.prompt import read
+from limner_builtin.reading.vocabulary import Vocabulary
 from limner_builtin.scene import Cutout, SceneStage, composed, grouped, still_life
 from limner_builtin.sketching import rendered_sketch
 from limner_builtin.sprite import Sprite
 from limner_builtin.sprites import SpriteBox
 from limner_builtin.styles import styled
 from limner_builtin.views import view_of
-from limner_builtin.vocabulary import Vocabulary
 
 Progress = Callable[[int], None]
 
@@ -82,7 +83,7 @@ class Engine:
         progress(95)
         picture = styled(drawn.picture, reading.style) if reading.style else drawn.picture
         used = len(own) if work.is_scene else min(1, len(own))
-        notice = drawn.notice + _unused_notice(brief.own_references, used)
+        notice = drawn.notice + _unused_notice(brief.own_references, used) + _reading_notice(reading)
         rendering = _labelled(Edited(picture, drawn.method, notice), reading, brief.form, edited=bool(own))
         progress(100)
         return rendering
@@ -233,7 +234,7 @@ def _other_hour(reading: Reading, number: int) -> Reading:
 
 
 def _only(thing: Thing) -> Reading:
-    return Reading((replace(thing, count=1),), Setting(), None, ())
+    return Reading((replace(thing, asked=1),), Setting(), None, ())
 
 
 def _with_references(reading: Reading, many: int) -> Reading:
@@ -264,6 +265,13 @@ def _framed(picture: Pixels) -> Sprite:
 def _unused_notice(given: int, used: int) -> str:
     """No number of pictures is refused, for the engine serves every model while no vendor is configured."""
     return f" Pictures used: the first {used} of {given}." if given > used else ""
+
+
+def _reading_notice(reading: Reading) -> str:
+    """What of the prompt is drawn otherwise than asked, and what is not drawn."""
+    changed = f" Changed: {'; '.join(reading.changes)}." if reading.changes else ""
+    left_out = f" Not drawn: {', '.join(reading.unmatched)}." if reading.unmatched else ""
+    return changed + left_out
 
 
 def _labelled(drawn: Edited, reading: Reading, form: metadata.ImageForm, *, edited: bool) -> Rendering:

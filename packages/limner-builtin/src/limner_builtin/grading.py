@@ -5,7 +5,7 @@ from PIL import Image, ImageDraw
 
 from limner_builtin.palettes import OUTDOORS
 from limner_builtin.pixels import Pixels, blurred, grid, luma, smoothstep, to_pixels
-from limner_builtin.reading import Setting
+from limner_builtin.reading.meaning import Setting
 
 
 def graded(canvas: Pixels) -> Pixels:

@@ -6,7 +6,7 @@ one piece at the end, so nothing can be pushed out of it.
 
 from dataclasses import dataclass, field, replace
 
-from limner_builtin.reading import Relation
+from limner_builtin.reading.meaning import Relation
 
 
 @dataclass(frozen=True, slots=True)

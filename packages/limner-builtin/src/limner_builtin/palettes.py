@@ -3,7 +3,7 @@
 import colorsys
 from dataclasses import dataclass, replace
 
-from limner_builtin.reading import Setting
+from limner_builtin.reading.meaning import Setting
 
 Rgb = tuple[float, float, float]
 

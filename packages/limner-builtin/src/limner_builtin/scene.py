@@ -11,14 +11,14 @@ from limner_builtin.grading import falling, graded
 from limner_builtin.layout import BACK, FAR_SKY, Box, LayoutBody, arranged
 from limner_builtin.materials import Paint
 from limner_builtin.pixels import Pixels, colour, grid, smoothstep, to_hsv
-from limner_builtin.reading import Reading, Relation, Thing
+from limner_builtin.reading.meaning import Reading, Relation, Thing
+from limner_builtin.reading.vocabulary import Vocabulary, WordKind, flying, folded, stature, swimming
 from limner_builtin.shadows import reflect, shadow
 from limner_builtin.shapes import solids
 from limner_builtin.sprite import Sprite, paste
 from limner_builtin.sprites import SpriteBox
 from limner_builtin.studio import Backdrop, studio
 from limner_builtin.subjects import rounded_base, subject_head
-from limner_builtin.vocabulary import Vocabulary, WordKind, flying, folded, stature, swimming
 
 Progress = Callable[[int], None]
 

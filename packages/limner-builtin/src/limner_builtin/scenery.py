@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner_builtin.reading import Setting
+from limner_builtin.reading.meaning import Setting
 
 
 @dataclass(frozen=True, slots=True)

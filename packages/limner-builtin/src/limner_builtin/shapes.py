@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from limner_builtin.inflation import inflated
 from limner_builtin.layout import Box, LayoutBody, arranged
 from limner_builtin.pixels import Pixels, blurred, colour, grid, smoothstep, to_pixels
-from limner_builtin.reading import Relation
+from limner_builtin.reading.meaning import Relation
 from limner_builtin.shading import Finish, pigment, shaded
 from limner_builtin.sprite import Sprite
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from limner_builtin.palettes import Palette
 from limner_builtin.pixels import Pixels, grid, resized
-from limner_builtin.reading import Setting
+from limner_builtin.reading.meaning import Setting
 
 CELLS = 256
 

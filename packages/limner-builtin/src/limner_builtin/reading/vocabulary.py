@@ -1,4 +1,4 @@
-"""What a word can be drawn with: emoji names in 28 locales, icon names, and our own synonyms."""
+"""What a word can be drawn with: our synonyms, emoji names in 28 locales, icon names, and kinds of English nouns."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon
+from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon, noun_table
 
 
 class WordKind(StrEnum):
@@ -37,7 +37,7 @@ class Match:
 MOST_MEANINGS = 3
 """A tag that more pictures share than this says too little to draw one of them."""
 
-NAME, SYNONYM, ICON_NAME, OTHER_LOCALE, TAG = 1.0, 1.0, 0.95, 0.9, 0.7
+NAME, SYNONYM, ICON_NAME, OTHER_LOCALE, KIND, TAG = 1.0, 1.0, 0.95, 0.9, 0.8, 0.7
 
 
 def folded(text: str) -> str:
@@ -48,16 +48,20 @@ class Vocabulary:
     """Looks words up, in the language that the whole prompt seems to be written in, and in English."""
 
     def find(self, phrase: str, locale: str = "en") -> Match | None:
-        for form in forms(folded(phrase)):
-            if match := self._exact(form, locale):
+        """The best picture of a word or phrase, or of its singular. A modifier names a thing only by a full name."""
+        phrase = folded(phrase)
+        if phrase in _modifiers():
+            return self._named(phrase, locale)
+        for form in forms(phrase):
+            if match := self._named(form, locale) or self._loosely(form, locale):
                 return match
         return None
 
     def locale_of(self, words: list[str]) -> str:
-        """The locale whose names and tags know most of the words; English where none knows more."""
-        best, most = "en", sum(word in _names("en") or word in _tags("en") for word in words)
+        """The locale whose names know most of the words; English where none knows more."""
+        best, most = "en", sum(_is_english(word) for word in words)
         for locale in emoji_names():
-            known = sum(word in _names(locale) for word in words)
+            known = sum(word in full_names(locale) or word in short_names(locale) for word in words)
             if known > most:
                 best, most = locale, known
         return best
@@ -67,27 +71,47 @@ class Vocabulary:
         code = lexicon()["facing"].get(asset.name)
         return asset if code is None else Asset(WordKind.EMOJI, code, f"{asset.name} face")
 
-    def _exact(self, phrase: str, locale: str) -> Match | None:
+    def _named(self, phrase: str, locale: str) -> Match | None:
         if target := _synonyms().get(phrase):
             return Match(target, SYNONYM)
         for name in dict.fromkeys((locale, "en")):
-            if code := _names(name).get(phrase):
+            if code := full_names(name).get(phrase):
+                return Match(_emoji(code), NAME)
+        return None
+
+    def _loosely(self, phrase: str, locale: str) -> Match | None:
+        for name in dict.fromkeys((locale, "en")):
+            if code := short_names(name).get(phrase):
                 return Match(_emoji(code), NAME)
         if phrase.replace(" ", "-") in icon_paths():
             return Match(Asset(WordKind.ICON, phrase.replace(" ", "-"), phrase), ICON_NAME)
-        if len(phrase) > 3 or not phrase.isascii():
-            for names in map(_names, emoji_names()):
-                if code := names.get(phrase):
-                    return Match(_emoji(code), OTHER_LOCALE)
-        for name in dict.fromkeys((locale, "en")):
-            if code := _tags(name).get(phrase):
-                return Match(_emoji(code), TAG)
+        return self._of_kind(phrase) or self._in_other_locale(phrase) or self._tagged(phrase, locale)
+
+    def _of_kind(self, phrase: str) -> Match | None:
+        """The picture of what the noun is a kind of, as of a dog for "corgi"."""
+        kind = _kinds().get(phrase)
+        found = None if kind is None else self._named(kind, "en") or self._loosely(kind, "en")
+        return None if found is None else Match(found.asset, KIND)
+
+    def _in_other_locale(self, phrase: str) -> Match | None:
+        if len(phrase) <= 3 and phrase.isascii():
+            return None
+        for names in (*map(full_names, emoji_names()), *map(short_names, emoji_names())):
+            if code := names.get(phrase):
+                return Match(_emoji(code), OTHER_LOCALE)
         return None
+
+    def _tagged(self, phrase: str, locale: str) -> Match | None:
+        """By a tag in the prompt's language. Of the English ones, those that name a thing are among the kinds."""
+        code = None if locale == "en" else tags(locale).get(phrase)
+        return None if code is None else Match(_emoji(code), TAG)
 
 
 def forms(word: str) -> list[str]:
     """The word and what it may be the plural of."""
     found = [word]
+    if singular := lexicon()["plurals"].get(word):
+        found.append(singular)
     if word.endswith("ves"):
         found += [word[:-3] + "f", word[:-3] + "fe"]
     if word.endswith("ies"):
@@ -111,26 +135,37 @@ def _emoji(code: str) -> Asset:
 
 
 @cache
-def _names(locale: str) -> dict[str, str]:
-    """Full names, and names without their "face" or what stands in brackets; the first picture keeps the name."""
+def full_names(locale: str) -> dict[str, str]:
+    """Codes by name; the first picture keeps a name that several have."""
     table: dict[str, str] = {}
-    codes = emoji_codes()
-    entries = [
-        (code, words[0])
-        for code, words in emoji_names()[locale].items()
-        if code in codes and words and not NOT_A_THING.fullmatch(code)
-    ]
-    for code, name in entries:
-        table.setdefault(folded(name), code)
-    for code, name in entries:
-        short = re.sub(r"\s*(\(.*\)| face|gesicht|脸|臉|の顔|顔| 얼굴|얼굴)$", "", folded(name))
-        if short:
-            table.setdefault(short, code)
+    for code, name in _named(locale):
+        table.setdefault(name, code)
     return table
 
 
 @cache
-def _tags(locale: str) -> dict[str, str]:
+def short_names(locale: str) -> dict[str, str]:
+    """Codes by names without their "face" or what stands in brackets, where that is no full name."""
+    table: dict[str, str] = {}
+    for code, name in _named(locale):
+        short = re.sub(r"\s*(\(.*\)| face|gesicht|脸|臉|の顔|顔| 얼굴|얼굴)$", "", name)
+        if short and short not in full_names(locale):
+            table.setdefault(short, code)
+    return table
+
+
+def _named(locale: str) -> list[tuple[str, str]]:
+    codes = emoji_codes()
+    return [
+        (code, folded(words[0]))
+        for code, words in emoji_names()[locale].items()
+        if code in codes and words and not NOT_A_THING.fullmatch(code)
+    ]
+
+
+@cache
+def tags(locale: str) -> dict[str, str]:
+    """Codes by tag, without the tags that more than `MOST_MEANINGS` pictures share."""
     meanings: dict[str, list[str]] = {}
     for code, words in emoji_names()[locale].items():
         for tag in words[1:] if not NOT_A_THING.fullmatch(code) else ():
@@ -139,8 +174,34 @@ def _tags(locale: str) -> dict[str, str]:
 
 
 @cache
+def _kinds() -> dict[str, str]:
+    return {noun: kind for kind, nouns in noun_table()["kinds"].items() for noun in nouns}
+
+
+@cache
+def _modifiers() -> frozenset[str]:
+    return modifiers() | frozenset(noun_table()["modifiers"])
+
+
+@cache
+def modifiers() -> frozenset[str]:
+    """Words and phrases of how a picture looks or was taken."""
+    return frozenset(map(folded, lexicon()["modifiers"]["words"]))
+
+
+@cache
+def parts() -> frozenset[str]:
+    """Parts of a body, which belong to whoever was named before."""
+    return frozenset(map(folded, lexicon()["parts"]["words"]))
+
+
+def _is_english(word: str) -> bool:
+    return any(word in known for known in (full_names("en"), short_names("en"), _kinds(), _modifiers()))
+
+
+@cache
 def _synonyms() -> dict[str, Asset]:
-    names = _names("en")
+    names = short_names("en") | full_names("en")
     table = {}
     for word, target in lexicon()["synonyms"].items():
         if ":" in target:

@@ -1,0 +1,221 @@
+"""Folding the phrases of a prompt into things, each with the modifiers that it stands next to."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from limner_builtin.materials import NEUTRALS, Material, Paint
+from limner_builtin.reading.meaning import Reading, Relation, Setting, Thing
+from limner_builtin.reading.phrases import POINTING, Phrase, Role
+from limner_builtin.reading.vocabulary import KIND, Asset, folded, held, parts, worn
+from limner_builtin.reading.words import UNSPACED
+
+MOST_THINGS = 4
+SIZES = {"large": 1.45, "small": 0.62}
+POSTPOSITION = re.compile(r"[\u3040-\u30ff\uac00-\ud7af].*|.*的|[上下前]|上方|上空|下面|前面|后面|旁边")
+CLAUSE_END = "的"
+"""Ends what is said of a noun that follows: "wearing a crown 的 fox"."""
+
+PLACING = frozenset(
+    {"in", "at", "from", "into", "onto", "在", "里", "に", "で", "は", "が", "を", "에", "에서", "을", "를"}
+)
+"""Stand between two things that are apart."""
+
+BETWEEN = frozenset({Role.COLOUR, Role.SIZE, Role.SILENT, Role.COUNT})
+"""What may stand between a colour or material and its thing: "a statue of a small dragon"."""
+
+OWNING = frozenset({"with", "and", "mit", "avec", "con", "com", "с", "带着"})
+
+
+class Folder:
+    """Walks over the phrases once and folds modifiers into things."""
+
+    def __init__(self, *, head_first: bool, implied: bool) -> None:
+        self._head_first = head_first
+        self._implied = implied
+        self._things: list[Thing] = []
+        self._setting = Setting()
+        self._style: str | None = None
+        self._unmatched: list[str] = []
+        self._clear()
+        self._adjacent = False
+        self._joined_by = ""
+        self._last: Role | None = None
+        self._leading: Relation | None = None
+        self._bearer_follows: Relation | None = None
+        self._takers: dict[Role, Callable[[Phrase], None]] = {
+            Role.COUNT: self._counted,
+            Role.SIZE: self._sized,
+            Role.RELATION: self._relate,
+            Role.PLACE: self._placed,
+            Role.TIME: self._timed,
+            Role.WEATHER: self._weathered,
+            Role.STYLE: self._styled,
+            Role.THING: self._thing,
+            Role.REFERENCE: self._thing,
+            Role.BREAK: self._broken,
+            Role.MODIFIER: self._modified,
+            Role.SILENT: self._silent,
+            Role.UNKNOWN: self._unknown,
+        }
+
+    def fold(self, phrases: list[Phrase]) -> Reading:
+        for index, phrase in enumerate(phrases):
+            self._take(phrase, phrases[index + 1 :])
+            self._last = phrase.role
+        things = _most_important(self._things)
+        left_out = (thing.phrase for thing in self._things if all(thing is not kept for kept in things))
+        unmatched = tuple(dict.fromkeys((*self._unmatched, *left_out)))
+        return Reading(tuple(things), self._setting, self._style, unmatched)
+
+    def _clear(self) -> None:
+        self._paint = Paint()
+        self._count = 1
+        self._scale = 1.0
+        self._relation = Relation.BESIDE
+
+    def _take(self, phrase: Phrase, rest: list[Phrase]) -> None:
+        if phrase.role is Role.COLOUR:
+            self._colour(phrase, rest)
+        else:
+            self._takers[phrase.role](phrase)
+
+    def _counted(self, phrase: Phrase) -> None:
+        self._count, self._adjacent = max(1, int(phrase.value)), False
+
+    def _sized(self, phrase: Phrase) -> None:
+        self._scale = SIZES[phrase.value]
+
+    def _timed(self, phrase: Phrase) -> None:
+        self._setting = replace(self._setting, time=phrase.value)
+
+    def _weathered(self, phrase: Phrase) -> None:
+        self._setting = replace(self._setting, weather=phrase.value)
+
+    def _styled(self, phrase: Phrase) -> None:
+        self._style = phrase.value
+
+    def _broken(self, _: Phrase) -> None:
+        self._clear()
+        self._adjacent = False
+
+    def _modified(self, phrase: Phrase) -> None:
+        self._unmatched.append(phrase.text)
+
+    def _silent(self, phrase: Phrase) -> None:
+        self._adjacent = self._adjacent and phrase.text not in POINTING and phrase.text not in PLACING
+        if phrase.text == CLAUSE_END and self._things and self._leading is not None:
+            self._bearer_follows, self._adjacent = self._leading, False
+
+    def _relate(self, phrase: Phrase) -> None:
+        """Before its object ("on a table"), or after it in Chinese, Japanese and Korean: then the bearer may follow."""
+        self._clear()
+        relation, self._adjacent = Relation(phrase.value), False
+        if relation is Relation.BESIDE or not POSTPOSITION.fullmatch(phrase.text) or not self._things:
+            self._relation, self._joined_by = relation, phrase.text
+            self._leading = None if self._things else relation
+        elif len(self._things) > 1:
+            self._things[-1] = replace(self._things[-1], relation=relation)  # "the cat is [在] the table [上]"
+        else:
+            self._bearer_follows = relation
+
+    def _colour(self, phrase: Phrase, rest: list[Phrase]) -> None:
+        paint = _paint(phrase.value)
+        following = next((p.role for p in rest if p.role not in BETWEEN), None)
+        if following in (Role.THING, Role.PLACE, Role.REFERENCE):
+            self._paint = paint
+        elif phrase.match is not None and not self._adjacent:
+            self._thing(replace(phrase, role=Role.THING))  # "an orange", "a block of ice"
+        elif self._things and self._adjacent and not self._things[-1].paint:
+            self._things[-1] = replace(self._things[-1], paint=paint)  # "un chat noir", "a dragon statue"
+
+    def _placed(self, phrase: Phrase) -> None:
+        hue = self._paint.hue if phrase.value == "alien" else None
+        if self._setting.place is None or self._setting.place == "space":
+            self._setting = replace(self._setting, place=phrase.value, hue=hue)
+        self._clear()
+        self._adjacent = False
+
+    def _thing(self, phrase: Phrase) -> None:
+        if self._things and phrase.text in parts():
+            self._unmatched.append(phrase.text)  # the "eyes" of a girl with green eyes are her own
+            self._clear()
+            return
+        if self._adjacent and phrase.role is Role.THING and self._things[-1].reference is None:
+            if self._head_first:
+                self._unmatched.append(phrase.text)
+                return
+            self._merge()
+        self._speak_of_the_picture(phrase)
+        asset = phrase.match.asset if phrase.match else None
+        thing = Thing(
+            phrase=phrase.text,
+            asset=asset,
+            score=phrase.match.score if phrase.match else 1.0,
+            asked=self._count,
+            paint=self._paint,
+            scale=self._scale,
+            relation=self._meant(asset),
+            reference=int(phrase.value) - 1 if phrase.role is Role.REFERENCE else None,
+        )
+        self._put(thing)
+        self._clear()
+        self._joined_by = ""
+
+    def _speak_of_the_picture(self, phrase: Phrase) -> None:
+        """Without a subject, "wearing a crown" speaks of the first picture, although nothing names it."""
+        if not self._things and self._implied and phrase.role is Role.THING:
+            self._things.append(Thing("image[1]", None, reference=0))
+            self._joined_by = self._joined_by or "with"
+
+    def _merge(self) -> None:
+        """Two nouns in a row are one thing, named by its head: "apple tree", "robot dog"."""
+        dropped = self._things.pop()
+        self._unmatched.append(dropped.phrase)
+        self._relation = dropped.relation
+        self._count, self._scale = max(self._count, dropped.asked), self._scale * dropped.scale
+        self._paint = self._paint or dropped.paint
+
+    def _put(self, thing: Thing) -> None:
+        relation, self._bearer_follows = self._bearer_follows, None
+        if relation is None:
+            self._things.append(thing)
+        else:
+            self._things[-1] = replace(self._things[-1], relation=relation)
+            self._things.insert(len(self._things) - 1, replace(thing, relation=Relation.BESIDE))
+        self._adjacent = relation is None
+
+    def _meant(self, asset: Asset | None) -> Relation:
+        """A crown "with" somebody is worn, a sword is held."""
+        if not self._things or asset is None or self._relation is not Relation.BESIDE:
+            return self._relation if self._things else Relation.BESIDE
+        if self._joined_by not in OWNING:
+            return Relation.BESIDE
+        if folded(asset.name) in worn():
+            return Relation.WEAR
+        return Relation.HOLD if folded(asset.name) in held() else Relation.BESIDE
+
+    def _unknown(self, phrase: Phrase) -> None:
+        self._adjacent = False  # "dragon" and "statue" are two nouns in "a dragon of some unknown statue"
+        if self._last is Role.UNKNOWN and UNSPACED.search(phrase.text):
+            self._unmatched[-1] += phrase.text
+        else:
+            self._unmatched.append(phrase.text)
+
+
+def _most_important(things: Sequence[Thing]) -> list[Thing]:
+    """At most four: the caller's pictures, then the first thing, then what is named rather than guessed by its kind."""
+
+    def rank(index: int) -> tuple[bool, bool, bool, int]:
+        thing = things[index]
+        return thing.reference is None, index > 0, thing.score <= KIND, index
+
+    return [things[index] for index in sorted(sorted(range(len(things)), key=rank)[:MOST_THINGS])]
+
+
+def _paint(value: str) -> Paint:
+    if value in NEUTRALS:
+        return Paint(neutral=value)
+    if value.isdigit():
+        return Paint(hue=float(value))
+    return Paint(material=Material(value))

@@ -1,0 +1,80 @@
+"""What a prompt means to this engine: things, how they stand to each other, and where."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from limner_builtin.materials import Paint
+from limner_builtin.reading.vocabulary import KIND, Asset
+
+MOST_COPIES = 8
+
+
+class Relation(StrEnum):
+    BESIDE = "beside"
+    ON = "on"
+    FRONT = "front"
+    BEHIND = "behind"
+    ABOVE = "above"
+    UNDER = "under"
+    WEAR = "wear"
+    HOLD = "hold"
+    RIDE = "ride"
+    INSIDE = "inside"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A requested thing and its place relative to the previous one.
+
+    `asked` is how many of it the prompt wants. `reference` counts the caller's pictures from 0.
+    """
+
+    phrase: str
+    asset: Asset | None
+    score: float = 1.0
+    asked: int = 1
+    paint: Paint = field(default_factory=Paint)
+    scale: float = 1.0
+    relation: Relation = Relation.BESIDE
+    reference: int | None = None
+
+    @property
+    def count(self) -> int:
+        return min(self.asked, MOST_COPIES)
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is drawn of it otherwise than asked."""
+        kind = f"{self.phrase} is drawn as {self.asset.name}" if self.asset and self.score <= KIND else ""
+        many = f"{self.count} of {self.asked} {self.phrase} are drawn" if self.asked > self.count else ""
+        return tuple(filter(None, (kind, many)))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    place: str | None = None
+    time: str = "day"
+    weather: str = "clear"
+    hue: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The place to draw: open land where only a time or a weather was said."""
+        if self.place is not None:
+            return self.place
+        return "meadow" if self.time != "day" or self.weather != "clear" else "studio"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is drawn. `unmatched` lists the words that nothing is drawn for."""
+
+    things: tuple[Thing, ...]
+    setting: Setting
+    style: str | None
+    unmatched: tuple[str, ...]
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is drawn otherwise than asked, a clause each."""
+        return tuple(change for thing in self.things for change in thing.changes)
