@@ -14,6 +14,7 @@ from limner.api.service_container import OperatorServices, Services
 from limner.application.operations.overview import ReadOverview
 from limner.application.readiness import Readiness
 from limner.application.route_statistics.read import ReadRouteStatistics
+from limner.application.tasks.repeats import Repeats
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
 from limner.bootstrap import Limner, build, prepare_data
@@ -106,6 +107,7 @@ def _services(
         create_rate=RequestRate(creates, "creates") if (creates := limner.settings.creates_per_second) else None,
         watch=watch,
         wait_for_end=WaitForEnd(watch),
+        repeats=Repeats(limner.store, limner.clock),
         webhooks=replace(limner.webhooks, actor=None),
         readiness=readiness,
         read_route_statistics=(statistics := limner.read_route_statistics()),
@@ -139,6 +141,7 @@ def _request_limits(settings: Settings) -> RequestLimits:
         cors_origins=settings.allowed_origins,
         access_log=settings.access_log,
         public_path=settings.public_path,
+        a1111=settings.a1111,
     )
 
 

@@ -312,6 +312,10 @@ class Settings(VendorSettings):
         description="Origins of web pages that may call the API from a browser, separated by commas, such as "
         "`https://studio.example.org`; `*` is all. Pages send a key themselves: give them one with few scopes.",
     )
+    a1111: bool = Field(
+        default=False,
+        description="Offer the API of AUTOMATIC1111's web UI under `/sdapi/v1`, for apps that know no other.",
+    )
     upload_hours: float = Field(default=24, gt=0, description="How long an upload can be used in a task, in hours.")
     mark_images: bool = Field(
         default=True,

@@ -19,6 +19,8 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from limner.api import docs, files, health, home, metrics, thumbs, weather
+from limner.api.a1111 import errors as a1111_errors
+from limner.api.a1111 import routes as a1111
 from limner.api.admin import openapi as admin_openapi
 from limner.api.admin import routes as admin
 from limner.api.http.access_log import AccessLog
@@ -70,7 +72,8 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 class RequestLimits:
     """`at_once` concurrent reads and writes each, `memory` bytes for bodies, `slow_s` seconds of silence in a body.
 
-    Web pages of `cors_origins` may call the API; `*` is all. `public_path` is the path of the public URL.
+    Web pages of `cors_origins` may call the API; `*` is all. `public_path` is the path of the public URL. `a1111` adds
+    AUTOMATIC1111's API.
     """
 
     at_once: int
@@ -79,6 +82,7 @@ class RequestLimits:
     cors_origins: tuple[str, ...] = ()
     access_log: bool = False
     public_path: str = ""
+    a1111: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ def create_app(
     operations += webhooks.operations(services)
     operations += templates.operations(services, services.templates)
     operations += openai.operations(services)
+    operations += a1111.operations(services) if limits.a1111 else []
     operations += docs.pages(operations, _schemas())
     operations += home.operations(pages.prefix)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
@@ -184,6 +189,8 @@ class _Errors:
             return v3_errors.answer(scope, refusal)
         if path.startswith(OPENAI_PATHS):
             return openai_errors.answer(scope, refusal)
+        if path.startswith(f"{a1111.PREFIX}/"):
+            return a1111_errors.answer(scope, refusal)
         if path.startswith(f"{self.pages.prefix}/"):
             return self.pages.answer(scope, refusal)
         return v2_errors.answer(refusal)

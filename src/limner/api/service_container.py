@@ -29,6 +29,7 @@ from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.quote import QuoteTask
+from limner.application.tasks.repeats import Repeats
 from limner.application.tasks.submit import Submit
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
@@ -86,6 +87,7 @@ class Services:
     create_rate: RequestRate | None
     watch: Watch
     wait_for_end: WaitForEnd
+    repeats: Repeats
     webhooks: ManageWebhooks
     readiness: Readiness
     read_route_statistics: ReadRouteStatistics

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.files import is_cached
-from limner.api.http.authentication import caller
+from limner.api.http.authentication import authorization_of, caller
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import check_link
@@ -82,7 +82,7 @@ async def _authorised_task(services: Services, request: Request) -> Task:
     if "sig" in request.query_params:
         check_link(services, request, "Read the task again for a fresh link.")
     else:
-        await services.authentication.authorize(request, "read", None)
+        await services.authentication.authorize(request, "read", None, authorization_of(request))
         account = caller(request).account
     task = await services.store.read(lambda records: own_task(records, account, task_id))
     act_for(task.account)

@@ -124,6 +124,24 @@ def test_models_are_listed_and_found(sdk: openai.OpenAI) -> None:
     assert sdk.models.retrieve("gpt-image-1").id == "gpt-image-1"
 
 
+def test_headers_say_what_ran_and_what_had_no_effect(caller: Client) -> None:
+    made = post(caller, {"prompt": "a fox", "model": "dall-e-3", "size": "3840x2160", "seed": 7})
+    streamed = post(caller, {"prompt": "a fox", "stream": True, "size": "1024x1536", "seed": 7})
+
+    assert made.headers["x-limner-model"] == "flux.1_kontext_pro"
+    assert made.headers["x-limner-size"] == "16:9 4K"
+    assert streamed.headers["x-limner-size"] == "2:3"
+    assert all("seed" in each.headers["x-limner-ignored"].split(", ") for each in (made, streamed))
+
+
+def test_an_operators_alias_gives_an_apps_model_name_another_meaning(tmp_path: Any) -> None:
+    with serving(tmp_path / "data", model_alias=json.dumps({"gpt-image-1": "gpt_image_2"})) as server:
+        caller = newcomer(server)
+
+        assert post(caller, {"prompt": "a fox", "model": "gpt-image-1"}).headers["x-limner-model"] == "gpt_image_2"
+        assert caller.get("/v1/models/gpt-image-1").status == 200
+
+
 # --- repeats ------------------------------------------------------------------------------------------------------
 
 

@@ -26,9 +26,11 @@ class Authentication:
     proxies: TrustedProxies
     clock: Clock
 
-    async def authorize(self, request: Request, scope: str, rate: RequestRate | None) -> None:
+    async def authorize(
+        self, request: Request, scope: str, rate: RequestRate | None, authorization: str | None
+    ) -> None:
         """Authenticate, check scope and rate limits, or raise `Refusal`. `rate` limits the account on this route."""
-        key = await self.find_key(request, request.headers.get("authorization"), scope)
+        key = await self.find_key(request, authorization, scope)
         now_ms, own = self.clock.now_ms(), key.allowance.per_second
         if own is not None:
             _count(request, self.key_rate.take(key.id, now_ms, own))
@@ -49,6 +51,11 @@ class Authentication:
         peer = connection.client.host if connection.client else None
         address = self.proxies.client(peer, connection.headers.getlist("x-forwarded-for"))
         return None if address is None or address.is_loopback else client_network(address)
+
+
+def authorization_of(request: Request) -> str | None:
+    """The Authorization header."""
+    return request.headers.get("authorization")
 
 
 def caller(request: Request) -> Key:

@@ -16,6 +16,11 @@ def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
 
 def idempotency_of(key: str, path: str, body: bytes) -> IdempotencyKey:
     """The key with the hash of path and body. Raises `Refusal` 1004 for a key that is none."""
+    return IdempotencyKey(checked_key(key), hashlib.sha256(path.encode() + b"\0" + body).hexdigest())
+
+
+def checked_key(key: str) -> str:
+    """The key. Raises `Refusal` 1004 for one that is none: two keys that were cut to one would be one request."""
     if not 1 <= len(key) <= 255 or not all("!" <= each <= "~" for each in key):
         raise Refusal(
             Code.INVALID,
@@ -23,7 +28,7 @@ def idempotency_of(key: str, path: str, body: bytes) -> IdempotencyKey:
             suggestion="Use a UUID, a new one for each new request.",
             field="Idempotency-Key",
         )
-    return IdempotencyKey(key, hashlib.sha256(path.encode() + b"\0" + body).hexdigest())
+    return key
 
 
 def replayed(created: Submitted) -> dict[str, str]:

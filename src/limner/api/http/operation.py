@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from limner import __version__
-from limner.api.http.authentication import Authentication
+from limner.api.http.authentication import Authentication, authorization_of
 from limner.api.http.rate_limits import RequestRate
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -23,6 +23,7 @@ class Operation:
     """One method on one path. `described` is its OpenAPI operation object, less summary, tag and path parameters.
 
     `scope` is the scope a key needs; None makes the operation public. `rate` limits calls of the key's account.
+    `authorization` finds the credentials of a request.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Operation:
     described: Mapping[str, Any] = field(default_factory=dict)
     scope: str | None = None
     rate: RequestRate | None = None
+    authorization: Callable[[Request], str | None] = authorization_of
 
     def route(self, authentication: Authentication) -> Route:
         return Route(self.path, self._guarded_endpoint(authentication), methods=[self.method])
@@ -42,7 +44,7 @@ class Operation:
             return self.endpoint
 
         async def guarded(request: Request) -> Response:
-            await authentication.authorize(request, scope, self.rate)
+            await authentication.authorize(request, scope, self.rate, self.authorization(request))
             return await self.endpoint(request)
 
         return guarded
@@ -84,6 +86,7 @@ class OperationTable:
 
     tag: str
     prefix: str
+    authorization: Callable[[Request], str | None] = authorization_of
 
     def row(self, scope: str | None, rate: RequestRate | None = None) -> OperationRow:
         """Rows that need a key of this scope, and count against this rate."""
@@ -91,6 +94,8 @@ class OperationTable:
         def operation(
             method: str, path: str, endpoint: Endpoint, summary: str, described: Mapping[str, Any]
         ) -> Operation:
-            return Operation(method, self.prefix + path, endpoint, self.tag, summary, described, scope, rate)
+            return Operation(
+                method, self.prefix + path, endpoint, self.tag, summary, described, scope, rate, self.authorization
+            )
 
         return operation

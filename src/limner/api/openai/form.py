@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from limner.api.openai.wire import MAX_REFERENCES
+from limner.api.loose_fields import MAX_REFERENCES
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import InlineSource, Source
 

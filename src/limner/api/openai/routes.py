@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +10,20 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from limner.api.held_call import HeldCall, HeldCalls
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.content_coding import decoded_body
 from limner.api.http.bodies.json_body import read_object
 from limner.api.http.headers import media_type
-from limner.api.http.load_shedding import BODY_MEMORY
 from limner.api.http.operation import Endpoint, Operation
-from limner.api.http.prefer_wait import disconnected
+from limner.api.loose_fields import PROMPT_RULES
 from limner.api.openai import openapi
-from limner.api.openai.errors import SHOULD_RETRY, error_of_task, error_response
+from limner.api.openai.errors import SHOULD_RETRY, error_of, error_of_task, error_response
 from limner.api.openai.form import read_form
 from limner.api.openai.pictures import FinishedPictures, finished_pictures, picture_links
-from limner.api.openai.wire import PROMPT_RULES, ImagesRequest, read_edit, read_edit_of, read_generation
-from limner.api.service_container import SERVED_BY, Services
+from limner.api.openai.wire import ImagesRequest, read_edit, read_edit_of, read_generation
+from limner.api.service_container import Services
 from limner.application.read import TaskView
-from limner.application.tasks.repeats import find_repeated, repeat_key
-from limner.application.tasks.submit import IdempotencyKey
-from limner.application.watching.watch import WatchLimitReached
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal, Unavailable
@@ -39,13 +35,10 @@ TAG = "openai"
 
 TASK_ID = "x-limner-task-id"
 IGNORED = "x-limner-ignored"
-
-HOLD_S = 590
-"""How long a call is held: the SDKs give up after 600 seconds."""
+MODEL = "x-limner-model"
+SIZE = "x-limner-size"
 
 HEARTBEAT_S = 15.0
-
-_RETRY_COUNT = re.compile(r"[1-9]\d{0,3}")
 
 _STATUSES = {
     Status.QUEUED: "queued",
@@ -120,53 +113,45 @@ class OpenAiHandlers:
     # --- making ---------------------------------------------------------------------------------------------------
 
     async def _make(self, request: Request, asked: ImagesRequest, digest: str, event: str) -> Response:
-        task, provider = await self._submitted(request, asked, digest)
-        headers = {TASK_ID: task, SERVED_BY: provider}
-        if asked.ignored:
-            headers[IGNORED] = ", ".join(name for name in asked.ignored if name.isascii())
+        held = HeldCalls(self.services)
+        call = await held.submit(request, asked.request, digest, PROMPT_RULES)
         if asked.body.asynchronous or "respond-async" in request.headers.get("prefer", ""):
-            return await self._accepted(request, task, headers)
-        request.scope[BODY_MEMORY].release()
+            return await self._accepted(call, asked)
         if asked.body.stream:
-            return StreamingResponse(self._events(request, asked, task, event), 200, headers, "text/event-stream")
-        return await self._held(request, asked, task, headers)
+            headers = self._headers(asked, await self.services.read(caller(request).account, call.task))
+            return StreamingResponse(self._events(held, call, asked, event), 200, headers, "text/event-stream")
+        return await self._held(held, call, asked)
 
-    async def _submitted(self, request: Request, asked: ImagesRequest, digest: str) -> tuple[TaskId, str]:
-        """The task of this call: a new one, or that of the call which this one repeats."""
-        key = caller(request)
-        digest = hashlib.sha256(f"{request.url.path} {key.id} {digest}".encode()).hexdigest()
-        if _RETRY_COUNT.fullmatch(request.headers.get("x-stainless-retry-count", "")):
-            repeated = await find_repeated(self.services.store, key.account, digest, self.services.clock.now_ms())
-            if repeated:
-                return repeated, self.services.routing.served_by(asked.request.model or "")
-        named = request.headers.get("idempotency-key")
-        once = IdempotencyKey(named[:255] if named else repeat_key(digest), digest)
-        created = await self.services.submit(key, asked.request, idempotency=once, prompt_rules=PROMPT_RULES)
-        return created.task, created.provider
+    def _headers(self, asked: ImagesRequest, seen: TaskView) -> dict[str, str]:
+        """The task, what runs or ran for it, and which fields of the request had no effect."""
+        fields = [*asked.ignored, *(each.field for each in seen.task.ignored)]
+        ignored = ", ".join(dict.fromkeys(name for name in fields if name.isascii() and name.isprintable()))
+        made = " ".join(filter(None, (asked.request.spec.aspect_ratio, asked.request.spec.size)))
+        named = {TASK_ID: seen.task.id, MODEL: seen.task.model, SIZE: made, IGNORED: ignored}
+        return {name: value for name, value in named.items() if value} | self.services.served_by(seen)
 
-    async def _accepted(self, request: Request, task: TaskId, headers: dict[str, str]) -> Response:
-        seen = await self.services.read(caller(request).account, task)
-        headers |= {"Location": f"{PREFIX}/images/tasks/{task}"}
-        return Response(orjson.dumps(self._task_body(caller(request), seen)), 202, headers, "application/json")
+    async def _accepted(self, call: HeldCall, asked: ImagesRequest) -> Response:
+        key = caller(call.request)
+        seen = await self.services.read(key.account, call.task)
+        headers = self._headers(asked, seen) | {"Location": f"{PREFIX}/images/tasks/{call.task}"}
+        return Response(orjson.dumps(self._task_body(key, seen)), 202, headers, "application/json")
 
-    async def _held(self, request: Request, asked: ImagesRequest, task: TaskId, headers: dict[str, str]) -> Response:
-        key = caller(request)
-        ended = await self._end(request, key, task, HOLD_S)
+    async def _held(self, held: HeldCalls, call: HeldCall, asked: ImagesRequest) -> Response:
+        ended = await held.end(call)
         if ended is None:
             raise Unavailable  # the same call again joins the task
-        headers |= self.services.served_by(ended)
+        headers = self._headers(asked, ended)
         if ended.task.result is None:
             status, error = error_of_task(ended.task)
             return error_response(status, error, headers)
-        finished = await self._finished(key, asked, ended.task)
+        finished = await self._finished(caller(call.request), asked, ended.task)
         length, pieces = finished.json(as_url=asked.as_url)
         headers |= {"Content-Length": str(length), SHOULD_RETRY: "false"}
         return StreamingResponse(pieces, 200, headers, "application/json")
 
-    async def _events(self, request: Request, asked: ImagesRequest, task: TaskId, event: str) -> AsyncIterator[bytes]:
+    async def _events(self, held: HeldCalls, call: HeldCall, asked: ImagesRequest, event: str) -> AsyncIterator[bytes]:
         """Comments while the task runs, then an event for each picture, or one with the error."""
-        key = caller(request)
-        waiting = asyncio.ensure_future(self._end(request, key, task, HOLD_S))
+        waiting = asyncio.ensure_future(held.end(call))
         try:
             while not waiting.done():
                 yield b": waiting\n\n"
@@ -175,20 +160,13 @@ class OpenAiHandlers:
         finally:
             waiting.cancel()
         if ended is None or ended.task.result is None:
-            error = error_of_task(ended.task)[1] if ended else {"message": "the server stops", "type": "server_error"}
+            error = error_of_task(ended.task)[1] if ended else error_of(Unavailable())[1]
             yield b"event: error\ndata: " + orjson.dumps({"error": error}) + b"\n\n"
             return
-        finished = await self._finished(key, asked, ended.task)
+        finished = await self._finished(caller(call.request), asked, ended.task)
         for place in range(len(finished.pictures)):
             async for piece in finished.event(f"{event}.completed", place):
                 yield piece
-
-    async def _end(self, request: Request, key: Key, task: TaskId, seconds: float) -> TaskView | None:
-        """The task once it has ended; None when the caller has left, the server stops, or time is up."""
-        try:
-            return await self.services.wait_for_end(key, task, seconds, lambda: disconnected(request))
-        except WatchLimitReached:
-            raise Unavailable from None
 
     async def _finished(self, key: Key, asked: ImagesRequest, task: Task) -> FinishedPictures:
         return await finished_pictures(self.services, key, task, asked.body.model_dump())

@@ -1,44 +1,27 @@
 """Reads requests of OpenAI's Images API: JSON, and the fields of a form. Unknown fields are named in a header."""
 
-import math
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 from limner.api.http.bodies.json_body import unknown_fields, validated
+from limner.api.loose_fields import MAX_REFERENCES, PROMPT_RULES, cleaned, model_of, shape_and_class, source_of
 from limner.api.tripo.task_fields import TOKEN_PREFIX
 from limner.domain.ids import UploadToken
 from limner.domain.model import Models
-from limner.domain.prompts.prompt import PromptRules
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.fair_queue import DEFAULT_PRIORITY
 from limner.domain.tasks.request import (
     FileInput,
     ImageRequest,
-    InlineSource,
     Source,
     TaskType,
     UploadedSource,
-    UrlSource,
 )
 from limner.domain.tasks.spec import MAX_IMAGES, TaskSpec
 
-PROMPT_RULES = PromptRules(32_000, emoji=True)
-
-OWN_NAMES = re.compile(r"(chatgpt-image|gpt-image|dall-e)[\w.-]*")
-"""Model names that apps ship with, whichever models are served here: they mean the default model."""
-
-MAX_REFERENCES = 16
-
-_SHAPES = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "5:4", "4:5", "21:9", "9:21", "2:1", "1:2")
-_SIDE_OF_2K, _SIDE_OF_4K = 1_900, 3_400
-"""From this longer side on, a size counts as 2K and 4K."""
-
 _QUALITIES = {"standard": "medium", "hd": "high", "auto": None, "": None}
-_NOT_IN_PROMPTS = {"Cc", "Cs", "Co", "Cn"}
 
 
 def _as_number(value: object) -> object:
@@ -85,17 +68,23 @@ class ImagesBody(BaseModel):
     input_fidelity: object = None
 
 
-class ImageLink(BaseModel):
-    """A picture by its address, a data URL, or the token of an upload."""
+def _within(value: object) -> object:
+    """Chat APIs put the address into an object of its own."""
+    return value.get("url") if isinstance(value, dict) else value
 
-    image_url: StrictStr | None = None
+
+class ImageLink(BaseModel):
+    """A picture by its address, a data URL, base64, or the token of an upload."""
+
+    image_url: Annotated[StrictStr | None, BeforeValidator(_within)] = None
     url: StrictStr | None = None
+    b64_json: StrictStr | None = None
     file_id: StrictStr | None = None
 
     def source(self) -> Source:
         if self.file_id is not None:
             return UploadedSource(UploadToken(self.file_id.removeprefix(TOKEN_PREFIX)))
-        return source_of(self.image_url or self.url or "")
+        return source_of(self.image_url or self.url or self.b64_json or "")
 
 
 class ImagesRequest(BaseModel):
@@ -140,22 +129,13 @@ def read_edit_of(sent: dict[str, Any], sources: list[Source], mask: Source | Non
     return _read(sent, files, FileInput("mask", None, mask) if mask else None, models)
 
 
-def source_of(text: str) -> Source:
-    """A data URL, base64, or an address."""
-    if text.startswith("data:"):
-        return InlineSource(text.partition(",")[2])
-    if text.startswith(("http://", "https://")):
-        return UrlSource(text)
-    return InlineSource(text)
-
-
 def _read(
     sent: Mapping[str, Any], files: tuple[FileInput, ...], mask: FileInput | None, models: Models
 ) -> ImagesRequest:
     body = validated(ImagesBody, {name: value for name, value in sent.items() if value is not None})
     shape, size = shape_and_class(body.size)
     spec = TaskSpec(
-        prompt=_cleaned(body.prompt),
+        prompt=cleaned(body.prompt),
         n=body.n or 1,
         aspect_ratio=shape,
         size=size,
@@ -179,47 +159,8 @@ def _read(
     return ImagesRequest(body=body, request=request, ignored=ignored)
 
 
-def model_of(name: str | None, models: Models) -> str | None:
-    """The public model that a name means; None for the default. Raises `Refusal` for a name that nobody knows."""
-    asked = (name or "").strip()
-    if not asked:
-        return None
-    found = models.called(asked) or models.called(asked.replace("-", "_"))
-    if found:
-        return found.name
-    if OWN_NAMES.fullmatch(asked):
-        return None
-    raise Refusal(
-        Code.VERSION_UNKNOWN,
-        f"The model {asked[:100]!r} does not exist",
-        suggestion="GET /v1/models lists the models. Leave it empty for the default.",
-        field="model",
-    )
-
-
-def shape_and_class(size: str | None) -> tuple[str | None, str | None]:
-    """The nearest shape ("3:2") and the size class of "WIDTHxHEIGHT"; None where any will do."""
-    match = re.fullmatch(r"\s*(\d{1,5})\s*[xX×]\s*(\d{1,5})\s*", size or "")
-    if match is None or not (int(match[1]) and int(match[2])):
-        return None, None
-    width, height = int(match[1]), int(match[2])
-    shape = min(_SHAPES, key=lambda each: abs(math.log(_ratio(each) / (width / height))))
-    side = max(width, height)
-    return shape, "4K" if side >= _SIDE_OF_4K else "2K" if side >= _SIDE_OF_2K else None
-
-
-def _ratio(shape: str) -> float:
-    across, down = shape.split(":")
-    return int(across) / int(down)
-
-
 def _quality(asked: str | None) -> str | None:
     return _QUALITIES.get(asked or "", asked)
-
-
-def _cleaned(prompt: str) -> str:
-    """Without control, private-use and unpaired characters, which apps pass on from what was pasted to them."""
-    return "".join(each for each in prompt if each in "\n\t" or unicodedata.category(each) not in _NOT_IN_PROMPTS)
 
 
 def _sources(field: str, value: object) -> Iterator[Source]:

@@ -103,8 +103,11 @@ class PlanTask:
         if request.type in MULTIVIEW:
             served = self.routing.default_model(DEFAULT_MULTIVIEW_MODEL, references=1)
             return replace(request, model=self.default_models.multiview or served)
-        served = self.routing.default_model(DEFAULT_MODEL, len(request.files))
-        return replace(request, model=self.default_models.image or served)
+        return replace(request, model=self.default_model(len(request.files)))
+
+    def default_model(self, references: int) -> str:
+        """The model of a request for a picture that names none."""
+        return self.default_models.image or self.routing.default_model(DEFAULT_MODEL, references)
 
     def _check_address(self, file: FileInput) -> None:
         """Raise `Refusal` for what is no URL. One that is not public fails the task later, when it is fetched."""

@@ -17,6 +17,16 @@ _BIND = Sql("""
     RETURNING task
 """)
 _GET = Sql("SELECT digest, task FROM idempotency WHERE account = :account AND key = :key")
+_REBIND = Sql("""
+    INSERT INTO idempotency (account, key, digest, task, created_ms) VALUES (:account, :key, :digest, :task, :now_ms)
+    ON CONFLICT (account, key) DO UPDATE
+        SET digest = excluded.digest, task = excluded.task, created_ms = excluded.created_ms
+""")
+_GET_SINCE = Sql("""
+    SELECT task FROM idempotency
+    WHERE account = :account AND key = :key AND digest = :digest AND created_ms >= :since_ms
+""")
+_UNBIND = Sql("DELETE FROM idempotency WHERE account = :account AND key = :key")
 _NEWEST = Sql("""
     SELECT task FROM idempotency
     WHERE account = :account AND key >= :from_key AND key < :to_key AND digest = :digest AND created_ms >= :since_ms
@@ -48,6 +58,20 @@ class IdempotencyTable:
             if row := self._db.one(_GET, {"account": account, "key": key}):
                 return IdempotentTask(row[0], TaskId(row[1]))
             # The janitor removed the row between the two statements.
+
+    def rebind(self, account: AccountId, key: str, digest: str, task: TaskId, now_ms: int) -> None:
+        """Bind the key to this task, whatever it was bound to."""
+        facts = {"account": account, "key": key, "digest": digest, "task": task, "now_ms": now_ms}
+        self._db.run(_REBIND, facts)
+
+    def unbind(self, account: AccountId, key: str) -> None:
+        self._db.run(_UNBIND, {"account": account, "key": key})
+
+    def bound(self, account: AccountId, key: str, digest: str, since_ms: int) -> TaskId | None:
+        """The task that the key is bound to, for a request with this digest, since then."""
+        facts = {"account": account, "key": key, "digest": digest, "since_ms": since_ms}
+        found = self._db.value(_GET_SINCE, facts)
+        return TaskId(found) if found else None
 
     def newest(self, account: AccountId, prefix: str, digest: str, since_ms: int) -> TaskId | None:
         """The newest task whose key begins with `prefix`, an ASCII text, and whose request had this digest."""
