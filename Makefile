@@ -87,6 +87,8 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@echo "torch; python_version < '3'" | $(LOCK) --group dev --extra diffusers --override /dev/stdin $(PROJECTS) \
 		-c requirements/dev.txt -o requirements/diffusers.txt
 	@for wanted in requirements/clients/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
+	@! command -v npm >/dev/null || (cd requirements/clients/node && npm install --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --no-audit --no-fund --silent)
 
 upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'

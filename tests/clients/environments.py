@@ -44,8 +44,8 @@ def _build(lock: Path, target: Path) -> None:
     KEPT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=KEPT, prefix="new-") as folder:
         made = Path(folder) / "environment"
-        _uv("venv", "--relocatable", "--python", sys.executable, str(made))
-        _uv(
+        run_uv("venv", "--relocatable", "--python", sys.executable, str(made))
+        run_uv(
             "pip", "install", "--python", str(made / "bin" / "python"), "--require-hashes", "--no-deps", "-r", str(lock)
         )
         try:
@@ -55,7 +55,7 @@ def _build(lock: Path, target: Path) -> None:
                 raise
 
 
-def _uv(*arguments: str) -> None:
+def run_uv(*arguments: str) -> None:
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     variables = os.environ | {"UV_PYTHON_DOWNLOADS": "never"}
     if (index := os.environ.get("PIP_INDEX_URL")) and "UV_DEFAULT_INDEX" not in variables:
