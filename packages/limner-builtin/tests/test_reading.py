@@ -192,3 +192,7 @@ def test_measure_words_count(prompt: str, count: int) -> None:
     (thing,) = reading_of(prompt).things
 
     assert thing.count == count
+
+
+def test_a_plural_is_the_named_thing_before_an_icon_of_that_name() -> None:
+    assert names(reading_of("12 balloons")) == ["balloon"]

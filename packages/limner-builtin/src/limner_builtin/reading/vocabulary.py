@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import chain
 
 from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon, noun_table
 
@@ -52,10 +53,10 @@ class Vocabulary:
         phrase = folded(phrase)
         if phrase in _modifiers():
             return self._named(phrase, locale)
-        for form in forms(phrase):
-            if match := self._named(form, locale) or self._loosely(form, locale):
-                return match
-        return None
+        found = forms(phrase)
+        named = (self._named(form, locale) for form in found)
+        loose = (self._loosely(form, locale) for form in found)
+        return next(filter(None, chain(named, loose)), None)
 
     def locale_of(self, words: list[str]) -> str:
         """The locale whose names know most of the words; English where none knows more."""
