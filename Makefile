@@ -10,6 +10,10 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 # and files start in their order: the long ones of tests/crash come early, and no process is left with one at the end.
 PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile \
 	--no-loadscope-reorder
+# Compiled modules stay in .venv, also where the environment forbids __pycache__ folders: without them each of the hundreds
+# of processes that the tests start spends seconds on compiling.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
 .PHONY: help demo serve test test-fast test-diffusers chaos mutants check fmt bench performance soak docs audit lock upgrade clean
