@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import limner_builtin
-from limner_builtin.edits import EDITS
+from limner_builtin.edits.templates import EDITS
 from limner_builtin.engine import Engine, EngineRequest, size_of
 from limner_builtin.metadata import ImageForm
 

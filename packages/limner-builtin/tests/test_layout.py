@@ -1,7 +1,7 @@
 import pytest
 
-from limner_builtin.layout import LayoutBody, arranged
 from limner_builtin.reading.meaning import Relation
+from limner_builtin.scene.layout import LayoutBody, arranged
 
 FOX, CASTLE, CROWN, STAR = (
     LayoutBody(1.0, 0.8),

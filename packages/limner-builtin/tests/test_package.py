@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from limner_builtin.assets import emoji_codes, emoji_names, icon_paths, lexicon
-from limner_builtin.networks import run
+from limner_builtin.networks.sessions import run
 from limner_builtin.reading.vocabulary import Vocabulary, folded
 
 HOME = Path(str(resources.files("limner_builtin")))

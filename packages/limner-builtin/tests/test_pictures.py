@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from limner_builtin.components import enclosed, regions
-from limner_builtin.inflation import inflated
-from limner_builtin.materials import Material, Paint, painted
-from limner_builtin.pixels import blurred, from_hsv, grid, to_hsv
-from limner_builtin.vector import filled
+from limner_builtin.raster.components import enclosed, regions
+from limner_builtin.raster.inflation import inflated
+from limner_builtin.raster.pixels import blurred, from_hsv, grid, to_hsv
+from limner_builtin.raster.vector import filled
+from limner_builtin.sprites.materials import Material, Paint, painted
 
 
 def disc(size: int, radius: float) -> np.ndarray:

@@ -1,9 +1,9 @@
 import pytest
 
-from limner_builtin.materials import Material
 from limner_builtin.reading.meaning import Reading, Relation
 from limner_builtin.reading.prompt import read
 from limner_builtin.reading.vocabulary import Vocabulary
+from limner_builtin.sprites.materials import Material
 
 VOCABULARY = Vocabulary()
 

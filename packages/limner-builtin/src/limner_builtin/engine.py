@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from limner_builtin import edits, metadata
-from limner_builtin.cutout import Subject, opened, subject_of
-from limner_builtin.edits import EDITS, SHAPES, Easel, Edited
-from limner_builtin.pixels import Pixels, to_pixels
+from limner_builtin import metadata
+from limner_builtin.edits import templates
+from limner_builtin.edits.sketching import rendered_sketch
+from limner_builtin.edits.styles import styled
+from limner_builtin.edits.templates import COMPOSITED, EDITS, SHAPES, Easel, Edited, sheet
+from limner_builtin.edits.views import view_of
+from limner_builtin.networks.cutout import Subject, opened, subject_of
+from limner_builtin.raster.pixels import Pixels, to_pixels
+from limner_builtin.raster.sprite import Sprite
 from limner_builtin.reading.meaning import Reading, Setting, Thing
 from limner_builtin.reading.prompt import read
 from limner_builtin.reading.vocabulary import Vocabulary
-from limner_builtin.scene import Cutout, SceneStage, composed, grouped, still_life
-from limner_builtin.sketching import rendered_sketch
-from limner_builtin.sprite import Sprite
-from limner_builtin.sprites import SpriteBox
-from limner_builtin.styles import styled
-from limner_builtin.views import view_of
+from limner_builtin.scene.composing import Cutout, SceneStage, composed, grouped, still_life
+from limner_builtin.sprites.sprite_box import SpriteBox
 
 Progress = Callable[[int], None]
 
@@ -111,7 +112,7 @@ class _Work:
         if self._template in EDITS and self._reading.things:
             return self._edited_group(EDITS[self._template])
         width, height = self._size("1:1")
-        return Edited(composed(self._reading, (width, height), self._rng, self._stage), edits.COMPOSITED, NO_GENERATION)
+        return Edited(composed(self._reading, (width, height), self._rng, self._stage), COMPOSITED, NO_GENERATION)
 
     def _still_life(self) -> Edited:
         width, height = self._size("1:1")
@@ -127,16 +128,16 @@ class _Work:
             part = composed(_other_hour(self._reading, number), (width // 2, height // 2), rng, self._stage)
             canvas[row * (height // 2) :, column * (width // 2) :][: height // 2, : width // 2] = part
         return Edited(
-            canvas, edits.COMPOSITED, "The same request at four times of day and in four arrangements. " + NO_GENERATION
+            canvas, COMPOSITED, "The same request at four times of day and in four arrangements. " + NO_GENERATION
         )
 
     def _assets(self) -> Edited:
         width, height = self._size(SHAPES["asset_extraction"])
         pieces = [grouped(_only(thing), GROUP_SIDE, self._stage) for thing in self._reading.things]
         cells = [Subject(piece.picture, piece.alpha).cropped() for piece in pieces]
-        return Edited(edits.sheet(cells, Easel(width, height, self._brief.seed)), edits.COMPOSITED, NO_GENERATION)
+        return Edited(sheet(cells, Easel(width, height, self._brief.seed)), COMPOSITED, NO_GENERATION)
 
-    def _edited_group(self, edit: edits.Edit) -> Edited:
+    def _edited_group(self, edit: templates.Edit) -> Edited:
         group = grouped(self._reading, GROUP_SIDE, self._stage)
         width, height = self._size(SHAPES.get(self._template or "", "1:1"))
         edited = edit(Subject(group.picture, group.alpha), Easel(width, height, self._brief.seed))
@@ -173,10 +174,10 @@ class _Work:
         solid = rendered_sketch(picture, self._brief.seed)
         if solid is None:
             subject = Subject(picture, np.ones(picture.shape[:2], np.float32))
-            edited = edits.enhance(subject, Easel(width, height, self._brief.seed))
+            edited = templates.enhance(subject, Easel(width, height, self._brief.seed))
             return Edited(edited.picture, edited.method, "No closed outline was found, so the sheet itself was relit.")
         return Edited(
-            edits.on_paper(solid, Easel(width, height, self._brief.seed)),
+            templates.on_paper(solid, Easel(width, height, self._brief.seed)),
             "inflated_sketch",
             "Closed regions of your drawing were puffed up, coloured and lit; open strokes cannot be filled.",
         )
@@ -189,7 +190,7 @@ class _Work:
         whole = all(subject.found and not subject.fills_frame for subject in subjects)
         framed = "" if whole else "Where no whole subject stood out, the picture is shown as it is. "
         notice = framed + "Your subject was cut out, relit and set into a composed scene; it was not redrawn."
-        return Edited(picture, edits.COMPOSITED, notice)
+        return Edited(picture, COMPOSITED, notice)
 
     def _size(self, shape: str) -> tuple[int, int]:
         return self._brief.size or size_of(self._brief.aspect_ratio or shape)
@@ -250,7 +251,7 @@ def _cutout(subject: Subject) -> Cutout:
     if not subject.found or subject.fills_frame:
         return Cutout(_framed(subject.picture if subject.whole is None else subject.whole))
     sprite = subject.cropped()
-    picture = edits.relit(sprite)
+    picture = templates.relit(sprite)
     return Cutout(Sprite(picture, sprite.alpha), cut=subject.cut_below)
 
 
@@ -277,7 +278,7 @@ def _reading_notice(reading: Reading) -> str:
 def _labelled(drawn: Edited, reading: Reading, form: metadata.ImageForm, *, edited: bool) -> Rendering:
     source = metadata.SCENE
     if edited:
-        source = metadata.COMPOSITE if drawn.method == edits.COMPOSITED else metadata.ENHANCED
+        source = metadata.COMPOSITE if drawn.method == COMPOSITED else metadata.ENHANCED
     matched = tuple(
         {
             "phrase": thing.phrase,

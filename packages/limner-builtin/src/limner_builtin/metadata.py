@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from limner_builtin.pixels import Pixels, to_image
+from limner_builtin.raster.pixels import Pixels, to_image
 
 SOFTWARE = "Limner built-in engine"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from limner_builtin.materials import NEUTRALS, Material, Paint
 from limner_builtin.reading.meaning import Reading, Relation, Setting, Thing
 from limner_builtin.reading.phrases import POINTING, Phrase, Role
 from limner_builtin.reading.vocabulary import KIND, Asset, folded, held, parts, worn
 from limner_builtin.reading.words import UNSPACED
+from limner_builtin.sprites.materials import NEUTRALS, Material, Paint
 
 MOST_THINGS = 4
 SIZES = {"large": 1.45, "small": 0.62}

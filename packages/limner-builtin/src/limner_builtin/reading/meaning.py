@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from limner_builtin.materials import Paint
 from limner_builtin.reading.vocabulary import KIND, Asset
+from limner_builtin.sprites.materials import Paint
 
 MOST_COPIES = 8
 

@@ -1,0 +1,37 @@
+"""Looks that a prompt may ask for and that need no redrawing: a pencil sheet, fat pixels."""
+
+import numpy as np
+from PIL import Image
+
+from limner_builtin.raster.pixels import Pixels, blurred, colour, luma, to_image, to_pixels
+
+PIXELS_ACROSS = 112
+INKS = 28
+
+
+def styled(picture: Pixels, style: str) -> Pixels:
+    match style:
+        case "sketch":
+            return _pencil(picture)
+        case "pixel":
+            return _pixelled(picture)
+        case _:
+            return picture
+
+
+def _pencil(picture: Pixels) -> Pixels:
+    """Graphite where the tone is darker than what surrounds it, on warm paper."""
+    tones = luma(picture)
+    around = blurred(tones, max(picture.shape) / 90)
+    lines = np.clip(tones / np.maximum(around, 0.05), 0, 1) ** 2.4
+    shade = 0.8 + 0.2 * blurred(tones, max(picture.shape) / 260)
+    return (lines * shade)[..., None] * colour(0.98, 0.965, 0.93)
+
+
+def _pixelled(picture: Pixels) -> Pixels:
+    height, width = picture.shape[:2]
+    rows = max(1, round(PIXELS_ACROSS * height / max(height, width)))
+    columns = max(1, round(PIXELS_ACROSS * width / max(height, width)))
+    small = to_image(picture).resize((columns, rows), Image.Resampling.BOX)
+    few = small.quantize(INKS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    return to_pixels(few.resize((width, height), Image.Resampling.NEAREST))

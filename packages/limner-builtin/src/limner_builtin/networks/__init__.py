@@ -1,0 +1,1 @@
+"""The small neural networks: cutting out, enlarging, finding faces."""

@@ -1,0 +1,1 @@
+"""Planes of pixels, and what is done to them: regions, rounded bodies, light, outlines."""

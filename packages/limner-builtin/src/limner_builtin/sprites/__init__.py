@@ -1,0 +1,1 @@
+"""Cut-out pictures of things: emoji, icons as toys, figures in costume, and what they are made of."""
