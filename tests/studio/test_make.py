@@ -157,3 +157,65 @@ def test_a_refused_task_keeps_the_draft_and_says_why(tab: Tab) -> None:
 
     expect(tab.page.locator(".toast")).to_contain_text("Your draft is kept")
     expect(tab.page.locator("#prompt")).to_have_value("half a draft")
+
+
+def test_the_server_quotes_while_typing(tab: Tab) -> None:
+    tab.sign_in()
+
+    tab.page.fill("#prompt", "a knight at rest")
+
+    expect(tab.page.locator("#quote")).to_contain_text("5 credits.")
+    expect(tab.page.locator("#quote")).to_contain_text("You have")
+    tab.page.get_by_role("button", name="One more").click()
+    expect(tab.page.locator("#quote")).to_contain_text("10 credits.")
+    tab.page.locator("#sent summary").click()
+    expect(tab.page.locator(".sent__in .part--mine")).to_contain_text("a knight at rest")
+
+
+def test_what_the_page_cannot_know_is_told_by_the_server(tab: Tab) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "a\u0007bell")  # a control character: the page's own check knows emoji alone
+
+    expect(tab.page.locator("#problems .problem")).to_be_visible()
+    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "true")
+    tab.page.fill("#prompt", "a bell")
+    expect(tab.page.locator("#problems .problem")).to_have_count(0)
+    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "false")
+
+
+def test_only_the_answer_to_the_last_words_is_shown(tab: Tab) -> None:
+    """A quote that comes late, of words that were changed meanwhile, is dropped."""
+    tab.sign_in()
+    held = []
+    tab.page.route("**/studio/quote", lambda route: held.append(route) if not held else route.continue_())
+    with tab.page.expect_request("**/studio/quote"):
+        tab.page.fill("#prompt", "the first words")
+
+    tab.page.fill("#prompt", "the last words")
+
+    expect(tab.page.locator("[data-sentcount]")).to_have_text("14 characters")
+
+
+def test_a_chosen_shape_is_made_and_survives_a_reload(tab: Tab, client: Client) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "a wide river")
+    tab.page.locator("#shape summary").click()
+    tab.page.select_option("[name=aspect_ratio]", "16:9")
+    tab.page.reload()
+    expect(tab.page.locator("[data-shapenow]")).to_have_text("16:9")
+
+    tab.page.click("#send")
+
+    card = tab.page.locator(".card[data-state=success]", has_text="a wide river")
+    expect(card).to_be_visible()
+    made = client.task(str(card.get_attribute("data-id")))
+    assert made["input"]["aspect_ratio"] == "16:9"
+
+
+def test_the_balance_in_the_bar_follows_what_others_spend(tab: Tab, client: Client) -> None:
+    tab.sign_in()
+    expect(tab.page.locator("#live")).to_contain_text("Live")
+
+    client.done(prompt="paid by a program")
+
+    expect(tab.page.locator("[data-balance]")).to_have_text(f"{client.balance()[0]:,}")

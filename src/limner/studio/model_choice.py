@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from limner.application.generation.routing import Routing
+from limner.domain.picture_size import SIZE_CLASSES
+from limner.domain.routing.abilities import NO_ABILITIES, QUALITIES, Abilities
 from limner.studio.texts import Texts
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """One row. `state` is fair, or off where no route leads to the model; `say` is what it takes, in words."""
+    """One row. `state` is fair, or off where no route leads to the model; `say` is what it takes, in words.
+
+    `ratios`, `sizes`, `qualities` and `transparent` are what its preferred route obeys; lists are separated by blanks.
+    """
 
     id: str
     name: str
@@ -22,11 +27,18 @@ class ModelChoice:
     order: int
     successor: str
     accepts: str
+    ratios: bool
+    sizes: str
+    qualities: str
+    transparent: bool
 
 
 def model_choices(routing: Routing, t: Texts) -> Sequence[ModelChoice]:
     """Every public model: those that take pictures first, those that are not served last."""
-    return sorted((_choice(name, routing, t) for name in routing.models), key=lambda row: row.order)
+    routes = routing.all_routes()
+    preferred = {name: routes[name][0].abilities if routes.get(name) else NO_ABILITIES for name in routing.models}
+    rows = (_choice(name, routing, abilities, t) for name, abilities in preferred.items())
+    return sorted(rows, key=lambda row: row.order)
 
 
 def preselected(rows: Sequence[ModelChoice]) -> ModelChoice:
@@ -34,7 +46,7 @@ def preselected(rows: Sequence[ModelChoice]) -> ModelChoice:
     return next((row for row in rows if row.state != "off"), rows[0])
 
 
-def _choice(name: str, routing: Routing, t: Texts) -> ModelChoice:
+def _choice(name: str, routing: Routing, obeys: Abilities, t: Texts) -> ModelChoice:
     facts, served = routing.models[name], routing.is_served(name)
     if not served:
         order, group, say = 2, t("Not now"), t("no vendor that serves it is configured")
@@ -55,4 +67,8 @@ def _choice(name: str, routing: Routing, t: Texts) -> ModelChoice:
         order=order,
         successor=facts.successor_with_image or "",
         accepts=" ".join(sorted(facts.accepts)),
+        ratios=obeys.aspect_ratio,
+        sizes=" ".join(each for each in SIZE_CLASSES if each in obeys.size_classes),
+        qualities=" ".join(each for each in QUALITIES if each in obeys.qualities),
+        transparent=obeys.transparent,
     )

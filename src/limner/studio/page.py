@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from limner.application.accounts.sign_in import SignIn
 from limner.db.store import Store
+from limner.ports.clock import Clock
 from limner.studio.assets import version
 from limner.studio.session import find_session, has_session, root_of, session_of
 from limner.studio.shortcuts import SHORTCUTS
@@ -55,6 +56,7 @@ _SIGNED_OUT = {"session": None, "csrf": "", "balance": None}
 class Pages:
     store: Store
     sign_in: SignIn
+    clock: Clock
 
     async def page(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A complete page: `templates/{name}.html`, with what every page shows."""
@@ -85,6 +87,7 @@ class Pages:
             "shortcuts": SHORTCUTS,
             "navigation": NAVIGATION,
             "csrf": "",
+            "now_ms": self.clock.now_ms(),
         }
 
     async def _shell(self, request: Request) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Studio:
 
 
 def studio_pages(studio: Studio) -> WebPages:
-    pages = Pages(studio.services.store, studio.sign_in)
+    pages = Pages(studio.services.store, studio.sign_in, studio.services.clock)
     return WebPages(PREFIX, _routes(studio, pages), refusals(pages))
 
 
@@ -72,6 +72,8 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         read("POST", "/sign-out", entry.sign_out),
         read("GET", "", make.page),
         change("POST", "/tasks", make.create),
+        read("POST", "/quote", make.quote),
+        read("GET", "/balance", make.balance),
         change("POST", "/uploads", make.upload),
         read("GET", "/tasks/cards", make.cards),
         read("GET", "/feed", make.feed),

@@ -8,6 +8,9 @@ import { toast } from "./floating.js";
 const DRAFT = "limner.draft";
 const EARLIER = "limner.prompts";
 const MOST_EARLIER = 200;
+const QUOTE_AFTER_MS = 250;
+const OPTIONS = ["aspect_ratio", "size", "quality", "background"];
+const SWITCHES = ["t_pose", "sketch_to_render"];
 
 export function composer() {
   const form = document.getElementById("composer");
@@ -15,7 +18,7 @@ export function composer() {
   const prompt = $("#prompt");
   const limit = +prompt.dataset.limit;
   const rows = [...document.querySelectorAll(".model")];
-  const facts = (row) => ({ id: row.dataset.id, name: row.dataset.name, credits: +row.dataset.credits, refs: +row.dataset.refs, by: row.dataset.by, is: row.dataset.is, successor: row.dataset.successor, accepts: row.dataset.accepts.split(" ") });
+  const facts = (row) => ({ id: row.dataset.id, name: row.dataset.name, credits: +row.dataset.credits, refs: +row.dataset.refs, by: row.dataset.by, is: row.dataset.is, successor: row.dataset.successor, accepts: row.dataset.accepts.split(" "), obeys: Object.fromEntries(OPTIONS.map((name) => [name, row.dataset[name]])) });
   let model = facts(rows.find((row) => row.getAttribute("aria-selected") === "true"));
   let times = 1;
   let recalled = -1;
@@ -69,39 +72,75 @@ export function composer() {
       return element("p", { className: "problem" }, icon("circle-alert"), words);
     }));
   }
-  function paintSent() {
-    const parts = [];
-    if (template()) parts.push([`${t("Template")}: ${template().dataset.title}`, template().dataset.words]);
-    for (const box of form.querySelectorAll(".toggles input:checked")) parts.push([`${t("Switch")}: ${box.name}`, box.dataset.words]);
-    if (prompt.value.trim()) parts.push([t("Yours"), prompt.value.trim(), "part--mine"]);
-    const with_ = refs.length ? [element("p", { className: "quiet", textContent: +(template()?.dataset.pictures ?? 0) ? t("With your pictures in this order ({n}), then the template’s.", { n: refs.length }) : t("With your pictures in this order ({n}).", { n: refs.length }) })] : [];
-    $(".sent__in").replaceChildren(...parts.map(([head, words, cls = ""]) => element("p", { className: `part ${cls}` }, element("small", { textContent: head }), words)), ...with_);
-    $("[data-sentcount]").textContent = parts.length ? t("{n} characters", { n: parts.reduce((n, part) => n + points(part[1]), 0).toLocaleString("en") }) : t("nothing yet");
-  }
   const nothing = () => !prompt.value.trim() && !form.elements.template.value;
-  function quote(bad) {
-    const now = effective();
-    const price = `${t("{n} credits", { n: now.credits * times })}. `;
-    const balance = document.querySelector("[data-balance]").textContent;
-    const names = cites(prompt.value).map(([, n]) => n);
-    const unnamed = refs.items.findIndex((_, i) => !names.includes(i + 1)) + 1;
-    if (bad) return ["circle-alert", "", t("There is something to put right above ({n}). Nothing is sent or spent until then.", { n: bad })];
-    if (nothing()) return ["info", "", t("Write what it should show, or choose a template.")];
-    if (!refs.ready) return ["info", price, t("A picture is still on its way up.")];
-    if (template() && "needsImage" in template().dataset && !refs.length) return ["info", price, t("{template} changes a picture: add one, or it works from your words alone.", { template: template().dataset.title })];
-    if (form.elements.template.value === "t_pose" && form.elements.t_pose.checked) return ["info", price, t("Template and switch both say T-pose; one is enough.")];
-    if (now.why) return ["info", price, t("{model} runs: {why}.", { model: now.name, why: now.why })];
-    if (unnamed && refs.length > 1 && names.length) return ["info", price, t("Your words never name image[{n}]; the model sees it all the same.", { n: unnamed })];
-    if (now.by === "builtin") return ["info", price, t("Made by the built-in engine: it composes, it does not generate.")];
-    return ["coins", price, t("{model}, at {vendor}. You have {n}.", { model: now.name, vendor: now.by, n: balance })];
+  // What can be said without the server; null leaves the word to it.
+  function atOnce(bad) {
+    if (bad) return ["circle-alert", t("There is something to put right above ({n}). Nothing is sent or spent until then.", { n: bad })];
+    if (nothing()) return ["info", t("Write what it should show, or choose a template.")];
+    if (!refs.ready) return ["info", t("A picture is still on its way up.")];
+    if (template() && "needsImage" in template().dataset && !refs.length) return ["info", t("{template} changes a picture: add one, or it works from your words alone.", { template: template().dataset.title })];
+    return null;
   }
   function paintQuote(bad) {
-    const [sign, price, say] = quote(bad);
-    $("#quote").replaceChildren(icon(sign), element("span", {}, ...(price ? [element("b", { textContent: price })] : []), say));
+    const say = atOnce(bad);
+    if (say) $("#quote").replaceChildren(icon(say[0]), element("span", { textContent: say[1] }));
     $("#quote").toggleAttribute("data-bad", bad > 0);
     $("#send").setAttribute("aria-disabled", String(bad > 0 || nothing() || !refs.ready));
-    const cost = t("{n} credits", { n: effective().credits * times });
-    $("[data-send]").textContent = `${t("Make")}${times > 1 ? ` ${times}` : ""} · ${cost}`;
+    paintPrice(effective().credits * times);
+    ask_(bad > 0 || nothing() || !refs.ready);
+  }
+  function paintPrice(credits) {
+    $("[data-send]").textContent = `${t("Make")}${times > 1 ? ` ${times}` : ""} · ${t("{n} credits", { n: credits })}`;
+  }
+
+  /* ---- the server's quote: price, route, wait, final words, and what it finds wrong ---- */
+  let asking = null;
+  let timer;
+  function ask_(no) {
+    clearTimeout(timer);
+    asking?.abort();
+    asking = null;
+    if (no && !said) $("#problems").replaceChildren();
+    if (no) { if (nothing()) paintTold(null); } else timer = setTimeout(quote, QUOTE_AFTER_MS);
+  }
+  async function quote() {
+    asking = new AbortController();
+    const { signal } = asking;
+    try {
+      const parts = elements(await ask("/quote", { method: "POST", body: body(), signal }));
+      if (!signal.aborted) paintAnswer(Object.fromEntries(parts.map((part) => [part.dataset.part, part])));
+    } catch { /* without an answer, what is known here stands; sending tells more */ }
+  }
+  function paintAnswer({ quote: line, problems: wrong, sent }) {
+    const bad = "bad" in line.dataset;
+    if (!atOnce(0)) $("#quote").replaceChildren(...line.childNodes);
+    $("#quote").toggleAttribute("data-bad", bad);
+    $("#send").setAttribute("aria-disabled", String(bad || nothing() || !refs.ready));
+    if (+line.dataset.price) paintPrice(+line.dataset.price);
+    said = "";
+    $("#problems").replaceChildren(...wrong.childNodes);
+    paintTold(sent);
+  }
+  function paintTold(sent) {
+    $(".sent__in").replaceChildren(...(sent ? sent.childNodes : []));
+    $("[data-sentcount]").textContent = sent ? sent.dataset.count : t("nothing yet");
+  }
+
+  /* ---- shape, size, quality: offered where the model obeys ---- */
+  const obeyed = (name) => effective().obeys[name];
+  function options() {
+    const chosen = OPTIONS.filter(obeyed).map((name) => [name, form.elements[name].value]);
+    return Object.fromEntries(chosen.filter(([, value]) => value));
+  }
+  function paintOptions() {
+    for (const name of OPTIONS) {
+      const offered = obeyed(name);
+      form.querySelector(`[data-option=${name}]`).hidden = !offered;
+      for (const option of form.elements[name].options) option.disabled = Boolean(option.value) && offered !== "any" && !offered.split(" ").includes(option.value);
+      if (form.elements[name].selectedOptions[0]?.disabled) form.elements[name].value = "";
+    }
+    $("#shape").hidden = !OPTIONS.some(obeyed);
+    $("[data-shapenow]").textContent = Object.entries(options()).map(([name]) => form.elements[name].selectedOptions[0].textContent).join(" · ") || t("as the model likes");
   }
   function update() {
     const found = problems();
@@ -110,7 +149,7 @@ export function composer() {
     refs.paint(new Set(cites(prompt.value).map(([, k]) => k)), prompt);
     $("[data-refcount]").textContent = refs.length;
     $("[data-refmax]").textContent = effective().refs;
-    paintSent();
+    paintOptions();
     $("[data-count]").textContent = `${n.toLocaleString("en")} / ${limit.toLocaleString("en")}`;
     $("[data-count]").toggleAttribute("data-over", n > limit);
     paintProblems(found);
@@ -121,23 +160,24 @@ export function composer() {
   /* ---- the draft ---- */
   function keep() {
     const switches = [...form.querySelectorAll(".toggles input:checked")].map((box) => box.name);
-    localStorage.setItem(DRAFT, JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, refs: refs.kept() }));
+    localStorage.setItem(DRAFT, JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, options: options(), refs: refs.kept() }));
     $("[data-saved]").hidden = !prompt.value;
   }
-  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, refs: pictures_ = [] }) {
+  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, options: wanted = {}, refs: pictures_ = [] }) {
     prompt.value = text;
     const radio = form.querySelector(`[name=template][value="${CSS.escape(slug)}"]`) ?? form.querySelector("[name=template][value='']");
     radio.checked = true;
     for (const box of form.querySelectorAll(".toggles input")) box.checked = switches.includes(box.name);
     const row = rows.find((each) => each.dataset.id === id);
     if (row) choose(row, false);
+    for (const name of OPTIONS) form.elements[name].value = wanted[name] ?? "";
     await refs.restore(pictures_);
   }
   async function vary(id) {
     try {
       const sent = JSON.parse(await ask(`/tasks/${id}/request`));
       const files = [sent.file, ...(sent.files ?? [])].filter(Boolean);
-      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: ["t_pose", "sketch_to_render"].filter((name) => sent[name]), model: sent.model_version, refs: files.map((file) => ({ name: file.url ?? t("a reference"), file, thumb: null })) });
+      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: SWITCHES.filter((name) => sent[name]), model: sent.model_version, options: sent, refs: files.map((file) => ({ name: file.url ?? t("a reference"), file, thumb: null })) });
       open(true);
       prompt.focus();
       toast(t("Its words, pictures and model are in the composer."));
@@ -172,17 +212,20 @@ export function composer() {
   /* ---- sending ---- */
   let sending = false;
   let send = crypto.randomUUID();
+  function body() {
+    const all = new FormData();
+    for (const [name, value] of [["prompt", prompt.value], ["template", form.elements.template.value], ["model", model.id], ["n", times], ["send", send], ...Object.entries(options())]) all.append(name, value);
+    for (const box of form.querySelectorAll(".toggles input:checked")) all.append(box.name, "on");
+    for (const file of refs.files) all.append("reference", JSON.stringify(file));
+    return all;
+  }
   async function submit() {
     if (sending) return;
     if ($("#send").getAttribute("aria-disabled") === "true") { ($(".problem button") ?? prompt).focus(); return; }
     sending = true;
     $("#send").setAttribute("aria-busy", "true");
-    const body = new FormData();
-    for (const [name, value] of [["prompt", prompt.value], ["template", form.elements.template.value], ["model", model.id], ["n", times], ["send", send]]) body.append(name, value);
-    for (const box of form.querySelectorAll(".toggles input:checked")) body.append(box.name, "on");
-    for (const file of refs.files) body.append("reference", JSON.stringify(file));
     try {
-      const cards = elements(await ask("/tasks", { method: "POST", body }));
+      const cards = elements(await ask("/tasks", { method: "POST", body: body() }));
       remember();
       send = crypto.randomUUID();
       open(false);

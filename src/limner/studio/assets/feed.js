@@ -1,19 +1,14 @@
 // Live cards. A frame of the WebSocket moves numbers in place; a change of status asks for the card anew.
 import { ask, elements, root, t } from "./page.js";
+import { isOpen } from "./live.js";
 import { toast } from "./floating.js";
 
-const RETRY_S = [1, 2, 4, 8, 10];
-const AWAY_AFTER_MS = 2_000;
 const POLL_MS = 3_000;
 const WANT = { all: () => true, busy: (state) => state === "queued" || state === "running", none: (state) => !["queued", "running", "success"].includes(state) };
 const TITLE = document.title;
 
 export function feed() {
   const box = document.getElementById("feed");
-  const away = document.getElementById("away");
-  const dot = document.querySelector("#live .dot");
-  const say = document.querySelector("#live span");
-  let since = +box.dataset.now;
   let want = "all";
   let wanted = new Set();
 
@@ -21,8 +16,8 @@ export function feed() {
   const cardOf = (id) => document.getElementById(`task-${id}`);
   const gild = (card) => card.querySelector(".guide")?.style.setProperty("--p", card.dataset.p);
   const busy = () => {
-    const n = box.querySelectorAll("[data-state=queued], [data-state=running]").length;
-    document.querySelector("[data-busy]").textContent = n || "";
+    const states = [...box.querySelectorAll(".card")].map((card) => card.dataset.state);
+    for (const [name, fits] of Object.entries(WANT)) document.querySelector(`[data-count-of=${name}]`).textContent = states.filter(fits).length || "";
     document.getElementById("empty")?.toggleAttribute("hidden", box.childElementCount > 0);
   };
   function show(card) {
@@ -62,7 +57,6 @@ export function feed() {
 
   /* ---- frames ---- */
   function take(frame) {
-    since = Math.max(since, frame.now_ms);
     const card = cardOf(frame.id);
     if (card && card.dataset.state === frame.status && !frame.cancelling) numbers(card, frame);
     else if (!card || card.dataset.state !== "erased") want_(frame.id);
@@ -78,43 +72,10 @@ export function feed() {
   }
 
   /* ---- the connection ---- */
-  let socket;
-  let tries = 0;
-  let timer;
-  let lost = 0;
-  function connect() {
-    clearTimeout(timer);
-    const address = new URL(`${root}/live?since=${Math.max(0, since - 5_000)}`, location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    socket = new WebSocket(address);
-    socket.addEventListener("open", back);
-    socket.addEventListener("message", (event) => take(JSON.parse(event.data)));
-    socket.addEventListener("close", closed);
-  }
-  function back() {
-    if (!away.hidden) toast(t("Back."));
-    [tries, lost, away.hidden, dot.dataset.is, say.textContent] = [0, 0, true, "", t("Live")];
-  }
-  function closed(event) {
-    if (event.code === 1008) { location.reload(); return; }
-    lost ||= Date.now();
-    dot.dataset.is = "away";
-    const wait = RETRY_S[Math.min(tries, RETRY_S.length - 1)];
-    tries += 1;
-    timer = setTimeout(connect, wait * 1000);
-    setTimeout(() => {
-      if (!lost || Date.now() - lost < AWAY_AFTER_MS) return;
-      away.hidden = false;
-      say.textContent = t("Away");
-      away.querySelector("[data-retry]").textContent = t("Trying again every {s} s.", { s: RETRY_S.at(-1) });
-    }, AWAY_AFTER_MS);
-  }
-  const now = () => { if (socket.readyState > WebSocket.OPEN) { tries = 0; connect(); } };
-  document.addEventListener("limner:reconnect", now);
-  addEventListener("online", now);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { document.title = TITLE; now(); } });
+  document.addEventListener("limner:frame", ({ detail }) => take(detail));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = TITLE; });
   // A proxy may let no WebSocket through: cards under way are then asked for.
-  setInterval(() => { if (socket.readyState !== WebSocket.OPEN) for (const card of box.querySelectorAll("[data-state=queued], [data-state=running]")) want_(card.dataset.id); }, POLL_MS);
+  setInterval(() => { if (!isOpen()) for (const card of box.querySelectorAll("[data-state=queued], [data-state=running]")) want_(card.dataset.id); }, POLL_MS);
 
   /* ---- wiring ---- */
   document.querySelector(".stream__head").addEventListener("click", (event) => {
@@ -140,5 +101,4 @@ export function feed() {
   });
   for (const card of box.querySelectorAll(".card")) show(card);
   busy();
-  connect();
 }

@@ -16,10 +16,10 @@ export class Refused extends Error {
 }
 
 // Asks the server with the page's token. Answers text; throws `Refused`. Signed out, it goes to the sign-in page.
-export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
   let answer;
   try {
-    answer = await fetch(root + path, { method, body, headers: { "hx-request": "true", "x-csrf-token": csrf, ...headers } });
+    answer = await fetch(root + path, { method, body, headers: { "hx-request": "true", "x-csrf-token": csrf, ...headers }, signal });
   } catch {
     throw new Refused(0, "");
   }

@@ -4,6 +4,7 @@ import { palette } from "./palette.js";
 import { keys } from "./keys.js";
 import { comparing } from "./compare.js";
 import { acts } from "./acts.js";
+import { live } from "./live.js";
 import { cookie, t } from "./page.js";
 
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
@@ -58,6 +59,7 @@ if (document.getElementById("palette")) {
   palette();
   comparing();
   keys();
+  live();
 }
 if (document.getElementById("composer")) import("./composer.js").then((m) => m.composer());
 if (document.getElementById("feed")) import("./feed.js").then((m) => m.feed());

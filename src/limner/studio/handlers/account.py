@@ -96,7 +96,6 @@ class AccountHandlers:
             new_key=new_key,
             new_secret=new_secret,
             when=when,
-            now_ms=self.services.clock.now_ms(),
         )
 
     async def _deliveries(self, key: Key, webhooks: Sequence[WebhookId]) -> Sequence[DeliveryHistory]:

@@ -1,9 +1,8 @@
 """The page Make: the composer, the feed, and what their buttons do."""
 
-import json
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,26 +11,30 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from limner.api.http.bodies.file_body import received_file
-from limner.api.http.bodies.json_body import validated
 from limner.api.http.idempotency import idempotency_of
 from limner.api.service_container import Services
-from limner.api.v2.wire import PROMPT_LIMIT, read_task
-from limner.api.v3.wire import FileReference
+from limner.api.tripo.lenient_read import read_leniently
+from limner.api.v2.wire import PROMPT_LIMIT
 from limner.application.read import TaskView
 from limner.domain.ids import TaskId
+from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
-from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.request import ImageRequest, TaskType
+from limner.domain.refusal import Problems
+from limner.domain.routing.abilities import QUALITIES
+from limner.domain.routing.obeyed import BACKGROUNDS
 from limner.ports.templates import Templates
 from limner.studio.assets import example_templates
 from limner.studio.cards import CardMaker, FeedCard
+from limner.studio.composer_form import body_of, image_request, request_body, times_of
 from limner.studio.model_choice import model_choices, preselected
 from limner.studio.page import Pages
+from limner.studio.quote_words import QuoteWords
 from limner.studio.session import root_of, session_of
 from limner.studio.texts import texts_for
 
 FEED_PAGE = 48
-MAX_TIMES = 10
+RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
+"""The shapes that the composer offers; a task may name any."""
 MAX_CARDS_ASKED = 200
 
 SWITCHES = (
@@ -61,7 +64,10 @@ class MakeHandlers:
             chosen=preselected(models),
             switches=SWITCHES,
             prompt_limit=PROMPT_LIMIT,
-            now_ms=self.services.clock.now_ms(),
+            ratios=RATIOS,
+            sizes=SIZE_CLASSES,
+            qualities=QUALITIES,
+            backgrounds=BACKGROUNDS,
         )
 
     async def feed(self, request: Request) -> Response:
@@ -83,7 +89,7 @@ class MakeHandlers:
     async def create(self, request: Request) -> Response:
         """Make `n` tasks of the form, each with an idempotency key of its own. Plain forms lead back to the page."""
         form = await request.form(max_files=10, max_part_size=64 * 1024)
-        cards = [await self._create(request, form, number) for number in range(_times(form))]
+        cards = [await self._create(request, form, number) for number in range(times_of(form))]
         if "hx-request" not in request.headers:
             return RedirectResponse(root_of(request), 303)
         return self.pages.fragment(request, "cards", cards=cards)
@@ -95,6 +101,20 @@ class MakeHandlers:
         once = idempotency_of(send, request.url.path, body)
         created = await self.services.submit(key, image_request(body), idempotency=once)
         return self._maker(request).card(await self.services.read(key.account, created.task))
+
+    async def quote(self, request: Request) -> Response:
+        """What the form would make, at what price and where, and all that is wrong with it; nothing is written."""
+        form, problems = await request.form(max_files=10, max_part_size=64 * 1024), Problems(collect=True)
+        asked = read_leniently(image_request, orjson.dumps(body_of(form)), problems)
+        quoted = await self.services.quote(session_of(request).key, asked, problems=problems)
+        say = QuoteWords(texts_for(request), quoted, str(form.get("model", "")), times_of(form))
+        return self.pages.fragment(request, "quote", quote=say)
+
+    async def balance(self, request: Request) -> Response:
+        """The credits to spend and those held, for the bar."""
+        account = session_of(request).key.account
+        has = await self.services.store.read(lambda records: records.accounts.balance(account))
+        return Response(orjson.dumps({"available": has.available, "frozen": has.frozen}), media_type="application/json")
 
     async def upload(self, request: Request) -> Response:
         key = session_of(request).key
@@ -152,52 +172,3 @@ def card_maker(request: Request, services: Services, templates: Templates) -> Ca
         now_ms=services.clock.now_ms(),
         t=texts_for(request),
     )
-
-
-def body_of(form: FormData) -> dict[str, Any]:
-    """The body of `POST /task` for the composer's form."""
-    text = {name: str(form.get(name, "")).strip() for name in ("prompt", "template", "model")}
-    files = [_reference(str(each)) for each in form.getlist("reference")]
-    chosen: dict[str, Any] = {"type": "generate_image"}
-    if text["prompt"]:
-        chosen["prompt"] = text["prompt"].replace("\r\n", "\n")
-    if text["template"]:
-        chosen["template"] = text["template"]
-    if text["model"]:
-        chosen["model_version"] = text["model"]
-    for switch in (T_POSE, SKETCH_TO_RENDER):
-        if switch.name in form:
-            chosen[switch.name] = True
-    return chosen | ({"files": files} if files else {})
-
-
-def image_request(body: bytes) -> ImageRequest:
-    """The request of a `POST /task` body whose `files` may also name tasks, as those of v3 do. Raises `Refusal`."""
-    sent = orjson.loads(body)
-    if sent.get("type") != TaskType.GENERATE_IMAGE:
-        return read_task(body)
-    named = ([sent.pop("file")] if sent.get("file") else []) + (sent.pop("files", None) or [])
-    request = read_task(orjson.dumps(sent))
-    files = [validated(FileReference, each).input(f"files[{place}]") for place, each in enumerate(named)]
-    return replace(request, files=tuple(files))
-
-
-def request_body(seen: TaskView) -> dict[str, Any]:
-    """The request that made a task, as far as it can be sent again."""
-    return {"type": seen.task.type} | dict(seen.task.echo)
-
-
-def _reference(text: str) -> Mapping[str, Any]:
-    """A reference of the form: a JSON object as the API takes it in `files`."""
-    try:
-        reference = json.loads(text)
-    except ValueError:
-        reference = None
-    if not isinstance(reference, dict):
-        raise Refusal(Code.INVALID, "a reference is no object", suggestion="Add the picture again.", field="reference")
-    return reference
-
-
-def _times(form: FormData) -> int:
-    text = str(form.get("n", "1"))
-    return max(1, min(MAX_TIMES, int(text))) if text.isascii() and text.isdigit() and len(text) < 4 else 1

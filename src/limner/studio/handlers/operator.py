@@ -60,7 +60,6 @@ class OperatorHandlers:
             queue_bars=_queue_bars(lists),
             paid_usd=paid_usd,
             margin_usd=worth_usd - paid_usd,
-            now_ms=now_ms,
             when=when,
         )
 

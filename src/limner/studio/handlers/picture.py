@@ -15,7 +15,8 @@ from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.ports.templates import Templates
 from limner.studio.cards import FeedCard
-from limner.studio.handlers.make import card_maker, request_body
+from limner.studio.composer_form import request_body
+from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
 from limner.studio.session import session_of
 from limner.studio.texts import Texts, texts_for
