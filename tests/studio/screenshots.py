@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -18,6 +19,7 @@ from studio.states import STATES, PageState
 
 WIDTHS = {390: 844, 1024: 768, 1920: 1080}
 """Pixels, with the height of the window."""
+PHONE = 768
 THEMES = ("light", "dark")
 
 PICTURES: tuple[Mapping[str, object], ...] = (
@@ -39,9 +41,12 @@ def main() -> None:
         raise SystemExit("Chromium is not installed: apt-get install chromium")
     states = [each for each in STATES if not asked.only or each.name in asked.only]
     with filled_server() as (served, task), running_browser(program) as browser:
-        for width in asked.width or WIDTHS:
-            for theme in asked.theme or THEMES:
-                _draw(browser, served, task, states, width, theme, asked.out)
+        for width, theme in product(asked.width or WIDTHS, asked.theme or THEMES):
+            with _signed_in_and_out(browser, served, width, theme) as pages:
+                for state in states:
+                    page = pages[state.signed_in]
+                    _bring(page, served, state, task)
+                    page.screenshot(path=asked.out / f"{state.name}-{width}-{theme}.png")
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,26 +69,25 @@ def filled_server() -> Iterator[tuple[Served, str]]:
 def _fill(client: Client) -> str:
     boat, *_ = [client.wait(client.submit(**({"prompt": None} | dict(each))))["task_id"] for each in PICTURES]
     reference = [{"type": "png", "file_token": client.token()}]
-    client.wait(client.submit(prompt="too small to be opened", files=[{"type": "jpg", "url": "https://192.0.2.1/a.jpg"}]))
+    client.wait(
+        client.submit(prompt="too small to be opened", files=[{"type": "jpg", "url": "https://192.0.2.1/a.jpg"}])
+    )
     varied = client.wait(client.submit(prompt="the boat of image[1] in a storm", files=reference, t_pose=True))
     assert boat
     return str(varied["task_id"])
 
 
-def _draw(
-    browser: Browser, served: Served, task: str, states: list[PageState], width: int, theme: str, out: Path
-) -> None:
+@contextlib.contextmanager
+def _signed_in_and_out(browser: Browser, served: Served, width: int, theme: str) -> Iterator[Mapping[bool, Page]]:
+    """A page that is signed in, and one that is not."""
     viewport = {"width": width, "height": WIDTHS[width]}
-    options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "has_touch": width < 768}
-    with browser.new_context(**options) as context, browser.new_context(**options) as visitor:
-        signed_in, signed_out = context.new_page(), visitor.new_page()
-        for page in (signed_in, signed_out):
+    options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "has_touch": width < PHONE}
+    with browser.new_context(**options) as member, browser.new_context(**options) as visitor:
+        pages = {True: member.new_page(), False: visitor.new_page()}
+        for page in pages.values():
             page.set_default_timeout(WAIT_MS)
-        signed_in.goto(link(served, "--operator"))
-        for state in states:
-            page = signed_in if state.signed_in else signed_out
-            _bring(page, served, state, task)
-            page.screenshot(path=out / f"{state.name}-{width}-{theme}.png")
+        pages[True].goto(link(served, "--operator"))
+        yield pages
 
 
 def _bring(page: Page, served: Served, state: PageState, task: str) -> None:

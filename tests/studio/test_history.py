@@ -1,6 +1,7 @@
 """The page History: search, filters, selecting, keeping, and erasing with time to undo."""
 
 import uuid
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -96,3 +97,32 @@ def test_lineage_leads_from_a_picture_to_what_was_made_of_it(tab: Tab, client: C
     tab.page.locator(".card[data-state=success]", has_text="made of image[1]").first.locator(".card__pic").click()
 
     expect(tab.page.locator(".lineage")).to_contain_text("the first")
+
+
+def test_the_selected_pictures_are_downloaded_as_a_zip_in_their_order(tab: Tab, client: Client, word: str) -> None:
+    made = [client.done(prompt=f"packed {word} {n}")["task_id"] for n in range(3)]
+    tab.sign_in()
+    tab.open(f"/history?q={word}")
+    tab.page.locator(".tile .check").first.click(force=True)
+    tab.page.locator(".tile .check").last.click(force=True, modifiers=["Shift"])
+    expect(tab.page.locator("[data-selcount]")).to_have_text("3")
+
+    with tab.page.expect_download() as saving:
+        tab.page.get_by_role("button", name="Download").click()
+
+    with zipfile.ZipFile(saving.value.path()) as archive:
+        assert [name for name in archive.namelist() if any(task in name for task in made)] == archive.namelist()
+        assert len(archive.namelist()) == 3
+
+
+def test_the_rail_counts_the_days_and_leads_back_in_time(tab: Tab, client: Client) -> None:
+    client.done(prompt="of today")
+    tab.sign_in()
+    tab.open("/history")
+
+    today = tab.page.locator("#rail a").first
+    expect(today).to_contain_text("Today")
+    expect(tab.page.locator("#count")).to_contain_text("task")
+    tab.open("/history?until=2001-01-01")
+    expect(tab.page.get_by_text("No picture matches.")).to_be_visible()
+    expect(tab.page.get_by_text("Before 2001-01-01")).to_be_visible()

@@ -196,20 +196,13 @@ def test_only_the_answer_to_the_last_words_is_shown(tab: Tab) -> None:
     expect(tab.page.locator("[data-sentcount]")).to_have_text("14 characters")
 
 
-def test_a_chosen_shape_is_made_and_survives_a_reload(tab: Tab, client: Client) -> None:
+def test_a_shape_is_offered_only_where_the_model_obeys_it(tab: Tab) -> None:
+    """The sandbox obeys none."""
     tab.sign_in()
     tab.page.fill("#prompt", "a wide river")
-    tab.page.locator("#shape summary").click()
-    tab.page.select_option("[name=aspect_ratio]", "16:9")
-    tab.page.reload()
-    expect(tab.page.locator("[data-shapenow]")).to_have_text("16:9")
 
-    tab.page.click("#send")
-
-    card = tab.page.locator(".card[data-state=success]", has_text="a wide river")
-    expect(card).to_be_visible()
-    made = client.task(str(card.get_attribute("data-id")))
-    assert made["input"]["aspect_ratio"] == "16:9"
+    expect(tab.page.locator("#quote")).to_contain_text("5 credits.")
+    expect(tab.page.locator("#shape")).to_be_hidden()
 
 
 def test_the_balance_in_the_bar_follows_what_others_spend(tab: Tab, client: Client) -> None:

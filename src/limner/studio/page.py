@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from limner.application.accounts.sign_in import SignIn
 from limner.db.store import Store
+from limner.domain.accounts.credits import Balance
 from limner.ports.clock import Clock
 from limner.studio.assets import version
 from limner.studio.session import find_session, has_session, root_of, session_of
@@ -58,9 +59,11 @@ class Pages:
     sign_in: SignIn
     clock: Clock
 
-    async def page(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A complete page: `templates/{name}.html`, with what every page shows."""
-        shell = await self._shell(request)
+    async def page(
+        self, request: Request, name: str, status: int = 200, *, balance: Balance | None = None, **values: Any
+    ) -> HTMLResponse:
+        """A complete page: `templates/{name}.html`, with what every page shows; `balance` is read unless given."""
+        shell = await self._shell(request, balance)
         return self._response(f"{name}.html", status, self._common(request) | shell | {"page": name} | values)
 
     def bare(self, request: Request, name: str, status: int, **values: Any) -> HTMLResponse:
@@ -90,11 +93,12 @@ class Pages:
             "now_ms": self.clock.now_ms(),
         }
 
-    async def _shell(self, request: Request) -> dict[str, Any]:
+    async def _shell(self, request: Request, known: Balance | None) -> dict[str, Any]:
         """What the bar shows: the account and its credits; nothing of it for those who are not signed in."""
         session = session_of(request) if has_session(request) else await find_session(request, self.sign_in)
         if session is None:
             return dict(_SIGNED_OUT)
-        balance = await self.store.read(lambda records: records.accounts.balance(session.key.account))
+        account = session.key.account
+        balance = known or await self.store.read(lambda records: records.accounts.balance(account))
         navigation = (*NAVIGATION, OPERATOR) if session.may("admin") else NAVIGATION
         return {"session": session, "csrf": session.csrf, "balance": balance, "navigation": navigation}

@@ -10,6 +10,7 @@ from limner.api.service_container import Services
 from limner.application.accounts.manage import ManageAccounts
 from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
+from limner.application.library.story import ReadStory
 from limner.application.tasks.explain import Explain
 from limner.ports.templates import Templates
 from limner.studio.assets import serve_asset
@@ -50,7 +51,8 @@ def studio_pages(studio: Studio) -> WebPages:
 def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     entry = SignInHandlers(studio.sign_in, studio.services.authentication, pages)
     make = MakeHandlers(studio.services, studio.templates, pages)
-    picture = PictureHandlers(studio.services, studio.templates, studio.explain, pages)
+    story = ReadStory(studio.services.store, studio.explain)
+    picture = PictureHandlers(studio.services, studio.templates, story, pages)
     past = HistoryHandlers(studio.services, studio.templates, pages)
     operator = OperatorHandlers(studio.services.operators, pages)
     template = TemplatePages(studio.services, pages)
@@ -81,8 +83,11 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         change("POST", "/tasks/{task_id}/again", make.again),
         read("GET", "/tasks/{task_id}/request", make.request_of),
         read("GET", "/pictures/{task_id}", picture.page),
+        read("GET", "/compare", picture.compare),
         read("GET", "/history", past.page),
         read("GET", "/history/tiles", past.tiles),
+        read("GET", "/history/rail", past.rail),
+        read("POST", "/history/zip", past.zip),
         change("POST", "/keep", past.keep),
         change("POST", "/erase", past.erase),
         change("POST", "/erase/undo", past.undo),

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from starlette.responses import StreamingResponse
+
 from limner.api.service_container import Services
 from limner.application.images.open_picture import OpenedPicture
+from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.file_names import picture_files
 from limner.domain.tasks.task import Task
@@ -75,6 +78,16 @@ async def archive(services: Services, tasks: Sequence[Task]) -> AsyncIterator[by
                 async for data in _Archive(out, pieces).add(file_name, opened, task.created_ms):
                     yield data
     yield pieces.taken()
+
+
+async def zip_of(services: Services, account: AccountId, ids: Sequence[TaskId]) -> StreamingResponse:
+    """The archive, in the order of the ids. Tasks of others, and without a picture, are left out. Raises `Refusal`."""
+    found = {seen.task.id: seen.task for seen in await services.read.many(account, ids)}
+    tasks = [found[each] for each in ids if each in found]
+    blobs = [each.blob for task in tasks if task.result for each in task.result.pictures().values()]
+    check_size(tasks, await services.store.read(lambda records: records.blobs.total_size(blobs)))
+    headers = {"Content-Disposition": 'attachment; filename="pictures.zip"', "Cache-Control": "no-store"}
+    return StreamingResponse(archive(services, tasks), 200, headers, "application/zip")
 
 
 def check_size(tasks: Sequence[Task], size: int) -> None:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.library import openapi
-from limner.api.library.archive import archive, check_size
+from limner.api.library.archive import zip_of
 from limner.api.library.bodies import read_erasure, read_selection, selection
 from limner.api.library.explanation import ExplanationBody
 from limner.api.library.face import ApiFace
@@ -20,7 +20,6 @@ from limner.api.service_container import Services
 from limner.application.read import TaskView
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
-from limner.domain.tasks.task import Task
 
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
@@ -123,16 +122,7 @@ class LibraryHandlers:
         return await self._zip(request, asked.ids)
 
     async def _zip(self, request: Request, ids: Sequence[TaskId]) -> Response:
-        """The archive, in the order of the ids. Tasks of others, and without a picture, are left out."""
-        found = {seen.task.id: seen.task for seen in await self.services.read.many(caller(request).account, ids)}
-        tasks = [found[each] for each in ids if each in found]
-        check_size(tasks, await self._size(tasks))
-        headers = {"Content-Disposition": 'attachment; filename="pictures.zip"', "Cache-Control": "no-store"}
-        return StreamingResponse(archive(self.services, tasks), 200, headers, "application/zip")
-
-    async def _size(self, tasks: Sequence[Task]) -> int:
-        blobs = [each.blob for task in tasks if task.result for each in task.result.pictures().values()]
-        return await self.services.store.read(lambda records: records.blobs.total_size(blobs))
+        return await zip_of(self.services, caller(request).account, ids)
 
     def _listed(self, key: Key, seen: TaskView) -> dict[str, Any]:
         """A task with a link to its thumbnail, while it has a picture."""

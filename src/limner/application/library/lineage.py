@@ -31,10 +31,11 @@ class ReadLineage:
 
     async def __call__(self, account: AccountId | None, task_id: TaskId) -> Lineage:
         """Raises `Refusal` for a task that is not the account's. All of a lineage belongs to one account."""
-        return await self.store.read(lambda records: _lineage(records, account, task_id))
+        return await self.store.read(lambda records: lineage_of(records, account, task_id))
 
 
-def _lineage(records: Records, account: AccountId | None, task_id: TaskId) -> Lineage:
+def lineage_of(records: Records, account: AccountId | None, task_id: TaskId) -> Lineage:
+    """The lineage, in a unit of work that reads more than this."""
     task = own_task(records, account, task_id)
     up = _walk(task_id, records.lineage.parents, lambda edge: edge.parent)
     down = _walk(task_id, records.lineage.children, lambda edge: edge.task)

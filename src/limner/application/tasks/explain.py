@@ -54,9 +54,10 @@ class Explain:
     routing: Routing
 
     async def __call__(self, account: AccountId | None, task_id: TaskId) -> Explanation:
-        return await self.store.read(lambda records: self._explain(records, account, task_id))
+        return await self.store.read(lambda records: self.within(records, account, task_id))
 
-    def _explain(self, records: Records, account: AccountId | None, task_id: TaskId) -> Explanation:
+    def within(self, records: Records, account: AccountId | None, task_id: TaskId) -> Explanation:
+        """The same in a unit of work that reads more than this."""
         task = own_task(records, account, task_id)
         spec = records.tasks.spec(task_id)
         inputs = records.tasks.inputs(task_id)

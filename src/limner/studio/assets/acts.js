@@ -7,8 +7,9 @@ export async function copy(words, said) {
   try { await navigator.clipboard.writeText(words); toast(said); } catch { toast(t("The browser does not let this page copy. Select it and press Ctrl C.")); }
 }
 
-const cardOf = (node) => node.closest(".card") ?? document.getElementById(`task-${node.closest("[popover]")?.dataset.for}`);
-const pictureOf = (card) => card?.querySelector(".card__pic")?.dataset.full ?? card?.querySelector(".card__pic img")?.getAttribute("src");
+const cardOf = (node) => node.closest(".card, .tile") ?? document.getElementById(`task-${node.closest("[popover]")?.dataset.for}`);
+const pictureOf = (card) => card?.querySelector(".card__pic")?.dataset.full ?? card?.querySelector(".card__pic img")?.getAttribute("src") ?? card?.querySelector("a")?.dataset.full;
+export const comparable = (card) => (card && pictureOf(card) ? { id: card.dataset.id, src: pictureOf(card) } : null);
 const idOf = (node) => cardOf(node)?.dataset.id ?? document.querySelector(".look")?.dataset.id;
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`limner:${name}`, { detail }));
 
@@ -71,16 +72,17 @@ export const ACTS = {
   vary: (node) => tell("vary", idOf(node)),
   ref: (node) => tell("ref", { id: idOf(node), src: pictureOf(cardOf(node)) }),
   compare: (node) => {
-    const other = document.querySelector(".card:has(.check:checked)");
-    const [mine, theirs] = [pictureOf(cardOf(node)), pictureOf(other)];
-    if (mine && theirs && mine !== theirs) compare(mine, theirs);
+    const mine = comparable(cardOf(node));
+    const theirs = comparable(document.querySelector(":is(.card, .tile):has(.check:checked)"));
+    if (mine && theirs && mine.id !== theirs.id) compare(mine, theirs);
     else toast(t("Select another picture first: tick its corner, or X on the keyboard."));
   },
   "compare-two": () => {
-    const chosen = [...document.querySelectorAll(".card:has(.check:checked)")].map(pictureOf).filter(Boolean);
+    const chosen = [...document.querySelectorAll(".card:has(.check:checked)")].map(comparable).filter(Boolean);
     if (chosen.length === 2) compare(...chosen);
     else toast(t("Select two pictures first: hover one and tick its corner, or X on the keyboard."));
   },
+  "compare-shown": (node) => compare({ id: idOf(node), src: node.dataset.src }, { id: node.dataset.other, src: node.dataset.otherSrc }),
   away: (node) => { const card = cardOf(node); card.hidden = true; toast(t("Put away. It stays in the history."), () => { card.hidden = false; }); },
   cancel: (node) => change(`/tasks/${idOf(node)}/cancel`, ([card]) => tell("card", card)),
   again: (node) => change(`/tasks/${idOf(node)}/again`, ([card]) => tell("new", [card])),

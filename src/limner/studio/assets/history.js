@@ -1,6 +1,6 @@
 // The history: search and filters in the address, older tiles while scrolling, and what is done with several.
-import { ask, elements, root, t } from "./page.js";
-import { erase, keep, refused } from "./acts.js";
+import { ask, element, elements, root, t } from "./page.js";
+import { comparable, erase, keep, refused } from "./acts.js";
 import { compare } from "./compare.js";
 
 const PAUSE_MS = 200;
@@ -26,10 +26,33 @@ export function history() {
       tiles.replaceChildren(...found);
       watchMore();
       show();
+      rail();
     } catch (error) { refused(error); }
   }
   form.addEventListener("input", (event) => { if (event.target.name) { clearTimeout(timer); timer = setTimeout(search, PAUSE_MS); } });
   form.addEventListener("submit", (event) => { event.preventDefault(); search(); });
+
+  /* ---- dates ---- */
+  async function rail() {
+    const query = new URLSearchParams([...new FormData(form)].filter(([name, value]) => value && name !== "q"));
+    const words = new FormData(form).get("q");
+    try {
+      const [list] = words ? [] : elements(await ask(`/history/rail?${query}`));
+      document.getElementById("rail").replaceChildren(...(list ? [list] : []));
+      document.getElementById("count").textContent = list?.dataset.total ?? "";
+      here();
+    } catch { /* the list works without it */ }
+  }
+  // The date that is being looked at.
+  function here() {
+    const top = [...tiles.querySelectorAll(".dayof")].findLast((each) => each.getBoundingClientRect().top < innerHeight / 3) ?? tiles.querySelector(".dayof");
+    for (const link of document.querySelectorAll("#rail a")) link.toggleAttribute("aria-current", link.dataset.day === top?.id);
+  }
+  addEventListener("scroll", () => requestAnimationFrame(here), { passive: true });
+  document.getElementById("rail").addEventListener("click", (event) => {
+    const shown = document.getElementById(event.target.closest("a")?.dataset.day);
+    if (shown) { event.preventDefault(); shown.scrollIntoView(); }
+  });
 
   /* ---- older tiles ---- */
   const seen = new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting)) older(); }, { rootMargin: "800px" });
@@ -85,11 +108,16 @@ export function history() {
     last = tick;
   }
   function both() {
-    const [a, b] = chosen().map((tile) => tile.querySelector("img")?.src).filter(Boolean);
+    const [a, b] = chosen().map(comparable).filter(Boolean);
     if (a && b) compare(a, b);
   }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey && event.key === "a" && !event.target.closest("input:not([type=checkbox]), select")) { event.preventDefault(); for (const tick of ticks()) tick.checked = true; show(); }
+  });
+
+  bar.querySelector("[data-zip]").addEventListener("submit", ({ target }) => {
+    for (const old of target.querySelectorAll("[name=id]")) old.remove();
+    target.append(...ids().map((id) => element("input", { type: "hidden", name: "id", value: id })));
   });
 
   /* ---- erasing ---- */
@@ -104,4 +132,5 @@ export function history() {
 
   watchMore();
   show();
+  rail();
 }

@@ -14,12 +14,16 @@ function step(cards, from, by) {
   next?.querySelector("a, button")?.focus();
 }
 
+// Whether a single key may act: nothing is typed, no dialog is open, and single letters are not turned off.
+export function free(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return false;
+  return !typing(event.target) && (event.key.length > 1 || Boolean(document.querySelector("[data-letters]")?.checked));
+}
+
 export function keys() {
-  const letters = document.querySelector("[data-letters]");
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (typing(event.target)) { if (event.key === "Escape") event.target.blur(); return; }
-    if (!letters?.checked && event.key.length === 1) return;
+    if (typing(event.target) && event.key === "Escape" && !document.querySelector("dialog[open]")) event.target.blur();
+    if (!free(event)) return;
     if (event.key === "?") document.getElementById("keys").showModal();
     if (event.key === "T" && event.shiftKey) document.querySelector("[data-theme-next]")?.click();
     if (event.key === "/") { event.preventDefault(); (document.getElementById("prompt") ?? document.querySelector("[type=search]"))?.focus(); }

@@ -1,4 +1,6 @@
 // Zoom and pan: wheel and pinch zoom at the pointer, drag pans, keys do both.
+import { free } from "./keys.js";
+
 export function stage() {
   const box = document.getElementById("stage");
   const image = box.querySelector("img");
@@ -45,5 +47,12 @@ export function stage() {
   const DO = { in: () => zoomAt(1.4), out: () => zoomAt(1 / 1.4), fit: () => set(1, 0, 0), one: () => zoomAt(1 / fit() / z), full: () => (document.fullscreenElement ? document.exitFullscreen() : box.requestFullscreen?.()) };
   box.addEventListener("click", (event) => DO[event.target.closest("[data-zoom]")?.dataset.zoom]?.());
   const KEYS = { "+": DO.in, "=": DO.in, "-": DO.out, 0: DO.fit, 1: DO.one, f: DO.full, ArrowLeft: () => set(z, x + 60, y), ArrowRight: () => set(z, x - 60, y), ArrowUp: () => set(z, x, y + 60), ArrowDown: () => set(z, x, y - 60), j: () => step("prev"), k: () => step("next") };
-  box.addEventListener("keydown", (event) => { if (KEYS[event.key] && !event.ctrlKey) { event.preventDefault(); KEYS[event.key](); } });
+  // Anywhere on the page, but arrows pan only where nothing else would take them.
+  document.addEventListener("keydown", (event) => {
+    const act = KEYS[event.key];
+    if (!act || !free(event)) return;
+    if (event.key.startsWith("Arrow") && !box.contains(event.target) && event.target !== document.body) return;
+    event.preventDefault();
+    act();
+  });
 }

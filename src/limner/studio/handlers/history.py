@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from limner.api.library.archive import zip_of
 from limner.api.library.query import read_query
 from limner.api.service_container import Services
 from limner.application.read import TaskView
@@ -16,6 +17,7 @@ from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
 from limner.ports.templates import Templates
 from limner.studio.cards import FeedCard
+from limner.studio.date_rail import date_rail
 from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
 from limner.studio.session import root_of, session_of
@@ -23,8 +25,9 @@ from limner.studio.texts import Texts, texts_for
 
 TILES = 120
 GRACE_S = 10
+DAY_MS = 86_400_000
 MAX_SELECTED = 1_000
-FILTERS = ("q", "model", "template", "status", "since", "kept", "made_from")
+FILTERS = ("q", "model", "template", "status", "since", "until", "kept", "made_from")
 
 STATUSES = {
     "success": (Status.SUCCESS,),
@@ -69,6 +72,20 @@ class HistoryHandlers:
         days, more = await self._listed(request)
         filtered = any(request.query_params.get(name) for name in FILTERS)
         return self.pages.fragment(request, "tiles", days=days, more=more, filtered=filtered)
+
+    async def rail(self, request: Request) -> Response:
+        """How many tasks of the filter there are, by day and month, each with the address that begins there."""
+        filter_, _ = read_query(request, STATUSES)
+        account = session_of(request).key.account
+        days = await self.services.store.read(lambda records: records.task_lists.days(account, filter_))
+        asked = {name: value for name in FILTERS if name != "until" and (value := request.query_params.get(name))}
+        marks = date_rail(days, self.services.clock.now_ms() // DAY_MS, asked, texts_for(request))
+        return self.pages.fragment(request, "rail", marks=marks, total=sum(count for _, count in days))
+
+    async def zip(self, request: Request) -> Response:
+        """The pictures of the named tasks as one archive, in their order."""
+        form, account = await request.form(), session_of(request).key.account
+        return await zip_of(self.services, account, _ids(form.getlist("id")))
 
     async def keep(self, request: Request) -> Response:
         """Set or remove the mark of the named tasks; scripts get the number of changed ones."""

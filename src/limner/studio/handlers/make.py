@@ -15,13 +15,13 @@ from limner.api.http.idempotency import idempotency_of
 from limner.api.service_container import Services
 from limner.api.tripo.lenient_read import read_leniently
 from limner.api.v2.wire import PROMPT_LIMIT
-from limner.application.read import TaskView
 from limner.domain.ids import TaskId
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
 from limner.domain.refusal import Problems
 from limner.domain.routing.abilities import QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS
+from limner.domain.tasks.listing import TaskFilter
 from limner.ports.templates import Templates
 from limner.studio.assets import example_templates
 from limner.studio.cards import CardMaker, FeedCard
@@ -50,14 +50,14 @@ class MakeHandlers:
     pages: Pages
 
     async def page(self, request: Request) -> Response:
-        cards = await self._feed(request, 0)
+        cards, more = await self._feed(request, None)
         usable = await self.services.templates.of(session_of(request).key.account)
         models = model_choices(self.services.routing, texts_for(request))
         return await self.pages.page(
             request,
             "make",
             cards=cards,
-            more=FEED_PAGE if len(cards) == FEED_PAGE else None,
+            more=more,
             templates=[each.template for each in usable.values()],
             example_templates=example_templates(),
             models=models,
@@ -72,10 +72,7 @@ class MakeHandlers:
 
     async def feed(self, request: Request) -> Response:
         """The next cards of the feed, below those that are shown."""
-        after = request.query_params.get("after", "0")
-        start = int(after) if after.isascii() and after.isdigit() and len(after) < 7 else 0
-        cards = await self._feed(request, start)
-        more = start + FEED_PAGE if len(cards) == FEED_PAGE else None
+        cards, more = await self._feed(request, request.query_params.get("after") or None)
         return self.pages.fragment(request, "feed", cards=cards, more=more)
 
     async def cards(self, request: Request) -> Response:
@@ -150,13 +147,12 @@ class MakeHandlers:
         seen = await self.services.read(session_of(request).key.account, task)
         return self.pages.fragment(request, "cards", cards=[self._maker(request).card(seen)])
 
-    async def _feed(self, request: Request, start: int) -> Sequence[FeedCard]:
+    async def _feed(self, request: Request, after: str | None) -> tuple[Sequence[FeedCard], str | None]:
+        """A page of cards, the newest first, and the cursor of the page after it."""
         account = session_of(request).key.account
-        tasks = await self.services.read.page(account, FEED_PAGE, start)
-        queued = [task.id for task in tasks if not task.status.final]
-        waiting = {seen.task.id: seen for seen in await self.services.read.many(account, queued)}
+        found = await self.services.list_tasks(account, TaskFilter(), after=after, limit=FEED_PAGE)
         maker = self._maker(request)
-        return [maker.card(waiting.get(task.id, TaskView(task, None))) for task in tasks]
+        return [maker.card(seen) for seen in found.tasks], found.next
 
     def _maker(self, request: Request) -> CardMaker:
         return card_maker(request, self.services, self.templates)

@@ -1,23 +1,25 @@
 """The page of one picture: what it shows, what was told to whom, and what it cost."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.service_container import Services
 from limner.application.library.lineage import Lineage
-from limner.application.tasks.explain import Explain, Explanation
+from limner.application.library.story import ReadStory
+from limner.application.tasks.explain import Explanation
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.ports.templates import Templates
 from limner.studio.cards import FeedCard
 from limner.studio.composer_form import request_body
+from limner.studio.differences import differences
 from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
+from limner.studio.programs import programs
+from limner.studio.quote_words import told_parts
 from limner.studio.session import session_of
 from limner.studio.texts import Texts, texts_for
 
@@ -35,19 +37,26 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenPicture:
+    """A reference as the page shows it; `task` and `thumb` are set for the picture of an earlier task."""
+
+    what: str
+    task: str = ""
+    thumb: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PictureHandlers:
     services: Services
     templates: Templates
-    explain: Explain
+    read_story: ReadStory
     pages: Pages
 
     async def page(self, request: Request) -> Response:
         key, t = session_of(request).key, texts_for(request)
         task_id = TaskId(request.path_params["task_id"])
-        seen = await self.services.read(key.account, task_id)
-        told = await self.explain(key.account, task_id)
-        lineage = await self.services.lineage(key.account, task_id)
-        newer, older = await self.services.read.neighbours(key.account, task_id)
+        story = await self.read_story(key.account, task_id)
+        seen, told = story.seen, story.told
         card = card_maker(request, self.services, self.templates).card(seen)
         view = request.query_params.get("view", "")
         shown = next((each for each in card.pictures if each.name == view), card.pictures[0] if card.pictures else None)
@@ -57,15 +66,27 @@ class PictureHandlers:
             card=card,
             task=seen.task,
             shown=shown,
-            newer=newer,
-            older=older,
-            told=told.composed.text if told.composed else "",
+            newer=story.newer,
+            older=story.older,
+            told=told_parts(told.composed, t) if told.composed else (),
+            told_length=len(told.composed.text) if told.composed else 0,
+            given=given_pictures(told, self.services, t),
+            ignored=told.ignored,
+            ledger=told.ledger,
             attempts=waterfall(told, self.services.clock.now_ms(), t),
             vendor_usd=_vendor_usd(told.attempts),
             served=seen.task.served_by,
-            relatives=self._relatives(request, lineage, task_id),
+            relatives=self._relatives(request, story.lineage, task_id),
             programs=programs(request_body(seen)),
+            balance=story.balance,
         )
+
+    async def compare(self, request: Request) -> Response:
+        """What differs between two tasks, in words."""
+        a, b = (TaskId(request.query_params.get(name, "")) for name in "ab")
+        one, other = await self.read_story.pair(session_of(request).key.account, a, b)
+        rows = differences(one, other, self.services.routing.models, texts_for(request))
+        return self.pages.fragment(request, "differences", rows=rows)
 
     def _relatives(
         self, request: Request, lineage: Lineage, task: TaskId
@@ -76,6 +97,18 @@ class PictureHandlers:
         parents = dict.fromkeys(edge.parent for edge in lineage.edges if edge.task == task)
         children = dict.fromkeys(edge.task for edge in lineage.edges if edge.parent == task)
         return [cards[each] for each in parents if each in cards], [cards[each] for each in children if each in cards]
+
+
+def given_pictures(told: Explanation, services: Services, t: Texts) -> Sequence[GivenPicture]:
+    """The reference pictures in the order in which the vendor got them: the caller's, then the template's."""
+    now_ms, given = services.clock.now_ms(), list[GivenPicture]()
+    for each in told.inputs:
+        if parent := told.parents.get(each.field):
+            given.append(GivenPicture(t("an earlier picture"), parent, services.links.thumbnail(parent, now_ms)))
+        else:
+            given.append(GivenPicture(each.url or t("a picture of yours")))
+    count = told.composed.template_pictures if told.composed else 0
+    return [*given, *[GivenPicture(t("the template’s, sent after yours"))] * count]
 
 
 def waterfall(told: Explanation, now_ms: int, t: Texts) -> Sequence[AttemptRow]:
@@ -108,19 +141,3 @@ class _Life:
 def _vendor_usd(attempts: Sequence[Attempt]) -> float | None:
     costs = [each.cost_usd for each in attempts if each.cost_usd is not None]
     return sum(costs) if costs else None
-
-
-def programs(body: dict[str, Any]) -> Sequence[tuple[str, str, str]]:
-    """(name, title, code): the same request as curl, Python and JSON. The key is read from $KEY."""
-    pretty = json.dumps(body, ensure_ascii=False, indent=2)
-    quoted = pretty.replace("'", "'\\''")
-    curl = f'curl -s "$URL/v2/openapi/task" -H "Authorization: Bearer $KEY" -d \'{quoted}\''
-    python = (
-        "import json, os, urllib.request\n\n"
-        f"body = json.loads({pretty!r})\n"
-        'request = urllib.request.Request(\n    os.environ["URL"] + "/v2/openapi/task",\n'
-        "    json.dumps(body).encode(),\n"
-        '    {"Authorization": "Bearer " + os.environ["KEY"], "Content-Type": "application/json"},\n)\n'
-        "print(json.load(urllib.request.urlopen(request)))\n"
-    )
-    return [("curl", "curl", curl), ("python", "Python", python), ("json", "JSON", pretty)]

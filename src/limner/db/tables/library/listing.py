@@ -18,6 +18,9 @@ _BY_TIME = f"""
     SELECT {_COLUMNS} FROM tasks t WHERE {{conditions}}
     ORDER BY t.created_ms DESC, t.id DESC LIMIT :limit
 """
+_BY_DAY = """
+    SELECT t.created_ms / 86400000, COUNT(*) FROM tasks t WHERE {conditions} GROUP BY 1 ORDER BY 1 DESC
+"""
 # CROSS JOIN: SQLite then reads the index first, in order, and stops at the limit.
 _SQLITE_SEARCH = f"""
     SELECT {_COLUMNS}, w.number FROM prompt_index
@@ -71,6 +74,11 @@ class TaskListQueries:
         tasks = [task_of(row) for row in rows[:limit]]
         more = len(rows) > limit
         return TaskPage(tasks, TimePosition(tasks[-1].created_ms, tasks[-1].id) if more else None)
+
+    def days(self, account: AccountId, filter_: TaskFilter) -> Sequence[tuple[int, int]]:
+        """The UTC days since 1970 that have tasks, newest first, each with their number. Words are not searched."""
+        conditions = ("t.account = :account", *_conditions(filter_, None))
+        return self._db.all(_statement(_BY_DAY, conditions), self._values(account, filter_, None))
 
     def _search_page(
         self, filter_: TaskFilter, conditions: tuple[str, ...], values: dict[str, Any], limit: int
