@@ -43,5 +43,7 @@ STATES = (
     PageState("account", "/account"),
     PageState("account-new-key", "/account", lambda page: page.click("[data-open=newkey]")),
     PageState("operator", "/operator"),
+    PageState("reference", "/docs"),
+    PageState("reference-call", "/docs#post-v2-openapi-task"),
     PageState("missing", "/pictures/00000000-0000-7000-8000-000000000000"),
 )

@@ -3,7 +3,7 @@
 Built on Starlette alone: the error codes of the wire do not fit a framework's request validation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,7 @@ from limner.api.http.access_log import AccessLog
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
+from limner.api.http.operation import Operation, document
 from limner.api.http.prefer_wait import APPLIED
 from limner.api.http.public_path import PublicPath
 from limner.api.http.request_spans import RequestSpans
@@ -87,10 +88,13 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class WebPages:
-    """Pages beside the API: their routes, all under `prefix`, and how a refusal is answered there."""
+    """Pages beside the API: their routes, under `prefix` but for `/docs`, and how a refusal is answered there.
+
+    The routes are made of the API's operations and the OpenAPI document of them.
+    """
 
     prefix: str
-    routes: Sequence[BaseRoute]
+    routes: Callable[[Sequence[Operation], Mapping[str, Any]], Sequence[BaseRoute]]
     answer: Callable[[Scope, Refusal], Response]
 
 
@@ -111,14 +115,15 @@ def create_app(
     operations += templates.operations(services, services.templates)
     operations += openai.operations(services)
     operations += a1111.operations(services) if limits.a1111 else []
-    operations += docs.pages(operations, _schemas())
+    described, of_pages = document(operations, _schemas()), tuple(operations)
+    operations += docs.operations(described)
     operations += home.operations(pages.prefix)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
     errors = _Errors(pages)
     handlers: dict[Any, Any] = {Refusal: errors.refused, HTTPException: errors.http_error}
     routes = [operation.route(services.authentication) for operation in operations]
     return Starlette(
-        routes=[*routes, *pages.routes, *_sockets(services)],
+        routes=[*routes, *pages.routes(of_pages, described), *_sockets(services)],
         middleware=[
             *([Middleware(AccessLog)] if limits.access_log else []),
             Middleware(PublicPath, path=limits.public_path),

@@ -1,11 +1,13 @@
 """Renders the Studio's pages and fragments."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -31,6 +33,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+_CODE = re.compile("`([^`]+)`")
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -40,6 +44,8 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters["grouped"] = "{:,}".format
 _ENVIRONMENT.filters["capitalize_first"] = lambda sentence: sentence[:1].upper() + sentence[1:]
+
+_ENVIRONMENT.filters["code"] = lambda text: Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 NAVIGATION = (
     ("make", "", "brush", "Make"),

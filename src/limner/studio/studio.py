@@ -1,11 +1,13 @@
 """What the Studio's handlers work with, and its table of routes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from limner.api.app import WebPages
+from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.application.accounts.manage import ManageAccounts
 from limner.application.accounts.report import ReportAccount
@@ -21,9 +23,12 @@ from limner.studio.handlers.live import Live
 from limner.studio.handlers.make import MakeHandlers
 from limner.studio.handlers.operator import OperatorHandlers
 from limner.studio.handlers.picture import PictureHandlers
+from limner.studio.handlers.reference import ReferencePages
 from limner.studio.handlers.sign_in import SignInHandlers
 from limner.studio.handlers.templates import TemplatePages
 from limner.studio.page import Pages
+from limner.studio.reference.outline import outline
+from limner.studio.reference.try_out import TryOut
 from limner.studio.session import Endpoint, signed_in
 
 PREFIX = "/studio"
@@ -45,7 +50,21 @@ class Studio:
 
 def studio_pages(studio: Studio) -> WebPages:
     pages = Pages(studio.services.store, studio.sign_in, studio.services.clock)
-    return WebPages(PREFIX, _routes(studio, pages), refusals(pages))
+
+    def routes(operations: Sequence[Operation], document: Mapping[str, Any]) -> Sequence[BaseRoute]:
+        try_out = TryOut(operations, studio.services.authentication)
+        reference = ReferencePages(outline(document), try_out, pages)
+        return [*_routes(studio, pages), *_reference_routes(studio, reference)]
+
+    return WebPages(PREFIX, routes, refusals(pages))
+
+
+def _reference_routes(studio: Studio, reference: ReferencePages) -> Sequence[BaseRoute]:
+    return [
+        Route("/docs", reference.public, methods=["GET"]),
+        Route(f"{PREFIX}/docs", signed_in(studio.sign_in, "read", reference.page), methods=["GET"]),
+        Route(f"{PREFIX}/docs/try", signed_in(studio.sign_in, "read", reference.run), methods=["POST"]),
+    ]
 
 
 def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:

@@ -30,7 +30,10 @@ class Authentication:
         self, request: Request, scope: str, rate: RequestRate | None, authorization: str | None
     ) -> None:
         """Authenticate, check scope and rate limits, or raise `Refusal`. `rate` limits the account on this route."""
-        key = await self.find_key(request, authorization, scope)
+        self.act_as(request, await self.find_key(request, authorization, scope), rate)
+
+    def act_as(self, request: Request, key: Key, rate: RequestRate | None) -> None:
+        """Make the request one of this key, which was authenticated before, if the rate limits have room."""
         now_ms, own = self.clock.now_ms(), key.allowance.per_second
         if own is not None:
             _count(request, self.key_rate.take(key.id, now_ms, own))

@@ -66,3 +66,4 @@ if (document.getElementById("feed")) import("./feed.js").then((m) => m.feed());
 if (document.getElementById("stage")) import("./stage.js").then((m) => m.stage());
 if (document.querySelector(".hist")) import("./history.js").then((m) => m.history());
 if (document.querySelector("[data-code]")) import("./code.js").then((m) => m.code());
+if (document.querySelector(".api")) import("./reference.js").then((m) => m.reference());
