@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from limner.api.service_container import Services
 from limner.application.library.lineage import Lineage
-from limner.application.library.story import ReadStory
 from limner.application.tasks.explain import Explanation
+from limner.application.tasks.story import ReadStory
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.ports.templates import Templates
