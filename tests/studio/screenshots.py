@@ -24,7 +24,7 @@ THEMES = ("light", "dark")
 
 PICTURES: tuple[Mapping[str, object], ...] = (
     {"prompt": "a wooden sailing boat with patched sails, side view"},
-    {"prompt": "a red mushroom house with a crooked chimney and round windows", "aspect_ratio": "16:9"},
+    {"prompt": "a red mushroom cottage with a crooked chimney and round windows", "aspect_ratio": "16:9"},
     {"prompt": "a treasure chest with iron bands, half open, gold light"},
     {"prompt": "a lighthouse on a cliff at night", "aspect_ratio": "9:16"},
     {"prompt": "a knight in worn plate armour, front view, neutral face"},

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from contract.client import PICTURE, Client, client_of
-from limner.studio.programs import programs
+from limner.studio.picture.programs import programs
 from serving import Served
 from studio.browser import Tab
 

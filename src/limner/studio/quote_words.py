@@ -76,9 +76,9 @@ class QuoteWords:
         return [*left_out, *(composed.notes if composed else ())]
 
     @property
-    def told(self) -> Sequence[ToldPart]:
+    def final_prompt(self) -> Sequence[ToldPart]:
         composed = self._composed
-        return told_parts(composed, self.t) if composed else ()
+        return prompt_parts(composed, self.t) if composed else ()
 
     @property
     def characters(self) -> int:
@@ -142,7 +142,7 @@ class QuoteWords:
         return t("Your words never name image[{n}]; the model sees it all the same.", n=unnamed) if unnamed else ""
 
 
-def told_parts(composed: ComposedPrompt, t: Texts) -> Sequence[ToldPart]:
+def prompt_parts(composed: ComposedPrompt, t: Texts) -> Sequence[ToldPart]:
     """The parts of a prompt, in their order, each with where it comes from."""
     return [ToldPart(_head(each.source, t), each.text, each.source == "caller") for each in composed.parts]
 

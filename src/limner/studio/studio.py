@@ -13,7 +13,6 @@ from limner.application.accounts.manage import ManageAccounts
 from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
 from limner.application.tasks.explain import Explain
-from limner.application.tasks.story import ReadStory
 from limner.ports.templates import Templates
 from limner.studio.assets import serve_asset
 from limner.studio.errors import refusals
@@ -27,6 +26,7 @@ from limner.studio.handlers.reference import ReferencePages
 from limner.studio.handlers.sign_in import SignInHandlers
 from limner.studio.handlers.templates import TemplatePages
 from limner.studio.page import Pages
+from limner.studio.picture.story import ReadStory
 from limner.studio.reference.outline import outline
 from limner.studio.reference.try_out import TryOut
 from limner.studio.session import Endpoint, signed_in

@@ -9,17 +9,17 @@ from starlette.responses import Response
 from limner.api.service_container import Services
 from limner.application.library.lineage import Lineage
 from limner.application.tasks.explain import Explanation
-from limner.application.tasks.story import ReadStory
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import TaskId
 from limner.ports.templates import Templates
 from limner.studio.cards import FeedCard
 from limner.studio.composer_form import request_body
-from limner.studio.differences import differences
 from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
-from limner.studio.programs import programs
-from limner.studio.quote_words import told_parts
+from limner.studio.picture.differences import differences
+from limner.studio.picture.programs import programs
+from limner.studio.picture.story import ReadStory
+from limner.studio.quote_words import prompt_parts
 from limner.studio.session import session_of
 from limner.studio.texts import Texts, texts_for
 
@@ -68,7 +68,7 @@ class PictureHandlers:
             shown=shown,
             newer=story.newer,
             older=story.older,
-            told=told_parts(told.composed, t) if told.composed else (),
+            told=prompt_parts(told.composed, t) if told.composed else (),
             told_length=len(told.composed.text) if told.composed else 0,
             given=given_pictures(told, self.services, t),
             ignored=told.ignored,
