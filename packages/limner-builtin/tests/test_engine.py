@@ -87,12 +87,12 @@ def test_another_seed_is_another_picture(engine: Engine, brief: Briefs) -> None:
 
 
 def test_progress_only_grows(engine: Engine, brief: Briefs) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
-    engine.render(brief("a tulip and a rose"), told.append)
+    engine.render(brief("a tulip and a rose"), reported.append)
 
-    assert told == sorted(told)
-    assert told[-1] == 100
+    assert reported == sorted(reported)
+    assert reported[-1] == 100
 
 
 SCRIPT = """

@@ -53,15 +53,15 @@ def child_of(provider: BuiltinProvider) -> int:
 
 
 async def test_an_order_comes_back_as_a_picture(provider: BuiltinProvider, tmp_path: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
-    delivered = await provider.submit(order(tmp_path), told.append)
+    delivered = await provider.submit(order(tmp_path), reported.append)
 
     assert isinstance(delivered, Delivered)
     assert delivered.picture.source == tmp_path / "picture.png"
     with Image.open(delivered.picture.source) as picture:
         assert picture.size == (1024, 1024)
-    assert told[-1] == 100
+    assert reported[-1] == 100
     assert delivered.served_by["provider"] == "builtin"
     assert delivered.served_by["engine"] == f"limner-builtin/{limner_builtin.__version__}"
     assert delivered.served_by["generative"] is False

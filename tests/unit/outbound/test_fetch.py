@@ -1,25 +1,23 @@
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.test_utils import TestServer
 
 from limner.domain.refusal import Code, Refusal
 from limner.intake.image_intake import ImageIntake
 from limner.intake.limits import ImageLimits
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.limits import FetchLimits
+from unit.http_servers import Handler, sending, serving
 from unit.intake.pictures import encoded, scene
 
 PICTURE = encoded(scene((600, 400)), "PNG") + bytes(700_000)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Names(AbstractResolver):
@@ -49,31 +47,6 @@ class Names(AbstractResolver):
 
     async def close(self) -> None:
         pass
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[TestServer]:
-    app = web.Application()
-    app.router.add_get("/{path:.*}", handler)
-    async with TestServer(app, host="127.0.0.1") as server:
-        yield server
-
-
-@asynccontextmanager
-async def speaking(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
-    """A server that sends these bytes, valid HTTP or not."""
-
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        if hang:
-            await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 @asynccontextmanager
@@ -292,8 +265,8 @@ async def test_a_listed_name_may_lead_inside(target: Path) -> None:
 
 async def test_a_declared_length_over_the_limit_is_2022_at_once(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 20971521\r\n\r\nabc"
-    async with speaking(answer, hang=True) as port, open_intake() as intake:
-        refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
+    async with sending(answer, hang=True) as base, open_intake() as intake:
+        refusal = await refused(intake, f"{base}/", target)
 
     assert refusal.code is Code.IMAGE_TOO_LARGE
     assert "20 MB" in refusal.suggestion
@@ -328,8 +301,8 @@ async def test_exactly_the_limit_is_taken(target: Path) -> None:
 
 async def test_an_answer_shorter_than_declared_is_2019(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"
-    async with speaking(answer) as port, open_intake() as intake:
-        refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
+    async with sending(answer) as base, open_intake() as intake:
+        refusal = await refused(intake, f"{base}/", target)
 
     assert "ended prematurely" in refusal.reason
 
@@ -338,8 +311,8 @@ async def test_an_answer_shorter_than_declared_is_2019(target: Path) -> None:
     "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", b"HTTP/1.1 200"]
 )
 async def test_what_is_not_http_is_2019(answer: bytes, target: Path) -> None:
-    async with speaking(answer) as port, open_intake() as intake:
-        assert (await refused(intake, f"http://127.0.0.1:{port}/", target)).code is Code.FILE_NOT_FOUND
+    async with sending(answer) as base, open_intake() as intake:
+        assert (await refused(intake, f"{base}/", target)).code is Code.FILE_NOT_FOUND
 
 
 async def test_a_refused_connection_is_2019(target: Path) -> None:
@@ -398,16 +371,16 @@ async def test_a_long_header_is_taken(size: int, target: Path) -> None:
 
 
 async def test_a_missing_response_is_2019(target: Path) -> None:
-    async with speaking(b"", hang=True) as port, open_intake(fetch=FetchLimits(idle_s=0.1)) as intake:
-        refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
+    async with sending(b"", hang=True) as base, open_intake(fetch=FetchLimits(idle_s=0.1)) as intake:
+        refusal = await refused(intake, f"{base}/", target)
 
     assert "silent for 0.1 s" in refusal.reason
 
 
 async def test_a_stalled_response_is_2019(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"
-    async with speaking(answer, hang=True) as port, open_intake(fetch=FetchLimits(idle_s=0.1)) as intake:
-        refusal = await refused(intake, f"http://127.0.0.1:{port}/", target)
+    async with sending(answer, hang=True) as base, open_intake(fetch=FetchLimits(idle_s=0.1)) as intake:
+        refusal = await refused(intake, f"{base}/", target)
 
     assert "silent for 0.1 s" in refusal.reason
 
@@ -439,8 +412,8 @@ async def test_redirects_share_one_time_limit(target: Path) -> None:
 
 async def test_a_cancelled_fetch_leaves_no_file(target: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(500_000)
-    async with speaking(answer, hang=True) as port, open_intake() as intake:
-        fetching = asyncio.create_task(intake.fetch(f"http://127.0.0.1:{port}/", target))
+    async with sending(answer, hang=True) as base, open_intake() as intake:
+        fetching = asyncio.create_task(intake.fetch(f"{base}/", target))
         while not there(target):  # noqa: ASYNC110 - it is a file that we wait for
             await asyncio.sleep(0.01)
 

@@ -6,14 +6,13 @@ import socket
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from limner.domain.routing.failure import FailureKind
@@ -34,35 +33,9 @@ from limner.providers._http import (
     retry_after_s,
 )
 from limner.providers._http.origin import Origin
+from unit.http_servers import Handler, sending, serving
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2000
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[TestServer]:
-    app = web.Application(client_max_size=2**30)
-    app.router.add_route("*", "/{path:.*}", handler)
-    async with TestServer(app, host="127.0.0.1") as server:
-        yield server
-
-
-@asynccontextmanager
-async def speaking(answer: bytes, *, hang: bool = False) -> AsyncIterator[str]:
-    """The address of a server that says these bytes, whatever HTTP thinks of them."""
-
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        if hang:
-            await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @asynccontextmanager
@@ -444,7 +417,7 @@ async def test_a_refused_connection_means_nothing_was_sent() -> None:
     ],
 )
 async def test_a_call_that_breaks_off_may_have_done_the_work(said: bytes, words: str, tmp_path: Path) -> None:
-    async with speaking(said) as base, vendor(base) as http:
+    async with sending(said) as base, vendor(base) as http:
         with pytest.raises(NoResponse, match=words) as caught:
             await http.call("POST", "/", json={}, workdir=tmp_path, timeout_s=60)
 
@@ -455,7 +428,7 @@ async def test_a_call_that_breaks_off_may_have_done_the_work(said: bytes, words:
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"])
 async def test_a_silent_vendor_times_out(said: bytes, tmp_path: Path) -> None:
-    async with speaking(said, hang=True) as base, vendor(base) as http:
+    async with sending(said, hang=True) as base, vendor(base) as http:
         with pytest.raises(NoResponse, match=r"within 0\.2 s") as caught:
             await http.call("POST", "/", json={}, workdir=tmp_path, timeout_s=0.2)
 
@@ -464,7 +437,7 @@ async def test_a_silent_vendor_times_out(said: bytes, tmp_path: Path) -> None:
 
 async def test_a_cancelled_call_leaves_no_file(tmp_path: Path) -> None:
     said = b'HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n{"a": "' + b"A" * 700_000
-    async with speaking(said, hang=True) as base, vendor(base) as http:
+    async with sending(said, hang=True) as base, vendor(base) as http:
         call = asyncio.create_task(http.call("POST", "/", json={}, workdir=tmp_path, timeout_s=30))
         while not names_in(tmp_path):  # noqa: ASYNC110 - a file is seen by looking
             await asyncio.sleep(0.01)
@@ -747,7 +720,7 @@ async def test_a_delivery_is_capped(target: Path, *, declared: bool) -> None:
 
 async def test_a_delivery_that_breaks_off_leaves_nothing(target: Path) -> None:
     said = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nabc"
-    async with speaking(said) as base, vendor(base) as http:
+    async with sending(said) as base, vendor(base) as http:
         with pytest.raises(NoResponse, match="ended prematurely"):
             await http.download(base, target, timeout_s=60)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from limner.application.accounts.key_cache import KeyCache
 from limner.application.accounts.manage import KEY_PREFIX, HashKey
 from limner.application.accounts.rate_limiters import RateLimiters
 from limner.db.store import Store
@@ -16,13 +17,8 @@ from limner.ports.clock import Clock
 
 log = structlog.get_logger()
 
-CACHE_MS = 2_000
-"""How long a valid key is cached: a revoked key stops working within this time."""
-
 USE_PRECISION_MS = 600_000
 """Precision of a key's recorded last use, so that it is written at most every ten minutes."""
-
-MAX_CACHED_KEYS = 10_000
 
 GUESSES = RateLimit(30, 60)
 
@@ -40,7 +36,7 @@ class Authenticate:
     digest: HashKey
     guesses: RateLimit = GUESSES
     """How many wrong keys one address may send. Beyond that, only cached keys are accepted from it."""
-    _cached: dict[bytes, tuple[int, Key]] = field(default_factory=dict)
+    _cached: KeyCache = field(default_factory=KeyCache)
     _wrong_keys: RateLimiters = field(default_factory=RateLimiters)
     _writing: set["asyncio.Future[None]"] = field(default_factory=set)
 
@@ -63,27 +59,20 @@ class Authenticate:
 
     async def _look_up(self, digest: bytes, address: str | None) -> Key:
         now_ms = self.clock.now_ms()
-        cached_until, key = self._cached.get(digest, (0, None))
-        if key is not None and now_ms < cached_until and key.in_force(now_ms):
+        if key := self._cached.get(digest, now_ms):
             return key
-        if key is None and address is not None:
+        if digest not in self._cached and address is not None:
             self._check_guesses(address, now_ms)
         found = await self.store.read(lambda records: records.keys.by_digest(digest))
         if found is None or not found.in_force(now_ms):
-            self._cached.pop(digest, None)
+            self._cached.drop(digest)
             if address is not None:
                 self._wrong_keys.take(address, self.guesses, now_ms)
             raise _unauthenticated()
-        self._cache(digest, found, now_ms)
+        self._cached.add(digest, found, now_ms)
+        if now_ms - (found.used_ms or 0) >= USE_PRECISION_MS:
+            self._write_use(found.id, now_ms)
         return found
-
-    def _cache(self, digest: bytes, key: Key, now_ms: int) -> None:
-        self._cached.pop(digest, None)
-        while len(self._cached) >= MAX_CACHED_KEYS:
-            del self._cached[next(iter(self._cached))]
-        self._cached[digest] = now_ms + CACHE_MS, key
-        if now_ms - (key.used_ms or 0) >= USE_PRECISION_MS:
-            self._write_use(key.id, now_ms)
 
     def _write_use(self, key: KeyId, now_ms: int) -> None:
         """Write the use concurrently: the request does not wait for it."""

@@ -1,13 +1,13 @@
 """Signing browsers in: by a one-time link or by a key. A session acts with a key and ends when that key ends.
 
-BrowserSession tokens and link tokens are random; the database holds their keyed digests only.
+Session tokens and link tokens are random; the database holds their keyed digests only.
 """
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from limner.application.accounts.authenticate import CACHE_MS, MAX_CACHED_KEYS
+from limner.application.accounts.key_cache import KeyCache
 from limner.application.accounts.manage import HashKey, named, new_key
 from limner.db.records import Records
 from limner.db.store import Store
@@ -39,7 +39,7 @@ class SignIn:
     store: Store
     clock: Clock
     digest: HashKey
-    _cached: dict[bytes, tuple[int, Key]] = field(default_factory=dict)
+    _cached: KeyCache = field(default_factory=KeyCache)
 
     async def make_link(self, account_name: str, scopes: tuple[str, ...] = STUDIO_SCOPES) -> str:
         """The token of a link that signs one browser in to this account. Raises `Refusal` for an unknown account."""
@@ -89,22 +89,19 @@ class SignIn:
     async def key_of(self, token: str) -> Key | None:
         """The key that a session acts with; None if the session or its key has ended."""
         now_ms, digest = self.clock.now_ms(), self.digest(token)
-        until_ms, cached = self._cached.get(digest, (0, None))
-        if cached is not None and now_ms < until_ms and cached.in_force(now_ms):
+        if cached := self._cached.get(digest, now_ms):
             return cached
         key = await self.store.read(lambda records: _key_of_session(records, digest, now_ms))
-        self._cached.pop(digest, None)
         if key is None or not key.in_force(now_ms):
+            self._cached.drop(digest)
             return None
-        while len(self._cached) >= MAX_CACHED_KEYS:
-            del self._cached[next(iter(self._cached))]
-        self._cached[digest] = now_ms + CACHE_MS, key
+        self._cached.add(digest, key, now_ms)
         return key
 
     async def end(self, token: str) -> None:
         """Sign the browser out."""
         digest = self.digest(token)
-        self._cached.pop(digest, None)
+        self._cached.drop(digest)
         await self.store.run(lambda records: records.sessions.end(digest))
 
 

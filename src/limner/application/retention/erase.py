@@ -4,7 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from limner.application.accounts.authenticate import CACHE_MS
+from limner.application.accounts.key_cache import CACHE_MS
 from limner.application.accounts.manage import named
 from limner.application.read import own_task
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced

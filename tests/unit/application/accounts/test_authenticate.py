@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from limner.application.accounts import authenticate as module
-from limner.application.accounts.authenticate import CACHE_MS, GUESSES, USE_PRECISION_MS, Authenticate
+from limner.application.accounts import key_cache
+from limner.application.accounts.authenticate import GUESSES, USE_PRECISION_MS, Authenticate
+from limner.application.accounts.key_cache import CACHE_MS
 from limner.application.accounts.manage import CreatedKey
 from limner.domain.refusal import Code, Refusal
 from stores import ServiceHarness
@@ -93,7 +94,7 @@ async def test_a_known_key_is_not_looked_up_each_time(
 async def test_guesses_are_not_remembered_and_memory_has_an_end(
     authenticate: Authenticate, service: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_CACHED_KEYS", 3)
+    monkeypatch.setattr(key_cache, "MAX_CACHED_KEYS", 3)
     await service.accounts.create("ada")
     secrets = [(await service.accounts.create_key("ada", f"key {n}", ("read",))).secret for n in range(5)]
     for n in range(5):
