@@ -156,7 +156,7 @@ def _task(account: AccountId, chance: random.Random, at_ms: int) -> NewTask:
         id=TaskId(time_ordered(at_ms)),
         account=account,
         type="generate_image",
-        bucket="image",
+        concurrency_group="image",
         model=chance.choices(MODELS, (80, 5, 15))[0],
         echo={"prompt": prompt},
         spec=TaskSpec(prompt=prompt, template=template),

@@ -3,7 +3,7 @@
 from limner.domain.ids import UploadToken
 
 BUCKET = "tripo-data"
-"""The bucket name on the wire, as upstream used it; no such bucket has to exist."""
+"""The bucket name on the wire, as Tripo used it; no such bucket has to exist."""
 
 EXTENSION = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 """File extensions by media type, in object keys and links."""

@@ -47,11 +47,11 @@ def _listen(orders: "queue.SimpleQueue[bytes]") -> None:
 
 
 def _work(task: wire.EngineTask, answers: BinaryIO) -> None:
-    def tell(**answer: object) -> None:
+    def send(**answer: object) -> None:
         answers.write(wire.encoded({"number": task.number, **answer}))
 
     try:
-        tell(**_outcome(task, lambda percent: tell(progress=percent)))
+        send(**_outcome(task, lambda percent: send(progress=percent)))
     except BrokenPipeError:
         os._exit(0)
     except MemoryError:

@@ -44,7 +44,7 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
         "code": code,
         "status": "error",
         "message": ERRORS[code].message,
-        # The upstream's own sentence: some clients compare it.
+        # Tripo's own sentence: some clients compare it.
         "suggestion": ERRORS[code].suggestion if code == BAD_KEY else refusal_sentence(refusal),
         "request_id": scope["trace"],
     }

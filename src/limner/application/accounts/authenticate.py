@@ -97,7 +97,7 @@ class Authenticate:
 
 
 def _unauthenticated() -> Refusal:
-    # The upstream's own words: clients show them, and some compare them.
+    # Tripo's own words: clients show them, and some compare them.
     return Refusal(
         Code.UNAUTHENTICATED,
         "no valid key",

@@ -18,7 +18,7 @@ def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner
     if finished is None:
         return None
     # The slot before the balance, as when a task is accepted: the same lock order prevents deadlocks.
-    records.accounts.release_slot(finished.account, finished.bucket)
+    records.accounts.release_slot(finished.account, finished.concurrency_group)
     entry = closing(finished.price, ending.consumed)
     unspent, periods = finished.price - ending.consumed, periods_of(finished.created_ms)
     records.accounts.close(finished.account, entry, unspent, periods)

@@ -28,7 +28,7 @@ from limner.domain.prompts.prompt import V2_RULES, PromptRules
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.obeyed import obeyed
 from limner.domain.tasks.request import (
-    BUCKET_OF,
+    CONCURRENCY_GROUPS,
     DEFAULT_LIMITS,
     ConcurrencyGroup,
     ImageRequest,
@@ -78,9 +78,9 @@ class SubmitLimits:
     run_deadline_s: int
     transcode_webp: bool
 
-    def limit_of(self, bucket: str) -> int:
+    def limit_of(self, group: str) -> int:
         """How many tasks of a concurrency group an account may have, unless the account has a limit of its own."""
-        return self.image_tasks if bucket == ConcurrencyGroup.IMAGE else DEFAULT_LIMITS[ConcurrencyGroup(bucket)]
+        return self.image_tasks if group == ConcurrencyGroup.IMAGE else DEFAULT_LIMITS[ConcurrencyGroup(group)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Submit:
             id=TaskId(time_ordered(now_ms)),
             account=key.account,
             type=request.type,
-            bucket=BUCKET_OF[request.type],
+            concurrency_group=CONCURRENCY_GROUPS[request.type],
             model=planned.model.name,
             echo={**request.echo, "model_version": planned.model.name},
             spec=planned.spec,
@@ -216,7 +216,8 @@ def _accept(records: Records, acceptance: _Acceptance) -> _Accepted:
         inputs = list(original.inputs)
         unchanged = unchanged_views(original, [each.view for each in acceptance.request.edits])
         task = replace(task, spec=replace(task.spec, unchanged_views=unchanged))
-    if not records.accounts.acquire_slot(task.account, task.bucket, acceptance.limits.limit_of(task.bucket)):
+    limit = acceptance.limits.limit_of(task.concurrency_group)
+    if not records.accounts.acquire_slot(task.account, task.concurrency_group, limit):
         raise _too_many_tasks()
     place, warnings = charge(records, task)
     records.ledger.append(task.account, hold(task.price), task.created_ms, task=task.id)

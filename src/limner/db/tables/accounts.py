@@ -170,16 +170,16 @@ class AccountTable:
         """Apply an entry's amounts to the balance. `LedgerTable.append` writes the entry itself."""
         self._db.run(_APPLY, {"id": account, "available": entry.available, "frozen": entry.frozen})
 
-    def acquire_slot(self, account: AccountId, bucket: str, limit: int) -> bool:
+    def acquire_slot(self, account: AccountId, group: str, limit: int) -> bool:
         """Count one more unfinished task. False when the account's own limit, or else `limit`, is reached."""
-        active = self._db.value(_ACQUIRE_SLOT, {"account": account, "bucket": bucket, "limit": limit})
+        active = self._db.value(_ACQUIRE_SLOT, {"account": account, "bucket": group, "limit": limit})
         return active is not None
 
-    def release_slot(self, account: AccountId, bucket: str) -> None:
-        self._db.run(_RELEASE_SLOT, {"account": account, "bucket": bucket})
+    def release_slot(self, account: AccountId, group: str) -> None:
+        self._db.run(_RELEASE_SLOT, {"account": account, "bucket": group})
 
-    def set_slots(self, account: AccountId, bucket: str, limit: int) -> None:
-        self._db.run(_SET_SLOTS, {"account": account, "bucket": bucket, "cap": limit})
+    def set_slots(self, account: AccountId, group: str, limit: int) -> None:
+        self._db.run(_SET_SLOTS, {"account": account, "bucket": group, "cap": limit})
 
 
 def _account(row: Sequence[Any]) -> Account:

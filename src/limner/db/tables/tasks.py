@@ -40,7 +40,7 @@ class NewTask:
     id: TaskId
     account: AccountId
     type: str
-    bucket: str
+    concurrency_group: str
     model: str
     echo: Mapping[str, Any]
     spec: TaskSpec
@@ -268,7 +268,7 @@ class TaskTable:
                 "id": task.id,
                 "account": task.account,
                 "type": task.type,
-                "bucket": task.bucket,
+                "bucket": task.concurrency_group,
                 "model": task.model,
                 "echo": dump(task.echo),
                 "task_order": dump(task.spec.to_json()),
@@ -515,6 +515,7 @@ def _input(row: Sequence[Any]) -> TaskInput:
 def task_of(row: Sequence[Any]) -> Task:
     """A task from its `COLUMNS`."""
     columns = dict(zip(COLUMNS, row, strict=True))
+    columns["concurrency_group"] = columns.pop("bucket")
     return Task(
         **columns
         | {

@@ -30,7 +30,7 @@ class ConcurrencyGroup(StrEnum):
     MULTIVIEW_EDIT = "multiview_edit"
 
 
-BUCKET_OF = {
+CONCURRENCY_GROUPS = {
     TaskType.GENERATE_IMAGE: ConcurrencyGroup.IMAGE,
     TaskType.TEXT_TO_IMAGE: ConcurrencyGroup.IMAGE,
     TaskType.GENERATE_MULTIVIEW: ConcurrencyGroup.MULTIVIEW,

@@ -77,7 +77,7 @@ class Task:
     id: TaskId
     account: AccountId
     type: str
-    bucket: str
+    concurrency_group: str
     status: Status
     model: str
     echo: Mapping[str, Any]
