@@ -1,5 +1,10 @@
-"""What one account feels of another that does its worst: uploads and tasks, alone and beside it, on both databases."""
+"""What one account feels of another that does its worst: uploads and tasks, alone and beside it, on both databases.
 
+`python -m bench neighbour` measures all kinds of load together; `python -m bench.neighbour --help` takes one of them,
+and one database.
+"""
+
+import argparse
 import asyncio
 import contextlib
 import io
@@ -8,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +21,7 @@ from PIL import Image
 from tests.postgres import find_programs, running_server
 
 from bench import load, silence
-from bench.abuse import Abuse
+from bench.abuse import KINDS, Abuse
 from bench.report import Figure
 from bench.server import Server, beside, command, limner
 
@@ -51,9 +56,9 @@ SHORT = Size(
 )
 
 
-def figures(size: Size) -> Iterator[Figure]:
-    for name, urls in (("sqlite", _sqlite), ("postgres", _postgres)):
-        with urls() as settings:
+def figures(size: Size, databases: Sequence[str] = ("sqlite", "postgres")) -> Iterator[Figure]:
+    for name in databases:
+        with _DATABASES[name]() as settings:
             if settings is None:
                 print("bench: PostgreSQL's programs are missing, its figures are left out", file=sys.stderr)
             else:
@@ -73,6 +78,9 @@ def _postgres() -> Iterator[dict[str, str] | None]:
         return
     with running_server(programs) as server, server.database() as name:
         yield {"database_url": server.url(name)}
+
+
+_DATABASES = {"sqlite": _sqlite, "postgres": _postgres}
 
 
 @dataclass(slots=True)
@@ -190,3 +198,22 @@ def _form() -> tuple[bytes, str]:
     Image.linear_gradient("L").convert("RGB").save(picture, "PNG")
     head = b'--bench\r\nContent-Disposition: form-data; name="file"; filename="picture.png"\r\n\r\n'
     return head + picture.getvalue() + b"\r\n--bench--\r\n", "multipart/form-data; boundary=bench"
+
+
+def main() -> None:
+    asked = _parser().parse_args()
+    size = replace(FULL, tasks=asked.tasks, abuse=FULL.abuse.only(asked.load) if asked.load else FULL.abuse)
+    for figure in figures(size, [asked.database] if asked.database else tuple(_DATABASES)):
+        print(figure, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.neighbour", description=__doc__)
+    parser.add_argument("--database", choices=tuple(_DATABASES), help="default: both, one after the other")
+    parser.add_argument("--load", choices=KINDS, help="default: all together")
+    parser.add_argument("--tasks", type=int, default=FULL.tasks, help="of the quiet account, one a second")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
