@@ -13,8 +13,16 @@ from limner.application.accounts.fair_share import FairShare
 from limner.ports.acting_account import current_account
 
 MAX_LOOKUPS = 64
+"""Look-ups at once, without those that took longer than `SLOW_S`."""
+
 MAX_LOOKUPS_PER_ACCOUNT = 4
 """A look-up cannot be cancelled: a name whose servers never answer holds its thread for half a minute or more."""
+
+SLOW_S = 1.0
+"""A look-up that takes longer no longer keeps those of other accounts from starting: most are answered in less."""
+
+MAX_THREADS = 512
+"""Look-ups that have a thread, the slow ones included."""
 
 TIMEOUT_S = 10.0
 """How long a caller waits for a look-up, including the wait for its account's share."""
@@ -30,10 +38,17 @@ class SystemResolver(AbstractResolver):
     up. Equal look-ups of one account share a thread. Bound to one event loop.
     """
 
-    def __init__(self, timeout_s: float = TIMEOUT_S, getaddrinfo: _AddressInfo = socket.getaddrinfo) -> None:
+    def __init__(
+        self,
+        timeout_s: float = TIMEOUT_S,
+        getaddrinfo: _AddressInfo = socket.getaddrinfo,
+        slow_s: float = SLOW_S,
+    ) -> None:
         self._timeout_s = timeout_s
         self._getaddrinfo = getaddrinfo
-        self._share = FairShare(MAX_LOOKUPS, MAX_LOOKUPS_PER_ACCOUNT)
+        self._slow_s = slow_s
+        self._threads = FairShare(MAX_THREADS, MAX_LOOKUPS_PER_ACCOUNT)
+        self._quick = FairShare(MAX_LOOKUPS, MAX_LOOKUPS_PER_ACCOUNT)
         self._running: dict[_Key, asyncio.Future[list[Any]]] = {}
 
     async def resolve(
@@ -62,21 +77,28 @@ class SystemResolver(AbstractResolver):
 
     async def _look_up(self, key: _Key) -> list[Any]:
         if key not in self._running:
-            held = await self._share.acquire()
-            if key in self._running:
-                self._share.release(*held)
-            else:
-                self._start(key, held)
+            with contextlib.ExitStack() as held:
+                for share in (self._threads, self._quick):
+                    held.callback(share.release, *await share.acquire())
+                if key not in self._running:
+                    self._start(key)
+                    held.pop_all()
         return await asyncio.shield(self._running[key])
 
-    def _start(self, key: _Key, held: tuple[str, int]) -> None:
+    def _start(self, key: _Key) -> None:
+        """Look up in a thread, which holds a unit of both shares of the key's account."""
         loop = asyncio.get_running_loop()
+        quick = contextlib.ExitStack()
+        quick.callback(self._quick.release, key[0], 1)
+        slow = loop.call_later(self._slow_s, quick.close)
         answer: asyncio.Future[list[Any]] = loop.create_future()
         self._running[key] = answer
 
         def end(rows: list[Any], error: Exception | None) -> None:
             del self._running[key]
-            self._share.release(*held)
+            self._threads.release(key[0], 1)
+            slow.cancel()
+            quick.close()  # does nothing a second time
             if error:
                 answer.set_exception(error)
                 answer.exception()  # marks it as retrieved: there may be no caller left

@@ -11,7 +11,7 @@ from yarl import URL
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.fetch import Fetcher
 from limner.outbound.limits import FetchLimits
-from limner.outbound.resolver import MAX_LOOKUPS_PER_ACCOUNT, SystemResolver
+from limner.outbound.resolver import MAX_LOOKUPS, MAX_LOOKUPS_PER_ACCOUNT, SystemResolver
 from limner.outbound.webhook_client import WebhookClient
 from limner.ports.acting_account import acting_for
 from limner.providers._http.aiohttp_client import _connector, _Use
@@ -85,6 +85,34 @@ async def test_dead_names_of_one_account_leave_the_look_ups_of_another_alone(ser
     assert found[0]["host"] == "192.0.2.7"
     assert len(servers.asked) == MAX_LOOKUPS_PER_ACCOUNT + 1
     await ended(*dead)
+
+
+async def test_dead_names_of_many_accounts_delay_others_only_until_they_are_slow(servers: NameServers) -> None:
+    resolver = SystemResolver(getaddrinfo=servers, slow_s=0.01)
+    accounts = range(MAX_LOOKUPS // MAX_LOOKUPS_PER_ACCOUNT)
+    dead = [
+        looks_up(resolver, f"greedy-{account}", f"{n}.{account}.dead")
+        for account in accounts
+        for n in range(MAX_LOOKUPS_PER_ACCOUNT + 1)
+    ]
+    await settled()
+
+    found = await asyncio.wait_for(looks_up(resolver, "other", "images.example"), 60)
+
+    assert found[0]["host"] == "192.0.2.7"
+    assert len(servers.asked) == MAX_LOOKUPS + 1, "each account still has its share"
+    servers.end.set()
+    await ended(*dead)
+
+
+async def test_slow_look_ups_give_everything_back_once(servers: NameServers) -> None:
+    resolver = SystemResolver(getaddrinfo=servers, slow_s=0.01)
+    dead = [looks_up(resolver, "greedy", f"{n}.dead") for n in range(MAX_LOOKUPS_PER_ACCOUNT)]
+    await asyncio.wait_for(looks_up(resolver, "other", "images.example"), 60)
+    servers.end.set()
+    await asyncio.gather(*dead, return_exceptions=True)
+
+    assert (resolver._threads.total, resolver._quick.total) == (0, 0)
 
 
 async def test_an_abandoned_look_up_is_charged_until_its_thread_ends(servers: NameServers) -> None:
