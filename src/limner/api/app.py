@@ -24,6 +24,7 @@ from limner.api.a1111 import routes as a1111
 from limner.api.admin import openapi as admin_openapi
 from limner.api.admin import routes as admin
 from limner.api.http.access_log import AccessLog
+from limner.api.http.account_turn import AccountTurn
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
@@ -130,6 +131,7 @@ def create_app(
             *_cross_origin(limits.cors_origins),
             Middleware(Trace, answer=errors.answer),
             *([Middleware(RequestSpans, tracing=services.tracing)] if services.tracing.is_on else []),
+            Middleware(AccountTurn, known_account=services.authentication.known_account),
             Middleware(
                 LoadShedding, answer=errors.answer, at_once=limits.at_once, memory=limits.memory, reading=reading
             ),

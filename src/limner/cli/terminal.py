@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -79,15 +79,6 @@ def startup_errors(*, json: bool) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - a folder, a database, an engine: for the operator to correct
         remedy = "Correct the setting or the folder it names; `limner doctor` checks the installation."
         fail(str(error), remedy, json=json)
-
-
-def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run a service's main coroutine, on uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
 
 
 def run_command(call: Callable[[], T], *, json: bool) -> T:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 
 _account: ContextVar[str] = ContextVar("limner_account", default="")
 
@@ -25,3 +25,13 @@ def acting_for(account: str) -> Iterator[None]:
 def current_account() -> str:
     """The account that shared resources are charged to; empty outside of requests and tasks, as in commands."""
     return _account.get()
+
+
+def account_in(context: Context | None) -> str:
+    """The account of a context, as `current_account` gives it for the current one (None)."""
+    return _account.get() if context is None else context.get(_account, "")
+
+
+def shared_work() -> Context:
+    """A context without an account, for callbacks that work for several: none may wait for the turn of another."""
+    return Context()

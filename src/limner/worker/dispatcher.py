@@ -18,6 +18,7 @@ from limner.db.store import Store
 from limner.db.tables.tasks import ClaimedTask, ClaimLimit
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Task
+from limner.ports.acting_account import acting_for
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals
 from limner.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -94,7 +95,8 @@ class Dispatcher:
             if each.task.cancel_requested:
                 running.interrupt(Reason.CANCEL)
             self.running.tasks[each.task.id] = running
-            running.work = asyncio.create_task(self._execute(each, running), name=f"task-{each.task.id}")
+            with acting_for(each.task.account):
+                running.work = asyncio.create_task(self._execute(each, running), name=f"task-{each.task.id}")
 
     def free_slots(self) -> int:
         return min(self.capacity - len(self.running), MAX_CLAIM_BATCH)

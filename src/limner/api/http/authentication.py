@@ -42,6 +42,10 @@ class Authentication:
         request.scope[_CALLER] = key
         act_for(key.account)
 
+    def known_account(self, authorization: str | None) -> str:
+        """The account that a request of this header will probably be charged to; empty for an unknown key."""
+        return self.authenticate.known_account(authorization)
+
     async def find_key(self, connection: HTTPConnection, authorization: str | None, scope: str) -> Key:
         """The key of the request. Raises `Refusal` without a valid key that has `scope`."""
         return await self.authenticate(authorization, scope, self._address(connection))

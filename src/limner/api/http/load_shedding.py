@@ -5,7 +5,7 @@ Reads have a limit of their own. Health checks and metrics are never refused.
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.api.http.headers import media_type
 from limner.api.http.middleware import LARGEST_JSON, MIB, AnswerError
-from limner.application.accounts.fair_share import observed_waits
+from limner.application.accounts.fair_share import FairShare, observed_waits
 from limner.domain.refusal import Overloaded
+from limner.ports.acting_account import current_account
 
 BODY_MEMORY = "limner.body_memory"
 """Key in the ASGI scope: the `BodyMemory` of the request."""
@@ -30,6 +31,7 @@ WAIT_S = 5.0
 """How long a large body waits for memory: uploads come in bursts and each is short."""
 
 MAX_WAITING = 200
+"""Requests of one account that wait for memory."""
 
 TARGET_S = 5.0
 """Requests are admitted only as far as they can be completed within this many seconds."""
@@ -128,42 +130,29 @@ class ConcurrencyLimit:
         return receive_outside, send_outside
 
 
-@dataclass(slots=True)
 class MemoryBudget:
-    """Bytes for large bodies. A request that finds too few waits up to `WAIT_S`, first come first served."""
+    """Bytes for large bodies. A request that finds too few waits up to `WAIT_S`, and accounts take turns.
 
-    capacity: int
-    taken: int = 0
-    _waiters: "deque[tuple[int, asyncio.Future[None]]]" = field(default_factory=deque)
+    One account may hold three quarters, so that large bodies that arrive slowly leave room for others; a larger body
+    is admitted when its account has no other.
+    """
 
-    async def take(self, size: int) -> int:
-        """Reserve `size` bytes, at most the whole budget; returns the bytes reserved. Raises `TimeoutError`."""
-        size = min(size, self.capacity)
-        if not self._waiters and self.taken + size <= self.capacity:
-            self.taken += size
-            return size
-        if len(self._waiters) >= MAX_WAITING:
+    def __init__(self, capacity: int) -> None:
+        self._share = FairShare(capacity, capacity * 3 // 4)
+
+    @property
+    def taken(self) -> int:
+        return self._share.total
+
+    async def take(self, size: int) -> tuple[str, int]:
+        """Reserve `size` bytes, at most the whole budget, for the current account. Raises `TimeoutError`."""
+        if self._share.waiting_of(current_account()) >= MAX_WAITING:
             raise TimeoutError
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((size, waiter))
-        try:
-            async with asyncio.timeout(WAIT_S):
-                await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled():  # granted between the timeout and this line
-                self.give(size)
-            elif (size, waiter) in self._waiters:
-                self._waiters.remove((size, waiter))
-            raise
-        return size
+        async with asyncio.timeout(WAIT_S):
+            return await self._share.acquire(size)
 
-    def give(self, size: int) -> None:
-        self.taken -= size
-        while self._waiters and self.taken + self._waiters[0][0] <= self.capacity:
-            wanted, waiter = self._waiters.popleft()
-            if not waiter.done():
-                self.taken += wanted
-                waiter.set_result(None)
+    def give(self, account: str, size: int) -> None:
+        self._share.release(account, size)
 
 
 @dataclass(slots=True)
@@ -171,12 +160,13 @@ class BodyMemory:
     """The bytes of the budget that a request holds for its body."""
 
     budget: MemoryBudget
-    size: int
+    taken: tuple[str, int] | None
 
     def release(self) -> None:
         """Return them, once the body is no longer in memory; a second call does nothing."""
-        size, self.size = self.size, 0
-        self.budget.give(size)
+        taken, self.taken = self.taken, None
+        if taken:
+            self.budget.give(*taken)
 
     def until_received(self, receive: Receive) -> Receive:
         """`receive` that returns them at the end of the body: a file is on disk then."""
@@ -212,7 +202,7 @@ class LoadShedding:
             return
         size = _memory_for(scope)
         try:
-            taken = await self._memory.take(size) if size else 0
+            taken = await self._memory.take(size) if size else None
         except TimeoutError:
             await self._refuse(scope, receive, send)
             return

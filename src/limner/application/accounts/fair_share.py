@@ -71,6 +71,15 @@ class FairShare:
         self._virtual_time = 0
         self._finish: dict[str, int] = {}
 
+    @property
+    def total(self) -> int:
+        """Units in use."""
+        return self._total
+
+    def waiting_of(self, account: str) -> int:
+        """How much work of an account waits."""
+        return len(self._waiting.get(account, ()))
+
     @asynccontextmanager
     async def slot(self, units: int = 1, charge: int | None = None) -> AsyncIterator[None]:
         """Wait for `units` for the current account and hold them in the block. See `acquire` for `charge`."""

@@ -32,10 +32,10 @@ class KeepPicture:
     intake: Intake
     keep: Keep
 
-    async def inspect(self, source: Path) -> Inspected:
+    async def inspect(self, source: Path | bytes) -> Inspected:
         return await self.intake.inspect(source)
 
-    async def __call__(self, source: Path, holder: str) -> KeptPicture:
+    async def __call__(self, source: Path | bytes, holder: str) -> KeptPicture:
         inspected = await self.inspect(source)
         stored = await self.keep(source, inspected.media_type, holder)
         return KeptPicture(stored.blob, stored.size, inspected.media_type)
@@ -47,17 +47,17 @@ class TokenTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TakeUpload:
-    """Stores an uploaded file under a token that tasks can refer to."""
+    """Stores an uploaded file, or these bytes, under a token that tasks can refer to."""
 
     store: Store
     keep: KeepPicture
     clock: Clock
     life_ms: int
 
-    async def __call__(self, key: Key, source: Path) -> Upload:
+    async def __call__(self, key: Key, source: Path | bytes) -> Upload:
         return await self.under(UploadToken(str(uuid.uuid4())), key.account, key.account_tag, source)
 
-    async def under(self, token: UploadToken, account: AccountId, account_tag: str, source: Path) -> Upload:
+    async def under(self, token: UploadToken, account: AccountId, account_tag: str, source: Path | bytes) -> Upload:
         """The same under a token issued before. Raises `TokenTaken` if it already has a picture."""
         picture = await self.keep(source, token)
         now_ms = self.clock.now_ms()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limner.cli.terminal import err, fail, out, print_json, run_loop
+from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.terminal import err, fail, out, print_json
 
 if TYPE_CHECKING:
     from limner_vendors import EmulatedSpeed, Vendors

@@ -13,7 +13,8 @@ import typer
 from rich.markup import escape
 
 from limner import __version__
-from limner.cli.terminal import LOCAL, Data, err, fail, print_json, run_loop, settings_for, startup_errors
+from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.terminal import LOCAL, Data, err, fail, print_json, settings_for, startup_errors
 
 if TYPE_CHECKING:
     from limner.bootstrap import Limner

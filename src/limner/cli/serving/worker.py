@@ -6,7 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from limner.cli.terminal import Data, Json, err, print_json, run_loop, settings_for, startup_errors
+from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.terminal import Data, Json, err, print_json, settings_for, startup_errors
 
 if TYPE_CHECKING:
     from limner.settings import Settings

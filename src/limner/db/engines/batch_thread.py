@@ -2,26 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from limner.db.engines.turns import Turns
+from limner.db.engines.turns import BatchOfTurns, Turns
 from limner.db.records import Records
-from limner.ports.acting_account import current_account
+from limner.ports.acting_account import current_account, shared_work
 
 Work = Callable[[Records], Any]
 Job = tuple[Work, "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
-LARGEST = 64
-"""Units in one batch: enough to share the cost of a commit, few enough for the next one to come soon."""
-
-
 class BatchHandler(Protocol):
-    """Runs a batch. Only the thread calls it."""
+    """Runs a batch, which takes what arrives meanwhile as well. Only the thread calls it."""
 
-    def __call__(self, batch: Sequence[Job], /) -> Sequence[Outcome]: ...
+    def __call__(self, batch: "Batch", /) -> Sequence[Outcome]: ...
     def close(self) -> None: ...
 
 
@@ -30,15 +26,14 @@ class StoreClosed(RuntimeError):
 
 
 class BatchThread:
-    """A thread that gives all units of work that wait, up to `largest`, to its handler at once.
+    """A thread that gives the units of work that wait to its handler in batches.
 
     Accounts take turns, so that one with many units does not delay the others. The thread and the event loop are woken
     once for a whole batch: under load a unit costs little more than its SQL.
     """
 
-    def __init__(self, name: str, handler: BatchHandler, *, largest: int = LARGEST) -> None:
+    def __init__(self, name: str, handler: BatchHandler) -> None:
         self._handler = handler
-        self._largest = largest
         self._submitted: list[tuple[str, Job]] = []
         self._waiting: Turns[Job] = Turns()
         self._wake = threading.Condition()
@@ -53,7 +48,7 @@ class BatchThread:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         if not self._submitted:
-            loop.call_soon(self._wake_thread)
+            loop.call_soon(self._wake_thread, context=shared_work())
         self._submitted.append((current_account(), (work, future)))
         return future
 
@@ -73,18 +68,37 @@ class BatchThread:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while batch := self._next_batch():
-            outcomes = self._handler(batch)
-            loop = batch[0][1].get_loop()
+        while self._wait():
+            outcomes = self._handler(Batch(self._waiting, self._wake))
+            loop = outcomes[0][0].get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver, outcomes)
         self._handler.close()
 
-    def _next_batch(self) -> list[Job]:
+    def _wait(self) -> bool:
+        """Wait for work; False when there is none and will be none."""
         with self._wake:
             while not self._waiting and not self._closing:
                 self._wake.wait()
-            return self._waiting.take(self._largest)
+            return bool(self._waiting)
+
+
+class Batch:
+    """Iterates over the units of work of one batch: at least one."""
+
+    def __init__(self, waiting: Turns[Job], lock: threading.Condition) -> None:
+        self._units = BatchOfTurns(waiting)
+        self._lock = lock
+        self.taken: list[Job] = []
+
+    def __iter__(self) -> Iterator[Job]:
+        while (job := self._next()) is not None:
+            self.taken.append(job)
+            yield job
+
+    def _next(self) -> Job | None:
+        with self._lock:
+            return self._units.take()
 
 
 def _deliver(outcomes: Sequence[Outcome]) -> None:

@@ -82,7 +82,7 @@ class PostgresStore:
     def _perform_next(self) -> None:
         """Perform the unit of work whose account's turn it is."""
         with self._locked:
-            (perform,) = self._waiting.take(1)
+            perform = self._waiting.take()
         perform()
 
     def _settle(

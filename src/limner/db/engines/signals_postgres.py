@@ -17,6 +17,7 @@ import structlog
 
 from limner.domain.ids import TaskId, is_uuid
 from limner.domain.routing.backoff import full_jitter_s
+from limner.ports.acting_account import acting_for
 from limner.ports.signals import SignalHints
 
 log = structlog.get_logger()
@@ -50,7 +51,8 @@ class PostgresRelay:
     def send(self, hints: SignalHints) -> None:
         self._waiting |= hints
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send_waiting(), name="signals-tell")
+            with acting_for(""):  # what all accounts send, at no account's turn
+                self._sending = asyncio.create_task(self._send_waiting(), name="signals-tell")
 
     def start(self, on_hints: Callable[[SignalHints], None]) -> None:
         self._listening = asyncio.create_task(self._listen(on_hints), name="signals-listen")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from limner.db.engines.batch_thread import BatchThread, Job, Outcome
+from limner.db.engines.batch_thread import Batch, BatchThread, Job, Outcome
 from limner.db.engines.commit import Committed, committed
 from limner.db.records import Records, with_changes
 from limner.db.sql import Db, StatementCount
@@ -96,7 +96,7 @@ class _Batches:
     def __init__(
         self,
         path: Path,
-        perform: Callable[[sqlite3.Connection, Records, Sequence[Job]], list[Outcome]],
+        perform: Callable[[sqlite3.Connection, Records, Batch], list[Outcome]],
         statements: StatementCount | None,
     ) -> None:
         self._path = path
@@ -104,13 +104,14 @@ class _Batches:
         self._statements = statements
         self._opened: tuple[sqlite3.Connection, Records] | None = None
 
-    def __call__(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+    def __call__(self, batch: Batch) -> Sequence[Outcome]:
         try:
             connection, records = self._open()
             return self._perform(connection, records, batch)
         except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
             self.close()
-            return [(future, None, _translated(error)) for _, future in batch]
+            jobs = batch.taken or list(batch)  # none is left to wait for ever: the store may not come back
+            return [(future, None, _translated(error)) for _, future in jobs]
 
     def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
@@ -134,7 +135,7 @@ def _translated(error: BaseException) -> BaseException:
     return translated
 
 
-def _write(connection: sqlite3.Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
+def _write(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
     connection.execute("BEGIN IMMEDIATE")
     outcomes = [_in_savepoint(connection, records, job) for job in batch]
     connection.execute("COMMIT")
@@ -155,7 +156,7 @@ def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) ->
     return outcome
 
 
-def _read(connection: sqlite3.Connection, records: Records, batch: Sequence[Job]) -> list[Outcome]:
+def _read(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
     connection.execute("BEGIN")
     try:
         return [_outcome(records, job) for job in batch]

@@ -353,9 +353,9 @@ async def test_the_number_of_waiters_is_limited(
 async def test_a_body_larger_than_all_memory_is_worked_on_alone() -> None:
     memory = MemoryBudget(10)
     taken = await memory.take(1000)
-    memory.give(taken)
+    memory.give(*taken)
 
-    assert (taken, memory.taken) == (10, 0)
+    assert (taken, memory.taken) == (("", 10), 0)
 
 
 async def test_a_cancelled_wait_reserves_no_memory() -> None:
@@ -365,10 +365,10 @@ async def test_a_cancelled_wait_reserves_no_memory() -> None:
     await asyncio.sleep(0)
     cancelled.cancel()
     await asyncio.gather(cancelled, return_exceptions=True)
-    memory.give(10)
+    memory.give("", 10)
 
-    assert await waiting == 10
-    memory.give(10)
+    assert await waiting == ("", 10)
+    memory.give("", 10)
     assert memory.taken == 0
 
 
@@ -380,7 +380,7 @@ async def test_memory_of_a_body_that_was_read_is_returned_once() -> None:
     body.release()
     body.release()
 
-    assert await other == 8
+    assert await other == ("", 8)
     assert memory.taken == 8
 
 
@@ -408,3 +408,55 @@ async def test_a_file_takes_memory_until_it_has_arrived_and_other_bodies_until_t
     application.go.set()
     assert await asked == 200
     assert middleware.load._memory.taken == 0
+
+
+async def test_one_account_leaves_a_quarter_of_the_memory_to_others() -> None:
+    memory = MemoryBudget(8)
+    with acting_for("loud"):
+        loud = [asyncio.create_task(memory.take(2)) for _ in range(5)]
+    await asyncio.sleep(0)
+
+    with acting_for("quiet"):
+        taken = await memory.take(2)
+
+    assert (taken, memory.taken) == (("quiet", 2), 8)
+    for each in loud:
+        each.cancel()
+
+
+async def test_an_account_gets_memory_before_the_next_body_of_one_that_had_more() -> None:
+    memory = MemoryBudget(4)
+    with acting_for("loud"):
+        held = await memory.take(4)
+        waiting = [asyncio.create_task(memory.take(2)) for _ in range(3)]
+        await asyncio.sleep(0)
+    with acting_for("quiet"):
+        quiet = asyncio.create_task(memory.take(2))
+    await asyncio.sleep(0)
+
+    memory.give(*held)
+
+    assert await quiet == ("quiet", 2)
+    for each in waiting:
+        each.cancel()
+
+
+async def test_requests_of_one_account_that_wait_for_memory_do_not_fill_the_line_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_shedding, "MAX_WAITING", 1)
+    memory = MemoryBudget(2)
+    with acting_for("loud"):
+        held = await memory.take(2)
+        waiting = asyncio.create_task(memory.take(2))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            await memory.take(2)
+    with acting_for("quiet"):
+        quiet = asyncio.create_task(memory.take(2))
+    await asyncio.sleep(0)
+
+    memory.give(*held)
+
+    assert await quiet == ("quiet", 2)
+    waiting.cancel()

@@ -207,3 +207,17 @@ async def test_a_call_without_a_key_is_no_guess(authenticate: Authenticate) -> N
             await authenticate(None, "read", "203.0.113.9")
 
     assert await guess(authenticate, "203.0.113.9", 1) == [Code.UNAUTHENTICATED]
+
+
+async def test_the_account_of_a_key_is_known_as_long_as_the_key_is_cached(
+    authenticate: Authenticate, made: CreatedKey, service: ServiceHarness
+) -> None:
+    authorization = f"Bearer {made.secret}"
+    before = authenticate.known_account(authorization)
+    await authenticate(authorization, "read")
+    known = [authenticate.known_account(each) for each in (authorization, f"{authorization}x", None)]
+    service.clock.ms += CACHE_MS
+
+    assert before == ""
+    assert known == [made.key.account, "", ""]
+    assert authenticate.known_account(authorization) == ""

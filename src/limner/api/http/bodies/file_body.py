@@ -1,9 +1,10 @@
 """Receives an uploaded file, from a multipart form or a raw body, into a scratch file."""
 
 import asyncio
+import io
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,23 +15,43 @@ from limner.domain.refusal import Code, Refusal
 
 _BLOCK_BYTES = 256 * 1024
 
+SMALL_BODY = 64 * 1024
+"""A form of up to this many bytes stays in memory: a file would cost more hops to a thread than its work is worth."""
+
 
 @asynccontextmanager
-async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path]:
-    """The form's file as a scratch file, removed on exit. Refusals raised inside get the field `file`."""
+async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path | bytes]:
+    """The form's file as a scratch file, removed on exit, or as bytes. Refusals raised inside get the field `file`."""
     if media_type(request.headers) != "multipart/form-data":
         raise _not_multipart("the body is not multipart/form-data")
-    async with _scratch_file(scratch) as path:
-        await _receive_form(request, path)
-        yield path
+    with _refused_at_file():
+        async with aclosing(_in_blocks(request.stream())) as blocks:
+            first = await anext(blocks)
+            if len(first) <= SMALL_BODY:  # the last block, too
+                yield await asyncio.to_thread(_file_of_form, request.headers["content-type"], first)
+                return
+            async with _scratch_file(scratch) as path:
+                await _receive_form(request, first, blocks, path)
+                yield path
 
 
 @asynccontextmanager
 async def received_body(request: Request, scratch: Path) -> AsyncIterator[Path]:
     """The whole body as a scratch file, removed on exit. `BodyCap` limits its size."""
-    async with _scratch_file(scratch) as path:
-        await _receive_body(request, path)
-        yield path
+    with _refused_at_file():
+        async with _scratch_file(scratch) as path:
+            await _receive_body(request, path)
+            yield path
+
+
+@contextmanager
+def _refused_at_file() -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        raise refusal.at("file") from None
+    except ClientDisconnect:  # the client is gone: the refusal only ends the request without an error log
+        raise Refusal(Code.MALFORMED, "the upload was interrupted", suggestion="Send it again.", field="file") from None
 
 
 @asynccontextmanager
@@ -38,10 +59,6 @@ async def _scratch_file(scratch: Path) -> AsyncIterator[Path]:
     path = scratch / f"upload-{uuid.uuid4()}"
     try:
         yield path
-    except Refusal as refusal:
-        raise refusal.at("file") from None
-    except ClientDisconnect:  # the client is gone: the refusal only ends the request without an error log
-        raise Refusal(Code.MALFORMED, "the upload was interrupted", suggestion="Send it again.", field="file") from None
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
@@ -52,18 +69,34 @@ async def _receive_body(request: Request, path: Path) -> None:
             await asyncio.to_thread(target.write, block)
 
 
-async def _receive_form(request: Request, path: Path) -> None:
-    with await asyncio.to_thread(path.open, "wb") as target:
-        try:
-            form = FormFile(request.headers["content-type"], target)
-            async for block in _in_blocks(request.stream()):
-                await asyncio.to_thread(form.feed, block)
-            form.finish()
-        except FormError as error:
-            raise _not_multipart(str(error)) from None
+def _file_of_form(content_type: str, body: bytes) -> bytes:
+    """Blocking."""
+    target = io.BytesIO()
+    with _refused_forms():
+        form = FormFile(content_type, target)
+        form.feed(body)
+        form.finish()
+    return target.getvalue()
 
 
-async def _in_blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _receive_form(request: Request, first: bytes, blocks: AsyncIterator[bytes], path: Path) -> None:
+    with await asyncio.to_thread(path.open, "wb") as target, _refused_forms():
+        form = FormFile(request.headers["content-type"], target)
+        await asyncio.to_thread(form.feed, first)
+        async for block in blocks:
+            await asyncio.to_thread(form.feed, block)
+        form.finish()
+
+
+@contextmanager
+def _refused_forms() -> Iterator[None]:
+    try:
+        yield
+    except FormError as error:
+        raise _not_multipart(str(error)) from None
+
+
+async def _in_blocks(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The body in larger blocks: each is handed to a thread."""
     block = bytearray()
     async for piece in body:

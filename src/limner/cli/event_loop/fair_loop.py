@@ -1,0 +1,55 @@
+"""An event loop on which accounts take turns.
+
+A service is one process with one loop: without turns, every step of a request waits for all steps of all other
+requests that are ready, so that an account with a hundred requests makes everybody's slow.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextvars import Context
+from typing import Final, TypeVarTuple, Unpack
+
+import uvloop
+
+from limner.cli.event_loop.account_lines import AccountLines
+from limner.ports.acting_account import account_in, shared_work
+
+Ts = TypeVarTuple("Ts")
+
+TURNS_S: Final = 0.0003
+"""Callbacks of accounts run for this long, then the loop looks for input, which costs some 10 µs."""
+
+
+class FairLoop(uvloop.Loop):
+    """Runs callbacks of the account that used the loop the least; those of no account run at once, as usual.
+
+    The account is the acting account in a callback's context: a task's, for its steps. The callbacks of one account
+    keep their order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = AccountLines()
+
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        account = account_in(context)
+        if not account:
+            return super().call_soon(callback, *args, context=context)
+        if not self._lines:
+            super().call_soon(self._take_turns, context=shared_work())
+        handle = asyncio.Handle(callback, args, self, context)
+        self._lines.add(account, handle)
+        return handle
+
+    def _take_turns(self) -> None:
+        now_s = time.perf_counter()
+        until_s = now_s + TURNS_S
+        try:
+            while self._lines and now_s < until_s:
+                now_s = self._lines.run_next(now_s)
+        finally:  # a KeyboardInterrupt ends the run, and what cleans up after it runs on this loop
+            if self._lines:
+                super().call_soon(self._take_turns, context=shared_work())

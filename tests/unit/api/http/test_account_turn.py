@@ -1,0 +1,35 @@
+"""The account that a request is charged to before its key was checked."""
+
+from starlette.types import Message, Receive, Scope, Send
+
+from limner.api.http.account_turn import AccountTurn
+from limner.ports.acting_account import current_account
+
+KNOWN = {"Bearer tsk_ada": "ada"}
+
+
+async def charged(authorization: str | None) -> str:
+    seen: list[str] = []
+
+    async def application(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(current_account())
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    headers = [(b"authorization", authorization.encode())] if authorization else []
+    middleware = AccountTurn(application, lambda given: KNOWN.get(given or "", ""))
+    await middleware({"type": "http", "headers": headers, "path": "/"}, receive, send)
+    return seen[0]
+
+
+async def test_a_request_with_a_known_key_is_charged_to_its_account_from_the_start() -> None:
+    assert await charged("Bearer tsk_ada") == "ada"
+
+
+async def test_other_requests_are_charged_to_no_account_until_they_are_authenticated() -> None:
+    assert await charged("Bearer tsk_wrong") == ""
+    assert await charged(None) == ""
