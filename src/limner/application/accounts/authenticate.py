@@ -60,8 +60,8 @@ class Authenticate:
     def known_account(self, authorization: str | None) -> str:
         """The account of a key that was used within the last seconds; else empty. It authenticates nothing."""
         _, _, secret = (authorization or "").partition(" ")
-        cached_until, key = self._cached.get(self.digest(secret), (0, None)) if self._cached else (0, None)
-        return key.account if key is not None and self.clock.now_ms() < cached_until else ""
+        key = self._cached.get(self.digest(secret), self.clock.now_ms())
+        return key.account if key else ""
 
     async def _look_up(self, digest: bytes, address: str | None) -> Key:
         now_ms = self.clock.now_ms()
