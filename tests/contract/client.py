@@ -9,11 +9,14 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from limner.bootstrap import Limner, opened
+from limner.application.accounts.manage import HashKey, ManageAccounts
+from limner.db.open_store import SQLITE, open_store
 from limner.settings import Settings
+from limner.worker.clock import SystemClock
 from serving import Served
 from unit.intake.pictures import encoded, scene
 
@@ -152,19 +155,30 @@ def settings_of(served: Served, **chosen: Any) -> Settings:
     return Settings(data=served.data, engine="sandbox", log_level="warning", **chosen)
 
 
-def newcomer(served: Served, *, credits: int = 1000, scopes: tuple[str, ...] = ("generate", "read")) -> Client:  # noqa: A002
-    """A client of a fresh account, made as the command line makes it."""
-    return Client(served.url, asyncio.run(_newcomer(settings_of(served), credits, scopes)))
+def newcomer(
+    served: Served,
+    *,
+    name: str | None = None,
+    credits: int = 1000,  # noqa: A002
+    tasks: int | None = None,
+    scopes: tuple[str, ...] = ("generate", "read"),
+) -> Client:
+    """A client of a fresh account, with a limit of its own if `tasks` is given. The server's database is on SQLite."""
+    account = name or f"a-{uuid.uuid4().hex[:12]}"
+    return Client(served.url, asyncio.run(_key_of_new_account(served.data, account, credits, tasks, scopes)))
 
 
-async def _newcomer(settings: Settings, credits: int, scopes: tuple[str, ...]) -> str:  # noqa: A002
-    async with opened(settings) as limner:
-        account = await limner.accounts.create(f"a-{uuid.uuid4().hex[:12]}", credits)
-        return await _key(limner, account.name, scopes)
-
-
-async def _key(limner: Limner, account: str, scopes: tuple[str, ...]) -> str:
-    return (await limner.accounts.create_key(account, "a test", scopes)).secret
+async def _key_of_new_account(
+    data: Path, account: str, opening: int, tasks: int | None, scopes: tuple[str, ...]
+) -> str:
+    """What the command line does, without the rest of the service: building that takes longer than most tests run."""
+    store = open_store(f"{SQLITE}{data / 'limner.db'}")
+    accounts = ManageAccounts(store, SystemClock(), HashKey((data / "secret").read_bytes()))
+    try:
+        await accounts.create(account, opening, tasks)
+        return (await accounts.create_key(account, "a test", scopes)).secret
+    finally:
+        await store.close()
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,7 @@ def test_a_refused_request_may_be_mended_under_its_key(client: Client) -> None:
 
 
 def test_a_request_refused_for_credits_may_be_sent_again_as_it_was(idle: Served) -> None:
-    idle.cli("accounts", "create", "late", "--credits", "4")
-    client = Client(idle.url, idle.cli("keys", "create", "--account", "late")["key"])
+    client = newcomer(idle, name="late", credits=4)
     refused = create(client, "a-5")
     idle.cli("credits", "grant", "1", "--account", "late")
     accepted = create(client, "a-5")

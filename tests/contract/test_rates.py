@@ -53,9 +53,9 @@ def test_creates_over_their_rate_limit_are_refused_with_retry_after(paced: Serve
 
 
 def test_a_rate_limit_of_an_account_is_shared_by_its_keys_only(paced: Served) -> None:
-    paced.cli("accounts", "create", "shared", "--credits", "100")
-    keys = [paced.cli("keys", "create", "--account", "shared")["key"] for _ in range(2)]
-    shared = [Client(paced.url, key).create().status for key in keys * 8]
+    first = newcomer(paced, name="shared", credits=100)
+    second = first.as_(paced.cli("keys", "create", "--account", "shared")["key"])
+    shared = [client.create().status for client in (first, second) * 8]
 
     assert shared[0] == 200
     assert 429 in shared

@@ -304,9 +304,8 @@ def test_a_picture_inside_a_request_is_not_kept_without_the_credits(idle: Served
     assert footprint(idle).files == before.files
 
 
-def test_a_picture_inside_a_request_is_not_kept_above_the_limit(idle: Served, client: Client) -> None:
-    account = idle.cli("accounts", "create", "limited", "--credits", "50", "--tasks", "0")["account"]
-    limited = client.as_(idle.cli("keys", "create", "--account", account)["key"])
+def test_a_picture_inside_a_request_is_not_kept_above_the_limit(idle: Served) -> None:
+    limited = newcomer(idle, credits=50, tasks=0)
     before = footprint(idle)
     answer = limited.create(file=inline_of(encoded(scene((35, 44)), "PNG")))
 

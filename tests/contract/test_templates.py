@@ -46,8 +46,7 @@ def names(client: Client) -> dict[str, str]:
 def new_account(served: Served) -> tuple[str, Client]:
     """The name of a fresh account, and a caller of it."""
     name = f"a-{uuid.uuid4().hex[:12]}"
-    served.cli("accounts", "create", name, "--credits", "1000")
-    return name, Client(served.url, served.cli("keys", "create", "--account", name)["key"])
+    return name, newcomer(served, name=name)
 
 
 def parts_of_prompt(client: Client, task: str) -> dict[str, str]:
