@@ -16,6 +16,7 @@ from limner.domain.ids import BlobId
 from limner.domain.thumbnail import SIDES
 from limner.ports.blobs import BlobMissing, StorageRefuses, Stored
 from limner.storage.durable_files import DurableFiles, sync_existing
+from limner.storage.partial_files import remove_older
 
 _ROOT = "sha256"
 _THUMBNAILS = "thumbnails"
@@ -160,17 +161,7 @@ def _key(blob: BlobId) -> str:
 
 
 def _reclaim(folder: Path, before_ms: int) -> int:
-    return sum(_removed(file, before_ms) for file in folder.glob("*/*#*") if _PARTIAL.fullmatch(file.name))
-
-
-def _removed(file: Path, before_ms: int) -> bool:
-    try:
-        old = file.stat().st_mtime_ns // 1_000_000 <= before_ms
-    except FileNotFoundError:  # its writer has just finished
-        return False
-    if old:
-        file.unlink(missing_ok=True)
-    return old
+    return remove_older((file for file in folder.glob("*/*#*") if _PARTIAL.fullmatch(file.name)), before_ms)
 
 
 def _check_folder(folder: Path) -> None:

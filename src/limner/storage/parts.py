@@ -12,6 +12,7 @@ from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from limner.ports.parts import MultipartUpload, PartMissing
+from limner.storage.partial_files import remove_older
 
 _ROOT = "parts"
 _BEGUN = "begun"
@@ -103,14 +104,4 @@ def _key(assembly: MultipartUpload, number: int) -> str:
 
 def _remove_partial_files(folder: Path, before_ms: int) -> int:
     """Remove partial files older than `before_ms`. No listing shows them."""
-    return sum(_removed(file, before_ms) for file in list(folder.glob("*/*/*#*")) if _PARTIAL.fullmatch(file.name))
-
-
-def _removed(file: Path, before_ms: int) -> bool:
-    try:
-        old = file.stat().st_mtime_ns // 1_000_000 <= before_ms
-    except FileNotFoundError:  # its writer has just finished
-        return False
-    if old:
-        file.unlink(missing_ok=True)
-    return old
+    return remove_older([file for file in folder.glob("*/*/*#*") if _PARTIAL.fullmatch(file.name)], before_ms)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from limner.api.http.bodies.blocks import in_blocks
 from limner.api.s3 import checksums
 from limner.api.s3.errors import S3Error
 from limner.api.s3.signature import UNSIGNED, Authorization, RequestHead, SignatureChain
@@ -15,9 +16,6 @@ from limner.api.s3.unframe import Unframer
 
 MAX_OBJECT_BYTES = 20 * 1024 * 1024
 """Size limit of an object, uploaded at once or in parts."""
-
-_BLOCK_BYTES = 256 * 1024
-"""Bytes collected for one call of a thread; the network delivers smaller pieces."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FRAMED = re.compile(r"STREAMING-(UNSIGNED-PAYLOAD-TRAILER|AWS4-HMAC-SHA256-PAYLOAD(?:-TRAILER)?)")
@@ -71,22 +69,11 @@ async def receive(body: AsyncIterator[bytes], declared: DeclaredBody, path: Path
     """Write the content to `path`. Raises `S3Error` over the size limit or when a declaration does not hold."""
     writer = await asyncio.to_thread(_BodyWriter, declared, path)
     try:
-        async for block in _in_blocks(body):
+        async for block in in_blocks(body):
             await asyncio.to_thread(writer.take, block)
         return await asyncio.to_thread(writer.finish)
     finally:
         await asyncio.to_thread(writer.close)
-
-
-async def _in_blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body in blocks of at least `_BLOCK_BYTES`."""
-    block = bytearray()
-    async for piece in body:
-        block += piece
-        if len(block) >= _BLOCK_BYTES:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
 
 
 class _BodyWriter:

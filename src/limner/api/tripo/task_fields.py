@@ -185,3 +185,15 @@ def named(field: str, file: FileRef | None) -> list[FileInput]:
 def listed(field: str, files: Sequence[FileRef] | None) -> list[FileInput]:
     """The files of a list field, named `field[n]`."""
     return [file.input(f"{field}[{n}]") for n, file in enumerate(files or ())]
+
+
+def prompt_of(prompt: str | None, template: str | None, longest: int) -> str:
+    """Raises `Refusal` if both are missing. `longest` is how many characters a prompt may have."""
+    if prompt is None and template is None:
+        raise Refusal(
+            Code.INVALID,
+            "prompt is missing",
+            suggestion=f"Send a prompt of 1 to {longest} characters. It is optional with a template.",
+            field="prompt",
+        )
+    return prompt or ""

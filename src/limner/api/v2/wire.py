@@ -14,6 +14,7 @@ from limner.api.tripo.task_fields import (
     each_view_once,
     listed,
     named,
+    prompt_of,
 )
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -117,7 +118,7 @@ def _generate(task: GenerateImage, sent: dict[str, Any]) -> ImageRequest:
     return ImageRequest(
         type=TaskType.GENERATE_IMAGE,
         spec=TaskSpec(
-            prompt=_required_prompt(task),
+            prompt=prompt_of(task.prompt, task.template, PROMPT_LIMIT),
             template=task.template,
             t_pose=bool(task.t_pose),
             sketch_to_render=bool(task.sketch_to_render),
@@ -168,17 +169,6 @@ def _edit(task: EditMultiview, sent: dict[str, Any]) -> ImageRequest:
         echo=_echo(task, sent),
         ignored=unknown_fields(type(task), sent),
     )
-
-
-def _required_prompt(task: GenerateImage) -> str:
-    if task.prompt is None and task.template is None:
-        raise Refusal(
-            Code.INVALID,
-            "prompt is missing",
-            suggestion=f"Send a prompt of 1 to {PROMPT_LIMIT} characters. It is optional with a template.",
-            field="prompt",
-        )
-    return task.prompt or ""
 
 
 def _echo(task: BaseModel, sent: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from limner.api.tripo.task_fields import (
     each_view_once,
     listed,
     named,
+    prompt_of,
     with_one_source,
 )
 from limner.api.v3.models import model_called
@@ -210,7 +211,7 @@ def _image(
     task_request = ImageRequest(
         type=kind,
         spec=TaskSpec(
-            prompt=_prompt(task),
+            prompt=prompt_of(task.prompt, task.template, PROMPT_LIMIT),
             template=task.template,
             t_pose=bool(task.t_pose),
             sketch_to_render=bool(task.sketch_to_render),
@@ -239,17 +240,6 @@ def _missing(field: str, remedy: str) -> Refusal:
 
 _NOT_ECHOED = {"input", "inputs", "file", "files", "style_image", "mask", "webhook_url"}
 """Pictures are echoed after they are resolved; a webhook URL may hold a secret."""
-
-
-def _prompt(task: _Image) -> str:
-    if task.prompt is None and task.template is None:
-        raise Refusal(
-            Code.INVALID,
-            "prompt is missing",
-            suggestion=f"Send a prompt of 1 to {PROMPT_LIMIT} characters. It is optional with a template.",
-            field="prompt",
-        )
-    return task.prompt or ""
 
 
 def _model(task: _Image | ViewsOfImage | EditedViews, models: Models) -> str | None:

@@ -3,17 +3,16 @@
 import asyncio
 import io
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
+from limner.api.http.bodies.blocks import in_blocks
 from limner.api.http.bodies.form_file import FormError, FormFile
 from limner.api.http.headers import media_type
 from limner.domain.refusal import Code, Refusal
-
-_BLOCK_BYTES = 256 * 1024
 
 SMALL_BODY = 64 * 1024
 """A form of up to this many bytes stays in memory: a file would cost more hops to a thread than its work is worth."""
@@ -25,7 +24,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path |
     if media_type(request.headers) != "multipart/form-data":
         raise _not_multipart("the body is not multipart/form-data")
     with _refused_at_file():
-        async with aclosing(_in_blocks(request.stream())) as blocks:
+        async with aclosing(in_blocks(request.stream())) as blocks:
             first = await anext(blocks)
             if len(first) <= SMALL_BODY:  # the last block, too
                 yield await asyncio.to_thread(_file_of_form, request.headers["content-type"], first)
@@ -65,7 +64,7 @@ async def _scratch_file(scratch: Path) -> AsyncIterator[Path]:
 
 async def _receive_body(request: Request, path: Path) -> None:
     with await asyncio.to_thread(path.open, "wb") as target:
-        async for block in _in_blocks(request.stream()):
+        async for block in in_blocks(request.stream()):
             await asyncio.to_thread(target.write, block)
 
 
@@ -94,17 +93,6 @@ def _refused_forms() -> Iterator[None]:
         yield
     except FormError as error:
         raise _not_multipart(str(error)) from None
-
-
-async def _in_blocks(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The body in larger blocks: each is handed to a thread."""
-    block = bytearray()
-    async for piece in body:
-        block += piece
-        if len(block) >= _BLOCK_BYTES:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
 
 
 def _not_multipart(reason: str) -> Refusal:
