@@ -82,6 +82,13 @@ def echo() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def relay(port: int) -> Iterator[Server]:
+    """A bare relay to the server on this port."""
+    with _started([sys.executable, "-m", "bench.relay", str(port)], dict(os.environ)) as (process, announced, ready_s):
+        yield Server(process, int(announced), "", Path(), ready_s)
+
+
+@contextlib.contextmanager
 def beside(module: str, *arguments: str) -> Iterator[None]:
     """A module that runs as a program of its own, once it has said something."""
     with _started([sys.executable, "-m", module, *arguments], dict(os.environ)):

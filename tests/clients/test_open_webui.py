@@ -97,7 +97,8 @@ def test_openais_engine_makes_a_picture_of_a_whole_message(ask: Ask, caller: Cli
 
     assert status == 200, answer
     assert len(answer) == len(made) == 1
-    assert Image.open(made[0]).size
+    with Image.open(made[0]) as shown:
+        assert shown.format == "PNG"
     assert caller.balance() == (1000 - 5, 0)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from contract.client import PICTURE, Answer, Client, multipart, newcomer
 from serving import Served, serving
+from unit.intake.pictures import encoded
 
 JSON = {"Content-Type": "application/json"}
 
@@ -234,6 +235,53 @@ def test_a_picture_at_an_inner_address_fails_without_a_charge(caller: Client) ->
 
     assert (answer.status, answer.json["error"]["param"]) == (400, "image")
     assert caller.balance() == (1000, 0)
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:1/a.png", "http://10.0.0.1/a.png", "ftp://example.org/a.png"])
+def test_a_link_to_an_inner_address_or_none_in_openais_own_form_costs_nothing(caller: Client, link: str) -> None:
+    answer = post(caller, {"prompt": "a fox", "images": [{"image_url": link}]}, "edits")
+
+    assert (answer.status, answer.json["error"]["param"]) == (400, "image")
+    assert caller.balance() == (1000, 0)
+
+
+def test_a_mask_of_another_size_is_refused(caller: Client) -> None:
+    mask = encoded(Image.new("RGBA", (32, 32)), "PNG")
+    body, headers = multipart([("prompt", None, b"a fox"), ("image", "a.png", PICTURE), ("mask", "m.png", mask)])
+
+    answer = caller.call("POST", "/v1/images/edits", body, headers | {"Idempotency-Key": "one"})
+
+    assert (answer.status, answer.json["error"]["param"]) == (400, "mask")
+    assert caller.balance() == (1000, 0)
+
+
+def test_a_form_of_60_mb_is_refused(caller: Client) -> None:
+    body, headers = multipart([("prompt", None, b"a fox"), ("image", "a.png", b"0" * 60_000_000)])
+
+    answer = caller.call("POST", "/v1/images/edits", body, headers)
+
+    assert (answer.status, answer.json["error"]["code"]) == (413, "image_too_large")
+    assert answer.headers["x-should-retry"] == "false"
+    assert caller.balance() == (1000, 0)
+
+
+def test_several_pictures_are_streamed_as_an_event_each(sdk: openai.OpenAI, caller: Client) -> None:
+    events = list(sdk.images.generate(model="gpt-image-1", prompt="foxes", n=2, stream=True))
+
+    assert [event.type for event in events if "partial" not in event.type] == ["image_generation.completed"] * 2
+    assert caller.balance() == (1000 - 10, 0)
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        {"images": [{"image_url": {"url": "data:image/png;base64," + base64.b64encode(PICTURE).decode()}}]},
+        {"image": [{"b64_json": base64.b64encode(PICTURE).decode()}]},
+    ],
+    ids=["nested", "b64_json"],
+)
+def test_pictures_in_objects_of_chat_apis_are_edited(caller: Client, pictures: dict[str, Any]) -> None:
+    assert post(caller, {"prompt": "as a statue"} | pictures, "edits").status == 200
 
 
 def test_a_form_without_a_picture_and_one_that_is_broken_are_refused(caller: Client) -> None:
