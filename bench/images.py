@@ -1,9 +1,13 @@
 """What OpenAI's API adds to a vendor's call: latency, CPU and memory, beside a bare relay to the same vendor."""
 
+import asyncio
 import json
+from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import count
+
+import uvloop
 
 from bench import load
 from bench.report import Figure
@@ -63,12 +67,23 @@ def _large(size: Size) -> list[Figure]:
 def _held(size: Size) -> list[Figure]:
     """Calls that one process holds open at once."""
     with vendor(size.long_s, 0.001) as at, _beside(at) as server:
-        _run(server, size.held, size.held)
+        statuses = uvloop.run(_ramp(server, size.held, size.long_s / 2))
+        assert set(statuses) == {200}, Counter(statuses)
         most = json.loads(load.run(at.port, lambda _: load.request("GET", "/most"), 1, 1, keep_bodies=True).bodies[0])
         return [
             Figure("images_held_at_once", most["most"], "calls"),
             Figure("images_held_peak_memory", server.peak_mib(), "MiB"),
         ]
+
+
+async def _ramp(server: Server, calls: int, seconds: float) -> list[int]:
+    """Calls that begin one after another within so many seconds; their statuses."""
+
+    async def call(number: int) -> int:
+        await asyncio.sleep(number * seconds / calls)
+        return (await load.ask(server.port, _request(server)))[0]
+
+    return await asyncio.gather(*(call(number) for number in range(calls)))
 
 
 def _beside(at: Server) -> AbstractContextManager[Server]:

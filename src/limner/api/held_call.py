@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from limner.api.http.authentication import caller
 from limner.api.http.idempotency import checked_key
-from limner.api.http.load_shedding import BODY_MEMORY
+from limner.api.http.load_shedding import BEGINS_WAIT, BODY_MEMORY
 from limner.api.http.prefer_wait import disconnected
 from limner.api.service_container import Services
 from limner.application.read import TaskView
@@ -63,6 +63,7 @@ class HeldCalls:
         """
         key, ended = caller(call.request), None
         call.request.scope[BODY_MEMORY].release()
+        call.request.scope[BEGINS_WAIT]()
         try:
             ended = await self.services.wait_for_end(key, call.task, seconds, lambda: disconnected(call.request))
         except WatchLimitReached:

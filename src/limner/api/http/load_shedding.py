@@ -21,6 +21,9 @@ from limner.ports.acting_account import current_account
 BODY_MEMORY = "limner.body_memory"
 """Key in the ASGI scope: the `BodyMemory` of the request."""
 
+BEGINS_WAIT = "limner.begins_wait"
+"""Key in the ASGI scope: call it when a request's work is done until its task ends. That counts as a completion."""
+
 LARGE_BODY = 256 * 1024
 """Bodies of at least this many bytes are charged to the memory budget."""
 
@@ -95,7 +98,12 @@ class ConcurrencyLimit:
         self._busy -= 1
         if self._busy < MIN_CAPACITY // 2:
             self._completions = None  # below saturation the rate measures demand, not capacity
-        elif self._completions:
+        else:
+            self.complete()
+
+    def complete(self) -> None:
+        """Count a piece of work as completed."""
+        if self._completions:
             self._completions.count(self.now_s())
 
     def begin_wait(self, account: str) -> None:
@@ -220,6 +228,7 @@ class LoadShedding:
             await self._refuse(scope, receive, send)
             return
         limit.enter()
+        scope[BEGINS_WAIT] = limit.complete
         try:
             with observed_waits(limit):
                 await self._app(scope, *limit.outside(receive, send))

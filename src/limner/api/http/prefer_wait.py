@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from limner.api.http.authentication import caller
-from limner.api.http.load_shedding import BODY_MEMORY
+from limner.api.http.load_shedding import BEGINS_WAIT, BODY_MEMORY
 from limner.application.read import TaskView
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import WatchLimitReached
@@ -43,6 +43,7 @@ async def wait_as_preferred(request: Request, wait: WaitForEnd, task: TaskId) ->
     if not seconds or "read" not in key.scopes:
         return Waited(None, {})
     request.scope[BODY_MEMORY].release()
+    request.scope[BEGINS_WAIT]()
     try:
         ended = await wait(key, task, seconds, lambda: disconnected(request))
     except WatchLimitReached:  # the task is accepted all the same

@@ -17,7 +17,15 @@ _FIELDS = ImagesBody.model_json_schema(ref_template="#/components/schemas/{model
 _MADE: dict[str, Any] = {
     "description": "The pictures, in base64 or as links; with `stream`, server-sent events",
     "content": {"application/json": {}, "text/event-stream": {}},
-    "headers": {"x-limner-task-id": {"description": "The task behind it", "schema": {"type": "string"}}},
+    "headers": {
+        name: {"description": text, "schema": {"type": "string"}}
+        for name, text in (
+            ("x-limner-task-id", "The task behind it"),
+            ("x-limner-model", "The model that ran"),
+            ("x-limner-size", "The shape and size class that were asked of it"),
+            ("x-limner-ignored", "Fields of the request without effect"),
+        )
+    },
 }
 _RESPONSES = {
     "200": _MADE,

@@ -249,6 +249,15 @@ def test_as_many_are_admitted_as_the_recent_rate_completes_in_time(each_s: float
     assert filled(limit) == holds
 
 
+def test_calls_that_wait_for_their_tasks_do_not_slow_the_rate() -> None:
+    limit, watch = overloaded()
+    for _ in range(500):
+        watch.at_s += 1 / 64
+        limit.complete()  # accepted; it waits for its client from now on
+
+    assert filled(limit) == 321
+
+
 def test_before_the_rate_is_measured_only_the_capacity_limits() -> None:
     limit, watch = overloaded(capacity=100)
     watch.at_s += MIN_OBSERVED_S / 2
