@@ -100,8 +100,14 @@ takes the request's images. `LIMNER_DEFAULT_MODEL` sets another. The price is pe
 
 MODELS_MIDDLE = """
 The first nine are those of the API that Limner implements. The others have the names of their makers, with `_` for `-`. An alias is
-accepted wherever a name is, and a task shows the name. Of the optional fields those count that the route obeys; `flux.3` and
-`gemini_nano_banana_2.1` are offered in sizes of 1K and 2K only, because their 4K costs several times as much.
+accepted wherever a name is, and a task shows the name. Of the optional fields those count that the route obeys; `flux.3`,
+`gemini_nano_banana_2.1` and `gpt_image_2` are offered in sizes of 1K and 2K only, because their 4K costs several times as much.
+
+Credits do not depend on quality or size; what a vendor charges does. `gpt_image_2` costs $0.053 at the usual quality, $0.211 at
+`high`, and about $0.26 at `high` in 2K. `max_vendor_usd`, quotes and the journal use the price of what is asked, so a key can be
+kept from expensive pictures; a row of your own with `qualities` and `sizes` keeps everybody from them.
+
+`flux.1_fill` draws anew what a `mask` shows, and needs one. OpenAI's models take a mask too, the others refuse it and name those that do.
 
 **Further models** are rows of `limner.toml`, with their routes: [a model that Limner does not
 know](providers.md#a-model-that-limner-does-not-know). A `[[model]]` with the name of a shipped one takes its place, for instance to

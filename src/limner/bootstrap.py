@@ -20,6 +20,7 @@ from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generate import Generate
 from limner.application.generation.journal import SpendJournal
 from limner.application.generation.keep_image import KeepImage
+from limner.application.generation.keep_partial_image import KeepPartialImage
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
@@ -313,7 +314,10 @@ class Limner:
         references = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
         journal = SpendJournal(self.store, self.clock, self.route_limits)
         keep = KeepImage(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
-        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry, self.tracing)
+        previews = KeepPartialImage(self.store, self.blobs, self.pictures, self.clock)
+        run_attempt = RunAttempt(
+            journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry, self.tracing, previews
+        )
         return ExecuteTask(
             store=self.store,
             prepare=PrepareInputs(

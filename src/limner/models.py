@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from limner.domain.model import JPEG, PNG, WEBP, ModelFacts, Models, models_of
-from limner.domain.routing.abilities import OPTIONAL_FIELDS
+from limner.domain.routing.abilities import OPTIONAL_FIELDS, QUALITIES
 
 _FORMATS = {"jpeg": JPEG, "png": PNG, "webp": WEBP}
 
@@ -38,6 +38,9 @@ class ModelSettings(BaseModel):
     )
     sizes: tuple[Literal["1K", "2K", "4K"], ...] = Field(
         default=(), description="The size classes that callers may ask for. Default: those that its routes can make."
+    )
+    qualities: tuple[Literal[QUALITIES], ...] = Field(  # type: ignore[valid-type]
+        default=(), description="The values of `quality` that callers may ask for. Default: those of its routes."
     )
     obeys: tuple[Literal[tuple(OPTIONAL_FIELDS)], ...] | None = Field(  # type: ignore[valid-type]
         default=None,
@@ -68,6 +71,7 @@ class ModelSettings(BaseModel):
             accepts=frozenset(_FORMATS[each] for each in self.accepts),
             successor_with_image=self.successor_with_image,
             sizes=self.sizes,
+            qualities=self.qualities,
             obeys=None if self.obeys is None else frozenset(self.obeys),
             aliases=self.aliases,
             retired=self.retired,

@@ -7,8 +7,16 @@ from importlib import resources
 
 from limner.domain.model import ModelFacts, Models
 from limner.domain.prompts.dialect import DIALECTS
+from limner.domain.routing.prices import Prices
 from limner.domain.routing.route import Route, UnknownOutcome
-from limner.ports.provider import CapsReferences, KnowsPrices, Provider, ValidatesRoute, abilities_of, dialect_of
+from limner.ports.provider import (
+    CapsReferences,
+    Provider,
+    ValidatesRoute,
+    abilities_of,
+    dialect_of,
+    prices_of,
+)
 from limner.settings import RouteSettings, Settings
 
 
@@ -61,20 +69,22 @@ def with_provider_facts(
 
 def _with_facts(route: Route, provider: Provider | None, model: ModelFacts) -> Route:
     upstream, options = route.upstream, route.options
+    prices = _prices(route, provider)
     return replace(
         route,
         reference_cap=provider.reference_cap(upstream, options) if isinstance(provider, CapsReferences) else None,
         abilities=model.limit(abilities_of(provider, upstream, options)),
         dialect=route.dialect or dialect_of(provider, upstream, options),
-        price_usd=_price_usd(route, provider),
+        price_usd=prices.usual,
+        prices=prices,
     )
 
 
-def _price_usd(route: Route, provider: Provider | None) -> float | None:
-    """The operator's price, else the vendor's list price."""
-    if route.price_usd is None and isinstance(provider, KnowsPrices):
-        return provider.price_usd(route.upstream, route.options)
-    return route.price_usd
+def _prices(route: Route, provider: Provider | None) -> Prices:
+    """The operator's one price, whatever is asked; else the vendor's list prices."""
+    if route.price_usd is not None:
+        return Prices(route.price_usd)
+    return prices_of(provider, route.upstream, route.options)
 
 
 def _shipped_routes() -> list[RouteSettings]:

@@ -33,7 +33,7 @@ SMALLER = png((64, 64), alpha=True)
 
 @pytest.fixture(scope="module")
 async def emulators() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["openai", "bfl"]) as emulators:
+    async with Vendors.running(["openai", "bfl", "fal"]) as emulators:
         yield emulators
         assert emulators.violations() == []
 
@@ -68,18 +68,6 @@ def masked(client: Client, way: str, mask: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("way", ["inline", "token"])
-async def test_a_mask_is_sent_along(emulators: Vendors, client: Client, way: str) -> None:
-    before = len(emulators.purchases("openai"))
-    fields = await asyncio.to_thread(masked, client, way, MASK)
-    task = await asyncio.to_thread(lambda: client.done(model_version="gpt_image_2", **fields))
-
-    assert (task["status"], task.get("error_msg")) == ("success", None)
-    assert set(task["input"]["mask"]) <= {"data", "object"}
-    [purchase] = emulators.purchases("openai")[before:]
-    assert len(purchase.references) == 1
-
-
-@pytest.mark.parametrize("way", ["inline", "token"])
 @pytest.mark.parametrize(
     ("mask", "words"),
     [(SMALLER, "64 x 64 pixels, the first picture 96 x 64"), (PICTURE, "without transparency")],
@@ -96,6 +84,52 @@ async def test_a_mask_that_does_not_fit_is_refused_and_leaves_nothing(
     assert answer.refusal == (400, 1004)
     assert words in answer.suggestion
     assert after == before
+
+
+async def test_a_mask_goes_to_a_vendor_that_draws_what_is_white(emulators: Vendors, client: Client) -> None:
+    """Its pictures are small, so that BFL gets picture and mask enlarged alike."""
+    before = len(emulators.purchases("bfl"))
+    fields = await asyncio.to_thread(masked, client, "inline", MASK)
+    task = await asyncio.to_thread(lambda: client.done(model_version="flux.1_fill", **fields))
+
+    assert (task["status"], task["served_by"]["model"]) == ("success", "flux-pro-1.0-fill")
+    [purchase] = emulators.purchases("bfl")[before:]
+    assert (purchase.model, len(purchase.references)) == ("flux-pro-1.0-fill", 1)
+
+
+@pytest.mark.parametrize("fields", [{}, {"file": {"data": "…"}}])
+async def test_a_model_that_only_redraws_asks_for_a_mask(
+    emulators: Vendors, client: Client, fields: dict[str, Any]
+) -> None:
+    before, bought = await asyncio.to_thread(client.balance), len(emulators.purchases())
+    sent = {name: inline(PICTURE) for name in fields} | {"model_version": "flux.1_fill"}
+    answer = await asyncio.to_thread(lambda: client.create(**sent))
+
+    assert answer.refusal == (400, 1004)
+    assert "no mask says which" in answer.suggestion
+    assert answer.suggestion.endswith("Send a picture and its mask, or choose another model_version.")
+    assert (await asyncio.to_thread(client.balance), len(emulators.purchases())) == (before, bought)
+
+
+async def test_a_refusal_of_a_mask_names_the_models_that_take_one(client: Client) -> None:
+    fields = await asyncio.to_thread(masked, client, "inline", MASK)
+    answer = await asyncio.to_thread(lambda: client.create(model_version="flux.1_kontext_pro", **fields))
+
+    assert answer.refusal == (400, 1004)
+    assert "gpt_image_2" in answer.suggestion
+    assert "flux.1_fill" in answer.suggestion
+
+
+@pytest.mark.parametrize("way", ["inline", "token"])
+async def test_a_mask_is_sent_along(emulators: Vendors, client: Client, way: str) -> None:
+    before = len(emulators.purchases("openai"))
+    fields = await asyncio.to_thread(masked, client, way, MASK)
+    task = await asyncio.to_thread(lambda: client.done(model_version="gpt_image_2", **fields))
+
+    assert (task["status"], task.get("error_msg")) == ("success", None)
+    assert set(task["input"]["mask"]) <= {"data", "object"}
+    [purchase] = emulators.purchases("openai")[before:]
+    assert len(purchase.references) == 1
 
 
 @pytest.mark.parametrize(

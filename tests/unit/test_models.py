@@ -117,6 +117,11 @@ def test_a_model_of_ones_own_may_be_the_default(tmp_path: Path) -> None:
         ),
         (MINE + 'sizes = ["8K"]\n', "line 5: setting model.0.sizes.0: Input should be '1K', '2K' or '4K'", ""),
         (
+            MINE + 'qualities = ["high"]\nobeys = ["seed"]\n',
+            "line 5: setting model.0.qualities: model 'mine' lists qualities, and does not obey quality",
+            "Remove qualities, or add 'quality' to obeys.",
+        ),
+        (
             MINE + "reference_cap = 17\n",
             "line 5: setting model.0.reference_cap: Input should be less than or equal to 16",
             "",

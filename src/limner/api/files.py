@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import SIGNATURE, check_link
-from limner.application.images.open_picture import OpenedPicture
+from limner.application.images.open_picture import OpenedPicture, images_of
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -77,7 +77,7 @@ def operations(services: Services) -> list[Operation]:
         task = await services.store.read(lambda records: own_task(records, None, TaskId(task_id)))
         if task.removed_ms is not None:
             raise _removed(task.removed_ms)
-        named = {f"{each}.{of.extension}": each for each, of in task.result.pictures().items()} if task.result else {}
+        named = {f"{each}.{of.extension}": each for each, of in images_of(task).items()}
         if name not in named:
             raise _not_found()
         try:

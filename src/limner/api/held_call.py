@@ -2,7 +2,10 @@
 
 import hashlib
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 
@@ -61,17 +64,28 @@ class HeldCalls:
 
         The same request finds the task again then.
         """
-        key, ended = caller(call.request), None
+        async with aclosing(self.changes(call, seconds)) as changes:
+            async for seen in changes:
+                if seen.task.status.final:
+                    return seen
+        return None
+
+    async def changes(self, call: HeldCall, seconds: float = HOLD_S) -> AsyncGenerator[TaskView, None]:
+        """The task now and after each change, for as long as `end` waits."""
+        key, has_ended, waiting = caller(call.request), False, self.services.wait_for_end
         call.request.scope[BODY_MEMORY].release()
         call.request.scope[BEGINS_WAIT]()
         try:
-            ended = await self.services.wait_for_end(key, call.task, seconds, lambda: disconnected(call.request))
+            left = partial(disconnected, call.request)
+            async with aclosing(waiting.changes(key, call.task, seconds, left)) as changes:
+                async for seen in changes:
+                    has_ended = seen.task.status.final
+                    yield seen
         except WatchLimitReached:
             raise Unavailable from None
         finally:
-            if ended is None and call.digest:
+            if not has_ended and call.digest:
                 self.services.repeats.lose(key.account, call.digest, call.task)
-        return ended
 
 
 def _is_announced(request: Request) -> bool:

@@ -131,6 +131,7 @@ tasks = Table(
     Column("claims", Integer, nullable=False, server_default="0"),
     Column("cancel_requested", Integer, nullable=False, server_default="0"),
     Column("result", Text),
+    Column("partial_images", Text),
     Column("served_by", Text),
     Column("error_code", Integer),
     Column("error_msg", Text),

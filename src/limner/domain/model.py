@@ -23,9 +23,9 @@ class ModelFacts:
 
     `credits` is the price of one task. `reference_cap` is the most pictures that may travel with it, 0 for a
     text-only model. `successor_with_image` is the model that takes over when a text-only one is given a picture.
-    `sizes` are the size classes that callers may ask for; if empty, the routes decide. `obeys` are the optional fields
-    of a task that callers may use; None leaves that to the routes, too. `retired` is the day on which its maker shut
-    the original down: its routes lead to a successor.
+    `sizes` and `qualities` are those that callers may ask for; if empty, the routes decide. `obeys` are the optional
+    fields of a task that callers may use; None leaves that to the routes, too. `retired` is the day on which its maker
+    shut the original down: its routes lead to a successor.
     """
 
     name: str
@@ -35,13 +35,14 @@ class ModelFacts:
     accepts: frozenset[str] = frozenset({JPEG, PNG, WEBP})
     successor_with_image: str | None = None
     sizes: tuple[str, ...] = ()
+    qualities: tuple[str, ...] = ()
     obeys: frozenset[str] | None = None
     aliases: tuple[str, ...] = ()
     retired: date | None = None
 
     def limit(self, abilities: Abilities) -> Abilities:
         """What callers may ask of a route of this model."""
-        return limited(abilities, self.obeys, self.sizes)
+        return limited(abilities, self.obeys, self.sizes, self.qualities)
 
 
 class InvalidModel(ValueError):
@@ -103,6 +104,7 @@ def models_of(
     places = {row.name: number for number, row in enumerate(rows)}
     for row in known.values():
         _check_successor(row, known, places)
+        _check_obeys(row, places.get(row.name))
     return Models(known, _all_aliases(known, places, aliases or {}))
 
 
@@ -118,6 +120,13 @@ def _check_successor(row: ModelFacts, known: Mapping[str, ModelFacts], places: M
         takers = ", ".join(each.name for each in known.values() if each.reference_cap)
         problem = f"{successor!r}, the successor of model {row.name!r}, is no model that takes reference images"
         raise InvalidModel(place, "successor_with_image", problem, f"Name one of {takers}.")
+
+
+def _check_obeys(row: ModelFacts, place: int | None) -> None:
+    for name, obeyed, values in (("sizes", "size", row.sizes), ("qualities", "quality", row.qualities)):
+        if values and row.obeys is not None and obeyed not in row.obeys:
+            problem = f"model {row.name!r} lists {name}, and does not obey {obeyed}"
+            raise InvalidModel(place, name, problem, f"Remove {name}, or add {obeyed!r} to obeys.")
 
 
 def _all_aliases(

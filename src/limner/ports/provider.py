@@ -1,6 +1,6 @@
 """The provider port: the request for one image, and the answers of a vendor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,6 +10,7 @@ from limner.domain.picture_size import exact_size, shape_of
 from limner.domain.prompts.dialect import PromptDialect, dialect_named_in
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure
+from limner.domain.routing.prices import NO_PRICES, Prices
 from limner.domain.tasks.spec import TaskSpec
 
 ProxyFor = Callable[[str], str | None]
@@ -52,6 +53,17 @@ class ReferenceImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as the vendor made it: a file inside the request's `workdir`, or the bytes of a small one."""
+
+    source: Path | bytes
+
+
+OnPartialImage = Callable[[int, Picture], Awaitable[None]]
+"""Takes a preview and its number, from 0. It raises nothing, and returns soon."""
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One attempt's request to one provider, for one image.
 
@@ -61,7 +73,8 @@ class GenerationRequest:
     fields of `spec` that only some vendors obey, those are set that the provider declares for this route. `mask` is of
     the size of the first reference: its transparent parts are drawn anew. Images are written to `workdir`, a scratch
     folder for this image (see `Provider`). `options` are those of the route. `deadline_s` bounds one call. `caller`
-    tells the callers of this server apart and names none, for vendors that watch for abuse.
+    tells the callers of this server apart and names none, for vendors that watch for abuse. `on_partial_image` takes
+    previews, where it is set.
     """
 
     task_id: str
@@ -79,6 +92,7 @@ class GenerationRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float = 600.0
     caller: str = ""
+    on_partial_image: OnPartialImage | None = None
 
     def pixels(self, limits: SizeLimits) -> tuple[int, int] | None:
         """Width and height of the size that the caller asked for, within these limits; None where it asked for none.
@@ -92,13 +106,6 @@ class GenerationRequest:
             return limits.nearest(*sides)
         first = self.references[0] if self.own_references else None
         return limits.of_class(size, self.aspect_ratio or (shape_of(first.width, first.height) if first else "1:1"))
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A delivered image as the vendor made it: a file inside the request's `workdir`, or the bytes of a small one."""
-
-    source: Path | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +200,14 @@ def abilities_of(provider: object, upstream: str, options: Mapping[str, Any]) ->
 class KnowsPrices(Protocol):
     """A provider that knows the list prices of its upstreams."""
 
-    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
-        """What a picture of the usual size costs with a route's options, in US dollars; None where it is unknown."""
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
+        """What a picture costs with a route's options, by what callers may ask of it."""
         ...
+
+
+def prices_of(provider: object, upstream: str, options: Mapping[str, Any]) -> Prices:
+    """What the provider says; no price for one that knows none, or is not configured."""
+    return provider.prices(upstream, options) if isinstance(provider, KnowsPrices) else NO_PRICES
 
 
 @runtime_checkable

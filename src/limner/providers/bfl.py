@@ -17,6 +17,7 @@ from limner.domain.aspect_ratio import nearest, size_for, within
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.domain.routing.prices import NO_PRICES, Prices, by_class, by_megapixel
 from limner.ports.provider import GenerationRequest, Pending, ReferenceImage, UpstreamCheck
 from limner.providers._http import (
     KEYED_JOB_RULES,
@@ -38,6 +39,7 @@ from limner.providers._http import (
     redacted,
     set_by_limner,
     too_many_references,
+    white_mask,
 )
 from limner.providers._http.facts import fact_rules, facts_from, plain, texts_by
 from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number, whole_numbers
@@ -85,17 +87,20 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class BflFacts:
-    """What one family takes. `usd` is a picture of one megapixel, where the answer names no cost.
+    """What one family takes.
 
-    `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields, each side
-    of `min_side` pixels at least. `fixed` is sent unless the route's options say otherwise. `most_tolerance` is the
-    highest `safety_tolerance`, `tolerance_with_picture` the highest that is obeyed when a picture comes along.
-    `usd_by_resolution` has the prices of other values of `resolution`, which is a field of models that have `classes`:
-    its values by size class. `formats` are the values of `output_format`.
+    `usd` is a picture of one megapixel, where the answer names no cost, and `usd_per_megapixel` each further one.
+
+    `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields that begin
+    with `picture_field`, each side of `min_side` pixels at least. `fixed` is sent unless the route's options say
+    otherwise. `most_tolerance` is the highest `safety_tolerance`, `tolerance_with_picture` the highest that is obeyed
+    when a picture comes along. `usd_by_resolution` has the prices of other values of `resolution`, which is a field of
+    models that have `classes`: its values by size class. `formats` are the values of `output_format`. Without a `shape`
+    a picture is as large as its reference. A `masked` model draws the white parts of `mask` anew, and needs one.
     """
 
     pictures: int = 0
-    shape: Between | OneOf | Sides = Sides(16, 64, 2048)
+    shape: Between | OneOf | Sides | None = Sides(16, 64, 2048)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     list_field: str = ""
     min_side: int = 256
@@ -103,9 +108,12 @@ class BflFacts:
     most_tolerance: int = 6
     tolerance_with_picture: int | None = None
     usd: float | None = None
+    usd_per_megapixel: float = 0.0
     usd_by_resolution: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     formats: tuple[str, ...] = ("jpeg", "png")
+    picture_field: str = "input_image"
+    masked: bool = False
 
 
 _FLUX_3_SHAPES: Final = (
@@ -115,6 +123,7 @@ _FLUX_3_SHAPES: Final = (
 _PNG: Final = {"output_format": "png"}
 _KONTEXT: Final = BflFacts(4, Between(), _PNG, tolerance_with_picture=2, usd=0.04)
 _FLUX_2: Final = BflFacts(8, Sides(16, 64, 2048), _PNG, min_side=64)
+_FILL: Final = BflFacts(1, None, _PNG, usd=0.05, picture_field="image", masked=True)
 _FLUX_3: Final = BflFacts(
     10,
     OneOf(_FLUX_3_SHAPES),
@@ -133,11 +142,12 @@ MODELS: Final[Mapping[str, BflFacts]] = {
     "flux-kontext-max": replace(_KONTEXT, usd=0.08),
     "flux-kontext-*": _KONTEXT,
     "flux-dev": BflFacts(0, Sides(32, 256, 1440, default_shape="1:1"), _PNG, usd=0.025),
-    "flux-2-klein-4b*": replace(_FLUX_2, pictures=4, usd=0.014),
-    "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015),
-    "flux-2-pro*": replace(_FLUX_2, usd=0.03),
-    "flux-2-max*": replace(_FLUX_2, usd=0.07),
-    "flux-2-flex*": replace(_FLUX_2, usd=0.05),
+    "flux-pro-1.0-fill": _FILL,
+    "flux-2-klein-4b*": replace(_FLUX_2, pictures=4, usd=0.014, usd_per_megapixel=0.001),
+    "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015, usd_per_megapixel=0.002),
+    "flux-2-pro*": replace(_FLUX_2, usd=0.03, usd_per_megapixel=0.015),
+    "flux-2-max*": replace(_FLUX_2, usd=0.07, usd_per_megapixel=0.03),
+    "flux-2-flex*": replace(_FLUX_2, usd=0.05, usd_per_megapixel=0.05),
     "flux-2-*": _FLUX_2,
     "flux-3-image*": _FLUX_3,
 }
@@ -189,7 +199,7 @@ def _most_tolerance(request: GenerationRequest, facts: BflFacts) -> int:
     return facts.most_tolerance if with_picture is None or not request.references else with_picture
 
 
-def _shape(request: GenerationRequest, shape: Between | OneOf | Sides) -> dict[str, Any]:
+def _shape(request: GenerationRequest, shape: Between | OneOf | Sides | None) -> dict[str, Any]:
     match shape:
         case Between(tallest, widest) if request.aspect_ratio:
             return {"aspect_ratio": within(request.aspect_ratio, tallest, widest)}
@@ -216,20 +226,35 @@ def abilities_of(facts: BflFacts, options: Mapping[str, Any]) -> Abilities:
     limits = facts.shape.limits if isinstance(facts.shape, Sides) else None
     classes = limits.classes() if limits else frozenset(facts.classes or {"1K"})
     able = Abilities(
-        aspect_ratio=True,
+        aspect_ratio=facts.shape is not None,
         seed=facts.seed,
-        size_classes=classes,
+        size_classes=classes if facts.shape else frozenset(),
         exact_size=limits,
         formats=frozenset(facts.formats),
+        mask=facts.masked,
+        needs_mask=facts.masked,
     )
     return as_fixed_by(able, options)
+
+
+def prices_of(facts: BflFacts, options: Mapping[str, Any]) -> Prices:
+    """By `resolution`, or by the megapixels beyond the first."""
+    usual = facts.usd_by_resolution.get(str(options.get("resolution")), facts.usd)
+    if usual is None or options.keys() & {"resolution", "width", "height"}:
+        return Prices(usual)
+    if facts.classes:
+        by_size = {each: facts.usd_by_resolution.get(value, usual) for each, value in facts.classes.items()}
+        return Prices(usual, {"": by_class(by_size)})
+    return Prices(usual, {"": by_megapixel(usual, facts.usd_per_megapixel)})
 
 
 def _pictures(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
     files = [file_as_base64(each.path) for each in request.references]
     if not files or facts.list_field:
         return {facts.list_field: files} if files and facts.list_field else {}
-    return {"input_image" if n == 1 else f"input_image_{n}": file for n, file in enumerate(files, 1)}
+    name = facts.picture_field
+    mask = {"mask": file_as_base64(request.mask.path)} if request.mask and facts.masked else {}
+    return {**{name if n == 1 else f"{name}_{n}": file for n, file in enumerate(files, 1)}, **mask}
 
 
 def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
@@ -250,6 +275,17 @@ def _enlarged_pixels(reference: ReferenceImage, least: int) -> int:
 def _enlarged(reference: ReferenceImage, least: int) -> tuple[int, int]:
     scale = max(1.0, least / min(reference.width, reference.height))
     return max(least, round(reference.width * scale)), max(least, round(reference.height * scale))
+
+
+def _files_for(request: GenerationRequest, facts: BflFacts) -> GenerationRequest:
+    """The request with its pictures as the model takes them. Blocking."""
+    enlarged = _enlarge(request, facts.min_side)
+    if not (enlarged.mask and facts.masked):
+        return enlarged
+    mask = white_mask(enlarged.mask, request.workdir / "mask-white.png")
+    if min(mask.width, mask.height) < facts.min_side:
+        mask = _enlarged_file(mask, facts.min_side, request.workdir / "mask-enlarged.png")
+    return replace(enlarged, mask=mask)
 
 
 def _enlarge(request: GenerationRequest, least: int) -> GenerationRequest:
@@ -275,16 +311,16 @@ OPTIONS: Final[Rules] = {
     **dict.fromkeys(
         ("prompt", "images", *(f"input_image{n}" for n in ("", *(f"_{n}" for n in range(2, 9))))), set_by_limner
     ),
-    **dict.fromkeys(("webhook_url", "webhook_secret"), set_by_limner),
+    **dict.fromkeys(("image", "mask", "webhook_url", "webhook_secret"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
     **fact_rules(
         _family_of,
         MODELS,
         {
             **dict.fromkeys(("pictures", "min_side", "most_tolerance", "tolerance_with_picture"), whole_number),
-            "list_field": text,
-            "seed": boolean,
-            "usd": non_negative,
+            **dict.fromkeys(("list_field", "picture_field"), text),
+            **dict.fromkeys(("seed", "masked"), boolean),
+            **dict.fromkeys(("usd", "usd_per_megapixel"), non_negative),
             **dict.fromkeys(("shapes", "formats"), text_list),
             "classes": texts_by(SIZE_CLASSES, "size class"),
             "sides": whole_numbers("step", "least", "most"),
@@ -383,16 +419,16 @@ class BflProvider(JobProvider[BflFacts]):
         facts = self.facts(upstream, options)
         return abilities_of(facts, options) if facts else NO_ABILITIES
 
-    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
         facts = self.facts(upstream, options)
-        return facts.usd_by_resolution.get(str(options.get("resolution")), facts.usd) if facts else None
+        return prices_of(facts, options) if facts else NO_PRICES
 
     def refusal(self, request: GenerationRequest, facts: BflFacts) -> Failure | None:
         return refusal(request, facts)
 
     async def encode(self, request: GenerationRequest, facts: BflFacts) -> tuple[str, dict[str, Any]]:
-        enlarged = await asyncio.to_thread(_enlarge, request, facts.min_side)
-        return f"/v1/{request.upstream}", encode(enlarged, facts)
+        ready = await asyncio.to_thread(_files_for, request, facts)
+        return f"/v1/{request.upstream}", encode(ready, facts)
 
     def decode_submit(self, response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:
         return decode_submit(response, now_s)

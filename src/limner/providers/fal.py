@@ -3,6 +3,7 @@
 Base URL `https://queue.fal.run`. Options: see `JobProvider`. Errors: fal's pages "Request errors" and "Model errors".
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from limner.domain.aspect_ratio import nearest, size_for
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.domain.routing.prices import NO_PRICES, Prices, by_class, by_megapixel
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending, ReferenceImage, UpstreamCheck
 from limner.providers._http import (
     KEYED_JOB_RULES,
@@ -33,9 +35,10 @@ from limner.providers._http import (
     query_job,
     redacted,
     set_by_limner,
+    white_mask,
 )
 from limner.providers._http.facts import fact_rules, facts_from, texts_by
-from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
+from limner.providers._http.options import boolean, non_negative, number_table, text, text_list, whole_number
 from limner.providers._http.requested import as_fixed_by
 
 _VENDOR: Final = "fal"
@@ -45,13 +48,17 @@ _VENDOR: Final = "fal"
 
 @dataclass(frozen=True, slots=True)
 class FalFacts:
-    """What one family takes. `usd` is the list price of a picture of one megapixel, or of any.
+    """What one family takes.
+
+    `usd` is the list price of a picture of one megapixel, or of any, `usd_per_megapixel` that of each further one;
+    `usd_by_class` are prices by size class.
 
     The number of reference pictures decides the path behind the model's name: `without`, `with_one` or, where the
     model takes more, `with_many`. A single picture goes into `picture_field`, several, or all where that is empty, into
     `list_field`. `shapes` are the values of `aspect_ratio`; if empty, the model takes `image_size`, of about `pixels`
     pixels with sides from `least` to `most` in steps of `step`. `seed` says that it takes a seed, `formats` are the
-    values of `output_format`, `classes` those of `resolution` by size class.
+    values of `output_format`, `classes` those of `resolution` by size class. A model with a `mask_field` draws
+    anew what is white in a mask, and needs one. One that is not `sized` makes a picture as large as its reference.
     """
 
     pictures: int = 0
@@ -70,11 +77,19 @@ class FalFacts:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ()
     classes: Mapping[str, str] = field(default_factory=dict)
+    usd_per_megapixel: float = 0.0
+    usd_by_class: Mapping[str, float] = field(default_factory=dict)
+    mask_field: str = ""
+    sized: bool = True
 
     @property
     def limits(self) -> SizeLimits | None:
         """The limits of `image_size`; None for a model that takes a shape instead."""
-        return None if self.shapes else SizeLimits(self.step, self.least, self.most, max_pixels=self.most**2)
+        return (
+            None
+            if self.shapes or not self.sized
+            else SizeLimits(self.step, self.least, self.most, max_pixels=self.most**2)
+        )
 
 
 _SHAPES: Final = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
@@ -107,6 +122,7 @@ _FLUX_3: Final = FalFacts(
     shapes=_FLUX_3_SHAPES,
     seed=False,
     classes={"1K": "1k", "2K": "2k", "4K": "4k"},
+    usd_by_class={"1K": 0.048, "2K": 0.10, "4K": 0.607},
 )
 _SEEDREAM: Final = FalFacts(
     *(10, 0.03, "/text-to-image", "/edit", "/edit"),
@@ -121,17 +137,20 @@ _QWEN: Final = FalFacts(
     *(3, 0.03, "", "-edit-plus", "-edit-plus"), picture_field="", fixed={**_ONE, **_PNG, **_CHECKED}, formats=_FORMATS
 )
 
-_DEV: Final = FalFacts(usd=0.025, fixed={**_ONE, **_PNG, **_CHECKED}, formats=_FORMATS)
+_DEV: Final = FalFacts(usd=0.025, usd_per_megapixel=0.025, fixed={**_ONE, **_PNG, **_CHECKED}, formats=_FORMATS)
 
 # Fields, limits and prices from fal's pages of the models, November 2026.
 MODELS: Final[Mapping[str, FalFacts]] = {
     "fal-ai/flux-pro/kontext": _KONTEXT,
     "fal-ai/flux-pro/kontext/max": replace(_KONTEXT, usd=0.08),
+    "fal-ai/flux-pro/v1/fill": FalFacts(
+        1, 0.05, fixed={**_ONE, **_PNG}, formats=_FORMATS, usd_per_megapixel=0.05, mask_field="mask_url", sized=False
+    ),
     "fal-ai/flux/dev": _DEV,
     "fal-ai/flux-1/dev": _DEV,
-    "fal-ai/flux-2-pro": _FLUX_2,
-    "fal-ai/flux-2-max": replace(_FLUX_2, usd=0.07),
-    "fal-ai/flux-2-flex": replace(_FLUX_2, usd=0.05),
+    "fal-ai/flux-2-pro": replace(_FLUX_2, usd_per_megapixel=0.015),
+    "fal-ai/flux-2-max": replace(_FLUX_2, usd=0.07, usd_per_megapixel=0.03),
+    "fal-ai/flux-2-flex": replace(_FLUX_2, usd=0.05, usd_per_megapixel=0.05),
     "blackforestlabs/flux-3": _FLUX_3,
     "fal-ai/bytedance/seedream/v4": _SEEDREAM,
     "bytedance/seedream/v5/lite": replace(_SEEDREAM, usd=0.035, seed=False),
@@ -188,10 +207,18 @@ def encode(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
         **_shape(request, facts),
         **_class_and_format(request, facts),
     }
-    return {**body, **request.options, **_pictures(request.references, facts)}
+    return {**body, **request.options, **_pictures(request.references, facts), **_mask(request, facts)}
+
+
+def _mask(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
+    if not (request.mask and facts.mask_field):
+        return {}
+    return {facts.mask_field: file_as_base64(request.mask.path, f"data:{request.mask.media_type};base64,")}
 
 
 def _shape(request: GenerationRequest, facts: FalFacts) -> dict[str, Any]:
+    if not facts.sized:
+        return {}
     if facts.shapes:
         return {"aspect_ratio": nearest(request.aspect_ratio, facts.shapes)} if request.aspect_ratio else {}
     if facts.limits and (pixels := request.pixels(facts.limits)):
@@ -215,13 +242,28 @@ def _class_and_format(request: GenerationRequest, facts: FalFacts) -> dict[str, 
 def abilities_of(facts: FalFacts, options: Mapping[str, Any]) -> Abilities:
     """What requests with these options obey of a task's fields. Every model makes about a megapixel unless told."""
     able = Abilities(
-        aspect_ratio=True,
+        aspect_ratio=facts.sized,
         seed=facts.seed,
-        size_classes=facts.limits.classes() if facts.limits else frozenset(facts.classes or {"1K"}),
+        size_classes=_size_classes(facts),
         exact_size=facts.limits,
         formats=frozenset(facts.formats),
+        mask=bool(facts.mask_field),
+        needs_mask=bool(facts.mask_field),
     )
     return as_fixed_by(able, options)
+
+
+def _size_classes(facts: FalFacts) -> frozenset[str]:
+    if not facts.sized:
+        return frozenset()
+    return facts.limits.classes() if facts.limits else frozenset(facts.classes or {"1K"})
+
+
+def prices_of(facts: FalFacts, options: Mapping[str, Any]) -> Prices:
+    if facts.usd is None or options.keys() & {"resolution", "image_size"}:
+        return Prices(facts.usd)
+    by_size = by_class(facts.usd_by_class) or by_megapixel(facts.usd, facts.usd_per_megapixel)
+    return Prices(facts.usd, {"": by_size})
 
 
 def _pictures(references: tuple[ReferenceImage, ...], facts: FalFacts) -> dict[str, Any]:
@@ -253,8 +295,19 @@ def decode_error(response: VendorResponse) -> Failure:
         failure = failure_from(_VENDOR, response)
     else:
         failure = _failed(_KINDS[known], response.body, f"HTTP {response.status} {known}")
-    if failure.kind is FailureKind.BAD_INPUT and response.headers.get("X-Fal-Retryable", "").lower() == "true":
-        return replace(failure, kind=FailureKind.TRANSIENT)  # fal knows better than our table
+    return _as_retryable(failure, response.headers.get("X-Fal-Retryable", "").lower())
+
+
+_NEVER_S: Final = 86_400.0
+"""Longer than any task waits: the next route is tried, or the task ends."""
+
+
+def _as_retryable(failure: Failure, told: str) -> Failure:
+    """The failure as fal's header says: it knows better than our table whether the same request may succeed."""
+    if failure.kind is FailureKind.BAD_INPUT and told == "true":
+        return replace(failure, kind=FailureKind.TRANSIENT)
+    if failure.kind is FailureKind.TRANSIENT and told == "false":
+        return replace(failure, retry_after_s=_NEVER_S)
     return failure
 
 
@@ -288,18 +341,19 @@ def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
 
 
 OPTIONS: Final[Rules] = {
-    **dict.fromkeys(("prompt", "image_url", "image_urls"), set_by_limner),
+    **dict.fromkeys(("prompt", "image_url", "image_urls", "mask_url"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
     **fact_rules(
         MODELS.get,
         MODELS,
         {
             **dict.fromkeys(("pictures", "pixels", "step", "least", "most"), whole_number),
-            **dict.fromkeys(("without", "with_one", "with_many", "picture_field", "list_field"), text),
-            "usd": non_negative,
+            **dict.fromkeys(("without", "with_one", "with_many", "picture_field", "list_field", "mask_field"), text),
+            **dict.fromkeys(("usd", "usd_per_megapixel"), non_negative),
+            "usd_by_class": number_table,
             **dict.fromkeys(("shapes", "formats"), text_list),
             "classes": texts_by(SIZE_CLASSES, "size class"),
-            "seed": boolean,
+            **dict.fromkeys(("seed", "sized"), boolean),
         },
     ),
 }
@@ -393,7 +447,14 @@ class FalProvider(JobProvider[FalFacts]):
         facts = self.facts(upstream, options)
         return abilities_of(facts, options) if facts else NO_ABILITIES
 
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
+        facts = self.facts(upstream, options)
+        return prices_of(facts, options) if facts else NO_PRICES
+
     async def encode(self, request: GenerationRequest, facts: FalFacts) -> tuple[str, dict[str, Any]]:
+        if request.mask and facts.mask_field:
+            mask = await asyncio.to_thread(white_mask, request.mask, request.workdir / "mask-white.png")
+            request = replace(request, mask=mask)
         return path_of(request, facts), encode(request, facts)
 
     def decode_submit(self, response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:

@@ -19,6 +19,7 @@ from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.prompts.dialect import GEMINI, PromptDialect
 from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.domain.routing.prices import Prices, by_class
 from limner.ports.provider import (
     Accepted,
     Delivered,
@@ -183,13 +184,22 @@ def abilities_of(upstream: str, options: Mapping[str, Any]) -> Abilities:
     """What requests under this name obey of a task's fields. Every model makes about a megapixel unless it is told."""
     sizes = {"1K", *facts_of(upstream, options).sizes} & {*SIZE_CLASSES}
     able = Abilities(aspect_ratio=True, seed=True, size_classes=frozenset(sizes))
+    if facts_of(upstream, options).thinks and "thinking_level" not in options:
+        able = replace(able, qualities=frozenset(_LEVEL_OF_QUALITY))
     return replace(able, size_classes=frozenset()) if "image_size" in options else able
 
 
-def with_size(request: GenerationRequest, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options with the caller's size, which the route leaves open."""
-    size = request.spec.size
-    return {**options, "image_size": size} if size in facts_of(request.upstream, options).sizes else options
+_LEVEL_OF_QUALITY: Final = {"low": "minimal", "medium": "medium", "high": "high"}
+"""Values of `thinkingLevel`: how long a model plans before it draws decides what the picture is worth, and costs."""
+
+
+def with_choices(request: GenerationRequest, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with the caller's size and quality, which the route leaves open."""
+    size, quality, facts = request.spec.size, request.spec.quality, facts_of(request.upstream, options)
+    chosen = {"image_size": size} if size in facts.sizes else {}
+    if quality in _LEVEL_OF_QUALITY and facts.thinks:
+        chosen["thinking_level"] = _LEVEL_OF_QUALITY[quality]
+    return {**options, **chosen}
 
 
 # --- encode ---------------------------------------------------------------------------------------------------------
@@ -562,7 +572,7 @@ class GeminiProvider:
         self._http = VendorHttp(account, {"x-goog-api-key": account.key})
 
     async def submit(self, request: GenerationRequest, report: Report) -> Delivered | Accepted | Failure:  # noqa: ARG002 - reports no progress
-        options = with_size(request, {**self._options, **request.options})
+        options = with_choices(request, {**self._options, **request.options})
         call = encode(request, options)
         if isinstance(call, Failure):
             return call
@@ -579,9 +589,10 @@ class GeminiProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:
         return facts_of(upstream, {**self._options, **options}).references
 
-    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
         every = {**self._options, **options}
-        return _list_price(facts_of(upstream, every), every)
+        facts = facts_of(upstream, every)
+        return Prices(_list_price(facts, every), {} if "image_size" in every else {"": by_class(facts.usd)})
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:  # noqa: ARG002 - labels name the pictures
         return GEMINI

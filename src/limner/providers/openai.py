@@ -20,6 +20,7 @@ from limner.domain.picture_size import SIZE_CLASSES, exact_size
 from limner.domain.prompts.dialect import GPT_IMAGE, PLAIN, PromptDialect, dialect_named_in
 from limner.domain.routing.abilities import OUTPUT_FORMATS, Abilities, SizeLimits
 from limner.domain.routing.failure import Failure, FailureKind, Stage
+from limner.domain.routing.prices import NO_PRICES, USUAL_PIXELS, Prices
 from limner.ports.provider import (
     Accepted,
     Delivered,
@@ -35,6 +36,7 @@ from limner.providers._http import (
     BadResponse,
     LinkedImage,
     NoResponse,
+    OnEvent,
     Part,
     Rules,
     VendorHttp,
@@ -313,7 +315,11 @@ def defaults_at(host: str, request: GenerationRequest) -> dict[str, Any]:
     `safety_identifier`: without one, all accounts of this server.
     """
     if host == _OPENAI_HOST and request.caller:
-        return {"stream": True, "safety_identifier": request.caller}
+        return {**_streams_at(host), "safety_identifier": request.caller}
+    return _streams_at(host)
+
+
+def _streams_at(host: str) -> dict[str, Any]:
     return {"stream": True} if host == _OPENAI_HOST or host.endswith(_AZURE_HOSTS) else {}
 
 
@@ -375,7 +381,7 @@ def _fields(routed: RoutedRequest) -> Iterator[tuple[str, Any]]:
     if dialect.takes_seed:
         yield "seed", request.seed
     if dialect.can_stream and options.get("stream"):
-        yield from (("stream", True), ("partial_images", 0))
+        yield from (("stream", True), ("partial_images", request.spec.partial_images or 0))
     yield from dialect.fixed_fields.items()
     refused = _NOT_IN_EDITS if request.references else frozenset()
     yield from ((name, value) for name, value in options.items() if name in dialect.fields - refused)
@@ -443,6 +449,7 @@ def abilities_of(upstream: str, dialect: Dialect, options: Mapping[str, Any]) ->
         formats=frozenset(OUTPUT_FORMATS if "output_format" in known else ()),
         compression="output_compression" in known,
         mask=dialect.takes_mask,
+        partial_images=dialect.can_stream and bool(options.get("stream")),
     )
     return as_fixed_by(able, options, {**FIXED_BY, "size": FIXED_BY["image_size"]})
 
@@ -476,6 +483,7 @@ _QUOTA_CODES: Final = frozenset(
     }
 )
 _COMPLETED: Final = frozenset({"image_generation.completed", "image_edit.completed"})
+_PARTIAL: Final = frozenset({"image_generation.partial_image", "image_edit.partial_image"})
 _USUAL_QUALITY: Final = "medium"
 """What `auto`, the default, mostly comes to."""
 
@@ -506,6 +514,23 @@ def _decode_body(answer: VendorResponse, body: Any, routed: RoutedRequest) -> De
         reason = f"{routed.dialect.vendor} returned no picture"
         return Failure(FailureKind.NO_IMAGE, reason, detail=_detail(answer))
     return _unsupported(answer, routed)
+
+
+def previews_of(request: GenerationRequest) -> OnEvent | None:
+    """Takes the events of a stream and passes its previews on, no more than were asked for."""
+    tell, left = request.on_partial_image, request.spec.partial_images or 0
+    if tell is None or not left:
+        return None
+
+    async def on_event(event: Any) -> None:
+        nonlocal left
+        match event:
+            case {"type": str(kind), "partial_image_index": int(number), "b64_json": image} if kind in _PARTIAL:
+                if left > 0 and (found := picture_in(image)):
+                    left -= 1
+                    await tell(number, Picture(found))
+
+    return on_event
 
 
 def _final_event(events: list[Any]) -> dict[str, Any] | None:
@@ -591,6 +616,27 @@ def cost_of(body: Mapping[str, Any], facts: OpenAiFacts, options: Mapping[str, A
             text_usd, image_usd = facts.rates.text_in * (tokens_in - image), facts.rates.image_in * image
             return (text_usd + image_usd + facts.rates.image_out * tokens_out) / 1e6
     return _price(facts, str(body.get("quality", options.get("quality"))), str(body.get("size", _SQUARE)))
+
+
+def prices_of(facts: OpenAiFacts, options: Mapping[str, Any]) -> Prices:
+    """The prices of what a route's options leave open.
+
+    A size without a price of its own costs what its quality does, times how much other qualities rise with the size.
+    """
+    base = {quality: usd for quality, usd in facts.usd.items() if " " not in quality}
+    rise = _rise(facts.usd)
+    points = {quality: tuple((pixels, usd * times) for pixels, times in rise) for quality, usd in base.items()}
+    usual = str(options.get("quality", _USUAL_QUALITY))
+    prices = Prices(base.get(usual), points, usual)
+    size = str(options.get("size", "auto"))
+    return prices if size == "auto" else prices.at(size)
+
+
+def _rise(usd: Mapping[str, float]) -> list[tuple[int, float]]:
+    """How many times the price of a square megapixel other sizes cost, by their pixels, as far as prices are known."""
+    sizes = {name: found for name in usd if (found := exact_size(name.rpartition(" ")[2]))}
+    dearest = {width * height: usd[name] / usd[name.partition(" ")[0]] for name, (width, height) in sizes.items()}
+    return sorted({USUAL_PIXELS: 1.0, **dearest}.items())
 
 
 def _price(facts: OpenAiFacts, quality: str, size: str) -> float | None:
@@ -753,17 +799,16 @@ class OpenAiProvider:
     def reference_cap(self, upstream: str, options: Mapping[str, Any]) -> int | None:  # noqa: ARG002 - by dialect
         return self._dialect.references
 
-    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
         every = {**self._options, **options}
-        usd = facts_of(upstream, every).usd
-        return usd.get(str(every.get("quality", _USUAL_QUALITY))) if self._dialect.is_billed else None
+        return prices_of(facts_of(upstream, every), every) if self._dialect.is_billed else NO_PRICES
 
     def dialect(self, upstream: str, options: Mapping[str, Any]) -> PromptDialect:
         named = dialect_named_in(str({**self._options, **options}.get("family", upstream)))
         return GPT_IMAGE if named is PLAIN and self._dialect.is_billed else named
 
     def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
-        return abilities_of(upstream, self._dialect, {**self._options, **options})
+        return abilities_of(upstream, self._dialect, {**_streams_at(self._host), **self._options, **options})
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - new names are welcome
         rules = {**options_of(self._dialect), **dict.fromkeys(_ACCOUNT_OPTIONS, provider_only)}
@@ -783,7 +828,13 @@ class OpenAiProvider:
         vendor = self._dialect.vendor
         try:
             return await self._http.call(
-                "POST", call.path, json=call.json, form=call.form, workdir=request.workdir, timeout_s=timeout_s
+                "POST",
+                call.path,
+                json=call.json,
+                form=call.form,
+                workdir=request.workdir,
+                on_event=previews_of(request),
+                timeout_s=timeout_s,
             )
         except NoResponse as trouble:
             return no_response_failure(vendor, trouble)

@@ -12,6 +12,7 @@ from limner.domain.aspect_ratio import nearest
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import NO_ABILITIES, OUTPUT_FORMATS, Abilities
 from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.routing.prices import NO_PRICES, Prices, by_class
 from limner.domain.tasks.spec import TaskSpec
 from limner.ports.provider import GenerationRequest, JobCancellation, Pending, UpstreamCheck
 from limner.providers._http import (
@@ -35,7 +36,7 @@ from limner.providers._http import (
     set_by_limner,
 )
 from limner.providers._http.facts import fact_rules, facts_from, texts_by
-from limner.providers._http.options import boolean, non_negative, text, text_list, whole_number
+from limner.providers._http.options import boolean, non_negative, number_table, text, text_list, whole_number
 from limner.providers._http.requested import as_fixed_by
 
 _VENDOR: Final = "Replicate"
@@ -45,8 +46,9 @@ _VENDOR: Final = "Replicate"
 
 @dataclass(frozen=True, slots=True)
 class ReplicateFacts:
-    """What one model takes. `usd` is its list price, `pictures` the most reference pictures of one request.
+    """What one model takes.
 
+    `usd` is its list price, `usd_by_class` that of other size classes, `pictures` the most reference pictures.
     They go into `list_field` or, where the model takes a single one, into `picture_field`. `shapes` are the values of
     `aspect_ratio`; if empty, the model chooses. `seed` says that it takes a seed. `tolerance_with_picture` is the
     highest `safety_tolerance` that the model obeys when a picture comes along. `formats` are the values of
@@ -66,6 +68,7 @@ class ReplicateFacts:
     quality: bool = False
     class_field: str = "resolution"
     classes: Mapping[str, str] = field(default_factory=dict)
+    usd_by_class: Mapping[str, float] = field(default_factory=dict)
 
 
 _SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
@@ -90,6 +93,7 @@ _FLUX_2: Final = ReplicateFacts(
     formats=_FORMATS,
     quality=True,
     classes={"1K": "1 MP", "2K": "4 MP"},
+    usd_by_class={"1K": 0.03, "2K": 0.075},
 )
 _FLUX_3: Final = ReplicateFacts(
     *(_FLUX_3_SHAPES, 0.048, 10),
@@ -99,6 +103,7 @@ _FLUX_3: Final = ReplicateFacts(
     formats=_FORMATS,
     quality=True,
     classes={"1K": "1k", "2K": "2k", "4K": "4k"},
+    usd_by_class={"1K": 0.048, "2K": 0.10, "4K": 0.607},
 )
 _SEEDREAM: Final = ReplicateFacts(
     *((*_FEW_SHAPES, "21:9"), 0.03, 10),
@@ -194,6 +199,7 @@ OPTIONS: Final[Rules] = {
             **dict.fromkeys(("pictures", "tolerance_with_picture"), whole_number),
             **dict.fromkeys(("picture_field", "list_field", "class_field"), text),
             "usd": non_negative,
+            "usd_by_class": number_table,
             "shapes": text_list,
             **dict.fromkeys(("seed", "quality"), boolean),
             "classes": texts_by(SIZE_CLASSES, "size class"),
@@ -273,6 +279,12 @@ class ReplicateProvider(JobProvider[ReplicateFacts]):
     def abilities(self, upstream: str, options: Mapping[str, Any]) -> Abilities:
         facts = self.facts(upstream, options)
         return abilities_of(facts, options) if facts else NO_ABILITIES
+
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
+        facts = self.facts(upstream, options)
+        if facts is None or facts.class_field in options or not facts.usd_by_class:
+            return Prices(facts.usd) if facts else NO_PRICES
+        return Prices(facts.usd, {"": by_class(facts.usd_by_class)})
 
     async def encode(self, request: GenerationRequest, facts: ReplicateFacts) -> tuple[str, dict[str, Any]]:
         return f"/v1/models/{request.upstream}/predictions", encode(request, facts)

@@ -65,7 +65,7 @@ async def test_flux_3_is_priced_by_its_resolution(
     followed = await run_order(bfl, order(tmp_path, "flux-3-image", options=options))
 
     assert followed.delivered.cost_usd == pytest.approx(usd)
-    assert bfl.price_usd("flux-3-image", options) == usd
+    assert bfl.prices("flux-3-image", options).usual == usd
 
 
 @pytest.mark.parametrize("count", [0, 3])

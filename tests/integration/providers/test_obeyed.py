@@ -3,6 +3,7 @@
 import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from PIL import Image
 
 from integration.providers.order_runner import OrderResult, image_files, order, run_order
 from limner.domain.picture_size import PIXELS_OF_CLASS
-from limner.domain.routing.abilities import Abilities
+from limner.domain.routing.abilities import NO_ABILITIES, Abilities
 from limner.domain.routing.obeyed import obeyed
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
+from limner.models import shipped_models
 from limner.ports.provider import Provider, ReferenceImage, VendorAccount, abilities_of
 from limner.providers import bfl, fal, midjourney, replicate
 from limner.providers.bfl import BflProvider
@@ -49,6 +51,13 @@ UPSTREAMS = {
     "replicate": list(replicate.MODELS),
 }
 CASES = [(vendor, upstream) for vendor, upstreams in UPSTREAMS.items() for upstream in upstreams]
+SHIPPED = [
+    (model, route)
+    for model, routes in routes_of(Settings(), frozenset({*KINDS, "diffusers"})).items()
+    for route in routes
+    if route.provider in KINDS
+]
+CASES_WITHOUT_ROW = [case for case in CASES if case not in {(route.provider, route.upstream) for _, route in SHIPPED}]
 ENGINES = [("sglang", "sglang"), ("vllm", "vllm-omni")]
 
 
@@ -75,6 +84,8 @@ async def opened(provider: Provider) -> AsyncIterator[Provider]:
 
 def specs_for(able: Abilities) -> Iterator[TaskSpec]:
     """One spec for each value of each field that is said to be obeyed."""
+    if able.mask:
+        yield TaskSpec(PROMPT, mask=True)
     for size in sorted(able.size_classes):
         yield TaskSpec(PROMPT, size=size, aspect_ratio="16:9")
     if able.exact_size:
@@ -92,6 +103,22 @@ def specs_for(able: Abilities) -> Iterator[TaskSpec]:
         yield TaskSpec(PROMPT, background="opaque")
     if able.seed:
         yield TaskSpec(PROMPT, seed=2**31 - 1)
+
+
+def mask_of(folder: Path, size: tuple[int, int]) -> ReferenceImage:
+    path = folder / f"mask-{size[0]}.png"
+    picture = Image.new("RGBA", size, (0, 0, 0, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, size[0] // 2, size[1] // 2))
+    picture.save(path)
+    return ReferenceImage(path, "image/png", *size)
+
+
+def redrawn(spec: TaskSpec, able: Abilities, folder: Path) -> tuple[TaskSpec, dict[str, Any]]:
+    """The spec with a picture and a mask, where it has one or the upstream needs one."""
+    if not (spec.mask or able.needs_mask):
+        return spec, {}
+    [picture] = image_files(folder, (320, 240))
+    return replace(spec, mask=True), {"references": (picture,), "mask": mask_of(folder, (320, 240))}
 
 
 async def deliver(
@@ -124,15 +151,28 @@ def check_picture(result: OrderResult, spec: TaskSpec) -> None:
         assert width > height
 
 
-@pytest.mark.parametrize(("vendor", "upstream"), CASES)
+@pytest.mark.parametrize(("vendor", "upstream"), CASES_WITHOUT_ROW)
 async def test_an_upstream_obeys_what_it_is_said_to(
     vendors: Vendors, tmp_path: Path, vendor: str, upstream: str
 ) -> None:
     async with opened(of(vendors, vendor)) as provider:
         able = abilities_of(provider, upstream, {})
         assert able.aspect_ratio
-        for spec in specs_for(able):
-            check_picture(await deliver(provider, spec, able, tmp_path, upstream), spec)
+        for each in specs_for(able):
+            spec, pictures = redrawn(each, able, tmp_path)
+            check_picture(await deliver(provider, spec, able, tmp_path, upstream, **pictures), spec)
+
+
+@pytest.mark.parametrize(("model", "route"), SHIPPED, ids=[f"{model} by {route.name}" for model, route in SHIPPED])
+async def test_a_shipped_model_makes_everything_that_it_lists(
+    vendors: Vendors, tmp_path: Path, model: str, route: Route
+) -> None:
+    async with opened(of(vendors, route.provider)) as provider:
+        able = shipped_models()[model].limit(abilities_of(provider, route.upstream, route.options))
+        for each in specs_for(able):
+            spec, pictures = redrawn(each, able, tmp_path)
+            made = await deliver(provider, spec, able, tmp_path, route.upstream, options=route.options, **pictures)
+            check_picture(made, spec)
 
 
 @pytest.mark.parametrize(("vendor", "dialect"), ENGINES)
@@ -146,23 +186,17 @@ async def test_a_server_of_one_s_own_obeys_what_it_is_said_to(
             check_picture(await deliver(provider, spec, able, tmp_path, upstream), spec)
 
 
-def mask_of(folder: Path, size: tuple[int, int]) -> ReferenceImage:
-    path = folder / f"mask-{size[0]}.png"
-    picture = Image.new("RGBA", size, (0, 0, 0, 255))
-    picture.paste((0, 0, 0, 0), (0, 0, size[0] // 2, size[1] // 2))
-    picture.save(path)
-    return ReferenceImage(path, "image/png", *size)
+MASKING = [("openai", "gpt-image-2"), ("bfl", "flux-pro-1.0-fill"), ("fal", "fal-ai/flux-pro/v1/fill")]
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS["openai"])
-async def test_a_mask_goes_along_with_the_picture(vendors: Vendors, tmp_path: Path, upstream: str) -> None:
-    [picture] = image_files(tmp_path, (320, 240))
-    fitting, other = mask_of(tmp_path, (320, 240)), mask_of(tmp_path, (300, 240))
-    spec = TaskSpec(PROMPT, mask=True)
+@pytest.mark.parametrize(("vendor", "upstream"), MASKING)
+async def test_a_mask_of_another_size_is_refused_by_the_vendor(
+    vendors: Vendors, tmp_path: Path, vendor: str, upstream: str
+) -> None:
+    [picture] = image_files(tmp_path, (320, 260))
+    other = mask_of(tmp_path, (300, 260))
 
-    async with opened(of(vendors, "openai")) as provider:
-        able = abilities_of(provider, upstream, {})
-        await deliver(provider, spec, able, tmp_path, upstream, references=(picture,), mask=fitting)
+    async with opened(of(vendors, vendor)) as provider:
         refused = await run_order(provider, order(tmp_path, upstream, references=(picture,), mask=other))
 
     assert "mask" in str(refused.end)
@@ -172,7 +206,8 @@ def test_no_field_that_changes_the_meaning_is_claimed_where_it_has_none() -> Non
     providers = {vendor: KINDS[vendor](NOWHERE) for vendor in KINDS}
     claims = [(vendor, abilities_of(providers[vendor], upstream, {})) for vendor, upstream in CASES]
 
-    assert {vendor for vendor, able in claims if able.mask or able.transparent} == {"openai"}
+    assert {vendor for vendor, able in claims if able.transparent} == {"openai"}
+    assert {vendor for vendor, able in claims if able.mask} == {"openai", "bfl", "fal"}
 
 
 @pytest.mark.parametrize(
@@ -202,4 +237,4 @@ def test_every_shipped_route_declares_what_it_obeys() -> None:
     for route in shipped:
         if route.provider in known:
             provider = KINDS[route.provider](NOWHERE)
-            assert abilities_of(provider, route.upstream, route.options).size_classes, route.name
+            assert abilities_of(provider, route.upstream, route.options) != NO_ABILITIES, route.name

@@ -10,7 +10,9 @@ from limner.application.generation.route_limits import RouteLimits
 from limner.application.tasks.quote import Quote, QuoteTask
 from limner.db.tables.keys import Key
 from limner.domain.refusal import Code, Problems, Refusal
+from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.routing.prices import Prices
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.spending_rules import Fallback, SpendingRules
 from stores import ServiceHarness, request_with
@@ -115,6 +117,19 @@ async def test_a_quote_tells_the_routes_in_their_order_and_those_left_out(servic
     assert free.skipped == ()
     assert [each.route.upstream for each in capped.routes] == ["flux-kontext-pro"]
     assert [each.reason for each in capped.skipped] == ["costs $0.08, and max_vendor_usd is 0.05"]
+
+
+async def test_a_cap_and_a_quote_know_the_price_of_the_quality(service: ServiceHarness) -> None:
+    """A quality that the first route does not obey costs nothing there; the second makes it, and is above the cap."""
+    prices = Prices(0.05, {"medium": ((2**20, 0.05),), "high": ((2**20, 0.21),)}, "medium")
+    able = replace(route("gpt-image-2", 0.05), prices=prices, abilities=Abilities(qualities=frozenset(prices.points)))
+    service.routes = {MODEL: (able, route("flux-kontext-pro", 0.04))}
+    made = await key_with(service)
+    high, capped = [await quoted(service, made.key, quality="high", max_vendor_usd=cap) for cap in (None, 0.1)]
+
+    assert [each.price_usd for each in high.routes] == [0.21, 0.04]
+    assert [each.route.upstream for each in capped.routes] == ["flux-kontext-pro"]
+    assert [each.reason for each in capped.skipped] == ["costs $0.21, and max_vendor_usd is 0.1"]
 
 
 async def test_a_quote_names_the_first_route_that_is_open(service: ServiceHarness) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.providers._http.errors import TooLarge, UnreadableJson
-from limner.providers._http.json_spool import JsonSpool
+from limner.providers._http.reading.json_spool import JsonSpool
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 
@@ -24,6 +24,9 @@ class Memory:
 
     def __init__(self) -> None:
         self.files: list[bytearray] = []
+
+    def end(self) -> None:
+        """Nothing more comes of the file that was begun last."""
 
     def begin(self) -> str:
         self.files.append(bytearray())

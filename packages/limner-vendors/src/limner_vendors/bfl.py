@@ -15,7 +15,7 @@ from limner_vendors._core import kontext
 from limner_vendors._core.emulator import Emulator, EmulatorSetup, Refused, http_status, reply
 from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
-from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size
+from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, Size, has_alpha
 from limner_vendors._core.rules import (
     Problem,
     Rules,
@@ -36,6 +36,7 @@ FLUX_3_RATIOS: Final = (
     *("auto", "21:9", "2:1", "16:9", "3:2", "7:5", "4:3", "5:4", "1:1"),
     *("4:5", "3:4", "5:7", "2:3", "9:16", "1:2", "9:21"),
 )
+_PICTURE_FIELDS: Final = ("input_image", "image_prompt", "image")
 READABLE: Final = ("jpeg", "png", "webp", "gif")
 SAYS: Final[Mapping[FaultKind, str]] = {
     FaultKind.UNAUTHORIZED: "Invalid API key",
@@ -104,6 +105,18 @@ _FLUX_3: Final[Rules] = {
 }
 
 
+_FILL: Final[Rules] = {
+    "image": text(None, 1),
+    "mask": maybe(text()),
+    "prompt": text(),
+    "steps": maybe(whole(15, 50)),
+    "guidance": maybe(number(1.5, 100)),
+    "prompt_upsampling": flag,
+    "seed": maybe(whole()),
+    "safety_tolerance": whole(0, 6),
+    **_FORMAT,
+    **_WEBHOOK,
+}
 _FLUX_3_COSTS: Final = {"768sq": 4.1, "1k": 4.8, "1.5k": 7.0, "2k": 10.0, "4k": 60.7}
 _INK_WASH: Final[Rules] = {
     "prompt": text(),
@@ -143,6 +156,7 @@ MODELS: Final[Mapping[str, BflModel]] = {
     "flux-dev": BflModel(_DEV, 2.5, "jpeg"),
     **_FLUX_2_MODELS,
     **{f"{name}-preview": model for name, model in _FLUX_2_MODELS.items()},
+    "flux-pro-1.0-fill": BflModel(_FILL, 5.0, "jpeg", list_field=""),
     "flux-3-image": BflModel(_FLUX_3, 4.8, "jpeg", most_megapixels=16.0),
     "acme-ink-wash": BflModel(_INK_WASH, 2.0, list_field="pictures"),
 }
@@ -217,10 +231,26 @@ class Bfl(Emulator):
         fields = [
             (field, body[field])
             for field in model.rules
-            if field.startswith(("input_image", "image_prompt")) and body.get(field)
+            if field.startswith(_PICTURE_FIELDS) and body.get(field) and isinstance(body[field], str)
         ]
         listed = [(model.list_field, value) for value in body.get(model.list_field) or ()]
-        return tuple([await self.reference(field, value, model) for field, value in (*fields, *listed)])
+        received = tuple([await self.reference(field, value, model) for field, value in (*fields, *listed)])
+        if "mask" in model.rules:
+            await self.check_mask(body, received[0], model)
+        return received
+
+    async def check_mask(self, body: Mapping[str, Any], picture: ReceivedImage, model: BflModel) -> None:
+        """A mask is black and white, and as large as the picture; without one the picture has an alpha channel."""
+        transparent = has_alpha(await self.picture_behind(body["image"]))
+        if body.get("mask") is None:
+            if not transparent:
+                raise invalid(Problem("mask", "A mask or an image with an alpha channel is required", "value_error"))
+            return
+        mask = await self.reference("mask", body["mask"], model)
+        if mask.size != picture.size:
+            raise invalid(Problem("mask", "Mask dimensions must match the image dimensions", "value_error"))
+        if has_alpha(await self.picture_behind(body["mask"])):
+            raise invalid(Problem("mask", "The mask must be black and white", "value_error"))
 
     async def reference(self, field: str, value: str, model: BflModel) -> ReceivedImage:
         try:
@@ -332,7 +362,7 @@ async def read_body(request: web.Request, model: BflModel) -> dict[str, Any]:
 
 
 def order_of(name: str, model: BflModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...]) -> VendorOrder:
-    pictures = {field for field in body if field.startswith(("input_image", "image_prompt", model.list_field))}
+    pictures = {field for field in body if field.startswith((*_PICTURE_FIELDS, "mask")) or field == model.list_field}
     asked = {field: value for field, value in body.items() if field not in pictures | {"prompt"}}
     output_format = body.get("output_format") or model.default_format
     size = size_of(model, body, references)
@@ -348,6 +378,8 @@ def cost_of(model: BflModel, body: Mapping[str, Any]) -> float:
 def size_of(model: BflModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...]) -> Size:
     if model.rules is _DEV:
         return body.get("width", 1024), body.get("height", 768)
+    if model.rules is _FILL:
+        return references[0].size
     wanted = kontext.shape(body.get("aspect_ratio"), references)
     if model.rules is _KONTEXT:
         return kontext.nearest(wanted)

@@ -12,7 +12,7 @@ from limner_vendors._core import kontext
 from limner_vendors._core.emulator import Emulator, Refused, http_status, reply
 from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
-from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, blacked_out, draw
+from limner_vendors._core.pictures import MEDIA_TYPES, NotAPicture, ReceivedImage, Size, blacked_out, draw, has_alpha
 from limner_vendors._core.rules import (
     Complaint,
     Problem,
@@ -123,6 +123,15 @@ _INK_WASH: Final[Rules] = {
 }
 
 
+_FILL: Final[Rules] = {
+    **{name: rule for name, rule in _COMMON.items() if name != "guidance_scale"},
+    "image_url": text(None, 1),
+    "mask_url": text(None, 1),
+    "safety_tolerance": one_of("1", "2", "3", "4", "5", "6"),
+    "enhance_prompt": flag,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FalModel:
     """`picture_fields` are those with links to reference pictures, one in each or a list."""
@@ -149,6 +158,7 @@ MODELS: Final[Mapping[str, FalModel]] = {
     "fal-ai/flux-pro/kontext/max/multi": _SEVERAL,
     "fal-ai/flux-pro/kontext/text-to-image": FalModel(_KONTEXT),
     "fal-ai/flux-pro/kontext/max/text-to-image": FalModel(_KONTEXT),
+    "fal-ai/flux-pro/v1/fill": FalModel(_FILL, ("prompt", "image_url", "mask_url"), ("image_url",)),
     "fal-ai/flux/dev": FalModel(_DEV),
     "fal-ai/flux-1/dev": FalModel(_DEV),
     **{f"fal-ai/flux-2-{name}": FalModel(_FLUX_2) for name in ("pro", "max", "flex")},
@@ -297,7 +307,16 @@ class Fal(Emulator):
     async def references(self, body: Mapping[str, Any], model: FalModel) -> tuple[ReceivedImage, ...]:
         given = [(field, body[field]) for field in model.picture_fields if body.get(field)]
         listed = [(field, one) for field, value in given for one in (value if isinstance(value, list) else [value])]
-        return tuple([await self.reference(field, value) for field, value in listed])
+        received = tuple([await self.reference(field, value) for field, value in listed])
+        if "mask_url" in model.rules:
+            await self.check_mask(body["mask_url"], received[0])
+        return received
+
+    async def check_mask(self, value: str, picture: ReceivedImage) -> None:
+        mask = await self.reference("mask_url", value)
+        if mask.size != picture.size or has_alpha(await self.picture_behind(value)):
+            said = "The mask must be black and white, and as large as the image"
+            raise invalid(Problem("mask_url", said, "image_load_error"))
 
     async def reference(self, field: str, value: str) -> ReceivedImage:
         """A link or a data URI, never plain base64."""
@@ -362,8 +381,13 @@ async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
 def order_of(
     name: str, model: FalModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...], hook: str | None
 ) -> VendorOrder:
-    asked = {field: value for field, value in body.items() if field not in {"prompt", *model.picture_fields}}
-    size = size_of(body.get("image_size", "landscape_4_3")) if model.is_sized else kontext.drawn(body, references)
+    asked = {
+        field: value for field, value in body.items() if field not in {"prompt", "mask_url", *model.picture_fields}
+    }
+    if model.rules is _FILL:
+        size = references[0].size
+    else:
+        size = size_of(body.get("image_size", "landscape_4_3")) if model.is_sized else kontext.drawn(body, references)
     asked |= {"fal_webhook": hook} if hook else {}
     return VendorOrder(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
 

@@ -247,7 +247,7 @@ class OpenAI(Emulator):
         await response.prepare(request)
         if FaultKind.CUT_HEADERS not in injected:
             await self.wait("submit", injected)
-            async for event in self.events(ask, injected):
+            async for event in self.events(request, ask, injected, held):
                 await response.write(event[: len(event) // 2])
                 if FaultKind.CUT_BODY in injected:
                     break
@@ -258,12 +258,16 @@ class OpenAI(Emulator):
             request.transport.close()
         return response
 
-    async def events(self, ask: OpenAiRequest, injected: InjectedFault) -> AsyncIterator[bytes]:
+    async def events(
+        self, request: web.Request, ask: OpenAiRequest, injected: InjectedFault, held: Held
+    ) -> AsyncIterator[bytes]:
         kind = "image_edit" if ask.edit else "image_generation"
         facts = {"created_at": int(time.time()), **echo(ask.order)}
         for index in range(ask.partials):
             draft = await self.picture(replace(ask.order, size=_quarter(ask.order.size)), injected)
             yield _event(f"{kind}.partial_image", {**facts, "partial_image_index": index, "b64_json": in_base64(draft)})
+        if held.moment == "previewed" and not await self.holds.hold(request, held):
+            return
         if FaultKind.FAILED in injected:
             said = {"code": "image_generation_failed", "type": "image_generation_server_error", "param": None}
             yield _event("error", {"error": {**said, "message": "The picture could not be made."}})
@@ -302,6 +306,7 @@ class OpenAI(Emulator):
         own: Rules = {"size": maybe(model.size), "quality": maybe(one_of(*model.quality)), **model.extras}
         check(fields, {**(EDITED if edit else COMMON), **own, **fidelity})
         check_format(fields)
+        check_partials(fields)
         check_background(fields, model)
         asked = {key: value for key, value in fields.items() if key not in {"prompt", "model"}}
         output_format: Format = fields.get("output_format") or "png"
@@ -435,6 +440,12 @@ def check(fields: Mapping[str, Any], rules: Rules) -> None:
         if problem.type == UNKNOWN:
             raise error(400, f"Unknown parameter: '{name}'.", name, "unknown_parameter")
         raise error(400, f"Invalid value: {fields[name]!r}. {problem.message}.", name, "invalid_value")
+
+
+def check_partials(fields: Mapping[str, Any]) -> None:
+    if fields.get("partial_images") and not fields.get("stream"):
+        said = "partial_images is only supported when stream is true."
+        raise error(400, said, "partial_images", "invalid_value")
 
 
 def check_format(fields: Mapping[str, Any]) -> None:

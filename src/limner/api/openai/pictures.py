@@ -8,7 +8,7 @@ from limner.api.embedded_pictures import PICTURE, in_pieces
 from limner.api.service_container import Services
 from limner.application.images.open_picture import OpenedPicture
 from limner.db.tables.keys import Key
-from limner.domain.tasks.task import Task
+from limner.domain.tasks.task import Result, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +28,58 @@ class FinishedPictures:
 
     async def event(self, name: str, place: int) -> AsyncIterator[bytes]:
         """The event of one finished picture, in pieces."""
-        fields = {"type": name, "b64_json": PICTURE, "created_at": (self.task.finished_ms or 0) // 1000}
-        yield b"event: " + name.encode() + b"\ndata: "
-        async for piece in in_pieces(fields | self.described, [self.pictures[place]])[1]:
+        fields = {"created_at": (self.task.finished_ms or 0) // 1000} | self.described
+        async for piece in _event(name, fields, self.pictures[place]):
             yield piece
-        yield b"\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PartialPicture:
+    """A picture before it was finished. `fields` are those of its event."""
+
+    picture: OpenedPicture
+    fields: dict[str, Any]
+
+    async def event(self, name: str) -> AsyncIterator[bytes]:
+        """Its event, in pieces."""
+        async for piece in _event(name, self.fields, self.picture):
+            yield piece
+
+
+async def partial_picture(services: Services, task: Task, name: str, asked: dict[str, Any]) -> PartialPicture:
+    """Open a preview by the name that its link ends in."""
+    preview = task.previews()[name]
+    fields = {"created_at": services.clock.now_ms() // 1000, "partial_image_index": preview.number}
+    opened = await services.open_picture(task, name)
+    return PartialPicture(opened, fields | _described(preview.image, asked))
 
 
 async def finished_pictures(services: Services, key: Key, task: Task, asked: dict[str, Any]) -> FinishedPictures:
     """Open the pictures of a task that succeeded."""
     named = task.result.pictures() if task.result else {}
     first = next(iter(named.values()))
-    described = {
-        "background": asked.get("background") or "auto",
-        "output_format": first.media_type.removeprefix("image/"),
-        "quality": asked.get("quality") or "auto",
-        "size": f"{first.width}x{first.height}",
-    }
     return FinishedPictures(
         task=task,
         pictures=[await services.open_picture(task, name) for name in named],
         urls=picture_links(services, key, task),
-        described=described,
+        described=_described(first, asked),
     )
+
+
+def _described(image: Result, asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "background": asked.get("background") or "auto",
+        "output_format": image.media_type.removeprefix("image/"),
+        "quality": asked.get("quality") or "auto",
+        "size": f"{image.width}x{image.height}",
+    }
+
+
+async def _event(name: str, fields: dict[str, Any], picture: OpenedPicture) -> AsyncIterator[bytes]:
+    yield b"event: " + name.encode() + b"\ndata: "
+    async for piece in in_pieces({"type": name, "b64_json": PICTURE} | fields, [picture])[1]:
+        yield piece
+    yield b"\n\n"
 
 
 def picture_links(services: Services, key: Key, task: Task) -> Sequence[str]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from limner.api.loose_fields import PROMPT_RULES
 from limner.api.openai import openapi
 from limner.api.openai.errors import SHOULD_RETRY, error_of, error_of_task, error_response
 from limner.api.openai.form import read_form
-from limner.api.openai.pictures import FinishedPictures, finished_pictures, picture_links
+from limner.api.openai.pictures import FinishedPictures, finished_pictures, partial_picture, picture_links
 from limner.api.openai.wire import ImagesRequest, read_edit, read_edit_of, read_generation
 from limner.api.service_container import Services
 from limner.application.read import TaskView
@@ -39,6 +40,8 @@ MODEL = "x-limner-model"
 SIZE = "x-limner-size"
 
 HEARTBEAT_S = 15.0
+
+_WAITING = b": waiting\n\n"
 
 _STATUSES = {
     Status.QUEUED: "queued",
@@ -150,15 +153,19 @@ class OpenAiHandlers:
         return StreamingResponse(pieces, 200, headers, "application/json")
 
     async def _events(self, held: HeldCalls, call: HeldCall, asked: ImagesRequest, event: str) -> AsyncIterator[bytes]:
-        """Comments while the task runs, then an event for each picture, or one with the error."""
-        waiting = asyncio.ensure_future(held.end(call))
-        try:
-            while not waiting.done():
-                yield b": waiting\n\n"
-                await asyncio.wait([waiting], timeout=HEARTBEAT_S)
-            ended = waiting.result()
-        finally:
-            waiting.cancel()
+        """Comments and previews while the task runs, then an event for each picture, or one with the error."""
+        ended, told = None, 0
+        yield _WAITING
+        async for seen in _with_heartbeat(held.changes(call)):
+            if seen is None:
+                yield _WAITING
+                continue
+            for name in list(seen.task.previews())[told:]:
+                preview = await partial_picture(self.services, seen.task, name, asked.body.model_dump())
+                async for piece in preview.event(f"{event}.partial_image"):
+                    yield piece
+            told = len(seen.task.previews())
+            ended = seen if seen.task.status.final else None
         if ended is None or ended.task.result is None:
             error = error_of_task(ended.task)[1] if ended else error_of(Unavailable())[1]
             yield b"event: error\ndata: " + orjson.dumps({"error": error}) + b"\n\n"
@@ -186,6 +193,23 @@ class OpenAiHandlers:
             "data": [{"url": link} for link in picture_links(self.services, key, task)],
             "error": error_of_task(task)[1] if failed else None,
         }
+
+
+async def _with_heartbeat(changes: AsyncGenerator[TaskView, None]) -> AsyncIterator[TaskView | None]:
+    """The changes, and None where there was none for a while."""
+    async with aclosing(changes):
+        while True:
+            coming = asyncio.ensure_future(anext(changes, None))
+            try:
+                while not (await asyncio.wait([coming], timeout=HEARTBEAT_S))[0]:
+                    yield None
+                seen = coming.result()
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            if seen is None:
+                return
+            yield seen
 
 
 def _model(name: str) -> dict[str, Any]:

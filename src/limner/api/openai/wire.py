@@ -19,7 +19,7 @@ from limner.domain.tasks.request import (
     TaskType,
     UploadedSource,
 )
-from limner.domain.tasks.spec import MAX_IMAGES, TaskSpec
+from limner.domain.tasks.spec import MAX_IMAGES, MAX_PARTIAL_IMAGES, TaskSpec
 
 _QUALITIES = {"standard": "medium", "hd": "high", "auto": None, "": None}
 
@@ -58,13 +58,15 @@ class ImagesBody(BaseModel):
     output_compression: Number = Field(default=None, ge=0, le=100)
     response_format: Literal["b64_json", "url"] | None = Field(default=None, description="Default: b64_json.")
     stream: Flag = None
+    partial_images: Number = Field(
+        default=None, ge=0, le=MAX_PARTIAL_IMAGES, description="Previews of each picture, in a stream."
+    )
     asynchronous: Flag = Field(default=None, alias="async", description="Answer 202 with a task to poll.")
     # Taken and without effect: an app that sends them expects no refusal.
     user: object = None
     safety_identifier: object = None
     moderation: object = None
     style: object = None
-    partial_images: object = None
     input_fidelity: object = None
 
 
@@ -144,6 +146,7 @@ def _read(
         output_format=body.output_format,
         output_compression=body.output_compression if body.output_format in {"jpeg", "webp"} else None,
         mask=mask is not None,
+        partial_images=body.partial_images if body.stream else None,
     )
     known = {"async", *ImagesBody.model_fields}
     ignored = tuple(name for name in unknown_fields(ImagesBody, dict(sent)) if name not in known)

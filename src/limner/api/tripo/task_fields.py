@@ -25,7 +25,9 @@ from limner.domain.tasks.request import (
     UrlSource,
     ViewEdit,
 )
-from limner.domain.tasks.spec import MAX_IMAGES, MAX_SEED
+from limner.domain.tasks.spec import MAX_IMAGES, MAX_PARTIAL_IMAGES, MAX_SEED
+from limner.domain.tasks.task import Task
+from limner.ports.links import Links
 
 TOKEN_PREFIX = "file_"  # noqa: S105 - the prefix of upload tokens in v3; v2's `image_token` has none
 
@@ -126,6 +128,34 @@ IGNORED: dict[str, Any] = {
 """The schema of a task's `ignored`."""
 
 
+PARTIAL_IMAGES: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["picture", "number", "url"],
+        "properties": {
+            "picture": {"type": "integer", "description": "Which of the task's pictures, from 1."},
+            "number": {"type": "integer", "description": "Which of its previews, from 0."},
+            "url": {"type": "string", "format": "uri"},
+        },
+    },
+    "description": "What the pictures looked like before they were finished; absent where there are none.",
+}
+"""The schema of a task's `partial_images`."""
+
+
+def partial_images(task: Task, account_tag: str, links: Links, now_ms: int) -> list[dict[str, Any]]:
+    """The previews of a task's pictures, with fresh links."""
+    return [
+        {
+            "picture": int(each.part) if each.part.isdecimal() else 1,
+            "number": each.number,
+            "url": links.picture(account_tag, task.id, each.image.extension, now_ms, name=name),
+        }
+        for name, each in task.previews().items()
+    ]
+
+
 class PictureFields(BaseModel):
     """What a caller may choose of the pictures; `limner.application.tasks.picture_options` checks the values."""
 
@@ -143,6 +173,10 @@ class PictureFields(BaseModel):
     )
     seed: StrictInt | None = Field(
         default=None, description=f"0 to {MAX_SEED}; of several pictures, each has the next number."
+    )
+    partial_images: StrictInt | None = Field(
+        default=None,
+        description=f"0 to {MAX_PARTIAL_IMAGES} previews of each picture while it is drawn, where the model has them.",
     )
 
     def chosen(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from limner.api.tripo.task_fields import partial_images
 from limner.application.read import TaskView
 from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
 from limner.domain.tasks.task import Status, Task
@@ -34,21 +35,20 @@ def task_body(seen: TaskView, account_tag: str, links: Links, now_ms: int) -> di
         body["prompt"] = prompt
     if urls:
         body["thumbnail"] = next(iter(urls.values()))
-    if task.removed_ms is not None:
-        body["output_removed_time"] = task.removed_ms // 1000
-    if task.kept:
-        body["kept"] = True
-    if task.erase_due_ms is not None:
-        body["erase_time"] = task.erase_due_ms // 1000
-    if task.error_code is not None:
-        body["error_code"] = task.error_code
-    if task.error_msg is not None:
-        body["error_msg"] = task.error_msg
-    if task.ignored:
-        body["ignored"] = [asdict(each) for each in task.ignored]
-    if task.served_by:
-        body["served_by"] = task.served_by
-    return body
+    return body | _present(
+        output_removed_time=None if task.removed_ms is None else task.removed_ms // 1000,
+        kept=task.kept or None,
+        erase_time=None if task.erase_due_ms is None else task.erase_due_ms // 1000,
+        error_code=task.error_code,
+        error_msg=task.error_msg,
+        partial_images=partial_images(task, account_tag, links, now_ms) or None,
+        ignored=[asdict(each) for each in task.ignored] or None,
+        served_by=task.served_by or None,
+    )
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _urls(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[str, str]:

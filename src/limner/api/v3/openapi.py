@@ -6,7 +6,7 @@ from limner.api.http.openapi_schema import IDEMPOTENCY_KEY, content, fields, ref
 from limner.api.http.prefer_wait import PREFER
 from limner.api.signed_link import UPLOAD_SIGNATURE
 from limner.api.tripo.model_list import MODEL_LIST
-from limner.api.tripo.task_fields import IGNORED
+from limner.api.tripo.task_fields import IGNORED, PARTIAL_IMAGES
 from limner.api.v3.errors import ERRORS
 from limner.api.v3.page import PageQuery
 from limner.api.v3.wire import (
@@ -60,6 +60,7 @@ SCHEMAS: dict[str, Any] = {
             "served_by": {"type": "object", "description": "What really made the picture."},
             "thumbnail_url": {"type": "string", "format": "uri", "description": "A small copy; in lists and lineages."},
             "ignored": IGNORED,
+            "partial_images": PARTIAL_IMAGES,
             "kept": {"const": True, "description": "Retention leaves its pictures alone. Absent otherwise."},
             "erase_at": {**_MOMENT, "description": "When it will be erased, unless that is undone."},
             "output_removed_at": {"type": "string", "description": "When its picture was removed."},

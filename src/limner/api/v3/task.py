@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from limner.api.tripo.task_fields import partial_images
 from limner.api.v3.errors import EXPIRED
 from limner.domain.tasks.progress import displayed_progress
 from limner.domain.tasks.task import Status, Task
@@ -33,6 +34,8 @@ def task_body(task: Task, account_tag: str, links: Links, now_ms: int) -> dict[s
         body["error_code"] = code
     if task.error_msg is not None:
         body["error_message"] = task.error_msg
+    if task.partial_images:
+        body["partial_images"] = partial_images(task, account_tag, links, now_ms)
     if task.ignored:
         body["ignored"] = [asdict(each) for each in task.ignored]
     if task.served_by:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar, assert_never
 
@@ -13,6 +13,7 @@ from limner.application.generation.generation import SIBLING_FAILED, AttemptFail
 from limner.application.generation.interrupt import Interrupted, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, failure_kind
 from limner.application.generation.keep_image import KeepImage, failure_of
+from limner.application.generation.keep_partial_image import KeepPartialImage
 from limner.application.generation.route_limits import RouteWait
 from limner.application.generation.routing import Routing
 from limner.application.spans import (
@@ -30,7 +31,7 @@ from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.ports.clock import Clock
-from limner.ports.provider import Accepted, ChecksUpstreams, Delivered, Pending
+from limner.ports.provider import Accepted, ChecksUpstreams, Delivered, GenerationRequest, Pending
 from limner.ports.telemetry import NO_TELEMETRY, EndedAttempt, Telemetry
 from limner.ports.tracing import NO_TRACING, Span, SpanKind, Tracing
 
@@ -52,6 +53,7 @@ class RunAttempt:
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
     telemetry: Telemetry = NO_TELEMETRY
     tracing: Tracing = NO_TRACING
+    keep_partial_image: KeepPartialImage | None = None
 
     async def __call__(self, generation: Generation, routes: Sequence[Route], number: int) -> KeptImage | AttemptFailed:
         """Submit over the first open one of `routes`, and follow the job to its end. Raises `Interrupted`."""
@@ -62,7 +64,7 @@ class RunAttempt:
         provider = self.routing.provider(attempt.route)
         # A stopping worker waits a little for a paid call: without its answer the image would be bought twice.
         ignored = None if provider.free else Reason.SHUTDOWN
-        request = attempt.request(self._left_s(generation))
+        request = self._with_previews(attempt.request(self._left_s(generation)), generation)
         with self._span(attempt) as span:
             with self._vendor_span(attempt) as vendor_span:
                 first = await self._call(attempt, provider.submit(request, generation.report), ignored)
@@ -78,6 +80,11 @@ class RunAttempt:
                         assert_never(first)
                 _describe(vendor_span, answer)
             return await self._finish(attempt, answer, span)
+
+    def _with_previews(self, request: GenerationRequest, generation: Generation) -> GenerationRequest:
+        if self.keep_partial_image is None or not request.spec.partial_images:
+            return request
+        return replace(request, on_partial_image=partial(self.keep_partial_image, generation))
 
     async def resume(self, generation: Generation, attempts: Sequence[Attempt]) -> KeptImage | AttemptFailed | None:
         """Continue the last of the image's `attempts`, which another worker began; None where there is none."""

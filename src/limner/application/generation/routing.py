@@ -7,7 +7,7 @@ from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.abilities import Abilities
-from limner.domain.routing.obeyed import unable
+from limner.domain.routing.obeyed import priced, unable
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.routing.route_choice import RouteChoice, choose_routes
 from limner.domain.spending_rules import Fallback
@@ -48,6 +48,8 @@ class Routing:
     def able_routes(self, model: str, references: int, spec: TaskSpec) -> tuple[Route, ...]:
         """The routes that serve this model with so many reference images of the caller's, the preferred one first.
 
+        Each has its price of what the spec asks.
+
         Raises `Refusal` when no configured provider serves the model, none takes so many images, or none obeys a field
         of the spec without which the picture would mean something else.
         """
@@ -62,7 +64,7 @@ class Routing:
         able = tuple(route for route in fitting if unable(spec, route.abilities) is None)
         if not able:
             raise self._unable(model, fitting, spec)
-        return able
+        return tuple(priced(spec, route) for route in able)
 
     def choose(self, routes: Sequence[Route], spec: TaskSpec) -> RouteChoice:
         """Those of `routes` that the spec's rules, and the service's own, allow."""
@@ -164,6 +166,8 @@ class Routing:
 
     def _unable(self, model: str, routes: Sequence[Route], spec: TaskSpec) -> Refusal:
         field = unable(spec, routes[0].abilities) or "model_version"
+        if field == "mask" and not spec.mask:
+            return _needs_mask(model)
         what = {"mask": "takes no mask", "background": "makes no transparent background"}[field]
         able = [name for name in self.served_models() if name != model and self._is_able(name, spec)]
         others = f"choose a model_version that does: {', '.join(able)}" if able else "no model served here does"
@@ -207,6 +211,15 @@ def _too_many_references(model: str, references: int, routes: Sequence[Route]) -
         f"{references} reference images were given; the vendors of {model} that are configured here take at most {cap}",
         suggestion=f"Send at most {cap} image{'' if cap == 1 else 's'}, or choose another model_version.",
         field="files",
+    )
+
+
+def _needs_mask(model: str) -> Refusal:
+    return Refusal(
+        Code.INVALID,
+        f"{model} draws a part of a picture anew, and no mask says which",
+        suggestion="Send a picture and its mask, or choose another model_version.",
+        field="mask",
     )
 
 

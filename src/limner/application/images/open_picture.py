@@ -1,7 +1,7 @@
 """Opening a finished picture for delivery. Every way out of Limner takes pictures from here, so that each is marked."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from limner.db.records import Records
@@ -50,6 +50,12 @@ class OpenedPicture:
                     yield part
 
 
+def images_of(task: Task) -> Mapping[str, Result]:
+    """The pictures of a task and its previews, by the names that their links end in."""
+    pictures = task.result.pictures() if task.result else {}
+    return {**pictures, **{name: each.image for name, each in task.previews().items()}}
+
+
 class OpenPicture:
     def __init__(self, store: Store, blobs: BlobStore, *, mark: bool) -> None:
         self._store = store
@@ -58,8 +64,8 @@ class OpenPicture:
         self._layouts: OrderedDict[tuple[BlobId, Mark], Layout] = OrderedDict()
 
     async def __call__(self, task: Task, name: str) -> OpenedPicture:
-        """The picture of a task by the name that its link ends in. Raises `KeyError` and `BlobMissing`."""
-        result = (task.result.pictures() if task.result else {})[name]
+        """The picture of a task, or a preview, by the name that its link ends in. Raises `KeyError`, `BlobMissing`."""
+        result = images_of(task)[name]
         size, mark = await self._blobs.size(result.blob), await self.mark_of(task, name)
         layout = await self._layout(result, size, mark) if mark else Layout(size, MarkState.NONE)
         return OpenedPicture(result, layout, self._blobs)

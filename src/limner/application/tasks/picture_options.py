@@ -10,7 +10,7 @@ from limner.domain.prompts.characters import ascii_equivalents
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.routing.abilities import OUTPUT_FORMATS, QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS, COMPRESSED, TRANSPARENT, WITH_ALPHA
-from limner.domain.tasks.spec import MAX_IMAGES, MAX_SEED, TaskSpec
+from limner.domain.tasks.spec import MAX_IMAGES, MAX_PARTIAL_IMAGES, MAX_SEED, TaskSpec
 
 WIDEST = 8
 """The longer side of an aspect ratio is at most so many times the shorter one."""
@@ -29,6 +29,7 @@ def checked_options(spec: TaskSpec, *, references: int, problems: Problems) -> T
     get = problems.get
     spec = replace(
         spec,
+        partial_images=get(lambda: _previews(spec.partial_images), None),
         n=get(lambda: _ranged("n", spec.n, 1, MAX_IMAGES, "pictures"), 1),
         aspect_ratio=get(lambda: _aspect_ratio(spec.aspect_ratio), None),
         size=get(lambda: _size(spec.size), None),
@@ -111,6 +112,10 @@ def _ranged(field: str, value: int, least: int, most: int, of_what: str = "") ->
         limits = f"{least} to {most} {of_what}".rstrip()
         raise _invalid(field, f"{field} is {value}", f"{field} may be {limits}.")
     return value
+
+
+def _previews(count: int | None) -> int | None:
+    return _ranged("partial_images", count or 0, 0, MAX_PARTIAL_IMAGES) or None
 
 
 def _invalid(field: str, reason: str, suggestion: str) -> Refusal:

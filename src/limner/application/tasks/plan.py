@@ -67,12 +67,12 @@ def composed_prompts(planned: Plan, templates: Templates, route: Route) -> dict[
     """The prompt of each image for the route, by part. Raises `Refusal` for one that cannot be composed."""
     loaded = templates.get(planned.spec.template or "")
     template = loaded.template if loaded else None
-    return {
-        each.part: compose_image(
-            planned.spec, each, planned.model, template=template, own_references=planned.references, route=route
-        )
-        for each in planned.spec.images
-    }
+    spec, given = planned.spec, planned.references
+    composed = [
+        compose_image(spec, each, planned.model, template=template, own_references=given, route=route)
+        for each in spec.distinct_images
+    ]
+    return {each.part: composed[number % len(composed)] for number, each in enumerate(spec.images)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Waiting for a task's end within one request. Nothing but a watch is held: no thread and no database connection."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 from limner.application.read import TaskView
 from limner.application.watching.watch import Watch
@@ -29,8 +30,18 @@ class WaitForEnd:
 
         `caller_left` returns when the caller has. Raises `WatchLimitReached`.
         """
+        async with aclosing(self.changes(key, task, seconds, caller_left)) as changes:
+            async for seen in changes:
+                if seen.task.status.final:
+                    return seen
+        return None
+
+    async def changes(
+        self, key: Key, task: TaskId, seconds: float, caller_left: Callable[[], Awaitable[None]]
+    ) -> AsyncGenerator[TaskView, None]:
+        """The task now and after each change, up to its end, for as long as `__call__` would wait for that."""
         if self._stopped:
-            return None
+            return
         async with self._watch.task(key, task) as watcher:
             self._watchers.add(watcher)
             if self._stopped:  # while the watch was opened
@@ -38,18 +49,13 @@ class WaitForEnd:
             timer = asyncio.get_running_loop().call_later(seconds, watcher.finish, WatchEnd.LEFT)
             leaving = asyncio.create_task(_finish_after(caller_left, watcher))
             try:
-                return await self._end(watcher)
+                async for change in self._watch.changes(watcher):
+                    yield change.seen
             finally:
                 self._watchers.discard(watcher)
                 timer.cancel()
                 leaving.cancel()
                 await asyncio.gather(leaving, return_exceptions=True)
-
-    async def _end(self, watcher: Watcher) -> TaskView | None:
-        async for change in self._watch.changes(watcher):
-            if change.final:
-                return change.seen
-        return None
 
 
 async def _finish_after(caller_left: Callable[[], Awaitable[None]], watcher: Watcher) -> None:

@@ -39,7 +39,7 @@ _CLEAR_INPUTS = Sql("""
 """)
 _CLEAR_RESULTS = Sql("""
     UPDATE tasks SET keeps_results = 0, removed_ms = CASE WHEN result IS NULL THEN removed_ms ELSE :now_ms END,
-        result = NULL
+        result = NULL, partial_images = NULL
     WHERE id IN :ids
 """)
 _CLEAR_ATTEMPTS = Sql("UPDATE attempts SET result = NULL WHERE task IN :ids AND result IS NOT NULL")
@@ -67,8 +67,9 @@ _DELETE_UPLOADS = Sql("DELETE FROM uploads WHERE token IN :ids")
 _UPLOADS_OF = Sql("SELECT token FROM uploads WHERE account = :account")
 _LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = :id {locked}")
 _ERASE_TASK = Sql("""
-    UPDATE tasks SET echo = :echo, task_order = :task_order, result = NULL, keeps_inputs = 0, keeps_results = 0,
-        template = NULL, kept = 0, listed = 0, erase_due_ms = NULL, trace = NULL,
+    UPDATE tasks SET echo = :echo, task_order = :task_order, result = NULL, partial_images = NULL, keeps_inputs = 0,
+        keeps_results = 0, template = NULL, kept = 0, listed = 0, erase_due_ms = NULL,
+        trace = NULL,
         removed_ms = CASE WHEN result IS NULL THEN removed_ms ELSE :now_ms END,
         served_by = CASE WHEN served_by IS NULL THEN NULL ELSE :served_by END,
         error_msg = CASE WHEN error_msg IS NULL THEN NULL ELSE :error_msg END

@@ -9,7 +9,7 @@ from limner.db.sql import Db, Sql, dump, load
 from limner.db.tables.blobs import INPUT, RESULT, blobs_in, unpin, use
 from limner.domain.ids import AccountId, BlobId, KeyId, TaskId
 from limner.domain.tasks.spec import TaskSpec
-from limner.domain.tasks.task import Ending, IgnoredField, Result, Status, Task
+from limner.domain.tasks.task import Ending, IgnoredField, PartialImage, Result, Status, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class ClaimLimit:
 _COLUMNS = (
     "id, account, type, bucket, status, model, echo, price, consumed, priority, progress, expected_ms, created_ms, "
     "started_ms, finished_ms, queue_deadline_ms, run_limit_ms, cancel_requested, result, served_by, error_code, "
-    "error_msg, removed_ms, ignored, pictures, template, kept, listed, erase_due_ms"
+    "error_msg, removed_ms, ignored, pictures, template, kept, listed, erase_due_ms, partial_images"
 )
 COLUMNS = tuple(_COLUMNS.split(", "))
 """What `task_of` takes, in this order."""
@@ -234,6 +234,8 @@ _FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner =
 _FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
 _REQUEST_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
 _TRACE = Sql("SELECT trace FROM tasks WHERE id = :id")
+_PARTIAL_IMAGES = Sql("SELECT partial_images FROM tasks WHERE id = :id")
+_ADD_PARTIAL_IMAGE = Sql("UPDATE tasks SET partial_images = :partial_images, keeps_results = 1 WHERE id = :id")
 _SPEC = Sql("SELECT task_order FROM tasks WHERE id = :id")
 _INPUTS = Sql("""
     SELECT position, field, url, blob, clean, media_type, width, height FROM task_inputs
@@ -475,6 +477,16 @@ class TaskTable:
             use(self._db, RESULT, task, list(blobs_in(asdict(ending.result))))
         return task_of(row) if row else None
 
+    def add_partial_image(self, task: TaskId, partial: PartialImage, owner: str) -> bool:
+        """Add a preview to a running task whose lease is `owner`'s; False where it is not."""
+        if not self.lock_lease(task, owner):
+            unpin(self._db, task, [partial.image.blob])
+            return False
+        earlier = load(self._db.value(_PARTIAL_IMAGES, {"id": task})) or []
+        self._db.run(_ADD_PARTIAL_IMAGE, {"id": task, "partial_images": dump([*earlier, asdict(partial)])})
+        use(self._db, RESULT, task, [partial.image.blob])
+        return True
+
     def request_cancel(self, task: TaskId) -> None:
         self._db.run(_REQUEST_CANCEL, {"id": task})
 
@@ -527,9 +539,14 @@ def task_of(row: Sequence[Any]) -> Task:
             "result": _result(load(columns["result"])),
             "served_by": load(columns["served_by"]),
             "ignored": tuple(IgnoredField(**each) for each in load(columns["ignored"]) or ()),
+            "partial_images": tuple(_partial_image(each) for each in load(columns["partial_images"]) or ()),
         }
     )
 
 
 def _result(stored: Mapping[str, Any] | None) -> Result | None:
     return Result.of(stored) if stored else None
+
+
+def _partial_image(stored: Mapping[str, Any]) -> PartialImage:
+    return PartialImage(stored["part"], stored["number"], Result.of(stored["image"]))

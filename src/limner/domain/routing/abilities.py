@@ -74,7 +74,8 @@ def _difference(size: tuple[int, int], width: float, height: float) -> tuple[flo
 class Abilities:
     """The fields of a task that an upstream obeys, with their values. An adapter that declares none obeys none.
 
-    `size_classes` are those of 1K, 2K and 4K that it makes; `exact_size` is None for one that takes no pixels.
+    `size_classes` are those of 1K, 2K and 4K that it makes; `exact_size` is None for one that takes no pixels. One
+    that `needs_mask` only redraws what a mask shows.
     """
 
     aspect_ratio: bool = False
@@ -86,10 +87,12 @@ class Abilities:
     formats: frozenset[str] = frozenset()
     compression: bool = False
     mask: bool = False
+    partial_images: bool = False
+    needs_mask: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The values for listings; a field that is not obeyed is left out."""
-        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask")
+        flags = ("aspect_ratio", "seed", "transparent", "compression", "mask", "needs_mask", "partial_images")
         return {
             **{name: True for name in flags if getattr(self, name)},
             **_listed("size_classes", sorted(self.size_classes)),
@@ -107,12 +110,17 @@ OPTIONAL_FIELDS = {
     "output_compression": ("compression",),
     "mask": ("mask",),
     "seed": ("seed",),
+    "partial_images": ("partial_images",),
 }
 """The fields of a task that a model may be kept from, and what an upstream declares for each."""
 
 
-def limited(abilities: Abilities, obeys: frozenset[str] | None, sizes: tuple[str, ...]) -> Abilities:
-    """The abilities for only the fields that `obeys` names, where it names any, and only the `sizes`, if there are."""
+def limited(
+    abilities: Abilities, obeys: frozenset[str] | None, sizes: tuple[str, ...], qualities: tuple[str, ...] = ()
+) -> Abilities:
+    """The abilities for only the fields that `obeys` names, where it names any, and the `sizes` and `qualities`."""
+    if qualities:
+        abilities = replace(abilities, qualities=abilities.qualities & frozenset(qualities))
     if obeys is not None:
         left_out = [name for field, names in OPTIONAL_FIELDS.items() if field not in obeys for name in names]
         abilities = replace(abilities, **{name: getattr(NO_ABILITIES, name) for name in left_out})

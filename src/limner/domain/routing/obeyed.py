@@ -25,12 +25,20 @@ class Obeyed:
 
 
 def unable(spec: TaskSpec, abilities: Abilities) -> str | None:
-    """The field without which the picture would mean something else, and which is not obeyed; None if there is none."""
-    if spec.mask and not abilities.mask:
+    """The field without which the picture would mean something else, and which is not obeyed or missing; or None."""
+    if spec.mask != abilities.mask and (spec.mask or abilities.needs_mask):
         return "mask"
     if spec.background == TRANSPARENT and not abilities.transparent:
         return "background"
     return None
+
+
+def priced(spec: TaskSpec, route: Route) -> Route:
+    """The route with its price of one picture of the spec: of the quality and the size that it would be asked for."""
+    if not route.prices.points or (spec.quality is None and spec.size is None):
+        return route
+    asked = obeyed(spec, route).spec
+    return replace(route, price_usd=route.prices.of(asked.quality, asked.size))
 
 
 def obeyed(spec: TaskSpec, route: Route) -> Obeyed:
@@ -58,6 +66,12 @@ def _seed(_spec: TaskSpec, route: Route) -> _Outcome:
     if route.abilities.seed:
         return _Outcome({})
     return _Outcome({"seed": None}, f"{_maker(route)} takes no seed")
+
+
+def _partial_images(_spec: TaskSpec, route: Route) -> _Outcome:
+    if route.abilities.partial_images:
+        return _Outcome({})
+    return _Outcome({"partial_images": None}, f"{_maker(route)} shows no picture before it is finished")
 
 
 def _aspect_ratio(_spec: TaskSpec, route: Route) -> _Outcome:
@@ -147,4 +161,5 @@ _RULES: dict[str, Callable[[TaskSpec, Route], _Outcome]] = {
     "output_format": _output_format,
     "output_compression": _compression,
     "seed": _seed,
+    "partial_images": _partial_images,
 }

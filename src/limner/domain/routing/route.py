@@ -7,6 +7,7 @@ from typing import Any
 
 from limner.domain.prompts.dialect import PromptDialect
 from limner.domain.routing.abilities import NO_ABILITIES, Abilities
+from limner.domain.routing.prices import NO_PRICES, Prices
 
 
 class UnknownOutcome(StrEnum):
@@ -20,10 +21,10 @@ class UnknownOutcome(StrEnum):
 class Route:
     """`provider` is a configured provider's name, `upstream` its id of the model; `deadline_s` bounds one call.
 
-    `options` are passed to the provider unchanged. `price_usd` is what one image costs where the vendor does not say.
-    `reference_cap` is the most reference images that the provider takes on this route, None without a known limit.
-    `abilities` are the fields of a task that the provider obeys on this route, `dialect` is that of its prompts,
-    None until the provider has said it.
+    `options` are passed to the provider unchanged. `price_usd` is what one image costs where the vendor does not say;
+    `prices` are those of other qualities and sizes. `reference_cap` is the most reference images that the provider
+    takes on this route, None without a known limit. `abilities` are the fields of a task that the provider obeys on
+    this route, `dialect` is that of its prompts, None until the provider has said it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Route:
     unknown_outcome: UnknownOutcome
     options: Mapping[str, Any] = field(default_factory=dict)
     price_usd: float | None = None
+    prices: Prices = NO_PRICES
     reference_cap: int | None = None
     abilities: Abilities = NO_ABILITIES
     dialect: PromptDialect | None = None

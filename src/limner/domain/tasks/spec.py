@@ -10,6 +10,9 @@ from limner.domain.tasks.task import Result
 MAX_IMAGES = 10
 """The most pictures of one prompt in one task."""
 
+MAX_PARTIAL_IMAGES = 3
+"""The most previews of one picture."""
+
 MAX_SEED = 2**31 - 1
 """The largest number that every vendor with a seed takes."""
 
@@ -34,8 +37,9 @@ class TaskSpec:
 
     `n` pictures are made of one prompt. `size` is a class (1K, 2K, 4K) or "WIDTHxHEIGHT"; `output_compression` is 0 to
     100; the first picture has the `seed`, each further one the next. With `mask`, the input of that name says by its
-    transparent parts what of the first reference is drawn anew. `max_vendor_usd` and `fallback` are the rules for its
-    routes. `template_version` is the digest of the template as it was, `template_row` its stored version.
+    transparent parts what of the first reference is drawn anew. Of each picture `partial_images` previews are shown.
+    `max_vendor_usd` and `fallback` are the rules for its routes. `template_version` is the digest of the template as it
+    was, `template_row` its stored version.
 
     `views` are the images of a multiview task, `unchanged_views` those that an edit takes over from the original task.
     A new field needs a default, for rows that were written before it; its stored name is its name.
@@ -57,6 +61,7 @@ class TaskSpec:
     output_compression: int | None = None
     seed: int | None = None
     mask: bool = False
+    partial_images: int | None = None
     max_vendor_usd: float | None = None
     fallback: str | None = None
     ignored: tuple[str, ...] = ()
@@ -118,7 +123,16 @@ class TaskSpec:
         )
 
 
-_OPTIONS = ("aspect_ratio", "size", "quality", "background", "output_format", "output_compression", "seed")
+_OPTIONS = (
+    "aspect_ratio",
+    "size",
+    "quality",
+    "background",
+    "output_format",
+    "output_compression",
+    "seed",
+    "partial_images",
+)
 _ALWAYS_STORED = ("prompt", "template", "t_pose", "sketch_to_render", "negative_prompt", "aspect_ratio")
 _DEFAULT = TaskSpec()
 _PLAIN = tuple(each.name for each in fields(TaskSpec) if each.name not in {"ignored", "views", "unchanged_views"})

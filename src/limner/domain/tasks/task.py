@@ -55,6 +55,18 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialImage:
+    """An image before it was finished, a hint and never a result. `part` says which of the task's images it is.
+
+    `number` counts from 0 as the vendor does; after a second attempt it may occur twice.
+    """
+
+    part: str
+    number: int
+    image: Result
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredField:
     """A field of the request that is not obeyed, or not to the letter, and why."""
 
@@ -71,7 +83,8 @@ class Task:
 
     `removed_ms` is when its image was removed, by retention or on request; `result` is None from then on. Retention
     leaves a `kept` task's images alone. At `erase_due_ms` its content is erased, unless that is undone before; from the
-    request on it is not `listed`. `template` is the normalised name.
+    request on it is not `listed`. `template` is the normalised name. `partial_images` are in the order in which they
+    came.
     """
 
     id: TaskId
@@ -103,6 +116,11 @@ class Task:
     kept: bool = False
     listed: bool = True
     erase_due_ms: int | None = None
+    partial_images: tuple[PartialImage, ...] = ()
+
+    def previews(self) -> Mapping[str, PartialImage]:
+        """Its partial images, by the name that their links end in."""
+        return {f"partial_image_{number}": each for number, each in enumerate(self.partial_images, 1)}
 
 
 class StatusChange(NamedTuple):

@@ -6,6 +6,7 @@ from limner.providers._http.error_response import ErrorMessage, detail_of, error
 from limner.providers._http.errors import BadResponse, NoResponse, TooLarge, UntrustedHost, VendorHttpError
 from limner.providers._http.images.blank import is_blank, reject_blank
 from limner.providers._http.images.decoder import NotAPictureFile, open_picture
+from limner.providers._http.images.white_mask import white_mask
 from limner.providers._http.jobs.api import (
     MIN_POLL_S,
     FinishedJob,
@@ -39,6 +40,7 @@ from limner.providers._http.options import (
     require_valid,
     set_by_limner,
 )
+from limner.providers._http.reading.events import OnEvent
 from limner.providers._http.redaction import redacted
 from limner.providers._http.request_body import Part, file_as_base64
 from limner.providers._http.response import (
@@ -65,6 +67,7 @@ __all__ = [
     "MissingJob",
     "NoResponse",
     "NotAPictureFile",
+    "OnEvent",
     "Part",
     "Rules",
     "RunningJob",
@@ -107,5 +110,6 @@ __all__ = [
     "submit_job",
     "too_many_references",
     "unknown_model",
+    "white_mask",
     "without_key",
 ]

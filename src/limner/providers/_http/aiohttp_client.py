@@ -1,7 +1,6 @@
 """The HTTP client behind `VendorHttp`. Imported on first use: aiohttp takes 0.4 s."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -20,12 +19,13 @@ from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.ports.provider import Allows, ProxyFor, allows_none, no_proxy
 from limner.ports.tracing import sent_on
 from limner.providers._http.errors import BadResponse, NoResponse, TooLarge
-from limner.providers._http.json_spool import JsonSpool
 from limner.providers._http.limits import CONNECT_S, DETAIL_CHARACTERS, REDIRECTS, SMALL_BYTES, TEXT_BYTES
 from limner.providers._http.origin import Origin, is_private_address
+from limner.providers._http.reading.events import EventReader, OnEvent, events_in, json_in
+from limner.providers._http.reading.json_spool import JsonSpool
+from limner.providers._http.reading.response_pictures import Pictures, ResponsePictures
 from limner.providers._http.request_body import RequestBody
 from limner.providers._http.response import VendorResponse
-from limner.providers._http.response_pictures import Pictures, ResponsePictures
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -35,6 +35,7 @@ _Block = Sequence[bytes]
 _BLOCK: Final = 256 * 1024
 _KEEP_ALIVE_S: Final = 4.0
 _REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
+_EVENTS: Final = "text/event-stream"
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientProxyConnectionError, "the outbound proxy cannot be reached"),
     (aiohttp.ClientHttpProxyError, "the outbound proxy refused the connection"),
@@ -87,7 +88,14 @@ class AiohttpClient:
         self._sessions: dict[_Use, aiohttp.ClientSession] = {}
 
     async def call(
-        self, method: str, url: str, body: RequestBody | None, workdir: Path | None, timeout_s: float
+        self,
+        method: str,
+        url: str,
+        *,
+        body: RequestBody | None,
+        workdir: Path | None,
+        timeout_s: float,
+        on_event: OnEvent | None = None,
     ) -> VendorResponse:
         target = self._origin.keyed(url)
         use = _Use.POLL if method in {"GET", "HEAD"} else _Use.PURCHASE
@@ -106,7 +114,7 @@ class AiohttpClient:
                 trace_request_ctx=sent,
             ) as response,
         ):
-            return await _answer(response, workdir)
+            return await _answer(response, workdir, on_event)
 
     async def download(self, url: str, target: Path, timeout_s: float, max_bytes: int) -> VendorResponse:
         async with _limited(timeout_s) as sent:
@@ -224,13 +232,16 @@ def _translated(progress: _Sent) -> Iterator[None]:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-async def _answer(response: aiohttp.ClientResponse, workdir: Path | None) -> VendorResponse:
+async def _answer(
+    response: aiohttp.ClientResponse, workdir: Path | None, on_event: OnEvent | None = None
+) -> VendorResponse:
     if workdir is None or response.status >= 300:
         raw = await _text(response)
         return _parsed(response, raw, {})
     pictures = ResponsePictures(workdir)
+    streamed = on_event if response.content_type == _EVENTS else None
     try:
-        raw = await _spooled(response, pictures)
+        raw = await (_spooled_events(response, pictures, streamed) if streamed else _spooled(response, pictures))
     except BaseException:
         await _in_thread(pictures.remove)
         raise
@@ -264,6 +275,17 @@ async def _spooled(response: aiohttp.ClientResponse, pictures: ResponsePictures)
     return bytes(spool.rest)
 
 
+async def _spooled_events(response: aiohttp.ClientResponse, pictures: ResponsePictures, on_event: OnEvent) -> bytes:
+    """As `_spooled`, and each event is passed on when it has ended: what arrives is not collected to large blocks."""
+    spool, reader = JsonSpool(pictures), EventReader()
+    async for chunk in response.content.iter_any():
+        await _in_thread(_feed, spool, (chunk,))
+        for event in reader.take(spool.rest, pictures.found):
+            await on_event(event)
+    await _in_thread(pictures.close)
+    return bytes(spool.rest)
+
+
 def _feed(spool: JsonSpool, block: _Block) -> None:
     # Joined: to decode and to write a chunk each gives the interpreter lock away, which costs more than a copy.
     spool.feed(b"".join(block))
@@ -285,32 +307,9 @@ async def _blocks(response: aiohttp.ClientResponse) -> AsyncIterator[_Block]:
 
 def _parsed(response: aiohttp.ClientResponse, raw: bytes, pictures: Pictures) -> VendorResponse:
     text = raw.decode(errors="replace").removeprefix("\ufeff")
-    streamed = response.content_type == "text/event-stream"
-    body = _events(text, pictures) if streamed else _json(text, pictures)
+    streamed = response.content_type == _EVENTS
+    body = events_in(text, pictures) if streamed else json_in(text, pictures)
     return VendorResponse(response.status, response.headers, body, text[:DETAIL_CHARACTERS])
-
-
-def _json(text: str, pictures: Pictures) -> Any:
-    """The JSON in `text`, None when it is none. References to pictures that did not come with it are dropped."""
-
-    def own(value: dict[str, Any]) -> dict[str, Any] | None:
-        if "$file" not in value:
-            return value
-        found = pictures.get(str(value["$file"])) if len(value) == 1 else None
-        return None if found is None else {"$file": found}
-
-    try:
-        return json.loads(text, object_hook=own)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _events(text: str, pictures: Pictures) -> list[Any]:
-    """The data of each event of a stream, in order (WHATWG, "server-sent events")."""
-    blocks = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
-    data = ("\n".join(line[5:].strip() for line in block.split("\n") if line.startswith("data:")) for block in blocks)
-    events = (_json(each, pictures) for each in data if each and each != "[DONE]")
-    return [event for event in events if event is not None]
 
 
 async def _delivery(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> VendorResponse:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limner.ports.provider import VendorAccount
 from limner.providers._http.limits import PICTURE_BYTES
+from limner.providers._http.reading.events import OnEvent
 from limner.providers._http.request_body import Part, RequestBody, form_body, json_body
 from limner.providers._http.response import VendorResponse, without_key
 
@@ -40,6 +41,7 @@ class VendorHttp:
         json: Any = None,
         form: Sequence[Part] | None = None,
         workdir: Path | None = None,
+        on_event: OnEvent | None = None,
         timeout_s: float,
     ) -> VendorResponse:
         """Send a request to a path below the base URL or to an absolute URL. Redirects are returned, not followed.
@@ -48,10 +50,14 @@ class VendorHttp:
         64 MiB at most; the caller owns the files. All else in a response may have 1 MiB. Our key is removed wherever
         the vendor repeats it.
 
+        `on_event` takes each event of a stream as it arrives; the next bytes are read when it has returned.
+
         Raises `NoResponse` and `BadResponse`, and `UntrustedHost` before anything is sent where the key must not go.
         """
         client = await self._ready_client()
-        response = await client.call(method, url, _body(json, form), workdir, timeout_s)
+        response = await client.call(
+            method, url, body=_body(json, form), workdir=workdir, timeout_s=timeout_s, on_event=on_event
+        )
         return without_key(response, self._account.key)
 
     async def download(

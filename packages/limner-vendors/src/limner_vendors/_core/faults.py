@@ -46,7 +46,7 @@ class FaultKind(StrEnum):
     CUT_HEADERS = "cut_headers"  # cut after the headers
     CUT_BODY = "cut_body"  # cut in the middle of the body
     SLOW = "slow"  # value: seconds before the answer
-    HOLD = "hold"  # held back until released; how: `received`, `done` or `half`, see `held_answers`
+    HOLD = "hold"  # held back until released; how: the moment, see `held_answers`
     LONG_HEADER = "long_header"  # value: bytes of one header of the answer, else 9000
     ENCODED = "encoded"  # how: the answer's Content-Encoding, else aws-chunked; its body is plain
     GARBLED = "garbled"  # 200 and nothing that the protocol knows; how: `page` is a page of HTML
@@ -105,7 +105,7 @@ JOB_FAULTS: Final = (
     FaultKind.DUPLICATE_WEBHOOK,
 )
 """Supported by every vendor that works on jobs."""
-MOMENTS: Final = ("received", "done", "half")
+MOMENTS: Final = ("received", "done", "half", "previewed")
 """Where a request can be held: see `held_answers`."""
 
 

@@ -1,7 +1,8 @@
 """Requests that a vendor holds back, so that a test or an operator can act at that moment.
 
 A held request is `received` whole and nothing is done yet; or the work is `done`, and charged, and no byte of the
-answer is sent; or `half` of the answer's body is. It continues when it is released, and ends when its caller
+answer is sent; or `half` of the answer's body is; or it is `previewed`: the previews are sent, and the picture is not,
+in OpenAI's stream. It continues when it is released, and ends when its caller
 disconnects.
 """
 
@@ -17,7 +18,7 @@ CHECK_S: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`moment` is where it is held: `received`, `done` or `half`."""
+    """`moment` is where it is held: `received`, `done`, `half` or `previewed`."""
 
     stage: str
     moment: str

@@ -41,6 +41,15 @@ class NoCard(ValueError):
     """No emulator drew this picture, or its metadata was removed."""
 
 
+def has_alpha(data: bytes) -> bool:
+    """Whether a picture has an alpha channel. Raises `NotAPicture`."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_READABLE) as picture:
+            return "A" in picture.getbands() or "transparency" in picture.info
+    except _UNREADABLE as error:
+        raise NotAPicture(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedImage:
     """A reference picture as it arrived. `format` is Pillow's name in lower case, `thumbnail` a small WebP."""

@@ -76,7 +76,7 @@ _UNRECORDED = Sql("""
 """)
 _MARKED_LONG_AGO = Sql("SELECT id FROM blobs WHERE condemned_ms <= :before_ms ORDER BY id")
 
-_TASKS = Sql("SELECT id, result FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
+_TASKS = Sql("SELECT id, result, partial_images FROM tasks WHERE id > :after ORDER BY id LIMIT :limit")
 _ATTEMPTS = Sql("SELECT task, result FROM attempts WHERE task IN :ids AND result IS NOT NULL")
 _INPUTS = Sql("SELECT task, blob, clean FROM task_inputs WHERE task IN :ids")
 _UPLOADS = Sql("SELECT token, blob FROM uploads WHERE token > :after ORDER BY token LIMIT :limit")
@@ -159,9 +159,11 @@ class ConsistencyQueries:
 
     def references_of_tasks(self, after: str, limit: int) -> ReferencedBlobs:
         tasks = self._db.all(_TASKS, {"after": after, "limit": limit})
-        ids = self._db.ids([task for task, _ in tasks])
+        ids = self._db.ids([task for task, *_ in tasks])
         brought = chain(tasks, self._db.all(_ATTEMPTS, {"ids": ids}))
-        made = {BlobRef(blob, RESULT, task) for task, result in brought for blob in blobs_in(load(result))}
+        made = {
+            BlobRef(blob, RESULT, task) for task, *stored in brought for each in stored for blob in blobs_in(load(each))
+        }
         given = {
             BlobRef(BlobId(blob), INPUT, task)
             for task, *blobs in self._db.all(_INPUTS, {"ids": ids})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from limner.domain.routing.failure import Failure
+from limner.domain.routing.prices import NO_PRICES, Prices
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Picture, Report, VendorAccount
 from limner.providers._http.client import VendorHttp
 from limner.providers._http.facts import FACT_OPTIONS
@@ -125,9 +126,10 @@ class JobProvider(ABC, Generic[F]):
         facts = self.facts(upstream, options)
         return None if facts is None else facts.pictures
 
-    def price_usd(self, upstream: str, options: Mapping[str, Any]) -> float | None:
+    def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
+        """List prices. A vendor whose price depends on the size overrides this."""
         facts = self.facts(upstream, options)
-        return None if facts is None else facts.usd
+        return NO_PRICES if facts is None else Prices(facts.usd)
 
     def route_problem(self, upstream: str, options: Mapping[str, Any]) -> str | None:
         if wrong := invalid_option(options, self.route_options, allow_unknown=True):
@@ -143,7 +145,8 @@ class JobProvider(ABC, Generic[F]):
     def _delivered(
         self, job: FinishedJob, path: Path, handle: Mapping[str, Any], request: GenerationRequest
     ) -> Delivered:
-        cost_usd = self.price_usd(request.upstream, request.options) if job.cost_usd is None else job.cost_usd
+        prices, asked = self.prices(request.upstream, request.options), request.spec
+        cost_usd = prices.of(asked.quality, asked.size) if job.cost_usd is None else job.cost_usd
         served_by = {"provider": self.name, "model": request.upstream, "generative": True, "vendor_id": handle["id"]}
         return Delivered(Picture(path), served_by, cost_usd)
 

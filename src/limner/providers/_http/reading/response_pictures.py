@@ -46,8 +46,12 @@ class ResponsePictures:
             self._left -= len(data)
             self._small += data
 
+    def end(self) -> None:
+        """End the picture that was begun last: from now on it is `found`, and whole."""
+        self.close()
+
     def close(self) -> None:
-        """End the picture that was begun last."""
+        """Close the picture that was begun last, whole or not."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -45,6 +45,10 @@ class Sink(Protocol):
         """Append to the file that was started last."""
         ...
 
+    def end(self) -> None:
+        """End that file: all of it has come."""
+        ...
+
 
 class _Place(Enum):
     OUTSIDE = auto()  # between strings
@@ -166,7 +170,7 @@ class JsonSpool:
         if self._place is _Place.SHORT:
             self._settle(_is_picture(bytes(self._text)))
         if self._place in {_Place.FILE, _Place.MARKDOWN}:
-            self._put(self._decoder.end())
+            self._end_file()
         elif self._place is _Place.TEXT:
             self.rest += b'"'
         self._place = _Place.OUTSIDE
@@ -189,8 +193,12 @@ class JsonSpool:
         end = _MARKDOWN_END.search(piece)
         self._write(_unescaped(piece[: end.start()] if end else piece))
         if end:
-            self._put(self._decoder.end())
+            self._end_file()
             self._place = _Place.REST
+
+    def _end_file(self) -> None:
+        self._put(self._decoder.end())
+        self._sink.end()
 
     def _write(self, text: bytes) -> None:
         self._put(self._decoder.feed(text, 0, len(text)))
