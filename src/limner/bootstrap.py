@@ -41,6 +41,7 @@ from limner.application.library.thumbnails import Thumbnails
 from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
+from limner.application.provenance.detect import Detect
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
@@ -273,6 +274,10 @@ class Limner:
     @property
     def lineage(self) -> ReadLineage:
         return ReadLineage(self.store)
+
+    @property
+    def detect(self) -> Detect:
+        return Detect(self.store, self.pictures)
 
     @property
     def thumbnails(self) -> Thumbnails:

@@ -9,7 +9,7 @@ from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
 from limner.cli.operations import audit, config, db, doctor, models, providers, prune, spend, top, vendors
 from limner.cli.serving import serve, worker
-from limner.cli.task import account_templates, generate, library, replay, tasks, templates
+from limner.cli.task import account_templates, detect, generate, library, replay, tasks, templates
 from limner.cli.terminal import out
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def root(
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("generate")(generate.generate)
+app.command("detect")(detect.detect)
 app.command("models")(models.models)
 app.command("spend")(spend.spend)
 app.command("top")(top.top)

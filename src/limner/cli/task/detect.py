@@ -1,0 +1,38 @@
+"""`limner detect`: whether a picture is ours, and what it says about how it was made."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from limner.cli.terminal import Data, Json, out, print_json, with_limner
+
+if TYPE_CHECKING:
+    from limner.application.provenance.detect import Detected
+
+
+def detect(
+    file: Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP.", exists=True, dir_okay=False, readable=True)],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Tell whether a picture is one that was made here, and what it says about how it was made."""
+    found = with_limner(data, lambda limner: limner.detect(file), json=json)
+    if json:
+        print_json(asdict(found))
+        return
+    picture, marks = found.picture, found.marks
+    out.print(f"File     {picture.media_type}, {picture.width} x {picture.height}, {picture.size} bytes")
+    for line in _origins(found) or ["not known here, byte for byte"]:
+        out.print(f"Ours     {line}", soft_wrap=True)
+    said = f"says {marks.source}" if marks.source else "says nothing"
+    tool = f", made by {escape(marks.tool)}" if marks.tool else ""
+    out.print(f"Mark     {said}{tool}", soft_wrap=True)
+    out.print(f"C2PA     {'has a manifest, which is not checked' if marks.has_manifest else 'no manifest'}")
+
+
+def _origins(found: "Detected") -> list[str]:
+    what = {True: "as it was delivered, with its mark", False: "as the vendor made it"}
+    return [f"{each.name} of task {each.task}, {what[each.marked]}" for each in found.own]
