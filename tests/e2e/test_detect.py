@@ -21,7 +21,7 @@ def test_the_delivered_copy_and_the_stored_file_are_recognised(limner: Limner) -
     [stored] = [each for each in (limner.data / "blobs").rglob("*") if each.is_file()]
     copy, original = [limner("detect", each, "--json").json for each in (limner.data.parent / "cat.png", stored)]
 
-    assert [each["task"] for each in (*copy["own"], *original["own"])] == [task["task_id"]] * 2
+    assert [each["task"] for each in (*copy["own"], *original["own"])] == [task["id"]] * 2
     assert [each["own"][0]["marked"] for each in (copy, original)] == [True, False]
     assert copy["marks"] == {
         "source": "algorithmicMedia",

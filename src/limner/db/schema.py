@@ -131,7 +131,6 @@ tasks = Table(
     Column("claims", Integer, nullable=False, server_default="0"),
     Column("cancel_requested", Integer, nullable=False, server_default="0"),
     Column("result", Text),
-    Column("partial_images", Text),
     Column("served_by", Text),
     Column("error_code", Integer),
     Column("error_msg", Text),
@@ -150,6 +149,7 @@ tasks = Table(
     Column("erase_due_ms", BigInteger),
     # The W3C headers `traceparent` and `tracestate` of the request.
     Column("trace", Text),
+    Column("partial_images", Text),
     CheckConstraint(
         "status IN ('queued','running','success','failed','banned','expired','cancelled')", name="status_known"
     ),
