@@ -112,6 +112,8 @@ class TaskBody(BaseModel):
 
     def with_rules(self, request: ImageRequest) -> ImageRequest:
         """The request with the rules for its routes."""
+        if self.max_vendor_usd is None and self.fallback is None:
+            return request
         cap = None if self.max_vendor_usd is None else float(self.max_vendor_usd)
         return replace(request, spec=replace(request.spec, max_vendor_usd=cap, fallback=self.fallback))
 

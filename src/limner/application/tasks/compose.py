@@ -1,7 +1,5 @@
 """Composing the prompt of one image for its model and route."""
 
-from dataclasses import replace
-
 from limner.domain.model import ModelFacts
 from limner.domain.prompts.dialect import PLAIN
 from limner.domain.prompts.prompt import ComposedPrompt, compose_spec
@@ -27,6 +25,4 @@ def compose_image(
     dialect, cap = (route.dialect if route else None) or PLAIN, model.reference_cap
     if route is not None and route.reference_cap is not None:
         cap = min(cap, route.reference_cap)
-    return compose_spec(
-        replace(spec, prompt=image.prompt), dialect, template=template, own_pictures=own_references, cap=cap
-    )
+    return compose_spec(spec, dialect, prompt=image.prompt, template=template, own_pictures=own_references, cap=cap)

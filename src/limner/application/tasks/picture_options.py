@@ -26,6 +26,8 @@ _SYNONYMS = {"jpg": "jpeg"}
 
 def checked_options(spec: TaskSpec, *, references: int, problems: Problems) -> TaskSpec:
     """The spec with each value in its one spelling; one that no model takes is a problem and left out."""
+    if spec.n == 1 and not spec.mask and not spec.has_options:
+        return spec
     get = problems.get
     spec = replace(
         spec,

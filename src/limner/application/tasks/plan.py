@@ -91,8 +91,10 @@ class _Planning:
         model = self._effective(asked, given + (len(template.pictures) if template else 0))
         if model is not None:
             self.problems.check(partial(_check_file_count, model, self.request, self.models))
+        prompt = self._prompt(given)
         spec = replace(
-            self._spec(given),
+            checked_options(self.request.spec, references=given, problems=self.problems),
+            prompt=prompt,
             template=template.slug if template else None,
             template_version=loaded.version if loaded else None,
             template_row=loaded.row if loaded else None,
@@ -101,11 +103,11 @@ class _Planning:
             raise NoPlanError
         return Plan(model, spec, model.credits * spec.n, references=given)
 
-    def _spec(self, given: int) -> TaskSpec:
+    def _prompt(self, given: int) -> str:
         asked = self.request.spec
         prompt = self.problems.get(lambda: _prompt(asked, self.prompt_rules), asked.prompt)
         self.problems.check(lambda: check_picture_numbers(prompt, given))
-        return replace(checked_options(asked, references=given, problems=self.problems), prompt=prompt)
+        return prompt
 
     def views(self, views: tuple[ImageSpec, ...], price: int) -> Plan:
         model = self._effective(self.request.model or DEFAULT_MULTIVIEW_MODEL, 1)

@@ -87,7 +87,9 @@ class PlanTask:
     def _plan(self, key: Key, request: ImageRequest, prompt_rules: PromptRules, problems: Problems) -> Plan:
         """The plan under the rules of the task, its key and its account, whichever is the strictest."""
         planned = plan(request, self.routing.models, self.templates, prompt_rules, problems=problems)
-        rules = planned.spec.rules.with_all(key.rules, key.account_rules)
+        own = planned.spec.rules
+        if (rules := own.with_all(key.rules, key.account_rules)) == own:
+            return planned
         spec = replace(planned.spec, max_vendor_usd=rules.max_vendor_usd, fallback=rules.fallback)
         return replace(planned, spec=spec)
 

@@ -167,11 +167,11 @@ class _Part:
 
 
 def compose_spec(
-    spec: TaskSpec, dialect: PromptDialect, *, template: Template | None, own_pictures: int, cap: int
+    spec: TaskSpec, dialect: PromptDialect, *, prompt: str, template: Template | None, own_pictures: int, cap: int
 ) -> ComposedPrompt:
-    """The final prompt of a spec whose prompt is that of one image. See `compose`."""
+    """The final prompt of one image of a task, whose own words are `prompt`. See `compose`."""
     return compose(
-        spec.prompt,
+        prompt,
         dialect,
         template=template,
         t_pose=spec.t_pose,
