@@ -10,7 +10,7 @@ from pathlib import Path
 import bench
 from bench.report import Figure
 
-USUAL = ("start", "api", "flight", "vendors", "images", "complete", "watch", "queue", "neighbour", "listing")
+USUAL = ("start", "api", "flight", "vendors", "images", "complete", "watch", "queue", "neighbour", "listing", "traces")
 NAMES = (*USUAL, "soak")
 
 

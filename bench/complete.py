@@ -56,16 +56,16 @@ def _database(postgres: Postgres) -> Iterator[Mapping[str, str]]:
 
 def _figures(suffix: str, size: Size, database: Database) -> Iterator[Figure]:
     for name, megabytes, tasks in (("1kb", 0.001, size.small), ("2mb", 1.5552, size.large)):
-        with vendor(0, megabytes) as at, database() as settings, _beside(at, settings) as server:
-            _round(server, size.warm)
-            rounds = sorted((_round(server, tasks) for _ in range(size.rounds)), key=lambda each: each.cpu_ms)
+        with vendor(0, megabytes) as at, database() as settings, beside(at, settings) as server:
+            complete_round(server, size.warm)
+            rounds = sorted((complete_round(server, tasks) for _ in range(size.rounds)), key=lambda each: each.cpu_ms)
             yield Figure(f"complete_{name}{suffix}", max(each.per_second for each in rounds), "tasks/s")
             yield Figure(f"complete_{name}{suffix}_cpu", rounds[len(rounds) // 2].cpu_ms, "ms/task")
             yield Figure(f"complete_{name}{suffix}_peak_memory", server.peak_mib(), "MiB")
 
 
 @contextmanager
-def _beside(at: Server, settings: Mapping[str, str]) -> Iterator[Server]:
+def beside(at: Server, settings: Mapping[str, str]) -> Iterator[Server]:
     keys = {"OPENAI_API_KEY": "bench", "OPENAI_BASE_URL": f"http://127.0.0.1:{at.port}/v1"}
     with limner({"account_tasks": "1000000", **settings}, vendors=keys) as server:
         yield server
@@ -77,7 +77,7 @@ class Round:
     cpu_ms: float
 
 
-def _round(server: Server, many: int) -> Round:
+def complete_round(server: Server, many: int) -> Round:
     """Submit so many tasks, wait for their end, and read each once."""
     cpu_s, began = server.cpu_s(), time.perf_counter()
     wire = load.request("POST", PATH, key=server.key, body=BODY)

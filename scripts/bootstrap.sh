@@ -59,6 +59,7 @@ system() {
     python_can_make_environments || missing="$missing python3-venv"
     [ "$1" != dev ] || have_postgres || missing="$missing postgresql"
     [ "$1" != dev ] || have chromium || missing="$missing chromium"
+    [ "$1" != dev ] || have promtool || missing="$missing prometheus"
     have make || missing="$missing make"
     # shellcheck disable=SC2086 # one word per package
     [ -z "$missing" ] || debian_packages $missing
@@ -97,6 +98,7 @@ debian_packages() {
     fi
     say "installing Debian's $*"
     no_cluster "$@"
+    no_service "$@"
     log=$(mktemp)
     apt_install "$@" || { apt update && apt_install "$@"; } || {
         cat "$log" >&2
@@ -114,11 +116,11 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null
 }
 
-# Without PostgreSQL's programs or Chromium the suite still runs: it skips what needs them, and says so at its end.
+# Without PostgreSQL's programs, Chromium or promtool the suite still runs: it skips what needs them, and says so at its end.
 may_be_skipped() {
     [ -z "${CI-}" ] || return 1
     for package in "$@"; do
-        case "$package" in postgresql | chromium) ;; *) return 1 ;; esac
+        case "$package" in postgresql | chromium | prometheus) ;; *) return 1 ;; esac
     done
     say "missing, so the tests that need them will be skipped: $* (apt-get install --no-install-recommends $*)"
 }
@@ -129,6 +131,13 @@ no_cluster() {
     [ -e /etc/postgresql-common/createcluster.conf ] && return
     mkdir -p /etc/postgresql-common
     echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+}
+
+# The tests check the alert rules with promtool: Debian's package is to bring programs, not a server that runs from then on.
+no_service() {
+    case " $* " in *" prometheus "*) ;; *) return 0 ;; esac
+    [ -d /etc/systemd/system ] && [ ! -e /etc/systemd/system/prometheus.service ] || return 0
+    ln -s /dev/null /etc/systemd/system/prometheus.service
 }
 
 # --- the environment --------------------------------------------------------------------------------------

@@ -129,6 +129,18 @@ def _operators(limner: Limner, overview: ReadOverview, statistics: ReadRouteStat
         read_route_statistics=statistics,
         prune=limner.prune,
         examine=limner.examine,
+        read=limner.read,
+        list_tasks=limner.list_tasks,
+        explain=limner.explain,
+        lineage=limner.lineage,
+        cancel=limner.cancel,
+        keep_task=limner.keep_task,
+        erase_account=limner.erase_account,
+        scrub=limner.scrub,
+        templates=limner.account_templates,
+        sign_in=limner.sign_in,
+        links=limner.links,
+        public_url=limner.settings.resolved_public_url,
         credit_usd=limner.settings.credit_usd,
     )
 

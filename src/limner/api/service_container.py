@@ -7,6 +7,7 @@ from pathlib import Path
 from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
 from limner.application.accounts.manage import ManageAccounts
+from limner.application.accounts.sign_in import SignIn
 from limner.application.generation.routing import Routing
 from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
@@ -24,6 +25,7 @@ from limner.application.operations.rest_routes import RestRoutes
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.retention.check_consistency import CheckConsistency
+from limner.application.retention.erase import EraseAccount
 from limner.application.retention.prune import Prune
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.tasks.cancel import Cancel
@@ -56,6 +58,18 @@ class OperatorServices:
     read_route_statistics: ReadRouteStatistics
     prune: Prune
     examine: CheckConsistency
+    read: ReadTask
+    list_tasks: ListTasks
+    explain: Explain
+    lineage: ReadLineage
+    cancel: Cancel
+    keep_task: KeepTask
+    erase_account: EraseAccount
+    scrub: Callable[[], Awaitable[bool]]
+    templates: AccountTemplates
+    sign_in: SignIn
+    links: Links
+    public_url: str
     credit_usd: float
 
 

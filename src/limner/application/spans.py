@@ -44,7 +44,8 @@ def of_ended_task(task: Task) -> Attributes:
 
 
 def of_attempt(route: Route, attempt: str, *, resumed: bool) -> Attributes:
-    return {ROUTE: route.name, PROVIDER: route.provider, ATTEMPT_ID: attempt, RESUMED: resumed}
+    facts = {ROUTE: route.name, PROVIDER: route.provider, ATTEMPT_ID: attempt}
+    return {**facts, RESUMED: True} if resumed else facts
 
 
 def of_vendor_call(route: Route, adapter: str) -> Attributes:

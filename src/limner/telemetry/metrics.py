@@ -8,7 +8,15 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.process_collector import ProcessCollector
 
 from limner.domain.tasks.task import Status, StatusChange, Task
@@ -40,6 +48,8 @@ class Metrics:
         self._changes = {status: changes.labels(status) for status in Status}
         self._consumed = self._counter("limner_credits_consumed")
         self._wait = self._histogram("limner_queue_wait_seconds", DURATION_BUCKETS_S)
+        # No buckets: with them each model would add eleven series.
+        self._wait_by_model = self._summary("limner_model_wait_seconds", "model")
         self._duration = self._histogram("limner_task_duration_seconds", DURATION_BUCKETS_S)
         self._attempts = self._counter("limner_attempts", "provider", "route", "outcome")
         self._latency = self._histogram("limner_vendor_latency_seconds", LATENCY_BUCKETS_S, "provider")
@@ -58,7 +68,9 @@ class Metrics:
 
     def task_executed(self, task: Task) -> None:
         if task.started_ms is not None and task.finished_ms is not None:
-            self._wait.observe((task.started_ms - task.created_ms) / 1000)
+            wait_s = (task.started_ms - task.created_ms) / 1000
+            self._wait.observe(wait_s)
+            self._wait_by_model.labels(task.model).observe(wait_s)
             self._duration.observe((task.finished_ms - task.started_ms) / 1000)
         self._consumed.inc(task.consumed)
 
@@ -84,6 +96,9 @@ class Metrics:
 
     def _counter(self, name: str, *labels: str) -> Counter:
         return Counter(name, METRICS[f"{name}_total"], labels, registry=self.registry)
+
+    def _summary(self, name: str, *labels: str) -> Summary:
+        return Summary(name, METRICS[name], labels, registry=self.registry)
 
     def _gauge(self, name: str, *labels: str) -> Gauge:
         return Gauge(name, METRICS[name], labels, registry=self.registry)

@@ -9,7 +9,6 @@ import structlog
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -51,7 +50,7 @@ class OtelTracing:
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(share)), resource=resource, shutdown_on_exit=False
         )
-        exporter = OTLPSpanExporter(_endpoint(url), timeout=EXPORT_TIMEOUT_S, compression=Compression.Gzip)
+        exporter = OTLPSpanExporter(_endpoint(url), timeout=EXPORT_TIMEOUT_S)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("limner", __version__)
 

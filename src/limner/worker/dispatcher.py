@@ -9,7 +9,7 @@ import structlog
 
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.interrupt import Interrupt, Reason
-from limner.application.spans import CLAIMS, QUEUE, TASK, of_ended_task, of_task
+from limner.application.spans import CLAIMS, QUEUE, TASK, TASK_ID, of_ended_task, of_task
 from limner.application.store_errors import is_outage, log_loop_error
 from limner.application.tasks.claim import claim
 from limner.application.tasks.execute import ExecuteTask
@@ -148,7 +148,7 @@ class Dispatcher:
         task, trace = claimed.task, claimed.trace
         if trace and claimed.claims == 1 and task.started_ms is not None:
             waited = {"begun_ms": task.created_ms, "ended_ms": task.started_ms}
-            self.tracing.record(QUEUE, of_task(task), **waited, parent=trace)
+            self.tracing.record(QUEUE, {TASK_ID: task.id}, **waited, parent=trace)
         return self.tracing.span(TASK, {**of_task(task), CLAIMS: claimed.claims}, kind=SpanKind.CONSUMER, parent=trace)
 
     def _report(self, ended: Task, span: Span) -> None:

@@ -16,13 +16,13 @@ from limner.api.admin.wire import (
     changes,
 )
 from limner.api.service_container import OperatorServices
-from limner.api.webhooks.shape import webhook_body
 from limner.application.accounts.manage import named
 from limner.db.records import Records
 from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, day_of
 from limner.domain.ids import KeyId
 from limner.domain.refusal import Code, Refusal
+from limner.domain.spending_rules import SpendingRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,9 @@ class AccountAdmin:
         new, name = await body(request, AdminNewKey), request.path_params["name"]
         limits = changes(new)
         expires_ms = limits.pop("expires_ms", None)
+        rules = SpendingRules(limits.pop("max_vendor_usd", None), limits.pop("fallback", None))
         made = await accounts(self.services, request).create_key(
-            name, new.name, tuple(new.scopes), KeyLimits(**limits), expires_ms
+            name, new.name, tuple(new.scopes), KeyLimits(**limits), expires_ms, rules=rules
         )
         return success(_key(made.key) | {"secret": made.secret})
 
@@ -88,11 +89,6 @@ class AccountAdmin:
                 field="key_id",
             )
         return success({"id": _key_id(request), "revoked": True})
-
-    async def webhooks(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        found = await self.services.store.read(lambda records: records.webhooks.of(named(records, name).id))
-        return success({"rows": [webhook_body(each) for each in found], "next": None})
 
 
 def _key_id(request: Request) -> KeyId:
@@ -111,4 +107,5 @@ def _key(key: Key) -> dict[str, object]:
         "expires_ms": key.expires_ms,
         "used_ms": key.used_ms,
         "limits": key.allowance,
+        "rules": key.rules,
     }

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse, read_object, validated
 from limner.api.service_container import OperatorServices
-from limner.application.accounts.manage import ManageAccounts
+from limner.application.accounts.manage import ManageAccounts, named
 from limner.db.records import Records
+from limner.domain.ids import AccountId
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
@@ -46,6 +47,11 @@ def actor(request: Request) -> str:
 
 def accounts(services: OperatorServices, request: Request) -> ManageAccounts:
     return replace(services.accounts, actor=actor(request))
+
+
+async def account_id(services: OperatorServices, name: str) -> AccountId:
+    """The id of the account with this name. Raises `Refusal`."""
+    return await services.store.read(lambda records: named(records, name).id)
 
 
 async def note(services: OperatorServices, request: Request, act: str, subject: str, details: dict[str, Any]) -> None:

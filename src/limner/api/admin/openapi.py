@@ -7,10 +7,14 @@ from pydantic import BaseModel, TypeAdapter
 
 from limner.api.admin.wire import (
     AdminAccountChange,
+    AdminBudget,
+    AdminErasure,
     AdminExamination,
     AdminFailurePage,
     AdminGrant,
+    AdminKeep,
     AdminKeyLimits,
+    AdminLedgerPage,
     AdminNewAccount,
     AdminNewKey,
     AdminPage,
@@ -18,8 +22,13 @@ from limner.api.admin.wire import (
     AdminProvider,
     AdminRest,
     AdminRoute,
+    AdminShare,
+    AdminStudioLink,
+    AdminTaskPage,
 )
 from limner.api.http.openapi_schema import content, fields, ref, schemas_of
+from limner.api.webhooks import openapi as webhooks_openapi
+from limner.api.webhooks.wire import NewWebhook, Rotation
 from limner.application.operations.overview import Overview
 from limner.application.operations.route_states import RouteState
 from limner.application.retention.check_consistency import Finding
@@ -52,6 +61,11 @@ SCHEMAS: dict[str, Any] = {
         AdminRoute,
         AdminProvider,
         AdminExamination,
+        AdminBudget,
+        AdminErasure,
+        AdminKeep,
+        AdminShare,
+        AdminStudioLink,
     ),
 }
 
@@ -73,11 +87,23 @@ def _operation(
         required = any(field.is_required() for field in body.model_fields.values())
         described["requestBody"] = {"required": required, **content(ref(body.__name__))}
     if query is not None:
-        described["parameters"] = [
-            {"name": name, "in": "query", "required": False, "schema": schema}
-            for name, schema in query.model_json_schema()["properties"].items()
-        ]
+        described["parameters"] = _parameters(query)
     return described
+
+
+def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+    """A parameter for each field. What a field refers to is not part of the document, so it is written out."""
+    schema = query.model_json_schema()
+    known = {f"#/$defs/{name}": each for name, each in schema.get("$defs", {}).items()}
+
+    def flat(part: dict[str, Any]) -> dict[str, Any]:
+        choices = [known.get(each.get("$ref", ""), each) for each in part.get("anyOf", [])]
+        return part | ({"anyOf": choices} if choices else {})
+
+    return [
+        {"name": name, "in": "query", "required": False, "schema": flat(part)}
+        for name, part in schema["properties"].items()
+    ]
 
 
 def _rows(items: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,4 +149,26 @@ KEYS = _operation(_rows(_OBJECT), 400)
 CREATE_KEY = _operation(_OBJECT, 400, body=AdminNewKey)
 LIMIT_KEY = _operation(_OBJECT, 400, body=AdminKeyLimits)
 REVOKE_KEY = _operation(_OBJECT, 400)
-WEBHOOKS = _operation(_rows(_OBJECT), 400)
+
+BUDGET = _operation(_OBJECT, 400)
+CHANGE_BUDGET = _operation(_OBJECT, 400, body=AdminBudget)
+LEDGER = _operation(_OBJECT, 400, query=AdminLedgerPage)
+PROOF = _operation(fields(proved={"type": "boolean"}, faults={"type": "array", "items": {"type": "string"}}))
+ERASE_ACCOUNT = _operation(_OBJECT, 400, body=AdminErasure)
+STUDIO_LINK = _operation(_OBJECT, 400, body=AdminStudioLink)
+TEMPLATES = _operation(_rows(_OBJECT), 400)
+SHARE_TEMPLATE = _operation(_OBJECT, 400, 404, body=AdminShare)
+REMOVE_TEMPLATE = _operation(_OBJECT, 400, 404)
+
+TASKS = _operation(_rows(_OBJECT), 400, query=AdminTaskPage)
+TASK = _operation(_OBJECT, 400, 404)
+KEEP_TASK = _operation(_OBJECT, 400, 404, body=AdminKeep)
+ERASE_TASK = _operation(_OBJECT, 400, 404, body=AdminErasure)
+
+WEBHOOKS = _operation(_rows(ref("Webhook")), 400)
+WEBHOOK = _operation(ref("Webhook"), 404)
+ADD_WEBHOOK = _operation(ref("WebhookWithSecret"), 400, body=NewWebhook)
+ROTATE_WEBHOOK = _operation(ref("WebhookWithSecret"), 400, 404, body=Rotation)
+DELIVERIES = _operation(_rows(ref("DeliveryWithLog")), 400, 404)
+DELIVERIES["parameters"] = webhooks_openapi.DELIVERIES["parameters"]
+DELIVERY = _operation(ref("Delivery"), 400, 404)

@@ -4,6 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from limner.domain.spending_rules import Fallback
+from limner.domain.tasks.task import Status
+
 MOST_CREDITS = 10**12
 MOST_PAGE = 200
 _NEVER = 2**53
@@ -39,7 +42,40 @@ class AdminGrant(AdminBody):
     note: StrictStr | None = Field(default=None, max_length=200, description="The reason, kept in the ledger.")
 
 
-class AdminKeyLimits(AdminBody):
+class AdminRules(AdminBody):
+    """Rules for vendors' prices; null removes one."""
+
+    max_vendor_usd: float | None = Field(
+        default=None, ge=0, lt=1e6, allow_inf_nan=False, description="Most that a vendor may charge for one picture."
+    )
+    fallback: Fallback | None = Field(default=None, description=f"Other routes it may take: {', '.join(Fallback)}.")
+
+
+class AdminBudget(AdminRules):
+    """Budgets of an account; what is not named stays, null removes it."""
+
+    credits_per_day: Limit
+    credits_per_month: Limit
+
+
+class AdminErasure(AdminBody):
+    by: StrictStr | None = Field(default=None, max_length=200, description="Who asked for it, for the receipt.")
+
+
+class AdminKeep(AdminBody):
+    kept: StrictBool = Field(default=True, description="Whether retention leaves the pictures alone.")
+
+
+class AdminShare(AdminBody):
+    guest: StrictStr = Field(max_length=63, description="Name of the account that may use it.")
+    shared: StrictBool = Field(default=True, description="false takes it back.")
+
+
+class AdminStudioLink(AdminBody):
+    operator: StrictBool = Field(default=False, description="With the scope admin: the operator's pages too.")
+
+
+class AdminKeyLimits(AdminRules):
     """Limits of a key; null removes one."""
 
     per_second: StrictInt | None = Field(default=None, ge=1, le=100_000, description="Requests a second, at least 1.")
@@ -84,6 +120,24 @@ class AdminPage(BaseModel):
 
 class AdminPeriod(BaseModel):
     hours: Number = Field(default=24, ge=1, le=24 * 366, strict=True, description="So many hours back, 1 to 8784.")
+
+
+class AdminLedgerPage(BaseModel):
+    limit: Number = Field(default=50, ge=1, le=MOST_PAGE, strict=True, description=f"The last 1 to {MOST_PAGE} rows.")
+
+
+class AdminTaskPage(AdminPage):
+    """Filters of a list of tasks, all of which a task has to meet."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    account: str | None = Field(default=None, max_length=63, description="Name of an account. Default: all.")
+    q: str = Field(default="", max_length=400, description="Words, or beginnings of words, of the prompt.")
+    model: str | None = Field(default=None, max_length=60, description="The effective model.")
+    template: str | None = Field(default=None, max_length=100, description="The template's name.")
+    status: Status | None = Field(default=None, description="One status.")
+    since: str | None = Field(default=None, max_length=40, description="Made then or later, in ISO 8601 or Unix time.")
+    until: str | None = Field(default=None, max_length=40, description="Made earlier than that.")
 
 
 class AdminFailurePage(AdminPage, AdminPeriod):
