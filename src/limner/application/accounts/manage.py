@@ -235,7 +235,7 @@ def new_secret() -> str:
 
 
 def named(records: Records, name: str) -> Account:
-    account = records.accounts.by_name(name)
+    account = records.accounts.by_name(name) if _NAME.fullmatch(name) else None  # PostgreSQL takes no NUL character
     if account is None:
         known = ", ".join(each.name for each in records.accounts.all()) or "none yet"
         raise Refusal(
