@@ -6,6 +6,7 @@ Built on Starlette alone: the error codes of the wire do not fit a framework's r
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -133,7 +134,12 @@ def create_app(
             *([Middleware(RequestSpans, tracing=services.tracing)] if services.tracing.is_on else []),
             Middleware(AccountTurn, known_account=services.authentication.known_account),
             Middleware(
-                LoadShedding, answer=errors.answer, at_once=limits.at_once, memory=limits.memory, reading=reading
+                LoadShedding,
+                answer=errors.answer,
+                at_once=limits.at_once,
+                memory=limits.memory,
+                reading=reading,
+                held=partial(_is_held, pages.prefix),
             ),
             Middleware(BodyTimeout, answer=errors.answer, slow_s=limits.slow_s),
             Middleware(S3Middleware, bucket=bucket),
@@ -143,6 +149,11 @@ def create_app(
         exception_handlers=handlers,
         lifespan=lifespan,
     )
+
+
+def _is_held(pages_prefix: str, path: str) -> bool:
+    """Whether forms of this path stay in memory: those of pages, and edits, whose pictures become JSON's."""
+    return path.startswith((OPENAI_PATHS[0], f"{pages_prefix}/")) and not path.endswith("/uploads")
 
 
 def _schemas() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +19,10 @@ from limner.ports.acting_account import act_for
 COOKIE = "limner_session"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
+
+MAX_FILES = 10
+MAX_TEXT = 64 * 1024
+"""Bytes of one field of a form."""
 
 _SESSION = "limner.studio.session"
 
@@ -110,11 +115,16 @@ async def _check_csrf(request: Request, session: StudioSession) -> None:
     """The token comes in a header from scripts, and in a field from plain forms."""
     given = request.headers.get(CSRF_HEADER)
     if given is None:
-        given = str((await request.form()).get(CSRF_FIELD, ""))
+        given = str((await form_of(request)).get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), session.csrf.encode()):
         raise Refusal(
             Code.FORBIDDEN, "the page's token is missing or old", suggestion="Reload the page and send it again."
         )
+
+
+async def form_of(request: Request) -> FormData:
+    """The form of a page. Whoever reads it first sets its limits, and that is the check of its token."""
+    return await request.form(max_files=MAX_FILES, max_part_size=MAX_TEXT)
 
 
 def _to_sign_in(request: Request) -> Response:

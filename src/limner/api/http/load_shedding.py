@@ -191,11 +191,19 @@ class BodyMemory:
 class LoadShedding:
     """Middleware: `at_once` concurrent writes and as many reads, and `memory` bytes for large bodies.
 
-    `reading` are POST paths that only read.
+    `reading` are POST paths that only read. `held` tells of a path whether forms that come to it stay in memory; files
+    and other forms are streamed to disk.
     """
 
     def __init__(
-        self, app: ASGIApp, answer: AnswerError, at_once: int, memory: int, reading: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        answer: AnswerError,
+        *,
+        at_once: int,
+        memory: int,
+        reading: Collection[str] = (),
+        held: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         self._app = app
         self._answer = answer
@@ -203,19 +211,20 @@ class LoadShedding:
         self._reads = ConcurrencyLimit(at_once)
         self._memory = MemoryBudget(memory)
         self._read_paths = frozenset(reading)
+        self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in NEVER_SHED:
             await self._app(scope, receive, send)
             return
-        size = _memory_for(scope)
+        size = self._memory_for(scope)
         try:
             taken = await self._memory.take(size) if size else None
         except TimeoutError:
             await self._refuse(scope, receive, send)
             return
         body_memory = scope[BODY_MEMORY] = BodyMemory(self._memory, taken)
-        if _is_file(scope):
+        if self._is_streamed(scope):
             receive = body_memory.until_received(receive)
         try:
             await self._run(scope, receive, send)
@@ -241,23 +250,22 @@ class LoadShedding:
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope, Overloaded("the server is at its concurrency limit"))(scope, receive, send)
 
+    def _memory_for(self, scope: Scope) -> int:
+        """Bytes to reserve for the body: 0 for a small one, and 0 for one that will be refused as too large."""
+        if scope["method"] in {"GET", "HEAD"}:
+            return 0
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
+        size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
+        if size > LARGEST_JSON:
+            return 0
+        if self._is_streamed(scope):
+            return FILE_MEMORY
+        if "chunked" in headers.get("transfer-encoding", "") or "content-encoding" in headers:
+            size = LARGEST_JSON
+        return 2 * size if size >= LARGE_BODY else 0
 
-def _memory_for(scope: Scope) -> int:
-    """Bytes to reserve for the body: 0 for a small one, and 0 for one that will be refused as too large."""
-    if scope["method"] in {"GET", "HEAD"}:
-        return 0
-    headers = Headers(scope=scope)
-    declared = headers.get("content-length", "")
-    size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
-    if size > LARGEST_JSON:
-        return 0
-    if _is_file(scope):
-        return FILE_MEMORY
-    if "chunked" in headers.get("transfer-encoding", "") or "content-encoding" in headers:
-        size = LARGEST_JSON
-    return 2 * size if size >= LARGE_BODY else 0
-
-
-def _is_file(scope: Scope) -> bool:
-    """Whether the body is a file, which is streamed to disk."""
-    return scope["method"] == "PUT" or media_type(Headers(scope=scope)).startswith("multipart/")
+    def _is_streamed(self, scope: Scope) -> bool:
+        """Whether the body is a file, which is streamed to disk."""
+        is_form = media_type(Headers(scope=scope)).startswith("multipart/")
+        return scope["method"] == "PUT" or (is_form and not self._held(scope["path"]))

@@ -18,7 +18,7 @@ from limner.domain.ids import DeliveryId, KeyId, WebhookId
 from limner.domain.refusal import Code, Refusal
 from limner.studio.page import Pages
 from limner.studio.plots import balance_plot, bar
-from limner.studio.session import root_of, session_of
+from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import texts_for
 
 PERIODS = (7, 30, 365)
@@ -41,7 +41,7 @@ class AccountHandlers:
 
     async def create_key(self, request: Request) -> Response:
         """Make a key. It is shown once, in the answer. Only a session whose own key is unlimited may."""
-        form, own = await request.form(), session_of(request).key
+        form, own = await form_of(request), session_of(request).key
         _check_may_manage(own)
         name = str(form.get("name", "")).strip()[:MAX_NAME] or "key"
         scopes = tuple(scope for scope in GRANTABLE if scope in form and scope in own.scopes)
@@ -59,7 +59,7 @@ class AccountHandlers:
         return RedirectResponse(f"{root_of(request)}/account#keys-s", 303)
 
     async def add_webhook(self, request: Request) -> Response:
-        form = await request.form()
+        form = await form_of(request)
         url, account = str(form.get("url", "")).strip(), session_of(request).key.account
         created = await self.services.webhooks.add(account, url)
         return await self._page(request, new_secret=created.secret)

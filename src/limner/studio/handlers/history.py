@@ -20,7 +20,7 @@ from limner.studio.cards import FeedCard
 from limner.studio.date_rail import date_rail
 from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
-from limner.studio.session import root_of, session_of
+from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import Texts, texts_for
 
 TILES = 120
@@ -84,12 +84,12 @@ class HistoryHandlers:
 
     async def zip(self, request: Request) -> Response:
         """The pictures of the named tasks as one archive, in their order."""
-        form, account = await request.form(), session_of(request).key.account
+        form, account = await form_of(request), session_of(request).key.account
         return await zip_of(self.services, account, _ids(form.getlist("id")))
 
     async def keep(self, request: Request) -> Response:
         """Set or remove the mark of the named tasks; scripts get the number of changed ones."""
-        form = await request.form()
+        form = await form_of(request)
         kept = str(form.get("kept", "true")) == "true"
         ids = _ids(form.getlist("id"))
         for task in ids:
@@ -98,7 +98,7 @@ class HistoryHandlers:
 
     async def erase(self, request: Request) -> Response:
         """Erase the named tasks in ten seconds, whether or not the page stays; kept and unfinished ones stay."""
-        form, account = await request.form(), session_of(request).key.account
+        form, account = await form_of(request), session_of(request).key.account
         planned = await self.services.erase_later(
             account, _ids(form.getlist("id")), grace_s=GRACE_S, even_kept=False, actor="studio"
         )
@@ -107,7 +107,7 @@ class HistoryHandlers:
         return self._done(request, {"erasing": list(planned.erasing), "grace_s": GRACE_S} | figures)
 
     async def undo(self, request: Request) -> Response:
-        form, account = await request.form(), session_of(request).key.account
+        form, account = await form_of(request), session_of(request).key.account
         restored = await self.services.erase_later.undo(account, _ids(form.getlist("id")), actor="studio")
         return self._done(request, {"restored": list(restored)})
 

@@ -29,7 +29,7 @@ from limner.studio.composer_form import body_of, image_request, request_body, ti
 from limner.studio.model_choice import model_choices, preselected
 from limner.studio.page import Pages
 from limner.studio.quote_words import QuoteWords
-from limner.studio.session import root_of, session_of
+from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import texts_for
 
 FEED_PAGE = 48
@@ -85,7 +85,7 @@ class MakeHandlers:
 
     async def create(self, request: Request) -> Response:
         """Make `n` tasks of the form, each with an idempotency key of its own. Plain forms lead back to the page."""
-        form = await request.form(max_files=10, max_part_size=64 * 1024)
+        form = await form_of(request)
         cards = [await self._create(request, form, number) for number in range(times_of(form))]
         if "hx-request" not in request.headers:
             return RedirectResponse(root_of(request), 303)
@@ -101,7 +101,7 @@ class MakeHandlers:
 
     async def quote(self, request: Request) -> Response:
         """What the form would make, at what price and where, and all that is wrong with it; nothing is written."""
-        form, problems = await request.form(max_files=10, max_part_size=64 * 1024), Problems(collect=True)
+        form, problems = await form_of(request), Problems(collect=True)
         asked = read_leniently(image_request, orjson.dumps(body_of(form)), problems)
         quoted = await self.services.quote(session_of(request).key, asked, problems=problems)
         say = QuoteWords(texts_for(request), quoted, str(form.get("model", "")), times_of(form))

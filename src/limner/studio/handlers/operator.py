@@ -17,7 +17,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.studio.handlers.account import when
 from limner.studio.page import Pages
 from limner.studio.plots import bar
-from limner.studio.session import root_of, session_of
+from limner.studio.session import form_of, root_of, session_of
 
 HOURS = (1, 24, 168)
 HOUR_MS = 3_600_000
@@ -65,7 +65,7 @@ class OperatorHandlers:
 
     async def rest(self, request: Request) -> Response:
         """Use a route for an hour no more, or again at once."""
-        form = await request.form()
+        form = await form_of(request)
         route, rests = (
             str(form.get("route", "")),
             replace(self.operators.rest_routes, actor=f"key {session_of(request).key.id}"),
@@ -77,7 +77,7 @@ class OperatorHandlers:
         return RedirectResponse(f"{root_of(request)}/operator#weather", 303)
 
     async def grant(self, request: Request) -> Response:
-        form = await request.form()
+        form = await form_of(request)
         account, text = str(form.get("account", "")), str(form.get("credits", "")).strip().replace(",", "")
         if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
             raise Refusal(

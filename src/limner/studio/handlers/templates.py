@@ -18,7 +18,7 @@ from limner.domain.prompts.template import Template
 from limner.domain.refusal import Refusal
 from limner.studio.assets import example_templates
 from limner.studio.page import Pages
-from limner.studio.session import root_of, session_of
+from limner.studio.session import form_of, root_of, session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class TemplatePages:
 
     async def save(self, request: Request) -> Response:
         """Save a version: tasks of now on use it, earlier ones keep theirs."""
-        form, key = await request.form(), session_of(request).key
+        form, key = await form_of(request), session_of(request).key
         slug = str(form.get("slug", "")).strip().lower().replace("-", "_").replace(" ", "_")
         current = await self._current(key.account, slug)
         new = validated(NewTemplate, await _fields(form, current))

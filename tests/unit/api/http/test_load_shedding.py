@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from limner.api.app import _is_held
 from limner.api.http import load_shedding
 from limner.api.http.load_shedding import (
     FILE_MEMORY,
@@ -308,6 +309,7 @@ def test_a_changed_completion_rate_is_used_within_seconds() -> None:
         ("POST", {"content_length": str(LARGE_BODY)}, 2 * LARGE_BODY),
         ("POST", {"transfer_encoding": "chunked"}, 2 * LARGEST_JSON),
         ("POST", {"content_type": "multipart/form-data; boundary=b", "content_length": "9000000"}, FILE_MEMORY),
+        ("POST", {"path": "/held", "content_type": "multipart/form-data", "content_length": "9000000"}, 18_000_000),
         ("PUT", {"content_length": "9000000"}, FILE_MEMORY),
         ("GET", {"content_length": "9000000"}, 0),
         ("POST", {"content_length": str(LARGEST_JSON + 1)}, 0),
@@ -318,7 +320,8 @@ def test_a_changed_completion_rate_is_used_within_seconds() -> None:
 async def test_a_large_body_counts_for_what_it_takes(
     application: Application, method: str, headers: dict[str, str], taken: int
 ) -> None:
-    middleware = Middleware(LoadShedding(application, refused, at_once=9, memory=100 * MIB))
+    load = LoadShedding(application, refused, at_once=9, memory=100 * MIB, held=lambda path: path == "/held")
+    middleware = Middleware(load)
     await enter_many(application, lambda: middleware.ask(method, **headers), 1)
 
     assert middleware.load._memory.taken == taken
@@ -469,3 +472,17 @@ async def test_requests_of_one_account_that_wait_for_memory_do_not_fill_the_line
 
     assert await quiet == ("quiet", 2)
     waiting.cancel()
+
+
+@pytest.mark.parametrize(
+    ("path", "held"),
+    [
+        ("/v1/images/edits", True),
+        ("/studio/templates", True),
+        ("/studio/uploads", False),
+        ("/v2/openapi/upload", False),
+        ("/v3/files", False),
+    ],
+)
+def test_forms_that_stay_in_memory_are_known_by_their_path(path: str, *, held: bool) -> None:
+    assert _is_held("/studio", path) is held
