@@ -193,8 +193,8 @@ install_torch() {
 
 # In a shell of its own, which alone knows the index, and forgets it: no file names one.
 uv() (
-    told=$(index_of_pip) || return
-    eval "$told"
+    variables=$(index_of_pip) || return
+    eval "$variables"
     export UV_INDEX_STRATEGY=unsafe-best-match # as pip does; the hashes decide what is let in
     "$env/bin/uv" pip --quiet "$@" --python "$env/bin/python"
 )

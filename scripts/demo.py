@@ -78,11 +78,11 @@ def main() -> int:
 
 
 def _ready(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    told = b""
+    output = b""
     for line in process.stdout or ():
-        told += line
+        output += line
         if line.startswith(b"}"):
-            ready: dict[str, Any] = json.loads(told)
+            ready: dict[str, Any] = json.loads(output)
             return ready
     raise SystemExit("the server did not start; see above")
 

@@ -42,19 +42,19 @@ def variables(listed: Iterable[str]) -> Mapping[str, str]:
                 settings[key] = str(ast.literal_eval(value))
     if alone := PIP_ALONE & settings.keys():
         raise KeyError(*alone)
-    told = {ONE[key]: value for key, value in settings.items() if key in ONE}
+    found = {ONE[key]: value for key, value in settings.items() if key in ONE}
     for key, (variable, between) in SEVERAL.items():
         if words := settings.get(key, "").split():
-            told[variable] = between.join(words)
-    return told
+            found[variable] = between.join(words)
+    return found
 
 
 def main() -> int:
     try:
-        told = variables(sys.stdin.readlines())
+        found = variables(sys.stdin.readlines())
     except (KeyError, ValueError, SyntaxError):
         return 1
-    for name, value in told.items():
+    for name, value in found.items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
 

@@ -78,11 +78,11 @@ def start(packages: Path, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         folder.mkdir()
         python = package == PACKAGES[0]
         command = [sys.executable, PROGRAMS / "images_sdk.py"] if python else ["node", PROGRAMS / "images_sdk.mjs"]
-        told = {"BASE_URL": f"{url}/v1", "KEY": key or "", "PROMPT": f"a fox by {package}", "PACKAGE": package}
+        given = {"BASE_URL": f"{url}/v1", "KEY": key or "", "PROMPT": f"a fox by {package}", "PACKAGE": package}
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NODE_PACKAGES": str(packages)}
         process = subprocess.Popen(
             [*dies_with_parent(), *map(str, [*command, picture, folder])],
-            env=environment | told | variables,
+            env=environment | given | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

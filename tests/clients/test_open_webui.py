@@ -48,10 +48,10 @@ def ask(tmp_path: Path) -> Ask:
 
     def ask(settings: dict[str, Any], *requests: tuple[str, str, Any]) -> tuple[list[Any], list[Path]]:
         (tmp_path / "in.png").write_bytes(PICTURE)
-        told = {"ROUTER": str(router), "SETTINGS": json.dumps(settings), "REQUESTS": json.dumps(requests)}
+        variables = {"ROUTER": str(router), "SETTINGS": json.dumps(settings), "REQUESTS": json.dumps(requests)}
         done = subprocess.run(
             [python, PROGRAM, tmp_path / "in.png", tmp_path],
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | told,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | variables,
             capture_output=True,
             text=True,
             check=False,

@@ -358,22 +358,22 @@ def test_a_task_is_explained_as_data(api: Api) -> None:
     file = {"type": "png", "file_token": api.client.token()}
     task = api.client.done(prompt="at night", template="figure", t_pose=True, file=file, colour="blue")
 
-    told = send(api, "GET", f"task/{task['task_id']}/explain").data
-    [prompt], [attempt] = told["prompts"], told["attempts"]
+    explained = send(api, "GET", f"task/{task['task_id']}/explain").data
+    [prompt], [attempt] = explained["prompts"], explained["attempts"]
     suffix = {"v2": "_time", "v3": "_at"}[api.name]
 
     assert [part["source"] for part in prompt["parts"]][-3:] == ["template", "t_pose", "caller"]
     assert prompt["parts"][-1]["text"] == "at night"
     assert all(part["text"] in prompt["text"] for part in prompt["parts"])
-    assert {"field": "colour", "reason": "unknown field"} in told["ignored"]
-    [reference] = told["references"]
+    assert {"field": "colour", "reason": "unknown field"} in explained["ignored"]
+    [reference] = explained["references"]
     assert (reference["field"], reference["url"], reference["made_from"]) == ("file", None, None)
     assert reference["sent"]["media_type"] == "image/png"
     assert (attempt["number"], attempt["provider"], attempt["outcome"]) == (1, "sandbox", "picture")
     assert None not in (attempt[f"{name}{suffix}"] for name in ("ordered", "delivered", "closed"))
-    assert [row["movement"] for row in told["credits"]] == ["hold", "settle"]
-    assert "cost_usd" not in str(told)
-    assert told["erased"] is None
+    assert [row["movement"] for row in explained["credits"]] == ["hold", "settle"]
+    assert "cost_usd" not in str(explained)
+    assert explained["erased"] is None
 
 
 def test_an_explanation_names_the_task_that_a_reference_came_from(api: Api) -> None:
@@ -391,20 +391,20 @@ def test_an_erased_task_is_explained_without_its_words(api: Api) -> None:
     erase(api, task, grace_s=0)
     until_erased(api.client, task)
 
-    told = send(api, "GET", f"task/{task}/explain").data
+    explained = send(api, "GET", f"task/{task}/explain").data
 
-    assert "badger" not in str(told)
-    assert told["erased"] is not None
-    assert told["prompts"] == []
+    assert "badger" not in str(explained)
+    assert explained["erased"] is not None
+    assert explained["prompts"] == []
 
 
 def test_what_attempts_cost_is_for_administrators(served: Served) -> None:
     owner = newcomer(served, scopes=("read", "generate", "admin"))
     task = owner.done()["task_id"]
 
-    told = send(Api(owner, "v2"), "GET", f"task/{task}/explain").data
+    explained = send(Api(owner, "v2"), "GET", f"task/{task}/explain").data
 
-    assert "cost_usd" in told["attempts"][0]
+    assert "cost_usd" in explained["attempts"][0]
 
 
 def test_others_tasks_are_not_explained(api: Api, other_client: Client) -> None:

@@ -124,11 +124,11 @@ async def test_the_expected_time_follows_a_vendor_whose_speed_drifts_threefold(
     key = await service.open_account(opening=10_000)
     durations = [8 - 4 * math.cos(2 * math.pi * number / 60) for number in range(120)]
     expected = [await call(service, journal, key, seconds=each) for each in durations]
-    told = [
+    close = [
         guess for guess, each in zip(expected, durations, strict=True) if abs((guess or 0) / 1000 - each) <= 0.3 * each
     ]
 
-    assert len(told) >= 0.8 * len(durations)
+    assert len(close) >= 0.8 * len(durations)
 
 
 async def test_a_change_of_price_is_an_alarm_once(
