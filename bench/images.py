@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import count
@@ -34,8 +35,10 @@ SHORT = Size(delay_s=0.1, small=8, large=2, held=20, long_s=0.5)
 _numbers = count()
 
 
-def figures(size: Size) -> list[Figure]:
-    return [*_small(size), *_large(size), *_held(size)]
+def figures(size: Size) -> Iterator[Figure]:
+    yield from _small(size)
+    yield from _large(size)
+    yield from _held(size)
 
 
 def _small(size: Size) -> list[Figure]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -332,3 +333,29 @@ async def test_a_close_that_is_cancelled_still_closes_every_connection(url: str)
     await asyncio.get_running_loop().shutdown_default_executor()
 
     assert [connection.closed for connection in store._open] == [True]
+
+
+async def test_a_read_sees_what_was_committed_before_it_was_asked_for(service: ServiceHarness) -> None:
+    """Also where an earlier read, which saw less, is still under way."""
+    key = await service.open_account()
+    task, since_ms = TaskId(str(uuid.uuid4())), 0
+    begun, go = threading.Event(), threading.Event()
+
+    def bound(records: Records) -> TaskId | None:
+        return records.idempotency.bound(key.account, "a key", "d", since_ms)
+
+    def slow(records: Records) -> TaskId | None:
+        found = bound(records)
+        begun.set()
+        go.wait(60)
+        return found
+
+    earlier = asyncio.ensure_future(service.store.read(slow))
+    await asyncio.to_thread(begun.wait, 60)
+    await service.store.run(lambda records: records.idempotency.rebind(key.account, "a key", "d", task, 1))
+    later = asyncio.ensure_future(service.store.read(bound))
+    for _ in range(5):  # until it waits behind the earlier one
+        await asyncio.sleep(0)
+    go.set()
+
+    assert (await earlier, await later) == (None, task)

@@ -157,9 +157,14 @@ def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) ->
 
 
 def _read(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
+    """Each unit in a transaction of its own, so that it sees all that was committed before it was asked for."""
+    return [_in_snapshot(connection, records, job) for job in batch]
+
+
+def _in_snapshot(connection: sqlite3.Connection, records: Records, job: Job) -> Outcome:
     connection.execute("BEGIN")
     try:
-        return [_outcome(records, job) for job in batch]
+        return _outcome(records, job)
     finally:
         connection.execute("COMMIT")
 
