@@ -76,10 +76,10 @@ itself was faster or slower. One run is not a study: differences below a tenth m
 ## Complete tasks
 
 A task is submitted, bought from a vendor that answers at once, its picture decoded, hashed and kept, then the task is settled and read; 16
-connections. Before is commit `303c34d`; after decodes base64 by pybase64, keeps the interpreter lock for digests and random bits, looks through fewer
-objects for garbage, and has traces. Measured on 2026-11-30, one right after the other, on a machine that other programs kept busy (a load of
-14 on its two cores): compare the columns with each other alone. Three such comparisons gave 0.77, 0.86 and 1.00 for the CPU at 2 MB, and 0.92, 0.91
-and 1.16 at 1 KB, where no difference is shown.
+connections. Before is commit `303c34d`; after is `c600889`, which decodes base64 by pybase64, keeps the interpreter lock for digests and random bits and
+looks through fewer objects for garbage, but also has traces and lets accounts take turns in more places. Measured on 2026-11-30, one right after the
+other, on two cores that other programs kept busy too (a load of 11): compare the columns with each other alone. At 1 KB a task costs more CPU than
+before, which another such pair of runs confirms (6.5 and 7.6 ms); the cause is not known yet.
 
 | figure | what it is | before | after | after ÷ before |
 |---|---|---|---|---|
