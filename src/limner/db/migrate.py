@@ -45,8 +45,28 @@ def migrate(url: str) -> str:
         engine.dispose()
 
 
+def rehearse(url: str) -> tuple[str | None, tuple[str, ...]]:
+    """Run the missing migrations and roll them back. Returns the database's mark and theirs, oldest first.
+
+    The database is locked as in an upgrade, and unchanged. Raises what an upgrade would.
+    """
+    mark = current_mark(url)
+    if mark == HEAD:
+        return mark, ()
+    engine = open_engine(url)
+    try:
+        with engine.connect() as conn, conn.begin() as transaction:
+            _bring_to_head(conn)
+            transaction.rollback()
+    finally:
+        engine.dispose()
+    return mark, tuple(each for each in sorted(_known_marks()) if each > (mark or ""))
+
+
 def current_mark(url: str) -> str | None:
-    """The revision in the database; None without one."""
+    """The revision in the database; None without one. No file is made."""
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
+        return None
     connection = _connect(url)
     try:
         return _read_mark(connection)
@@ -93,21 +113,25 @@ def upgrade(conn: "Connection", revision: str = "head") -> None:
 
 
 def _migrate(engine: "Engine") -> str:
+    with engine.begin() as conn:
+        return _bring_to_head(conn)
+
+
+def _bring_to_head(conn: "Connection") -> str:
     from sqlalchemy import inspect  # noqa: PLC0415
 
-    with engine.begin() as conn:
-        _wait_for_others(conn)
-        tables = inspect(conn).get_table_names()
-        mark = _mark(conn) if "alembic_version" in tables else None
-        if mark == HEAD:  # another process was first
-            return "current"
-        if mark is not None and mark not in _known_marks():
-            raise SchemaTooNew(mark)
-        if not tables:
-            create(conn)
-            return "created"
-        upgrade(conn)
-        return "upgraded"
+    _wait_for_others(conn)
+    tables = inspect(conn).get_table_names()
+    mark = _mark(conn) if "alembic_version" in tables else None
+    if mark == HEAD:  # another process was first
+        return "current"
+    if mark is not None and mark not in _known_marks():
+        raise SchemaTooNew(mark)
+    if not tables:
+        create(conn)
+        return "created"
+    upgrade(conn)
+    return "upgraded"
 
 
 def _wait_for_others(conn: "Connection") -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Index, Table
 import limner.db
 from limner.db import migrate as migrating
 from limner.db import schema
-from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, upgrade
+from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, rehearse, upgrade
 from limner.db.open_store import DatabaseUrlUnknown
 from limner.db.sql import Sql
 from limner.db.tables.library.listing import TaskListQueries
@@ -206,6 +206,20 @@ def test_waiting_deliveries_of_an_older_database_have_due_lanes_after_the_upgrad
     assert migrate(url) == "upgraded"
 
     assert rows(url, "SELECT id, account, due_ms FROM lanes") == [(idle, account, 10), (open_, account, 900)]
+
+
+def test_a_rehearsed_upgrade_names_the_migrations_and_leaves_no_trace(new_url: NewUrl) -> None:
+    url = new_url()
+    upgraded(url, "0004")
+    before = shape(url)
+
+    mark, missing = rehearse(url)
+
+    assert mark == "0004"
+    assert (missing[0], missing[-1]) == ("0005", HEAD)
+    assert shape(url) == before
+    assert migrate(url) == "upgraded"
+    assert rehearse(url) == (HEAD, ())
 
 
 def test_a_database_from_the_future_is_refused_untouched(new_url: NewUrl) -> None:

@@ -11,12 +11,24 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 
 
 @app.command("upgrade")
-def upgrade(data: Data = None, json: Json = False) -> None:
-    """Bring the database to the schema of this version. `serve` and `worker` do the same when they start."""
+def upgrade(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run the migrations, roll them back, and say which there are.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Bring the database to the schema of this version. `serve` and `worker` do the same when they start.
+
+    --dry-run locks the database for as long as the upgrade would take, and changes nothing.
+    """
     from limner.bootstrap import prepare_data
     from limner.db.migrate import HEAD
 
     settings = settings_for(data, json=json)
+    if dry_run:
+        _rehearse(settings.resolved_database_url, json=json)
+        return
     with startup_errors(json=json):
         done = prepare_data(settings)
     if json:
@@ -27,6 +39,24 @@ def upgrade(data: Data = None, json: Json = False) -> None:
                 done, f"Upgraded to schema {HEAD}."
             )
         )
+
+
+def _rehearse(url: str, *, json: bool) -> None:
+    from time import monotonic
+
+    from limner.db.migrate import HEAD, rehearse
+
+    began = monotonic()
+    with startup_errors(json=json):
+        mark, missing = rehearse(url)
+    took = round(monotonic() - began, 1)
+    if json:
+        print_json({"from": mark, "to": HEAD, "migrations": missing, "seconds": took})
+    elif missing:
+        where = f"schema {mark}" if mark else "an empty database"
+        out.print(f"From {where} to {HEAD}: {', '.join(missing)}. They succeed, in {took} s; nothing was changed.")
+    else:
+        out.print(f"Nothing to do: schema {HEAD}.")
 
 
 @app.command("backup")
