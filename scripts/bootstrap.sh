@@ -60,6 +60,7 @@ system() {
     [ "$1" != dev ] || have_postgres || missing="$missing postgresql"
     [ "$1" != dev ] || have chromium || missing="$missing chromium"
     [ "$1" != dev ] || have promtool || missing="$missing prometheus"
+    [ "$1" != dev ] || have systemd-analyze || missing="$missing systemd"
     have make || missing="$missing make"
     # shellcheck disable=SC2086 # one word per package
     [ -z "$missing" ] || debian_packages $missing
@@ -116,11 +117,11 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null
 }
 
-# Without PostgreSQL's programs, Chromium or promtool the suite still runs: it skips what needs them, and says so at its end.
+# Without PostgreSQL's programs, Chromium, promtool or systemd-analyze the suite still runs: it skips what needs them, and says so at its end.
 may_be_skipped() {
     [ -z "${CI-}" ] || return 1
     for package in "$@"; do
-        case "$package" in postgresql | chromium | prometheus) ;; *) return 1 ;; esac
+        case "$package" in postgresql | chromium | prometheus | systemd) ;; *) return 1 ;; esac
     done
     say "missing, so the tests that need them will be skipped: $* (apt-get install --no-install-recommends $*)"
 }

@@ -25,6 +25,9 @@ MAX_HEAD_BYTES = 64 * 1024
 
 TICK_S = 0.05
 
+LAST_REQUEST_S = 0.5
+"""How long a stopping server waits for the first request of a connection that it has accepted."""
+
 MIN_BYTES_PER_S = 4096
 """Minimum average bytes a second that a client must read of its response."""
 
@@ -59,7 +62,7 @@ class HttpConnection(HttpToolsProtocol):
         self._send_timer: asyncio.TimerHandle | None = None
         self._unparsed_bytes = 0
         self._in_head = self._body_complete = True
-        self._upgraded = self._ignores_input = False
+        self._upgraded = self._ignores_input = self._is_last = False
         self._active_cycle: RequestResponseCycle | None = None
         self._upgrade_filter = UpgradeFilter(self)
         self.parser = self._upgrade_filter  # type: ignore[assignment]
@@ -73,6 +76,14 @@ class HttpConnection(HttpToolsProtocol):
         self._stop_timer()
         self._stop_watching()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close after the current request, or after the first one, which may be on its way."""
+        if self.cycle is None and not self._is_last and not self.transport.is_closing():
+            self._is_last = True
+            self._start_timer(LAST_REQUEST_S)
+        else:
+            super().shutdown()
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
@@ -103,6 +114,8 @@ class HttpConnection(HttpToolsProtocol):
         self._in_head, self._unparsed_bytes = False, 0
         self._stop_timer()
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active_cycle = cycle

@@ -1,5 +1,6 @@
 """`limner serve`: the API, and a worker beside it in the same process."""
 
+import os
 import resource
 import shlex
 import socket
@@ -14,6 +15,7 @@ from rich.markup import escape
 
 from limner import __version__
 from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.serving.systemd import inherited_listener, notify, watched
 from limner.cli.terminal import LOCAL, Data, err, fail, print_json, settings_for, startup_errors
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ def serve(
     )
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     listener = _listen(settings, json=json)
-    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    host, port = listener.getsockname()[:2]
+    settings = settings.model_copy(update={"port": port} | ({"host": host} if "LISTEN_PID" in os.environ else {}))
     with startup_errors(json=json):
         prepare_data(settings)
         tls = _tls(settings, json=json)
@@ -93,6 +96,7 @@ async def _serve(
 
     async def drain() -> None:
         app.state.drain()
+        notify("STOPPING=1")
         log.info("server stopping", running_tasks=len(worker.running) if worker else 0)
         if worker:
             _announce_drain(len(worker.running), settings.drain_s, json=json)
@@ -105,10 +109,12 @@ async def _serve(
         _announce(settings, welcome, limner.routing.vendors(), json=json)
         if not json:
             _announce_studio(settings, studio)
+        notify("READY=1", f"STATUS=Serving at {settings.resolved_public_url}")
         log.info("server started", version=__version__, url=settings.resolved_public_url, worker=with_worker)
 
     server = UvicornServer(app, ready, timeouts, tls, drain)
-    await server.serve(sockets=[listener])
+    async with watched():
+        await server.serve(sockets=[listener])
     log.info("server stopped")
 
 
@@ -220,7 +226,11 @@ def _max_connections(connections: int) -> int:
 
 
 def _listen(settings: "Settings", *, json: bool) -> socket.socket:
-    """The listening socket, opened first: a busy port is reported before anything else is done."""
+    """The listening socket, systemd's or a new one, opened first: a busy port is told before anything else is done."""
+    with startup_errors(json=json):
+        if (listener := inherited_listener()) is not None:
+            listener.setblocking(False)
+            return listener
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,10 +7,13 @@ import signal
 from typing import TYPE_CHECKING
 
 from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.serving.systemd import notify, watched
 from limner.cli.terminal import Data, Json, err, print_json, settings_for, startup_errors
 
 if TYPE_CHECKING:
+    from limner.bootstrap import Limner
     from limner.settings import Settings
+    from limner.worker.worker import Worker
 
 
 def worker(data: Data = None, json: Json = False) -> None:
@@ -45,13 +48,21 @@ async def _work(settings: "Settings", *, json: bool) -> None:
             await limner.measuring.start(limner.read_overview())
     running.start()
     exempt_startup_objects()
+    notify("READY=1", "STATUS=Running tasks")
     log.info("worker started", version=__version__, worker=running.dispatcher.owner)
     if json:
         print_json({"ready": True, "worker": running.dispatcher.owner})
     else:
         err.print("The worker runs. Ctrl-C stops it after its running tasks.")
-    with contextlib.suppress(asyncio.CancelledError):
-        await stop.wait()
+    async with watched():
+        with contextlib.suppress(asyncio.CancelledError):
+            await stop.wait()
+        notify("STOPPING=1")
+        await _drain(limner, running, settings, json=json)
+    log.info("worker stopped")
+
+
+async def _drain(limner: "Limner", running: "Worker", settings: "Settings", *, json: bool) -> None:
     if running.running and not json:
         err.print(f"Stopping: {len(running.running)} running tasks have {settings.drain_s:g} s to finish.")
         err.print("Ctrl-C again stops at once; no task is lost.")
@@ -59,7 +70,6 @@ async def _work(settings: "Settings", *, json: bool) -> None:
     if limner.measuring:
         await limner.measuring.stop()
     await limner.close()
-    log.info("worker stopped")
 
 
 def _stop_or_exit(stop: asyncio.Event) -> None:
