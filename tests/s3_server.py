@@ -3,8 +3,11 @@
 import contextlib
 import os
 import socket
+import socketserver
+import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -61,6 +64,42 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         finally:
             process.terminate()
             process.wait(TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def dropping(endpoint: str, *, after: int) -> Iterator[tuple[str, list[int]]]:
+    """A way to `endpoint` whose first connection is reset after so many bytes of responses.
+
+    Gives its address, and a list of the bytes that the connection had carried when it was reset.
+    """
+    target = ("127.0.0.1", int(endpoint.rpartition(":")[2]))
+    reset: list[int] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(target) as upstream:
+                threading.Thread(target=_forward, args=(self.request, upstream), daemon=True).start()
+                carried = 0
+                while received := upstream.recv(65536):
+                    left = len(received) if reset else max(0, after - carried)
+                    self.request.sendall(received[:left])
+                    carried += left
+                    if left < len(received):
+                        reset.append(carried)
+                        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", reset
+        server.shutdown()
+
+
+def _forward(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while received := source.recv(65536):
+            target.sendall(received)
 
 
 def _free_port() -> int:

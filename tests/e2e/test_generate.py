@@ -4,10 +4,12 @@ import io
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image
 
 from contract.client import client_of
 from e2e.test_cli import Limner
+from s3_server import S3Server, dropping, s3_server
 from serving import serving
 
 
@@ -93,7 +96,7 @@ def test_a_task_is_saved_later_in_the_format_of_the_name(limner: Limner, tmp_pat
         assert picture.format == "JPEG"
 
 
-def test_ctrl_c_names_the_task_which_can_be_saved_when_it_has_run(limner: Limner, tmp_path: Path) -> None:
+def test_ctrl_c_names_the_task_which_save_runs_to_its_end_and_saves(limner: Limner, tmp_path: Path) -> None:
     slow = subprocess.Popen(
         [sys.executable, "-m", "limner", "generate", "a slow cat", "--data", str(limner.data)],
         env=os.environ | {"LIMNER_ENGINE": "sandbox", "LIMNER_SANDBOX_DELAY_S": "25"},
@@ -109,12 +112,51 @@ def test_ctrl_c_names_the_task_which_can_be_saved_when_it_has_run(limner: Limner
     assert slow.returncode == 130
     assert f"limner tasks save {tasks[0]['id']}" in reported
     assert "Traceback" not in reported
-    assert limner("tasks", "save", tasks[0]["id"]).code == 1  # it has not run
-    with serving(limner.data, within=()) as served:
-        until = time.monotonic() + 150
-        while served.cli("tasks", "show", tasks[0]["id"])["status"] != "success":
-            assert time.monotonic() < until
-    assert limner("tasks", "save", tasks[0]["id"], "-o", tmp_path / "cat.png").code == 0
+    saved = limner("tasks", "save", tasks[0]["id"], "-o", tmp_path / "cat.png", "--json").json
+    assert (saved["credits"], saved["file"]) == (5, str(tmp_path / "cat.png"))
+
+
+@pytest.fixture
+def bucket(limner: Limner, tmp_path: Path) -> Iterator[tuple[Limner, S3Server]]:
+    """The command with its pictures in an object store."""
+    (tmp_path / "s3").mkdir()
+    with s3_server(tmp_path / "s3") as store:
+        yield in_bucket(limner, store, store.endpoint), store
+
+
+def in_bucket(limner: Limner, store: S3Server, endpoint: str) -> Limner:
+    variables = {**store.variables, "AWS_ENDPOINT_URL": endpoint, "LIMNER_STORAGE_URL": store.url}
+    return replace(limner, settings=tuple(variables.items()))
+
+
+def test_a_picture_is_saved_from_a_store_that_drops_the_connection_once(
+    bucket: tuple[Limner, S3Server], tmp_path: Path
+) -> None:
+    limner, store = bucket
+    made = limner("generate", "a cat", "-o", "cat.png", "--json").json
+    with dropping(store.endpoint, after=2000) as (endpoint, reset):
+        saved = in_bucket(limner, store, endpoint)("tasks", "save", made["task_id"], "-o", "again.png")
+
+    assert saved.code == 0, saved
+    assert reset == [2000]
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "cat.png").read_bytes()
+
+
+def test_a_picture_whose_store_is_down_or_has_lost_it_is_told_in_a_sentence(
+    bucket: tuple[Limner, S3Server], tmp_path: Path
+) -> None:
+    limner, store = bucket
+    task = limner("generate", "a cat", "-o", "cat.png", "--json").json["task_id"]
+    shutil.rmtree(store.folder / "limner")
+    lost = limner("tasks", "save", task)
+    unreachable = in_bucket(limner, store, "http://127.0.0.1:9")("tasks", "save", task)
+    elsewhere = replace(limner, settings=())("tasks", "save", task)
+
+    assert [ran.code for ran in (lost, unreachable, elsewhere)] == [1, 1, 1]
+    assert "is missing in the store" in lost.err
+    assert "the store of pictures cannot be used" in unreachable.err
+    assert "LIMNER_STORAGE_URL" in elsewhere.err
+    assert ["Traceback" in ran.err for ran in (lost, unreachable, elsewhere)] == [False] * 3
 
 
 def test_generate_before_serve_leaves_the_first_key_to_the_server(limner: Limner) -> None:

@@ -89,6 +89,19 @@ def run_command(call: Callable[[], T], *, json: bool) -> T:
     except KeyboardInterrupt:
         err.print("Stopped.")
         raise typer.Exit(130) from None
+    except Exception as error:
+        if (unusable := _unusable(error)) is None:
+            raise
+        fail(f"the {unusable} cannot be used: {error}", "Try again; `limner doctor` checks both stores.", json=json)
+
+
+def _unusable(error: Exception) -> str | None:
+    """Which of the stores an error is about; None for any other error."""
+    from limner.db.store import StoreUnavailable  # here: it takes long to import, and errors are few
+    from limner.ports.blobs import StorageRefuses
+
+    stores = {StoreUnavailable: "database", StorageRefuses: "store of pictures"}
+    return next((name for kind, name in stores.items() if isinstance(error, kind)), None)
 
 
 def refuse(refusal: Refusal, *, json: bool) -> NoReturn:

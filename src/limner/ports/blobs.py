@@ -21,7 +21,7 @@ class BlobMissing(LookupError):
 
 
 class StorageRefuses(Exception):
-    """The store cannot take bytes: it is full, read-only or unreachable."""
+    """The store cannot take or give bytes: it is full, read-only or unreachable."""
 
 
 class BlobStore(Protocol):
@@ -59,7 +59,10 @@ class BlobStore(Protocol):
         ...
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
-        """A file with these bytes, in `workdir` unless the store is a folder. Callers must not write to it."""
+        """A file with these bytes, in `workdir` unless the store is a folder. Callers must not write to it.
+
+        Raises `StorageRefuses`, and outside a folder `BlobMissing`.
+        """
         ...
 
     async def size(self, blob: BlobId) -> int:

@@ -107,10 +107,13 @@ class ObjectBlobs:
         return True
 
     async def _download(self, blob: BlobId, target: Path) -> None:
-        size = await self.size(blob)
-        with await asyncio.to_thread(target.open, "wb") as out:
-            async for piece in self.stream(blob, 0, size):
-                await asyncio.to_thread(out.write, piece)
+        try:
+            size = await self.size(blob)
+            with await asyncio.to_thread(target.open, "wb") as out:
+                async for piece in self.stream(blob, 0, size):
+                    await asyncio.to_thread(out.write, piece)
+        except BaseError as error:  # obstore has repeated what a dropped connection interrupted
+            raise StorageRefuses(str(error).partition("\n")[0]) from error
 
     async def thumbnail(self, blob: BlobId, side: int) -> bytes | None:
         try:

@@ -25,11 +25,12 @@ from limner.cli.task.picture_options import (
 )
 from limner.cli.task.quote import print_quote
 from limner.cli.terminal import LOCAL, Account, Data, Json, err, out, print_json, startup_errors, with_limner
-from limner.domain.ids import TaskId
+from limner.domain.ids import BlobId, TaskId
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.progress import progress
 from limner.domain.tasks.spec import MAX_IMAGES
 from limner.domain.tasks.task import Status, Task
+from limner.ports.blobs import BlobMissing
 
 if TYPE_CHECKING:
     from limner.application.tasks.quote import Quote
@@ -155,8 +156,6 @@ def _print_shortfalls(task: Task) -> None:
 async def _generate(
     limner: "Limner", options: GenerateOptions, account: str, *, json: bool
 ) -> tuple[Task, Sequence[Path]]:
-    from limner.bootstrap import check_engine
-
     if json and options.output == STDOUT:
         raise Refusal(Code.INVALID, "-o - and --json both write to standard output", suggestion="Use one of them.")
     if options.n > 1 and options.output == STDOUT:
@@ -164,13 +163,12 @@ async def _generate(
     for number in range(1, max(1, min(options.n, MAX_IMAGES)) + 1):
         path = options.output and numbered(options.output, number)
         await asyncio.to_thread(check_output, path, force=options.force)
-    with startup_errors(json=json):
-        check_engine(limner.settings, limner.providers)
+    check_can_run(limner, json=json)
     key = await _key(limner, account)
     files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(options.pictures)]
     mask = await _upload(limner, key, options.mask, "mask") if options.mask else None
     submitted = await limner.submit(key, _request(options, files, mask))
-    task = await _run(limner, submitted.task, quiet=json)
+    task = await run_task(limner, submitted.task, quiet=json)
     return task, await save_task(limner, task, options.output, force=options.force)
 
 
@@ -184,7 +182,16 @@ async def _quote(limner: "Limner", options: GenerateOptions, account: str) -> "Q
     return await limner.quote(key, _request(options, files, mask), problems=Problems(collect=True))
 
 
-async def _run(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
+def check_can_run(limner: "Limner", *, json: bool) -> None:
+    """Exit with 1 and a sentence where nothing is configured that could make a picture."""
+    from limner.bootstrap import check_engine
+
+    with startup_errors(json=json):
+        check_engine(limner.settings, limner.providers)
+
+
+async def run_task(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
+    """Work in this process until the task ends, here or at another worker."""
     worker = limner.worker()
     worker.start()
     try:
@@ -192,7 +199,8 @@ async def _run(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
     except asyncio.CancelledError:
         worker.drain_s = 0  # a paid call still gets the time to record its answer
         err.print(
-            f"Interrupted. The task is {task}; it continues when a worker runs (`limner serve`). Then save it with"
+            f"Interrupted. The task is {task}; a running `limner serve` continues it. To continue and save it here:",
+            soft_wrap=True,
         )
         err.print(f"  limner tasks save {task}", soft_wrap=True)
         raise
@@ -270,7 +278,7 @@ async def save_task(limner: "Limner", task: Task, output: Path | None, *, force:
         raise Refusal(
             Code.INVALID,
             f"the task is {task.status}",
-            suggestion="Start `limner serve` or `limner worker`, and save it when it has ended.",
+            suggestion=f"Wait for its end: limner tasks save {task.id}",
         )
     if task.status is not Status.SUCCESS or task.result is None:
         raise Refusal(
@@ -290,15 +298,29 @@ async def save_task(limner: "Limner", task: Task, output: Path | None, *, force:
 async def _save_one(limner: "Limner", task: Task, name: str, target: Path, *, force: bool) -> Path:
     assert task.result  # noqa: S101 - asked for by its caller
     result = task.result.pictures()[name]
-    source = await limner.blobs.local(result.blob, limner.scratch.folder)
     try:
+        source = await _file_of(limner, result.blob)
         mark = await limner.open_picture.mark_of(task, name)
         await asyncio.to_thread(save, source, result.extension, target, force=force, mark=mark)
+    except BlobMissing:
+        raise Refusal(
+            Code.FILE_NOT_FOUND,
+            f"the picture's file {result.blob} is missing in the store",
+            suggestion="Does LIMNER_STORAGE_URL name the store of then? `limner doctor --deep` finds what is missing.",
+        ) from None
     except Refusal as refusal:
         raise Refusal(
             refusal.code, refusal.reason, suggestion=f"The picture is kept: limner tasks save {task.id} -o FILE"
         ) from None
     return target
+
+
+async def _file_of(limner: "Limner", blob: BlobId) -> Path:
+    """A file with the blob's bytes; raises `BlobMissing`."""
+    source = await limner.blobs.local(blob, limner.scratch.folder)
+    if not await asyncio.to_thread(source.exists):
+        raise BlobMissing(blob)
+    return source
 
 
 async def _key(limner: "Limner", account: str) -> "Key":

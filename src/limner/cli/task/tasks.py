@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from limner.cli import completion
 from limner.cli.account.webhooks import print_deliveries
-from limner.cli.task.generate import Force, Open, report_saved, save_task
+from limner.cli.task.generate import Force, Open, check_can_run, report_saved, run_task, save_task
 from limner.cli.task.output import check_output
 from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
 from limner.domain.ids import TaskId
@@ -118,11 +118,17 @@ def save(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Save the picture of a task, or its pictures: further ones as NAME-2.png and so on."""
+    """Save the picture of a task, or its pictures: further ones as NAME-2.png and so on.
+
+    A task that has not ended is run to its end first, as `limner generate` does.
+    """
 
     async def work(limner: "Limner") -> tuple[Task, Sequence[Path]]:
         check_output(output, force=force)
         task = (await limner.read(None, TaskId(task_id))).task
+        if not task.status.final:
+            check_can_run(limner, json=json)
+            task = await run_task(limner, task.id, quiet=json)
         return task, await save_task(limner, task, output, force=force)
 
     task, saved = with_limner(data, work, json=json)
