@@ -66,9 +66,9 @@ fmt: ## Format the code and mend the lint that mends itself.
 	@.venv/bin/ruff check --fix-only --quiet .
 	@.venv/bin/ruff format .
 
-bench: ## Measure this machine and print the figures.
+bench: ## Measure this machine and print the figures; SHORT=1 takes a second for each, to see that they work.
 	@$(BOOTSTRAP) dev
-	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench $(if $(SHORT),--short)
 
 performance: ## Measure anew what docs/performance.md shows, and write that page.
 	@$(BOOTSTRAP) dev

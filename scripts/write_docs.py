@@ -36,8 +36,10 @@ wins:
 1. the default,
 2. `limner.toml` in the data folder (or where `LIMNER_CONFIG` points), with the names below in lower case:
 
-       public_url = "https://images.example.org"
-       tasks_at_once = 200
+   ```toml
+   public_url = "https://images.example.org"
+   tasks_at_once = 200
+   ```
 
 3. the environment, with the names below,
 4. the command line, where it has an option for it (`--data`, `--host`, `--port`).
@@ -114,8 +116,10 @@ know](providers.md#a-model-that-limner-does-not-know). A `[[model]]` with the na
 set another price, more `sizes`, or fewer fields with `obeys`; all its fields are in [Configuration](configuration.md#models).
 `[model_alias]` adds names:
 
-    [model_alias]
-    "gpt-image-2" = "gpt_image_2"
+```toml
+[model_alias]
+"gpt-image-2" = "gpt_image_2"
+```
 
 - **A picture for `flux.1_dev`**, which takes none, moves the request to `flux.1_kontext_pro`, at that model's limits;
   `input.model_version` shows it. The pictures of a template count.

@@ -30,6 +30,7 @@ class Served:
     key: str | None
     data: Path
     environment: dict[str, str]
+    python: str = sys.executable
 
     @property
     def api(self) -> str:
@@ -38,7 +39,7 @@ class Served:
     def cli(self, *arguments: str, check: bool = True) -> Any:
         """The JSON that a `limner` command on the same data folder prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "limner", *arguments, "--data", str(self.data), "--json"],
+            [self.python, "-m", "limner", *arguments, "--data", str(self.data), "--json"],
             env=self.environment,
             check=False,
             capture_output=True,
@@ -64,13 +65,15 @@ def serving(
     vendors: Mapping[str, str] | None = None,
     log: Path | None = None,
     within: Sequence[str] = (),
+    python: str = sys.executable,
     **settings: str,
 ) -> Iterator[Served]:
     """A running server on `data`; `settings` become LIMNER_… variables, `vendors` are variables as they are.
 
-    Pictures are sandbox cards by default, whatever keys stand in the environment of the tests. `log` is where its log
-    goes, by default to the tests' own. `within` is a command that becomes the one behind it. A new folder gets a
-    database without rows first: to create it takes a server as long as all the rest of its start.
+    Pictures are sandbox cards by default, whatever keys stand in the environment of the tests. `log` is where its
+    log goes, by default to the tests' own. `within` is a command that becomes the one behind it; `python` is that
+    of the environment to serve from. A new folder gets a database without rows first: to create it takes a server
+    as long as all the rest of its start.
     """
     if "database_url" not in settings and not (data.exists() and any(data.iterdir())):
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,7 +82,7 @@ def serving(
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
     environment |= vendors or {}
-    command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
+    command = [python, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
     with contextlib.ExitStack() as stack:
         reported = stack.enter_context(log.open("w")) if log else None
         process = subprocess.Popen(
@@ -91,7 +94,7 @@ def serving(
         )
     try:
         ready = _ready(process)
-        yield Served(process, ready["url"], ready.get("key"), data, environment)
+        yield Served(process, ready["url"], ready.get("key"), data, environment, python)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -2,8 +2,7 @@
 
 import asyncio
 import base64
-import itertools
-import textwrap
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,8 +19,7 @@ INLINE = {"data": base64.b64encode(PICTURE.read_bytes()).decode()}
 
 def documented_configuration() -> str:
     page = (ROOT / "docs" / "providers.md").read_text()
-    lines = page[page.index("    [[model]]") :].splitlines()
-    return textwrap.dedent("\n".join(itertools.takewhile(lambda line: line.startswith("    ") or not line, lines)))
+    return next(block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if block.startswith("[[model]]"))
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,27 @@
 
 import ast
 import re
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from limner.settings import load_settings
+
 ROOT = Path(__file__).parents[2]
-SAMPLES = [
-    pytest.param(block, id=f"{page.name}-{number}")
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL), 1)
-]
+
+
+def blocks(language: str) -> list[Any]:
+    fenced = re.compile(rf"^( *)```{language}\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+    return [
+        pytest.param(textwrap.dedent(block), id=f"{page.name}-{number}")
+        for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        for number, (_, block) in enumerate(fenced.findall(page.read_text(encoding="utf-8")), 1)
+    ]
+
+
+SAMPLES = blocks("python")
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -24,3 +35,13 @@ def test_a_python_sample_is_a_program(sample: str) -> None:
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_folder_that_a_sample_saves_to_is_made_by_it(sample: str) -> None:
     assert 'download_task_models(task, "out")' not in sample or 'Path("out").mkdir' in sample
+
+
+@pytest.mark.parametrize("sample", blocks("toml"))
+def test_a_sample_of_limner_toml_is_a_valid_configuration(
+    sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "limner.toml").write_text(sample)
+    monkeypatch.delenv("LIMNER_CONFIG", raising=False)
+
+    assert load_settings(data=tmp_path).data == tmp_path

@@ -6,27 +6,12 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
-from email import message_from_bytes
-from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from serving import OURS
-
-ROOT = Path(__file__).parents[2]
-PROJECTS = {
-    "limner": ROOT,
-    "limner_builtin": ROOT / "packages/limner-builtin",
-    "limner_vendors": ROOT / "packages/limner-vendors",
-}
-
-
-def build(folder: Path) -> dict[str, Path]:
-    for project in PROJECTS.values():
-        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-        subprocess.run(command, cwd=project, check=True, capture_output=True)
-    return {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
+from wheels import PROJECTS, build, metadata
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +47,6 @@ def run(environment: Mapping[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def metadata(wheel: Path) -> Message:
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
-        return message_from_bytes(archive.read(name))
 
 
 def test_the_wheels_own_files_run(environment: dict[str, str], installed: Path) -> None:

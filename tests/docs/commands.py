@@ -1,0 +1,248 @@
+"""The shell blocks of README.md and docs/, what `commands.toml` says of each, and how they are run."""
+
+import contextlib
+import http.server
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anyio.from_thread import start_blocking_portal
+
+from contract.client import PHOTO, PICTURE, client_of
+from limner_vendors import Vendors
+from serving import Served, serving
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROWS: Mapping[str, Mapping[str, Any]] = tomllib.loads((ROOT / "tests" / "docs" / "commands.toml").read_text())
+INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n|\n(?= {4}))+")
+FENCED = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^ *```\w+\n.*?^ *```", re.MULTILINE | re.DOTALL)
+SERVES = re.compile(r"^((?:\S*=\S* )*(?:\S*limner (?:vendors )?serve|make \S* ?\S* ?serve)\b.*)$", re.MULTILINE)
+MAKES = re.compile(r"limner generate|\$URL/task |\$api/task\"|/v1/images/generations")
+
+TRUST = ("CURL_CA_BUNDLE", "SSL_CERT_DIR")
+"""Variables that curl prefers to those that a page sets."""
+
+TIMEOUT_S = 500
+
+LOOPBACK = """import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14s", b"lo", 0x49, b""))  # SIOCSIFFLAGS: up
+"""
+OWN_NETWORK = """cat > own_network <<'BLOCK'
+set -euo pipefail
+trap 'kill $(jobs -p); wait' EXIT
+python3 -c '{loopback}'
+cp /etc/hosts hosts
+mount --bind hosts /etc/hosts
+{text}
+BLOCK
+unshare --user --map-root-user --net --mount bash own_network
+"""
+"""Where every port is free and names lead to this machine."""
+
+
+def blocks(page: Path) -> list[str]:
+    text = page.read_text()
+    indented = [re.sub(r"^ {4}", "", match[0], flags=re.MULTILINE) for match in INDENTED.finditer(CODE.sub("", text))]
+    return [block.strip() + "\n" for block in [*indented, *FENCED.findall(text)]]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def rows(page: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each block of the page with its row."""
+    known = ROWS.get(name_of(page), {})
+    for block in blocks(page):
+        yield block, known[max((start for start in known if block.startswith(start)), key=len)]
+
+
+RUN = [page for page in PAGES if any("shows" in row for row in ROWS.get(name_of(page), {}).values())]
+
+
+def repeated(page: Path) -> str:
+    """The blocks of a page that run with each vendor's key and from the wheels, too."""
+    return "".join(block for block, row in rows(page) if "shows" in row and "once" not in row)
+
+
+MAKE_PICTURES = [page for page in RUN if MAKES.search(repeated(page))]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server, what stands for a reader's own values on it, and the folder of the programs that the reader calls."""
+
+    served: Served
+    values: Mapping[str, str]
+    programs: Path = field(default=Path(sys.executable).parent)
+
+    def script(self, page: Path, wanted: Callable[[Mapping[str, Any]], bool]) -> str:
+        """The blocks of a page that run, as one script; each begins by printing its number."""
+        parts = [
+            f"printf '\\n== {number}\\n'\n{self._runnable(block, row)}"
+            for number, (block, row) in enumerate(rows(page))
+            if "shows" in row and wanted(row)
+        ]
+        return "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || :; wait' EXIT\n" + "\n".join(parts)
+
+    def _runnable(self, block: str, row: Mapping[str, Any]) -> str:
+        # What a page shows between commands is their output.
+        text = "\n".join(line for line in block.splitlines() if not line.startswith("{")) + "\n"
+        for shown, own in row.get("put", {}).items():
+            text = text.replace(shown, own)
+        text += row.get("then", "")
+        until = row.get("until", "")
+        for name, value in self.values.items():
+            text, until = text.replace(f"<{name}>", value), until.replace(f"<{name}>", value)
+        if until:
+            waits = f"for i in $(seq 600); do {until} && break; sleep 0.1; done\n{until}"
+            text = SERVES.sub(lambda line: f"{line[0]} &\n{waits}", text)
+        if row.get("own_network"):
+            text = OWN_NETWORK.format(text=text, loopback=LOOPBACK)
+        return (
+            text.replace("tsk_…", self.values["key"])
+            .replace("http://127.0.0.1:8000", self.served.url)
+            .replace(".venv/bin/limner", "limner")
+        )
+
+    def environment(self, home: Path) -> dict[str, str]:
+        path = f"{self.programs}:{self.served.environment['PATH']}"
+        own = {"PATH": path, "HOME": str(home), "LIMNER_DATA": str(self.served.data), "COLUMNS": "200"}
+        variables = self.served.environment | own | {"KEY": str(self.served.key), "URL": self.served.api}
+        return {name: value for name, value in variables.items() if name not in TRUST}
+
+
+@contextlib.contextmanager
+def receiver() -> Iterator[str]:
+    """The address of a receiver of webhooks."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook"
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def emulated(*vendors: str) -> Iterator[Vendors]:
+    """Emulators of these vendors in a thread of their own."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Vendors.running(vendors)) as emulators,
+    ):
+        yield emulators
+
+
+@contextlib.contextmanager
+def furnished(folder: Path, variables: Mapping[str, str], python: str = sys.executable) -> Iterator[Place]:
+    """A server with the accounts, tasks, templates and webhooks that the pages speak of."""
+    with (
+        receiver() as hook,
+        serving(folder / "data", fetch_allow="127.0.0.1", vendors=variables, python=python) as served,
+    ):
+        yield Place(served, _values(served, folder, hook), Path(python).parent)
+
+
+def _values(served: Served, folder: Path, hook: str) -> dict[str, str]:
+    client = client_of(served)
+    webhook = served.cli("webhooks", "add", hook)["webhook"]
+    message = served.cli("webhooks", "test", webhook)
+    old, task = client.done(), client.done()
+    for account in ("leaver", "limited", "ada", "grace"):
+        served.cli("accounts", "create", account)
+    for account in ("local", "ada"):
+        served.cli("templates", "import", str(_template(folder)), "--account", account)
+    return {
+        "key": str(served.key),
+        "server": served.url,
+        "task": task["task_id"],
+        "old task": old["task_id"],
+        "link": task["output"]["generated_image"],
+        "token": client.token(PICTURE),
+        "limited key": served.cli("keys", "create", "--account", "limited")["id"],
+        "receiver": hook,
+        "webhook": webhook,
+        "message": message["delivery"],
+        "free port": str(free_port()),
+        "another port": str(free_port()),
+        "third port": str(free_port()),
+        "checkout": str(ROOT),
+    }
+
+
+def _template(folder: Path) -> Path:
+    template = folder / "woodcut"
+    template.mkdir(exist_ok=True)
+    (template / "template.toml").write_text(
+        'title = "Woodcut"\nsummary = "Cuts it in wood."\ntext = "Draw it as a woodcut."\n'
+    )
+    return template
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def working_folder(folder: Path) -> None:
+    """What a reader has: an empty home, two pictures, a program and a recording of its calls."""
+    (folder / "home").mkdir(parents=True)
+    (folder / "me.jpg").write_bytes(PHOTO)
+    (folder / "input.png").write_bytes(PICTURE)
+    (folder / "program.py").write_text('API = "https://api.tripo3d.ai/v2/openapi"\n')
+    (folder / "traffic.har").write_bytes((ROOT / "docs" / "examples" / "recording.har").read_bytes())
+
+
+def bash(script: str, folder: Path, variables: Mapping[str, str]) -> str:
+    """What a script prints, standard error included; it has to succeed."""
+    beside, printed_to = (folder.with_name(f"{folder.name}.{what}") for what in ("script", "output"))
+    beside.write_text(script)
+    with printed_to.open("w") as output:
+        done = subprocess.run(
+            ["bash", str(beside)],
+            cwd=folder,
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+    printed = printed_to.read_text()
+    assert done.returncode == 0, f"{script}\n\n{printed}"
+    return printed
+
+
+def follow(
+    page: Path, place: Place, folder: Path, wanted: Callable[[Mapping[str, Any]], bool] = lambda row: "once" not in row
+) -> None:
+    """Run the commands of a page, those of `wanted` rows, and compare their output."""
+    working_folder(folder)
+    output = bash(place.script(page, wanted), folder, place.environment(folder / "home"))
+    parts = re.split(r"^== (\d+)\n", output, flags=re.MULTILINE)[1:]
+    outputs = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
+
+    for number, (block, row) in enumerate(rows(page)):
+        shown = row.get("shows", []) if number in outputs else []
+        assert [text for text in shown if text not in outputs[number]] == [], f"{block}\n{outputs[number]}"
+    assert list((folder / "home").iterdir()) == []
+    assert os.path.lexists(folder / "me.jpg")
