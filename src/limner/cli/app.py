@@ -8,8 +8,8 @@ from limner import __version__
 from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
 from limner.cli.operations import audit, backup, config, db, doctor, models, providers, prune, spend, top, vendors
-from limner.cli.service import service
 from limner.cli.serving import serve, worker
+from limner.cli.systemd import install as services
 from limner.cli.task import account_templates, detect, generate, library, replay, tasks, templates
 from limner.cli.terminal import out
 
@@ -64,7 +64,7 @@ templates.app.command("share")(account_templates.share)
 templates.app.command("unshare")(account_templates.unshare)
 app.add_typer(templates.app, name="templates")
 app.add_typer(providers.app, name="providers")
-app.add_typer(service.app, name="service")
+app.add_typer(services.app, name="service")
 app.add_typer(db.app, name="db")
 app.add_typer(backup.app, name="backup")
 app.add_typer(config.app, name="config")

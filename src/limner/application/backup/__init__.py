@@ -1,0 +1,1 @@
+"""Backups of database, pictures and secret: made, checked, restored."""

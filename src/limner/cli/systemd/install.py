@@ -136,7 +136,7 @@ def _check_systemd(*, json: bool) -> None:
 
 
 def _text(name: str, program: str, listen: str) -> str:
-    text = files("limner.cli.service").joinpath("units", name).read_text(encoding="utf-8")
+    text = files("limner.cli.systemd").joinpath("units", name).read_text(encoding="utf-8")
     return text.replace("@PROGRAM@", program).replace("@LISTEN@", listen)
 
 
