@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from contract.client import client_of
 from serving import Served
-from studio.browser import Tab
+from studio.browser import Tab, link
 
 
 def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio: Served) -> None:
@@ -46,3 +46,32 @@ def test_a_name_that_cannot_be_is_said_and_nothing_typed_is_lost(tab: Tab) -> No
 
     expect(tab.page.get_by_role("alert")).to_be_visible()
     expect(tab.page.locator("#ttitle")).to_have_value("A title of mine")
+
+
+def test_a_template_is_exported_taken_in_again_and_shared(tab: Tab, studio: Served) -> None:
+    slug, copy, guest = (f"t{uuid.uuid4().hex[:8]}" for _ in range(3))
+    studio.cli("accounts", "create", guest)
+    tab.page.goto(link(studio, "--operator"))
+    tab.open("/templates/new?like=print_clay")
+    tab.page.fill("#tslug", slug)
+    tab.page.get_by_role("button", name="Save").click()
+    tab.open(f"/templates/{slug}")
+    digest = tab.page.locator(".versions code").inner_text()
+    with tab.page.expect_download() as saving:
+        tab.page.get_by_role("link", name="Export").click()
+
+    tab.open("/templates")
+    tab.page.get_by_role("button", name="Import a folder").click()
+    tab.page.set_input_files("#folder", saving.value.path())
+    tab.page.fill("#import-slug", copy)
+    tab.page.get_by_role("button", name="Import", exact=True).click()
+
+    tab.page.wait_for_url(f"**/templates/{copy}")
+    assert tab.page.locator(".versions code").inner_text() == digest
+    tab.page.fill("#share-with", guest)
+    tab.page.get_by_role("button", name="Share", exact=True).click()
+    tab.page.fill("#try-words", f"tried with {copy}")
+    tab.page.get_by_role("button", name="Make one").click()
+    expect(tab.page.locator(".card[data-state=success]", has_text=f"tried with {copy}")).to_be_visible()
+    reader = client_of(studio).as_(studio.cli("keys", "create", "--account", guest)["key"])
+    assert copy in {each["slug"] for each in reader.get("/v1/templates").data["templates"]}

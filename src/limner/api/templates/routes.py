@@ -1,8 +1,6 @@
 """The routes of templates. Errors come in the envelope of v2."""
 
 import asyncio
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +16,7 @@ from limner.api.http.headers import media_type
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.service_container import Services
 from limner.api.templates import openapi
-from limner.api.templates.wire import NewTemplate, unzipped
+from limner.api.templates.wire import NewTemplate, picture_type, unzipped, zipped
 from limner.application.library.templates import AccountTemplates
 from limner.db.tables.library.templates import TemplateVersion
 from limner.domain.ids import AccountId
@@ -109,7 +107,7 @@ class TemplateHandlers:
     async def export(self, request: Request) -> Response:
         found, files = await self.templates.files(caller(request).account, request.path_params["slug"])
         headers = {"Content-Disposition": f'attachment; filename="{found.slug}-{found.version}.zip"'}
-        return Response(await asyncio.to_thread(_zipped, files), 200, headers, "application/zip")
+        return Response(await asyncio.to_thread(zipped, files), 200, headers, "application/zip")
 
     async def file(self, request: Request) -> Response:
         found, files = await self.templates.files(caller(request).account, request.path_params["slug"])
@@ -120,8 +118,12 @@ class TemplateHandlers:
                 f"the template has no file {name[:100]!r}",
                 suggestion="Read the template for its files.",
             )
-        kind = "image/png" if files[name].startswith(b"\x89PNG") else "image/jpeg"
-        return Response(files[name], 200, {"ETag": f'"{found.version}"', "Cache-Control": "private, no-cache"}, kind)
+        return Response(
+            files[name],
+            200,
+            {"ETag": f'"{found.version}"', "Cache-Control": "private, no-cache"},
+            picture_type(files[name]),
+        )
 
 
 def _version_body(version: TemplateVersion, account: AccountId) -> dict[str, Any]:
@@ -143,14 +145,6 @@ def _body(template: Template, version: str, origin: str) -> dict[str, Any]:
         "before": template.before,
         "after": template.after,
     }
-
-
-def _zipped(files: Mapping[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return out.getvalue()
 
 
 def _success(data: dict[str, Any]) -> Response:

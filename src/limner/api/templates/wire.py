@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictStr
 
@@ -99,7 +100,21 @@ def _add(found: dict[str, bytes], current: Mapping[str, bytes], picture: Templat
     return f"{name}.{extension}"
 
 
-def unzipped(path: Path) -> Mapping[str, bytes]:
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip of a template's folder. Blocking."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return out.getvalue()
+
+
+def picture_type(content: bytes) -> str:
+    """The media type of a template's picture."""
+    return "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+
+
+def unzipped(path: Path | IO[bytes]) -> Mapping[str, bytes]:
     """The files of a zip of a template's folder. Blocking. Raises `Refusal`."""
     try:
         with zipfile.ZipFile(path) as archive:

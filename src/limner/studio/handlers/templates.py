@@ -1,5 +1,6 @@
 """The pages of templates: a gallery, and an editor that saves versions."""
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from starlette.responses import RedirectResponse, Response
 
 from limner.api.http.bodies.json_body import validated
 from limner.api.service_container import Services
-from limner.api.templates.wire import NewTemplate
+from limner.api.templates.wire import NewTemplate, picture_type, unzipped, zipped
 from limner.db.tables.library.templates import TemplateVersion
 from limner.domain.ids import AccountId
-from limner.domain.prompts.template import Template
-from limner.domain.refusal import Refusal
+from limner.domain.prompts.template import Template, normalise_slug
+from limner.domain.refusal import Code, Refusal
 from limner.studio.assets import example_templates
+from limner.studio.handlers.account import when
 from limner.studio.page import Pages
 from limner.studio.session import form_of, root_of, session_of
 
@@ -54,7 +56,7 @@ class TemplatePages:
     async def save(self, request: Request) -> Response:
         """Save a version: tasks of now on use it, earlier ones keep theirs."""
         form, key = await form_of(request), session_of(request).key
-        slug = str(form.get("slug", "")).strip().lower().replace("-", "_").replace(" ", "_")
+        slug = _slug(form)
         current = await self._current(key.account, slug)
         new = validated(NewTemplate, await _fields(form, current))
         try:
@@ -67,6 +69,45 @@ class TemplatePages:
         key = session_of(request).key
         await self.services.templates.remove(key.account, request.path_params["slug"], f"key {key.id}")
         return RedirectResponse(f"{root_of(request)}/templates", 303)
+
+    async def export(self, request: Request) -> Response:
+        """The folder of a template's version in use, as a zip."""
+        found, files = await self.services.templates.files(self._account(request), request.path_params["slug"])
+        headers = {"Content-Disposition": f'attachment; filename="{found.slug}-{found.version}.zip"'}
+        return Response(await asyncio.to_thread(zipped, files), 200, headers, "application/zip")
+
+    async def picture(self, request: Request) -> Response:
+        """A picture of a template that the account may use."""
+        found, files = await self.services.templates.files(self._account(request), request.path_params["slug"])
+        name = request.path_params["name"]
+        if name not in found.template.files:
+            raise Refusal(Code.FILE_NOT_FOUND, "the template has no such file", suggestion="Reload the page.")
+        headers = {"Cache-Control": "private, no-cache", "ETag": f'"{found.version}"'}
+        return Response(files[name], 200, headers, picture_type(files[name]))
+
+    async def take_in(self, request: Request) -> Response:
+        """Save the folder of an uploaded zip as a new version of the template that the form names."""
+        form, key = await form_of(request), session_of(request).key
+        given = form.get("folder")
+        if not isinstance(given, UploadFile) or not given.filename:
+            raise Refusal(Code.INVALID, "no zip was chosen", suggestion="Choose the zip of a folder.", field="folder")
+        slug = _slug(form) or normalise_slug(given.filename.partition(".")[0].rpartition("-")[0])
+        files = await asyncio.to_thread(unzipped, given.file)
+        await self.services.templates.add(key.account, slug, files, f"key {key.id}")
+        return RedirectResponse(f"{root_of(request)}/templates/{slug}", 303)
+
+    async def share(self, request: Request) -> Response:
+        """Let another account use a template, or no longer. For operators."""
+        form, key = await form_of(request), session_of(request).key
+        guest, slug = str(form.get("account", "")).strip(), request.path_params["slug"]
+        shared = form.get("act") != "unshare"
+        owner = await self.services.store.read(lambda records: records.accounts.get(key.account))
+        name = owner.name if owner else ""
+        await self.services.templates.share(name, slug, guest, f"key {key.id}", shared=shared)
+        return RedirectResponse(f"{root_of(request)}/templates/{slug}", 303)
+
+    def _account(self, request: Request) -> AccountId:
+        return session_of(request).key.account
 
     async def _current(self, account: AccountId, slug: str) -> Mapping[str, bytes]:
         try:
@@ -82,8 +123,19 @@ class TemplatePages:
         versions: Sequence[TemplateVersion],
         **shown: Any,
     ) -> Response:
-        values = {"problem": None, "filled": None, "slug": slug, "template": template, "versions": versions}
-        return await self.pages.page(request, "template_edit", **(values | shown))
+        values = {
+            "problem": None,
+            "filled": None,
+            "slug": slug,
+            "template": template,
+            "versions": versions,
+            "when": when,
+        }
+        return await self.pages.page(request, "template_edit", when=when, **(values | shown))
+
+
+def _slug(form: FormData) -> str:
+    return str(form.get("slug", "")).strip().lower().replace("-", "_").replace(" ", "_")
 
 
 async def _fields(form: FormData, current: Mapping[str, bytes]) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""The pages while something is missing: the server restarts, the WebSocket is blocked, the server refuses."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from contract.client import client_of
+from serving import Served, serving
+from studio.browser import Tab, new_tab
+
+
+def _port(served: Served) -> str:
+    return served.url.rpartition(":")[2]
+
+
+@pytest.fixture
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("restarted") / "data"
+
+
+def test_a_restart_is_noticed_and_the_cards_catch_up(browser: Browser, data: Path) -> None:
+    """The page stays open over a `kill -9`; what was made meanwhile appears by itself, once."""
+    with serving(data) as first, browser.new_context() as context:
+        tab = new_tab(context, first)
+        tab.sign_in()
+        tab.make("before the restart")
+        expect(tab.page.locator(".card[data-state=success]", has_text="before the restart")).to_be_visible()
+        key, port = first.key, _port(first)
+        first.kill()
+        expect(tab.page.get_by_text("The server is away.")).to_be_visible()
+        tab.page.fill("#prompt", "written while it was away")
+
+        with serving(data, "--port", port) as second:
+            client_of(second).as_(key).done(prompt="made meanwhile")
+            tab.page.get_by_role("button", name="Try now").click()
+
+            expect(tab.page.get_by_text("The server is away.")).to_be_hidden()
+            expect(tab.page.locator(".card[data-state=success]", has_text="made meanwhile")).to_have_count(1)
+            expect(tab.page.locator(".card", has_text="before the restart")).to_have_count(1)
+            expect(tab.page.locator("#prompt")).to_have_value("written while it was away")
+
+
+def test_without_a_websocket_the_cards_are_asked_for(tab: Tab) -> None:
+    tab.page.route_web_socket("**/studio/live*", lambda socket: socket.close(code=1011))
+    tab.sign_in()
+
+    tab.make("without a socket")
+
+    expect(tab.page.locator(".card[data-state=success]", has_text="without a socket")).to_be_visible()
+
+
+def test_a_full_disk_is_told_and_the_draft_is_kept(tab: Tab) -> None:
+    """As the server answers when it can write nothing: 503, with its own words."""
+    tab.sign_in()
+    tab.page.fill("#prompt", "kept while the disk is full")
+    said = "<p class='problem'><span>The server cannot write anything down just now.</span></p>"
+    tab.page.route("**/studio/tasks", lambda route: route.fulfill(status=503, body=said, content_type="text/html"))
+
+    with tab.page.expect_response("**/studio/tasks"):
+        tab.page.click("#send")
+
+    expect(tab.page.locator("#problems")).to_contain_text("cannot write anything down")
+    expect(tab.page.locator("#prompt")).to_have_value("kept while the disk is full")
+    tab.problems.clear()  # the 503 that was asked for
+
+
+def test_a_cut_connection_while_sending_makes_one_task(tab: Tab, studio: Served) -> None:
+    """The server gets the request, the page not its answer: pressed again, the same task is found."""
+    tab.sign_in()
+    tab.page.fill("#prompt", "sent over a cut line")
+    cut = []
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        cut.append(route)
+        route.abort()
+
+    tab.page.route("**/studio/tasks", lose, times=1)
+    tab.page.click("#send")
+    expect(tab.page.locator(".toast", has_text="nothing is made twice")).to_be_visible()
+
+    tab.page.click("#send")
+
+    expect(tab.page.locator(".card[data-state=success]", has_text="sent over a cut line")).to_have_count(1)
+    listed = client_of(studio).get("/v2/openapi/tasks?q=sent+over+a+cut+line").data["tasks"]
+    assert (len(listed), len(cut)) == (1, 1)
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_no_page_scrolls_sideways(browser: Browser, studio: Served, width: int) -> None:
+    """320 px is a 1280 px window at 400 % zoom."""
+    wide = []
+    with browser.new_context(viewport={"width": width, "height": 640}) as context:
+        tab = new_tab(context, studio)
+        tab.sign_in()
+        for path in ("", "/history", "/templates", "/templates/new", "/account", "/docs"):
+            tab.open(path)
+            tab.page.wait_for_load_state("networkidle")
+            if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wide.append(path)
+    assert wide == []
