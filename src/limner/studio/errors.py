@@ -11,6 +11,8 @@ from limner.api.v2.errors import ERRORS
 from limner.domain.refusal import Code, Refusal
 from limner.studio.page import Pages
 
+INTERNAL = 500
+
 Answer = Callable[[Scope, Refusal], Response]
 
 _WITHOUT_FIELD = {Code.ROUTE_NOT_FOUND, Code.TASK_NOT_FOUND, Code.FILE_NOT_FOUND}
@@ -35,4 +37,4 @@ def _problem(pages: Pages, request: Request, refusal: Refusal, status: int) -> H
     if "hx-request" in request.headers:
         return pages.fragment(request, "problem", status, refusal=refusal)
     missing = refusal.code in _WITHOUT_FIELD
-    return pages.bare(request, "error", status, refusal=refusal, missing=missing)
+    return pages.bare(request, "error", status, refusal=refusal, missing=missing, fault=status == INTERNAL)
