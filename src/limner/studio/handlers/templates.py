@@ -123,14 +123,7 @@ class TemplatePages:
         versions: Sequence[TemplateVersion],
         **shown: Any,
     ) -> Response:
-        values = {
-            "problem": None,
-            "filled": None,
-            "slug": slug,
-            "template": template,
-            "versions": versions,
-            "when": when,
-        }
+        values = {"problem": None, "filled": None, "slug": slug, "template": template, "versions": versions}
         return await self.pages.page(request, "template_edit", when=when, **(values | shown))
 
 
