@@ -10,7 +10,7 @@ from starlette.responses import Response
 from limner.studio.page import Pages
 from limner.studio.reference.outline import CallGroup
 from limner.studio.reference.try_out import TryOut
-from limner.studio.session import session_of
+from limner.studio.session import form_of, session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ReferencePages:
 
     async def run(self, request: Request) -> Response:
         """Run one call with the session's key; the answer as JSON: status, headers, text."""
-        form, session = await request.form(), session_of(request)
+        form, session = await form_of(request), session_of(request)
         method, target = str(form.get("method", "GET")), str(form.get("target", ""))
         tried = await self.try_out(request, session, method, target, str(form.get("body", "")).encode())
         return Response(orjson.dumps(tried), media_type="application/json")
