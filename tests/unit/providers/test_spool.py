@@ -149,7 +149,7 @@ def test_a_picture_is_known_by_how_it_begins(size: int, encode: Any) -> None:
 
 @given(
     words=st.text(max_size=60),
-    picture=st.binary(min_size=40, max_size=400),
+    picture=st.binary(min_size=40, max_size=900),
     tail=st.text(max_size=60),
     cuts=st.lists(st.integers(0, 1_000), max_size=8),
     ascii_only=st.booleans(),
@@ -160,7 +160,9 @@ def test_an_image_in_a_markdown_text_leaves_without_the_words(
     url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     text = {"content": f"{words.replace('![', '')}![a fox]({url}){tail}", "role": "assistant"}
 
-    rest, files = spooled(encoded(text, ascii_only=ascii_only, slashes=False), cuts, long_text=120)
+    rest, files = spooled(
+        encoded(text, ascii_only=ascii_only, slashes=False), cuts, long_text=800
+    )  # words take 720 bytes at most
 
     assert json.loads(rest) == {"content": {"$file": "0"}, "role": "assistant"}
     assert files == [picture]
