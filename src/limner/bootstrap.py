@@ -138,6 +138,7 @@ class Limner:
     scratch: Scratch
     disk_guard: DiskGuard
     me: LeaseOwner
+    start_ms: int
     measuring: "Measuring | None" = None
     """What measures this process; None in a command."""
     traces: "OtelTracing | None" = None
@@ -312,7 +313,7 @@ class Limner:
 
     @property
     def route_limits(self) -> RouteLimits:
-        return RouteLimits({upstream.name: upstream.limits for upstream in self.upstreams.values()})
+        return RouteLimits({upstream.name: upstream.limits for upstream in self.upstreams.values()}, self.start_ms)
 
     @property
     def execute(self) -> ExecuteTask:
@@ -474,6 +475,7 @@ def build(settings: Settings, *, measured: bool = False) -> Limner:
         scratch=open_scratch(settings.scratch),
         disk_guard=DiskGuard(partial(free_bytes, _folders_of_pictures(settings))),
         me=this_process(),
+        start_ms=SystemClock().now_ms(),
         measuring=measuring,
         traces=_open_traces(settings) if measured else None,
     )

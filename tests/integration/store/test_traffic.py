@@ -69,6 +69,24 @@ async def test_a_route_that_works_again_is_forgiven(service: ServiceHarness) -> 
     assert await service.store.read(lambda records: records.provider_state.breakers()) == {"bfl/flux": CLOSED}
 
 
+async def test_a_service_that_starts_probes_a_route_that_its_operator_may_have_mended(service: ServiceHarness) -> None:
+    before, now_ms = RouteLimits(), service.clock.ms
+    failure = Failure(FailureKind.AUTH, "no such key")
+    await service.store.run(lambda records: before.confirm_failure(records, FLUX, failure, now_ms))
+
+    after = RouteLimits(start_ms=now_ms + 1)
+    refused = await service.store.run(lambda records: before.acquire(records, [FLUX], now_ms + 2))
+    probes = await service.store.run(lambda records: after.acquire(records, [FLUX], now_ms + 2))
+    waits = await service.store.run(lambda records: after.acquire(records, [FLUX], now_ms + 3))
+    await service.store.run(lambda records: after.confirm_failure(records, FLUX, failure, now_ms + 4))
+    refused_again = await service.store.run(lambda records: after.acquire(records, [FLUX], now_ms + 5))
+
+    assert probes == FLUX
+    assert isinstance(refused, Failure)
+    assert isinstance(refused_again, Failure)
+    assert isinstance(waits, RouteWait)
+
+
 async def test_many_failures_at_once_open_the_breaker_once(
     service: ServiceHarness,
 ) -> None:

@@ -25,6 +25,7 @@ from limner.domain.routing.breaker import (
     half_opened,
     needs_others,
     probing,
+    since_start,
 )
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.provider_limits import (
@@ -61,16 +62,20 @@ class RouteWait:
 
 @dataclass(frozen=True, slots=True)
 class RouteLimits:
-    """`limits` are those of each provider's key; a provider that is not in it has none."""
+    """`limits` are those of each provider's key; a provider that is not in it has none.
+
+    Keys are read at the start, `start_ms`: what broke a route before may be mended, so its next attempt probes it.
+    """
 
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
+    start_ms: int = 0
 
     def acquire(self, records: Records, routes: Sequence[Route], now_ms: int) -> Route | RouteWait | Failure:
         """The route for an attempt that begins now, with its rate limit token spent; or why none is open.
 
         Its concurrency is counted by the journal's open row, which the caller writes in the same unit of work.
         """
-        breakers = records.provider_state.breakers()
+        breakers = self._breakers(records)
         choice = _choose(routes, breakers, records.provider_state.meters(), now_ms)
         if not isinstance(choice, Route):
             return choice
@@ -85,7 +90,7 @@ class RouteLimits:
         self, records: Records, routes: Mapping[str, Sequence[Route]], now_ms: int
     ) -> Sequence[ClaimLimit]:
         """How many more tasks of which models may be claimed; tasks that would only wait stay in the queue."""
-        breakers, meters = records.provider_state.breakers(), records.provider_state.meters()
+        breakers, meters = self._breakers(records), records.provider_state.meters()
         blocked: list[str] = []
         probed: dict[str, list[str]] = {}
         limited: dict[str, list[str]] = {}
@@ -148,6 +153,10 @@ class RouteLimits:
         for route, breaker in records.provider_state.breakers().items():
             if route.startswith(f"{provider}/") and breaker.is_open(now_ms):
                 records.provider_state.save_breaker(route, half_opened(breaker, now_ms))
+
+    def _breakers(self, records: Records) -> Mapping[str, Breaker]:
+        stored = records.provider_state.breakers()
+        return {route: since_start(breaker, self.start_ms) for route, breaker in stored.items()}
 
     def _of(self, provider: str) -> ProviderLimits:
         return self.limits.get(provider, UNLIMITED)

@@ -112,6 +112,13 @@ def half_opened(breaker: Breaker, now_ms: int) -> Breaker:
     return replace(breaker, open_until_ms=now_ms)
 
 
+def since_start(breaker: Breaker, start_ms: int) -> Breaker:
+    """The breaker as a service that started then sees it: half open where the operator may have mended it since."""
+    if breaker.kind not in HARD_FAILURES or breaker.changed_ms >= start_ms:
+        return breaker
+    return replace(breaker, open_until_ms=min(breaker.open_until_ms, start_ms))
+
+
 def probing(breaker: Breaker, now_ms: int) -> Breaker:
     """The breaker while one call probes the route: other calls wait for its outcome or take another route."""
     return replace(breaker, open_until_ms=now_ms + PROBE_MS, changed_ms=now_ms)
