@@ -59,19 +59,16 @@ class Findings:
 
 @dataclass
 class Person:
-    """Brings a picture, uses it and lets go of it, over and over, until much was deleted."""
+    """Brings a picture, uses it and lets go of it, once a turn."""
 
     service: ServiceHarness
     key: Key
     number: int
     findings: Findings
 
-    async def lives(self) -> None:
-        for turn in count():
-            picture = PICTURES[(turn + turn // len(PICTURES) + self.number) % len(PICTURES)]
-            await (self.uploads(picture) if turn % 2 else self.sends(picture))
-            if self.findings.deleted >= DELETIONS:
-                break
+    async def takes(self, turn: int) -> None:
+        picture = PICTURES[(turn + turn // len(PICTURES) + self.number) % len(PICTURES)]
+        await (self.uploads(picture) if turn % 2 else self.sends(picture))
 
     async def uploads(self, picture: bytes) -> None:
         path = self.service.folder / f"upload-{self.number}"
@@ -109,9 +106,15 @@ async def test_no_referenced_blob_is_missing_while_an_eager_janitor_deletes(
         while findings.deleted < DELETIONS:
             findings.deleted += (await prune()).files
 
-    # Seconds by itself, but it is chance how often nothing refers to a picture.
+    async def live() -> None:
+        """Between two turns nobody refers to a picture, so the janitors delete while the next turn begins."""
+        for turn in count():
+            if findings.deleted >= DELETIONS:
+                break
+            await asyncio.gather(*(person.takes(turn) for person in people))
+
     async with asyncio.timeout(300):
-        await asyncio.gather(*(person.lives() for person in people), cleans("one"), cleans("two"))
+        await asyncio.gather(live(), cleans("one"), cleans("two"))
     await janitor(storage)()
 
     assert findings.missing == []
