@@ -56,7 +56,8 @@ class BatchOfTurns(Generic[T]):
         account = self._turns.next_account()
         if account is None or self._taken >= LARGEST or (account in self._accounts and self._somebody_is_done()):
             return None
-        self._accounts.add(account)
+        if account:  # the units of loops, which nobody waits for, end no batch
+            self._accounts.add(account)
         self._taken += 1
         return self._turns.take()
 
