@@ -36,6 +36,12 @@ def pages(browser: Browser, studio: Served, task: str) -> Iterator[dict[str, Pag
         context.close()
 
 
+SETTLED = """Promise.allSettled(document.getAnimations()
+    .filter((animation) => animation.effect.getComputedTiming().endTime !== Infinity)
+    .map((animation) => animation.finished))"""
+"""Ends when nothing fades or moves any more: colours are judged as they stay."""
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 def test_axe_finds_nothing_serious(
@@ -49,6 +55,7 @@ def test_axe_finds_nothing_serious(
         page.wait_for_load_state("networkidle")
         if state.open:
             state.open(page)
+        page.evaluate(SETTLED)
         found += [_said(theme, each) for each in Axe().run(page, options=RULES).response["violations"]]
     assert found == []
 

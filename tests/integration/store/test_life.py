@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import secrets
 import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
@@ -325,7 +324,7 @@ def test_whatever_happens_to_tasks_the_money_is_right(
     url: str, tmp_path: Path, templates: Templates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
-    monkeypatch.setattr(secrets, "randbits", ids.getrandbits)
+    monkeypatch.setattr("limner.application.ids.random_bits", ids.getrandbits)
 
     async def opened() -> ServiceHarness:
         return make_service(open_store(url, local_clock=True), url, tmp_path, templates)
