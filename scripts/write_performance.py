@@ -79,7 +79,9 @@ A task is submitted, bought from a vendor that answers at once, its picture deco
 connections. Before is commit `303c34d`; after is `c600889`, which decodes base64 by pybase64, keeps the interpreter lock for digests and random bits and
 looks through fewer objects for garbage, but also has traces and lets accounts take turns in more places. Measured on 2026-11-30, one right after the
 other, on two cores that other programs kept busy too (a load of 11): compare the columns with each other alone. At 1 KB a task costs more CPU than
-before, which another such pair of runs confirms (6.5 and 7.6 ms); the cause is not known yet.
+before, which another such pair of runs confirms (6.5 and 7.6 ms). Two causes were found later on the idle machine, in runs that alternate (medians):
+the turns of accounts on the event loop cost 0.5 to 1.2 ms a task (8.4 with them, 7.5 without), and batches of SQLite's writer that ended too early cost
+1 ms or more (8.0 to 9.6 before, 7.1 since units of loops end none).
 
 | figure | what it is | before | after | after ÷ before |
 |---|---|---|---|---|
