@@ -29,7 +29,7 @@ serve: ## Start Limner and leave it running: the API and a worker in one process
 	@$(BOOTSTRAP) run
 	@.venv/bin/limner serve
 
-test: check ## Run every check, then every test: about a quarter of an hour.
+test: check ## Run every check, then every test: about 25 minutes on two cores.
 	@$(PYTEST)
 
 test-fast: ## Run the unit tests, and the tests of the API on SQLite, without the long ones: three minutes at most.

@@ -142,7 +142,7 @@ def cancel(task_id: TaskArgument, data: Data = None, json: Json = False) -> None
     if json:
         print_json(facts(task))
     elif task.status is Status.RUNNING:
-        out.print("It is running; its worker was explained.")
+        out.print("It is running; its worker was asked to stop.")
     else:
         out.print(f"The task is {task.status}.")
 
