@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,17 +22,14 @@ TIMEOUT_S = 300
 
 
 class NotInstalled(Exception):
-    """The packages of an environment could not be had; the message is what uv says first."""
+    """The packages of an environment could not be had; the message is what the installer says first."""
 
 
 @cache
 def python_of(name: str) -> Path:
     """The interpreter of an environment, which is built where it is not there yet. Raises `NotInstalled`."""
     lock = LOCKS / f"{name}.txt"
-    kept = KEPT / f"{name}-{_fingerprint(lock)}"
-    if not kept.exists():
-        _build(lock, kept)
-    return kept / "bin" / "python"
+    return kept_folder(f"{name}-{_fingerprint(lock)}", partial(_build, lock)) / "bin" / "python"
 
 
 def _fingerprint(lock: Path) -> str:
@@ -40,19 +38,29 @@ def _fingerprint(lock: Path) -> str:
 
 
 def _build(lock: Path, target: Path) -> None:
-    """Whole or not at all; who builds the same at the same time loses nothing."""
+    run_uv("venv", "--relocatable", "--python", sys.executable, str(target))
+    python = target / "bin" / "python"
+    run_uv("pip", "install", "--python", str(python), "--require-hashes", "--no-deps", "-r", str(lock))
+
+
+def kept_folder(name: str, fill: Callable[[Path], None]) -> Path:
+    """The kept folder of this name; `fill` makes it where it is not there yet.
+
+    Whole or not at all; who makes the same at the same time loses nothing.
+    """
+    target = KEPT / name
+    if target.exists():
+        return target
     KEPT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=KEPT, prefix="new-") as folder:
-        made = Path(folder) / "environment"
-        run_uv("venv", "--relocatable", "--python", sys.executable, str(made))
-        run_uv(
-            "pip", "install", "--python", str(made / "bin" / "python"), "--require-hashes", "--no-deps", "-r", str(lock)
-        )
+        made = Path(folder) / "made"
+        fill(made)
         try:
             made.rename(target)
         except OSError:
             if not target.exists():
                 raise
+    return target
 
 
 def run_uv(*arguments: str) -> None:
@@ -60,14 +68,13 @@ def run_uv(*arguments: str) -> None:
     variables = os.environ | {"UV_PYTHON_DOWNLOADS": "never"}
     if (index := os.environ.get("PIP_INDEX_URL")) and "UV_DEFAULT_INDEX" not in variables:
         variables["UV_DEFAULT_INDEX"] = index  # who has a mirror told pip of it
+    run_installer([uv, "--quiet", *arguments], KEPT, variables)  # in a folder where no project of uv's is
+
+
+def run_installer(command: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> None:
+    """Raises `NotInstalled` where the command fails."""
     done = subprocess.run(
-        [uv, "--quiet", *arguments],
-        env=variables,
-        cwd=KEPT,  # where no project of uv's is
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
+        command, env=variables, cwd=cwd, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
     )
     if done.returncode:
         raise NotInstalled("; ".join(line.strip() for line in done.stderr.splitlines()[:2]))

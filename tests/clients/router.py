@@ -10,7 +10,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from clients.environments import KEPT, LOCKS, run_uv
+from clients.environments import LOCKS, kept_folder, run_uv
 
 _WHEEL = LOCKS / "open-webui.wheel"
 _FILES = ("routers/images.py", "utils/images/comfyui.py")
@@ -19,24 +19,15 @@ _FILES = ("routers/images.py", "utils/images/comfyui.py")
 @cache
 def image_router() -> Path:
     """The folder that has the package `open_webui` with these files alone. Raises `NotInstalled`."""
-    kept = KEPT / f"open-webui-router-{hashlib.sha256(_WHEEL.read_bytes()).hexdigest()[:12]}"
-    if not kept.exists():
-        _extract(kept)
-    return kept
+    digest = hashlib.sha256(_WHEEL.read_bytes()).hexdigest()
+    return kept_folder(f"open-webui-router-{digest[:12]}", _extract)
 
 
 def _extract(target: Path) -> None:
-    KEPT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=KEPT, prefix="new-") as folder:
-        whole, made = Path(folder) / "whole", Path(folder) / "made"
-        options = ("--python", sys.executable, "--no-deps", "--require-hashes", "--target", str(whole))
+    with tempfile.TemporaryDirectory(prefix="open-webui-") as whole:
+        options = ("--python", sys.executable, "--no-deps", "--require-hashes", "--target", whole)
         run_uv("pip", "install", *options, "-r", str(_WHEEL))
         for name in _FILES:
-            file = made / "open_webui" / name
+            file = target / "open_webui" / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(whole / "open_webui" / name, file)
-        try:
-            made.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
+            shutil.copy(Path(whole) / "open_webui" / name, file)
