@@ -104,7 +104,8 @@ async def test_no_referenced_blob_is_missing_while_an_eager_janitor_deletes(
     async def cleans(name: str) -> None:
         prune = janitor(storage, name=name)
         while findings.deleted < DELETIONS:
-            findings.deleted += (await prune()).files
+            done = await prune()
+            findings.deleted += done.files
 
     async def live() -> None:
         """Between two turns nobody refers to a picture, so the janitors delete while the next turn begins."""
