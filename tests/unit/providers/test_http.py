@@ -1,13 +1,15 @@
 import asyncio
 import base64
+import contextlib
 import gzip
 import json
 import socket
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from limner.providers._http import (
     UntrustedHost,
     VendorHttp,
     VendorResponse,
+    aiohttp_client,
     file_as_base64,
     no_response_failure,
     picture_in,
@@ -448,20 +451,52 @@ async def test_a_cancelled_call_leaves_no_file(tmp_path: Path) -> None:
     assert names_in(tmp_path) == []
 
 
-async def test_a_purchase_never_uses_a_kept_connection() -> None:
+async def peers_of(handle: Handler, methods: Sequence[str]) -> list[tuple[str, Any]]:
+    """The method and the client's address of each request that arrived. Calls that fail are gone over."""
     peers: list[tuple[str, Any]] = []
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def noted(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         peers.append((request.method, request.transport.get_extra_info("peername")))
-        return web.json_response({})
+        return await handle(request)
 
-    async with serving(handle) as server, vendor(server.make_url("/")) as http:
-        for method in ("GET", "GET", "POST", "POST"):
-            await http.call(method, "/", timeout_s=60)
+    async with serving(noted) as server, vendor(server.make_url("/")) as http:
+        for method in methods:
+            with contextlib.suppress(NoResponse):
+                await http.call(method, "/", timeout_s=60)
+    return peers
+
+
+async def test_purchases_within_a_second_share_a_connection_that_no_poll_uses() -> None:
+    peers = await peers_of(saying({}), ["GET", "GET", "POST", "POST"])
 
     assert len({peer for method, peer in peers if method == "GET"}) == 1
-    assert len({peer for method, peer in peers if method == "POST"}) == 2
+    assert len({peer for method, peer in peers if method == "POST"}) == 1
+    assert len({peer for _, peer in peers}) == 2
+
+
+async def test_a_connection_that_is_not_new_is_not_used_for_a_purchase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiohttp_client, "_PURCHASE_KEEP_ALIVE_S", 0)
+
+    peers = await peers_of(saying({}), ["POST", "POST"])
+
+    assert len({peer for _, peer in peers}) == 2
+
+
+async def test_each_purchase_opens_a_connection_at_a_vendor_where_a_kept_one_broke() -> None:
+    seen = count()
+
+    async def breaks_the_second(request: web.Request) -> web.StreamResponse:
+        if next(seen) == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({})
+
+    peers = await peers_of(breaks_the_second, ["POST"] * 5)
+
+    assert len(peers) == 5, "a purchase that broke was sent again"
+    assert peers[0] == peers[1]
+    assert len({peer for _, peer in peers[1:]}) == 4
 
 
 # --- deliveries -------------------------------------------------------------------------------------------------------

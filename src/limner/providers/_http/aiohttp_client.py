@@ -34,6 +34,9 @@ _Block = Sequence[bytes]
 
 _BLOCK: Final = 256 * 1024
 _KEEP_ALIVE_S: Final = 4.0
+_PURCHASE_KEEP_ALIVE_S: Final = 1.0
+"""Shorter than servers allow (gunicorn 2 s, Node and uvicorn 5 s): none closes a connection that is this new."""
+
 _REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 _EVENTS: Final = "text/event-stream"
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -51,22 +54,25 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 class _Use(Enum):
-    """What a connection is for. Only polls keep theirs alive.
+    """What a connection is for. Polls and purchases keep theirs alive.
 
-    A purchase always opens one: where a kept one breaks, it is unknown whether the request arrived.
+    Where a kept one breaks, it is unknown whether the request arrived. So a purchase uses a kept one only within
+    `_PURCHASE_KEEP_ALIVE_S`, and never again at a vendor where one broke.
     """
 
     POLL = auto()
     PURCHASE = auto()
+    LONE_PURCHASE = auto()  # over a connection of its own
     DOWNLOAD = auto()  # from any host, so only public addresses and those that the operator lists
     TRUSTED_DOWNLOAD = auto()  # from a listed host, by the operator's proxy, or where the vendor itself is not public
 
 
 @dataclass(slots=True)
 class _Sent:
-    """Whether anything of a request may have reached the vendor."""
+    """Whether anything of a request may have reached the vendor, and whether over a connection that was kept."""
 
     sent: bool = False
+    over_kept: bool = False
 
 
 class _PrivateAddressError(OSError):
@@ -86,6 +92,7 @@ class AiohttpClient:
         self._origin = Origin(URL(base_url), key_hosts, allows)
         self._headers = headers
         self._sessions: dict[_Use, aiohttp.ClientSession] = {}
+        self._purchase = _Use.PURCHASE
 
     async def call(
         self,
@@ -98,12 +105,13 @@ class AiohttpClient:
         on_event: OnEvent | None = None,
     ) -> VendorResponse:
         target = self._origin.keyed(url)
-        use = _Use.POLL if method in {"GET", "HEAD"} else _Use.PURCHASE
+        use = _Use.POLL if method in {"GET", "HEAD"} else self._purchase
         headers = {**self._headers, **sent_on(), "Accept": "application/json"}
         if body is not None:
             headers |= {"Content-Type": body.content_type, "Content-Length": str(await body.size())}
         async with (
             _limited(timeout_s) as sent,
+            self._lone_after_break(sent),
             self._session(use).request(
                 method,
                 target,
@@ -140,6 +148,16 @@ class AiohttpClient:
         for session in sessions:
             await session.close()
 
+    @asynccontextmanager
+    async def _lone_after_break(self, progress: _Sent) -> AsyncIterator[None]:
+        """Keep no more connections for purchases once one broke that was kept."""
+        try:
+            yield
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if progress.over_kept:
+                self._purchase = _Use.LONE_PURCHASE
+            raise
+
     async def _is_vendor_private(self) -> bool:
         """Whether the account's own host is not public; then its deliveries need not be either."""
         loop = asyncio.get_running_loop()
@@ -165,7 +183,7 @@ def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
         # Compression is not requested. Some vendors compress all the same; a downloaded bomb must stay compressed.
-        auto_decompress=use in {_Use.POLL, _Use.PURCHASE},
+        auto_decompress=use in {_Use.POLL, _Use.PURCHASE, _Use.LONE_PURCHASE},
         trust_env=False,
         trace_configs=[_tracing()],
         **HEAD_LIMITS,
@@ -175,8 +193,9 @@ def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
 def _connector(use: _Use, origin: Origin) -> aiohttp.TCPConnector:
     factory = partial(_checked_socket, origin) if use is _Use.DOWNLOAD else None
     resolver = SystemResolver()
-    if use is _Use.POLL:
-        return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=_KEEP_ALIVE_S)
+    if use in {_Use.POLL, _Use.PURCHASE}:
+        kept_s = _KEEP_ALIVE_S if use is _Use.POLL else _PURCHASE_KEEP_ALIVE_S
+        return aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=kept_s)
     return aiohttp.TCPConnector(
         resolver=resolver, limit=0, force_close=True, use_dns_cache=use is not _Use.DOWNLOAD, socket_factory=factory
     )
@@ -193,11 +212,16 @@ def _checked_socket(origin: Origin, info: tuple[int, int, int, str, tuple[Any, .
 def _tracing() -> aiohttp.TraceConfig:
     config = aiohttp.TraceConfig()
     config.on_request_headers_sent.append(_note_sent)
+    config.on_connection_reuseconn.append(_note_kept)
     return config
 
 
 async def _note_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
     context.trace_request_ctx.sent = True
+
+
+async def _note_kept(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+    context.trace_request_ctx.over_kept = True
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
