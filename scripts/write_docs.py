@@ -338,7 +338,7 @@ def _vendor_failures(vendor: str) -> str:
 
 def _failure(row: FailureCase) -> str:
     stage = f" ({row.stage})" if row.stage else ""
-    again = _again(row.kind) if row.wait_s is None else f"after {row.wait_s:g} s"
+    again = "no" if not row.repeatable else _again(row.kind) if row.wait_s is None else f"after {row.wait_s:g} s"
     charged = "unknown" if row.charged is None else _yes(row.charged)
     word = f"`{row.fault.word(SECTIONS[row.vendor].emulator)}`" if row.fault and not row.options else "–"
     facts = (row.says, f"`{row.kind}`{stage}", again, _yes(row.kind in FALLS_BACK), charged, _seen(row.kind), word)

@@ -33,7 +33,7 @@ SMALLER = png((64, 64), alpha=True)
 
 @pytest.fixture(scope="module")
 async def emulators() -> AsyncIterator[Vendors]:
-    async with Vendors.running(["openai", "bfl", "fal"]) as emulators:
+    async with Vendors.running(["openai", "bfl", "fal", "replicate"]) as emulators:
         yield emulators
         assert emulators.violations() == []
 
@@ -95,6 +95,17 @@ async def test_a_mask_goes_to_a_vendor_that_draws_what_is_white(emulators: Vendo
     assert (task["status"], task["served_by"]["model"]) == ("success", "flux-pro-1.0-fill")
     [purchase] = emulators.purchases("bfl")[before:]
     assert (purchase.model, len(purchase.references)) == ("flux-pro-1.0-fill", 1)
+
+
+async def test_a_model_with_a_route_for_masks_takes_it_for_them_alone(emulators: Vendors, client: Client) -> None:
+    before = len(emulators.purchases("fal"))
+    fields = await asyncio.to_thread(masked, client, "inline", MASK)
+    with_mask = await asyncio.to_thread(lambda: client.done(model_version="qwen_image", **fields))
+    without = await asyncio.to_thread(lambda: client.done(model_version="qwen_image", file=fields["file"]))
+
+    assert [each["status"] for each in (with_mask, without)] == ["success"] * 2
+    bought = emulators.purchases("fal")[before:]
+    assert [each.model for each in bought] == ["fal-ai/qwen-image-edit/inpaint", "fal-ai/qwen-image-edit-plus"]
 
 
 @pytest.mark.parametrize("fields", [{}, {"file": {"data": "…"}}])

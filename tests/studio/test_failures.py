@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -23,15 +23,15 @@ ROUTES = [
 
 
 @contextlib.contextmanager
-def emulated(*names: str) -> Iterator[Mapping[str, str]]:
-    """Emulators on a loop in a thread of its own, since the browser's takes this one; their environment."""
+def emulated(*names: str) -> Iterator[tuple[Vendors, asyncio.AbstractEventLoop]]:
+    """Emulators, and their loop in a thread of its own, since the browser's takes this one."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     stack = contextlib.AsyncExitStack()
     try:
         running = asyncio.run_coroutine_threadsafe(stack.enter_async_context(Vendors.running(list(names))), loop)
-        yield running.result(60).environment()
+        yield running.result(60), loop
         asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
@@ -42,8 +42,8 @@ def emulated(*names: str) -> Iterator[Mapping[str, str]]:
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with (
-        emulated("bfl", "openai") as vendors,
-        serving(tmp_path_factory.mktemp("failing"), vendors=vendors, route=json.dumps(ROUTES)) as served,
+        emulated("bfl", "openai") as (vendors, _),
+        serving(tmp_path_factory.mktemp("failing"), vendors=vendors.environment(), route=json.dumps(ROUTES)) as served,
     ):
         yield served
 

@@ -89,7 +89,8 @@ class Sides:
 class BflFacts:
     """What one family takes.
 
-    `usd` is a picture of one megapixel, where the answer names no cost, and `usd_per_megapixel` each further one.
+    `usd` is a picture of one megapixel, where the answer names no cost, `usd_per_megapixel` each further one, and
+    `usd_per_reference` each reference picture.
 
     `pictures` is the most reference pictures: in one list called `list_field`, or else in numbered fields that begin
     with `picture_field`, each side of `min_side` pixels at least. `fixed` is sent unless the route's options say
@@ -109,6 +110,7 @@ class BflFacts:
     tolerance_with_picture: int | None = None
     usd: float | None = None
     usd_per_megapixel: float = 0.0
+    usd_per_reference: float = 0.0
     usd_by_resolution: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     formats: tuple[str, ...] = ("jpeg", "png")
@@ -145,7 +147,7 @@ MODELS: Final[Mapping[str, BflFacts]] = {
     "flux-pro-1.0-fill": _FILL,
     "flux-2-klein-4b*": replace(_FLUX_2, pictures=4, usd=0.014, usd_per_megapixel=0.001),
     "flux-2-klein-*": replace(_FLUX_2, pictures=4, usd=0.015, usd_per_megapixel=0.002),
-    "flux-2-pro*": replace(_FLUX_2, usd=0.03, usd_per_megapixel=0.015),
+    "flux-2-pro*": replace(_FLUX_2, usd=0.03, usd_per_megapixel=0.015, usd_per_reference=0.015),
     "flux-2-max*": replace(_FLUX_2, usd=0.07, usd_per_megapixel=0.03),
     "flux-2-flex*": replace(_FLUX_2, usd=0.05, usd_per_megapixel=0.05),
     "flux-2-*": _FLUX_2,
@@ -241,11 +243,12 @@ def prices_of(facts: BflFacts, options: Mapping[str, Any]) -> Prices:
     """By `resolution`, or by the megapixels beyond the first."""
     usual = facts.usd_by_resolution.get(str(options.get("resolution")), facts.usd)
     if usual is None or options.keys() & {"resolution", "width", "height"}:
-        return Prices(usual)
+        return Prices(usual, per_reference=facts.usd_per_reference)
     if facts.classes:
         by_size = {each: facts.usd_by_resolution.get(value, usual) for each, value in facts.classes.items()}
         return Prices(usual, {"": by_class(by_size)})
-    return Prices(usual, {"": by_megapixel(usual, facts.usd_per_megapixel)})
+    points = {"": by_megapixel(usual, facts.usd_per_megapixel)}
+    return Prices(usual, points, per_reference=facts.usd_per_reference)
 
 
 def _pictures(request: GenerationRequest, facts: BflFacts) -> dict[str, Any]:
@@ -320,7 +323,7 @@ OPTIONS: Final[Rules] = {
             **dict.fromkeys(("pictures", "min_side", "most_tolerance", "tolerance_with_picture"), whole_number),
             **dict.fromkeys(("list_field", "picture_field"), text),
             **dict.fromkeys(("seed", "masked"), boolean),
-            **dict.fromkeys(("usd", "usd_per_megapixel"), non_negative),
+            **dict.fromkeys(("usd", "usd_per_megapixel", "usd_per_reference"), non_negative),
             **dict.fromkeys(("shapes", "formats"), text_list),
             "classes": texts_by(SIZE_CLASSES, "size class"),
             "sides": whole_numbers("step", "least", "most"),

@@ -1,6 +1,7 @@
 """fal.ai: other makers' models behind one queue. Each job comes with the addresses to poll and to cancel it at.
 
-Base URL `https://queue.fal.run`. Options: see `JobProvider`. Errors: fal's pages "Request errors" and "Model errors".
+Base URL `https://queue.fal.run`. Options: see `JobProvider`; `queue_priority` of a route, low or normal, is its place
+in fal's queue (fal's client, version 1.0). Errors: fal's pages "Request errors" and "Model errors".
 """
 
 import asyncio
@@ -38,7 +39,7 @@ from limner.providers._http import (
     white_mask,
 )
 from limner.providers._http.facts import fact_rules, facts_from, texts_by
-from limner.providers._http.options import boolean, non_negative, number_table, text, text_list, whole_number
+from limner.providers._http.options import boolean, non_negative, number_table, one_of, text, text_list, whole_number
 from limner.providers._http.requested import as_fixed_by
 
 _VENDOR: Final = "fal"
@@ -51,7 +52,7 @@ class FalFacts:
     """What one family takes.
 
     `usd` is the list price of a picture of one megapixel, or of any, `usd_per_megapixel` that of each further one;
-    `usd_by_class` are prices by size class.
+    `usd_by_class` are prices by size class, and each reference picture costs `usd_per_reference` more.
 
     The number of reference pictures decides the path behind the model's name: `without`, `with_one` or, where the
     model takes more, `with_many`. A single picture goes into `picture_field`, several, or all where that is empty, into
@@ -78,6 +79,7 @@ class FalFacts:
     formats: tuple[str, ...] = ()
     classes: Mapping[str, str] = field(default_factory=dict)
     usd_per_megapixel: float = 0.0
+    usd_per_reference: float = 0.0
     usd_by_class: Mapping[str, float] = field(default_factory=dict)
     mask_field: str = ""
     sized: bool = True
@@ -148,13 +150,23 @@ MODELS: Final[Mapping[str, FalFacts]] = {
     ),
     "fal-ai/flux/dev": _DEV,
     "fal-ai/flux-1/dev": _DEV,
-    "fal-ai/flux-2-pro": replace(_FLUX_2, usd_per_megapixel=0.015),
+    "fal-ai/flux-2-pro": replace(_FLUX_2, usd_per_megapixel=0.015, usd_per_reference=0.015),
     "fal-ai/flux-2-max": replace(_FLUX_2, usd=0.07, usd_per_megapixel=0.03),
     "fal-ai/flux-2-flex": replace(_FLUX_2, usd=0.05, usd_per_megapixel=0.05),
     "blackforestlabs/flux-3": _FLUX_3,
     "fal-ai/bytedance/seedream/v4": _SEEDREAM,
     "bytedance/seedream/v5/lite": replace(_SEEDREAM, usd=0.035, seed=False),
     "fal-ai/qwen-image": _QWEN,
+    "fal-ai/qwen-image-edit/inpaint": replace(
+        _QWEN,
+        pictures=1,
+        with_one="",
+        with_many="",
+        picture_field="image_url",
+        usd_per_megapixel=0.03,
+        mask_field="mask_url",
+        sized=False,
+    ),
 }
 
 # --- error types -------------------------------------------------------------------------------------------------
@@ -261,9 +273,9 @@ def _size_classes(facts: FalFacts) -> frozenset[str]:
 
 def prices_of(facts: FalFacts, options: Mapping[str, Any]) -> Prices:
     if facts.usd is None or options.keys() & {"resolution", "image_size"}:
-        return Prices(facts.usd)
+        return Prices(facts.usd, per_reference=facts.usd_per_reference)
     by_size = by_class(facts.usd_by_class) or by_megapixel(facts.usd, facts.usd_per_megapixel)
-    return Prices(facts.usd, {"": by_size})
+    return Prices(facts.usd, {"": by_size}, per_reference=facts.usd_per_reference)
 
 
 def _pictures(references: tuple[ReferenceImage, ...], facts: FalFacts) -> dict[str, Any]:
@@ -298,16 +310,12 @@ def decode_error(response: VendorResponse) -> Failure:
     return _as_retryable(failure, response.headers.get("X-Fal-Retryable", "").lower())
 
 
-_NEVER_S: Final = 86_400.0
-"""Longer than any task waits: the next route is tried, or the task ends."""
-
-
 def _as_retryable(failure: Failure, told: str) -> Failure:
     """The failure as fal's header says: it knows better than our table whether the same request may succeed."""
     if failure.kind is FailureKind.BAD_INPUT and told == "true":
         return replace(failure, kind=FailureKind.TRANSIENT)
     if failure.kind is FailureKind.TRANSIENT and told == "false":
-        return replace(failure, retry_after_s=_NEVER_S)
+        return replace(failure, repeatable=False)
     return failure
 
 
@@ -342,6 +350,7 @@ def _failed(kind: FailureKind, body: Any, detail: str) -> Failure:
 
 OPTIONS: Final[Rules] = {
     **dict.fromkeys(("prompt", "image_url", "image_urls", "mask_url"), set_by_limner),
+    "queue_priority": one_of("low", "normal"),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
     **fact_rules(
         MODELS.get,
@@ -349,7 +358,7 @@ OPTIONS: Final[Rules] = {
         {
             **dict.fromkeys(("pictures", "pixels", "step", "least", "most"), whole_number),
             **dict.fromkeys(("without", "with_one", "with_many", "picture_field", "list_field", "mask_field"), text),
-            **dict.fromkeys(("usd", "usd_per_megapixel"), non_negative),
+            **dict.fromkeys(("usd", "usd_per_megapixel", "usd_per_reference"), non_negative),
             "usd_by_class": number_table,
             **dict.fromkeys(("shapes", "formats"), text_list),
             "classes": texts_by(SIZE_CLASSES, "size class"),
@@ -436,6 +445,7 @@ class FalProvider(JobProvider[FalFacts]):
     key_hosts: ClassVar[tuple[str, ...]] = ("fal.run",)
     models: ClassVar[Mapping[str, Any]] = MODELS
     route_options: ClassVar[Rules] = OPTIONS
+    option_headers: ClassVar[Mapping[str, str]] = {"queue_priority": "X-Fal-Queue-Priority"}
 
     def headers(self, key: str) -> dict[str, str]:
         return {"Authorization": f"Key {key}", "X-Fal-Object-Lifecycle-Preference": _KEEP}

@@ -3,6 +3,7 @@
 Base URL `https://api.replicate.com`. Options: see `JobProvider`. Statuses: Replicate's page "Prediction lifecycle".
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -34,6 +35,7 @@ from limner.providers._http import (
     query_job,
     redacted,
     set_by_limner,
+    white_mask,
 )
 from limner.providers._http.facts import fact_rules, facts_from, texts_by
 from limner.providers._http.options import boolean, non_negative, number_table, text, text_list, whole_number
@@ -48,12 +50,14 @@ _VENDOR: Final = "Replicate"
 class ReplicateFacts:
     """What one model takes.
 
-    `usd` is its list price, `usd_by_class` that of other size classes, `pictures` the most reference pictures.
+    `usd` is its list price, `usd_by_class` that of other size classes, and each reference picture costs
+    `usd_per_reference` more. `pictures` is the most reference pictures.
     They go into `list_field` or, where the model takes a single one, into `picture_field`. `shapes` are the values of
     `aspect_ratio`; if empty, the model chooses. `seed` says that it takes a seed. `tolerance_with_picture` is the
     highest `safety_tolerance` that the model obeys when a picture comes along. `formats` are the values of
     `output_format` by their names here; `quality` says that it takes `output_quality`. `classes` are the values of
-    `class_field` by size class.
+    `class_field` by size class. A model with a `mask_field` draws anew what is white in a mask, and needs one. One that
+    is not `sized` makes a picture as large as its reference.
     """
 
     shapes: tuple[str, ...] = ()
@@ -69,6 +73,9 @@ class ReplicateFacts:
     class_field: str = "resolution"
     classes: Mapping[str, str] = field(default_factory=dict)
     usd_by_class: Mapping[str, float] = field(default_factory=dict)
+    usd_per_reference: float = 0.0
+    mask_field: str = ""
+    sized: bool = True
 
 
 _SHAPES: Final = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
@@ -94,6 +101,7 @@ _FLUX_2: Final = ReplicateFacts(
     quality=True,
     classes={"1K": "1 MP", "2K": "4 MP"},
     usd_by_class={"1K": 0.03, "2K": 0.075},
+    usd_per_reference=0.015,
 )
 _FLUX_3: Final = ReplicateFacts(
     *(_FLUX_3_SHAPES, 0.048, 10),
@@ -119,6 +127,9 @@ MODELS: Final[Mapping[str, ReplicateFacts]] = {
     "black-forest-labs/flux-kontext-pro": _KONTEXT,
     "black-forest-labs/flux-kontext-max": replace(_KONTEXT, usd=0.08),
     "black-forest-labs/flux-dev": ReplicateFacts(_SHAPES, 0.025, fixed=_PNG, formats=_FORMATS, quality=True),
+    "black-forest-labs/flux-fill-pro": ReplicateFacts(
+        usd=0.05, pictures=1, picture_field="image", fixed=_PNG, formats=_TWO_FORMATS, mask_field="mask", sized=False
+    ),
     "black-forest-labs/flux-2-pro": _FLUX_2,
     "black-forest-labs/flux-3-image": _FLUX_3,
     "bytedance/seedream-4": _SEEDREAM,
@@ -145,7 +156,13 @@ def encode(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
     inputs = {"prompt": request.prompt, **seed, **facts.fixed, **requested, **request.options}
     if request.references and facts.tolerance_with_picture is not None and "safety_tolerance" in inputs:
         inputs["safety_tolerance"] = min(inputs["safety_tolerance"], facts.tolerance_with_picture)
-    return {"input": inputs | _pictures(request, facts)}
+    return {"input": inputs | _pictures(request, facts) | _mask(request, facts)}
+
+
+def _mask(request: GenerationRequest, facts: ReplicateFacts) -> dict[str, Any]:
+    if not (request.mask and facts.mask_field):
+        return {}
+    return {facts.mask_field: file_as_base64(request.mask.path, f"data:{request.mask.media_type};base64,")}
 
 
 def _class_and_format(spec: TaskSpec, facts: ReplicateFacts) -> dict[str, Any]:
@@ -163,9 +180,11 @@ def abilities_of(facts: ReplicateFacts, options: Mapping[str, Any]) -> Abilities
     able = Abilities(
         aspect_ratio=bool(facts.shapes),
         seed=facts.seed,
-        size_classes=frozenset(facts.classes or {"1K"}),
+        size_classes=frozenset(facts.classes or {"1K"}) if facts.sized else frozenset(),
         formats=frozenset(facts.formats),
         compression=facts.quality,
+        mask=bool(facts.mask_field),
+        needs_mask=bool(facts.mask_field),
     )
     return as_fixed_by(able, options)
 
@@ -190,18 +209,18 @@ def decode_submit(response: VendorResponse, now_s: float) -> dict[str, Any] | Fa
 
 OPTIONS: Final[Rules] = {
     "safety_tolerance": whole_number,
-    **dict.fromkeys(("prompt", "input_image", "input_images"), set_by_limner),
+    **dict.fromkeys(("prompt", "input_image", "input_images", "mask"), set_by_limner),
     **dict.fromkeys(KEYED_JOB_RULES, provider_only),
     **fact_rules(
         MODELS.get,
         MODELS,
         {
             **dict.fromkeys(("pictures", "tolerance_with_picture"), whole_number),
-            **dict.fromkeys(("picture_field", "list_field", "class_field"), text),
-            "usd": non_negative,
+            **dict.fromkeys(("picture_field", "list_field", "class_field", "mask_field"), text),
+            **dict.fromkeys(("usd", "usd_per_reference"), non_negative),
             "usd_by_class": number_table,
             "shapes": text_list,
-            **dict.fromkeys(("seed", "quality"), boolean),
+            **dict.fromkeys(("seed", "quality", "sized"), boolean),
             "classes": texts_by(SIZE_CLASSES, "size class"),
             "formats": texts_by(OUTPUT_FORMATS, "format"),
         },
@@ -282,11 +301,16 @@ class ReplicateProvider(JobProvider[ReplicateFacts]):
 
     def prices(self, upstream: str, options: Mapping[str, Any]) -> Prices:
         facts = self.facts(upstream, options)
-        if facts is None or facts.class_field in options or not facts.usd_by_class:
-            return Prices(facts.usd) if facts else NO_PRICES
-        return Prices(facts.usd, {"": by_class(facts.usd_by_class)})
+        if facts is None:
+            return NO_PRICES
+        by_size = {} if facts.class_field in options else facts.usd_by_class
+        points = {"": by_class(by_size)} if by_size else {}
+        return Prices(facts.usd, points, per_reference=facts.usd_per_reference)
 
     async def encode(self, request: GenerationRequest, facts: ReplicateFacts) -> tuple[str, dict[str, Any]]:
+        if request.mask and facts.mask_field:
+            mask = await asyncio.to_thread(white_mask, request.mask, request.workdir / "mask-white.png")
+            request = replace(request, mask=mask)
         return f"/v1/models/{request.upstream}/predictions", encode(request, facts)
 
     def decode_submit(self, response: VendorResponse, now_s: float) -> dict[str, Any] | Failure:

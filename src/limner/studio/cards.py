@@ -49,7 +49,10 @@ class CardEnd:
 
 @dataclass(frozen=True, slots=True)
 class FeedCard:
-    """`say` and `left` are the two phrases of a task under way; `end` is set for one that ended without a picture."""
+    """`say` and `left` are the two phrases of a task under way; `end` is set for one that ended without a picture.
+
+    `preview` is the link to the newest picture of one that is not finished, of `previews` in all.
+    """
 
     id: str
     state: str
@@ -67,6 +70,8 @@ class FeedCard:
     end: CardEnd | None = None
     kept: bool = False
     served_by: str = ""
+    preview: str = ""
+    previews: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ class CardMaker:
             end=self._end(task),
             kept=task.kept,
             served_by=str((task.served_by or {}).get("provider", "")),
+            preview="" if task.status.final else self._preview(task),
+            previews=len(task.partial_images),
         )
 
     def _template_title(self, task: Task) -> str:
@@ -151,6 +158,14 @@ class CardMaker:
         url = self.links.picture(self.account_tag, task.id, result.extension, self.now_ms, name=name)
         thumb = self.links.thumbnail(task.id, self.now_ms, name=name)
         return CardPicture(url, thumb, result.width, result.height, shown)
+
+    def _preview(self, task: Task) -> str:
+        """The link to the newest preview; empty where there is none."""
+        named = list(task.previews().items())[-1:]
+        return "".join(
+            self.links.picture(self.account_tag, task.id, each.image.extension, self.now_ms, name=name)
+            for name, each in named
+        )
 
     def _end(self, task: Task) -> CardEnd | None:
         if not task.status.final or task.result:

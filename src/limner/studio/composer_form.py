@@ -17,7 +17,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import ImageRequest, TaskType
 
 MAX_TIMES = 10
-OPTIONS = ("aspect_ratio", "size", "quality", "background")
+OPTIONS = ("aspect_ratio", "size", "quality", "background", "partial_images")
 """Fields of a task that only some models obey."""
 
 
@@ -33,6 +33,8 @@ def body_of(form: FormData) -> dict[str, Any]:
     if text["model"]:
         chosen["model_version"] = text["model"]
     chosen |= {name: value for name in OPTIONS if (value := str(form.get(name, "")).strip())}
+    if chosen.get("partial_images", "").isdecimal():
+        chosen["partial_images"] = int(chosen["partial_images"])
     for switch in (T_POSE, SKETCH_TO_RENDER):
         if switch.name in form:
             chosen[switch.name] = True

@@ -13,7 +13,8 @@ from limner.studio.texts import Texts
 class ModelChoice:
     """One row. `state` is fair, or off where no route leads to the model; `say` is what it takes, in words.
 
-    `ratios`, `sizes`, `qualities` and `transparent` are what its preferred route obeys; lists are separated by blanks.
+    `ratios`, `sizes`, `qualities`, `transparent` and `previews` are what its preferred route obeys; lists are separated
+    by blanks.
     """
 
     id: str
@@ -31,6 +32,7 @@ class ModelChoice:
     sizes: str
     qualities: str
     transparent: bool
+    previews: bool
 
 
 def model_choices(routing: Routing, t: Texts) -> Sequence[ModelChoice]:
@@ -71,4 +73,5 @@ def _choice(name: str, routing: Routing, obeys: Abilities, t: Texts) -> ModelCho
         sizes=" ".join(each for each in SIZE_CLASSES if each in obeys.size_classes),
         qualities=" ".join(each for each in QUALITIES if each in obeys.qualities),
         transparent=obeys.transparent,
+        previews=obeys.partial_images,
     )

@@ -77,6 +77,7 @@ async def test_every_row_of_the_table_has_its_failure(vendors: Vendors, tmp_path
         retry_after_s=row.wait_s,
         detail=failure.detail,
         stage=row.stage,
+        repeatable=row.repeatable,
     )
     assert failure == expected
     assert row.detail in str(failure.detail)

@@ -194,3 +194,29 @@ async def test_a_refused_field_is_named(fal: FalProvider, tmp_path: Path) -> Non
     assert isinstance(end, Failure)
     assert end.kind is FailureKind.BAD_INPUT
     assert "num_inference_steps: " in end.reason
+
+
+@pytest.mark.parametrize(("options", "sent"), [({}, None), ({"queue_priority": "low"}, "low")])
+async def test_the_route_s_place_in_fal_s_queue_is_a_header(
+    emulators: Vendors, fal: FalProvider, tmp_path: Path, *, options: dict[str, str], sent: str | None
+) -> None:
+    assert fal.route_problem("fal-ai/flux/dev", options) is None
+    await run_order(fal, order(tmp_path, "fal-ai/flux/dev", options=options))
+
+    [purchase] = emulators.purchases("fal")
+    assert purchase.asked.get("queue_priority") == sent
+
+
+async def test_a_place_that_fal_does_not_have_is_no_option(fal: FalProvider) -> None:
+    assert "is none of low, normal" in str(fal.route_problem("fal-ai/flux/dev", {"queue_priority": "high"}))
+
+
+@pytest.mark.parametrize(("count", "usd"), [(0, 0.03), (1, 0.045), (3, 0.075)])
+async def test_flux_2_pro_costs_more_with_each_picture(
+    fal: FalProvider, tmp_path: Path, *, count: int, usd: float
+) -> None:
+    pictures = image_files(tmp_path, *[(600, 600)] * count)
+
+    followed = await run_order(fal, order(tmp_path, "fal-ai/flux-2-pro", references=pictures))
+
+    assert followed.delivered.cost_usd == pytest.approx(usd)

@@ -186,7 +186,13 @@ async def test_a_server_of_one_s_own_obeys_what_it_is_said_to(
             check_picture(await deliver(provider, spec, able, tmp_path, upstream), spec)
 
 
-MASKING = [("openai", "gpt-image-2"), ("bfl", "flux-pro-1.0-fill"), ("fal", "fal-ai/flux-pro/v1/fill")]
+MASKING = [
+    ("openai", "gpt-image-2"),
+    ("bfl", "flux-pro-1.0-fill"),
+    ("fal", "fal-ai/flux-pro/v1/fill"),
+    ("fal", "fal-ai/qwen-image-edit/inpaint"),
+    ("replicate", "black-forest-labs/flux-fill-pro"),
+]
 
 
 @pytest.mark.parametrize(("vendor", "upstream"), MASKING)
@@ -207,7 +213,7 @@ def test_no_field_that_changes_the_meaning_is_claimed_where_it_has_none() -> Non
     claims = [(vendor, abilities_of(providers[vendor], upstream, {})) for vendor, upstream in CASES]
 
     assert {vendor for vendor, able in claims if able.transparent} == {"openai"}
-    assert {vendor for vendor, able in claims if able.mask} == {"openai", "bfl", "fal"}
+    assert {vendor for vendor, able in claims if able.mask} == {"openai", "bfl", "fal", "replicate"}
 
 
 @pytest.mark.parametrize(

@@ -578,6 +578,14 @@ _FAL: Final = (
     ),
     *rate_limits("fal", ("HTTP 429 with `Retry-After`", "header", 3), ("HTTP 429 that names no wait", "none", 5)),
     FailureCase("fal", "HTTP 500", TRANSIENT, always(FaultKind.SERVER_ERROR), detail="HTTP 500"),
+    FailureCase(
+        "fal",
+        "HTTP 500 with `X-Fal-Retryable: false`",
+        TRANSIENT,
+        always(FaultKind.SERVER_ERROR, how="lasting"),
+        detail="internal_server_error",
+        repeatable=False,
+    ),
     *http_failures("fal"),
     FailureCase(
         "fal",

@@ -171,6 +171,11 @@ MODELS: Final[Mapping[str, FalModel]] = {
     "bytedance/seedream/v5/lite/edit": _editing(_SEEDREAM_5, 10),
     "fal-ai/qwen-image": FalModel(_QWEN),
     "fal-ai/qwen-image-edit-plus": _editing(_QWEN, 3),
+    "fal-ai/qwen-image-edit/inpaint": FalModel(
+        {**_QWEN, "image_url": text(None, 1), "mask_url": text(None, 1), "strength": number(0, 1)},
+        ("prompt", "image_url", "mask_url"),
+        ("image_url",),
+    ),
     "acme/ink-wash": FalModel(_INK_WASH),
     "acme/ink-wash/with-references": _editing(_INK_WASH, 2, "reference_images"),
 }
@@ -204,9 +209,11 @@ class Fal(Emulator):
         if model is None:
             raise Refused(error_reply(404, f"Application {name!r} not found", "not_found"))
         check_lifecycle(request.headers.get("X-Fal-Object-Lifecycle-Preference"))
+        priority = check_priority(request.headers.get("X-Fal-Queue-Priority"))
         hook = check_hook(request.query.get("fal_webhook"))
         body = await read_body(request, model)
-        order = order_of(name, model, body, await self.references(body, model), hook)
+        outside = {"fal_webhook": hook, "queue_priority": priority}
+        order = order_of(name, model, body, await self.references(body, model), outside)
         return await self.with_faults(request, "submit", order.prompt, lambda injected: self.accept(order, injected))
 
     async def accept(self, order: VendorOrder, injected: InjectedFault) -> web.Response:
@@ -344,6 +351,9 @@ class Fal(Emulator):
                 kind = "string_type" if fault.how in {"", "retryable"} else fault.how
                 where = [{"loc": ["body", "prompt"], "msg": "Input should be a valid string", "type": kind}]
                 return error_reply(422, where, "validation_error", retryable)
+            case FaultKind.SERVER_ERROR if fault.how == "lasting":
+                said = "Internal server error"
+                return error_reply(500, said, "internal_server_error", {"X-Fal-Retryable": "false"})
             case _:
                 return error_reply(http_status(fault), fault.kind.replace("_", " "), fault.how or fault.kind)
 
@@ -366,6 +376,12 @@ def check_lifecycle(preference: str | None) -> None:
         raise Refused(error_reply(400, "Invalid X-Fal-Object-Lifecycle-Preference", "bad_request"))
 
 
+def check_priority(priority: str | None) -> str | None:
+    if priority not in {None, "low", "normal"}:
+        raise Refused(error_reply(400, "Invalid X-Fal-Queue-Priority", "bad_request"))
+    return priority
+
+
 async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
     try:
         body = orjson.loads(await request.read())
@@ -379,16 +395,20 @@ async def read_body(request: web.Request, model: FalModel) -> dict[str, Any]:
 
 
 def order_of(
-    name: str, model: FalModel, body: Mapping[str, Any], references: tuple[ReceivedImage, ...], hook: str | None
+    name: str,
+    model: FalModel,
+    body: Mapping[str, Any],
+    references: tuple[ReceivedImage, ...],
+    outside: Mapping[str, str | None],
 ) -> VendorOrder:
     asked = {
         field: value for field, value in body.items() if field not in {"prompt", "mask_url", *model.picture_fields}
     }
-    if model.rules is _FILL:
+    if "mask_url" in model.rules:
         size = references[0].size
     else:
         size = size_of(body.get("image_size", "landscape_4_3")) if model.is_sized else kontext.drawn(body, references)
-    asked |= {"fal_webhook": hook} if hook else {}
+    asked |= {field: value for field, value in outside.items() if value}
     return VendorOrder(name, body["prompt"], references, size, body.get("output_format", "jpeg"), asked)
 
 

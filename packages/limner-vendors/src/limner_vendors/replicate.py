@@ -15,7 +15,7 @@ from limner_vendors._core import kontext
 from limner_vendors._core.emulator import Emulator, Refused, http_status
 from limner_vendors._core.faults import JOB_FAULTS, Fault, FaultKind, InjectedFault
 from limner_vendors._core.jobs import VendorJob, VendorOrder
-from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage
+from limner_vendors._core.pictures import MEDIA_TYPES, Format, NotAPicture, ReceivedImage, has_alpha
 from limner_vendors._core.rules import (
     Rules,
     address,
@@ -112,20 +112,39 @@ _QWEN: Final[Rules] = {
 }
 
 
+_FILL: Final[Rules] = {
+    "prompt": text(None, 1),
+    "image": text(None, 1),
+    "mask": maybe(text(None, 1)),
+    "outpaint": one_of("None", "Zoom out 1.5x", "Zoom out 2x", "Make square"),
+    "output_format": one_of("jpg", "png"),
+    "steps": whole(15, 50),
+    "guidance": number(1.5, 100),
+    "seed": maybe(whole()),
+    "safety_tolerance": whole(1, 6),
+    "prompt_upsampling": flag,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicateModel:
-    """`listed`: the output is a list of links, not one. `picture_field` holds links to reference pictures."""
+    """`listed`: the output is a list of links, not one. `picture_field` holds links to reference pictures.
+
+    A `masked` model needs a picture, and a mask unless that is transparent in parts.
+    """
 
     rules: Rules
     default_format: str = "png"
     listed: bool = False
     picture_field: str = "input_image"
+    masked: bool = False
 
 
 MODELS: Final[Mapping[str, ReplicateModel]] = {
     "black-forest-labs/flux-kontext-pro": ReplicateModel(_KONTEXT),
     "black-forest-labs/flux-kontext-max": ReplicateModel(_KONTEXT),
     "black-forest-labs/flux-dev": ReplicateModel(_DEV, "webp", listed=True),
+    "black-forest-labs/flux-fill-pro": ReplicateModel(_FILL, "jpg", picture_field="image", masked=True),
     "black-forest-labs/flux-2-pro": ReplicateModel(_FLUX_2, "webp", picture_field="input_images"),
     "black-forest-labs/flux-3-image": ReplicateModel(_FLUX_3, "webp", picture_field="images"),
     "bytedance/seedream-4": ReplicateModel(_SEEDREAM, "jpg", listed=True, picture_field="image_input"),
@@ -274,19 +293,28 @@ class Replicate(Emulator):
     async def order(self, name: str, model: ReplicateModel, body: dict[str, Any]) -> VendorOrder:
         check(body, ENVELOPE, ("input",), "")
         given = body["input"]
-        check(given, model.rules, ("prompt",), "input.")
+        check(given, model.rules, ("prompt", "image") if model.masked else ("prompt",), "input.")
         references = await self.references(given, model.picture_field)
+        if model.masked:
+            await self.check_mask(given.get("mask"), references[0])
         if references and model.rules is _KONTEXT and given.get("safety_tolerance", 2) > 2:
             raise invalid("input.safety_tolerance", "Must be at most 2 when an input image is used")
-        asked = {field: value for field, value in given.items() if field not in {"prompt", model.picture_field}}
+        asked = {field: value for field, value in given.items() if field not in {"prompt", "mask", model.picture_field}}
         outside = {field: value for field, value in body.items() if field != "input"}
-        size = kontext.drawn(given, references)
+        size = references[0].size if model.masked else kontext.drawn(given, references)
         picture_format = FORMATS[given.get("output_format", model.default_format)]
         return VendorOrder(name, given["prompt"], references, size, picture_format, {"input": asked, **outside})
 
     async def references(self, given: Mapping[str, Any], field: str) -> tuple[ReceivedImage, ...]:
         value = given.get(field) or []
         return tuple([await self.reference(field, each) for each in (value if isinstance(value, list) else [value])])
+
+    async def check_mask(self, value: str | None, picture: ReceivedImage) -> None:
+        if value is None:
+            raise invalid("input.mask", "A mask is needed for a picture without transparent parts")
+        mask = await self.reference("mask", value)
+        if mask.size != picture.size or has_alpha(await self.picture_behind(value)):
+            raise invalid("input.mask", "The mask must be black and white, and as large as the image")
 
     async def reference(self, field: str, value: str) -> ReceivedImage:
         """One picture, by a link or a data URI."""

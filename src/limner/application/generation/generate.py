@@ -55,7 +55,8 @@ class Generate:
             return list(generation.routes)
         if failed.route is None:
             return []
-        tries.append(FailedTry(failed.route.name, failed.failure.kind, charged=failed.failure.charged))
+        failure = failed.failure
+        tries.append(FailedTry(failed.route.name, failure.kind, charged=failure.charged, repeatable=failure.repeatable))
         routes = routes_to_try(generation.routes, tries, partial(self._retry_limit, failed.route))
         if not routes or routes[0] != failed.route:
             return routes

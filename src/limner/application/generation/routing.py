@@ -48,7 +48,7 @@ class Routing:
     def able_routes(self, model: str, references: int, spec: TaskSpec) -> tuple[Route, ...]:
         """The routes that serve this model with so many reference images of the caller's, the preferred one first.
 
-        Each has its price of what the spec asks.
+        Each has its price of what the spec asks, with so many references.
 
         Raises `Refusal` when no configured provider serves the model, none takes so many images, or none obeys a field
         of the spec without which the picture would mean something else.
@@ -64,7 +64,7 @@ class Routing:
         able = tuple(route for route in fitting if unable(spec, route.abilities) is None)
         if not able:
             raise self._unable(model, fitting, spec)
-        return tuple(priced(spec, route) for route in able)
+        return tuple(priced(spec, route, references) for route in able)
 
     def choose(self, routes: Sequence[Route], spec: TaskSpec) -> RouteChoice:
         """Those of `routes` that the spec's rules, and the service's own, allow."""

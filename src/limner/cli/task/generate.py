@@ -1,7 +1,7 @@
 """`limner generate`: makes pictures in this process, with the same checks and records as over the API."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ from limner.cli.task.picture_options import (
     Format,
     Mask,
     Number,
+    Previews,
     Quality,
     Seed,
     Size,
@@ -29,7 +30,7 @@ from limner.domain.ids import BlobId, TaskId
 from limner.domain.refusal import Code, Problems, Refusal
 from limner.domain.tasks.progress import progress
 from limner.domain.tasks.spec import MAX_IMAGES
-from limner.domain.tasks.task import Status, Task
+from limner.domain.tasks.task import Result, Status, Task
 from limner.ports.blobs import BlobMissing
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class GenerateOptions:
     mask: Path | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def shows_previews(self) -> bool:
+        return "partial_images" in self.chosen and self.output != STDOUT
+
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to draw. `image[1]` names the first picture.")] = "",
@@ -94,6 +99,7 @@ def generate(
     compression: Compression = None,
     seed: Seed = None,
     mask: Mask = None,
+    previews: Previews = None,
     force: Force = False,
     open_: Open = False,
     quote: Annotated[
@@ -116,6 +122,7 @@ def generate(
         "output_format": format_,
         "output_compression": compression,
         "seed": seed,
+        "partial_images": previews,
     }
     chosen = {name: value for name, value in fields.items() if value is not None}
     options = GenerateOptions(
@@ -168,7 +175,8 @@ async def _generate(
     files = [await _upload(limner, key, path, f"files[{n}]") for n, path in enumerate(options.pictures)]
     mask = await _upload(limner, key, options.mask, "mask") if options.mask else None
     submitted = await limner.submit(key, _request(options, files, mask))
-    task = await run_task(limner, submitted.task, quiet=json)
+    saving = SavePreviews(limner, options.output, force=options.force, quiet=json) if options.shows_previews else None
+    task = await run_task(limner, submitted.task, quiet=json, on_change=saving)
     return task, await save_task(limner, task, options.output, force=options.force)
 
 
@@ -190,12 +198,14 @@ def check_can_run(limner: "Limner", *, json: bool) -> None:
         check_engine(limner.settings, limner.providers)
 
 
-async def run_task(limner: "Limner", task: TaskId, *, quiet: bool) -> Task:
-    """Work in this process until the task ends, here or at another worker."""
+async def run_task(
+    limner: "Limner", task: TaskId, *, quiet: bool, on_change: Callable[[Task], Awaitable[None]] | None = None
+) -> Task:
+    """Work in this process until the task ends, here or at another worker. `on_change` is called after each look."""
     worker = limner.worker()
     worker.start()
     try:
-        return await _watch(limner, task, quiet=quiet)
+        return await _watch(limner, task, quiet=quiet, on_change=on_change)
     except asyncio.CancelledError:
         worker.drain_s = 0  # a paid call still gets the time to record its answer
         err.print(
@@ -244,7 +254,9 @@ async def _upload(limner: "Limner", key: "Key", path: Path, field: str) -> "File
     return FileInput(field, None, UploadedSource(upload.token))
 
 
-async def _watch(limner: "Limner", task_id: TaskId, *, quiet: bool) -> Task:
+async def _watch(
+    limner: "Limner", task_id: TaskId, *, quiet: bool, on_change: Callable[[Task], Awaitable[None]] | None
+) -> Task:
     """Wait for the task's end, with a progress bar unless `quiet`."""
     columns = (
         TextColumn("{task.description}"),
@@ -257,6 +269,8 @@ async def _watch(limner: "Limner", task_id: TaskId, *, quiet: bool) -> Task:
         while True:
             task = (await limner.read(None, task_id)).task
             bar.update(line, description=task.status, completed=_percent(limner, task))
+            if on_change:
+                await on_change(task)
             if task.status.final:
                 return task
             await limner.clock.sleep(POLL_S)
@@ -267,6 +281,33 @@ def _percent(limner: "Limner", task: Task) -> int:
         return 100
     elapsed_ms = limner.clock.now_ms() - (task.started_ms or limner.clock.now_ms())
     return progress(task.progress, elapsed_ms, task.expected_ms)
+
+
+class SavePreviews:
+    """Saves a task's previews as they come. One that cannot be saved is told and does not stop the task."""
+
+    def __init__(self, limner: "Limner", output: Path | None, *, force: bool, quiet: bool) -> None:
+        self._limner = limner
+        self._output = output
+        self._force = force
+        self._quiet = quiet
+        self._seen = 0
+
+    async def __call__(self, task: Task) -> None:
+        for name, preview in list(task.previews().items())[self._seen :]:
+            self._seen += 1
+            beside = self._output or Path(task.id)
+            target = beside.with_name(f"{beside.stem}-preview-{self._seen}.{preview.image.extension}")
+            try:
+                await _save_image(self._limner, task, name, preview.image, target, force=self._force)
+            except (Refusal, BlobMissing) as error:
+                err.print(escape(f"The preview {target} was not saved: {error}"), soft_wrap=True)
+            else:
+                self._tell(target)
+
+    def _tell(self, target: Path) -> None:
+        if not self._quiet:
+            err.print(f"Preview  {escape(str(target))}", soft_wrap=True)
 
 
 async def save_task(limner: "Limner", task: Task, output: Path | None, *, force: bool) -> Sequence[Path]:
@@ -299,9 +340,7 @@ async def _save_one(limner: "Limner", task: Task, name: str, target: Path, *, fo
     assert task.result  # noqa: S101 - asked for by its caller
     result = task.result.pictures()[name]
     try:
-        source = await _file_of(limner, result.blob)
-        mark = await limner.open_picture.mark_of(task, name)
-        await asyncio.to_thread(save, source, result.extension, target, force=force, mark=mark)
+        await _save_image(limner, task, name, result, target, force=force)
     except BlobMissing:
         raise Refusal(
             Code.FILE_NOT_FOUND,
@@ -313,6 +352,13 @@ async def _save_one(limner: "Limner", task: Task, name: str, target: Path, *, fo
             refusal.code, refusal.reason, suggestion=f"The picture is kept: limner tasks save {task.id} -o FILE"
         ) from None
     return target
+
+
+async def _save_image(limner: "Limner", task: Task, name: str, result: Result, target: Path, *, force: bool) -> None:
+    """Save a picture of the task, or a preview, with its mark. Raises `Refusal`, `BlobMissing`."""
+    source = await _file_of(limner, result.blob)
+    mark = await limner.open_picture.mark_of(task, name)
+    await asyncio.to_thread(save, source, result.extension, target, force=force, mark=mark)
 
 
 async def _file_of(limner: "Limner", blob: BlobId) -> Path:

@@ -15,6 +15,13 @@ Compression = Annotated[
     int | None, typer.Option("--compression", help="0 to 100, with --format jpeg or webp; 100 is the best quality.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="0 to 2147483647.")]
+Previews = Annotated[
+    int | None,
+    typer.Option(
+        "--previews",
+        help="1 to 3: save so many previews of each picture while it is made, as NAME-preview-1.png.",
+    ),
+]
 Mask = Annotated[
     Path | None,
     typer.Option(

@@ -67,7 +67,8 @@ class Failure:
 
     `reason` is a sentence that the caller may read. `charged` says that the vendor was paid all the same.
     `retry_after_s` is the pause that the vendor asked for. `detail` is the vendor's own status or code, for `explain`;
-    it never holds a secret. `stage` is set for content policy only.
+    it never holds a secret. `stage` is set for content policy only. `repeatable` is False where the vendor says that
+    the same request would fail again.
     """
 
     kind: FailureKind
@@ -76,3 +77,4 @@ class Failure:
     retry_after_s: float | None = None
     detail: str | None = None
     stage: Stage | None = None
+    repeatable: bool = True

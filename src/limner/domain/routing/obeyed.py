@@ -33,12 +33,13 @@ def unable(spec: TaskSpec, abilities: Abilities) -> str | None:
     return None
 
 
-def priced(spec: TaskSpec, route: Route) -> Route:
-    """The route with its price of one picture of the spec: of the quality and the size that it would be asked for."""
-    if not route.prices.points or (spec.quality is None and spec.size is None):
+def priced(spec: TaskSpec, route: Route, references: int) -> Route:
+    """The route with its price of one picture: of the quality and the size that it would be asked for."""
+    by_size = route.prices.points and (spec.quality or spec.size)
+    if not by_size and not (references and route.prices.per_reference):
         return route
     asked = obeyed(spec, route).spec
-    return replace(route, price_usd=route.prices.of(asked.quality, asked.size))
+    return replace(route, price_usd=route.prices.of(asked.quality, asked.size, references))
 
 
 def obeyed(spec: TaskSpec, route: Route) -> Obeyed:

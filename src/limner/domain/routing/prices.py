@@ -1,7 +1,7 @@
 """What an upstream charges for one picture, by quality and size: plain data, declared by its adapter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import prod
 
@@ -21,15 +21,21 @@ class Prices:
     """List prices in US dollars. `usual` is that of a picture for which neither quality nor size was asked.
 
     `points` are prices by quality; those under "" hold for every quality. `usual_quality` is the one of a picture for
-    which only a size was asked.
+    which only a size was asked. Each reference picture costs `per_reference` more.
     """
 
     usual: float | None = None
     points: Mapping[str, Points] = field(default_factory=dict)
     usual_quality: str = ""
+    per_reference: float = 0.0
 
-    def of(self, quality: str | None, size: str | None) -> float | None:
-        """The price of a quality and a size, a class or "WIDTHxHEIGHT"; None where it is not known."""
+    def of(self, quality: str | None, size: str | None, references: int = 0) -> float | None:
+        """The price of a quality, a size (a class or "WIDTHxHEIGHT") and so many references; None if not known."""
+        made = self._made(quality, size)
+        return None if made is None else made + references * self.per_reference
+
+    def _made(self, quality: str | None, size: str | None) -> float | None:
+        """The price without references."""
         if quality is None and size is None:
             return self.usual
         if not self.points:
@@ -40,7 +46,7 @@ class Prices:
     def at(self, size: str) -> "Prices":
         """The prices where every picture has this size."""
         points = {quality: ((1, usd), (_MOST, usd)) for quality in self.points if (usd := self.of(quality, size))}
-        return Prices(self.of(None, size), points, self.usual_quality)
+        return replace(self, usual=self.of(None, size), points=points)
 
 
 NO_PRICES = Prices()

@@ -10,11 +10,15 @@ from limner.domain.routing.route import Route
 
 @dataclass(frozen=True, slots=True)
 class FailedTry:
-    """An attempt that ended without an image. `charged` says that the vendor was paid for it."""
+    """An attempt that ended without an image. `charged` says that the vendor was paid for it.
+
+    One that is not `repeatable` failed for a reason that its vendor calls lasting.
+    """
 
     route: str
     kind: FailureKind
     charged: bool = False
+    repeatable: bool = True
 
     @property
     def is_useless_answer(self) -> bool:
@@ -49,8 +53,9 @@ def routes_to_try(
     last = tries[-1]
     if last.kind not in FALLS_BACK and _times(last, counts) > limit(last.kind):
         return []
-    left = [route for route in routes if not _is_used_up(route, counts, limit)]
-    if not left and last.kind is FailureKind.RATE_LIMITED:
+    given_up = {each.route for each in tries if not each.repeatable}
+    left = [route for route in routes if route.name not in given_up and not _is_used_up(route, counts, limit)]
+    if not left and last.kind is FailureKind.RATE_LIMITED and last.repeatable:
         # Waiting out a rate limit is free, so only the task's deadline ends the retries.
         return [route for route in routes if route.name == last.route]
     return left

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final, ParamSpec, TypeVar
 
 import aiohttp
@@ -103,19 +103,20 @@ class AiohttpClient:
         workdir: Path | None,
         timeout_s: float,
         on_event: OnEvent | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> VendorResponse:
         target = self._origin.keyed(url)
         use = _Use.POLL if method in {"GET", "HEAD"} else self._purchase
-        headers = {**self._headers, **sent_on(), "Accept": "application/json"}
+        sent_headers = {**self._headers, **headers, **sent_on(), "Accept": "application/json"}
         if body is not None:
-            headers |= {"Content-Type": body.content_type, "Content-Length": str(await body.size())}
+            sent_headers |= {"Content-Type": body.content_type, "Content-Length": str(await body.size())}
         async with (
             _limited(timeout_s) as sent,
             self._lone_after_break(sent),
             self._session(use).request(
                 method,
                 target,
-                headers=headers,
+                headers=sent_headers,
                 data=None if body is None else body.stream(),
                 proxy=self._proxy_for(str(target)),
                 allow_redirects=False,

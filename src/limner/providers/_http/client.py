@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from limner.ports.provider import VendorAccount
@@ -42,6 +43,7 @@ class VendorHttp:
         form: Sequence[Part] | None = None,
         workdir: Path | None = None,
         on_event: OnEvent | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
         timeout_s: float,
     ) -> VendorResponse:
         """Send a request to a path below the base URL or to an absolute URL. Redirects are returned, not followed.
@@ -56,7 +58,13 @@ class VendorHttp:
         """
         client = await self._ready_client()
         response = await client.call(
-            method, url, body=_body(json, form), workdir=workdir, timeout_s=timeout_s, on_event=on_event
+            method,
+            url,
+            body=_body(json, form),
+            workdir=workdir,
+            timeout_s=timeout_s,
+            on_event=on_event,
+            headers=headers,
         )
         return without_key(response, self._account.key)
 

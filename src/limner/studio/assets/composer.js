@@ -9,7 +9,7 @@ const DRAFT = "limner.draft";
 const EARLIER = "limner.prompts";
 const MOST_EARLIER = 200;
 const QUOTE_AFTER_MS = 250;
-const OPTIONS = ["aspect_ratio", "size", "quality", "background"];
+const OPTIONS = ["aspect_ratio", "size", "quality", "background", "partial_images"];
 const SWITCHES = ["t_pose", "sketch_to_render"];
 
 export function composer() {

@@ -58,7 +58,8 @@ export function feed() {
   /* ---- frames ---- */
   function take(frame) {
     const card = cardOf(frame.id);
-    if (card && card.dataset.state === frame.status && !frame.cancelling) numbers(card, frame);
+    const shown = card && card.dataset.state === frame.status && (frame.status !== "running" || +card.dataset.previews === frame.previews);
+    if (shown && !frame.cancelling) numbers(card, frame);
     else if (!card || card.dataset.state !== "erased") want_(frame.id);
   }
   function want_(id) {

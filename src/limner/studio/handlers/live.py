@@ -45,6 +45,7 @@ class Live:
                     "ahead": change.seen.ahead,
                     "left_s": seconds_left(elapsed_ms(task, now_ms), task.expected_ms) if running else None,
                     "cancelling": task.cancel_requested,
+                    "previews": len(task.partial_images),
                     "now_ms": now_ms,
                 }
             ).decode()

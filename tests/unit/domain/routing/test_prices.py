@@ -1,5 +1,7 @@
 """What a picture costs, by quality and size."""
 
+from dataclasses import replace
+
 import pytest
 
 from limner.domain.picture_size import PIXELS_OF_CLASS
@@ -55,7 +57,19 @@ def test_a_route_is_priced_by_what_it_would_be_asked_for() -> None:
     """Not by what the caller asked: a quality that the route does not obey costs nothing."""
     able = route_with(Abilities(qualities=frozenset({"medium", "high"}), size_classes=frozenset({"1K", "2K"})))
 
-    assert priced(TaskSpec(quality="max"), able).price_usd == 0.2
-    assert priced(TaskSpec(quality="high", size="4K"), able).price_usd == 0.5
-    assert priced(TaskSpec(quality="high"), route_with(Abilities())).price_usd == 0.05
-    assert priced(TaskSpec(seed=1), able) is able
+    assert priced(TaskSpec(quality="max"), able, 0).price_usd == 0.2
+    assert priced(TaskSpec(quality="high", size="4K"), able, 0).price_usd == 0.5
+    assert priced(TaskSpec(quality="high"), route_with(Abilities()), 0).price_usd == 0.05
+    assert priced(TaskSpec(seed=1), able, 0) is able
+
+
+def test_reference_pictures_are_priced_each_whatever_the_size() -> None:
+    dearer = Prices(0.03, {"": by_megapixel(0.03, 0.015)}, per_reference=0.015)
+    route = replace(route_with(Abilities(size_classes=frozenset({"2K"}))), price_usd=0.03, prices=dearer)
+
+    assert [dearer.of(None, None, count) for count in (0, 1, 3)] == pytest.approx([0.03, 0.045, 0.075])
+    assert priced(TaskSpec(), route, 2).price_usd == pytest.approx(0.06)
+    assert priced(TaskSpec(size="2K"), route, 2).price_usd == pytest.approx(0.105)
+    assert priced(TaskSpec(), route, 0) is route
+    assert dearer.at("2K").of(None, None, 1) == pytest.approx(0.09)
+    assert NO_PRICES.of(None, None, 3) is None

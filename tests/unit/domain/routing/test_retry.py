@@ -82,3 +82,11 @@ def test_an_answer_in_a_form_that_cannot_be_read_is_not_bought_again_on_its_rout
 
 def test_a_route_that_was_removed_is_not_tried() -> None:
     assert after((FIRST, FailureKind.TRANSIENT), routes=[SECOND]) == [SECOND]
+
+
+def test_what_a_vendor_calls_lasting_is_not_repeated_there_not_even_after_other_routes() -> None:
+    lasting = FailedTry(FIRST.name, FailureKind.TRANSIENT, repeatable=False)
+
+    assert routes_to_try(BOTH, [lasting]) == [SECOND]
+    assert routes_to_try(BOTH, [lasting, FailedTry(SECOND.name, FailureKind.TRANSIENT)]) == [SECOND]
+    assert routes_to_try([FIRST], [lasting]) == []

@@ -20,8 +20,9 @@ class FailureCase:
 
     `fault` provokes it at the emulator. With `unreachable` nothing listens at the vendor's address. `charged`: whether
     the vendor is paid; None: not reported. `stage` is set for content policy. `wait_s` is the pause before the next
-    try. `detail` is a part of the text that `limner tasks explain` shows. `upstream`, `deadline_s` and `options` are
-    those of the request, `account` are options of the provider, where they differ from the usual ones.
+    try; one that is not `repeatable` the vendor will not have repeated. `detail` is a part of the text that `limner
+    tasks explain` shows. `upstream`, `deadline_s` and `options` are those of the request, `account` are options of the
+    provider, where they differ from the usual ones.
     """
 
     vendor: str
@@ -31,6 +32,7 @@ class FailureCase:
     charged: bool | None = False
     stage: Stage | None = None
     wait_s: float | None = None
+    repeatable: bool = True
     detail: str = ""
     unreachable: bool = False
     upstream: str | None = None

@@ -1,9 +1,10 @@
 """Vendors that work on jobs: a job is submitted, polled, cancelled, and its picture downloaded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
 from limner.domain.routing.failure import Failure, FailureKind
@@ -91,14 +92,21 @@ def too_many_references(request: GenerationRequest, most: int) -> Failure | None
 
 
 async def submit_job(
-    http: VendorHttp, vendor: str, path: str, body: Any, *, deadline_s: float
+    http: VendorHttp,
+    vendor: str,
+    path: str,
+    body: Any,
+    *,
+    deadline_s: float,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> VendorResponse | Failure:
     """Send a request that costs money. Returns the response whatever its status.
 
     Times out before `deadline_s`, so that the failure can say that the request was sent.
     """
     try:
-        return await http.call("POST", path, json=body, timeout_s=min(0.75 * deadline_s, SUBMIT_TIMEOUT_S))
+        timeout_s = min(0.75 * deadline_s, SUBMIT_TIMEOUT_S)
+        return await http.call("POST", path, json=body, timeout_s=timeout_s, headers=headers)
     except NoResponse as error:
         return no_response_failure(vendor, error)
     except BadResponse as error:

@@ -53,6 +53,8 @@ class JobProvider(ABC, Generic[F]):
     key_hosts: ClassVar[tuple[str, ...]]
     models: ClassVar[Mapping[str, Any]]
     route_options: ClassVar[Rules]
+    option_headers: ClassVar[Mapping[str, str]] = {}
+    """Options of a route that are sent as headers of the request, with the headers' names."""
     resumable = True
     free = False
 
@@ -104,8 +106,10 @@ class JobProvider(ABC, Generic[F]):
             return unknown_model(self.vendor, request.upstream, self.models)
         if refusal := self.refusal(request, facts):
             return refusal
-        path, body = await self.encode(_without_facts(request), facts)
-        response = await submit_job(self._http, self.vendor, path, body, deadline_s=request.deadline_s)
+        path, body = await self.encode(self._with_body_options(request), facts)
+        response = await submit_job(
+            self._http, self.vendor, path, body, deadline_s=request.deadline_s, headers=self._option_headers(request)
+        )
         handle = response if isinstance(response, Failure) else self.decode_submit(response, self._now())
         return handle if isinstance(handle, Failure) else Accepted(handle, self._polls.first_wait_s())
 
@@ -146,12 +150,17 @@ class JobProvider(ABC, Generic[F]):
         self, job: FinishedJob, path: Path, handle: Mapping[str, Any], request: GenerationRequest
     ) -> Delivered:
         prices, asked = self.prices(request.upstream, request.options), request.spec
-        cost_usd = prices.of(asked.quality, asked.size) if job.cost_usd is None else job.cost_usd
+        listed = prices.of(asked.quality, asked.size, len(request.references))
+        cost_usd = listed if job.cost_usd is None else job.cost_usd
         served_by = {"provider": self.name, "model": request.upstream, "generative": True, "vendor_id": handle["id"]}
         return Delivered(Picture(path), served_by, cost_usd)
 
+    def _with_body_options(self, request: GenerationRequest) -> GenerationRequest:
+        """The request with only those options that are sent in its body."""
+        elsewhere = {*FACT_OPTIONS, *self.option_headers}
+        sent = {name: value for name, value in request.options.items() if name not in elsewhere}
+        return replace(request, options=sent)
 
-def _without_facts(request: GenerationRequest) -> GenerationRequest:
-    """The request with only those options that are sent to the vendor."""
-    sent = {name: value for name, value in request.options.items() if name not in FACT_OPTIONS}
-    return replace(request, options=sent)
+    def _option_headers(self, request: GenerationRequest) -> dict[str, str]:
+        options = request.options
+        return {header: str(options[name]) for name, header in self.option_headers.items() if name in options}
