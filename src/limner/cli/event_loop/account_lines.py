@@ -6,8 +6,8 @@ import time
 from collections import deque
 from typing import Final
 
-MAX_REMEMBERED: Final = 1_000
-"""Accounts whose use is remembered although they have nothing to run; those ahead of the others are kept."""
+MIN_REMEMBERED: Final = 1_000
+"""The use of this many accounts is kept before those that are not ahead of the others are forgotten."""
 
 
 class AccountLines:
@@ -18,8 +18,9 @@ class AccountLines:
 
     def __init__(self) -> None:
         self._lines: dict[str, deque[asyncio.Handle]] = {}
-        self._order: list[tuple[float, int, str]] = []
+        self._order: list[tuple[float, int, str]] = []  # one entry for each line
         self._used: dict[str, float] = {}
+        self._remembered = MIN_REMEMBERED
         self._now = 0.0
         self._added = 0
 
@@ -31,34 +32,39 @@ class AccountLines:
         if line is not None:
             line.append(handle)
             return
+        used = self._used[account] = max(self._now, self._used.get(account, 0.0))
+        self._added += 1
+        heapq.heappush(self._order, (used, self._added, account))
         self._lines[account] = deque((handle,))
-        self._used[account] = max(self._now, self._used.get(account, 0.0))
-        self._push(account)
 
     def run_next(self, began_s: float) -> float:
         """Run one callback of the account that used the least; `began_s` and the result are `time.perf_counter()`."""
-        self._now, _, account = heapq.heappop(self._order)
-        line = self._lines[account]
-        handle = line.popleft()
+        self._now, _, account = self._order[0]
         try:
+            handle = self._lines[account].popleft()
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001 - as every event loop does
         finally:
             ended_s = time.perf_counter()
-            self._used[account] += ended_s - began_s
-            if line:
-                self._push(account)
-            else:
-                self._leave(account)
+            self._charge(account, ended_s - began_s)
         return ended_s
 
-    def _push(self, account: str) -> None:
-        self._added += 1
-        heapq.heappush(self._order, (self._used[account], self._added, account))
+    def _charge(self, account: str, took_s: float) -> None:
+        """Count the time, and put the account, which is the first, behind those that used less."""
+        used = self._used[account] = self._used[account] + took_s
+        if self._lines[account]:
+            self._added += 1
+            heapq.heapreplace(self._order, (used, self._added, account))
+        else:
+            del self._lines[account]
+            heapq.heappop(self._order)
+            self._forget()
 
-    def _leave(self, account: str) -> None:
-        del self._lines[account]
+    def _forget(self) -> None:
+        """Forget what nobody's turn depends on. A look at all accounts is paid for by as many that came since."""
         if not self._lines:
             self._used.clear()
-        elif len(self._used) > MAX_REMEMBERED + len(self._lines):
+            self._remembered = MIN_REMEMBERED
+        elif len(self._used) > self._remembered:
             self._used = {each: used for each, used in self._used.items() if used > self._now or each in self._lines}
+            self._remembered = max(MIN_REMEMBERED, 2 * len(self._used))

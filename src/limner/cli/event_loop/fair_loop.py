@@ -25,11 +25,17 @@ class FairLoop(uvloop.Loop):
     """Runs callbacks of the account that used the loop the least; those of no account run at once, as usual.
 
     The account is the acting account in a callback's context: a task's, for its steps. The callbacks of one account
-    keep their order.
+    keep their order. Where the callbacks of no account fill the loop, accounts get half of its time.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._lines = AccountLines()
+        self._waiting_since_s = 0.0  # in the thread's CPU time: others may hold the interpreter lock meanwhile
+
+    def close(self) -> None:
+        """Close the loop. What still waits never runs, and `call_soon` raises `RuntimeError` from now on."""
+        super().close()
         self._lines = AccountLines()
 
     def call_soon(
@@ -39,17 +45,21 @@ class FairLoop(uvloop.Loop):
         if not account:
             return super().call_soon(callback, *args, context=context)
         if not self._lines:
-            super().call_soon(self._take_turns, context=shared_work())
+            self._schedule_turns()
         handle = asyncio.Handle(callback, args, self, context)
         self._lines.add(account, handle)
         return handle
 
+    def _schedule_turns(self) -> None:
+        super().call_soon(self._take_turns, context=shared_work())
+        self._waiting_since_s = time.thread_time()
+
     def _take_turns(self) -> None:
         now_s = time.perf_counter()
-        until_s = now_s + TURNS_S
+        until_s = now_s + max(TURNS_S, time.thread_time() - self._waiting_since_s)
         try:
             while self._lines and now_s < until_s:
                 now_s = self._lines.run_next(now_s)
         finally:  # a KeyboardInterrupt ends the run, and what cleans up after it runs on this loop
             if self._lines:
-                super().call_soon(self._take_turns, context=shared_work())
+                self._schedule_turns()

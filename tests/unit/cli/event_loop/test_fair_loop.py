@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 from collections.abc import Coroutine, Iterator
 from contextvars import Context
 from typing import Any
@@ -12,6 +13,7 @@ from limner.ports.acting_account import acting_for, shared_work
 
 uvloop = pytest.importorskip("uvloop")
 
+from limner.cli.event_loop.account_lines import AccountLines  # noqa: E402
 from limner.cli.event_loop.fair_loop import FairLoop  # noqa: E402 - imports uvloop
 
 STEP_S = 0.0005
@@ -83,6 +85,51 @@ def test_what_belongs_to_no_account_waits_for_none(loop: FairLoop) -> None:
     loop.run_until_complete(both())
 
     assert journal.steps.index("") < STEPS // 2
+
+
+def test_what_belongs_to_no_account_leaves_accounts_half_of_the_time(loop: FairLoop) -> None:
+    journal = Journal()
+
+    async def both() -> None:
+        shared = [asyncio.create_task(journal.steps_of("", STEPS)) for _ in range(STEPS)]
+        await begin("quiet", journal.steps_of("quiet", STEPS))
+        for each in shared:
+            each.cancel()
+
+    loop.run_until_complete(both())
+
+    assert journal.steps.count("") < 10 * STEPS, "not all of the others' steps for each of its own"
+
+
+def test_a_closed_loop_takes_no_callback_of_an_account_that_has_some() -> None:
+    loop = FairLoop()
+    with acting_for("ada"):
+        loop.call_soon(print)
+        loop.close()
+
+        with pytest.raises(RuntimeError, match="closed"):
+            loop.call_soon(print)
+
+
+def test_accounts_that_come_and_go_while_the_loop_is_busy_leave_no_memory(loop: FairLoop) -> None:
+    lines = AccountLines()
+
+    def pass_by(number: int) -> None:
+        lines.add(f"account-{number}", asyncio.Handle(int, (), loop))
+
+    def stay() -> None:
+        lines.add("busy", asyncio.Handle(stay, (), loop))
+
+    stay()
+    tracemalloc.start()
+    for number in range(10_000):
+        pass_by(number)
+        lines.run_next(time.perf_counter())
+        lines.run_next(time.perf_counter())
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 500_000, "as much as some thousand accounts take"
 
 
 def test_callbacks_of_an_account_keep_their_order_and_can_be_cancelled(loop: FairLoop) -> None:
