@@ -48,6 +48,8 @@ class Service:
     key: Key
     secret: str
     app: ASGIApp
+    sent_for: list[str] = field(default_factory=list)
+    """The account that each message of an answer was charged to."""
 
     async def sends(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str] | None = None, *, auth: bool = True
@@ -63,6 +65,7 @@ class Service:
             "raw_path": parts.path.encode(),
             "query_string": parts.query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
         }
         messages: list[Message] = []
 
@@ -71,11 +74,28 @@ class Service:
 
         async def send(message: Message) -> None:
             messages.append(message)
+            self.sent_for.append(current_account())
 
         await asyncio.create_task(self.app(scope, receive, send))
         content = b"".join(message.get("body", b"") for message in messages[1:])
         assert messages[0]["status"] == 200, content
-        return json.loads(content) if content else None
+        return json.loads(content) if content.startswith(b"{") else None
+
+    async def opens(self, path: str, token: str) -> None:
+        """A WebSocket that its client closes once it is accepted."""
+        scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "subprotocols": []}
+        headers = {"host": "limner", "authorization": f"Bearer {token}"}
+        scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+        coming = iter([{"type": "websocket.connect"}])
+
+        async def receive() -> Message:
+            return next(coming, {"type": "websocket.disconnect", "code": 1000})
+
+        async def send(message: Message) -> None:
+            assert message["type"] == "websocket.accept", message
+            self.sent_for.append(current_account())
+
+        await asyncio.create_task(self.app(scope, receive, send))
 
 
 async def by_form(service: Service) -> None:
@@ -134,3 +154,37 @@ async def accounts_charged(settings: Settings, way: Callable[[Service], Awaitabl
         await way(Service(limner, limner.intake, made.key, made.secret, application(limner, worker=None)))
         await limner.intake.close()
         return limner.intake.accounts, made.key
+
+
+async def as_picture(service: Service) -> None:
+    await in_a_task_that_runs(service)
+    listed = await service.sends("GET", "/v2/openapi/tasks", b"")
+    service.sent_for.clear()
+    await service.sends("GET", listed["data"]["tasks"][0]["output"]["generated_image"], b"", auth=False)
+
+
+async def as_watch(service: Service) -> None:
+    await service.opens("/v2/openapi/task/watch/all", service.secret)
+
+
+@pytest.mark.parametrize("way", [as_picture, as_watch])
+def test_what_is_sent_without_a_request_to_an_api_is_charged_to_its_account(
+    tmp_path: Path, way: Callable[[Service], Awaitable[None]]
+) -> None:
+    settings = Settings(data=tmp_path / "data", engine="sandbox", log_level="warning")
+    prepare_data(settings)
+
+    accounts, key = asyncio.run(accounts_that_are_sent_to(settings, way))
+
+    assert set(accounts) == {key.account}
+
+
+async def accounts_that_are_sent_to(
+    settings: Settings, way: Callable[[Service], Awaitable[None]]
+) -> tuple[list[str], Key]:
+    async with opened(settings) as limner:
+        account = await limner.accounts.create("ada", 100)
+        made = await limner.accounts.create_key(account.name, "key", ("generate", "read"))
+        service = Service(limner, RecordingIntake(), made.key, made.secret, application(limner, worker=None))
+        await way(service)
+        return service.sent_for, made.key

@@ -132,7 +132,7 @@ def create_app(
             *_cross_origin(limits.cors_origins),
             Middleware(Trace, answer=errors.answer),
             *([Middleware(RequestSpans, tracing=services.tracing)] if services.tracing.is_on else []),
-            Middleware(AccountTurn, known_account=services.authentication.known_account),
+            Middleware(AccountTurn, charged_to=services.authentication.charged_to),
             Middleware(
                 LoadShedding,
                 answer=errors.answer,

@@ -16,6 +16,7 @@ from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.marking.layout import MarkState
+from limner.ports.acting_account import act_for
 from limner.ports.blobs import BlobMissing
 
 _RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
@@ -75,6 +76,7 @@ def operations(services: Services) -> list[Operation]:
         check_link(services, request, "Read the task again for a fresh link.")
         task_id, name = request.path_params["task_id"], request.path_params["name"]
         task = await services.store.read(lambda records: own_task(records, None, TaskId(task_id)))
+        act_for(task.account)
         if task.removed_ms is not None:
             raise _removed(task.removed_ms)
         named = {f"{each}.{of.extension}": each for each, of in images_of(task).items()}

@@ -64,7 +64,10 @@ def has_session(request: Request) -> bool:
 async def find_session(connection: HTTPConnection, sign_in: SignIn) -> StudioSession | None:
     token = connection.cookies.get(COOKIE, "")
     key = await sign_in.key_of(token) if token else None
-    return StudioSession(key, token) if key else None
+    if key is None:
+        return None
+    act_for(key.account)
+    return StudioSession(key, token)
 
 
 def signed_in(sign_in: SignIn, scope: str, endpoint: Endpoint) -> Endpoint:
@@ -80,7 +83,6 @@ def signed_in(sign_in: SignIn, scope: str, endpoint: Endpoint) -> Endpoint:
                 Code.FORBIDDEN, f"this is for keys with the scope {scope!r}", suggestion="Sign in with such a key."
             )
         request.scope[_SESSION] = session
-        act_for(session.key.account)
         if request.method == "POST":
             await _check_csrf(request, session)
         return await endpoint(request)

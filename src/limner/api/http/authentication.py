@@ -42,13 +42,23 @@ class Authentication:
         request.scope[_CALLER] = key
         act_for(key.account)
 
-    def known_account(self, authorization: str | None) -> str:
-        """The account that a request of this header will probably be charged to; empty for an unknown key."""
-        return self.authenticate.known_account(authorization)
+    def charged_to(self, connection: HTTPConnection) -> str:
+        """Whom a request is charged to until it is authenticated: the account of its key, where that was seen lately.
+
+        Others are charged to the network of their client, so that requests without a key, and with wrong ones, make
+        nobody wait but each other.
+        """
+        known = self.authenticate.known_account(connection.headers.get("authorization"))
+        return known or f"client {self._address(connection) or 'local'}"
 
     async def find_key(self, connection: HTTPConnection, authorization: str | None, scope: str) -> Key:
-        """The key of the request. Raises `Refusal` without a valid key that has `scope`."""
-        return await self.authenticate(authorization, scope, self._address(connection))
+        """The key of the request, to whose account it is charged from now on.
+
+        Raises `Refusal` without a valid key that has `scope`.
+        """
+        key = await self.authenticate(authorization, scope, self._address(connection))
+        act_for(key.account)
+        return key
 
     def _address(self, connection: HTTPConnection) -> str | None:
         """The client network under which wrong keys are counted.

@@ -33,6 +33,7 @@ from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.task import Status
+from limner.ports.acting_account import acting_for
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals
 
@@ -188,9 +189,11 @@ class Watch:
     async def _begin(self) -> None:
         """The first watcher places the cursor at the end of the feed."""
         if self._cursor is None:
-            async with self._reading:
-                if self._cursor is None:
-                    self._cursor = await self._store.read(lambda records: records.events.end_of_feed())
+            # All watches wait for this lock: no account's turn may come between.
+            with acting_for(""):
+                async with self._reading:
+                    if self._cursor is None:
+                        self._cursor = await self._store.read(lambda records: records.events.end_of_feed())
         self._wake.set()
 
     # --- the snapshot ---------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The account that a request is charged to before its key was checked."""
 
+from typing import Any
+
 from starlette.types import Message, Receive, Scope, Send
 
 from limner.api.http.account_turn import AccountTurn
@@ -8,7 +10,7 @@ from limner.ports.acting_account import current_account
 KNOWN = {"Bearer tsk_ada": "ada"}
 
 
-async def charged(authorization: str | None) -> str:
+async def charged(authorization: str | None, **scope: Any) -> str:
     seen: list[str] = []
 
     async def application(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -21,8 +23,8 @@ async def charged(authorization: str | None) -> str:
         pass
 
     headers = [(b"authorization", authorization.encode())] if authorization else []
-    middleware = AccountTurn(application, lambda given: KNOWN.get(given or "", ""))
-    await middleware({"type": "http", "headers": headers, "path": "/"}, receive, send)
+    middleware = AccountTurn(application, lambda request: KNOWN.get(request.headers.get("authorization"), "client"))
+    await middleware({"type": "http", "headers": headers, "path": "/", **scope}, receive, send)
     return seen[0]
 
 
@@ -30,6 +32,11 @@ async def test_a_request_with_a_known_key_is_charged_to_its_account_from_the_sta
     assert await charged("Bearer tsk_ada") == "ada"
 
 
-async def test_other_requests_are_charged_to_no_account_until_they_are_authenticated() -> None:
-    assert await charged("Bearer tsk_wrong") == ""
-    assert await charged(None) == ""
+async def test_other_requests_are_charged_to_their_client_until_they_are_authenticated() -> None:
+    assert await charged("Bearer tsk_wrong") == "client"
+    assert await charged(None) == "client"
+    assert await charged(None, type="websocket") == "client"
+
+
+async def test_health_checks_wait_for_nobody() -> None:
+    assert await charged(None, path="/healthz") == ""
