@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 import uuid
 import zipfile
 from pathlib import Path
@@ -96,6 +97,38 @@ def test_a_queued_task_runs_with_the_version_of_its_acceptance(tmp_path: Path) -
         done = Client(server.url, client.key).wait(task)
 
     assert done["status"] == "success"
+
+
+def test_tasks_keep_the_version_of_a_folders_template(tmp_path: Path) -> None:
+    folder, data = tmp_path / "templates" / "etching", tmp_path / "data"
+    folder.mkdir(parents=True)
+
+    def write(text: str, picture: bytes | None) -> None:
+        lines = [f"{key} = {json.dumps(value)}" for key, value in {"title": "E", "summary": "E.", "text": text}.items()]
+        if picture:
+            (folder / "line.png").write_bytes(picture)
+            lines += ["[[pictures]]", 'file = "line.png"', 'role = "an example of the lines"']
+        (folder / "template.toml").write_text("\n".join(lines))
+
+    write("Etch it.", PICTURE)
+    with serving(data, "--api-only", templates=str(folder.parent)) as server:
+        key = client_of(server).key
+        queued = Client(server.url, key).submit(prompt="a fox", template="etching", model="gpt_image_2")
+    write("Draw it in chalk.", None)
+    (folder / "line.png").unlink()
+    with serving(data, templates=str(folder.parent)) as server:
+        client = Client(server.url, key)
+        done = client.wait(queued)
+        parts = parts_of_prompt(client, queued)
+        later = parts_of_prompt(client, client.done(prompt="a fox", template="etching")["task_id"])
+    shutil.rmtree(folder)
+    with serving(data, templates=str(folder.parent)) as server:
+        removed = parts_of_prompt(Client(server.url, key), queued)
+
+    assert done["status"] == "success"
+    assert parts["template"] == removed["template"] == "Etch it."
+    assert "an example of the lines" in parts["pictures"]
+    assert later["template"] == "Draw it in chalk."
 
 
 def test_the_same_content_makes_no_new_version(owner: Client) -> None:

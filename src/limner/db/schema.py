@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -651,6 +652,25 @@ template_files = Table(
     Column("version", UUID, ForeignKey("template_versions.id"), primary_key=True),
     Column("name", String(100), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+# Versions of the templates of folders, for the tasks that were planned with them; `version` is the folder's digest.
+folder_templates = Table(
+    "folder_templates",
+    metadata,
+    Column("slug", String(100), primary_key=True),
+    Column("version", String(12), primary_key=True),
+    Column("definition", Text, nullable=False),
+)
+
+folder_template_files = Table(
+    "folder_template_files",
+    metadata,
+    Column("slug", String(100), primary_key=True),
+    Column("version", String(12), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["slug", "version"], ["folder_templates.slug", "folder_templates.version"]),
 )
 
 # The current version of each template that was not removed.

@@ -1,23 +1,23 @@
-"""Traces by OpenTelemetry's SDK, exported by OTLP over HTTP. Importing this needs the extra `otel`."""
+"""Traces: spans of our own, exported by OpenTelemetry as OTLP over HTTP. Importing this needs the extra `otel`."""
 
 import os
-from collections.abc import Mapping
+import random
+import time
+from contextvars import ContextVar
 from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
-from opentelemetry import context as context_api
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from limner import __version__
 from limner.ports.tracing import Attributes, Span, SpanKind, TraceContext, send_on, sent_on
+from limner.telemetry.trace_context import SpanPosition, position_of
 
 PATH = "/v1/traces"
 """Where collectors take traces, unless the address says otherwise."""
@@ -30,10 +30,15 @@ _KINDS = {
     SpanKind.CLIENT: trace.SpanKind.CLIENT,
     SpanKind.CONSUMER: trace.SpanKind.CONSUMER,
 }
-_W3C = TraceContextTextMapPropagator()
+_LOGGED_KINDS = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
+"""Kinds of spans whose log lines have the trace's id."""
 
-_LONGEST_STATE = 512
-"""Characters of a `tracestate`: what the W3C asks for at least. A longer one is dropped."""
+_SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+_NO_STATE = trace.TraceState()
+_UNSET, _FAILED = trace.Status(trace.StatusCode.UNSET), trace.Status(trace.StatusCode.ERROR)
+_SCOPE = InstrumentationScope("limner", __version__)
+
+_current: ContextVar[SpanPosition | None] = ContextVar("current_span", default=None)
 
 
 class OtelTracing:
@@ -46,13 +51,9 @@ class OtelTracing:
     is_on = True
 
     def __init__(self, url: str, share: float = 1.0) -> None:
-        resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "limner")})
-        self._provider = TracerProvider(
-            sampler=ParentBased(TraceIdRatioBased(share)), resource=resource, shutdown_on_exit=False
-        )
-        exporter = OTLPSpanExporter(_endpoint(url), timeout=EXPORT_TIMEOUT_S)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer = self._provider.get_tracer("limner", __version__)
+        self._share = share
+        self._resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "limner")})
+        self._exports = BatchSpanProcessor(OTLPSpanExporter(_endpoint(url), timeout=EXPORT_TIMEOUT_S))
 
     def span(
         self,
@@ -62,80 +63,114 @@ class OtelTracing:
         kind: SpanKind = SpanKind.INTERNAL,
         parent: TraceContext | None = None,
     ) -> "_OpenSpan":
-        above = _extract(parent) if parent else None
-        span = self._tracer.start_span(
-            name, above, _KINDS[kind], attributes, record_exception=False, set_status_on_exception=False
-        )
-        return _OpenSpan(span, kind)
+        return _OpenSpan(self, name, kind, dict(attributes) if attributes else {}, _above(parent))
 
     def record(
         self, name: str, attributes: Attributes, *, begun_ms: int, ended_ms: int, parent: TraceContext | None = None
     ) -> None:
-        above = _extract(parent) if parent else None
-        span = self._tracer.start_span(name, above, attributes=attributes, start_time=begun_ms * 1_000_000)
-        span.end(ended_ms * 1_000_000)
+        span = _OpenSpan(self, name, SpanKind.INTERNAL, dict(attributes), _above(parent))
+        span.begun_ns = begun_ms * 1_000_000
+        self.export(span, ended_ms * 1_000_000)
 
     def context(self) -> TraceContext | None:
-        carrier: dict[str, str] = {}
-        _W3C.inject(carrier)
-        if len(carrier.get("tracestate", "")) > _LONGEST_STATE:
-            del carrier["tracestate"]
-        return carrier or None
+        current = _current.get()
+        return current.headers() if current else None
+
+    def below(self, parent: SpanPosition | None) -> SpanPosition:
+        """The position of a new span."""
+        span_id = f"{random.getrandbits(64) or 1:016x}"
+        if parent:
+            return SpanPosition(parent.trace_id, span_id, parent.sampled, parent.state)
+        trace_id = f"{random.getrandbits(128) or 1:032x}"
+        return SpanPosition(trace_id, span_id, self._share >= 1 or random.random() < self._share)  # noqa: S311
+
+    def export(self, span: "_OpenSpan", ended_ns: int) -> None:
+        """Queue an ended span, if its trace is recorded."""
+        if not span.at.sampled:
+            return
+        self._exports.on_end(
+            ReadableSpan(
+                span.name,
+                _exported(span.at),
+                _exported(span.parent) if span.parent else None,
+                self._resource,
+                span.attributes,
+                kind=_KINDS[span.kind],
+                status=_FAILED if span.has_failed else _UNSET,
+                start_time=span.begun_ns,
+                end_time=ended_ns,
+                instrumentation_scope=_SCOPE,
+            )
+        )
 
     def close(self) -> None:
         """Export what is left, which may take some seconds: call it in a thread."""
-        self._provider.shutdown()
+        self._exports.shutdown()
 
 
 class _OpenSpan:
-    """A span, as a context manager that makes it the current one."""
+    """A span, as a context manager that makes it the current one.
 
-    def __init__(self, span: trace.Span, kind: SpanKind) -> None:
-        self._span = span
-        self._kind = kind
+    The SDK's own spans lock, copy and check at every call, which cost twice as much as all the rest of a trace.
+    """
+
+    __slots__ = ("_before", "_logged", "_sent_before", "_tracing")
+    __slots__ += ("at", "attributes", "begun_ns", "has_failed", "kind", "name", "parent")
+
+    def __init__(
+        self,
+        tracing: OtelTracing,
+        name: str,
+        kind: SpanKind,
+        attributes: dict[str, str | int | float | bool],
+        parent: SpanPosition | None,
+    ) -> None:
+        self._tracing, self.name, self.kind, self.attributes, self.parent = tracing, name, kind, attributes, parent
+        self.at = tracing.below(parent)
+        self.begun_ns = time.time_ns()
+        self.has_failed = False
 
     def rename(self, name: str) -> None:
-        self._span.update_name(name)
+        self.name = name
 
     def set(self, attributes: Attributes) -> None:
-        self._span.set_attributes(attributes)
+        self.attributes.update(attributes)
 
     def fail(self, error_type: str) -> None:
-        self._span.set_attribute("error.type", error_type)
-        self._span.set_status(trace.StatusCode.ERROR)
+        self.attributes["error.type"] = error_type
+        self.has_failed = True
 
     def __enter__(self) -> Span:
-        self._token = context_api.attach(trace.set_span_in_context(self._span))
-        if self._kind is SpanKind.CLIENT:
+        self._before = _current.get()
+        _current.set(self.at)
+        if self.kind is SpanKind.CLIENT:
             self._sent_before = sent_on()
-            send_on(_traceparent(self._span))
-        elif self._kind in {SpanKind.SERVER, SpanKind.CONSUMER}:
-            trace_id = trace.format_trace_id(self._span.get_span_context().trace_id)
-            self._logged = structlog.contextvars.bind_contextvars(trace_id=trace_id)
+            # `tracestate` may say more of the caller's systems than other parties have to know.
+            send_on({"traceparent": self.at.traceparent()})
+        elif self.kind in _LOGGED_KINDS:
+            self._logged = structlog.contextvars.bind_contextvars(trace_id=self.at.trace_id)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_: TracebackType | None
     ) -> None:
-        if self._kind is SpanKind.CLIENT:
+        if self.kind is SpanKind.CLIENT:
             send_on(self._sent_before)
-        elif self._kind in {SpanKind.SERVER, SpanKind.CONSUMER}:
+        elif self.kind in _LOGGED_KINDS:
             structlog.contextvars.reset_contextvars(**self._logged)
-        context_api.detach(self._token)
+        _current.set(self._before)
         if kind is not None:
             self.fail(kind.__name__)
-        self._span.end()
+        self._tracing.export(self, time.time_ns())
 
 
-def _traceparent(span: trace.Span) -> TraceContext:
-    """What other parties get: the ids alone, since a `tracestate` may say more of the caller's systems."""
-    at = span.get_span_context()
-    ids = f"{trace.format_trace_id(at.trace_id)}-{trace.format_span_id(at.span_id)}"
-    return {"traceparent": f"00-{ids}-{at.trace_flags:02x}"}
+def _above(parent: TraceContext | None) -> SpanPosition | None:
+    return position_of(parent) if parent else _current.get()
 
 
-def _extract(parent: Mapping[str, str]) -> Context:
-    return _W3C.extract(parent, Context())
+def _exported(at: SpanPosition) -> trace.SpanContext:
+    state = trace.TraceState.from_header([at.state]) if at.state else _NO_STATE
+    return trace.SpanContext(int(at.trace_id, 16), int(at.span_id, 16), at.is_remote, _SAMPLED, state)
 
 
 def _endpoint(url: str) -> str:

@@ -1,7 +1,8 @@
 """Templates of accounts: added in versions, used by tasks, shared by the operator.
 
 A task is planned with the current version and pinned to it: it runs and is explained with that version, also when the
-template is changed or removed meanwhile.
+template is changed or removed meanwhile. Templates of folders change when Limner or the folder is replaced: each of
+their versions is kept when a task first names a template.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,14 +39,14 @@ LoadFolder = Callable[[Path], LoadedTemplate]
 
 @dataclass(frozen=True, slots=True)
 class UsableTemplate:
-    """A version of an account's template, as tasks use it.
+    """A stored version of a template, as tasks use it.
 
-    `folder` holds its pictures; it is None while only its text is needed.
+    `folder` holds its pictures; it is None while only its text is needed. `row` is None for a folder's template.
     """
 
     template: Template
     version: str
-    row: TemplateVersionId
+    row: TemplateVersionId | None
     folder: Path | None = None
 
     @property
@@ -63,31 +65,60 @@ class AccountTemplates:
     load: LoadFolder
     intake: Intake
     folder: Path
+    _stored: set[tuple[str, str]] = field(default_factory=set)
+    """Slug and version of the folders' templates that are known to be stored."""
 
     # --- used by tasks ----------------------------------------------------------------------------------------------
 
     async def of(self, account: AccountId) -> Templates:
         """What an account's tasks may name: its own before those shared with it, and those before the folders'."""
+        await self._store_shared()
         visible = await self.store.read(lambda records: records.templates.visible(account))
         own = {slug: UsableTemplate(each.template, each.version, each.id) for slug, each in visible.items()}
         return MappingProxyType({**self.shared, **own})
 
     async def pinned(self, spec: TaskSpec) -> LoadedTemplate:
-        """The stored version that a task was planned with, with its pictures. Raises `Refusal` when it was erased."""
-        version = TemplateVersionId(spec.template_row or "")
+        """The version that a task was planned with, with its pictures. Raises `Refusal` when there is none."""
+        if spec.template_row is None:
+            return await self._pinned_of_folder(normalise_slug(spec.template or ""), spec.template_version)
+        version = TemplateVersionId(spec.template_row)
         stored = await self.store.read(lambda records: records.templates.version(version))
         if stored is None:
             raise _unknown(spec.template or "")
         folder = self.folder / version
-        await self._write(version, folder)
+        await self._write(lambda records: records.templates.files(version), folder)
         return UsableTemplate(stored.template, stored.version, version, folder)
 
-    async def _write(self, version: TemplateVersionId, folder: Path) -> None:
+    async def _pinned_of_folder(self, slug: str, version: str | None) -> LoadedTemplate:
+        """The folder as it is, if it is as it was; else the stored version. Tasks of old releases have no version."""
+        current = self.shared.get(slug)
+        if current is not None and version in {None, current.version}:
+            return current
+        kept = version and await self.store.read(lambda records: records.templates.folder_version(slug, version))
+        if kept and version:
+            folder = self.folder / f"{slug}-{version}"
+            await self._write(lambda records: records.templates.folder_files(slug, version), folder)
+            return UsableTemplate(kept, version, None, folder)
+        if current is None:
+            raise _unknown(slug)
+        return current
+
+    async def _write(self, read_files: Callable[[Records], Mapping[str, bytes]], folder: Path) -> None:
         """Copy the files of a version to a folder, once."""
         if await asyncio.to_thread(folder.exists):
             return
-        files = await self.store.read(lambda records: records.templates.files(version))
-        await asyncio.to_thread(_write_folder, folder, files)
+        await asyncio.to_thread(_write_folder, folder, await self.store.read(read_files))
+
+    async def _store_shared(self) -> None:
+        """Keep the versions of the folders' templates that are not kept yet; once in a process."""
+        if all((slug, each.version) in self._stored for slug, each in self.shared.items()):
+            return
+        known = await self.store.read(lambda records: records.templates.folder_versions())
+        new = [each for slug, each in self.shared.items() if (slug, each.version) not in known]
+        if new:
+            files = await asyncio.to_thread(lambda: [_pictures_of(each) for each in new])
+            await self.store.run(partial(_add_folder_versions, templates=new, files=files))
+        self._stored.update((slug, each.version) for slug, each in self.shared.items())
 
     # --- managed -----------------------------------------------------------------------------------------------------
 
@@ -174,6 +205,18 @@ class AccountTemplates:
             records.audit_log.add(by, act, account, {"template": found.slug, "with": other}, self.clock.now_ms())
 
         await self.store.run(work)
+
+
+def _pictures_of(template: LoadedTemplate) -> Mapping[str, bytes]:
+    """The content of the pictures that are sent, by name. Blocking."""
+    return {path.name: path.read_bytes() for path in template.pictures}
+
+
+def _add_folder_versions(
+    records: Records, templates: Sequence[LoadedTemplate], files: Sequence[Mapping[str, bytes]]
+) -> None:
+    for each, pictures in zip(templates, files, strict=True):
+        records.templates.add_folder_version(each.template, each.version, pictures)
 
 
 def _visible(records: Records, account: AccountId, slug: str) -> TemplateVersion:

@@ -16,7 +16,7 @@ from limner.db.tables.retention import Erasure
 from limner.db.tables.tasks import TaskInput
 from limner.domain.ids import AccountId, TaskId, TemplateVersionId
 from limner.domain.prompts.prompt import ComposedPrompt
-from limner.domain.prompts.template import Template
+from limner.domain.prompts.template import Template, normalise_slug
 from limner.domain.refusal import Refusal
 from limner.domain.routing.route import Route
 from limner.domain.tasks.spec import TaskSpec
@@ -104,12 +104,16 @@ class Explain:
         }
 
     def _template(self, records: Records, spec: TaskSpec) -> Template | None:
-        """The template that the task was planned with; of a folder's template, what it is now."""
+        """The template that the task was planned with; a folder's as it is now, for a task of an old release."""
         if spec.template_row is not None:
             stored = records.templates.version(TemplateVersionId(spec.template_row))
             return stored.template if stored else None
-        loaded = self.templates.get(spec.template or "")
-        return loaded.template if loaded else None
+        slug, version = normalise_slug(spec.template or ""), spec.template_version
+        loaded = self.templates.get(slug)
+        current = loaded.template if loaded else None
+        if version is None or (loaded and loaded.version == version):
+            return current
+        return records.templates.folder_version(slug, version) or current
 
     def _route(self, task: Task, references: int, attempts: Sequence[Attempt]) -> Route | None:
         """The route of the last attempt, or the one that the first will take."""

@@ -127,7 +127,7 @@ class PrepareInputs:
         """The template that the task was planned with. Raises `Refusal` when it was removed."""
         if spec.template is None:
             return None
-        if spec.template_row is not None and self.account_templates:
+        if self.account_templates:
             return await self.account_templates.pinned(spec)
         try:
             return self.templates[normalise_slug(spec.template)]

@@ -1,6 +1,10 @@
-"""Templates of accounts. A version is written once; the current one of a template is a row of its own."""
+"""Templates of accounts, and versions of those of folders.
+
+A version is written once; the current one of an account's template is a row of its own.
+"""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -56,6 +60,17 @@ _SHARE = Sql("""
     INSERT INTO template_shares (account, slug, guest) VALUES (:account, :slug, :guest) ON CONFLICT DO NOTHING
 """)
 _UNSHARE = Sql("DELETE FROM template_shares WHERE account = :account AND slug = :slug AND guest = :guest")
+_FOLDER_VERSIONS = Sql("SELECT slug, version FROM folder_templates")
+_ADD_FOLDER_VERSION = Sql("""
+    INSERT INTO folder_templates (slug, version, definition) VALUES (:slug, :version, :definition)
+    ON CONFLICT DO NOTHING
+""")
+_ADD_FOLDER_FILE = Sql("""
+    INSERT INTO folder_template_files (slug, version, name, content) VALUES (:slug, :version, :name, :content)
+    ON CONFLICT DO NOTHING
+""")
+_FOLDER_VERSION = Sql("SELECT definition FROM folder_templates WHERE slug = :slug AND version = :version")
+_FOLDER_FILES = Sql("SELECT name, content FROM folder_template_files WHERE slug = :slug AND version = :version")
 _ERASE = (
     Sql("DELETE FROM template_shares WHERE account = :account OR guest = :account"),
     Sql("DELETE FROM templates WHERE account = :account"),
@@ -114,6 +129,26 @@ class TemplateTable:
 
     def unshare(self, account: AccountId, slug: str, guest: AccountId) -> bool:
         return self._db.run(_UNSHARE, {"account": account, "slug": slug, "guest": guest}) > 0
+
+    def folder_versions(self) -> AbstractSet[tuple[str, str]]:
+        """The slug and version of each stored template of a folder."""
+        return {(slug, version) for slug, version in self._db.all(_FOLDER_VERSIONS, {})}
+
+    def add_folder_version(self, template: Template, version: str, files: Mapping[str, bytes]) -> None:
+        """Keep a version of a folder's template with the pictures that are sent, unless it is kept already."""
+        facts = {"slug": template.slug, "version": version}
+        self._db.run(_ADD_FOLDER_VERSION, {**facts, "definition": dump(asdict(template))})
+        if files:
+            rows = [{**facts, "name": name, "content": content} for name, content in files.items()]
+            self._db.many(_ADD_FOLDER_FILE, rows)
+
+    def folder_version(self, slug: str, version: str) -> Template | None:
+        definition = self._db.value(_FOLDER_VERSION, {"slug": slug, "version": version})
+        return replace(Template.of(load(definition)), slug=slug) if definition else None
+
+    def folder_files(self, slug: str, version: str) -> Mapping[str, bytes]:
+        rows = self._db.all(_FOLDER_FILES, {"slug": slug, "version": version})
+        return {name: bytes(content) for name, content in rows}
 
     def erase_account(self, account: AccountId) -> None:
         """Delete all templates of an account, with their versions."""
