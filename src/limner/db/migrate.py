@@ -13,7 +13,7 @@ from limner.db.open_store import POSTGRES, SQLITE, DatabaseUrlUnknown
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration."""
 
 _WAIT_S = 20

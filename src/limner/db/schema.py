@@ -251,7 +251,8 @@ prompt_words = Table(
 PROMPT_INDEX = {
     "sqlite": """
         CREATE VIRTUAL TABLE prompt_index USING fts5(
-            words, content='prompt_words', content_rowid='number', detail='none', tokenize="ascii tokenchars '@'")
+            words, content='prompt_words', content_rowid='number', detail='none', prefix='1 2 3',
+            tokenize="ascii tokenchars '@'")
     """,
     "postgresql": """
         CREATE INDEX ix_prompt_words_words ON prompt_words USING gin (words) WITH (gin_pending_list_limit = 256)

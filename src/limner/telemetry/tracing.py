@@ -105,7 +105,7 @@ class OtelTracing:
 
     def close(self) -> None:
         """Export what is left, which may take some seconds: call it in a thread."""
-        self._exports.shutdown()
+        self._exports.shutdown()  # type: ignore[no-untyped-call]
 
 
 class _OpenSpan:
@@ -114,8 +114,12 @@ class _OpenSpan:
     The SDK's own spans lock, copy and check at every call, which cost twice as much as all the rest of a trace.
     """
 
-    __slots__ = ("_before", "_logged", "_sent_before", "_tracing")
-    __slots__ += ("at", "attributes", "begun_ns", "has_failed", "kind", "name", "parent")
+    # fmt: off
+    __slots__ = (
+        "_before", "_logged", "_sent_before", "_tracing",
+        "at", "attributes", "begun_ns", "has_failed", "kind", "name", "parent",
+    )
+    # fmt: on
 
     def __init__(
         self,

@@ -94,14 +94,18 @@ class AccountTemplates:
         current = self.shared.get(slug)
         if current is not None and version in {None, current.version}:
             return current
-        kept = version and await self.store.read(lambda records: records.templates.folder_version(slug, version))
-        if kept and version:
-            folder = self.folder / f"{slug}-{version}"
-            await self._write(lambda records: records.templates.folder_files(slug, version), folder)
-            return UsableTemplate(kept, version, None, folder)
-        if current is None:
+        kept = await self._kept_of_folder(slug, version) if version else None
+        if (found := kept or current) is None:
             raise _unknown(slug)
-        return current
+        return found
+
+    async def _kept_of_folder(self, slug: str, version: str) -> UsableTemplate | None:
+        template = await self.store.read(lambda records: records.templates.folder_version(slug, version))
+        if template is None:
+            return None
+        folder = self.folder / f"{slug}-{version}"
+        await self._write(lambda records: records.templates.folder_files(slug, version), folder)
+        return UsableTemplate(template, version, None, folder)
 
     async def _write(self, read_files: Callable[[Records], Mapping[str, bytes]], folder: Path) -> None:
         """Copy the files of a version to a folder, once."""
