@@ -38,6 +38,10 @@ AnswerError = Callable[[Scope, Refusal], Response]
 _START_MESSAGES = {"http.response.start", "websocket.http.response.start", "websocket.accept"}
 
 
+class ClientLeftError(OSError):
+    """The client has closed its connection, which an ASGI server tells by an OSError of `send`."""
+
+
 class Trace:
     """Adds the trace id to every response and turns unhandled exceptions into the error envelope."""
 
@@ -58,11 +62,14 @@ class Trace:
             if message["type"] in _START_MESSAGES:
                 started = True
                 add_headers(message, {TRACE_ID: trace, REQUEST_ID: trace} | rate_limit_headers(scope[STANDINGS]))
-            await send(message)
+            try:
+                await send(message)
+            except OSError as error:
+                raise ClientLeftError from error
 
         try:
             await self._app(scope, receive, send_traced)
-        except ClientDisconnect:
+        except (ClientDisconnect, ClientLeftError):
             log.debug("client disconnected", trace=trace, path=scope["path"])
         except Exception as error:
             refusal = _log_error(error, scope, trace)

@@ -128,6 +128,30 @@ async def test_a_client_that_goes_ends_its_watch() -> None:
     assert socket.message_types() == ["websocket.accept"]
 
 
+async def _watched(scope: Any, receive: Any, send: Any) -> None:
+    await serve(WebSocket(scope, receive, send), Frames(1), watcher(), str)  # type: ignore[arg-type]
+
+
+async def _refused(scope: Any, receive: Any, send: Any) -> None:
+    await WebSocket(scope, receive, send).send_denial_response(answer(Refusal(Code.FORBIDDEN, "no", suggestion="")))
+
+
+@pytest.mark.parametrize("app", [_watched, _refused])
+async def test_a_client_that_goes_before_it_is_answered_is_no_fault(app: Any) -> None:
+    """As a browser does that leaves a page at once. ASGI servers raise an OSError then."""
+
+    async def gone(_message: dict[str, Any]) -> None:
+        raise OSError
+
+    socket = Socket(takes=gone)
+    with capture_logs() as logged:
+        await Trace(app, lambda _scope, refusal: answer(refusal))(
+            {**SCOPE, "headers": []}, socket.says.get, socket.send
+        )
+
+    assert [(entry["event"], entry["log_level"]) for entry in logged] == [("client disconnected", "debug")]
+
+
 @pytest.mark.parametrize("accepted", ["before", "after"])
 async def test_an_internal_error_is_sent_as_envelope_or_close_code(accepted: str) -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
