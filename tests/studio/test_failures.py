@@ -66,7 +66,7 @@ def test_a_refused_prompt_leads_back_to_its_words(tab: Tab, studio: Served) -> N
     card = ended(tab, studio, f"refused {word('bfl', '`Request Moderated`')}")
 
     expect(card).to_have_attribute("data-state", "banned")
-    expect(card).to_contain_text("policy refused")
+    expect(card).to_contain_text("The policy of Black Forest Labs refused it")
     expect(card).to_contain_text("Not charged")
     expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "true")  # the scripts have run
     card.get_by_role("button", name="Edit the prompt").click()
@@ -78,7 +78,7 @@ def test_a_vendor_out_of_order_is_asked_again_by_a_button(tab: Tab, studio: Serv
     card = ended(tab, studio, prompt, model_version="gpt_4o")
 
     expect(card).to_have_attribute("data-state", "failed")
-    expect(card).to_contain_text("The vendor gave no picture")
+    expect(card).to_contain_text("The vendor is out of order")
     expect(card).to_contain_text("Not charged")
     expect(tab.page.locator("#live")).to_contain_text("Live")
     card.get_by_role("button", name="Send again").click()
@@ -89,4 +89,6 @@ def test_a_reference_that_cannot_be_fetched_is_named(tab: Tab, studio: Served) -
     card = ended(tab, studio, "like image[1]", files=[{"type": "jpg", "url": "https://192.0.2.1/a.jpg"}])
 
     expect(card).to_contain_text("A reference could not be fetched")
+    expect(card).to_contain_text("image[1]")
+    expect(card.get_by_role("button", name="Replace image[1]")).to_be_visible()
     expect(card).to_contain_text("Not charged")

@@ -1,6 +1,7 @@
 """The page Make: from a prompt to a downloaded picture, the draft, and what the composer says."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,8 @@ def test_the_counter_counts_code_points(tab: Tab) -> None:
     expect(tab.page.locator("[data-count]")).to_have_text("8 / 1,024")
 
 
-def test_four_times_makes_four_tasks_and_a_double_click_makes_no_more(tab: Tab, client: Client) -> None:
+def test_four_pictures_are_one_task_and_a_double_click_makes_no_more(tab: Tab, client: Client) -> None:
+    """One task with four pictures, each at the model's price; all of them are on its card and in its download."""
     tab.sign_in()
     before = sum(client.balance())
     for _ in range(3):
@@ -136,8 +138,30 @@ def test_four_times_makes_four_tasks_and_a_double_click_makes_no_more(tab: Tab, 
 
     tab.page.dblclick("#send")
 
-    expect(tab.page.locator(".card[data-state=success]", has_text="four of these")).to_have_count(4)
+    card = tab.page.locator(".card[data-state=success]", has_text="four of these")
+    expect(card.locator("figcaption")).to_have_text(["1", "2", "3", "4"])
+    with tab.page.expect_download() as saving:
+        card.get_by_role("button", name="Download all 4").click(force=True)
+    assert len(zipfile.ZipFile(saving.value.path()).namelist()) == 4
     assert before - sum(client.balance()) == 4 * 5
+
+
+def test_the_third_of_four_pictures_becomes_a_reference(tab: Tab, client: Client) -> None:
+    """The task's id with the name of the picture."""
+    made = client.done(prompt="four to choose from", n=4)
+    tab.sign_in()
+    tab.open(f"/pictures/{made['task_id']}")
+    tab.page.get_by_role("navigation", name="Its views").get_by_role("link", name="3").click()
+
+    tab.page.get_by_role("link", name="Use as reference").click()
+    tab.page.fill("#prompt", "made from the third")
+    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "false")
+    tab.page.click("#send")
+
+    card = tab.page.locator(".card[data-state=success]", has_text="made from the third")
+    expect(card).to_be_visible()
+    lineage = client.get(f"/v2/openapi/task/{made['task_id']}/lineage").data
+    assert card.get_attribute("data-id") in str(lineage)
 
 
 def test_hostile_words_stay_words(tab: Tab, client: Client) -> None:

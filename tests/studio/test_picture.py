@@ -59,7 +59,7 @@ def test_the_story_tells_the_parts_the_pictures_and_no_key(tab: Tab, studio: Ser
     expect(story.locator(".part--mine")).to_contain_text("in bronze")
     expect(story.locator(".part").first).to_contain_text("Switch: T-pose")
     expect(story.locator(".refrow")).to_have_count(1)
-    expect(story.locator(".rows--fall li")).to_have_count(2)  # the queue, and one attempt
+    expect(story.locator(".rows--fall li")).to_have_count(3)  # the queue, one attempt, and keeping
     expect(story.locator("pre").first).to_contain_text("$KEY")
     assert str(studio.key) not in tab.page.content()
     assert parent != made

@@ -1,4 +1,4 @@
-"""What the composer's form says: the request that it makes, and how many times."""
+"""What the composer's form says: the request that it makes."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,6 @@ from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import ImageRequest, TaskType
 
-MAX_TIMES = 10
 OPTIONS = ("aspect_ratio", "size", "quality", "background", "partial_images")
 """Fields of a task that only some models obey."""
 
@@ -38,6 +37,8 @@ def body_of(form: FormData) -> dict[str, Any]:
     for switch in (T_POSE, SKETCH_TO_RENDER):
         if switch.name in form:
             chosen[switch.name] = True
+    if (pictures := _number(str(form.get("n", "1")))) > 1:
+        chosen["n"] = pictures
     return chosen | ({"files": files} if files else {})
 
 
@@ -68,7 +69,6 @@ def _reference(text: str) -> Mapping[str, Any]:
     return reference
 
 
-def times_of(form: FormData) -> int:
-    """How many tasks are made of the form, each at its own price."""
-    text = str(form.get("n", "1"))
-    return max(1, min(MAX_TIMES, int(text))) if text.isascii() and text.isdigit() and len(text) < 4 else 1
+def _number(text: str) -> int:
+    """How many pictures of the prompt; a number that is none counts as one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1

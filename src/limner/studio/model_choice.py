@@ -7,6 +7,7 @@ from limner.application.generation.routing import Routing
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import NO_ABILITIES, QUALITIES, Abilities
 from limner.studio.texts import Texts
+from limner.studio.vendor_titles import vendor_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _choice(name: str, routing: Routing, obeys: Abilities, t: Texts) -> ModelCho
         name=facts.title,
         credits=facts.credits,
         references=facts.reference_cap,
-        by=routing.served_by(name) if served else "",
+        by=vendor_title(routing.served_by(name), t) if served else "",
         state="fair" if served else "off",
         say=say,
         group=group,

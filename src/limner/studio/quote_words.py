@@ -9,8 +9,8 @@ from limner.application.tasks.quote import Quote
 from limner.domain.prompts.prompt import ComposedPrompt
 from limner.domain.refusal import Code, Refusal
 from limner.studio.texts import Texts
+from limner.studio.vendor_titles import ENGINE, vendor_title
 
-ENGINE = "builtin"
 _CITATION = re.compile(r"image\s*\[(\d+)\]", re.IGNORECASE)
 
 
@@ -25,16 +25,15 @@ class ToldPart:
 
 @dataclass(frozen=True, slots=True)
 class QuoteWords:
-    """`asked` is the model that the form names, `times` how many tasks it makes."""
+    """`asked` is the model that the form names."""
 
     t: Texts
     quote: Quote
     asked: str
-    times: int
 
     @property
     def price(self) -> int:
-        return self.quote.planned.plan.price * self.times if self.quote.planned else 0
+        return self.quote.planned.plan.price if self.quote.planned else 0
 
     @property
     def problems(self) -> Sequence[Refusal]:
@@ -120,7 +119,7 @@ class QuoteWords:
         if runs.route.provider == ENGINE:
             return t("Made by the built-in engine: it composes, it does not generate.")
         seconds = max(1, round(runs.expected_ms / 1000))
-        values = {"model": planned.plan.model.title, "vendor": runs.route.provider, "s": seconds}
+        values = {"model": planned.plan.model.title, "vendor": vendor_title(runs.route.provider, t), "s": seconds}
         if runs.state.condition is not RouteCondition.OPEN:
             return t("{model}, at {vendor}, which rests just now: it waits until then.", **values)
         if self.quote.ahead:

@@ -15,6 +15,7 @@ from limner.application.accounts.sign_in import SignIn
 from limner.application.tasks.explain import Explain
 from limner.ports.templates import Templates
 from limner.studio.assets import serve_asset
+from limner.studio.cards.read import Cards
 from limner.studio.errors import refusals
 from limner.studio.handlers.account import AccountHandlers
 from limner.studio.handlers.history import HistoryHandlers
@@ -69,10 +70,11 @@ def _reference_routes(studio: Studio, reference: ReferencePages) -> Sequence[Bas
 
 def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     entry = SignInHandlers(studio.sign_in, studio.services.authentication, pages)
-    make = MakeHandlers(studio.services, studio.templates, pages)
+    cards = Cards(studio.services, studio.templates)
+    make = MakeHandlers(studio.services, pages, cards)
     story = ReadStory(studio.services.store, studio.explain)
-    picture = PictureHandlers(studio.services, studio.templates, story, pages)
-    past = HistoryHandlers(studio.services, studio.templates, pages)
+    picture = PictureHandlers(studio.services, cards, story, pages)
+    past = HistoryHandlers(studio.services, studio.templates, pages, cards)
     operator = OperatorHandlers(studio.services.operators, pages)
     template = TemplatePages(studio.services, pages)
     account = AccountHandlers(studio.services, studio.report, studio.accounts, pages)
@@ -102,6 +104,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         change("POST", "/tasks/{task_id}/again", make.again),
         read("GET", "/tasks/{task_id}/request", make.request_of),
         read("GET", "/pictures/{task_id}", picture.page),
+        read("GET", "/pictures/{task_id}/thumb", picture.thumb),
         read("GET", "/compare", picture.compare),
         read("GET", "/history", past.page),
         read("GET", "/history/tiles", past.tiles),

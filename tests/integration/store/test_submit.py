@@ -188,6 +188,25 @@ async def test_the_picture_of_an_earlier_task_is_named_by_the_task(service: Serv
     assert (await service.task(task)).echo["inputs"] == [{"task_id": made}]
 
 
+async def test_one_of_several_pictures_of_a_task_is_named_too(service: ServiceHarness) -> None:
+    key = await service.open_account()
+    made = await service.submit_task(key)
+    await service.claim_tasks()
+    blob = await service.keep(picture_file(service.folder), made)
+    second = replace(PICTURE, blob=blob.blob)
+    await service.settle_task(made, replace(SUCCEEDED, result=replace(PICTURE, more=(second,))))
+
+    task = await service.submit_task(key, **with_file(TaskSource(made, "generated_image_2"), field="inputs[0]"))
+
+    [item] = await service.store.read(lambda records: records.tasks.inputs(task))
+    assert item.blob == blob.blob
+    assert (await service.task(task)).echo["inputs"] == [{"task_id": made, "picture": "generated_image_2"}]
+    with pytest.raises(Refusal) as refused:
+        await service.submit_task(key, **with_file(TaskSource(made, "generated_image_3"), field="inputs[0]"))
+    assert (refused.value.code, refused.value.field) == (Code.FILE_NOT_FOUND, "inputs[0]")
+    assert "generated_image, generated_image_2" in (refused.value.suggestion or "")
+
+
 async def test_a_task_of_another_account_is_no_picture(service: ServiceHarness) -> None:
     ada, eve = await service.open_account("ada"), await service.open_account("eve")
     theirs = await service.submit_task(ada)

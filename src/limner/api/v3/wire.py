@@ -48,6 +48,12 @@ class FileReference(FileRef):
     """A reference picture: exactly one of `file_token`, `url`, `object`, `task_id` and `data`."""
 
     task_id: StrictStr | None = Field(default=None, max_length=100, description="A task of yours that made a picture.")
+    picture: StrictStr | None = Field(
+        default=None,
+        max_length=40,
+        description="With `task_id`: which of its pictures, by the name in its link, such as `generated_image_2` or "
+        "`left_view`. Default: the first.",
+    )
 
     def ways(self) -> str:
         return "file_token, url, object, task_id and data"
@@ -55,7 +61,7 @@ class FileReference(FileRef):
     def sources(self) -> Iterator[tuple[str, Source]]:
         yield from super().sources()
         if self.task_id is not None:
-            yield "task_id", TaskSource(TaskId(self.task_id))
+            yield "task_id", TaskSource(TaskId(self.task_id), self.picture)
 
 
 def _from_text(value: object) -> object:

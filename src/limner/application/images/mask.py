@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from limner.application.images.references import named_picture
 from limner.application.read import own_task
 from limner.db.records import Records
 from limner.db.store import Store
@@ -100,8 +101,8 @@ def _stored(records: Records, account: AccountId, file: FileInput) -> BlobId | N
         case ObjectSource(_, key):
             upload = records.uploads.by_object(account, key)
             return upload.blob if upload else None
-        case TaskSource(task):
-            made = own_task(records, account, task).result
+        case TaskSource(task, picture):
+            made = named_picture(own_task(records, account, task), picture)
             return made.blob if made else None
         case UrlSource() | InlineSource():
             return None

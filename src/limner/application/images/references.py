@@ -21,7 +21,7 @@ from limner.domain.ids import AccountId, BlobId, TaskId, is_uuid
 from limner.domain.model import WEBP, ModelFacts
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import FileInput, InlineSource, ObjectSource, TaskSource, UploadedSource, UrlSource
-from limner.domain.tasks.task import Status, Task
+from limner.domain.tasks.task import Result, Status, Task
 from limner.domain.upload import BUCKET
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
@@ -151,8 +151,8 @@ class ResolveInputs:
                 ours = bucket == BUCKET and key.isprintable()
                 upload = self.records.uploads.by_object(self.account, key) if ours else None
                 return self._uploaded(upload, file, position, f"{file.field}.object", key)
-            case TaskSource(task):
-                return self._made(task, file, position)
+            case TaskSource(task, picture):
+                return self._made(task, picture, file, position)
 
     def _kept(self, kept: KeptPicture, file: FileInput, position: int) -> tuple[TaskInput, dict[str, Any]]:
         self.records.blobs.add(kept.blob, kept.size, kept.media_type, self.now_ms)
@@ -169,16 +169,28 @@ class ResolveInputs:
         row = TaskInput(position, file.field, None, upload.blob)
         return row, {"object": {"bucket": BUCKET, "key": upload.object_key}}
 
-    def _made(self, task_id: TaskId, file: FileInput, position: int) -> tuple[TaskInput, dict[str, Any]]:
-        """The result of an earlier task of this account."""
+    def _made(
+        self, task_id: TaskId, picture: str | None, file: FileInput, position: int
+    ) -> tuple[TaskInput, dict[str, Any]]:
+        """A picture of an earlier task of this account."""
         try:
             task = own_task(self.records, self.account, task_id)
         except Refusal as refusal:
             raise refusal.at(file.field) from None
-        if task.result is None or not self.has(task.result.blob):
+        made = named_picture(task, picture)
+        if task.result is None or (made and not self.has(made.blob)):
             raise _no_picture(task, file.field)
-        check_format(task.result.media_type, self.model, file.field, transcode_webp=self.transcode_webp)
-        return TaskInput(position, file.field, None, task.result.blob), {"task_id": task_id}
+        if made is None:
+            raise _no_such_picture(task, picture, file.field)
+        check_format(made.media_type, self.model, file.field, transcode_webp=self.transcode_webp)
+        named = {"task_id": task_id} | ({"picture": picture} if picture else {})
+        return TaskInput(position, file.field, None, made.blob), named
+
+
+def named_picture(task: Task, name: str | None) -> Result | None:
+    """The task's picture of this name, by default the first; None where there is none."""
+    pictures = task.result.pictures() if task.result else {}
+    return pictures.get(name) if name else next(iter(pictures.values()), None)
 
 
 def _upload_gone(name: str, field: str, *, expired: bool) -> Refusal:
@@ -187,6 +199,16 @@ def _upload_gone(name: str, field: str, *, expired: bool) -> Refusal:
         f"upload {name!r} {'has expired' if expired else 'does not exist'}",
         suggestion="Upload the picture with POST /upload or POST /v3/files and use the returned token. "
         "A presigned link must receive its bytes with PUT first.",
+        field=field,
+    )
+
+
+def _no_such_picture(task: Task, name: str | None, field: str) -> Refusal:
+    names = ", ".join(task.result.pictures() if task.result else ())
+    return Refusal(
+        Code.FILE_NOT_FOUND,
+        f"task {task.id!r} has no picture {name!r}",
+        suggestion=f"Its pictures are {names}; without a name it is the first.",
         field=field,
     )
 

@@ -114,6 +114,7 @@ _CLOSE_OPEN = Sql("""
     WHERE task = :task AND state <> 'closed'
 """)
 _OF = Sql(f"SELECT {_COLUMNS} FROM attempts WHERE task = :task ORDER BY part, number")
+_OF_MANY = Sql(f"SELECT {_COLUMNS} FROM attempts WHERE task IN :tasks ORDER BY intended_ms, id")
 _DURATIONS = Sql("""
     SELECT closed_ms - intended_ms FROM attempts
     WHERE route = :route AND closed_ms IS NOT NULL AND outcome = 'picture' ORDER BY closed_ms DESC LIMIT :limit
@@ -244,6 +245,14 @@ class AttemptTable:
 
     def of(self, task: TaskId) -> Sequence[Attempt]:
         return [_attempt(*row) for row in self._db.all(_OF, {"task": task})]
+
+    def of_many(self, tasks: Sequence[TaskId]) -> Mapping[TaskId, Sequence[Attempt]]:
+        """The attempts of these tasks, in the order in which they began; tasks without any are left out."""
+        found: dict[TaskId, list[Attempt]] = {}
+        for row in self._db.all(_OF_MANY, {"tasks": self._db.ids(tasks)}) if tasks else ():
+            attempt = _attempt(*row)
+            found.setdefault(attempt.task, []).append(attempt)
+        return found
 
     def recent_durations_ms(self, route: str, limit: int) -> Sequence[int]:
         return [int(row[0]) for row in self._db.all(_DURATIONS, {"route": route, "limit": limit})]

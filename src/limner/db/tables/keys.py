@@ -61,6 +61,7 @@ _OF = Sql(f"""
     SELECT {_COLUMNS} FROM api_keys k JOIN accounts a ON a.id = k.account
     WHERE k.account = :account ORDER BY k.created_ms, k.id
 """)
+_MAKER = Sql("SELECT k.name FROM tasks t JOIN api_keys k ON k.id = t.api_key WHERE t.id = :task")
 _VALID = Sql("""
     SELECT id FROM api_keys
     WHERE id IN :ids AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > :now_ms)
@@ -123,6 +124,11 @@ class KeyTable:
 
     def of(self, account: AccountId) -> Sequence[Key]:
         return [_key(*row) for row in self._db.all(_OF, {"account": account})]
+
+    def name_of_maker(self, task: TaskId) -> str:
+        """The name of the key that created the task; empty if none did."""
+        row = self._db.one(_MAKER, {"task": task})
+        return str(row[0]) if row else ""
 
     def revoke(self, key: KeyId, now_ms: int) -> bool:
         return self._db.run(_REVOKE, {"id": key, "now_ms": now_ms}) == 1

@@ -71,9 +71,10 @@ class InlineSource:
 
 @dataclass(frozen=True, slots=True)
 class TaskSource:
-    """The image that an earlier task made."""
+    """An image that an earlier task made: `picture` names it as its link does, None is the first."""
 
     task: TaskId
+    picture: str | None = None
 
 
 Source = UploadedSource | UrlSource | ObjectSource | InlineSource | TaskSource

@@ -11,6 +11,7 @@ const cardOf = (node) => node.closest(".card, .tile") ?? document.getElementById
 const pictureOf = (card) => card?.querySelector(".card__pic")?.dataset.full ?? card?.querySelector(".card__pic img")?.getAttribute("src") ?? card?.querySelector("a")?.dataset.full;
 export const comparable = (card) => (card && pictureOf(card) ? { id: card.dataset.id, src: pictureOf(card) } : null);
 const idOf = (node) => cardOf(node)?.dataset.id ?? document.querySelector(".look")?.dataset.id;
+const composing = () => document.getElementById("composer");
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`limner:${name}`, { detail }));
 
 export function refused(error) {
@@ -69,8 +70,8 @@ export const ACTS = {
     erase([idOf(node)], (gone) => { if (gone.length && card) card.hidden = true; }, () => { if (card) card.hidden = false; });
   },
   open: (node) => { location.href = `${root}/pictures/${idOf(node)}`; },
-  vary: (node) => tell("vary", idOf(node)),
-  ref: (node) => tell("ref", { id: idOf(node), src: pictureOf(cardOf(node)) }),
+  vary: (node) => { if (composing()) tell("vary", { id: idOf(node), model: node.dataset.value }); else location.href = `${root}?vary=${idOf(node)}`; },
+  ref: (node) => { if (composing()) tell("ref", { id: idOf(node), src: pictureOf(cardOf(node)) }); else location.href = `${root}?ref=${idOf(node)}`; },
   compare: (node) => {
     const mine = comparable(cardOf(node));
     const theirs = comparable(document.querySelector(":is(.card, .tile):has(.check:checked)"));
@@ -88,7 +89,7 @@ export const ACTS = {
   again: (node) => change(`/tasks/${idOf(node)}/again`, ([card]) => tell("new", [card])),
   link: (node) => copy(new URL(pictureOf(cardOf(node)), location.href).href, t("Link copied. It works for 24 hours, for everybody who has it.")),
   words: (node) => copy(cardOf(node)?.querySelector(".card__prompt").textContent.trim() ?? "", t("Prompt copied.")),
-  download: (node) => cardOf(node)?.querySelector("a[download]")?.click(),
+  download: (node) => cardOf(node)?.querySelector("[data-download]")?.click(),
   reconnect: () => tell("reconnect"),
 };
 

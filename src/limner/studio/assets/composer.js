@@ -1,5 +1,5 @@
 // The composer: the draft, what is wrong with it, what it will cost, and sending it.
-import { ask, element, elements, icon, t } from "./page.js";
+import { ask, element, elements, icon, root, t } from "./page.js";
 import { cites, firstEmoji, insert, paintMirror, points, renumbered, withoutEmoji } from "./prompt.js";
 import { References } from "./references.js";
 import { refused } from "./acts.js";
@@ -160,24 +160,25 @@ export function composer() {
   /* ---- the draft ---- */
   function keep() {
     const switches = [...form.querySelectorAll(".toggles input:checked")].map((box) => box.name);
-    localStorage.setItem(DRAFT, JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, options: options(), refs: refs.kept() }));
+    localStorage.setItem(DRAFT, JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, n: times, options: options(), refs: refs.kept() }));
     $("[data-saved]").hidden = !prompt.value;
   }
-  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, options: wanted = {}, refs: pictures_ = [] }) {
+  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, n = 1, options: wanted = {}, refs: pictures_ = [] }) {
     prompt.value = text;
     const radio = form.querySelector(`[name=template][value="${CSS.escape(slug)}"]`) ?? form.querySelector("[name=template][value='']");
     radio.checked = true;
     for (const box of form.querySelectorAll(".toggles input")) box.checked = switches.includes(box.name);
     const row = rows.find((each) => each.dataset.id === id);
     if (row) choose(row, false);
+    setTimes(n);
     for (const name of OPTIONS) form.elements[name].value = wanted[name] ?? "";
     await refs.restore(pictures_);
   }
-  async function vary(id) {
+  async function vary(id, instead) {
     try {
       const sent = JSON.parse(await ask(`/tasks/${id}/request`));
       const files = [sent.file, ...(sent.files ?? [])].filter(Boolean);
-      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: SWITCHES.filter((name) => sent[name]), model: sent.model_version, options: sent, refs: files.map((file) => ({ name: file.url ?? t("a reference"), file, thumb: null })) });
+      await fill({ prompt: sent.prompt, template: (sent.template ?? "").replaceAll("-", "_"), switches: SWITCHES.filter((name) => sent[name]), model: instead ?? sent.model_version, n: sent.n, options: sent, refs: files.map((file) => ({ name: file.url ?? t("a reference"), file, thumb: null })) });
       open(true);
       prompt.focus();
       toast(t("Its words, pictures and model are in the composer."));
@@ -209,6 +210,11 @@ export function composer() {
   }
   document.getElementById("models").addEventListener("click", (event) => { const row = event.target.closest(".model"); if (row) choose(row); });
 
+  function setTimes(n) {
+    times = Math.max(1, Math.min(10, n));
+    $("[data-n]").textContent = times;
+  }
+
   /* ---- sending ---- */
   let sending = false;
   let send = crypto.randomUUID();
@@ -225,12 +231,12 @@ export function composer() {
     sending = true;
     $("#send").setAttribute("aria-busy", "true");
     try {
-      const cards = elements(await ask("/tasks", { method: "POST", body: body() }));
+      const [card] = elements(await ask("/tasks", { method: "POST", body: body() }));
       remember();
       send = crypto.randomUUID();
       open(false);
-      document.dispatchEvent(new CustomEvent("limner:new", { detail: cards }));
-      toast(cards.length > 1 ? t("{n} tasks are on the server’s disk.", { n: cards.length }) : t("The task is on the server’s disk."));
+      document.dispatchEvent(new CustomEvent("limner:new", { detail: [card] }));
+      toast(t("The task is on the server’s disk."));
     } catch (error) {
       if (error.status) { said = error.html; $("#problems").replaceChildren(...elements(error.html)); send = crypto.randomUUID(); } else toast(t("The server did not answer. Your draft is kept: press Make again, nothing is made twice."));
     } finally {
@@ -245,7 +251,7 @@ export function composer() {
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   form.addEventListener("click", (event) => {
     const by = +event.target.closest("[data-times]")?.dataset.times;
-    if (by) { times = Math.max(1, Math.min(10, times + by)); $("[data-n]").textContent = times; update(); }
+    if (by) { setTimes(times + by); update(); }
     const act = event.target.closest("[data-act]")?.dataset.act;
     if (act === "pick") $("#files").click();
     if (act === "recall") recall(1);
@@ -267,7 +273,7 @@ export function composer() {
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) delete $(".prompt").dataset.drag; });
   document.addEventListener("drop", (event) => { delete $(".prompt").dataset.drag; if (event.dataTransfer.files.length) { event.preventDefault(); refs.take(event.dataTransfer.files); } });
   document.addEventListener("limner:ref", ({ detail }) => refs.picture(detail.id, detail.src));
-  document.addEventListener("limner:vary", ({ detail }) => vary(detail));
+  document.addEventListener("limner:vary", ({ detail }) => vary(detail.id, detail.model));
 
   const grab = $(".composer__grab");
   function open(on) {
@@ -293,7 +299,8 @@ export function composer() {
     if (asked.has("vary")) await vary(asked.get("vary"));
     if (asked.has("ref")) {
       const src = document.querySelector(`#task-${CSS.escape(asked.get("ref"))} .card__pic img`)?.src;
-      refs.picture(asked.get("ref"), src ?? null);
+      const picture = asked.get("picture");
+      refs.picture(asked.get("ref"), (picture ? null : src) ?? `${root}/pictures/${asked.get("ref")}/thumb?name=${picture ?? ""}`, picture);
     }
     if (asked.size) history.replaceState(null, "", location.pathname);
   }

@@ -43,9 +43,9 @@ export class References {
     this.set([...this.items, { src: null, name: url, file: { type: "jpg", url } }]);
     toast(t("It is image[{n}].", { n: this.length }));
   }
-  // The picture of an earlier task, by its id: the server has it already.
-  picture(id, src) {
-    this.set([...this.items, { src, name: t("an earlier picture"), file: { task_id: id } }]);
+  // A picture of an earlier task, by its id and name, by default the first: the server has it already.
+  picture(id, src, picture) {
+    this.set([...this.items, { src, name: t("an earlier picture"), file: { task_id: id, ...(picture ? { picture } : {}) } }]);
     toast(t("It is image[{n}].", { n: this.length }));
   }
 

@@ -16,9 +16,9 @@ from limner.application.read import TaskView
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status
 from limner.ports.templates import Templates
-from limner.studio.cards import FeedCard
+from limner.studio.cards.card import FeedCard
+from limner.studio.cards.read import Cards
 from limner.studio.date_rail import date_rail
-from limner.studio.handlers.make import card_maker
 from limner.studio.page import Pages
 from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import Texts, texts_for
@@ -51,6 +51,7 @@ class HistoryHandlers:
     services: Services
     templates: Templates
     pages: Pages
+    shown: Cards
 
     async def page(self, request: Request) -> Response:
         days, more = await self._listed(request)
@@ -120,7 +121,8 @@ class HistoryHandlers:
         """A page of tiles by day, and the query of the page after it."""
         filter_, query = read_query(request, STATUSES)
         found = await self.services.list_tasks(session_of(request).key.account, filter_, after=query.after, limit=TILES)
-        cards = [card_maker(request, self.services, self.templates).card(seen) for seen in found.tasks]
+        maker = self.shown.maker(request)
+        cards = [maker.card(seen) for seen in found.tasks]
         asked = {name: value for name in FILTERS if (value := request.query_params.get(name))}
         more = urlencode(asked | {"after": found.next}) if found.next else None
         return list(_by_day(found.tasks, cards, self.services.clock.now_ms(), texts_for(request))), more

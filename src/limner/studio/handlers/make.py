@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -22,10 +21,10 @@ from limner.domain.refusal import Problems
 from limner.domain.routing.abilities import QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS
 from limner.domain.tasks.listing import TaskFilter
-from limner.ports.templates import Templates
 from limner.studio.assets import example_templates
-from limner.studio.cards import CardMaker, FeedCard
-from limner.studio.composer_form import body_of, image_request, request_body, times_of
+from limner.studio.cards.card import FeedCard
+from limner.studio.cards.read import Cards
+from limner.studio.composer_form import body_of, image_request, request_body
 from limner.studio.model_choice import model_choices, preselected
 from limner.studio.page import Pages
 from limner.studio.quote_words import QuoteWords
@@ -46,8 +45,8 @@ SWITCHES = (
 @dataclass(frozen=True, slots=True)
 class MakeHandlers:
     services: Services
-    templates: Templates
     pages: Pages
+    shown: Cards
 
     async def page(self, request: Request) -> Response:
         cards, more = await self._feed(request, None)
@@ -79,32 +78,23 @@ class MakeHandlers:
         """The cards of the named tasks, in the order asked for."""
         wanted = [TaskId(each) for each in request.query_params.get("ids", "").split(",")[:MAX_CARDS_ASKED] if each]
         found = await self.services.read.many(session_of(request).key.account, wanted)
-        maker = self._maker(request)
-        by_id = {seen.task.id: maker.card(seen) for seen in found}
+        by_id = {card.id: card for card in await self.shown.explained(request, found)}
         return self.pages.fragment(request, "cards", cards=[by_id[each] for each in wanted if each in by_id])
 
     async def create(self, request: Request) -> Response:
-        """Make `n` tasks of the form, each with an idempotency key of its own. Plain forms lead back to the page."""
+        """Make a task of the form, once however often it is sent. Plain forms lead back to the page."""
         form = await form_of(request)
-        cards = [await self._create(request, form, number) for number in range(times_of(form))]
-        if "hx-request" not in request.headers:
-            return RedirectResponse(root_of(request), 303)
-        return self.pages.fragment(request, "cards", cards=cards)
-
-    async def _create(self, request: Request, form: FormData, number: int) -> FeedCard:
         body = orjson.dumps(body_of(form))
-        key = session_of(request).key
-        send = f"{form.get('send') or uuid.uuid4()}-{number}"
-        once = idempotency_of(send, request.url.path, body)
-        created = await self.services.submit(key, image_request(body), idempotency=once)
-        return self._maker(request).card(await self.services.read(key.account, created.task))
+        once = idempotency_of(str(form.get("send") or uuid.uuid4()), request.url.path, body)
+        created = await self.services.submit(session_of(request).key, image_request(body), idempotency=once)
+        return await self._changed(request, created.task)
 
     async def quote(self, request: Request) -> Response:
         """What the form would make, at what price and where, and all that is wrong with it; nothing is written."""
         form, problems = await form_of(request), Problems(collect=True)
         asked = read_leniently(image_request, orjson.dumps(body_of(form)), problems)
         quoted = await self.services.quote(session_of(request).key, asked, problems=problems)
-        say = QuoteWords(texts_for(request), quoted, str(form.get("model", "")), times_of(form))
+        say = QuoteWords(texts_for(request), quoted, str(form.get("model", "")))
         return self.pages.fragment(request, "quote", quote=say)
 
     async def balance(self, request: Request) -> Response:
@@ -145,26 +135,10 @@ class MakeHandlers:
         if "hx-request" not in request.headers:
             return RedirectResponse(root_of(request), 303)
         seen = await self.services.read(session_of(request).key.account, task)
-        return self.pages.fragment(request, "cards", cards=[self._maker(request).card(seen)])
+        return self.pages.fragment(request, "cards", cards=await self.shown.explained(request, [seen]))
 
     async def _feed(self, request: Request, after: str | None) -> tuple[Sequence[FeedCard], str | None]:
         """A page of cards, the newest first, and the cursor of the page after it."""
         account = session_of(request).key.account
         found = await self.services.list_tasks(account, TaskFilter(), after=after, limit=FEED_PAGE)
-        maker = self._maker(request)
-        return [maker.card(seen) for seen in found.tasks], found.next
-
-    def _maker(self, request: Request) -> CardMaker:
-        return card_maker(request, self.services, self.templates)
-
-
-def card_maker(request: Request, services: Services, templates: Templates) -> CardMaker:
-    """Makes cards for the session's account, in the reader's language."""
-    return CardMaker(
-        account_tag=session_of(request).key.account_tag,
-        links=services.links,
-        templates=templates,
-        models=services.routing.models,
-        now_ms=services.clock.now_ms(),
-        t=texts_for(request),
-    )
+        return await self.shown.explained(request, found.tasks), found.next

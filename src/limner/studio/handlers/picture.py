@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from limner.api.service_container import Services
 from limner.application.library.lineage import Lineage
 from limner.application.tasks.explain import Explanation
 from limner.db.tables.attempts import Attempt
-from limner.domain.ids import TaskId
-from limner.ports.templates import Templates
-from limner.studio.cards import FeedCard
+from limner.domain.ids import BlobId, TaskId
+from limner.domain.tasks.task import Task
+from limner.studio.cards.card import FeedCard
+from limner.studio.cards.read import Cards
 from limner.studio.composer_form import request_body
-from limner.studio.handlers.make import card_maker
+from limner.studio.handlers.account import when
 from limner.studio.page import Pages
 from limner.studio.picture.differences import differences
 from limner.studio.picture.programs import programs
@@ -22,6 +23,7 @@ from limner.studio.picture.story import ReadStory
 from limner.studio.quote_words import prompt_parts
 from limner.studio.session import session_of
 from limner.studio.texts import Texts, texts_for
+from limner.studio.vendor_titles import vendor_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class GivenPicture:
 @dataclass(frozen=True, slots=True)
 class PictureHandlers:
     services: Services
-    templates: Templates
+    shown: Cards
     read_story: ReadStory
     pages: Pages
 
@@ -57,7 +59,7 @@ class PictureHandlers:
         task_id = TaskId(request.path_params["task_id"])
         story = await self.read_story(key.account, task_id)
         seen, told = story.seen, story.told
-        card = card_maker(request, self.services, self.templates).card(seen)
+        card = self.shown.maker(request).card(seen, told.attempts)
         view = request.query_params.get("view", "")
         shown = next((each for each in card.pictures if each.name == view), card.pictures[0] if card.pictures else None)
         return await self.pages.page(
@@ -73,13 +75,26 @@ class PictureHandlers:
             given=given_pictures(told, self.services, t),
             ignored=told.ignored,
             ledger=told.ledger,
+            held_ms=next((each.at_ms for each in told.ledger if each.movement == "hold"), None),
+            paid_ms=next((each.at_ms for each in told.ledger if each.movement == "settle"), None),
+            took_s=(seen.task.finished_ms - seen.task.created_ms) / 1000 if seen.task.finished_ms else None,
+            size=story.sizes.get(_blob_of(seen.task, shown.name), 0) if shown else 0,
+            made_with=story.made_with,
             attempts=waterfall(told, self.services.clock.now_ms(), t),
             vendor_usd=_vendor_usd(told.attempts),
-            served=seen.task.served_by,
+            made_by=self._made_by(seen.task, t),
             relatives=self._relatives(request, story.lineage, task_id),
             programs=programs(request_body(seen)),
+            when=when,
             balance=story.balance,
         )
+
+    async def thumb(self, request: Request) -> Response:
+        """Leads to the small copy of one of the task's pictures, by default of the first."""
+        task = TaskId(request.path_params["task_id"])
+        await self.services.read(session_of(request).key.account, task)
+        name, now_ms = request.query_params.get("name") or None, self.services.clock.now_ms()
+        return RedirectResponse(self.services.links.thumbnail(task, now_ms, name=name), 303)
 
     async def compare(self, request: Request) -> Response:
         """What differs between two tasks, in words."""
@@ -88,11 +103,18 @@ class PictureHandlers:
         rows = differences(one, other, self.services.routing.models, texts_for(request))
         return self.pages.fragment(request, "differences", rows=rows)
 
+    def _made_by(self, task: Task, t: Texts) -> tuple[str, str, bool] | None:
+        """(vendor, its name of the model, whether a model drew it) of a finished picture."""
+        served = task.served_by
+        if not served:
+            return None
+        return vendor_title(str(served["provider"]), t), str(served.get("model", "")), bool(served.get("generative"))
+
     def _relatives(
         self, request: Request, lineage: Lineage, task: TaskId
     ) -> tuple[Sequence[FeedCard], Sequence[FeedCard]]:
         """The cards of the tasks that this one was made from, and of those made from it."""
-        maker = card_maker(request, self.services, self.templates)
+        maker = self.shown.maker(request)
         cards = {seen.task.id: maker.card(seen) for seen in lineage.tasks}
         parents = dict.fromkeys(edge.parent for edge in lineage.edges if edge.task == task)
         children = dict.fromkeys(edge.task for edge in lineage.edges if edge.parent == task)
@@ -115,11 +137,15 @@ def waterfall(told: Explanation, now_ms: int, t: Texts) -> Sequence[AttemptRow]:
     """The wait in the queue, then each attempt, as bars over the task's life."""
     task = told.task
     life = _Life(task.created_ms, task.finished_ms or now_ms)
-    rows = [life.row(t("queued"), (task.created_ms, task.started_ms or life.end_ms), "b3")]
+    rows = [life.row(t("queued"), (task.created_ms, task.started_ms or life.end_ms), "wait")]
     for number, each in enumerate(told.attempts, start=1):
-        name, tone = t("{provider}, try {n}", provider=each.provider, n=number), "rd" if each.reason else "b1"
+        vendor, tone = vendor_title(each.provider, t), "rd" if each.reason else "b1"
+        name = t("{vendor}, try {n}", vendor=vendor, n=number) if len(told.attempts) > 1 else vendor
         ended_ms = each.closed_ms or each.delivered_ms or life.end_ms
-        rows.append(life.row(name, (each.intended_ms, ended_ms), tone, each.reason or ""))
+        rows.append(life.row(name, (each.intended_ms, ended_ms), tone, each.detail or each.reason or ""))
+    if task.result and told.attempts and task.finished_ms:
+        kept_ms = max(each.delivered_ms or each.closed_ms or task.finished_ms for each in told.attempts)
+        rows.append(life.row(t("checked, kept"), (min(kept_ms, task.finished_ms), task.finished_ms), "lf"))
     return rows
 
 
@@ -136,6 +162,10 @@ class _Life:
         start = min(99.0, (begin - self.start_ms) / span * 100)
         width = max(1.0, (end - begin) / span * 100)
         return AttemptRow(name, round(start, 1), round(width, 1), tone, f"{(end - begin) / 1000:.1f} s", more)
+
+
+def _blob_of(task: Task, name: str) -> BlobId:
+    return task.result.pictures()[name].blob if task.result else BlobId("")
 
 
 def _vendor_usd(attempts: Sequence[Attempt]) -> float | None:

@@ -1,5 +1,6 @@
 """All that is told of one picture, read in one unit of work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from limner.application.library.lineage import Lineage, lineage_of
@@ -8,7 +9,8 @@ from limner.application.tasks.explain import Explain, Explanation
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.accounts.credits import Balance
-from limner.domain.ids import AccountId, TaskId
+from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.domain.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,9 @@ class PictureStory:
     newer: TaskId | None
     older: TaskId | None
     balance: Balance
+    made_with: str
+    sizes: Mapping[BlobId, int]
+    """Of the task's pictures, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,19 @@ class ReadStory:
 
     def _story(self, records: Records, account: AccountId, task_id: TaskId) -> PictureStory:
         newer, older = records.tasks.neighbours(account, task_id)
+        seen = view_of(records, own_task(records, account, task_id))
         return PictureStory(
-            view_of(records, own_task(records, account, task_id)),
+            seen,
             self.explain.within(records, account, task_id),
             lineage_of(records, account, task_id),
             newer,
             older,
             records.accounts.balance(account),
+            records.keys.name_of_maker(task_id),
+            _sizes(records, seen.task),
         )
+
+
+def _sizes(records: Records, task: Task) -> Mapping[BlobId, int]:
+    blobs = {each.blob for each in task.result.pictures().values()} if task.result else set()
+    return {each: records.blobs.total_size([each]) for each in blobs}

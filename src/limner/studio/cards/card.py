@@ -5,46 +5,33 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from limner.application.read import TaskView
+from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
-from limner.domain.refusal import Code
 from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
 from limner.domain.tasks.task import Result, Status, Task
 from limner.ports.links import Links
 from limner.ports.templates import Templates
+from limner.studio.cards.ending import CardEnd, Endings
 from limner.studio.texts import Texts
+from limner.studio.vendor_titles import ENGINE
 
 FALLBACK_LETTER = "·"
 
 
 @dataclass(frozen=True, slots=True)
 class CardPicture:
-    """One picture of a card. `name` is the view of a multiview task, else empty; sizes are pixels."""
+    """One of a card's pictures. `name` is the one that its link ends in; sizes are pixels.
+
+    `caption` is the view of a multiview task, the number of several pictures of a prompt, and empty for a single one.
+    """
 
     url: str
     thumb: str
     width: int
     height: int
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CardAction:
-    """A button on a card whose task ended without a picture. `act` is a name of `acts.js`."""
-
-    label: str
-    act: str
-
-
-@dataclass(frozen=True, slots=True)
-class CardEnd:
-    """Why there is no picture: a heading, what happened, what it cost and what to do next."""
-
-    icon: str
-    label: str
-    say: str
-    more: str
-    cost: str
-    actions: Sequence[CardAction] = ()
+    media_type: str
+    name: str
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +56,11 @@ class FeedCard:
     pictures: Sequence[CardPicture] = ()
     end: CardEnd | None = None
     kept: bool = False
-    served_by: str = ""
+    by_engine: bool = False
     preview: str = ""
     previews: int = 0
+    missing: str = ""
+    """Why there are fewer pictures than were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +73,15 @@ class CardMaker:
     models: Models
     now_ms: int
     t: Texts = field(default_factory=Texts)
+    served: Sequence[str] = ()
+    """The models that another try may name, the preferred first."""
 
-    def card(self, seen: TaskView) -> FeedCard:
+    def card(self, seen: TaskView, attempts: Sequence[Attempt] = ()) -> FeedCard:
+        """The card of a task; with its attempts it also tells why it has no picture, and of a second try."""
         task = seen.task
         prompt, template = str(task.echo.get("prompt") or ""), self._template_title(task)
         title = prompt or template or self._type_title(task)
-        say, left = self._under_way(seen)
+        say, left = self._under_way(seen, attempts)
         return FeedCard(
             id=task.id,
             state=_state(task),
@@ -104,11 +96,12 @@ class CardMaker:
             say=say,
             left=left,
             pictures=self._pictures(task),
-            end=self._end(task),
+            end=Endings(self.t, self.models, self.served).of(task, attempts),
             kept=task.kept,
-            served_by=str((task.served_by or {}).get("provider", "")),
+            by_engine=(task.served_by or {}).get("provider") == ENGINE,
             preview="" if task.status.final else self._preview(task),
             previews=len(task.partial_images),
+            missing=task.error_msg or "" if task.result else "",
         )
 
     def _template_title(self, task: Task) -> str:
@@ -130,7 +123,7 @@ class CardMaker:
 
     # --- under way ------------------------------------------------------------------------------------------------
 
-    def _under_way(self, seen: TaskView) -> tuple[str, str]:
+    def _under_way(self, seen: TaskView, attempts: Sequence[Attempt]) -> tuple[str, str]:
         task, t = seen.task, self.t
         match task.status:
             case Status.QUEUED if not seen.ahead:
@@ -139,6 +132,8 @@ class CardMaker:
                 return t("{n} before this one", n=seen.ahead), ""
             case Status.RUNNING if task.cancel_requested:
                 return t("Cancelling"), t("unless the picture is first")
+            case Status.RUNNING if (before := _failed_before(attempts)) is not None:
+                return t("Another try"), t("the one before: {reason}", reason=before.detail or before.outcome)
             case Status.RUNNING:
                 left = seconds_left(elapsed_ms(task, self.now_ms), task.expected_ms)
                 return f"{displayed_progress(task, self.now_ms)} %", t("about {s} s left", s=left)
@@ -150,14 +145,18 @@ class CardMaker:
     def _pictures(self, task: Task) -> Sequence[CardPicture]:
         named = task.result.pictures() if task.result else {}
         return [
-            self._picture(task, name, result, name.removesuffix("_view") if len(named) > 1 else "")
-            for name, result in named.items()
+            self._picture(task, name, result, self._caption(name, number) if len(named) > 1 else "")
+            for number, (name, result) in enumerate(named.items(), 1)
         ]
 
-    def _picture(self, task: Task, name: str, result: Result, shown: str) -> CardPicture:
+    def _caption(self, name: str, number: int) -> str:
+        view = name.removesuffix("_view")
+        return str(number) if view == name else self.t(view)
+
+    def _picture(self, task: Task, name: str, result: Result, caption: str) -> CardPicture:
         url = self.links.picture(self.account_tag, task.id, result.extension, self.now_ms, name=name)
         thumb = self.links.thumbnail(task.id, self.now_ms, name=name)
-        return CardPicture(url, thumb, result.width, result.height, shown)
+        return CardPicture(url, thumb, result.width, result.height, result.media_type, name, caption)
 
     def _preview(self, task: Task) -> str:
         """The link to the newest preview; empty where there is none."""
@@ -167,48 +166,17 @@ class CardMaker:
             for name, each in named
         )
 
-    def _end(self, task: Task) -> CardEnd | None:
-        if not task.status.final or task.result:
-            return None
-        t = self.t
-        free = t("Not charged")
-        again, edit = CardAction(t("Send again"), "again"), CardAction(t("Edit"), "vary")
-        match task.status:
-            case Status.SUCCESS:
-                paid = t.plural("{n} credit was paid", "{n} credits were paid", task.consumed)
-                return CardEnd("trash-2", t("Erased"), t("Words and picture are gone"), t("The receipt stays."), paid)
-            case Status.BANNED:
-                edit = CardAction(t("Edit the prompt"), "vary")
-                more = task.error_msg or t("Leave out real people, or use a model with other rules.")
-                return CardEnd("ban", t("Refused"), t("The vendor’s policy refused it"), more, free, [edit])
-            case Status.EXPIRED:
-                say = t("It waited too long in the queue")
-                return CardEnd("hourglass", t("Waited too long"), say, task.error_msg or "", free, [again, edit])
-            case Status.CANCELLED:
-                back = t.plural("{n} credit came back", "{n} credits came back", task.price)
-                return CardEnd("circle-x", t("Cancelled"), t("You cancelled it"), "", back, [again])
-            case _:
-                return CardEnd(
-                    "circle-alert", t("No picture"), self._failure(task), task.error_msg or "", free, [again, edit]
-                )
-
-    def _failure(self, task: Task) -> str:
-        t = self.t
-        match task.error_code:
-            case Code.FILE_NOT_FOUND:
-                return t("A reference could not be fetched")
-            case Code.IMAGE_EMPTY:
-                return t("A reference cannot be opened")
-            case Code.IMAGE_TYPE_UNSUPPORTED:
-                return t("A reference has a format that the model does not take")
-            case Code.IMAGE_TOO_LARGE:
-                return t("A reference is too large")
-            case _:
-                return t("The vendor gave no picture")
-
     def _state_word(self, task: Task) -> str:
         words = {Status.QUEUED: "queued", Status.RUNNING: "running", Status.SUCCESS: "ready"}
         return self.t(words.get(task.status, str(task.status)))
+
+
+def _failed_before(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt before the open one, if the open one is not the first of its picture."""
+    last = attempts[-1] if attempts else None
+    if last is None or last.outcome is not None:
+        return None
+    return next((each for each in reversed(attempts[:-1]) if each.part == last.part), None)
 
 
 def _state(task: Task) -> str:

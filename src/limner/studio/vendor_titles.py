@@ -1,0 +1,17 @@
+"""The names of vendors as readers know them."""
+
+from limner.providers.declarations import declarations
+from limner.studio.texts import Texts
+
+ENGINE = "builtin"
+SANDBOX = "sandbox"
+
+
+def vendor_title(provider: str, t: Texts) -> str:
+    """What stands behind a provider: "Black Forest Labs" for `bfl`; an operator's own provider has its own name."""
+    if provider == ENGINE:
+        return t("the built-in engine")
+    if provider == SANDBOX:
+        return t("the sandbox")
+    declared = declarations().get(provider)
+    return declared.title if declared else provider
