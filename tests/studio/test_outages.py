@@ -83,18 +83,3 @@ def test_a_cut_connection_while_sending_makes_one_task(tab: Tab, studio: Served)
     expect(tab.page.locator(".card[data-state=success]", has_text="sent over a cut line")).to_have_count(1)
     listed = client_of(studio).get("/v2/openapi/tasks?q=sent+over+a+cut+line").data["tasks"]
     assert (len(listed), len(cut)) == (1, 1)
-
-
-@pytest.mark.parametrize("width", [320, 640])
-def test_no_page_scrolls_sideways(browser: Browser, studio: Served, width: int) -> None:
-    """320 px is a 1280 px window at 400 % zoom."""
-    wide = []
-    with browser.new_context(viewport={"width": width, "height": 640}) as context:
-        tab = new_tab(context, studio)
-        tab.sign_in()
-        for path in ("", "/history", "/templates", "/templates/new", "/account", "/docs"):
-            tab.open(path)
-            tab.page.wait_for_load_state("networkidle")
-            if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                wide.append(path)
-    assert wide == []
