@@ -10,7 +10,20 @@ from pathlib import Path
 import bench
 from bench.report import Figure
 
-USUAL = ("start", "api", "flight", "vendors", "images", "complete", "watch", "queue", "neighbour", "listing", "traces")
+USUAL = (
+    "start",
+    "api",
+    "flight",
+    "vendors",
+    "images",
+    "complete",
+    "watch",
+    "queue",
+    "neighbour",
+    "listing",
+    "gallery",
+    "traces",
+)
 NAMES = (*USUAL, "soak")
 
 

@@ -7,7 +7,7 @@ METRICS: Final = {
     "limner_task_changes_total": "Tasks that took this status, by a commit of this process",
     "limner_credits_consumed_total": "Credits that the tasks executed here consumed",
     "limner_queue_wait_seconds": "Time in the queue of the tasks executed here",
-    "limner_model_wait_seconds": "The same by model: sum and number, without buckets",
+    "limner_model_wait_seconds": "The same by model, with few buckets",
     "limner_task_duration_seconds": "Time from claim to end of the tasks executed here",
     "limner_tasks_running_here": "Tasks that this process executes now",
     "limner_attempts_total": "Attempts at vendors by outcome: `picture`, or the kind of the failure",

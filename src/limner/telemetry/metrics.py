@@ -13,7 +13,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    Summary,
     disable_created_metrics,
     generate_latest,
 )
@@ -28,6 +27,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 LATENCY_BUCKETS_S = (1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 DURATION_BUCKETS_S = (0.1, 0.5, 1, 5, 20, 60, 300, 1200, 3600)
+MODEL_WAIT_BUCKETS_S = (1, 10, 60, 600)
+"""Few: each bucket is a series for each model that is used."""
 LAG_BUCKETS_S = (0.001, 0.005, 0.02, 0.1, 0.5, 2)
 UNIT_BUCKETS_S = (0.001, 0.005, 0.02, 0.1, 0.5, 2)
 
@@ -48,8 +49,7 @@ class Metrics:
         self._changes = {status: changes.labels(status) for status in Status}
         self._consumed = self._counter("limner_credits_consumed")
         self._wait = self._histogram("limner_queue_wait_seconds", DURATION_BUCKETS_S)
-        # No buckets: with them each model would add eleven series.
-        self._wait_by_model = self._summary("limner_model_wait_seconds", "model")
+        self._wait_by_model = self._histogram("limner_model_wait_seconds", MODEL_WAIT_BUCKETS_S, "model")
         self._duration = self._histogram("limner_task_duration_seconds", DURATION_BUCKETS_S)
         self._attempts = self._counter("limner_attempts", "provider", "route", "outcome")
         self._latency = self._histogram("limner_vendor_latency_seconds", LATENCY_BUCKETS_S, "provider")
@@ -96,9 +96,6 @@ class Metrics:
 
     def _counter(self, name: str, *labels: str) -> Counter:
         return Counter(name, METRICS[f"{name}_total"], labels, registry=self.registry)
-
-    def _summary(self, name: str, *labels: str) -> Summary:
-        return Summary(name, METRICS[name], labels, registry=self.registry)
 
     def _gauge(self, name: str, *labels: str) -> Gauge:
         return Gauge(name, METRICS[name], labels, registry=self.registry)

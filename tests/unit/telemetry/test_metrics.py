@@ -76,6 +76,7 @@ async def test_an_executed_task_brings_its_wait_its_duration_and_its_credits(ser
 
     assert value(page, "limner_queue_wait_seconds_sum") == 2
     assert re.search(r'limner_model_wait_seconds_sum{model="[^"]+"} 2\.0', page.decode())
+    assert re.search(r'limner_model_wait_seconds_bucket{le="10\.0",model="[^"]+"} 1\.0', page.decode())
     assert value(page, "limner_task_duration_seconds_sum") == 7
     assert value(page, "limner_credits_consumed_total") == 5
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.digital_source import digital_source
-from limner.domain.ids import BlobId
+from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.task import Result, Task
 from limner.marking.layout import Layout, MarkState
 from limner.marking.mark import marked_layout
@@ -17,6 +17,9 @@ from limner.ports.blobs import BlobStore
 
 CACHED_LAYOUTS = 2_000
 """Layouts kept in memory, of about 2 KB each, so that a picture's container is read once and not for each request."""
+
+CACHED_TASKS = 10_000
+"""Finished tasks of which is remembered whether they had references, which never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class OpenPicture:
         self._blobs = blobs
         self._mark = mark
         self._layouts: OrderedDict[tuple[BlobId, Mark], Layout] = OrderedDict()
+        self._had_references: OrderedDict[TaskId, bool] = OrderedDict()
 
     async def __call__(self, task: Task, name: str) -> OpenedPicture:
         """The picture of a task, or a preview, by the name that its link ends in. Raises `KeyError`, `BlobMissing`."""
@@ -74,12 +78,19 @@ class OpenPicture:
         """What the mark of a picture says; None where marks are switched off."""
         if not self._mark:
             return None
-        inputs = await self._store.read(lambda records: _count_inputs(records, task))
         served_by = dict(task.served_by or {})
         makers = served_by.get("views", {}) | served_by.get("images", {})  # where not one provider made all of them
         served_by |= makers.get(name.removesuffix("_view"), {})
         generator = " ".join(str(served_by[each]) for each in ("provider", "model") if served_by.get(each))
-        return Mark(digital_source(served_by, references=bool(inputs)), generator)
+        return Mark(digital_source(served_by, references=await self._has_references(task)), generator)
+
+    async def _has_references(self, task: Task) -> bool:
+        found = self._had_references.get(task.id)
+        if found is None:
+            found = self._had_references[task.id] = await self._store.read(lambda records: _has_inputs(records, task))
+            if len(self._had_references) > CACHED_TASKS:
+                self._had_references.popitem(last=False)
+        return found
 
     async def _layout(self, result: Result, size: int, mark: Mark) -> Layout:
         key = (result.blob, mark)
@@ -102,5 +113,5 @@ class OpenPicture:
             return layout
 
 
-def _count_inputs(records: Records, task: Task) -> int:
-    return len(records.tasks.inputs(task.id))
+def _has_inputs(records: Records, task: Task) -> bool:
+    return bool(records.tasks.inputs(task.id))

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from limner.domain.ids import BlobId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Result, Task
 from limner.ports.blobs import BlobMissing, StorageRefuses, ThumbnailStore
+
+CACHED = 200
+"""Thumbnails kept in memory, of at most 25 KB each."""
 
 
 class MakeThumbnail(Protocol):
@@ -28,12 +32,18 @@ class Thumbnails:
         self._blobs = blobs
         self._make = make
         self._scratch = scratch
+        self._recent: OrderedDict[tuple[BlobId, int], bytes] = OrderedDict()
         self._making: dict[tuple[BlobId, int], asyncio.Task[bytes]] = {}
 
     async def __call__(self, task: Task, name: str | None, side: int) -> bytes:
         """The thumbnail of a task's picture, by default of its first. Raises `Refusal`."""
-        result = picture_of(task, name)
-        return await self._blobs.thumbnail(result.blob, side) or await self._made(task.id, result.blob, side)
+        blob = picture_of(task, name).blob
+        found = self._recent.pop((blob, side), None)
+        data = found or await self._blobs.thumbnail(blob, side) or await self._made(task.id, blob, side)
+        self._recent[blob, side] = data
+        if len(self._recent) > CACHED:
+            self._recent.popitem(last=False)
+        return data
 
     async def _made(self, task: TaskId, blob: BlobId, side: int) -> bytes:
         key = (blob, side)
