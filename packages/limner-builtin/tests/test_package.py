@@ -50,3 +50,5 @@ def test_every_shipped_model_opens() -> None:
     assert run("u2netp", np.zeros((1, 3, 320, 320), np.float32))[0].shape == (1, 1, 320, 320)
     assert run("face_detection_short_range", np.zeros((1, 128, 128, 3), np.float32))[0].shape[1] == 896
     assert run("realesr_x4", np.zeros((1, 3, 8, 8), np.float32))[0].shape == (1, 3, 32, 32)
+    code = run("style_predict", np.zeros((1, 256, 256, 3), np.float32))[0]
+    assert run("style_transform", np.zeros((1, 64, 96, 3), np.float32), code)[0].shape == (1, 64, 96, 3)

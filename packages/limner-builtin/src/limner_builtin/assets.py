@@ -68,5 +68,11 @@ def lexicon() -> dict[str, Any]:
     return tomllib.loads((HOME / "assets" / "lexicon.toml").read_text("utf-8"))
 
 
+@cache
+def edit_words() -> dict[str, Any]:
+    """Words that ask for a change of the caller's picture."""
+    return tomllib.loads((HOME / "assets" / "edits.toml").read_text("utf-8"))
+
+
 def _unzipped(name: str) -> Any:
     return json.loads(gzip.decompress((HOME / "assets" / name).read_bytes()))

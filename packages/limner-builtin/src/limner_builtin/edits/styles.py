@@ -1,8 +1,11 @@
-"""Looks that a prompt may ask for and that need no redrawing: a pencil sheet, fat pixels."""
+"""Looks that a prompt may ask for and that need no redrawing: pencil, pixels, oil, watercolour, ink, comic."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image
 
+from limner_builtin.edits.painterly import comic, ink, oil, watercolour
 from limner_builtin.raster.pixels import Pixels, blurred, colour, luma, to_image, to_pixels
 
 PIXELS_ACROSS = 112
@@ -10,13 +13,9 @@ INKS = 28
 
 
 def styled(picture: Pixels, style: str) -> Pixels:
-    match style:
-        case "sketch":
-            return _pencil(picture)
-        case "pixel":
-            return _pixelled(picture)
-        case _:
-            return picture
+    """The picture in this style; itself where the style is one of the scene's material, as clay is."""
+    look = LOOKS.get(style)
+    return picture if look is None else look(picture)
 
 
 def _pencil(picture: Pixels) -> Pixels:
@@ -35,3 +34,13 @@ def _pixelled(picture: Pixels) -> Pixels:
     small = to_image(picture).resize((columns, rows), Image.Resampling.BOX)
     few = small.quantize(INKS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
     return to_pixels(few.resize((width, height), Image.Resampling.NEAREST))
+
+
+LOOKS: Mapping[str, Callable[[Pixels], Pixels]] = {
+    "sketch": _pencil,
+    "pixel": _pixelled,
+    "oil": oil,
+    "watercolour": watercolour,
+    "ink": ink,
+    "comic": comic,
+}

@@ -68,6 +68,12 @@ def subject_of(image: Image.Image) -> Subject:
     return Subject(bled(picture, alpha), alpha, whole=picture)
 
 
+def whole_of(image: Image.Image) -> Subject:
+    """The picture without a search for its subject."""
+    picture = to_pixels(image.convert("RGB"))
+    return Subject(picture, np.ones(picture.shape[:2], np.float32), found=False)
+
+
 def saliency(picture: Pixels) -> Pixels:
     """Where the subject is, from 0 to 1, at the picture's own size."""
     small = shrunk(picture, NETWORK_SIDE, NETWORK_SIDE)

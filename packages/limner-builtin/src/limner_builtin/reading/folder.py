@@ -8,7 +8,7 @@ from limner_builtin.reading.meaning import Reading, Relation, Setting, Thing
 from limner_builtin.reading.phrases import POINTING, Phrase, Role
 from limner_builtin.reading.vocabulary import KIND, Asset, folded, held, parts, worn
 from limner_builtin.reading.words import UNSPACED
-from limner_builtin.sprites.materials import NEUTRALS, Material, Paint
+from limner_builtin.sprites.materials import Paint, paint_of
 
 MOST_THINGS = 4
 SIZES = {"large": 1.45, "small": 0.62}
@@ -120,7 +120,7 @@ class Folder:
             self._bearer_follows = relation
 
     def _colour(self, phrase: Phrase, rest: list[Phrase]) -> None:
-        paint = _paint(phrase.value)
+        paint = paint_of(phrase.value)
         following = next((p.role for p in rest if p.role not in BETWEEN), None)
         if following in (Role.THING, Role.PLACE, Role.REFERENCE):
             self._paint = paint
@@ -211,11 +211,3 @@ def _most_important(things: Sequence[Thing]) -> list[Thing]:
         return thing.reference is None, index > 0, thing.score <= KIND, index
 
     return [things[index] for index in sorted(sorted(range(len(things)), key=rank)[:MOST_THINGS])]
-
-
-def _paint(value: str) -> Paint:
-    if value in NEUTRALS:
-        return Paint(neutral=value)
-    if value.isdigit():
-        return Paint(hue=float(value))
-    return Paint(material=Material(value))

@@ -75,6 +75,17 @@ class Reading:
     unmatched: tuple[str, ...]
 
     @property
+    def is_scene(self) -> bool:
+        """Whether more is to be drawn than the caller's first picture: a thing, a place, a second picture."""
+        drawn = any(thing.reference is None for thing in self.things)
+        weather = self.setting.weather != "clear"
+        return drawn or weather or self.setting.place is not None or self._pictures > 1
+
+    @property
+    def _pictures(self) -> int:
+        return len({thing.reference for thing in self.things if thing.reference is not None})
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """What is drawn otherwise than asked, a clause each."""
         return tuple(change for thing in self.things for change in thing.changes)

@@ -57,6 +57,15 @@ class Paint:
         return self.hue is not None or self.neutral is not None or self.material is not Material.PLAIN
 
 
+def paint_of(value: str) -> Paint:
+    """A colour as the lexicon names it: a hue in degrees, a neutral, or a material."""
+    if value in NEUTRALS:
+        return Paint(neutral=value)
+    if value.isdigit():
+        return Paint(hue=float(value))
+    return Paint(material=Material(value))
+
+
 def painted(picture: Pixels, alpha: Pixels, paint: Paint) -> Pixels:
     """The picture in the requested colour, with its light and shade unchanged."""
     if paint.material is not Material.PLAIN:
