@@ -121,6 +121,7 @@ def _operators(limner: Limner, overview: ReadOverview, statistics: ReadRouteStat
     return OperatorServices(
         store=limner.store,
         clock=limner.clock,
+        free_bytes=limner.disk_guard.free,
         accounts=limner.accounts,
         webhooks=limner.webhooks,
         rest_routes=limner.rest_routes,

@@ -53,10 +53,7 @@ def tab(filled: tuple[Served, str], browser: Browser, request: pytest.FixtureReq
         yield opened
 
 
-MORE = (
-    PageState("template-of-ones-own", f"/templates/{TEMPLATE}"),
-    PageState("account-new-webhook", "/account", lambda page: page.click("[data-open=newhook]")),
-)
+MORE = (PageState("template-of-ones-own", f"/templates/{TEMPLATE}"),)
 
 
 @pytest.mark.parametrize("state", [*STATES, *MORE], ids=lambda state: state.name)

@@ -6,14 +6,38 @@ from contract.client import client_of
 from serving import Served
 from studio.browser import Tab, link
 
+LISTS = ("/operator", "/operator/tasks", "/operator/failures")
+
 
 def test_others_neither_see_it_in_the_bar_nor_reach_it(tab: Tab, studio: Served) -> None:
+    task = client_of(studio).done(prompt="not for others")["task_id"]
     tab.sign_in()
 
     expect(tab.page.get_by_role("link", name="Operator")).to_have_count(0)
-    answer = tab.page.goto(f"{studio.url}/studio/operator")
-    assert answer
-    assert answer.status == 403
+    for path in (*LISTS, f"/operator/tasks/{task}"):
+        answer = tab.page.goto(f"{studio.url}/studio{path}")
+        assert answer
+        assert answer.status == 403
+
+
+def test_each_figure_leads_to_the_tasks_behind_it(tab: Tab, studio: Served) -> None:
+    files = [{"type": "jpg", "url": "https://192.0.2.1/a.jpg"}]
+    task = client_of(studio).done(prompt="behind the figure", files=files)["task_id"]
+    tab.page.goto(link(studio, "--operator"))
+    tab.open("/operator")
+
+    tab.page.locator(".stat", has_text="Ended with a picture").get_by_role("link").click()
+    row = tab.page.locator("tbody tr", has_text="behind the figure").first
+    expect(row).to_contain_text("failed")
+    row.get_by_role("link").click()
+
+    expect(tab.page.locator("h1")).to_have_text(task)
+    expect(tab.page.locator(".problem")).to_contain_text("192.0.2.1")
+    tab.open("/operator")
+    tab.page.locator("#accounts").get_by_role("link", name="local").click()
+    expect(tab.page.locator("#o-account")).to_have_value("local")
+    tab.open("/operator/tasks?account=nobody")
+    expect(tab.page.locator("body")).to_contain_text("There is no account 'nobody'")
 
 
 def test_an_operator_grants_credits_and_the_audit_log_says_so(tab: Tab, studio: Served) -> None:

@@ -71,6 +71,8 @@ class OperatorServices:
     links: Links
     public_url: str
     credit_usd: float
+    free_bytes: Callable[[], int]
+    """What is left of the disk that pictures go to; it may block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from limner.studio.handlers.history import HistoryHandlers
 from limner.studio.handlers.live import Live
 from limner.studio.handlers.make import MakeHandlers
 from limner.studio.handlers.operator import OperatorHandlers
+from limner.studio.handlers.operator_tasks import OperatorTaskPages
 from limner.studio.handlers.picture import PictureHandlers
 from limner.studio.handlers.reference import ReferencePages
 from limner.studio.handlers.sign_in import SignInHandlers
@@ -76,8 +77,9 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     picture = PictureHandlers(studio.services, cards, story, pages)
     past = HistoryHandlers(studio.services, studio.templates, pages, cards)
     operator = OperatorHandlers(studio.services.operators, pages)
+    behind = OperatorTaskPages(studio.services.operators, pages)
     template = TemplatePages(studio.services, pages)
-    account = AccountHandlers(studio.services, studio.report, studio.accounts, pages)
+    account = AccountHandlers(studio.services, studio.report, studio.accounts, studio.sign_in, studio.templates, pages)
     live = Live(studio.services, studio.sign_in)
 
     def row(scope: str) -> Row:
@@ -123,12 +125,18 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         admin("POST", "/templates/{slug}/share", template.share),
         change("POST", "/templates/{slug}/remove", template.remove),
         admin("GET", "/operator", operator.page),
+        admin("GET", "/operator/tasks", behind.tasks),
+        admin("GET", "/operator/tasks/{task_id}", behind.task),
+        admin("POST", "/operator/tasks/{task_id}/cancel", behind.cancel),
+        admin("GET", "/operator/failures", behind.failures),
         admin("POST", "/operator/rest", operator.rest),
         admin("POST", "/operator/grant", operator.grant),
         read("GET", "/account", account.page),
         change("POST", "/keys", account.create_key),
         change("POST", "/keys/{key_id}/revoke", account.revoke_key),
         hooks("POST", "/webhooks", account.add_webhook),
+        change("POST", "/sign-out-everywhere", account.sign_out_everywhere),
+        hooks("POST", "/webhooks/{webhook_id}", account.change_webhook),
         hooks("POST", "/webhooks/{webhook_id}/remove", account.remove_webhook),
         hooks("POST", "/deliveries/{delivery_id}/replay", account.replay),
         WebSocketRoute(PREFIX + "/live", live.watch),

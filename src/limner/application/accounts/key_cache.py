@@ -35,3 +35,6 @@ class KeyCache:
 
     def drop(self, digest: bytes) -> None:
         self._cached.pop(digest, None)
+
+    def clear(self) -> None:
+        self._cached.clear()

@@ -7,7 +7,8 @@ from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.db.tables.ledger import LedgerRow
-from limner.db.tables.studio.account_figures import ModelUse
+from limner.db.tables.studio.account_figures import SharedUse
+from limner.domain.accounts.budgets import Budget, periods_of
 from limner.domain.accounts.credits import Balance
 from limner.domain.accounts.key_limits import DAY_MS, KeyUsage, day_of
 from limner.domain.ids import AccountId
@@ -31,7 +32,14 @@ class AccountReport:
     balance: Balance
     days: Sequence[DayBalance]
     spent: int
-    by_model: Sequence[ModelUse]
+    spent_before: int
+    """In the period of the same length before this one."""
+    by_model: Sequence[SharedUse]
+    by_template: Sequence[SharedUse]
+    by_key: Sequence[SharedUse]
+    """By the id of the key."""
+    under_way: int
+    budgets: Sequence[Budget]
     pictures: int
     unsuccessful: int
     keys: Sequence[tuple[Key, KeyUsage]]
@@ -58,7 +66,12 @@ def _report(records: Records, account: AccountId, now_ms: int, days: int) -> Acc
         balance=balance,
         days=_balances(records, account, balance.available, since_ms, today),
         spent=sum(each.credits for each in by_model),
+        spent_before=records.account_figures.spent(account, since_ms - days * DAY_MS, since_ms),
         by_model=by_model,
+        by_template=records.account_figures.by_template(account, since_ms),
+        by_key=records.account_figures.by_key(account, since_ms),
+        under_way=records.account_figures.under_way(account),
+        budgets=records.accounts.budgets(account, periods_of(now_ms)),
         pictures=sum(each.succeeded for each in by_model),
         unsuccessful=records.account_figures.unsuccessful(account, since_ms),
         keys=[(key, records.keys.usage(key.id, today)) for key in records.keys.of(account)],

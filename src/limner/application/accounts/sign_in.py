@@ -13,6 +13,7 @@ from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.db.tables.studio.sessions import BrowserSession, SignInLink
+from limner.domain.ids import AccountId
 from limner.domain.refusal import Code, Refusal
 from limner.ports.clock import Clock
 
@@ -103,6 +104,24 @@ class SignIn:
         digest = self.digest(token)
         self._cached.drop(digest)
         await self.store.run(lambda records: records.sessions.end(digest))
+
+    async def end_all(self, account: AccountId, actor: str) -> int:
+        """Sign every browser of the account out; returns how many there were.
+
+        Keys that sign-in links made are revoked, since they work by their sessions alone; their open sockets close.
+        Other processes notice within seconds.
+        """
+        now_ms = self.clock.now_ms()
+
+        def work(records: Records) -> int:
+            for key in records.keys.of(account):
+                if key.hint == HINT and records.keys.revoke(key.id, now_ms):
+                    records.audit_log.add(actor, "key.revoke", key.id, {}, now_ms)
+            return records.sessions.end_of(account)
+
+        ended = await self.store.run(work)
+        self._cached.clear()
+        return ended
 
 
 def _key_of_session(records: Records, digest: bytes, now_ms: int) -> Key | None:

@@ -203,7 +203,7 @@ export function composer() {
     for (const other of rows) other.setAttribute("aria-selected", String(other === row));
     model = facts(row);
     $("[data-model]").textContent = model.name;
-    $("[data-modelsub]").textContent = [t("{n} credits", { n: model.credits }), model.refs ? t("up to {n} pictures", { n: model.refs }) : t("from words alone"), ...(model.by ? [model.by] : [])].join(" · ");
+    $("[data-modelsub]").textContent = [t("{n} credits", { n: model.credits }), model.refs ? t("up to {n} pictures", { n: model.refs }) : t("from words alone"), ...(model.by ? [t("made by {vendor}", { vendor: model.by })] : [])].join(" · ");
     $("[data-dot]").dataset.is = model.is;
     document.getElementById("models").hidePopover?.();
     if (then) update();

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -11,18 +11,26 @@ from starlette.responses import RedirectResponse, Response
 from limner.api.service_container import Services
 from limner.application.accounts.manage import SCOPES, ManageAccounts
 from limner.application.accounts.report import AccountReport, ReportAccount
+from limner.application.accounts.sign_in import SignIn
 from limner.application.webhooks.manage import DeliveryHistory
 from limner.db.tables.keys import Key
-from limner.domain.accounts.key_limits import UNLIMITED, KeyLimits
+from limner.domain.accounts.key_limits import DAY_MS, UNLIMITED, KeyLimits
 from limner.domain.ids import DeliveryId, KeyId, WebhookId
 from limner.domain.refusal import Code, Refusal
+from limner.domain.webhook import SELECTABLE_EVENTS
+from limner.ports.templates import Templates
 from limner.studio.page import Pages
-from limner.studio.plots import balance_plot, bar
-from limner.studio.session import form_of, root_of, session_of
+from limner.studio.plots import EPOCH, balance_plot, bar
+from limner.studio.session import forget, form_of, root_of, session_of
+from limner.studio.spend_rows import SpendRows
 from limner.studio.texts import texts_for
 
 PERIODS = (7, 30, 365)
 DELIVERIES = 20
+DELIVERIES_READ = 200
+"""Of each webhook, for the counts of the last day."""
+
+LONGEST_FORECAST = 999
 MAX_NAME = 100
 
 GRANTABLE = tuple(scope for scope in SCOPES if scope != "admin")
@@ -34,6 +42,8 @@ class AccountHandlers:
     services: Services
     report: ReportAccount
     accounts: ManageAccounts
+    sign_in: SignIn
+    templates: Templates
     pages: Pages
 
     async def page(self, request: Request) -> Response:
@@ -61,8 +71,34 @@ class AccountHandlers:
     async def add_webhook(self, request: Request) -> Response:
         form = await form_of(request)
         url, account = str(form.get("url", "")).strip(), session_of(request).key.account
-        created = await self.services.webhooks.add(account, url)
+        created = await self.services.webhooks.add(account, url, _events(form))
         return await self._page(request, new_secret=created.secret)
+
+    async def change_webhook(self, request: Request) -> Response:
+        """Send a test message, send again to a webhook that was switched off, or make a new secret."""
+        form, account = await form_of(request), session_of(request).key.account
+        webhook = WebhookId(request.path_params["webhook_id"])
+        match form.get("act"):
+            case "test":
+                await self.services.webhooks.test(account, webhook)
+            case "enable":
+                await self.services.webhooks.enable(account, webhook)
+            case "rotate":
+                return await self._page(
+                    request, new_secret=(await self.services.webhooks.rotate(account, webhook)).secret
+                )
+            case _:
+                raise Refusal(Code.INVALID, "act is none of them", suggestion="test, enable or rotate.", field="act")
+        return RedirectResponse(f"{root_of(request)}/account#webhooks", 303)
+
+    async def sign_out_everywhere(self, request: Request) -> Response:
+        """End every session of the account, this one too."""
+        own = session_of(request).key
+        _check_may_manage(own)
+        await self.sign_in.end_all(own.account, f"key {own.id}")
+        response = RedirectResponse(f"{root_of(request)}/sign-in", 303)
+        forget(response, request)
+        return response
 
     async def remove_webhook(self, request: Request) -> Response:
         webhook = WebhookId(request.path_params["webhook_id"])
@@ -78,8 +114,11 @@ class AccountHandlers:
         session, t = session_of(request), texts_for(request)
         asked = request.query_params.get("days", "30")
         days = int(asked) if asked in map(str, PERIODS) else 30
-        report = await self.report(session.key.account, days)
+        report, now_ms = await self.report(session.key.account, days), self.services.clock.now_ms()
+        since = EPOCH + timedelta(days=report.days[0].day)
+        rows = SpendRows(report, since.isoformat(), t)
         webhooks = await self.services.webhooks.of(session.key.account) if session.may("webhooks") else []
+        deliveries = await self._deliveries(session.key, [each.id for each in webhooks])
         return await self.pages.page(
             request,
             "account",
@@ -87,15 +126,26 @@ class AccountHandlers:
             days=days,
             periods=PERIODS,
             plot=balance_plot(report.days, t),
-            spend=_spend_rows(report, self.services),
+            spend=[
+                (t("Spend per model"), rows.by_model(self.services.routing.models)),
+                (t("Spend per template"), rows.by_template(self.templates)),
+                (t("Spend per key"), rows.by_key()),
+            ],
+            days_left=_days_left(report, days),
+            balances=_balances(report),
+            events=SELECTABLE_EVENTS,
+            counts=_counts(deliveries, now_ms - DAY_MS),
             webhooks=webhooks,
-            deliveries=await self._deliveries(session.key, [each.id for each in webhooks]),
+            deliveries=deliveries[:DELIVERIES],
             grantable=[scope for scope in GRANTABLE if session.may(scope)],
             manages=_may_manage(session.key),
             own=session.key,
             new_key=new_key,
             new_secret=new_secret,
+            since=since.isoformat(),
+            bar=bar,
             when=when,
+            day=lambda ms: f"{_utc(ms):%Y-%m-%d}",
         )
 
     async def _deliveries(self, key: Key, webhooks: Sequence[WebhookId]) -> Sequence[DeliveryHistory]:
@@ -103,24 +153,40 @@ class AccountHandlers:
         found = [
             each
             for webhook in webhooks
-            for each in await self.services.webhooks.deliveries(key.account, webhook, limit=DELIVERIES)
+            for each in await self.services.webhooks.deliveries(key.account, webhook, limit=DELIVERIES_READ)
         ]
-        return sorted(found, key=lambda each: each.delivery.created_ms, reverse=True)[:DELIVERIES]
+        return sorted(found, key=lambda each: each.delivery.created_ms, reverse=True)
 
 
-def _spend_rows(report: AccountReport, services: Services) -> Sequence[tuple[str, object, int, int]]:
-    """(title, bar, credits, pictures) of each model."""
-    most = max((each.credits for each in report.by_model), default=0)
-    models = services.routing.models
-    return [
-        (
-            facts.title if (facts := models.called(each.model)) else each.model,
-            bar([(each.credits, "b1")], most),
-            each.credits,
-            each.succeeded,
-        )
-        for each in report.by_model
-    ]
+def _balances(report: AccountReport) -> Sequence[int]:
+    """What there was to spend after each row of the ledger, newest first."""
+    left, after = report.balance.available, []
+    for row in report.ledger:
+        after.append(left)
+        left -= row.available
+    return after
+
+
+def _counts(deliveries: Sequence[DeliveryHistory], since_ms: int) -> dict[WebhookId, tuple[int, int]]:
+    """By webhook, how many deliveries were made since then, and how many of them failed at last."""
+    counts: dict[WebhookId, tuple[int, int]] = {}
+    for each in deliveries:
+        if each.delivery.created_ms >= since_ms:
+            made, failed = counts.get(each.delivery.webhook, (0, 0))
+            lost = bool(each.attempts and each.attempts[-1].error)
+            counts[each.delivery.webhook] = made + 1, failed + lost
+    return counts
+
+
+def _events(form: FormData) -> Sequence[str]:
+    """The ticked events; none, as without a script or choice, means every end."""
+    return [each for each in SELECTABLE_EVENTS if each in form]
+
+
+def _days_left(report: AccountReport, days: int) -> int | None:
+    """For how many days the balance lasts at the pace of the period; None where nothing is spent or it is very long."""
+    left = round(report.balance.available * days / report.spent) if report.spent else None
+    return left if left is not None and left <= LONGEST_FORECAST else None
 
 
 def _may_manage(own: Key) -> bool:
@@ -137,7 +203,12 @@ def _check_may_manage(own: Key) -> None:
 
 
 def _limits(form: FormData) -> KeyLimits:
-    return KeyLimits(credits_per_day=_whole(form, "credits_per_day"), credits=_whole(form, "credits"))
+    return KeyLimits(
+        tasks=_whole(form, "tasks"),
+        credits_per_day=_whole(form, "credits_per_day"),
+        credits_per_month=_whole(form, "credits_per_month"),
+        credits=_whole(form, "credits"),
+    )
 
 
 def _whole(form: FormData, name: str) -> int | None:
@@ -164,4 +235,13 @@ def _expires_ms(form: FormData) -> int | None:
 
 def when(ms: int | None) -> str:
     """A time as a table shows it, in UTC."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%d %b %H:%M}" if ms else ""
+    return f"{_utc(ms):%d %b %H:%M}" if ms else ""
+
+
+def clock(ms: int) -> str:
+    """A time of day with its seconds, in UTC."""
+    return f"{_utc(ms):%H:%M:%S}"
+
+
+def _utc(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

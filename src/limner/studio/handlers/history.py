@@ -27,7 +27,7 @@ TILES = 120
 GRACE_S = 10
 DAY_MS = 86_400_000
 MAX_SELECTED = 1_000
-FILTERS = ("q", "model", "template", "status", "since", "until", "kept", "made_from")
+FILTERS = ("q", "model", "template", "status", "since", "until", "kept", "made_from", "key")
 
 STATUSES = {
     "success": (Status.SUCCESS,),

@@ -15,7 +15,7 @@ from limner.domain.tasks.task import Task
 from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
 from limner.studio.composer_form import request_body
-from limner.studio.handlers.account import when
+from limner.studio.handlers.account import clock
 from limner.studio.page import Pages
 from limner.studio.picture.differences import differences
 from limner.studio.picture.programs import programs
@@ -85,7 +85,7 @@ class PictureHandlers:
             made_by=self._made_by(seen.task, t),
             relatives=self._relatives(request, story.lineage, task_id),
             programs=programs(request_body(seen)),
-            when=when,
+            clock=clock,
             balance=story.balance,
         )
 

@@ -1,6 +1,6 @@
 """Pages of lists for operators: accounts, failed attempts and the audit log, each read from an index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,10 @@ _FAILURES = Sql("""
     WHERE f.outcome IS NOT NULL AND f.outcome NOT IN ('picture', 'given_up')
     ORDER BY f.intended_ms DESC, f.id DESC LIMIT :limit
 """)
+_ENDS = Sql("""
+    SELECT status, count(*) FROM tasks
+    WHERE created_ms >= :since_ms AND status NOT IN ('queued', 'running') GROUP BY status
+""")
 _AUDIT = Sql("""
     SELECT id, at_ms, actor, act, subject, details FROM audit WHERE id < :before ORDER BY id DESC LIMIT :limit
 """)
@@ -89,6 +93,10 @@ class AdminPageQueries:
     def by_account(self) -> Sequence[AccountQueue]:
         """Unfinished tasks by account, of the first `SCAN_CAP` tasks."""
         return [_queue(*row) for row in self._db.all(_BY_ACCOUNT, {"cap": SCAN_CAP})]
+
+    def ends(self, since_ms: int) -> Mapping[str, int]:
+        """How many tasks that were created since then have ended, by status."""
+        return {status: int(count) for status, count in self._db.all(_ENDS, {"since_ms": since_ms})}
 
     def failures(self, since_ms: int, before: tuple[int, str], limit: int) -> Sequence[FailedAttempt]:
         """Failed attempts begun since then, the newest first, those before the time and id `before`."""

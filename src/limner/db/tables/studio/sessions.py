@@ -34,6 +34,7 @@ _USE_LINK = Sql("""
 _ADD = Sql("INSERT INTO sessions (digest, api_key, expires_ms) VALUES (:digest, :key, :expires_ms)")
 _GET = Sql("SELECT api_key, expires_ms FROM sessions WHERE digest = :digest AND expires_ms > :now_ms")
 _END = Sql("DELETE FROM sessions WHERE digest = :digest")
+_END_OF = Sql("DELETE FROM sessions WHERE api_key IN (SELECT id FROM api_keys WHERE account = :account)")
 _FORGET_SESSIONS = Sql("DELETE FROM sessions WHERE expires_ms <= :before_ms")
 _FORGET_LINKS = Sql("DELETE FROM sign_in_links WHERE expires_ms <= :before_ms")
 
@@ -66,6 +67,10 @@ class SessionTable:
 
     def end(self, digest: bytes) -> None:
         self._db.run(_END, {"digest": digest})
+
+    def end_of(self, account: AccountId) -> int:
+        """End every session of the account; returns how many there were."""
+        return self._db.run(_END_OF, {"account": account})
 
     def forget_expired(self, before_ms: int) -> None:
         """Delete the sessions and links that expired before this time."""
