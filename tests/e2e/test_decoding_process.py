@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from contract.client import PICTURE, client_of
+from limner.intake.decode_child import NICENESS
 from serving import Served, serving
 from unit.intake.pictures import encoded
 
@@ -62,6 +63,16 @@ def test_a_killed_server_takes_its_decoder_with_it(served: Served) -> None:
 
     assert select.select([ended], [], [], END_S)[0]
     os.close(ended)
+
+
+def test_a_decoder_gives_way_to_the_server_though_it_has_a_session_of_its_own(served: Served) -> None:
+    assert client_of(served).upload(encoded(Image.new("RGB", (1000, 1000), "red"), "WEBP")).data
+    (pid,) = decoders(served)
+
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= NICENESS
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists():  # where processors are shared by session, the niceness of its only process counts for nothing
+        assert session.read_text().strip().endswith(f"nice {NICENESS}")
 
 
 def test_a_stopped_server_leaves_no_decoder(served: Served) -> None:

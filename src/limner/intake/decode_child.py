@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from limner.intake.decode_job import DecodeJob, answer_line, job_of
+from limner.ports.low_priority import lower_priority
 
 NICENESS: Final = 10
 
@@ -30,8 +31,7 @@ OUT_OF_MEMORY: Final = 70
 
 def main() -> None:
     answers = _private_output()
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)  # answering requests comes first
+    lower_priority(NICENESS)  # answering requests comes first
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")  # where memory is short, this process ends first
     for line in sys.stdin.buffer:

@@ -4,7 +4,6 @@ Only this process loads numpy, Pillow and onnxruntime. It ends by itself, at onc
 it learns that the parent is gone, however the parent died.
 """
 
-import contextlib
 import os
 import queue
 import sys
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from limner.ports.low_priority import lower_priority
 from limner_builtin import wire
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ NICENESS = 5
 
 def main() -> None:
     answers = _private_output()
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(NICENESS)  # drawing may be slow, answering requests may not
+    lower_priority(NICENESS)  # drawing may be slow, answering requests may not
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while True:

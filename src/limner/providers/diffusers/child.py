@@ -4,7 +4,6 @@ Only this process imports torch and diffusers. It exits at once when its standar
 the parent process ends, even after SIGKILL.
 """
 
-import contextlib
 import os
 import queue
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from limner.ports.low_priority import lower_priority
 from limner.providers.diffusers import job_lines
 from limner.providers.diffusers.pipeline import Abandoned, Pipeline, UnusableSetup, is_blank
 
@@ -51,8 +51,7 @@ class JobQueue:
 
 def main() -> None:
     answers = _private_output()
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(NICENESS)  # the service's own process has to stay responsive
+    lower_priority(NICENESS)  # the service's own process has to stay responsive
     jobs = JobQueue()
     threading.Thread(target=jobs.read_lines, daemon=True).start()
     pipeline: Pipeline | None = None
