@@ -196,6 +196,8 @@ FAILURES_MIDDLE = """
   is used. `gpt_4o` and `gpt_image_1.5` lead to `gpt-image-2`, and the three Gemini previews to the models that
   they became, with a successor as their second route; see [Models](models.md).
 - [Providers and routes](providers.md) describes the order of routes, their pauses and limits.
+- **A key that is answered with 401** is wrong on all of its provider's routes: the task goes on with those of others. After a 403, which may
+  be about one model, the provider's next route is tried.
 - **Keys** never show: where a vendor repeats ours, it is removed before anything is stored, shown or logged.
 
 ## What is no failure

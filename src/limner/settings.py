@@ -37,6 +37,7 @@ from limner.domain.spending_rules import Fallback
 from limner.models import ModelSettings, configured_models
 from limner.outbound.allowlist import FetchAllow
 from limner.providers.declarations import declarations
+from limner.setting_remedies import remedy_of
 
 SECRET_VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
@@ -53,6 +54,8 @@ _OTLP_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADER
 
 _USUAL_PORTS = {"http": 80, "https": 443}
 """Left out of addresses: there are clients that take `host:443` for a name."""
+
+NO_WEB_ADDRESS = "must be an address that begins with http:// or https://"
 
 KNOWN_VENDORS = tuple(declarations())
 
@@ -406,7 +409,7 @@ class Settings(VendorSettings):
     @classmethod
     def _http_address(cls, url: str | None) -> str | None:
         if url is not None and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
-            raise ValueError("must be an http:// or https:// address, as http://127.0.0.1:4318")
+            raise _wrong("must be an http:// or https:// address", "Write it as http://127.0.0.1:4318.")
         return url
 
     @field_validator("metrics_listen")
@@ -414,7 +417,7 @@ class Settings(VendorSettings):
     def _host_and_port(cls, text: str) -> str:
         host, _, port = text.rpartition(":")
         if text and not (host and port.isascii() and port.isdigit() and int(port) < 65_536):
-            raise ValueError("must be an address and a port, as 127.0.0.1:9464")
+            raise _wrong("must be an address and a port", "Write them as 127.0.0.1:9464.")
         return text
 
     @cached_property
@@ -433,23 +436,24 @@ class Settings(VendorSettings):
             if route.model not in models:
                 raise _misplaced("route", *_no_model(route.model, models), row=row, part="model")
         if self.default_model is not None and self.default_model not in models:
-            raise _misplaced("default_model", f"may be {', '.join(models)}")
+            raise _misplaced("default_model", *_no_model(self.default_model, models))
         if self.multiview_model is not None and self.multiview_model not in models.with_images():
-            raise _misplaced("multiview_model", f"may be {', '.join(models.with_images())}")
+            usable = ", ".join(models.with_images())
+            raise _misplaced("multiview_model", "takes no reference images, or is no model", f"It may be {usable}.")
         return self
 
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value()) < 32:
-            raise ValueError("must be at least 32 characters long")
+            raise _wrong("must be at least 32 characters long", "Make one with `openssl rand -hex 32`.")
         return secret
 
     @field_validator("public_url")
     @classmethod
     def _an_address(cls, url: str | None) -> str | None:
         if url and not _is_web_address(url):
-            raise ValueError("must be an address that begins with http:// or https://")
+            raise _wrong(NO_WEB_ADDRESS, "Write it as https://images.example.org.")
         return url or None
 
     @model_validator(mode="before")
@@ -462,18 +466,24 @@ class Settings(VendorSettings):
     def _usable_keys_and_addresses(self) -> "Settings":
         for name in type(self).model_fields:
             if any(not character.isprintable() for each in _secrets_in(getattr(self, name)) for character in each):
-                raise ValueError(f"{name} contains a line break or another control character")
-        for name, url in _vendor_addresses(self):
+                raise _misplaced(
+                    name,
+                    "contains a line break or another control character",
+                    "Copy the key again, on one line; a file that holds it may have that line alone.",
+                )
+        for path, url in _vendor_addresses(self):
             if not _is_web_address(url):
-                raise ValueError(f"{name} must be an address that begins with http:// or https://")
+                raise _misplaced(path[0], NO_WEB_ADDRESS, "Write it as https://host/path.", below=path[1:])
         return self
 
     @model_validator(mode="after")
     def _one_certificate(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key are given together, or neither")
+            given, absent = ("tls_cert", "tls_key") if self.tls_cert else ("tls_key", "tls_cert")
+            raise _misplaced(given, f"is given without {absent}", f"Set {absent} as well, or leave out both.")
         if self.tls_cert and self.tls_local:
-            raise ValueError("tls_local makes a certificate of its own: it goes with no tls_cert")
+            remedy = "Leave out tls_local, or tls_cert and tls_key."
+            raise _misplaced("tls_local", "makes a certificate of its own, and tls_cert names another", remedy)
         return self
 
     @field_validator("database_url")
@@ -493,7 +503,7 @@ class Settings(VendorSettings):
     @classmethod
     def _is_http_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
         if proxy is not None and urlsplit(proxy.get_secret_value()).scheme not in {"http", "https"}:
-            raise ValueError("must begin with http:// or https://: other kinds of proxies are not supported")
+            raise _wrong("must begin with http:// or https://", "Use a proxy for HTTP; other kinds are not supported.")
         return proxy
 
     @property
@@ -507,7 +517,7 @@ class Settings(VendorSettings):
         for origin in _listed(text):
             parts = urlsplit(origin)
             if origin != "*" and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
-                raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, without a path")
+                raise _wrong(f"{origin!r} is no origin", "Write https://host or https://host:port, without a path.")
         return text
 
     @field_validator("trusted_proxies")
@@ -521,9 +531,9 @@ class Settings(VendorSettings):
     def _speak_something(cls, providers: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
         for name, provider in providers.items():
             if provider.adapter is None and name not in KNOWN_VENDORS:
-                raise ValueError(
-                    f"{name} is no vendor that Limner knows ({', '.join(KNOWN_VENDORS)}): give its adapter"
-                )
+                known = ", ".join(KNOWN_VENDORS)
+                remedy = f"Give its adapter, or name it as one of these: {known}."
+                raise _wrong(f"{name} is no vendor that Limner knows, and has no adapter", remedy)
         return providers
 
     @cached_property
@@ -580,15 +590,15 @@ class Settings(VendorSettings):
         return init_settings, environment, TomlFile(settings_cls, config_path(**{**environment(), **init_settings()}))
 
 
-def _vendor_addresses(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Every address of a vendor or server that is given, with the name of its setting."""
+def _vendor_addresses(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every address of a vendor or server that is given, with the path of its setting."""
     for vendor in declarations().values():
         url = getattr(settings, vendor.base_url.setting)
         if url and vendor.name != "diffusers":  # whose address is a folder
-            yield vendor.base_url.setting, url
+            yield (vendor.base_url.setting,), url
     for name, provider in settings.provider.items():
         if provider.base_url and (provider.adapter or name) != "diffusers":
-            yield f"provider.{name}.base_url", provider.base_url
+            yield ("provider", name, "base_url"), provider.base_url
 
 
 def config_path(*, config: Any = None, data: Any = None, **_others: Any) -> Path:
@@ -673,11 +683,22 @@ def _no_model(name: str, models: Models) -> tuple[str, str]:
     return f"{name!r} is no model", f"It may be {', '.join(models)}, or a [[model]] of yours."
 
 
+def _wrong(problem: str, remedy: str) -> PydanticCustomError:
+    """A mistake in the value of the setting that is being checked."""
+    return PydanticCustomError("wrong", "{problem}", {"problem": problem, "remedy": remedy})
+
+
 def _misplaced(
-    setting: str, problem: str, remedy: str = "", *, row: int | None = None, part: str = ""
+    setting: str,
+    problem: str,
+    remedy: str = "",
+    *,
+    row: int | None = None,
+    part: str = "",
+    below: tuple[str, ...] = (),
 ) -> PydanticCustomError:
-    """A mistake that only shows when several settings are seen together; `row` and `part` say where in `setting`."""
-    loc = tuple(each for each in (setting, row, part) if each is not None and each != "")
+    """A mistake that only shows when several settings are seen together. `row` and `part`, or `below`, say where."""
+    loc = (*(each for each in (setting, row, part) if each is not None and each != ""), *below)
     return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "remedy": remedy, "loc": loc})
 
 
@@ -695,7 +716,10 @@ def _problem(error: Any, chosen: Mapping[str, Any]) -> SettingsProblem:
     if error["type"] == "extra_forbidden":
         return SettingsProblem(f"{where}there is no setting {name}", suggest(part, _TABLES[setting].model_fields))
     text = error["msg"].removeprefix("Value error, ")
-    return SettingsProblem(f"{where}setting {name}: {text}" if name else text, error.get("ctx", {}).get("remedy", ""))
+    remedy = error.get("ctx", {}).get("remedy") or remedy_of(
+        Settings, setting, loc[1:], missing=error["type"] == "missing"
+    )
+    return SettingsProblem(f"{where}setting {name}: {text}" if name else text, remedy)
 
 
 def setting_of(name: str) -> str:

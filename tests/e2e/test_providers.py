@@ -84,6 +84,22 @@ def test_a_refused_key_and_an_empty_address_are_reported_apart(emulators: dict[s
     assert reported.code == 1
 
 
+def test_a_wrong_key_is_told_once_in_lines_for_people_and_a_sentence(emulators: dict[str, str], tmp_path: Path) -> None:
+    """Standard error is no terminal here; `gpt_4o` has two routes at OpenAI, whose key is wrong on both."""
+    only = {name: value for name, value in emulators.items() if name.startswith("OPENAI_")}
+    wrong = only | {"OPENAI_API_KEY": "a-wrong-key-of-mine"}
+
+    reported = limner(tmp_path, wrong, "generate", "a cat", "-m", "gpt_4o", "-o", str(tmp_path / "cat.png"))
+
+    assert reported.code == 1
+    assert not [line for line in reported.out.splitlines() if line.startswith("{")]
+    assert "\x1b[" not in reported.out
+    assert reported.out.count("attempt failed") == 1
+    assert "fallback" not in reported.out
+    assert "the task ended as failed: OpenAI does not accept our key" in reported.out.splitlines()[-2]
+    assert "a-wrong-key" not in reported.out
+
+
 def test_a_misspelt_option_keeps_the_service_from_starting_and_is_named(
     emulators: dict[str, str], tmp_path: Path
 ) -> None:

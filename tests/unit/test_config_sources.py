@@ -119,7 +119,7 @@ def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pyte
 
     reported = refused()
 
-    assert "openai_api_key contains a line break" in reported
+    assert "setting openai_api_key: contains a line break" in reported
     assert "sk-one" not in reported
 
 

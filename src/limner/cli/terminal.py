@@ -60,7 +60,9 @@ def with_limner(data: Path | None, work: "Callable[[Limner], Awaitable[T]]", *, 
     from limner.telemetry.logs import configure_logs
 
     settings = settings_for(data, json=json)
-    configure_logs(settings.log_format, "warning", settings.secrets)
+    # A command's own sentences are for people, wherever standard error goes; with them stand lines for people.
+    for_people = settings.log_format == "auto" and not json
+    configure_logs("console" if for_people else settings.log_format, "warning", settings.secrets)
 
     async def run() -> T:
         async with AsyncExitStack() as stack:

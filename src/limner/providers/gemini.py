@@ -493,7 +493,7 @@ def _refusal(answer: VendorResponse) -> Failure:
         return general
     words = error_message(answer.body).words
     reason = f"{_REFUSALS[kind]}: {words}" if words else _REFUSALS[kind]
-    return Failure(kind, reason, detail=detail_of(answer))
+    return Failure(kind, reason, detail=detail_of(answer), of_key=kind is FailureKind.AUTH)
 
 
 _REFUSALS: Final[Mapping[FailureKind, str]] = {

@@ -24,7 +24,8 @@ def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> Non
 
     `format_` is `console`, `json` or `auto`: `console` on a terminal, else `json`.
     """
-    for_people = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
+    terminal = sys.stderr.isatty()
+    for_people = format_ == "console" or (format_ == "auto" and terminal)
     redact = Redact(secrets)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -33,7 +34,9 @@ def configure_logs(format_: str, level: str, secrets: Iterable[str] = ()) -> Non
     ]
     if for_people:
         # The default traceback formatter prints local variables, and with them vendors' keys.
-        last: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        last: list[Any] = [
+            structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)
+        ]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(

@@ -56,7 +56,15 @@ class Generate:
         if failed.route is None:
             return []
         failure = failed.failure
-        tries.append(FailedTry(failed.route.name, failure.kind, charged=failure.charged, repeatable=failure.repeatable))
+        tries.append(
+            FailedTry(
+                failed.route.name,
+                failure.kind,
+                charged=failure.charged,
+                repeatable=failure.repeatable,
+                of_key=failure.of_key,
+            )
+        )
         routes = routes_to_try(generation.routes, tries, partial(self._retry_limit, failed.route))
         if not routes or routes[0] != failed.route:
             return routes

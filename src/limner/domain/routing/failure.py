@@ -68,7 +68,7 @@ class Failure:
     `reason` is a sentence that the caller may read. `charged` says that the vendor was paid all the same.
     `retry_after_s` is the pause that the vendor asked for. `detail` is the vendor's own status or code, for `explain`;
     it never holds a secret. `stage` is set for content policy only. `repeatable` is False where the vendor says that
-    the same request would fail again.
+    the same request would fail again. `of_key` says that the provider's key is wrong, so wrong on its other routes too.
     """
 
     kind: FailureKind
@@ -78,3 +78,4 @@ class Failure:
     detail: str | None = None
     stage: Stage | None = None
     repeatable: bool = True
+    of_key: bool = False

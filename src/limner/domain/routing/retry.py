@@ -12,13 +12,14 @@ from limner.domain.routing.route import Route
 class FailedTry:
     """An attempt that ended without an image. `charged` says that the vendor was paid for it.
 
-    One that is not `repeatable` failed for a reason that its vendor calls lasting.
+    One that is not `repeatable` failed for a reason that its vendor calls lasting, one `of_key` for a wrong key.
     """
 
     route: str
     kind: FailureKind
     charged: bool = False
     repeatable: bool = True
+    of_key: bool = False
 
     @property
     def is_useless_answer(self) -> bool:
@@ -53,12 +54,18 @@ def routes_to_try(
     last = tries[-1]
     if last.kind not in FALLS_BACK and _times(last, counts) > limit(last.kind):
         return []
-    given_up = {each.route for each in tries if not each.repeatable}
+    given_up = {each.route for each in tries if not each.repeatable} | _routes_of_refused_keys(routes, tries)
     left = [route for route in routes if route.name not in given_up and not _is_used_up(route, counts, limit)]
     if not left and last.kind is FailureKind.RATE_LIMITED and last.repeatable:
         # Waiting out a rate limit is free, so only the task's deadline ends the retries.
         return [route for route in routes if route.name == last.route]
     return left
+
+
+def _routes_of_refused_keys(routes: Sequence[Route], tries: Sequence[FailedTry]) -> set[str]:
+    tried = {each.route for each in tries if each.of_key}
+    providers = {route.provider for route in routes if route.name in tried}
+    return {route.name for route in routes if route.provider in providers}
 
 
 def _times(last: FailedTry, counts: Counter[tuple[str, FailureKind]]) -> int:

@@ -78,7 +78,9 @@ def failure_from(
     wait_s = retry_after_s(response)
     if kind is FailureKind.RATE_LIMITED and wait_s is None:
         wait_s = rate_wait_s
-    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(response))
+    # A 403 may be about this model alone: access to it, or a check of the organisation that it asks for.
+    of_key = kind is FailureKind.AUTH and response.status == 401
+    return Failure(kind, reason, retry_after_s=wait_s, detail=detail_of(response), of_key=of_key)
 
 
 def failure_kind(response: VendorResponse) -> FailureKind:

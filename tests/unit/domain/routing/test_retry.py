@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from limner.domain.routing.failure import FALLS_BACK, RETRIES, FailureKind
@@ -21,6 +23,14 @@ def test_before_any_attempt_all_routes_may_be_tried_in_their_order() -> None:
 @pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED, FailureKind.MODEL_UNAVAILABLE])
 def test_a_failure_without_retries_falls_back_at_once(kind: FailureKind) -> None:
     assert after((FIRST, kind)) == [SECOND]
+
+
+def test_a_wrong_key_is_wrong_on_every_route_of_its_provider() -> None:
+    sibling = replace(FIRST, name="first/pro", upstream="pro")
+    tries = [FailedTry(FIRST.name, FailureKind.AUTH, of_key=True)]
+
+    assert routes_to_try([FIRST, sibling, SECOND], tries) == [SECOND]
+    assert routes_to_try([FIRST, sibling], tries) == []
 
 
 @pytest.mark.parametrize("kind", sorted(FALLS_BACK))

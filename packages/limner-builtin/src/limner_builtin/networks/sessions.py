@@ -1,12 +1,18 @@
 """The neural networks that travel with the package: opened when first asked for, on few threads, without an arena."""
 
+import os
 from functools import cache
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from limner_builtin.assets import model_path
+
+# Since 1.29 the library reports each process and session to its maker from its import on, with an identifier that it
+# keeps in ~/.cache/Microsoft. This is its documented way not to (pull request 27379 of microsoft/onnxruntime).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # type: ignore[import-untyped]
 
 Tensor = NDArray[np.float32]
 THREADS = 2
