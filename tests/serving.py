@@ -78,7 +78,7 @@ def serving(
     if "database_url" not in settings and not (data.exists() and any(data.iterdir())):
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data / "limner.db").write_bytes(_empty_database())
-    chosen = {"engine": "sandbox", "log_level": "warning"} | settings
+    chosen = {"engine": "sandbox", "log_level": "warning", "sign_images": "false"} | settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
     environment |= vendors or {}

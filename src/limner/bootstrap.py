@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
 from limner.application.provenance.detect import Detect
+from limner.application.provenance.sign_copies import SignCopies
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
@@ -81,6 +83,7 @@ from limner.ports.provider import Provider
 from limner.ports.telemetry import NO_TELEMETRY, Telemetry
 from limner.ports.templates import Templates
 from limner.ports.tracing import NO_TRACING, Tracing
+from limner.provenance.installed import Provenance, SigningConfiguration, is_installed
 from limner.providers.sandbox import SandboxProvider
 from limner.routes import check_routes, routes_of, with_provider_facts
 from limner.settings import Settings
@@ -262,7 +265,29 @@ class Limner:
 
     @property
     def open_picture(self) -> OpenPicture:
-        return OpenPicture(self.store, self.blobs, mark=self.settings.mark_images)
+        settings, sign = self.settings, self._sign_copies() if self.settings.sign_images and is_installed() else None
+        return OpenPicture(
+            self.store, self.blobs, mark=settings.mark_images, sign=sign, require=settings.require_marking
+        )
+
+    @property
+    def provenance(self) -> Provenance:
+        settings = self.settings
+        return Provenance(
+            SigningConfiguration(
+                settings.data / "provenance",
+                settings.provenance_certificate,
+                settings.provenance_key,
+                shlex.split(settings.provenance_program),
+                settings.provenance_time_stamps,
+                settings.provenance_trusted,
+            )
+        )
+
+    def _sign_copies(self) -> SignCopies:
+        both = self.provenance
+        keep = not self.settings.sign_vendors_images
+        return SignCopies(self.store, self.blobs, both, both, self.clock, self.scratch.folder, keep_vendors=keep)
 
     @property
     def keep_task(self) -> KeepTask:

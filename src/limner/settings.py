@@ -325,6 +325,38 @@ class Settings(VendorSettings):
         description="Mark every picture that leaves Limner with how it was made (XMP, `DigitalSourceType`). The "
         "stored picture is the vendor's, unchanged.",
     )
+    sign_images: bool = Field(
+        default=True,
+        description="Sign every picture that leaves Limner (C2PA), where `limner[provenance]` is installed and "
+        "pictures are marked.",
+    )
+    sign_vendors_images: bool = Field(
+        default=False,
+        description="Sign also pictures that carry a valid manifest of their vendor, with the vendor's file as the "
+        "parent. Otherwise they are delivered as they came.",
+    )
+    require_marking: bool = Field(
+        default=False,
+        description="Let no picture leave without its marks: one that cannot be marked or signed waits, and its link "
+        "answers 503. For services in the European Union.",
+    )
+    provenance_certificate: Path | None = Field(
+        default=None,
+        description="A chain of certificates in PEM to sign pictures with, the signing one first, in place of "
+        "Limner's own.",
+    )
+    provenance_key: Path | None = Field(default=None, description="Its private key in PEM, without a passphrase.")
+    provenance_program: str = Field(
+        default="",
+        description="A program with its arguments that signs with the certificate's key, such as one that asks a KMS: "
+        "it reads the bytes from its input and writes the signature.",
+    )
+    provenance_time_stamps: str | None = Field(
+        default=None, description="The address of a time stamp authority (RFC 3161) that is asked for each signature."
+    )
+    provenance_trusted: Path | None = Field(
+        default=None, description="Certificates in PEM whose signatures `limner detect` calls trusted."
+    )
     link_hours: float = Field(default=24, gt=0, description="How long a link to a picture works, in hours.")
     keep_results_days: float = Field(
         default=0,

@@ -29,6 +29,7 @@ from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.operations.route_calls import RouteCallQueries
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
+from limner.db.tables.signed_copies import SignedCopyTable
 from limner.db.tables.studio.account_figures import AccountFigures
 from limner.db.tables.studio.sessions import SessionTable
 from limner.db.tables.tasks import TaskTable
@@ -54,6 +55,7 @@ class Records:
         self.provider_state = ProviderStateTable(db)
         self.uploads = UploadTable(db)
         self.blobs = BlobTable(db)
+        self.signed_copies = SignedCopyTable(db)
         self.events = EventTable(db)
         self.idempotency = IdempotencyTable(db)
         self.retention = RetentionQueries(db)

@@ -691,3 +691,15 @@ template_shares = Table(
     Column("slug", String(100), primary_key=True),
     Column("guest", UUID, ForeignKey("accounts.id"), primary_key=True, index=True),
 )
+
+# What signing added to pictures, and by which key; `layout` goes with the picture.
+signed_copies = Table(
+    "signed_copies",
+    metadata,
+    Column("task", UUID, ForeignKey("tasks.id"), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("signing_key", String(64), nullable=False),
+    Column("layout", LargeBinary),
+    Column("signed_ms", BigInteger, nullable=False),
+    Index("ix_signed_copies_signed_ms", "signed_ms"),
+)

@@ -94,6 +94,18 @@ class Unavailable(Refusal):
         )
 
 
+class MarkMissing(Refusal):
+    """A finished picture that may not leave without its marks, which cannot be made now. It is kept and waits."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            Code.UNKNOWN,
+            f"the picture is made and waits for its mark: {reason}",
+            suggestion="Marks are required here (LIMNER_REQUIRE_MARKING). The picture is kept: try again later.",
+            retry_after_s=30,
+        )
+
+
 class UnusablePicture(Refusal):
     """A whole picture in a format or of a size that is not taken. Who delivers it would deliver the same again."""
 

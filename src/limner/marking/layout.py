@@ -9,6 +9,8 @@ from enum import StrEnum
 class MarkState(StrEnum):
     """What a delivered copy says about how it was made."""
 
+    SIGNED = "signed"
+    """A mark and a signed C2PA manifest were added."""
     ADDED = "added"
     """The mark was added."""
     VENDOR = "vendor"

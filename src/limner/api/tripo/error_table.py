@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from limner.application.tasks.submit import IdempotencyConflict
-from limner.domain.refusal import Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
+from limner.domain.refusal import MarkMissing, Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def status_of(refusal: Refusal, row: ErrorRow) -> int:
     match refusal:
         case IdempotencyConflict():
             return 422
-        case Overloaded() | Unavailable():
+        case Overloaded() | Unavailable() | MarkMissing():
             return 503
         case TooSlow():
             return 408

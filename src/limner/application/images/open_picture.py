@@ -3,17 +3,24 @@
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
 
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.digital_source import digital_source
 from limner.domain.ids import BlobId, TaskId
+from limner.domain.refusal import MarkMissing
 from limner.domain.tasks.task import Result, Task
 from limner.marking.layout import Layout, MarkState
 from limner.marking.mark import marked_layout
 from limner.marking.window import Reading
 from limner.marking.xmp import Mark
 from limner.ports.blobs import BlobStore
+from limner.ports.provenance import SigningFailed
+
+log = structlog.get_logger()
 
 CACHED_LAYOUTS = 2_000
 """Layouts kept in memory, of about 2 KB each, so that a picture's container is read once and not for each request."""
@@ -59,20 +66,57 @@ def images_of(task: Task) -> Mapping[str, Result]:
     return {**pictures, **{name: each.image for name, each in task.previews().items()}}
 
 
+class SignCopy(Protocol):
+    """Signs pictures when they are first delivered."""
+
+    async def __call__(self, task: Task, name: str, result: Result, marked: Layout, mark: Mark) -> Layout:
+        """The layout of the signed copy. Raises `SigningFailed`."""
+        ...
+
+
 class OpenPicture:
-    def __init__(self, store: Store, blobs: BlobStore, *, mark: bool) -> None:
+    """`sign` is None where pictures are not signed. With `require`, none leaves without all of its marks."""
+
+    def __init__(
+        self, store: Store, blobs: BlobStore, *, mark: bool, sign: SignCopy | None = None, require: bool = False
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._mark = mark
+        self._sign = sign
+        self._require = require
         self._layouts: OrderedDict[tuple[BlobId, Mark], Layout] = OrderedDict()
         self._had_references: OrderedDict[TaskId, bool] = OrderedDict()
 
     async def __call__(self, task: Task, name: str) -> OpenedPicture:
-        """The picture of a task, or a preview, by the name that its link ends in. Raises `KeyError`, `BlobMissing`."""
+        """The picture of a task, or a preview, by the name that its link ends in.
+
+        Raises `KeyError`, `BlobMissing`, and `MarkMissing` where marks are required and cannot be made now.
+        """
         result = images_of(task)[name]
         size, mark = await self._blobs.size(result.blob), await self.mark_of(task, name)
         layout = await self._layout(result, size, mark) if mark else Layout(size, MarkState.NONE)
+        if mark and self._sign:
+            layout = await self._signed(task, name, result, layout, mark)
+        if self._require and layout.state is MarkState.NONE:
+            raise MarkMissing(f"{name} of task {task.id} takes no mark")
         return OpenedPicture(result, layout, self._blobs)
+
+    async def original(self, task: Task, name: str) -> OpenedPicture:
+        """The vendor's bytes as they came. Raises `KeyError`, `BlobMissing`."""
+        result = images_of(task)[name]
+        return OpenedPicture(result, Layout(await self._blobs.size(result.blob), MarkState.NONE), self._blobs)
+
+    async def _signed(self, task: Task, name: str, result: Result, marked: Layout, mark: Mark) -> Layout:
+        """The signed copy; where it cannot be signed the marked one, unless signatures are required."""
+        assert self._sign  # noqa: S101 - asked for by its caller
+        try:
+            return await self._sign(task, name, result, marked, mark)
+        except SigningFailed as error:
+            log.warning("a picture was not signed", task=task.id, picture=name, error=str(error))
+            if self._require:
+                raise MarkMissing(str(error)) from None
+            return marked
 
     async def mark_of(self, task: Task, name: str) -> Mark | None:
         """What the mark of a picture says; None where marks are switched off."""

@@ -42,6 +42,7 @@ _CLEAR_RESULTS = Sql("""
         result = NULL, partial_images = NULL
     WHERE id IN :ids
 """)
+_CLEAR_SIGNATURES = Sql("UPDATE signed_copies SET layout = NULL WHERE task IN :ids")
 _CLEAR_ATTEMPTS = Sql("UPDATE attempts SET result = NULL WHERE task IN :ids AND result IS NOT NULL")
 
 # Only the oldest rows are read, due or not: a search for due ones could read the whole table.
@@ -118,6 +119,7 @@ class RetentionQueries:
         ids = {"ids": self._db.ids(tasks)}
         self._db.run(_CLEAR_RESULTS, ids | {"now_ms": now_ms})
         self._db.run(_CLEAR_ATTEMPTS, ids)
+        self._db.run(_CLEAR_SIGNATURES, ids)
         release(self._db, RESULT, tasks, now_ms)
         return len(tasks)
 
@@ -143,6 +145,7 @@ class RetentionQueries:
         uploads = [row[0] for row in self._db.all(_UPLOADED, {"id": task, "account": account})]
         self._db.run(_ERASE_ATTEMPTS, {"id": task})
         self._db.run(_DELETE_INPUTS, {"id": task})
+        self._db.run(_CLEAR_SIGNATURES, {"ids": self._db.ids([task])})
         blobs = release(self._db, INPUT, [task], now_ms) | release(self._db, RESULT, [task], now_ms)
         blobs |= self._delete_uploads(uploads, now_ms)
         self._db.run(_UNBIND_KEYS, {"id": task, "account": account})

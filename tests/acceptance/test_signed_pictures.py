@@ -1,0 +1,140 @@
+"""Signed pictures, from a server over strict emulators to the official reader."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from c2pa import Context, Reader, Settings
+from PIL import Image
+
+from contract.client import PICTURE, client_of
+from limner_vendors import Vendors
+from serving import Served, serving
+from task_client import run_task
+
+READING = {"version": 1, "verify": {"verify_trust": True}}
+
+
+@pytest.fixture(scope="module")
+async def emulators() -> AsyncIterator[Vendors]:
+    async with Vendors.running(["bfl", "openai"]) as emulators:
+        yield emulators
+
+
+@pytest.fixture(scope="module")
+async def served(emulators: Vendors, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    running = serving(tmp_path_factory.mktemp("signed") / "data", vendors=emulators.environment(), sign_images="true")
+    served = await asyncio.to_thread(running.__enter__)
+    yield served
+    await asyncio.to_thread(running.__exit__, None, None, None)
+
+
+async def fetched(url: str, **headers: str) -> tuple[aiohttp.ClientResponse, bytes]:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        return answer, await answer.read()
+
+
+def read(data: bytes, media_type: str, *, anchors: bytes = b"") -> dict[str, Any]:
+    trust = {"trust": {"user_anchors": anchors.decode()}} if anchors else {}
+    with Reader(media_type, io.BytesIO(data), context=Context(Settings.from_dict(READING | trust))) as reader:
+        found: dict[str, Any] = json.loads(reader.json())
+    return found
+
+
+def assertion(store: dict[str, Any], label: str) -> dict[str, Any]:
+    manifest = store["manifests"][store["active_manifest"]]
+    return next(each["data"] for each in manifest["assertions"] if each["label"].startswith(label))
+
+
+@pytest.mark.parametrize(
+    ("output_format", "media_type"), [("png", "image/png"), ("jpeg", "image/jpeg"), ("webp", "image/webp")]
+)
+async def test_the_official_reader_verifies_what_a_server_delivers(
+    served: Served, output_format: str, media_type: str
+) -> None:
+    task = await run_task(served, "gpt_image_2", prompt="a heron", output_format=output_format)
+    answer, data = await fetched(task["output"]["generated_image"])
+
+    store = read(data, media_type)
+    assert (answer.headers["Content-Type"], answer.headers["X-Limner-Mark"]) == (media_type, "signed")
+    assert store["validation_state"] == "Valid"
+    assert [each["code"] for each in store["validation_status"]] == ["signingCredential.untrusted"]
+    [action] = assertion(store, "c2pa.actions")["actions"]
+    assert action["action"] == "c2pa.created"
+    assert action["digitalSourceType"].endswith("/trainedAlgorithmicMedia")
+    assert action["softwareAgent"] == {"name": "openai gpt-image-2"}
+    assert assertion(store, "org.limner.generation") == {
+        "model": "gpt_image_2",
+        "made_by": "openai gpt-image-2",
+        "generative": True,
+    }
+    assert b"heron" not in data
+    Image.open(io.BytesIO(data)).load()
+
+
+async def test_with_the_exported_root_it_is_trusted(served: Served) -> None:
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+    _, data = await fetched(task["output"]["generated_image"])
+    root = (served.data / "provenance" / "root.pem").read_bytes()
+
+    assert read(data, "image/png", anchors=root)["validation_state"] == "Trusted"
+
+
+async def test_every_copy_is_the_same_and_ranges_fit_together(served: Served) -> None:
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+    url = task["output"]["generated_image"]
+    (first, whole), (second, again) = await fetched(url), await fetched(url)
+    _, head = await fetched(url, Range="bytes=0-4999")
+    _, tail = await fetched(url, Range="bytes=5000-")
+
+    assert whole == again == head + tail
+    assert first.headers["ETag"] == second.headers["ETag"]
+    assert len(whole) == int(first.headers["Content-Length"])
+
+
+async def test_references_are_ingredients_by_their_hash_alone(served: Served) -> None:
+    client = client_of(served)
+    token = await asyncio.to_thread(client.token, PICTURE)
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron", file={"type": "png", "file_token": token})
+    _, data = await fetched(task["output"]["generated_image"])
+
+    store = read(data, "image/png")
+    [ingredient] = store["manifests"][store["active_manifest"]]["ingredients"]
+    [action] = assertion(store, "c2pa.actions")["actions"]
+    assert ingredient["instance_id"].startswith("sha256:")
+    assert ingredient["relationship"] == "inputTo"
+    assert action["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
+
+
+async def test_a_picture_is_delivered_unsigned_where_signing_fails(emulators: Vendors, tmp_path: Path) -> None:
+    settings = {"sign_images": "true", "provenance_certificate": str(tmp_path / "none.pem")}
+    running = serving(tmp_path / "data", vendors=emulators.environment(), **settings)
+    served = await asyncio.to_thread(running.__enter__)
+    try:
+        task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+        answer, data = await fetched(task["output"]["generated_image"])
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+    assert (answer.status, answer.headers["X-Limner-Mark"]) == (200, "added")
+    assert b"DigitalSourceType" in data
+
+
+async def test_where_marks_are_required_it_waits_and_says_why(emulators: Vendors, tmp_path: Path) -> None:
+    certificate = tmp_path / "none.pem"
+    settings = {"sign_images": "true", "require_marking": "true", "provenance_certificate": str(certificate)}
+    running = serving(tmp_path / "data", vendors=emulators.environment(), **settings)
+    served = await asyncio.to_thread(running.__enter__)
+    try:
+        task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+        waiting, said = await fetched(task["output"]["generated_image"])
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+    assert (task["status"], waiting.status, waiting.headers["Retry-After"]) == ("success", 503, "30")
+    assert b"none.pem cannot be read" in said
