@@ -154,7 +154,7 @@ def test_without_a_face_no_body_is_made_up(engine: Engine, brief: Briefs, pictur
     rendering = engine.render(brief("", pictures / "balls.png", t_pose=True), quiet)
 
     assert rendering.method == "transform"
-    assert "not built" in rendering.notice
+    assert "no T-pose was made" in rendering.notice
 
 
 def test_separate_things_get_separate_cells(engine: Engine, brief: Briefs, pictures: Path) -> None:

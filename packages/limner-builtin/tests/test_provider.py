@@ -64,6 +64,7 @@ async def test_an_order_comes_back_as_a_picture(provider: BuiltinProvider, tmp_p
     assert reported[-1] == 100
     assert delivered.served_by["provider"] == "builtin"
     assert delivered.served_by["engine"] == f"limner-builtin/{limner_builtin.__version__}"
+    assert delivered.served_by["model"] == f"limner-builtin/{delivered.served_by['method']}"
     assert delivered.served_by["generative"] is False
     assert delivered.served_by["unmatched"] == []
 

@@ -13,7 +13,7 @@ from limner_builtin import metadata
 from limner_builtin.edits import templates
 from limner_builtin.edits.adjusting import WHOLE
 from limner_builtin.edits.retouching import fitted, needs_subject, retouched
-from limner_builtin.edits.sketching import rendered_sketch
+from limner_builtin.edits.sketching import is_drawing, rendered_sketch
 from limner_builtin.edits.styles import LOOKS, styled
 from limner_builtin.edits.templates import COMPOSITED, EDITS, SHAPES, Easel, Edited, sheet
 from limner_builtin.edits.views import view_of
@@ -200,7 +200,7 @@ class _Work:
             width, height = self._brief.size or size_of("1:1")
             return view_of(subject_of(first), self._brief.view, Easel(width, height, self._brief.seed))
         if self._brief.sketch_to_render and self._template is None:
-            return self._rendered_sketch(to_pixels(first.convert("RGB")), shape)
+            return self._rendered_sketch(first, shape)
         if self._template in EDITS:
             subject = subject_of(first)
             self._stage.progress(40)
@@ -231,18 +231,14 @@ class _Work:
             return Edited(done.picture, NEURAL_STYLE, notice)
         return Edited(done.picture, ADJUSTED, notice + " Nothing was drawn anew.")
 
-    def _rendered_sketch(self, picture: Pixels, shape: str) -> Edited:
-        width, height = self._size(shape)
-        solid = rendered_sketch(picture, self._brief.seed)
+    def _rendered_sketch(self, first: Image.Image, shape: str) -> Edited:
+        picture, easel = to_pixels(first.convert("RGB")), Easel(*self._size(shape), self._brief.seed)
+        solid = rendered_sketch(picture, self._brief.seed) if is_drawing(picture) else None
         if solid is None:
-            subject = Subject(picture, np.ones(picture.shape[:2], np.float32))
-            edited = templates.enhance(subject, Easel(width, height, self._brief.seed))
-            return Edited(edited.picture, edited.method, "No closed outline was found, so the sheet itself was relit.")
-        return Edited(
-            templates.on_paper(solid, Easel(width, height, self._brief.seed)),
-            "inflated_sketch",
-            "Closed regions of your drawing were puffed up, coloured and lit; open strokes cannot be filled.",
-        )
+            relit = templates.enhance(subject_of(first), easel)
+            return replace(relit, notice=f"This is no line drawing, so it was only relit. {templates.A_MODEL_CAN}")
+        notice = "What your strokes enclose was puffed up, coloured and lit; gaps between strokes were closed."
+        return Edited(templates.on_paper(solid, easel), "inflated_sketch", notice)
 
     def _set_into_scene(self, subjects: list[Subject]) -> Edited:
         reading = _with_references(self._reading, len(subjects))

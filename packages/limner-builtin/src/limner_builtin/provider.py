@@ -161,6 +161,7 @@ def _outcome(answer: wire.Line, task: wire.EngineTask) -> Delivered | Failure:
     served_by = {
         "provider": "builtin",
         "engine": f"limner-builtin/{__version__}",
+        "model": f"limner-builtin/{done['method']}",  # what ran, never the model that was asked for
         "generative": False,
         "method": done["method"],
         "matched": done["matched"],

@@ -8,6 +8,9 @@ from limner_builtin.raster.pixels import Pixels, blurred, grid, luma, smoothstep
 from limner_builtin.raster.sprite import Sprite
 from limner_builtin.sprites.dolls import Clothes, DollHead, Rgb
 
+TONES = 5
+"""Steps of each channel by which colours count as equal."""
+
 FULL_BODY = 3.2
 """A subject reaching further below the chin than this many face heights shows its legs."""
 
@@ -39,7 +42,7 @@ def clothes_of(subject: Subject, face: FacePose) -> Clothes:
     foot, tall = float(rows[-1]), face.height
     skin = _sample(subject, (face.x - face.width * 0.2, face.mouth[1] - tall * 0.12), tall * 0.07)
     skin = skin or _sample(subject, (face.x, face.eyes[1] + tall * 0.15), tall * 0.1) or (0.85, 0.66, 0.54)
-    top = _sample(subject, (face.eyes[0], face.chin + tall * 0.75), tall * 0.22) or (0.5, 0.5, 0.55)
+    top = _torso(subject, face) or (0.5, 0.5, 0.55)
     if foot - face.chin < FULL_BODY * tall:
         return Clothes(skin, top, top, _darker(top, 0.5), _darker(top, 0.26), skin)
     reach = foot - face.chin
@@ -57,6 +60,19 @@ def _sample(subject: Subject, centre: tuple[float, float], reach: float) -> Rgb 
     x, y = centre
     window = np.s_[max(0, int(y - reach)) : int(y + reach) + 1, max(0, int(x - reach)) : int(x + reach) + 1]
     return _middle(subject.picture[window][subject.alpha[window] > 0.6])
+
+
+def _torso(subject: Subject, face: FacePose) -> Rgb | None:
+    """The colour that most of the chest has, from below the collar to the waist."""
+    wide, tall = face.width * 1.2, face.height
+    rows = slice(max(0, int(face.chin + tall * 0.5)), max(0, int(face.chin + tall * 2.3)))
+    columns = slice(max(0, int(face.eyes[0] - wide)), max(0, int(face.eyes[0] + wide)))
+    pixels = subject.picture[rows, columns][subject.alpha[rows, columns] > 0.6]
+    if len(pixels) < 4:
+        return None
+    bins = (np.clip(pixels, 0, 0.999) * TONES).astype(np.int32) @ (TONES * TONES, TONES, 1)
+    red, green, blue = (float(part) for part in pixels[bins == np.bincount(bins).argmax()].mean(0))
+    return red, green, blue
 
 
 def _row(subject: Subject, y: float) -> Rgb | None:

@@ -9,7 +9,7 @@ from limner_builtin.edits.relief import livelier, relief, unlit
 from limner_builtin.edits.tailoring import clothes_of, head_of
 from limner_builtin.networks.cutout import Subject
 from limner_builtin.networks.enlarging import enlarged_cutout
-from limner_builtin.networks.faces import FacePose, face_of
+from limner_builtin.networks.faces import FacePose, face_of, is_human
 from limner_builtin.raster.components import regions
 from limner_builtin.raster.pixels import Pixels, blurred, colour, grid, luma, over, shrunk, smoothstep
 from limner_builtin.raster.shading import CLAY, RAKING, SOFTBOX, Finish, Lamp, shaded
@@ -62,6 +62,7 @@ SUNSET = (
     Lamp((0.1, 0.8, 0.3), (1.0, 0.6, 0.6), 0.15),
 )
 
+A_MODEL_CAN = "A vendor's model can do it, for example gemini_2.5_flash_image_preview once a key of Google's is set."
 UNCUT = "No subject stood out from the background, so the whole picture was used. "
 
 
@@ -252,9 +253,11 @@ def character_completion(subject: Subject, easel: Easel) -> Edited:
 def _rebuilt(subject: Subject, easel: Easel, pose: Pose, name: str) -> Edited:
     """The real head on a plain body in the picture's colours; without a face, the subject as it is."""
     face = face_of(_on_grey(subject), subject.alpha)
-    if face is None or not subject.found:
+    if face is None or not subject.found or not is_human(_on_grey(subject), face):
         return _centred(
-            subject, easel, f"No face was found, so the {name} was not built: the subject is only cut out and centred."
+            subject,
+            easel,
+            f"No person was found, so no {name} was made: the subject is only cut out and centred. {A_MODEL_CAN}",
         )
     whole = doll(head_of(subject, face), clothes_of(subject, face), pose, DOLL_SIDE)
     sprite, box = _placed(Subject(whole.picture, whole.alpha), easel, 0.92, 0.88, foot=0.94)

@@ -1,4 +1,4 @@
-"""Finding a face with BlazeFace, on photographs and on cartoons alike."""
+"""Finding a face with BlazeFace, on photographs and on cartoons alike; Face Mesh tells a person's from a cat's."""
 
 from dataclasses import dataclass, replace
 
@@ -10,6 +10,10 @@ from limner_builtin.raster.pixels import Pixels, resized
 
 SIDE = 128
 LEAST_SCORE = 0.6
+MESH_SIDE = 192
+MESH_WINDOW = 1.5
+"""Side of the square that Face Mesh looks at, in sizes of the face."""
+
 ANCHORS = ((8, 2), (16, 6))
 """Stride of each feature map, and how many anchors sit in each of its cells."""
 
@@ -47,6 +51,17 @@ class FacePose:
 def face_of(picture: Pixels, alpha: Pixels) -> FacePose | None:
     """The face of a subject: looked for in the whole picture, then close up where a standing figure has its head."""
     return face_in(picture) or _close_up(picture, alpha)
+
+
+def is_human(picture: Pixels, face: FacePose) -> bool:
+    """Whether the face is a person's, drawn or photographed."""
+    side = max(8, int(max(face.width, face.height) * MESH_WINDOW))
+    left, top = int(face.x - side / 2), int(face.y - side / 2)
+    padded = np.pad(picture, ((side, side), (side, side), (0, 0)), mode="edge")
+    window = np.ascontiguousarray(padded[top + side : top + 2 * side, left + side : left + 2 * side])
+    shown = resized(window, MESH_SIDE, MESH_SIDE, Image.Resampling.BOX)
+    presence = next(out for out in run("face_landmark", shown[None].astype(np.float32)) if out.size == 1)
+    return float(presence.ravel()[0]) > 0  # a logit
 
 
 def _close_up(picture: Pixels, alpha: Pixels) -> FacePose | None:
