@@ -112,6 +112,7 @@ class FallbackHarness:
                 owner="worker",
                 siblings=SiblingFailure(),
                 attempts=await self.journal.of(task),
+                record=self.journal.delivered,
             )
         )
 

@@ -1,11 +1,12 @@
 """The generation of one image: what is requested, over which routes, until when, and beside which other images."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 from limner.application.generation.interrupt import Interrupt
+from limner.application.generation.journal import Delivery
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
@@ -48,7 +49,7 @@ class Generation:
 
     `compose` returns the request as a route's provider is to get it. Nothing is submitted after `submit_until_ms`; a
     submitted job is polled until `deadline_ms`, which may be later. `owner` holds the lease. `attempts` are those of
-    earlier workers.
+    earlier workers. `record` writes the image to the journal, or remembers it for the unit of work that ends the task.
     """
 
     task: TaskId
@@ -62,6 +63,7 @@ class Generation:
     owner: str
     siblings: SiblingFailure
     attempts: Sequence[Attempt]
+    record: Callable[[Delivery], Awaitable[None]]
 
     def left_s(self, now_ms: int) -> float:
         return (self.deadline_ms - now_ms) / 1000

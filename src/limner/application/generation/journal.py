@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -39,6 +40,17 @@ class KeptImage:
 
     result: Result
     served_by: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A stored image that is still to be written to the journal. `size` is in bytes."""
+
+    attempt: AttemptId
+    route: Route
+    image: KeptImage
+    size: int
+    cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +106,31 @@ class SpendJournal:
         now_ms = self.clock.now_ms()
         await self._write(lambda records: records.attempts.working(attempt, now_ms))
 
-    async def delivered(
-        self, attempt: AttemptId, route: Route, kept: KeptImage, size: int, cost_usd: float | None
-    ) -> None:
+    async def delivered(self, delivery: Delivery) -> None:
+        await self._write(partial(self._deliver, delivery, self.clock.now_ms()))
+        _log_delivery(delivery)
+
+    async def delivered_with(self, delivery: Delivery, work: Callable[[Records], T]) -> T:
+        """Write the delivery and do `work` in one unit of work. Where `work` fails the delivery is written alone."""
         now_ms = self.clock.now_ms()
 
-        def work(records: Records) -> None:
-            records.blobs.add(kept.result.blob, size, kept.result.media_type, now_ms)
-            records.attempts.delivered(attempt, asdict(kept), cost_usd, now_ms)
-            self.route_limits.record_success(records, route)
+        def both(records: Records) -> T:
+            self._deliver(delivery, now_ms, records)
+            return work(records)
 
-        await self._write(work)
-        log.info("image delivered", provider=route.provider, route=route.name, cost_usd=cost_usd, bytes=size)
+        try:
+            done = await self._write(both)
+        except Exception:
+            await self.delivered(delivery)
+            raise
+        _log_delivery(delivery)
+        return done
+
+    def _deliver(self, delivery: Delivery, now_ms: int, records: Records) -> None:
+        image = delivery.image
+        records.blobs.add(image.result.blob, delivery.size, image.result.media_type, now_ms)
+        records.attempts.delivered(delivery.attempt, asdict(image), delivery.cost_usd, now_ms)
+        self.route_limits.record_success(records, delivery.route)
 
     async def failed(self, attempt: AttemptId, failure: Failure, route: Route | None) -> bool:
         """Close the attempt. `route` is None for a failure that does not count against the route.
@@ -196,6 +221,13 @@ def _log_fallback(  # noqa: PLR0917 - what is logged
     expected = earlier[-1] if earlier else preferred.name
     if route.name != expected:
         log.warning("fallback to another route", task=task, route=route.name, instead_of=expected)
+
+
+def _log_delivery(delivery: Delivery) -> None:
+    route = delivery.route
+    log.info(
+        "image delivered", provider=route.provider, route=route.name, cost_usd=delivery.cost_usd, bytes=delivery.size
+    )
 
 
 def _log_failure(failure: Failure, route: Route | None, duration_ms: int) -> None:

@@ -11,7 +11,7 @@ import structlog
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generation import GenerationAttempt
 from limner.application.generation.interrupt import Interrupted, Reason
-from limner.application.generation.journal import KeptImage, SpendJournal
+from limner.application.generation.journal import Delivery, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.images.keep import Keep
 from limner.db.store import StoreUnavailable
@@ -49,7 +49,7 @@ class KeepImage:
     disk_guard: DiskGuard = field(default_factory=DiskGuard)
 
     async def __call__(self, attempt: GenerationAttempt, delivered: Delivered) -> KeptImage:
-        """Keep the image, and store it again for as long as the task has where storage refuses it.
+        """Keep the image, and store it again for as long as the task has where storage refuses it. Then record it.
 
         Raises `Refusal` for bytes that are no image, and `Interrupted`.
         """
@@ -58,14 +58,18 @@ class KeepImage:
             await self._wait(attempt, refusal)
         first = attempt.generation.routes[:1]
         delivered = replace(delivered, served_by=_with_fallback(delivered.served_by, attempt.route, first))
-        return await self._journal(attempt.id, attempt.route, delivered, result, stored)
+        delivery = self._delivery(attempt.id, attempt.route, delivered, result, stored)
+        await attempt.generation.record(delivery)
+        return delivery.image
 
     async def once(self, task: TaskId, attempt: AttemptId, route: Route, delivered: Delivered) -> KeptImage | None:
         """Keep the image of a task that is about to end; None where storage refuses it. Raises `Refusal`."""
         result, stored = await self._inspect(delivered.picture.source)
         if await self._store(task, delivered.picture.source, result, stored):
             return None
-        return await self._journal(attempt, route, delivered, result, stored)
+        delivery = self._delivery(attempt, route, delivered, result, stored)
+        await self.journal.delivered(delivery)
+        return delivery.image
 
     async def _inspect(self, source: Path | bytes) -> tuple[Result, Stored]:
         seen, stored = await asyncio.gather(self.intake.inspect(source), self.blobs.identify(source))
@@ -95,15 +99,13 @@ class KeepImage:
                 await self.journal.discarded(attempt.id, reason, charged=not self.routing.is_free(attempt.route))
             raise
 
-    async def _journal(
+    def _delivery(
         self, attempt: AttemptId, route: Route, delivered: Delivered, result: Result, stored: Stored
-    ) -> KeptImage:
+    ) -> Delivery:
         # The operator's name of the provider wins over the adapter's.
         served_by = {"model": route.upstream, **delivered.served_by, "provider": route.provider}
-        image = KeptImage(result, served_by)
         cost_usd = 0.0 if self.routing.is_free(route) else delivered.cost_usd
-        await self.journal.delivered(attempt, route, image, stored.size, cost_usd)
-        return image
+        return Delivery(attempt, route, KeptImage(result, served_by), stored.size, cost_usd)
 
 
 def _with_fallback(served_by: Mapping[str, Any], route: Route, first: Sequence[Route]) -> Mapping[str, Any]:

@@ -1,14 +1,16 @@
 """Executing a claimed task: prepare its inputs, generate its images, stop jobs that are left over, settle."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from limner.application.generation.generate import Generate
 from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import KeptImage
+from limner.application.generation.journal import Delivery, KeptImage
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.spans import SETTLE
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
@@ -36,6 +38,9 @@ MAX_CLAIMS = 5
 TAKEOVER_POLL_MS = 60_000
 """How long a bought job is polled by a worker that takes it over after its task's deadline."""
 
+Outcome = KeptImage | Failure | BaseException
+"""Of one image."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
@@ -47,6 +52,11 @@ class TaskRun:
     report: Report
     attempts: Sequence[Attempt]
     """Those of earlier workers."""
+    unwritten: list[Delivery] = field(default_factory=list)
+    """The image of a task of one image: it is written to the journal by the unit of work that ends the task."""
+
+    async def remember(self, delivery: Delivery) -> None:
+        self.unwritten.append(delivery)
 
     @property
     def task(self) -> Task:
@@ -79,23 +89,43 @@ class ExecuteTask:
         if images := all_delivered(attempts, run.images):
             return await self.end(claimed, owner, success(images, claimed))
         act_for(claimed.task.account)
-        with self.workdirs.of(claimed.task.id) as workdir:
-            try:
-                generations = await self._prepare(run, workdir)
-                outcomes = await asyncio.gather(*map(self.generate, generations), return_exceptions=True)
-                ending: Ending | None = _ending_of(run, outcomes)
-            except Refusal as refusal:
-                ending = Ending(Status.FAILED, error_code=refusal.code, error_msg=_message(refusal))
-            except Interrupted as interrupted:
-                ending = _ending_after(interrupted.reason, claimed.task)
-            if ending is not None and ending.status is not Status.SUCCESS:
-                ending = await self._stop(run, ending, workdir)
-        return await self.end(claimed, owner, ending) if ending else None
+        async with self._written_after_error(run):
+            with self.workdirs.of(claimed.task.id) as workdir:
+                try:
+                    first, *others = await self._prepare(run, workdir)
+                    if others:
+                        every = map(self.generate, (first, *others))
+                        outcomes: Sequence[Outcome] = await asyncio.gather(*every, return_exceptions=True)
+                    else:
+                        outcomes = [await self.generate(first)]
+                    ending: Ending | None = _ending_of(run, outcomes)
+                except Refusal as refusal:
+                    ending = Ending(Status.FAILED, error_code=refusal.code, error_msg=_message(refusal))
+                except Interrupted as interrupted:
+                    ending = _ending_after(interrupted.reason, claimed.task)
+                if ending is not None and ending.status is not Status.SUCCESS:
+                    ending = await self._stop(run, ending, workdir)
+        return await self.end(claimed, owner, ending, run.unwritten) if ending else None
 
-    async def end(self, claimed: ClaimedTask, owner: str, ending: Ending) -> Task | None:
+    @asynccontextmanager
+    async def _written_after_error(self, run: TaskRun) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            for delivery in run.unwritten:
+                await self.generate.journal.delivered(delivery)
+            raise
+
+    async def end(
+        self, claimed: ClaimedTask, owner: str, ending: Ending, unwritten: Sequence[Delivery] = ()
+    ) -> Task | None:
+        """Settle the task, and write its image to the journal where that is still to be done."""
         now_ms = self.clock.now_ms()
+        work = partial(self._end, claimed=claimed, ending=ending, now_ms=now_ms, owner=owner)
         with self.tracing.span(SETTLE):
-            return await self.store.run(lambda records: self._end(records, claimed, ending, now_ms, owner))
+            if unwritten:
+                return await self.generate.journal.delivered_with(unwritten[0], work)
+            return await self.store.run(work)
 
     def _end(self, records: Records, claimed: ClaimedTask, ending: Ending, now_ms: int, owner: str) -> Task | None:
         """Settle the task by what the journal says was delivered, and over which routes."""
@@ -138,6 +168,7 @@ class ExecuteTask:
                 owner=run.owner,
                 siblings=SiblingFailure() if spec.are_independent else together,
                 attempts=[attempt for attempt in run.attempts if attempt.part == each.image.part],
+                record=run.remember if len(inputs) == 1 else self.generate.journal.delivered,
             )
             for each, report in zip(inputs, reports, strict=True)
         ]
@@ -203,7 +234,7 @@ def _shared(report: Report, count: int) -> list[Report]:
     return [report_of(number) for number in range(count)]
 
 
-def _ending_of(run: TaskRun, outcomes: Sequence[KeptImage | Failure | BaseException]) -> Ending:
+def _ending_of(run: TaskRun, outcomes: Sequence[Outcome]) -> Ending:
     """How the task ends with one failure or more. Raises the interruption, or the bug, of any of its images."""
     for outcome in outcomes:
         if isinstance(outcome, BaseException):

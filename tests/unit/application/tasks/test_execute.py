@@ -1,7 +1,7 @@
 """One claimed task from its pictures to its end: what becomes of it, and of its credits."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,14 @@ from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, ne
 from generating import executor
 from limner.application.generation import stop_jobs
 from limner.application.generation.interrupt import Interrupt, Reason
-from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal
+from limner.application.generation.journal import Delivery, IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
+from limner.application.tasks import execute
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.workdirs import Workdirs
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import ClaimedTask
 from limner.domain.accounts.credits import Balance
@@ -349,6 +352,86 @@ async def test_each_route_gets_the_template_images_that_it_takes(harness: Execut
     assert [len(order.references) for order in harness.vendor.submits] == [1, 1 + len(loaded.pictures)]
 
 
+# --- the unit of work that ends a task ----------------------------------------------------------------------------
+
+
+@dataclass
+class CountedStore:
+    """A store that notes each unit of work."""
+
+    store: Store
+    units: list[str] = field(default_factory=list)
+
+    async def run(self, work: Callable[[Records], Any]) -> Any:
+        self.units.append("run")
+        return await self.store.run(work)
+
+    async def read(self, work: Callable[[Records], Any]) -> Any:
+        self.units.append("read")
+        return await self.store.read(work)
+
+    async def close(self) -> None:
+        await self.store.close()
+
+
+async def test_the_journal_and_the_end_of_a_task_of_one_image_are_written_together(harness: ExecuteHarness) -> None:
+    await harness.script_vendor(picture).claim_task()
+    assert harness.claimed
+    counted = harness.service.store = CountedStore(harness.service.store)
+
+    await harness.execute(harness.claimed, "worker", harness.interrupt, lambda _percent: None, is_new=True)
+
+    assert counted.units == ["run"] * 3, "the intent, the pin of the picture, and the end"
+
+
+async def test_a_picture_is_journaled_although_its_task_cannot_be_settled(
+    harness: ExecuteHarness, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    task = await harness.script_vendor(picture).claim_task()
+    monkeypatch.setattr(execute, "settle", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        await harness.run()
+
+    assert (await harness.service.task(task)).status is Status.RUNNING
+    assert [attempt.state for attempt in await harness.service.attempts(task)] == ["delivered"]
+    assert [entry["event"] for entry in logged].count("journal not written, trying again") == 3
+
+
+async def test_a_picture_is_journaled_although_a_bug_comes_before_the_end(
+    harness: ExecuteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    task = await harness.script_vendor(picture).claim_task()
+    monkeypatch.setattr(execute, "success", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        await harness.run()
+
+    assert [attempt.state for attempt in await harness.service.attempts(task)] == ["delivered"]
+
+
+async def test_a_picture_of_a_task_that_another_worker_has_is_journaled(harness: ExecuteHarness) -> None:
+    task = await harness.claim_task()
+
+    async def taken_over(order: GenerationRequest) -> Delivered:
+        harness.service.clock.pass_time(20)
+        await harness.service.rescue_tasks("another")
+        return await asyncio.to_thread(picture, order)
+
+    harness.script_vendor(taken_over)
+
+    assert await harness.run() is None
+
+    assert (await harness.service.task(task)).status is Status.RUNNING
+    assert [attempt.state for attempt in await harness.service.attempts(task)] == ["delivered"]
+
+
 # --- jobs that are stopped at the vendor --------------------------------------------------------------------------
 
 
@@ -532,7 +615,7 @@ async def test_without_the_lease_nothing_is_settled(harness: ExecuteHarness) -> 
 
 async def left_delivered(harness: ExecuteHarness, task: TaskId) -> None:
     attempt = await harness.service.write_intent(task)
-    await harness.journal.delivered(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    await harness.journal.delivered(Delivery(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04))
 
 
 async def test_a_picture_that_was_delivered_is_settled_without_a_call(harness: ExecuteHarness) -> None:
@@ -688,7 +771,9 @@ async def test_delivered_views_are_not_bought_again(harness: ExecuteHarness, tmp
     for part in ("front", "back"):
         turn = await harness.journal.intend(task, 1, (ROUTE,), part=part)
         assert isinstance(turn, IntendedAttempt)
-        await harness.journal.delivered(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+        await harness.journal.delivered(
+            Delivery(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+        )
     await harness.take_over()
 
     ended = await harness.run_to_end()
