@@ -7,10 +7,10 @@ from limner.application.generation.journal import SpendJournal
 from limner.application.generation.keep_image import KeepImage
 from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
+from limner.application.generation.workdirs import Workdirs
 from limner.application.images.references import PrepareReferences
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.image_request import PrepareInputs
-from limner.application.tasks.workdirs import Workdirs
 from limner.intake.image_intake import ImageIntake
 from limner.ports.blobs import BlobStore
 from limner.ports.intake import Intake

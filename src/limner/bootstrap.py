@@ -25,6 +25,7 @@ from limner.application.generation.keep_partial_image import KeepPartialImage
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
+from limner.application.generation.workdirs import Workdirs
 from limner.application.images.keep import Keep
 from limner.application.images.mask import CheckMask
 from limner.application.images.object_uploads import FindObject, TakeObject
@@ -58,7 +59,6 @@ from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.plan_task import DefaultModels, PlanTask
 from limner.application.tasks.quote import QuoteTask
 from limner.application.tasks.submit import Submit, SubmitLimits
-from limner.application.tasks.workdirs import Workdirs
 from limner.application.watching.watch import Watch, WatchLimits
 from limner.application.webhooks.deliver import Deliver, DeliveryLimits
 from limner.application.webhooks.manage import ManageWebhooks

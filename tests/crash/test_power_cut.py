@@ -44,10 +44,13 @@ def names(blob: BlobId) -> set[str]:
     return {"blobs", "sha256", blob[:2], blob}
 
 
-async def test_put_fsyncs_the_file_and_its_folders(blobs: ObjectBlobs, source: Path, fsynced: set[str]) -> None:
+@pytest.mark.parametrize("owned", [False, True])
+async def test_put_fsyncs_the_file_and_its_folders(
+    blobs: ObjectBlobs, source: Path, fsynced: set[str], *, owned: bool
+) -> None:
     stored = await blobs.identify(source)
 
-    await blobs.put(source, stored)
+    await blobs.put(source, stored, owned=owned)
 
     assert fsynced == names(stored.blob)
 
@@ -64,14 +67,15 @@ async def test_put_fsyncs_a_file_that_exists_because_its_writer_may_have_died_be
     assert fsynced == names(stored.blob)
 
 
+@pytest.mark.parametrize("owned", [False, True])
 async def test_a_file_gets_its_name_only_when_it_is_on_disk(
-    blobs: ObjectBlobs, source: Path, monkeypatch: pytest.MonkeyPatch
+    blobs: ObjectBlobs, source: Path, monkeypatch: pytest.MonkeyPatch, *, owned: bool
 ) -> None:
     stored = await blobs.identify(source)
     monkeypatch.setattr(os, "fsync", _fails)
 
     with pytest.raises(StorageRefuses):
-        await blobs.put(source, stored)
+        await blobs.put(source, stored, owned=owned)
 
     with pytest.raises(BlobMissing):
         await blobs.size(stored.blob)
@@ -79,3 +83,29 @@ async def test_a_file_gets_its_name_only_when_it_is_on_disk(
 
 def _fails(_descriptor: int) -> None:
     raise OSError(errno.EIO, "the disk fails")
+
+
+@pytest.mark.parametrize("owned", [False, True])
+async def test_only_a_file_that_is_given_away_shares_its_bytes_with_the_store(
+    blobs: ObjectBlobs, source: Path, *, owned: bool
+) -> None:
+    stored = await blobs.identify(source)
+
+    await blobs.put(source, stored, owned=owned)
+
+    assert (await blobs.local(stored.blob, source.parent)).samefile(source) is owned
+
+
+async def test_a_file_of_another_file_system_is_copied(
+    blobs: ObjectBlobs, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_source: Path, _target: Path) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    stored = await blobs.identify(source)
+    monkeypatch.setattr(os, "link", refused)
+
+    await blobs.put(source, stored, owned=True)
+
+    kept = await blobs.local(stored.blob, source.parent)
+    assert (kept.read_bytes(), kept.samefile(source)) == (b"a picture", False)

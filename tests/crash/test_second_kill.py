@@ -14,7 +14,10 @@ MOST = {RESEND: 2, REFUND: 1}
 """The most purchases that each policy allows, whatever happens."""
 
 
-KNOWN = [f"task {noted.__qualname__} 1 after" for noted in (SpendJournal.submitted, SpendJournal.delivered)]
+KNOWN = [
+    f"task {SpendJournal.submitted.__qualname__} 1 after",
+    f"task {SpendJournal.delivered_with.__qualname__} 1 before",
+]
 
 
 @ON_SQLITE

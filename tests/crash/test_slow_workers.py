@@ -155,7 +155,7 @@ async def test_a_task_that_fails_in_every_worker_ends_although_something_was_bou
     assert await workers.ledger_faults() == []
 
 
-@pytest.mark.parametrize("unit", [SpendJournal.submitted.__qualname__, SpendJournal.delivered.__qualname__])
+@pytest.mark.parametrize("unit", [SpendJournal.submitted.__qualname__, SpendJournal.delivered_with.__qualname__])
 async def test_a_vendor_s_answer_is_journaled_although_the_database_fails_several_times(
     workers: WorkerPool, unit: str
 ) -> None:

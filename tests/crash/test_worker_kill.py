@@ -93,7 +93,7 @@ def outcome_is_unknown(harness: CrashHarness, step: str, steps: list[str]) -> bo
 
 def outcome_written_step(harness: CrashHarness) -> str:
     """The step after which the result of the order is committed."""
-    noted = SpendJournal.submitted if harness.vendor == "asynchronous" else SpendJournal.delivered
+    noted = SpendJournal.submitted if harness.vendor == "asynchronous" else SpendJournal.delivered_with
     return f"task {noted.__qualname__} 1 after"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,13 +71,13 @@ class ImageIntake(Intake):
         await self._pool.close()
 
     async def _decode(self, job: DecodeJob) -> Inspected | Normalised:
-        if isinstance(job.source, bytes):  # few: reading their header takes less than a hop to a thread
-            pixels = self._files.heavy_pixels(job.source)
-        else:
-            pixels = await asyncio.to_thread(self._files.heavy_pixels, job.source)
-        if pixels is None:
-            return await self._pool.in_thread(job.perform)
-        return await self._pool.in_process(job, pixels)
+        done = await self._pool.in_thread(partial(self._perform_light, job))
+        return await self._pool.in_process(job, done) if isinstance(done, int) else done
+
+    def _perform_light(self, job: DecodeJob) -> Inspected | Normalised | int:
+        """What the job made; the pixels of a picture that no thread may decode."""
+        pixels = self._files.heavy_pixels(job.source)
+        return job.perform() if pixels is None else pixels
 
     async def _ready_fetcher(self) -> "Fetcher":
         # The import reads hundreds of files and would block the event loop.

@@ -35,9 +35,10 @@ class BlobStore(Protocol):
         """The name and size that a file's bytes, or a small picture's, will have."""
         ...
 
-    async def put(self, source: Path | bytes, stored: Stored) -> None:
-        """Store a copy of identified bytes; durable once this returns. Does nothing for bytes already stored.
+    async def put(self, source: Path | bytes, stored: Stored, *, owned: bool = False) -> None:
+        """Store identified bytes; durable once this returns. Does nothing for bytes already stored.
 
+        `owned` says that nobody writes to the source file any more, so that the store may share its bytes.
         Raises `StorageRefuses`.
         """
         ...

@@ -54,7 +54,10 @@ class ReferenceImage:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image as the vendor made it: a file inside the request's `workdir`, or the bytes of a small one."""
+    """An image as the vendor made it: a file inside the request's `workdir`, or the bytes of a small one.
+
+    Nobody writes to the file any more: the store may share its bytes.
+    """
 
     source: Path | bytes
 

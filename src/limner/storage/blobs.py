@@ -43,11 +43,11 @@ class ObjectBlobs:
             return Stored(BlobId(hashlib.sha256(source).hexdigest()), len(source))
         return await asyncio.to_thread(_identify, source)
 
-    async def put(self, source: Path | bytes, stored: Stored) -> None:
+    async def put(self, source: Path | bytes, stored: Stored, *, owned: bool = False) -> None:
         key = _key(stored.blob)
         try:
             if self._files:
-                await asyncio.to_thread(self._files.put, source, key)
+                await asyncio.to_thread(self._files.put, source, key, owned=owned)
             elif not await self._has(key):
                 await obstore.put_async(self._store, key, source)
         except (BaseError, OSError) as error:

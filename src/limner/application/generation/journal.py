@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -107,7 +106,8 @@ class SpendJournal:
         await self._write(lambda records: records.attempts.working(attempt, now_ms))
 
     async def delivered(self, delivery: Delivery) -> None:
-        await self._write(partial(self._deliver, delivery, self.clock.now_ms()))
+        now_ms = self.clock.now_ms()
+        await self._write(lambda records: self._deliver(records, delivery, now_ms))
         _log_delivery(delivery)
 
     async def delivered_with(self, delivery: Delivery, work: Callable[[Records], T]) -> T:
@@ -115,7 +115,7 @@ class SpendJournal:
         now_ms = self.clock.now_ms()
 
         def both(records: Records) -> T:
-            self._deliver(delivery, now_ms, records)
+            self._deliver(records, delivery, now_ms)
             return work(records)
 
         try:
@@ -126,7 +126,7 @@ class SpendJournal:
         _log_delivery(delivery)
         return done
 
-    def _deliver(self, delivery: Delivery, now_ms: int, records: Records) -> None:
+    def _deliver(self, records: Records, delivery: Delivery, now_ms: int) -> None:
         image = delivery.image
         records.blobs.add(image.result.blob, delivery.size, image.result.media_type, now_ms)
         records.attempts.delivered(delivery.attempt, asdict(image), delivery.cost_usd, now_ms)

@@ -79,7 +79,7 @@ class KeepImage:
         """What storage said when it refused the bytes; None once they are stored."""
         keep = Keep(self.journal.store, self.blobs, self.clock)
         try:
-            await keep(source, result.media_type, task, stored)
+            await keep(source, result.media_type, task, stored, owned=True)
         except (StorageRefuses, StoreUnavailable) as error:
             self.disk_guard.record_refusal(self.clock.now_ms())
             log.error("a delivered image could not be stored", task=task, error=str(error))  # noqa: TRY400

@@ -27,15 +27,15 @@ class Keep:
     clock: Clock
 
     async def __call__(
-        self, source: Path | bytes, media_type: str, holder: str, stored: Stored | None = None
+        self, source: Path | bytes, media_type: str, holder: str, stored: Stored | None = None, *, owned: bool = False
     ) -> Stored:
-        """`stored` is the identity of the bytes if it was computed before."""
+        """`stored` is the identity of the bytes if it was computed before. For `owned` see `BlobStore.put`."""
         stored = stored or await self.blobs.identify(source)
         pause_s = _FIRST_PAUSE_S
         while not await self._pin(stored, media_type, holder):
             await self.clock.sleep(pause_s)  # the blob is being deleted: retry until that is done, then put it again
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-        await self.blobs.put(source, stored)
+        await self.blobs.put(source, stored, owned=owned)
         return stored
 
     async def _pin(self, stored: Stored, media_type: str, holder: str) -> bool:

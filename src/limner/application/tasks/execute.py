@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from limner.application.generation.generate import Generate
@@ -12,12 +11,12 @@ from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.generation.journal import Delivery, KeptImage
 from limner.application.generation.stop_jobs import StopJobs
+from limner.application.generation.workdirs import Workdirs
 from limner.application.spans import SETTLE
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.delivery import all_delivered, by_delivery, success
 from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.settle import settle
-from limner.application.tasks.workdirs import Workdirs
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
@@ -121,7 +120,10 @@ class ExecuteTask:
     ) -> Task | None:
         """Settle the task, and write its image to the journal where that is still to be done."""
         now_ms = self.clock.now_ms()
-        work = partial(self._end, claimed=claimed, ending=ending, now_ms=now_ms, owner=owner)
+
+        def work(records: Records) -> Task | None:
+            return self._end(records, claimed, ending, now_ms, owner)
+
         with self.tracing.span(SETTLE):
             if unwritten:
                 return await self.generate.journal.delivered_with(unwritten[0], work)

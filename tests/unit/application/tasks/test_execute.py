@@ -15,10 +15,10 @@ from limner.application.generation import stop_jobs
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import Delivery, IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
+from limner.application.generation.workdirs import Workdirs
 from limner.application.tasks import execute
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
 from limner.application.tasks.explain import Explain
-from limner.application.tasks.workdirs import Workdirs
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.keys import Key
