@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from limner.application.generation.journal import Delivery, KeptImage, SpendJournal
+from limner.application.generation.journal import DeliveredImage, KeptImage, SpendJournal
 from limner.application.images.keep import Keep
 from limner.application.images.references import PrepareReferences
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
@@ -82,7 +82,7 @@ async def deliver_attempt(service: ServiceHarness, task: TaskId, attempt: Attemp
     await asyncio.to_thread(path.write_bytes, picture)
     kept = await Keep(service.store, service.blobs, service.clock)(Path(path), "image/png", task)
     result = KeptImage(Result(kept.blob, "image/png", "png", 256, 256), SERVED_BY)
-    await journal.delivered(Delivery(attempt, ROUTE, result, kept.size, 0.04))
+    await journal.delivered(DeliveredImage(attempt, ROUTE, result, kept.size, 0.04))
     return result
 
 

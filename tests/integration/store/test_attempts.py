@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from limner.application.generation.journal import Delivery, KeptImage, SpendJournal, image_of
+from limner.application.generation.journal import DeliveredImage, KeptImage, SpendJournal, image_of
 from limner.db.tables.attempts import Attempt
 from limner.db.tables.keys import Key
 from limner.domain.ids import AttemptId, TaskId
@@ -58,7 +58,7 @@ async def test_an_asynchronous_attempt_goes_through_every_state(service: Service
     await journal(service).submitted(attempt, {"id": "job-1", "polling": ["a", 2]})
     await note()
     service.clock.pass_time(5)
-    await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1234, 0.04))
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1234, 0.04))
     await note()
     service.clock.pass_time(1)
     await service.settle_task(task)
@@ -79,7 +79,7 @@ async def test_an_asynchronous_attempt_goes_through_every_state(service: Service
 
 async def test_what_is_delivered_is_known_as_bytes_too(service: ServiceHarness, task: TaskId) -> None:
     attempt = await intend_attempt(journal(service), task, 1)
-    await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1234, None))
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1234, None))
 
     assert await service.query("SELECT id, size, media_type FROM blobs") == [(PICTURE.blob, 1234, "image/png")]
 
@@ -92,7 +92,7 @@ async def test_a_delivery_was_paid_for_unless_it_cost_nothing(
     charged: bool,  # noqa: FBT001
 ) -> None:
     attempt = await intend_attempt(journal(service), task, 1)
-    await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1234, cost_usd))
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1234, cost_usd))
 
     kept = await last(service, task)
     assert (kept.charged, kept.cost_usd) == (charged, cost_usd)
@@ -123,7 +123,7 @@ async def test_a_closed_attempt_stays_closed_as_it_was(service: ServiceHarness, 
 
 async def test_what_was_paid_for_stays_paid_for_when_it_turns_out_bad(service: ServiceHarness, task: TaskId) -> None:
     attempt = await intend_attempt(journal(service), task, 1)
-    await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1234, 0.04))
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1234, 0.04))
     await journal(service).failed(attempt, Failure(FailureKind.BAD_OUTPUT, "broken"), None)
 
     assert (await last(service, task)).charged
@@ -137,7 +137,7 @@ async def test_a_closed_attempt_is_not_opened_again_by_a_late_answer(service: Se
 
     await journal(service).submitted(attempt, {"id": "late"})
     submitted = await last(service, task)
-    await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1234, 0.04))
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1234, 0.04))
     delivered = await last(service, task)
 
     assert submitted.state == delivered.state == "closed"
@@ -163,7 +163,7 @@ async def test_an_intent_tells_how_long_such_runs_took(service: ServiceHarness) 
         attempt = await intend_attempt(journal(service), task, 1)
         expected.append((await service.task(task)).expected_ms)
         service.clock.pass_time(seconds)
-        await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1, None))
+        await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1, None))
         await service.settle_task(task)
     unfinished = await service.submit_task(key)
     await service.claim_tasks()
@@ -183,7 +183,7 @@ async def test_only_pictures_of_the_same_route_tell_how_long_a_run_takes(service
         if kind:
             await journal(service).failed(attempt, Failure(kind, "no"), None)
         else:
-            await journal(service).delivered(Delivery(attempt, ROUTE, KEPT, 1, None))
+            await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 1, None))
         await service.settle_task(task)
 
     assert list(await service.store.read(lambda records: records.attempts.recent_durations_ms(ROUTE.name, 20))) == []

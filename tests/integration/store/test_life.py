@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from fakes import ManualClock
-from limner.application.generation.journal import Delivery, KeptImage, SpendJournal
+from limner.application.generation.journal import DeliveredImage, KeptImage, SpendJournal
 from limner.db.open_store import open_store
 from limner.db.sql import Db, Sql
 from limner.db.tables.keys import Key
@@ -236,7 +236,7 @@ class Life(RuleBasedStateMachine):
             case "submitted" if attempts:
                 self.do(journal.submitted(attempts[-1], {"id": "job"}))
             case "delivered" if attempts:
-                self.do(journal.delivered(Delivery(attempts[-1], ROUTE, KeptImage(PICTURE, {}), 10, None)))
+                self.do(journal.delivered(DeliveredImage(attempts[-1], ROUTE, KeptImage(PICTURE, {}), 10, None)))
             case "failed" if attempts:
                 self.do(journal.failed(attempts[-1], Failure(FailureKind.TRANSIENT, "down"), None))
             case _:

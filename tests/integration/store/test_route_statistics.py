@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from limner.application.generation.journal import Delivery, IntendedAttempt, KeptImage, SpendJournal
+from limner.application.generation.journal import DeliveredImage, IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.route_limits import RouteLimits, RouteWait
 from limner.application.generation.routing import Routing
 from limner.application.operations.check_providers import CheckProviders
@@ -73,7 +73,9 @@ async def call(  # noqa: PLR0917 - the facts of one call
     expected = (await service.task(task)).expected_ms
     service.clock.pass_time(seconds)
     if kind is None:
-        await journal.delivered(Delivery(turn.attempt, FIRST, KeptImage(PICTURE, {"provider": "first"}), 10, cost_usd))
+        await journal.delivered(
+            DeliveredImage(turn.attempt, FIRST, KeptImage(PICTURE, {"provider": "first"}), 10, cost_usd)
+        )
         await service.settle_task(task, SUCCEEDED)
     else:
         await journal.failed(turn.attempt, Failure(kind, "no"), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 from limner.application.generation.interrupt import Interrupt
-from limner.application.generation.journal import Delivery
+from limner.application.generation.journal import DeliveredImage
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
@@ -63,7 +63,7 @@ class Generation:
     owner: str
     siblings: SiblingFailure
     attempts: Sequence[Attempt]
-    record: Callable[[Delivery], Awaitable[None]]
+    record: Callable[[DeliveredImage], Awaitable[None]]
 
     def left_s(self, now_ms: int) -> float:
         return (self.deadline_ms - now_ms) / 1000

@@ -42,7 +42,7 @@ class KeptImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveredImage:
     """A stored image that is still to be written to the journal. `size` is in bytes."""
 
     attempt: AttemptId
@@ -105,12 +105,12 @@ class SpendJournal:
         now_ms = self.clock.now_ms()
         await self._write(lambda records: records.attempts.working(attempt, now_ms))
 
-    async def delivered(self, delivery: Delivery) -> None:
+    async def delivered(self, delivery: DeliveredImage) -> None:
         now_ms = self.clock.now_ms()
         await self._write(lambda records: self._deliver(records, delivery, now_ms))
         _log_delivery(delivery)
 
-    async def delivered_with(self, delivery: Delivery, work: Callable[[Records], T]) -> T:
+    async def delivered_with(self, delivery: DeliveredImage, work: Callable[[Records], T]) -> T:
         """Write the delivery and do `work` in one unit of work. Where `work` fails the delivery is written alone."""
         now_ms = self.clock.now_ms()
 
@@ -126,7 +126,7 @@ class SpendJournal:
         _log_delivery(delivery)
         return done
 
-    def _deliver(self, records: Records, delivery: Delivery, now_ms: int) -> None:
+    def _deliver(self, records: Records, delivery: DeliveredImage, now_ms: int) -> None:
         image = delivery.image
         records.blobs.add(image.result.blob, delivery.size, image.result.media_type, now_ms)
         records.attempts.delivered(delivery.attempt, asdict(image), delivery.cost_usd, now_ms)
@@ -223,7 +223,7 @@ def _log_fallback(  # noqa: PLR0917 - what is logged
         log.warning("fallback to another route", task=task, route=route.name, instead_of=expected)
 
 
-def _log_delivery(delivery: Delivery) -> None:
+def _log_delivery(delivery: DeliveredImage) -> None:
     route = delivery.route
     log.info(
         "image delivered", provider=route.provider, route=route.name, cost_usd=delivery.cost_usd, bytes=delivery.size

@@ -11,7 +11,7 @@ import structlog
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generation import GenerationAttempt
 from limner.application.generation.interrupt import Interrupted, Reason
-from limner.application.generation.journal import Delivery, KeptImage, SpendJournal
+from limner.application.generation.journal import DeliveredImage, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.images.keep import Keep
 from limner.db.store import StoreUnavailable
@@ -101,11 +101,11 @@ class KeepImage:
 
     def _delivery(
         self, attempt: AttemptId, route: Route, delivered: Delivered, result: Result, stored: Stored
-    ) -> Delivery:
+    ) -> DeliveredImage:
         # The operator's name of the provider wins over the adapter's.
         served_by = {"model": route.upstream, **delivered.served_by, "provider": route.provider}
         cost_usd = 0.0 if self.routing.is_free(route) else delivered.cost_usd
-        return Delivery(attempt, route, KeptImage(result, served_by), stored.size, cost_usd)
+        return DeliveredImage(attempt, route, KeptImage(result, served_by), stored.size, cost_usd)
 
 
 def _with_fallback(served_by: Mapping[str, Any], route: Route, first: Sequence[Route]) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from limner.application.generation.generate import Generate
 from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import Delivery, KeptImage
+from limner.application.generation.journal import DeliveredImage, KeptImage
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.generation.workdirs import Workdirs
 from limner.application.spans import SETTLE
@@ -51,10 +51,10 @@ class TaskRun:
     report: Report
     attempts: Sequence[Attempt]
     """Those of earlier workers."""
-    unwritten: list[Delivery] = field(default_factory=list)
+    unwritten: list[DeliveredImage] = field(default_factory=list)
     """The image of a task of one image: it is written to the journal by the unit of work that ends the task."""
 
-    async def remember(self, delivery: Delivery) -> None:
+    async def remember(self, delivery: DeliveredImage) -> None:
         self.unwritten.append(delivery)
 
     @property
@@ -116,7 +116,7 @@ class ExecuteTask:
             raise
 
     async def end(
-        self, claimed: ClaimedTask, owner: str, ending: Ending, unwritten: Sequence[Delivery] = ()
+        self, claimed: ClaimedTask, owner: str, ending: Ending, unwritten: Sequence[DeliveredImage] = ()
     ) -> Task | None:
         """Settle the task, and write its image to the journal where that is still to be done."""
         now_ms = self.clock.now_ms()

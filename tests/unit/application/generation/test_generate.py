@@ -16,7 +16,7 @@ from limner.application.generation.disk_guard import REFUSAL_PAUSE_MS, DiskGuard
 from limner.application.generation.generate import MAX_FREE_RETRIES
 from limner.application.generation.generation import Generation, SiblingFailure
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.generation.journal import Delivery, KeptImage, SpendJournal
+from limner.application.generation.journal import DeliveredImage, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.db.store import StoreUnavailable
 from limner.domain.ids import AttemptId, TaskId
@@ -96,7 +96,7 @@ class GenerateHarness:
         if state == "submitted":
             await self.journal.submitted(attempt, handle)
         if state == "delivered":
-            await self.journal.delivered(Delivery(attempt, self.route, EARLIER, 10, 0.04))
+            await self.journal.delivered(DeliveredImage(attempt, self.route, EARLIER, 10, 0.04))
         return attempt
 
     async def close_attempts(self, *kinds: FailureKind) -> None:

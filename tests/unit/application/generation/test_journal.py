@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 import pytest
 
 from limner.application.generation.interrupt import Interrupted, Reason
-from limner.application.generation.journal import WRITE_RETRIES_S, Delivery, KeptImage, SpendJournal, delivered_image
+from limner.application.generation.journal import (
+    WRITE_RETRIES_S,
+    DeliveredImage,
+    KeptImage,
+    SpendJournal,
+    delivered_image,
+)
 from limner.db.records import Records
 from limner.db.store import Store, StoreUnavailable
 from limner.domain.ids import TaskId
@@ -53,7 +59,7 @@ async def answered(journal: SpendJournal, what: str, attempt: Any) -> None:
     elif what == "failure":
         await journal.failed(attempt, Failure(FailureKind.BAD_OUTPUT, "no picture", charged=True), ROUTE)
     else:
-        await journal.delivered(Delivery(attempt, ROUTE, KEPT, 10, 0.04))
+        await journal.delivered(DeliveredImage(attempt, ROUTE, KEPT, 10, 0.04))
 
 
 @pytest.mark.parametrize("what", ["handle", "picture", "failure"])
@@ -127,7 +133,7 @@ async def test_a_picture_is_found_whichever_attempt_brought_it(service: ServiceH
     first = await intend_attempt(journal, task, 1)
     await journal.failed(first, Failure(FailureKind.UNKNOWN_OUTCOME, "cut off"), ROUTE)
     await intend_attempt(journal, task, 2)
-    await journal.delivered(Delivery(first, ROUTE, KEPT, 10, None))
+    await journal.delivered(DeliveredImage(first, ROUTE, KEPT, 10, None))
 
     assert before is None
     assert delivered_image(await journal.of(task)) == KEPT

@@ -13,7 +13,7 @@ from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, ne
 from generating import executor
 from limner.application.generation import stop_jobs
 from limner.application.generation.interrupt import Interrupt, Reason
-from limner.application.generation.journal import Delivery, IntendedAttempt, KeptImage, SpendJournal
+from limner.application.generation.journal import DeliveredImage, IntendedAttempt, KeptImage, SpendJournal
 from limner.application.generation.routing import Routing
 from limner.application.generation.workdirs import Workdirs
 from limner.application.tasks import execute
@@ -615,7 +615,9 @@ async def test_without_the_lease_nothing_is_settled(harness: ExecuteHarness) -> 
 
 async def left_delivered(harness: ExecuteHarness, task: TaskId) -> None:
     attempt = await harness.service.write_intent(task)
-    await harness.journal.delivered(Delivery(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04))
+    await harness.journal.delivered(
+        DeliveredImage(attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    )
 
 
 async def test_a_picture_that_was_delivered_is_settled_without_a_call(harness: ExecuteHarness) -> None:
@@ -772,7 +774,7 @@ async def test_delivered_views_are_not_bought_again(harness: ExecuteHarness, tmp
         turn = await harness.journal.intend(task, 1, (ROUTE,), part=part)
         assert isinstance(turn, IntendedAttempt)
         await harness.journal.delivered(
-            Delivery(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+            DeliveredImage(turn.attempt, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
         )
     await harness.take_over()
 

@@ -7,7 +7,7 @@ import pytest
 
 from fakes import picture
 from limner.application.generation.interrupt import Reason
-from limner.application.generation.journal import Delivery, KeptImage
+from limner.application.generation.journal import DeliveredImage, KeptImage
 from limner.application.tasks.execute import MAX_CLAIMS
 from limner.db.tables.attempts import Attempt
 from limner.domain.accounts.credits import Balance
@@ -29,7 +29,9 @@ async def harness(service: ServiceHarness) -> ExecuteHarness:
 
 async def leave_delivered(harness: ExecuteHarness, task: TaskId, part: str) -> None:
     attempt = await leave_intended(harness, task, part)
-    await harness.journal.delivered(Delivery(attempt.id, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04))
+    await harness.journal.delivered(
+        DeliveredImage(attempt.id, ROUTE, KeptImage(PICTURE, {"provider": "scripted"}), 10, 0.04)
+    )
 
 
 async def leave_intended(harness: ExecuteHarness, task: TaskId, part: str) -> Attempt:
