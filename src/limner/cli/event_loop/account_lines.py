@@ -37,16 +37,23 @@ class AccountLines:
         heapq.heappush(self._order, (used, self._added, account))
         self._lines[account] = deque((handle,))
 
-    def run_next(self, began_s: float) -> float:
-        """Run one callback of the account that used the least; `began_s` and the result are `time.perf_counter()`."""
+    def run_next(self, began_s: float, until_s: float) -> float:
+        """Run one callback of the account that used the least; more of them while it is alone, until `until_s`.
+
+        The times and the result are `time.perf_counter()`.
+        """
         self._now, _, account = self._order[0]
+        line, ended_s = self._lines[account], began_s
         try:
-            handle = self._lines[account].popleft()
-            if not handle.cancelled():
-                handle._run()  # noqa: SLF001 - as every event loop does
+            while line:
+                handle = line.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001 - as every event loop does
+                ended_s = time.perf_counter()
+                if len(self._lines) > 1 or ended_s >= until_s:
+                    break
         finally:
-            ended_s = time.perf_counter()
-            self._charge(account, ended_s - began_s)
+            self._charge(account, time.perf_counter() - began_s)
         return ended_s
 
     def _charge(self, account: str, took_s: float) -> None:

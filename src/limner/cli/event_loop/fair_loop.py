@@ -59,7 +59,7 @@ class FairLoop(uvloop.Loop):
         until_s = now_s + max(TURNS_S, time.thread_time() - self._waiting_since_s)
         try:
             while self._lines and now_s < until_s:
-                now_s = self._lines.run_next(now_s)
+                now_s = self._lines.run_next(now_s, until_s)
         finally:  # a KeyboardInterrupt ends the run, and what cleans up after it runs on this loop
             if self._lines:
                 self._schedule_turns()

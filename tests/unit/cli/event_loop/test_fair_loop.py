@@ -124,8 +124,8 @@ def test_accounts_that_come_and_go_while_the_loop_is_busy_leave_no_memory(loop: 
     tracemalloc.start()
     for number in range(10_000):
         pass_by(number)
-        lines.run_next(time.perf_counter())
-        lines.run_next(time.perf_counter())
+        lines.run_next(time.perf_counter(), 0)
+        lines.run_next(time.perf_counter(), 0)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
