@@ -10,7 +10,6 @@ from typing import TypeVar
 from limner.db.sql import Db, Sql
 from limner.db.tables.accounts import AccountTable
 from limner.db.tables.attempts import AttemptTable
-from limner.db.tables.audit_log import AuditLogTable
 from limner.db.tables.blobs import BlobTable
 from limner.db.tables.deliveries import DeliveryTable
 from limner.db.tables.events import EventTable
@@ -24,6 +23,7 @@ from limner.db.tables.library.marks import TaskMarks
 from limner.db.tables.library.prompt_index import PromptIndex
 from limner.db.tables.library.templates import TemplateTable
 from limner.db.tables.operations.admin_pages import AdminPageQueries
+from limner.db.tables.operations.audit_log import AuditLogTable
 from limner.db.tables.operations.consistency import ConsistencyQueries
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.operations.route_calls import RouteCallQueries

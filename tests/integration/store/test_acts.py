@@ -9,7 +9,7 @@ import pytest
 import limner
 from integration.store.retention_steps import account_eraser, eraser, run_task
 from limner.db.records import Records
-from limner.db.tables.audit_log import AuditEntry
+from limner.db.tables.operations.audit_log import AuditEntry
 from limner.domain.accounts.key_limits import KeyLimits
 from limner.domain.refusal import Refusal
 from limner.providers.sandbox import card

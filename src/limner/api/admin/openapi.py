@@ -34,8 +34,8 @@ from limner.application.operations.route_states import RouteState
 from limner.application.retention.check_consistency import Finding
 from limner.application.route_statistics.read import RouteStatistics
 from limner.db.tables.attempts import RouteSpend
-from limner.db.tables.audit_log import AuditEntry
 from limner.db.tables.operations.admin_pages import AccountRow, FailedAttempt
+from limner.db.tables.operations.audit_log import AuditEntry
 from limner.db.tables.operations.overview import ModelQueue
 
 _SENT = (Overview, RouteState, RouteStatistics, Finding, RouteSpend, AuditEntry, AccountRow, FailedAttempt, ModelQueue)

@@ -9,7 +9,7 @@ import typer
 
 from limner.cli.terminal import Data, Json, print_json, table, when, with_limner
 from limner.db.records import Records
-from limner.db.tables.audit_log import AuditEntry
+from limner.db.tables.operations.audit_log import AuditEntry
 
 
 def _since(text: str) -> str:

@@ -15,8 +15,8 @@ from limner.application.operations.route_states import RouteCondition
 from limner.application.route_statistics.read import RouteStatistics
 from limner.db.records import Records
 from limner.db.tables.attempts import RouteSpend
-from limner.db.tables.audit_log import AuditEntry
 from limner.db.tables.operations.admin_pages import AccountQueue, AccountRow, FailedAttempt
+from limner.db.tables.operations.audit_log import AuditEntry
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status
 from limner.studio.handlers.account import when

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from limner.db.sql import Db, Sql
-from limner.db.tables.audit_log import AuditEntry, audit_entry
+from limner.db.tables.operations.audit_log import AuditEntry, audit_entry
 
 SCAN_CAP = 10_000
 """Rows read for one page at most, however few of them are on it."""
