@@ -303,7 +303,7 @@ class Limner:
 
     @property
     def detect(self) -> Detect:
-        return Detect(self.store, self.pictures)
+        return Detect(self.store, self.pictures, self.provenance if is_installed() else None)
 
     @property
     def thumbnails(self) -> Thumbnails:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from c2pa import Context, Reader, Settings
 from PIL import Image
 
-from contract.client import PICTURE, client_of
+from contract.client import PICTURE, client_of, newcomer
 from limner_vendors import Vendors
 from serving import Served, serving
 from task_client import run_task
@@ -138,3 +139,66 @@ async def test_where_marks_are_required_it_waits_and_says_why(emulators: Vendors
 
     assert (task["status"], waiting.status, waiting.headers["Retry-After"]) == ("success", 503, "30")
     assert b"none.pem cannot be read" in said
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4) + name + content + zlib.crc32(name + content).to_bytes(4)
+
+
+async def detected(served: Served, data: bytes, key: str | None = None) -> dict[str, Any]:
+    form = aiohttp.FormData()
+    form.add_field("file", data, filename="picture.png")
+    url, headers = f"{served.url}/v1/detect", {"Authorization": f"Bearer {key or served.key}"}
+    async with aiohttp.ClientSession() as session, session.post(url, data=form, headers=headers) as answer:
+        body: dict[str, Any] = await answer.json()
+    assert answer.status == 200, body
+    found: dict[str, Any] = body["data"]
+    return found
+
+
+async def test_anybody_with_a_key_can_check_and_only_the_account_learns_the_task(served: Served) -> None:
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+    _, data = await fetched(task["output"]["generated_image"])
+    other = await asyncio.to_thread(newcomer, served)
+
+    mine, theirs = await detected(served, data), await detected(served, data, other.key)
+    changed = await detected(served, data[:-12] + chunk(b"tEXt", b"Comment\0added later") + data[-12:])
+    foreign = await detected(served, PICTURE)
+
+    assert (mine["ours"], mine["tasks"], mine["manifest"]["state"]) == (True, [task["task_id"]], "valid")
+    assert theirs == mine | {"tasks": []}
+    assert mine["manifest"]["signed_here"]
+    assert (changed["ours"], changed["manifest"]["state"]) == (False, "invalid")
+    assert (foreign["ours"], foreign["manifest"]["state"], foreign["says"]["source"]) == (False, "none", None)
+
+
+async def test_the_vendor_s_file_is_given_out_as_it_came(served: Served, emulators: Vendors) -> None:
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+    stored = [each for each in (served.data / "blobs").rglob("*") if each.is_file()]
+    other = await asyncio.to_thread(newcomer, served)
+    url = f"{served.api}/task/{task['task_id']}/original"
+    answer, data = await fetched(url, Authorization=f"Bearer {served.key}")
+    refused, _ = await fetched(url, Authorization=f"Bearer {other.key}")
+
+    assert answer.status == 200
+    assert data in [each.read_bytes() for each in stored]
+    assert b"DigitalSourceType" not in data
+    assert refused.status == 404
+
+
+async def test_what_an_auditor_asks_is_counted_without_names(served: Served) -> None:
+    report = await asyncio.to_thread(served.cli, "provenance", "report", "--since", "2020-01-01")
+    key = (await asyncio.to_thread(served.cli, "provenance", "init"))["key"]
+
+    assert report["pictures"] >= report["delivered"][0]["pictures"] > 0
+    assert [each["key"] for each in report["delivered"]] == [key]
+    assert set(report) == {"tasks", "pictures", "delivered"}
+
+
+async def test_erasing_a_task_takes_its_signature_along(served: Served) -> None:
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+    url = task["output"]["generated_image"]
+    assert (await fetched(url))[0].status == 200
+    await asyncio.to_thread(served.cli, "tasks", "erase", task["task_id"], "--yes")
+
+    assert (await fetched(url))[0].status == 404

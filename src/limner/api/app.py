@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from limner.api import docs, files, health, home, metrics, thumbs, weather
+from limner.api import detect, docs, files, health, home, metrics, thumbs, weather
 from limner.api.a1111 import errors as a1111_errors
 from limner.api.a1111 import routes as a1111
 from limner.api.admin import openapi as admin_openapi
@@ -111,6 +111,7 @@ def create_app(
         *health.operations(services),
         *metrics.operations(services),
         *weather.operations(services),
+        *detect.operations(services),
         *admin.operations(services.operators),
     ]
     operations += webhooks.operations(services)

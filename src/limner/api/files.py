@@ -86,13 +86,13 @@ def operations(services: Services) -> list[Operation]:
             opened = await services.open_picture(task, named[name])
         except BlobMissing:
             raise _not_found() from None
-        return _answer(request, name, opened)
+        return picture_answer(request, name, opened)
 
     path = "/files/{tag}/{task_id}/{name}"
     return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
 
 
-def _answer(request: Request, name: str, opened: OpenedPicture) -> Response:
+def picture_answer(request: Request, name: str, opened: OpenedPicture) -> Response:
     etag, size, media_type = f'"{opened.tag}"', opened.size, opened.result.media_type
     is_picture = media_type in INLINE_MEDIA_TYPES
     shown = "inline" if is_picture else "attachment"

@@ -22,6 +22,7 @@ from limner.application.library.thumbnails import Thumbnails
 from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
+from limner.application.provenance.detect import Detect
 from limner.application.read import ReadTask, TaskView
 from limner.application.readiness import Readiness
 from limner.application.retention.check_consistency import CheckConsistency
@@ -97,6 +98,7 @@ class Services:
     links: Links
     store: Store
     open_picture: OpenPicture
+    detect: Detect
     clock: Clock
     scratch: Path
     upload_rate: RequestRate

@@ -7,7 +7,20 @@ import typer
 from limner import __version__
 from limner.cli.account import accounts, keys, studio, webhooks
 from limner.cli.account import credits as credits_
-from limner.cli.operations import audit, backup, config, db, doctor, models, providers, prune, spend, top, vendors
+from limner.cli.operations import (
+    audit,
+    backup,
+    config,
+    db,
+    doctor,
+    models,
+    provenance,
+    providers,
+    prune,
+    spend,
+    top,
+    vendors,
+)
 from limner.cli.serving import serve, worker
 from limner.cli.systemd import install as services
 from limner.cli.task import account_templates, detect, generate, library, replay, tasks, templates
@@ -67,6 +80,7 @@ app.add_typer(providers.app, name="providers")
 app.add_typer(services.app, name="service")
 app.add_typer(db.app, name="db")
 app.add_typer(backup.app, name="backup")
+app.add_typer(provenance.app, name="provenance")
 app.add_typer(config.app, name="config")
 app.add_typer(vendors.app, name="vendors")
 app.add_typer(webhooks.app, name="webhooks")

@@ -47,6 +47,14 @@ def lineage(face: ApiFace) -> dict[str, Any]:
     return face.described(data, 403, 404)
 
 
+def original(face: ApiFace) -> dict[str, Any]:
+    name = {"name": "name", "in": "query", "schema": {"type": "string"}, "description": "By default the first."}
+    described = face.described({}, 403, 404)
+    described["responses"]["200"] = {"description": "The picture", "content": {"image/*": {}}}
+    described["responses"]["206"] = {"description": "A part of it"}
+    return described | {"parameters": [name]}
+
+
 _ZIP = {"description": "The archive", "content": {"application/zip": {}}}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from limner.api.files import picture_answer
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse
 from limner.api.http.operation import Endpoint, Operation
@@ -17,9 +18,13 @@ from limner.api.library.explanation import ExplanationBody
 from limner.api.library.face import ApiFace
 from limner.api.library.query import read_query
 from limner.api.service_container import Services
-from limner.application.read import TaskView
+from limner.application.images.open_picture import images_of
+from limner.application.library.thumbnails import picture_of
+from limner.application.read import TaskView, own_task
 from limner.db.tables.keys import Key
 from limner.domain.ids import TaskId
+from limner.domain.refusal import Code, Refusal
+from limner.ports.blobs import BlobMissing
 
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
@@ -44,6 +49,7 @@ def operations(services: Services, face: ApiFace) -> list[Operation]:
         reads("GET", f"{some}/zip", handle.zip_named, "Download pictures as a zip archive", openapi.zip_named(face)),
         reads("POST", f"{some}/zip", handle.zip_posted, "The same, for many", openapi.zip_posted(face)),
         reads("GET", f"{one}/lineage", handle.lineage, "What it was made from, and into", openapi.lineage(face)),
+        reads("GET", f"{one}/original", handle.original, "The file as the vendor made it", openapi.original(face)),
         reads("GET", f"{one}/explain", handle.explain, "What was told, to whom, how often", openapi.explaining(face)),
         changes("PUT", f"{one}/kept", handle.keep, "Keep a task's pictures, whatever retention says", kept),
         changes("DELETE", f"{one}/kept", handle.unkeep, "Keep a task's pictures no longer", kept),
@@ -107,6 +113,21 @@ class LibraryHandlers:
         edges = [{"task_id": each.task, "field": each.field, "parent_id": each.parent} for each in found.edges]
         tasks = {seen.task.id: self._listed(key, seen) for seen in found.tasks}
         return self.face.success({"task_id": task, "tasks": tasks, "edges": edges, "complete": found.complete})
+
+    async def original(self, request: Request) -> Response:
+        """The vendor's bytes, with its own manifest unbroken and without our marks."""
+        key, task_id = caller(request), _task(request)
+        task = await self.services.store.read(lambda records: own_task(records, key.account, task_id))
+        name = request.query_params.get("name")
+        result = picture_of(task, name)
+        named = next(each for each, of in images_of(task).items() if of is result)
+        try:
+            opened = await self.services.open_picture.original(task, named)
+        except BlobMissing:
+            raise Refusal(
+                Code.FILE_NOT_FOUND, "there is no such picture", suggestion="Read the task again.", field="path"
+            ) from None
+        return picture_answer(request, f"{named}-original.{result.extension}", opened)
 
     async def explain(self, request: Request) -> Response:
         key = caller(request)

@@ -103,8 +103,10 @@ class OpenPicture:
         return OpenedPicture(result, layout, self._blobs)
 
     async def original(self, task: Task, name: str) -> OpenedPicture:
-        """The vendor's bytes as they came. Raises `KeyError`, `BlobMissing`."""
+        """The vendor's bytes as they came. Raises `KeyError`, `BlobMissing`, and `MarkMissing` under `require`."""
         result = images_of(task)[name]
+        if self._require:
+            raise MarkMissing("the vendor's file is without Limner's marks")
         return OpenedPicture(result, Layout(await self._blobs.size(result.blob), MarkState.NONE), self._blobs)
 
     async def _signed(self, task: Task, name: str, result: Result, marked: Layout, mark: Mark) -> Layout:

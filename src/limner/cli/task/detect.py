@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from limner.cli.terminal import Data, Json, out, print_json, with_limner
+from limner.ports.provenance import ManifestState
 
 if TYPE_CHECKING:
     from limner.application.provenance.detect import Detected
@@ -30,7 +31,27 @@ def detect(
     said = f"says {marks.source}" if marks.source else "says nothing"
     tool = f", made by {escape(marks.tool)}" if marks.tool else ""
     out.print(f"Mark     {said}{tool}", soft_wrap=True)
-    out.print(f"C2PA     {'has a manifest, which is not checked' if marks.has_manifest else 'no manifest'}")
+    out.print(f"C2PA     {_manifest(found)}", soft_wrap=True)
+
+
+def _manifest(found: "Detected") -> str:
+    """What its manifest is worth, in words."""
+    report = found.manifest
+    if report is None:
+        has = found.marks.has_manifest
+        return "has a manifest, which is not checked: install limner[provenance]" if has else "no manifest"
+    if report.state is ManifestState.NONE:
+        return "no manifest"
+    by = "signed here" if report.ours else f"signed by {escape(report.signer or 'somebody')}"
+    wrong = ", ".join(report.problems)
+    words = {
+        ManifestState.TRUSTED: f"valid and trusted, {by}",
+        ManifestState.VALID: f"valid, {by}, who is on no list of trusted signers; not changed since",
+        ManifestState.INVALID: f"NOT valid ({escape(wrong)}): changed since, or not what it claims to be",
+        ManifestState.UNREADABLE: f"not readable ({escape(wrong)})",
+    }
+    made = f"; says {escape(report.source)}" if report.source else ""
+    return words[report.state] + made
 
 
 def _origins(found: "Detected") -> list[str]:

@@ -1,0 +1,84 @@
+"""`POST /v1/detect`: was a picture made here, what does it say of its making, is its signature good. For every key.
+
+It tells nothing of tenants: a task is named to its own account alone.
+"""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from limner.api.http.authentication import caller
+from limner.api.http.bodies.file_body import received_file
+from limner.api.http.openapi_schema import content, fields, ref
+from limner.api.http.operation import Operation
+from limner.api.http.rate_limits import RequestRate
+from limner.api.service_container import Services
+from limner.application.provenance.detect import Detected
+from limner.domain.ids import AccountId
+from limner.ports.provenance import ManifestState
+
+PER_SECOND: Final = 5
+"""For each account: a picture is decoded, which is the dearest thing that a free call does."""
+
+_TEXT = {"type": ["string", "null"]}
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_DATA = fields(
+    ours={"type": "boolean", "description": "Made here: the same bytes, or the same but for our marks."},
+    tasks={**_TEXTS, "description": "The caller's own tasks that the picture is of."},
+    says=fields(source=_TEXT, tool=_TEXT),
+    manifest=fields(
+        state={"type": "string", "enum": [*ManifestState, "not_checked"]},
+        signed_here={"type": "boolean"},
+        signer=_TEXT,
+        generator=_TEXT,
+        source=_TEXT,
+        problems=_TEXTS,
+    ),
+)
+_DESCRIBED: dict[str, Any] = {
+    "security": [{"key": []}],
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": fields(file={"type": "string", "format": "binary"})}},
+    },
+    "responses": {
+        "200": {"description": "Success", **content(fields(code={"const": 0}, data=_DATA))},
+        **{
+            str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))}
+            for code in (400, 401, 403, 413, 429)
+        },
+    },
+}
+
+
+def operations(services: Services) -> list[Operation]:
+    async def detect(request: Request) -> Response:
+        account = caller(request).account
+        async with received_file(request, services.scratch) as file:
+            found = await services.detect(file)
+        body = {"code": 0, "data": _body(found, account)}
+        return Response(orjson.dumps(body), media_type="application/json")
+
+    rate = RequestRate(PER_SECOND, "detections")
+    summary = "Tell whether a picture was made here, and what its marks say"
+    return [Operation("POST", "/v1/detect", detect, "files", summary, _DESCRIBED, "read", rate)]
+
+
+def _body(found: Detected, account: AccountId) -> dict[str, Any]:
+    own, report = found.own, found.manifest
+    facts = asdict(report) if report else {}
+    told = {name: facts.get(name) for name in ("signer", "generator", "source")}
+    return {
+        "ours": bool(own) or bool(report and report.ours and report.state is not ManifestState.INVALID),
+        "tasks": [each.task for each in own if each.account == account],
+        "says": {"source": found.marks.source, "tool": found.marks.tool},
+        "manifest": {
+            "state": report.state if report else "not_checked",
+            "signed_here": bool(report and report.ours),
+            **told,
+            "problems": list(report.problems) if report else [],
+        },
+    }
