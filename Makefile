@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast test-diffusers chaos screenshots mutants check fmt bench performance soak docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast test-diffusers chaos screenshots mutants check fmt bench performance soak studio-budget docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -48,6 +48,10 @@ chaos: ## Run a thousand tasks at bad vendors with a kill every two seconds; TAS
 screenshots: ## Draw every page of the Studio at three widths in both themes, under out/screenshots: four minutes.
 	@$(BOOTSTRAP) dev
 	@cd tests && ../.venv/bin/python -m studio.screenshots
+
+studio-budget: ## Measure what the Studio's pages weigh and take, in Chromium: two minutes on an idle machine.
+	@$(BOOTSTRAP) dev
+	@cd tests && ../.venv/bin/python -m studio.budget
 
 mutants: ## Remove each guard of an invariant, check that a test fails without it, and write docs/guards.md: ten minutes.
 	@$(BOOTSTRAP) dev

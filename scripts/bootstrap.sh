@@ -59,6 +59,7 @@ system() {
     python_can_make_environments || missing="$missing python3-venv"
     [ "$1" != dev ] || have_postgres || missing="$missing postgresql"
     [ "$1" != dev ] || have chromium || missing="$missing chromium"
+    [ "$1" != dev ] || have firefox-esr || have firefox || missing="$missing firefox-esr"
     [ "$1" != dev ] || have promtool || missing="$missing prometheus"
     [ "$1" != dev ] || have systemd-analyze || missing="$missing systemd"
     have make || missing="$missing make"
@@ -117,11 +118,11 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null
 }
 
-# Without PostgreSQL's programs, Chromium, promtool or systemd-analyze the suite still runs: it skips what needs them, and says so at its end.
+# Without PostgreSQL's programs, Chromium, Firefox, promtool or systemd-analyze the suite still runs: it skips what needs them, and says so at its end.
 may_be_skipped() {
     [ -z "${CI-}" ] || return 1
     for package in "$@"; do
-        case "$package" in postgresql | chromium | prometheus | systemd) ;; *) return 1 ;; esac
+        case "$package" in postgresql | chromium | firefox-esr | prometheus | systemd) ;; *) return 1 ;; esac
     done
     say "missing, so the tests that need them will be skipped: $* (apt-get install --no-install-recommends $*)"
 }

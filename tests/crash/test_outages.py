@@ -1,8 +1,6 @@
 """A full disk, a failing blob store, a stopped database: accepted tasks wait and then continue."""
 
 import contextlib
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,32 +11,18 @@ from conftest import NO_POSTGRES
 from contract.client import PICTURE, TIMEOUT_S, Answer, Client, client_of
 from postgres import RestartableServer, find_programs, restartable_server
 from serving import serving
+from small_disk import ON_A_SMALL_DISK, full_disk, private_mount
 
-ON_A_SMALL_DISK = ("sh", "-c", 'mount -t tmpfs -o size=96m tmpfs "$0" && exec "$@"')
 UNAVAILABLE = (503, 1000)
 
 
 @pytest.fixture(scope="session")
 def private_mounts() -> list[str]:
     """A command that runs its child in a private mount namespace."""
-    command = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    probe = subprocess.run([*command, *ON_A_SMALL_DISK, "/mnt", "true"], capture_output=True, check=False)
-    if probe.returncode:
-        pytest.skip(f"this system does not permit a private mount: {probe.stderr.decode().strip()}")
+    command, refused = private_mount()
+    if refused:
+        pytest.skip(refused)
     return command
-
-
-@contextlib.contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """Fill the disk with one file for the duration of the block."""
-    ballast = folder / "ballast"
-    try:
-        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
-        yield
-    finally:
-        ballast.unlink()
 
 
 @contextlib.contextmanager

@@ -236,3 +236,18 @@ def test_the_balance_in_the_bar_follows_what_others_spend(tab: Tab, client: Clie
     client.done(prompt="paid by a program")
 
     expect(tab.page.locator("[data-balance]")).to_have_text(f"{client.balance()[0]:,}")
+
+
+def test_two_hundred_cards_come_in_live_and_focus_stays(tab: Tab, client: Client) -> None:
+    """Every task of a program gets its card and its end without a reload, while one card's button keeps the focus."""
+    kept = client.done(prompt="the one that has the focus")["task_id"]
+    tab.sign_in()
+    expect(tab.page.locator("#live")).to_contain_text("Live")
+    tab.page.locator(f"#task-{kept} [data-act=keep]").focus()
+
+    made = [client.submit(prompt=f"one of two hundred, {number}") for number in range(200)]
+
+    expect(tab.page.locator(".card[data-state=success]", has_text="one of two hundred")).to_have_count(
+        len(made), timeout=120_000
+    )
+    expect(tab.page.locator(f"#task-{kept} [data-act=keep]")).to_be_focused()

@@ -48,21 +48,6 @@ def test_without_a_websocket_the_cards_are_asked_for(tab: Tab) -> None:
     expect(tab.page.locator(".card[data-state=success]", has_text="without a socket")).to_be_visible()
 
 
-def test_a_full_disk_is_told_and_the_draft_is_kept(tab: Tab) -> None:
-    """As the server answers when it can write nothing: 503, with its own words."""
-    tab.sign_in()
-    tab.page.fill("#prompt", "kept while the disk is full")
-    said = "<p class='problem'><span>The server cannot write anything down just now.</span></p>"
-    tab.page.route("**/studio/tasks", lambda route: route.fulfill(status=503, body=said, content_type="text/html"))
-
-    with tab.page.expect_response("**/studio/tasks"):
-        tab.page.click("#send")
-
-    expect(tab.page.locator("#problems")).to_contain_text("cannot write anything down")
-    expect(tab.page.locator("#prompt")).to_have_value("kept while the disk is full")
-    tab.problems.clear()  # the 503 that was asked for
-
-
 def test_a_cut_connection_while_sending_makes_one_task(tab: Tab, studio: Served) -> None:
     """The server gets the request, the page not its answer: pressed again, the same task is found."""
     tab.sign_in()

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from contract.client import PICTURE, Client, client_of
 from limner.studio.picture.programs import programs
 from serving import Served
-from studio.browser import Tab
+from studio.browser import Tab, new_tab
 
 BODY = {"type": "generate_image", "prompt": 'a robot\'s "arm" in 铜 $HOME `pwd` \\ and\na line', "template": "figure"}
 RUNS = {
@@ -96,3 +96,59 @@ def test_the_next_pictures_by_keys(tab: Tab, client: Client) -> None:
     tab.page.keyboard.press("j")
 
     tab.page.wait_for_url(f"**/pictures/{newer}")
+
+
+def test_two_fingers_zoom_and_the_picture_stays_in_reach(browser: Browser, studio: Served, client: Client) -> None:
+    made = client.done(prompt="looked at closely")["task_id"]
+    with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True) as context:
+        tab = new_tab(context, studio)
+        tab.sign_in()
+        tab.open(f"/pictures/{made}")
+        expect(tab.page.locator("[data-zoomnow]")).not_to_have_text("")
+        box = tab.page.locator("#stage").bounding_box()
+        assert box
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+        _touch(tab.page, [[(middle[0] - wide, middle[1]), (middle[0] + wide, middle[1])] for wide in (20, 40, 60)])
+
+        assert _zoom(tab.page) == pytest.approx(3, rel=0.05)
+        _touch(tab.page, [[(middle[0] + far, middle[1])] for far in (0, 2000)])
+        assert tab.page.evaluate("parseFloat(document.querySelector('#stage img').style.getPropertyValue('--tx'))") == (
+            pytest.approx(box["width"] * (_zoom(tab.page) - 1) / 2, rel=0.01)
+        )
+        tab.page.keyboard.press("0")
+        assert _zoom(tab.page) == 1
+
+
+def test_the_wheel_zooms_at_the_pointer(tab: Tab, client: Client) -> None:
+    """The point of the picture that is under the pointer stays there."""
+    made = client.done(prompt="zoomed at a corner")["task_id"]
+    tab.sign_in()
+    tab.open(f"/pictures/{made}")
+    expect(tab.page.locator("[data-zoomnow]")).not_to_have_text("")
+    box = tab.page.locator("#stage").bounding_box()
+    assert box
+    off = box["width"] / 4
+
+    tab.page.mouse.move(box["x"] + box["width"] / 2 + off, box["y"] + box["height"] / 2)
+    tab.page.mouse.wheel(0, -400)
+
+    tab.page.wait_for_function("document.querySelector('#stage img').style.getPropertyValue('--z') > 1")
+    moved = tab.page.evaluate("parseFloat(document.querySelector('#stage img').style.getPropertyValue('--tx'))")
+    assert moved == pytest.approx(off * (1 - _zoom(tab.page)), rel=0.01)
+
+
+def _touch(page: Page, steps: list[list[tuple[float, float]]]) -> None:
+    """Fingers that go down at the first step's points, over the others, and up."""
+    session = page.context.new_cdp_session(page)
+    for number, points in enumerate(steps):
+        touched = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(points)]
+        session.send(
+            "Input.dispatchTouchEvent", {"type": "touchMove" if number else "touchStart", "touchPoints": touched}
+        )
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.detach()
+
+
+def _zoom(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('#stage img').style.getPropertyValue('--z')"))

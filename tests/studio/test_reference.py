@@ -61,6 +61,22 @@ def test_a_call_is_tried_out_with_the_key_of_the_session(tab: Tab, client: Clien
     assert client.task(made)["input"]["prompt"] == "tried out"
 
 
+def test_a_call_that_waits_for_its_picture_is_not_given_up(tab: Tab) -> None:
+    """OpenAI's calls end when their client goes; a tried one has the browser for its client."""
+    tab.sign_in()
+    tab.open("/docs")
+    token = tab.page.locator("html").get_attribute("data-csrf") or ""
+    body = '{"prompt": "waited for", "model": "gpt-image-1"}'
+
+    answer = tab.page.request.post(
+        f"{tab.served.url}/studio/docs/try",
+        headers={"x-csrf-token": token},
+        form={"method": "POST", "target": "/v1/images/generations", "body": body},
+    )
+
+    assert answer.json()["status"] == 200
+
+
 def test_a_refused_call_shows_its_envelope(tab: Tab) -> None:
     tab.sign_in()
     tab.open("/docs#post-v2-openapi-task")

@@ -1,5 +1,6 @@
 """The Studio's own files: style sheet, scripts, fonts and icons. Their address holds a digest: browsers keep them."""
 
+import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -9,22 +10,32 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from limner.studio.compression import takes_gzip
+
 FOLDER = Path(__file__).parent / "assets"
 
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
-_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_COMPRESSIBLE = frozenset({".js", ".css", ".svg", ".txt"})
+_HEADERS = {
+    "Vary": "Accept-Encoding",
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
+    """`compressed` is None for formats that are compressed by themselves."""
+
     content: bytes
     media_type: str
+    compressed: bytes | None = None
 
 
 @cache
 def assets() -> dict[str, StaticFile]:
     """All files by name. They are small and read once."""
-    return {each.name: StaticFile(each.read_bytes(), _media_type(each)) for each in sorted(FOLDER.iterdir())}
+    return {each.name: _static_file(each) for each in sorted(FOLDER.iterdir())}
 
 
 @cache
@@ -48,7 +59,15 @@ async def serve_asset(request: Request) -> Response:
     asset = assets().get(request.path_params["name"])
     if asset is None or request.path_params["version"] != version():
         return Response("This file belongs to another version of Limner.", 404, media_type="text/plain")
+    if asset.compressed and takes_gzip(request):
+        return Response(asset.compressed, 200, _HEADERS | {"Content-Encoding": "gzip"}, asset.media_type)
     return Response(asset.content, 200, _HEADERS, asset.media_type)
+
+
+def _static_file(path: Path) -> StaticFile:
+    content = path.read_bytes()
+    compressed = gzip.compress(content, mtime=0) if path.suffix in _COMPRESSIBLE else None
+    return StaticFile(content, _media_type(path), compressed)
 
 
 def _media_type(path: Path) -> str:

@@ -16,6 +16,7 @@ from limner.db.store import Store
 from limner.domain.accounts.credits import Balance
 from limner.ports.clock import Clock
 from limner.studio.assets import version
+from limner.studio.compression import compress_page
 from limner.studio.session import find_session, has_session, root_of, session_of
 from limner.studio.shortcuts import SHORTCUTS
 from limner.studio.texts import languages, texts_for
@@ -70,19 +71,25 @@ class Pages:
     ) -> HTMLResponse:
         """A complete page: `templates/{name}.html`, with what every page shows; `balance` is read unless given."""
         shell = await self._shell(request, balance)
-        return self._response(f"{name}.html", status, self._common(request) | shell | {"page": name} | values)
+        return self._response(request, f"{name}.html", status, self._common(request) | shell | {"page": name} | values)
 
     def bare(self, request: Request, name: str, status: int, **values: Any) -> HTMLResponse:
         """A complete page without the account: for errors, when nothing more should be asked of the database."""
-        return self._response(f"{name}.html", status, self._common(request) | _SIGNED_OUT | {"page": name} | values)
+        return self._response(
+            request, f"{name}.html", status, self._common(request) | _SIGNED_OUT | {"page": name} | values
+        )
 
     def fragment(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A part of a page: `templates/fragments/{name}.html`."""
         csrf = session_of(request).csrf if has_session(request) else ""
-        return self._response(f"fragments/{name}.html", status, self._common(request) | {"csrf": csrf} | values)
+        return self._response(
+            request, f"fragments/{name}.html", status, self._common(request) | {"csrf": csrf} | values
+        )
 
-    def _response(self, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
-        return HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
+    def _response(self, request: Request, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
+        response = HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
+        compress_page(request, response)
+        return response
 
     def _common(self, request: Request) -> dict[str, Any]:
         root, texts = root_of(request), texts_for(request)

@@ -4,13 +4,17 @@ import { isOpen } from "./live.js";
 import { toast } from "./floating.js";
 
 const POLL_MS = 3_000;
+const MOST_NAMED = 3;
+// So many cards are asked for and put in their places at once; a page stays answering between them.
+const MOST_ASKED = 30;
+const NEXT_MS = 50;
 const WANT = { all: () => true, busy: (state) => state === "queued" || state === "running", none: (state) => !["queued", "running", "success"].includes(state) };
 const TITLE = document.title;
 
 export function feed() {
   const box = document.getElementById("feed");
   let want = "all";
-  let wanted = new Set();
+  const wanted = new Set();
 
   /* ---- cards ---- */
   const cardOf = (id) => document.getElementById(`task-${id}`);
@@ -25,23 +29,32 @@ export function feed() {
     card.hidden = !WANT[want](card.dataset.state);
     requestAnimationFrame(() => requestAnimationFrame(() => { card.dataset.moving = ""; }));
   }
-  function put(card) {
+  // Several at once: they are counted and announced together.
+  function put(cards) {
+    announce(cards.filter(place));
+    busy();
+  }
+  // Puts a card in its place; whether it has just become a picture.
+  function place(card) {
     const old = document.getElementById(card.id);
+    let became = false;
     if (!old) { card.dataset.new = ""; box.prepend(card); } else {
       const focused = old.contains(document.activeElement) ? document.activeElement.dataset.act : null;
       const ticked = old.querySelector(".check")?.checked;
-      if (old.dataset.state !== card.dataset.state && card.dataset.state === "success") ready(card);
+      became = old.dataset.state !== card.dataset.state && card.dataset.state === "success";
+      if (became) card.dataset.new = "";
       old.replaceWith(card);
       if (ticked && card.querySelector(".check")) card.querySelector(".check").checked = true;
       if (focused !== null) (card.querySelector(`[data-act=${focused}]`) ?? card.querySelector("a, button"))?.focus({ preventScroll: true });
     }
     show(card);
-    busy();
+    return became;
   }
-  function ready(card) {
-    card.dataset.new = "";
+  function announce(ready) {
+    if (!ready.length) return;
     if (document.hidden) document.title = `● ${TITLE}`;
-    toast(`${t("Ready")}: ${card.querySelector(".card__prompt").textContent.trim().slice(0, 60)}`);
+    if (ready.length > MOST_NAMED) { toast(t("{n} pictures are ready.", { n: ready.length })); return; }
+    for (const card of ready) toast(`${t("Ready")}: ${card.querySelector(".card__prompt").textContent.trim().slice(0, 60)}`);
   }
   function numbers(card, frame) {
     const words = card.querySelector("[data-say]");
@@ -63,13 +76,14 @@ export function feed() {
     else if (!card || card.dataset.state !== "erased") want_(frame.id);
   }
   function want_(id) {
-    if (!wanted.size) setTimeout(fetchWanted, 50);
+    if (!wanted.size) setTimeout(fetchWanted, NEXT_MS);
     wanted.add(id);
   }
   async function fetchWanted() {
-    const ids = [...wanted];
-    wanted = new Set();
-    try { for (const card of elements(await ask(`/tasks/cards?ids=${ids.join(",")}`)).reverse()) put(card); } catch { for (const id of ids) setTimeout(want_, POLL_MS, id); }
+    const ids = [...wanted].slice(0, MOST_ASKED);
+    for (const id of ids) wanted.delete(id);
+    if (wanted.size) setTimeout(fetchWanted, NEXT_MS);
+    try { put(elements(await ask(`/tasks/cards?ids=${ids.join(",")}`)).reverse()); } catch { for (const id of ids) setTimeout(want_, POLL_MS, id); }
   }
 
   /* ---- the connection ---- */
@@ -93,11 +107,11 @@ export function feed() {
     more.replaceWith(...cards.filter((each) => !document.getElementById(each.id)));
     for (const card of cards) show(card);
   });
-  document.addEventListener("limner:card", ({ detail }) => put(detail));
-  document.addEventListener("limner:new", ({ detail }) => { for (const card of [...detail].reverse()) put(card); scrollTo({ top: 0 }); });
+  document.addEventListener("limner:card", ({ detail }) => put([detail]));
+  document.addEventListener("limner:new", ({ detail }) => { put([...detail].reverse()); scrollTo({ top: 0 }); });
   document.addEventListener("limner:cancel-waiting", async () => {
     const waiting = [...box.querySelectorAll("[data-state=queued]")];
-    for (const card of waiting) put(elements(await ask(`/tasks/${card.dataset.id}/cancel`, { method: "POST" }))[0]);
+    for (const card of waiting) put(elements(await ask(`/tasks/${card.dataset.id}/cancel`, { method: "POST" })));
     toast(t("Cancelled {n} that waited. What runs goes on.", { n: waiting.length }));
   });
   for (const card of box.querySelectorAll(".card")) show(card);

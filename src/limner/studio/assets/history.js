@@ -4,6 +4,8 @@ import { comparable, erase, keep, refused } from "./acts.js";
 import { compare } from "./compare.js";
 
 const PAUSE_MS = 200;
+const PLACE = "limner.history.place";
+const MOST_PAGES_BACK = 50;
 
 export function history() {
   const form = document.getElementById("filters");
@@ -17,6 +19,8 @@ export function history() {
 
   /* ---- search and filters ---- */
   async function search() {
+    const words = form.elements.q.value.trim();
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(words)) { location.href = `${root}/pictures/${words}`; return; }
     const number = ++asked;
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     window.history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
@@ -130,7 +134,24 @@ export function history() {
   const eraseChosen = () => erase(ids(), (gone) => { for (const id of gone) document.getElementById(`task-${id}`)?.toggleAttribute("hidden", true); show(); }, () => search());
   document.getElementById("erase").addEventListener("click", (event) => { if (event.target.closest("[data-act=erase-confirmed]")) eraseChosen(); });
 
-  watchMore();
+  /* ---- the place, for the way back from a picture ---- */
+  window.history.scrollRestoration = "manual";
+  addEventListener("pagehide", () => {
+    const first = [...tiles.querySelectorAll(".tile")].find((tile) => tile.getBoundingClientRect().bottom > 0);
+    if (first) sessionStorage.setItem(PLACE, JSON.stringify({ address: location.href, first: first.id, top: first.getBoundingClientRect().top, chosen: ids() }));
+  });
+  async function back() {
+    const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+    if (kept?.address !== location.href || performance.getEntriesByType("navigation")[0]?.type === "navigate") return;
+    for (let left = MOST_PAGES_BACK; left && !document.getElementById(kept.first) && tiles.querySelector("[data-more]"); left -= 1) await older();
+    const first = document.getElementById(kept.first);
+    if (!first) return;
+    first.scrollIntoView();
+    scrollBy(0, first.getBoundingClientRect().top - kept.top);
+    for (const id of kept.chosen) { const tick = document.querySelector(`#task-${CSS.escape(id)} .check`); if (tick) tick.checked = true; }
+    show();
+  }
+
+  back().then(() => { watchMore(); rail(); });
   show();
-  rail();
 }

@@ -25,15 +25,18 @@ export function stage() {
   }
   const middle = (event) => { const r = box.getBoundingClientRect(); return [event.clientX - r.left - r.width / 2, event.clientY - r.top - r.height / 2]; };
 
+  // How far two fingers are from one another; 0 for one.
+  const apart = () => { const [a, b] = [...held.values()]; return b ? Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) : 0; };
+
   box.addEventListener("wheel", (event) => { event.preventDefault(); zoomAt(Math.exp(-event.deltaY / 400), ...middle(event)); }, { passive: false });
-  box.addEventListener("pointerdown", (event) => { if (event.target.closest("button, a")) return; held.set(event.pointerId, event); box.setPointerCapture(event.pointerId); });
+  box.addEventListener("pointerdown", (event) => { if (event.target.closest("button, a")) return; held.set(event.pointerId, event); spread = apart(); box.setPointerCapture(event.pointerId); });
   box.addEventListener("pointermove", (event) => {
     const last = held.get(event.pointerId);
     if (!last) return;
     held.set(event.pointerId, event);
     if (held.size === 2) {
       const [a, b] = [...held.values()];
-      const wide = Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+      const wide = apart();
       if (spread) zoomAt(wide / spread, ...middle({ clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2 }));
       spread = wide;
     } else set(z, x + event.clientX - last.clientX, y + event.clientY - last.clientY);

@@ -13,7 +13,7 @@ from limner.api.library.archive import zip_of
 from limner.api.library.query import read_query
 from limner.api.service_container import Services
 from limner.application.read import TaskView
-from limner.domain.ids import TaskId
+from limner.domain.ids import TaskId, is_uuid
 from limner.domain.tasks.task import Status
 from limner.ports.templates import Templates
 from limner.studio.cards.card import FeedCard
@@ -54,6 +54,9 @@ class HistoryHandlers:
     shown: Cards
 
     async def page(self, request: Request) -> Response:
+        named = request.query_params.get("q", "").strip()
+        if is_uuid(named):
+            return RedirectResponse(f"{root_of(request)}/pictures/{named}", 303)
         days, more = await self._listed(request)
         asked = {name: request.query_params.get(name, "") for name in FILTERS}
         return await self.pages.page(

@@ -43,7 +43,7 @@ class TryOut:
         parts = urlsplit(target)
         scope = _scope_of(request, method, parts.path, parts.query, body)
         operation, child = self._found(scope)
-        inner = Request({**scope, **child}, _once(body))
+        inner = Request({**scope, **child}, _once(body, request.receive))
         try:
             response = await self._answer(inner, session, operation)
         except Refusal as refusal:
@@ -83,13 +83,14 @@ def _scope_of(request: Request, method: str, path: str, query: str, body: bytes)
     return dict(request.scope) | named | {"headers": headers, "path_params": {}}
 
 
-def _once(body: bytes) -> Receive:
+def _once(body: bytes, outer: Receive) -> Receive:
+    """The body, and then what the browser's own connection tells: calls that wait end when the browser goes."""
     sent = False
 
     async def receive() -> Message:
         nonlocal sent
         if sent:
-            return {"type": "http.disconnect"}
+            return await outer()
         sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
