@@ -48,7 +48,13 @@ class Limner:
 
     def __call__(self, *arguments: str | Path) -> Ran:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_")}
-        chosen = {"LIMNER_ENGINE": "sandbox", "NO_COLOR": "1", "COLUMNS": "200", **dict(self.settings)}
+        chosen = {
+            "LIMNER_SIGN_IMAGES": "false",
+            "LIMNER_ENGINE": "sandbox",
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+            **dict(self.settings),
+        }
         command = [sys.executable, "-m", "limner", *map(str, arguments), "--data", str(self.data)]
         done = subprocess.run(
             command, env=kept | chosen, cwd=self.data.parent, capture_output=True, text=True, check=False

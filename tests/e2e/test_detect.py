@@ -49,3 +49,15 @@ def test_what_is_no_picture_is_refused(limner: Limner, tmp_path: Path) -> None:
     assert (refused.code, missing.code) == (1, 2)
     assert "The file is of an unknown type" in refused.err
     assert "Traceback" not in refused.err + missing.err
+
+
+def test_what_the_command_line_saves_is_signed_and_recognised(tmp_path: Path) -> None:
+    limner = Limner(tmp_path / "data", (("LIMNER_SIGN_IMAGES", "true"),))
+    made = limner("generate", "a cat", "-o", tmp_path / "cat.png")
+    assert made.code == 0, made.err
+    found = limner("detect", tmp_path / "cat.png", "--json").json
+    shown = limner("detect", tmp_path / "cat.png")
+
+    assert [each["marked"] for each in found["own"]] == [True]
+    assert (found["manifest"]["state"], found["manifest"]["ours"]) == ("valid", True)
+    assert "valid, signed here" in shown.out

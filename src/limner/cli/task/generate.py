@@ -355,10 +355,11 @@ async def _save_one(limner: "Limner", task: Task, name: str, target: Path, *, fo
 
 
 async def _save_image(limner: "Limner", task: Task, name: str, result: Result, target: Path, *, force: bool) -> None:
-    """Save a picture of the task, or a preview, with its mark. Raises `Refusal`, `BlobMissing`."""
+    """Save a picture of the task, or a preview, as every way out has it. Raises `Refusal`, `BlobMissing`."""
     source = await _file_of(limner, result.blob)
-    mark = await limner.open_picture.mark_of(task, name)
-    await asyncio.to_thread(save, source, result.extension, target, force=force, mark=mark)
+    delivery = limner.open_picture
+    mark, opened = await delivery.mark_of(task, name), await delivery(task, name)
+    await asyncio.to_thread(save, source, result.extension, target, force=force, mark=mark, layout=opened.layout)
 
 
 async def _file_of(limner: "Limner", blob: BlobId) -> Path:

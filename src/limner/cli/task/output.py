@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 
 from limner.domain.refusal import Code, Refusal
+from limner.marking.layout import Layout
+from limner.marking.layout_file import LayoutFile
 from limner.marking.mark import marked_bytes
 from limner.marking.xmp import Mark
 
@@ -35,38 +37,56 @@ def numbered(path: Path, number: int) -> Path:
     return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def save(source: Path, extension: str, output: Path, *, force: bool, mark: Mark | None = None) -> None:
+def save(
+    source: Path, extension: str, output: Path, *, force: bool, mark: Mark | None = None, layout: Layout | None = None
+) -> None:
     """Save a picture of the format `extension` to `output`, as the format that the name of `output` asks for.
 
-    It says how it was made where there is a `mark`. Transparent parts become white in a JPEG. Raises `Refusal`; then
-    an existing file is unchanged.
+    In its own format it is the copy that `layout` makes; in another it gets the `mark`, where there is one. Transparent
+    parts become white in a JPEG. Raises `Refusal`; then an existing file is unchanged.
     """
     made_as = FORMATS[f".{extension}"]
     wanted = FORMATS.get(output.suffix.lower(), made_as)
     try:
         if output == STDOUT:
-            sys.stdout.buffer.write(_marked(source, made_as, mark))
+            sys.stdout.buffer.write(_delivered(source, made_as, mark, layout))
             sys.stdout.buffer.flush()
             return
         output.parent.mkdir(parents=True, exist_ok=True)
         _check_absent(output, force=force)
         with tempfile.NamedTemporaryFile(dir=output.parent, suffix=output.suffix, delete=False) as half:
-            _write(source, Path(half.name), mark, made_as, wanted)
+            if made_as == wanted:
+                _write_whole(Path(half.name), _delivered(source, made_as, mark, layout))
+            else:
+                _write(source, Path(half.name), mark, wanted)
         Path(half.name).chmod(0o644)
         Path(half.name).replace(output)
     except OSError as error:
         raise _refused(f"{output} could not be written: {error.strerror or error}", "Name another file.") from None
 
 
-def _write(source: Path, target: Path, mark: Mark | None, made_as: str, format_: str) -> None:
+def _write(source: Path, target: Path, mark: Mark | None, format_: str) -> None:
     try:
-        if made_as != format_:
-            _convert(source, target, format_)
-            source = target
-        target.write_bytes(_marked(source, format_, mark))
+        _convert(source, target, format_)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+    _write_whole(target, _marked(target, format_, mark))
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    try:
+        target.write_bytes(data)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _delivered(source: Path, made_as: str, mark: Mark | None, layout: Layout | None) -> bytes:
+    if layout is None:
+        return _marked(source, made_as, mark)
+    with source.open("rb") as file:
+        return LayoutFile(file, layout).read()
 
 
 def _marked(source: Path, format_: str, mark: Mark | None) -> bytes:
