@@ -18,6 +18,7 @@ from anyio.from_thread import start_blocking_portal
 
 from contract.client import PHOTO, PICTURE, client_of
 from limner_vendors import Vendors
+from s3_server import s3_server
 from serving import Served, serving
 
 ROOT = Path(__file__).parents[2]
@@ -154,11 +155,15 @@ def emulated(*vendors: str) -> Iterator[Vendors]:
 @contextlib.contextmanager
 def furnished(folder: Path, variables: Mapping[str, str], python: str = sys.executable) -> Iterator[Place]:
     """A server with the accounts, tasks, templates and webhooks that the pages speak of."""
+    (folder / "s3").mkdir()
     with (
         receiver() as hook,
-        serving(folder / "data", fetch_allow="127.0.0.1", vendors=variables, python=python) as served,
+        s3_server(folder / "s3") as bucket,
+        serving(folder / "data", fetch_allow="127.0.0.1", a1111="true", vendors=variables, python=python) as served,
     ):
-        yield Place(served, _values(served, folder, hook), Path(python).parent)
+        given = " ".join(f"{name}={value}" for name, value in bucket.variables.items())
+        own = {"bucket": bucket.url, "bucket variables": given}
+        yield Place(served, _values(served, folder, hook) | own, Path(python).parent)
 
 
 def _values(served: Served, folder: Path, hook: str) -> dict[str, str]:
