@@ -1,11 +1,9 @@
 """The routes of AUTOMATIC1111's API. A call is held while its durable task runs underneath."""
 
-import asyncio
-import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -19,7 +17,7 @@ from limner.api.embedded_pictures import PICTURE, in_pieces
 from limner.api.held_call import HeldCalls
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.content_coding import decoded_body
-from limner.api.http.bodies.json_body import read_object
+from limner.api.http.bodies.json_body import digest_of, parse, read_object, result_of
 from limner.api.http.operation import Endpoint, Operation, OperationTable
 from limner.api.loose_fields import PROMPT_RULES
 from limner.api.service_container import Services
@@ -112,25 +110,24 @@ class A1111Handlers:
         return _json({})
 
     async def txt2img(self, request: Request) -> Response:
-        body = await decoded_body(request)
-        return await self._make(request, self._read(request, body, read_txt2img), body)
+        return await self._draw(request, read_txt2img)
 
     async def img2img(self, request: Request) -> Response:
-        body = await decoded_body(request)
-        return await self._make(request, await asyncio.to_thread(self._read, request, body, read_img2img), body)
+        return await self._draw(request, read_img2img)
 
-    def _read(self, request: Request, body: bytes, read: Any) -> DrawRequest:
-        asked: DrawRequest = read(read_object(body), self.services.routing.models, self._chosen(request))
-        return asked
+    async def _draw(self, request: Request, read: Callable[..., DrawRequest]) -> Response:
+        models, chosen = self.services.routing.models, self._chosen(request)
+        asked, body = await parse(request, lambda body: read(read_object(body), models, chosen))
+        return await self._make(request, asked, await result_of(digest_of, body))
 
     def _chosen(self, request: Request) -> str | None:
         """The model that the key has chosen, or the user name names; None for the default."""
         named = self.services.routing.models.called(user_name(request))
         return self.chosen.of(caller(request).id) or (named.name if named else None)
 
-    async def _make(self, request: Request, asked: DrawRequest, body: bytes) -> Response:
+    async def _make(self, request: Request, asked: DrawRequest, digest: str) -> Response:
         held = HeldCalls(self.services)
-        call = await held.submit(request, asked.request, hashlib.sha256(body).hexdigest(), PROMPT_RULES)
+        call = await held.submit(request, asked.request, digest, PROMPT_RULES)
         ended = await held.end(call)
         if ended is None:
             raise Unavailable  # the same call again joins the task

@@ -1,17 +1,19 @@
 """The Idempotency-Key header."""
 
 import hashlib
+from functools import partial
 
 from starlette.requests import Request
 
+from limner.api.http.bodies.json_body import result_of
 from limner.application.tasks.submit import IdempotencyKey, Submitted
 from limner.domain.refusal import Code, Refusal
 
 
-def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
+async def idempotency(request: Request, body: bytes) -> IdempotencyKey | None:
     """The Idempotency-Key with the hash of path and body, or None. Raises `Refusal` 1004."""
     key = request.headers.get("idempotency-key")
-    return None if key is None else idempotency_of(key, request.url.path, body)
+    return None if key is None else await result_of(partial(idempotency_of, key, request.url.path), body)
 
 
 def idempotency_of(key: str, path: str, body: bytes) -> IdempotencyKey:

@@ -1,6 +1,5 @@
 """Reads an edit that is sent as a form: text parts, and pictures as `image`, `image[]` and `mask`."""
 
-import asyncio
 import base64
 import hashlib
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from limner.api.http.bodies.json_body import result_of
 from limner.api.loose_fields import MAX_REFERENCES
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.request import InlineSource, Source
@@ -46,12 +46,16 @@ async def read_form(request: Request) -> EditForm:
     for name, value in form.multi_items():
         digest.update(name.encode() + b"\0")
         if isinstance(value, UploadFile):
-            content = await value.read()
-            digest.update(hashlib.sha256(content).digest())
-            picture = InlineSource((await asyncio.to_thread(base64.b64encode, content)).decode())
+            content_digest, picture = await result_of(_read_picture, await value.read())
+            digest.update(content_digest)
             (masks if name in MASKS else pictures).append(picture)
         else:
             digest.update(value.encode() + b"\0")
             fields[name] = value
     await form.close()
     return EditForm(fields, pictures, masks[0] if masks else None, digest.hexdigest())
+
+
+def _read_picture(content: bytes) -> tuple[bytes, InlineSource]:
+    """The hash of a picture, and the picture as in JSON."""
+    return hashlib.sha256(content).digest(), InlineSource(base64.b64encode(content).decode())

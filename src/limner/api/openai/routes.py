@@ -1,7 +1,6 @@
 """The routes of OpenAI's Images API. A call holds the line while its durable task runs underneath."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from limner.api.held_call import HeldCall, HeldCalls
 from limner.api.http.authentication import caller
-from limner.api.http.bodies.content_coding import decoded_body
-from limner.api.http.bodies.json_body import read_object
+from limner.api.http.bodies.json_body import digest_of, parse, read_object, result_of
 from limner.api.http.headers import media_type
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.loose_fields import PROMPT_RULES
@@ -73,9 +71,9 @@ class OpenAiHandlers:
     services: Services
 
     async def generate(self, request: Request) -> Response:
-        body = await decoded_body(request)
-        asked = read_generation(read_object(body), self.services.routing.models)
-        return await self._make(request, asked, hashlib.sha256(body).hexdigest(), "image_generation")
+        models = self.services.routing.models
+        asked, body = await parse(request, lambda body: read_generation(read_object(body), models))
+        return await self._make(request, asked, await result_of(digest_of, body), "image_generation")
 
     async def edit(self, request: Request) -> Response:
         models = self.services.routing.models
@@ -83,9 +81,8 @@ class OpenAiHandlers:
             form = await read_form(request)
             asked, digest = read_edit_of(form.fields, form.pictures, form.mask, models), form.digest
         else:
-            body = await decoded_body(request)
-            asked = await asyncio.to_thread(read_edit, read_object(body), models)
-            digest = hashlib.sha256(body).hexdigest()
+            asked, body = await parse(request, lambda body: read_edit(read_object(body), models))
+            digest = await result_of(digest_of, body)
         return await self._make(request, asked, digest, "image_edit")
 
     async def task(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_body
-from limner.api.http.bodies.json_body import read_object, validated
+from limner.api.http.bodies.json_body import parse, read_object, validated
 from limner.api.http.headers import media_type
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.service_container import Services
@@ -87,8 +87,9 @@ class TemplateHandlers:
             async with received_body(request, self.services.scratch) as path:
                 files = await asyncio.to_thread(unzipped, path)
         else:
-            new = validated(NewTemplate, read_object(await request.body()))
-            files = new.files(await self._current(key.account, slug))
+            new, _ = await parse(request, lambda body: validated(NewTemplate, read_object(body)))
+            current = await self._current(key.account, slug)
+            files = await asyncio.to_thread(new.files, current)
         added = await self.templates.add(key.account, slug, files, f"key {key.id}")
         return _success(_version_body(added, key.account) | {"text": added.template.text})
 

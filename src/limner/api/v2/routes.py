@@ -82,7 +82,7 @@ class V2Handlers(TaskHandlers):
 
     async def _submit(self, request: Request) -> Submitted:
         task_request, body = await parse(request, read_task)
-        return await self.services.submit(caller(request), task_request, idempotency=idempotency(request, body))
+        return await self.services.submit(caller(request), task_request, idempotency=await idempotency(request, body))
 
     async def quote(self, request: Request) -> Response:
         problems = Problems(collect=True)

@@ -139,7 +139,7 @@ class V3Handlers(TaskHandlers):
 
     async def _submit(self, request: Request, read: ReadRequest) -> tuple[Submitted, TaskType]:
         task_request, body = await parse(request, lambda body: read(body, self.services.routing.models))
-        kept = idempotency(request, body)
+        kept = await idempotency(request, body)
         submit = self.services.submit
         created = await submit(caller(request), task_request, idempotency=kept, prompt_rules=PROMPT_RULES)
         return created, task_request.type

@@ -1,6 +1,7 @@
 """Parses and validates JSON bodies, with the error codes of the wire."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -16,7 +17,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 LARGE_BODY = 256 * 1024
-"""Bodies larger than this are parsed in a thread, so that the event loop does not block."""
+"""Bodies larger than this are read in a thread, so that the event loop does not block."""
 
 MAX_COMMAS = 4_000
 """Commas a body may hold. A task has a few dozen; more is an attack on the parser."""
@@ -25,7 +26,17 @@ MAX_COMMAS = 4_000
 async def parse(request: Request, read: Callable[[bytes], T]) -> tuple[T, bytes]:
     """`read(body)`, and the body, decompressed and in UTF-8. Raises `Refusal`."""
     body = await decoded_body(request)
-    return (await asyncio.to_thread(read, body) if len(body) > LARGE_BODY else read(body)), body
+    return await result_of(read, body), body
+
+
+async def result_of(work: Callable[[bytes], T], body: bytes) -> T:
+    """`work(body)`, for a large body in a thread."""
+    return await asyncio.to_thread(work, body) if len(body) > LARGE_BODY else work(body)
+
+
+def digest_of(body: bytes) -> str:
+    """The hash by which a repeated body is recognised. Blocking for a large body."""
+    return hashlib.sha256(body).hexdigest()
 
 
 def read_object(body: bytes) -> dict[str, Any]:
