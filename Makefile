@@ -5,7 +5,8 @@ SHELL := /bin/sh
 BOOTSTRAP := sh scripts/bootstrap.sh
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
-	--no-emit-package limner --no-emit-package limner-builtin --no-emit-package limner-vendors
+	--no-emit-package limner --no-emit-package limner-builtin --no-emit-package limner-client \
+	--no-emit-package limner-vendors
 # A process more than there are cores, since many tests wait. A file stays together, for the servers that its tests share,
 # and files start in their order: the long ones of tests/crash come early, and no process is left with one at the end.
 PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile \
@@ -83,9 +84,10 @@ soak: ## Send ten times as much as can be served for ten minutes, and print what
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench soak
 
-docs: ## Write the pages of docs/ that are made from the code: command line, configuration, models, performance.
+docs: ## Write what is made from the code: pages of docs/ (command line, configuration, models, performance), types for TypeScript.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python scripts/write_docs.py
+	@.venv/bin/python scripts/write_types.py
 	@.venv/bin/python scripts/write_performance.py
 
 audit: ## Ask the Python package index which of the locked versions have known weaknesses; needs its address.

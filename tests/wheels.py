@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECTS = {
     "limner": ROOT,
     "limner_builtin": ROOT / "packages/limner-builtin",
+    "limner_client": ROOT / "packages/limner-client",
     "limner_vendors": ROOT / "packages/limner-vendors",
 }
 

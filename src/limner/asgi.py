@@ -1,8 +1,9 @@
 """The ASGI application. For other servers: `uvicorn --factory limner.asgi:create`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -17,12 +18,15 @@ from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.tasks.repeats import Repeats
 from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
-from limner.bootstrap import Limner, build, prepare_data
+from limner.bootstrap import AgentsUnavailable, Limner, build, prepare_data
 from limner.domain.network.proxies import TrustedProxies
 from limner.settings import Settings, load_settings
 from limner.studio.studio import Studio, studio_pages
 from limner.telemetry.logs import configure_logs
 from limner.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from limner.agents.endpoint import AgentEndpoint
 
 
 def create(settings: Settings | None = None, *, with_worker: bool = True) -> Starlette:
@@ -45,7 +49,8 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
         watch.start(limner.signals)
         if worker:
             worker.start()
-        yield
+        async with endpoint.running() if endpoint else nullcontext():
+            yield
         await watch.stop()
         if worker:
             await worker.stop()
@@ -69,12 +74,26 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
         services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings), studio_pages(studio)
     )
 
+    endpoint = _agent_endpoint(limner.settings)
+    if endpoint:
+        app.add_middleware(endpoint.middleware)
+
     def drain() -> None:
         readiness.draining = True
         services.wait_for_end.stop()
 
     app.state.drain = drain
     return app
+
+
+def _agent_endpoint(settings: Settings) -> "AgentEndpoint | None":
+    if not settings.mcp:
+        return None
+    try:
+        from limner.agents.endpoint import AgentEndpoint  # noqa: PLC0415 - needs an extra, and takes a while
+    except ModuleNotFoundError as error:
+        raise AgentsUnavailable(error.name) from error
+    return AgentEndpoint(settings.public_path)
 
 
 def _services(

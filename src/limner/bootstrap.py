@@ -535,6 +535,13 @@ def _open_traces(settings: Settings) -> "OtelTracing | None":
     return OtelTracing(settings.traces_url, settings.traces_share)
 
 
+class AgentsUnavailable(RuntimeError):
+    """`/mcp` is asked for, and its packages are not installed."""
+
+    def __init__(self, module: str | None) -> None:
+        super().__init__(f"LIMNER_MCP is set and {module} is not installed: run `pip install limner[mcp]`, or unset it")
+
+
 class TracesUnavailable(RuntimeError):
     """Traces are asked for, and OpenTelemetry is not installed."""
 

@@ -319,6 +319,10 @@ class Settings(VendorSettings):
         default=False,
         description="Offer the API of AUTOMATIC1111's web UI under `/sdapi/v1`, for apps that know no other.",
     )
+    mcp: bool = Field(
+        default=False,
+        description="Offer tools for agents at `/mcp` (MCP over HTTP). Needs `limner[mcp]`.",
+    )
     upload_hours: float = Field(default=24, gt=0, description="How long an upload can be used in a task, in hours.")
     mark_images: bool = Field(
         default=True,

@@ -145,7 +145,7 @@ def test_a_file_has_exactly_one_source(refusing: Client, field: str, file: dict[
 
     assert answer.refusal == (400, 1004)
     assert answer.suggestion.startswith("file is " if field == "file" else "files[1] is ")
-    assert "exactly one of file_token, url, object and data" in answer.suggestion
+    assert "exactly one of file_token, url, object, task_id and data" in answer.suggestion
 
 
 @pytest.mark.parametrize("files", [[None], [URL, None], ["a.png"], [1], [[URL]], URL, "a.png", 1, True])

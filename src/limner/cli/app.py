@@ -21,7 +21,7 @@ from limner.cli.operations import (
     top,
     vendors,
 )
-from limner.cli.serving import serve, worker
+from limner.cli.serving import mcp, serve, worker
 from limner.cli.systemd import install as services
 from limner.cli.task import account_templates, detect, generate, library, replay, tasks, templates
 from limner.cli.terminal import out
@@ -52,6 +52,7 @@ def root(
 
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
+app.command("mcp")(mcp.mcp)
 app.command("generate")(generate.generate)
 app.command("detect")(detect.detect)
 app.command("models")(models.models)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from limner.application.tasks.picture_options import RATIO_HELP, SIZE_HELP
-from limner.domain.ids import UploadToken
+from limner.domain.ids import TaskId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.abilities import OUTPUT_FORMATS, QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS
@@ -21,6 +21,7 @@ from limner.domain.tasks.request import (
     InlineSource,
     ObjectSource,
     Source,
+    TaskSource,
     UploadedSource,
     UrlSource,
     ViewEdit,
@@ -45,13 +46,20 @@ def _hint(value: object) -> str | None:
 
 
 class FileRef(BaseModel):
-    """A reference picture: exactly one of `file_token`, `url`, `object` and `data`."""
+    """A reference picture: exactly one of `file_token`, `url`, `object`, `task_id` and `data`."""
 
     type: Annotated[str | None, BeforeValidator(_hint)] = Field(default=None, description="A hint, not validated.")
     file_token: StrictStr | None = Field(default=None, max_length=100, description="The token an upload answered.")
     url: StrictStr | None = Field(default=None, max_length=8192, description="A public http(s) URL, at most 20 MB.")
     object: ObjectRef | None = None
     data: StrictStr | None = Field(default=None, description="The picture itself in base64, at most 20 MB decoded.")
+    task_id: StrictStr | None = Field(default=None, max_length=100, description="A task of yours that made a picture.")
+    picture: StrictStr | None = Field(
+        default=None,
+        max_length=40,
+        description="With `task_id`: which of its pictures, by the name in its link, such as `generated_image_2` or "
+        "`left_view`. Default: the first.",
+    )
 
     def source(self) -> Source:
         given = dict(self.sources())
@@ -60,9 +68,15 @@ class FileRef(BaseModel):
         return next(iter(given.values()))
 
     def ways(self) -> str:
-        return "file_token, url, object and data"
+        return "file_token, url, object, task_id and data"
 
     def sources(self) -> Iterator[tuple[str, Source]]:
+        found = list(self._with_content())
+        yield from found
+        if self.task_id is not None and not found:  # beside another one it is ignored, as it always was
+            yield "task_id", TaskSource(TaskId(self.task_id), self.picture)
+
+    def _with_content(self) -> Iterator[tuple[str, Source]]:
         if self.file_token is not None:
             yield "file_token", UploadedSource(UploadToken(self.file_token.removeprefix(TOKEN_PREFIX)))
         if self.url is not None:

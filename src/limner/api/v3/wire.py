@@ -47,19 +47,8 @@ _INPUT = "A URL, a file token (file_…), the id of a task of yours, or an objec
 class FileReference(FileRef):
     """A reference picture: exactly one of `file_token`, `url`, `object`, `task_id` and `data`."""
 
-    task_id: StrictStr | None = Field(default=None, max_length=100, description="A task of yours that made a picture.")
-    picture: StrictStr | None = Field(
-        default=None,
-        max_length=40,
-        description="With `task_id`: which of its pictures, by the name in its link, such as `generated_image_2` or "
-        "`left_view`. Default: the first.",
-    )
-
-    def ways(self) -> str:
-        return "file_token, url, object, task_id and data"
-
     def sources(self) -> Iterator[tuple[str, Source]]:
-        yield from super().sources()
+        yield from self._with_content()
         if self.task_id is not None:
             yield "task_id", TaskSource(TaskId(self.task_id), self.picture)
 

@@ -92,7 +92,8 @@ async def _serve(
     welcome = await ensure_first_account(limner)
     studio = await _studio_link(limner) if sys.stderr.isatty() and not json else None
     worker = limner.worker() if with_worker else None
-    app = application(limner, worker=worker)
+    with startup_errors(json=json):
+        app = application(limner, worker=worker)
 
     async def drain() -> None:
         app.state.drain()

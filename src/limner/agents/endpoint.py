@@ -1,0 +1,89 @@
+"""`/mcp`: MCP over streamable HTTP, in front of the API's application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from limner.agents.in_process import InProcessTransport
+from limner.agents.references import HOW
+from limner.agents.server import agent_server
+from limner.agents.tools import AgentContext, AgentSession
+from limner_client import AsyncLimner
+
+PATH = "/mcp"
+MOST_BODY = 28 * 1024 * 1024
+"""Bytes of a request, as for JSON of the API: pictures may stand in it."""
+
+
+class AgentEndpoint:
+    """The middleware of `/mcp`, stateless: any process answers any request, also after a restart.
+
+    Calls carry the request's key and go through the application behind, with its limits and checks. Add it with
+    `add_middleware(endpoint.middleware)` and run it while the application runs.
+    """
+
+    def __init__(self, public_path: str) -> None:
+        self._paths = {PATH, f"{PATH}/", f"{public_path}{PATH}", f"{public_path}{PATH}/"}
+        self._app: ASGIApp | None = None
+        server: Any = agent_server(self._session)._lowlevel_server  # noqa: SLF001 - its public way makes an application
+        self._manager = StreamableHTTPSessionManager(
+            server, stateless=True, max_request_body_size=MOST_BODY, session_idle_timeout=None
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self._manager.run():
+            yield
+
+    def middleware(self, app: ASGIApp) -> ASGIApp:
+        self._app = app
+
+        async def route(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"] in self._paths:
+                await self._serve(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return route
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401 without a good key, before anything is read."""
+        seen = await self._transport(scope).send("GET", "/v2/openapi/models", _key_header(scope), None)
+        if seen.status != 200:
+            headers = {name: seen.headers[name] for name in ("retry-after",) if name in seen.headers}
+            if seen.status == 401:
+                headers["www-authenticate"] = "Bearer"
+            answer = JSONResponse({"error": _told(seen.body)}, seen.status, headers)
+            await answer(scope, receive, send)
+            return
+        await self._manager.handle_request(scope, receive, send)
+
+    def _session(self, ctx: AgentContext) -> AgentSession:
+        request = ctx.request_context.request
+        assert request is not None  # noqa: S101 - calls come over HTTP here
+        scope: Scope = request.scope
+        key = _key_header(scope).get("Authorization", "").removeprefix("Bearer ")
+        return AgentSession(AsyncLimner(key=key, transport=self._transport(scope), retries=1), _no_files)
+
+    def _transport(self, scope: Scope) -> InProcessTransport:
+        assert self._app is not None  # noqa: S101 - requests come through the middleware
+        return InProcessTransport(self._app, scope)
+
+
+def _key_header(scope: Scope) -> dict[str, str]:
+    found = Headers(scope=scope).get("authorization")
+    return {"Authorization": found} if found else {}
+
+
+def _told(body: bytes) -> str:
+    return body.decode("utf-8", "replace")[:1000]
+
+
+async def _no_files(name: str) -> NoReturn:
+    raise ToolError(f"{name!r} is no picture that this server can read: paths are for `limner mcp`. {HOW}.")

@@ -1,0 +1,37 @@
+"""`limner mcp`: tools for an agent on this machine, over standard input and output."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limner.cli.terminal import fail
+
+
+def mcp(
+    url: Annotated[
+        str | None, typer.Option(help="The server's address. Default: LIMNER_CLIENT_URL, or http://127.0.0.1:8000.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="An API key. Default: LIMNER_CLIENT_KEY.")] = None,
+    credits_: Annotated[
+        int | None,
+        typer.Option("--credits", min=0, help="Most credits that this session may spend. Default: what the key may."),
+    ] = None,
+    folder: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="A folder of which the agent may name pictures; may be repeated. Default: the working folder.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the tools of a server to an agent (MCP over stdio). Agents start it by themselves."""
+    try:
+        from limner.agents.stdio import serve_stdio
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is not installed", "Run `pip install limner[mcp]`.", json=False)
+    try:
+        serve_stdio(url, key, credits_, folder or [Path.cwd()])
+    except ValueError as error:
+        fail(str(error), "Pass --url and --key, or set LIMNER_CLIENT_URL and LIMNER_CLIENT_KEY.", json=False)

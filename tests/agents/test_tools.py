@@ -1,0 +1,250 @@
+"""Every tool, called by the published MCP client over both transports and both protocols."""
+
+import asyncio
+import base64
+import io
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
+from PIL import Image
+
+from agents.connections import CONNECTIONS, MODES, FollowsTasks, ask_of_task, over_http, over_stdio, until_ended
+from contract.client import PICTURE, newcomer
+from serving import Served, serving
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("agents") / "data", mcp="true") as running:
+        yield running
+
+
+@pytest.fixture(params=[(name, mode) for name in CONNECTIONS for mode in MODES], ids="-".join)
+def connect(request: pytest.FixtureRequest, server: Served, tmp_path: Path) -> Any:
+    name, mode = request.param
+    return partial(CONNECTIONS[name], server, newcomer(server).key, tmp_path, mode=mode)
+
+
+def said(result: CallToolResult) -> str:
+    return "\n".join(each.text for each in result.content if isinstance(each, TextContent))
+
+
+def facts(result: CallToolResult) -> dict[str, Any]:
+    assert not result.is_error, said(result)
+    found: dict[str, Any] = result.structured_content
+    return found
+
+
+async def new_key(served: Served) -> str:
+    """The key of a new account."""
+    return (await asyncio.to_thread(newcomer, served)).key
+
+
+async def test_every_tool_is_walked(connect: Any) -> None:
+    async with connect() as agent:
+        listed = {tool.name for tool in (await agent.list_tools()).tools}
+        models = facts(await agent.call_tool("list_models"))["models"]
+        templates = facts(await agent.call_tool("list_templates"))["templates"]
+        quoted = facts(await agent.call_tool("quote", {"prompt": "a cat", "template": "figure"}))
+        made = await agent.call_tool("generate_image", {"prompt": "a cat in the snow", "wait_s": 25})
+        task = facts(made)["task_id"]
+        read = facts(await agent.call_tool("get_task", {"task_id": task}))
+        waited = facts(await agent.call_tool("wait_task", {"task_id": task, "preview": False}))
+        cancelled = facts(await agent.call_tool("cancel_task", {"task_id": task}))
+
+    assert listed == {
+        "generate_image",
+        "get_task",
+        "wait_task",
+        "cancel_task",
+        "list_models",
+        "list_templates",
+        "quote",
+    }
+    assert {"gpt_image_2"} <= {each["model_version"] for each in models}
+    assert "figure" in {each["template"] for each in templates}
+    assert quoted["price"] > 0
+    assert read["status"] == waited["status"] == cancelled["status"] == "success"
+    [link] = [each for each in made.content if isinstance(each, ResourceLink)]
+    [preview] = [each for each in made.content if isinstance(each, ImageContent)]
+    assert link.mime_type == "image/png"
+    assert link.size == len(httpx2.get(str(link.uri)).content)
+    with Image.open(io.BytesIO(base64.b64decode(preview.data))) as shown:
+        assert max(shown.size) <= 512
+
+
+async def test_references_are_tasks_uploads_links_and_data(connect: Any) -> None:
+    data = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
+    async with connect() as agent:
+        first = facts(await agent.call_tool("generate_image", {"prompt": "a fox", "wait_s": 25}))["task_id"]
+        asked = {"prompt": "image[1] as image[2]", "references": [f"task:{first}", data], "model": "gpt_image_2"}
+        second = await agent.call_tool("generate_image", {**asked, "wait_s": 25})
+
+    assert facts(second)["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("generate_image", {"prompt": "a cat", "model": "gpt_image_3"}, "gpt_image_2"),
+        ("generate_image", {"prompt": "a cat", "template": "figur"}, "Did you mean 'figure'"),
+        ("generate_image", {"prompt": "a cat 🐈"}, "emoji"),
+        ("generate_image", {"prompt": "a cat", "references": ["../../etc/passwd"]}, "picture"),
+        ("generate_image", {"prompt": "a cat", "references": [f"task:{NOBODY}"]}, "task"),
+        ("generate_image", {"prompt": "a cat", "references": ["data:image/png;base64,%%"]}, "base64"),
+        ("generate_image", {"prompt": "a cat", "references": ["data:image/png;base64,QUJD"]}, "picture"),
+        ("generate_image", {"prompt": "image[2]", "references": []}, "image[2]"),
+        ("get_task", {"task_id": NOBODY}, "task"),
+        ("wait_task", {"task_id": NOBODY}, NOBODY),
+        ("generate_image", {"prompt": "a cat", "n": 99}, "10"),
+    ],
+)
+async def test_a_wrong_call_is_told_in_a_sentence(
+    server: Served, tmp_path: Path, tool: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    async with over_http(server, await new_key(server), tmp_path) as agent:
+        result = await agent.call_tool(tool, arguments)
+
+    assert result.is_error
+    assert sentence in said(result)
+    assert "Traceback" not in said(result)
+
+
+async def test_a_link_to_an_inner_address_is_a_tool_error(server: Served, tmp_path: Path) -> None:
+    asked = {"prompt": "it", "references": ["http://127.0.0.1:9/a.png"], "model": "gpt_image_2", "wait_s": 25}
+    async with over_http(server, await new_key(server), tmp_path) as agent:
+        result = await agent.call_tool("generate_image", asked)
+
+    assert result.is_error
+    assert "Use another reference picture" in said(result)
+
+
+async def test_files_are_read_in_allowed_folders_alone(server: Served, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    for folder in (inside, outside):
+        (folder / "own.png").write_bytes(PICTURE)
+    (inside / "link.png").symlink_to(outside / "own.png")
+    (inside / "large.png").write_bytes(bytes(21 * 1024 * 1024))
+
+    async def ask(agent: Client, name: str) -> CallToolResult:
+        asked = {"prompt": "it", "references": [name], "model": "gpt_image_2", "wait_s": 25}
+        return await agent.call_tool("generate_image", asked)
+
+    async with over_stdio(server, await new_key(server), inside) as agent:
+        good = facts(await ask(agent, "own.png"))
+        absolute = facts(await ask(agent, str(inside / "own.png")))
+        wrong = [
+            said(await ask(agent, name))
+            for name in (str(outside / "own.png"), "../outside/own.png", "link.png", "large.png", "no.png", ".")
+        ]
+    async with over_stdio(server, await new_key(server), inside, "--folder", str(outside)) as agent:
+        allowed = facts(await ask(agent, str(outside / "own.png")))
+
+    assert good["status"] == absolute["status"] == allowed["status"] == "success"
+    assert all("not in a folder that may be read" in each for each in wrong[:3])
+    assert "20" in wrong[3]
+    assert "There is no file" in wrong[4]
+
+
+async def test_a_session_spends_no_more_than_it_may(server: Served, tmp_path: Path) -> None:
+    newcome = await asyncio.to_thread(newcomer, server)
+    async with over_stdio(server, newcome.key, tmp_path, "--credits", "8") as agent:
+        cheap = {"prompt": "a cat", "model": "flux.1_kontext_pro", "wait_s": 25}
+        first = facts(await agent.call_tool("generate_image", cheap))
+        second = await agent.call_tool("generate_image", cheap)
+        left = facts(await agent.call_tool("quote", {"prompt": "a cat"}))["session_credits_left"]
+
+    assert first["credits"] == 5
+    assert second.is_error
+    assert "3 of the 8 credits of this session are left" in said(second)
+    assert left == 3
+    assert len(newcome.get("/v2/openapi/tasks").data["tasks"]) == 1
+
+
+@pytest.mark.parametrize("name", list(CONNECTIONS))
+async def test_the_tasks_extension_goes_on_after_a_restart(tmp_path: Path, name: str) -> None:
+    with serving(tmp_path / "data", "--api-only", mcp="true") as first:
+        key, port = await new_key(first), first.url.rpartition(":")[2]
+        async with CONNECTIONS[name](first, key, tmp_path, extensions=[FollowsTasks()]) as agent:
+            handle = await agent.session.call_tool("generate_image", {"prompt": "a cat"}, allow_claimed=True)
+            assert handle.status == "working"
+            first.kill()
+            with serving(tmp_path / "data", port=port, mcp="true"):
+                task = await until_ended(agent.session, handle.task_id)
+                called = await agent.call_tool("generate_image", {"prompt": "a dog"})
+                with pytest.raises(MCPError):
+                    await ask_of_task(agent.session, "tasks/get", NOBODY)
+
+    assert task.status == "completed"
+    assert facts(CallToolResult.model_validate(task.result))["status"] == "success"
+    assert facts(called)["status"] == "success"
+
+
+async def test_a_task_is_cancelled_by_the_extension(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", "--api-only", mcp="true") as idle:
+        async with over_http(idle, await new_key(idle), tmp_path, extensions=[FollowsTasks()]) as agent:
+            handle = await agent.session.call_tool("generate_image", {"prompt": "a cat"}, allow_claimed=True)
+            await ask_of_task(agent.session, "tasks/cancel", handle.task_id)
+            task = await ask_of_task(agent.session, "tasks/get", handle.task_id)
+
+    assert task.status == "cancelled"
+
+
+async def test_a_cancelled_wait_leaves_the_task_and_its_id_was_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    heard = asyncio.Event()
+
+    async def progress(_done: float, _all: float | None, message: str | None) -> None:
+        told.append(message or "")
+        heard.set()
+
+    with serving(tmp_path / "data", "--api-only", mcp="true") as idle:
+        newcome = await asyncio.to_thread(newcomer, idle)
+        async with over_http(idle, newcome.key, tmp_path) as agent:
+            asked = {"prompt": "a cat", "wait_s": 25}
+            call = asyncio.create_task(agent.call_tool("generate_image", asked, progress_callback=progress))
+            await heard.wait()
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+        [task] = newcome.get("/v2/openapi/tasks").data["tasks"]
+
+    assert task["status"] == "queued"
+    assert task["task_id"] in told[0]
+
+
+async def test_without_a_good_key_nothing_is_read(server: Served) -> None:
+    async with httpx2.AsyncClient() as http:
+        none = await http.post(f"{server.url}/mcp", json={})
+        wrong = await http.post(f"{server.url}/mcp", json={}, headers={"Authorization": "Bearer tsk_wrong"})
+
+    assert {none.status_code, wrong.status_code} == {401}
+    assert none.headers["www-authenticate"] == "Bearer"
+
+
+async def test_another_accounts_task_is_not_found(server: Served, tmp_path: Path) -> None:
+    async with over_http(server, await new_key(server), tmp_path) as agent:
+        task = facts(await agent.call_tool("generate_image", {"prompt": "a cat"}))["task_id"]
+    async with over_http(server, await new_key(server), tmp_path) as stranger:
+        results = [
+            await stranger.call_tool(tool, {"task_id": task}) for tool in ("get_task", "wait_task", "cancel_task")
+        ]
+
+    assert all(result.is_error for result in results)
+
+
+async def test_two_hundred_calls_at_once_are_all_answered(server: Served, tmp_path: Path) -> None:
+    async with over_http(server, await new_key(server), tmp_path) as agent:
+        answers = await asyncio.gather(*(agent.call_tool("list_templates") for _ in range(200)))
+
+    assert not any(answer.is_error for answer in answers)
