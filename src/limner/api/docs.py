@@ -1,4 +1,4 @@
-"""`/openapi.json`. The page of it, `/docs`, is one of the web pages beside the API."""
+"""`/openapi.json` and `/asyncapi.json`. The page of the first, `/docs`, is one of the web pages beside the API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,22 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from limner.api.asyncapi import asyncapi_document
 from limner.api.http.operation import Operation
 
 
 def operations(described: Mapping[str, Any]) -> list[Operation]:
-    """The document itself; `described` is that of all other operations."""
-    as_json = orjson.dumps(described)
+    """The documents; `described` is OpenAPI's of all other operations."""
+    return [
+        _document("/openapi.json", described, "This API as an OpenAPI document"),
+        _document("/asyncapi.json", asyncapi_document(described), "Watches and webhooks as an AsyncAPI document"),
+    ]
 
-    async def openapi(_request: Request) -> Response:
+
+def _document(path: str, content: Mapping[str, Any], summary: str) -> Operation:
+    as_json = orjson.dumps(content)
+
+    async def document(_request: Request) -> Response:
         return Response(as_json, media_type="application/json")
 
-    return [Operation("GET", "/openapi.json", openapi, "documents", "This API as an OpenAPI document")]
+    return Operation("GET", path, document, "documents", summary)
