@@ -1096,6 +1096,8 @@ export interface Calls {
       complete: boolean;
     };
   } };
+  /** The file as the vendor made it */
+  "GET /v2/openapi/task/{task_id}/original": { body: never; answer: Blob };
   /** What was told, to whom, how often */
   "GET /v2/openapi/task/{task_id}/explain": { body: never; answer: {
     code: 0;
@@ -1205,6 +1207,8 @@ export interface Calls {
       complete: boolean;
     };
   } };
+  /** The file as the vendor made it */
+  "GET /v3/tasks/{task_id}/original": { body: never; answer: Blob };
   /** What was told, to whom, how often */
   "GET /v3/tasks/{task_id}/explain": { body: never; answer: {
     code: 0;
@@ -1446,6 +1450,28 @@ export interface Calls {
     code: 0;
     data: {
       routes: Array<RouteWeather>;
+    };
+  } };
+  /** Tell whether a picture was made here, and what its marks say */
+  "POST /v1/detect": { body: Blob; answer: {
+    code: 0;
+    data: {
+      /** Made here: the same bytes, or the same but for our marks. */
+      ours: boolean;
+      /** The caller's own tasks that the picture is of. */
+      tasks: Array<string>;
+      says: {
+        source: (string | null);
+        tool: (string | null);
+      };
+      manifest: {
+        state: "none" | "valid" | "trusted" | "invalid" | "unreadable" | "not_checked";
+        signed_here: boolean;
+        signer: (string | null);
+        generator: (string | null);
+        source: (string | null);
+        problems: Array<string>;
+      };
     };
   } };
   /** The service at a glance */
