@@ -203,18 +203,18 @@ async def test_a_task_is_cancelled_by_the_extension(tmp_path: Path) -> None:
 
 async def test_a_cancelled_wait_leaves_the_task_and_its_id_was_told(tmp_path: Path) -> None:
     told: list[str] = []
-    heard = asyncio.Event()
+    reported = asyncio.Event()
 
     async def progress(_done: float, _all: float | None, message: str | None) -> None:
         told.append(message or "")
-        heard.set()
+        reported.set()
 
     with serving(tmp_path / "data", "--api-only", mcp="true") as idle:
         newcome = await asyncio.to_thread(newcomer, idle)
         async with over_http(idle, newcome.key, tmp_path) as agent:
             asked = {"prompt": "a cat", "wait_s": 25}
             call = asyncio.create_task(agent.call_tool("generate_image", asked, progress_callback=progress))
-            await heard.wait()
+            await reported.wait()
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
         [task] = newcome.get("/v2/openapi/tasks").data["tasks"]
@@ -235,9 +235,9 @@ async def test_without_a_good_key_nothing_is_read(server: Served) -> None:
 async def test_another_accounts_task_is_not_found(server: Served, tmp_path: Path) -> None:
     async with over_http(server, await new_key(server), tmp_path) as agent:
         task = facts(await agent.call_tool("generate_image", {"prompt": "a cat"}))["task_id"]
-    async with over_http(server, await new_key(server), tmp_path) as stranger:
+    async with over_http(server, await new_key(server), tmp_path) as outsider:
         results = [
-            await stranger.call_tool(tool, {"task_id": task}) for tool in ("get_task", "wait_task", "cancel_task")
+            await outsider.call_tool(tool, {"task_id": task}) for tool in ("get_task", "wait_task", "cancel_task")
         ]
 
     assert all(result.is_error for result in results)

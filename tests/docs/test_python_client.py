@@ -18,7 +18,7 @@ PAGES = (ROOT / "README.md", ROOT / "docs/python-client.md", ROOT / "packages/li
 
 
 def example(page: Path) -> str:
-    return re.findall(r"```python\n(from limner_client import Limner\n.*?)```", page.read_text(), re.DOTALL)[0]
+    return re.findall(r"```python\n(from limner_client import LimnerClient\n.*?)```", page.read_text(), re.DOTALL)[0]
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ import pytest
 
 from contract.client import PICTURE, Client, newcomer
 from limner_client import (
-    AsyncLimner,
+    AsyncLimnerClient,
     CallRefused,
     ContentPolicyViolation,
     FieldInvalid,
     KeyInvalid,
-    Limner,
+    LimnerClient,
     ModelUnknown,
     NothingFound,
     PictureTask,
@@ -51,12 +51,12 @@ def account(server: Served) -> Client:
 
 
 @pytest.fixture
-def client(server: Served, account: Client) -> Iterator[Limner]:
-    with Limner(server.url, account.key) as made:
+def client(server: Served, account: Client) -> Iterator[LimnerClient]:
+    with LimnerClient(server.url, account.key) as made:
         yield made
 
 
-def test_a_picture_is_generated_waited_for_and_saved(client: Limner, tmp_path: Path) -> None:
+def test_a_picture_is_generated_waited_for_and_saved(client: LimnerClient, tmp_path: Path) -> None:
     states: list[str] = []
     task = client.generate("a cat in the snow", on_progress=lambda seen: states.append(seen.status), timeout_s=60)
     saved = client.save(task, tmp_path / "cat.png")
@@ -69,7 +69,7 @@ def test_a_picture_is_generated_waited_for_and_saved(client: Limner, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["cat.png"]
 
 
-def test_references_are_paths_bytes_uploads_and_tasks(client: Limner, tmp_path: Path) -> None:
+def test_references_are_paths_bytes_uploads_and_tasks(client: LimnerClient, tmp_path: Path) -> None:
     (tmp_path / "own.png").write_bytes(PICTURE)
     first = client.generate("a fox", timeout_s=60)
     given = [tmp_path / "own.png", PICTURE, client.upload(PICTURE), first]
@@ -79,7 +79,7 @@ def test_references_are_paths_bytes_uploads_and_tasks(client: Limner, tmp_path: 
     assert len(task.raw["input"]["files"]) == 4
 
 
-def test_what_is_left_of_the_api_is_there(client: Limner) -> None:
+def test_what_is_left_of_the_api_is_there(client: LimnerClient) -> None:
     before = client.balance()
     quoted = client.quote("a cat", template="figure", model="gpt_image_2")
     task = client.generate("a very rare okapi", n=2, timeout_s=60)
@@ -96,15 +96,15 @@ def test_what_is_left_of_the_api_is_there(client: Limner) -> None:
     assert client.balance() < before
 
 
-def test_refusals_say_what_the_docs_say(server: Served, client: Limner) -> None:
+def test_refusals_say_what_the_docs_say(server: Served, client: LimnerClient) -> None:
     with pytest.raises(ModelUnknown) as unknown:
         client.generate("a cat", model="gpt_image_3")
     with pytest.raises(NothingFound):
         client.get("00000000-0000-4000-8000-000000000000")
     with pytest.raises(NothingFound):
         client.wait("00000000-0000-4000-8000-000000000000", timeout_s=60)
-    with Limner(server.url, "tsk_wrong") as stranger, pytest.raises(KeyInvalid):
-        stranger.balance()
+    with LimnerClient(server.url, "tsk_wrong") as outsider, pytest.raises(KeyInvalid):
+        outsider.balance()
 
     assert unknown.value.suggestion
     assert unknown.value.trace_id
@@ -128,7 +128,7 @@ def test_every_code_of_the_docs_has_an_error() -> None:
 def test_a_wait_that_ends_early_leaves_the_task_alone(server: Served, account: Client, tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--api-only") as idle:
         key = newcomer(idle).key
-        with Limner(idle.url, key) as client:
+        with LimnerClient(idle.url, key) as client:
             task = client.submit("a cat")
             with pytest.raises(WaitTimedOut, match=task.id):
                 client.wait(task.id, timeout_s=0.2)
@@ -137,7 +137,7 @@ def test_a_wait_that_ends_early_leaves_the_task_alone(server: Served, account: C
 
 
 async def test_many_waits_share_one_websocket(server: Served, account: Client) -> None:
-    async with AsyncLimner(server.url, account.key) as client:
+    async with AsyncLimnerClient(server.url, account.key) as client:
         tasks = [await client.submit(f"picture {n}") for n in range(5)]
         waits = [client.wait(task.id, timeout_s=60) for task in tasks for _ in range(40)]
         ended = await asyncio.gather(*waits)
@@ -149,7 +149,7 @@ async def test_many_waits_share_one_websocket(server: Served, account: Client) -
 async def test_a_wait_outlives_the_server(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--api-only") as first:
         owner, port = await asyncio.to_thread(newcomer, first), first.url.rpartition(":")[2]
-        async with AsyncLimner(first.url, owner.key) as client:
+        async with AsyncLimnerClient(first.url, owner.key) as client:
             task = await client.submit("a cat")
             seen = asyncio.Event()
             wait = asyncio.create_task(client.wait(task.id, timeout_s=120, on_progress=lambda _: seen.set()))
@@ -202,10 +202,10 @@ def _length(request: bytes) -> int:
 
 def test_a_create_whose_answer_is_cut_off_buys_once(server: Served, account: Client) -> None:
     proxy = CuttingProxy(server.url, cuts=2)
-    with Limner(proxy.url, account.key) as client:
+    with LimnerClient(proxy.url, account.key) as client:
         task = client.submit("a cat that is bought once")
     proxy.close()
-    with Limner(server.url, account.key) as client:
+    with LimnerClient(server.url, account.key) as client:
         found, _ = client.tasks()
 
     assert proxy.cut == 2
@@ -213,7 +213,10 @@ def test_a_create_whose_answer_is_cut_off_buys_once(server: Served, account: Cli
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with Limner("http://127.0.0.1:9", "tsk_x", retries=1) as client, pytest.raises(ServerUnreachable, match="balance"):
+    with (
+        LimnerClient("http://127.0.0.1:9", "tsk_x", retries=1) as client,
+        pytest.raises(ServerUnreachable, match="balance"),
+    ):
         client.balance()
 
 
@@ -249,7 +252,7 @@ def test_a_forged_webhook_is_refused(change: str) -> None:
 
 
 def test_a_program_that_closes_nothing_ends_without_a_word(server: Served, account: Client) -> None:
-    code = f"from limner_client import Limner; client = Limner({server.url!r}, {account.key!r}); client.balance()"
+    code = f"from limner_client import LimnerClient as C; client = C({server.url!r}, {account.key!r}); client.balance()"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

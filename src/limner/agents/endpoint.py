@@ -14,7 +14,7 @@ from limner.agents.in_process import InProcessTransport
 from limner.agents.references import HOW
 from limner.agents.server import agent_server
 from limner.agents.tools import AgentContext, AgentSession
-from limner_client import AsyncLimner
+from limner_client import AsyncLimnerClient
 
 PATH = "/mcp"
 MOST_BODY = 28 * 1024 * 1024
@@ -69,7 +69,7 @@ class AgentEndpoint:
         assert request is not None  # noqa: S101 - calls come over HTTP here
         scope: Scope = request.scope
         key = _key_header(scope).get("Authorization", "").removeprefix("Bearer ")
-        return AgentSession(AsyncLimner(key=key, transport=self._transport(scope), retries=1), _no_files)
+        return AgentSession(AsyncLimnerClient(key=key, transport=self._transport(scope), retries=1), _no_files)
 
     def _transport(self, scope: Scope) -> InProcessTransport:
         assert self._app is not None  # noqa: S101 - requests come through the middleware

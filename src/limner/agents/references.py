@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from limner_client import AsyncLimner, Reference, Uploaded
+from limner_client import AsyncLimnerClient, Reference, Uploaded
 
 MOST_BYTES = 20 * 1024 * 1024
 HOW = (
@@ -60,7 +60,7 @@ def _content(path: Path, name: str) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
-async def reference_of(name: str, client: AsyncLimner, read: ReadFile) -> Reference:
+async def reference_of(name: str, client: AsyncLimnerClient, read: ReadFile) -> Reference:
     """A picture that the API takes. Raises `ToolError`."""
     kind, _, rest = name.partition(":")
     match kind.lower():

@@ -8,15 +8,15 @@ from limner.agents.references import AllowedFolders
 from limner.agents.server import agent_server
 from limner.agents.spending import SessionSpending
 from limner.agents.tools import AgentSession
-from limner_client import AsyncLimner
+from limner_client import AsyncLimnerClient
 
 
 def serve_stdio(url: str | None, key: str | None, credits_: int | None, folders: Sequence[Path]) -> None:
     """Serve until standard input ends. Raises `ValueError` for a wrong address, or without a key."""
-    asyncio.run(_serve(AsyncLimner(url, key), SessionSpending(credits_), AllowedFolders(folders)))
+    asyncio.run(_serve(AsyncLimnerClient(url, key), SessionSpending(credits_), AllowedFolders(folders)))
 
 
-async def _serve(client: AsyncLimner, spending: SessionSpending, folders: AllowedFolders) -> None:
+async def _serve(client: AsyncLimnerClient, spending: SessionSpending, folders: AllowedFolders) -> None:
     async def read(name: str) -> bytes:
         return await asyncio.to_thread(folders.read, name)
 

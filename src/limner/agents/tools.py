@@ -15,7 +15,7 @@ from pydantic import Field
 from limner.agents import results
 from limner.agents.references import HOW, ReadFile, reference_of
 from limner.agents.spending import SessionSpending
-from limner_client import AsyncLimner, CallRefused, LimnerError, PictureTask, WaitTimedOut
+from limner_client import AsyncLimnerClient, CallRefused, LimnerError, PictureTask, WaitTimedOut
 from limner_client.transport import TransportFailed
 
 LONGEST_WAIT_S = 25
@@ -42,7 +42,7 @@ AgentContext = Context[Any, Any]
 class AgentSession:
     """What a call works with: the caller's client, how it names files, and what it may spend."""
 
-    client: AsyncLimner
+    client: AsyncLimnerClient
     read_file: ReadFile
     spending: SessionSpending = field(default_factory=SessionSpending)
 
@@ -76,7 +76,7 @@ class AgentTools:
         session = self.open_session(ctx)
         options = {"n": n if n > 1 else None, "aspect_ratio": aspect_ratio, "size": size, "quality": quality}
         fields = {name: value for name, value in options.items() if value is not None}
-        async with _told():
+        async with _reworded():
             given = [await reference_of(each, session.client, session.read_file) for each in references]
             asked = {"references": given, "template": template, "model": model, **fields}
             task = await _submitted(session, prompt, asked)
@@ -88,7 +88,7 @@ class AgentTools:
     async def get_task(self, ctx: AgentContext, *, task_id: TaskName, preview: Preview = True) -> CallToolResult:
         """Read a task: its status, and its pictures once it is done."""
         session = self.open_session(ctx)
-        async with _told():
+        async with _reworded():
             return await _shown(session, await session.client.get(task_id), preview=preview)
 
     async def wait_task(
@@ -96,25 +96,25 @@ class AgentTools:
     ) -> CallToolResult:
         """Wait for the end of a task, and read it."""
         session = self.open_session(ctx)
-        async with _told():
+        async with _reworded():
             return await _waited(ctx, session, task_id, wait_s, preview=preview)
 
     async def cancel_task(self, ctx: AgentContext, *, task_id: TaskName) -> CallToolResult:
         """Cancel a task. What was not delivered yet is not charged."""
         session = self.open_session(ctx)
-        async with _told():
+        async with _reworded():
             return await _shown(session, await session.client.cancel(task_id), preview=False)
 
     async def list_models(self, ctx: AgentContext) -> CallToolResult:
         """List the models with their prices in credits and how many references each takes."""
-        async with _told():
+        async with _reworded():
             models = await self.open_session(ctx).client.models()
         names = ("model_version", "title", "credits", "reference_images", "aliases")
         return results.plain({"models": [{name: each[name] for name in names if name in each} for each in models]})
 
     async def list_templates(self, ctx: AgentContext) -> CallToolResult:
         """List the templates: named texts, some with pictures, that go before a prompt."""
-        async with _told():
+        async with _reworded():
             templates = await self.open_session(ctx).client.templates()
         names = ("template", "title", "summary", "needs_image", "best_with")
         return results.plain(
@@ -132,7 +132,7 @@ class AgentTools:
     ) -> CallToolResult:
         """Tell what a picture would cost and what stands against it. Nothing is spent."""
         session = self.open_session(ctx)
-        async with _told():
+        async with _reworded():
             found = await session.client.quote(prompt, template=template, model=model, n=n)
         names = ("price", "n", "model", "tasks_ahead", "funds", "ignored", "problems")
         facts = {name: found[name] for name in names if name in found}
@@ -189,7 +189,7 @@ async def _shown(session: AgentSession, task: PictureTask, *, preview: bool) -> 
 
 
 @asynccontextmanager
-async def _told() -> AsyncIterator[None]:
+async def _reworded() -> AsyncIterator[None]:
     """Errors of calls as sentences that an agent can act on."""
     try:
         yield

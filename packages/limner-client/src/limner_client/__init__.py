@@ -1,10 +1,10 @@
-"""A client for Limner. `Limner` blocks, `AsyncLimner` is for asyncio; both have the same methods.
+"""A client for Limner. `LimnerClient` blocks, `AsyncLimnerClient` is for asyncio; both have the same methods.
 
 The address and the key come from arguments, or from `LIMNER_CLIENT_URL` and `LIMNER_CLIENT_KEY`.
 """
 
-from limner_client.async_client import AsyncLimner
-from limner_client.client import Limner
+from limner_client.async_client import AsyncLimnerClient
+from limner_client.client import LimnerClient
 from limner_client.errors import (
     CallRefused,
     ContentPolicyViolation,
@@ -28,13 +28,13 @@ from limner_client.tasks import PictureTask
 from limner_client.webhooks import WebhookMessage, verify_webhook
 
 __all__ = [
-    "AsyncLimner",
+    "AsyncLimnerClient",
     "CallRefused",
     "ContentPolicyViolation",
     "FieldInvalid",
     "KeyForbidden",
     "KeyInvalid",
-    "Limner",
+    "LimnerClient",
     "LimnerError",
     "ModelUnknown",
     "NotEnoughCredits",

@@ -23,7 +23,7 @@ RETRIES = 5
 AT_ONCE = 8
 
 
-class AsyncLimner:
+class AsyncLimnerClient:
     """One client has one connection pool and one WebSocket: make one and share it in an event loop.
 
     `retries` is how often a request is sent again when no answer comes, or one that says to try later. A create has an

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from limner_client.async_client import AT_ONCE, RETRIES, AsyncLimner
+from limner_client.async_client import AT_ONCE, RETRIES, AsyncLimnerClient
 from limner_client.errors import LimnerError
 from limner_client.references import Reference, Uploaded
 from limner_client.tasks import PictureTask
@@ -17,14 +17,14 @@ from limner_client.waiting import OnProgress
 T = TypeVar("T")
 
 
-class Limner:
+class LimnerClient:
     """Several threads may share one client. `on_progress` is called in the client's own thread.
 
-    What its methods do and raise is described at `AsyncLimner`.
+    What its methods do and raise is described at `AsyncLimnerClient`.
     """
 
     def __init__(self, url: str | None = None, key: str | None = None, *, retries: int = RETRIES) -> None:
-        self._client = AsyncLimner(url, key, retries=retries)
+        self._client = AsyncLimnerClient(url, key, retries=retries)
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._loop.run_forever, name="limner-client", daemon=True)
         thread.start()
@@ -145,7 +145,7 @@ class Limner:
         return self._run(self._client.save(task, path, number))
 
 
-def _close(client: AsyncLimner, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+def _close(client: AsyncLimnerClient, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     if threading.current_thread() is thread:  # collected there, where nothing can be waited for
         loop.stop()
         return
