@@ -69,9 +69,13 @@ def main() -> int:
             [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", data, "--json"],
             stdout=subprocess.PIPE,
             env=os.environ | {"LIMNER_LOG_LEVEL": "warning"},
+            start_new_session=True,  # Ctrl-C is for this program, which stops the server
         )
         try:
             return _demonstrate(_ready(process))
+        except KeyboardInterrupt:
+            console.print("\nInterrupted. The server is stopped; pictures that were saved stay.")
+            return 130
         finally:
             process.terminate()
             process.wait()
