@@ -75,8 +75,8 @@ class RouteLimits:
 
         Its concurrency is counted by the journal's open row, which the caller writes in the same unit of work.
         """
-        breakers = self._breakers(records)
-        choice = _choose(routes, breakers, records.provider_state.meters(), now_ms)
+        breakers, meters = self._state(records)
+        choice = _choose(routes, breakers, meters, now_ms)
         if not isinstance(choice, Route):
             return choice
         if wait := self._spend(records, choice.provider, now_ms):
@@ -90,7 +90,7 @@ class RouteLimits:
         self, records: Records, routes: Mapping[str, Sequence[Route]], now_ms: int
     ) -> Sequence[ClaimLimit]:
         """How many more tasks of which models may be claimed; tasks that would only wait stay in the queue."""
-        breakers, meters = self._breakers(records), records.provider_state.meters()
+        breakers, meters = self._state(records)
         blocked: list[str] = []
         probed: dict[str, list[str]] = {}
         limited: dict[str, list[str]] = {}
@@ -154,9 +154,9 @@ class RouteLimits:
             if route.startswith(f"{provider}/") and breaker.is_open(now_ms):
                 records.provider_state.save_breaker(route, half_opened(breaker, now_ms))
 
-    def _breakers(self, records: Records) -> Mapping[str, Breaker]:
-        stored = records.provider_state.breakers()
-        return {route: since_start(breaker, self.start_ms) for route, breaker in stored.items()}
+    def _state(self, records: Records) -> tuple[Mapping[str, Breaker], Mapping[str, ProviderMeter]]:
+        breakers, meters = records.provider_state.breakers_and_meters()
+        return {route: since_start(breaker, self.start_ms) for route, breaker in breakers.items()}, meters
 
     def _of(self, provider: str) -> ProviderLimits:
         return self.limits.get(provider, UNLIMITED)

@@ -112,8 +112,7 @@ class PostgresStore:
             transaction: _Transaction | None = None
             try:
                 connection = self._connection()
-                db = Db(connection, is_sqlite=False, local_clock=self._local_clock, statements=self._statements)
-                transaction = _Transaction(connection, isolation, db)
+                transaction = _Transaction(connection, isolation, self._mine.records)
                 return transaction.run(work)
             except psycopg.Error as error:
                 if attempt == _TRIES - 1 or (transaction is not None and not transaction.worth_repeating(error)):
@@ -127,6 +126,8 @@ class PostgresStore:
         mine: psycopg.Connection[Any] | None = getattr(self._mine, "connection", None)
         if mine is None or mine.closed:
             mine = self._mine.connection = connect(self._url)
+            db = Db(mine, is_sqlite=False, local_clock=self._local_clock, statements=self._statements)
+            self._mine.records = Records(db)
             with self._locked:
                 self._open = [each for each in self._open if not each.closed] + [mine]
         return mine
@@ -135,9 +136,11 @@ class PostgresStore:
 class _Transaction:
     """One try at a unit of work. It knows whether an error came before the commit, when a repeat is safe."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None, db: Db) -> None:
+    def __init__(
+        self, connection: "psycopg.Connection[Any]", isolation: psycopg.IsolationLevel | None, records: Records
+    ) -> None:
         self._connection = connection
-        self._records = Records(db)
+        self._records = records
         self._connection.isolation_level = isolation
         self._committing = False
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from limner.db.sql import Db, Sql, dump, load
 from limner.domain.routing.breaker import Breaker
@@ -23,6 +24,13 @@ _PROBE = Sql("""
     WHERE route = :route AND changed_ms = :before_ms
 """)
 _METERS = Sql("SELECT provider, paused_until_ms, next_us FROM meters")
+# Both tables are small, and each claim and each intent needs both: one statement costs less than two.
+_BREAKERS_AND_METERS = Sql("""
+    SELECT 'breaker', route, failures, openings, open_until_ms, kind, reason, changed_ms, rest_until_ms, rest_reason
+    FROM breakers
+    UNION ALL
+    SELECT 'meter', provider, 0, 0, paused_until_ms, NULL, NULL, next_us, 0, NULL FROM meters
+""")
 # The update changes nothing: the statement creates the row if needed, and locks it.
 _HOLD_METER = Sql("""
     INSERT INTO meters (provider) VALUES (:provider)
@@ -81,10 +89,19 @@ class ProviderStateTable:
 
     def breakers(self) -> Mapping[str, Breaker]:
         """By route. A route without an entry has a closed breaker."""
-        return {
-            route: Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, *rest)
-            for route, failures, openings, open_until_ms, kind, *rest in self._db.all(_BREAKERS)
-        }
+        return {route: _breaker(*columns) for route, *columns in self._db.all(_BREAKERS)}
+
+    def breakers_and_meters(self) -> tuple[Mapping[str, Breaker], Mapping[str, ProviderMeter]]:
+        """`breakers()` by route and `meters()` by provider, in one statement."""
+        breakers: dict[str, Breaker] = {}
+        meters: dict[str, ProviderMeter] = {}
+        for kind, name, *columns in self._db.all(_BREAKERS_AND_METERS):
+            if kind == "breaker":
+                breakers[name] = _breaker(*columns)
+            else:
+                _, _, paused_until_ms, _, _, next_us, *_ = columns
+                meters[name] = ProviderMeter(paused_until_ms, next_us)
+        return breakers, meters
 
     def save_breaker(self, route: str, breaker: Breaker) -> None:
         self._db.run(
@@ -147,3 +164,7 @@ class ProviderStateTable:
             provider: ProviderCheck(provider, checked_ms, bool(well), says or "", tuple(load(found) or ()))
             for provider, checked_ms, well, says, found in self._db.all(_CHECKS)
         }
+
+
+def _breaker(failures: int, openings: int, open_until_ms: int, kind: str | None, *rest: Any) -> Breaker:
+    return Breaker(failures, openings, open_until_ms, FailureKind(kind) if kind else None, *rest)
