@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, Request, RequestParams, Result
+from mcp_types import CallToolResult, EmptyResult, Request, RequestParams, Result
 
 from serving import Served
 
@@ -59,6 +59,12 @@ async def ask_of_task(session: Any, method: str, task_id: str) -> DetailedTask:
     request = Request[NamedTask, str](method=method, params=NamedTask(task_id=task_id))
     found: DetailedTask = await session.send_request(request, DetailedTask)
     return found
+
+
+async def cancel(session: Any, task_id: str) -> None:
+    """The answer says nothing but that it was taken."""
+    request = Request[NamedTask, str](method="tasks/cancel", params=NamedTask(task_id=task_id))
+    await session.send_request(request, EmptyResult)
 
 
 class FollowsTasks(ClientExtension):

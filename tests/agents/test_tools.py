@@ -15,10 +15,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
 from PIL import Image
 
-from agents.connections import CONNECTIONS, MODES, FollowsTasks, ask_of_task, over_http, over_stdio, until_ended
+from agents.connections import CONNECTIONS, MODES, FollowsTasks, ask_of_task, cancel, over_http, over_stdio, until_ended
 from contract.client import PICTURE, newcomer
 from serving import Served, serving
 
+pytestmark = pytest.mark.usefixtures("server")  # its start makes the empty database, which must not block a loop
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -180,7 +181,7 @@ async def test_the_tasks_extension_goes_on_after_a_restart(tmp_path: Path, name:
             handle = await agent.session.call_tool("generate_image", {"prompt": "a cat"}, allow_claimed=True)
             assert handle.status == "working"
             first.kill()
-            with serving(tmp_path / "data", port=port, mcp="true"):
+            with serving(tmp_path / "data", "--port", port, mcp="true"):
                 task = await until_ended(agent.session, handle.task_id)
                 called = await agent.call_tool("generate_image", {"prompt": "a dog"})
                 with pytest.raises(MCPError):
@@ -195,7 +196,7 @@ async def test_a_task_is_cancelled_by_the_extension(tmp_path: Path) -> None:
     with serving(tmp_path / "data", "--api-only", mcp="true") as idle:
         async with over_http(idle, await new_key(idle), tmp_path, extensions=[FollowsTasks()]) as agent:
             handle = await agent.session.call_tool("generate_image", {"prompt": "a cat"}, allow_claimed=True)
-            await ask_of_task(agent.session, "tasks/cancel", handle.task_id)
+            await cancel(agent.session, handle.task_id)
             task = await ask_of_task(agent.session, "tasks/get", handle.task_id)
 
     assert task.status == "cancelled"

@@ -155,7 +155,7 @@ async def test_a_wait_outlives_the_server(tmp_path: Path) -> None:
             wait = asyncio.create_task(client.wait(task.id, timeout_s=120, on_progress=lambda _: seen.set()))
             await seen.wait()
             await asyncio.to_thread(first.kill)
-            with serving(tmp_path / "data", port=port):
+            with serving(tmp_path / "data", "--port", port):
                 assert (await wait).status == "success"
 
 
