@@ -157,7 +157,7 @@ async def detected(served: Served, data: bytes, key: str | None = None) -> dict[
 
 
 async def test_anybody_with_a_key_can_check_and_only_the_account_learns_the_task(served: Served) -> None:
-    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
+    task = await run_task(served, "flux.1_kontext_pro", prompt="a heron that nobody else asks for")
     _, data = await fetched(task["output"]["generated_image"])
     other = await asyncio.to_thread(newcomer, served)
 

@@ -24,6 +24,7 @@ OPEN = {
     "GET /": "says what is public",
     "GET /docs": "says what is public",
     "GET /openapi.json": "says what is public",
+    "GET /asyncapi.json": "says what is public",
 }
 NOBODY = "00000000-0000-4000-8000-000000000000"
 HANDSHAKE = {

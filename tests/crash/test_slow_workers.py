@@ -7,8 +7,7 @@ import pytest
 
 from crash.workers import DAY_S, HeldAnswer, WorkerPool, claim, take_over, until, wait_until_idle
 from fakes import FrozenClock, ScriptedProvider, never_answers, picture
-from limner.application.generation.journal import SpendJournal
-from limner.application.tasks.execute import ExecuteTask
+from limner.application.generation.journal import WRITE_RETRIES_S, SpendJournal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
@@ -106,7 +105,8 @@ async def test_a_cancellation_is_seen_after_the_clock_was_set_back(workers: Work
 async def test_a_picture_that_could_not_be_settled_is_settled_by_the_next_worker_at_any_time(
     workers: WorkerPool,
 ) -> None:
-    struck = workers.make_worker(ScriptedProvider([picture]), faults={ExecuteTask.end.__qualname__: 1})
+    tries = len(WRITE_RETRIES_S) + 1
+    struck = workers.make_worker(ScriptedProvider([picture]), faults={SpendJournal.delivered_with.__qualname__: tries})
     vendor = ScriptedProvider([])
     successor = workers.make_worker(vendor)
     task = await workers.submit_task()

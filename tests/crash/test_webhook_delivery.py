@@ -7,7 +7,7 @@ import pytest
 
 from crash.conftest import OpenHarness
 from crash.harness import CrashHarness
-from limner.application.tasks.execute import ExecuteTask
+from limner.application.generation.journal import SpendJournal
 from limner.application.webhooks.deliver import Deliver
 from limner.domain.ids import TaskId
 from limner.domain.webhook import DeliveryState
@@ -16,7 +16,7 @@ from limner.outbound.webhook_http import GuardedWebhookHttp
 from receivers import Message, Receiver, receiving
 
 ALLOWED = "127.0.0.1"
-END = f"task {ExecuteTask.end.__qualname__} 1"
+END = f"task {SpendJournal.delivered_with.__qualname__} 1"
 SETTLED, SENT, NOTED = f"{END} inside", "webhooks post 1 after", f"webhooks {Deliver.__call__.__qualname__} 2 after"
 NOTIFYING = (f"webhooks {Deliver.take.__qualname__}", f"webhooks {Deliver.__name__}.__", "webhooks p")
 

@@ -49,9 +49,9 @@ def test_what_a_client_has_to_be_reported_is_printed(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--tls-cert", "missing.pem", "--tls-key", "missing.key"], ["cannot serve HTTPS", "No such file"]),
-        (["--tls-cert", "missing.pem"], ["tls_cert and tls_key are given together"]),
-        (["--tls-key", "missing.key"], ["tls_cert and tls_key are given together"]),
-        (["--tls-local", "--tls-cert", "a.pem", "--tls-key", "a.key"], ["goes with no tls_cert"]),
+        (["--tls-cert", "missing.pem"], ["is given without tls_key", "Set tls_key as well"]),
+        (["--tls-key", "missing.key"], ["is given without tls_cert", "Set tls_cert as well"]),
+        (["--tls-local", "--tls-cert", "a.pem", "--tls-key", "a.key"], ["tls_cert names another"]),
     ],
     ids=["missing", "no key", "no certificate", "both"],
 )
