@@ -1,8 +1,10 @@
 import os
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
 
@@ -34,6 +36,19 @@ def loop_never_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with blockbuster_ctx(scanned_modules=["limner"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_follow_the_configuration() -> Iterator[None]:
+    """A logger that keeps the configuration of one test's command would hide its lines from a later test."""
+    configure = structlog.configure
+
+    def uncached(**facts: Any) -> None:
+        configure(**facts | {"cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", uncached)
         yield
 
 

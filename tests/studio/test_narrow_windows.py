@@ -18,8 +18,8 @@ ACCOUNT = "w" * 63
 TEMPLATE = "w" * 60
 PROMPT = "W" * 1024
 LONG_ADDRESS = f"https://receiver.example.com/{'w' * 1900}"
-WIDTHS = (320, 640)
-"""320 px is a 1280 px window at 400 % zoom."""
+WIDTH = 320
+"""A 1280 px window at 400 % zoom."""
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def _fill(served: Served) -> str:
     return str(client.done(prompt=PROMPT, template=TEMPLATE)["task_id"])
 
 
-@pytest.fixture(scope="module", params=WIDTHS)
-def tab(filled: tuple[Served, str], browser: Browser, request: pytest.FixtureRequest) -> Iterator[Tab]:
-    with browser.new_context(viewport={"width": request.param, "height": 640}) as context:
+@pytest.fixture(scope="module")
+def tab(filled: tuple[Served, str], browser: Browser) -> Iterator[Tab]:
+    with browser.new_context(viewport={"width": WIDTH, "height": 640}) as context:
         opened = new_tab(context, filled[0])
         opened.page.goto(link(filled[0], "--operator", "--account", ACCOUNT))
         yield opened

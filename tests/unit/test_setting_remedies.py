@@ -11,7 +11,10 @@ from limner.settings import Settings, SettingsInvalid, SettingsProblem, load_set
 VARIABLES = {setting: variable for variable, setting in variables_of(Settings).items()}
 WORDS = ("http", "-1", "a\nb", "[1", "{}", '[{"x": 1}]', "::1::")
 VALUES = ("-1", "true", "'x'", "[1]", "{ x = 1 }")
-TAKES_ANY_TEXT = {"data", "host", "templates", "storage_url", "no_proxy", "bfl_polling_hosts", "diffusers_models"}
+TAKES_ANY_TEXT = {
+    "data", "host", "templates", "storage_url", "no_proxy", "bfl_polling_hosts", "diffusers_models",
+    "provenance_certificate", "provenance_key", "provenance_program", "provenance_time_stamps", "provenance_trusted",
+}  # fmt: skip
 """Settings that a variable can hardly get wrong when they are read: their value is tried where it is used."""
 
 
