@@ -106,7 +106,7 @@ def delete_all_rows(url: str) -> None:
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         if url.startswith(SQLITE):
             db.run(Sql("INSERT INTO prompt_index (prompt_index) VALUES ('delete-all')"))
-        for table in ("blob_uses", "blob_pins", "erasures", "audit", "prompt_words", "task_parents"):
+        for table in ("blob_uses", "blob_pins", "erasures", "audit", "prompt_words", "task_parents", "signed_copies"):
             db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         for table in (
             "breakers",

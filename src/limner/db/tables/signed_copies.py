@@ -33,8 +33,7 @@ class SignedByKey:
 
 _ADD = Sql("""
     INSERT INTO signed_copies (task, name, signing_key, layout, signed_ms)
-    SELECT :task, :name, :key, :layout, :signed_ms
-    WHERE EXISTS (SELECT 1 FROM tasks WHERE id = :task AND removed_ms IS NULL)
+    SELECT id, :name, :key, :layout, :signed_ms FROM tasks WHERE id = :task AND removed_ms IS NULL
     ON CONFLICT (task, name) DO NOTHING
 """)
 _GET = Sql("SELECT task, name, signing_key, layout, signed_ms FROM signed_copies WHERE task = :task AND name = :name")
