@@ -5,8 +5,6 @@ signs. A certificate file holds the whole chain, the signing certificate first. 
 they signed is recognised; their keys are deleted.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from limner.certificates import certificate_builder, key_usage, locked, pem, pem_of_key, replace_file
 from limner.ports.provenance import SigningFailed
 
 ROOT_LIFE: Final = timedelta(days=3650)
@@ -71,8 +70,8 @@ class KeyFolder:
         with self._locked():
             numbers = self._numbers()
             number = (numbers[-1] if numbers else 0) + 1
-            _write(self._key(number), pair.private or b"", 0o600)
-            _write(self._chain(number), pair.chain, 0o644)
+            replace_file(self._key(number), pair.private or b"", 0o600)
+            replace_file(self._chain(number), pair.chain, 0o644)
             for each in numbers:
                 self._key(each).unlink(missing_ok=True)
 
@@ -100,8 +99,8 @@ class KeyFolder:
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = _leaf(key, root, root_key, now, number)
         # The key comes first: the certificate's file says that there is one.
-        _write(self._key(number), _pem_of_key(key), 0o600)
-        _write(self._chain(number), _pem(leaf) + _pem(root), 0o644)
+        replace_file(self._key(number), pem_of_key(key), 0o600)
+        replace_file(self._chain(number), pem(leaf) + pem(root), 0o644)
 
     def _root(self, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         cert_file, key_file = self.path / "root.pem", self.path / "root.key"
@@ -112,8 +111,8 @@ class KeyFolder:
                 return root, key
         key = ec.generate_private_key(ec.SECP256R1())
         root = _root(key, now)
-        _write(key_file, _pem_of_key(key), 0o600)
-        _write(cert_file, _pem(root), 0o644)
+        replace_file(key_file, pem_of_key(key), 0o600)
+        replace_file(cert_file, pem(root), 0o644)
         return root, key
 
     def _numbers(self) -> list[int]:
@@ -130,8 +129,7 @@ class KeyFolder:
     def _locked(self) -> Iterator[None]:
         """One process at a time makes keys."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path):
             yield
 
 
@@ -180,9 +178,9 @@ def algorithm(certificate: x509.Certificate) -> str:
 def _root(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     name = _name(f"Limner local root {now:%Y-%m-%d}")
     return (
-        _certificate(name, name, key.public_key(), now, ROOT_LIFE)
+        certificate_builder(name, name, key.public_key(), _start(now), ROOT_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -196,9 +194,11 @@ def _leaf(
     number: int,
 ) -> x509.Certificate:
     return (
-        _certificate(_name(f"Limner signing key {number}"), root.subject, key.public_key(), now, KEY_LIFE)
+        certificate_builder(
+            _name(f"Limner signing key {number}"), root.subject, key.public_key(), _start(now), KEY_LIFE
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
@@ -212,43 +212,5 @@ def _name(common: str) -> x509.Name:
     )
 
 
-def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
-) -> x509.CertificateBuilder:
-    start = now.astimezone(UTC) - _EARLIER
-    return x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), start, start + life)
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _pem_of_key(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all, and never readable by others in between."""
-    half = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
+def _start(now: datetime) -> datetime:
+    return now.astimezone(UTC) - _EARLIER

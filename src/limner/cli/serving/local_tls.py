@@ -4,12 +4,8 @@ The authority's key is discarded after signing, and name constraints limit the a
 no stolen key can be used to impersonate another site.
 """
 
-import fcntl
-import os
 import socket
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -21,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from limner.certificates import certificate_builder, key_usage, locked, pem, pem_of_key, replace_file
 from limner.domain.upload import BUCKET
 
 LIFE = timedelta(days=820)
@@ -45,7 +42,7 @@ def local_tls(folder: Path, host: str, public_url: str, now: datetime) -> LocalT
     """The certificate in `folder`, made anew when there is none, it ends soon, or it lacks a name."""
     names = names_of(host, urlsplit(public_url).hostname)
     folder.mkdir(exist_ok=True)
-    with _locked(folder):  # of several servers that start together, one makes the files and the others use them
+    with locked(folder):  # of several servers that start together, one makes the files and the others use them
         return _files(folder, made=False) if serves(folder, names, now) else _make(folder, names, now)
 
 
@@ -54,9 +51,9 @@ def _make(folder: Path, names: Sequence[str], now: datetime) -> LocalTls:
     authority = _authority(authority_key, names, now)
     server = _server(server_key, authority, authority_key, names, now)
     # The key comes first: who is cut off here begins anew.
-    _write(folder / _KEY, _pem_of_key(server_key), 0o600)
-    _write(folder / _AUTHORITY, _pem(authority), 0o644)
-    _write(folder / _SERVER, _pem(server) + _pem(authority), 0o644)
+    replace_file(folder / _KEY, pem_of_key(server_key), 0o600)
+    replace_file(folder / _AUTHORITY, pem(authority), 0o644)
+    replace_file(folder / _SERVER, pem(server) + pem(authority), 0o644)
     return _files(folder, made=True)
 
 
@@ -97,10 +94,10 @@ def _authority(key: ec.EllipticCurvePrivateKey, names: Sequence[str], now: datet
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Limner local authority {now:%Y-%m-%d %H:%M:%S}")])
     allowed = [_constraint(each) for each in names]
     return (
-        _certificate(name, name, key.public_key(), now)
+        certificate_builder(name, name, key.public_key(), _start(now), LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.NameConstraints(allowed, None), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -115,10 +112,10 @@ def _server(
 ) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Limner")])
     return (
-        _certificate(name, authority.subject, key.public_key(), now)
+        certificate_builder(name, authority.subject, key.public_key(), _start(now), LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([_general(each) for each in names]), critical=False)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
@@ -126,25 +123,9 @@ def _server(
     )
 
 
-def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime
-) -> x509.CertificateBuilder:
-    start = now.astimezone(UTC) - timedelta(days=1)  # for clients whose clock is behind
-    return x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), start, start + LIFE)
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def _start(now: datetime) -> datetime:
+    """A day ago, for clients whose clock is behind."""
+    return now.astimezone(UTC) - timedelta(days=1)
 
 
 def _general(name: str) -> x509.GeneralName:
@@ -166,36 +147,3 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
 def _is_name(name: str) -> bool:
     """Whether a certificate can hold it."""
     return bool(name) and name.isascii() and all(letter.isalnum() or letter in "-." for letter in name)
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _pem_of_key(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all, and never readable by others before its mode says so."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    Path(name).replace(path)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Wait for the folder's lock and hold it; a file system without locks gives none."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
