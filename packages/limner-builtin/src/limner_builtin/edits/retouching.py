@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from limner_builtin.assets import lexicon
 from limner_builtin.edits.adjusting import WHOLE, at_time, soft
 from limner_builtin.edits.colours import with_colours_of
 from limner_builtin.edits.styles import LOOKS, styled
 from limner_builtin.networks.cutout import Subject
 from limner_builtin.networks.styling import with_style_of
-from limner_builtin.raster.filling import filled
+from limner_builtin.raster.inpainting import inpainted
 from limner_builtin.raster.pixels import Pixels, blurred, from_hsv, grid, over, resized, smoothstep
 from limner_builtin.reading.edit_request import Change, EditRequest
 from limner_builtin.sprites.materials import NEUTRALS, RAMPS, Material, Paint, painted
@@ -104,7 +105,9 @@ class _Retouch:
 
     def set_background(self, asked: EditRequest, *, transparent: bool) -> None:
         wanted = asked.background or Change.CUT_OUT in asked.changes or Change.BLUR_BACKGROUND in asked.changes
-        if wanted and not self._subject.found:
+        if not wanted:
+            return
+        if not self._subject.found:
             self._done.append("no subject stood out, so its background could not be told from it and is unchanged")
             return
         clean = over(self._subject.picture, np.clip(self._alpha * 4, 0, 1), self._picture)
@@ -140,7 +143,7 @@ class _Retouch:
     def style(self, style: str | None) -> None:
         if style is not None and style in LOOKS:
             self._picture = styled(self._picture, style)
-            self._done.append(f"it looks like {STYLE_NAMES[style]}")
+            self._done.append(f"it looks like {LOOKS[style][1]}")
 
     def adjust(self, changes: Sequence[Change]) -> None:
         for change, (function, clause) in WHOLE.items():
@@ -155,16 +158,6 @@ class _Retouch:
 
     def _whose(self) -> str:
         return "its subject" if self._subject.found else "the whole picture, in which no subject stood out,"
-
-
-STYLE_NAMES = {
-    "sketch": "a pencil drawing",
-    "pixel": "pixel art",
-    "oil": "an oil painting",
-    "watercolour": "a watercolour",
-    "ink": "an ink drawing",
-    "comic": "a comic",
-}
 
 
 def fitted(subject: Subject, width: int, height: int) -> Subject:
@@ -186,7 +179,7 @@ def fitted(subject: Subject, width: int, height: int) -> Subject:
 def _behind(picture: Pixels, alpha: Pixels, share: float = 1.0) -> Pixels:
     """The background as if nobody stood before it: its colours are carried into the gap."""
     hidden = smoothstep(0.02, 0.25, blurred(alpha, max(alpha.shape) / 300))
-    around = filled(picture, (1 - hidden).astype(np.float32))
+    around = inpainted(picture, (1 - hidden).astype(np.float32))
     return over(around, (hidden * share).astype(np.float32), picture)
 
 
@@ -223,13 +216,11 @@ def _flat(paint: Paint) -> Pixels:
 
 
 BROWN = 24
-HUES = {
-    0: "red", 28: "orange", 52: "yellow", 85: "lime", 130: "green", 175: "teal", 195: "cyan", 218: "blue",
-    250: "indigo", 275: "purple", 305: "magenta", 335: "pink", 24: "brown",
-}  # fmt: skip
+"""The hue that is brown at half its brightness, and orange in full light."""
 
 
 def _named(paint: Paint) -> str:
-    if paint.neutral is not None:
-        return paint.neutral
-    return HUES[int(paint.hue)] if paint.hue is not None else paint.material.value
+    """The colour's name: of a hue, the first of its words."""
+    if paint.hue is not None:
+        return str(lexicon()["colours"][f"{paint.hue:g}"][0])
+    return paint.neutral or paint.material.value

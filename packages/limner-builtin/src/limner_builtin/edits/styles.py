@@ -14,8 +14,7 @@ INKS = 28
 
 def styled(picture: Pixels, style: str) -> Pixels:
     """The picture in this style; itself where the style is one of the scene's material, as clay is."""
-    look = LOOKS.get(style)
-    return picture if look is None else look(picture)
+    return LOOKS[style][0](picture) if style in LOOKS else picture
 
 
 def _pencil(picture: Pixels) -> Pixels:
@@ -36,11 +35,12 @@ def _pixelled(picture: Pixels) -> Pixels:
     return to_pixels(few.resize((width, height), Image.Resampling.NEAREST))
 
 
-LOOKS: Mapping[str, Callable[[Pixels], Pixels]] = {
-    "sketch": _pencil,
-    "pixel": _pixelled,
-    "oil": oil,
-    "watercolour": watercolour,
-    "ink": ink,
-    "comic": comic,
+LOOKS: Mapping[str, tuple[Callable[[Pixels], Pixels], str]] = {
+    "sketch": (_pencil, "a pencil drawing"),
+    "pixel": (_pixelled, "pixel art"),
+    "oil": (oil, "an oil painting"),
+    "watercolour": (watercolour, "a watercolour"),
+    "ink": (ink, "an ink drawing"),
+    "comic": (comic, "a comic"),
 }
+"""By the lexicon's style: what it does to the pixels, and what the result looks like."""

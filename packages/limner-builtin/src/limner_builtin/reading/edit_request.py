@@ -40,7 +40,7 @@ TONES = frozenset({Change.GREY, Change.SEPIA})
 
 @dataclass(frozen=True, slots=True)
 class EditRequest:
-    """Changes in the order in which they are carried out. `rest` is the prompt without the words that ask for them.
+    """What is to become of a picture. `rest` is the prompt without the words that ask for them.
 
     `background` is a plain colour. `recolour` is for the subject. `style_from` and `colours_from` count the caller's
     pictures from 0.

@@ -9,7 +9,7 @@ SURE = 0.05
 """Share of a coarse pixel that must be known for its colour to be used."""
 
 
-def filled(picture: Pixels, known: Pixels) -> Pixels:
+def inpainted(picture: Pixels, known: Pixels) -> Pixels:
     """`picture` where `known` is 1; elsewhere the colours of its surroundings, the farther the smoother (push-pull)."""
     height, width = known.shape
     if min(height, width) <= 2:
@@ -18,7 +18,7 @@ def filled(picture: Pixels, known: Pixels) -> Pixels:
     rows, columns = (height + 1) // 2, (width + 1) // 2
     weight = shrunk(known, columns, rows)
     mean = shrunk(picture * known[..., None], columns, rows) / np.maximum(weight, 1e-4)[..., None]
-    coarse = filled(
+    coarse = inpainted(
         np.where((weight > SURE)[..., None], mean, 0).astype(np.float32), (weight > SURE).astype(np.float32)
     )
     around = resized(coarse, width, height, Image.Resampling.BILINEAR)
