@@ -178,6 +178,7 @@ def test_an_address_that_is_not_public_fails_the_task_and_costs_nothing(world: W
     assert client.balance() == (5, 0)
 
 
+@pytest.mark.long
 def test_a_silent_server_fails_the_task(world: World) -> None:
     client = newcomer(world.served, credits=5)
     task = client.done(file={"url": f"{world.site}/silent"})

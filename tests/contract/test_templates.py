@@ -99,6 +99,7 @@ def test_a_queued_task_runs_with_the_version_of_its_acceptance(tmp_path: Path) -
     assert done["status"] == "success"
 
 
+@pytest.mark.long
 def test_tasks_keep_the_version_of_a_folders_template(tmp_path: Path) -> None:
     folder, data = tmp_path / "templates" / "etching", tmp_path / "data"
     folder.mkdir(parents=True)
@@ -154,6 +155,7 @@ def test_an_exported_folder_has_the_same_digest_and_is_imported_as_the_same_vers
     assert load_template(tmp_path / "woodcut").version == version == imported["version"]
 
 
+@pytest.mark.long
 def test_the_command_line_imports_exports_and_shares(served: Served, tmp_path: Path) -> None:
     name, owner = new_account(served)
     other, guest = new_account(served)
