@@ -40,6 +40,21 @@ def test_each_figure_leads_to_the_tasks_behind_it(tab: Tab, studio: Served) -> N
     expect(tab.page.locator("body")).to_contain_text("There is no account 'nobody'")
 
 
+def test_a_task_without_a_prompt_is_listed_by_its_type(tab: Tab, studio: Served) -> None:
+    client = client_of(studio)
+    views = client.done(
+        type="generate_multiview_image", prompt=None, file={"type": "png", "file_token": client.token()}
+    )
+    tab.page.goto(link(studio, "--operator"))
+
+    tab.open("/operator/tasks?account=local")
+
+    row = tab.page.locator("tbody tr", has=tab.page.locator(f"a[href$='{views['task_id']}']"))
+    expect(row).to_contain_text("generate_multiview_image")
+    row.get_by_role("link").click()
+    expect(tab.page.locator("h1")).to_have_text(views["task_id"])
+
+
 def test_an_operator_grants_credits_and_the_audit_log_says_so(tab: Tab, studio: Served) -> None:
     before = sum(client_of(studio).balance())
     tab.page.goto(link(studio, "--operator"))
