@@ -1,3 +1,4 @@
+import logging
 import os
 import zlib
 from collections.abc import Iterator
@@ -50,6 +51,15 @@ def loggers_follow_the_configuration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structlog, "configure", uncached)
         yield
+
+
+@pytest.fixture(autouse=True)
+def logs_are_configured_as_before() -> Iterator[None]:
+    """A test that runs a command in this process leaves the command's level behind, which hides lines from later tests."""
+    before, handlers = structlog.get_config(), logging.root.handlers[:]
+    yield
+    structlog.configure(**before)
+    logging.root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

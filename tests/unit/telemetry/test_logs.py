@@ -1,19 +1,10 @@
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from limner.telemetry.logs import configure_logs
-
-
-@pytest.fixture(autouse=True)
-def own_configuration() -> Iterator[None]:
-    before, handlers = structlog.get_config(), logging.root.handlers[:]
-    yield
-    structlog.configure(**before)
-    logging.root.handlers[:] = handlers
 
 
 def break_down() -> None:
