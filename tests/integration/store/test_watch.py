@@ -256,6 +256,9 @@ async def test_the_past_comes_in_pages_and_each_task_once(
 # --- nothing missed, nothing twice --------------------------------------------------------------------------------
 
 
+WRITES, READERS = 15, 30  # of each writer; of all, which is fewer than may watch
+
+
 @dataclass
 class ReaderGroup:
     """Writers and watchers of two accounts, all at once."""
@@ -265,15 +268,17 @@ class ReaderGroup:
     chance: random.Random
     tasks: dict[AccountId, list[TaskId]]
     written: asyncio.Event = field(default_factory=asyncio.Event)
+    advanced: asyncio.Event = field(default_factory=asyncio.Event)
     readers: list[tuple[Key, Reader]] = field(default_factory=list)
 
     async def write(self, key: Key, store: Store) -> None:
         service = self.tower.service
-        for _ in range(15):
+        for _ in range(WRITES):
             self.tasks[key.account].append(await service.submit_task(key))
             for claimed in await service.claim_tasks(limit=3):
                 await finish(service, store, claimed.task.id)
             service.clock.pass_time(0.001)
+            self.advanced.set()
 
     async def write_last(self, key: Key) -> None:
         task = await self.tower.service.submit_task(key)
@@ -281,13 +286,16 @@ class ReaderGroup:
         await self.tower.service.cancel(key.account, task)
 
     async def join(self, stack: AsyncExitStack, group: asyncio.TaskGroup) -> None:
-        """Let watchers come, some of them in a hurry and some not."""
-        while not self.written.is_set():
+        """Let watchers come while tasks are written, some of them in a hurry and some not."""
+        while len(self.readers) < READERS:
+            await self.advanced.wait()
+            self.advanced.clear()
+            if self.written.is_set():
+                break
             key = self.chance.choice(self.keys)
             reader = await stack.enter_async_context(self.tower.account(key, 0))
             self.readers.append((key, reader))
             group.create_task(self.follow(key, reader, self.chance.choice([0, 0.002, 0.02])))
-            await asyncio.sleep(self.chance.random() / 20)
 
     async def follow(self, key: Key, reader: Reader, pause_s: float) -> None:
         while not self.written.is_set() or reader.ends() < len(self.tasks[key.account]):
@@ -314,6 +322,7 @@ async def test_whoever_joins_while_many_write_misses_nothing_and_hears_nothing_t
             group.create_task(group_.join(stack, group))
             await asyncio.gather(*(group_.write(key, store) for key in keys for store in (service.store, silent)))
             group_.written.set()
+            group_.advanced.set()
             for key in keys:
                 await group_.write_last(key)
         await asyncio.gather(*(reader.leftovers() for _, reader in group_.readers))
