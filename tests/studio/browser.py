@@ -23,7 +23,7 @@ _QUIET = (
 )
 """Chromium as root, without requests of its own."""
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 
 
 def chromium() -> str | None:
@@ -99,7 +99,7 @@ def new_tab(context: BrowserContext, served: Served) -> Tab:
 def download(tab: Tab, folder: Path) -> bytes:
     """The bytes that the first card's download button saves."""
     with tab.page.expect_download() as saving:
-        tab.page.locator(".card a[download]").first.click(force=True)
+        tab.page.locator(".card a[download]").first.click()
     path = folder / "saved"
     saving.value.save_as(path)
     return path.read_bytes()

@@ -13,7 +13,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 LISTENS = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 ENTER = "\ue007"
 CONTROL = "\ue009"
 
@@ -34,7 +34,7 @@ class FirefoxTab:
     def command(self, method: str, **parameters: Any) -> Any:
         self._number += 1
         self.socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
-        while (answer := json.loads(self.socket.recv(60))).get("id") != self._number:
+        while (answer := json.loads(self.socket.recv(2 * WAIT_MS / 1000))).get("id") != self._number:
             pass
         assert answer["type"] == "success", answer
         return answer["result"]
@@ -71,13 +71,22 @@ class FirefoxTab:
         self._act({"type": "key", "id": "keys", "actions": [{"type": kind, "value": each} for kind, each in pressed]})
 
     def click(self, selector: str) -> None:
-        """With the mouse, in the middle of the first such element."""
+        """With the mouse, in the middle of the first such element, once nothing covers it there."""
         found = self.evaluate(
-            f"""(() => {{ const node = document.querySelector({json.dumps(selector)});
-                node.scrollIntoView({{block: 'center', behavior: 'instant'}});
-                const box = node.getBoundingClientRect();
-                return `${{Math.round(box.x + box.width / 2)}} ${{Math.round(box.y + box.height / 2)}}`; }})()"""
+            f"""new Promise((done) => {{
+                const find = () => {{
+                    const node = document.querySelector({json.dumps(selector)});
+                    node?.scrollIntoView({{block: 'center', behavior: 'instant'}});
+                    const box = node?.getBoundingClientRect();
+                    const [x, y] = [Math.round(box?.x + box?.width / 2), Math.round(box?.y + box?.height / 2)];
+                    if (node?.contains(document.elementFromPoint(x || 0, y || 0))) done(`${{x}} ${{y}}`);
+                    else requestAnimationFrame(find);
+                }};
+                setTimeout(() => done(''), {WAIT_MS});
+                find();
+            }})"""
         )
+        assert found, f"nothing to click: {selector}"
         x, y = map(int, found.split())
         moves = [{"type": "pointerMove", "x": x, "y": y}]
         moves += [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]

@@ -56,7 +56,7 @@ def test_one_picture_is_erased_at_once_and_comes_back(tab: Tab, client: Client, 
     tab.sign_in()
     tab.open(f"/history?q={word}")
 
-    tab.page.locator(".tile .check").check(force=True)
+    tab.page.locator(".tile .check").check()
     tab.page.get_by_role("button", name="Erase", exact=True).first.click()
 
     expect(tab.page.locator(".tile")).to_be_hidden()
@@ -70,12 +70,12 @@ def test_a_range_is_selected_kept_ones_stay_and_the_server_erases_a_closed_pages
     tasks = [client.done(prompt=f"{n} of three {word}")["task_id"] for n in range(3)]
     tab.sign_in()
     tab.open(f"/history?q={word}")
-    tab.page.locator(".tile .check").last.check(force=True)
+    tab.page.locator(".tile .check").last.check()
     tab.page.get_by_role("button", name="Keep").click()
     expect(tab.page.locator(".tile[data-kept]")).to_have_count(1)
 
-    tab.page.locator(".tile .check").first.click(force=True)
-    tab.page.locator(".tile .check").last.click(force=True, modifiers=["Shift"])
+    tab.page.locator(".tile .check").first.click()
+    tab.page.locator(".tile .check").last.click(modifiers=["Shift"])
     expect(tab.page.locator("[data-selcount]")).to_have_text("3")
     tab.page.get_by_role("button", name="Erase", exact=True).first.click()
     tab.page.locator("#erase").get_by_role("button", name="Erase").click()
@@ -91,7 +91,7 @@ def test_lineage_leads_from_a_picture_to_what_was_made_of_it(tab: Tab, client: C
     client.done(prompt=f"the first {word}")
     tab.sign_in()
 
-    tab.page.locator(".card", has_text=f"the first {word}").locator("[data-act=ref]").click(force=True)
+    tab.page.locator(".card", has_text=f"the first {word}").locator("[data-act=ref]").click()
     tab.page.fill("#prompt", f"made of image[1] {word}")
     tab.page.click("#send")
     tab.page.locator(".card[data-state=success]", has_text="made of image[1]").first.locator(".card__pic").click()
@@ -103,8 +103,8 @@ def test_the_selected_pictures_are_downloaded_as_a_zip_in_their_order(tab: Tab, 
     made = [client.done(prompt=f"packed {word} {n}")["task_id"] for n in range(3)]
     tab.sign_in()
     tab.open(f"/history?q={word}")
-    tab.page.locator(".tile .check").first.click(force=True)
-    tab.page.locator(".tile .check").last.click(force=True, modifiers=["Shift"])
+    tab.page.locator(".tile .check").first.click()
+    tab.page.locator(".tile .check").last.click(modifiers=["Shift"])
     expect(tab.page.locator("[data-selcount]")).to_have_text("3")
 
     with tab.page.expect_download() as saving:

@@ -141,7 +141,7 @@ def test_four_pictures_are_one_task_and_a_double_click_makes_no_more(tab: Tab, c
     card = tab.page.locator(".card[data-state=success]", has_text="four of these")
     expect(card.locator("figcaption")).to_have_text(["1", "2", "3", "4"])
     with tab.page.expect_download() as saving:
-        card.get_by_role("button", name="Download all 4").click(force=True)
+        card.get_by_role("button", name="Download all 4").click()
     assert len(zipfile.ZipFile(saving.value.path()).namelist()) == 4
     assert before - sum(client.balance()) == 4 * 5
 

@@ -71,7 +71,7 @@ def test_two_pictures_are_compared_in_words(tab: Tab, client: Client) -> None:
     tab.sign_in()
     tab.open("/history?q=compared")
     for check in tab.page.locator(".tile .check").all():
-        check.check(force=True)
+        check.check()
 
     tab.page.locator("[data-act=compare-selected]").click()
 
