@@ -55,7 +55,7 @@ def loggers_follow_the_configuration() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def logs_are_configured_as_before() -> Iterator[None]:
-    """A test that runs a command in this process leaves the command's level behind, which hides lines from later tests."""
+    """A command that a test runs in this process leaves its level behind, which would hide lines from later tests."""
     before, handlers = structlog.get_config(), logging.root.handlers[:]
     yield
     structlog.configure(**before)
