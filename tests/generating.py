@@ -5,6 +5,7 @@ from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generate import Generate
 from limner.application.generation.journal import SpendJournal
 from limner.application.generation.keep_image import KeepImage
+from limner.application.generation.observe_attempt import ObserveAttempt
 from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.generation.workdirs import Workdirs
@@ -22,7 +23,8 @@ def generator(
 ) -> Generate:
     guard = disk_guard or DiskGuard()
     keep = KeepImage(journal, routing, blobs, ImageIntake(), journal.clock, guard)
-    return Generate(journal, routing, RunAttempt(journal, routing, keep, journal.clock, guard), journal.clock)
+    observe = ObserveAttempt(routing)
+    return Generate(journal, routing, RunAttempt(journal, routing, keep, journal.clock, guard, observe), journal.clock)
 
 
 def executor(

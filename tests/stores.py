@@ -20,11 +20,12 @@ from limner.application.images.keep import Keep
 from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages
 from limner.application.images.upload import KeepPicture, TakeUpload
+from limner.application.tasks.accept import IdempotencyKey, SubmitLimits
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.claim import claim
 from limner.application.tasks.plan_task import PlanTask
 from limner.application.tasks.settle import settle
-from limner.application.tasks.submit import IdempotencyKey, Submit, SubmitLimits, Submitted
+from limner.application.tasks.submit import Submit, Submitted
 from limner.db.engines.postgres import connect as connect_postgres
 from limner.db.engines.sqlite import connect as connect_sqlite
 from limner.db.open_store import SQLITE, open_store

@@ -22,6 +22,7 @@ from limner.application.generation.generate import Generate
 from limner.application.generation.journal import SpendJournal
 from limner.application.generation.keep_image import KeepImage
 from limner.application.generation.keep_partial_image import KeepPartialImage
+from limner.application.generation.observe_attempt import ObserveAttempt
 from limner.application.generation.route_limits import RouteLimits
 from limner.application.generation.routing import Routing
 from limner.application.generation.stop_jobs import StopJobs
@@ -52,13 +53,14 @@ from limner.application.retention.erase import Erase, EraseAccount
 from limner.application.retention.prune import Prune, RetentionPolicy
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.route_statistics.watch_routes import WatchRoutes
+from limner.application.tasks.accept import SubmitLimits
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.explain import Explain
 from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.plan_task import DefaultModels, PlanTask
 from limner.application.tasks.quote import QuoteTask
-from limner.application.tasks.submit import Submit, SubmitLimits
+from limner.application.tasks.submit import Submit
 from limner.application.watching.watch import Watch, WatchLimits
 from limner.application.webhooks.deliver import Deliver, DeliveryLimits
 from limner.application.webhooks.manage import ManageWebhooks
@@ -346,9 +348,8 @@ class Limner:
         journal = SpendJournal(self.store, self.clock, self.route_limits)
         keep = KeepImage(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
         previews = KeepPartialImage(self.store, self.blobs, self.pictures, self.clock)
-        run_attempt = RunAttempt(
-            journal, self.routing, keep, self.clock, self.disk_guard, self.telemetry, self.tracing, previews
-        )
+        observe = ObserveAttempt(self.routing, self.telemetry, self.tracing)
+        run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, observe, previews)
         return ExecuteTask(
             store=self.store,
             prepare=PrepareInputs(

@@ -15,8 +15,8 @@ from limner.api.http.load_shedding import BEGINS_WAIT, BODY_MEMORY
 from limner.api.http.prefer_wait import disconnected
 from limner.api.service_container import Services
 from limner.application.read import TaskView
+from limner.application.tasks.accept import IdempotencyKey
 from limner.application.tasks.repeats import repeat_key
-from limner.application.tasks.submit import IdempotencyKey
 from limner.application.watching.watch import WatchLimitReached
 from limner.domain.ids import TaskId
 from limner.domain.prompts.prompt import PromptRules

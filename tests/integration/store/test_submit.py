@@ -10,7 +10,8 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from fakes import picture_file
-from limner.application.tasks.submit import SUBMITS_OF_ACCOUNT, IdempotencyConflict, IdempotencyKey, Submitted
+from limner.application.tasks.accept import IdempotencyConflict, IdempotencyKey
+from limner.application.tasks.submit import SUBMITS_OF_ACCOUNT, Submitted
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.idempotency import IDEMPOTENCY_TTL_MS, IdempotentTask

@@ -6,7 +6,8 @@ from functools import partial
 from starlette.requests import Request
 
 from limner.api.http.bodies.json_body import result_of
-from limner.application.tasks.submit import IdempotencyKey, Submitted
+from limner.application.tasks.accept import IdempotencyKey
+from limner.application.tasks.submit import Submitted
 from limner.domain.refusal import Code, Refusal
 
 

@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from limner.application.tasks.submit import IdempotencyConflict
+from limner.application.tasks.accept import IdempotencyConflict
 from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable
 from limner.domain.tasks.task import Status, Task
 

@@ -7,7 +7,7 @@ field, the value and the limit.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from limner.application.tasks.submit import IdempotencyConflict
+from limner.application.tasks.accept import IdempotencyConflict
 from limner.domain.refusal import MarkMissing, Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 
 

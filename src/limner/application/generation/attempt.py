@@ -3,8 +3,7 @@
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar, assert_never
 
@@ -14,26 +13,15 @@ from limner.application.generation.interrupt import Interrupted, Reason
 from limner.application.generation.journal import IntendedAttempt, KeptImage, SpendJournal, failure_kind
 from limner.application.generation.keep_image import KeepImage, failure_of
 from limner.application.generation.keep_partial_image import KeepPartialImage
+from limner.application.generation.observe_attempt import ObserveAttempt, ObservedAttempt
 from limner.application.generation.route_limits import RouteWait
 from limner.application.generation.routing import Routing
-from limner.application.spans import (
-    ATTEMPT,
-    KEEP,
-    OUTCOME,
-    SPEND_USD,
-    VENDOR_CALL,
-    of_attempt,
-    of_delivery,
-    of_vendor_call,
-)
 from limner.db.tables.attempts import Attempt
 from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.ports.clock import Clock
 from limner.ports.provider import Accepted, ChecksUpstreams, Delivered, GenerationRequest, Pending
-from limner.ports.telemetry import NO_TELEMETRY, EndedAttempt, Telemetry
-from limner.ports.tracing import NO_TRACING, Span, SpanKind, Tracing
 
 T = TypeVar("T")
 
@@ -50,9 +38,8 @@ class RunAttempt:
     routing: Routing
     keep: KeepImage
     clock: Clock
-    disk_guard: DiskGuard = field(default_factory=DiskGuard)
-    telemetry: Telemetry = NO_TELEMETRY
-    tracing: Tracing = NO_TRACING
+    disk_guard: DiskGuard
+    observe: ObserveAttempt
     keep_partial_image: KeepPartialImage | None = None
 
     async def __call__(self, generation: Generation, routes: Sequence[Route], number: int) -> KeptImage | AttemptFailed:
@@ -65,8 +52,8 @@ class RunAttempt:
         # A stopping worker waits a little for a paid call: without its answer the image would be bought twice.
         ignored = None if provider.free else Reason.SHUTDOWN
         request = self._with_previews(attempt.request(self._left_s(generation)), generation)
-        with self._span(attempt) as span:
-            with self._vendor_span(attempt) as vendor_span:
+        with self.observe(attempt) as observed:
+            with observed.vendor_call() as vendor_call:
                 first = await self._call(attempt, provider.submit(request, generation.report), ignored)
                 match first:
                     case Accepted(handle, wait_s):
@@ -78,8 +65,8 @@ class RunAttempt:
                         answer = _no_answer(attempt.route, free=provider.free)
                     case _:
                         assert_never(first)
-                _describe(vendor_span, answer)
-            return await self._finish(attempt, answer, span)
+                vendor_call.answered(answer)
+            return await self._finish(attempt, answer, observed)
 
     def _with_previews(self, request: GenerationRequest, generation: Generation) -> GenerationRequest:
         if self.keep_partial_image is None or not request.spec.partial_images:
@@ -96,11 +83,11 @@ class RunAttempt:
         match last:
             case Attempt(state="submitted", handle=handle) if handle is not None and route is not None:
                 attempt = GenerationAttempt(generation, last.id, route, last.intended_ms)
-                with self._span(attempt, resumed=True) as span:
-                    with self._vendor_span(attempt) as vendor_span:
+                with self.observe(attempt, resumed=True) as observed:
+                    with observed.vendor_call() as vendor_call:
                         answer = await self._poll(attempt, handle, wait_s=0)
-                        _describe(vendor_span, answer)
-                    return await self._finish(attempt, answer, span)
+                        vendor_call.answered(answer)
+                    return await self._finish(attempt, answer, observed)
             case Attempt(state="intended" | "submitted"):
                 failure = _cut_off() if route else _provider_removed(last.provider)
                 await self.journal.close_orphaned(generation.task, last.id, failure, generation.owner)
@@ -175,30 +162,28 @@ class RunAttempt:
             raise
 
     async def _finish(
-        self, attempt: GenerationAttempt, answer: Delivered | Failure | None, span: Span
+        self, attempt: GenerationAttempt, answer: Delivered | Failure | None, observed: ObservedAttempt
     ) -> KeptImage | AttemptFailed:
         if answer is None:
             return AttemptFailed(SIBLING_FAILED, None)
         if isinstance(answer, Failure):
-            return await self._fail(attempt, answer, span)
+            return await self._fail(attempt, answer, observed)
         answered_ms = self.clock.now_ms()
         try:
-            with self.tracing.span(KEEP):
+            with observed.keeping():
                 image = await self.keep(attempt, answer)
         except Refusal as refusal:
             paid = not self.routing.is_free(attempt.route)  # for something that is no image
-            return await self._fail(attempt, failure_of(refusal, charged=paid), span)
-        cost_usd = attempt.route.price_usd if answer.cost_usd is None else answer.cost_usd
-        self._report(attempt, "picture", answered_ms, 0.0 if self.routing.is_free(attempt.route) else cost_usd, span)
+            return await self._fail(attempt, failure_of(refusal, charged=paid), observed)
+        observed.delivered(answer, answered_ms)
         return image
 
-    async def _fail(self, attempt: GenerationAttempt, failure: Failure, span: Span) -> AttemptFailed:
-        span.fail(failure.kind)
+    async def _fail(self, attempt: GenerationAttempt, failure: Failure, observed: ObservedAttempt) -> AttemptFailed:
         answered_ms = self.clock.now_ms()
         unconfirmed = await self.journal.failed(attempt.id, failure, attempt.route)
         if unconfirmed and await self._check_agrees(attempt):
             await self.journal.confirmed(attempt.route, failure)
-        self._report(attempt, failure.kind, answered_ms, attempt.route.price_usd if failure.charged else 0.0, span)
+        observed.failed(failure, answered_ms)
         return AttemptFailed(failure, attempt.route)
 
     async def _check_agrees(self, attempt: GenerationAttempt) -> bool:
@@ -213,32 +198,8 @@ class RunAttempt:
             return False
         return not check.well
 
-    def _report(
-        self, attempt: GenerationAttempt, outcome: str, answered_ms: int, cost_usd: float | None, span: Span
-    ) -> None:
-        latency_s = (answered_ms - attempt.begun_ms) / 1000
-        self.telemetry.attempt_ended(EndedAttempt(attempt.route, outcome, latency_s, cost_usd or 0.0))
-        span.set({OUTCOME: outcome, SPEND_USD: cost_usd or 0.0})
-
-    def _span(self, attempt: GenerationAttempt, *, resumed: bool = False) -> AbstractContextManager[Span]:
-        return self.tracing.span(ATTEMPT, of_attempt(attempt.route, attempt.id, resumed=resumed))
-
-    def _vendor_span(self, attempt: GenerationAttempt) -> AbstractContextManager[Span]:
-        """From the request to the end of the vendor's job, its polls included."""
-        route = attempt.route
-        facts = of_vendor_call(route, self.routing.provider(route).name)
-        return self.tracing.span(f"{VENDOR_CALL} {route.upstream}", facts, kind=SpanKind.CLIENT)
-
     def _left_s(self, generation: Generation) -> float:
         return generation.left_s(self.clock.now_ms())
-
-
-def _describe(span: Span, answer: Delivered | Failure | None) -> None:
-    match answer:
-        case Delivered():
-            span.set(of_delivery(answer))
-        case Failure():
-            span.fail(answer.kind)
 
 
 def _no_answer(route: Route, *, free: bool) -> Failure:
