@@ -16,6 +16,7 @@ from limner.application.accounts.authenticate import Authenticate
 from limner.application.accounts.manage import HashKey, ManageAccounts
 from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
+from limner.application.explain import Explain
 from limner.application.generation.attempt import RunAttempt
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generate import Generate
@@ -56,7 +57,6 @@ from limner.application.route_statistics.watch_routes import WatchRoutes
 from limner.application.tasks.accept import SubmitLimits
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
-from limner.application.tasks.explain import Explain
 from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.plan_task import DefaultModels, PlanTask
 from limner.application.tasks.quote import QuoteTask

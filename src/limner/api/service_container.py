@@ -8,6 +8,7 @@ from limner.api.http.authentication import Authentication
 from limner.api.http.rate_limits import RequestRate
 from limner.application.accounts.manage import ManageAccounts
 from limner.application.accounts.sign_in import SignIn
+from limner.application.explain import Explain
 from limner.application.generation.routing import Routing
 from limner.application.images.open_picture import OpenPicture
 from limner.application.images.presign import Presign, TakePresigned
@@ -30,7 +31,6 @@ from limner.application.retention.erase import EraseAccount
 from limner.application.retention.prune import Prune
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.tasks.cancel import Cancel
-from limner.application.tasks.explain import Explain
 from limner.application.tasks.quote import QuoteTask
 from limner.application.tasks.repeats import Repeats
 from limner.application.tasks.submit import Submit

@@ -12,7 +12,7 @@ from limner.api.service_container import Services
 from limner.application.accounts.manage import ManageAccounts
 from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
-from limner.application.tasks.explain import Explain
+from limner.application.explain import Explain
 from limner.ports.templates import Templates
 from limner.studio.assets import serve_asset
 from limner.studio.cards.read import Cards

@@ -18,9 +18,9 @@ from integration.store.retention_steps import (
     run_task,
     stored_blobs,
 )
+from limner.application.explain import Explain
 from limner.application.generation.journal import SpendJournal
 from limner.application.read import own_task
-from limner.application.tasks.explain import Explain
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import CleanCopy
 from limner.domain.ids import BlobId, TaskId

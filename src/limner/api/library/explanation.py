@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from limner.api.library.face import ApiFace
-from limner.application.tasks.explain import Explanation
+from limner.application.explain import Explanation
 from limner.db.tables.attempts import Attempt
 from limner.db.tables.tasks import TaskInput
 from limner.domain.prompts.prompt import ComposedPrompt

@@ -18,8 +18,8 @@ from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Status, Task
 
 if TYPE_CHECKING:
+    from limner.application.explain import Explanation
     from limner.application.read import TaskView
-    from limner.application.tasks.explain import Explanation
     from limner.bootstrap import Limner
     from limner.db.tables.attempts import Attempt
     from limner.db.tables.retention import Erasure

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from limner.api.service_container import Services
+from limner.application.explain import Explanation
 from limner.application.library.lineage import Lineage
-from limner.application.tasks.explain import Explanation
 from limner.db.tables.attempts import Attempt
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.task import Task

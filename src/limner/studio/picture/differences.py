@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from limner.application.tasks.explain import Explanation
+from limner.application.explain import Explanation
 from limner.domain.model import Models
 from limner.domain.tasks.task import Task
 from limner.studio.texts import Texts

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from limner.application.explain import Explain, Explanation
 from limner.application.library.lineage import Lineage, lineage_of
 from limner.application.read import TaskView, own_task, view_of
-from limner.application.tasks.explain import Explain, Explanation
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.accounts.credits import Balance

@@ -11,6 +11,7 @@ import pytest
 
 from fakes import FrozenClock, ScriptedProvider, ScriptLine, invalid_picture, never_answers, picture, picture_file
 from generating import executor
+from limner.application.explain import Explain
 from limner.application.generation import stop_jobs
 from limner.application.generation.interrupt import Interrupt, Reason
 from limner.application.generation.journal import DeliveredImage, IntendedAttempt, KeptImage, SpendJournal
@@ -18,7 +19,6 @@ from limner.application.generation.routing import Routing
 from limner.application.generation.workdirs import Workdirs
 from limner.application.tasks import execute
 from limner.application.tasks.execute import MAX_CLAIMS, TAKEOVER_POLL_MS, ExecuteTask
-from limner.application.tasks.explain import Explain
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.keys import Key

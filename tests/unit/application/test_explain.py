@@ -1,6 +1,6 @@
 import pytest
 
-from limner.application.tasks.explain import Explain
+from limner.application.explain import Explain
 from limner.domain.ids import AccountId
 from limner.domain.refusal import Refusal
 from stores import SUCCEEDED, ServiceHarness
