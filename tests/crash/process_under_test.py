@@ -14,7 +14,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -146,6 +146,14 @@ class SteppedStore:
         self._steps = steps
 
     async def run(self, work: Callable[[Records], T]) -> T:
+        return await self._run(work, self._store.run)
+
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        return await self._run(work, self._store.run_unsynced)
+
+    async def _run(
+        self, work: Callable[[Records], T], run: Callable[[Callable[[Records], T]], Coroutine[Any, Any, T]]
+    ) -> T:
         name = self._steps.name(unit_name(work))
 
         def inside(records: Records) -> T:
@@ -154,7 +162,7 @@ class SteppedStore:
             return result
 
         self._steps(f"{name} before")
-        result = await self._store.run(inside)
+        result = await run(inside)
         self._steps(f"{name} after")
         return result
 

@@ -36,11 +36,18 @@ class FaultyStore:
         self._left = dict(faults)
 
     async def run(self, work: Callable[[Records], T]) -> T:
+        self._fail(work)
+        return await self._store.run(work)
+
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        self._fail(work)
+        return await self._store.run_unsynced(work)
+
+    def _fail(self, work: Callable[[Records], T]) -> None:
         unit = work.__qualname__.partition(".<locals>")[0]
         if self._left.get(unit, 0):
             self._left[unit] -= 1
             raise ConnectionError(f"no connection to the database: {unit}")
-        return await self._store.run(work)
 
     async def read(self, work: Callable[[Records], T]) -> T:
         return await self._store.read(work)

@@ -39,6 +39,8 @@ from limner.domain.tasks.task import StatusChange
 
 T = TypeVar("T")
 
+_UNSYNCED = Sql("SET LOCAL synchronous_commit = off")
+
 
 class Records:
     """Every table, within one unit of work. Made once per connection."""
@@ -76,6 +78,10 @@ class Records:
     def shared_now_ms(self, local_ms: int) -> int:
         """The time by which leases begin and end: the database's on PostgreSQL, `local_ms` on SQLite."""
         return self._db.shared_now_ms(local_ms)
+
+    def commit_unsynced(self) -> None:
+        """Let PostgreSQL commit this unit of work without waiting for the disk."""
+        self._db.run(_UNSYNCED)
 
     def analyze(self) -> None:
         """Let the database count what it has, after very many rows were written at once."""

@@ -25,6 +25,14 @@ class Store(Protocol):
         """
         ...
 
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        """As `run`, but it does not wait for the disk.
+
+        It survives the end of the process. A power cut, or a crash of the database's server, may undo it, unless a
+        later `run` was committed: what that returns after is durable together with all that was committed before.
+        """
+        ...
+
     async def read(self, work: Callable[[Records], T]) -> T:
         """Run `work`, which only reads."""
         ...

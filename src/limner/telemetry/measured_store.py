@@ -1,8 +1,11 @@
 """A store whose units of work are timed and counted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
+
+from prometheus_client import Histogram
 
 from limner.db.records import Records
 from limner.db.store import Store
@@ -22,22 +25,26 @@ class MeasuredStore:
         self._reads = metrics.units.labels("read")
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        begun_s = time.perf_counter()
-        self._active += 1
-        try:
+        with self._timed(self._writes):
             return await self._store.run(work)
-        finally:
-            self._active -= 1
-            self._writes.observe(time.perf_counter() - begun_s)
+
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        with self._timed(self._writes):
+            return await self._store.run_unsynced(work)
 
     async def read(self, work: Callable[[Records], T]) -> T:
+        with self._timed(self._reads):
+            return await self._store.read(work)
+
+    @contextmanager
+    def _timed(self, times: Histogram) -> Iterator[None]:
         begun_s = time.perf_counter()
         self._active += 1
         try:
-            return await self._store.read(work)
+            yield
         finally:
             self._active -= 1
-            self._reads.observe(time.perf_counter() - begun_s)
+            times.observe(time.perf_counter() - begun_s)
 
     async def close(self) -> None:
         await self._store.close()

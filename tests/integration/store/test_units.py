@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from limner.db.engines.postgres import POOL, PostgresStore
+from limner.db.engines.turns import LARGEST
 from limner.db.open_store import SQLITE, open_store
 from limner.db.records import Records
 from limner.db.sql import Sql
@@ -121,6 +122,55 @@ def test_a_commit_is_on_the_disk_when_it_returns(url: str, question: str, answer
     """No test can cut the power; it can ask for the promise: FULL is 2."""
     with raw_database(url) as db:
         assert db.all(Sql(question)) == [(answer,)]
+
+
+def waits_for_the_disk(records: Records) -> bool:
+    (answer,) = records._db.all(Sql("PRAGMA synchronous" if records._db.is_sqlite else PROMISE))
+    return answer[0] in {2, "on"}
+
+
+async def test_only_a_unit_that_asks_for_it_is_committed_without_waiting_for_the_disk(service: ServiceHarness) -> None:
+    before = await service.store.run(waits_for_the_disk)
+    unsynced = await service.store.run_unsynced(waits_for_the_disk)
+    after = await service.store.run(waits_for_the_disk)
+
+    assert (before, unsynced, after) == (True, False, True)
+
+
+async def test_a_unit_after_a_failed_unsynced_one_waits_for_the_disk(service: ServiceHarness) -> None:
+    with pytest.raises(ValueError, match="half-way"):
+        await service.store.run_unsynced(add_then_fail)
+
+    assert await service.store.run(waits_for_the_disk)
+    assert await names(service) == []
+
+
+async def test_an_unsynced_unit_is_there_for_the_next_reader_and_writer(service: ServiceHarness) -> None:
+    assert await service.store.run_unsynced(adding("ada")) == "ada"
+
+    assert await names(service) == ["ada"]
+    assert await service.store.run(lambda records: [each.name for each in records.accounts.all()]) == ["ada"]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_neither_kind_of_unit_waits_until_the_other_has_no_more(service: ServiceHarness) -> None:
+    """PostgreSQL has one line for both."""
+    order, busy, may_go_on = deque[str](), threading.Event(), threading.Event()
+
+    def occupies_the_thread(_records: Records) -> None:
+        busy.set()
+        assert may_go_on.wait(60)
+
+    first = asyncio.ensure_future(service.store.run(occupies_the_thread))
+    await asyncio.to_thread(busy.wait, 60)
+    many = [asyncio.ensure_future(service.store.run_unsynced(lambda _: order.append("unsynced"))) for _ in range(200)]
+    one = asyncio.ensure_future(service.store.run(lambda _: order.append("synced")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await asyncio.gather(first, one, *many)
+
+    assert order.index("synced") <= LARGEST
 
 
 async def test_a_unit_sees_what_it_wrote_itself(service: ServiceHarness) -> None:

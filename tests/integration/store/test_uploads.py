@@ -2,7 +2,9 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -10,12 +12,16 @@ from fakes import picture_file
 from limner.application.images.object_uploads import FindObject, NamedUpload, TakeObject
 from limner.application.images.upload import TokenTaken
 from limner.application.images.upload_credentials import FindGrantOwner, UploadGrant
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.db.tables.uploads import Upload
 from limner.domain.ids import BlobId, UploadToken
 from limner.domain.refusal import Code, Refusal
 from limner.providers.sandbox import card
 from stores import ServiceHarness
+
+T = TypeVar("T")
 
 
 async def by_token(service: ServiceHarness, account: str, token: str) -> Upload | None:
@@ -35,6 +41,25 @@ async def test_an_upload_is_found_by_its_token_and_by_its_object_key(service: Se
     assert await by_object(service, key.account, upload.object_key) == upload
     assert upload.expires_ms == service.clock.now_ms() + 3_600_000
     assert (upload.media_type, upload.size) == ("image/png", len(card("a reference")))
+
+
+async def test_an_upload_waits_for_the_disk_of_the_database_once(service: ServiceHarness) -> None:
+    key, synced = await service.open_account(), 0
+
+    class CountedStore:
+        async def run(self, work: Callable[[Records], T]) -> T:
+            nonlocal synced
+            synced += 1
+            return await service.store.run(work)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(service.store, name)
+
+    upload = replace(service, store=cast("Store", CountedStore())).upload
+    kept = await upload(key, picture_file(service.folder))
+
+    assert await by_token(service, key.account, kept.token)
+    assert synced == 1
 
 
 async def test_an_object_key_tells_the_account_s_tag_and_the_day(service: ServiceHarness) -> None:

@@ -133,6 +133,6 @@ class Away:
     async def run(self, work: object) -> Records:
         raise StoreUnavailable(repr(work))
 
-    read = run
+    run_unsynced = read = run
 
     async def close(self) -> None: ...

@@ -209,9 +209,9 @@ class CheckConsistency:
             Inconsistency(
                 "files without a row in the database",
                 await self._still_there(unknown),
-                "A crash leaves none; a restored backup has some. --repair adds rows for them, and the janitor removes "
-                "those that nothing refers to after LIMNER_KEEP_UNUSED_HOURS. Do not repair if the files belong to "
-                "another database.",
+                "A crash leaves none; a power cut may leave one, a restored backup has some. --repair adds rows for "
+                "them, and the janitor removes those that nothing refers to after LIMNER_KEEP_UNUSED_HOURS. Do not "
+                "repair if the files belong to another database.",
                 lambda: self.store.run(lambda records: _adopt(records, adopted, now_ms)),
             ),
             Inconsistency(

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from limner.db.engines.turns import BatchOfTurns, Turns
@@ -25,37 +27,49 @@ class StoreClosed(RuntimeError):
     """The store is closed and runs nothing more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """Units of work of one kind, and what runs batches of them."""
+
+    handler: BatchHandler
+    waiting: Turns[Job] = field(default_factory=Turns)
+
+
 class BatchThread:
-    """A thread that gives the units of work that wait to its handler in batches.
+    """A thread that gives the units of work that wait to their handler in batches.
 
     Accounts take turns, so that one with many units does not delay the others. The thread and the event loop are woken
-    once for a whole batch: under load a unit costs little more than its SQL.
+    once for a whole batch: under load a unit costs little more than its SQL. Each handler has a queue; where several
+    have something waiting, the thread runs one batch of each in turn.
     """
 
-    def __init__(self, name: str, handler: BatchHandler) -> None:
-        self._handler = handler
-        self._submitted: list[tuple[str, Job]] = []
-        self._waiting: Turns[Job] = Turns()
+    def __init__(self, name: str, *handlers: BatchHandler) -> None:
+        self._queues = tuple(map(_Queue, handlers))
+        self._order = deque(self._queues)  # whose turn it is comes first
+        self._submitted: list[tuple[_Queue, str, Job]] = []
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work) -> "asyncio.Future[Any]":
-        """Queue a unit of work. All that one iteration of the event loop submits wakes the thread once."""
+    def submit(self, work: Work, handler: int = 0) -> "asyncio.Future[Any]":
+        """Queue a unit of work. All that one iteration of the event loop submits wakes the thread once.
+
+        `handler` is the place of its handler among those of the thread.
+        """
         if self._closing:
             raise StoreClosed
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         if not self._submitted:
             loop.call_soon(self._wake_thread, context=shared_work())
-        self._submitted.append((current_account(), (work, future)))
+        self._submitted.append((self._queues[handler], current_account(), (work, future)))
         return future
 
     def _wake_thread(self) -> None:
         with self._wake:
-            for account, job in self._submitted:
-                self._waiting.add(account, job)
+            for queue, account, job in self._submitted:
+                queue.waiting.add(account, job)
             self._submitted.clear()
             self._wake.notify()
 
@@ -68,19 +82,26 @@ class BatchThread:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while self._wait():
-            outcomes = self._handler(Batch(self._waiting, self._wake))
+        while queue := self._next_queue():
+            outcomes = queue.handler(Batch(queue.waiting, self._wake))
             loop = outcomes[0][0].get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver, outcomes)
-        self._handler.close()
+        for queue in self._queues:
+            queue.handler.close()
 
-    def _wait(self) -> bool:
-        """Wait for work; False when there is none and will be none."""
+    def _next_queue(self) -> _Queue | None:
+        """Wait for work; None when there is none and will be none."""
         with self._wake:
-            while not self._waiting and not self._closing:
+            while True:
+                queue = next((each for each in self._order if each.waiting), None)
+                if queue is not None:
+                    self._order.remove(queue)
+                    self._order.append(queue)
+                    return queue
+                if self._closing:
+                    return None
                 self._wake.wait()
-            return bool(self._waiting)
 
 
 class Batch:

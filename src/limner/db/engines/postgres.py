@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from limner.db.engines.batch_thread import carriable
-from limner.db.engines.commit import committed
+from limner.db.engines.commit import Committed, committed
 from limner.db.engines.turns import Turns
 from limner.db.records import Records, with_changes
 from limner.db.sql import Db, StatementCount
@@ -67,6 +67,13 @@ class PostgresStore:
 
     async def run(self, work: Callable[[Records], T]) -> T:
         return await committed(self._in_thread(with_changes(work), None), self._on_tasks_changed)
+
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        def unsynced(records: Records) -> Committed[T]:
+            records.commit_unsynced()
+            return with_changes(work)(records)
+
+        return await committed(self._in_thread(unsynced, None), self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
         # One snapshot for all that the work reads, as on SQLite.

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,9 @@ _PRAGMAS = (
 )
 
 _WAL_TRIES = 100
+
+_SYNCED, _UNSYNCED = 0, 1
+"""The writer's handlers."""
 
 _UNAVAILABLE = frozenset(
     {
@@ -63,6 +67,7 @@ class SqliteStore:
     """Units of work on one SQLite file.
 
     The writer runs each waiting unit in a savepoint and commits them together: one fsync makes many requests durable.
+    Units whose callers do not wait for an fsync have batches of their own.
     `on_tasks_changed` is called in the event loop after each commit that changed tasks.
     """
 
@@ -74,11 +79,16 @@ class SqliteStore:
         statements: StatementCount | None = None,
     ) -> None:
         self._on_tasks_changed = on_tasks_changed
-        self._writer = BatchThread("limner-writer", _Batches(path, _write, statements))
-        self._reader = BatchThread("limner-reader", _Batches(path, _read, statements))
+        writer = _Connection(path, statements)
+        self._writer = BatchThread("limner-writer", _Batches(writer, _write), _Batches(writer, _write_unsynced))
+        self._reader = BatchThread("limner-reader", _Batches(_Connection(path, statements), _read))
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work))
+        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work), _SYNCED)
+        return await committed(outcome, self._on_tasks_changed)
+
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work), _UNSYNCED)
         return await committed(outcome, self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
@@ -90,30 +100,15 @@ class SqliteStore:
         await self._reader.close()
 
 
-class _Batches:
+class _Connection:
     """One connection, opened by the thread that uses it and opened anew after an error."""
 
-    def __init__(
-        self,
-        path: Path,
-        perform: Callable[[sqlite3.Connection, Records, Batch], list[Outcome]],
-        statements: StatementCount | None,
-    ) -> None:
+    def __init__(self, path: Path, statements: StatementCount | None) -> None:
         self._path = path
-        self._perform = perform
         self._statements = statements
         self._opened: tuple[sqlite3.Connection, Records] | None = None
 
-    def __call__(self, batch: Batch) -> Sequence[Outcome]:
-        try:
-            connection, records = self._open()
-            return self._perform(connection, records, batch)
-        except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
-            self.close()
-            jobs = batch.taken or list(batch)  # none is left to wait for ever: the store may not come back
-            return [(future, None, _translated(error)) for _, future in jobs]
-
-    def _open(self) -> tuple[sqlite3.Connection, Records]:
+    def open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
             connection = connect(self._path)
             self._opened = connection, Records(Db(connection, is_sqlite=True, statements=self._statements))
@@ -123,6 +118,23 @@ class _Batches:
         if self._opened is not None:
             self._opened[0].close()
             self._opened = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    connection: _Connection
+    perform: Callable[[sqlite3.Connection, Records, Batch], list[Outcome]]
+
+    def __call__(self, batch: Batch) -> Sequence[Outcome]:
+        try:
+            return self.perform(*self.connection.open(), batch)
+        except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
+            self.close()
+            jobs = batch.taken or list(batch)  # none is left to wait for ever: the store may not come back
+            return [(future, None, _translated(error)) for _, future in jobs]
+
+    def close(self) -> None:
+        self.connection.close()
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -139,6 +151,17 @@ def _write(connection: sqlite3.Connection, records: Records, batch: Batch) -> li
     connection.execute("BEGIN IMMEDIATE")
     outcomes = [_in_savepoint(connection, records, job) for job in batch]
     connection.execute("COMMIT")
+    return outcomes
+
+
+def _write_unsynced(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
+    """The same without an fsync: in a WAL, that of the next batch makes these rows durable too.
+
+    After an error the connection is closed, and the next one has its own setting.
+    """
+    connection.execute("PRAGMA synchronous = NORMAL")
+    outcomes = _write(connection, records, batch)
+    connection.execute("PRAGMA synchronous = FULL")
     return outcomes
 
 

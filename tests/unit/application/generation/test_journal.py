@@ -39,6 +39,9 @@ class Failing:
             raise self.error
         return await self.store.run(work)
 
+    async def run_unsynced(self, work: Callable[[Records], T]) -> T:
+        return await self.store.run_unsynced(work)
+
     async def read(self, work: Callable[[Records], T]) -> T:
         return await self.store.read(work)
 

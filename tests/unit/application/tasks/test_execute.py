@@ -366,6 +366,10 @@ class CountedStore:
         self.units.append("run")
         return await self.store.run(work)
 
+    async def run_unsynced(self, work: Callable[[Records], Any]) -> Any:
+        self.units.append("run unsynced")
+        return await self.store.run_unsynced(work)
+
     async def read(self, work: Callable[[Records], Any]) -> Any:
         self.units.append("read")
         return await self.store.read(work)
@@ -381,7 +385,7 @@ async def test_the_journal_and_the_end_of_a_task_of_one_image_are_written_togeth
 
     await harness.execute(harness.claimed, "worker", harness.interrupt, lambda _percent: None, is_new=True)
 
-    assert counted.units == ["run"] * 3, "the intent, the pin of the picture, and the end"
+    assert counted.units == ["run", "run unsynced", "run"], "the intent, the pin of the picture, and the end"
 
 
 async def test_a_picture_is_journaled_although_its_task_cannot_be_settled(
