@@ -18,6 +18,7 @@ USUAL = (
     "images",
     "complete",
     "watch",
+    "agents",
     "queue",
     "neighbour",
     "listing",

@@ -5,11 +5,9 @@ import sys
 import typer
 from typer.main import get_command
 
-from limner.cli.app import app
-from limner.cli.terminal import print_json
-
 
 def main() -> None:
+    app = _app(sys.argv[1:2])
     if "--json" not in sys.argv:
         app()
     try:
@@ -17,11 +15,24 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # no usage error: click's, or those of typer's own copy of click
             raise
+        from limner.cli.terminal import print_json  # noqa: PLC0415 - it takes a tenth of a second
+
         suggestion = "See `limner --help`, or --help of the command."
         print_json({"error": {"reason": error.format_message(), "suggestion": suggestion}})
         sys.exit(getattr(error, "exit_code", 2))
     except typer.Abort:
         sys.exit(1)
+
+
+def _app(command: list[str]) -> typer.Typer:
+    """All commands, or `mcp` by itself: agents wait for its start, and the others' modules take a third of a second."""
+    if command == ["mcp"]:
+        from limner.cli.serving.mcp import alone  # noqa: PLC0415
+
+        return alone()
+    from limner.cli.app import app  # noqa: PLC0415
+
+    return app
 
 
 if __name__ == "__main__":

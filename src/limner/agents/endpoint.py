@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,10 +31,15 @@ class AgentEndpoint:
     def __init__(self, public_path: str) -> None:
         self._paths = {PATH, f"{PATH}/", f"{public_path}{PATH}", f"{public_path}{PATH}/"}
         self._app: ASGIApp | None = None
-        server: Any = agent_server(self._session)._lowlevel_server  # noqa: SLF001 - its public way makes an application
-        self._manager = StreamableHTTPSessionManager(
-            server, stateless=True, max_request_body_size=MOST_BODY, session_idle_timeout=None
+        server = agent_server(self._session)
+        # Of the application that this makes only the session manager is used: the routes and the checks are ours.
+        server.streamable_http_app(
+            stateless_http=True,
+            max_request_body_size=MOST_BODY,
+            session_idle_timeout=None,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
+        self._manager = server.session_manager
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ def agent_server(open_session: OpenSession) -> MCPServer[Any]:
     extensions = [TasksExtension(open_session)]
     server: MCPServer[Any] = MCPServer(
         "limner",
-        title="LimnerClient",
+        title="Limner",
         instructions=INSTRUCTIONS,
         version=__version__,
         extensions=extensions,

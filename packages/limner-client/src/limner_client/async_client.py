@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from limner_client.calls import Calls
+from limner_client.calls import Calls, new_name
 from limner_client.errors import CallRefused, LimnerError, ServerUnreachable, TaskUnsuccessful, WaitTimedOut
 from limner_client.http_transport import HttpTransport
 from limner_client.references import Reference, Uploaded, file_of_link, file_of_upload, is_link
@@ -97,7 +96,7 @@ class AsyncLimnerClient:
     ) -> PictureTask:
         """Ask for a picture. When this returns the task is on the server's disk and goes on by itself."""
         body = await self._body(prompt, references, template, model, fields)
-        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        headers = {"Idempotency-Key": idempotency_key or new_name()}
         created = await self.calls.post("/task", body, headers)
         return task_of({"status": "queued", **created})
 
@@ -185,7 +184,7 @@ class AsyncLimnerClient:
     async def save(self, task: PictureTask, path: Path | str, number: int = 0) -> Path:
         """Write a picture of the task to a file, which is there whole or not at all."""
         target = Path(path)
-        part = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.part")
+        part = target.with_name(f"{target.name}.{new_name()[:8]}.part")
         try:
             with await asyncio.to_thread(part.open, "wb") as file:
                 await self._fetch(task, number, file.write)

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import random
-import uuid
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,7 @@ class Calls:
 
     async def upload(self, content: bytes) -> str:
         """The token of a picture."""
-        boundary = uuid.uuid4().hex
+        boundary = new_name()
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="picture"\r\n\r\n'
         body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
@@ -68,11 +67,16 @@ class Calls:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def new_name() -> str:
+    """A name that nothing else has. The modules `uuid` and `random` would lengthen the import of the package."""
+    return os.urandom(16).hex()
+
+
 def _pause_s(sent: int, retry_after: str | None) -> float:
     """As the server asks, else a random part of a doubling time."""
     if retry_after and retry_after.isdecimal():
         return min(float(retry_after), LONGEST_PAUSE_S)
-    spread: float = random.uniform(0.5, 1)  # noqa: S311 - spreads repeats
+    spread = 0.5 + os.urandom(1)[0] / 510
     pause: float = FIRST_PAUSE_S * 2**sent
     return spread * min(pause, LONGEST_PAUSE_S)
 

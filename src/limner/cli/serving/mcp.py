@@ -1,11 +1,12 @@
 """`limner mcp`: tools for an agent on this machine, over standard input and output."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
-
-from limner.cli.terminal import fail
 
 
 def mcp(
@@ -28,10 +29,36 @@ def mcp(
 ) -> None:
     """Serve the tools of a server to an agent (MCP over stdio). Agents start it by themselves."""
     try:
-        from limner.agents.stdio import serve_stdio
+        with _nothing_collected():
+            from limner.agents.stdio import serve_stdio
     except ModuleNotFoundError as error:
-        fail(f"{error.name} is not installed", "Run `pip install limner[mcp]`.", json=False)
+        _fail(f"{error.name} is not installed", "Run `pip install limner[mcp]`.")
     try:
         serve_stdio(url, key, credits_, folder or [Path.cwd()])
     except ValueError as error:
-        fail(str(error), "Pass --url and --key, or set LIMNER_CLIENT_URL and LIMNER_CLIENT_KEY.", json=False)
+        _fail(str(error), "Pass --url and --key, or set LIMNER_CLIENT_URL and LIMNER_CLIENT_KEY.")
+
+
+def alone() -> typer.Typer:
+    """An app with this command and no other."""
+    app = typer.Typer(name="limner", rich_markup_mode="rich", pretty_exceptions_show_locals=False)
+    app.callback()(lambda: None)
+    app.command("mcp")(mcp)
+    return app
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without garbage collection: the SDK makes thousands of classes that stay, and each pass looks at all of them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _fail(reason: str, suggestion: str) -> NoReturn:
+    from limner.cli.terminal import fail  # here: it takes a tenth of a second to import
+
+    fail(reason, suggestion, json=False)
