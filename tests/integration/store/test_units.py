@@ -4,9 +4,10 @@ import asyncio
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any, Self
 
 import pytest
 
@@ -22,6 +23,9 @@ from limner.ports.acting_account import acting_for
 from stores import ServiceHarness, no_op, on_postgres, raw_database
 
 PROMISE = "SHOW synchronous_commit"
+
+SOON_S = 30.0
+"""For what takes milliseconds."""
 
 
 def account(name: str) -> Account:
@@ -301,6 +305,58 @@ async def test_accounts_take_turns_however_much_one_of_them_asks_for(service: Se
     await asyncio.gather(*busy, *waiting)
 
     assert order.index("quiet") <= 2 * threads
+
+
+class Occupied:
+    """Units of work of one account that end when the block does, as those do that wait for a row or read for long."""
+
+    def __init__(self) -> None:
+        self._may_end = threading.Event()
+        self._units: list[asyncio.Future[bool]] = []
+
+    def begin(self, run: Callable[[Callable[[Records], bool]], Coroutine[Any, Any, bool]], many: int) -> None:
+        with acting_for("loud"):
+            self._units += [
+                asyncio.ensure_future(run(lambda _records: self._may_end.wait(2 * SOON_S))) for _ in range(many)
+            ]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._may_end.set()
+        assert all(await asyncio.gather(*self._units))
+
+
+async def test_reads_of_one_account_that_take_long_leave_a_thread_to_others(service: ServiceHarness) -> None:
+    async with Occupied() as loud:
+        loud.begin(service.store.read, 3 * POOL)
+        await asyncio.sleep(0)
+
+        for _ in range(5):
+            with acting_for("quiet"):
+                assert await asyncio.wait_for(names(service), SOON_S) == []
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+async def test_units_of_one_account_that_wait_for_a_row_leave_threads_to_others(service: ServiceHarness) -> None:
+    """SQLite has one writer, which waits for nobody."""
+    async with Occupied() as loud:
+        loud.begin(service.store.run, 3 * POOL)
+        await asyncio.sleep(0)
+
+        with acting_for("quiet"):
+            assert await asyncio.wait_for(service.store.run(adding("quiet")), SOON_S) == "quiet"
+
+
+async def test_an_answer_does_not_wait_for_the_long_read_of_another_account(service: ServiceHarness) -> None:
+    """Which begins after it, in the same thread."""
+    async with Occupied() as loud:
+        with acting_for("quiet"):
+            quiet = asyncio.ensure_future(names(service))
+        loud.begin(service.store.read, 1)
+
+        assert await asyncio.wait_for(quiet, SOON_S) == []
 
 
 async def test_a_closed_store_refuses_to_pretend(service: ServiceHarness) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-from limner.cli.event_loop.fair_threads import FairThreads
+from limner.db.engines.fair_threads import FairThreads
 
 T = TypeVar("T")
 

@@ -5,27 +5,25 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 
-from limner.db.engines.batch_thread import carriable
+from limner.db.engines.batch_threads import carriable
 from limner.db.engines.commit import Committed, committed
-from limner.db.engines.turns import Turns
+from limner.db.engines.fair_threads import FairThreads
 from limner.db.records import Records, with_changes
 from limner.db.sql import Db, StatementCount
 from limner.db.store import StoreUnavailable
 from limner.domain.routing.backoff import full_jitter_s
-from limner.ports.acting_account import current_account
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
 
 POOL = 8
-"""Connections of one process, each with its thread."""
+"""Connections of one process, each with its thread. One account may use half of them: most of its units lock its row,
+and wait for each other while they hold one."""
 
 _TRIES = 6
 
@@ -41,6 +39,8 @@ def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
 
 class PostgresStore:
     """Units of work on a PostgreSQL database, side by side; the server groups their commits, and accounts take turns.
+
+    One account may use half of the threads.
 
     `on_tasks_changed` is called in the event loop after each commit that changed tasks. `local_clock` makes leases
     follow the caller's clock instead of the server's: for tests that move time by hand.
@@ -59,9 +59,8 @@ class PostgresStore:
         self._on_tasks_changed = on_tasks_changed
         self._local_clock = local_clock
         self._statements = statements or StatementCount()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="limner-postgres")
+        self._threads = FairThreads(threads, of_account=max(1, threads // 2), name="limner-postgres")
         self._mine = threading.local()
-        self._waiting: Turns[Callable[[], None]] = Turns()
         self._locked = threading.Lock()
         self._open: list[psycopg.Connection[Any]] = []
 
@@ -80,27 +79,7 @@ class PostgresStore:
         return await self._in_thread(work, psycopg.IsolationLevel.REPEATABLE_READ)
 
     def _in_thread(self, work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None) -> "asyncio.Future[T]":
-        outcome: Future[T] = Future()
-        with self._locked:
-            self._waiting.add(current_account(), partial(self._settle, outcome, work, isolation))
-        self._threads.submit(self._perform_next)
-        return asyncio.wrap_future(outcome)
-
-    def _perform_next(self) -> None:
-        """Perform the unit of work whose account's turn it is."""
-        with self._locked:
-            perform = self._waiting.take()
-        perform()
-
-    def _settle(
-        self, outcome: "Future[T]", work: Callable[[Records], T], isolation: psycopg.IsolationLevel | None
-    ) -> None:
-        if not outcome.set_running_or_notify_cancel():
-            return
-        try:
-            outcome.set_result(self._perform(work, isolation))
-        except BaseException as error:  # noqa: BLE001 - the caller that waits gets the error
-            outcome.set_exception(error)
+        return asyncio.wrap_future(self._threads.submit(self._perform, work, isolation))
 
     async def close(self) -> None:
         """Wait for the units of work, then close the connections, in one thread, which a cancelled caller lets end."""

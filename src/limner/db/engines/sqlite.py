@@ -1,4 +1,4 @@
-"""The store on SQLite: one writer thread with group commit, one reader thread beside it."""
+"""The store on SQLite: one writer thread with group commit, two reader threads beside it."""
 
 import asyncio
 import sqlite3
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from limner.db.engines.batch_thread import Batch, BatchThread, Job, Outcome
+from limner.db.engines.batch_threads import Batch, BatchThreads, Job, Outcome
 from limner.db.engines.commit import Committed, committed
+from limner.db.engines.turns import BatchOfOneAccount
 from limner.db.records import Records, with_changes
 from limner.db.sql import Db, StatementCount
 from limner.db.store import StoreUnavailable
@@ -26,6 +27,9 @@ _PRAGMAS = (
     "PRAGMA cache_size = -16384",
     "PRAGMA secure_delete = ON",
 )
+
+READERS = 2
+"""Threads that read. The units of one account run one after the other, so that a long one of it leaves a thread."""
 
 _WAL_TRIES = 100
 
@@ -80,8 +84,9 @@ class SqliteStore:
     ) -> None:
         self._on_tasks_changed = on_tasks_changed
         writer = _Connection(path, statements)
-        self._writer = BatchThread("limner-writer", _Batches(writer, _write), _Batches(writer, _write_unsynced))
-        self._reader = BatchThread("limner-reader", _Batches(_Connection(path, statements), _read))
+        self._writer = BatchThreads("limner-writer", (_Batches(writer, _write), _Batches(writer, _write_unsynced)))
+        readers = [(_Batches(_Connection(path, statements), _read),) for _ in range(READERS)]
+        self._readers = BatchThreads("limner-reader", *readers, rule=BatchOfOneAccount)
 
     async def run(self, work: Callable[[Records], T]) -> T:
         outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work), _SYNCED)
@@ -92,12 +97,12 @@ class SqliteStore:
         return await committed(outcome, self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
-        result: T = await self._reader.submit(work)
+        result: T = await self._readers.submit(work)
         return result
 
     async def close(self) -> None:
         await self._writer.close()
-        await self._reader.close()
+        await self._readers.close()
 
 
 class _Connection:
@@ -130,8 +135,7 @@ class _Batches:
             return self.perform(*self.connection.open(), batch)
         except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
             self.close()
-            jobs = batch.taken or list(batch)  # none is left to wait for ever: the store may not come back
-            return [(future, None, _translated(error)) for _, future in jobs]
+            return [(future, None, _translated(error)) for _, future in batch.taken]
 
     def close(self) -> None:
         self.connection.close()

@@ -1,6 +1,7 @@
 """A queue of units of work in which accounts take turns."""
 
 from collections import deque
+from collections.abc import Collection
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -15,23 +16,18 @@ class Turns(Generic[T]):
     def __init__(self) -> None:
         self._lines: dict[str, deque[T]] = {}  # the account whose turn it is comes first
 
-    def __bool__(self) -> bool:
-        return bool(self._lines)
-
     def add(self, account: str, item: T) -> None:
         self._lines.setdefault(account, deque()).append(item)
 
-    def next_account(self) -> str | None:
-        return next(iter(self._lines), None)
+    def next_account(self, busy: Collection[str] = ()) -> str | None:
+        """The account whose turn it is, of those that are not `busy`; None when none of them waits."""
+        return next((account for account in self._lines if account not in busy), None)
 
     def has(self, account: str) -> bool:
         return account in self._lines
 
-    def take(self) -> T:
-        """What comes next. Raises `KeyError` when nothing waits."""
-        account = self.next_account()
-        if account is None:
-            raise KeyError
+    def take(self, account: str) -> T:
+        """What comes next of this account, whose turn is over then. Raises `KeyError` when nothing of it waits."""
         line = self._lines.pop(account)
         item = line.popleft()
         if line:
@@ -39,27 +35,36 @@ class Turns(Generic[T]):
         return item
 
 
-class BatchOfTurns(Generic[T]):
-    """Takes items for one batch, also those that arrive while it runs, until it holds `LARGEST`.
+class BatchRule:
+    """Decides which account's item goes next into a batch.
 
-    It ends sooner for an account that has no more items: those are done when the batch is, so nobody else gets a
-    second one before that.
+    A batch ends with `LARGEST` items. It ends sooner where an account is in it that has no more items: those are done
+    when the batch is, so nobody else gets a second one before that.
     """
 
-    def __init__(self, turns: Turns[T]) -> None:
-        self._turns = turns
+    def __init__(self) -> None:
         self._accounts: set[str] = set()
         self._taken = 0
 
-    def take(self) -> T | None:
-        """The next item; None where the batch ends."""
-        account = self._turns.next_account()
-        if account is None or self._taken >= LARGEST or (account in self._accounts and self._somebody_is_done()):
+    def next_account(self, turns: Turns[T], busy: Collection[str] = ()) -> str | None:
+        """The account, of which an item is to be taken now; None where the batch ends."""
+        account = turns.next_account(busy)
+        if account is None or self._taken >= LARGEST or self._ends_before(account, turns):
             return None
         if account:  # the units of loops, which nobody waits for, end no batch
             self._accounts.add(account)
         self._taken += 1
-        return self._turns.take()
+        return account
 
-    def _somebody_is_done(self) -> bool:
-        return not all(map(self._turns.has, self._accounts))
+    def _ends_before(self, account: str, turns: Turns[T]) -> bool:
+        return account in self._accounts and not all(map(turns.has, self._accounts))
+
+
+class BatchOfOneAccount(BatchRule):
+    """The same for items that gain nothing from sharing a batch: one that takes long must not delay another account's.
+
+    The batch ends before the item of another account.
+    """
+
+    def _ends_before(self, account: str, turns: Turns[T]) -> bool:  # noqa: ARG002 - as its base
+        return self._taken > 0 and account not in self._accounts

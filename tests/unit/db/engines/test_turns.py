@@ -1,4 +1,6 @@
-from limner.db.engines.turns import LARGEST, BatchOfTurns, Turns
+from collections.abc import Collection, Iterator
+
+from limner.db.engines.turns import LARGEST, BatchOfOneAccount, BatchRule, Turns
 
 
 def waiting(**lines: int) -> Turns[str]:
@@ -9,11 +11,13 @@ def waiting(**lines: int) -> Turns[str]:
     return turns
 
 
-def batch(turns: Turns[str]) -> list[str]:
-    units, taken = BatchOfTurns(turns), []
-    while unit := units.take():
-        taken.append(unit)
-    return taken
+def taken_by(rule: BatchRule, turns: Turns[str], busy: Collection[str] = ()) -> Iterator[str]:
+    while (account := rule.next_account(turns, busy)) is not None:
+        yield turns.take(account)
+
+
+def batch(turns: Turns[str], busy: Collection[str] = ()) -> list[str]:
+    return list(taken_by(BatchRule(), turns, busy))
 
 
 def test_one_account_fills_a_batch() -> None:
@@ -39,11 +43,24 @@ def test_accounts_with_many_share_a_large_batch() -> None:
 
 def test_what_arrives_while_a_batch_runs_is_taken_into_it_and_ends_it() -> None:
     turns = waiting(loud=100)
-    units = BatchOfTurns(turns)
-    taken = [units.take() for _ in range(10)]
+    units = taken_by(BatchRule(), turns)
+    taken = [next(units) for _ in range(10)]
     turns.add("quiet", "quiet0")
 
-    while unit := units.take():
-        taken.append(unit)
+    taken += units
 
     assert taken[10:] == ["loud10", "quiet0"]
+
+
+def test_an_account_whose_unit_runs_elsewhere_waits_for_its_turn() -> None:
+    turns = waiting(loud=3, quiet=2)
+
+    assert batch(turns, busy={"loud"}) == ["quiet0", "quiet1"]
+    assert batch(turns) == ["loud0", "loud1", "loud2"]
+
+
+def test_a_batch_of_one_account_ends_before_the_unit_of_another() -> None:
+    turns = waiting(ada=1, loud=3)
+
+    assert list(taken_by(BatchOfOneAccount(), turns)) == ["ada0"]
+    assert list(taken_by(BatchOfOneAccount(), turns)) == ["loud0", "loud1", "loud2"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from limner.cli.event_loop.fair_threads import FairThreads
 from limner.cli.event_loop.run_loop import run_loop
+from limner.db.engines.fair_threads import FairThreads
 from limner.ports.acting_account import acting_for
 
 SOON_S = 20.0

@@ -1,4 +1,4 @@
-"""The default thread pool of services, where accounts take turns."""
+"""A pool of threads in which accounts take turns: of SQL on PostgreSQL, and the default pool of services."""
 
 import os
 import threading
@@ -25,8 +25,8 @@ class FairThreads(ThreadPoolExecutor):
     A call is charged to the acting account. Calls of no account, which are the service's own, may use all threads.
     """
 
-    def __init__(self, threads: int = THREADS, of_account: int = OF_ACCOUNT) -> None:
-        super().__init__(threads, thread_name_prefix="limner-calls")
+    def __init__(self, threads: int = THREADS, of_account: int = OF_ACCOUNT, name: str = "limner-calls") -> None:
+        super().__init__(threads, thread_name_prefix=name)
         self._of_account = of_account
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[Callable[[], None]]] = {}  # the account whose turn it is comes first
