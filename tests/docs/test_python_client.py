@@ -52,6 +52,15 @@ def test_the_longer_example_saves_both_pictures(served: Served, tmp_path: Path) 
     assert {"figure-0.png", "figure-1.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
+def test_the_program_with_every_call_runs(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "me.jpg").write_bytes(PHOTO)
+    monkeypatch.setenv("LIMNER_CLIENT_URL", served.url)
+    monkeypatch.setenv("LIMNER_CLIENT_KEY", served.key or "")
+    told = run(f"{(ROOT / 'docs/examples/every_call.py').read_text()}", served, tmp_path)
+
+    assert told.endswith("['picture-0.png', 'picture-1.png'] 1\n")
+
+
 def test_the_page_names_every_error_with_its_codes() -> None:
     text = PAGES[1].read_text()
     errors = [each for name in limner_client.__all__ if isinstance(each := getattr(limner_client, name), type)]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from serving import OURS
-from wheels import PROJECTS, build, metadata
+from contract.client import PHOTO
+from serving import OURS, serving
+from wheels import PROJECTS, ROOT, build, metadata
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,23 @@ def test_a_picture_is_made_with_the_built_in_engine(environment: dict[str, str],
     run(environment, "-m", "limner", "generate", "a cat", "-t", "figure", "-o", "cat.png")
 
     assert (tmp_path / "cat.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_quick_start_is_walked_by_the_clients_wheel(wheels: Mapping[str, Path], tmp_path: Path) -> None:
+    program = ROOT / "docs/examples/quick_start.py"
+    with zipfile.ZipFile(wheels["limner_client"]) as archive:
+        archive.extractall(tmp_path / "installed")
+    (tmp_path / "me.jpg").write_bytes(PHOTO)
+    with serving(tmp_path / "data") as server:
+        place = {"HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "installed")}
+        client = {"LIMNER_CLIENT_URL": server.url, "LIMNER_CLIENT_KEY": str(server.key)}
+        told = run(os.environ | place | client, str(program))
+        where = run(os.environ | place, "-c", "import limner_client; print(limner_client.__file__)")
+
+    assert len([line for line in program.read_text().splitlines()[1:] if line]) <= 10
+    assert told.count("'success'") == 2
+    assert where.startswith(str(tmp_path / "installed"))
+    assert (tmp_path / "cake.png").stat().st_size > 0 < (tmp_path / "clay.png").stat().st_size
 
 
 @pytest.mark.parametrize(
