@@ -15,8 +15,12 @@ from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.intake.image_intake import ImageIntake
 from limner.ports.provider import Delivered, Provider, VendorAccount
-from limner.providers import bfl, fal, gemini, midjourney, openai
+from limner.providers import bfl, fal
 from limner.providers.declarations import declarations
+from limner.providers.gemini import answer as gemini
+from limner.providers.midjourney import answer as midjourney
+from limner.providers.midjourney.fail_reasons import FAIL_REASONS
+from limner.providers.openai import refusals as openai
 from limner.routes import routes_of
 from limner.settings import Settings
 from limner_vendors import EmulatedSpeed, Vendors
@@ -165,15 +169,15 @@ def test_every_kind_that_a_vendor_can_end_in_has_its_rows() -> None:
 @pytest.mark.parametrize(
     ("vendor", "words"),
     [
-        ("openai", openai._POLICY_CODES - {"contentFilter", "content_filter", "ResponsibleAIPolicyViolation"}),
+        ("openai", openai.POLICY_CODES - {"contentFilter", "content_filter", "ResponsibleAIPolicyViolation"}),
         ("azure", {"contentFilter", "content_filter", "ResponsibleAIPolicyViolation"}),
-        ("openai", openai._QUOTA_CODES),
-        ("gemini", gemini._POLICY_BLOCK_REASONS),
-        ("gemini", gemini._FINISH_REASONS.keys()),
+        ("openai", openai.QUOTA_CODES),
+        ("gemini", gemini.POLICY_BLOCK_REASONS),
+        ("gemini", gemini.FINISH_REASONS.keys()),
         ("fal", fal._KINDS.keys()),
         ("bfl", bfl._REFUSED.keys()),
-        ("midjourney", {f"code {code}" for code in midjourney._CODES}),
-        ("midjourney", {words for words, verdict in midjourney.FAIL_REASONS.items() if verdict.kind}),
+        ("midjourney", {f"code {code}" for code in midjourney.CODES}),
+        ("midjourney", {words for words, verdict in FAIL_REASONS.items() if verdict.kind}),
     ],
 )
 def test_every_word_that_an_adapter_knows_is_provoked(vendor: str, words: set[str]) -> None:

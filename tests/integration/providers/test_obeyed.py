@@ -18,11 +18,12 @@ from limner.domain.routing.route import Route, UnknownOutcome
 from limner.domain.tasks.spec import TaskSpec
 from limner.models import shipped_models
 from limner.ports.provider import Provider, ReferenceImage, VendorAccount, abilities_of
-from limner.providers import bfl, fal, midjourney, replicate
+from limner.providers import bfl, fal, replicate
 from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
 from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
+from limner.providers.midjourney import models as midjourney
 from limner.providers.openai import OpenAiProvider
 from limner.providers.replicate import ReplicateProvider
 from limner.routes import routes_of

@@ -12,7 +12,11 @@ from fakes import content_of
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, VendorAccount
 from limner.providers._http import LinkedImage, VendorResponse, file_as_base64
-from limner.providers.gemini import GeminiCall, GeminiProvider, cost_of, decode, encode, facts_of
+from limner.providers.gemini import GeminiProvider
+from limner.providers.gemini.answer import decode
+from limner.providers.gemini.models import facts_of
+from limner.providers.gemini.prices import cost_of
+from limner.providers.gemini.request import GeminiCall, encode
 from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, order, references, unreachable_url
 
 KEY = "AIzaSyPretendedSecretKey"

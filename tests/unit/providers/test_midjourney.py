@@ -10,18 +10,11 @@ from PIL import Image
 from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, VendorAccount
 from limner.providers import _http as http
-from limner.providers.midjourney import (
-    FAIL_REASONS,
-    MODELS,
-    MidjourneyProvider,
-    decode_submit,
-    decode_task,
-    encode,
-    encode_pick,
-    fail_reasons_of,
-    headers_of,
-    job_with,
-)
+from limner.providers.midjourney import MidjourneyProvider
+from limner.providers.midjourney.answer import decode_submit, decode_task, job_with
+from limner.providers.midjourney.fail_reasons import FAIL_REASONS, fail_reasons_of
+from limner.providers.midjourney.models import MODELS
+from limner.providers.midjourney.request import encode, encode_pick, headers_of
 from unit.providers.fake_vendor import HANG_UP, FakeVendor, Reply, fake_vendor, order, references, unreachable_url
 
 KEY = "relay-secret"

@@ -13,17 +13,13 @@ from fakes import content_of
 from limner.domain.routing.failure import RETRIES, Failure, FailureKind, Stage
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, VendorAccount
 from limner.providers._http import LinkedImage, Part, VendorResponse
-from limner.providers.openai import (
-    DIALECTS,
-    OpenAiCall,
-    OpenAiProvider,
-    RoutedRequest,
-    cost_of,
-    decode,
-    defaults_at,
-    encode,
-    facts_of,
-)
+from limner.providers.openai import OpenAiProvider
+from limner.providers.openai.answer import decode
+from limner.providers.openai.dialects import DIALECTS
+from limner.providers.openai.models import facts_of
+from limner.providers.openai.options import defaults_at
+from limner.providers.openai.prices import cost_of
+from limner.providers.openai.request import OpenAiCall, RoutedRequest, encode
 from unit.providers.fake_vendor import (
     HANG_UP,
     FakeVendor,
