@@ -16,8 +16,7 @@ from limner.api.http.openapi_schema import content, fields, ref
 from limner.api.http.operation import Operation
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import Services
-from limner.application.provenance.detect import Detected
-from limner.domain.ids import AccountId
+from limner.application.provenance.detect import SHOWN, Detected
 from limner.ports.provenance import ManifestState
 
 PER_SECOND: Final = 5
@@ -27,7 +26,7 @@ _TEXT = {"type": ["string", "null"]}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _DATA = fields(
     ours={"type": "boolean", "description": "Made here: the same bytes, or the same but for our marks."},
-    tasks={**_TEXTS, "description": "The caller's own tasks that the picture is of."},
+    tasks={**_TEXTS, "description": f"The caller's own tasks that the picture is of, the {SHOWN} newest."},
     says=fields(source=_TEXT, tool=_TEXT),
     manifest=fields(
         state={"type": "string", "enum": [*ManifestState, "not_checked"]},
@@ -58,8 +57,8 @@ def operations(services: Services) -> list[Operation]:
     async def detect(request: Request) -> Response:
         account = caller(request).account
         async with received_file(request, services.scratch) as file:
-            found = await services.detect(file)
-        body = {"code": 0, "data": _body(found, account)}
+            found = await services.detect(file, account)
+        body = {"code": 0, "data": _body(found)}
         return Response(orjson.dumps(body), media_type="application/json")
 
     rate = RequestRate(PER_SECOND, "detections")
@@ -67,13 +66,13 @@ def operations(services: Services) -> list[Operation]:
     return [Operation("POST", "/v1/detect", detect, "files", summary, _DESCRIBED, "read", rate)]
 
 
-def _body(found: Detected, account: AccountId) -> dict[str, Any]:
-    own, report = found.own, found.manifest
+def _body(found: Detected) -> dict[str, Any]:
+    report = found.manifest
     facts = asdict(report) if report else {}
     told = {name: facts.get(name) for name in ("signer", "generator", "source")}
     return {
-        "ours": bool(own) or bool(report and report.ours and report.state is not ManifestState.INVALID),
-        "tasks": [each.task for each in own if each.account == account],
+        "ours": found.ours or bool(report and report.ours and report.state is not ManifestState.INVALID),
+        "tasks": list(dict.fromkeys(each.task for each in found.own)),
         "says": {"source": found.marks.source, "tool": found.marks.tool},
         "manifest": {
             "state": report.state if report else "not_checked",

@@ -46,7 +46,9 @@ def open_store(
 def connections_of(url: str) -> int:
     """How many connections the store behind a URL has: how many units of work can run at once."""
     if url.startswith(SQLITE):
-        return 2  # a writer and a reader
+        from limner.db.engines.sqlite import READERS  # noqa: PLC0415
+
+        return 1 + READERS
     from limner.db.engines.postgres import POOL  # noqa: PLC0415
 
     return POOL

@@ -3,19 +3,21 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from limner.application.images.open_picture import images_of
 from limner.db.records import Records
 from limner.db.store import Store
-from limner.db.tables.blobs import RESULT
 from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.marking.found import FoundMarks, before_mark, found_marks
 from limner.marking.manifest_box import without_manifest
 from limner.ports.intake import Inspected, Intake
 from limner.ports.provenance import ManifestReader, ManifestReport
+
+SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,15 @@ class OwnPicture:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """`own` are the tasks that the file is a picture of: several, where vendors delivered the same bytes twice.
+    """`own` are the tasks of the asking account that the file is a picture of, at most `SHOWN` of them, newest first.
 
+    There are several where vendors delivered the same bytes twice. `ours` is true for those of other accounts, too.
     `manifest` is None where what reads manifests is not installed.
     """
 
     picture: Inspected
     sha256: str
+    ours: bool
     own: Sequence[OwnPicture]
     marks: FoundMarks
     manifest: ManifestReport | None = None
@@ -48,13 +52,16 @@ class Detect:
     intake: Intake
     reader: ManifestReader | None = None
 
-    async def __call__(self, source: Path | bytes) -> Detected:
-        """Look at a file, or at the bytes of a small one. Raises `Refusal` for one that is no picture."""
+    async def __call__(self, source: Path | bytes, account: AccountId | None = None) -> Detected:
+        """Look at a file, or at the bytes of a small one, for an account or, without one, for the operator.
+
+        Raises `Refusal` for one that is no picture.
+        """
         picture = await self.intake.inspect(source)
         hashes, marks = await asyncio.to_thread(_read, source, picture.media_type)
-        own = await self.store.read(lambda records: _own(records, hashes))
+        ours, own = await self.store.read(lambda records: _found(records, hashes, account))
         manifest = await asyncio.to_thread(self._manifest, source, picture.media_type)
-        return Detected(picture, hashes[0], own, marks, manifest)
+        return Detected(picture, hashes[0], ours, own, marks, manifest)
 
     def _manifest(self, source: Path | bytes, media_type: str) -> ManifestReport | None:
         if self.reader is None:
@@ -73,13 +80,13 @@ def _read(source: Path | bytes, media_type: str) -> tuple[list[BlobId], FoundMar
     return [BlobId(hashlib.sha256(each).hexdigest()) for each in files], found_marks(data)
 
 
-def _own(records: Records, hashes: Sequence[BlobId]) -> list[OwnPicture]:
-    found = [
-        OwnPicture(task.id, task.account, name, marked=place > 0)
-        for place, blob in enumerate(hashes)
-        for ref in records.consistency.refs_of(blob)
-        if ref.kind == RESULT and (task := records.tasks.get(TaskId(ref.holder)))
-        for name, image in images_of(task).items()
-        if image.blob == blob
-    ]
-    return sorted(found, key=lambda each: (each.task, each.name))
+def _found(records: Records, hashes: Sequence[BlobId], account: AccountId | None) -> tuple[bool, Sequence[OwnPicture]]:
+    """Whether any task has the picture, and those of the account, or of all."""
+    own = [each for place, blob in enumerate(hashes) for each in _own(records, blob, account, marked=place > 0)][:SHOWN]
+    return bool(own) or any(records.task_lists.of_picture(blob, None, 1) for blob in hashes), own
+
+
+def _own(records: Records, blob: BlobId, account: AccountId | None, *, marked: bool) -> Iterator[OwnPicture]:
+    for task in records.task_lists.of_picture(blob, account, SHOWN):
+        names = sorted(name for name, image in images_of(task).items() if image.blob == blob)
+        yield from (OwnPicture(task.id, task.account, name, marked) for name in names)

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from limner.db.sql import Db, Sql
+from limner.db.tables.blobs import RESULT
 from limner.db.tables.library.prompt_index import last_indexed, postgres_match, sqlite_match, sqlite_words
 from limner.db.tables.tasks import COLUMNS, task_of
-from limner.domain.ids import AccountId
+from limner.domain.ids import AccountId, BlobId
 from limner.domain.tasks.listing import ListPosition, SearchPosition, TaskFilter, TimePosition
 from limner.domain.tasks.task import Status, Task
 
@@ -39,6 +40,12 @@ _POSTGRES_SEARCH = f"""
     SELECT {_COLUMNS}, w.number FROM prompt_words w JOIN tasks t ON t.id = w.task
     WHERE w.words @@ CAST(:match AS tsquery) AND {{conditions}}
     ORDER BY w.number DESC LIMIT :limit
+"""
+
+_OF_PICTURE = f"""
+    SELECT {_COLUMNS} FROM blob_uses u CROSS JOIN tasks t
+    WHERE u.blob = :blob AND u.kind = '{RESULT}' AND t.id = u.holder AND {{conditions}}
+    ORDER BY u.holder DESC LIMIT :limit
 """
 
 # Said as literals beside the parameter, they let the database use a partial index.
@@ -79,6 +86,12 @@ class TaskListQueries:
         """The UTC days since 1970 that have tasks, newest first, each with their number. Words are not searched."""
         conditions = ("t.account = :account", *_conditions(filter_, None))
         return self._db.all(_statement(_BY_DAY, conditions), self._values(account, filter_, None))
+
+    def of_picture(self, blob: BlobId, account: AccountId | None, limit: int) -> Sequence[Task]:
+        """The newest tasks whose picture or preview these bytes are, of one account or of all."""
+        conditions = ("t.account = :account",) if account is not None else ()
+        values = {"blob": blob, "account": account, "limit": limit}
+        return [task_of(row) for row in self._db.all(_statement(_OF_PICTURE, conditions), values)]
 
     def _search_page(
         self, filter_: TaskFilter, conditions: tuple[str, ...], values: dict[str, Any], limit: int
