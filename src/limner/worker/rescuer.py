@@ -13,6 +13,7 @@ from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.tasks import ClaimedTask
+from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
 from limner.ports.clock import Clock
 from limner.worker.dispatcher import Dispatcher
@@ -23,6 +24,10 @@ log = structlog.get_logger()
 
 EXPIRED = Ending(Status.EXPIRED, error_code=1001, error_msg="waited too long in the queue")
 EXPIRE_BATCH = 200
+"""Tasks that are ended in one round."""
+
+EXPIRED_TOGETHER = 8
+"""Tasks that are ended in one unit of work: 200 kept SQLite's writer busy for half a second."""
 
 MAX_LEASE_FACTOR = 10
 """A lease that ends later than this many times its length was written before the clock was set back."""
@@ -43,8 +48,7 @@ class Rescuer:
 
     async def rescue(self) -> None:
         await self.store.run(self._correct_leases)
-        now_ms = self.clock.now_ms()
-        await self.store.run(lambda records: expire(records, now_ms))
+        await expire_overdue(self.store, self.clock.now_ms())
         shared_ms = await self.store.read(lambda records: records.shared_now_ms(self.clock.now_ms()))
         expired_before_ms = self._expired_before_ms(shared_ms)
 
@@ -75,6 +79,16 @@ class Rescuer:
         return now_ms
 
 
-def expire(records: Records, now_ms: int) -> None:
-    for task in records.tasks.overdue(now_ms, EXPIRE_BATCH):
-        settle(records, task.id, EXPIRED, now_ms, owner=None)
+async def expire_overdue(store: Store, now_ms: int) -> None:
+    """End tasks that were queued for too long, in short units of work; accounts take turns."""
+    overdue = await store.read(lambda records: records.tasks.overdue(now_ms, EXPIRE_BATCH))
+    for start in range(0, len(overdue), EXPIRED_TOGETHER):
+        await _expire(store, overdue[start : start + EXPIRED_TOGETHER], now_ms)
+
+
+async def _expire(store: Store, tasks: Sequence[TaskId], now_ms: int) -> None:
+    def work(records: Records) -> None:
+        for task in tasks:
+            settle(records, task, EXPIRED, now_ms, owner=None)
+
+    await store.run(work)

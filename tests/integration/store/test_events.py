@@ -18,7 +18,7 @@ from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Refusal
 from limner.domain.tasks.cursor import FeedCursor
 from limner.domain.tasks.task import Status
-from limner.worker.rescuer import expire
+from limner.worker.rescuer import expire_overdue
 from stores import FAILED, SUCCEEDED, ServiceHarness
 
 EVERYTHING = 1_000
@@ -77,7 +77,7 @@ async def test_ends_that_no_worker_brings_are_events_too(service: ServiceHarness
     cancelled, expired = await service.submit_task(key), await service.submit_task(key)
     await service.cancel(key.account, cancelled)
     service.clock.pass_time(3601)
-    await service.store.run(lambda records: expire(records, service.clock.now_ms()))
+    await expire_overdue(service.store, service.clock.now_ms())
 
     assert became(await of(service, cancelled)) == ["queued", "cancelled"]
     assert became(await of(service, expired)) == ["queued", "expired"]

@@ -59,6 +59,20 @@ async def test_a_worker_erases_what_is_due_and_nothing_else(service: ServiceHarn
     assert acts[-4:] == ["task.erase_later", "task.erase_later", "task.erase_undone", "task.erase"]
 
 
+async def test_tasks_of_one_account_are_erased_after_the_first_of_others(service: ServiceHarness) -> None:
+    many, few = await service.open_account(limit=100), await service.open_account("eve")
+    first = [await run_task(service, many, MADE) for _ in range(4)]
+    late = await run_task(service, few, MADE)
+    erase_later = EraseLater(service.store, service.clock)
+    options: dict[str, Any] = {"even_kept": False, "actor": "a key"}
+    await erase_later(many.account, first, grace_s=1, **options)
+    await erase_later(few.account, [late], grace_s=2, **options)
+
+    due = await service.store.read(lambda records: records.task_marks.due_for_erasing(service.clock.now_ms() + 3000, 2))
+
+    assert late in due
+
+
 async def test_a_reference_is_traced_by_its_task_and_by_its_bytes(service: ServiceHarness) -> None:
     key, other = await service.open_account(), await service.open_account("eve")
     first = await run_task(service, key, MADE)

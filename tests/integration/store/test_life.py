@@ -31,7 +31,7 @@ from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.task import Ending, Status
 from limner.ports.templates import Templates
-from limner.worker.rescuer import expire
+from limner.worker.rescuer import expire_overdue
 from stores import (
     FAILED,
     LEASE_MS,
@@ -274,7 +274,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def what_waited_too_long_expires(self) -> None:
         now_ms = self.clock.ms
-        self.do(self.service.store.run(lambda records: expire(records, now_ms)))
+        self.do(expire_overdue(self.service.store, now_ms))
         for task, expected in self.tasks.items():
             if expected.status is Status.QUEUED and expected.queue_deadline_ms < now_ms:
                 self.finish(task, Ending(Status.EXPIRED))

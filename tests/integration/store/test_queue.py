@@ -1,19 +1,21 @@
 """The queue: who is next, taken once, and not kept waiting for ever."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from limner.db.records import Records
 from limner.db.sql import Sql
+from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import ClaimedTask, TaskTable
 from limner.domain.accounts.credits import Balance
 from limner.domain.ids import TaskId
 from limner.domain.tasks.task import Ending, Status
-from limner.worker.rescuer import EXPIRED, expire
+from limner.worker.rescuer import EXPIRED, EXPIRED_TOGETHER, expire_overdue
 from stores import LEASE_MS, ServiceHarness, opened_store
 
 
@@ -224,7 +226,7 @@ async def test_tasks_that_waited_too_long_expire_with_their_credits_back(service
     [young] = await send(service, key, 1)
     service.clock.pass_time(601)
 
-    await service.store.run(lambda records: expire(records, service.clock.now_ms()))
+    await expire_overdue(service.store, service.clock.now_ms())
 
     task = await service.task(old)
     assert (task.status, task.error_code, task.error_msg) == (Status.EXPIRED, 1001, EXPIRED.error_msg)
@@ -252,6 +254,39 @@ async def test_a_running_task_is_never_overdue(service: ServiceHarness) -> None:
     assert await service.store.read(lambda records: records.tasks.overdue(service.clock.now_ms(), 10)) == []
 
 
+async def test_overdue_tasks_of_one_account_come_after_the_first_of_others(service: ServiceHarness) -> None:
+    many, few = await service.open_account("ada", limit=100), await service.open_account("bob")
+    await send(service, many, 10)
+    service.clock.pass_time(10)
+    [late] = await send(service, few, 1)
+    service.clock.pass_time(4000)
+
+    overdue = await service.store.read(lambda records: records.tasks.overdue(service.clock.now_ms(), 2))
+
+    assert late in overdue
+
+
+async def test_overdue_tasks_are_ended_in_short_units_of_work(service: ServiceHarness) -> None:
+    await send(service, await service.open_account(limit=100), 2 * EXPIRED_TOGETHER + 1)
+    service.clock.pass_time(4000)
+    ended: list[int] = []
+
+    class MeasuredStore:
+        async def run(self, work: Callable[[Records], None]) -> None:
+            def measured(records: Records) -> None:
+                work(records)
+                ended.append(len(records.events.written))
+
+            await service.store.run(measured)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(service.store, name)
+
+    await expire_overdue(cast("Store", MeasuredStore()), service.clock.now_ms())
+
+    assert ended == [EXPIRED_TOGETHER, EXPIRED_TOGETHER, 1]
+
+
 async def test_expiring_while_a_worker_claims_ends_each_task_once(service: ServiceHarness) -> None:
     keys = [await service.open_account(f"user-{n}", limit=100) for n in range(3)]
     tasks = [task for key in keys for task in await send(service, key, 20)]
@@ -259,7 +294,7 @@ async def test_expiring_while_a_worker_claims_ends_each_task_once(service: Servi
     now_ms = service.clock.now_ms()
 
     claims = [service.claim_tasks(f"worker-{n}", limit=7) for n in range(4)]
-    rescuers = [service.store.run(lambda records: expire(records, now_ms)) for _ in range(3)]
+    rescuers = [expire_overdue(service.store, now_ms) for _ in range(3)]
     outcomes = await asyncio.gather(*claims, *rescuers)
 
     claimed = {each.task.id for outcome in outcomes[:4] for each in outcome or ()}

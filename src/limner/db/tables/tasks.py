@@ -216,9 +216,11 @@ _SHORTEN_LEASES = Sql("""
     UPDATE tasks SET lease_until_ms = :until_ms WHERE status = 'running' AND lease_until_ms > :after_ms
 """)
 _LEASE_OWNERS = Sql("SELECT DISTINCT lease_owner FROM tasks WHERE status = 'running' AND lease_owner IS NOT NULL")
-_OVERDUE = Sql(f"""
-    SELECT {_COLUMNS} FROM tasks WHERE status = 'queued' AND queue_deadline_ms < :now_ms
-    ORDER BY queue_deadline_ms LIMIT :limit
+_OVERDUE = Sql("""
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY account ORDER BY queue_deadline_ms, id) AS turn FROM tasks
+        WHERE status = 'queued' AND queue_deadline_ms < :now_ms) AS overdue
+    ORDER BY turn, id LIMIT :limit
 """)
 
 _FINISH = """
@@ -447,9 +449,9 @@ class TaskTable:
     def lease_owners(self) -> Sequence[str]:
         return [row[0] for row in self._db.all(_LEASE_OWNERS)]
 
-    def overdue(self, now_ms: int, limit: int) -> Sequence[Task]:
-        """Queued tasks whose queue deadline has passed."""
-        return [task_of(row) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+    def overdue(self, now_ms: int, limit: int) -> Sequence[TaskId]:
+        """Queued tasks whose queue deadline has passed: the first of each account, then the second of each."""
+        return [TaskId(row[0]) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
         """Write the end of a task. With an owner, only while its lease is that owner's; without, only while queued.

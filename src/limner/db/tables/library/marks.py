@@ -11,7 +11,12 @@ _DO_NOT_ERASE = Sql("""
     UPDATE tasks SET erase_due_ms = NULL, listed = 1
     WHERE account = :account AND erase_due_ms IS NOT NULL AND id IN :ids RETURNING id
 """)
-_DUE = Sql("SELECT id FROM tasks WHERE erase_due_ms <= :now_ms ORDER BY erase_due_ms LIMIT :limit")
+_DUE = Sql("""
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY account ORDER BY erase_due_ms, id) AS turn FROM tasks
+        WHERE erase_due_ms <= :now_ms) AS due
+    ORDER BY turn, id LIMIT :limit
+""")
 
 
 class TaskMarks:
@@ -31,4 +36,5 @@ class TaskMarks:
         return [TaskId(row[0]) for row in rows]
 
     def due_for_erasing(self, now_ms: int, limit: int) -> Sequence[TaskId]:
+        """Tasks of all accounts: the first of each, then the second of each."""
         return [TaskId(row[0]) for row in self._db.all(_DUE, {"now_ms": now_ms, "limit": limit})]
