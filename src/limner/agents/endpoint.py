@@ -11,9 +11,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limner.agents.in_process import InProcessTransport
+from limner.agents.json_request import plain_request
 from limner.agents.references import HOW
 from limner.agents.server import agent_server
 from limner.agents.tools import AgentContext, AgentSession
+from limner.domain.refusal import Refusal, UnsupportedMedia
 from limner_client import AsyncLimnerClient
 
 PATH = "/mcp"
@@ -67,13 +69,20 @@ class AgentEndpoint:
             answer = JSONResponse({"error": _told(seen.body)}, seen.status, headers)
             await answer(scope, receive, send)
             return
-        await self._manager.handle_request(scope, receive, send)
+        try:
+            plain, receive = await plain_request(scope, receive, MOST_BODY)
+        except Refusal as refusal:
+            status = 415 if isinstance(refusal, UnsupportedMedia) else 400
+            answer = JSONResponse({"error": f"{refusal.reason}. {refusal.suggestion}"}, status)
+            await answer(scope, receive, send)
+            return
+        await self._manager.handle_request(plain, receive, send)
 
     def _session(self, ctx: AgentContext) -> AgentSession:
         request = ctx.request_context.request
         assert request is not None  # noqa: S101 - calls come over HTTP here
         scope: Scope = request.scope
-        key = _key_header(scope).get("Authorization", "").removeprefix("Bearer ")
+        key = _key_header(scope).get("Authorization", "").partition(" ")[2].strip()
         return AgentSession(AsyncLimnerClient(key=key, transport=self._transport(scope), retries=1), _no_files)
 
     def _transport(self, scope: Scope) -> InProcessTransport:

@@ -1,7 +1,5 @@
 """Reference pictures as agents name them: a link, a task, an upload, and over stdio a path."""
 
-import base64
-import binascii
 import os
 import stat
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,6 +8,7 @@ from pathlib import Path
 
 from mcp.server.mcpserver.exceptions import ToolError
 
+from limner.domain.base64_text import bytes_of
 from limner_client import AsyncLimnerClient, Reference, Uploaded
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -82,6 +81,6 @@ async def reference_of(name: str, client: AsyncLimnerClient, read: ReadFile) -> 
 def _decoded(data: str) -> bytes:
     head, _, text = data.partition(",")
     try:
-        return base64.b64decode(text if head.endswith(";base64") else "!", validate=True)
-    except binascii.Error:
+        return bytes_of(text if head.lower().endswith(";base64") else "!", MOST_BYTES)
+    except ValueError:
         raise ToolError("A data: picture has the form data:image/png;base64,… Check that it is whole.") from None

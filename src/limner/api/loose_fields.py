@@ -64,8 +64,5 @@ def cleaned(prompt: str) -> str:
 
 def source_of(text: str) -> Source:
     """A data URL, base64, or an address."""
-    if text.startswith("data:"):
-        return InlineSource(text.partition(",")[2])
-    if text.startswith(("http://", "https://")):
-        return UrlSource(text)
-    return InlineSource(text)
+    text = text.strip()
+    return UrlSource(text) if text.lower().startswith(("http://", "https://")) else InlineSource(text)

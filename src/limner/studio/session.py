@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
+from limner.api.http.bodies.whole_form import read_whole_form
 from limner.api.http.public_path import PUBLIC_PATH
 from limner.application.accounts.sign_in import SESSION_LIFE_MS, SignedIn, SignIn
 from limner.db.tables.keys import Key
@@ -20,7 +21,7 @@ COOKIE = "limner_session"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 
-MAX_FILES = 10
+MAX_FILES, MAX_FIELDS = 10, 1000
 MAX_TEXT = 64 * 1024
 """Bytes of one field of a form."""
 
@@ -126,7 +127,7 @@ async def _check_csrf(request: Request, session: StudioSession) -> None:
 
 async def form_of(request: Request) -> FormData:
     """The form of a page. Whoever reads it first sets its limits, and that is the check of its token."""
-    return await request.form(max_files=MAX_FILES, max_part_size=MAX_TEXT)
+    return await read_whole_form(request, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_text=MAX_TEXT)
 
 
 def _to_sign_in(request: Request) -> Response:

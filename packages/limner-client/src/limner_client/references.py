@@ -18,7 +18,7 @@ Reference = str | Path | bytes | PictureTask | Uploaded
 
 
 def is_link(reference: str) -> bool:
-    return reference.startswith(("http://", "https://"))
+    return reference.lower().startswith(("http://", "https://"))
 
 
 def file_of_link(link: str) -> dict[str, str]:

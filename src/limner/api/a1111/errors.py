@@ -6,7 +6,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable
+from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 from limner.domain.tasks.task import Status, Task
 
 _STATUSES: dict[int, int] = {
@@ -65,5 +65,7 @@ def _status_of(refusal: Refusal) -> int:
             return 503
         case TooSlow():
             return 408
+        case UnsupportedMedia():
+            return 415
         case _:
             return _STATUSES.get(refusal.code, 422)

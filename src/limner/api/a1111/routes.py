@@ -16,8 +16,8 @@ from limner.api.a1111.wire import FACE, DrawRequest, checkpoint_of, read_img2img
 from limner.api.embedded_pictures import PICTURE, in_pieces
 from limner.api.held_call import HeldCalls
 from limner.api.http.authentication import caller
-from limner.api.http.bodies.content_coding import decoded_body
 from limner.api.http.bodies.json_body import digest_of, parse, read_object, result_of
+from limner.api.http.content_coding import decoded_body
 from limner.api.http.operation import Endpoint, Operation, OperationTable
 from limner.api.loose_fields import PROMPT_RULES
 from limner.api.service_container import Services

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from limner.api.http.bodies.json_body import unknown_fields, validated
 from limner.api.loose_fields import MAX_REFERENCES, cleaned, model_of, shape_and_class, source_of
 from limner.domain.model import Models
+from limner.domain.prompts.characters import is_blank
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.fair_queue import DEFAULT_PRIORITY
 from limner.domain.tasks.request import FileInput, ImageRequest, TaskType
@@ -56,8 +57,8 @@ class DrawBody(BaseModel):
 
     @property
     def full_prompt(self) -> str:
-        avoided = self.negative_prompt.strip()
-        return cleaned(f"{self.prompt}\n\nAvoid: {avoided}" if avoided and self.prompt.strip() else self.prompt)
+        avoided, wanted = self.negative_prompt.strip(), self.prompt
+        return cleaned(wanted if is_blank(avoided) or is_blank(wanted) else f"{wanted}\n\nAvoid: {avoided}")
 
 
 class EditBody(DrawBody):

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.api.http.authentication import STANDINGS
+from limner.api.http.content_coding import decoded
 from limner.api.http.headers import add_headers, media_type
 from limner.api.http.rate_limits import rate_limit_headers
 from limner.application.random_bits import random_bits
@@ -100,7 +101,10 @@ def _internal_error(trace: str) -> Refusal:
 
 
 class BodyCap:
-    """Refuses bodies over the size limit, by Content-Length or while they are received."""
+    """Undoes the content coding of bodies, and refuses those over the size limit, before or after that.
+
+    By Content-Length, or while they are received.
+    """
 
     def __init__(self, app: ASGIApp, answer: AnswerError) -> None:
         self._app = app
@@ -119,7 +123,7 @@ class BodyCap:
                 await _discard(receive)
             await self._answer(scope, _too_large(cap))(scope, receive, send)
             return
-        await self._app(scope, _counted(receive, cap), send)
+        await self._app(scope, decoded(headers, counted(receive, cap), cap), send)
 
 
 class TrailingSlash:
@@ -138,7 +142,8 @@ class TrailingSlash:
         await self._app(scope, receive, send)
 
 
-def _counted(receive: Receive, cap: int) -> Receive:
+def counted(receive: Receive, cap: int) -> Receive:
+    """`receive` of at most `cap` bytes of body; raises `Refusal` beyond."""
     seen = 0
 
     async def counting() -> Message:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from limner.application.tasks.accept import IdempotencyConflict
-from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable
+from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 from limner.domain.tasks.task import Status, Task
 
 SHOULD_RETRY = "x-should-retry"
@@ -46,6 +46,8 @@ def error_of(refusal: Refusal) -> tuple[int, dict[str, Any]]:
         status, kind, code = 503, "server_error", "server_is_overloaded"
     if isinstance(refusal, TooSlow):
         status = 408
+    if isinstance(refusal, UnsupportedMedia):
+        status = 415
     if isinstance(refusal, IdempotencyConflict):
         status, code = 422, "idempotency_key_reused"
     message = f"{refusal.reason[:1].upper()}{refusal.reason[1:]}. {refusal.suggestion}"

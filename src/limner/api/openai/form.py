@@ -1,24 +1,24 @@
-"""Reads an edit that is sent as a form: text parts, and pictures as `image`, `image[]` and `mask`."""
+"""Reads an edit that is sent as a form: text parts, and pictures as `image`, `image[]`, `mask`: files or links."""
 
 import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from limner.api.http.bodies.json_body import result_of
-from limner.api.loose_fields import MAX_REFERENCES
-from limner.domain.refusal import Code, Refusal
+from limner.api.http.bodies.whole_form import read_whole_form
+from limner.api.loose_fields import MAX_REFERENCES, source_of
 from limner.domain.tasks.request import InlineSource, Source
 
 MAX_FIELDS = 60
 MAX_TEXT = 256 * 1024
 PICTURES = ("image", "image[]")
 MASKS = ("mask", "mask[]")
+LINKS = PICTURES + MASKS
+"""Parts that may hold an address, a data URL or base64 as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,7 @@ class EditForm:
 
 async def read_form(request: Request) -> EditForm:
     """Raises `Refusal` for a form that is broken or too large."""
-    try:
-        form = await request.form(max_files=MAX_REFERENCES + 2, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT)
-    except (HTTPException, FormParserError) as error:
-        raise Refusal(
-            Code.MALFORMED, "the form cannot be read", suggestion="Send multipart/form-data with a boundary."
-        ) from error
+    form = await read_whole_form(request, max_files=MAX_REFERENCES + 2, max_fields=MAX_FIELDS, max_text=MAX_TEXT)
     digest = hashlib.sha256()
     fields: dict[str, Any] = {}
     pictures: list[Source] = []
@@ -49,8 +44,11 @@ async def read_form(request: Request) -> EditForm:
             content_digest, picture = await result_of(_read_picture, await value.read())
             digest.update(content_digest)
             (masks if name in MASKS else pictures).append(picture)
+            continue
+        digest.update(value.encode() + b"\0")
+        if name in LINKS and value:
+            (masks if name in MASKS else pictures).append(source_of(value))
         else:
-            digest.update(value.encode() + b"\0")
             fields[name] = value
     await form.close()
     return EditForm(fields, pictures, masks[0] if masks else None, digest.hexdigest())

@@ -25,6 +25,9 @@ from limner.domain.refusal import Code, Refusal
 
 PREFIX = "/v1/templates"
 
+ZIP = {"application/zip", "application/x-zip-compressed", "application/octet-stream"}
+"""What clients call an archive; Windows knows the second name."""
+
 Row = Callable[[str, str, Endpoint, str, Mapping[str, Any]], Operation]
 
 
@@ -83,7 +86,7 @@ class TemplateHandlers:
 
     async def add(self, request: Request) -> Response:
         key, slug = caller(request), request.path_params["slug"]
-        if media_type(request.headers) == "application/zip":
+        if media_type(request.headers) in ZIP:
             async with received_body(request, self.services.scratch) as path:
                 files = await asyncio.to_thread(unzipped, path)
         else:

@@ -1,7 +1,5 @@
 """Bodies of `/v1/templates`: a template as JSON, or as a zip of its folder."""
 
-import base64
-import binascii
 import io
 import json
 import zipfile
@@ -9,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictStr
 
 from limner.application.library.templates import FILE, MOST_FILE_BYTES
+from limner.domain.base64_text import TooLong, bytes_of
 from limner.domain.prompts.template import MAX_PICTURES
 from limner.domain.refusal import Code, Refusal
 
@@ -21,8 +20,10 @@ _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 
 def _bytes(text: str) -> str:
     try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        bytes_of(text, MOST_FILE_BYTES)
+    except TooLong:
+        raise ValueError(f"the picture is over {MOST_FILE_BYTES:,} bytes") from None
+    except ValueError:
         raise ValueError("data is the file's bytes in base64") from None
     return text
 
@@ -32,6 +33,12 @@ class TemplateFile(BaseModel):
 
     data: Annotated[StrictStr, AfterValidator(_bytes)] | None = Field(default=None, description="PNG or JPEG, base64.")
     file: StrictStr | None = Field(default=None, max_length=100, description="A file of the current version.")
+
+
+def _object_only(value: object) -> object:
+    if not isinstance(value, dict | TemplateFile):
+        raise ValueError('a picture is an object with its bytes in base64, such as {"data": "…"}')  # noqa: TRY004 - pydantic's
+    return value
 
 
 class TemplateReference(TemplateFile):
@@ -49,9 +56,13 @@ class NewTemplate(BaseModel):
     aspect_ratio: StrictStr | None = Field(default=None, max_length=7, description='Such as "16:9".')
     best_with: list[StrictStr] = Field(default_factory=list, max_length=10, description="Models that suit it.")
     needs_image: StrictBool = Field(default=False, description="It is made to work on a picture of the caller's.")
-    pictures: list[TemplateReference] = Field(default_factory=list, max_length=MAX_PICTURES)
-    before: TemplateFile | None = Field(default=None, description="Shows what it does; not sent.")
-    after: TemplateFile | None = None
+    pictures: list[Annotated[TemplateReference, BeforeValidator(_object_only)]] = Field(
+        default_factory=list, max_length=MAX_PICTURES
+    )
+    before: Annotated[TemplateFile, BeforeValidator(_object_only)] | None = Field(
+        default=None, description="Shows what it does; not sent."
+    )
+    after: Annotated[TemplateFile, BeforeValidator(_object_only)] | None = None
 
     def files(self, current: Mapping[str, bytes]) -> Mapping[str, bytes]:
         """The folder of the template. `current` are the files of the current version. Raises `Refusal`."""
@@ -94,7 +105,7 @@ def _add(found: dict[str, bytes], current: Mapping[str, bytes], picture: Templat
             )
         found[picture.file] = current[picture.file]
         return picture.file
-    data = base64.b64decode(picture.data or "")
+    data = bytes_of(picture.data or "", MOST_FILE_BYTES)
     extension = next((each for signature, each in _SIGNATURES.items() if data.startswith(signature)), "bin")
     found[f"{name}.{extension}"] = data
     return f"{name}.{extension}"

@@ -22,6 +22,7 @@ from limner.api.tripo.task_fields import (
     with_one_source,
 )
 from limner.api.v3.models import model_called
+from limner.domain.base64_text import is_data_url
 from limner.domain.ids import TaskId, UploadToken, is_uuid
 from limner.domain.model import Models
 from limner.domain.prompts.prompt import PromptRules
@@ -41,7 +42,7 @@ from limner.domain.tasks.spec import TaskSpec
 PROMPT_LIMIT = 1800
 PROMPT_RULES = PromptRules(PROMPT_LIMIT)
 
-_INPUT = "A URL, a file token (file_…), the id of a task of yours, or an object with one of them."
+_INPUT = "A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them."
 
 
 class FileReference(FileRef):
@@ -54,17 +55,19 @@ class FileReference(FileRef):
 
 
 def _from_text(value: object) -> object:
-    """Turn a plain string into a reference by its form: URL, task id or file token."""
+    """Turn a plain string into a reference by its form: URL, `data:` URL, task id or file token."""
     if not isinstance(value, str):
         return value
     text = value.strip()
     if text.lower().startswith(("http://", "https://")):
         return {"url": text}
+    if is_data_url(text):
+        return {"data": text}
     if is_uuid(text):
         return {"task_id": text}
     if is_uuid(text.removeprefix(TOKEN_PREFIX)):
         return {"file_token": text}
-    raise ValueError("the text is not a URL, a file token or a task id")
+    raise ValueError("the text is not a URL, a data: URL, a file token or a task id")
 
 
 AnyInput = Annotated[

@@ -1,14 +1,11 @@
 """Reference pictures of a request: stored when the task is accepted, normalised when it first runs."""
 
 import asyncio
-import binascii
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pybase64
 
 from limner.application.images.keep import Keep
 from limner.application.images.upload import KeepPicture, KeptPicture
@@ -17,6 +14,7 @@ from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.tasks import CleanCopy, TaskInput
 from limner.db.tables.uploads import Upload
+from limner.domain.base64_text import TooLong, bytes_of
 from limner.domain.ids import AccountId, BlobId, TaskId, is_uuid
 from limner.domain.model import WEBP, ModelFacts
 from limner.domain.refusal import Code, Refusal
@@ -30,10 +28,6 @@ from limner.ports.provider import ReferenceImage
 
 INLINE_LIMIT = 20 * 1024 * 1024
 """Size limit of one inline picture, as for an upload."""
-
-
-_BASE64 = str.maketrans("-_", "+/", " \t\r\n\v\f")
-"""URL-safe letters to standard ones; white space is removed."""
 
 
 def check_format(media_type: str, model: ModelFacts, field: str, *, transcode_webp: bool) -> None:
@@ -95,18 +89,15 @@ class KeepInlineImages:
 
 
 def _write_base64(data: str, path: Path) -> None:
-    """Decode into a file: standard or URL-safe alphabet, with or without padding, line breaks and a `data:` prefix."""
-    encoded = data.partition(",")[2] if data[:5].lower() == "data:" else data
-    encoded = encoded.translate(_BASE64).rstrip("=")
-    if len(encoded) > INLINE_LIMIT * 4 // 3 + 4:
+    try:
+        path.write_bytes(bytes_of(data, INLINE_LIMIT))
+    except TooLong:
         raise Refusal(
             Code.IMAGE_TOO_LARGE,
             "the inline picture is over 20 MB",
             suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
-        )
-    try:
-        path.write_bytes(pybase64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True))
-    except (binascii.Error, ValueError):
+        ) from None
+    except ValueError:
         raise Refusal(
             Code.INVALID,
             "data is not base64",

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from limner.api.http.bodies.content_coding import decoded_body
+from limner.api.http.content_coding import decoded_body
 from limner.domain.refusal import Code, Refusal
 
 T = TypeVar("T")
