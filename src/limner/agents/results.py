@@ -27,7 +27,8 @@ async def of_task(task: PictureTask, calls: Calls, *, preview: bool) -> CallTool
     """A task with its pictures. One that ended without a picture is a tool error that says why."""
     facts = _facts(task)
     if task.has_ended and task.status not in {"success", "cancelled"}:
-        text = f"Task {task.id} is {task.status}: {task.error}. Nothing was charged. {_advice(task)}"
+        reason = (task.error or "no reason is known").rstrip(".")
+        text = f"Task {task.id} is {task.status}: {reason}. Nothing was charged. {_advice(task)}"
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=facts, is_error=True)
     content: list[ContentBlock] = [TextContent(type="text", text=_sentence(task))]
     content += [await _link(task, link, calls) for link in task.pictures]
