@@ -129,7 +129,7 @@ async def test_references_are_tasks_uploads_links_and_data(
 
     files = newcome.task(second["task_id"])["input"]["files"]
     assert second["status"] == "success"
-    assert uploaded.token in files[1].values()
+    assert uploaded.token in str(files[1])
     assert files[2] == {"url": given[2]}
     assert len(files) == 4
 
@@ -245,22 +245,25 @@ async def test_the_credits_of_a_key_are_a_cap_over_http(server: Served, tmp_path
 
 
 @pytest.mark.parametrize("name", list(CONNECTIONS))
-async def test_the_tasks_extension_goes_on_after_a_restart(tmp_path: Path, name: str) -> None:
+async def test_tasks_outlive_a_restart_with_the_extension_and_without(tmp_path: Path, name: str) -> None:
     with serving(tmp_path / "data", "--api-only", mcp="true") as first:
         key, port = await new_key(first), first.url.rpartition(":")[2]
-        async with CONNECTIONS[name](first, key, tmp_path, extensions=[FollowsTasks()]) as agent:
+        connect = partial(CONNECTIONS[name], first, key, tmp_path)
+        async with connect(extensions=[FollowsTasks()]) as agent, connect(mode=MODES[0]) as plain:
             handle = await agent.session.call_tool("generate_image", {"prompt": "a cat"}, allow_claimed=True)
-            assert handle.status == "working"
+            begun = facts(await plain.call_tool("generate_image", {"prompt": "a hen", "wait_s": 0}))
             first.kill()
             with serving(tmp_path / "data", "--port", port, mcp="true"):
                 task = await until_ended(agent.session, handle.task_id)
                 called = await agent.call_tool("generate_image", {"prompt": "a dog"})
                 with pytest.raises(MCPError):
                     await ask_of_task(agent.session, "tasks/get", NOBODY)
+                waited = facts(await plain.call_tool("wait_task", {"task_id": begun["task_id"], "wait_s": 25}))
 
+    assert (handle.status, begun["status"]) == ("working", "queued")
     assert task.status == "completed"
     assert facts(CallToolResult.model_validate(task.result))["status"] == "success"
-    assert facts(called)["status"] == "success"
+    assert facts(called)["status"] == waited["status"] == "success"
 
 
 async def test_a_task_is_cancelled_by_the_extension(idle: Served, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from limner_client import (
     verify_webhook,
 )
 from limner_client.errors import CLASSES
+from limner_client.http_transport import HttpTransport
 from serving import Served, serving
 
 ROOT = Path(__file__).parents[3]
@@ -136,13 +137,23 @@ def test_a_wait_that_ends_early_leaves_the_task_alone(server: Served, account: C
             assert client.wait(task.id, timeout_s=60).status == cancelled.status == "cancelled"
 
 
+class CountedTransport(HttpTransport):
+    opened = 0
+
+    def watch(self, path: str, headers: Mapping[str, str]) -> Any:
+        self.opened += 1
+        return super().watch(path, headers)
+
+
 async def test_many_waits_share_one_websocket(server: Served, account: Client) -> None:
-    async with AsyncLimnerClient(server.url, account.key) as client:
+    transport = CountedTransport(server.url)
+    async with AsyncLimnerClient(key=account.key, transport=transport) as client:
         tasks = [await client.submit(f"picture {n}") for n in range(5)]
-        waits = [client.wait(task.id, timeout_s=60) for task in tasks for _ in range(40)]
+        waits = [client.wait(task.id, timeout_s=60) for task in tasks for _ in range(200)]
         ended = await asyncio.gather(*waits)
 
-        assert {task.status for task in ended} == {"success"}
+        assert [task.status for task in ended] == ["success"] * 1000
+        assert transport.opened == 1
         assert client._waiting._loops == []
 
 
