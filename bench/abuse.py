@@ -6,6 +6,7 @@ SIZE is an `Abuse` as JSON.
 
 import asyncio
 import io
+import itertools
 import json
 import os
 import sys
@@ -19,6 +20,9 @@ SIDE_BY_SIDE = 16
 
 KINDS = ("names", "hosts", "pictures", "forms", "queued")
 """Loads that can be measured one at a time, by the field that says how much of it."""
+
+NAME_EVERY_S, HOST_EVERY_S = 0.5, 0.1
+"""A name is looked up for half a minute at most, a message to a host is tried for longer."""
 
 NICENESS = 19
 """A customer has a machine of its own: its work must not take the cores of the server and of the quiet account."""
@@ -55,6 +59,8 @@ class Customer:
 
     async def go_on(self) -> None:
         await asyncio.gather(
+            self._one_after_another(self.size.names, self._name, NAME_EVERY_S),
+            self._one_after_another(self.size.hosts, self._host, HOST_EVERY_S),
             self._many(self.size.queued, self._task),
             self._again_and_again(self.size.pictures, _upload([("file", _flat(self.size.picture_side))])),
             self._again_and_again(self.size.forms, _upload(_fields(self.size.field_mib))),
@@ -82,6 +88,12 @@ class Customer:
                     await answer.read()
 
         await asyncio.gather(*(lane() for _ in range(at_once)))
+
+    async def _one_after_another(self, begun: int, work: Callable[[int], Awaitable[None]], every_s: float) -> None:
+        """More of what was begun with, of which each is new, since those before come to an end."""
+        for number in itertools.count(begun) if begun else ():
+            await work(number)
+            await asyncio.sleep(every_s)
 
     async def _many(self, many: int, work: Callable[[int], Awaitable[None]]) -> None:
         numbers = iter(range(many))

@@ -9,7 +9,7 @@ from limner.db.engines.fair_threads import FairThreads
 
 T = TypeVar("T")
 
-SWITCH_S: Final = 0.0002
+SWITCH_S: Final = 0.00005
 """How long a thread that works may keep the event loop from going on: Python's default is 5 ms.
 
 The loop waits for the interpreter lock after each look for input, and a thread that writes rows after each statement:

@@ -2,9 +2,8 @@
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from limner.db.engines.turns import BatchRule, Turns
@@ -12,8 +11,16 @@ from limner.db.records import Records
 from limner.ports.acting_account import current_account, shared_work
 
 Work = Callable[[Records], Any]
-Job = tuple[Work, "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A unit of work and what its caller waits for. `synced`: its caller waits for the disk, too."""
+
+    work: Work
+    future: "asyncio.Future[Any]"
+    synced: bool
 
 
 class BatchHandler(Protocol):
@@ -27,32 +34,20 @@ class StoreClosed(RuntimeError):
     """The store is closed and runs nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Queue:
-    """Units of work that wait for a thread, and the accounts of those that run."""
-
-    turns: Turns[Job] = field(default_factory=Turns)
-    busy: set[str] = field(default_factory=set)
-
-    def next_account(self) -> str | None:
-        return self.turns.next_account(self.busy)
-
-
 class BatchThreads:
     """Threads that give the units of work that wait to their handlers in batches.
 
     Accounts take turns, so that one with many units does not delay the others, and one with units that take long does
     not hold more than one thread. A thread and the event loop are woken once for a whole batch: under load a unit costs
     little more than its SQL.
-
-    `handlers` are those of each thread. Every thread has as many, and there is a queue for each place among them; where
-    several queues have something waiting, a thread runs one batch of each in turn.
     """
 
-    def __init__(self, name: str, *handlers: Sequence[BatchHandler], rule: Callable[[], BatchRule] = BatchRule) -> None:
+    def __init__(self, name: str, *handlers: BatchHandler, rule: Callable[[], BatchRule] = BatchRule) -> None:
+        """One thread for each handler."""
         self._rule = rule
-        self._queues = tuple(_Queue() for _ in handlers[0])
-        self._submitted: list[tuple[_Queue, str, Job]] = []
+        self._submitted: list[tuple[str, Job]] = []
+        self._turns: Turns[Job] = Turns()
+        self._busy: set[str] = set()
         self._wake = threading.Condition()
         self._closing = False
         self._threads = [
@@ -62,7 +57,7 @@ class BatchThreads:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, work: Work, queue: int = 0) -> "asyncio.Future[Any]":
+    def submit(self, work: Work, *, synced: bool = True) -> "asyncio.Future[Any]":
         """Queue a unit of work. All that one iteration of the event loop submits wakes one thread once."""
         if self._closing:
             raise StoreClosed
@@ -70,15 +65,15 @@ class BatchThreads:
         future = loop.create_future()
         if not self._submitted:
             loop.call_soon(self._wake_thread, context=shared_work())
-        self._submitted.append((self._queues[queue], current_account(), (work, future)))
+        self._submitted.append((current_account(), Job(work, future, synced)))
         return future
 
     def _wake_thread(self) -> None:
         with self._wake:
-            for queue, account, job in self._submitted:
-                queue.turns.add(account, job)
+            for account, job in self._submitted:
+                self._turns.add(account, job)
             self._submitted.clear()
-            if any(queue.next_account() is not None for queue in self._queues):
+            if self._turns.next_account(self._busy) is not None:
                 self._wake.notify()
 
     async def close(self) -> None:
@@ -93,10 +88,8 @@ class BatchThreads:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, handlers: Sequence[BatchHandler]) -> None:
-        order = deque(zip(self._queues, handlers, strict=True))  # whose turn it is comes first
-        while begun := self._next_batch(order):
-            handler, batch = begun
+    def _run(self, handler: BatchHandler) -> None:
+        while batch := self._next_batch():
             try:
                 outcomes = handler(batch)
             finally:
@@ -104,20 +97,15 @@ class BatchThreads:
             loop = outcomes[0][0].get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver, outcomes)
-        for handler in handlers:
-            handler.close()
+        handler.close()
 
-    def _next_batch(self, order: "deque[tuple[_Queue, BatchHandler]]") -> "tuple[BatchHandler, Batch] | None":
+    def _next_batch(self) -> "Batch | None":
         """Wait for work; None when there is none and will be none for this thread."""
         with self._wake:
             while True:
-                for each in order:
-                    queue, handler = each
-                    batch = Batch(queue, self._wake, self._rule())
-                    if batch.begin():
-                        order.remove(each)
-                        order.append(each)
-                        return handler, batch
+                batch = Batch(self._turns, self._busy, self._wake, self._rule())
+                if batch.begin():
+                    return batch
                 if self._closing:
                     return None
                 self._wake.wait()
@@ -126,12 +114,18 @@ class BatchThreads:
 class Batch:
     """Iterates over the units of work of one batch: at least one."""
 
-    def __init__(self, queue: _Queue, lock: threading.Condition, rule: BatchRule) -> None:
-        self._queue = queue
+    def __init__(self, turns: Turns[Job], busy: set[str], lock: threading.Condition, rule: BatchRule) -> None:
+        self._turns = turns
+        self._busy = busy
         self._lock = lock
         self._rule = rule
         self._account = ""
         self.taken: list[Job] = []
+
+    @property
+    def synced(self) -> bool:
+        """Whether the disk is waited for. A batch that begins without that ends before a unit that asks for it."""
+        return self.taken[0].synced
 
     def begin(self) -> bool:
         """Take the first unit; False where none may run now. The caller holds the lock."""
@@ -144,22 +138,25 @@ class Batch:
 
     def end(self) -> None:
         with self._lock:
-            self._queue.busy.discard(self._account)
+            self._busy.discard(self._account)
 
     def _next(self) -> bool:
         with self._lock:
-            self._queue.busy.discard(self._account)
+            self._busy.discard(self._account)
             return self._take()
 
     def _take(self) -> bool:
-        account = self._rule.next_account(self._queue.turns, self._queue.busy)
-        if account is None:
+        account = self._rule.next_account(self._turns, self._busy)
+        if account is None or self._must_be_synced(self._turns.first(account)):
             return False
-        self.taken.append(self._queue.turns.take(account))
+        self.taken.append(self._turns.take(account))
         self._account = account
         if account:  # of no account, several may run
-            self._queue.busy.add(account)
+            self._busy.add(account)
         return True
+
+    def _must_be_synced(self, job: Job) -> bool:
+        return bool(self.taken) and job.synced and not self.synced
 
 
 def _deliver(outcomes: Sequence[Outcome]) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,8 +32,6 @@ READERS = 2
 
 _WAL_TRIES = 100
 
-_SYNCED, _UNSYNCED = 0, 1
-"""The writer's handlers."""
 
 _UNAVAILABLE = frozenset(
     {
@@ -71,7 +68,7 @@ class SqliteStore:
     """Units of work on one SQLite file.
 
     The writer runs each waiting unit in a savepoint and commits them together: one fsync makes many requests durable.
-    Units whose callers do not wait for an fsync have batches of their own.
+    A batch that begins with a unit whose caller does not wait for the disk is committed without an fsync.
     `on_tasks_changed` is called in the event loop after each commit that changed tasks.
     """
 
@@ -83,17 +80,16 @@ class SqliteStore:
         statements: StatementCount | None = None,
     ) -> None:
         self._on_tasks_changed = on_tasks_changed
-        writer = _Connection(path, statements)
-        self._writer = BatchThreads("limner-writer", (_Batches(writer, _write), _Batches(writer, _write_unsynced)))
-        readers = [(_Batches(_Connection(path, statements), _read),) for _ in range(READERS)]
+        self._writer = BatchThreads("limner-writer", _Batches(path, _write, statements))
+        readers = [_Batches(path, _read, statements) for _ in range(READERS)]
         self._readers = BatchThreads("limner-reader", *readers, rule=BatchOfOneAccount)
 
     async def run(self, work: Callable[[Records], T]) -> T:
-        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work), _SYNCED)
+        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work))
         return await committed(outcome, self._on_tasks_changed)
 
     async def run_unsynced(self, work: Callable[[Records], T]) -> T:
-        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work), _UNSYNCED)
+        outcome: asyncio.Future[Committed[T]] = self._writer.submit(with_changes(work), synced=False)
         return await committed(outcome, self._on_tasks_changed)
 
     async def read(self, work: Callable[[Records], T]) -> T:
@@ -105,15 +101,29 @@ class SqliteStore:
         await self._readers.close()
 
 
-class _Connection:
+class _Batches:
     """One connection, opened by the thread that uses it and opened anew after an error."""
 
-    def __init__(self, path: Path, statements: StatementCount | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        perform: Callable[[sqlite3.Connection, Records, Batch], list[Outcome]],
+        statements: StatementCount | None,
+    ) -> None:
         self._path = path
+        self._perform = perform
         self._statements = statements
         self._opened: tuple[sqlite3.Connection, Records] | None = None
 
-    def open(self) -> tuple[sqlite3.Connection, Records]:
+    def __call__(self, batch: Batch) -> Sequence[Outcome]:
+        try:
+            connection, records = self._open()
+            return self._perform(connection, records, batch)
+        except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
+            self.close()
+            return [(job.future, None, _translated(error)) for job in batch.taken]
+
+    def _open(self) -> tuple[sqlite3.Connection, Records]:
         if self._opened is None:
             connection = connect(self._path)
             self._opened = connection, Records(Db(connection, is_sqlite=True, statements=self._statements))
@@ -123,22 +133,6 @@ class _Connection:
         if self._opened is not None:
             self._opened[0].close()
             self._opened = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Batches:
-    connection: _Connection
-    perform: Callable[[sqlite3.Connection, Records, Batch], list[Outcome]]
-
-    def __call__(self, batch: Batch) -> Sequence[Outcome]:
-        try:
-            return self.perform(*self.connection.open(), batch)
-        except Exception as error:  # noqa: BLE001 - every caller that waits gets the error
-            self.close()
-            return [(future, None, _translated(error)) for _, future in batch.taken]
-
-    def close(self) -> None:
-        self.connection.close()
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -152,33 +146,32 @@ def _translated(error: BaseException) -> BaseException:
 
 
 def _write(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
+    if batch.synced:
+        return _in_transaction(connection, records, batch)
+    # In a WAL, the fsync of the next batch makes these rows durable too. After an error the connection is closed, and
+    # the next one has its own setting.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    outcomes = _in_transaction(connection, records, batch)
+    connection.execute("PRAGMA synchronous = FULL")
+    return outcomes
+
+
+def _in_transaction(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
     connection.execute("BEGIN IMMEDIATE")
     outcomes = [_in_savepoint(connection, records, job) for job in batch]
     connection.execute("COMMIT")
     return outcomes
 
 
-def _write_unsynced(connection: sqlite3.Connection, records: Records, batch: Batch) -> list[Outcome]:
-    """The same without an fsync: in a WAL, that of the next batch makes these rows durable too.
-
-    After an error the connection is closed, and the next one has its own setting.
-    """
-    connection.execute("PRAGMA synchronous = NORMAL")
-    outcomes = _write(connection, records, batch)
-    connection.execute("PRAGMA synchronous = FULL")
-    return outcomes
-
-
 def _in_savepoint(connection: sqlite3.Connection, records: Records, job: Job) -> Outcome:
-    work, future = job
     connection.execute("SAVEPOINT unit")
     try:
-        outcome: Outcome = (future, work(records), None)
+        outcome: Outcome = (job.future, job.work(records), None)
     except BaseException as error:
         if not connection.in_transaction:  # on a full disk, for one, SQLite rolls the whole batch back
             raise StoreUnavailable(str(error)) from error
         connection.execute("ROLLBACK TO unit")
-        outcome = (future, None, _translated(error))
+        outcome = (job.future, None, _translated(error))
     connection.execute("RELEASE unit")
     return outcome
 
@@ -197,8 +190,7 @@ def _in_snapshot(connection: sqlite3.Connection, records: Records, job: Job) -> 
 
 
 def _outcome(records: Records, job: Job) -> Outcome:
-    work, future = job
     try:
-        return future, work(records), None
+        return job.future, job.work(records), None
     except BaseException as error:  # noqa: BLE001 - as above
-        return future, None, _translated(error)
+        return job.future, None, _translated(error)

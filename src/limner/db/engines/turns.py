@@ -26,6 +26,10 @@ class Turns(Generic[T]):
     def has(self, account: str) -> bool:
         return account in self._lines
 
+    def first(self, account: str) -> T:
+        """What comes next of this account. Raises `KeyError` when nothing of it waits."""
+        return self._lines[account][0]
+
     def take(self, account: str) -> T:
         """What comes next of this account, whose turn is over then. Raises `KeyError` when nothing of it waits."""
         line = self._lines.pop(account)
