@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast test-diffusers chaos screenshots mutants check fmt bench performance soak studio-budget docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants check fmt bench performance soak studio-budget docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -36,6 +36,10 @@ test: check ## Run every check, then every test: about 25 minutes on two cores.
 test-fast: ## Run the unit tests, and the tests of the API on SQLite, without the long ones: three minutes at most.
 	@$(BOOTSTRAP) dev
 	@$(PYTEST) -k "not postgres" -m "not long" tests/contract tests/unit
+
+walk: ## Run every page's commands from installed wheels, with no key and with each vendor's key alone: ten minutes.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/pytest --numprocesses $(shell getconf _NPROCESSORS_ONLN) --dist loadgroup tests/docs/walk.py
 
 test-diffusers: ## Run real diffusion pipelines with tiny random weights, in an environment of their own; torch is a large download.
 	@$(BOOTSTRAP) diffusers
