@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from forked import ForkedCommand, fork_command, run_forked
 from limner.db.migrate import migrate
 from limner.db.open_store import SQLITE
 from postgres import dies_with_parent
@@ -25,7 +26,7 @@ OURS = ("LIMNER_", "BFL_", "OPENAI_", "GEMINI_", "FAL_", "REPLICATE_")
 class Served:
     """A server that is ready. `key` is the key that a first start prints; None if the data folder was not empty."""
 
-    process: subprocess.Popen[str]
+    process: ForkedCommand | subprocess.Popen[str]
     url: str
     key: str | None
     data: Path
@@ -38,15 +39,15 @@ class Served:
 
     def cli(self, *arguments: str, check: bool = True) -> Any:
         """The JSON that a `limner` command on the same data folder prints."""
-        done = subprocess.run(
-            [self.python, "-m", "limner", *arguments, "--data", str(self.data), "--json"],
-            env=self.environment,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        done = self._run(*arguments, "--data", str(self.data), "--json")
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
+
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        if self.python == sys.executable:
+            return run_forked(arguments, self.environment)
+        command = [self.python, "-m", "limner", *arguments]
+        return subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -82,16 +83,10 @@ def serving(
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     environment |= {f"LIMNER_{name.upper()}": value for name, value in chosen.items()}
     environment |= vendors or {}
-    command = [python, "-m", "limner", "serve", "--port", "0", "--data", str(data), "--json", *arguments]
+    command = ["serve", "--port", "0", "--data", str(data), "--json", *arguments]
     with contextlib.ExitStack() as stack:
         reported = stack.enter_context(log.open("w")) if log else None
-        process = subprocess.Popen(
-            [*dies_with_parent(), *within, *command],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=reported,
-            text=True,
-        )
+        process = _start(command, environment, reported, within, python)
     try:
         ready = _ready(process)
         yield Served(process, ready["url"], ready.get("key"), data, environment, python)
@@ -103,6 +98,16 @@ def serving(
         process.stdout.close()
 
 
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], log: IO[str] | None, within: Sequence[str], python: str
+) -> ForkedCommand | subprocess.Popen[str]:
+    """In a fork; by itself where another command or Python starts it."""
+    if not within and python == sys.executable:
+        return fork_command(command, environment, stderr=log)
+    whole = [*dies_with_parent(), *within, python, "-m", "limner", *command]
+    return subprocess.Popen(whole, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+
+
 @functools.cache
 def _empty_database() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +116,7 @@ def _empty_database() -> bytes:
         return file.read_bytes()
 
 
-def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+def _ready(process: ForkedCommand | subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout
     reported = ""
     for line in process.stdout:
