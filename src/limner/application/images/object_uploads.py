@@ -61,6 +61,5 @@ class FindObject:
 
 
 def _put(records: Records, upload: Upload, now_ms: int) -> None:
-    records.blobs.add(upload.blob, upload.size, upload.media_type, now_ms)
     if not records.uploads.add(upload, now_ms):
         records.uploads.replace(upload, now_ms)

@@ -76,6 +76,6 @@ class TakeUpload:
 
 
 def _keep_rows(records: Records, upload: Upload, now_ms: int) -> None:
-    records.blobs.add(upload.blob, upload.size, upload.media_type, now_ms)
+    # The blob has its row since it was pinned.
     if not records.uploads.add(upload, now_ms):
         raise TokenTaken(upload.token)
