@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import ssl
@@ -89,6 +90,12 @@ class UvicornServer(uvicorn.Server):
         self._when_ready = when_ready
         self._drain = drain
         self._draining: asyncio.Task[None] | None = None
+        logging.getLogger("uvicorn.error").addFilter(self._is_news)
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        """Whether to log what uvicorn says: not that a stop cancels what is cut off, with a traceback for each."""
+        cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+        return not self.should_exit or not (cancelled or "CancelledError" in record.getMessage())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
