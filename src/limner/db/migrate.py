@@ -13,7 +13,7 @@ from limner.db.open_store import POSTGRES, SQLITE, DatabaseUrlUnknown
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration."""
 
 _WAIT_S = 20

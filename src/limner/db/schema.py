@@ -100,6 +100,7 @@ api_keys = Table(
     Column("month_warned", Integer, nullable=False, server_default="0"),
     Column("max_vendor_usd", Float),
     Column("fallback", String(10)),
+    Column("chosen_model", String(100)),
     CheckConstraint("active >= 0", name="active_not_negative"),
     CheckConstraint("spent >= 0", name="spent_not_negative"),
     CheckConstraint("spent_on_day >= 0", name="spent_on_day_not_negative"),

@@ -45,6 +45,20 @@ async def test_a_key_is_kept_with_its_limits_and_its_end(service: ServiceHarness
     assert (made.key.in_force(service.clock.ms + 4), made.key.in_force(service.clock.ms + 5)) == (True, False)
 
 
+async def test_the_model_that_a_key_chose_is_kept_with_it_alone(service: ServiceHarness) -> None:
+    key = await opened(service)
+    other = (await service.accounts.create_key("ada", "another", ("generate",))).key
+
+    async def chosen(of: Key) -> str | None:
+        return await service.store.read(lambda records: records.keys.chosen_model(of.id))
+
+    await service.store.run(lambda records: records.keys.choose_model(key.id, "flux.1_dev"))
+
+    assert (await chosen(key), await chosen(other)) == ("flux.1_dev", None)
+    await service.store.run(lambda records: records.keys.choose_model(key.id, None))
+    assert await chosen(key) is None
+
+
 async def test_a_key_has_fewer_tasks_under_way_than_its_account_may(service: ServiceHarness) -> None:
     key = await opened(service, KeyLimits(tasks=2))
     other = (await service.accounts.create_key("ada", "another", ("generate",))).key

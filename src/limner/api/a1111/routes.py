@@ -1,8 +1,7 @@
 """The routes of AUTOMATIC1111's API. A call is held while its durable task runs underneath."""
 
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import orjson
@@ -23,7 +22,6 @@ from limner.api.loose_fields import PROMPT_RULES
 from limner.api.service_container import Services
 from limner.application.read import TaskView
 from limner.db.tables.keys import Key
-from limner.domain.ids import KeyId
 from limner.domain.refusal import Code, Refusal, Unavailable
 from limner.domain.tasks.listing import TaskFilter
 from limner.domain.tasks.progress import displayed_progress
@@ -34,7 +32,6 @@ TAG = "a1111"
 
 _UNFINISHED = (Status.QUEUED, Status.RUNNING)
 _LISTED = 50
-_REMEMBERED_KEYS = 10_000
 
 
 def operations(services: Services) -> list[Operation]:
@@ -58,37 +55,21 @@ def operations(services: Services) -> list[Operation]:
     ]
 
 
-@dataclass(slots=True)
-class ChosenModels:
-    """The model that each key has chosen by `options`, in this process."""
-
-    _of_key: OrderedDict[KeyId, str] = field(default_factory=OrderedDict)
-
-    def choose(self, key: KeyId, model: str | None) -> None:
-        self._of_key.pop(key, None)
-        if model:
-            self._of_key[key] = model
-        if len(self._of_key) > _REMEMBERED_KEYS:
-            self._of_key.popitem(last=False)
-
-    def of(self, key: KeyId) -> str | None:
-        return self._of_key.get(key)
-
-
 @dataclass(frozen=True, slots=True)
 class A1111Handlers:
     services: Services
-    chosen: ChosenModels = field(default_factory=ChosenModels)
 
     async def options(self, request: Request) -> Response:
-        return _json(answers.options(self._chosen(request) or self.services.submit.plan.default_model(references=0)))
+        chosen = await self._chosen(request)
+        return _json(answers.options(chosen or self.services.submit.plan.default_model(references=0)))
 
     async def set_options(self, request: Request) -> Response:
         """Other options than the model are accepted and have no effect: apps send all that they were given."""
         sent = read_object(await decoded_body(request))
         checkpoint = sent.get("sd_model_checkpoint")
         if isinstance(checkpoint, str):
-            self.chosen.choose(caller(request).id, checkpoint_of(checkpoint, self.services.routing.models))
+            key, model = caller(request).id, checkpoint_of(checkpoint, self.services.routing.models)
+            await self.services.store.run(lambda records: records.keys.choose_model(key, model))
         elif checkpoint is not None:
             raise Refusal(
                 Code.INVALID, "it is no text", suggestion="Send a title of sd-models.", field="sd_model_checkpoint"
@@ -116,14 +97,18 @@ class A1111Handlers:
         return await self._draw(request, read_img2img)
 
     async def _draw(self, request: Request, read: Callable[..., DrawRequest]) -> Response:
-        models, chosen = self.services.routing.models, self._chosen(request)
+        models, chosen = self.services.routing.models, await self._chosen(request)
         asked, body = await parse(request, lambda body: read(read_object(body), models, chosen))
         return await self._make(request, asked, await result_of(digest_of, body))
 
-    def _chosen(self, request: Request) -> str | None:
+    async def _chosen(self, request: Request) -> str | None:
         """The model that the key has chosen, or the user name names; None for the default."""
-        named = self.services.routing.models.called(user_name(request))
-        return self.chosen.of(caller(request).id) or (named.name if named else None)
+        models, key = self.services.routing.models, caller(request).id
+        chosen = await self.services.store.read(lambda records: records.keys.chosen_model(key))
+        # A model that the operator has removed since is no choice any more.
+        known = models.called(chosen) if chosen else None
+        known = known or models.called(user_name(request))
+        return known.name if known else None
 
     async def _make(self, request: Request, asked: DrawRequest, digest: str) -> Response:
         held = HeldCalls(self.services)

@@ -46,6 +46,8 @@ _COLUMNS = (
     "k.most_per_second, k.most_tasks, k.most_credits_a_day, k.most_credits, k.most_credits_a_month, "
     "k.max_vendor_usd, k.fallback, a.max_vendor_usd, a.fallback"
 )
+_CHOSEN_MODEL = Sql("SELECT chosen_model FROM api_keys WHERE id = :id")
+_CHOOSE_MODEL = Sql("UPDATE api_keys SET chosen_model = :model WHERE id = :id")
 _ADD = Sql("""
     INSERT INTO api_keys (id, account, name, hint, digest, scopes, created_ms, expires_ms,
                           most_per_second, most_tasks, most_credits_a_day, most_credits, most_credits_a_month,
@@ -135,6 +137,14 @@ class KeyTable:
 
     def mark_used(self, key: KeyId, now_ms: int) -> None:
         self._db.run(_USED, {"id": key, "now_ms": now_ms})
+
+    def chosen_model(self, key: KeyId) -> str | None:
+        """The model that the key has chosen for calls that name none."""
+        model: str | None = self._db.value(_CHOSEN_MODEL, {"id": key})
+        return model
+
+    def choose_model(self, key: KeyId, model: str | None) -> None:
+        self._db.run(_CHOOSE_MODEL, {"id": key, "model": model})
 
     def set_limits(self, key: Key) -> None:
         """Write the key's limits, rules and expiry."""
