@@ -61,12 +61,13 @@ class Dispatcher:
     tracing: Tracing = NO_TRACING
     _stopping: bool = field(default=False, init=False)
     _is_limited: bool = field(default=False, init=False)
+    _took_all: bool = field(default=False, init=False)
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
         """Claim tasks until `stop`."""
         while not self._stopping:
-            if not await self._claim_queued():
+            if not await self._claim_queued() or self._took_all:  # what is queued meanwhile signals its arrival
                 await self.signals.wait_for_work(self.poll_s)
 
     async def stop(self) -> None:
@@ -84,6 +85,7 @@ class Dispatcher:
                 return False
             claimed = await self.store.run(lambda records: select(records, self.owner, now_ms, self.lease_ms, limit))
             self.start(claimed)
+            self._took_all = len(claimed) < limit
             return bool(claimed)
 
     def start(self, claimed: Sequence[ClaimedTask]) -> None:
@@ -102,7 +104,7 @@ class Dispatcher:
         return min(self.capacity - len(self.running), MAX_CLAIM_BATCH)
 
     async def _claim_queued(self) -> bool:
-        """Whether anything was claimed; if so, there may be more."""
+        """Whether anything was claimed."""
         try:
             return await self.claim(self._select_queued)
         except Exception as error:  # noqa: BLE001 - loops must survive any error

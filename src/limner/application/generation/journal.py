@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 import structlog
 
 from limner.application.generation.interrupt import Interrupted, Reason
+from limner.application.generation.route_durations import RouteDurations
 from limner.application.generation.route_limits import RouteLimits, RouteWait
 from limner.application.ids import time_ordered
 from limner.db.records import Records
 from limner.db.store import Store, StoreUnavailable
-from limner.db.tables.attempts import Attempt
+from limner.db.tables.attempts import Attempt, LastDelivery
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
-from limner.domain.tasks.progress import expected_ms
 from limner.domain.tasks.task import Result
 from limner.ports.clock import Clock
 
@@ -28,9 +28,6 @@ WRITE_RETRIES_S = (0.2, 1, 2, 5, *[10] * 90)
 
 _MAX_RETRIES_OF_BUGS = 3
 """For errors that are not an outage of the database."""
-
-DURATION_SAMPLES = 7
-"""A route's expected duration is the median of this many recent ones: few, so that it follows a vendor's speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,10 @@ class DeliveredImage:
     size: int
     cost_usd: float | None
 
+    @property
+    def row(self) -> LastDelivery:
+        return LastDelivery(self.attempt, asdict(self.image), self.cost_usd)
+
 
 @dataclass(frozen=True, slots=True)
 class IntendedAttempt:
@@ -65,6 +66,7 @@ class SpendJournal:
     store: Store
     clock: Clock
     route_limits: RouteLimits = field(default_factory=RouteLimits)
+    durations: RouteDurations = field(default_factory=RouteDurations)
 
     async def of(self, task: TaskId) -> Sequence[Attempt]:
         return await self.store.read(lambda records: records.attempts.of(task))
@@ -80,17 +82,16 @@ class SpendJournal:
         now_ms = self.clock.now_ms()
 
         def work(records: Records) -> IntendedAttempt | RouteWait | Failure:
-            if owner is not None:
-                _check_lease(records, task, owner)
+            expected = self.durations.expected_ms(records, routes[0].name, now_ms)
+            _expect(records, task, owner, expected)
             route = self.route_limits.acquire(records, routes, now_ms)
             if not isinstance(route, Route):
                 return route
             _log_fallback(records, task, part, number, routes[0], route)
             attempt = _new_attempt(task, part, number, route, now_ms)
             records.attempts.intend(attempt)
-            records.tasks.set_expected_end(
-                task, expected_ms(records.attempts.recent_durations_ms(route.name, DURATION_SAMPLES))
-            )
+            if route.name != routes[0].name:
+                records.tasks.set_expected_end(task, self.durations.expected_ms(records, route.name, now_ms))
             return IntendedAttempt(attempt.id, route)
 
         return await self.store.run(work)
@@ -110,13 +111,21 @@ class SpendJournal:
         await self._write(lambda records: self._deliver(records, delivery, now_ms))
         _log_delivery(delivery)
 
-    async def delivered_with(self, delivery: DeliveredImage, work: Callable[[Records], T]) -> T:
-        """Write the delivery and do `work` in one unit of work. Where `work` fails the delivery is written alone."""
+    async def delivered_with(self, delivery: DeliveredImage, end: Callable[[Records], T | None]) -> T | None:
+        """End a task in the unit of work that writes its delivery.
+
+        `end` writes it to the journal, or returns None where the task is not this worker's to end. Then, and where
+        `end` fails, the delivery is written alone.
+        """
         now_ms = self.clock.now_ms()
 
-        def both(records: Records) -> T:
-            self._deliver(records, delivery, now_ms)
-            return work(records)
+        def both(records: Records) -> T | None:
+            ended = end(records)
+            if ended is None:
+                self._deliver(records, delivery, now_ms)
+            else:
+                self.route_limits.record_success(records, delivery.route)
+            return ended
 
         try:
             done = await self._write(both)
@@ -207,6 +216,14 @@ def image_of(attempt: Attempt) -> KeptImage:
 def failure_kind(attempt: Attempt) -> FailureKind | None:
     """How a closed attempt failed; None for one that delivered or was given up."""
     return next((kind for kind in FailureKind if kind == attempt.outcome), None)
+
+
+def _expect(records: Records, task: TaskId, owner: str | None, expected_ms: int) -> None:
+    """Lock the task's row, and write when its picture is expected."""
+    if owner is None:
+        records.tasks.set_expected_end(task, expected_ms)
+    elif not records.tasks.lock_lease(task, owner, expected_ms):
+        raise Interrupted(Reason.LEASE_LOST)
 
 
 def _check_lease(records: Records, task: TaskId, owner: str) -> None:

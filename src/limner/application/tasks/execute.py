@@ -19,7 +19,7 @@ from limner.application.tasks.image_request import PrepareInputs
 from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store
-from limner.db.tables.attempts import Attempt
+from limner.db.tables.attempts import Attempt, LastDelivery
 from limner.db.tables.tasks import ClaimedTask
 from limner.domain.refusal import Code, Refusal
 from limner.domain.routing.failure import Failure, FailureKind
@@ -121,20 +121,34 @@ class ExecuteTask:
         """Settle the task, and write its image to the journal where that is still to be done."""
         now_ms = self.clock.now_ms()
 
+        delivery = unwritten[0] if unwritten else None
+
         def work(records: Records) -> Task | None:
-            return self._end(records, claimed, ending, now_ms, owner)
+            return self._end(records, claimed, ending, now_ms, owner, delivery.row if delivery else None)
 
         with self.tracing.span(SETTLE):
-            if unwritten:
-                return await self.generate.journal.delivered_with(unwritten[0], work)
+            if delivery:
+                return await self.generate.journal.delivered_with(delivery, work)
             return await self.store.run(work)
 
-    def _end(self, records: Records, claimed: ClaimedTask, ending: Ending, now_ms: int, owner: str) -> Task | None:
-        """Settle the task by what the journal says was delivered, and over which routes."""
-        if claimed.spec.n > 1 or claimed.spec.has_options:
+    def _end(  # noqa: PLR0917 - what is known of the end
+        self,
+        records: Records,
+        claimed: ClaimedTask,
+        ending: Ending,
+        now_ms: int,
+        owner: str,
+        delivery: LastDelivery | None = None,
+    ) -> Task | None:
+        """Settle the task by what was delivered, and over which routes. `delivery` is not in the journal yet."""
+        depends_on_journal = claimed.spec.n > 1 or claimed.spec.has_options
+        if delivery and (depends_on_journal or ending.status is not Status.SUCCESS):
+            records.attempts.delivered(delivery.attempt, delivery.result, delivery.cost_usd, now_ms)
+            delivery = None
+        if depends_on_journal:
             attempts = records.attempts.of(claimed.task.id)
             ending = by_delivery(ending, claimed, attempts, self.generate.routing)
-        return settle(records, claimed.task.id, ending, now_ms, owner=owner)
+        return settle(records, claimed.task.id, ending, now_ms, owner=owner, delivery=delivery)
 
     async def give_up(self, claimed: ClaimedTask, owner: str) -> Task | None:
         """End a task that met a bug of ours, unless a bought image can still be delivered: then a rescuer retries."""

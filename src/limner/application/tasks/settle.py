@@ -2,6 +2,7 @@
 
 from limner.application.webhooks.outbox import enqueue_deliveries
 from limner.db.records import Records
+from limner.db.tables.attempts import LastDelivery
 from limner.domain.accounts.budgets import periods_of
 from limner.domain.accounts.credits import closing
 from limner.domain.ids import TaskId
@@ -9,9 +10,18 @@ from limner.domain.tasks.task import Ending, Task
 from limner.domain.webhook import EVENT_OF_STATUS
 
 
-def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
+def settle(
+    records: Records,
+    task: TaskId,
+    ending: Ending,
+    now_ms: int,
+    *,
+    owner: str | None,
+    delivery: LastDelivery | None = None,
+) -> Task | None:
     """End a task. `owner` is the worker that must still hold its lease; None ends a task that is still queued.
 
+    `delivery` is the picture of `ending`, where the journal does not have it yet.
     Returns the finished task, or None when the task is no longer the caller's to end: then nothing was written.
     """
     finished = records.tasks.finish(task, ending, now_ms, owner=owner)
@@ -24,7 +34,10 @@ def settle(records: Records, task: TaskId, ending: Ending, now_ms: int, *, owner
     records.accounts.close(finished.account, entry, unspent, periods)
     records.keys.release(task, unspent, periods)
     records.ledger.append(finished.account, entry, now_ms, task=task)
-    records.attempts.close_open(task, now_ms)
+    if delivery:
+        records.attempts.deliver_last(task, delivery, now_ms)
+    else:
+        records.attempts.close_open(task, now_ms)
     records.events.add(finished.account, task, ending.status, now_ms)
     enqueue_deliveries(records, finished, EVENT_OF_STATUS[ending.status], now_ms)
     return finished

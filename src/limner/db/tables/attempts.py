@@ -42,6 +42,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class LastDelivery:
+    """The picture that ends a task of one, as its attempt's row keeps it."""
+
+    attempt: AttemptId
+    result: Mapping[str, Any]
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSpend:
     """The attempts of one route in a period.
 
@@ -112,6 +121,19 @@ _CLOSE_OPEN = Sql("""
     UPDATE attempts SET outcome = CASE WHEN state = 'delivered' THEN 'picture' ELSE 'given_up' END, state = 'closed',
         closed_ms = :now_ms
     WHERE task = :task AND state <> 'closed'
+""")
+# Columns of a closed attempt stay, as with the statements above.
+_DELIVERED_LAST = Sql("""
+    UPDATE attempts SET
+        outcome = CASE WHEN state = 'closed' THEN outcome WHEN id = :id OR state = 'delivered' THEN 'picture'
+            ELSE 'given_up' END,
+        closed_ms = CASE WHEN state = 'closed' THEN closed_ms ELSE :now_ms END,
+        state = 'closed',
+        result = CASE WHEN id = :id THEN CAST(:result AS TEXT) ELSE result END,
+        cost_usd = CASE WHEN id = :id THEN CAST(:cost_usd AS DOUBLE PRECISION) ELSE cost_usd END,
+        charged = CASE WHEN id <> :id THEN charged WHEN CAST(:cost_usd AS DOUBLE PRECISION) = 0 THEN 0 ELSE 1 END,
+        delivered_ms = CASE WHEN id = :id THEN :now_ms ELSE delivered_ms END
+    WHERE task = :task AND (id = :id OR state <> 'closed')
 """)
 _OF = Sql(f"SELECT {_COLUMNS} FROM attempts WHERE task = :task ORDER BY part, number")
 _OF_MANY = Sql(f"SELECT {_COLUMNS} FROM attempts WHERE task IN :tasks ORDER BY intended_ms, id")
@@ -242,6 +264,14 @@ class AttemptTable:
     def close_open(self, task: TaskId, now_ms: int) -> None:
         """Close the open attempts of a task that has ended: delivered ones as `picture`, others as `given_up`."""
         self._db.run(_CLOSE_OPEN, {"task": task, "now_ms": now_ms})
+
+    def deliver_last(self, task: TaskId, delivery: LastDelivery, now_ms: int) -> None:
+        """Record the picture that ended the task, and close all of its attempts, in one statement.
+
+        The task's row is locked and refers to the picture's bytes already.
+        """
+        facts = {"id": delivery.attempt, "result": dump(delivery.result), "cost_usd": delivery.cost_usd}
+        self._db.run(_DELIVERED_LAST, facts | {"task": task, "now_ms": now_ms})
 
     def of(self, task: TaskId) -> Sequence[Attempt]:
         return [_attempt(*row) for row in self._db.all(_OF, {"task": task})]

@@ -199,7 +199,8 @@ _ADVANCE_QUEUE_CLOCK = Sql("UPDATE queue_clock SET place = :place WHERE id = 1 A
 
 _SET_EXPECTED_END = Sql("UPDATE tasks SET expected_ms = :expected_ms WHERE id = :id")
 _LOCK_LEASE = Sql("""
-    UPDATE tasks SET lease_owner = :owner WHERE id = :id AND status = 'running' AND lease_owner = :owner
+    UPDATE tasks SET expected_ms = coalesce(CAST(:expected_ms AS BIGINT), expected_ms)
+    WHERE id = :id AND status = 'running' AND lease_owner = :owner
 """)
 _RENEW = Sql("""
     UPDATE tasks SET lease_until_ms = :until_ms WHERE lease_owner = :owner AND status = 'running' AND id IN :ids
@@ -414,9 +415,12 @@ class TaskTable:
     def set_expected_end(self, task: TaskId, expected_ms: int) -> None:
         self._db.run(_SET_EXPECTED_END, {"id": task, "expected_ms": expected_ms})
 
-    def lock_lease(self, task: TaskId, owner: str) -> bool:
-        """Whether this owner has the lease; if so it keeps it at least until this unit of work is committed."""
-        return self._db.run(_LOCK_LEASE, {"id": task, "owner": owner}) == 1
+    def lock_lease(self, task: TaskId, owner: str, expected_ms: int | None = None) -> bool:
+        """Whether this owner has the lease; if so it keeps it at least until this unit of work is committed.
+
+        `expected_ms` is written as the duration that is expected of its attempt.
+        """
+        return self._db.run(_LOCK_LEASE, {"id": task, "owner": owner, "expected_ms": expected_ms}) == 1
 
     def renew(
         self, owner: str, now_ms: int, lease_ms: int, reported: Mapping[TaskId, int]

@@ -14,10 +14,14 @@ from limner.application.generation.journal import (
     SpendJournal,
     delivered_image,
 )
+from limner.application.generation.route_durations import READ_AGAIN_MS, RouteDurations
+from limner.application.tasks.settle import settle
 from limner.db.records import Records
 from limner.db.store import Store, StoreUnavailable
 from limner.domain.ids import TaskId
 from limner.domain.routing.failure import Failure, FailureKind
+from limner.domain.tasks.progress import DEFAULT_EXPECTED_MS
+from limner.domain.tasks.task import Ending, Status, Task
 from stores import PICTURE, ROUTE, ServiceHarness, intend_attempt
 
 T = TypeVar("T")
@@ -140,3 +144,63 @@ async def test_a_picture_is_found_whichever_attempt_brought_it(service: ServiceH
 
     assert before is None
     assert delivered_image(await journal.of(task)) == KEPT
+
+
+async def test_the_delivery_that_ends_a_task_is_one_row_with_all_that_an_earlier_one_has(
+    service: ServiceHarness, task: TaskId
+) -> None:
+    journal = SpendJournal(service.store, service.clock)
+    open_still = await intend_attempt(journal, task, 1)
+    attempt = await intend_attempt(journal, task, 2)
+    delivery = DeliveredImage(attempt, ROUTE, KEPT, 10, 0.04)
+    await service.store.run(lambda records: records.blobs.add(PICTURE.blob, 10, PICTURE.media_type, service.clock.ms))
+    ending = Ending(Status.SUCCESS, consumed=5, result=PICTURE, served_by=KEPT.served_by)
+
+    def end(records: Records) -> Task | None:
+        return settle(records, task, ending, service.clock.ms, owner="worker", delivery=delivery.row)
+
+    ended = await journal.delivered_with(delivery, end)
+
+    rows = {each.id: each for each in await journal.of(task)}
+    assert ended is not None
+    assert ended.result == PICTURE
+    assert rows[open_still].outcome == "given_up"
+    row = rows[attempt]
+    assert (row.state, row.outcome, row.charged, row.cost_usd) == ("closed", "picture", True, 0.04)
+    assert (row.delivered_ms, row.closed_ms) == (service.clock.ms, service.clock.ms)
+    assert delivered_image([row]) == KEPT
+
+
+async def test_the_delivery_of_a_task_that_is_another_worker_s_by_now_is_written_alone(
+    service: ServiceHarness, task: TaskId
+) -> None:
+    journal = SpendJournal(service.store, service.clock)
+    attempt = await intend_attempt(journal, task, 1)
+
+    ended = await journal.delivered_with(DeliveredImage(attempt, ROUTE, KEPT, 10, 0.04), lambda _: None)
+
+    (row,) = await journal.of(task)
+    assert ended is None
+    assert (row.state, row.result is not None, row.cost_usd) == ("delivered", True, 0.04)
+
+
+async def test_durations_of_a_route_are_read_again_after_a_while(service: ServiceHarness, task: TaskId) -> None:
+    durations = RouteDurations()
+    journal = SpendJournal(service.store, service.clock)
+
+    async def deliver_after(number: int, took_ms: int) -> None:
+        attempt = await intend_attempt(journal, task, number)
+        service.clock.ms += took_ms
+        await journal.delivered(DeliveredImage(attempt, ROUTE, KEPT, 10, 0.04))
+        await service.store.run(lambda records: records.attempts.close_open(task, service.clock.ms))
+
+    async def expected(now_ms: int) -> int:
+        return await service.store.read(lambda records: durations.expected_ms(records, ROUTE.name, now_ms))
+
+    assert await expected(0) == DEFAULT_EXPECTED_MS
+    await deliver_after(1, 300)
+    assert await expected(1) == 300
+    await deliver_after(2, 900)
+
+    assert await expected(1 + READ_AGAIN_MS - 1) == 300
+    assert await expected(1 + READ_AGAIN_MS) == 600
