@@ -1,5 +1,6 @@
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -64,3 +65,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = [page.parent / match[1] for match in LINK.finditer(page.read_text())]
 
     assert [target for target in targets if not target.exists()] == []
+
+
+def test_what_newcomers_missed_is_said() -> None:
+    pages = {name: (ROOT / name).read_text() for name in ("README.md", "docs/operating.md", "docs/backup.md")}
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+
+    assert "export PATH=" in pages["README.md"]
+    assert "AWS_ALLOW_HTTP=true" in pages["docs/operating.md"]
+    assert "your own templates" in pages["docs/backup.md"]
+    assert [each for each in needed if each.startswith("fastapi")] == []
