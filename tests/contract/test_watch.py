@@ -1,6 +1,7 @@
 """Watching over WebSockets with the published client: `task/watch/{task_id}`, `watch/all`, `watch/all/{since}`."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -8,9 +9,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -64,6 +66,15 @@ async def to_the_end(watch: ClientConnection) -> tuple[list[Frame], int | None]:
         return frames, watch.close_code
 
 
+def studio_cookie(served: Served) -> str:
+    """The cookie of a browser that signed in with the first key."""
+    host = urlsplit(served.url).netloc
+    with contextlib.closing(HTTPConnection(host)) as connection:
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": served.url}
+        connection.request("POST", "/studio/sign-in", f"key={served.key}", form)
+        return connection.getresponse().getheader("set-cookie", "").partition(";")[0]
+
+
 async def refusal(client: Client, path: str) -> tuple[int, Any, Any]:
     """The status, the body and the headers with which a handshake is refused."""
     with pytest.raises(InvalidStatus) as refused:
@@ -97,6 +108,22 @@ async def test_a_task_is_watched_to_its_end(slow: Served) -> None:
     assert progress == sorted(progress)
     assert len(set(progress)) > 2
     assert code == 1000
+
+
+async def test_a_program_and_the_studio_get_each_their_own_frames(slow: Served) -> None:
+    """Both watch the same account: the text of a change is shared among watchers of one format alone."""
+    client = client_of(slow)
+    cookie = await asyncio.to_thread(studio_cookie, slow)
+    page = {"Origin": slow.url, "Cookie": cookie}
+    live = f"{slow.url.replace('http', 'ws', 1)}/studio/live"
+    async with watching(client, "all") as watch, connect(live, additional_headers=page) as studio:
+        task = await asyncio.to_thread(client.submit)
+        frames = await until(watch, lambda frame: frame["event"] == "finalized")
+        shown = [json.loads(await asyncio.wait_for(studio.recv(), TIMEOUT_S))]
+        while shown[-1]["status"] not in FINAL:
+            shown.append(json.loads(await asyncio.wait_for(studio.recv(), TIMEOUT_S)))
+
+    assert {frame["data"]["task_id"] for frame in frames} == {each["id"] for each in shown} == {task}
 
 
 async def test_a_frame_s_task_is_what_a_read_shows(client: Client) -> None:

@@ -19,6 +19,7 @@ from limner.db.open_store import open_store
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.keys import Key
+from limner.db.tables.studio.sessions import BrowserSession
 from limner.domain.ids import AccountId, KeyId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Status, StatusChange
@@ -84,8 +85,10 @@ class Tower:
             yield Reader(self.watch, watcher)
 
     @asynccontextmanager
-    async def account(self, key: Key, since_ms: int | None = None) -> AsyncIterator[Reader]:
-        async with self.watch.account(key, since_ms) as watcher:
+    async def account(
+        self, key: Key, since_ms: int | None = None, session: bytes | None = None
+    ) -> AsyncIterator[Reader]:
+        async with self.watch.account(key, since_ms, session=session) as watcher:
             yield Reader(self.watch, watcher)
 
 
@@ -468,6 +471,28 @@ async def test_a_revoked_key_s_watches_end_and_no_others(service: ServiceHarness
     assert changes == []
     assert revoked.watcher.end is WatchEnd.REVOKED
     assert change.seen.task.account == key.account
+
+
+async def test_a_watch_ends_with_its_session_and_not_with_another_of_the_same_key(
+    service: ServiceHarness, tower: Tower, quick: None
+) -> None:
+    """A page whose browser is signed out, one whose browser is not, and a program that has no session."""
+    key = await service.open_account()
+    life = BrowserSession(key.id, service.clock.now_ms() + 60_000)
+    for digest in (b"one", b"two"):
+        await service.store.run(lambda records, digest=digest: records.sessions.add(digest, life))
+    async with (
+        tower.account(key, session=b"one") as ended,
+        tower.account(key, session=b"two") as stays,
+        tower.account(key) as program,
+    ):
+        await service.store.run(lambda records: records.sessions.end(b"one"))
+        await asyncio.wait_for(ended.rest(), TIMEOUT_S)
+        await service.submit_task(key)
+        await stays.next()
+        await program.next()
+
+    assert ended.watcher.end is WatchEnd.SIGNED_OUT
 
 
 async def test_stopping_ends_every_watch(service: ServiceHarness, tower: Tower) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -17,8 +18,19 @@ PROTOCOL = "limner"
 KEY_PROTOCOL = "limner.key."
 """Browsers can send no headers with a WebSocket; they offer the protocols `limner` and `limner.key.tsk_…` instead."""
 
-Frame = Callable[[TaskChange], str]
-"""Serialises a change for the wire."""
+
+@dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """Serialises a change for the wire. Watchers of one `name` get the same text, which is made once."""
+
+    name: str
+    text_of: Callable[[TaskChange], str]
+
+    def frame(self, change: TaskChange) -> str:
+        if self.name not in change.frames:
+            change.frames[self.name] = self.text_of(change)
+        return change.frames[self.name]
+
 
 _GONE = (TimeoutError, WebSocketDisconnect, RuntimeError)
 """Raised when the client has closed the socket; RuntimeError is uvicorn's, in a short window after the close."""
@@ -26,6 +38,7 @@ _GONE = (TimeoutError, WebSocketDisconnect, RuntimeError)
 _CLOSES = {
     WatchEnd.FINISHED: (1000, ""),
     WatchEnd.REVOKED: (1008, "the key was revoked"),
+    WatchEnd.SIGNED_OUT: (1008, "the session has ended"),
     WatchEnd.BEHIND: (1013, "the client reads too slowly: connect again, with the time of the last frame"),
     WatchEnd.STOPPED: (1012, "the server is shutting down"),
 }
@@ -38,12 +51,12 @@ def credentials(socket: WebSocket) -> str | None:
     return socket.headers.get("authorization", given)
 
 
-async def serve(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame) -> None:
+async def serve(socket: WebSocket, watch: Watch, watcher: Watcher, form: FrameFormat) -> None:
     """Accept the socket, send every change, and close it when the watch ends."""
     await socket.accept(PROTOCOL if PROTOCOL in _offered(socket.headers) else None)
     listening = asyncio.create_task(_listen(socket, watcher))
     try:
-        await _send(socket, watch, watcher, frame)
+        await _send(socket, watch, watcher, form)
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
@@ -52,13 +65,11 @@ async def serve(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame)
             await socket.close(*_CLOSES[watcher.end])
 
 
-async def _send(socket: WebSocket, watch: Watch, watcher: Watcher, frame: Frame) -> None:
+async def _send(socket: WebSocket, watch: Watch, watcher: Watcher, form: FrameFormat) -> None:
     async for change in watch.changes(watcher):
-        if change.frame is None:
-            change.frame = frame(change)
         try:
             async with asyncio.timeout(SEND_LIMIT_S):
-                await socket.send_text(change.frame)
+                await socket.send_text(form.frame(change))
         except _GONE:
             watcher.finish(WatchEnd.LEFT)
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from limner.api.http.operation import Operation
-from limner.api.http.websocket import Frame, credentials, serve
+from limner.api.http.websocket import FrameFormat, credentials, serve
 from limner.api.service_container import Services
 from limner.api.v2 import openapi
 from limner.api.v2.task import task_body
@@ -63,7 +63,7 @@ class Watching:
     async def task(self, socket: WebSocket) -> None:
         key = await self._key(socket)
         async with self.services.watch.task(key, TaskId(socket.path_params["task_id"])) as watcher:
-            await serve(socket, self.services.watch, watcher, self._frame(key))
+            await serve(socket, self.services.watch, watcher, self._form(key))
 
     async def all(self, socket: WebSocket) -> None:
         await self._account(socket, await self._key(socket), None)
@@ -74,17 +74,17 @@ class Watching:
 
     async def _account(self, socket: WebSocket, key: Key, since_ms: int | None) -> None:
         async with self.services.watch.account(key, since_ms) as watcher:
-            await serve(socket, self.services.watch, watcher, self._frame(key))
+            await serve(socket, self.services.watch, watcher, self._form(key))
 
     async def _key(self, socket: WebSocket) -> Key:
         return await self.services.authentication.find_key(socket, credentials(socket), "read")
 
-    def _frame(self, key: Key) -> Frame:
-        def frame(change: TaskChange) -> str:
+    def _form(self, key: Key) -> FrameFormat:
+        def text_of(change: TaskChange) -> str:
             data = task_body(change.seen, key.account_tag, self.services.links, self.services.clock.now_ms())
             return orjson.dumps({"event": "finalized" if change.final else "update", "data": data}).decode()
 
-        return frame
+        return FrameFormat("v2", text_of)
 
 
 def read_since(text: str) -> int:

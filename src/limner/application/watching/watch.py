@@ -69,7 +69,10 @@ class WatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class FeedBatch:
-    """The result of one read of the feed. `revoked` holds those of the checked keys that are no longer valid."""
+    """The result of one read of the feed.
+
+    `revoked` holds those of the checked keys that are no longer valid, `signed_out` the digests of sessions that ended.
+    """
 
     changes: Sequence[TaskChange]
     cursor: FeedCursor
@@ -77,6 +80,15 @@ class FeedBatch:
     progress_rows: Sequence[TaskProgress]
     ahead: Mapping[TaskId, int]
     revoked: Collection[KeyId]
+    signed_out: Collection[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the open watches were begun with."""
+
+    keys: frozenset[KeyId] = frozenset()
+    sessions: frozenset[bytes] = frozenset()
 
 
 class WatchLimitReached(Refusal):
@@ -121,9 +133,10 @@ class Watch:
             yield watcher
 
     @contextlib.asynccontextmanager
-    async def account(self, key: Key, since_ms: int | None) -> AsyncIterator[Watcher]:
+    async def account(self, key: Key, since_ms: int | None, *, session: bytes | None = None) -> AsyncIterator[Watcher]:
         """Watch all tasks of the key's account: first the unfinished ones, or those changed since; then every change.
 
+        With the digest of a browser's `session` the watch ends with that session.
         Raises `Refusal` at the limit of watches.
         """
         replay = (
@@ -131,7 +144,7 @@ class Watch:
             if since_ms is None
             else changed_since(key.account, FeedPosition(since_ms), self._clock)
         )
-        async with self._joined(Watcher(key, None, replay)) as watcher:
+        async with self._joined(Watcher(key, None, replay, session)) as watcher:
             yield watcher
 
     async def changes(self, watcher: Watcher) -> AsyncIterator[TaskChange]:
@@ -239,7 +252,7 @@ class Watch:
             return False
         poll, keys = _now_s() >= self._next_poll, _now_s() >= self._next_keys
         watched = self._still_followed() if poll else {}
-        checked = {watcher.key.id for watcher in self._watchers} if keys else set()
+        checked = self._credentials() if keys else Credentials()
         batch = await self._store.read(lambda records: self._batch(records, cursor, watched, checked))
         if not self._watchers:  # all have left meanwhile; the next watcher starts anew
             self._cursor = None
@@ -255,7 +268,7 @@ class Watch:
         return batch.more
 
     def _batch(
-        self, records: Records, cursor: FeedCursor, watched: Mapping[TaskId, TaskChange], keys: set[KeyId]
+        self, records: Records, cursor: FeedCursor, watched: Mapping[TaskId, TaskChange], checked: Credentials
     ) -> FeedBatch:
         events, advanced = records.events.after_cursor(cursor, PAGE)
         newest = {event.task: event.number for event in events if self._is_followed(event)}
@@ -270,8 +283,23 @@ class Watch:
             more=len(events) >= PAGE,
             progress_rows=progress_rows,
             ahead=queue_positions(records) if waiting else {},
-            revoked=keys.difference(records.keys.valid(list(keys), self._clock.now_ms())) if keys else (),
+            revoked=self._revoked(records, checked.keys),
+            signed_out=self._signed_out(records, checked),
         )
+
+    def _credentials(self) -> Credentials:
+        return Credentials(
+            frozenset(watcher.key.id for watcher in self._watchers),
+            frozenset(watcher.session for watcher in self._watchers if watcher.session),
+        )
+
+    def _revoked(self, records: Records, keys: Collection[KeyId]) -> Collection[KeyId]:
+        return set(keys).difference(records.keys.valid(list(keys), self._clock.now_ms())) if keys else ()
+
+    def _signed_out(self, records: Records, checked: Credentials) -> Collection[bytes]:
+        if not checked.sessions:
+            return ()
+        return checked.sessions - records.sessions.open_of(list(checked.keys), self._clock.now_ms())
 
     def _publish(self, batch: FeedBatch) -> None:
         for change in batch.changes:
@@ -281,13 +309,15 @@ class Watch:
                 self._track(change)
             self._with_versions.update(watcher for watcher in followers if watcher.has_versions)
         self._with_versions = {watcher for watcher in self._with_versions if watcher.prune_versions(batch.cursor)}
-        if batch.revoked:
-            self._end_revoked(batch.revoked)
+        if batch.revoked or batch.signed_out:
+            self._end_withdrawn(batch)
 
-    def _end_revoked(self, revoked: Collection[KeyId]) -> None:
+    def _end_withdrawn(self, batch: FeedBatch) -> None:
         for watcher in self._watchers:
-            if watcher.key.id in revoked:
+            if watcher.key.id in batch.revoked:
                 watcher.finish(WatchEnd.REVOKED)
+            elif watcher.session in batch.signed_out:
+                watcher.finish(WatchEnd.SIGNED_OUT)
 
     def _publish_progress(self, batch: FeedBatch, watched: Mapping[TaskId, TaskChange]) -> int:
         """Publish the progress of unfinished tasks; returns how many messages that took."""

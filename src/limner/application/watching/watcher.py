@@ -26,14 +26,14 @@ MAX_VERSIONS = 100_000
 class TaskChange:
     """A task's state after a change. `number` is the event's, `progress` the percentage displayed at that time."""
 
-    __slots__ = ("frame", "number", "progress", "seen")
+    __slots__ = ("frames", "number", "progress", "seen")
 
     def __init__(self, seen: TaskView, number: int, now_ms: int) -> None:
         self.seen = seen
         self.number = number
         self.progress = displayed_progress(seen.task, now_ms)
-        self.frame: str | None = None
-        """The serialised message, cached by the first watcher that sends it for all others."""
+        self.frames: dict[str, str] = {}
+        """The serialised message by its format, cached by the first watcher that sends it for all others."""
 
     @property
     def task(self) -> TaskId:
@@ -50,6 +50,7 @@ class WatchEnd(StrEnum):
     FINISHED = "finished"
     LEFT = "left"
     REVOKED = "revoked"
+    SIGNED_OUT = "signed out"
     BEHIND = "behind"
     STOPPED = "stopped"
 
@@ -67,10 +68,14 @@ Replay = Callable[[Records], SnapshotPage]
 
 
 class Watcher:
-    """A watch of one task, or of all tasks of an account. `replay` is the unread rest of the snapshot."""
+    """A watch of one task, or of all tasks of an account. `replay` is the unread rest of the snapshot.
 
-    def __init__(self, key: Key, task: TaskId | None, replay: Replay) -> None:
+    `session` is the digest of a browser's session, with which the watch ends; None for a watch of an API key.
+    """
+
+    def __init__(self, key: Key, task: TaskId | None, replay: Replay, session: bytes | None = None) -> None:
         self.key = key
+        self.session = session
         self.task = task
         self.replay: Replay | None = replay
         self.end: WatchEnd | None = None

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import orjson
 from starlette.websockets import WebSocket
 
-from limner.api.http.websocket import Frame, serve
+from limner.api.http.websocket import FrameFormat, serve
 from limner.api.service_container import Services
 from limner.application.accounts.sign_in import SignIn
 from limner.application.watching.watcher import TaskChange
-from limner.db.tables.keys import Key
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
 from limner.domain.tasks.task import Status
@@ -30,24 +29,22 @@ class Live:
             raise Refusal(Code.UNAUTHENTICATED, "signed out", suggestion="Sign in again.")
         since = socket.query_params.get("since", "")
         since_ms = int(since) if since.isascii() and since.isdigit() and len(since) < 15 else None
-        async with self.services.watch.account(session.key, since_ms) as watcher:
-            await serve(socket, self.services.watch, watcher, self._frame(session.key))
+        digest = self.sign_in.digest(session.token)
+        async with self.services.watch.account(session.key, since_ms, session=digest) as watcher:
+            await serve(socket, self.services.watch, watcher, FrameFormat("studio", self._text_of))
 
-    def _frame(self, _key: Key) -> Frame:
-        def frame(change: TaskChange) -> str:
-            task, now_ms = change.seen.task, self.services.clock.now_ms()
-            running = task.status is Status.RUNNING
-            return orjson.dumps(
-                {
-                    "id": task.id,
-                    "status": task.status,
-                    "progress": displayed_progress(task, now_ms),
-                    "ahead": change.seen.ahead,
-                    "left_s": seconds_left(elapsed_ms(task, now_ms), task.expected_ms) if running else None,
-                    "cancelling": task.cancel_requested,
-                    "previews": len(task.partial_images),
-                    "now_ms": now_ms,
-                }
-            ).decode()
-
-        return frame
+    def _text_of(self, change: TaskChange) -> str:
+        task, now_ms = change.seen.task, self.services.clock.now_ms()
+        running = task.status is Status.RUNNING
+        return orjson.dumps(
+            {
+                "id": task.id,
+                "status": task.status,
+                "progress": displayed_progress(task, now_ms),
+                "ahead": change.seen.ahead,
+                "left_s": seconds_left(elapsed_ms(task, now_ms), task.expected_ms) if running else None,
+                "cancelling": task.cancel_requested,
+                "previews": len(task.partial_images),
+                "now_ms": now_ms,
+            }
+        ).decode()

@@ -1,5 +1,6 @@
 """Browser sessions, and the one-time links that begin them. Tokens are stored as keyed digests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from limner.db.sql import Db, Sql
@@ -33,6 +34,7 @@ _USE_LINK = Sql("""
 """)
 _ADD = Sql("INSERT INTO sessions (digest, api_key, expires_ms) VALUES (:digest, :key, :expires_ms)")
 _GET = Sql("SELECT api_key, expires_ms FROM sessions WHERE digest = :digest AND expires_ms > :now_ms")
+_OPEN_OF = Sql("SELECT digest FROM sessions WHERE api_key IN :keys AND expires_ms > :now_ms")
 _END = Sql("DELETE FROM sessions WHERE digest = :digest")
 _END_OF = Sql("DELETE FROM sessions WHERE api_key IN (SELECT id FROM api_keys WHERE account = :account)")
 _FORGET_SESSIONS = Sql("DELETE FROM sessions WHERE expires_ms <= :before_ms")
@@ -64,6 +66,11 @@ class SessionTable:
     def get(self, digest: bytes, now_ms: int) -> BrowserSession | None:
         row = self._db.one(_GET, {"digest": digest, "now_ms": now_ms})
         return BrowserSession(KeyId(row[0]), row[1]) if row else None
+
+    def open_of(self, keys: Sequence[KeyId], now_ms: int) -> set[bytes]:
+        """The digests of the sessions that act with these keys and have not ended."""
+        rows = self._db.all(_OPEN_OF, {"keys": self._db.ids(keys), "now_ms": now_ms})
+        return {bytes(row[0]) for row in rows}
 
     def end(self, digest: bytes) -> None:
         self._db.run(_END, {"digest": digest})
