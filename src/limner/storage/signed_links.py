@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from limner.domain.ids import KeyId, TaskId, UploadToken
 from limner.domain.keyed_digest import KeyedDigest
@@ -45,9 +45,9 @@ class SignedLinks:
         self, path: str, expires_s: int, key: str = "", more: Mapping[str, str | int] = MappingProxyType({})
     ) -> str:
         """`more` are parameters that the signature does not cover."""
-        issuer = {"key": key} if key else {}
-        query = urlencode({**more, **issuer, "exp": expires_s, "sig": self._sign(path, expires_s, key)})
-        return f"{self._public_url}{path}?{query}"
+        unsigned = f"{urlencode({**more})}&" if more else ""
+        issuer = f"key={quote_plus(key)}&" if key else ""
+        return f"{self._public_url}{path}?{unsigned}{issuer}exp={expires_s}&sig={self._sign(path, expires_s, key)}"
 
     def _sign(self, path: str, expires_s: int, key: str) -> str:
         signed = f"{path}\n{expires_s}\n{key}" if key else f"{path}\n{expires_s}"

@@ -1,13 +1,9 @@
 """Renders the Studio's pages and fragments."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -15,8 +11,9 @@ from limner.application.accounts.sign_in import SignIn
 from limner.db.store import Store
 from limner.domain.accounts.credits import Balance
 from limner.ports.clock import Clock
-from limner.studio.assets import version
+from limner.studio.assets import scripts_of, version
 from limner.studio.compression import compress_page
+from limner.studio.rendering import render
 from limner.studio.session import find_session, has_session, root_of, session_of
 from limner.studio.shortcuts import SHORTCUTS
 from limner.studio.texts import languages, texts_for
@@ -33,20 +30,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-
-_CODE = re.compile("`([^`]+)`")
-
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
-_ENVIRONMENT.filters["grouped"] = "{:,}".format
-_ENVIRONMENT.filters["capitalize_first"] = lambda sentence: sentence[:1].upper() + sentence[1:]
-
-_ENVIRONMENT.filters["code"] = lambda text: Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 NAVIGATION = (
     ("make", "", "brush", "Make"),
@@ -71,12 +54,14 @@ class Pages:
     ) -> HTMLResponse:
         """A complete page: `templates/{name}.html`, with what every page shows; `balance` is read unless given."""
         shell = await self._shell(request, balance)
-        return self._response(request, f"{name}.html", status, self._common(request) | shell | {"page": name} | values)
+        return self._response(
+            request, f"{name}.html", status, self._common(request, name) | shell | {"page": name} | values
+        )
 
     def bare(self, request: Request, name: str, status: int, **values: Any) -> HTMLResponse:
         """A complete page without the account: for errors, when nothing more should be asked of the database."""
         return self._response(
-            request, f"{name}.html", status, self._common(request) | _SIGNED_OUT | {"page": name} | values
+            request, f"{name}.html", status, self._common(request, name) | _SIGNED_OUT | {"page": name} | values
         )
 
     def fragment(self, request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -87,18 +72,18 @@ class Pages:
         )
 
     def _response(self, request: Request, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
-        response = HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
+        response = HTMLResponse(render(template, texts_for(request), values), status, HEADERS)
         compress_page(request, response)
         return response
 
-    def _common(self, request: Request) -> dict[str, Any]:
-        root, texts = root_of(request), texts_for(request)
+    def _common(self, request: Request, page: str = "") -> dict[str, Any]:
+        root = root_of(request)
         theme = request.cookies.get(THEME_COOKIE, "")
         return {
             "root": root,
             "assets": f"{root}/assets/{version()}",
-            "t": texts,
             "languages": list(languages()),
+            "scripts": scripts_of(page),
             "theme": theme if theme in {"light", "dark"} else "",
             "shortcuts": SHORTCUTS,
             "navigation": NAVIGATION,
