@@ -1,6 +1,7 @@
 """A real browser over the Studio's pages: Debian's Chromium, driven by Playwright."""
 
 import contextlib
+import http.client
 import shutil
 import threading
 from collections.abc import Iterator
@@ -57,7 +58,18 @@ class Tab:
     def open(self, path: str = "") -> None:
         self.page.goto(f"{self.served.url}/studio{path}")
 
-    def sign_in(self) -> None:
+    def sign_in(self, *, operator: bool = False) -> None:
+        """Open Make with the server's one session of the tests; it is begun when there is none, or it has ended."""
+        arguments = ("--operator",) if operator else ()
+        _put_session(self.page.context, self.served, arguments)
+        self.open()
+        if "/sign-in" in self.page.url:
+            del _sessions[self.served.url, arguments]
+            _put_session(self.page.context, self.served, arguments)
+            self.open()
+
+    def sign_in_anew(self) -> None:
+        """With a link, in a session of its own."""
         self.page.goto(link(self.served))
 
     def make(self, prompt: str) -> None:
@@ -80,6 +92,47 @@ class Tab:
     def _note(self, problem: str) -> None:
         with self._guard:
             self.problems.append(problem)
+
+
+_sessions: dict[tuple[str, tuple[str, ...]], str] = {}
+"""The cookie of a session on each server: a link takes a process of its own."""
+
+
+def session_on(served: Served, *arguments: str) -> str:
+    """The cookie of a session that the tests of this process share."""
+    if (served.url, arguments) not in _sessions:
+        _sessions[served.url, arguments] = new_session(served, *arguments)
+    return _sessions[served.url, arguments]
+
+
+def new_session(served: Served, *arguments: str) -> str:
+    """The cookie of a session of its own, begun with a link."""
+    address = urlsplit(link(served, *arguments))
+    with contextlib.closing(http.client.HTTPConnection(address.netloc)) as connection:
+        connection.request("GET", address.path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.getheader("set-cookie", "").partition("=")[2].partition(";")[0]
+
+
+def _put_session(context: BrowserContext, served: Served, arguments: tuple[str, ...]) -> None:
+    context.add_cookies(
+        [
+            {
+                "name": "limner_session",
+                "value": session_on(served, *arguments),
+                "domain": urlsplit(served.url).hostname or "",
+                "path": "/studio",
+                "httpOnly": True,
+                "sameSite": "Strict",
+            }
+        ]
+    )
+
+
+def until_ready(page: Page) -> None:
+    """Wait until the page's scripts have run and what they asked for at once is there."""
+    page.locator("html[data-ready]").wait_for(state="attached")
 
 
 def link(served: Served, *arguments: str) -> str:

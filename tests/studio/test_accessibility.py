@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from contract.client import client_of
 from serving import Served
-from studio.browser import WAIT_MS, link
+from studio.browser import WAIT_MS, link, until_ready
 from studio.states import STATES, PageState
 
 WIDTHS = {"wide": (1280, 800), "phone": (390, 844)}
@@ -52,7 +52,7 @@ def test_axe_finds_nothing_serious(
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.goto(f"{studio.url}/studio{state.path.format(task=task)}")
-        page.wait_for_load_state("networkidle")
+        until_ready(page)
         if state.open:
             state.open(page)
         page.evaluate(SETTLED)

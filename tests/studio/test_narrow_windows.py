@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from contract.client import newcomer
 from serving import Served, serving
-from studio.browser import Tab, link, new_tab
+from studio.browser import Tab, link, new_tab, until_ready
 from studio.states import STATES, PageState
 
 ACCOUNT = "w" * 63
@@ -59,7 +59,7 @@ MORE = (PageState("template-of-ones-own", f"/templates/{TEMPLATE}"),)
 @pytest.mark.parametrize("state", [*STATES, *MORE], ids=lambda state: state.name)
 def test_no_page_scrolls_sideways(tab: Tab, filled: tuple[Served, str], state: PageState) -> None:
     tab.open(state.path.format(task=filled[1]))
-    tab.page.wait_for_load_state("networkidle")
+    until_ready(tab.page)
     if state.open:
         state.open(tab.page)
 

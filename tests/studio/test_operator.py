@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from contract.client import client_of
 from serving import Served
-from studio.browser import Tab, link
+from studio.browser import Tab
 
 LISTS = ("/operator", "/operator/tasks", "/operator/failures")
 
@@ -23,7 +23,7 @@ def test_others_neither_see_it_in_the_bar_nor_reach_it(tab: Tab, studio: Served)
 def test_each_figure_leads_to_the_tasks_behind_it(tab: Tab, studio: Served) -> None:
     files = [{"type": "jpg", "url": "https://192.0.2.1/a.jpg"}]
     task = client_of(studio).done(prompt="behind the figure", files=files)["task_id"]
-    tab.page.goto(link(studio, "--operator"))
+    tab.sign_in(operator=True)
     tab.open("/operator")
 
     tab.page.locator(".stat", has_text="Ended with a picture").get_by_role("link").click()
@@ -45,7 +45,7 @@ def test_a_task_without_a_prompt_is_listed_by_its_type(tab: Tab, studio: Served)
     views = client.done(
         type="generate_multiview_image", prompt=None, file={"type": "png", "file_token": client.token()}
     )
-    tab.page.goto(link(studio, "--operator"))
+    tab.sign_in(operator=True)
 
     tab.open("/operator/tasks?account=local")
 
@@ -57,7 +57,7 @@ def test_a_task_without_a_prompt_is_listed_by_its_type(tab: Tab, studio: Served)
 
 def test_an_operator_grants_credits_and_the_audit_log_says_so(tab: Tab, studio: Served) -> None:
     before = sum(client_of(studio).balance())
-    tab.page.goto(link(studio, "--operator"))
+    tab.sign_in(operator=True)
     tab.page.get_by_role("link", name="Operator").click()
 
     tab.page.get_by_role("button", name="Grant credits").click()

@@ -7,7 +7,7 @@ import pytest
 from contract.client import client_of
 from limner.studio.page import CSP
 from serving import Served
-from studio.browser import Tab, link
+from studio.browser import Tab
 from studio.states import STATES
 
 INLINE = re.compile(r"\sstyle=|<style|<script(?![^>]*\bsrc=)|\son\w+=", re.IGNORECASE)
@@ -17,7 +17,7 @@ ELSEWHERE = re.compile(r'\s(?:src|action)="(?:https?:)?//(?!127\.0\.0\.1)')
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 def test_no_page_has_inline_styles_or_scripts_or_names_another_host(tab: Tab, studio: Served, language: str) -> None:
     task = client_of(studio).done(prompt="<b style='color:red'>bold</b>", template="figure")["task_id"]
-    tab.page.goto(link(studio, "--operator"))
+    tab.sign_in(operator=True)
     found = []
     for path in dict.fromkeys(state.path.partition("#")[0] for state in STATES):
         address = f"{studio.url}/studio{path.format(task=task)}"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from serving import Served
-from studio.browser import Tab, link
+from studio.browser import Tab, link, session_on
 
 
 def test_a_link_signs_in_once(tab: Tab, studio: Served) -> None:
@@ -23,7 +23,7 @@ def test_a_link_signs_in_once(tab: Tab, studio: Served) -> None:
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(tab: Tab) -> None:
-    tab.sign_in()
+    tab.sign_in_anew()
 
     [cookie] = [each for each in tab.page.context.cookies() if each["name"] == "limner_session"]
     assert cookie["httpOnly"]
@@ -51,7 +51,7 @@ def test_a_wrong_key_says_what_keys_look_like(tab: Tab) -> None:
 
 
 def test_signing_out_ends_the_session_on_the_server(tab: Tab, studio: Served) -> None:
-    tab.sign_in()
+    tab.sign_in_anew()
     [cookie] = [each for each in tab.page.context.cookies() if each["name"] == "limner_session"]
 
     tab.page.get_by_role("button", name="Sign out").click()
@@ -61,7 +61,7 @@ def test_signing_out_ends_the_session_on_the_server(tab: Tab, studio: Served) ->
 
 
 def test_a_revoked_key_ends_its_session_and_the_draft_stays(tab: Tab, studio: Served, browser: Browser) -> None:
-    tab.sign_in()
+    tab.sign_in_anew()
     tab.page.fill("#prompt", "a draft that stays")
     newest = studio.cli("keys", "list")[-1]
     expect(tab.page.locator("#live")).to_contain_text("Live")
@@ -75,7 +75,7 @@ def test_a_revoked_key_ends_its_session_and_the_draft_stays(tab: Tab, studio: Se
 
 @pytest.mark.parametrize("path", ["/studio/tasks", "/studio/sign-out", "/studio/uploads"])
 def test_a_change_without_the_pages_token_is_refused(studio: Served, path: str) -> None:
-    response = _post(studio, path, _session(studio), {})
+    response = _post(studio, path, session_on(studio), {})
 
     assert response.status == 403
 
@@ -88,7 +88,7 @@ def test_a_change_without_the_pages_token_is_refused(studio: Served, path: str) 
 def test_a_socket_is_refused(studio: Served, *, origin: str | None, signed_in: bool, status: int) -> None:
     headers = {
         "Origin": origin or studio.url,
-        "Cookie": f"limner_session={_session(studio) if signed_in else 'none'}",
+        "Cookie": f"limner_session={session_on(studio) if signed_in else 'none'}",
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec-WebSocket-Version": "13",
@@ -114,12 +114,6 @@ def test_a_form_of_another_site_signs_nobody_in(studio: Served) -> None:
 
     assert response.status == 403
     assert response.getheader("set-cookie") is None
-
-
-def _session(studio: Served) -> str:
-    """The cookie of a new session."""
-    set_cookie = _get(studio, urlsplit(link(studio)).path).getheader("set-cookie", "")
-    return set_cookie.partition("=")[2].partition(";")[0]
 
 
 def _get(studio: Served, path: str, session: str = "", method: str = "GET") -> http.client.HTTPResponse:

@@ -152,6 +152,6 @@ export function history() {
     show();
   }
 
-  back().then(() => { watchMore(); rail(); });
   show();
+  return back().then(() => { watchMore(); return rail(); });
 }

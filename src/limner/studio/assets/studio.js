@@ -61,9 +61,14 @@ if (document.getElementById("palette")) {
   keys();
   live();
 }
-if (document.getElementById("composer")) import("./composer.js").then((m) => m.composer());
-if (document.getElementById("feed")) import("./feed.js").then((m) => m.feed());
-if (document.getElementById("stage")) import("./stage.js").then((m) => m.stage());
-if (document.querySelector(".hist")) import("./history.js").then((m) => m.history());
-if (document.querySelector("[data-code]")) import("./code.js").then((m) => m.code());
-if (document.querySelector(".api")) import("./reference.js").then((m) => m.reference());
+const parts = [
+  ["#composer", () => import("./composer.js").then((m) => m.composer())],
+  ["#feed", () => import("./feed.js").then((m) => m.feed())],
+  ["#stage", () => import("./stage.js").then((m) => m.stage())],
+  [".hist", () => import("./history.js").then((m) => m.history())],
+  ["[data-code]", () => import("./code.js").then((m) => m.code())],
+  [".api", () => import("./reference.js").then((m) => m.reference())],
+];
+const begun = parts.filter(([where]) => document.querySelector(where)).map(([, begin]) => begin());
+// Says that the page can be used, to whoever drives it by a program.
+Promise.allSettled(begun).then(() => { document.documentElement.dataset.ready = ""; });
