@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from contract.client import client_of
 from serving import Served
-from studio.browser import Tab, link
+from studio.browser import Tab
 
 
 def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio: Served) -> None:
@@ -17,8 +17,8 @@ def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio
     tab.page.fill("#ttitle", f"Stone {slug}")
     tab.page.get_by_role("button", name="Save").click()
 
-    card = tab.page.locator(".tplcard", has_text=f"Stone {slug}")
-    card.get_by_role("link", name="Use").click()
+    card = tab.page.locator(".tcard", has_text=f"Stone {slug}")
+    card.get_by_role("link", name="Use “").click()
     tab.page.fill("#prompt", f"a bust {slug}")
     tab.page.click("#send")
     expect(tab.page.locator(".card[data-state=success]", has_text=f"a bust {slug}")).to_be_visible()
@@ -33,7 +33,7 @@ def test_a_template_of_ones_own_is_made_used_edited_and_removed(tab: Tab, studio
     expect(tab.page.locator("li", has=tab.page.locator("code"))).to_have_count(2)
 
     tab.page.get_by_role("button", name="Remove the template").click()
-    expect(tab.page.locator(".tplcard", has_text=f"Stone {slug}")).to_have_count(0)
+    expect(tab.page.locator(".tcard", has_text=f"Stone {slug}")).to_have_count(0)
 
 
 def test_a_name_that_cannot_be_is_said_and_nothing_typed_is_lost(tab: Tab) -> None:
@@ -51,7 +51,7 @@ def test_a_name_that_cannot_be_is_said_and_nothing_typed_is_lost(tab: Tab) -> No
 def test_a_template_is_exported_taken_in_again_and_shared(tab: Tab, studio: Served) -> None:
     slug, copy, guest = (f"t{uuid.uuid4().hex[:8]}" for _ in range(3))
     studio.cli("accounts", "create", guest)
-    tab.page.goto(link(studio, "--operator"))
+    tab.sign_in(operator=True)
     tab.open("/templates/new?like=print_clay")
     tab.page.fill("#tslug", slug)
     tab.page.get_by_role("button", name="Save").click()

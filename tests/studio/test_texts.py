@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import limner.studio
+from limner.studio.first_run import IDEAS
 from limner.studio.shortcuts import SHORTCUTS
 from limner.studio.texts import Texts, languages
 from serving import Served
@@ -32,6 +33,8 @@ def sentences() -> Iterator[str]:
     for group, keys in SHORTCUTS:
         yield group
         yield from (what for what, _ in keys)
+    for idea in IDEAS:
+        yield from (idea.title, idea.say, idea.prompt)
 
 
 @pytest.mark.parametrize("texts", TRANSLATED, ids=lambda each: each.language)

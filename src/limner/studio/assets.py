@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import mimetypes
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,15 @@ FOLDER = Path(__file__).parent / "assets"
 
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 _COMPRESSIBLE = frozenset({".js", ".css", ".svg", ".txt"})
+_IMPORT = re.compile(r'^import .* from "\./([\w-]+\.js)";$', re.MULTILINE)
+_OWN_SCRIPTS = {
+    "make": ("composer.js", "feed.js"),
+    "picture": ("stage.js", "code.js"),
+    "history": ("history.js",),
+    "reference": ("reference.js",),
+}
+"""What `studio.js` loads for a page by itself."""
+
 _HEADERS = {
     "Vary": "Accept-Encoding",
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -45,6 +56,19 @@ def version() -> str:
     for name, asset in assets().items():
         digest.update(name.encode() + b"\0" + asset.content)
     return digest.hexdigest()
+
+
+@cache
+def scripts_of(page: str) -> Sequence[str]:
+    """The modules that a page needs, its own first: they are asked for at once, not as one imports the other."""
+    found = [*_OWN_SCRIPTS.get(page, ()), "studio.js"]
+    for name in found:
+        found += [each for each in _imported(assets()[name].content) if each not in found]
+    return [each for each in found if each != "studio.js"]
+
+
+def _imported(script: bytes) -> Sequence[str]:
+    return _IMPORT.findall(script.decode())
 
 
 @cache

@@ -71,7 +71,7 @@ export const ACTS = {
   },
   open: (node) => { location.href = `${root}/pictures/${idOf(node)}`; },
   vary: (node) => { if (composing()) tell("vary", { id: idOf(node), model: node.dataset.value }); else location.href = `${root}?vary=${idOf(node)}`; },
-  ref: (node) => { if (composing()) tell("ref", { id: idOf(node), src: pictureOf(cardOf(node)) }); else location.href = `${root}?ref=${idOf(node)}`; },
+  ref: (node) => { if (composing()) tell("ref", { id: idOf(node), src: cardOf(node)?.querySelector("img")?.src }); else location.href = `${root}?ref=${idOf(node)}`; },
   compare: (node) => {
     const mine = comparable(cardOf(node));
     const theirs = comparable(document.querySelector(":is(.card, .tile):has(.check:checked)"));
@@ -91,6 +91,7 @@ export const ACTS = {
   words: (node) => copy(cardOf(node)?.querySelector(".card__prompt").textContent.trim() ?? "", t("Prompt copied.")),
   download: (node) => cardOf(node)?.querySelector("[data-download]")?.click(),
   reconnect: () => tell("reconnect"),
+  write: () => document.getElementById("prompt").focus(),
 };
 
 export function acts() {

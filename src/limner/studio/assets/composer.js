@@ -296,6 +296,7 @@ export function composer() {
     update();
     const named = asked.has("template") && form.querySelector(`[name=template][value="${CSS.escape(asked.get("template"))}"]`);
     if (named) { named.checked = true; update(); }
+    if (asked.has("prompt")) edit(asked.get("prompt"));
     if (asked.has("vary")) await vary(asked.get("vary"));
     if (asked.has("ref")) {
       const src = document.querySelector(`#task-${CSS.escape(asked.get("ref"))} .card__pic img`)?.src;
@@ -304,5 +305,5 @@ export function composer() {
     }
     if (asked.size) history.replaceState(null, "", location.pathname);
   }
-  begin();
+  return begin();
 }

@@ -1,15 +1,19 @@
 // Live cards. A frame of the WebSocket moves numbers in place; a change of status asks for the card anew.
-import { ask, elements, root, t } from "./page.js";
+import { refused } from "./acts.js";
+import { ask, elements, t } from "./page.js";
 import { isOpen } from "./live.js";
 import { toast } from "./floating.js";
 
 const POLL_MS = 3_000;
 const MOST_NAMED = 3;
-// So many cards are asked for and put in their places at once; a page stays answering between them.
+// So many cards are asked for at once, and so many of them are put in their places before the page may answer a key.
 const MOST_ASKED = 30;
+const AT_ONCE = 6;
 const NEXT_MS = 50;
 const WANT = { all: () => true, busy: (state) => state === "queued" || state === "running", none: (state) => !["queued", "running", "success"].includes(state) };
 const TITLE = document.title;
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export function feed() {
   const box = document.getElementById("feed");
@@ -30,8 +34,13 @@ export function feed() {
     requestAnimationFrame(() => requestAnimationFrame(() => { card.dataset.moving = ""; }));
   }
   // Several at once: they are counted and announced together.
-  function put(cards) {
-    announce(cards.filter(place));
+  async function put(cards) {
+    const ready = [];
+    for (let at = 0; at < cards.length; at += AT_ONCE) {
+      if (at && !document.hidden) await pause(0);
+      ready.push(...cards.slice(at, at + AT_ONCE).filter(place));
+    }
+    announce(ready);
     busy();
   }
   // Puts a card in its place; whether it has just become a picture.
@@ -75,15 +84,20 @@ export function feed() {
     if (shown && !frame.cancelling) numbers(card, frame);
     else if (!card || card.dataset.state !== "erased") want_(frame.id);
   }
+  let asking = false;
   function want_(id) {
-    if (!wanted.size) setTimeout(fetchWanted, NEXT_MS);
     wanted.add(id);
+    if (!asking) fetchWanted();
   }
+  // One answer after the other: an older state of a card must not come after a newer one.
   async function fetchWanted() {
-    const ids = [...wanted].slice(0, MOST_ASKED);
-    for (const id of ids) wanted.delete(id);
-    if (wanted.size) setTimeout(fetchWanted, NEXT_MS);
-    try { put(elements(await ask(`/tasks/cards?ids=${ids.join(",")}`)).reverse()); } catch { for (const id of ids) setTimeout(want_, POLL_MS, id); }
+    asking = true;
+    for (await pause(NEXT_MS); wanted.size; await pause(NEXT_MS)) {
+      const ids = [...wanted].slice(0, MOST_ASKED);
+      for (const id of ids) wanted.delete(id);
+      try { await put(elements(await ask(`/tasks/cards?ids=${ids.join(",")}`)).reverse()); } catch { for (const id of ids) setTimeout(want_, POLL_MS, id); }
+    }
+    asking = false;
   }
 
   /* ---- the connection ---- */
@@ -99,14 +113,22 @@ export function feed() {
     want = chosen;
     for (const card of box.querySelectorAll(".card")) card.hidden = !WANT[want](card.dataset.state);
   });
-  box.addEventListener("click", async (event) => {
-    const more = event.target.closest("[data-more]");
-    if (!more) return;
-    event.preventDefault();
-    const cards = elements(await ask(more.getAttribute("href").slice(root.length)));
-    more.replaceWith(...cards.filter((each) => !document.getElementById(each.id)));
-    for (const card of cards) show(card);
-  });
+  // Older cards come when the last row is near; the link stays for those who want them now.
+  const near = new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting)) older(); }, { rootMargin: "800px" });
+  const watchMore = () => { const more = box.querySelector("[data-more]"); if (more) near.observe(more); };
+  async function older() {
+    const more = box.querySelector("[data-more]");
+    if (!more || more.dataset.busy) return;
+    more.dataset.busy = "";
+    try {
+      const found = elements(await ask(`/feed${more.search}`));
+      more.replaceWith(...found.filter((each) => !each.id || !document.getElementById(each.id)));
+      for (const card of found.filter((each) => each.dataset.id)) show(card);
+      busy();
+      watchMore();
+    } catch (error) { delete more.dataset.busy; refused(error); }
+  }
+  box.addEventListener("click", (event) => { if (event.target.closest("[data-more]")) { event.preventDefault(); older(); } });
   document.addEventListener("limner:card", ({ detail }) => put([detail]));
   document.addEventListener("limner:new", ({ detail }) => { put([...detail].reverse()); scrollTo({ top: 0 }); });
   document.addEventListener("limner:cancel-waiting", async () => {
@@ -116,4 +138,5 @@ export function feed() {
   });
   for (const card of box.querySelectorAll(".card")) show(card);
   busy();
+  watchMore();
 }

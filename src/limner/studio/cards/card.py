@@ -9,24 +9,29 @@ from limner.db.tables.attempts import Attempt
 from limner.domain.model import Models
 from limner.domain.tasks.progress import displayed_progress, elapsed_ms, seconds_left
 from limner.domain.tasks.task import Result, Status, Task
-from limner.ports.links import Links
 from limner.ports.templates import Templates
 from limner.studio.cards.ending import CardEnd, Endings
+from limner.studio.local_links import LocalLinks
 from limner.studio.texts import Texts
 from limner.studio.vendor_titles import ENGINE
 
 FALLBACK_LETTER = "·"
+SHARP_SIDE = 640
+"""Pixels: a card is up to 416 wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardPicture:
     """One of a card's pictures. `name` is the one that its link ends in; sizes are pixels.
 
+    `thumb` is the small copy, `sharp` a larger one for dense screens and large cards.
+
     `caption` is the view of a multiview task, the number of several pictures of a prompt, and empty for a single one.
     """
 
     url: str
     thumb: str
+    sharp: str
     width: int
     height: int
     media_type: str
@@ -68,7 +73,7 @@ class CardMaker:
     """Makes cards for one account in one language."""
 
     account_tag: str
-    links: Links
+    links: LocalLinks
     templates: Templates
     models: Models
     now_ms: int
@@ -156,7 +161,8 @@ class CardMaker:
     def _picture(self, task: Task, name: str, result: Result, caption: str) -> CardPicture:
         url = self.links.picture(self.account_tag, task.id, result.extension, self.now_ms, name=name)
         thumb = self.links.thumbnail(task.id, self.now_ms, name=name)
-        return CardPicture(url, thumb, result.width, result.height, result.media_type, name, caption)
+        sharp = self.links.thumbnail(task.id, self.now_ms, name=name, side=SHARP_SIDE)
+        return CardPicture(url, thumb, sharp, result.width, result.height, result.media_type, name, caption)
 
     def _preview(self, task: Task) -> str:
         """The link to the newest preview; empty where there is none."""

@@ -10,6 +10,7 @@ from limner.application.read import TaskView
 from limner.domain.tasks.task import Status
 from limner.ports.templates import Templates
 from limner.studio.cards.card import CardMaker, FeedCard
+from limner.studio.local_links import LocalLinks
 from limner.studio.session import session_of
 from limner.studio.texts import texts_for
 
@@ -33,7 +34,7 @@ class Cards:
         routing = self.services.routing
         return CardMaker(
             account_tag=session_of(request).key.account_tag,
-            links=self.services.links,
+            links=LocalLinks(self.services.links),
             templates=self.templates,
             models=routing.models,
             now_ms=self.services.clock.now_ms(),

@@ -25,11 +25,15 @@ from limner.studio.assets import example_templates
 from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
 from limner.studio.composer_form import body_of, image_request, request_body
+from limner.studio.first_run import IDEAS, vendor_hints
 from limner.studio.model_choice import model_choices, preselected
 from limner.studio.page import Pages
 from limner.studio.quote_words import QuoteWords
 from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import texts_for
+
+FIRST_CARDS = 24
+"""Cards of the page itself: more than a window shows. The script asks for older ones as the last row comes near."""
 
 FEED_PAGE = 48
 RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
@@ -49,7 +53,7 @@ class MakeHandlers:
     shown: Cards
 
     async def page(self, request: Request) -> Response:
-        cards, more = await self._feed(request, None)
+        cards, more = await self._feed(request, FIRST_CARDS)
         usable = await self.services.templates.of(session_of(request).key.account)
         models = model_choices(self.services.routing, texts_for(request))
         return await self.pages.page(
@@ -60,6 +64,7 @@ class MakeHandlers:
             templates=[each.template for each in usable.values()],
             example_templates=example_templates(),
             models=models,
+            **self._first_run(request),
             chosen=preselected(models),
             switches=SWITCHES,
             prompt_limit=PROMPT_LIMIT,
@@ -69,9 +74,18 @@ class MakeHandlers:
             backgrounds=BACKGROUNDS,
         )
 
+    def _first_run(self, request: Request) -> dict[str, Any]:
+        """What an empty feed shows. Only operators can do something about vendors."""
+        routing, operator = self.services.routing, session_of(request).may("admin")
+        return {
+            "ideas": [each for each in IDEAS if each.template in example_templates()],
+            "vendors": vendor_hints(routing) if operator else (),
+            "engine_alone": not routing.vendors(),
+        }
+
     async def feed(self, request: Request) -> Response:
         """The next cards of the feed, below those that are shown."""
-        cards, more = await self._feed(request, request.query_params.get("after") or None)
+        cards, more = await self._feed(request, FEED_PAGE)
         return self.pages.fragment(request, "feed", cards=cards, more=more)
 
     async def cards(self, request: Request) -> Response:
@@ -137,8 +151,8 @@ class MakeHandlers:
         seen = await self.services.read(session_of(request).key.account, task)
         return self.pages.fragment(request, "cards", cards=await self.shown.explained(request, [seen]))
 
-    async def _feed(self, request: Request, after: str | None) -> tuple[Sequence[FeedCard], str | None]:
-        """A page of cards, the newest first, and the cursor of the page after it."""
-        account = session_of(request).key.account
-        found = await self.services.list_tasks(account, TaskFilter(), after=after, limit=FEED_PAGE)
+    async def _feed(self, request: Request, limit: int) -> tuple[Sequence[FeedCard], str | None]:
+        """The newest cards, or those after the cursor that the address has, and the cursor of those after them."""
+        account, after = session_of(request).key.account, request.query_params.get("after") or None
+        found = await self.services.list_tasks(account, TaskFilter(), after=after, limit=limit)
         return await self.shown.explained(request, found.tasks), found.next

@@ -18,6 +18,7 @@ from limner.domain.tasks.listing import TaskFilter
 from limner.domain.tasks.task import Task
 from limner.studio.handlers.account import when
 from limner.studio.handlers.history import STATUSES
+from limner.studio.local_links import LocalLinks
 from limner.studio.page import Pages
 from limner.studio.quote_words import prompt_parts
 from limner.studio.session import root_of, session_of
@@ -108,7 +109,8 @@ class OperatorTaskPages:
     def _thumbs(self, task: Task) -> Sequence[str]:
         now_ms = self.operators.clock.now_ms()
         names = task.result.pictures() if task.result else {}
-        return [self.operators.links.thumbnail(task.id, now_ms, name=name) for name in names]
+        links = LocalLinks(self.operators.links)
+        return [links.thumbnail(task.id, now_ms, name=name) for name in names]
 
 
 def _names(records: Records) -> dict[str, str]:

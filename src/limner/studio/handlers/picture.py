@@ -16,6 +16,7 @@ from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
 from limner.studio.composer_form import request_body
 from limner.studio.handlers.account import clock
+from limner.studio.local_links import LocalLinks
 from limner.studio.page import Pages
 from limner.studio.picture.differences import differences
 from limner.studio.picture.programs import programs
@@ -94,7 +95,7 @@ class PictureHandlers:
         task = TaskId(request.path_params["task_id"])
         await self.services.read(session_of(request).key.account, task)
         name, now_ms = request.query_params.get("name") or None, self.services.clock.now_ms()
-        return RedirectResponse(self.services.links.thumbnail(task, now_ms, name=name), 303)
+        return RedirectResponse(LocalLinks(self.services.links).thumbnail(task, now_ms, name=name), 303)
 
     async def compare(self, request: Request) -> Response:
         """What differs between two tasks, in words."""
@@ -126,7 +127,9 @@ def given_pictures(told: Explanation, services: Services, t: Texts) -> Sequence[
     now_ms, given = services.clock.now_ms(), list[GivenPicture]()
     for each in told.inputs:
         if parent := told.parents.get(each.field):
-            given.append(GivenPicture(t("an earlier picture"), parent, services.links.thumbnail(parent, now_ms)))
+            given.append(
+                GivenPicture(t("an earlier picture"), parent, LocalLinks(services.links).thumbnail(parent, now_ms))
+            )
         else:
             given.append(GivenPicture(each.url or t("a picture of yours")))
     count = told.composed.template_pictures if told.composed else 0

@@ -22,6 +22,9 @@ from limner.studio.handlers.account import when
 from limner.studio.page import Pages
 from limner.studio.session import form_of, root_of, session_of
 
+USES_DAYS = 30
+DAY_MS = 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class TemplatePages:
@@ -30,7 +33,13 @@ class TemplatePages:
 
     async def gallery(self, request: Request) -> Response:
         account = session_of(request).key.account
-        visible = await self.services.templates.visible(account)
+        since_ms = self.services.clock.now_ms() - USES_DAYS * DAY_MS
+        visible, used = await self.services.store.read(
+            lambda records: (
+                records.templates.visible(account),
+                records.account_figures.by_template(account, since_ms),
+            )
+        )
         return await self.pages.page(
             request,
             "templates",
@@ -38,6 +47,7 @@ class TemplatePages:
             shared=[each for each in visible.values() if each.account != account],
             built_in=[each.template for each in self.services.templates.shared.values()],
             examples=example_templates(),
+            uses={normalise_slug(each.name): each.tasks for each in used if each.name},
         )
 
     async def new(self, request: Request) -> Response:
