@@ -20,13 +20,17 @@ def test_a_chosen_shape_survives_a_reload_and_is_made(tab: Tab, studio: Served) 
     tab.sign_in()
     tab.page.fill("#prompt", "a wide river")
     tab.page.locator("#shape summary").click()
-    tab.page.select_option("[name=aspect_ratio]", "16:9")
+    tab.page.select_option("[name=aspect_ratio]", "9:16")
     tab.page.reload()
-    expect(tab.page.locator("[data-shapenow]")).to_have_text("16:9")
+    expect(tab.page.locator("[data-shapenow]")).to_have_text("9:16")
 
     tab.page.click("#send")
 
     card = tab.page.locator(".card[data-state=success]", has_text="a wide river")
     expect(card).to_be_visible()
     made = client_of(studio).task(str(card.get_attribute("data-id")))
-    assert made["input"]["aspect_ratio"] == "16:9"
+    assert made["input"]["aspect_ratio"] == "9:16"
+    picture, well = card.locator(".card__pic img").bounding_box(), card.locator(".card__well").bounding_box()
+    assert picture
+    assert well
+    assert picture["height"] <= well["height"]  # it lies whole in its square

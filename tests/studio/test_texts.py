@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import limner.studio
-from limner.studio.first_run import IDEAS
+from limner.studio.composer.first_run import IDEAS
 from limner.studio.shortcuts import SHORTCUTS
 from limner.studio.texts import Texts, languages
 from serving import Served

@@ -24,11 +24,11 @@ from limner.domain.tasks.listing import TaskFilter
 from limner.studio.assets import example_templates
 from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
-from limner.studio.composer_form import body_of, image_request, request_body
-from limner.studio.first_run import IDEAS, vendor_hints
-from limner.studio.model_choice import model_choices, preselected
+from limner.studio.composer.first_run import IDEAS, vendor_hints
+from limner.studio.composer.form import body_of, image_request, request_body
+from limner.studio.composer.model_choice import model_choices, preselected
+from limner.studio.composer.quote_words import QuoteWords
 from limner.studio.page import Pages
-from limner.studio.quote_words import QuoteWords
 from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import texts_for
 

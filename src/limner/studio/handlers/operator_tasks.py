@@ -16,11 +16,11 @@ from limner.domain.ids import AccountId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.listing import TaskFilter
 from limner.domain.tasks.task import Task
+from limner.studio.composer.quote_words import prompt_parts
 from limner.studio.handlers.account import when
 from limner.studio.handlers.history import STATUSES
 from limner.studio.local_links import LocalLinks
 from limner.studio.page import Pages
-from limner.studio.quote_words import prompt_parts
 from limner.studio.session import root_of, session_of
 from limner.studio.texts import texts_for
 

@@ -14,14 +14,14 @@ from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.task import Task
 from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
-from limner.studio.composer_form import request_body
+from limner.studio.composer.form import request_body
+from limner.studio.composer.quote_words import prompt_parts
 from limner.studio.handlers.account import clock
 from limner.studio.local_links import LocalLinks
 from limner.studio.page import Pages
 from limner.studio.picture.differences import differences
 from limner.studio.picture.programs import programs
 from limner.studio.picture.story import ReadStory
-from limner.studio.quote_words import prompt_parts
 from limner.studio.session import session_of
 from limner.studio.texts import Texts, texts_for
 from limner.studio.vendor_titles import vendor_title

@@ -33,7 +33,7 @@ class VendorHint:
 IDEAS = (
     Idea("t_pose", "A character to rig", "T-pose, arms level, feet in frame", "a superhero with a red cape and a mask"),
     Idea("print_clay", "Something to print", "One colour, deep relief, flat base", "a fox with a golden crown"),
-    Idea("figure", "A figure for the shelf", "Stylised, on a clear base", "a friendly robot with two antennas"),
+    Idea("figure", "A figure to collect", "Stylised, on a clear base", "a friendly robot with two antennas"),
     Idea("head_extraction", "A head alone", "Large, facing us, ready to sculpt from", "a wizard with a blue hat"),
     Idea("asset_extraction", "Every object by itself", "Ready to become 3D models", "a castle guarded by a dragon"),
 )
