@@ -55,6 +55,7 @@ from limner.application.retention.prune import Prune, RetentionPolicy
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.route_statistics.watch_routes import WatchRoutes
 from limner.application.tasks.accept import SubmitLimits
+from limner.application.tasks.await_marks import AwaitMarks
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.image_request import PrepareInputs
@@ -81,6 +82,7 @@ from limner.outbound.webhook_http import GuardedWebhookHttp
 from limner.ports.clock import Clock
 from limner.ports.links import Links
 from limner.ports.parts import UploadParts
+from limner.ports.provenance import SigningFailed
 from limner.ports.provider import Provider
 from limner.ports.telemetry import NO_TELEMETRY, Telemetry
 from limner.ports.templates import Templates
@@ -360,7 +362,20 @@ class Limner:
             clock=self.clock,
             workdirs=Workdirs(self.scratch.folder),
             tracing=self.tracing,
+            await_marks=AwaitMarks(self.store, self.why_unmarkable) if self.settings.require_marking else None,
         )
+
+    async def why_unmarkable(self) -> str | None:
+        """Why no picture could leave now where marks are required; None where it could."""
+        if not self.settings.mark_images:
+            return "marks are switched off (LIMNER_MARK_IMAGES)"
+        if not (self.settings.sign_images and is_installed()):
+            return None
+        try:
+            await asyncio.to_thread(lambda: self.provenance.key)
+        except SigningFailed as error:
+            return str(error)
+        return None
 
     def caller_of(self, account: AccountId) -> str:
         """What vendors are told of an account: the same for all of its tasks, and of no use to find it."""

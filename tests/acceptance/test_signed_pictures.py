@@ -5,6 +5,7 @@ import io
 import json
 import zlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from c2pa import Context, Reader, Settings
 from PIL import Image
 
 from contract.client import PICTURE, client_of, newcomer
+from limner.provenance.keys import KeyFolder, KeyPair
 from limner_vendors import Vendors
 from serving import Served, serving
-from task_client import run_task
+from task_client import ENDS_WITHIN_S, call, run_task, submit, wait_for_end
 
 READING = {"version": 1, "verify": {"verify_trust": True}}
 
@@ -112,6 +114,32 @@ async def test_references_are_ingredients_by_their_hash_alone(served: Served) ->
     assert action["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
 
 
+async def test_on_postgresql_pictures_are_signed_recognised_reported_and_erased(
+    emulators: Vendors, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = {"sign_images": "true", "database_url": postgres_url}
+    running = serving(tmp_path / "data", vendors=emulators.environment(), **settings)
+    served = await asyncio.to_thread(running.__enter__)
+    try:
+        task = await run_task(served, "gpt_image_2", prompt="a heron", n=2)
+        links = task["output"]["generated_images"]
+        (answer, data), (_, again), (second, other) = [await fetched(each) for each in (links[0], links[0], links[1])]
+        found = await detected(served, data)
+        report = await asyncio.to_thread(served.cli, "provenance", "report", "--since", "2020-01-01")
+        await asyncio.to_thread(served.cli, "tasks", "erase", task["task_id"], "--yes")
+        erased, _ = await fetched(links[0])
+        forgotten = await detected(served, data)
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+    assert {answer.headers["X-Limner-Mark"], second.headers["X-Limner-Mark"]} == {"signed"}
+    assert {read(each, "image/png")["validation_state"] for each in (data, other)} == {"Valid"}
+    assert data == again
+    assert (found["ours"], found["tasks"], found["manifest"]["signed_here"]) == (True, [task["task_id"]], True)
+    assert report["delivered"][0]["pictures"] == 2
+    assert (erased.status, forgotten["tasks"], forgotten["manifest"]["signed_here"]) == (404, [], True)
+
+
 async def test_a_picture_is_delivered_unsigned_where_signing_fails(emulators: Vendors, tmp_path: Path) -> None:
     settings = {"sign_images": "true", "provenance_certificate": str(tmp_path / "none.pem")}
     running = serving(tmp_path / "data", vendors=emulators.environment(), **settings)
@@ -127,18 +155,51 @@ async def test_a_picture_is_delivered_unsigned_where_signing_fails(emulators: Ve
 
 
 async def test_where_marks_are_required_it_waits_and_says_why(emulators: Vendors, tmp_path: Path) -> None:
-    certificate = tmp_path / "none.pem"
+    pair = await asyncio.to_thread(new_pair, tmp_path / "keys")
+    certificate, private = tmp_path / "none.pem", tmp_path / "private.pem"
     settings = {"sign_images": "true", "require_marking": "true", "provenance_certificate": str(certificate)}
+    settings["provenance_key"] = str(private)
     running = serving(tmp_path / "data", vendors=emulators.environment(), **settings)
     served = await asyncio.to_thread(running.__enter__)
     try:
-        task = await run_task(served, "flux.1_kontext_pro", prompt="a heron")
-        waiting, said = await fetched(task["output"]["generated_image"])
+        asked = len(emulators.purchases("bfl"))
+        task_id = await submit(served, "flux.1_kontext_pro", prompt="a heron")
+        waiting = await until_it_says(served, task_id, "none.pem cannot be read")
+        bought = len(emulators.purchases("bfl")) - asked
+        private.write_bytes(pair.private or b"")
+        certificate.write_bytes(pair.chain)
+        task = await wait_for_end(served, task_id)
+        certificate.unlink()
+        link, thumbnail = task["output"]["generated_image"], f"{served.url}/thumbs/{task_id}.webp"
+        closed, said = await fetched(link)
+        small, _ = await fetched(thumbnail, Authorization=f"Bearer {served.key}")
+        certificate.write_bytes(pair.chain)
+        opened, data = await fetched(link)
+        marked, preview = await fetched(thumbnail, Authorization=f"Bearer {served.key}")
     finally:
         await asyncio.to_thread(running.__exit__, None, None, None)
 
-    assert (task["status"], waiting.status, waiting.headers["Retry-After"]) == ("success", 503, "30")
+    assert (waiting["status"], bought) == ("running", 0)
+    assert (task["status"], task.get("error_msg")) == ("success", None)
+    assert (closed.status, closed.headers["Retry-After"], small.status) == (503, "30", 503)
     assert b"none.pem cannot be read" in said
+    assert (opened.headers["X-Limner-Mark"], marked.status) == ("signed", 200)
+    assert read(data, "image/png")["validation_state"] == "Valid"
+    assert b"DigitalSourceType" in preview
+
+
+def new_pair(folder: Path) -> KeyPair:
+    KeyFolder(folder).ensure(datetime.now(UTC))
+    return KeyFolder(folder).current()
+
+
+async def until_it_says(served: Served, task_id: str, text: str) -> dict[str, Any]:
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        while True:
+            task: dict[str, Any] = (await call(served, f"/task/{task_id}"))["data"]
+            if text in (task.get("error_msg") or ""):
+                return task
+            await asyncio.sleep(0.05)
 
 
 def chunk(name: bytes, content: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """`/mcp`: MCP over streamable HTTP, in front of the API's application."""
 
+import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
@@ -21,6 +23,8 @@ from limner_client import AsyncLimnerClient
 PATH = "/mcp"
 MOST_BODY = 28 * 1024 * 1024
 """Bytes of a request, as for JSON of the API: pictures may stand in it."""
+REMEMBERED_S, MOST_REMEMBERED = 30.0, 1000
+"""How long a key that was good is let in without being asked for again, and how many such keys."""
 
 
 class AgentEndpoint:
@@ -33,6 +37,7 @@ class AgentEndpoint:
     def __init__(self, public_path: str) -> None:
         self._paths = {PATH, f"{PATH}/", f"{public_path}{PATH}", f"{public_path}{PATH}/"}
         self._app: ASGIApp | None = None
+        self._good_until_s: dict[bytes, float] = {}
         server = agent_server(self._session)
         # Of the application that this makes only the session manager is used: the routes and the checks are ours.
         server.streamable_http_app(
@@ -60,14 +65,8 @@ class AgentEndpoint:
         return route
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 without a good key, before anything is read."""
-        seen = await self._transport(scope).send("GET", "/v2/openapi/models", _key_header(scope), None)
-        if seen.status != 200:
-            headers = {name: seen.headers[name] for name in ("retry-after",) if name in seen.headers}
-            if seen.status == 401:
-                headers["www-authenticate"] = "Bearer"
-            answer = JSONResponse({"error": _told(seen.body)}, seen.status, headers)
-            await answer(scope, receive, send)
+        if refused := await self._refused_key(scope):
+            await refused(scope, receive, send)
             return
         try:
             plain, receive = await plain_request(scope, receive, MOST_BODY)
@@ -77,6 +76,26 @@ class AgentEndpoint:
             await answer(scope, receive, send)
             return
         await self._manager.handle_request(plain, receive, send)
+
+    async def _refused_key(self, scope: Scope) -> JSONResponse | None:
+        """The answer to a request without a good key, before anything of it is read.
+
+        Which keys were good is remembered for a while: what tools call is authenticated each time anyway.
+        """
+        header, now_s = _key_header(scope), time.monotonic()
+        digest = hashlib.sha256(header.get("Authorization", "").encode()).digest()
+        if self._good_until_s.get(digest, 0) > now_s:
+            return None
+        seen = await self._transport(scope).send("GET", "/v2/openapi/user/balance", header, None)
+        if seen.status == 200:
+            self._good_until_s[digest] = now_s + REMEMBERED_S
+            if len(self._good_until_s) > MOST_REMEMBERED:
+                del self._good_until_s[next(iter(self._good_until_s))]
+            return None
+        headers = {name: seen.headers[name] for name in ("retry-after",) if name in seen.headers}
+        if seen.status == 401:
+            headers["www-authenticate"] = "Bearer"
+        return JSONResponse({"error": _told(seen.body)}, seen.status, headers)
 
     def _session(self, ctx: AgentContext) -> AgentSession:
         request = ctx.request_context.request

@@ -54,6 +54,7 @@ _DESCRIBED = {
         "401": {"description": "Neither a key nor a signed link"},
         "403": {"description": "The link has expired or was changed"},
         "404": {"description": "There is no such picture"},
+        "503": {"description": "Marks are required, and the picture cannot be marked now"},
     },
 }
 
@@ -62,10 +63,10 @@ def operations(services: Services) -> list[Operation]:
     async def thumbnail(request: Request) -> Response:
         task = await _authorised_task(services, request)
         name, side = request.query_params.get("name"), _side(request)
-        mark = await services.open_picture.mark_of(
-            task, name or next(iter(task.result.pictures() if task.result else ()), "")
-        )
-        etag = f'"{picture_of(task, name).blob}-{side}-{mark.generator if mark else ""}"'
+        blob = picture_of(task, name).blob
+        first = next(iter(task.result.pictures() if task.result else ()), "")
+        mark = await services.open_picture.mark_of_thumbnail(task, name or first)
+        etag = f'"{blob}-{side}-{mark.generator if mark else ""}"'
         if is_cached(etag, request):
             return Response(status_code=304, headers=_HEADERS | {"ETag": etag})
         data = await services.thumbnails(task, name, side)

@@ -109,6 +109,12 @@ class OpenPicture:
             raise MarkMissing("the vendor's file is without Limner's marks")
         return OpenedPicture(result, Layout(await self._blobs.size(result.blob), MarkState.NONE), self._blobs)
 
+    async def mark_of_thumbnail(self, task: Task, name: str) -> Mark | None:
+        """What the mark of a small copy says. Raises `MarkMissing` where the picture itself may not leave now."""
+        if self._require:
+            await self(task, name)
+        return await self.mark_of(task, name)
+
     async def _signed(self, task: Task, name: str, result: Result, marked: Layout, mark: Mark) -> Layout:
         """The signed copy; where it cannot be signed the marked one, unless signatures are required."""
         assert self._sign  # noqa: S101 - asked for by its caller

@@ -13,6 +13,7 @@ from limner.application.generation.journal import DeliveredImage, KeptImage
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.generation.workdirs import Workdirs
 from limner.application.spans import SETTLE
+from limner.application.tasks.await_marks import AwaitMarks
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.delivery import all_delivered, by_delivery, success
 from limner.application.tasks.image_request import PrepareInputs
@@ -75,6 +76,8 @@ class ExecuteTask:
     clock: Clock
     workdirs: Workdirs
     tracing: Tracing = NO_TRACING
+    await_marks: AwaitMarks | None = None
+    """None where pictures may leave without marks."""
 
     async def __call__(
         self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report, *, is_new: bool = False
@@ -164,6 +167,9 @@ class ExecuteTask:
     async def _prepare(self, run: TaskRun, workdir: Path) -> list[Generation]:
         task = run.task
         submit_until_ms, deadline_ms = self._deadlines_ms(run)
+        if self.await_marks and not _bought(run.attempts):
+            left_s = (submit_until_ms - self.clock.now_ms()) / 1000
+            await self.await_marks(task.id, run.owner, run.interrupt, left_s)
         spec = run.claimed.spec
         references = await self._references(run, deadline_ms, workdir)
         inputs = [await self.prepare(task, spec, image, references, workdir) for image in run.images]

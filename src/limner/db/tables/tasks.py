@@ -236,6 +236,7 @@ _FINISH = """
 _FINISH_RUNNING = Sql(_FINISH.format(fence="status = 'running' AND lease_owner = :owner", columns=_COLUMNS))
 _FINISH_QUEUED = Sql(_FINISH.format(fence="status = 'queued'", columns=_COLUMNS))
 _REQUEST_CANCEL = Sql("UPDATE tasks SET cancel_requested = 1 WHERE id = :id AND status = 'running'")
+_SAY = Sql("UPDATE tasks SET error_msg = :message WHERE id = :id AND status = 'running' AND lease_owner = :owner")
 _TRACE = Sql("SELECT trace FROM tasks WHERE id = :id")
 _PARTIAL_IMAGES = Sql("SELECT partial_images FROM tasks WHERE id = :id")
 _ADD_PARTIAL_IMAGE = Sql("UPDATE tasks SET partial_images = :partial_images, keeps_results = 1 WHERE id = :id")
@@ -456,6 +457,10 @@ class TaskTable:
     def overdue(self, now_ms: int, limit: int) -> Sequence[TaskId]:
         """Queued tasks whose queue deadline has passed: the first of each account, then the second of each."""
         return [TaskId(row[0]) for row in self._db.all(_OVERDUE, {"now_ms": now_ms, "limit": limit})]
+
+    def say(self, task: TaskId, owner: str, message: str | None) -> None:
+        """Set what a running task tells its caller, if the owner still has its lease."""
+        self._db.run(_SAY, {"id": task, "owner": owner, "message": message})
 
     def finish(self, task: TaskId, ending: Ending, now_ms: int, *, owner: str | None) -> Task | None:
         """Write the end of a task. With an owner, only while its lease is that owner's; without, only while queued.
