@@ -52,6 +52,7 @@ from limner.application.retention.check_consistency import CheckConsistency
 from limner.application.retention.delete_unreferenced import DeleteUnreferenced
 from limner.application.retention.erase import Erase, EraseAccount
 from limner.application.retention.prune import Prune, RetentionPolicy
+from limner.application.retention.take_down import TakeDown
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.route_statistics.watch_routes import WatchRoutes
 from limner.application.tasks.accept import SubmitLimits
@@ -394,6 +395,10 @@ class Limner:
     @property
     def erase(self) -> Erase:
         return Erase(self.store, self.delete_unreferenced, self.clock, operator())
+
+    @property
+    def take_down(self) -> TakeDown:
+        return TakeDown(self.erase)
 
     @property
     def erase_account(self) -> EraseAccount:

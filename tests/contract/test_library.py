@@ -260,6 +260,38 @@ def test_a_view_has_a_lineage_too(owner: Client) -> None:
     assert found["edges"] == [{"task_id": edited, "field": "original_task_id", "parent_id": views["task_id"]}]
 
 
+def test_a_takedown_erases_what_was_made_from_a_picture_with_one_receipt(served: Served, owner: Client) -> None:
+    first, other = owner.done(prompt="a badger"), owner.done(prompt="a stoat")
+    child = owner.done(prompt="in the snow", template="variants", files=[{"task_id": first["task_id"]}])
+    views = owner.done(type="generate_multiview_image", prompt=None, file={"task_id": child["task_id"]})
+    edited = owner.done(
+        type="edit_multiview_image",
+        prompt=None,
+        original_task_id=views["task_id"],
+        prompts=[{"view": "left", "prompt": "a red scarf"}],
+    )
+    made = [first["task_id"], child["task_id"], views["task_id"], edited["task_id"]]
+
+    receipt = served.cli("tasks", "erase", made[0], "--descendants", "--by", "the subject", "--yes")
+
+    assert (receipt["tasks"], receipt["by"]) == (made, "the subject")
+    assert receipt["files"] > 0
+    assert receipt["size"] > 0
+    assert all(owner.task(each)["output"] == {} for each in made)
+    assert owner.get(child["output"]["generated_image"]).status == 404
+    assert owner.get(other["output"]["generated_image"]).status == 200
+    assert "task.take_down" in json.dumps(served.cli("audit", "--limit", "10"))
+
+
+def test_a_takedown_erases_nothing_while_a_task_made_from_it_runs(idle: Served) -> None:
+    waiting = newcomer(idle)
+    task = waiting.submit(prompt="a badger")
+
+    refused = idle.cli("tasks", "erase", task, "--descendants", "--yes", check=False)["error"]
+
+    assert f"1 of 1 tasks have not ended, among them {task}" in refused["reason"]
+
+
 def test_other_accounts_cannot_keep_erase_or_trace_a_task(api: Api, other_client: Client) -> None:
     done, other = api.client.done(), Api(other_client, api.name)
     task, copied = done["task_id"], other_client.submit(file=link_to(done))

@@ -20,6 +20,7 @@ from limner.domain.tasks.task import Status, Task
 if TYPE_CHECKING:
     from limner.application.explain import Explanation
     from limner.application.read import TaskView
+    from limner.application.retention.take_down import Takedown
     from limner.bootstrap import Limner
     from limner.db.tables.attempts import Attempt
     from limner.db.tables.retention import Erasure
@@ -152,14 +153,21 @@ def erase(
     task_id: TaskArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="The requester, for the receipt. Default: you.")] = None,
+    descendants: Annotated[
+        bool, typer.Option("--descendants", help="Also all tasks that its pictures were used for, directly or not.")
+    ] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Erase a task's prompt and pictures. Figures, credits, a receipt and the tasks made from it stay."""
-    confirm(f"Erase the prompt and pictures of task {task_id}? This cannot be undone.", yes=yes, json=json)
+    """Erase a task's prompt and pictures. Figures, credits and a receipt stay, and the tasks made from it."""
+    whose = f"task {task_id} and of all that was made from it" if descendants else f"task {task_id}"
+    confirm(f"Erase the prompts and pictures of {whose}? This cannot be undone.", yes=yes, json=json)
 
-    async def work(limner: "Limner") -> "Erasure":
-        receipt = await limner.erase(None, TaskId(task_id), by)
+    async def work(limner: "Limner") -> "Erasure | Takedown":
+        if descendants:
+            receipt: Erasure | Takedown = await limner.take_down(TaskId(task_id), by)
+        else:
+            receipt = await limner.erase(None, TaskId(task_id), by)
         await limner.scrub()
         return receipt
 
@@ -170,9 +178,12 @@ def erase(
         out.print(_receipt(receipt), soft_wrap=True)
 
 
-def _receipt(erasure: "Erasure") -> str:
-    shared = f"; {erasure.shared} files stay, for others refer to the same bytes" if erasure.shared else ""
-    deleted = f"{erasure.files} files of {erasure.size:,} bytes deleted{shared}"
+def _receipt(erasure: "Erasure | Takedown") -> str:
+    shared, tasks = getattr(erasure, "shared", 0), getattr(erasure, "tasks", ())
+    stay = f"; {shared} files stay, for others refer to the same bytes" if shared else ""
+    deleted = f"{erasure.files} files of {erasure.size:,} bytes deleted{stay}"
+    if tasks:
+        deleted = f"{len(tasks)} tasks, {deleted}: {', '.join(tasks)}"
     return f"Erased on {when(erasure.at_ms)} by {escape(erasure.by)}: {deleted}."
 
 
