@@ -45,6 +45,7 @@ from limner.application.library.thumbnails import Thumbnails
 from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
+from limner.application.provenance.await_marks import AwaitMarks
 from limner.application.provenance.detect import Detect
 from limner.application.provenance.sign_copies import SignCopies
 from limner.application.read import ReadTask, TaskView
@@ -56,7 +57,6 @@ from limner.application.retention.take_down import TakeDown
 from limner.application.route_statistics.read import ReadRouteStatistics
 from limner.application.route_statistics.watch_routes import WatchRoutes
 from limner.application.tasks.accept import SubmitLimits
-from limner.application.tasks.await_marks import AwaitMarks
 from limner.application.tasks.cancel import Cancel
 from limner.application.tasks.execute import ExecuteTask
 from limner.application.tasks.image_request import PrepareInputs

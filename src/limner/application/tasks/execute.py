@@ -12,8 +12,8 @@ from limner.application.generation.interrupt import Interrupt, Interrupted, Reas
 from limner.application.generation.journal import DeliveredImage, KeptImage
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.generation.workdirs import Workdirs
+from limner.application.provenance.await_marks import AwaitMarks
 from limner.application.spans import SETTLE
-from limner.application.tasks.await_marks import AwaitMarks
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
 from limner.application.tasks.delivery import all_delivered, by_delivery, success
 from limner.application.tasks.image_request import PrepareInputs
