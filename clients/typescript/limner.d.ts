@@ -423,15 +423,15 @@ export type ImageFromImage = {
   template?: (string | null);
   t_pose?: (boolean | null);
   sketch_to_render?: (boolean | null);
-  /** A URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
+  /** A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
   input?: (string | FileReference | null);
-  /** Of each: A URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
+  /** Of each: A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
   inputs?: (Array<(string | FileReference)> | null);
-  /** A URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
+  /** A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
   file?: (string | FileReference | null);
-  /** Of each: A URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
+  /** Of each: A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
   files?: (Array<(string | FileReference)> | null);
-  /** A PNG or WebP of the size of the first picture; its transparent parts are drawn anew. A URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
+  /** A PNG or WebP of the size of the first picture; its transparent parts are drawn anew. A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
   mask?: (string | FileReference | null);
 };
 
@@ -445,7 +445,7 @@ export type ViewsOfImage = {
   fallback?: (Fallback | null);
   /** Receives the event when this task ends; see Webhooks. */
   webhook_url?: (string | null);
-  /** A URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
+  /** A URL, a data: URL, a file token (file_…), the id of a task of yours, or an object with one of them. */
   input?: (string | FileReference | null);
   /** Its name on v2. */
   file?: (string | FileReference | null);
@@ -1458,7 +1458,7 @@ export interface Calls {
     data: {
       /** Made here: the same bytes, or the same but for our marks. */
       ours: boolean;
-      /** The caller's own tasks that the picture is of. */
+      /** The caller's own tasks that the picture is of, the 100 newest. */
       tasks: Array<string>;
       says: {
         source: (string | null);
