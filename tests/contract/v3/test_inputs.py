@@ -92,7 +92,6 @@ def test_a_request_without_a_picture_is_refused(refusing: V3Client, pictures: di
         "file_cat",
         NOBODY.upper().replace("0", "A"),
         "ftp://example.org/a.png",
-        "data:image/png;base64,AAAA",
         "tripo-data/a",
         5,
         True,
