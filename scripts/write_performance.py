@@ -100,7 +100,7 @@ was shown there.
 
 Then, on the same day, the delivery of a picture and the end of its task became one set of writes, the intent of an attempt lost two statements, and the dispatcher
 stopped to claim a second time after it took all that was queued: 29 statements of the writer for a lone task on SQLite where there were 40. On SQLite, four turns of
-80 tasks of 1 KB at a load of 14: 11.5 ms of CPU a task before (`e3cc1f1`), 10.7 after (`1f131c7`; 0.92 is the median of the pairs). On PostgreSQL, four turns of
+80 tasks of 1 KB at a load of 14: 11.5 ms of CPU a task before (`b0652fb`), 10.7 after (`1f131c7`; 0.92 is the median of the pairs). On PostgreSQL, four turns of
 100 at a load of 11: 22.0 ms before (`4474989`), 18.3 after (0.87). No idle machine was to be had, so what these are there is not known.
 
 What is left has no single cause: no function of ours has more than 3 % of the event loop's thread by itself. Before that, on SQLite a task ran about 35 statements,
