@@ -49,6 +49,9 @@ MALFORMED = {
     "deep and unfinished": b"[" * (20 * MIB),
     "a million commas": b"[" + b"0," * 1_000_000 + b"0]",
     "a million members": b"{" + b",".join(b'"%d":1' % n for n in range(1_000_000)) + b"}",
+    "a task of a million members": (
+        b'{"type":"generate_image","prompt":"a",' + b",".join(b'"%d":1' % n for n in range(1_000_000)) + b"}"
+    ),
     "a number of a million digits": b'{"type":"generate_image","prompt":"a","priority":' + b"9" * 1_000_000 + b"}",
     "an exponent too far": b'{"type":"generate_image","prompt":"a","priority":1e999999}',
     "half a pair in a name": f'{{"type":"generate_image","prompt":"a","{SURROGATE}":1}}'.encode(),
