@@ -81,6 +81,6 @@ async def reference_of(name: str, client: AsyncLimnerClient, read: ReadFile) -> 
 def _decoded(data: str) -> bytes:
     head, _, text = data.partition(",")
     try:
-        return bytes_of(text if head.lower().endswith(";base64") else "!", MOST_BYTES)
+        return bytes_of(text if head.lower().endswith(";base64") else "!", 2 * MOST_BYTES)  # the API has the limit
     except ValueError:
         raise ToolError("A data: picture has the form data:image/png;base64,… Check that it is whole.") from None
