@@ -120,7 +120,8 @@ def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["forked_imports"])
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # Pythons before 3.12.8 do not pass their path on
+    tests = str(Path(__file__).parent)  # Pythons before 3.12.8 do not pass their path on
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (before, tests)))
     try:
         forkserver.ensure_running()
     finally:
