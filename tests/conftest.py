@@ -54,11 +54,11 @@ def loggers_follow_the_configuration() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def logs_are_configured_as_before() -> Iterator[None]:
-    """A command that a test runs in this process leaves its level behind, which would hide lines from later tests."""
-    before, handlers = structlog.get_config(), logging.root.handlers[:]
+def logs_are_configured_as_at_first() -> Iterator[None]:
+    """A command that runs in the tests' process leaves its level behind, which would hide lines from later tests."""
+    structlog.reset_defaults()
+    handlers = logging.root.handlers[:]
     yield
-    structlog.configure(**before)
     logging.root.handlers[:] = handlers
 
 

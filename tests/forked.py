@@ -6,7 +6,6 @@ pipes and an exit code like any other process. Tests of the start itself, and of
 
 import atexit
 import contextlib
-import ctypes
 import functools
 import multiprocessing
 import os
@@ -23,8 +22,6 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -129,9 +126,17 @@ def _context() -> multiprocessing.context.ForkServerContext:
     return context
 
 
+def _end_with_the_tests() -> None:
+    """Servers of killed tests would run on: the fork server, their parent, lives as long as one of its forks."""
+    tests = multiprocessing.parent_process()
+    assert tests
+    tests.join()
+    os.kill(os.getpid(), signal.SIGQUIT)
+
+
 def _run(arguments: list[str], environment: dict[str, str], folder: str, stdout: int, stderr: int) -> None:
     """In the fork: become the command."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     os.chdir(folder)

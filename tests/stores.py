@@ -30,6 +30,7 @@ from limner.db.engines.postgres import connect as connect_postgres
 from limner.db.engines.sqlite import connect as connect_sqlite
 from limner.db.open_store import SQLITE, open_store
 from limner.db.records import Records
+from limner.db.schema import metadata
 from limner.db.sql import Db, Sql
 from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
@@ -98,33 +99,17 @@ def raw_database(url: str) -> Iterator[Db]:
             yield Db(postgres, is_sqlite=False)
 
 
+WITH_ROWS_OF_THE_SCHEMA = {"queue_clock", "folder_templates", "folder_template_files"}
+
+
 def delete_all_rows(url: str) -> None:
-    """Delete all rows of the database."""
+    """Delete all rows of the database: of each table before those that it refers to."""
     with raw_database(url) as db:
-        for table in ("template_shares", "templates", "template_files", "template_versions"):
-            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
-        for table in ("delivery_attempts", "deliveries", "webhook_salts", "task_webhooks", "webhooks", "lanes"):
-            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
         if url.startswith(SQLITE):
             db.run(Sql("INSERT INTO prompt_index (prompt_index) VALUES ('delete-all')"))
-        for table in ("blob_uses", "blob_pins", "erasures", "audit", "prompt_words", "task_parents", "signed_copies"):
-            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
-        for table in (
-            "breakers",
-            "meters",
-            "provider_checks",
-            "task_inputs",
-            "attempts",
-            "ledger",
-            "task_events",
-            "idempotency",
-            "uploads",
-            "blobs",
-            "buckets",
-        ):
-            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608 - a word of ours
-        for table in ("tasks", "api_keys", "accounts"):
-            db.run(Sql(f"DELETE FROM {table}"))  # noqa: S608
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in WITH_ROWS_OF_THE_SCHEMA:
+                db.run(Sql(f"DELETE FROM {table.name}"))  # noqa: S608 - a word of ours
         db.run(Sql("UPDATE queue_clock SET place = 0"))
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from limner.api.http import websocket as serving
 from limner.api.http.middleware import Trace
-from limner.api.http.websocket import credentials, serve
+from limner.api.http.websocket import FrameFormat, credentials, serve
 from limner.api.v2.errors import answer
 from limner.api.v2.watch import read_since
 from limner.application.watching.watcher import SnapshotPage, WatchEnd, Watcher
@@ -61,7 +61,11 @@ class Frames:
 
 @dataclass
 class Told:
-    frame: str | None
+    text: str
+    frames: dict[str, str] = field(default_factory=dict)
+
+
+NUMBERED = FrameFormat("numbered", lambda told: told.text)  # type: ignore[attr-defined]
 
 
 def watcher() -> Watcher:
@@ -70,11 +74,17 @@ def watcher() -> Watcher:
 
 @pytest.mark.parametrize(
     ("end", "code"),
-    [(WatchEnd.FINISHED, 1000), (WatchEnd.REVOKED, 1008), (WatchEnd.BEHIND, 1013), (WatchEnd.STOPPED, 1012)],
+    [
+        (WatchEnd.FINISHED, 1000),
+        (WatchEnd.REVOKED, 1008),
+        (WatchEnd.SIGNED_OUT, 1008),
+        (WatchEnd.BEHIND, 1013),
+        (WatchEnd.STOPPED, 1012),
+    ],
 )
 async def test_the_close_code_is_the_reason(end: WatchEnd, code: int) -> None:
     socket = Socket()
-    await serve(socket.opened(), Frames(2, end), watcher(), str)  # type: ignore[arg-type]
+    await serve(socket.opened(), Frames(2, end), watcher(), NUMBERED)  # type: ignore[arg-type]
 
     assert socket.message_types() == ["websocket.accept", "websocket.send", "websocket.send", "websocket.close"]
     assert socket.hears[-1]["code"] == code
@@ -88,7 +98,7 @@ async def test_a_client_that_does_not_read_is_not_waited_for(monkeypatch: pytest
 
     monkeypatch.setattr(serving, "SEND_LIMIT_S", 0.01)
     socket, seen = Socket(takes=never), watcher()
-    await asyncio.wait_for(serve(socket.opened(), Frames(5), seen, str), 60)  # type: ignore[arg-type]
+    await asyncio.wait_for(serve(socket.opened(), Frames(5), seen, NUMBERED), 60)  # type: ignore[arg-type]
 
     assert socket.message_types() == ["websocket.accept", "websocket.send"]
     assert seen.end is WatchEnd.LEFT
@@ -101,9 +111,9 @@ async def test_a_socket_that_is_closed_already_is_no_fault(error: Exception) -> 
             raise error
 
     socket, seen = Socket(takes=gone), watcher()
-    await serve(socket.opened(), Frames(5), seen, str)  # type: ignore[arg-type]
+    await serve(socket.opened(), Frames(5), seen, NUMBERED)  # type: ignore[arg-type]
     other = Socket(takes=gone)
-    await serve(other.opened(), Frames(0), watcher(), str)  # type: ignore[arg-type]
+    await serve(other.opened(), Frames(0), watcher(), NUMBERED)  # type: ignore[arg-type]
 
     assert seen.end is WatchEnd.LEFT
     assert socket.message_types() == ["websocket.accept", "websocket.send"]
@@ -122,14 +132,14 @@ async def test_a_client_that_goes_ends_its_watch() -> None:
             return
             yield
 
-    await asyncio.wait_for(serve(socket.opened(), Waiting(), seen, str), 60)  # type: ignore[arg-type]
+    await asyncio.wait_for(serve(socket.opened(), Waiting(), seen, NUMBERED), 60)  # type: ignore[arg-type]
 
     assert seen.end is WatchEnd.LEFT
     assert socket.message_types() == ["websocket.accept"]
 
 
 async def _watched(scope: Any, receive: Any, send: Any) -> None:
-    await serve(WebSocket(scope, receive, send), Frames(1), watcher(), str)  # type: ignore[arg-type]
+    await serve(WebSocket(scope, receive, send), Frames(1), watcher(), NUMBERED)  # type: ignore[arg-type]
 
 
 async def _refused(scope: Any, receive: Any, send: Any) -> None:
