@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -73,10 +74,18 @@ def test_a_stopping_server_finishes_its_running_tasks(data: Path) -> None:
     assert status_in(data, task_id) == "success"
 
 
+def wait_until_ordered(server: Served, task: str) -> None:
+    """Until the handle of the order is journaled: an order without one is not taken up again."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while [each["state"] for each in server.cli("tasks", "explain", task)["attempts"]] != ["submitted"]:
+        assert time.monotonic() < deadline
+
+
 def test_a_stopping_server_hands_back_what_it_cannot_finish_and_the_next_one_does(data: Path) -> None:
     with serving(data, sandbox_delay_s="4", drain_s="0") as server:
         key, task_id = server.key, client_of(server).submit()
         client_of(server).wait(task_id, "running")
+        wait_until_ordered(server, task_id)
         ended = server.stop()
     left = status_in(data, task_id)
     with serving(data, sandbox_delay_s="4") as server:
