@@ -22,6 +22,7 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
+from unittest import mock
 
 
 @dataclass
@@ -116,13 +117,10 @@ def _detached(duplicate: Any) -> int:
 def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["forked_imports"])
-    before = os.environ.get("PYTHONPATH")
-    tests = str(Path(__file__).parent)  # Pythons before 3.12.8 do not pass their path on
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (before, tests)))
-    try:
+    # Pythons before 3.12.8 do not pass their path on.
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).parent))))
+    with mock.patch.dict(os.environ, PYTHONPATH=path):
         forkserver.ensure_running()
-    finally:
-        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
     return context
 
 

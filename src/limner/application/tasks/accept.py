@@ -16,12 +16,7 @@ from limner.domain.accounts.credits import hold
 from limner.domain.ids import TaskId
 from limner.domain.model import ModelFacts
 from limner.domain.refusal import Code, Refusal
-from limner.domain.tasks.request import (
-    DEFAULT_LIMITS,
-    ConcurrencyGroup,
-    ImageRequest,
-    InlineSource,
-)
+from limner.domain.tasks.request import DEFAULT_LIMITS, ConcurrencyGroup, ImageRequest, InlineSource
 from limner.domain.tasks.task import Status
 
 RETRY_AFTER_S = 5

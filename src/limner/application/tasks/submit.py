@@ -19,11 +19,7 @@ from limner.domain.ids import TaskId
 from limner.domain.prompts.prompt import V2_RULES, PromptRules
 from limner.domain.refusal import Problems
 from limner.domain.routing.obeyed import obeyed
-from limner.domain.tasks.request import (
-    CONCURRENCY_GROUPS,
-    ImageRequest,
-    InlineSource,
-)
+from limner.domain.tasks.request import CONCURRENCY_GROUPS, ImageRequest, InlineSource
 from limner.domain.tasks.search import words_of
 from limner.ports.clock import Clock
 from limner.ports.signals import Signals

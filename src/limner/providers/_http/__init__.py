@@ -40,12 +40,12 @@ from limner.providers._http.options import (
     require_valid,
     set_by_limner,
 )
+from limner.providers._http.picture_call import call_for_picture
 from limner.providers._http.reading.events import OnEvent
 from limner.providers._http.redaction import redacted
 from limner.providers._http.request_body import Part, file_as_base64
 from limner.providers._http.response import (
     VendorResponse,
-    bad_response_failure,
     link_or_picture,
     no_response_failure,
     picture_in,
@@ -77,7 +77,7 @@ __all__ = [
     "VendorHttpError",
     "VendorResponse",
     "accept_link",
-    "bad_response_failure",
+    "call_for_picture",
     "cancel_job",
     "check_endpoint",
     "check_models",

@@ -6,9 +6,7 @@ from typing import Any, Final
 
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.routing.abilities import Abilities
-from limner.ports.provider import (
-    GenerationRequest,
-)
+from limner.ports.provider import GenerationRequest
 from limner.providers.gemini.models import facts_of
 
 

@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import (
-    Delivered,
-    GenerationRequest,
-    Picture,
-)
+from limner.ports.provider import Delivered, GenerationRequest, Picture
 from limner.providers._http import (
     LinkedImage,
     VendorResponse,

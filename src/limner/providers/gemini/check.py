@@ -5,15 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from limner.domain.routing.failure import FailureKind
-from limner.ports.provider import (
-    UpstreamCheck,
-)
-from limner.providers._http import (
-    VendorResponse,
-    check_models,
-    key_refused,
-    models_by_name,
-)
+from limner.ports.provider import UpstreamCheck
+from limner.providers._http import VendorResponse, check_models, key_refused, models_by_name
 from limner.providers.gemini.protobuf_json import get_field
 from limner.providers.gemini.refusals import kind_of_error
 

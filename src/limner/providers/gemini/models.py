@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from limner.providers._http import (
-    Rules,
-)
+from limner.providers._http import Rules
 from limner.providers._http.options import (
     boolean,
     json_value,

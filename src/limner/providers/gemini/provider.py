@@ -9,27 +9,15 @@ from limner.domain.prompts.dialect import GEMINI, PromptDialect
 from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure
 from limner.domain.routing.prices import Prices, by_class
-from limner.ports.provider import (
-    Accepted,
-    Delivered,
-    GenerationRequest,
-    Pending,
-    Report,
-    UpstreamCheck,
-    VendorAccount,
-)
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report, UpstreamCheck, VendorAccount
 from limner.providers._http import (
-    BadResponse,
     LinkedImage,
-    NoResponse,
     VendorHttp,
-    VendorResponse,
     accept_link,
-    bad_response_failure,
+    call_for_picture,
     check_endpoint,
     fetch_linked,
     invalid_option,
-    no_response_failure,
     reject_blank,
     require_valid,
 )
@@ -39,7 +27,7 @@ from limner.providers.gemini.check import LARGEST_PAGE, decode_models
 from limner.providers.gemini.models import OPTIONS, facts_of
 from limner.providers.gemini.prices import list_price
 from limner.providers.gemini.refusals import VENDOR
-from limner.providers.gemini.request import GeminiCall, api_version, encode, option_problem
+from limner.providers.gemini.request import api_version, encode, option_problem
 
 
 class GeminiProvider:
@@ -65,7 +53,7 @@ class GeminiProvider:
         call = encode(request, options)
         if isinstance(call, Failure):
             return call
-        answer = await self._send(call, request)
+        answer = await call_for_picture(self._http, VENDOR, call.path, request, json=call.json)
         outcome = answer if isinstance(answer, Failure) else decode(answer, request, options)
         if isinstance(outcome, LinkedImage):
             return accept_link(outcome, self._now())
@@ -99,15 +87,3 @@ class GeminiProvider:
 
     async def close(self) -> None:
         await self._http.close()
-
-    async def _send(self, call: GeminiCall, request: GenerationRequest) -> VendorResponse | Failure:
-        # Time out before the attempt's own deadline, which could not say whether the request was sent.
-        timeout_s = 0.95 * request.deadline_s
-        try:
-            return await self._http.call(
-                "POST", call.path, json=call.json, workdir=request.workdir, timeout_s=timeout_s
-            )
-        except NoResponse as trouble:
-            return no_response_failure(VENDOR, trouble)
-        except BadResponse as trouble:
-            return bad_response_failure(VENDOR, trouble)

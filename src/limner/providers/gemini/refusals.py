@@ -6,12 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.providers._http import (
-    VendorResponse,
-    detail_of,
-    error_message,
-    failure_from,
-)
+from limner.providers._http import VendorResponse, detail_of, error_message, failure_from
 from limner.providers.gemini.protobuf_json import get_field, get_list
 
 VENDOR: Final = "Google"

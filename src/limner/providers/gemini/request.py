@@ -7,13 +7,8 @@ from urllib.parse import quote
 
 from limner.domain.aspect_ratio import nearest
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.ports.provider import (
-    GenerationRequest,
-)
-from limner.providers._http import (
-    file_as_base64,
-    too_many_references,
-)
+from limner.ports.provider import GenerationRequest
+from limner.providers._http import file_as_base64, too_many_references
 from limner.providers.gemini.models import GeminiFacts, facts_of
 
 

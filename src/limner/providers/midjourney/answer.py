@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.ports.provider import (
-    Delivered,
-    GenerationRequest,
-    JobCancellation,
-    Picture,
-    UpstreamCheck,
-)
+from limner.ports.provider import Delivered, GenerationRequest, JobCancellation, Picture, UpstreamCheck
 from limner.providers._http import (
     FinishedJob,
     JobState,

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from limner.providers._http import (
-    open_picture,
-)
+from limner.providers._http import open_picture
 
 
 def crop(grid: Path, target: Path) -> None:

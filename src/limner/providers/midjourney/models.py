@@ -4,12 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from limner.providers._http import (
-    JOB_RULES,
-    Rules,
-    provider_only,
-    set_by_limner,
-)
+from limner.providers._http import JOB_RULES, Rules, provider_only, set_by_limner
 from limner.providers._http.options import one_of, text
 from limner.providers.midjourney.fail_reasons import meanings
 

@@ -2,13 +2,8 @@
 
 from typing import Any
 
-from limner.ports.provider import (
-    GenerationRequest,
-    VendorAccount,
-)
-from limner.providers._http import (
-    file_as_base64,
-)
+from limner.ports.provider import GenerationRequest, VendorAccount
+from limner.providers._http import file_as_base64
 from limner.providers.midjourney.answer import buttons_of
 from limner.providers.midjourney.models import OWN_OPTIONS, MidjourneyFacts
 

@@ -6,11 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from limner.domain.routing.failure import Failure, FailureKind
-from limner.ports.provider import (
-    Delivered,
-    GenerationRequest,
-    Picture,
-)
+from limner.ports.provider import Delivered, GenerationRequest, Picture
 from limner.providers._http import (
     LinkedImage,
     OnEvent,

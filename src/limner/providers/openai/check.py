@@ -4,15 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from limner.ports.provider import (
-    UpstreamCheck,
-)
-from limner.providers._http import (
-    VendorResponse,
-    check_models,
-    models_by_name,
-    redacted,
-)
+from limner.ports.provider import UpstreamCheck
+from limner.providers._http import VendorResponse, check_models, models_by_name, redacted
 from limner.providers.openai.dialects import Dialect
 
 

@@ -3,12 +3,8 @@
 import re
 from typing import Any, Final
 
-from limner.ports.provider import (
-    GenerationRequest,
-)
-from limner.providers._http import (
-    Rules,
-)
+from limner.ports.provider import GenerationRequest
+from limner.providers._http import Rules
 from limner.providers._http.options import (
     Rule,
     boolean,

@@ -11,34 +11,20 @@ from limner.domain.prompts.dialect import GPT_IMAGE, PLAIN, PromptDialect, diale
 from limner.domain.routing.abilities import Abilities
 from limner.domain.routing.failure import Failure
 from limner.domain.routing.prices import NO_PRICES, Prices
-from limner.ports.provider import (
-    Accepted,
-    Delivered,
-    GenerationRequest,
-    Pending,
-    Report,
-    UpstreamCheck,
-    VendorAccount,
-)
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, Pending, Report, UpstreamCheck, VendorAccount
 from limner.providers._http import (
-    BadResponse,
     LinkedImage,
-    NoResponse,
     VendorHttp,
-    VendorResponse,
     accept_link,
-    bad_response_failure,
+    call_for_picture,
     check_endpoint,
     fetch_linked,
     invalid_option,
-    no_response_failure,
     provider_only,
     reject_blank,
     require_valid,
 )
-from limner.providers._http.options import (
-    text,
-)
+from limner.providers._http.options import text
 from limner.providers.openai.abilities import abilities_of
 from limner.providers.openai.answer import decode, previews_of
 from limner.providers.openai.check import decode_models
@@ -46,7 +32,7 @@ from limner.providers.openai.dialects import DIALECTS, Dialect
 from limner.providers.openai.models import facts_of
 from limner.providers.openai.options import ACCOUNT_OPTIONS, defaults_at, options_of, streams_at
 from limner.providers.openai.prices import prices_of
-from limner.providers.openai.request import OpenAiCall, RoutedRequest, api_version, encode
+from limner.providers.openai.request import RoutedRequest, api_version, encode
 
 
 class OpenAiProvider:
@@ -75,7 +61,16 @@ class OpenAiProvider:
         call = encode(routed)
         if isinstance(call, Failure):
             return call
-        answer = await self._send(call, request)
+        answer = await call_for_picture(
+            self._http,
+            self._dialect.vendor,
+            call.path,
+            request,
+            json=call.json,
+            form=call.form,
+            on_event=previews_of(request),
+            charged=self._dialect.is_billed,
+        )
         outcome = answer if isinstance(answer, Failure) else decode(answer, routed)
         if isinstance(outcome, LinkedImage):
             return accept_link(outcome, self._now())
@@ -114,25 +109,6 @@ class OpenAiProvider:
 
     async def close(self) -> None:
         await self._http.close()
-
-    async def _send(self, call: OpenAiCall, request: GenerationRequest) -> VendorResponse | Failure:
-        # Time out before the attempt's own deadline, which could not say whether the request was sent.
-        timeout_s = 0.95 * request.deadline_s
-        vendor = self._dialect.vendor
-        try:
-            return await self._http.call(
-                "POST",
-                call.path,
-                json=call.json,
-                form=call.form,
-                workdir=request.workdir,
-                on_event=previews_of(request),
-                timeout_s=timeout_s,
-            )
-        except NoResponse as trouble:
-            return no_response_failure(vendor, trouble)
-        except BadResponse as trouble:
-            return bad_response_failure(vendor, trouble, charged=self._dialect.is_billed)
 
 
 def _dialect(name: str) -> Dialect:

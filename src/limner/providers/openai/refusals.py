@@ -5,12 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from limner.domain.routing.failure import Failure, FailureKind, Stage
-from limner.providers._http import (
-    VendorResponse,
-    error_message,
-    failure_from,
-    redacted,
-)
+from limner.providers._http import VendorResponse, error_message, failure_from, redacted
 
 POLICY_CODES: Final = frozenset(
     {

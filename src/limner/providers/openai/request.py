@@ -8,14 +8,8 @@ from urllib.parse import quote
 
 from limner.domain.aspect_ratio import nearest, size_for, within
 from limner.domain.routing.failure import Failure
-from limner.ports.provider import (
-    GenerationRequest,
-    ReferenceImage,
-)
-from limner.providers._http import (
-    Part,
-    too_many_references,
-)
+from limner.ports.provider import GenerationRequest, ReferenceImage
+from limner.providers._http import Part, too_many_references
 from limner.providers.openai.dialects import AZURE_API_VERSION, Dialect, size_limits
 from limner.providers.openai.models import SQUARE_MEGAPIXEL, OpenAiFacts, facts_of
 
