@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextvars import Context
-from typing import Final, TypeVarTuple, Unpack
+from typing import Any, Final, TypeVarTuple, Unpack
 
 import uvloop
 
@@ -50,6 +50,19 @@ class FairLoop(uvloop.Loop):
         self._lines.add(account, handle)
         return handle
 
+    async def create_connection(self, *args: Any, **options: Any) -> Any:
+        """As usual, but what waits for it can be cancelled at any time.
+
+        uvloop crashes where it closes a transport in the iteration that made it, and a whole turn is one iteration. So
+        a connection that nobody waits for any more is made to its end, within the time for its handshake, and closed.
+        """
+        connecting = self.create_task(super().create_connection(*args, **options))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_close)
+            raise
+
     def _schedule_turns(self) -> None:
         super().call_soon(self._take_turns, context=shared_work())
         self._waiting_since_s = time.thread_time()
@@ -63,3 +76,8 @@ class FairLoop(uvloop.Loop):
         finally:  # a KeyboardInterrupt ends the run, and what cleans up after it runs on this loop
             if self._lines:
                 self._schedule_turns()
+
+
+def _close(connecting: "asyncio.Task[Any]") -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result()[0].abort()

@@ -1,6 +1,8 @@
 """An account with much to do delays each step of another by one of its own, not by all of them."""
 
 import asyncio
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Coroutine, Iterator
@@ -180,3 +182,39 @@ def test_shared_work_has_no_account() -> None:
         shared: Context = shared_work()
 
     assert not list(shared)
+
+
+CANCELS_A_CONNECTION = """
+import asyncio, socket
+from limner.cli.event_loop.fair_loop import FairLoop
+from limner.ports.acting_account import acting_for
+
+async def main():
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener, acting_for("ada"):
+        for turns in range(4):
+            sock = socket.create_connection(listener.getsockname())
+            sock.setblocking(False)
+            connecting = asyncio.create_task(loop.create_connection(asyncio.Protocol, sock=sock))
+            await asyncio.create_task(cancel(connecting, turns))
+            accepted, _ = listener.accept()
+            accepted.settimeout(20)
+            assert await asyncio.to_thread(accepted.recv, 1) == b"", "it is still open"
+            accepted.close()
+
+async def cancel(connecting, turns):
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
+
+with asyncio.Runner(loop_factory=FairLoop) as runner:
+    runner.run(main())
+"""
+
+
+def test_a_connection_that_is_cancelled_in_the_turn_that_makes_it_ends_no_process() -> None:
+    """In a process of its own: uvloop crashed."""
+    done = subprocess.run([sys.executable, "-c", CANCELS_A_CONNECTION], check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
