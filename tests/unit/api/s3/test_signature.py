@@ -106,6 +106,7 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_s
 ANY_TEXT = st.text(max_size=12)
 
 
+@pytest.mark.long
 @given(path=ANY_TEXT, query=st.lists(st.tuples(st.text(min_size=1, max_size=8), ANY_TEXT), max_size=4), value=PRINTABLE)
 def test_every_spelling_of_a_request_is_read_as_botocore_reads_it(
     path: str, query: list[tuple[str, str]], value: str
