@@ -70,8 +70,14 @@ def test_a_template_is_exported_taken_in_again_and_shared(tab: Tab, studio: Serv
     assert tab.page.locator(".versions code").inner_text() == digest
     tab.page.fill("#share-with", guest)
     tab.page.get_by_role("button", name="Share", exact=True).click()
+    expect(tab.page.get_by_role("list", name="Shared with")).to_contain_text(guest)
     tab.page.fill("#try-words", f"tried with {copy}")
     tab.page.get_by_role("button", name="Make one").click()
     expect(tab.page.locator(".card[data-state=success]", has_text=f"tried with {copy}")).to_be_visible()
     reader = client_of(studio).as_(studio.cli("keys", "create", "--account", guest)["key"])
     assert reader.get(f"/v1/templates/{copy}").status == 200
+
+    tab.open(f"/templates/{copy}")
+    tab.page.get_by_role("button", name=f"No longer share with {guest}").click()
+    expect(tab.page.get_by_role("list", name="Shared with")).to_have_count(0)
+    assert reader.get(f"/v1/templates/{copy}").status == 404

@@ -210,6 +210,10 @@ class AccountTemplates:
 
         await self.store.run(work)
 
+    async def guests(self, account: AccountId, slug: str) -> Sequence[str]:
+        """The names of the accounts that the account's own template is shared with."""
+        return await self.store.read(lambda records: records.templates.guests(account, normalise_slug(slug)))
+
 
 def _pictures_of(template: LoadedTemplate) -> Mapping[str, bytes]:
     """The content of the pictures that are sent, by name. Blocking."""

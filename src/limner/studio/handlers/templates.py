@@ -61,7 +61,8 @@ class TemplatePages:
         account, slug = session_of(request).key.account, request.path_params["slug"]
         found = await self.services.templates.get(account, slug)
         versions = await self.services.templates.history(account, slug)
-        return await self._editor(request, found.slug, found.template, versions)
+        guests = await self.services.templates.guests(account, slug)
+        return await self._editor(request, found.slug, found.template, versions, guests=guests)
 
     async def save(self, request: Request) -> Response:
         """Save a version: tasks of now on use it, earlier ones keep theirs."""
@@ -109,11 +110,11 @@ class TemplatePages:
     async def share(self, request: Request) -> Response:
         """Let another account use a template, or no longer. For operators."""
         form, key = await form_of(request), session_of(request).key
-        guest, slug = str(form.get("account", "")).strip(), request.path_params["slug"]
-        shared = form.get("act") != "unshare"
+        ended, slug = str(form.get("unshare", "")), request.path_params["slug"]
+        guest = ended or str(form.get("account", "")).strip()
         owner = await self.services.store.read(lambda records: records.accounts.get(key.account))
         name = owner.name if owner else ""
-        await self.services.templates.share(name, slug, guest, f"key {key.id}", shared=shared)
+        await self.services.templates.share(name, slug, guest, f"key {key.id}", shared=not ended)
         return RedirectResponse(f"{root_of(request)}/templates/{slug}", 303)
 
     def _account(self, request: Request) -> AccountId:
@@ -133,7 +134,7 @@ class TemplatePages:
         versions: Sequence[TemplateVersion],
         **shown: Any,
     ) -> Response:
-        values = {"problem": None, "filled": None, "slug": slug, "template": template, "versions": versions}
+        values = {"problem": None, "filled": None, "guests": (), "slug": slug, "template": template, "versions": versions}
         return await self.pages.page(request, "template_edit", when=when, **(values | shown))
 
 

@@ -59,6 +59,10 @@ _UNSHARE_ALL = Sql("DELETE FROM template_shares WHERE account = :account AND slu
 _SHARE = Sql("""
     INSERT INTO template_shares (account, slug, guest) VALUES (:account, :slug, :guest) ON CONFLICT DO NOTHING
 """)
+_GUESTS = Sql("""
+    SELECT a.name FROM template_shares s JOIN accounts a ON a.id = s.guest
+    WHERE s.account = :account AND s.slug = :slug ORDER BY a.name
+""")
 _UNSHARE = Sql("DELETE FROM template_shares WHERE account = :account AND slug = :slug AND guest = :guest")
 _FOLDER_VERSIONS = Sql("SELECT slug, version FROM folder_templates")
 _ADD_FOLDER_VERSION = Sql("""
@@ -129,6 +133,10 @@ class TemplateTable:
 
     def unshare(self, account: AccountId, slug: str, guest: AccountId) -> bool:
         return self._db.run(_UNSHARE, {"account": account, "slug": slug, "guest": guest}) > 0
+
+    def guests(self, account: AccountId, slug: str) -> Sequence[str]:
+        """The names of the accounts that a template is shared with."""
+        return [name for (name,) in self._db.all(_GUESTS, {"account": account, "slug": slug})]
 
     def folder_versions(self) -> AbstractSet[tuple[str, str]]:
         """The slug and version of each stored template of a folder."""
