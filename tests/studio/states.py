@@ -8,8 +8,10 @@ from playwright.sync_api import Page
 
 @dataclass(frozen=True)
 class PageState:
-    """`path` is under /studio, with {task} for a finished one; `open` brings the page into the state. `part` selects what
-    differs from another state of the same page, where the whole would be judged twice."""
+    """`path` is under /studio, with {task} for a finished one; `open` brings the page into the state.
+
+    `part` selects what differs from another state of the same page, where the whole would be judged twice.
+    """
 
     name: str
     path: str

@@ -15,7 +15,7 @@ WIDTHS = {"wide": (1280, 800), "phone": (390, 844)}
 EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 RULES = {"light": EVERY_RULE, "dark": COLOUR_RULES}
-"""What is asked of each theme: the dark one differs in its colours alone, and what is under it was judged in the light."""
+"""What is asked of each theme. The dark one differs in its colours alone."""
 
 
 @pytest.fixture(scope="module")

@@ -134,8 +134,8 @@ class TemplatePages:
         versions: Sequence[TemplateVersion],
         **shown: Any,
     ) -> Response:
-        values = {"problem": None, "filled": None, "guests": (), "slug": slug, "template": template, "versions": versions}
-        return await self.pages.page(request, "template_edit", when=when, **(values | shown))
+        values = {"slug": slug, "template": template, "versions": versions, "problem": None, "filled": None} | shown
+        return await self.pages.page(request, "template_edit", when=when, **values)
 
 
 def _slug(form: FormData) -> str:
