@@ -70,13 +70,11 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
         report=limner.report_account,
         accounts=replace(limner.accounts, actor="studio"),
     )
-    app = create_app(
-        services, _bucket(limner, uploads), lifespan, _request_limits(limner.settings), studio_pages(studio)
-    )
-
-    endpoint = _agent_endpoint(limner.settings)
+    endpoint = _agent_endpoint(limner.settings, services.authentication)
+    limits, pages = _request_limits(limner.settings), studio_pages(studio)
+    app = create_app(services, _bucket(limner, uploads), lifespan, limits, pages=pages, agents=endpoint)
     if endpoint:
-        app.add_middleware(endpoint.middleware)
+        endpoint.app = app
 
     def drain() -> None:
         readiness.draining = True
@@ -86,14 +84,14 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
     return app
 
 
-def _agent_endpoint(settings: Settings) -> "AgentEndpoint | None":
+def _agent_endpoint(settings: Settings, authentication: Authentication) -> "AgentEndpoint | None":
     if not settings.mcp:
         return None
     try:
         from limner.agents.endpoint import AgentEndpoint  # noqa: PLC0415 - needs an extra, and takes a while
     except ModuleNotFoundError as error:
         raise AgentsUnavailable(error.name) from error
-    return AgentEndpoint(settings.public_path)
+    return AgentEndpoint(authentication)
 
 
 def _services(

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
+from limner.api.http.load_shedding import IN_PROCESS
 from limner_client.transport import Answer, TransportFailed
 
 _OF_THE_CALLER = frozenset(
@@ -46,6 +47,7 @@ class InProcessTransport:
             "raw_path": bare.encode(),
             "query_string": query.encode(),
             "headers": [*kept, *given, *length],
+            IN_PROCESS: True,
         }
 
     def fetch(self, link: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

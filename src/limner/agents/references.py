@@ -73,12 +73,13 @@ async def reference_of(name: str, client: AsyncLimnerClient, read: ReadFile) -> 
         case "upload":
             return Uploaded(rest)
         case "data":
-            return _decoded(rest)
+            return decoded_data(rest)
         case _:
             return await read(name)
 
 
-def _decoded(data: str) -> bytes:
+def decoded_data(data: str) -> bytes:
+    """The bytes of a `data:` address, of what follows the colon. Raises `ToolError`."""
     head, _, text = data.partition(",")
     try:
         return bytes_of(text if head.lower().endswith(";base64") else "!", 2 * MOST_BYTES)  # the API has the limit

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,8 +15,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from limner.api import detect, docs, files, health, home, metrics, thumbs, weather
@@ -28,7 +28,7 @@ from limner.api.http.access_log import AccessLog
 from limner.api.http.account_turn import AccountTurn
 from limner.api.http.bodies.body_timeout import BodyTimeout
 from limner.api.http.load_shedding import LoadShedding
-from limner.api.http.middleware import BodyCap, Trace, TrailingSlash
+from limner.api.http.middleware import AnswerError, BodyCap, Trace, TrailingSlash
 from limner.api.http.operation import Operation, document
 from limner.api.http.prefer_wait import APPLIED
 from limner.api.http.public_path import PublicPath
@@ -54,6 +54,7 @@ from limner.api.webhooks import openapi as webhooks_openapi
 from limner.api.webhooks import routes as webhooks
 from limner.domain.refusal import Code, Refusal
 
+MCP_PATH = "/mcp"
 OPENAI_PATHS = ("/v1/images/", "/v1/models/")
 
 EXPOSED_HEADERS = (
@@ -97,11 +98,25 @@ class WebPages:
 
     prefix: str
     routes: Callable[[Sequence[Operation], Mapping[str, Any]], Sequence[BaseRoute]]
-    answer: Callable[[Scope, Refusal], Response]
+    answer: AnswerError
+
+
+class AgentFace(Protocol):
+    """MCP: the application at `MCP_PATH`, and how a refusal is answered there."""
+
+    def answer(self, scope: Scope, refusal: Refusal, /) -> Response: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 def create_app(
-    services: Services, bucket: UploadBucket, lifespan: Lifespan, limits: RequestLimits, pages: WebPages
+    services: Services,
+    bucket: UploadBucket,
+    lifespan: Lifespan,
+    limits: RequestLimits,
+    *,
+    pages: WebPages,
+    agents: AgentFace | None,
 ) -> Starlette:
     operations = [
         *v2.operations(services),
@@ -122,9 +137,11 @@ def create_app(
     operations += docs.operations(described)
     operations += home.operations(pages.prefix)
     reading = {operation.path for operation in operations if operation.scope == "read" and operation.method == "POST"}
-    errors = _Errors(pages)
+    errors = _Errors(_answers(pages, agents))
     handlers: dict[Any, Any] = {Refusal: errors.refused, HTTPException: errors.http_error}
     routes = [operation.route(services.authentication) for operation in operations]
+    if agents:
+        routes.append(Route(MCP_PATH, agents))
     return Starlette(
         routes=[*routes, *pages.routes(of_pages, described), *_sockets(services)],
         middleware=[
@@ -194,24 +211,30 @@ async def _unknown_socket(_socket: WebSocket) -> None:
     raise HTTPException(404)
 
 
+def _answers(pages: WebPages, agents: AgentFace | None) -> Mapping[str, AnswerError]:
+    return {
+        f"{v3.PREFIX}/": v3_errors.answer,
+        **dict.fromkeys(OPENAI_PATHS, openai_errors.answer),
+        f"{a1111.PREFIX}/": a1111_errors.answer,
+        f"{pages.prefix}/": pages.answer,
+        **({f"{MCP_PATH}/": agents.answer} if agents else {}),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Errors:
     """Answers refusals in the form of what the path belongs to; in v2's envelope for unknown paths."""
 
-    pages: WebPages
+    answers: Mapping[str, AnswerError]
+    """By what paths begin with."""
 
     def answer(self, scope: Scope, refusal: Refusal) -> Response:
         if object_of(scope) is not None:
             return refused(scope, from_refusal(refusal))
         path = f"{scope['path']}/"
-        if path.startswith(f"{v3.PREFIX}/"):
-            return v3_errors.answer(scope, refusal)
-        if path.startswith(OPENAI_PATHS):
-            return openai_errors.answer(scope, refusal)
-        if path.startswith(f"{a1111.PREFIX}/"):
-            return a1111_errors.answer(scope, refusal)
-        if path.startswith(f"{self.pages.prefix}/"):
-            return self.pages.answer(scope, refusal)
+        for beginning, answer in self.answers.items():
+            if path.startswith(beginning):
+                return answer(scope, refusal)
         return v2_errors.answer(refusal)
 
     async def refused(self, request: Request, refusal: Refusal) -> Response:

@@ -24,6 +24,12 @@ BODY_MEMORY = "limner.body_memory"
 BEGINS_WAIT = "limner.begins_wait"
 """Key in the ASGI scope: call it when a request's work is done until its task ends. That counts as a completion."""
 
+LEAVES_SLOT = "limner.leaves_slot"
+"""Key in the ASGI scope: call it when requests with slots of their own do the rest. It counts no longer then."""
+
+IN_PROCESS = "limner.in_process"
+"""Key in the ASGI scope: true for a request that the server makes for another, whose memory its body is charged to."""
+
 LARGE_BODY = 256 * 1024
 """Bodies of at least this many bytes are charged to the memory budget."""
 
@@ -118,24 +124,59 @@ class ConcurrencyLimit:
         if not self._waiting[account]:
             del self._waiting[account]
 
+    def pause(self) -> None:
+        self._busy -= 1
+
+    def resume(self) -> None:
+        self._busy += 1
+
+
+class Slot:
+    """A request within a limit: it counts as one, and as nothing while it waits for its client or after `leave`."""
+
+    __slots__ = ("_left", "_limit", "_waits")
+
+    def __init__(self, limit: ConcurrencyLimit) -> None:
+        self._limit, self._waits, self._left = limit, 0, False
+        limit.enter()
+
+    def leave(self) -> None:
+        """Count no longer. A second call does nothing."""
+        if self._left:
+            return
+        self._left = True
+        if self._waits:
+            self._limit.resume()
+        self._limit.leave()
+
     def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
         """`receive` and `send` that do not count against the limit while they wait for the client."""
 
         async def receive_outside() -> Message:
-            self._busy -= 1
+            self._begin_wait()
             try:
                 return await receive()
             finally:
-                self._busy += 1
+                self._end_wait()
 
         async def send_outside(message: Message) -> None:
-            self._busy -= 1
+            self._begin_wait()
             try:
                 await send(message)
             finally:
-                self._busy += 1
+                self._end_wait()
 
         return receive_outside, send_outside
+
+    def _begin_wait(self) -> None:
+        self._waits += 1
+        if self._waits == 1 and not self._left:
+            self._limit.pause()
+
+    def _end_wait(self) -> None:
+        self._waits -= 1
+        if not self._waits and not self._left:
+            self._limit.resume()
 
 
 class MemoryBudget:
@@ -236,13 +277,13 @@ class LoadShedding:
         if limit.is_full():
             await self._refuse(scope, receive, send)
             return
-        limit.enter()
-        scope[BEGINS_WAIT] = limit.complete
+        slot = Slot(limit)
+        scope[BEGINS_WAIT], scope[LEAVES_SLOT] = limit.complete, slot.leave
         try:
             with observed_waits(limit):
-                await self._app(scope, *limit.outside(receive, send))
+                await self._app(scope, *slot.outside(receive, send))
         finally:
-            limit.leave()
+            slot.leave()
 
     def _only_reads(self, scope: Scope) -> bool:
         return scope["method"] in {"GET", "HEAD"} or scope["path"] in self._read_paths
@@ -252,7 +293,7 @@ class LoadShedding:
 
     def _memory_for(self, scope: Scope) -> int:
         """Bytes to reserve for the body: 0 for a small one, and 0 for one that will be refused as too large."""
-        if scope["method"] in {"GET", "HEAD"}:
+        if scope["method"] in {"GET", "HEAD"} or IN_PROCESS in scope:
             return 0
         headers = Headers(scope=scope)
         declared = headers.get("content-length", "")

@@ -19,6 +19,7 @@ from limner.api.http.load_shedding import (
     ConcurrencyLimit,
     LoadShedding,
     MemoryBudget,
+    Slot,
 )
 from limner.api.http.middleware import LARGEST_JSON, MIB
 from limner.api.v2.errors import answer
@@ -142,6 +143,42 @@ async def test_a_request_that_waits_for_its_client_takes_no_slot(
 
     assert await asyncio.gather(*slow_ones, *quick_ones) == [200] * 52
     assert await middleware.ask() == 200
+
+
+async def test_a_request_that_waits_for_its_client_in_two_ways_counts_as_nothing_and_not_as_less() -> None:
+    """A stream is watched for its client's departure while it sends."""
+    limit, go, waiting = ConcurrencyLimit(1), asyncio.Event(), asyncio.Semaphore(0)
+
+    async def client(*_: Message) -> Message:
+        waiting.release()
+        await go.wait()
+        return {"type": "http.disconnect"}
+
+    receive, send = Slot(limit).outside(client, client)  # type: ignore[arg-type] - send answers nothing
+    both = [asyncio.ensure_future(receive()), asyncio.ensure_future(send({"type": "http.response.body"}))]
+    for _ in both:
+        await waiting.acquire()
+    is_free = not limit.is_full()
+    Slot(limit)
+
+    assert is_free
+    assert limit.is_full()
+    go.set()
+    await asyncio.gather(*both)
+
+
+async def test_a_request_that_left_its_slot_counts_as_nothing_then_and_at_its_end() -> None:
+    limit = ConcurrencyLimit(1)
+    slot = Slot(limit)
+    receive, _ = slot.outside(nothing, nothing)  # type: ignore[arg-type] - nothing is sent
+    slot.leave()
+    await receive()
+    slot.leave()
+    is_free = not limit.is_full()
+    Slot(limit)
+
+    assert is_free
+    assert limit.is_full()
 
 
 class Sharing:
