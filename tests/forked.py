@@ -68,13 +68,18 @@ class ForkedCommand:
 
 
 def fork_command(
-    arguments: Sequence[str], environment: Mapping[str, str], *, stderr: int | IO[Any] | None = None
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    stderr: int | IO[Any] | None = None,
 ) -> ForkedCommand:
-    """Start `limner ARGUMENTS`; its errors go to `stderr`, by default to the tests' own."""
+    """Start `limner ARGUMENTS` in `folder`; its errors go to `stderr`, by default to the tests' own."""
     reading, writing = os.pipe()
     errors = 2 if stderr is None else stderr if isinstance(stderr, int) else stderr.fileno()
+    place = str(folder or Path.cwd())
     process = _context().Process(
-        target=_run, args=(list(arguments), dict(environment), str(Path.cwd()), _Fd(writing), _Fd(errors))
+        target=_run, args=(list(arguments), dict(environment), place, _Fd(writing), _Fd(errors))
     )
     try:
         with _started_alone:
@@ -84,10 +89,12 @@ def fork_command(
     return ForkedCommand(process, os.fdopen(reading, encoding="utf-8"))
 
 
-def run_forked(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run `limner ARGUMENTS` to its end."""
+def run_forked(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `limner ARGUMENTS` in `folder` to its end."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        command = fork_command(arguments, environment, stderr=errors)
+        command = fork_command(arguments, environment, folder=folder, stderr=errors)
         with command.stdout:
             printed, _ = command.communicate()
         errors.seek(0)

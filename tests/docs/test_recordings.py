@@ -1,13 +1,12 @@
 """The recordings that the page about migrating shows are ones that `limner replay` takes."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from forked import run_forked
 from serving import Served, serving
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -21,9 +20,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.parametrize("name", ["recording.har", "recording.jsonl"])
 def test_an_example_of_a_recording_plays_as_before(served: Served, name: str) -> None:
-    command = [sys.executable, "-m", "limner", "replay", str(EXAMPLES / name), "--url", served.url, "--json"]
     variables = served.environment | {"LIMNER_KEY": served.key or ""}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    done = run_forked(["replay", str(EXAMPLES / name), "--url", served.url, "--json"], variables)
 
     reported = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

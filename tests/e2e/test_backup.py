@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ import pytest
 
 from contract.client import Client, client_of
 from e2e.test_cli import Limner, Ran
+from forked import run_forked
 from postgres import Server
 from s3_server import s3_server
 from serving import Served, serving
@@ -51,13 +50,7 @@ class Places:
 
 def examine_backups(*arguments: str, variables: Mapping[str, str] | None = None) -> Ran:
     """`limner backup list` or `verify`, which need no service."""
-    done = subprocess.run(
-        [sys.executable, "-m", "limner", "backup", *arguments],
-        env=os.environ | (variables or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_forked(["backup", *arguments], os.environ | (variables or {}))
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

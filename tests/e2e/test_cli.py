@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from contract.client import PICTURE, WEBP, client_of
+from forked import run_forked
 from limner.models import shipped_models
 from serving import Served, serving
 
@@ -55,10 +56,7 @@ class Limner:
             "COLUMNS": "200",
             **dict(self.settings),
         }
-        command = [sys.executable, "-m", "limner", *map(str, arguments), "--data", str(self.data)]
-        done = subprocess.run(
-            command, env=kept | chosen, cwd=self.data.parent, capture_output=True, text=True, check=False
-        )
+        done = run_forked([*map(str, arguments), "--data", str(self.data)], kept | chosen, self.data.parent)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def with_(self, **settings: str) -> "Limner":

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from forked import run_forked
 from serving import OURS
 
 GOOD = {
@@ -57,8 +58,7 @@ def emulators() -> Iterator[dict[str, str]]:
 def limner(data: Path, environment: Mapping[str, str], *arguments: str) -> Ran:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     chosen = {"LIMNER_ENGINE": "sandbox", "NO_COLOR": "1", "COLUMNS": "250", **environment}
-    command = [sys.executable, "-m", "limner", *arguments, "--data", str(data)]
-    done = subprocess.run(command, env=kept | chosen, capture_output=True, text=True, check=False)
+    done = run_forked([*arguments, "--data", str(data)], kept | chosen)
     return Ran(done.returncode, done.stdout + done.stderr)
 
 

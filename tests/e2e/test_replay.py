@@ -1,14 +1,13 @@
 """`limner replay`, as a team that moves here would use it: a recording from elsewhere against a running server."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forked import run_forked
 from serving import Served, serving
 
 THEN = "11111111-2222-3333-4444-555555555555"
@@ -58,8 +57,8 @@ def recording() -> list[dict[str, Any]]:
 
 
 def replayed(served: Served, file: Path, *more: str) -> tuple[int, dict[str, Any], str]:
-    command = [sys.executable, "-m", "limner", "replay", str(file), "--url", served.url, "--key", served.key or ""]
-    done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, env=served.environment)
+    command = ["replay", str(file), "--url", served.url, "--key", served.key or ""]
+    done = run_forked([*command, *more], served.environment)
     reported = json.loads(done.stdout) if "--json" in more and done.stdout else {}
     return done.returncode, reported, done.stdout + done.stderr
 
@@ -105,9 +104,8 @@ def test_a_task_that_ends_otherwise_is_a_difference(served: Served, tmp_path: Pa
 
 def test_a_server_that_is_not_there_is_a_difference_and_no_crash(served: Served, tmp_path: Path) -> None:
     file = har(tmp_path, recording()[:1])
-    command = [sys.executable, "-m", "limner", "replay", str(file), "--url", "http://127.0.0.1:9", "--key", "x"]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=served.environment)
+    done = run_forked(["replay", str(file), "--url", "http://127.0.0.1:9", "--key", "x"], served.environment)
 
     assert done.returncode == 1
     assert "no answer" in done.stdout

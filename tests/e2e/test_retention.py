@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from contract.client import PHOTO, Client, client_of
+from forked import run_forked
 from serving import Served, serving
 
 NOT_LONG = {"KEEP_RESULTS_DAYS": "0.0000001", "KEEP_INPUTS_DAYS": "0.0000001", "KEEP_UNUSED_HOURS": "0"}
@@ -38,11 +38,8 @@ def files(server: Served) -> set[str]:
 
 def run(server: Served, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The command, typed by a person with no terminal."""
-    command = [sys.executable, "-m", "limner", *arguments, "--data", str(server.data)]
     environment = server.environment | {"COLUMNS": "200", "NO_COLOR": "1", "PATH": os.environ["PATH"]}
-    return subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    return run_forked([*arguments, "--data", str(server.data)], environment)
 
 
 def findings(server: Served, *how: str) -> dict[str, Any]:

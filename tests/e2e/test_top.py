@@ -1,10 +1,9 @@
 """`limner top`, for programs and for people."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from contract.client import client_of
+from forked import run_forked
 from serving import serving
 
 
@@ -12,12 +11,12 @@ def test_one_look_at_the_service(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as served:
         client_of(served).done()
         seen = served.cli("top")
-        command = [sys.executable, "-m", "limner", "top", "--once", "--data", str(served.data)]
-        printed = subprocess.run(command, env=served.environment, check=True, capture_output=True, text=True).stdout
+        ran = run_forked(["top", "--once", "--data", str(served.data)], served.environment)
 
     assert seen["overview"]["queue"] == []
     assert max(each["hour"]["pictures"] for each in seen["routes"]) == 1
     assert (seen["failures"], seen["paid_usd"]) == ([], 0)
-    assert "0 queued" in printed
-    assert "sandbox/flux.1_kontext_pro" in printed
-    assert "none in the last hour" in printed
+    assert ran.returncode == 0, ran.stderr
+    assert "0 queued" in ran.stdout
+    assert "sandbox/flux.1_kontext_pro" in ran.stdout
+    assert "none in the last hour" in ran.stdout

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from forked import run_forked
 from receivers import Receiver, receiving
 from serving import OURS
 
@@ -37,15 +37,8 @@ class Limner:
     async def __call__(self, *arguments: str) -> Ran:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         chosen = {"LIMNER_ENGINE": "sandbox", "LIMNER_FETCH_ALLOW": "127.0.0.1", "NO_COLOR": "1", "COLUMNS": "200"}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "limner", *arguments, "--data", str(self.data)),
-            env=kept | chosen,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        done = await asyncio.to_thread(run_forked, [*arguments, "--data", str(self.data)], kept | chosen)
+        return Ran(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
