@@ -1,5 +1,6 @@
 """GET of thumbnails, by signed link or with a key."""
 
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -10,13 +11,14 @@ from limner.api.http.authentication import authorization_of, caller
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import check_link
-from limner.application.library.thumbnails import picture_of
+from limner.application.library.thumbnails import CACHED, picture_of
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
 from limner.domain.thumbnail import DEFAULT_SIDE, SIDES, side_for
 from limner.marking.mark import marked_bytes
+from limner.marking.xmp import Mark
 from limner.ports.acting_account import act_for
 
 PATH = "/thumbs/{task_id}.webp"
@@ -70,10 +72,15 @@ def operations(services: Services) -> list[Operation]:
         if is_cached(etag, request):
             return Response(status_code=304, headers=_HEADERS | {"ETag": etag})
         data = await services.thumbnails(task, name, side)
-        marked = marked_bytes("image/webp", data, mark) if mark else data
-        return Response(marked, 200, _HEADERS | {"ETag": etag}, "image/webp")
+        return Response(_marked(data, mark) if mark else data, 200, _HEADERS | {"ETag": etag}, "image/webp")
 
     return [Operation("GET", PATH, thumbnail, "files", "Fetch a small copy of a picture", _DESCRIBED)]
+
+
+@lru_cache(CACHED)
+def _marked(data: bytes, mark: Mark) -> bytes:
+    """The marked copy, kept as long as its original is: both are asked for again and again."""
+    return marked_bytes("image/webp", data, mark)
 
 
 async def _authorised_task(services: Services, request: Request) -> Task:
