@@ -30,6 +30,18 @@ async def test_a_pinned_blob_is_not_marked_for_deletion(service: ServiceHarness)
     assert await mark(service) == [BLOB]
 
 
+async def test_a_marked_blob_cannot_be_pinned(service: ServiceHarness) -> None:
+    await stored_blob(service)
+    await service.execute_sql("DELETE FROM blob_pins")
+    await mark(service)
+    now_ms = service.clock.now_ms()
+
+    pinned = await service.store.run(lambda records: records.blobs.pin(BLOB, "another", 3, "image/png", now_ms))
+
+    assert not pinned
+    assert await service.query("SELECT holder FROM blob_pins") == []
+
+
 async def test_a_marked_blob_cannot_be_referred_to(service: ServiceHarness) -> None:
     await stored_blob(service)
     before = await service.store.run(lambda records: records.blobs.lock(BLOB))
