@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from limner.agents.endpoint import PATH
+from limner.api.app import MCP_PATH
 from limner.cli.app import app
 from limner_client.settings import KEY
 
@@ -48,7 +48,7 @@ def test_a_started_server_takes_its_arguments(
 def test_an_address_is_that_of_the_endpoint(server: dict[str, Any]) -> None:
     key = server["headers"]["Authorization"] if "headers" in server else f"Bearer {server['key']}"
 
-    assert urlsplit(server["url"]).path == PATH
+    assert urlsplit(server["url"]).path == MCP_PATH
     assert key == "Bearer tsk_…"
 
 
