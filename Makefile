@@ -58,7 +58,7 @@ studio-budget: ## Measure what the Studio's pages weigh and take, in Chromium: t
 	@$(BOOTSTRAP) dev
 	@cd tests && ../.venv/bin/python -m studio.budget
 
-mutants: ## Remove each guard of an invariant, check that a test fails without it, and write docs/guards.md: ten minutes.
+mutants: ## Remove each guard of an invariant, check that a test fails without it, and write docs/guards.md: five minutes.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python scripts/mutants.py
 
