@@ -17,7 +17,8 @@ from limner.agents.references import HOW
 from limner.agents.server import agent_server
 from limner.agents.tools import AgentContext, AgentSession
 from limner.api.http.authentication import Authentication, authorization_of
-from limner.api.http.load_shedding import BODY_MEMORY, LARGE_BODY, LEAVES_SLOT
+from limner.api.http.bodies.json_body import LARGE_BODY
+from limner.api.http.load_shedding import BODY_MEMORY, LEAVES_SLOT
 from limner.api.http.middleware import LARGEST_JSON
 from limner.api.tripo.error_table import headers_of, refusal_sentence, status_of
 from limner.api.v2.errors import ERRORS
@@ -63,12 +64,12 @@ class AgentEndpoint:
         request = Request(scope)
         await self._authentication.find_key(request, authorization_of(request), "read")
         body = await body_of(scope, receive)
+        scope[LEAVES_SLOT]()
         if body is not None:
             body = await with_uploads(body, self._client(scope))
             if len(body) <= LARGE_BODY:
                 scope[BODY_MEMORY].release()
             scope, receive = with_body(scope, receive, body)
-        scope[LEAVES_SLOT]()
         await self._manager.handle_request(scope, receive, send)
 
     def _session(self, ctx: AgentContext) -> AgentSession:

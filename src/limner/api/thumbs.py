@@ -11,7 +11,7 @@ from limner.api.http.authentication import authorization_of, caller
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import check_link
-from limner.application.library.thumbnails import CACHED, picture_of
+from limner.application.library.thumbnails import picture_of
 from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
@@ -23,6 +23,8 @@ from limner.ports.acting_account import act_for
 
 PATH = "/thumbs/{task_id}.webp"
 LONGEST_CACHED_S = 7 * 86_400
+MARKED = 200
+"""Marked copies kept in memory, of at most 25 KB each."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -77,9 +79,9 @@ def operations(services: Services) -> list[Operation]:
     return [Operation("GET", PATH, thumbnail, "files", "Fetch a small copy of a picture", _DESCRIBED)]
 
 
-@lru_cache(CACHED)
+@lru_cache(MARKED)
 def _marked(data: bytes, mark: Mark) -> bytes:
-    """The marked copy, kept as long as its original is: both are asked for again and again."""
+    """The marked copy: the same ones are asked for again and again."""
     return marked_bytes("image/webp", data, mark)
 
 

@@ -61,7 +61,8 @@ class TemplatePages:
         account, slug = session_of(request).key.account, request.path_params["slug"]
         found = await self.services.templates.get(account, slug)
         versions = await self.services.templates.history(account, slug)
-        guests = await self.services.templates.guests(account, slug)
+        shares = session_of(request).may("admin")
+        guests = await self.services.templates.guests(account, slug) if shares else ()
         return await self._editor(request, found.slug, found.template, versions, guests=guests)
 
     async def save(self, request: Request) -> Response:
