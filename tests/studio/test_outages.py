@@ -48,6 +48,24 @@ def test_without_a_websocket_the_cards_are_asked_for(tab: Tab) -> None:
     expect(tab.page.locator(".card[data-state=success]", has_text="without a socket")).to_be_visible()
 
 
+def test_no_change_is_lost_while_the_scripts_load(tab: Tab, studio: Served) -> None:
+    """The connection is opened by the page only when the script that shows its changes is there."""
+    order = []
+
+    def make_before(route: Route) -> None:
+        client_of(studio).done(prompt="made while scripts load")
+        route.continue_()
+
+    tab.page.route("**/feed.js", make_before)
+    tab.page.on("websocket", lambda _: order.append("connection"))
+    tab.page.on("requestfinished", lambda request: order.append(request.url.rpartition("/")[2]))
+
+    tab.sign_in()
+
+    expect(tab.page.locator(".card[data-state=success]", has_text="made while scripts load")).to_be_visible()
+    assert order.index("feed.js") < order.index("connection")
+
+
 def test_a_cut_connection_while_sending_makes_one_task(tab: Tab, studio: Served) -> None:
     """The server gets the request, the page not its answer: pressed again, the same task is found."""
     tab.sign_in()

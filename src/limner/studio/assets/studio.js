@@ -55,11 +55,11 @@ sliders();
 pressed();
 menus();
 acts();
-if (document.getElementById("palette")) {
+const signedIn = document.getElementById("palette");
+if (signedIn) {
   palette();
   comparing();
   keys();
-  live();
 }
 const parts = [
   ["#composer", () => import("./composer.js").then((m) => m.composer())],
@@ -70,5 +70,8 @@ const parts = [
   [".api", () => import("./reference.js").then((m) => m.reference())],
 ];
 const begun = parts.filter(([where]) => document.querySelector(where)).map(([, begin]) => begin());
-// Says that the page can be used, to whoever drives it by a program.
-Promise.allSettled(begun).then(() => { document.documentElement.dataset.ready = ""; });
+// The connection comes last: what it tells before the parts listen would be lost.
+Promise.allSettled(begun).then(() => {
+  if (signedIn) live();
+  document.documentElement.dataset.ready = ""; // that the page can be used, for whoever drives it by a program
+});

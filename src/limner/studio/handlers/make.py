@@ -53,6 +53,7 @@ class MakeHandlers:
     shown: Cards
 
     async def page(self, request: Request) -> Response:
+        begun_ms = self.services.clock.now_ms()  # the page asks for what changed since: the cards must not be older
         cards, more = await self._feed(request, FIRST_CARDS)
         usable = await self.services.templates.of(session_of(request).key.account)
         models = model_choices(self.services.routing, texts_for(request))
@@ -72,6 +73,7 @@ class MakeHandlers:
             sizes=SIZE_CLASSES,
             qualities=QUALITIES,
             backgrounds=BACKGROUNDS,
+            now_ms=begun_ms,
         )
 
     def _first_run(self, request: Request) -> dict[str, Any]:
