@@ -76,7 +76,8 @@ class Waiting:
             self._news.clear()
             await self._read_all()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), WATCHED_POLL_S if self._is_watching else POLL_S)
+                async with asyncio.timeout(WATCHED_POLL_S if self._is_watching else POLL_S):
+                    await self._news.wait()
 
     async def _read_all(self) -> None:
         wanted = list(self._waits)
