@@ -52,6 +52,15 @@ async def test_a_quote_says_which_fallbacks_are_left_out(served: Served) -> None
     ]
 
 
+async def test_without_consent_the_task_fails_and_costs_nothing(served: Served, emulators: Vendors) -> None:
+    """Before the tests after which the route is left alone: without another one the task would wait for it."""
+    bought = len(emulators.purchases())
+    task = await run_task(served, MODEL, prompt=f"a heron alone {DOWN}", fallback="never")
+
+    assert (task["status"], task["consumed_credit"], task["output"]) == ("failed", 0, {})
+    assert len(emulators.purchases()) == bought
+
+
 @pytest.mark.parametrize(
     ("fallback", "served_by"),
     [
@@ -67,11 +76,3 @@ async def test_a_fallback_is_one_that_was_consented_to(served: Served, fallback:
     assert (task["status"], task["consumed_credit"]) == ("success", 5)
     assert task["served_by"]["model"] == served_by
     assert task["served_by"]["instead_of"] == {"provider": "bfl", "model": "flux-kontext-pro"}
-
-
-async def test_without_consent_the_task_fails_and_costs_nothing(served: Served, emulators: Vendors) -> None:
-    bought = len(emulators.purchases())
-    task = await run_task(served, MODEL, prompt=f"a heron alone {DOWN}", fallback="never")
-
-    assert (task["status"], task["consumed_credit"], task["output"]) == ("failed", 0, {})
-    assert len(emulators.purchases()) == bought

@@ -64,9 +64,9 @@ class Waiting:
         loops, self._loops = self._loops, []
         for loop in loops:
             loop.cancel()
-        for loop in loops:
-            with suppress(asyncio.CancelledError):
-                await loop
+        for ended in await asyncio.gather(*loops, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
     # --- polls ------------------------------------------------------------------------------------------------------
 
