@@ -1061,7 +1061,7 @@ export interface Calls {
       frozen: number;
     };
   } };
-  /** The same, by its other name */
+  /** Credits to spend, by the path of the wallet */
   "GET /v2/openapi/user/wallet/balance": { body: never; answer: {
     code: 0;
     data: {
@@ -1080,9 +1080,9 @@ export interface Calls {
   } };
   /** Download pictures as a zip archive */
   "GET /v2/openapi/tasks/zip": { body: never; answer: Blob };
-  /** The same, for many */
+  /** Download many pictures as a zip archive */
   "POST /v2/openapi/tasks/zip": { body: TaskSelection; answer: Blob };
-  /** What it was made from, and into */
+  /** What a task was made from, and what from it */
   "GET /v2/openapi/task/{task_id}/lineage": { body: never; answer: {
     code: 0;
     data: {
@@ -1096,9 +1096,9 @@ export interface Calls {
       complete: boolean;
     };
   } };
-  /** The file as the vendor made it */
+  /** Download the file as the vendor made it */
   "GET /v2/openapi/task/{task_id}/original": { body: never; answer: Blob };
-  /** What was told, to whom, how often */
+  /** Explain a task: what was sent to whom, how often */
   "GET /v2/openapi/task/{task_id}/explain": { body: never; answer: {
     code: 0;
     data: {
@@ -1153,7 +1153,7 @@ export interface Calls {
       derived: Record<string, Array<string>>;
     };
   } };
-  /** Undo that */
+  /** Undo an erasure */
   "POST /v2/openapi/tasks/erase/undo": { body: TaskSelection; answer: {
     code: 0;
     data: {
@@ -1190,9 +1190,9 @@ export interface Calls {
   } };
   /** Download pictures as a zip archive */
   "GET /v3/tasks/zip": { body: never; answer: Blob };
-  /** The same, for many */
+  /** Download many pictures as a zip archive */
   "POST /v3/tasks/zip": { body: TaskSelection; answer: Blob };
-  /** What it was made from, and into */
+  /** What a task was made from, and what from it */
   "GET /v3/tasks/{task_id}/lineage": { body: never; answer: {
     code: 0;
     status: "success";
@@ -1207,9 +1207,9 @@ export interface Calls {
       complete: boolean;
     };
   } };
-  /** The file as the vendor made it */
+  /** Download the file as the vendor made it */
   "GET /v3/tasks/{task_id}/original": { body: never; answer: Blob };
-  /** What was told, to whom, how often */
+  /** Explain a task: what was sent to whom, how often */
   "GET /v3/tasks/{task_id}/explain": { body: never; answer: {
     code: 0;
     status: "success";
@@ -1268,7 +1268,7 @@ export interface Calls {
       derived: Record<string, Array<string>>;
     };
   } };
-  /** Undo that */
+  /** Undo an erasure */
   "POST /v3/tasks/erase/undo": { body: TaskSelection; answer: {
     code: 0;
     status: "success";
@@ -1366,7 +1366,7 @@ export interface Calls {
       expires_in: 1800;
     };
   } };
-  /** The same, and for S3 */
+  /** Get a link or S3 credentials for an upload */
   "POST /v3/files/upload-credentials": { body: CredentialsRequest; answer: {
     code: 0;
     status: "success";

@@ -8,16 +8,12 @@ from playwright.sync_api import Page
 
 @dataclass(frozen=True)
 class PageState:
-    """`path` is under /studio, with {task} for a finished one; `open` brings the page into the state.
-
-    `part` selects what differs from another state of the same page, where the whole would be judged twice.
-    """
+    """`path` is under /studio, with {task} for a finished one; `open` brings the page into the state."""
 
     name: str
     path: str
     open: Callable[[Page], object] | None = None
     signed_in: bool = True
-    part: str | None = None
 
 
 def _composer(selector: str) -> Callable[[Page], object]:
@@ -55,6 +51,6 @@ STATES = (
     PageState("operator-failures", "/operator/failures"),
     PageState("operator-grant", "/operator", lambda page: page.click("[data-open=grant]")),
     PageState("reference", "/docs"),
-    PageState("reference-call", "/docs#post-v2-openapi-task", part="#post-v2-openapi-task"),
+    PageState("reference-call", "/docs/post-v2-openapi-task"),
     PageState("missing", "/pictures/00000000-0000-7000-8000-000000000000"),
 )

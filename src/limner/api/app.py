@@ -216,7 +216,7 @@ def _answers(pages: WebPages, agents: AgentFace | None) -> Mapping[str, AnswerEr
         f"{v3.PREFIX}/": v3_errors.answer,
         **dict.fromkeys(OPENAI_PATHS, openai_errors.answer),
         f"{a1111.PREFIX}/": a1111_errors.answer,
-        f"{pages.prefix}/": pages.answer,
+        **dict.fromkeys((f"{pages.prefix}/", "/docs/"), pages.answer),
         **({f"{MCP_PATH}/": agents.answer} if agents else {}),
     }
 

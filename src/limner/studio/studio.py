@@ -64,8 +64,10 @@ def studio_pages(studio: Studio) -> WebPages:
 def _reference_routes(studio: Studio, reference: ReferencePages) -> Sequence[BaseRoute]:
     return [
         Route("/docs", reference.public, methods=["GET"]),
+        Route("/docs/{call}", reference.public, methods=["GET"]),
         Route(f"{PREFIX}/docs", signed_in(studio.sign_in, "read", reference.page), methods=["GET"]),
         Route(f"{PREFIX}/docs/try", signed_in(studio.sign_in, "read", reference.run), methods=["POST"]),
+        Route(f"{PREFIX}/docs/{{call}}", signed_in(studio.sign_in, "read", reference.page), methods=["GET"]),
     ]
 
 

@@ -1,11 +1,12 @@
-// The API reference: finding a call, opening the one of the address, and trying one out.
+// The API reference: finding a call, and trying one out.
 import { ask, element, t } from "./page.js";
 import { refused } from "./acts.js";
 
 export function reference() {
-  const open = () => { const call = document.getElementById(location.hash.slice(1)); if (call?.matches("details")) { call.open = true; call.scrollIntoView(); } };
-  addEventListener("hashchange", open);
-  open();
+  // The calls were parts of one page once, and links to those parts are about.
+  const { base } = document.getElementById("main").dataset;
+  const once = [...document.querySelectorAll(".api__nav a")].find((link) => link.getAttribute("href") === `${base}/${location.hash.slice(1)}`);
+  if (once) location.replace(once.href);
 
   document.getElementById("api-find").addEventListener("input", ({ target }) => {
     const words = target.value.toLowerCase().split(/\s+/).filter(Boolean);
