@@ -14,8 +14,9 @@ async def test_polls_end_when_they_are_stopped_at_the_moment_of_news(steps: int)
     """`steps` of the event loop lie between the news and the end, so that it comes at each point of their arrival."""
     waiting = Waiting(Calls(HttpTransport("http://127.0.0.1:9"), "tsk_none", retries=0))
     waiting._loops = [asyncio.create_task(waiting._poll())]
-    while not waiting._news._waiters:  # until the poll waits
+    for _ in range(3):  # until the poll waits: nobody's task is to be read
         await asyncio.sleep(0)
+    assert waiting._news._waiters
 
     waiting._news.set()
     for _ in range(steps):
