@@ -363,6 +363,17 @@ async def test_an_answer_does_not_wait_for_the_long_read_of_another_account(serv
         assert await asyncio.wait_for(quiet, SOON_S) == []
 
 
+async def test_a_read_does_not_wait_for_the_long_one_that_was_asked_for_in_the_same_moment(
+    service: ServiceHarness,
+) -> None:
+    async with Occupied() as loud:
+        loud.begin(service.store.read, 1)
+        with acting_for("quiet"):
+            quiet = asyncio.ensure_future(names(service))
+
+        assert await asyncio.wait_for(quiet, SOON_S) == []
+
+
 async def test_a_closed_store_refuses_to_pretend(service: ServiceHarness) -> None:
     await service.store.close()
 

@@ -153,6 +153,8 @@ class Batch:
         self._account = account
         if account:  # of no account, several may run
             self._busy.add(account)
+        if self._turns.next_account(self._busy) is not None:
+            self._lock.notify()  # another thread may be idle
         return True
 
     def _must_be_synced(self, job: Job) -> bool:
