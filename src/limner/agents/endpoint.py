@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limner.agents.in_process import InProcessTransport
+from limner.agents.in_process_client import InProcessClient
 from limner.agents.inline_pictures import with_uploads
 from limner.agents.json_request import body_of, with_body
 from limner.agents.references import HOW
@@ -81,7 +82,7 @@ class AgentEndpoint:
         """A client of the API within this process, with the request's key."""
         assert self.app is not None  # noqa: S101 - requests come through it
         key = (authorization_of(Request(scope)) or "").partition(" ")[2].strip()
-        return AsyncLimnerClient(key=key, transport=InProcessTransport(self.app, scope), retries=1)
+        return InProcessClient(key, InProcessTransport(self.app, scope))
 
 
 async def _no_files(name: str) -> NoReturn:

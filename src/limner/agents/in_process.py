@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+import orjson
 from starlette.types import ASGIApp, Message, Scope
 
 from limner.api.http.load_shedding import IN_PROCESS
@@ -21,6 +22,7 @@ class InProcessTransport:
     """A transport of `limner_client`. `scope` is that of the agent's request."""
 
     can_watch = False
+    """Calls wait for one task each, by `limner.agents.in_process_client`; nobody follows all tasks of an account."""
 
     def __init__(self, app: ASGIApp, scope: Scope) -> None:
         self._app = app
@@ -29,40 +31,50 @@ class InProcessTransport:
     async def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         call = _Call(body or b"")
         try:
-            await self._app(self._scope_of(method, path, headers, body), call.receive, call.send)
+            await self._app(self._request(method, path, headers, body), call.receive, call.send)
         except Exception as error:
             raise TransportFailed(f"the call failed within the server: {type(error).__name__}") from error
         return Answer(call.status, b"".join(call.pieces), call.headers)
 
-    def _scope_of(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Scope:
+    @asynccontextmanager
+    async def watch(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """Raises `TransportFailed` where the handshake is refused."""
+        socket = _Socket()
+        serving = asyncio.create_task(socket.served(self._app, self._scope_of("websocket", path, headers)))
+        try:
+            await socket.opened()
+            yield socket.frames()
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Scope:
+        length = {"content-length": str(len(body))} if body is not None else {}
+        return {**self._scope_of("http", path, {**headers, **length}), "method": method}
+
+    def _scope_of(self, kind: str, path: str, headers: Mapping[str, str]) -> Scope:
         bare, _, query = path.partition("?")
         kept = [(name, value) for name, value in self._scope["headers"] if name in _OF_THE_CALLER]
         given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        length = [(b"content-length", str(len(body)).encode())] if body is not None else []
-        named = ("type", "asgi", "http_version", "scheme", "client", "server", "root_path", "state", "app")
+        named = ("asgi", "http_version", "scheme", "client", "server", "root_path", "state", "app")
         return {
             **{name: self._scope[name] for name in named if name in self._scope},
-            "method": method,
+            "type": kind,
             "path": unquote(bare),
             "raw_path": bare.encode(),
             "query_string": query.encode(),
-            "headers": [*kept, *given, *length],
+            "headers": [*kept, *given],
             IN_PROCESS: True,
         }
 
     def fetch(self, link: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         _not_here(link)
 
-    def watch(
-        self, path: str, headers: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
-        _not_here(path, headers)
-
     async def close(self) -> None: ...
 
 
 def _not_here(*_: object) -> NoReturn:
-    raise NotImplementedError("tools neither fetch pictures nor watch")
+    raise NotImplementedError("tools fetch no pictures")
 
 
 class _Call:
@@ -86,3 +98,31 @@ class _Call:
             self.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message["headers"]}
         elif message["type"] == "http.response.body":
             self.pieces.append(message.get("body", b""))
+
+
+class _Socket:
+    """A WebSocket and what came over it."""
+
+    def __init__(self) -> None:
+        self._arrived: asyncio.Queue[Message] = asyncio.Queue()
+        self._connected = False
+
+    async def served(self, app: ASGIApp, scope: Scope) -> None:
+        try:
+            await app(scope, self._receive, self._arrived.put)
+        finally:
+            self._arrived.put_nowait({"type": "websocket.close"})
+
+    async def _receive(self) -> Message:
+        if self._connected:
+            await asyncio.Event().wait()  # the caller says nothing; its leaving cancels
+        self._connected = True
+        return {"type": "websocket.connect"}
+
+    async def opened(self) -> None:
+        if (await self._arrived.get())["type"] != "websocket.accept":
+            raise TransportFailed("the watch was refused")
+
+    async def frames(self) -> AsyncIterator[Mapping[str, Any]]:
+        while (message := await self._arrived.get())["type"] == "websocket.send":
+            yield orjson.loads(message["text"])

@@ -141,9 +141,12 @@ class AsyncLimnerClient:
         """The task once it has ended, however. Raises `WaitTimedOut`; the task then goes on."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._waiting.until_ended(task_id, on_progress)
+                return await self._until_ended(task_id, on_progress)
         except TimeoutError:
             raise WaitTimedOut(task_id, timeout_s or 0) from None
+
+    async def _until_ended(self, task_id: str, on_progress: OnProgress | None) -> PictureTask:
+        return await self._waiting.until_ended(task_id, on_progress)
 
     async def cancel(self, task_id: str) -> PictureTask:
         """Ask for the end of a task, and read it. One that runs may end later, or with its picture."""
