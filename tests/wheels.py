@@ -55,10 +55,8 @@ def wheel_environment(folder: Path) -> WheelEnvironment:
     made = WheelEnvironment(folder / "environment")
     venv.create(made.folder, with_pip=True)
     (site,) = made.folder.glob("lib/python*/site-packages")
-    for wheel in wheels.values():
-        subprocess.run(
-            [made.python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True
-        )
+    install = [made.python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*install, *map(str, wheels.values())], check=True)
     for name in _needed(wheels):
         _link(importlib.metadata.distribution(name), site)
     return made

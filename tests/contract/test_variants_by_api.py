@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from contract.client import BASE, PICTURE, Answer, Client, multipart, newcomer
-from contract.wire import status, wire
+from contract.wire import Wire, content_of, status, wire
 from serving import Served, serving
 
 PROMPT = "ein Bär, 一只猫"
@@ -45,9 +45,12 @@ class Browser:
     cookie: str
     token: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Cookie": self.cookie, "X-CSRF-Token": self.token, "HX-Request": "true"}
+
     def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        session = {"Cookie": self.cookie, "X-CSRF-Token": self.token, "HX-Request": "true"}
-        return self.client.call("POST", f"/studio{path}", body, session | dict(headers), auth=False)
+        return self.client.call("POST", f"/studio{path}", body, self.headers | dict(headers), auth=False)
 
     def form(self, path: str, **fields: str) -> Answer:
         return self.send(path, *multipart([(name, None, text.encode()) for name, text in fields.items()]))
@@ -157,19 +160,59 @@ def test_a_compressed_body_that_expands_without_end_or_is_cut_is_refused(caller:
     assert "not valid gzip" in cut.body.decode()
 
 
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
+
+
+def sent_on(line: Wire, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """The answer to a request that offers to go on in HTTP/2, on a connection that stays open."""
+    fields = [f"{name}: {text}" for name, text in headers.items()]
+    line.send(line.head(method, path, *OFFER, *fields, f"Content-Length: {len(body)}") + body)
+    return line.answer()
+
+
 def test_a_body_behind_an_offer_of_http_2_is_read_at_every_api(every_api: Served, caller: Client) -> None:
-    offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
-    calls = [call for name, call in JSON_CALLS.items() if name not in {"zip", "agents"}]
-    answers = []
+    answers = {}
     with wire(every_api) as line:
         line.key = caller.key
-        for call in calls:
-            body = json.dumps(call.body).encode()
-            head = (*offer, "Content-Type: application/json", f"Content-Length: {len(body)}")
-            line.send(line.head(call.method, call.path, *head) + body)
-            answers.append(status(line.answer()))
+        for name, call in JSON_CALLS.items():
+            headers = {"Content-Type": "application/json"} | dict(call.headers)
+            answers[name] = sent_on(line, call.method, call.path, json.dumps(call.body).encode(), headers)
 
-    assert answers == [call.success for call in calls]
+    assert {name: status(each) for name, each in answers.items()} == {
+        name: call.success for name, call in JSON_CALLS.items()
+    }
+    assert b'"isError":false' in answers["agents"]
+
+
+def test_a_zip_behind_an_offer_of_http_2_is_whole_and_the_connection_goes_on(every_api: Served, caller: Client) -> None:
+    task = caller.done()["task_id"]
+    body, headers = json_of({"task_ids": [task]})
+    with wire(every_api) as line:
+        line.key = caller.key
+        zips = [sent_on(line, "POST", f"{BASE}/tasks/zip", body, headers) for _ in range(2)]
+        line.send(line.head("GET", f"{BASE}/task/{task}", *OFFER))
+        after = line.answer()
+
+    assert [status(each) for each in [*zips, after]] == [200] * 3
+    for each in zips:
+        with zipfile.ZipFile(io.BytesIO(content_of(each))) as archive:
+            assert archive.testzip() is None
+            assert len(archive.namelist()) >= 1
+
+
+def test_a_form_behind_an_offer_of_http_2_is_read_at_every_api(
+    every_api: Served, caller: Client, browser: Browser
+) -> None:
+    answers = {}
+    with wire(every_api) as line:
+        line.key = caller.key
+        for name, call in FORM_CALLS.items():
+            session = browser.headers if call.path.startswith("/studio") else {}
+            answers[name] = status(sent_on(line, "POST", call.path, call.body(), FORM | session))
+        body, form = multipart([("prompt", None, PROMPT.encode())])
+        answers["studio make"] = status(sent_on(line, "POST", "/studio/tasks", body, form | browser.headers))
+
+    assert answers == {name: call.success for name, call in FORM_CALLS.items()} | {"studio make": 200}
 
 
 # --- forms --------------------------------------------------------------------------------------------------------

@@ -52,7 +52,10 @@ class Wire:
         head, blank, _ = self.came.partition(b"\r\n\r\n")
         if not blank:
             return None
-        return len(head) + 4 + int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        fields, start = head.lower(), len(head) + 4
+        if b"\r\ntransfer-encoding: chunked" in fields:
+            return _end_of_chunks(self.came, start)
+        return start + int(fields.partition(b"content-length: ")[2].partition(b"\r\n")[0])
 
     def was_hung_up(self) -> bool:
         """Wait until the server has hung up, without taking anything of what it sent."""
@@ -72,6 +75,31 @@ class Wire:
                         break
                     came += said
         return came
+
+
+def content_of(answer: bytes) -> bytes:
+    """The body of an answer, without the sizes of its chunks."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return _joined(body) if b"\r\ntransfer-encoding: chunked" in head.lower() else body
+
+
+def _joined(chunks: bytes) -> bytes:
+    whole = b""
+    while chunks:
+        size, _, chunks = chunks.partition(b"\r\n")
+        whole += chunks[: int(size, 16)]
+        chunks = chunks[int(size, 16) + 2 :]
+    return whole
+
+
+def _end_of_chunks(came: bytes, at: int) -> int | None:
+    """Where a body in chunks ends that begins `at`; None before its last chunk has come."""
+    while (line := came.find(b"\r\n", at)) >= 0:
+        size = int(came[at:line], 16)
+        at = line + 2 + size + 2
+        if size == 0:
+            return at if len(came) >= at else None
+    return None
 
 
 @contextlib.contextmanager

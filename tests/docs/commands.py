@@ -11,14 +11,15 @@ import sys
 import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 
 from contract.client import BASE, PHOTO, PICTURE, client_of
-from limner_vendors import Vendors
+from forked_program import forked_program
+from limner_vendors import EmulatedSpeed, Vendors
 from s3_server import s3_server
 from serving import Served, serving
 
@@ -41,6 +42,7 @@ fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14s", b"lo", 0x49, b""))  
 OWN_NETWORK = """cat > own_network <<'BLOCK'
 set -euo pipefail
 trap 'kill $(jobs -p); wait' EXIT
+PATH={installed}:$PATH  # a process that was started outside has no part in the network
 python3 -c '{loopback}'
 cp /etc/hosts hosts
 mount --bind hosts /etc/hosts
@@ -96,8 +98,12 @@ class Place:
 
     served: Served
     values: Mapping[str, str]
-    programs: Path = field(default=Path(sys.executable).parent)
+    programs: Path
     takes_pictures: bool = True
+
+    @property
+    def installed(self) -> Path:
+        return Path(self.served.python).parent
 
     def script(self, page: Path, wanted: Wanted) -> str:
         """The blocks of a page that run, as one script; each begins by printing its number."""
@@ -131,7 +137,7 @@ class Place:
             waits = f"for i in $(seq 600); do {until} && break; sleep 0.1; done\n{until}"
             text = SERVES.sub(lambda line: f"{line[0]} &\n{waits}", text)
         if row.get("own_network"):
-            text = OWN_NETWORK.format(text=text, loopback=LOOPBACK)
+            text = OWN_NETWORK.format(text=text, loopback=LOOPBACK, installed=self.installed)
         return (
             text.replace("tsk_…", self.values["key"])
             .replace("http://127.0.0.1:8000", self.served.url)
@@ -139,7 +145,7 @@ class Place:
         )
 
     def environment(self, home: Path) -> dict[str, str]:
-        path = f"{self.programs}:{self.served.environment['PATH']}"
+        path = f"{self.programs}:{self.installed}:{self.served.environment['PATH']}"
         own = {"PATH": path, "HOME": str(home), "LIMNER_DATA": str(self.served.data), "COLUMNS": "200"}
         variables = self.served.environment | own | {"KEY": str(self.served.key), "URL": self.served.api}
         return {name: value for name, value in variables.items() if name not in TRUST}
@@ -166,80 +172,51 @@ def receiver() -> Iterator[str]:
 
 @contextlib.contextmanager
 def emulated(*vendors: str) -> Iterator[Vendors]:
-    """Emulators of these vendors in a thread of their own."""
+    """Emulators of these vendors in a thread of their own, whose jobs are done when they are first asked for."""
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(Vendors.running(vendors)) as emulators,
+        portal.wrap_async_context_manager(Vendors.running(vendors, speed=EmulatedSpeed(pending=0))) as emulators,
     ):
         yield emulators
 
 
 @contextlib.contextmanager
 def furnished(
-    folder: Path, vendors: Vendors | None = None, python: str = sys.executable, **settings: str
+    folder: Path, vendors: Vendors | None = None, python: str = sys.executable, *, forked: bool = True, **settings: str
 ) -> Iterator[Place]:
-    """A server with the accounts, tasks, templates and webhooks that the pages speak of."""
+    """A server with the accounts, tasks, templates and webhooks that the pages speak of.
+
+    The commands of its readers are forks, or else the programs that are installed beside `python`.
+    """
     (folder / "s3").mkdir()
     variables = vendors.environment() if vendors else {}
     settings = {"fetch_allow": "127.0.0.1", "a1111": "true"} | settings
     with (
         receiver() as hook,
         s3_server(folder / "s3") as bucket,
+        forked_program(folder, python) as programs,
         serving(folder / "data", vendors=variables, python=python, **settings) as served,
     ):
         given = " ".join(f"{name}={value}" for name, value in bucket.variables.items())
-        own = {"bucket": bucket.url, "bucket variables": given}
-        values = _values(served, folder, hook) | own
-        yield Place(served, values, Path(python).parent, takes_pictures=values["provider"] != "midjourney")
+        values = _values(served, programs / "limner", folder, hook) | {"bucket": bucket.url, "bucket variables": given}
+        takes_pictures = values["provider"] != "midjourney"
+        yield Place(served, values, programs if forked else Path(python).parent, takes_pictures)
 
 
-class Commands:
-    """`limner` commands one after another, in one process: its start takes longer than most of them."""
+def _values(served: Served, program: Path, folder: Path, hook: str) -> dict[str, str]:
+    def command(*arguments: str) -> Any:
+        """The JSON that a `limner` command prints."""
+        whole = [program, *arguments, "--data", served.data, "--json"]
+        return json.loads(subprocess.run(whole, env=served.environment, check=True, capture_output=True).stdout)
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
-        self._process = subprocess.Popen(
-            [served.python, "-c", ONE_AFTER_ANOTHER],
-            env=served.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *arguments: str) -> Any:
-        """The JSON that a command prints."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps([*arguments, "--data", str(self._served.data), "--json"]) + "\n")
-        self._process.stdin.flush()
-        code, printed = json.loads(self._process.stdout.readline())
-        assert code == 0, printed
-        return json.loads(printed)
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
-ONE_AFTER_ANOTHER = """
-import json, sys
-from typer.testing import CliRunner
-from limner.cli.app import app
-for line in sys.stdin:
-    done = CliRunner().invoke(app, json.loads(line))
-    print(json.dumps([done.exit_code, done.stdout]), flush=True)
-"""
-
-
-def _values(served: Served, folder: Path, hook: str) -> dict[str, str]:
     client = client_of(served)
-    with contextlib.closing(Commands(served)) as command:
-        webhook = command("webhooks", "add", hook)["webhook"]
-        message = command("webhooks", "test", webhook)
-        for account in ("leaver", "limited", "ada", "grace"):
-            command("accounts", "create", account)
-        for account in ("local", "ada"):
-            command("templates", "import", str(_template(folder)), "--account", account)
-        limited = command("keys", "create", "--account", "limited")["id"]
+    webhook = command("webhooks", "add", hook)["webhook"]
+    message = command("webhooks", "test", webhook)
+    for account in ("leaver", "limited", "ada", "grace"):
+        command("accounts", "create", account)
+    for account in ("local", "ada"):
+        command("templates", "import", str(_template(folder)), "--account", account)
+    limited = command("keys", "create", "--account", "limited")["id"]
     old, task = client.done(), client.done()
     return {
         "provider": client.get(f"{BASE}/task/{task['task_id']}/explain").data["attempts"][-1]["provider"],

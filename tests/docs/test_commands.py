@@ -39,11 +39,11 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, place: Place, tmp_pa
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("vendor", ["bfl", "fal", "gemini", "midjourney", "openai", "replicate"])
-def test_readme_s_commands_work_with_the_key_of_one_vendor(vendor: str, tmp_path: Path) -> None:
-    with emulated(vendor) as emulators, furnished(tmp_path, emulators) as place:
+def test_readme_s_commands_work_with_a_vendor_s_key_alone(tmp_path: Path) -> None:
+    """The key is OpenAI's, which most newcomers have; `make walk` takes each vendor's, on every page."""
+    with emulated("openai") as emulators, furnished(tmp_path, emulators) as place:
         follow(README, place, tmp_path / "reader")
 
         assert len(emulators.purchases()) >= 3
-        assert {each.vendor for each in emulators.purchases()} == {vendor}
+        assert {each.vendor for each in emulators.purchases()} == {"openai"}
         assert emulators.violations() == []

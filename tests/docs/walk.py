@@ -3,6 +3,8 @@
 No file of tests, as it takes too long for each change: it is named to pytest. Each key has a server of its own.
 """
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,21 +18,33 @@ KEYS = ["none", "bfl", "fal", "gemini", "midjourney", "openai", "replicate"]
 WALKED = [page for page in RUN if any("shows" in row and with_any_key(row) for _, row in rows(page))]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> WheelEnvironment:
-    return wheel_environment(tmp_path_factory.mktemp("environment"))
+    """One environment for all processes of the run: the first one makes it."""
+    folder = tmp_path_factory.getbasetemp().parent / f"wheels-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = WheelEnvironment(folder / "environment")
+        return made if Path(made.python).exists() else wheel_environment(folder)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(key, marks=pytest.mark.xdist_group(key)) for key in KEYS])
 def place(
     request: pytest.FixtureRequest, installed: WheelEnvironment, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    """The server of one vendor's key; without one the built-in engine draws."""
+    """The server of one vendor's key; without one the built-in engine draws.
+
+    Without a key the commands are the installed programs, with one they are forks of their environment's Python: to
+    start a program takes longer than most of them.
+    """
     folder = tmp_path_factory.mktemp(request.param)
+    keyless = request.param == "none"
     with ExitStack() as stack:
-        vendors = None if request.param == "none" else stack.enter_context(emulated(request.param))
-        engine = "builtin" if vendors is None else "sandbox"
-        yield stack.enter_context(furnished(folder, vendors, installed.python, engine=engine))
+        vendors = None if keyless else stack.enter_context(emulated(request.param))
+        engine = "builtin" if keyless else "sandbox"
+        place = furnished(folder, vendors, installed.python, forked=not keyless, engine=engine)
+        yield stack.enter_context(place)
         assert vendors is None or {each.vendor for each in vendors.purchases()} == {request.param}
         assert vendors is None or vendors.violations() == []
 
