@@ -91,7 +91,7 @@ NO_PICTURES = "no model that is served here takes them"
 
 @dataclass(frozen=True)
 class Place:
-    """A server, what stands for a reader's own values on it, and the folder of the programs that the reader calls.
+    """A server, what stands for a reader's own values on it, and the folder of the `limner` that the reader calls.
 
     `takes_pictures` is whether the models that are served take any.
     """
@@ -182,12 +182,9 @@ def emulated(*vendors: str) -> Iterator[Vendors]:
 
 @contextlib.contextmanager
 def furnished(
-    folder: Path, vendors: Vendors | None = None, python: str = sys.executable, *, forked: bool = True, **settings: str
+    folder: Path, vendors: Vendors | None = None, python: str = sys.executable, **settings: str
 ) -> Iterator[Place]:
-    """A server with the accounts, tasks, templates and webhooks that the pages speak of.
-
-    The commands of its readers are forks, or else the programs that are installed beside `python`.
-    """
+    """A server with the accounts, tasks, templates and webhooks that the pages speak of; commands are forks."""
     (folder / "s3").mkdir()
     variables = vendors.environment() if vendors else {}
     settings = {"fetch_allow": "127.0.0.1", "a1111": "true"} | settings
@@ -199,8 +196,7 @@ def furnished(
     ):
         given = " ".join(f"{name}={value}" for name, value in bucket.variables.items())
         values = _values(served, programs / "limner", folder, hook) | {"bucket": bucket.url, "bucket variables": given}
-        takes_pictures = values["provider"] != "midjourney"
-        yield Place(served, values, programs if forked else Path(python).parent, takes_pictures)
+        yield Place(served, values, programs, takes_pictures=values["provider"] != "midjourney")
 
 
 def _values(served: Served, program: Path, folder: Path, hook: str) -> dict[str, str]:

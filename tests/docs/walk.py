@@ -7,11 +7,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from docs.commands import RUN, Place, emulated, follow, furnished, name_of, rows, with_any_key
+from docs.commands import ROOT, RUN, Place, emulated, follow, furnished, name_of, rows, with_any_key
 from wheels import WheelEnvironment, wheel_environment
 
 KEYS = ["none", "bfl", "fal", "gemini", "midjourney", "openai", "replicate"]
@@ -33,22 +34,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> WheelEnvironment:
 def place(
     request: pytest.FixtureRequest, installed: WheelEnvironment, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    """The server of one vendor's key; without one the built-in engine draws.
-
-    Without a key the commands are the installed programs, with one they are forks of their environment's Python: to
-    start a program takes longer than most of them.
-    """
+    """The server of one vendor's key; without one the built-in engine draws."""
     folder = tmp_path_factory.mktemp(request.param)
     keyless = request.param == "none"
     with ExitStack() as stack:
         vendors = None if keyless else stack.enter_context(emulated(request.param))
         engine = "builtin" if keyless else "sandbox"
-        place = furnished(folder, vendors, installed.python, forked=not keyless, engine=engine)
-        yield stack.enter_context(place)
+        yield stack.enter_context(furnished(folder, vendors, installed.python, engine=engine))
         assert vendors is None or {each.vendor for each in vendors.purchases()} == {request.param}
         assert vendors is None or vendors.violations() == []
 
 
 @pytest.mark.parametrize("page", WALKED, ids=name_of)
 def test_the_commands_of_a_page_work_from_the_wheels(page: Path, place: Place, tmp_path: Path) -> None:
+    """`limner` is a fork of the environment's Python, as to start a program takes longer than most commands."""
     follow(page, place, tmp_path / "reader")
+
+
+@pytest.mark.xdist_group("none")
+def test_readme_s_commands_work_with_the_installed_programs(installed: WheelEnvironment, tmp_path: Path) -> None:
+    with furnished(tmp_path, python=installed.python, engine="builtin") as place:
+        follow(ROOT / "README.md", replace(place, programs=place.installed), tmp_path / "reader")
