@@ -5,9 +5,10 @@ import sys
 import typer
 from typer.main import get_command
 
+from limner.cli.app import app
+
 
 def main() -> None:
-    app = _app(sys.argv[1:2])
     if "--json" not in sys.argv:
         app()
     try:
@@ -22,17 +23,6 @@ def main() -> None:
         sys.exit(getattr(error, "exit_code", 2))
     except typer.Abort:
         sys.exit(1)
-
-
-def _app(command: list[str]) -> typer.Typer:
-    """All commands, or `mcp` by itself: agents wait for its start, and the others' modules take a third of a second."""
-    if command == ["mcp"]:
-        from limner.cli.serving.mcp import alone  # noqa: PLC0415
-
-        return alone()
-    from limner.cli.app import app  # noqa: PLC0415
-
-    return app
 
 
 if __name__ == "__main__":

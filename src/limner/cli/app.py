@@ -1,34 +1,62 @@
-"""The command and its families. Each command imports what it needs when it runs: `limner --help` is instant."""
+"""The command and its families. A command is imported when it is named, and imports what it needs when it runs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from limner import __version__
-from limner.cli.account import accounts, keys, studio, webhooks
-from limner.cli.account import credits as credits_
-from limner.cli.operations import (
-    audit,
-    backup,
-    config,
-    db,
-    doctor,
-    models,
-    provenance,
-    providers,
-    prune,
-    spend,
-    top,
-    vendors,
-)
-from limner.cli.serving import mcp, serve, worker
-from limner.cli.systemd import install as services
-from limner.cli.task import account_templates, detect, generate, library, replay, tasks, templates
-from limner.cli.terminal import out
+from limner.cli.imported_commands import ImportedCommands
+
+COMMANDS = {
+    "serve": "serving.serve",
+    "worker": "serving.worker",
+    "mcp": "serving.mcp",
+    "generate": "task.generate",
+    "detect": "task.detect",
+    "models": "operations.models",
+    "spend": "operations.spend",
+    "top": "operations.top",
+    "audit": "operations.audit",
+    "replay": "task.replay",
+    "doctor": "operations.doctor",
+    "prune": "operations.prune",
+}
+"""The module of each command, whose function has its name."""
+
+FAMILIES = {
+    "accounts": ("account.accounts",),
+    "keys": ("account.keys",),
+    "credits": ("account.credits",),
+    "studio": ("account.studio",),
+    "tasks": ("task.tasks", "task.library"),
+    "templates": ("task.templates", "task.account_templates"),
+    "providers": ("operations.providers",),
+    "service": ("systemd.install",),
+    "db": ("operations.db",),
+    "backup": ("operations.backup",),
+    "provenance": ("operations.provenance",),
+    "config": ("operations.config",),
+    "vendors": ("operations.vendors",),
+    "webhooks": ("account.webhooks",),
+}
+"""The modules of each family: the one with its `app`, and those with more of its commands."""
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = ImportedCommands(COMMANDS, FAMILIES)
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """The names alone: typer makes the commands, too."""
+        return list(self.commands)
+
 
 app = typer.Typer(
     name="limner",
     help="A self-hosted image-generation service: one durable task API over many image models.",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
@@ -37,7 +65,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        out.print(f"limner {__version__}")
+        typer.echo(f"limner {__version__}")
         raise typer.Exit
 
 
@@ -48,40 +76,3 @@ def root(
     ] = False,
 ) -> None:
     """A self-hosted image-generation service: one durable task API over many image models."""
-
-
-app.command("serve")(serve.serve)
-app.command("worker")(worker.worker)
-app.command("mcp")(mcp.mcp)
-app.command("generate")(generate.generate)
-app.command("detect")(detect.detect)
-app.command("models")(models.models)
-app.command("spend")(spend.spend)
-app.command("top")(top.top)
-app.command("audit")(audit.audit)
-app.command("replay")(replay.replay)
-app.command("doctor")(doctor.doctor)
-app.command("prune")(prune.prune)
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(keys.app, name="keys")
-app.add_typer(credits_.app, name="credits")
-app.add_typer(studio.app, name="studio")
-app.add_typer(tasks.app, name="tasks")
-tasks.app.command("keep")(library.keep)
-tasks.app.command("unkeep")(library.unkeep)
-tasks.app.command("lineage")(library.lineage)
-templates.app.command("import")(account_templates.import_folder)
-templates.app.command("export")(account_templates.export_folder)
-templates.app.command("versions")(account_templates.versions)
-templates.app.command("remove")(account_templates.remove)
-templates.app.command("share")(account_templates.share)
-templates.app.command("unshare")(account_templates.unshare)
-app.add_typer(templates.app, name="templates")
-app.add_typer(providers.app, name="providers")
-app.add_typer(services.app, name="service")
-app.add_typer(db.app, name="db")
-app.add_typer(backup.app, name="backup")
-app.add_typer(provenance.app, name="provenance")
-app.add_typer(config.app, name="config")
-app.add_typer(vendors.app, name="vendors")
-app.add_typer(webhooks.app, name="webhooks")

@@ -39,14 +39,6 @@ def mcp(
         _fail(str(error), "Pass --url and --key, or set LIMNER_CLIENT_URL and LIMNER_CLIENT_KEY.")
 
 
-def alone() -> typer.Typer:
-    """An app with this command and no other."""
-    app = typer.Typer(name="limner", rich_markup_mode="rich", pretty_exceptions_show_locals=False)
-    app.callback()(lambda: None)
-    app.command("mcp")(mcp)
-    return app
-
-
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
     """Without garbage collection: the SDK makes thousands of classes that stay, and each pass looks at all of them."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limner.cli.task.templates import app
 from limner.cli.terminal import LOCAL, Account, Data, Json, out, print_json, table, when, with_limner
 from limner.domain.refusal import Code, Refusal
 
@@ -19,6 +20,7 @@ Folder = Annotated[Path, typer.Argument(help="The template's folder, with templa
 Guest = Annotated[str, typer.Option("--with", help="Name of the other account.")]
 
 
+@app.command("import")
 def import_folder(
     folder: Folder,
     account: Account = LOCAL,
@@ -41,6 +43,7 @@ def import_folder(
         out.print(f"Template {added.slug} of account {account} has version {added.version}.")
 
 
+@app.command("export")
 def export_folder(slug: Slug, folder: Folder, account: Account = LOCAL, data: Data = None, json: Json = False) -> None:
     """Write a template of an account to a folder. Imported again, it is the same version."""
 
@@ -56,6 +59,7 @@ def export_folder(slug: Slug, folder: Folder, account: Account = LOCAL, data: Da
         out.print(f"Version {found.version} is in {folder}.", soft_wrap=True)
 
 
+@app.command("versions")
 def versions(slug: Slug, account: Account = LOCAL, data: Data = None, json: Json = False) -> None:
     """List the versions of an account's template, newest first."""
 
@@ -70,6 +74,7 @@ def versions(slug: Slug, account: Account = LOCAL, data: Data = None, json: Json
     table("VERSION", "MADE", "BY", "TITLE", rows=list(rows), empty="The account never had such a template.")
 
 
+@app.command("remove")
 def remove(slug: Slug, account: Account = LOCAL, data: Data = None, json: Json = False) -> None:
     """Remove a template of an account. Tasks that were made with it keep their version."""
 
@@ -80,11 +85,13 @@ def remove(slug: Slug, account: Account = LOCAL, data: Data = None, json: Json =
     _done("The template is removed.", json=json)
 
 
+@app.command("share")
 def share(slug: Slug, guest: Guest, account: Account = LOCAL, data: Data = None, json: Json = False) -> None:
     """Let another account use a template of this one."""
     _share(slug, guest, account, data, shared=True, json=json)
 
 
+@app.command("unshare")
 def unshare(slug: Slug, guest: Guest, account: Account = LOCAL, data: Data = None, json: Json = False) -> None:
     """Let another account use it no longer."""
     _share(slug, guest, account, data, shared=False, json=json)

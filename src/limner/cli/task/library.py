@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from limner.cli.task.tasks import TaskArgument, facts, short_prompt
+from limner.cli.task.tasks import TaskArgument, app, facts, short_prompt
 from limner.cli.terminal import Data, Json, out, print_json, with_limner
 from limner.domain.ids import TaskId
 
@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from limner.application.library.lineage import Lineage
 
 
+@app.command("keep")
 def keep(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
     """Keep a task's pictures: retention, and erasing of several tasks, leave them alone."""
     _mark(task_id, kept=True, data=data, json=json)
 
 
+@app.command("unkeep")
 def unkeep(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
     """Keep a task's pictures no longer than retention says."""
     _mark(task_id, kept=False, data=data, json=json)
 
 
+@app.command("lineage")
 def lineage(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
     """Show which tasks a task was made from, and which were made from it."""
     found = with_limner(data, lambda limner: limner.lineage(None, TaskId(task_id)), json=json)
