@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants check fmt bench performance soak studio-budget docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check check fmt bench performance soak studio-budget docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -62,6 +62,13 @@ mutants: ## Remove each guard of an invariant, check that a test fails without i
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python scripts/mutants.py
 
+container-check: ## Build the container image and run it over a read-only root, without an engine: as root, with debootstrap and buildah.
+	@sh scripts/check_container.sh $(ENGINE)
+
+compose-check: ## Start what deploy/compose/cluster.yaml describes as processes with the same environment: as root, with caddy.
+	@$(BOOTSTRAP) dev
+	@unshare --net --mount .venv/bin/pytest -p no:cacheprovider tests/deploy/topology.py
+
 check: ## Check the format, the lint, the types, the import walls, and that every benchmark can be imported.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/ruff format --check --quiet .
@@ -104,6 +111,11 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@$(LOCK) --group dev $(PROJECTS) -c requirements/run.txt -o requirements/dev.txt
 	@echo "torch; python_version < '3'" | $(LOCK) --group dev --extra diffusers --override /dev/stdin $(PROJECTS) \
 		-c requirements/dev.txt -o requirements/diffusers.txt
+	@mkdir -p requirements/extras
+	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/extras/none.txt
+	@$(LOCK) pyproject.toml packages/limner-builtin/pyproject.toml -c requirements/dev.txt -o requirements/extras/builtin.txt
+	@for extra in provenance mcp otel; do $(LOCK) pyproject.toml --extra $$extra -c requirements/dev.txt \
+		-o requirements/extras/$$extra.txt || exit; done
 	@for wanted in requirements/clients/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
 	@! command -v npm >/dev/null || (cd requirements/clients/node && npm install --package-lock-only --ignore-scripts \
 		--omit-lockfile-registry-resolved --no-audit --no-fund --silent)

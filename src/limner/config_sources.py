@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,14 @@ def clean_environment(environ: Mapping[str, str], variables: Collection[str]) ->
             raise ConfigError(f"{name}: cannot read {values[name]}: {reason}", "Name a readable text file.") from None
         del values[name]
     return {name: value for name, value in values.items() if value}
+
+
+def export_secrets(environ: MutableMapping[str, str], names: Collection[str]) -> None:
+    """Read `NAME_FILE` into `NAME` for what libraries take from the environment by themselves."""
+    given = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
+    for name, value in clean_environment(given, names).items():
+        environ[name] = value
+        environ.pop(f"{name}_FILE", None)
 
 
 def variables_of(settings: type[BaseSettings]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from limner.config_sources import ConfigError, Environment, TomlFile, origin_of, suggest, variables_of
+from limner.config_sources import ConfigError, Environment, TomlFile, export_secrets, origin_of, suggest, variables_of
 from limner.db.open_store import SQLITE, check_url
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidModel, Models
 from limner.domain.network.proxies import TrustedProxies
@@ -703,6 +703,7 @@ def load_settings(**chosen: Any) -> Settings:
     """The settings with the command line's choices on top; None means not chosen. Raises `SettingsInvalid`."""
     chosen = {name: value for name, value in chosen.items() if value is not None}
     try:
+        export_secrets(os.environ, SECRET_VARIABLES)
         return Settings(**chosen)
     except ConfigError as error:
         raise SettingsInvalid([SettingsProblem(str(error), error.remedy)]) from None

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from limner.config_sources import ConfigError, clean_environment, variables_of
-from limner.settings import Settings, SettingsInvalid, load_settings
+from limner.config_sources import ConfigError, clean_environment, export_secrets, variables_of
+from limner.settings import SECRET_VARIABLES, Settings, SettingsInvalid, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +167,13 @@ def test_the_home_folder_is_expanded_everywhere(monkeypatch: pytest.MonkeyPatch,
     assert settings.templates == tmp_path / "templates"
     assert settings.resolved_database_url == f"sqlite:///{tmp_path / 'base.db'}"
     assert settings.resolved_storage_url == f"file://{tmp_path / 'blobs'}"
+
+
+def test_a_secret_of_a_library_is_read_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret\n")
+    environ = {"AWS_SECRET_ACCESS_KEY_FILE": str(tmp_path / "key"), "AWS_REGION_FILE": "/absent"}
+
+    export_secrets(environ, SECRET_VARIABLES)
+    export_secrets(environ, SECRET_VARIABLES)
+
+    assert environ == {"AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_REGION_FILE": "/absent"}
