@@ -29,7 +29,7 @@ def mcp(
 ) -> None:
     """Serve the tools of a server to an agent (MCP over stdio). Agents start it by themselves."""
     try:
-        with _nothing_collected():
+        with _nothing_collected(), _models_built_later():
             from limner.agents.stdio import serve_stdio
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed", "Run `pip install limner[mcp]`.")
@@ -48,6 +48,21 @@ def _nothing_collected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def _models_built_later() -> Iterator[None]:
+    """With models of Pydantic that are built when they are first used.
+
+    The SDK defines the messages of two protocols, hundreds of models, and a session uses some of one.
+    """
+    from pydantic import BaseModel
+
+    BaseModel.model_config["defer_build"] = True
+    try:
+        yield
+    finally:
+        del BaseModel.model_config["defer_build"]
 
 
 def _fail(reason: str, suggestion: str) -> NoReturn:
