@@ -58,17 +58,22 @@ class Cursor(Protocol):
     def fetchall(self) -> list[Any]: ...
 
 
-class DbConnection(Protocol):
-    """What both drivers' connections have."""
+class Executor(Protocol):
+    """A connection or a cursor of either driver: `execute` returns the cursor of its rows."""
 
     def execute(self, query: Any, params: Any = ..., /) -> Any: ...
+
+
+class DbConnection(Executor, Protocol):
+    """What both drivers' connections have."""
+
     def cursor(self) -> Any: ...
 
 
 class Db:
     """One connection and its SQL dialect."""
 
-    __slots__ = ("_connection", "_count", "_has_own_clock", "_is_sqlite")
+    __slots__ = ("_connection", "_count", "_executor", "_has_own_clock", "_is_sqlite")
 
     def __init__(
         self,
@@ -80,6 +85,9 @@ class Db:
     ) -> None:
         self._count = (statements or StatementCount()).add
         self._connection = connection
+        # psycopg keeps one cursor: a new one for each statement takes a third of its time. SQLite's would hold back the
+        # end of a transaction where rows of a statement are left unread.
+        self._executor: Executor = connection if is_sqlite else connection.cursor()
         self._is_sqlite = is_sqlite
         self._has_own_clock = not (is_sqlite or local_clock)
 
@@ -127,7 +135,7 @@ class Db:
 
     def _execute(self, statement: Sql, values: Mapping[str, Any]) -> Cursor:
         self._count()
-        cursor: Cursor = self._connection.execute(self._text(statement), values)
+        cursor: Cursor = self._executor.execute(self._text(statement), values)
         return cursor
 
     def _text(self, statement: Sql) -> str:
