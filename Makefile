@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check check fmt bench performance soak studio-budget docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check chart-check check fmt bench performance soak studio-budget docs audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -69,6 +69,11 @@ compose-check: ## Start what deploy/compose/cluster.yaml describes as processes 
 	@$(BOOTSTRAP) dev
 	@unshare --net --mount .venv/bin/pytest -p no:cacheprovider tests/deploy/topology.py
 
+chart-check: ## Lint, render and check the Helm chart, in an environment of its own; WRITE=1 keeps what is rendered.
+	@[ -x .venv-charts/bin/python ] || python3 -m venv .venv-charts
+	@.venv-charts/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/tools/charts.txt
+	@.venv-charts/bin/python scripts/check_chart.py $(if $(WRITE),--write)
+
 check: ## Check the format, the lint, the types, the import walls, and that every benchmark can be imported.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/ruff format --check --quiet .
@@ -116,7 +121,7 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@$(LOCK) pyproject.toml packages/limner-builtin/pyproject.toml -c requirements/dev.txt -o requirements/extras/builtin.txt
 	@for extra in provenance mcp otel; do $(LOCK) pyproject.toml --extra $$extra -c requirements/dev.txt \
 		-o requirements/extras/$$extra.txt || exit; done
-	@for wanted in requirements/clients/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
+	@for wanted in requirements/clients/*.in requirements/tools/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
 	@! command -v npm >/dev/null || (cd requirements/clients/node && npm install --package-lock-only --ignore-scripts \
 		--omit-lockfile-registry-resolved --no-audit --no-fund --silent)
 
@@ -124,5 +129,5 @@ upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'
 
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
-	rm -rf .venv .venv-diffusers .venv-clients out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-charts .venv-diffusers .venv-clients out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
