@@ -6,9 +6,11 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -118,12 +120,22 @@ def test_json_is_read_in_every_form_that_it_declares(caller: Client, name: str) 
         "another case": call.send(caller, plain, Content_Type="Application/JSON; Charset=UTF-8"),
         "UTF-16": call.send(caller, text.encode("utf-16"), Content_Type="application/json; charset=utf-16"),
         "gzip": call.send(caller, gzip.compress(plain), Content_Encoding="gzip"),
+        "gzip in two members": call.send(caller, in_members(plain), Content_Encoding="gzip"),
+        "gzip twice": call.send(caller, gzip.compress(gzip.compress(plain)), Content_Encoding="gzip, X-GZIP"),
+        "gzip and nothing": call.send(caller, gzip.compress(plain), Content_Encoding="identity, gzip"),
+        "deflate": call.send(caller, zlib.compress(plain), Content_Encoding="deflate"),
+        "deflate without a header": call.send(caller, zlib.compress(plain)[2:-4], Content_Encoding="deflate"),
         "trailing slash": call.send(caller, plain, f"{call.path}/", Host="evil.example"),
         "lower case scheme": call.send(caller, plain, Authorization=f"bearer {caller.key}"),
     }
 
     assert {name: each.status for name, each in answers.items()} == dict.fromkeys(answers, call.success)
     assert [name for name, each in answers.items() if b'"isError":true' in each.body] == []
+
+
+def in_members(body: bytes) -> bytes:
+    """As programs write it that compress a file in blocks, or append to one."""
+    return gzip.compress(body[:9]) + gzip.compress(b"") + gzip.compress(body[9:]) + bytes(512)
 
 
 @pytest.mark.parametrize("name", JSON_CALLS)
@@ -276,6 +288,19 @@ def test_a_form_is_read_in_every_form_that_it_declares(caller: Client, browser: 
     assert [each.headers["Location"] for each in answers.values() if "evil" in each.headers.get("Location", "")] == []
 
 
+@pytest.mark.parametrize("kind", ["Image/PNG", "application/octet-stream"])
+def test_a_part_without_a_file_name_is_a_file_by_its_type(caller: Client, browser: Browser, kind: str) -> None:
+    answers = {}
+    for name, call in FORM_CALLS.items():
+        body = call.body(f"x=y\r\nContent-Type: {kind}")
+        if call.path.startswith("/studio"):
+            answers[name] = browser.send(call.path.removeprefix("/studio"), body, FORM).status
+        else:
+            answers[name] = caller.call("POST", call.path, body, FORM).status
+
+    assert answers == {name: call.success for name, call in FORM_CALLS.items()}
+
+
 @pytest.mark.parametrize("name", ["v2 upload", "v3 files", "detect", "openai edits"])
 def test_a_compressed_form_is_refused_where_it_cannot_be_read(caller: Client, name: str) -> None:
     call = FORM_CALLS[name]
@@ -286,6 +311,35 @@ def test_a_compressed_form_is_refused_where_it_cannot_be_read(caller: Client, na
     assert (large.status, unknown.status) == (400, 415)
     assert "when decompressed" in large.body.decode()
     assert "Content-Encoding 'br'" in unknown.body.decode()
+
+
+def part(name: str, content: bytes, kind: str = "") -> bytes:
+    head = f'--limner-boundary\r\nContent-Disposition: form-data; name="{name}"{kind}\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def test_a_field_of_a_form_is_read_in_the_charset_that_it_declares(caller: Client, browser: Browser) -> None:
+    prompt = part("prompt", "一只猫".encode("gb18030"), '\r\nContent-Type: text/plain; Charset="GB18030"')
+    edit = FORM_CALLS["openai edits"]
+    body = replace(edit, fields={"async": "true"}).body()
+
+    answers = [caller.call("POST", edit.path, prompt + body, FORM), browser.send("/tasks", prompt + END, FORM)]
+
+    assert [each.status for each in answers] == [202, 200]
+    assert [task["prompt"] for task in caller.get(f"{BASE}/tasks").data["tasks"]] == ["一只猫", "一只猫"]
+
+
+def test_a_field_of_a_form_in_an_unknown_charset_is_415(caller: Client) -> None:
+    edit = FORM_CALLS["openai edits"]
+    fields = [
+        part("prompt", b"a cat", f"\r\nContent-Type: text/plain; charset={name}") for name in ("klingon", "ascii")
+    ]
+    wrong = part("prompt", b"b\xe4r", "\r\nContent-Type: text/plain; charset=utf-8")
+    [unknown, known, broken] = [caller.call("POST", edit.path, each + edit.body(), FORM) for each in [*fields, wrong]]
+
+    assert (unknown.status, known.status, broken.status) == (415, 202, 400)
+    assert "charset 'klingon'" in unknown.body.decode()
+    assert "not in the charset" in broken.body.decode()
 
 
 def test_a_zip_of_a_template_is_taken_under_every_name_of_its_type(caller: Client) -> None:
@@ -308,6 +362,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "unpadded": lambda text: text.rstrip("="),
     "URL-safe": lambda text: text.replace("+", "-").replace("/", "_"),
     "data URL": lambda text: f"data:image/png;base64,{text}",
+    "data URL in percents": lambda text: f"data:image/png;base64,{quote(text, safe='')}",
     "data URL in capitals": lambda text: f"DATA:image/png;BASE64,{_wrapped(text)}",
 }
 WITH_PICTURE: dict[str, Callable[[str], JsonCall]] = {
@@ -391,6 +446,15 @@ def test_what_is_no_picture_is_refused_with_what_one_looks_like(caller: Client, 
     assert said in text
     assert not re.search(r"FileRef|AnyInput|TemplateFile|TemplateReference|InlineSource|StrictStr", text)
     assert caller.balance() == (1000, 0)
+
+
+def test_a_refused_file_is_told_in_sentences(caller: Client) -> None:
+    call = replace(FORM_CALLS["openai edits"], content=BASE64.encode())
+
+    said = caller.call("POST", call.path, call.body(), FORM).body.decode()
+
+    assert "base64 text rather than the bytes it stands for" in said
+    assert ".. " not in said
 
 
 def test_the_studio_says_what_to_do_with_a_reference_that_is_none(browser: Browser) -> None:

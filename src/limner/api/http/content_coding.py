@@ -17,7 +17,15 @@ PIECE = MIB
 _WINDOW_BITS = {"gzip": 47, "x-gzip": 47, "deflate": 15}
 """What zlib is told of the format; with 47 it finds out."""
 
+_ZLIB_HEADER = 2
+"""Bytes by which zlib knows its own format."""
+
+_GZIP = b"\x1f"
 _NO_CODING = {"", "identity"}
+_MOST_CODINGS = 3
+_MOST_MEMBERS = 1024
+"""Of a gzip body: each costs a copy of what is left of a piece."""
+
 _UTF_8 = {"utf-8", "utf-8-sig", "ascii"}
 
 _USUAL_TYPES = {"", "application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"}
@@ -30,7 +38,7 @@ _NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "und
 async def decoded_body(request: Request) -> bytes:
     """The body in UTF-8; its content coding was undone by `decoded`. Raises `Refusal`: 415 for an unknown charset."""
     content_type = request.headers.get("content-type", "")
-    charset = "utf-8" if content_type in _USUAL_TYPES else _charset(content_type)
+    charset = "utf-8" if content_type in _USUAL_TYPES else charset_of(content_type)
     body = b"".join([part async for part in request.stream()])  # request.body() would keep a copy
     return body if charset in _UTF_8 else await asyncio.to_thread(_as_utf_8, body, charset)
 
@@ -51,12 +59,13 @@ def decoded(headers: Headers, receive: Receive, cap: int) -> Receive:
 
     A body that cannot be decoded is refused when it is read, 415 for an unknown coding: a wrong key is told first.
     """
-    coding = headers.get("content-encoding", "").strip().lower()
-    if coding in _NO_CODING:
-        return receive
-    if coding not in _WINDOW_BITS:
-        return _refusing(UnsupportedMedia(f"the Content-Encoding {coding[:40]!r} is not supported"))
-    return _Unpacking(receive, coding, cap)
+    sent = headers.get("content-encoding", "").strip().lower()
+    codings = [each for each in map(str.strip, sent.split(",")) if each not in _NO_CODING]
+    if not _WINDOW_BITS.keys() >= set(codings) or len(codings) > _MOST_CODINGS:
+        return _refusing(UnsupportedMedia(f"the Content-Encoding {sent[:40]!r} is not supported"))
+    for coding in reversed(codings):  # they stand in the order in which they were applied
+        receive = _Unpacking(receive, coding, cap)
+    return receive
 
 
 def _refusing(refusal: Refusal) -> Receive:
@@ -69,12 +78,13 @@ def _refusing(refusal: Refusal) -> Receive:
 class _Unpacking:
     """A compressed body as it arrives, in pieces of at most `PIECE` bytes, however far a few bytes expand."""
 
-    __slots__ = ("_cap", "_coding", "_left", "_more", "_receive", "_seen", "_unpacker")
+    __slots__ = ("_cap", "_coding", "_fed", "_left", "_members", "_more", "_receive", "_seen", "_unpacker")
 
     def __init__(self, receive: Receive, coding: str, cap: int) -> None:
         self._receive, self._coding, self._cap = receive, coding, cap
         self._unpacker = zlib.decompressobj(wbits=_WINDOW_BITS[coding])
         self._left, self._more, self._seen = b"", True, 0
+        self._fed, self._members = b"", 1
 
     async def __call__(self) -> Message:
         if not self._left:
@@ -94,8 +104,7 @@ class _Unpacking:
 
     def _piece(self) -> bytes:
         try:
-            piece = self._unpacker.decompress(self._left, PIECE)
-            self._left = self._unpacker.unconsumed_tail
+            piece = self._unpacked()
             if not self._left and not self._more:
                 piece += self._unpacker.flush()
         except zlib.error as error:
@@ -103,6 +112,33 @@ class _Unpacking:
         if not self._left and not self._more and not self._unpacker.eof:
             raise self._damaged()
         return piece
+
+    def _unpacked(self) -> bytes:
+        given = self._left
+        try:
+            piece = self._unpacker.decompress(given, PIECE)
+        except zlib.error:
+            if self._coding != "deflate" or len(self._fed) >= _ZLIB_HEADER:
+                raise
+            # Many clients call the format deflate that has no header of zlib's.
+            self._unpacker = zlib.decompressobj(wbits=-15)
+            given = self._fed + given
+            piece = self._unpacker.decompress(given, PIECE)
+        self._fed = (self._fed + given)[:_ZLIB_HEADER]
+        self._left = self._unpacker.unconsumed_tail
+        if self._unpacker.eof:
+            self._begin_next_member()
+        return piece
+
+    def _begin_next_member(self) -> None:
+        """A gzip file may be several in a row (RFC 1952, section 2.2), with zeros after the last."""
+        rest = self._unpacker.unused_data.lstrip(b"\0")
+        if self._coding == "deflate" or not rest.startswith(_GZIP):
+            return
+        self._members += 1
+        if self._members > _MOST_MEMBERS:
+            raise self._damaged()
+        self._unpacker, self._left = zlib.decompressobj(wbits=_WINDOW_BITS[self._coding]), rest
 
     def _damaged(self) -> Refusal:
         return Refusal(
@@ -112,8 +148,8 @@ class _Unpacking:
         )
 
 
-def _charset(content_type: str) -> str:
-    """Python's name of the declared charset; UTF-8 if none is declared."""
+def charset_of(content_type: str) -> str:
+    """Python's name of the declared charset; UTF-8 if none is declared. Raises `UnsupportedMedia`."""
     header = MimeMessage()
     header["Content-Type"] = content_type
     declared = header.get_param("charset", "utf-8")

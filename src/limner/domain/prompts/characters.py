@@ -74,13 +74,15 @@ def forbidden_character(text: str, *, emoji: bool = False) -> ForbiddenCharacter
 
 _ASCII_EQUIVALENTS = str.maketrans(
     "０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ"
-    "ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ：－．＝［］【】\u3000",
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:-.=[][] ",
+    "ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ：－．＝［］【】\u3000"
+    "〔〕〖〗﹇﹈∶﹕﹣\u2010\u2011\u2212",
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:-.=[][] [][][]::----",
 )
+"""Full-width forms, other brackets, the sign of a ratio, hyphens and the minus."""
 
 
 def ascii_equivalents(text: str) -> str:
-    """`text` with full-width letters, digits, colons, dashes and brackets in ASCII; positions do not change."""
+    """`text` with what input methods write in place of ASCII, in ASCII; positions do not change."""
     return text if text.isascii() else text.translate(_ASCII_EQUIVALENTS)
 
 

@@ -16,9 +16,10 @@ class PromptWithoutFlags:
     dropped: tuple[str, ...] = ()
 
 
-# Phone keyboards turn two hyphens into an em dash, which Midjourney accepts as well.
-_FLAG = re.compile(r"(?P<dash>(?<!-)-{2,}|—+)(?P<name>[A-Za-z]+)")
-_RATIO = re.compile(r"(?:-+|—+)(?:ar|aspect)[ \t=]+([1-9]\d{0,2}:[1-9]\d{0,2})", re.IGNORECASE)
+# Phone keyboards turn two hyphens into an em dash, which Midjourney accepts as well, word processors into another dash.
+_DASHES = "—–―⸺"
+_FLAG = re.compile(rf"(?P<dash>(?<!-)-{{2,}}|[{_DASHES}]+)(?P<name>[A-Za-z]+)")
+_RATIO = re.compile(rf"(?:-+|[{_DASHES}]+)(?:ar|aspect)[ \t=]+([1-9]\d{{0,2}}:[1-9]\d{{0,2}})", re.IGNORECASE)
 
 _PRINTABLE = r"(?:(?!--)[!-~])*"
 _NO_VALUE = re.compile("")
@@ -68,6 +69,6 @@ def _spans(prompt: str) -> Iterator[tuple[int, int]]:
 def _is_prose(prompt: str, flag: re.Match[str], *, has_value: bool) -> bool:
     """Whether the dashes are punctuation, as in "old--and tired" or "a quiet place—no wind"."""
     before = prompt[: flag.start()][-1:]
-    plain_flag = not flag["dash"].startswith("—") and not (before.isascii() and before.isalnum())
+    plain_flag = flag["dash"][0] not in _DASHES and not (before.isascii() and before.isalnum())
     numbered = _VALUE_OF.get(flag["name"].lower()) is _NUMBER and has_value
     return not plain_flag and not numbered

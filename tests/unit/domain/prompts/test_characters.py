@@ -176,7 +176,14 @@ def test_a_text_with_a_visible_character_is_not_blank(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "ascii_text"),
-    [("image［１］", "image[1]"), ("【2】", "[2]"), ("１６：９", "16:9"), ("猫，狗。", "猫，狗。")],
+    [
+        ("image［１］", "image[1]"),
+        ("【2】", "[2]"),
+        ("〔2〕〖3〗﹇4﹈", "[2][3][4]"),
+        ("16∶9 −‐‑﹣", "16:9 ----"),
+        ("１６：９", "16:9"),
+        ("猫，狗。", "猫，狗。"),
+    ],
 )
 def test_full_width_characters_have_ascii_twins(text: str, ascii_text: str) -> None:
     assert ascii_equivalents(text) == ascii_text

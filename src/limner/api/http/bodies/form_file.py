@@ -11,6 +11,14 @@ MAX_PARTS: Final = 20
 _FILE_NAME: Final = re.compile(rb";\s*filename(\*\d*\*?)?\s*=", re.IGNORECASE)
 
 
+_TYPE_OF_FILE: Final = re.compile(rb"\s*(?:image/|application/octet-stream\b)", re.IGNORECASE)
+
+
+def is_type_of_file(content_type: bytes) -> bool:
+    """Whether a part with this Content-Type is a file also without a name, as some clients send it."""
+    return _TYPE_OF_FILE.match(content_type) is not None
+
+
 class FormError(Exception):
     """The body is not a form with one file named `file`. The message is for the caller."""
 
@@ -29,7 +37,7 @@ class FormFile:
         self._parts = 0
         self._header = bytearray()
         self._value = bytearray()
-        self._disposition = b""
+        self._disposition = self._content_type = b""
         self._in_file = False
         self._found = self._complete = False
         self._parser = self._opened(options[b"boundary"])
@@ -68,17 +76,21 @@ class FormFile:
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise FormError(f"the form has more than {MAX_PARTS} parts")
-        self._disposition = b""
+        self._disposition = self._content_type = b""
 
     def _end_header(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = bytes(self._value)
+        match bytes(self._header.lower()):
+            case b"content-disposition":
+                self._disposition = bytes(self._value)
+            case b"content-type":
+                self._content_type = bytes(self._value)
         self._header.clear()
         self._value.clear()
 
     def _end_headers(self) -> None:
         _, options = parse_options_header(self._disposition)
-        self._in_file = options.get(b"name") == b"file" and bool(_FILE_NAME.search(self._disposition))
+        is_file = _FILE_NAME.search(self._disposition) or is_type_of_file(self._content_type)
+        self._in_file = options.get(b"name") == b"file" and bool(is_file)
         if self._in_file and self._found:
             raise FormError("there is more than one file part named 'file'")
         self._found = self._found or self._in_file

@@ -1,6 +1,7 @@
 """Reads a whole form, whose text stays in memory and whose files lie in memory or on disk.
 
-Starlette's reader, with one difference: a file whose name stands in `filename*=` alone is a file. It would be a text.
+Starlette's reader, with two differences. A part is a file, which would be a text, if its name stands in `filename*=`
+alone, or if it has no name but the type of a picture. A text is read in the charset that its own Content-Type declares.
 """
 
 import re
@@ -12,8 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from limner.api.http.bodies.form_file import is_type_of_file
+from limner.api.http.content_coding import charset_of
 from limner.api.http.headers import media_type
-from limner.domain.refusal import Code, Refusal
+from limner.domain.refusal import Code, Refusal, UnsupportedMedia
 
 _FORM: Final = "limner.form"
 """Key in the ASGI scope: the form, once it is read."""
@@ -40,6 +43,8 @@ async def _read(request: Request, max_files: int, max_fields: int, max_text: int
             return await request.form(max_files=max_files, **limits)
         parser = _FormParser(request.headers, request.stream(), max_files=max_files, **limits)
         return await parser.parse()
+    except _RefusedPart as error:
+        raise error.refusal from error
     except (MultiPartException, HTTPException) as error:
         said = error.message if isinstance(error, MultiPartException) else str(error.detail)
         raise Refusal(
@@ -49,6 +54,14 @@ async def _read(request: Request, max_files: int, max_fields: int, max_text: int
         ) from error
 
 
+class _RefusedPart(MultiPartException):
+    """Ends the parsing, which closes the files that were begun."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
 class _FormParser(MultiPartParser):
     def on_headers_finished(self) -> None:
         disposition = self._current_part.content_disposition or b""
@@ -56,4 +69,27 @@ class _FormParser(MultiPartParser):
         if extended and not _PLAIN_NAME.search(disposition):
             name = re.sub(rb'[\\"\r\n]', b"_", unquote_to_bytes(extended[1]))
             self._current_part.content_disposition = disposition + b'; filename="' + name + b'"'
+        elif not _PLAIN_NAME.search(disposition) and is_type_of_file(self._content_type()):
+            self._current_part.content_disposition = disposition + b'; filename="file"'
         super().on_headers_finished()
+
+    def on_part_end(self) -> None:
+        part = self._current_part
+        if part.file is None and b"charset" in (content_type := self._content_type()).lower():
+            part.data = bytearray(_in_charset(bytes(part.data), content_type).encode(self._charset))
+        super().on_part_end()
+
+    def _content_type(self) -> bytes:
+        return next((value for name, value in self._current_part.item_headers if name == b"content-type"), b"")
+
+
+def _in_charset(data: bytes, content_type: bytes) -> str:
+    try:
+        charset = charset_of(content_type.decode("latin-1"))
+    except UnsupportedMedia as refusal:
+        raise _RefusedPart(refusal) from refusal
+    try:
+        return data.decode(charset)
+    except ValueError as error:
+        problem = f"a field is not in the charset of its Content-Type: {error}"
+        raise _RefusedPart(Refusal(Code.MALFORMED, problem, suggestion="Send fields in UTF-8.")) from error
