@@ -12,7 +12,6 @@ from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import SIGNATURE, check_link
 from limner.application.images.open_picture import OpenedPicture, images_of
-from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.marking.layout import MarkState
@@ -75,7 +74,7 @@ def operations(services: Services) -> list[Operation]:
     async def picture(request: Request) -> Response:
         check_link(services, request, "Read the task again for a fresh link.")
         task_id, name = request.path_params["task_id"], request.path_params["name"]
-        task = await services.store.read(lambda records: own_task(records, None, TaskId(task_id)))
+        task = await services.open_picture.task(None, TaskId(task_id))
         act_for(task.account)
         if task.removed_ms is not None:
             raise _removed(task.removed_ms)

@@ -12,7 +12,6 @@ from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.api.signed_link import check_link
 from limner.application.library.thumbnails import picture_of
-from limner.application.read import own_task
 from limner.domain.ids import TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
@@ -94,7 +93,7 @@ async def _authorised_task(services: Services, request: Request) -> Task:
     else:
         await services.authentication.authorize(request, "read", None, authorization_of(request))
         account = caller(request).account
-    task = await services.store.read(lambda records: own_task(records, account, task_id))
+    task = await services.open_picture.task(account, task_id)
     act_for(task.account)
     return task
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from limner.api.http.load_shedding import NEVER_SHED
+from limner.api.http.load_shedding import IN_PROCESS, NEVER_SHED
 from limner.ports.acting_account import act_for
 
 
@@ -22,7 +22,12 @@ class AccountTurn:
         self._charged_to = charged_to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in {"http", "websocket"} and scope["path"] not in NEVER_SHED:
+        if self._takes_turn(scope):
             act_for(self._charged_to(HTTPConnection(scope)))
             await asyncio.sleep(0)
         await self._app(scope, receive, send)
+
+    @staticmethod
+    def _takes_turn(scope: Scope) -> bool:
+        """A request that the server makes for another is part of that one's turn, and charged as that one is."""
+        return scope["type"] in {"http", "websocket"} and scope["path"] not in NEVER_SHED and IN_PROCESS not in scope

@@ -7,10 +7,11 @@ from typing import Protocol
 
 import structlog
 
+from limner.application.read import own_task
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.digital_source import digital_source
-from limner.domain.ids import BlobId, TaskId
+from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.domain.refusal import MarkMissing
 from limner.domain.tasks.task import Result, Task
 from limner.marking.layout import Layout, MarkState
@@ -88,6 +89,21 @@ class OpenPicture:
         self._layouts: OrderedDict[tuple[BlobId, Mark], Layout] = OrderedDict()
         self._had_references: OrderedDict[TaskId, bool] = OrderedDict()
 
+    async def task(self, account: AccountId | None, task_id: TaskId) -> Task:
+        """The task whose pictures will be opened, of this account or, with None, of any. Raises `Refusal`.
+
+        It is read together with what its marks need.
+        """
+
+        def read(records: Records) -> tuple[Task, bool | None]:
+            task = own_task(records, account, task_id)
+            return task, _has_inputs(records, task) if self._mark and task.id not in self._had_references else None
+
+        task, had_references = await self._store.read(read)
+        if had_references is not None:
+            self._remember(task, had_references=had_references)
+        return task
+
     async def __call__(self, task: Task, name: str) -> OpenedPicture:
         """The picture of a task, or a preview, by the name that its link ends in.
 
@@ -139,10 +155,14 @@ class OpenPicture:
     async def _has_references(self, task: Task) -> bool:
         found = self._had_references.get(task.id)
         if found is None:
-            found = self._had_references[task.id] = await self._store.read(lambda records: _has_inputs(records, task))
-            if len(self._had_references) > CACHED_TASKS:
-                self._had_references.popitem(last=False)
+            found = await self._store.read(lambda records: _has_inputs(records, task))
+            self._remember(task, had_references=found)
         return found
+
+    def _remember(self, task: Task, *, had_references: bool) -> None:
+        self._had_references[task.id] = had_references
+        if len(self._had_references) > CACHED_TASKS:
+            self._had_references.popitem(last=False)
 
     async def _layout(self, result: Result, size: int, mark: Mark) -> Layout:
         key = (result.blob, mark)

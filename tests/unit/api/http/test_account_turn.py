@@ -5,7 +5,8 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from limner.api.http.account_turn import AccountTurn
-from limner.ports.acting_account import current_account
+from limner.api.http.load_shedding import IN_PROCESS
+from limner.ports.acting_account import acting_for, current_account
 
 KNOWN = {"Bearer tsk_ada": "ada"}
 
@@ -40,3 +41,8 @@ async def test_other_requests_are_charged_to_their_client_until_they_are_authent
 
 async def test_health_checks_wait_for_nobody() -> None:
     assert await charged(None, path="/healthz") == ""
+
+
+async def test_a_request_that_another_makes_is_charged_as_that_one_is() -> None:
+    with acting_for("grace"):
+        assert await charged("Bearer tsk_ada", **{IN_PROCESS: True}) == "grace"

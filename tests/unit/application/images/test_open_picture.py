@@ -1,6 +1,6 @@
 """Pictures as they are delivered: marked with what really made each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from limner.application.images.open_picture import OpenPicture
+from limner.db.records import Records
+from limner.db.store import Store
 from limner.domain.digital_source import DigitalSource
 from limner.domain.ids import BlobId
 from limner.domain.tasks.request import UrlSource
@@ -95,3 +97,28 @@ async def test_without_marks_the_bytes_are_the_stored_ones(service: ServiceHarne
 async def test_a_picture_whose_file_is_gone_is_missing(service: ServiceHarness) -> None:
     with pytest.raises(BlobMissing):
         await opener(service)(await made(service, FLUX), "generated_image")
+
+
+class CountedReads:
+    """A store and how often it was read."""
+
+    def __init__(self, store: Store) -> None:
+        self.reads = 0
+        self._store = store
+
+    async def read(self, work: Callable[[Records], Any]) -> Any:
+        self.reads += 1
+        return await self._store.read(work)
+
+
+async def test_a_task_is_read_together_with_what_its_mark_needs(service: ServiceHarness) -> None:
+    task = await made(service, FLUX, **with_file(UrlSource("https://example.com/a.png")))
+    store: Any = CountedReads(service.store)
+    open_picture = OpenPicture(store, service.blobs, mark=True)
+
+    read = await open_picture.task(task.account, task.id)
+    mark = await open_picture.mark_of(task, "generated_image")
+
+    assert (read.id, store.reads) == (task.id, 1)
+    assert mark
+    assert mark.source is DigitalSource.GENERATED_FROM_PICTURES
