@@ -52,7 +52,8 @@ class Readiness:
 
     async def _outcome(self, part: str, check: Awaitable[object]) -> str:
         try:
-            await asyncio.wait_for(check, TIMEOUT_S)
+            async with asyncio.timeout(TIMEOUT_S):
+                await check
         except Exception as error:  # noqa: BLE001 - whatever keeps a part from answering makes it unavailable
             if self._checks.get(part) != "unavailable":
                 log.warning("not ready", part=part, reason=str(error) or type(error).__name__)

@@ -89,7 +89,8 @@ class BuiltinProvider:
         if child.stdin is not None:
             child.stdin.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(child.wait(), FAREWELL_S)
+            async with asyncio.timeout(FAREWELL_S):
+                await child.wait()
         await self._kill()
 
     async def _answer(self, task: wire.EngineTask, report: Report) -> wire.Line:

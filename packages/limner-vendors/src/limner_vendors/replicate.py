@@ -1,6 +1,7 @@
 """Replicate: a prediction is created, waited for or polled, and errors are RFC 7807 problem documents."""
 
 import asyncio
+import contextlib
 import re
 import uuid
 from collections.abc import Mapping
@@ -198,10 +199,9 @@ class Replicate(Emulator):
 
     async def wait_for(self, job: VendorJob, wait_s: float) -> None:
         """`Prefer: wait`: the answer waits until the prediction is done, for `wait_s` seconds at most."""
-        try:
-            await asyncio.wait_for(self.jobs.finish(job), wait_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self.jobs.finish(job)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         job = self.find(request)

@@ -102,7 +102,8 @@ class PipelineProcess:
             return None
         # Killing it now would replace the exit status that says why it ended.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._child.wait(), EXIT_WAIT_S)
+            async with asyncio.timeout(EXIT_WAIT_S):
+                await self._child.wait()
         return self._child.returncode
 
     async def kill(self) -> None:

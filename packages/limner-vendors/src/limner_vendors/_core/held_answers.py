@@ -41,7 +41,8 @@ class Holds:
         # aiohttp reports a disconnected caller only by cancelling the handler, and vendors go on working.
         while not let_go.is_set() and _is_connected(request):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(let_go.wait(), CHECK_S)
+                async with asyncio.timeout(CHECK_S):
+                    await let_go.wait()
         self._held.remove(held)
         self._tell()
         return _is_connected(request)
