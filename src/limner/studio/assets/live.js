@@ -11,7 +11,7 @@ let socket;
 
 export const isOpen = () => socket?.readyState === WebSocket.OPEN;
 
-// Tells `limner:frame` for each changed task, and `limner:back` after an outage.
+// Tells `limner:frame` for each changed task.
 export function live() {
   const away = document.getElementById("away");
   const dot = document.querySelector("#live .dot");
@@ -46,7 +46,7 @@ export function live() {
     }, BALANCE_AFTER_MS);
   }
   function back() {
-    if (!away.hidden) { toast(t("Back.")); balance(); document.dispatchEvent(new CustomEvent("limner:back")); }
+    if (!away.hidden) { toast(t("Back.")); balance(); }
     [tries, lost, away.hidden, dot.dataset.is, say.textContent] = [0, 0, true, "", t("Live")];
   }
   function closed(event) {
