@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check chart-check check fmt bench performance soak studio-budget docs audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check chart-check check fmt bench performance soak studio-budget docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -106,9 +106,14 @@ docs: ## Write what is made from the code: pages of docs/ (command line, configu
 	@.venv/bin/python scripts/write_types.py
 	@.venv/bin/python scripts/write_performance.py
 
+site: ## Build the site of the documentation under out/site/site, and check its links; in an environment of its own.
+	@[ -x .venv-site/bin/python ] || python3 -m venv .venv-site
+	@.venv-site/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/tools/site.txt
+	@.venv-site/bin/python scripts/build_site.py out/site
+
 audit: ## Ask the Python package index which of the locked versions have known weaknesses; needs its address.
 	@$(BOOTSTRAP) dev
-	@sh scripts/audit.sh requirements/run.txt
+	@for lock in requirements/run.txt requirements/extras/*.txt; do sh scripts/audit.sh $$lock || exit; done
 
 lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping every version that still fits.
 	@$(BOOTSTRAP) dev
@@ -129,5 +134,5 @@ upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'
 
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
-	rm -rf .venv .venv-charts .venv-diffusers .venv-clients out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-clients out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
