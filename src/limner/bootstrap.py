@@ -479,8 +479,11 @@ def prepare_data(settings: Settings) -> str:
 
     Says what was done to the database.
     """
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # prompts and pictures are private
-    settings.scratch.mkdir(exist_ok=True)
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # prompts and pictures are private
+        settings.scratch.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OSError(f"the data folder {settings.data} cannot be made or used: {error.strerror}") from error
     sweep(settings.scratch)
     return migrate(settings.resolved_database_url)
 

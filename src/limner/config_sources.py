@@ -1,5 +1,7 @@
 """Where settings come from: the environment and `limner.toml`, cleaned and checked for unknown names."""
 
+import codecs
+import contextlib
 import difflib
 import os
 import re
@@ -49,16 +51,28 @@ class TomlFile(TomlConfigSettingsSource):
         known = {*settings.model_fields, *(name.lower() for name in variables_of(settings))}
         for name in self.toml_data:
             if name not in known:
-                line = line_of(path.read_text(encoding="utf-8"), name)
-                raise ConfigError(f"{path}, line {line}: there is no setting {name!r}", suggest(name, known))
+                problem = f"{path}, line {line_of(_text_of(path), name)}: there is no setting {name!r}"
+                is_section = isinstance(self.toml_data[name], dict)
+                raise ConfigError(problem, NO_SECTIONS if is_section else suggest(name, known))
 
     def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
         try:
-            return tomllib.loads(file_path.read_text(encoding="utf-8"))
+            return tomllib.loads(_text_of(file_path))
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{file_path}: {error}", "Correct this line; strings need quotes in TOML.") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file_path} cannot be read: {error}", "Make it a readable UTF-8 file.") from None
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            problem = f"{file_path}, line {line}: byte {error.object[error.start]:#04x} is not UTF-8"
+            raise ConfigError(problem, "Save the file in UTF-8.") from None
+        except OSError as error:
+            raise ConfigError(f"{file_path} cannot be read: {error.strerror}", "Make it a readable file.") from None
+
+
+def _text_of(path: Path | Traversable) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with its mark, as PowerShell writes it."""
+    content = path.read_bytes()
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf_16 else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def clean_environment(environ: Mapping[str, str], variables: Collection[str]) -> dict[str, str]:
@@ -110,11 +124,16 @@ def origin_of(
         if name == setting and found:
             return min(found)
     if path.is_file():
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if row is not None and (line := _line_in_row(text, setting, row, part)):
-            return f"{path}, line {line}"
-        if line := line_of(text, setting):
-            return f"{path}, line {line_of(text, part, line) or line}"
+        with contextlib.suppress(UnicodeDecodeError):
+            return _line_in(path, _text_of(path), setting, part, row)
+    return ""
+
+
+def _line_in(path: Path, text: str, setting: str, part: str, row: int | None) -> str:
+    if row is not None and (line := _line_in_row(text, setting, row, part)):
+        return f"{path}, line {line}"
+    if line := line_of(text, setting):
+        return f"{path}, line {line_of(text, part, line) or line}"
     return ""
 
 
@@ -168,6 +187,15 @@ def _variable(name: str, field: FieldInfo) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + name.upper()
 
 
+NO_SECTIONS = "Settings stand at the top of the file, in no table; tables are [provider.NAME], [[model]] and [[route]]."
+
+
 def suggest(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else "See the configuration page, or `limner config show`."
+    """The closest name, whatever the case of `name` and whether it stands with or without `LIMNER_`."""
+    by_form = {_form(each): each for each in sorted(known, key=len, reverse=True)}  # the shorter name of two stays
+    close = difflib.get_close_matches(_form(name), by_form, n=1, cutoff=0.6)
+    return f"Did you mean {by_form[close[0]]}?" if close else "See the configuration page, or `limner config show`."
+
+
+def _form(name: str) -> str:
+    return name.lower().removeprefix(PREFIX.lower()).replace("-", "_")

@@ -6,6 +6,7 @@ Where a value is given more than once the later of these wins: the default, `lim
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -485,6 +486,18 @@ class Settings(VendorSettings):
             raise _wrong("must be at least 32 characters long", "Make one with `openssl rand -hex 32`.")
         return secret
 
+    @field_validator("log_level", "log_format", "engine", mode="before")
+    @classmethod
+    def _in_any_case(cls, choice: Any) -> Any:
+        return choice.lower() if isinstance(choice, str) else choice
+
+    @field_validator("data")
+    @classmethod
+    def _a_folder(cls, data: Path) -> Path:
+        if data.exists() and not data.is_dir():
+            raise _wrong(f"{data} is a file", "Name a folder; it is made if it is not there.")
+        return data
+
     @field_validator("public_url")
     @classmethod
     def _an_address(cls, url: str | None) -> str | None:
@@ -641,6 +654,10 @@ def config_path(*, config: Any = None, data: Any = None, **_others: Any) -> Path
     """The path of `limner.toml`. Raises `ConfigError` when `config` names a file that does not exist."""
     if config:
         path = Path(str(config).strip()).expanduser()
+        if path.is_dir():
+            raise ConfigError(
+                f"{path} is a folder", "Name the file in LIMNER_CONFIG, or set LIMNER_DATA to the folder."
+            )
         if not path.is_file():
             raise ConfigError(f"the configuration file {path} does not exist", "Correct LIMNER_CONFIG, or unset it.")
         return path
@@ -668,7 +685,11 @@ def _expanded(value: Any) -> Any:
 
 def _is_web_address(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    try:
+        parts.port  # noqa: B018 - raises for what is no port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", url)
 
 
 def _secrets_in(value: Any) -> Iterator[str]:
@@ -739,6 +760,9 @@ def _misplaced(
     return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "remedy": remedy, "loc": loc})
 
 
+_NO_TABLE = {"model_type", "model_attributes_type", "dict_type"}
+"""Errors whose messages name classes."""
+
 _TABLES: Mapping[str, type[BaseModel]] = {"provider": ProviderSettings, "model": ModelSettings, "route": RouteSettings}
 
 
@@ -752,7 +776,7 @@ def _problem(error: Any, chosen: Mapping[str, Any]) -> SettingsProblem:
     where = f"{origin}: " if origin else ""
     if error["type"] == "extra_forbidden":
         return SettingsProblem(f"{where}there is no setting {name}", suggest(part, _TABLES[setting].model_fields))
-    text = error["msg"].removeprefix("Value error, ")
+    text = "Input should be a table" if error["type"] in _NO_TABLE else error["msg"].removeprefix("Value error, ")
     remedy = error.get("ctx", {}).get("remedy") or remedy_of(
         Settings, setting, loc[1:], missing=error["type"] == "missing"
     )

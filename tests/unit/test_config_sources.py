@@ -65,6 +65,55 @@ def test_a_configuration_file_that_does_not_exist_is_refused(monkeypatch: pytest
     assert "absent.toml does not exist" in refused()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_the_file_is_read_as_editors_and_shells_of_windows_write_it(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "limner.toml").write_text("# für uns\r\nport = 8123\r\n", encoding=encoding)
+
+    assert load_settings(data=tmp_path).port == 8123
+
+
+def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "limner.toml").write_bytes("port = 8123\n# für uns\n".encode("latin-1"))
+
+    assert refused(data=tmp_path) == (
+        f"{tmp_path / 'limner.toml'}, line 2: byte 0xfc is not UTF-8 | Save the file in UTF-8."
+    )
+
+
+def test_a_folder_as_the_configuration_file_is_told(tmp_path: Path) -> None:
+    assert f"{tmp_path} is a folder" in refused(config=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("PORT = 1", "port"),
+        ("LIMNER_PORT = 1", "port"),
+        ("Log-Level = 'info'", "log_level"),
+        ("OPENAI_API_KEY = 'k'", "openai_api_key"),
+    ],
+)
+def test_the_name_of_a_variable_in_the_file_is_told_how_it_is_written_there(
+    written: str, meant: str, tmp_path: Path
+) -> None:
+    assert refused(data=with_toml(tmp_path, written)).endswith(f"Did you mean {meant}?")
+
+
+def test_a_section_of_the_file_is_told_where_settings_stand(tmp_path: Path) -> None:
+    reported = refused(data=with_toml(tmp_path, "[server]\nport = 8000\n"))
+
+    assert "line 1: there is no setting 'server'" in reported
+    assert "Settings stand at the top of the file" in reported
+
+
+@pytest.mark.parametrize("text", ["[provider]\nname = 'x'\n", "provider = 3\n", "model = 'x'\n", "route = ['x']\n"])
+def test_what_is_no_table_is_told_without_names_of_classes(text: str, tmp_path: Path) -> None:
+    reported = refused(data=with_toml(tmp_path, text))
+
+    assert "Settings" not in reported
+    assert "Write " in reported
+
+
 def test_vendor_settings_are_known_in_the_file(tmp_path: Path) -> None:
     settings = load_settings(data=with_toml(tmp_path, "bfl_api_key = 'key-of-bfl'\n"))
 
@@ -87,6 +136,33 @@ def test_variables_of_clients_and_of_kubernetes_are_left_alone(monkeypatch: pyte
     monkeypatch.setenv(name, "something")
 
     assert load_settings().port == 8000
+
+
+def test_an_unknown_variable_in_another_case_is_told_the_closest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("limner_prt", "9")
+
+    assert refused() == "there is no setting limner_prt | Did you mean LIMNER_PORT?"
+
+
+def test_choices_are_taken_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMNER_LOG_LEVEL", "INFO")
+    monkeypatch.setenv("LIMNER_LOG_FORMAT", "Json")
+
+    assert (load_settings().log_level, load_settings().log_format) == ("info", "json")
+
+
+def test_a_data_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "limner.db"
+    file.touch()
+
+    assert refused(data=file) == (
+        f"--data: setting data: {file} is a file | Name a folder; it is made if it is not there."
+    )
+
+
+@pytest.mark.parametrize("url", ["http://a b", "http://host:99999", "http://host:port"])
+def test_an_address_with_a_mistake_behind_its_scheme_is_refused(url: str) -> None:
+    assert "setting public_url" in refused(public_url=url)
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
