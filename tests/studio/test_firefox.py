@@ -1,6 +1,7 @@
 """The main journey in Firefox: from the link to a picture, its page, a varied one, and an erased one."""
 
 import os
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -23,29 +24,35 @@ def tab() -> Iterator[FirefoxTab]:
 
 
 def test_from_the_link_to_an_erased_picture(tab: FirefoxTab, studio: Served) -> None:
-    done = "document.querySelectorAll('.card[data-state=success]').length"
+    word = f"w{uuid.uuid4().hex[:10]}"
+
+    def made(pictures: int) -> str:
+        """Wait until the page shows so many of this test; where the newest one is."""
+        cards = "[...document.querySelectorAll('.card[data-state=success]')]"
+        cards += f".filter((card) => card.innerText.includes('{word}'))"
+        tab.wait_for(f"{cards}.length === {pictures}")
+        return f"#{tab.evaluate(f'{cards}[0].id')} .card__pic"
+
     tab.open(link(studio))
     tab.wait_for("document.querySelector('#quote').textContent.trim()")  # the scripts have run
 
     tab.click("#prompt")
-    tab.type("a lighthouse in Firefox")
+    tab.type(f"a lighthouse {word}")
     tab.wait_for("document.querySelector('#send').getAttribute('aria-disabled') === 'false'")
     tab.click("#send")
-    tab.wait_for(f"{done} === 1")
-    tab.click(".card__pic")
-    tab.wait_for("document.querySelector('.story h1')?.textContent === 'a lighthouse in Firefox'")
+    tab.click(made(1))
+    tab.wait_for(f"document.querySelector('.story h1')?.textContent === 'a lighthouse {word}'")
     tab.click(".acts .btn--leaf")
-    tab.wait_for("document.querySelector('#prompt')?.value === 'a lighthouse in Firefox'")
+    tab.wait_for(f"document.querySelector('#prompt')?.value === 'a lighthouse {word}'")
     tab.click("#prompt")
     tab.type(", at dawn")
     tab.press_with_control(ENTER)
-    tab.wait_for(f"{done} === 2")
-    tab.click(".card[data-state=success] .card__pic")
+    tab.click(made(2))
     tab.wait_for(
         "document.querySelector('.story [data-act=erase]') && document.querySelector('[data-theme-next][title]')"
     )
     tab.click(".story [data-act=erase]")
     tab.wait_for("document.querySelector('.toast')?.textContent.includes('Erased')")
 
-    listed = client_of(studio).get("/v2/openapi/tasks?q=lighthouse+firefox").data["tasks"]
+    listed = client_of(studio).get(f"/v2/openapi/tasks?q={word}").data["tasks"]
     assert len(listed) == 1
