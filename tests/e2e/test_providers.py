@@ -97,6 +97,7 @@ def test_a_wrong_key_is_told_once_in_lines_for_people_and_a_sentence(emulators: 
     assert reported.out.count("attempt failed") == 1
     assert "fallback" not in reported.out
     assert "the task ended as failed: OpenAI does not accept our key" in reported.out.splitlines()[-2]
+    assert "`limner providers check` says whether each vendor accepts its key" in reported.out.splitlines()[-1]
     assert "a-wrong-key" not in reported.out
 
 

@@ -325,7 +325,7 @@ async def save_task(limner: "Limner", task: Task, output: Path | None, *, force:
         raise Refusal(
             Code(task.error_code or Code.FATAL),
             f"the task ended as {task.status}: {task.error_msg}",
-            suggestion=f"See `limner tasks explain {task.id}`.",
+            suggestion=_where_to_look(task),
         )
     named = list(task.result.pictures().items())[: 1 if task.result.views or output == STDOUT else None]
     return [
@@ -334,6 +334,13 @@ async def save_task(limner: "Limner", task: Task, output: Path | None, *, force:
         )
         for number, (name, result) in enumerate(named, 1)
     ]
+
+
+def _where_to_look(task: Task) -> str:
+    explain = f"See `limner tasks explain {task.id}`"
+    if task.status is Status.FAILED:
+        return f"{explain}; `limner providers check` says whether each vendor accepts its key."
+    return f"{explain}."
 
 
 async def _save_one(limner: "Limner", task: Task, name: str, target: Path, *, force: bool) -> Path:
