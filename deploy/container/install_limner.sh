@@ -15,6 +15,7 @@ done
 cd /opt/limner/lib/python3*/site-packages
 find . \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.pyi' \) -delete
 find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
-find . \( -name '*.so' -o -name '*.so.[0-9]*' \) -exec strip --strip-debug {} +
+# Named one by one: the libraries that wheels bundle (numpy.libs) are patched, and would not load any more.
+find uvloop aiohttp sqlalchemy PIL ./_awscrt*.so -name '*.so' -exec strip --strip-debug {} +
 # SQLAlchemy serves migrations alone, Pygments tracebacks: their bytecode would take more space than it saves time.
 python3 -m compileall -q --invalidation-mode unchecked-hash -x '/(sqlalchemy|alembic|pygments)/' .
