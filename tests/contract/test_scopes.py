@@ -23,6 +23,7 @@ OPEN = {
     "GET /readyz": "says nothing about anybody",
     "GET /": "says what is public",
     "GET /docs": "says what is public",
+    "GET /docs/{call}": "says what is public",
     "GET /openapi.json": "says what is public",
     "GET /asyncapi.json": "says what is public",
 }
