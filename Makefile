@@ -37,7 +37,7 @@ test-fast: ## Run the unit tests, and the tests of the API on SQLite, without th
 	@$(BOOTSTRAP) dev
 	@$(PYTEST) -k "not postgres" -m "not long" tests/contract tests/unit
 
-walk: ## Run every page's commands from installed wheels, with no key and with each vendor's key alone: a quarter of an hour.
+walk: ## Run every page's commands from installed wheels, with no key and with each vendor's key alone: four minutes.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/pytest --numprocesses $(shell getconf _NPROCESSORS_ONLN) --dist loadgroup tests/docs/walk.py
 
