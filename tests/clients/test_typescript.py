@@ -1,12 +1,10 @@
 """The types for TypeScript: as the API describes itself, and as the published compiler reads them."""
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -15,6 +13,7 @@ import pytest
 from clients.conftest import NO_PACKAGES, NO_PROGRAM
 from clients.environments import NotInstalled
 from clients.node_packages import node_packages
+from project_scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 TYPES = ROOT / "clients/typescript/limner.d.ts"
@@ -30,18 +29,9 @@ function read(frame: WatchFrame, end: TaskEnded, warning: BudgetWarning): number
 """
 
 
-def writer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_types", ROOT / "scripts/write_types.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def documents() -> tuple[Any, Any]:
-    openapi, asyncapi = writer().documents()
+    openapi, asyncapi = load_script("write_types").documents()
     return openapi, asyncapi
 
 
@@ -63,7 +53,7 @@ def compiled(compiler: Path, folder: Path, program: str) -> subprocess.Completed
 
 
 def test_the_types_are_those_of_the_api(documents: tuple[Any, Any]) -> None:
-    assert TYPES.read_text() == writer().types(*documents), "run `make docs`"
+    assert TYPES.read_text() == load_script("write_types").types(*documents), "run `make docs`"
 
 
 def test_every_call_and_schema_has_its_type(documents: tuple[Any, Any]) -> None:

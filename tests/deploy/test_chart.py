@@ -3,7 +3,6 @@
 `make chart-check` renders, lints and checks them against the schemas of Kubernetes: Helm weighs too much for a suite.
 """
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ import yaml
 
 from limner.config_sources import variables_of
 from limner.settings import Settings
+from project_scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "deploy" / "chart"
@@ -39,12 +39,7 @@ def checker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script of `make chart-check`, whose libraries are not in this environment."""
     for library in ("helm_python", "helm_python.chart", "helm_python.errors", "kubernetes_validate.utils"):
         monkeypatch.setitem(sys.modules, library, MagicMock())
-    spec = importlib.util.spec_from_file_location("check_chart", ROOT / "scripts" / "check_chart.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("check_chart")
 
 
 def test_the_renders_are_of_the_chart_as_it_is(checker: ModuleType) -> None:

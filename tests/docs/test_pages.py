@@ -1,31 +1,21 @@
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from limner.api.v2.errors import ERRORS
 from limner.api.v3.errors import ERRORS as V3_ERRORS
 from limner.domain.tasks.task import Status
+from project_scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
 
 
-def writer(name: str = "write_docs") -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_pages_made_from_the_code_are_up_to_date() -> None:
-    made = writer().pages()
+    made = load_script("write_docs").pages()
     written = {name: (ROOT / "docs" / name).read_text() for name in made}
 
     assert len(made) == 4
@@ -35,7 +25,7 @@ def test_pages_made_from_the_code_are_up_to_date() -> None:
 def test_the_page_of_figures_is_up_to_date() -> None:
     page = (ROOT / "docs" / "performance.md").read_text()
 
-    assert writer("write_performance").page() == page, "run `make docs`"
+    assert load_script("write_performance").page() == page, "run `make docs`"
 
 
 def test_every_error_code_of_the_table_is_explained() -> None:

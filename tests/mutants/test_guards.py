@@ -1,25 +1,10 @@
 """The list of guards stays usable: every row can be tried by `make mutants`."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def mutants() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "scripts" / "mutants.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
+from project_scripts import load_script
 
 
 def test_the_text_of_every_guard_occurs_exactly_once() -> None:
-    module = mutants()
+    module = load_script("mutants")
     guards = module.guards()
 
     assert len(guards) >= 60
@@ -28,6 +13,6 @@ def test_the_text_of_every_guard_occurs_exactly_once() -> None:
 
 
 def test_every_guard_is_listed_once() -> None:
-    keeps = [guard.keeps for guard in mutants().guards()]
+    keeps = [guard.keeps for guard in load_script("mutants").guards()]
 
     assert len(keeps) == len(set(keeps))

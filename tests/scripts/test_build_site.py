@@ -1,10 +1,11 @@
 """The site has every page, and pages are copied to it as they are meant. `make site` builds it and checks its links."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from project_scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -12,12 +13,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_site", ROOT / "scripts" / "build_site.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("build_site")
 
 
 def test_every_page_is_on_the_site_once(builder: ModuleType) -> None:

@@ -1,7 +1,5 @@
 """The built-in templates' pictures are what the script draws, and fit for every model."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,20 +7,14 @@ import pytest
 from PIL import Image, ImageChops
 
 from limner.templates.loader import load_templates
+from project_scripts import load_script
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "draw_template_pictures.py"
 PATHS = {f"{it.template.slug}/{path.name}": path for it in load_templates().values() for path in it.pictures}
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("draw_template_pictures", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load_script("draw_template_pictures")
 
 
 @pytest.mark.long
