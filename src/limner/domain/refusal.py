@@ -63,6 +63,11 @@ class Refusal(Exception):
         self.field = field
         self.retry_after_s = retry_after_s
 
+    @property
+    def clause(self) -> str:
+        """The reason without a full stop at its end, for sentences that are made of it."""
+        return self.reason.rstrip(".")
+
     def at(self, field: str) -> "Refusal":
         """The same refusal, blamed on `field`."""
         self.field = field

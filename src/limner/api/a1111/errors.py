@@ -31,7 +31,7 @@ _OF_REFERENCE = {Code.IMAGE_EMPTY, Code.IMAGE_TYPE_UNSUPPORTED, Code.FILE_NOT_FO
 
 def answer(_scope: Scope, refusal: Refusal) -> Response:
     field = f"{refusal.field}: " if refusal.field else ""
-    text = f"{field}{refusal.reason.rstrip('.')}. {refusal.suggestion}"
+    text = f"{field}{refusal.clause}. {refusal.suggestion}"
     headers = {"Retry-After": str(refusal.retry_after_s)} if refusal.retry_after_s is not None else {}
     if refusal.code is Code.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = 'Basic realm="Limner", charset="UTF-8"'

@@ -50,8 +50,7 @@ def error_of(refusal: Refusal) -> tuple[int, dict[str, Any]]:
         status = 415
     if isinstance(refusal, IdempotencyConflict):
         status, code = 422, "idempotency_key_reused"
-    said = refusal.reason.rstrip(".")
-    message = f"{said[:1].upper()}{said[1:]}. {refusal.suggestion}"
+    message = f"{refusal.clause[:1].upper()}{refusal.clause[1:]}. {refusal.suggestion}"
     return status, _body(message, kind, code, _parameter(refusal.field))
 
 

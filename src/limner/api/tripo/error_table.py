@@ -99,7 +99,7 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
 def refusal_sentence(refusal: Refusal) -> str:
     """One text: field, reason and suggestion."""
     where = f"{refusal.field}: " if refusal.field and not refusal.reason.startswith(refusal.field) else ""
-    said = f"{where}{refusal.reason}".rstrip(".")
+    said = f"{where}{refusal.clause}"
     if not refusal.field:  # a field name keeps its case
         said = said[:1].upper() + said[1:]
     return f"{said}. {refusal.suggestion}"
