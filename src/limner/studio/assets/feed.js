@@ -19,7 +19,7 @@ export function feed() {
   const box = document.getElementById("feed");
   let want = "all";
   const wanted = new Set();
-  const sent = new Map();
+  const sent = new WeakMap(); // what the server sent of each card; the page changes it
 
   /* ---- cards ---- */
   const cardOf = (id) => document.getElementById(`task-${id}`);
@@ -48,8 +48,8 @@ export function feed() {
   function place(card) {
     const old = document.getElementById(card.id);
     let became = false;
-    if (old && sent.get(card.id) === card.outerHTML) return false; // a click on it is not lost
-    sent.set(card.id, card.outerHTML);
+    sent.set(card, card.outerHTML);
+    if (old && sent.get(old) === sent.get(card)) return false; // a click on it is not lost
     if (!old) { card.dataset.new = ""; box.prepend(card); } else {
       const focused = old.contains(document.activeElement) ? document.activeElement.dataset.act : null;
       const ticked = old.querySelector(".check")?.checked;

@@ -45,8 +45,7 @@ class ReferencePages:
         return {"groups": self.groups, "base": base, "call": self._call(wanted) if wanted else None}
 
     def _call(self, wanted: str) -> ApiCall:
-        for group in self.groups:
-            for call in group.calls:
-                if call.id == wanted:
-                    return call
-        raise Refusal(Code.ROUTE_NOT_FOUND, "the API has no such call", suggestion="Choose one in the API reference.")
+        found = next((call for group in self.groups for call in group.calls if call.id == wanted), None)
+        if found is None:
+            raise Refusal(Code.ROUTE_NOT_FOUND, "the API has no such call", suggestion="Choose one in its reference.")
+        return found
