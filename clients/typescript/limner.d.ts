@@ -1061,7 +1061,7 @@ export interface Calls {
       frozen: number;
     };
   } };
-  /** Credits to spend, by the path of the wallet */
+  /** Credits, by their other path */
   "GET /v2/openapi/user/wallet/balance": { body: never; answer: {
     code: 0;
     data: {
@@ -1080,9 +1080,9 @@ export interface Calls {
   } };
   /** Download pictures as a zip archive */
   "GET /v2/openapi/tasks/zip": { body: never; answer: Blob };
-  /** Download many pictures as a zip archive */
+  /** Download many pictures as a zip */
   "POST /v2/openapi/tasks/zip": { body: TaskSelection; answer: Blob };
-  /** What a task was made from, and what from it */
+  /** What a task was made from, and into */
   "GET /v2/openapi/task/{task_id}/lineage": { body: never; answer: {
     code: 0;
     data: {
@@ -1096,9 +1096,9 @@ export interface Calls {
       complete: boolean;
     };
   } };
-  /** Download the file as the vendor made it */
+  /** Download the vendor's own file */
   "GET /v2/openapi/task/{task_id}/original": { body: never; answer: Blob };
-  /** Explain a task: what was sent to whom, how often */
+  /** Explain what became of a task */
   "GET /v2/openapi/task/{task_id}/explain": { body: never; answer: {
     code: 0;
     data: {
@@ -1190,9 +1190,9 @@ export interface Calls {
   } };
   /** Download pictures as a zip archive */
   "GET /v3/tasks/zip": { body: never; answer: Blob };
-  /** Download many pictures as a zip archive */
+  /** Download many pictures as a zip */
   "POST /v3/tasks/zip": { body: TaskSelection; answer: Blob };
-  /** What a task was made from, and what from it */
+  /** What a task was made from, and into */
   "GET /v3/tasks/{task_id}/lineage": { body: never; answer: {
     code: 0;
     status: "success";
@@ -1207,9 +1207,9 @@ export interface Calls {
       complete: boolean;
     };
   } };
-  /** Download the file as the vendor made it */
+  /** Download the vendor's own file */
   "GET /v3/tasks/{task_id}/original": { body: never; answer: Blob };
-  /** Explain a task: what was sent to whom, how often */
+  /** Explain what became of a task */
   "GET /v3/tasks/{task_id}/explain": { body: never; answer: {
     code: 0;
     status: "success";
@@ -1366,7 +1366,7 @@ export interface Calls {
       expires_in: 1800;
     };
   } };
-  /** Get a link or S3 credentials for an upload */
+  /** Get a link or S3 keys */
   "POST /v3/files/upload-credentials": { body: CredentialsRequest; answer: {
     code: 0;
     status: "success";

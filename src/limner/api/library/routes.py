@@ -47,30 +47,10 @@ def operations(services: Services, face: ApiFace) -> list[Operation]:
     return [
         reads("GET", face.list_path, handle.list, "List and search tasks, the newest first", openapi.listing(face)),
         reads("GET", f"{some}/zip", handle.zip_named, "Download pictures as a zip archive", openapi.zip_named(face)),
-        reads(
-            "POST",
-            f"{some}/zip",
-            handle.zip_posted,
-            "Download many pictures as a zip archive",
-            openapi.zip_posted(face),
-        ),
-        reads(
-            "GET",
-            f"{one}/lineage",
-            handle.lineage,
-            "What a task was made from, and what from it",
-            openapi.lineage(face),
-        ),
-        reads(
-            "GET", f"{one}/original", handle.original, "Download the file as the vendor made it", openapi.original(face)
-        ),
-        reads(
-            "GET",
-            f"{one}/explain",
-            handle.explain,
-            "Explain a task: what was sent to whom, how often",
-            openapi.explaining(face),
-        ),
+        reads("POST", f"{some}/zip", handle.zip_posted, "Download many pictures as a zip", openapi.zip_posted(face)),
+        reads("GET", f"{one}/lineage", handle.lineage, "What a task was made from, and into", openapi.lineage(face)),
+        reads("GET", f"{one}/original", handle.original, "Download the vendor's own file", openapi.original(face)),
+        reads("GET", f"{one}/explain", handle.explain, "Explain what became of a task", openapi.explaining(face)),
         changes("PUT", f"{one}/kept", handle.keep, "Keep a task's pictures, whatever retention says", kept),
         changes("DELETE", f"{one}/kept", handle.unkeep, "Keep a task's pictures no longer", kept),
         changes("POST", f"{some}/erase", handle.erase, "Erase tasks, with time to undo it", openapi.erasing(face)),

@@ -49,13 +49,7 @@ def operations(services: Services) -> list[Operation]:
         changes("POST", "/upload/sts/token", handle.credentials, "Get credentials to upload by S3", openapi.STS),
         reads("GET", "/models", handle.models, "The models that are served here", openapi.MODELS),
         reads("GET", "/user/balance", handle.balance, "Credits to spend, and credits held", openapi.BALANCE),
-        reads(
-            "GET",
-            "/user/wallet/balance",
-            handle.balance,
-            "Credits to spend, by the path of the wallet",
-            openapi.BALANCE,
-        ),
+        reads("GET", "/user/wallet/balance", handle.balance, "Credits, by their other path", openapi.BALANCE),
         *library.operations(services, _face(handle)),
         *watch.operations(PREFIX),
     ]
