@@ -64,7 +64,18 @@ def test_axe_finds_nothing_serious(
     assert found == []
 
 
+def test_a_theme_changes_at_once_for_who_wants_no_motion(pages: dict[str, Page], studio: Served) -> None:
+    """A transition of any length on every element passes an inherited colour on level by level, a frame for each."""
+    page = pages["wide"]
+    page.goto(f"{studio.url}/studio/account")
+    until_ready(page)
+    for theme in ("dark", "light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        assert page.evaluate("document.getAnimations().map((each) => each.transitionProperty)") == []
+
+
 def _said(theme: str, violation: dict[str, object]) -> str:
     nodes = violation["nodes"]
     assert isinstance(nodes, list)
-    return f"{theme}: {violation['id']} ({violation['impact']}) at {[node['target'] for node in nodes][:3]}"
+    where = [f"{node['target']} {node['failureSummary']}" for node in nodes][:3]
+    return f"{theme}: {violation['id']} ({violation['impact']}) at {where}, {len(nodes)} in all"
