@@ -111,9 +111,9 @@ site: ## Build the site of the documentation under out/site/site, and check its 
 	@.venv-site/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/tools/site.txt
 	@.venv-site/bin/python scripts/build_site.py out/site
 
-audit: ## Ask the Python package index which of the locked versions have known weaknesses; needs its address.
+audit: ## Ask the package index which locked versions have known weaknesses; ADVISORIES=FOLDER asks a clone of PyPA's database.
 	@$(BOOTSTRAP) dev
-	@for lock in requirements/run.txt requirements/extras/*.txt; do sh scripts/audit.sh $$lock || exit; done
+	@.venv/bin/python scripts/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
 lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping every version that still fits.
 	@$(BOOTSTRAP) dev

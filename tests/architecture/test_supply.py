@@ -1,5 +1,6 @@
 """Every dependency has a reason and a licence in docs/supply.md, every package of the locks one that may be there."""
 
+import json
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+
+from project_scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "supply.md").read_text()
@@ -23,15 +26,23 @@ PROJECTS = {
     for path in (ROOT / "pyproject.toml", *ROOT.glob("packages/*/pyproject.toml"))
 }
 OURS = {project["name"] for project in PROJECTS.values()}
+LICENCES = load_script("write_licences")
+KEPT: dict[str, str] = json.loads(LICENCES.KEPT.read_text())
+"""By name and version, what the packages name that `make test` does not install."""
+
+LOCKS = sorted(path for path in (ROOT / "requirements").rglob("*.txt"))
 PERMISSIVE = {
     "0BSD",
     "3-Clause BSD License",
+    "Apache",
+    "Apache 2.0 License",
     "Apache Software License",
     "Apache-2.0",
     "BSD License",
     "BSD-2-Clause",
     "BSD-3-Clause",
     "CC0-1.0",
+    "CNRI-Python",
     "ISC License (ISCL)",
     "MIT",
     "MIT License",
@@ -42,8 +53,11 @@ PERMISSIVE = {
     "Zlib",
 }
 MPL = "Mozilla Public License 2.0 (MPL 2.0)"
-NAMED = {"certifi": MPL, "orjson": "MPL-2.0", "pathspec": MPL, "psycopg": "LGPL-3.0-only"}
+NAMED = {"certifi": MPL, "orjson": "MPL-2.0", "pathspec": MPL, "psycopg": "LGPL-3.0-only", "tqdm": "MPL-2.0"}
 """What asks for more than its text, and is named on the page."""
+
+OF_TESTS_ALONE = {"tripo"}
+"""A client that the tests install beside Limner, of a package that names no licence: nothing of ours has it."""
 
 
 def names(texts: list[str]) -> set[str]:
@@ -56,11 +70,7 @@ def licence_of(name: str) -> str | None:
         found = distribution(name).metadata
     except PackageNotFoundError:
         return None
-    if expression := found.get("License-Expression"):
-        return str(expression)
-    prefix = "License :: OSI Approved :: "
-    classes = [each.removeprefix(prefix) for each in found.get_all("Classifier", []) if each.startswith(prefix)]
-    return " AND ".join(classes) or str(found["License"])
+    return str(LICENCES.named_by(found))
 
 
 def locked(lock: str) -> set[str]:
@@ -90,7 +100,8 @@ def test_the_other_packages_need_nothing_that_limner_does_not() -> None:
 
 def test_licences_are_as_the_packages_name_them() -> None:
     told = CORE | {name: licence for (_, name), licence in EXTRAS.items()}
-    found = {name: licence_of(name) or "not installed here" for name in told}
+    kept = {pin.partition("==")[0]: licence for pin, licence in KEPT.items()}
+    found = {name: licence_of(name) or kept.get(name, "not locked") for name in told}
 
     assert told == found
 
@@ -109,6 +120,21 @@ def test_every_package_of_a_lock_has_a_licence_that_may_be_there(lock: str) -> N
     assert {name: licence for name, licence in found.items() if not licence or not may_be_there(name, licence)} == {}
 
 
+def test_so_has_every_package_of_every_lock_that_the_tests_do_not_install() -> None:
+    elsewhere = LICENCES.not_installed_by_tests()
+    refused = {pin for pin, licence in KEPT.items() if not may_be_there(pin.partition("==")[0], licence)}
+
+    assert KEPT.keys() == elsewhere, "scripts/write_licences.py reads them"
+    assert {pin.partition("==")[0] for pin in refused} == OF_TESTS_ALONE
+
+
+def test_what_only_tests_have_is_in_no_lock_of_an_installation() -> None:
+    ours = [path for path in LOCKS if path.parent.name != "clients"]
+
+    assert len(ours) > 8
+    assert not OF_TESTS_ALONE & {pin.partition("==")[0] for path in ours for pin in LICENCES.pins(path)}
+
+
 @pytest.mark.parametrize(
     ("name", "licence", "may"),
     [
@@ -123,10 +149,6 @@ def test_a_licence_is_read_as_it_is_written(name: str, licence: str, may: bool) 
     assert may_be_there(name, licence) is may
 
 
-def pins(lock: Path) -> set[str]:
-    return set(re.findall(r"^[a-z0-9][\w.-]*==[^ \\]+", lock.read_text(), re.MULTILINE))
-
-
 def test_there_is_a_lock_for_every_extra() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
     locks = {path.stem for path in (ROOT / "requirements" / "extras").glob("*.txt")}
@@ -138,7 +160,7 @@ def test_there_is_a_lock_for_every_extra() -> None:
 
 @pytest.mark.parametrize("lock", sorted((ROOT / "requirements" / "extras").glob("*.txt")), ids=lambda lock: lock.name)
 def test_the_lock_of_an_extra_has_the_versions_that_are_tested(lock: Path) -> None:
-    pinned, tested = (pins(path) for path in (lock, ROOT / "requirements" / "dev.txt"))
+    pinned, tested = (LICENCES.pins(path) for path in (lock, ROOT / "requirements" / "dev.txt"))
 
     assert pinned
     assert pinned <= tested
