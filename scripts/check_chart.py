@@ -8,6 +8,7 @@ of the resources that are not Kubernetes' own.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import sys
@@ -27,7 +28,13 @@ CASES = ROOT / "tests" / "deploy" / "chart"
 RELEASES = ("1.27.0", "1.31.0", "1.37.0")
 """Releases of Kubernetes: the oldest that the chart takes, one between, the newest that the validator knows."""
 
+Fields = tuple[str, ...]
+"""A kind, and the names of fields in each other, with the numbers of what stands in lists."""
+
 WARNING = 2
+FREE = {"labels", "annotations", "matchLabels", "data", "limits", "requests", "nodeSelector"}
+"""Fields whose own fields have any name; so are those of a service's `selector`, which holds labels itself."""
+
 REFUSED: dict[str, dict[str, Any]] = {
     "no address": {"storageUrl": "s3://pictures"},
     "a bare host": {"publicUrl": "images.example.org", "storageUrl": "s3://pictures"},
@@ -50,6 +57,8 @@ def main() -> None:
         values = yaml.safe_load(values_file.read_text())
         faults += [f"{values_file.name}: {each}" for each in linted(values)]
         objects = rendered(values)
+        wrong = {fields: each for one in objects for fields, each in misspelt(one)}
+        faults += [f"{values_file.name}: taken although misspelt: {'.'.join(each)}" for each in taken(wrong)]
         faults += [f"{values_file.name}: {each}" for each in invalid(objects)]
         golden = values_file.with_name(values_file.name.replace("values", "rendered"))
         text = yaml.safe_dump_all(objects, sort_keys=False, width=120)
@@ -57,7 +66,7 @@ def main() -> None:
             golden.write_text(text)
         elif not golden.exists() or golden.read_text() != text:
             faults.append(f"{golden.name} is not what is rendered: look at the change, then --write")
-        print(f"{values_file.name}: {len(objects)} objects")
+        print(f"{values_file.name}: {len(objects)} objects, {len(wrong)} fields, each refused when it is misspelt")
     if chosen.write:
         (CASES / "digest.txt").write_text(digest() + "\n")
     sys.exit("\n".join(faults) if faults else None)
@@ -83,21 +92,55 @@ def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for text in texts for each in yaml.safe_load_all(text) if each]
 
 
-def invalid(objects: list[dict[str, Any]]) -> Iterator[str]:
+def invalid(objects: list[dict[str, Any]], releases: tuple[str, ...] = RELEASES) -> Iterator[str]:
     schemas = json.loads((CASES / "custom-resources.json").read_text())
     for each in objects:
         kind = each["kind"]
-        name = f"{kind} {each['metadata']['name']}"
+        name = f"{kind} {each.get('metadata', {}).get('name')}"
         if kind in schemas:
             checked = schemas[kind] | {"$defs": schemas["$defs"]}
             found = jsonschema.Draft202012Validator(checked).iter_errors(each)
             yield from (f"{name}: {error.message}" for error in found)
             continue
-        for release in RELEASES:
+        for release in releases:
             try:
                 validate(each, release, strict=True)
             except Exception as error:  # noqa: BLE001 - the validator has several kinds
                 yield f"{name}, Kubernetes {release}: {error}"
+
+
+def misspelt(whole: dict[str, Any]) -> Iterator[tuple[Fields, dict[str, Any]]]:
+    """The object once for each of its fields, with a letter too many in that field's name."""
+    for path in _fields_of(whole):
+        changed = copy.deepcopy(whole)
+        holder: Any = changed
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[f"{path[-1]}x"] = holder.pop(path[-1])
+        yield (whole["kind"], *(str(step) for step in path)), changed
+
+
+def _fields_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """But `kind` and `apiVersion`, by which the schema is found."""
+    if isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _fields_of(each, (*path, number))
+    elif isinstance(value, dict) and not _is_free(path, value):
+        for name, each in value.items():
+            if path or name not in {"kind", "apiVersion"}:
+                yield (*path, name)
+                yield from _fields_of(each, (*path, name))
+
+
+def _is_free(path: tuple[str | int, ...], value: dict[str, Any]) -> bool:
+    return bool(path) and (path[-1] in FREE or (path[-1] == "selector" and "matchLabels" not in value))
+
+
+def taken(wrong: dict[Fields, dict[str, Any]]) -> Iterator[Fields]:
+    """Those in which the newest schemas find no fault."""
+    for fields, each in wrong.items():
+        if not list(invalid([each], RELEASES[-1:])):
+            yield fields
 
 
 def refusals() -> Iterator[str]:

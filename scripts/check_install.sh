@@ -2,6 +2,7 @@
 # Installs the wheels as people do, with every CPython from 3.11 that is found, and makes a picture with each.
 #
 #   sh scripts/check_install.sh [PYTHON ...]
+#   WHEELS=FOLDER UV=/usr/bin/uv sh scripts/check_install.sh     where no checkout is built: wheels that are there, another uv
 #
 # Wheels of Limner are built from the checkout and stand in for the package index; everything else is fetched. Each
 # environment and home is empty. What each took is printed: seconds of the installation, megabytes.
@@ -9,18 +10,19 @@ set -eu
 
 cd "$(dirname "$0")/.."
 top=$(pwd)
+uv=${UV:-$top/.venv/bin/uv}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 main() {
-    wheels
+    [ -n "${WHEELS-}" ] && cp -r "$WHEELS" "$work/wheels" || wheels
     [ "$#" -gt 0 ] || set -- $(pythons)
     for python; do
         version=$("$python" -c 'import platform; print(platform.python_version())')
         installed pip "$python" "limner" "LIMNER_ENGINE=sandbox"
         installed pip "$python" "limner[builtin,vendors]" ""
+        run_by_uvx "$python"
     done
-    run_by_uvx
 }
 
 wheels() {
@@ -51,17 +53,18 @@ installed() {
 }
 
 run_by_uvx() {
-    home=$work/uvx
+    home=$work/uvx-$version
     mkdir -p "$home"
     export UV_CACHE_DIR="$home/cache" UV_TOOL_DIR="$home/tools"
+    uvx="\"$uv\" tool run --quiet --python \"$1\" --find-links \"$work/wheels\" --from \"limner[builtin]\""
     began=$(date +%s)
-    "$top/.venv/bin/uv" tool run --quiet --find-links "$work/wheels" --from 'limner[builtin]' limner --version >/dev/null
+    eval "$uvx limner --version" >/dev/null
     took=$(($(date +%s) - began))
-    printf '#!/bin/sh\nexec "%s" tool run --quiet --offline --find-links "%s" --from "limner[builtin]" limner "$@"\n' \
-        "$top/.venv/bin/uv" "$work/wheels" >"$home/limner"
+    printf '#!/bin/sh\nexec %s limner "$@"\n' "$(echo "$uvx" | sed 's/--quiet/--quiet --offline/')" >"$home/limner"
     chmod +x "$home/limner"
     picture "$home" "$home/limner" ""
-    echo "uvx --from 'limner[builtin]' limner: $took s the first time, a picture made"
+    echo "CPython $version, uvx --from 'limner[builtin]' limner: $took s the first time, a picture made"
+    rm -rf "$home"
 }
 
 # Serves, asks by HTTP as the quick start does, and stops: HOME LIMNER VARIABLE

@@ -112,3 +112,27 @@ def test_each_value_is_told_about() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
 
     assert [name for name in values if f"`{name}" not in page] == []
+
+
+@pytest.mark.parametrize("kind", ["ScaledObject", "ServiceMonitor"])
+def test_a_misspelt_field_of_a_resource_with_a_schema_of_ours_is_refused(checker: ModuleType, kind: str) -> None:
+    """`make chart-check` does the same with all objects, by the schemas of Kubernetes."""
+    (whole,) = of_kind("keda", kind)
+    wrong = dict(checker.misspelt(whole))
+
+    assert list(checker.invalid([whole])) == []
+    assert (kind, "spec") in wrong
+    assert len(wrong) > 8
+    assert list(checker.taken(wrong)) == []
+
+
+def test_a_field_that_is_misspelt_is_every_field(checker: ModuleType) -> None:
+    whole = {"kind": "Thing", "metadata": {"labels": {"a": "b"}}, "spec": {"items": [{"port": 1}]}}
+
+    assert [fields for fields, _ in checker.misspelt(whole)] == [
+        ("Thing", "metadata"),
+        ("Thing", "metadata", "labels"),
+        ("Thing", "spec"),
+        ("Thing", "spec", "items"),
+        ("Thing", "spec", "items", "0", "port"),
+    ]
