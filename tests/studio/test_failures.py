@@ -4,22 +4,143 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from contract.client import client_of
+from contract.client import PICTURE, Client, client_of
 from limner_vendors import Vendors
 from limner_vendors.failures import FAILURES
 from serving import Served, serving
-from studio.browser import Tab
+from studio.browser import Tab, new_tab, until_ready
+from unit.intake.pictures import encoded, scene
 
+KONTEXT, GPT, GEMINI = "flux.1_kontext_pro", "gpt_image_2", "gemini_2.5_flash_image_preview"
 ROUTES = [
-    {"model": "flux.1_kontext_pro", "provider": "bfl", "upstream": "flux-kontext-pro"},
-    {"model": "gpt_4o", "provider": "openai", "upstream": "gpt-image-1"},
+    {"model": KONTEXT, "provider": "bfl", "upstream": "flux-kontext-pro"},
+    {"model": "flux.1_dev", "provider": "bfl", "upstream": "flux-dev"},
+    {"model": "gpt_4o", "provider": "openai", "upstream": "gpt-image-1.5"},
+    {"model": GPT, "provider": "openai", "upstream": "gpt-image-2"},
+    {"model": "midjourney", "provider": "midjourney", "upstream": "midjourney"},
+    {"model": GEMINI, "provider": "gemini", "upstream": "gemini-2.5-flash-image"},
+    {"model": "gemini_3_pro_image_preview", "provider": "gemini", "upstream": "gemini-3-pro-image"},
+    {"model": "gemini_3.1_flash_image_preview", "provider": "gemini", "upstream": "gemini-3.1-flash-image"},
 ]
-"""One route each, so that nothing falls back."""
+"""One route each, so that nothing falls back, and one for each failure that makes a route rest."""
+
+FILES: Mapping[str, bytes] = {
+    "/broken.png": PICTURE[: len(PICTURE) // 2],
+    "/moving.gif": encoded(scene(), "GIF"),
+    "/large.png": PICTURE + bytes(21 * 1024 * 1024),
+    "/small.png": encoded(scene((9, 9)), "PNG"),
+}
+"""What the references' addresses lead to; anything else is not found."""
+
+POLLED_OFTEN = {f"LIMNER_PROVIDER__{each}__OPTIONS": json.dumps({"poll_s": 0.05}) for each in ("BFL", "MIDJOURNEY")}
+
+AGAIN, EDIT = "Send again", "Edit"
+OTHER = "Try with FLUX.1 Kontext Pro"
+REPLACE = "Replace image[1]"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a task is made to fail, what its card says, and its buttons in their order."""
+
+    name: str
+    says: str
+    buttons: tuple[str, ...]
+    vendor: str = ""
+    fault: str = ""
+    model: str = KONTEXT
+    reference: str = ""
+    state: str = "failed"
+    more: str = ""
+
+    @property
+    def prompt(self) -> str:
+        return f"without a picture: {self.name} {word(self.vendor, self.fault) if self.fault else ''}".strip()
+
+
+ENDS = (
+    End(
+        *("policy of the words", "The policy of Black Forest Labs refused it", ("Edit the prompt",)),
+        *("bfl", "`Request Moderated`"),
+        state="banned",
+        more="the prompt or a reference picture",
+    ),
+    End(
+        *("policy of the picture", "The policy of Black Forest Labs refused it", ("Edit the prompt",)),
+        *("bfl", "`Content Moderated`"),
+        state="banned",
+        more="the picture that was made",
+    ),
+    End(
+        *("bad input", "The vendor refused the request", (OTHER, EDIT), "openai", "400 `invalid_image_file`", GPT),
+        more="Asked once at OpenAI.",
+    ),
+    End(
+        *("out of order", "The vendor is out of order", (AGAIN, EDIT), "openai", "500 `server_error`", "gpt_4o"),
+        more="Asked 3 times, last at OpenAI.",
+    ),
+    End(
+        *(
+            "words",
+            "The vendor answered with words, not a picture",
+            (OTHER, EDIT),
+            "openai",
+            "200 with `data: []`",
+            GPT,
+        ),
+        more="Another model often draws it.",
+    ),
+    End(
+        *("no protocol", "The vendor’s answer cannot be read", (OTHER, EDIT), "openai", "200 with a page of HTML", GPT),
+    ),
+    End(
+        *("one colour", "The vendor’s picture cannot be used", (AGAIN, EDIT)),
+        *("openai", "a picture of a single colour", GPT),
+        more="a picture of a single colour.",
+    ),
+    End(
+        *("cut off", "The connection broke in the middle", (AGAIN, EDIT)),
+        *("bfl", "the work is done, and the connection cut before the answer", "flux.1_dev"),
+        more="It was not ordered twice.",
+    ),
+    End(
+        *("cancelled there", "The vendor cancelled it", (AGAIN, EDIT), "midjourney", "`CANCEL`", "midjourney"),
+        more="The job was cancelled at Midjourney's relay.",
+    ),
+    End(
+        *("no credits there", "The vendor takes no orders from this server", (OTHER, EDIT)),
+        *("gemini", "429 with a quota `PerDay`", GEMINI),
+    ),
+    End(
+        *("a wrong key", "The vendor takes no orders from this server", (OTHER, EDIT)),
+        *("gemini", "400 `API_KEY_INVALID`", "gemini_3_pro_image_preview"),
+    ),
+    End(
+        *("gone", "The vendor does not have this model", (OTHER, EDIT)),
+        *("gemini", "404 `NOT_FOUND`", "gemini_3.1_flash_image_preview"),
+    ),
+    End("2019", "A reference could not be fetched", (REPLACE,), reference="/missing.png", more="404"),
+    End("2003", "A reference cannot be opened", (REPLACE,), reference="/broken.png", more="cannot be decoded"),
+    End(
+        "2004", "A reference has a format that the model does not take", (REPLACE,), reference="/moving.gif", more="GIF"
+    ),
+    End("2022", "A reference is too large", (REPLACE,), reference="/large.png", more="20 MB"),
+    End("1004", "A reference cannot be used", (REPLACE,), reference="/small.png", more="at least 20 px"),
+)
+
+
+def word(vendor: str, says: str) -> str:
+    """What a prompt holds to provoke a row of the table of failures."""
+    fault = next(row.fault for row in FAILURES if (row.vendor, row.says) == (vendor, says))
+    assert fault
+    return fault.word(vendor)
 
 
 @contextlib.contextmanager
@@ -39,56 +160,134 @@ def emulated(*names: str) -> Iterator[tuple[Vendors, asyncio.AbstractEventLoop]]
         loop.close()
 
 
+class _Files(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        content = FILES.get(self.path)
+        self.send_response(200 if content else 404)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):  # the large one is not read to its end
+            self.wfile.write(content or b"")
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def files_served() -> Iterator[str]:
+    """The address, without the scheme, at which `FILES` are."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Files) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(60)
+
+
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def host() -> Iterator[str]:
+    with files_served() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, host: str) -> Iterator[Served]:
+    settings = {"route": json.dumps(ROUTES), "fetch_allow": host, "account_tasks": "100"}
     with (
-        emulated("bfl", "openai") as (vendors, _),
-        serving(tmp_path_factory.mktemp("failing"), vendors=vendors.environment(), route=json.dumps(ROUTES)) as served,
+        emulated("bfl", "openai", "midjourney", "gemini") as (vendors, _),
+        serving(tmp_path_factory.mktemp("failing"), vendors=vendors.environment() | POLLED_OFTEN, **settings) as served,
     ):
         yield served
 
 
-def word(vendor: str, says: str) -> str:
-    """What a prompt holds to provoke a row of the table of failures."""
-    fault = next(row.fault for row in FAILURES if (row.vendor, row.says) == (vendor, says))
-    assert fault
-    return fault.word(vendor)
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A page on which every end of `ENDS` has its card."""
+
+    tab: Tab
+    client: Client
+    tasks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def page(self) -> Page:
+        return self.tab.page
+
+    def card(self, end: End) -> Locator:
+        return self.page.locator(f"#task-{self.tasks[end.name]}")
 
 
-def ended(tab: Tab, studio: Served, prompt: str, **fields: object) -> Locator:
-    """The card of a task that a program made and that ended without a picture."""
-    task = client_of(studio).done(prompt=prompt, **fields)
-    tab.sign_in()
-    return tab.page.locator(f"#task-{task['task_id']}")
+@pytest.fixture(scope="module")
+def wall(browser: Browser, studio: Served, host: str) -> Iterator[Wall]:
+    """One page for all: the tasks run side by side, and the page is opened when all have ended."""
+    client = client_of(studio)
+    tasks = {each.name: client.submit(**_request(each, host)) for each in ENDS}
+    for task in tasks.values():
+        client.wait(task)
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        tab = new_tab(context, studio)
+        tab.sign_in()
+        until_ready(tab.page)
+        yield Wall(tab, client, tasks)
+        assert tab.problems == []
 
 
-def test_a_refused_prompt_leads_back_to_its_words(tab: Tab, studio: Served) -> None:
-    card = ended(tab, studio, f"refused {word('bfl', '`Request Moderated`')}")
-
-    expect(card).to_have_attribute("data-state", "banned")
-    expect(card).to_contain_text("The policy of Black Forest Labs refused it")
-    expect(card).to_contain_text("Not charged")
-    expect(tab.page.locator("#send")).to_have_attribute("aria-disabled", "true")  # the scripts have run
-    card.get_by_role("button", name="Edit the prompt").click()
-    expect(tab.page.locator("#prompt")).to_have_value(f"refused {word('bfl', '`Request Moderated`')}")
+def _request(end: End, host: str) -> Mapping[str, object]:
+    files = [{"type": "png", "url": f"http://{host}{end.reference}"}] if end.reference else None
+    return {"prompt": end.prompt, "model_version": end.model, "files": files}
 
 
-def test_a_vendor_out_of_order_is_asked_again_by_a_button(tab: Tab, studio: Served) -> None:
-    prompt = f"broken {word('openai', '500 `server_error`')}"
-    card = ended(tab, studio, prompt, model_version="gpt_4o")
+@pytest.mark.parametrize("end", ENDS, ids=lambda each: each.name)
+def test_a_card_says_what_happened_that_it_is_free_and_how_to_go_on(wall: Wall, end: End) -> None:
+    card = wall.card(end)
 
-    expect(card).to_have_attribute("data-state", "failed")
-    expect(card).to_contain_text("The vendor is out of order")
-    expect(card).to_contain_text("Not charged")
-    expect(tab.page.locator("#live")).to_contain_text("Live")
-    card.get_by_role("button", name="Send again").click()
-    expect(tab.page.locator(".card", has_text="broken")).to_have_count(2)
+    expect(card).to_have_attribute("data-state", end.state)
+    expect(card.locator(".end__say")).to_have_text(end.says)
+    expect(card.locator(".more")).to_contain_text(end.more)
+    expect(card.locator(".end__cost")).to_have_text("Not charged")
+    expect(card.locator(".end__acts button")).to_have_text(end.buttons)
+    assert wall.client.task(wall.tasks[end.name])["consumed_credit"] == 0
 
 
-def test_a_reference_that_cannot_be_fetched_is_named(tab: Tab, studio: Served) -> None:
-    card = ended(tab, studio, "like image[1]", files=[{"type": "jpg", "url": "https://192.0.2.1/a.jpg"}])
+@pytest.mark.parametrize("end", [each for each in ENDS if each.buttons[0] == AGAIN], ids=lambda each: each.name)
+def test_send_again_makes_the_same_task_once_more(wall: Wall, end: End) -> None:
+    wall.card(end).get_by_role("button", name=AGAIN).click()
 
-    expect(card).to_contain_text("A reference could not be fetched")
-    expect(card).to_contain_text("image[1]")
-    expect(card.get_by_role("button", name="Replace image[1]")).to_be_visible()
-    expect(card).to_contain_text("Not charged")
+    again = wall.page.locator(".card", has_text=end.prompt).first
+    expect(again).not_to_have_id(f"task-{wall.tasks[end.name]}")
+    made = wall.client.task(str(again.get_attribute("data-id")))
+    assert made["input"] == wall.client.task(wall.tasks[end.name])["input"]
+
+
+@pytest.mark.parametrize(
+    "end", [each for each in ENDS if each.buttons[-1].startswith(EDIT)], ids=lambda each: each.name
+)
+def test_edit_brings_the_words_and_the_model_back(wall: Wall, end: End) -> None:
+    wall.card(end).get_by_role("button", name=end.buttons[-1], exact=True).click()
+
+    expect(wall.page.locator("#prompt")).to_have_value(end.prompt)
+    expect(wall.page.locator("#prompt")).to_be_focused()
+    expect(wall.page.locator(".model[aria-selected=true]")).to_have_attribute("data-id", end.model)
+
+
+@pytest.mark.parametrize("end", [each for each in ENDS if each.buttons[0] == OTHER], ids=lambda each: each.name)
+def test_another_model_is_tried_with_the_same_words(wall: Wall, end: End) -> None:
+    wall.card(end).get_by_role("button", name=OTHER).click()
+
+    expect(wall.page.locator("#prompt")).to_have_value(end.prompt)
+    expect(wall.page.locator(".model[aria-selected=true]")).to_have_attribute("data-id", KONTEXT)
+
+
+@pytest.mark.parametrize("end", [each for each in ENDS if each.reference], ids=lambda each: each.name)
+def test_another_picture_takes_the_place_of_one_that_cannot_be_used(wall: Wall, end: End) -> None:
+    with wall.page.expect_file_chooser() as choosing:
+        wall.card(end).get_by_role("button", name=REPLACE).click()
+    expect(wall.page.locator("#refs .num-badge")).to_have_count(1)
+
+    choosing.value.set_files([{"name": "good.png", "mimeType": "image/png", "buffer": PICTURE}])
+
+    expect(wall.page.locator("#refs .num-badge")).to_have_count(1)
+    expect(wall.page.locator("#refs img")).to_have_attribute("alt", "good.png")
+    expect(wall.page.locator("#prompt")).to_have_value(end.prompt)
+    expect(wall.page.locator("#send")).to_have_attribute("aria-disabled", "false")

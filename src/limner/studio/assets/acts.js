@@ -71,6 +71,7 @@ export const ACTS = {
   },
   open: (node) => { location.href = `${root}/pictures/${idOf(node)}`; },
   vary: (node) => { if (composing()) tell("vary", { id: idOf(node), model: node.dataset.value }); else location.href = `${root}?vary=${idOf(node)}`; },
+  replace: (node) => { if (composing()) tell("replace", { id: idOf(node), number: +node.dataset.value }); else location.href = `${root}?vary=${idOf(node)}`; },
   ref: (node) => { if (composing()) tell("ref", { id: idOf(node), src: cardOf(node)?.querySelector("img")?.src }); else location.href = `${root}?ref=${idOf(node)}`; },
   compare: (node) => {
     const mine = comparable(cardOf(node));

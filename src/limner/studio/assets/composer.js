@@ -22,6 +22,7 @@ export function composer() {
   let model = facts(rows.find((row) => row.getAttribute("aria-selected") === "true"));
   let times = 1;
   let recalled = -1;
+  let replacing = null; // the place of the reference that the next chosen file is for
   let restoring = true;
 
   const refs = new References($("#refs"), {
@@ -182,7 +183,8 @@ export function composer() {
       open(true);
       prompt.focus();
       toast(t("Its words, pictures and model are in the composer."));
-    } catch (error) { refused(error); }
+      return true;
+    } catch (error) { refused(error); return false; }
   }
   const earlier = () => JSON.parse(localStorage.getItem(EARLIER) ?? "[]");
   function remember() {
@@ -267,13 +269,21 @@ export function composer() {
     if (event.key === "ArrowUp" && (!prompt.value || earlier()[recalled] === prompt.value)) { event.preventDefault(); recall(1); }
   });
   form.addEventListener("keydown", (event) => { if ((event.ctrlKey || event.metaKey) && event.key === "Enter") { event.preventDefault(); submit(); } });
-  $("#files").addEventListener("change", (event) => { refs.take(event.target.files); event.target.value = ""; });
+  $("#files").addEventListener("change", (event) => {
+    const [chosen, place] = [[...event.target.files], replacing];
+    event.target.value = "";
+    replacing = null;
+    if (place !== null && chosen.length === 1 && place < refs.length) refs.upload(chosen[0], place); else refs.take(chosen);
+  });
+  $("#files").addEventListener("cancel", () => { replacing = null; });
   document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) { event.preventDefault(); refs.take(event.clipboardData.files); } });
   document.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) { event.preventDefault(); $(".prompt").dataset.drag = ""; } });
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) delete $(".prompt").dataset.drag; });
   document.addEventListener("drop", (event) => { delete $(".prompt").dataset.drag; if (event.dataTransfer.files.length) { event.preventDefault(); refs.take(event.dataTransfer.files); } });
   document.addEventListener("limner:ref", ({ detail }) => refs.picture(detail.id, detail.src));
   document.addEventListener("limner:vary", ({ detail }) => vary(detail.id, detail.model));
+  // The request again, with another picture in the place of the one that could not be used.
+  document.addEventListener("limner:replace", async ({ detail }) => { if (await vary(detail.id)) { replacing = detail.number - 1; $("#files").click(); } });
 
   const grab = $(".composer__grab");
   function open(on) {

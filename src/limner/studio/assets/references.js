@@ -22,9 +22,11 @@ export class References {
     if (good.length) toast(good.length === 1 ? t("It is image[{n}].", { n: this.length + 1 }) : t("They are image[{n}] to image[{m}].", { n: this.length + 1, m: this.length + good.length }));
     await Promise.all(good.map((file) => this.upload(file)));
   }
-  async upload(file) {
+  // `at` is the place of the picture that it replaces; without one it comes after all others.
+  async upload(file, at = this.length) {
     const item = { src: URL.createObjectURL(file), name: file.name || "pasted", file: null };
-    this.set([...this.items, item]);
+    const replaced = this.items[at];
+    this.set([...this.items.slice(0, at), item, ...this.items.slice(at + 1)]);
     const form = new FormData();
     form.append("file", file, item.name);
     try {
@@ -33,7 +35,7 @@ export class References {
       item.media = type;
       item.thumb = await thumbnail(file);
     } catch (error) {
-      this.items = this.items.filter((each) => each !== item);
+      this.items = this.items.flatMap((each) => (each !== item ? [each] : replaced ? [replaced] : []));
       this.say(error.status ? elements(error.html) : [element("p", { className: "problem" }, icon("circle-alert"), element("span", { textContent: t("{name} did not reach the server. Add it again.", { name: item.name }) }))]);
     }
     this.painted = null;

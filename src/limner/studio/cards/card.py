@@ -178,10 +178,10 @@ class CardMaker:
 
 
 def _failed_before(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt before the open one, if the open one is not the first of its picture."""
+    """The last failed attempt, where its picture is tried again or waits for that."""
     last = attempts[-1] if attempts else None
     if last is None or last.outcome is not None:
-        return None
+        return last if last and last.reason else None
     return next((each for each in reversed(attempts[:-1]) if each.part == last.part), None)
 
 

@@ -13,12 +13,21 @@ from limner.studio.texts import Texts
 from limner.studio.vendor_titles import vendor_title
 
 _REFERENCES = frozenset({Code.FILE_NOT_FOUND, Code.IMAGE_EMPTY, Code.IMAGE_TYPE_UNSUPPORTED, Code.IMAGE_TOO_LARGE})
-_FIELD = re.compile(r"\bfiles?(?:\[(\d+)\])?(?=[:. ])")
-"""How a refusal names a reference: `files[0]`, or `file` for a single one."""
+_FIELD = re.compile(r"^files?(?:\[(\d+)\])?(?:\.\w+)?: ")
+"""How the reason of a refused reference begins: with `files[0]: `, or `file: ` for a single one."""
 
-_OUT_OF_ORDER = frozenset({FailureKind.TRANSIENT, FailureKind.MODEL_UNAVAILABLE})
-_OF_THE_OPERATOR = frozenset({FailureKind.AUTH, FailureKind.QUOTA_EXHAUSTED})
-_SPOILT = frozenset({FailureKind.BAD_OUTPUT, FailureKind.UNSUPPORTED_OUTPUT})
+_KINDS = frozenset(FailureKind)
+_OTHER_MODEL = frozenset(
+    {
+        FailureKind.NO_IMAGE,
+        FailureKind.AUTH,
+        FailureKind.QUOTA_EXHAUSTED,
+        FailureKind.MODEL_UNAVAILABLE,
+        FailureKind.BAD_INPUT,
+        FailureKind.UNSUPPORTED_OUTPUT,
+    }
+)
+"""Failures that the same request would meet again, while another model may draw it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Endings:
     def _refused(self, task: Task, last: Attempt | None) -> CardEnd:
         t = self.t
         say = t("The policy of {vendor} refused it", vendor=self._vendor(last)) if last else t("A policy refused it")
-        more = task.error_msg or t("Leave out real people, or use a model with other rules.")
+        more = _numbered(task.error_msg or "") or t("Leave out real people, or use a model with other rules.")
         edit = CardAction(t("Edit the prompt"), "vary")
         return CardEnd("ban", t("Refused"), say, more, t("Not charged"), [edit])
 
@@ -88,26 +97,26 @@ class Endings:
 
     def _failed(self, task: Task, attempts: Sequence[Attempt]) -> CardEnd:
         say, more = self._cause(task, attempts)
-        actions = [self._replace(task.error_msg)] if task.error_code in _REFERENCES else [self._again, self._edit]
-        if attempts and attempts[-1].outcome == FailureKind.NO_IMAGE and (other := self._other(task)):
-            actions = [other, self._edit]
+        failed = _failed_attempt(attempts)
+        actions = self._ways_on(task, FailureKind(str(failed.outcome)) if failed else None)
         return CardEnd("circle-alert", self.t("No picture"), say, more, self.t("Not charged"), actions)
 
     def _cause(self, task: Task, attempts: Sequence[Attempt]) -> tuple[str, str]:
         """What happened, and what more is known of it."""
         t, said = self.t, _numbered(task.error_msg or "")
-        if task.error_code in _REFERENCES:
+        if _reference_at_fault(task):
             return self._reference(task.error_code), said
-        if not attempts or attempts[-1].outcome is None:
+        failed = _failed_attempt(attempts)
+        if failed is None:
             return t("No picture was made"), said
-        vendor, kind = self._vendor(attempts[-1]), attempts[-1].outcome
+        vendor, kind = self._vendor(failed), FailureKind(str(failed.outcome))
         tried = t.plural("Asked once at {vendor}.", "Asked {n} times, last at {vendor}.", len(attempts), vendor=vendor)
-        if kind == FailureKind.NO_IMAGE:
+        if kind is FailureKind.NO_IMAGE:
             return t("The vendor answered with words, not a picture"), f"{tried} {t('Another model often draws it.')}"
-        if kind == FailureKind.UNKNOWN_OUTCOME:
+        if kind is FailureKind.UNKNOWN_OUTCOME:
             unsure = t("Nobody can say whether {vendor} did the work. It was not ordered twice.", vendor=vendor)
             return t("The connection broke in the middle"), unsure
-        return self._kind(str(kind)), f"{tried} {said}"
+        return self._kind(kind), f"{tried} {said}"
 
     def _reference(self, code: int | None) -> str:
         t = self.t
@@ -118,28 +127,43 @@ class Endings:
                 return t("A reference has a format that the model does not take")
             case Code.IMAGE_TOO_LARGE:
                 return t("A reference is too large")
-            case _:
+            case Code.FILE_NOT_FOUND:
                 return t("A reference could not be fetched")
+            case _:
+                return t("A reference cannot be used")
 
-    def _kind(self, kind: str) -> str:
+    def _kind(self, kind: FailureKind) -> str:
         """The sentence for a kind of failure that needs no more than its vendor and the reason."""
         t = self.t
-        if kind in _OUT_OF_ORDER:
-            return t("The vendor is out of order")
-        if kind in _OF_THE_OPERATOR:
-            return t("The vendor takes no orders from this server")
-        if kind in _SPOILT:
-            return t("The vendor sent a file that cannot be opened")
-        if kind == FailureKind.RATE_LIMITED:
-            return t("The vendor had no room")
-        if kind == FailureKind.TIMEOUT:
-            return t("The vendor took too long")
-        return t("The vendor gave no picture")
+        refused, no_orders = t("The vendor refused the request"), t("The vendor takes no orders from this server")
+        said = {
+            FailureKind.CONTENT_POLICY: refused,
+            FailureKind.BAD_INPUT: refused,
+            FailureKind.AUTH: no_orders,
+            FailureKind.QUOTA_EXHAUSTED: no_orders,
+            FailureKind.TRANSIENT: t("The vendor is out of order"),
+            FailureKind.MODEL_UNAVAILABLE: t("The vendor does not have this model"),
+            FailureKind.RATE_LIMITED: t("The vendor had no room"),
+            FailureKind.TIMEOUT: t("The vendor took too long"),
+            FailureKind.BAD_OUTPUT: t("The vendor’s picture cannot be used"),
+            FailureKind.UNSUPPORTED_OUTPUT: t("The vendor’s answer cannot be read"),
+            FailureKind.CANCELLED: t("The vendor cancelled it"),
+        }
+        return said.get(kind) or t("The vendor gave no picture")
 
-    def _replace(self, said: str | None) -> CardAction:
-        named = re.search(r"image\[\d+\]", _numbered(said or ""))
-        label = self.t("Replace {name}", name=named[0]) if named else self.t("Replace it")
-        return CardAction(label, "vary")
+    # --- what can be done next ----------------------------------------------------------------------------------
+
+    def _ways_on(self, task: Task, kind: FailureKind | None) -> Sequence[CardAction]:
+        if _reference_at_fault(task):
+            return [self._replace(task.error_msg or "")]
+        other = self._other(task) if kind in _OTHER_MODEL else None
+        return [other or self._again, self._edit]
+
+    def _replace(self, said: str) -> CardAction:
+        number = _position(said)
+        if number is None:
+            return CardAction(self.t("Replace it"), "vary")
+        return CardAction(self.t("Replace {name}", name=f"image[{number}]"), "replace", str(number))
 
     def _other(self, task: Task) -> CardAction | None:
         """Another model that takes as many pictures as this one does."""
@@ -162,6 +186,27 @@ class Endings:
         return CardAction(self.t("Edit"), "vary")
 
 
-def _numbered(reason: str) -> str:
-    """A reason that names a reference as the composer does: `image[1]` is the first."""
-    return _FIELD.sub(lambda found: f"image[{int(found[1] or 0) + 1}]", reason)
+def _failed_attempt(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that a task failed by: the last failed one, but not one that was stopped because of another."""
+    failed = [each for each in attempts if each.outcome in _KINDS]
+    return next(
+        (each for each in reversed(failed) if each.outcome != FailureKind.CANCELLED), failed[-1] if failed else None
+    )
+
+
+def _reference_at_fault(task: Task) -> bool:
+    """Whether a reference could not be used."""
+    return _FIELD.match(task.error_msg or "") is not None or task.error_code in _REFERENCES
+
+
+def _position(said: str) -> int | None:
+    """The number of the reference that a reason begins with; the first is 1."""
+    found = _FIELD.match(said)
+    return int(found[1] or 0) + 1 if found else None
+
+
+def _numbered(said: str) -> str:
+    """A reason as a sentence, that names a reference as the composer does: `image[1]` is the first."""
+    number = _position(said)
+    said = f"image[{number}]: {_FIELD.sub('', said)}" if number else said[:1].upper() + said[1:]
+    return said if not said or said.endswith((".", "。", "!", "?")) else f"{said}."
