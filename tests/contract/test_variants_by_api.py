@@ -308,7 +308,8 @@ def test_a_compressed_form_is_refused_where_it_cannot_be_read(caller: Client, na
     large = caller.call("POST", call.path, bomb, FORM | {"Content-Encoding": "gzip"})
     unknown = caller.call("POST", call.path, call.body(), FORM | {"Content-Encoding": "br"})
 
-    assert (large.status, unknown.status) == (400, 415)
+    too_large = 413 if name == "openai edits" else 400  # as OpenAI says it
+    assert (large.status, unknown.status) == (too_large, 415)
     assert "when decompressed" in large.body.decode()
     assert "Content-Encoding 'br'" in unknown.body.decode()
 

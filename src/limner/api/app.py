@@ -161,7 +161,7 @@ def create_app(
             ),
             Middleware(BodyTimeout, answer=errors.answer, slow_s=limits.slow_s),
             Middleware(S3Middleware, bucket=bucket),
-            Middleware(BodyCap, answer=errors.answer),
+            Middleware(BodyCap, answer=errors.answer, several=lambda path: path.startswith(OPENAI_PATHS[0])),
             Middleware(TrailingSlash),
         ],
         exception_handlers=handlers,
@@ -170,8 +170,8 @@ def create_app(
 
 
 def _is_held(pages_prefix: str, path: str) -> bool:
-    """Whether forms of this path stay in memory: those of pages, and edits, whose pictures become JSON's."""
-    return path.startswith((OPENAI_PATHS[0], f"{pages_prefix}/")) and not path.endswith("/uploads")
+    """Whether forms of this path stay in memory: those of pages, but for uploads."""
+    return path.startswith(f"{pages_prefix}/") and not path.endswith("/uploads")
 
 
 def _schemas() -> dict[str, Any]:

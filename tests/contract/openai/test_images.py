@@ -13,7 +13,7 @@ from PIL import Image
 
 from contract.client import PICTURE, Answer, Client, multipart, newcomer
 from serving import Served, serving
-from unit.intake.pictures import encoded
+from unit.intake.pictures import encoded, png_chunk
 
 JSON = {"Content-Type": "application/json"}
 
@@ -263,6 +263,19 @@ def test_a_form_of_60_mb_is_refused(caller: Client) -> None:
     assert (answer.status, answer.json["error"]["code"]) == (413, "image_too_large")
     assert answer.headers["x-should-retry"] == "false"
     assert caller.balance() == (1000, 0)
+
+
+def test_pictures_that_are_over_20_mb_together_are_edited(served: Served, caller: Client) -> None:
+    end = PICTURE.rindex(b"IEND") - 4
+    photo = PICTURE[:end] + png_chunk(b"liMr", bytes(9_000_000)) + PICTURE[end:]
+    photos = [("image[]", f"{n}.png", photo) for n in range(3)]
+    body, headers = multipart([("prompt", None, b"a fox"), ("model", None, b"gpt-image-1"), *photos])
+
+    answer = caller.call("POST", "/v1/images/edits", body, headers)
+
+    assert answer.status == 200
+    assert len(caller.task(answer.headers["x-limner-task-id"])["input"]["files"]) == 3
+    assert list((served.data / "scratch").rglob("edit-*")) == []
 
 
 def test_several_pictures_are_streamed_as_an_event_each(sdk: openai.OpenAI, caller: Client) -> None:

@@ -298,10 +298,10 @@ class LoadShedding:
         headers = Headers(scope=scope)
         declared = headers.get("content-length", "")
         size = int(declared) if declared.isdigit() and len(declared) < 20 else 0
-        if size > LARGEST_JSON:
-            return 0
         if self._is_streamed(scope):
             return FILE_MEMORY
+        if size > LARGEST_JSON:
+            return 0
         if "chunked" in headers.get("transfer-encoding", "") or "content-encoding" in headers:
             size = LARGEST_JSON
         return 2 * size if size >= LARGE_BODY else 0

@@ -30,6 +30,9 @@ LARGEST_JSON = 28 * MIB
 LARGEST_UPLOAD = 20 * MIB + 64 * 1024
 """A picture of 20 MiB plus its multipart framing."""
 
+LARGEST_FORM = 50 * MIB
+"""A form with several pictures."""
+
 MAX_DISCARDED = 64 * MIB
 """Bytes of a refused body that are read and discarded: most clients read the response only after sending."""
 
@@ -103,20 +106,21 @@ def _internal_error(trace: str) -> Refusal:
 class BodyCap:
     """Undoes the content coding of bodies, and refuses those over the size limit, before or after that.
 
-    By Content-Length, or while they are received.
+    By Content-Length, or while they are received. `several` tells of a path whether forms that come to it hold several
+    pictures.
     """
 
-    def __init__(self, app: ASGIApp, answer: AnswerError) -> None:
+    def __init__(self, app: ASGIApp, answer: AnswerError, *, several: Callable[[str], bool] = lambda _: False) -> None:
         self._app = app
         self._answer = answer
+        self._several = several
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_file = scope["method"] == "PUT" or media_type(headers).startswith("multipart/")
-        cap = LARGEST_UPLOAD if is_file else LARGEST_JSON
+        cap = self._cap_of(scope, headers)
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > cap:
             if "expect" not in headers:
@@ -124,6 +128,12 @@ class BodyCap:
             await self._answer(scope, _too_large(cap))(scope, receive, send)
             return
         await self._app(scope, decoded(headers, counted(receive, cap), cap), send)
+
+    def _cap_of(self, scope: Scope, headers: Headers) -> int:
+        is_form = media_type(headers).startswith("multipart/")
+        if is_form and self._several(scope["path"]):
+            return LARGEST_FORM
+        return LARGEST_UPLOAD if is_form or scope["method"] == "PUT" else LARGEST_JSON
 
 
 class TrailingSlash:
@@ -175,6 +185,12 @@ def _too_large(cap: int) -> Refusal:
             "the upload is over 20 MB",
             suggestion="Send a JPEG, PNG or WebP of at most 20 MB.",
             field="file",
+        )
+    if cap == LARGEST_FORM:
+        return Refusal(
+            Code.IMAGE_TOO_LARGE,
+            "the form is over 50 MB",
+            suggestion="Send fewer pictures, each a JPEG, PNG or WebP of at most 20 MB.",
         )
     return Refusal(
         Code.MALFORMED,

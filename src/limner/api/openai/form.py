@@ -1,14 +1,17 @@
-"""Reads an edit that is sent as a form: text parts, and pictures as `image`, `image[]`, `mask`: files or links."""
+"""Receives an edit that is sent as a form: text parts, and pictures as `image`, `image[]`, `mask`: files or links."""
 
-import base64
+import asyncio
 import hashlib
-from dataclasses import dataclass
-from typing import Any
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from limner.api.http.bodies.json_body import result_of
 from limner.api.http.bodies.whole_form import read_whole_form
 from limner.api.loose_fields import MAX_REFERENCES, source_of
 from limner.domain.tasks.request import InlineSource, Source
@@ -21,39 +24,71 @@ LINKS = PICTURES + MASKS
 """Parts that may hold an address, a data URL or base64 as text."""
 
 
-@dataclass(frozen=True, slots=True)
+_BLOCK = 1024 * 1024
+
+
+@dataclass(slots=True)
 class EditForm:
-    """The text fields, the pictures in order, and the mask. `digest` is the same for the same content."""
+    """The text fields, the pictures in order, and the masks. `digest` is the same for the same content."""
 
-    fields: dict[str, Any]
-    pictures: list[Source]
-    mask: Source | None
-    digest: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    pictures: list[Source] = field(default_factory=list)
+    masks: list[Source] = field(default_factory=list)
+    digest: str = ""
+
+    @property
+    def mask(self) -> Source | None:
+        return self.masks[0] if self.masks else None
+
+    def add(self, name: str, picture: Source) -> None:
+        (self.masks if name in MASKS else self.pictures).append(picture)
 
 
-async def read_form(request: Request) -> EditForm:
-    """Raises `Refusal` for a form that is broken or too large."""
-    form = await read_whole_form(request, max_files=MAX_REFERENCES + 2, max_fields=MAX_FIELDS, max_text=MAX_TEXT)
-    digest = hashlib.sha256()
-    fields: dict[str, Any] = {}
-    pictures: list[Source] = []
-    masks: list[Source] = []
-    for name, value in form.multi_items():
+@asynccontextmanager
+async def received_form(request: Request, scratch: Path) -> AsyncIterator[EditForm]:
+    """The form, whose pictures are scratch files that are removed on exit.
+
+    Raises `Refusal` for a form that is broken or too large.
+    """
+    limits = {"max_files": MAX_REFERENCES + 2, "max_fields": MAX_FIELDS, "max_text": MAX_TEXT}
+    form = await read_whole_form(request, folder=scratch, **limits)
+    parts = form.multi_items()
+    files: list[Path] = []
+    try:
+        yield await _edit_of(parts, scratch, files)
+    finally:
+        await form.close()
+        await asyncio.to_thread(_remove, files)
+
+
+async def _edit_of(parts: Sequence[tuple[str, str | UploadFile]], scratch: Path, files: list[Path]) -> EditForm:
+    edit, digest = EditForm(), hashlib.sha256()
+    for name, value in parts:
         digest.update(name.encode() + b"\0")
         if isinstance(value, UploadFile):
-            content_digest, picture = await result_of(_read_picture, await value.read())
-            digest.update(content_digest)
-            (masks if name in MASKS else pictures).append(picture)
+            files.append(scratch / f"edit-{uuid.uuid4()}")
+            digest.update(await asyncio.to_thread(_copy, value.file, files[-1]))
+            edit.add(name, InlineSource(files[-1]))
             continue
         digest.update(value.encode() + b"\0")
         if name in LINKS and value:
-            (masks if name in MASKS else pictures).append(source_of(value))
+            edit.add(name, source_of(value))
         else:
-            fields[name] = value
-    await form.close()
-    return EditForm(fields, pictures, masks[0] if masks else None, digest.hexdigest())
+            edit.fields[name] = value
+    edit.digest = digest.hexdigest()
+    return edit
 
 
-def _read_picture(content: bytes) -> tuple[bytes, InlineSource]:
-    """The hash of a picture, and the picture as in JSON."""
-    return hashlib.sha256(content).digest(), InlineSource(base64.b64encode(content).decode())
+def _copy(source: BinaryIO, target: Path) -> bytes:
+    """Copy what was received; the hash of it."""
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        while block := source.read(_BLOCK):
+            digest.update(block)
+            file.write(block)
+    return digest.digest()
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)

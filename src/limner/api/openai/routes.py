@@ -18,7 +18,7 @@ from limner.api.http.operation import Endpoint, Operation
 from limner.api.loose_fields import PROMPT_RULES
 from limner.api.openai import openapi
 from limner.api.openai.errors import SHOULD_RETRY, error_of, error_of_task, error_response
-from limner.api.openai.form import read_form
+from limner.api.openai.form import received_form
 from limner.api.openai.pictures import FinishedPictures, finished_pictures, partial_picture, picture_links
 from limner.api.openai.wire import ImagesRequest, read_edit, read_edit_of, read_generation
 from limner.api.service_container import Services
@@ -78,12 +78,12 @@ class OpenAiHandlers:
     async def edit(self, request: Request) -> Response:
         models = self.services.routing.models
         if media_type(request.headers) == "multipart/form-data":
-            form = await read_form(request)
-            asked, digest = read_edit_of(form.fields, form.pictures, form.mask, models), form.digest
-        else:
-            asked, body = await parse(request, lambda body: read_edit(read_object(body), models))
-            digest = await result_of(digest_of, body)
-        return await self._make(request, asked, digest, "image_edit")
+            async with received_form(request, self.services.scratch) as form:
+                asked = read_edit_of(form.fields, form.pictures, form.mask, models)
+                call = await HeldCalls(self.services).submit(request, asked.request, form.digest, PROMPT_RULES)
+            return await self._answer(call, asked, "image_edit")
+        asked, body = await parse(request, lambda body: read_edit(read_object(body), models))
+        return await self._make(request, asked, await result_of(digest_of, body), "image_edit")
 
     async def task(self, request: Request) -> Response:
         seen = await self.services.read(caller(request).account, TaskId(request.path_params["task_id"]))
@@ -113,12 +113,15 @@ class OpenAiHandlers:
     # --- making ---------------------------------------------------------------------------------------------------
 
     async def _make(self, request: Request, asked: ImagesRequest, digest: str, event: str) -> Response:
-        held = HeldCalls(self.services)
-        call = await held.submit(request, asked.request, digest, PROMPT_RULES)
-        if asked.body.asynchronous or "respond-async" in request.headers.get("prefer", ""):
+        call = await HeldCalls(self.services).submit(request, asked.request, digest, PROMPT_RULES)
+        return await self._answer(call, asked, event)
+
+    async def _answer(self, call: HeldCall, asked: ImagesRequest, event: str) -> Response:
+        if asked.body.asynchronous or "respond-async" in call.request.headers.get("prefer", ""):
             return await self._accepted(call, asked)
+        held = HeldCalls(self.services)
         if asked.body.stream:
-            headers = self._headers(asked, await self.services.read(caller(request).account, call.task))
+            headers = self._headers(asked, await self.services.read(caller(call.request).account, call.task))
             return StreamingResponse(self._events(held, call, asked, event), 200, headers, "text/event-stream")
         return await self._held(held, call, asked)
 

@@ -55,7 +55,7 @@ async def _accept_all(_inspected: Mapping[str, Inspected]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeepInlineImages:
-    """Stores pictures sent inline as base64."""
+    """Stores pictures sent inside the request."""
 
     keep: KeepPicture
     scratch: Path
@@ -66,21 +66,29 @@ class KeepInlineImages:
     ) -> Mapping[str, KeptPicture]:
         """The stored pictures by field, pinned for `task`. All are verified, and pass `check`, before any is stored."""
         paths: dict[str, Path] = {}
+        decoded: list[Path] = []
         inspected: dict[str, Inspected] = {}
         try:
             for file in files:
                 if isinstance(file.source, InlineSource):
-                    paths[file.field] = self.scratch / f"inline-{uuid.uuid4()}"
-                    inspected[file.field] = await self._verify(file, file.source.data, paths[file.field], model)
+                    paths[file.field] = path = self._place(file.source, decoded)
+                    inspected[file.field] = await self._verify(f"{file.field}.data", file.source, path, model)
             await check(inspected)
             return {field: await self.keep(path, task) for field, path in paths.items()}
         finally:
-            await asyncio.to_thread(_remove, list(paths.values()))
+            await asyncio.to_thread(_remove, decoded)
 
-    async def _verify(self, file: FileInput, data: str, path: Path, model: ModelFacts) -> Inspected:
-        field = f"{file.field}.data"
+    def _place(self, source: InlineSource, decoded: list[Path]) -> Path:
+        """Where the picture is as a file, or will be once it is decoded."""
+        if isinstance(source.data, Path):
+            return source.data
+        decoded.append(self.scratch / f"inline-{uuid.uuid4()}")
+        return decoded[-1]
+
+    async def _verify(self, field: str, source: InlineSource, path: Path, model: ModelFacts) -> Inspected:
         try:
-            await asyncio.to_thread(_write_base64, data, path)
+            if isinstance(source.data, str):
+                await asyncio.to_thread(_write_base64, source.data, path)
             inspected = await self.keep.inspect(path)
         except Refusal as refusal:
             raise refusal.at(field) from None

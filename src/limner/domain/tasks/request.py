@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from limner.domain.ids import TaskId, UploadToken
 from limner.domain.tasks.multiview import View
@@ -64,9 +65,9 @@ class ObjectSource:
 
 @dataclass(frozen=True, slots=True)
 class InlineSource:
-    """An image inside the request, as base64."""
+    """An image inside the request: as base64, or as a file, which belongs to whoever read the request."""
 
-    data: str
+    data: str | Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -514,7 +514,7 @@ async def test_requests_of_one_account_that_wait_for_memory_do_not_fill_the_line
 @pytest.mark.parametrize(
     ("path", "held"),
     [
-        ("/v1/images/edits", True),
+        ("/v1/images/edits", False),
         ("/studio/templates", True),
         ("/studio/uploads", False),
         ("/v2/openapi/upload", False),

@@ -1,10 +1,13 @@
-"""Reads a whole form, whose text stays in memory and whose files lie in memory or on disk.
+"""Reads a whole form, whose text stays in memory and whose files lie on disk, unless they are small.
 
-Starlette's reader, with two differences. A part is a file, which would be a text, if its name stands in `filename*=`
-alone, or if it has no name but the type of a picture. A text is read in the charset that its own Content-Type declares.
+Starlette's reader, with three differences. Large files are where the caller says. A part is a file, which would be a
+text, if its name stands in `filename*=` alone, or if it has no name but the type of a picture. A text is read in the
+charset that its own Content-Type declares.
 """
 
 import re
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -21,28 +24,33 @@ from limner.domain.refusal import Code, Refusal, UnsupportedMedia
 _FORM: Final = "limner.form"
 """Key in the ASGI scope: the form, once it is read."""
 
+_SMALL_FILE: Final = 64 * 1024
+"""Bytes of a file that stay in memory: a form may have a dozen files, and a server many forms."""
+
 _PLAIN_NAME: Final = re.compile(rb";\s*filename\s*=", re.IGNORECASE)
 _EXTENDED_NAME: Final = re.compile(rb";\s*filename\*\s*=\s*\"?(?:[\w-]*'[\w-]*')?([^;\"]*)", re.IGNORECASE)
 
 
-async def read_whole_form(request: Request, *, max_files: int, max_fields: int, max_text: int) -> FormData:
+async def read_whole_form(
+    request: Request, *, max_files: int, max_fields: int, max_text: int, folder: Path | None = None
+) -> FormData:
     """The form of a request, which several may ask for; the first sets its limits. Raises `Refusal`.
 
-    A body that is no form has no fields.
+    A body that is no form has no fields. Large files are in `folder`, or where the system has temporary files, until
+    the form is closed.
     """
     if _FORM not in request.scope:
-        request.scope[_FORM] = await _read(request, max_files, max_fields, max_text)
+        request.scope[_FORM] = await _read(request, max_files, max_fields, max_text, folder)
     form: FormData = request.scope[_FORM]
     return form
 
 
-async def _read(request: Request, max_files: int, max_fields: int, max_text: int) -> FormData:
+async def _read(request: Request, max_files: int, max_fields: int, max_text: int, folder: Path | None) -> FormData:
     limits = {"max_fields": max_fields, "max_part_size": max_text}
     try:
         if media_type(request.headers) != "multipart/form-data":
             return await request.form(max_files=max_files, **limits)
-        parser = _FormParser(request.headers, request.stream(), max_files=max_files, **limits)
-        return await parser.parse()
+        return await _FormParser(request, folder, max_files=max_files, **limits).parse()
     except _RefusedPart as error:
         raise error.refusal from error
     except (MultiPartException, HTTPException) as error:
@@ -63,6 +71,10 @@ class _RefusedPart(MultiPartException):
 
 
 class _FormParser(MultiPartParser):
+    def __init__(self, request: Request, folder: Path | None, **limits: int) -> None:
+        super().__init__(request.headers, request.stream(), **limits)
+        self._folder = str(folder) if folder else None
+
     def on_headers_finished(self) -> None:
         disposition = self._current_part.content_disposition or b""
         extended = _EXTENDED_NAME.search(disposition)
@@ -72,6 +84,11 @@ class _FormParser(MultiPartParser):
         elif not _PLAIN_NAME.search(disposition) and is_type_of_file(self._content_type()):
             self._current_part.content_disposition = disposition + b'; filename="file"'
         super().on_headers_finished()
+        if self._current_part.file is not None:
+            self._current_part.file.file.close()
+            file = SpooledTemporaryFile(_SMALL_FILE, dir=self._folder)  # noqa: SIM115 - closed with the form
+            self._files_to_close_on_error.append(file)
+            self._current_part.file.file = file  # type: ignore[assignment]
 
     def on_part_end(self) -> None:
         part = self._current_part
