@@ -249,3 +249,26 @@ def test_a_picture_has_the_format_that_is_asked_for_and_its_label(form: str, eng
         assert (picture.format, picture.size) == (form.upper(), (1024, 1024))
         assert b"algorithmicMedia" in picture.info["xmp"]
     assert len(low.data) < len(high.data)
+
+
+@pytest.mark.parametrize("background", ["white", "dark", "blue", "red"])
+def test_a_scene_has_the_plain_background_that_is_asked_for(engine: Engine, brief: Briefs, background: str) -> None:
+    rendering = engine.render(brief(f"a tulip, {background} background", size=(256, 256)), quiet)
+
+    corner = np.asarray(opened(rendering.data)).astype(int)[8:24, 8:24].reshape(-1, 3).mean(0)
+    assert rendering.unmatched == ()
+    match background:
+        case "white":
+            assert corner.min() > 190
+        case "dark":
+            assert corner.max() < 60
+        case "blue":
+            assert corner[2] > corner[0] + 60
+        case _:
+            assert corner[0] > corner[2] + 60
+
+
+def test_a_background_of_a_place_is_told_as_not_drawn(engine: Engine, brief: Briefs) -> None:
+    assert engine.render(brief("a tulip on the beach, red background", size=(256, 256)), quiet).unmatched == (
+        "background",
+    )

@@ -196,3 +196,76 @@ def test_measure_words_count(prompt: str, count: int) -> None:
 
 def test_a_plural_is_the_named_thing_before_an_icon_of_that_name() -> None:
     assert names(reading_of("12 balloons")) == ["balloon"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("hot air balloon", ["air balloon"]),
+        ("red balloons", ["balloon"]),
+        ("a tree house", ["treehouse"]),
+        ("медведь ест мёд в лесу", ["bear", "honey pot"]),
+        ("белый кот", ["cat"]),
+        ("雪山下的小木屋", ["hut", "snow-capped mountain"]),
+        ("桜の木の下の侍", ["figure with samurai helmet", "deciduous tree"]),
+        ("un gato en un sofá", ["cat", "sofa"]),
+        ("호랑이와 고양이", ["tiger", "cat"]),
+        ("die Katzen", ["cat"]),
+    ],
+)
+def test_compounds_and_other_languages_name_what_they_mean(prompt: str, expected: list[str]) -> None:
+    assert names(reading_of(prompt)) == expected
+
+
+@pytest.mark.parametrize(
+    "word", ["sleeping", "running", "smiling", "old", "ancient", "futuristic", "realistic", "isometric", "sitting"]
+)
+def test_what_is_not_carried_out_is_told(word: str) -> None:
+    reading = reading_of(f"a {word} fox")
+
+    assert (names(reading), reading.unmatched) == (["fox"], (word,))
+
+
+def test_flying_is_carried_out_for_what_flies() -> None:
+    assert reading_of("a flying owl").unmatched == ()
+    assert reading_of("a flying pig").unmatched == ("flying",)
+
+
+def test_nobody_is_dressed_so_what_is_worn_is_told_and_not_laid_beside() -> None:
+    reading = reading_of("a fisherman in a yellow raincoat with a backpack and hiking boots")
+
+    assert names(reading) == ["person standing"]
+    assert reading.unmatched == ("raincoat", "backpack", "hiking boots")
+    assert names(reading_of("a yellow raincoat")) == ["coat"]
+
+
+@pytest.mark.parametrize("prompt", ["a basket of red apples", "a basket full of red apples", "red apples in a basket"])
+def test_what_a_vessel_holds_is_in_it(prompt: str) -> None:
+    reading = reading_of(prompt)
+
+    assert names(reading) == ["red apple", "basket"]
+    assert reading.things[1].relation is Relation.INSIDE
+
+
+def test_a_place_that_is_shown_as_another_is_told() -> None:
+    reading = reading_of("a cat in a museum")
+
+    assert (reading.setting.place, reading.changes) == ("room", ("museum is shown as room",))
+    assert reading_of("a cat in a room").changes == ()
+
+
+def test_an_hour_and_a_weather_that_do_not_show_indoors_are_told() -> None:
+    assert reading_of("a cat in a room on a rainy night").unmatched == ("rainy", "night")
+    assert reading_of("a cat in a meadow on a rainy night").unmatched == ()
+
+
+def test_large_numbers_are_read() -> None:
+    (thing,) = reading_of("a dozen roses").things
+
+    assert (thing.asked, thing.count) == (12, 8)
+
+
+def test_the_moon_may_be_where_it_happens() -> None:
+    reading = reading_of("an astronaut on the surface of the moon")
+
+    assert (names(reading), reading.setting.place) == (["astronaut"], "space")

@@ -88,8 +88,10 @@ class Engine:
         if own and reading.is_scene:
             asked = tones_asked(brief.prompt)
             reading = read(asked.rest, self._vocabulary, len(own))
+        if asked.background and not own:
+            reading = reading.before_paper()
         progress(5)
-        stage = SceneStage(self._sprites, self._vocabulary, progress)
+        stage = SceneStage(self._sprites, self._vocabulary, progress, paper=asked.background)
         work = _Work(brief, reading, asked, stage, np.random.default_rng(_seed(brief)))
         drawn = work.edited(own) if own else work.drawn()
         progress(95)

@@ -14,7 +14,7 @@ from limner_builtin.networks.styling import with_style_of
 from limner_builtin.raster.inpainting import inpainted
 from limner_builtin.raster.pixels import Pixels, blurred, from_hsv, grid, over, resized, smoothstep
 from limner_builtin.reading.edit_request import Change, EditRequest
-from limner_builtin.sprites.materials import NEUTRALS, RAMPS, Material, Paint, painted
+from limner_builtin.sprites.materials import BROWN, NEUTRALS, RAMPS, Material, Paint, painted
 
 BIGGER, SMALLER = 1.4, 0.68
 
@@ -213,10 +213,6 @@ def _flat(paint: Paint) -> Pixels:
     value = 0.5 if paint.hue == BROWN else 0.86
     flat: Pixels = from_hsv(*(np.full((1, 1), part, np.float32) for part in (paint.hue or 0.0, 0.78, value)))[0, 0]
     return flat
-
-
-BROWN = 24
-"""The hue that is brown at half its brightness, and orange in full light."""
 
 
 def _named(paint: Paint) -> str:

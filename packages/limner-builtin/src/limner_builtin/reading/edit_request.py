@@ -59,9 +59,10 @@ class EditRequest:
 
 
 def tones_asked(prompt: str) -> EditRequest:
-    """For a prompt without a picture: what is left of the changes is the tone of the whole scene."""
+    """For a prompt without a picture: what is left of the changes is the tone of the whole scene and its background."""
     text, changes = _changes(folded(prompt), TONES)
-    return EditRequest(text, changes) if changes else EditRequest(prompt)
+    text, background = _background(text)
+    return EditRequest(text, changes, background) if changes or background else EditRequest(prompt)
 
 
 def edits_asked(prompt: str, references: int) -> EditRequest:
@@ -139,6 +140,7 @@ def _background_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(_pattern(words["words"])), re.compile(_pattern(words["plain"]))
 
 
+DARK = re.compile(r"(?<![\w-])(dark|dunkle[mnr]?|sombre|oscuro|scuro|escuro|т[её]мн\w+)\s*$")
 CLAUSE = re.compile(r"[^,;.!?，。、；]+")
 FARTHEST = 24
 """Characters between a background and the colour that is its own: "the background to a deep red"."""
@@ -154,6 +156,9 @@ def _background(text: str) -> tuple[str, Paint | None]:
         place = word.search(clause[0])
         if place is None:
             continue
+        if DARK.search(clause[0][: place.start()]):
+            kept = DARK.sub(" ", _without(clause[0], (place.span(),)))
+            return text[: clause.start()] + kept + text[clause.end() :], Paint(neutral="black")
         nearest = min(_colour_pattern().finditer(clause[0]), key=lambda c: _gap(c, place), default=None)
         simple = plain.search(clause[0])
         reach = FARTHEST if simple is None else _gap(simple, place) + NEARER

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from limner_builtin.reading.meaning import Reading, Relation, Setting, Thing
+from limner_builtin.reading.meaning import OUTDOORS, Reading, Relation, Setting, Thing
 from limner_builtin.reading.phrases import POINTING, Phrase, Role
-from limner_builtin.reading.vocabulary import KIND, Asset, folded, held, parts, worn
+from limner_builtin.reading.vocabulary import KIND, NAME, Asset, containers, flying, folded, garments, held, parts, worn
 from limner_builtin.reading.words import UNSPACED
 from limner_builtin.sprites.materials import Paint, paint_of
 
@@ -23,6 +23,16 @@ PLACING = frozenset(
 
 BETWEEN = frozenset({Role.COLOUR, Role.SIZE, Role.SILENT, Role.COUNT})
 """What may stand between a colour or material and its thing: "a statue of a small dragon"."""
+
+FULL = "full"
+"""The relation of what holds something to what it holds, which follows."""
+
+OF = frozenset({"of", "de", "d'", "di", "von", "с"})
+WITHIN = frozenset({"in", "dans", "en"})
+FLYING = frozenset({"flying", "fliegend", "volant", "volando", "voando"})
+
+ENDING = frozenset({None, Role.BREAK, Role.RELATION})
+"""What follows a colour that is said for a thing: "an orange", "an orange next to a cat"."""
 
 OWNING = frozenset({"with", "and", "mit", "avec", "con", "com", "с", "带着"})
 
@@ -43,11 +53,15 @@ class Folder:
         self._last: Role | None = None
         self._leading: Relation | None = None
         self._bearer_follows: Relation | None = None
+        self._filled = False
+        self._dressing = False
+        self._sky: list[str] = []
         self._takers: dict[Role, Callable[[Phrase], None]] = {
             Role.COUNT: self._counted,
             Role.SIZE: self._sized,
             Role.RELATION: self._relate,
             Role.PLACE: self._placed,
+            Role.PLACE_ALIKE: self._placed_alike,
             Role.TIME: self._timed,
             Role.WEATHER: self._weathered,
             Role.STYLE: self._styled,
@@ -64,6 +78,10 @@ class Folder:
             self._take(phrase, phrases[index + 1 :])
             self._last = phrase.role
         things = _most_important(self._things)
+        if self._setting.place is not None and self._setting.place not in OUTDOORS:
+            self._unmatched += self._sky
+        if any(thing.asset and folded(thing.asset.name) in flying() for thing in things):
+            self._unmatched = [text for text in self._unmatched if text not in FLYING]
         left_out = (thing.phrase for thing in self._things if all(thing is not kept for kept in things))
         unmatched = tuple(dict.fromkeys((*self._unmatched, *left_out)))
         return Reading(tuple(things), self._setting, self._style, unmatched)
@@ -88,21 +106,28 @@ class Folder:
 
     def _timed(self, phrase: Phrase) -> None:
         self._setting = replace(self._setting, time=phrase.value)
+        self._sky.append(phrase.text)
 
     def _weathered(self, phrase: Phrase) -> None:
         self._setting = replace(self._setting, weather=phrase.value)
+        self._sky.append(phrase.text)
 
     def _styled(self, phrase: Phrase) -> None:
         self._style = phrase.value
 
     def _broken(self, _: Phrase) -> None:
         self._clear()
-        self._adjacent = False
+        self._adjacent = self._filled = False
 
     def _modified(self, phrase: Phrase) -> None:
+        self._adjacent = False  # "a gardener watering sunflowers" are two things
         self._unmatched.append(phrase.text)
 
     def _silent(self, phrase: Phrase) -> None:
+        if self._things and phrase.text in WITHIN:
+            self._relation = Relation.INSIDE
+        if self._adjacent and phrase.text in OF and self._is_container(self._things[-1]):
+            self._filled, self._adjacent = True, False
         self._adjacent = self._adjacent and phrase.text not in POINTING and phrase.text not in PLACING
         if phrase.text == CLAUSE_END and self._things and self._leading is not None:
             self._bearer_follows, self._adjacent = self._leading, False
@@ -110,6 +135,9 @@ class Folder:
     def _relate(self, phrase: Phrase) -> None:
         """Before its object ("on a table"), or after it in Chinese, Japanese and Korean: then the bearer may follow."""
         self._clear()
+        if phrase.value == FULL:
+            self._filled, self._adjacent = bool(self._things), False
+            return
         relation, self._adjacent = Relation(phrase.value), False
         if relation is Relation.BESIDE or not POSTPOSITION.fullmatch(phrase.text) or not self._things:
             self._relation, self._joined_by = relation, phrase.text
@@ -124,7 +152,7 @@ class Folder:
         following = next((p.role for p in rest if p.role not in BETWEEN), None)
         if following in (Role.THING, Role.PLACE, Role.REFERENCE):
             self._paint = paint
-        elif phrase.match is not None and not self._adjacent:
+        elif phrase.match is not None and not self._adjacent and (phrase.match.score >= NAME or following in ENDING):
             self._thing(replace(phrase, role=Role.THING))  # "an orange", "a block of ice"
         elif self._things and self._adjacent and not self._things[-1].paint:
             self._things[-1] = replace(self._things[-1], paint=paint)  # "un chat noir", "a dragon statue"
@@ -136,10 +164,17 @@ class Folder:
         self._clear()
         self._adjacent = False
 
+    def _placed_alike(self, phrase: Phrase) -> None:
+        before = self._setting
+        self._placed(phrase)
+        if self._setting.place != before.place:
+            self._setting = replace(self._setting, called=phrase.text)
+
     def _thing(self, phrase: Phrase) -> None:
-        if self._things and phrase.text in parts():
+        if self._things and (phrase.text in parts() or self._is_worn_garment(phrase)):
             self._unmatched.append(phrase.text)  # the "eyes" of a girl with green eyes are her own
             self._clear()
+            self._adjacent = False
             return
         if self._adjacent and phrase.role is Role.THING and self._things[-1].reference is None:
             if self._head_first:
@@ -162,6 +197,15 @@ class Folder:
         self._clear()
         self._joined_by = ""
 
+    def _is_worn_garment(self, phrase: Phrase) -> bool:
+        """Whether somebody who was named before wears it: nobody is dressed here, so a coat would lie beside them."""
+        if phrase.match is None or folded(phrase.match.asset.name) not in garments():
+            self._dressing = False
+            return False
+        dressed = self._relation in (Relation.WEAR, Relation.INSIDE) or self._joined_by in OWNING
+        self._dressing = bool(self._things) and (self._dressing or dressed)
+        return self._dressing
+
     def _speak_of_the_picture(self, phrase: Phrase) -> None:
         """Without a subject, "wearing a crown" speaks of the first picture, although nothing names it."""
         if not self._things and self._implied and phrase.role is Role.THING:
@@ -178,6 +222,8 @@ class Folder:
 
     def _put(self, thing: Thing) -> None:
         relation, self._bearer_follows = self._bearer_follows, None
+        if self._filled:
+            relation, self._filled = Relation.INSIDE, False
         if relation is None:
             self._things.append(thing)
         else:
@@ -195,8 +241,14 @@ class Folder:
             return Relation.WEAR
         return Relation.HOLD if folded(asset.name) in held() else Relation.BESIDE
 
+    @staticmethod
+    def _is_container(thing: Thing) -> bool:
+        return thing.asset is not None and folded(thing.asset.name) in containers()
+
     def _unknown(self, phrase: Phrase) -> None:
-        self._adjacent = False  # "dragon" and "statue" are two nouns in "a dragon of some unknown statue"
+        self._adjacent = self._filled = (
+            False  # "dragon" and "statue" are two nouns in "a dragon of some unknown statue"
+        )
         if self._last is Role.UNKNOWN and UNSPACED.search(phrase.text):
             self._unmatched[-1] += phrase.text
         else:

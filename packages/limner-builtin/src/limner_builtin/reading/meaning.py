@@ -1,12 +1,14 @@
 """What a prompt means to this engine: things, how they stand to each other, and where."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from limner_builtin.reading.vocabulary import KIND, Asset
 from limner_builtin.sprites.materials import Paint
 
 MOST_COPIES = 8
+OUTDOORS = frozenset({"meadow", "forest", "mountains", "beach", "sea", "desert", "city", "sky"})
+"""The places that an hour and the weather change."""
 
 
 class Relation(StrEnum):
@@ -56,6 +58,12 @@ class Setting:
     time: str = "day"
     weather: str = "clear"
     hue: float | None = None
+    called: str | None = None
+    """What the prompt calls the place, where it is shown as another one that resembles it."""
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        return () if self.called is None else (f"{self.called} is shown as {self.place}",)
 
     @property
     def shown(self) -> str:
@@ -81,6 +89,12 @@ class Reading:
         weather = self.setting.weather != "clear"
         return drawn or weather or self.setting.place is not None or self._pictures > 1
 
+    def before_paper(self) -> "Reading":
+        """The same before a plain background, which takes the place of an hour or a weather, and not of a place."""
+        if self.setting.place is not None and self.setting.place != "studio":
+            return replace(self, unmatched=(*self.unmatched, "background"))
+        return replace(self, setting=Setting("studio"))
+
     @property
     def _pictures(self) -> int:
         return len({thing.reference for thing in self.things if thing.reference is not None})
@@ -88,4 +102,4 @@ class Reading:
     @property
     def changes(self) -> tuple[str, ...]:
         """What is drawn otherwise than asked, a clause each."""
-        return tuple(change for thing in self.things for change in thing.changes)
+        return (*(change for thing in self.things for change in thing.changes), *self.setting.changes)

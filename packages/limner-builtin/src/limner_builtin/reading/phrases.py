@@ -18,6 +18,7 @@ class Role(StrEnum):
     SIZE = "sizes"
     RELATION = "relations"
     PLACE = "places"
+    PLACE_ALIKE = "places_alike"
     TIME = "times"
     WEATHER = "weathers"
     STYLE = "styles"
@@ -41,7 +42,8 @@ class Phrase:
 def _lexicon() -> dict[str, tuple[Role, str]]:
     table: dict[str, tuple[Role, str]] = {}
     for role in (
-        Role.RELATION, Role.COUNT, Role.SIZE, Role.COLOUR, Role.PLACE, Role.TIME, Role.WEATHER, Role.STYLE, Role.SILENT,
+        Role.RELATION, Role.COUNT, Role.SIZE, Role.COLOUR, Role.PLACE, Role.PLACE_ALIKE, Role.TIME, Role.WEATHER,
+        Role.STYLE, Role.SILENT,
     ):  # fmt: skip
         for value, phrases in lexicon()[role].items():
             for phrase in phrases:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -53,14 +54,14 @@ class Vocabulary:
         phrase = folded(phrase)
         if phrase in _modifiers():
             return self._named(phrase, locale)
-        found = forms(phrase)
+        found = forms(phrase) + (inflected(phrase) if locale != "en" else [])
         named = (self._named(form, locale) for form in found)
         loose = (self._loosely(form, locale) for form in found)
         return next(filter(None, chain(named, loose)), None)
 
     def locale_of(self, words: list[str]) -> str:
         """The locale whose names know most of the words; English where none knows more."""
-        best, most = "en", sum(_is_english(word) for word in words)
+        best, most = _by_script(words) or "en", sum(_is_english(word) for word in words)
         for locale in emoji_names():
             known = sum(word in full_names(locale) or word in short_names(locale) for word in words)
             if known > most:
@@ -124,10 +125,50 @@ def forms(word: str) -> list[str]:
     return found
 
 
+CYRILLIC_ENDING = re.compile(r"(ами|ями|ов|ев|ей|ам|ям|ах|ях|ом|ем|ою|ой|[аеиоуыьюяй])$")
+
+
+def inflected(word: str) -> list[str]:
+    """What a word may be a case or a plural of, in other languages than English."""
+    return [stem + ending for stem, endings in _stems(word) for ending in endings]
+
+
+def _stems(word: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Stems with the endings of a first case or a singular: Russian cases, plurals in German and Italian."""
+    if re.fullmatch("[\u0430-\u0451]{3,}", word):
+        yield CYRILLIC_ENDING.sub("", word), ("", "а", "я", "ь", "о", "е", "й", "ка")
+        if word.endswith(("ки", "ку", "кой", "ке")):
+            yield word[:-1], ("а",)
+    if len(word) > 4 and word[-1] in "enir" and word.isalpha():
+        yield word[:-1], ("", "o", "e", "a")
+        if word.endswith(("en", "er")):
+            yield word[:-2], ("", "e")
+
+
 NOT_A_THING = re.compile(
     r"1f004|1f0cf|.*-20e3|1f1..*|2[0-2]..|23cf|23e.|23f[89a]|24..|1f17.|1f18e|1f19.|1f50[0-a]|1f53.|25..|1f6b[a-e]"
 )
 """Playing tiles, keycaps, letters in boxes, arrows and other signs: nobody means them by the words in their names."""
+
+
+SMILEY = re.compile(r"1f6[0-4].|1f9[12].|1f93[0-9].*|1f97[0-9]|1f4a[0-9]|1f49.|1f5a4|2639|263a|2764.*")
+"""Faces that feel something, gestures and hearts: what their tags name is not what they are pictures of."""
+
+SCRIPTS = (
+    ("ja", re.compile("[\u3041-\u30ff]")),
+    ("ko", re.compile("[\uac00-\ud7af]")),
+    ("zh", re.compile("[\u4e00-\u9fff]")),
+    ("ru", re.compile("[\u0430-\u044f\u0451]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+)
+
+
+def _by_script(words: list[str]) -> str | None:
+    """The language that is most often written in the script of most words."""
+    for locale, script in SCRIPTS:
+        if sum(bool(script.search(word)) for word in words) * 3 >= len(words) > 0:
+            return locale
+    return None
 
 
 @cache
@@ -169,7 +210,7 @@ def tags(locale: str) -> dict[str, str]:
     """Codes by tag, without the tags that more than `MOST_MEANINGS` pictures share."""
     meanings: dict[str, list[str]] = {}
     for code, words in emoji_names()[locale].items():
-        for tag in words[1:] if not NOT_A_THING.fullmatch(code) else ():
+        for tag in words[1:] if not (NOT_A_THING.fullmatch(code) or SMILEY.fullmatch(code)) else ():
             meanings.setdefault(folded(tag), []).append(code)
     return {tag: codes[0] for tag, codes in meanings.items() if len(codes) <= MOST_MEANINGS and len(tag) > 1}
 
@@ -234,6 +275,17 @@ def worn() -> frozenset[str]:
 @cache
 def held() -> frozenset[str]:
     return frozenset(map(folded, lexicon()["held"]["names"]))
+
+
+@cache
+def garments() -> frozenset[str]:
+    """What somebody wears and nobody is dressed in here."""
+    return frozenset(map(folded, lexicon()["garments"]["names"]))
+
+
+@cache
+def containers() -> frozenset[str]:
+    return frozenset(map(folded, lexicon()["containers"]["names"]))
 
 
 @cache

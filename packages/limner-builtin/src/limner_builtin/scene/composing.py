@@ -1,5 +1,6 @@
 """Setting the things of a reading into their place, each in the light of that place and with its shadow."""
 
+import colorsys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -16,7 +17,7 @@ from limner_builtin.scene.layout import BACK, FAR_SKY, Box, LayoutBody, arranged
 from limner_builtin.scene.shadows import reflect, shadow
 from limner_builtin.scene.shapes import solids
 from limner_builtin.scene.studio import Backdrop, studio
-from limner_builtin.sprites.materials import Paint
+from limner_builtin.sprites.materials import BROWN, RAMPS, Paint
 from limner_builtin.sprites.sprite_box import SpriteBox
 from limner_builtin.sprites.subjects import rounded_base, subject_head
 
@@ -38,6 +39,8 @@ class SceneStage:
     sprites: SpriteBox
     vocabulary: Vocabulary
     progress: Progress
+    paper: Paint | None = None
+    """The colour of the background, where one was asked for and no place was."""
 
 
 HOVERING_PLACES = frozenset({"underwater"})
@@ -47,7 +50,11 @@ SETTLING = frozenset({Relation.ON, Relation.RIDE, Relation.INSIDE, Relation.WEAR
 
 
 def composed(
-    reading: Reading, size: tuple[int, int], rng: np.random.Generator, stage: SceneStage, cutouts: Sequence[Cutout] = ()
+    reading: Reading,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    stage: SceneStage,
+    cutouts: Sequence[Cutout] = (),
 ) -> Pixels:
     """The whole picture for a reading."""
     things = _shown(reading.things, stage.vocabulary)
@@ -149,11 +156,28 @@ def _body(thing: Thing, sprite: Sprite, after: Thing | None, place: str, cutouts
 
 
 def _behind(
-    reading: Reading, size: tuple[int, int], rng: np.random.Generator, stage: SceneStage, drafts: Sequence[Sprite]
+    reading: Reading,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    stage: SceneStage,
+    drafts: Sequence[Sprite],
 ) -> Backdrop:
+    if stage.paper and reading.setting.shown == "studio":
+        return studio(*size, *_paper_of(stage.paper))
     if reading.setting.shown != "studio" or not drafts:
         return backdrop(reading.setting, *size, rng, stage.sprites)
     return studio(*size, *_paper(drafts[0], rng))
+
+
+def _paper_of(paint: Paint) -> tuple[float, float, float]:
+    """Hue, strength and brightness of paper in a colour that was asked for."""
+    if paint.neutral is not None:
+        return 30.0, 0.0, {"white": 1.3, "grey": 0.62, "black": 0.17}[paint.neutral]
+    if paint.hue is not None:
+        return paint.hue, 0.62, 0.62 if paint.hue == BROWN else 0.95
+    red, green, blue = RAMPS[paint.material][2]
+    hue, strength, value = colorsys.rgb_to_hsv(red, green, blue)
+    return hue * 360, strength, value
 
 
 def _paper(sprite: Sprite, rng: np.random.Generator) -> tuple[float, float]:

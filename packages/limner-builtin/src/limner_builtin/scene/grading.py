@@ -4,8 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from limner_builtin.raster.pixels import Pixels, blurred, grid, luma, smoothstep, to_pixels
-from limner_builtin.reading.meaning import Setting
-from limner_builtin.scene.palettes import OUTDOORS
+from limner_builtin.reading.meaning import OUTDOORS, Setting
 
 
 def graded(canvas: Pixels) -> Pixels:

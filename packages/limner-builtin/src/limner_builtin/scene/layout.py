@@ -227,10 +227,13 @@ def _stand(group: Group, index: int, body: LayoutBody, sink: float) -> None:
 
 
 def _contain(group: Group, index: int, body: LayoutBody) -> None:
+    """In a vessel: it covers the lower part of what it holds, whatever its own shape."""
+    tallest = group.top
     wide = (group.right - group.left) * 1.15
-    tall = wide / body.aspect
+    tall = min(wide / body.aspect, max(tallest * 1.25, wide * 0.7))
+    wide = tall * body.aspect
     middle = (group.left + group.right) / 2
-    group.move(0, tall * 0.4)
+    group.move(0, max(tall * 0.4, tall * 0.93 - tallest * 0.45))
     group.spots = [replace(spot, grounded=False) for spot in group.spots]
     group.spots.append(Spot(index, middle - wide / 2, 0, wide, tall, group.anchor.far - 0.02, order=index))
 

@@ -3,7 +3,7 @@
 import colorsys
 from dataclasses import dataclass, replace
 
-from limner_builtin.reading.meaning import Setting
+from limner_builtin.reading.meaning import OUTDOORS, Setting
 
 Rgb = tuple[float, float, float]
 
@@ -57,8 +57,6 @@ PALETTES: dict[str, Palette] = {
     "sky": Palette((0.3, 0.6, 0.95), (0.88, 0.95, 1.0), (0.97, 0.98, 1.0), (0.88, 0.93, 0.99), (0.95, 0.97, 1.0), 0.76,
                    (1.0, 1.0, 1.02), (0.3, 0.4, 0.62)),
 }  # fmt: skip
-
-OUTDOORS = frozenset({"meadow", "forest", "mountains", "beach", "sea", "desert", "city", "sky"})
 
 
 def palette_of(setting: Setting) -> Palette:

@@ -17,15 +17,15 @@ class Backdrop:
 STUDIO_HUES = (28, 205, 340, 160, 48, 262, 185)
 
 
-def studio(width: int, height: int, hue: float, strength: float = 0.16) -> Backdrop:
+def studio(width: int, height: int, hue: float, strength: float = 0.16, value: float = 1.0) -> Backdrop:
     """A seamless paper backdrop: no skyline, light falling off from a glow behind the subject."""
     x, y = grid(height, width)
-    wall, floor = hsv(hue, strength, 0.9), hsv(hue, strength * 0.75, 0.97)
+    wall, floor = hsv(hue, strength, 0.9 * value), hsv(hue, strength * 0.75, 0.97 * value)
     down = smoothstep(0.42, 0.86, y / height)[..., None]
     base = colour(*wall) * (1 - down) + colour(*floor) * down
     glow = np.exp(-(((x / width - 0.5) / 0.42) ** 2) - ((y / height - 0.42) / 0.36) ** 2)[..., None]
     corner = (x / width - 0.5) ** 2 + (y / height - 0.52) ** 2
-    picture = (base + glow * np.float32(0.09)) * (1 - 0.42 * corner[..., None])
+    picture = (base + glow * np.float32(0.09 * value)) * (1 - 0.42 * corner[..., None])
     palette = Palette(wall, wall, floor, floor, wall, 0.6, (1, 1, 1), hsv(hue, 0.5, 0.26))
     return Backdrop(np.clip(picture, 0, 1).astype(np.float32), palette)
 

@@ -19,8 +19,8 @@ def weapon_of(dress: str) -> tuple[str, Paint, str]:
     return ("katana", Paint(), "blade") if dress == "red" else ("broadsword", Paint(), "blade")
 
 
-def costumed(head: Sprite, weapon: Sprite, name: str, paint: Paint, dress: str) -> Sprite:
-    toy = toy_of(name, paint, dress)
+def costumed(head: Sprite, weapon: Sprite, paint: Paint, dress: str) -> Sprite:
+    toy = toy_of(paint, dress)
     figure = doll(
         DollHead(head, chin=0.93),
         _clothes(toy.trim, toy.accent, toy.body),

@@ -41,6 +41,9 @@ RAMPS: dict[Material, tuple[tuple[float, float, float], ...]] = {
     Material.JADE: ((0.02, 0.16, 0.11), (0.1, 0.42, 0.3), (0.28, 0.65, 0.48), (0.58, 0.84, 0.69), (0.92, 1.0, 0.95)),
 }
 
+BROWN = 24
+"""The hue that is brown at half its brightness, and orange in full light."""
+
 NEUTRALS = {"white": (0.62, 1.0), "grey": (0.2, 0.82), "black": (0.03, 0.42)}
 """Dark and light end of a picture's tones in a colour without a hue."""
 

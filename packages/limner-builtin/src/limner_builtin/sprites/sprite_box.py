@@ -43,7 +43,7 @@ class SpriteBox:
         key = ("doll:" + name, True, paint, dress)
         sprite = self._recalled(key)
         if sprite is None:
-            sprite = costumed(self.icon(name, paint, dress), self.icon(*weapon_of(dress)), name, paint, dress)
+            sprite = costumed(self.icon(name, paint, dress), self.icon(*weapon_of(dress)), paint, dress)
             self._remember(key, sprite)
         return sprite
 

@@ -33,7 +33,6 @@ ICON_SIZE = 640
 ICON_MARGIN = 24
 GAP = 15
 """Cracks up to this wide, in pixels at half the icon's size, are drawing and not shape."""
-PALETTE = (12, 205, 145, 42, 268, 330, 178)
 BRASS = (0.95, 0.7, 0.24)
 TOYS: dict[str, Toy] = {
     "chest": Toy((0.2, 0.1, 0.05), (0.58, 0.34, 0.17), BRASS),
@@ -53,15 +52,19 @@ TOYS: dict[str, Toy] = {
     "blue": Toy((0.08, 0.14, 0.34), (0.3, 0.52, 0.88), BRASS),
     "purple": Toy((0.18, 0.09, 0.32), (0.58, 0.38, 0.84), BRASS),
     "dark": Toy((0.07, 0.06, 0.09), (0.32, 0.3, 0.37), (0.6, 0.2, 0.26)),
+    "frost": Toy((0.36, 0.62, 0.8), (0.8, 0.92, 0.98), (0.94, 0.98, 1.0), Finish(roughness=0.25, rim=0.4)),
     "castle": Toy((0.34, 0.32, 0.36), (0.76, 0.73, 0.72), (0.8, 0.3, 0.26)),
 }
+
+UNDRESSED = "wood"
+"""Of an icon whose colours nobody told: a carved toy looks meant, and a colour drawn by chance does not."""
 
 
 def toy(name: str, paint: Paint, dress: str) -> Sprite:
     """The silhouette as one soft body, with what is drawn on it raised in other colours."""
     ink = filled(icon_paths()[name], ICON_SIZE, 512, ICON_MARGIN)
     body = _silhouette(ink)
-    dressed = toy_of(name, paint, dress)
+    dressed = toy_of(paint, dress)
     picture = shaded(_toy_height(body, ink), _toy_colours(ink, dressed), dressed.finish, scale=ICON_SIZE)
     alpha = smoothstep(0.35, 0.65, blurred(body, 0.8))
     return cropped(bled(picture, alpha), alpha)
@@ -109,7 +112,7 @@ def _silhouette(ink: Pixels) -> Pixels:
     return np.maximum(rounded, ink)
 
 
-def toy_of(name: str, paint: Paint, dress: str) -> Toy:
+def toy_of(paint: Paint, dress: str) -> Toy:
     if paint.material in RAMPS:
         ramp = RAMPS[paint.material]
         shiny = paint.material in (Material.GOLD, Material.SILVER, Material.BRONZE)
@@ -122,7 +125,9 @@ def toy_of(name: str, paint: Paint, dress: str) -> Toy:
         return replace(TOYS[dress], accent=_tone(paint.hue, 0.72, 0.86))
     if paint.hue is None and toy is not None:
         return toy
-    hue = paint.hue if paint.hue is not None else PALETTE[sum(name.encode()) % len(PALETTE)]
+    if paint.hue is None:
+        return TOYS[UNDRESSED]
+    hue = paint.hue
     return Toy(_tone(hue, 0.8, 0.34), _tone(hue, 0.62, 0.86), _tone((hue + 34) % 360, 0.5, 0.95))
 
 
