@@ -3,10 +3,14 @@
 SQLAlchemy and Alembic take two seconds to import. A start that finds the database current never loads them: its mark
 is read with the driver alone. An empty database gets the whole schema and its mark at once; a test holds the two ways
 to one result.
+
+A mark is the number of the newest migration. `0017.0015` adds: what knows the schema up to 0015 can use it too, since
+all that came later is additive. So old and new processes share a database while a service is upgraded, and the older
+version can be installed again.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from limner.db.open_store import POSTGRES, SQLITE, DatabaseUrlUnknown
 
@@ -35,9 +39,12 @@ class SchemaTooNew(RuntimeError):
 
 
 def migrate(url: str) -> str:
-    """Bring the database to `HEAD`. Returns `created`, `upgraded` or `current`."""
-    if current_mark(url) == HEAD:
+    """Bring the database to `HEAD`. Returns `created`, `upgraded`, `current`, or `newer` where it is beyond it."""
+    mark = current_mark(url)
+    if mark == HEAD:
         return "current"
+    if is_newer(mark):
+        return _newer(mark)
     engine = open_engine(url)
     try:
         return _migrate(engine)
@@ -51,6 +58,9 @@ def rehearse(url: str) -> tuple[str | None, tuple[str, ...]]:
     The database is locked as in an upgrade, and unchanged. Raises what an upgrade would.
     """
     mark = current_mark(url)
+    if is_newer(mark):
+        _newer(mark)
+        return mark, ()
     if mark == HEAD:
         return mark, ()
     engine = open_engine(url)
@@ -60,7 +70,18 @@ def rehearse(url: str) -> tuple[str | None, tuple[str, ...]]:
             transaction.rollback()
     finally:
         engine.dispose()
-    return mark, tuple(each for each in sorted(_known_marks()) if each > (mark or ""))
+    return mark, tuple(each for each in sorted(_known_numbers()) if each > _number(mark or ""))
+
+
+def is_newer(mark: str | None) -> TypeGuard[str]:
+    """Whether a newer Limner has migrated the database."""
+    return mark is not None and _number(mark) not in _known_numbers()
+
+
+def serves_this_version(mark: str) -> bool:
+    """Whether this Limner can use what a newer one migrated to this mark."""
+    oldest = mark.partition(".")[2]
+    return bool(oldest) and oldest <= _number(HEAD)
 
 
 def current_mark(url: str) -> str | None:
@@ -125,8 +146,8 @@ def _bring_to_head(conn: "Connection") -> str:
     mark = _mark(conn) if "alembic_version" in tables else None
     if mark == HEAD:  # another process was first
         return "current"
-    if mark is not None and mark not in _known_marks():
-        raise SchemaTooNew(mark)
+    if is_newer(mark):
+        return _newer(mark)
     if not tables:
         create(conn)
         return "created"
@@ -145,7 +166,18 @@ def _mark(conn: "Connection") -> str | None:
     return mark
 
 
-def _known_marks() -> set[str]:
+def _newer(mark: str) -> str:
+    """Raises `SchemaTooNew` where this version cannot use it."""
+    if not serves_this_version(mark):
+        raise SchemaTooNew(mark)
+    return "newer"
+
+
+def _number(mark: str) -> str:
+    return mark.partition(".")[0]
+
+
+def _known_numbers() -> set[str]:
     return {file.name.partition("_")[0] for file in (Path(__file__).with_name("migrations") / "versions").glob("*.py")}
 
 

@@ -165,7 +165,7 @@ def test_head_is_the_newest_migration_and_there_is_one_line_of_them() -> None:
     scripts = ScriptDirectory.from_config(config)
 
     assert scripts.get_heads() == [HEAD]
-    assert {script.revision for script in scripts.walk_revisions()} == migrating._known_marks()
+    assert {script.revision.partition(".")[0] for script in scripts.walk_revisions()} == migrating._known_numbers()
 
 
 def test_an_older_database_is_upgraded(new_url: NewUrl) -> None:
@@ -235,6 +235,32 @@ def test_a_database_from_the_future_is_refused_untouched(new_url: NewUrl) -> Non
         f"the database has schema 9999, this Limner supports {HEAD} at most: install a newer Limner"
     )
     assert shape(url) == before
+
+
+@pytest.mark.parametrize("mark", [f"9999.{int(HEAD[:4]) + 1:04}", "9999."])
+def test_so_is_one_whose_later_migrations_leave_out_this_version(new_url: NewUrl, mark: str) -> None:
+    url = marked(new_url(), mark)
+
+    for way in (migrate, rehearse):
+        with pytest.raises(SchemaTooNew):
+            way(url)
+
+
+@pytest.mark.parametrize("oldest", [HEAD[:4], "0001"])
+def test_one_whose_later_migrations_only_add_is_used_as_it_is(new_url: NewUrl, oldest: str) -> None:
+    url = marked(new_url(), f"9999.{oldest}")
+    before = shape(url)
+
+    assert migrate(url) == "newer"
+    assert rehearse(url) == (f"9999.{oldest}", ())
+    assert shape(url) == before
+
+
+def marked(url: str, mark: str) -> str:
+    """A database that a later Limner says it has migrated."""
+    with raw_database(migrated(url)) as db:
+        db.run(Sql("UPDATE alembic_version SET version_num = :mark"), {"mark": mark})
+    return url
 
 
 def test_many_processes_may_start_on_one_empty_database(new_url: NewUrl) -> None:

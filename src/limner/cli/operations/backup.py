@@ -167,13 +167,13 @@ async def _faults(backups: "ObjectBackups", manifest: "Manifest", scratch: Path,
 def _check_target(settings: "Settings", manifest: "Manifest", *, json: bool) -> None:
     from limner.application.backup.manifest import SECRET
     from limner.db.dump import NotEmpty, check_empty, kind_of
-    from limner.db.migrate import HEAD
+    from limner.db.migrate import is_newer, serves_this_version
 
     url = settings.resolved_database_url
     if kind_of(url) != manifest.database:
         remedy = "Set LIMNER_DATABASE_URL to an empty database of that kind."
         fail(f"the backup is of a {manifest.database} database, and this one is {kind_of(url)}", remedy, json=json)
-    if manifest.schema > HEAD:
+    if is_newer(manifest.schema) and not serves_this_version(manifest.schema):
         fail(f"the backup is of Limner {manifest.version}, which is newer", "Install that version first.", json=json)
     if settings.secret is None and SECRET not in manifest.files:
         fail("the backup has no secret", "Set LIMNER_SECRET to what it was; without it every key is void.", json=json)

@@ -9,6 +9,13 @@ from limner.cli.terminal import Data, Json, out, print_json, refuse, settings_fo
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
 
+_DONE = {
+    "created": "Created the tables, schema {head}.",
+    "upgraded": "Upgraded to schema {head}.",
+    "current": "Nothing to do: schema {head}.",
+    "newer": "Nothing to do: a newer Limner has upgraded the database, and this one, of schema {head}, can use it.",
+}
+
 
 @app.command("upgrade")
 def upgrade(
@@ -34,11 +41,7 @@ def upgrade(
     if json:
         print_json({"schema": HEAD, "done": done})
     else:
-        out.print(
-            {"created": f"Created the tables, schema {HEAD}.", "current": f"Nothing to do: schema {HEAD}."}.get(
-                done, f"Upgraded to schema {HEAD}."
-            )
-        )
+        out.print(_DONE[done].format(head=HEAD))
 
 
 def _rehearse(url: str, *, json: bool) -> None:
