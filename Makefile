@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check chart-check check fmt bench performance soak studio-budget docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check chart-check check fmt bench performance soak studio-budget plates docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -137,6 +137,14 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'
 
+MODELS := /usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f
+plates: ## Render the built-in engine's places that are not under out/plates yet, and pack all of them: half a minute each.
+	@[ -x .venv-plates/bin/python ] || python3 -m venv .venv-plates
+	@.venv-plates/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/tools/plates.txt
+	@.venv-plates/bin/python packages/limner-builtin/tools/plates out/plates $(MODELS) \
+		--into packages/limner-builtin/src/limner_builtin/assets/plates.zip
+	@cd packages/limner-builtin/src/limner_builtin && sed -i '/plates.zip/d' SHA256SUMS && sha256sum assets/plates.zip >>SHA256SUMS
+
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
-	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-clients out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-clients .venv-plates out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -42,7 +42,11 @@ def test_every_name_in_the_lexicon_exists() -> None:
     known = {folded(words[0]) for words in emoji_names()["en"].values()}
     known |= {name.replace("-", " ") for name in icon_paths()}
 
-    named = [name for section in ("flying", "swimming", "worn", "held") for name in lexicon()[section]["names"]]
+    named = [
+        name
+        for section in ("flying", "swimming", "worn", "held", "garments", "containers")
+        for name in lexicon()[section]["names"]
+    ]
     named += [name for names in lexicon()["stature"].values() for name in names]
 
     assert [name for name in named if folded(name) not in known] == []

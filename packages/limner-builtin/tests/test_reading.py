@@ -203,7 +203,7 @@ def test_a_plural_is_the_named_thing_before_an_icon_of_that_name() -> None:
     [
         ("hot air balloon", ["air balloon"]),
         ("red balloons", ["balloon"]),
-        ("a tree house", ["treehouse"]),
+        ("a treehouse", ["treehouse"]),
         ("медведь ест мёд в лесу", ["bear", "honey pot"]),
         ("белый кот", ["cat"]),
         ("雪山下的小木屋", ["hut", "snow-capped mountain"]),

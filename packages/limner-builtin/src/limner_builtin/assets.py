@@ -49,6 +49,22 @@ def emoji_names() -> dict[str, dict[str, list[str]]]:
 
 
 @cache
+def _plates() -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO((HOME / "assets" / "plates.zip").read_bytes())) as archive:
+        return {name.removesuffix(".webp"): archive.read(name) for name in archive.namelist()}
+
+
+def plate_names() -> frozenset[str]:
+    """The places that were rendered beforehand, with their hour where it is not the day: "beach-sunset"."""
+    return frozenset(_plates())
+
+
+def plate_picture(name: str) -> Image.Image:
+    """A picture of 960 by 720."""
+    return Image.open(io.BytesIO(_plates()[name])).convert("RGB")
+
+
+@cache
 def icon_paths() -> dict[str, list[str]]:
     """`{name: [path data, ...]}` on a 512 by 512 viewbox."""
     icons = _unzipped("game-icons.json.gz")["icons"]

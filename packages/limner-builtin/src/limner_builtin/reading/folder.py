@@ -152,7 +152,11 @@ class Folder:
         following = next((p.role for p in rest if p.role not in BETWEEN), None)
         if following in (Role.THING, Role.PLACE, Role.REFERENCE):
             self._paint = paint
-        elif phrase.match is not None and not self._adjacent and (phrase.match.score >= NAME or following in ENDING):
+        elif (
+            phrase.match is not None
+            and self._last is not Role.THING
+            and (phrase.match.score >= NAME or following in ENDING)
+        ):
             self._thing(replace(phrase, role=Role.THING))  # "an orange", "a block of ice"
         elif self._things and self._adjacent and not self._things[-1].paint:
             self._things[-1] = replace(self._things[-1], paint=paint)  # "un chat noir", "a dragon statue"

@@ -11,12 +11,12 @@ from limner_builtin.raster.pixels import Pixels, colour, grid, smoothstep, to_hs
 from limner_builtin.raster.sprite import Sprite, paste
 from limner_builtin.reading.meaning import Reading, Relation, Thing
 from limner_builtin.reading.vocabulary import Vocabulary, WordKind, flying, folded, stature, swimming
-from limner_builtin.scene.backdrop import backdrop
 from limner_builtin.scene.grading import falling, graded
 from limner_builtin.scene.layout import BACK, FAR_SKY, Box, LayoutBody, arranged
+from limner_builtin.scene.plates import backdrop, podium
 from limner_builtin.scene.shadows import reflect, shadow
 from limner_builtin.scene.shapes import solids
-from limner_builtin.scene.studio import Backdrop, studio
+from limner_builtin.scene.studio import STUDIO_HUES, Backdrop, studio
 from limner_builtin.sprites.materials import BROWN, RAMPS, Paint
 from limner_builtin.sprites.sprite_box import SpriteBox
 from limner_builtin.sprites.subjects import rounded_base, subject_head
@@ -164,9 +164,10 @@ def _behind(
 ) -> Backdrop:
     if stage.paper and reading.setting.shown == "studio":
         return studio(*size, *_paper_of(stage.paper))
-    if reading.setting.shown != "studio" or not drafts:
-        return backdrop(reading.setting, *size, rng, stage.sprites)
-    return studio(*size, *_paper(drafts[0], rng))
+    if reading.setting.shown != "studio":
+        return backdrop(reading.setting, size, rng)
+    paper = _paper(drafts[0], rng) if drafts else (float(rng.choice(STUDIO_HUES)), 0.16)
+    return podium(size, *paper, rng)
 
 
 def _paper_of(paint: Paint) -> tuple[float, float, float]:
@@ -200,9 +201,8 @@ def _set(canvas: Pixels, sprite: Sprite, box: Box, back: Backdrop, place: str) -
         sprite = Sprite(sprite.picture, sprite.alpha * _waterline(sprite.alpha.shape))
         reflect(canvas, sprite, box, 0.28)
     elif box.grounded:
-        if place == "studio":
-            reflect(canvas, sprite, box, 0.13)
-        shadow(canvas, sprite.alpha, box, back.palette.shadow, 0.75 if place in ("space", "studio") else 0.95)
+        strength = 0.75 if place in ("space", "studio") else 0.95
+        shadow(canvas, sprite.alpha, box, back.palette.shadow, strength, mirrored=back.mirrored)
     paste(canvas, _relit(sprite, box, back), sprite.alpha, box.left, box.top)
 
 

@@ -20,9 +20,11 @@ class Stain:
     top: int
 
 
-def shadow(canvas: Pixels, alpha: Pixels, box: Box, tint: Rgb, strength: float, *, cast: float = 1.0) -> None:
+def shadow(
+    canvas: Pixels, alpha: Pixels, box: Box, tint: Rgb, strength: float, *, cast: float = 1.0, mirrored: bool = False
+) -> None:
     """A dark line where the thing touches the ground, and a longer soft one away from the light."""
-    _darken(canvas, _cast(alpha, box), tint, 0.52 * strength * cast)
+    _darken(canvas, _cast(alpha, box, mirrored=mirrored), tint, 0.52 * strength * cast)
     _darken(canvas, _contact(alpha, box), tint, 0.7 * strength)
 
 
@@ -37,8 +39,12 @@ def _contact(alpha: Pixels, box: Box) -> Stain:
     return Stain(across[None, :] * profile[:, None], box.left - pad, box.foot - int(3.2 * spread))
 
 
-def _cast(alpha: Pixels, box: Box) -> Stain:
-    """The silhouette laid on the ground: flattened, leaning away from the key light, softer the farther it falls."""
+def _cast(alpha: Pixels, box: Box, *, mirrored: bool) -> Stain:
+    """The silhouette laid on the ground: flattened, leaning away from the key light, softer the farther it falls.
+
+    The light comes from the left, or from the right where it is mirrored.
+    """
+    alpha = alpha[:, ::-1] if mirrored else alpha
     low, pad = max(4, int(box.height * 0.24)), max(8, box.width // 3)
     lean = 1.15
     flat = to_image(resized(alpha, box.width, low))
@@ -52,7 +58,11 @@ def _cast(alpha: Pixels, box: Box) -> Stain:
     near, far = blurred(plane, max(2.0, box.width * 0.012)), blurred(plane, max(3.0, box.width * 0.05))
     _, y = grid(*plane.shape)
     share = np.clip((pad + low - y) / low, 0, 1)
-    return Stain(near * (1 - share) + far * share, box.left - pad, box.foot - low - pad - int(low * 0.06))
+    dark = near * (1 - share) + far * share
+    left = box.left - pad
+    if mirrored:
+        dark, left = dark[:, ::-1], box.left + box.width + pad - dark.shape[1]
+    return Stain(dark, left, box.foot - low - pad - int(low * 0.06))
 
 
 def _darken(canvas: Pixels, stain: Stain, tint: Rgb, strength: float) -> None:

@@ -10,8 +10,11 @@ from limner_builtin.scene.palettes import Palette, hsv
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
+    """What is behind the things. The light comes from the left, or from the right where it is mirrored."""
+
     picture: Pixels
     palette: Palette
+    mirrored: bool = False
 
 
 STUDIO_HUES = (28, 205, 340, 160, 48, 262, 185)
@@ -26,7 +29,7 @@ def studio(width: int, height: int, hue: float, strength: float = 0.16, value: f
     glow = np.exp(-(((x / width - 0.5) / 0.42) ** 2) - ((y / height - 0.42) / 0.36) ** 2)[..., None]
     corner = (x / width - 0.5) ** 2 + (y / height - 0.52) ** 2
     picture = (base + glow * np.float32(0.09 * value)) * (1 - 0.42 * corner[..., None])
-    palette = Palette(wall, wall, floor, floor, wall, 0.6, (1, 1, 1), hsv(hue, 0.5, 0.26))
+    palette = Palette(wall, shadow=hsv(hue, 0.5, 0.26), horizon=0.6)
     return Backdrop(np.clip(picture, 0, 1).astype(np.float32), palette)
 
 

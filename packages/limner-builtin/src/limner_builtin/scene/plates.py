@@ -1,0 +1,116 @@
+"""Places that were rendered beforehand, fitted to a picture's shape: things are set into them afterwards."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from limner_builtin.assets import plate_names, plate_picture
+from limner_builtin.raster.pixels import Pixels, colour, from_hsv, grid, luma, over, to_hsv, to_pixels
+from limner_builtin.reading.meaning import OUTDOORS, Setting
+from limner_builtin.scene.palettes import Palette, hsv, palette_of
+from limner_builtin.scene.studio import Backdrop
+
+FLOORS = {
+    "podium": 0.7,
+    "room": 0.655,
+    "kitchen": 0.67,
+    "stage": 0.73,
+    "city": 0.62,
+    "forest": 0.62,
+    "meadow": 0.61,
+    "mountains": 0.61,
+    "beach": 0.78,
+    "sea": 0.54,
+    "desert": 0.61,
+    "snow": 0.66,
+    "underwater": 0.69,
+    "space": 0.74,
+    "sky": 0.66,
+    "lava": 0.64,
+    "cave": 0.7,
+    "alien": 0.63,
+    "winter": 0.62,
+}
+"""Where the ground that things stand on begins: a share of the plate's height, from above."""
+
+IN_SNOW = {"meadow": "snow", "forest": "snow", "mountains": "snow", "city": "winter"}
+"""Elsewhere snow falls and does not lie."""
+
+WIDE = frozenset({"podium", "room", "kitchen", "stage"})
+"""What is built has proportions; land may be squeezed a little, so that more of its sides is seen."""
+
+SQUEEZE = 0.86
+ALIEN_HUE = 285.0
+CLAY = 0.7
+"""The tone of the podium's plate that takes the paper's colour as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    name: str
+    floor: float
+
+
+def plate_of(setting: Setting) -> Plate:
+    """The plate of a place at its hour; by day where there is none of the hour, as above the clouds."""
+    place = setting.shown
+    if place not in OUTDOORS:
+        return Plate(place, FLOORS[place])
+    shown = IN_SNOW.get(place, place) if setting.weather == "snow" else place
+    name = f"{shown}-{setting.time}"
+    return Plate(name if name in plate_names() else shown, FLOORS[shown])
+
+
+def backdrop(setting: Setting, size: tuple[int, int], rng: np.random.Generator) -> Backdrop:
+    """The place with the weather over it, as it is or mirrored."""
+    plate = plate_of(setting)
+    mirrored = bool(rng.random() < 0.5)
+    picture = _fitted(plate, size, mirrored=mirrored)
+    palette = replace(palette_of(setting), horizon=plate.floor)
+    if setting.hue is not None:
+        hue, saturation, value = to_hsv(picture)
+        picture = from_hsv((hue + setting.hue - ALIEN_HUE) % 360, saturation, value)
+    if setting.weather in ("rain", "fog"):
+        picture = _overcast(picture)
+    if setting.weather == "fog":
+        picture = _misty(picture, plate.floor, palette.haze)
+    return Backdrop(picture, palette, mirrored)
+
+
+def podium(size: tuple[int, int], hue: float, strength: float, rng: np.random.Generator) -> Backdrop:
+    """A clay stage in one hue, for things without a place."""
+    plate = Plate("podium", FLOORS["podium"])
+    mirrored = bool(rng.random() < 0.5)
+    clay = luma(_fitted(plate, size, mirrored=mirrored))[..., None] / np.float32(CLAY)
+    wall = colour(*hsv(hue, strength, 0.95))
+    palette = Palette(hsv(hue, strength, 0.95), shadow=hsv(hue, 0.5, 0.26), horizon=plate.floor)
+    return Backdrop(np.clip(clay * wall, 0, 1), palette, mirrored)
+
+
+def _fitted(plate: Plate, size: tuple[int, int], *, mirrored: bool) -> Pixels:
+    """The middle of the plate in another shape; its floor begins at the same share of the height."""
+    image, (width, height) = plate_picture(plate.name), size
+    scale = max(width / image.width, height / image.height)
+    wide, tall = width / scale, height / scale
+    if plate.name not in WIDE:
+        wide = min(image.width, wide / SQUEEZE)
+    left, top = (image.width - wide) / 2, plate.floor * (image.height - tall)
+    box = (left, top, left + wide, top + tall)
+    part = image.resize(size, Image.Resampling.BICUBIC, box)
+    pixels = to_pixels(part)
+    return np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels
+
+
+def _overcast(picture: Pixels) -> Pixels:
+    """Less colour and a cooler, darker light."""
+    grey = luma(picture)[..., None]
+    dull: Pixels = (picture * np.float32(0.5) + grey * np.float32(0.5)) * colour(0.8, 0.85, 0.92)
+    return dull
+
+
+def _misty(picture: Pixels, floor: float, haze: tuple[float, float, float]) -> Pixels:
+    """Mist is thickest where the ground begins."""
+    _, y = grid(*picture.shape[:2])
+    share = 0.12 + 0.5 * np.exp(-(((y / picture.shape[0] - floor + 0.06) / 0.22) ** 2))
+    return over(colour(*haze), share.astype(np.float32), picture)
