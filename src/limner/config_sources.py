@@ -87,6 +87,8 @@ def clean_environment(environ: Mapping[str, str], variables: Collection[str]) ->
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise ConfigError(f"{name}: cannot read {values[name]}: {reason}", "Name a readable text file.") from None
+        if not values[target]:
+            raise ConfigError(f"{name}: {values[name]} is empty", f"Write the value into it, or do not set {name}.")
         del values[name]
     return {name: value for name, value in values.items() if value}
 

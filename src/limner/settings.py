@@ -520,6 +520,10 @@ class Settings(VendorSettings):
                     "contains a line break or another control character",
                     "Copy the key again, on one line; a file that holds it may have that line alone.",
                 )
+        for path, key in _vendor_keys(self):
+            if problem := _mistake_in_key(key):
+                remedy = "Write the key alone. `docker --env-file` and files of secrets keep quotes as part of a value."
+                raise _misplaced(path[0], problem, remedy, below=path[1:])
         for path, url in _vendor_addresses(self):
             if not _is_web_address(url):
                 raise _misplaced(path[0], NO_WEB_ADDRESS, "Write it as https://host/path.", below=path[1:])
@@ -648,6 +652,25 @@ def _vendor_addresses(settings: Settings) -> Iterator[tuple[tuple[str, ...], str
     for name, provider in settings.provider.items():
         if provider.base_url and (provider.adapter or name) != "diffusers":
             yield ("provider", name, "base_url"), provider.base_url
+
+
+def _vendor_keys(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every key of a vendor or server that is given, with the path of its setting."""
+    for vendor in declarations().values():
+        if vendor.key and (key := getattr(settings, vendor.key.setting)):
+            yield (vendor.key.setting,), key.get_secret_value()
+    for name, provider in settings.provider.items():
+        if provider.key:
+            yield ("provider", name, "key"), provider.key.get_secret_value()
+
+
+def _mistake_in_key(key: str) -> str | None:
+    """What was copied along with the key: vendors answer it with a refusal that does not say so."""
+    if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'`":
+        return "stands in quotes, which are not part of it"
+    if scheme := re.match(r"(authorization:\s*)?(bearer|key|token)\s", key, re.IGNORECASE):
+        return f"begins with {scheme[0].strip()!r}, which is not part of it"
+    return None
 
 
 def config_path(*, config: Any = None, data: Any = None, **_others: Any) -> Path:

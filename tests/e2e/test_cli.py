@@ -325,6 +325,8 @@ def test_tasks_are_listed_shown_explained_and_cancelled(server: Served, beside: 
     assert "a cat to look into" in table
     assert task_id in shown.out
     assert "flux.1_kontext_pro" in shown.out
+    assert "echo.prompt        a cat to look into" in shown.out
+    assert not set("{}[]()") & set(shown.out)
     assert "a cat to look into" in explained.out
     assert "ignored fields: strength" in explained.out
     assert cancelled.out.strip() == "The task is cancelled."
@@ -340,6 +342,7 @@ def test_what_became_of_a_picture_is_explained(kept: Limner, picture: Path, tmp_
 
     assert "like the input image" in reported
     assert "provider: sandbox" in reported
+    assert "generative: no" in reported
     assert "files[0]" in reported
     assert "image/png" in reported
     assert "-5" in reported

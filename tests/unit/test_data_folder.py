@@ -41,6 +41,28 @@ def test_a_folder_that_was_there_stays_as_its_owner_wants_it(tmp_path: Path) -> 
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(OSError, match=r"the data folder .*/file/data cannot be made or used: Not a directory"):
+        prepare_data(Settings(data=tmp_path / "file" / "data"))
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write everywhere, so that permissions alone would prove nothing where the tests run as root."""
+    mkdir = Path.mkdir
+
+    def refused(path: Path, *arguments: int, **options: bool) -> None:
+        if path.name == "scratch":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+
+    with pytest.raises(OSError, match=f"the data folder {tmp_path} cannot be made or used: Permission denied"):
+        prepare_data(Settings(data=tmp_path))
+
+
 @pytest.mark.parametrize("content", [b"", b"cut off"])
 def test_a_secret_that_was_cut_off_is_refused_with_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret").write_bytes(content)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from limner.cli import completion
 from limner.cli.account.webhooks import print_deliveries
+from limner.cli.task.facts_as_text import lines_of
 from limner.cli.task.generate import Force, Open, check_can_run, report_saved, run_task, save_task
 from limner.cli.task.output import check_output
 from limner.cli.terminal import Data, Json, confirm, out, print_json, table, when, with_limner
@@ -91,9 +92,8 @@ def show(task_id: TaskArgument, data: Data = None, json: Json = False) -> None:
     if json:
         print_json(facts(seen.task) | {"ahead": seen.ahead, "erasure": erasure})
         return
-    for name, value in facts(seen.task).items():
-        if value is not None:
-            out.print(f"[bold]{name:16}[/] {escape(str(value))}", soft_wrap=True)
+    for name, text in lines_of(facts(seen.task)):
+        out.print(f"[bold]{name:18}[/] {escape(text)}", soft_wrap=True)
     if erasure:
         out.print(_receipt(erasure), soft_wrap=True)
 
@@ -232,8 +232,8 @@ def _print_explanation(explained: "Explanation") -> None:
             out.print(f"note: {escape(note)}", soft_wrap=True)
     if task.served_by:
         out.print("\n[bold]served by[/]")
-        for name, value in task.served_by.items():
-            out.print(f"  {name}: {escape(str(value))}", soft_wrap=True)
+        for name, text in lines_of(task.served_by):
+            out.print(f"  {name}: {escape(text)}", soft_wrap=True)
     _print_rows(explained)
 
 
