@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from limner_builtin.reading.meaning import Relation
@@ -82,3 +84,10 @@ def test_the_sky_stays_behind_the_ground() -> None:
     boxes = arranged([CASTLE, STAR], 1024, 1024)
 
     assert boxes[0].body == 1
+
+
+def test_an_even_number_stands_so_that_nobody_is_hidden() -> None:
+    boxes = arranged([LayoutBody(1.0, 1.0, count=4)], 1024, 1024)
+
+    middles = sorted(box.left + box.width / 2 for box in boxes)
+    assert min(after - before for before, after in pairwise(middles)) > 0.2 * boxes[0].width

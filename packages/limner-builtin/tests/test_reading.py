@@ -165,7 +165,7 @@ def test_what_is_named_goes_before_what_is_drawn_by_its_kind() -> None:
 def test_parts_of_a_body_belong_to_whoever_has_them() -> None:
     reading = reading_of("a girl with red hair and green eyes")
 
-    assert (names(reading), reading.unmatched) == (["girl"], ("hair", "eyes"))
+    assert (names(reading), reading.unmatched) == (["girl"], ("red", "hair", "eyes"))
     assert not reading.things[0].paint
 
 
@@ -269,3 +269,16 @@ def test_the_moon_may_be_where_it_happens() -> None:
     reading = reading_of("an astronaut on the surface of the moon")
 
     assert (names(reading), reading.setting.place) == (["astronaut"], "space")
+
+
+def test_a_colour_before_a_named_thing_is_no_name_of_another_kind() -> None:
+    (dragon,) = reading_of("a green dragon").things
+
+    assert (dragon.asset and dragon.asset.name, dragon.paint.hue) == ("dragon", 130.0)
+    hoard = reading_of("a dragon on a pile of gold")
+    assert (names(hoard), hoard.unmatched) == (["dragon"], ("pile of", "gold"))
+
+
+def test_a_ship_in_a_storm_is_at_sea() -> None:
+    assert reading_of("a pirate ship in a storm").setting.place == "sea"
+    assert reading_of("a fox in a storm").setting.place is None

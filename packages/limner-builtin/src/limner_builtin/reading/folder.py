@@ -6,7 +6,19 @@ from dataclasses import replace
 
 from limner_builtin.reading.meaning import OUTDOORS, Reading, Relation, Setting, Thing
 from limner_builtin.reading.phrases import POINTING, Phrase, Role
-from limner_builtin.reading.vocabulary import KIND, NAME, Asset, containers, flying, folded, garments, held, parts, worn
+from limner_builtin.reading.vocabulary import (
+    KIND,
+    NAME,
+    Asset,
+    afloat,
+    containers,
+    flying,
+    folded,
+    garments,
+    held,
+    parts,
+    worn,
+)
 from limner_builtin.reading.words import UNSPACED
 from limner_builtin.sprites.materials import Paint, paint_of
 
@@ -33,6 +45,9 @@ FLYING = frozenset({"flying", "fliegend", "volant", "volando", "voando"})
 
 ENDING = frozenset({None, Role.BREAK, Role.RELATION})
 """What follows a colour that is said for a thing: "an orange", "an orange next to a cat"."""
+
+FOODS = frozenset({"orange", "oranges", "lime", "limes", "chocolate"})
+"""Colours and materials that are things as well; gold and wood are not drawn."""
 
 OWNING = frozenset({"with", "and", "mit", "avec", "con", "com", "с", "带着"})
 
@@ -78,9 +93,11 @@ class Folder:
             self._take(phrase, phrases[index + 1 :])
             self._last = phrase.role
         things = _most_important(self._things)
+        if self._setting.place is None and self._sky and any(_is(thing, afloat()) for thing in things):
+            self._setting = replace(self._setting, place="sea")
         if self._setting.place is not None and self._setting.place not in OUTDOORS:
             self._unmatched += self._sky
-        if any(thing.asset and folded(thing.asset.name) in flying() for thing in things):
+        if any(_is(thing, flying()) for thing in things):
             self._unmatched = [text for text in self._unmatched if text not in FLYING]
         left_out = (thing.phrase for thing in self._things if all(thing is not kept for kept in things))
         unmatched = tuple(dict.fromkeys((*self._unmatched, *left_out)))
@@ -126,7 +143,7 @@ class Folder:
     def _silent(self, phrase: Phrase) -> None:
         if self._things and phrase.text in WITHIN:
             self._relation = Relation.INSIDE
-        if self._adjacent and phrase.text in OF and self._is_container(self._things[-1]):
+        if self._adjacent and phrase.text in OF and _is(self._things[-1], containers()):
             self._filled, self._adjacent = True, False
         self._adjacent = self._adjacent and phrase.text not in POINTING and phrase.text not in PLACING
         if phrase.text == CLAUSE_END and self._things and self._leading is not None:
@@ -155,11 +172,13 @@ class Folder:
         elif (
             phrase.match is not None
             and self._last is not Role.THING
-            and (phrase.match.score >= NAME or following in ENDING)
+            and (phrase.match.score >= NAME or (phrase.text in FOODS and following in ENDING))
         ):
             self._thing(replace(phrase, role=Role.THING))  # "an orange", "a block of ice"
         elif self._things and self._adjacent and not self._things[-1].paint:
             self._things[-1] = replace(self._things[-1], paint=paint)  # "un chat noir", "a dragon statue"
+        else:
+            self._unmatched.append(phrase.text)
 
     def _placed(self, phrase: Phrase) -> None:
         hue = self._paint.hue if phrase.value == "alien" else None
@@ -245,10 +264,6 @@ class Folder:
             return Relation.WEAR
         return Relation.HOLD if folded(asset.name) in held() else Relation.BESIDE
 
-    @staticmethod
-    def _is_container(thing: Thing) -> bool:
-        return thing.asset is not None and folded(thing.asset.name) in containers()
-
     def _unknown(self, phrase: Phrase) -> None:
         self._adjacent = self._filled = (
             False  # "dragon" and "statue" are two nouns in "a dragon of some unknown statue"
@@ -257,6 +272,10 @@ class Folder:
             self._unmatched[-1] += phrase.text
         else:
             self._unmatched.append(phrase.text)
+
+
+def _is(thing: Thing, names: frozenset[str]) -> bool:
+    return thing.asset is not None and folded(thing.asset.name) in names
 
 
 def _most_important(things: Sequence[Thing]) -> list[Thing]:

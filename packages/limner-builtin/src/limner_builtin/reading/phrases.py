@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 
 from limner_builtin.assets import lexicon
-from limner_builtin.reading.vocabulary import Match, Vocabulary, folded, modifiers
+from limner_builtin.reading.vocabulary import KIND, Match, Vocabulary, folded, modifiers
 from limner_builtin.reading.words import joined, measured
 
 LONGEST = 8
@@ -84,6 +84,8 @@ def _spoken(text: str, vocabulary: Vocabulary, locale: str) -> Phrase | None:
     if known is not None and known[0] is not Role.COLOUR:
         return Phrase(known[0], text, known[1])
     match = vocabulary.find(text, locale)
+    if match is not None and match.score <= KIND and _lexicon().get(text.partition(" ")[0], (None,))[0] is Role.COLOUR:
+        match = None if " " in text else match  # a "green dragon" is a dragon first, and then a plant of that name
     if known is not None:
         return Phrase(Role.COLOUR, text, known[1], match)
     if match is not None:

@@ -284,6 +284,11 @@ def garments() -> frozenset[str]:
 
 
 @cache
+def afloat() -> frozenset[str]:
+    return frozenset(map(folded, lexicon()["afloat"]["names"]))
+
+
+@cache
 def containers() -> frozenset[str]:
     return frozenset(map(folded, lexicon()["containers"]["names"]))
 

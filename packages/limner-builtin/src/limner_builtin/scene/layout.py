@@ -168,9 +168,9 @@ def _wedge(count: int) -> list[tuple[float, float]]:
         return [(i - (count - 1) / 2, 0.0) for i in range(count)]
     front = (count + 1) // 2 if count > 3 else 1
     back = count - front
-    spread = 1.12 if count == 3 else 1.0
+    spread, aside = 1.12 if count == 3 else 1.0, 0.5 * (front == back)
     return [((i - (front - 1) / 2), 0.0) for i in range(front)] + [
-        ((i - (back - 1) / 2) * spread, 1.0) for i in range(back)
+        ((i - (back - 1) / 2) * spread + aside, 1.0) for i in range(back)
     ]
 
 
