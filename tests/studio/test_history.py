@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from contract.client import Client, client_of
 from contract.test_library import until_erased
 from serving import Served
-from studio.browser import Tab
+from studio.browser import Tab, until_ready
 
 
 @pytest.fixture
@@ -126,3 +126,18 @@ def test_the_rail_counts_the_days_and_leads_back_in_time(tab: Tab, client: Clien
     tab.open("/history?until=2001-01-01")
     expect(tab.page.get_by_text("No picture matches.")).to_be_visible()
     expect(tab.page.get_by_text("Before 2001-01-01")).to_be_visible()
+
+
+def test_the_palette_finds_pictures_by_their_words_and_ids(tab: Tab, client: Client, word: str) -> None:
+    made = client.done(prompt=f"a heron by a lake {word}")["task_id"]
+    tab.sign_in()
+    until_ready(tab.page)
+    tab.page.keyboard.press("Control+k")
+
+    tab.page.keyboard.type(f"heron {word}")
+    expect(tab.page.get_by_role("option")).to_have_text([f"a heron by a lake {word}"])
+    tab.page.locator("#palette input").fill(made)
+    expect(tab.page.get_by_role("option")).to_have_text([f"a heron by a lake {word}"])
+    tab.page.keyboard.press("Enter")
+
+    tab.page.wait_for_url(f"**/pictures/{made}")

@@ -4,20 +4,35 @@ from playwright.sync_api import expect
 
 from contract.client import client_of
 from serving import Served
-from studio.browser import Tab
+from studio.browser import Tab, until_ready
 
 LISTS = ("/operator", "/operator/tasks", "/operator/failures")
 
 
-def test_others_neither_see_it_in_the_bar_nor_reach_it(tab: Tab, studio: Served) -> None:
+CHANGES = ("/operator/rest", "/operator/grant")
+
+
+def test_others_neither_see_it_nor_reach_it(tab: Tab, studio: Served) -> None:
+    """Not in the bar, not among the commands, not by its key, and not by its addresses."""
     task = client_of(studio).done(prompt="not for others")["task_id"]
     tab.sign_in()
+    until_ready(tab.page)
 
     expect(tab.page.get_by_role("link", name="Operator")).to_have_count(0)
+    tab.page.keyboard.press("Control+k")
+    expect(tab.page.get_by_role("option", name="History")).to_be_visible()
+    expect(tab.page.get_by_role("option", name="Operator")).to_have_count(0)
+    tab.page.keyboard.press("Escape")
+    for key in ("g", "o", "g", "h"):
+        tab.page.keyboard.press(key)
+    tab.page.wait_for_url("**/studio/history")
     for path in (*LISTS, f"/operator/tasks/{task}"):
-        answer = tab.page.goto(f"{studio.url}/studio{path}")
-        assert answer
+        answer = tab.page.request.get(f"{studio.url}/studio{path}")
         assert answer.status == 403
+        assert "not for others" not in answer.text()
+    token = tab.page.locator("html").get_attribute("data-csrf") or ""
+    for path in (*CHANGES, f"/operator/tasks/{task}/cancel"):
+        assert tab.page.request.post(f"{studio.url}/studio{path}", headers={"x-csrf-token": token}).status == 403
 
 
 def test_each_figure_leads_to_the_tasks_behind_it(tab: Tab, studio: Served) -> None:

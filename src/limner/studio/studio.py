@@ -112,6 +112,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         read("GET", "/compare", picture.compare),
         read("GET", "/history", past.page),
         read("GET", "/history/tiles", past.tiles),
+        read("GET", "/history/find", past.find),
         read("GET", "/history/rail", past.rail),
         read("POST", "/history/zip", past.zip),
         change("POST", "/keep", past.keep),

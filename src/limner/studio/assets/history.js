@@ -2,6 +2,7 @@
 import { ask, element, elements, root, t } from "./page.js";
 import { comparable, erase, keep, refused } from "./acts.js";
 import { compare } from "./compare.js";
+import { toast } from "./floating.js";
 
 const PAUSE_MS = 200;
 const PLACE = "limner.history.place";
@@ -87,6 +88,7 @@ export function history() {
     const n = chosen().length;
     bar.querySelector("[data-selcount]").textContent = n;
     bar.hidden = n === 0;
+    bar.toggleAttribute("data-two", n === 2);
     main.toggleAttribute("data-selecting", n > 0 || mode.getAttribute("aria-pressed") === "true");
   }
   main.addEventListener("click", (event) => {
@@ -112,8 +114,9 @@ export function history() {
     last = tick;
   }
   function both() {
-    const [a, b] = chosen().map(comparable).filter(Boolean);
-    if (a && b) compare(a, b);
+    const pair = chosen().map(comparable).filter(Boolean);
+    if (pair.length === 2) compare(...pair);
+    else toast(t("Select two pictures to compare them."));
   }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey && event.key === "a" && !event.target.closest("input:not([type=checkbox]), select")) { event.preventDefault(); for (const tick of ticks()) tick.checked = true; show(); }

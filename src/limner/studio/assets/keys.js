@@ -7,6 +7,9 @@ const PAGES = { m: "", h: "/history", t: "/templates", a: "/account", o: "/opera
 const ON_CARD = { v: "vary", r: "ref", c: "compare", d: "download", l: "link", k: "keep", Delete: "erase" };
 let led = 0;
 
+// The link to a page, if it is in the bar; others may not be opened.
+export const pageLink = (path) => document.querySelector(`.nav a[href="${CSS.escape(root + path)}"]`);
+
 const across = (cards) => Math.max(1, cards.findIndex((card, i) => i && card.offsetTop > cards[0].offsetTop));
 
 function step(cards, from, by) {
@@ -27,7 +30,7 @@ export function keys() {
     if (event.key === "?") document.getElementById("keys").showModal();
     if (event.key === "T" && event.shiftKey) document.querySelector("[data-theme-next]")?.click();
     if (event.key === "/") { event.preventDefault(); (document.getElementById("prompt") ?? document.querySelector("[type=search]"))?.focus(); }
-    if (event.timeStamp - led < 900 && PAGES[event.key] !== undefined) location.href = root + PAGES[event.key];
+    if (event.timeStamp - led < 900 && PAGES[event.key] !== undefined) pageLink(PAGES[event.key])?.click();
     led = event.key === "g" ? event.timeStamp : 0;
 
     const card = document.activeElement?.closest(".card, .tile");

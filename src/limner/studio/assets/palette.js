@@ -1,17 +1,27 @@
-// Ctrl K: commands and pages in one list.
-import { element, icon, root, t } from "./page.js";
+// Ctrl K: pages, commands and pictures in one list.
+import { ask, element, elements, icon, root, t } from "./page.js";
+import { pageLink } from "./keys.js";
+
+const PAUSE_MS = 200;
 
 const go = (path) => { location.href = root + path; };
-const ITEMS = [
-  ["brush", "Make a picture", "G M", () => go("")],
-  ["history", "History", "G H", () => go("/history")],
-  ["layout-template", "Templates", "G T", () => go("/templates")],
-  ["wallet", "Account: balance and spend", "G A", () => go("/account")],
-  ["activity", "Operator: vendor weather", "G O", () => go("/operator")],
+const PAGES = [
+  ["brush", "Make a picture", "G M", ""],
+  ["history", "History", "G H", "/history"],
+  ["layout-template", "Templates", "G T", "/templates"],
+  ["wallet", "Account: balance and spend", "G A", "/account"],
+  ["activity", "Operator: vendor weather", "G O", "/operator"],
+];
+const OF_FEED = [
+  ["columns-2", "Compare two pictures", "C", () => document.querySelector("[data-act=compare-two]").click()],
+  ["circle-x", "Cancel everything that still waits", "", () => document.dispatchEvent(new CustomEvent("limner:cancel-waiting"))],
+];
+// What can be done here: only pages that are in the bar, and of the feed only where it is.
+const commands = () => [
+  ...PAGES.filter(([, , , path]) => pageLink(path)).map(([sign, name, key, path]) => [sign, name, key, () => go(path)]),
   ["sun-moon", "Next theme", "Shift T", () => document.querySelector("[data-theme-next]").click()],
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],
-  ["columns-2", "Compare two pictures", "C", () => document.querySelector("[data-act=compare-two]")?.click()],
-  ["circle-x", "Cancel everything that still waits", "", () => document.dispatchEvent(new CustomEvent("limner:cancel-waiting"))],
+  ...(document.getElementById("feed") ? OF_FEED : []),
 ];
 
 export function palette() {
@@ -19,8 +29,11 @@ export function palette() {
   const input = box.querySelector("input");
   const list = box.querySelector("ul");
   const none = box.querySelector(".palette__none");
+  const items = commands();
   let at = 0;
-  let found = ITEMS;
+  let found = items;
+  let timer;
+  let asking = null;
 
   function mark(to) {
     at = (to + found.length) % Math.max(1, found.length);
@@ -29,18 +42,38 @@ export function palette() {
     input.setAttribute("aria-activedescendant", now?.id ?? "");
     now?.scrollIntoView({ block: "nearest" });
   }
+  function option(sign, name, key, i) {
+    const li = element("li", { id: `p${i}`, role: "option" }, sign, element("span", { textContent: name, dir: "auto" }));
+    if (key) li.append(element("kbd", { textContent: key }));
+    li.addEventListener("pointermove", () => mark(i));
+    li.addEventListener("click", () => run(i));
+    return li;
+  }
   function show() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = ITEMS.filter(([, name]) => words.every((w) => t(name).toLowerCase().includes(w)));
-    list.replaceChildren(...found.map(([sign, name, key], i) => {
-      const li = element("li", { id: `p${i}`, role: "option" }, icon(sign), element("span", { textContent: t(name) }));
-      if (key) li.append(element("kbd", { textContent: key }));
-      li.addEventListener("pointermove", () => mark(i));
-      li.addEventListener("click", () => run(i));
-      return li;
-    }));
+    found = items.filter(([, name]) => words.every((w) => t(name).toLowerCase().includes(w)));
+    list.replaceChildren(...found.map(([sign, name, key], i) => option(icon(sign), t(name), key, i)));
     none.hidden = found.length > 0;
     mark(0);
+    clearTimeout(timer);
+    asking?.abort();
+    if (words.length) timer = setTimeout(pictures, PAUSE_MS);
+  }
+  // The newest pictures with these words, below the commands.
+  async function pictures() {
+    asking = new AbortController();
+    const { signal } = asking;
+    try {
+      const links = elements(await ask(`/history/find?q=${encodeURIComponent(input.value.trim())}`, { signal }));
+      if (signal.aborted) return;
+      for (const link of links) {
+        const sign = link.querySelector("img") ?? icon("history");
+        list.append(option(sign, link.textContent.trim(), "", found.length));
+        found.push(["", "", "", () => { location.href = link.href; }]);
+      }
+      none.hidden = found.length > 0;
+      mark(at);
+    } catch { /* the commands are there all the same */ }
   }
   function run(i) {
     box.close();
@@ -54,7 +87,8 @@ export function palette() {
     if (event.key === "ArrowUp") { event.preventDefault(); mark(at - 1); }
     if (event.key === "Enter") { event.preventDefault(); run(at); }
   });
-  box.addEventListener("toggle", () => { if (box.open) { input.value = ""; show(); input.focus(); } });
+  // When it closes, not when it opens: that event comes late, after the first letters of somebody quick.
+  box.addEventListener("close", () => { input.value = ""; show(); });
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); box.open ? box.close() : box.showModal(); }
   });

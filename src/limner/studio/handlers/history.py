@@ -27,6 +27,9 @@ TILES = 120
 GRACE_S = 10
 DAY_MS = 86_400_000
 MAX_SELECTED = 1_000
+FOUND = 6
+"""Pictures that the palette shows."""
+
 FILTERS = ("q", "model", "template", "status", "since", "until", "kept", "made_from", "key")
 
 STATUSES = {
@@ -76,6 +79,17 @@ class HistoryHandlers:
         days, more = await self._listed(request)
         filtered = any(request.query_params.get(name) for name in FILTERS)
         return self.pages.fragment(request, "tiles", days=days, more=more, filtered=filtered)
+
+    async def find(self, request: Request) -> Response:
+        """The newest tasks with the words asked for, as links with their pictures; a task's id finds it."""
+        account, words = session_of(request).key.account, request.query_params.get("q", "").strip()
+        if is_uuid(words):
+            seen = await self.services.read.many(account, [TaskId(words)])
+        else:
+            filter_, _ = read_query(request, STATUSES)
+            seen = (await self.services.list_tasks(account, filter_, after=None, limit=FOUND)).tasks
+        maker = self.shown.maker(request)
+        return self.pages.fragment(request, "found", cards=[maker.card(each) for each in seen])
 
     async def rail(self, request: Request) -> Response:
         """How many tasks of the filter there are, by day and month, each with the address that begins there."""
