@@ -291,3 +291,57 @@ def test_another_picture_takes_the_place_of_one_that_cannot_be_used(wall: Wall, 
     expect(wall.page.locator("#refs img")).to_have_attribute("alt", "good.png")
     expect(wall.page.locator("#prompt")).to_have_value(end.prompt)
     expect(wall.page.locator("#send")).to_have_attribute("aria-disabled", "false")
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "says"),
+    [
+        (KONTEXT, "fair", "up to 4 pictures"),
+        (GEMINI, "away", "no vendor takes orders for it just now"),
+        ("seedream_4", "off", "no vendor that serves it is configured"),
+    ],
+)
+def test_the_list_of_models_tells_which_of_them_work(wall: Wall, model: str, state: str, says: str) -> None:
+    row = wall.page.locator(f".model[data-id='{model}']")
+
+    expect(row.locator(".dot")).to_have_attribute("data-is", state)
+    expect(row.locator("small")).to_contain_text(says)
+
+
+@pytest.fixture(scope="module")
+def weather(browser: Browser, studio: Served, wall: Wall) -> Iterator[Page]:
+    """The operator's page of the same server, after everything has failed."""
+    assert wall.tasks
+    with browser.new_context() as context:
+        tab = new_tab(context, studio)
+        tab.sign_in(operator=True)
+        tab.open("/operator")
+        yield tab.page
+        assert tab.problems == []
+
+
+def test_the_operators_weather_follows_the_faults(weather: Page) -> None:
+    expect(_row(weather, "gemini/gemini-2.5-flash-image")).to_contain_text("You exceeded your current quota")
+    expect(_row(weather, "gemini/gemini-2.5-flash-image")).to_contain_text("not used")
+    expect(_row(weather, "openai/gpt-image-2")).to_contain_text("failing")
+    expect(_row(weather, "bfl/flux-kontext-pro")).to_contain_text("fair")
+    expect(weather.locator(".page__head")).to_contain_text("This wants you")
+
+    _row(weather, "gemini/gemini-2.5-flash-image").get_by_role("button", name="Use again").click()
+
+    expect(_row(weather, "gemini/gemini-2.5-flash-image")).not_to_contain_text("not used")
+    expect(weather.locator("#audit tbody tr").first).to_contain_text("gemini/gemini-2.5-flash-image")
+
+
+def test_the_failures_by_class_lead_to_their_tasks(weather: Page, wall: Wall) -> None:
+    box = weather.locator(".box", has_text="Failed attempts by class")
+    expect(box.get_by_role("link", name="quota_exhausted")).to_be_visible()
+
+    box.get_by_role("link", name="auth").click()
+
+    row = weather.locator("tbody tr", has_text="gemini/gemini-3-pro-image")
+    expect(row.locator(f"a[href$='{wall.tasks['a wrong key']}']")).to_be_visible()
+
+
+def _row(page: Page, route: str) -> Locator:
+    return page.locator("#weather tbody tr", has=page.get_by_text(route, exact=True))

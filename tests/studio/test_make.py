@@ -220,6 +220,20 @@ def test_only_the_answer_to_the_last_words_is_shown(tab: Tab) -> None:
     expect(tab.page.locator("[data-sentcount]")).to_have_text("14 characters")
 
 
+def test_a_model_that_does_not_take_the_pictures_cannot_be_chosen_and_says_why(tab: Tab) -> None:
+    tab.sign_in()
+    midjourney = tab.page.locator(".model[data-id=midjourney]")
+    expect(midjourney).to_have_attribute("aria-disabled", "false")
+
+    tab.page.set_input_files("#files", {"name": "one.png", "mimeType": "image/png", "buffer": PICTURE})
+
+    expect(midjourney).to_have_attribute("aria-disabled", "true")
+    expect(midjourney).to_contain_text("Midjourney takes no pictures")
+    expect(tab.page.locator(".model[data-id='flux.1_dev']")).to_contain_text("FLUX.1 Kontext Pro runs instead")
+    tab.page.get_by_role("button", name="Remove picture 1").click()
+    expect(midjourney).to_have_attribute("aria-disabled", "false")
+
+
 def test_a_shape_is_offered_only_where_the_model_obeys_it(tab: Tab) -> None:
     """The sandbox obeys none."""
     tab.sign_in()

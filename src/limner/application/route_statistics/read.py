@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from limner.application.generation.routing import Routing
 from limner.application.operations.route_states import RouteState, route_states
@@ -50,6 +50,13 @@ class ReadRouteStatistics:
                 self._last = await self.store.read(lambda records: all_statistics(records, self.routing, now_ms))
                 self._read_ms = now_ms
             return self._last
+
+    async def with_states_of_now(self) -> Sequence[RouteStatistics]:
+        """The same with the state of each route as it is now: for those who have just changed it."""
+        found, now_ms = await self(), self.clock.now_ms()
+        states = await self.store.read(lambda records: route_states(records, self.routing, now_ms))
+        by_route = {state.route: state for state in states}
+        return [replace(each, state=by_route[each.state.route]) for each in found]
 
 
 def all_statistics(records: Records, routing: Routing, now_ms: int) -> Sequence[RouteStatistics]:

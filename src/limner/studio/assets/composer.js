@@ -22,6 +22,7 @@ export function composer() {
   let model = facts(rows.find((row) => row.getAttribute("aria-selected") === "true"));
   let times = 1;
   let recalled = -1;
+  let judged = null; // the number of pictures that the models were last judged by
   let replacing = null; // the place of the reference that the next chosen file is for
   let restoring = true;
 
@@ -151,6 +152,7 @@ export function composer() {
     $("[data-refcount]").textContent = refs.length;
     $("[data-refmax]").textContent = effective().refs;
     paintOptions();
+    paintModels();
     $("[data-count]").textContent = `${n.toLocaleString("en")} / ${limit.toLocaleString("en")}`;
     $("[data-count]").toggleAttribute("data-over", n > limit);
     paintProblems(found);
@@ -201,7 +203,7 @@ export function composer() {
 
   /* ---- the model ---- */
   function choose(row, then = true) {
-    if (row.getAttribute("aria-disabled") === "true") return;
+    if (row.dataset.is === "off") return;
     for (const other of rows) other.setAttribute("aria-selected", String(other === row));
     model = facts(row);
     $("[data-model]").textContent = model.name;
@@ -210,7 +212,20 @@ export function composer() {
     document.getElementById("models").hidePopover?.();
     if (then) update();
   }
-  document.getElementById("models").addEventListener("click", (event) => { const row = event.target.closest(".model"); if (row) choose(row); });
+  document.getElementById("models").addEventListener("click", (event) => { const row = event.target.closest(".model:not([aria-disabled=true])"); if (row) choose(row); });
+
+  // A model that does not take the pictures given cannot be chosen, and says why; the one that is chosen is a problem.
+  function paintModels() {
+    if (judged === refs.length) return; // not at every key
+    judged = refs.length;
+    for (const row of rows) {
+      const { name, refs: most, successor, is } = facts(row);
+      const instead = successor && refs.length ? rows.find((each) => each.dataset.id === successor) : null;
+      const why = instead ? t("with pictures, {model} runs instead", { model: instead.dataset.name }) : refs.length <= most ? "" : most ? t("{model} takes {n} pictures, you have {m}.", { model: name, n: most, m: refs.length }) : t("{model} takes no pictures", { model: name });
+      if (is !== "off") row.setAttribute("aria-disabled", String(Boolean(why) && !instead));
+      row.querySelector("small").textContent = is !== "off" && why ? why : row.dataset.say;
+    }
+  }
 
   function setTimes(n) {
     times = Math.max(1, Math.min(10, n));

@@ -56,7 +56,7 @@ class MakeHandlers:
         begun_ms = self.services.clock.now_ms()  # the page asks for what changed since: the cards must not be older
         cards, more = await self._feed(request, FIRST_CARDS)
         usable = await self.services.templates.of(session_of(request).key.account)
-        models = model_choices(self.services.routing, texts_for(request))
+        models = model_choices(self.services.routing, await self.services.read_route_statistics(), texts_for(request))
         return await self.pages.page(
             request,
             "make",

@@ -60,7 +60,10 @@ class OperatorHandlers:
         asked = request.query_params.get("hours", "24")
         hours, now_ms = int(asked) if asked in map(str, HOURS) else 24, self.operators.clock.now_ms()
         lists = await self.operators.store.read(lambda records: _lists(records, now_ms - hours * HOUR_MS, now_ms))
-        overview, routes = await self.operators.read_overview(), await self.operators.read_route_statistics()
+        overview, routes = (
+            await self.operators.read_overview(),
+            await self.operators.read_route_statistics.with_states_of_now(),
+        )
         paid_usd = sum(row.cost_usd for row in lists.spend)
         worth_usd = sum(row.credits for row in lists.spend) * self.operators.credit_usd
         return await self.pages.page(
