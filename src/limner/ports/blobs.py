@@ -60,7 +60,7 @@ class BlobStore(Protocol):
         ...
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
-        """A file with these bytes, in `workdir` unless the store is a folder. Callers must not write to it.
+        """A file with these bytes: in `workdir`, which is made, unless the store is a folder. Nobody may write to it.
 
         Raises `StorageRefuses`, and outside a folder `BlobMissing`.
         """

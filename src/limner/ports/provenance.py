@@ -29,15 +29,18 @@ class SigningFacts:
     template_version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SignedPicture:
+    """A signed copy. `key` is the fingerprint of the certificate that signed."""
+
+    key: str
+    data: memoryview
+
+
 class PictureSigner(Protocol):
     """Blocking; safe to call from several threads."""
 
-    @property
-    def key(self) -> str:
-        """The fingerprint of the certificate that signs now. Raises `SigningFailed`."""
-        ...
-
-    def sign(self, source: BinaryIO, facts: SigningFacts, parent: BinaryIO | None) -> memoryview:
+    def sign(self, source: BinaryIO, facts: SigningFacts, parent: BinaryIO | None) -> SignedPicture:
         """A signed copy of `source`. `parent` is the file that it was made of, where that has a manifest of its own.
 
         Raises `SigningFailed`.

@@ -25,7 +25,14 @@ from c2pa import (
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from limner.ports.provenance import NO_MANIFEST, ManifestReport, ManifestState, SigningFacts, SigningFailed
+from limner.ports.provenance import (
+    NO_MANIFEST,
+    ManifestReport,
+    ManifestState,
+    SignedPicture,
+    SigningFacts,
+    SigningFailed,
+)
 from limner.provenance.keys import KeyPair, algorithm
 from limner.provenance.manifest import VOCABULARY, manifest_of
 
@@ -55,29 +62,26 @@ class C2paSigner:
         self._lock = threading.Lock()
         self._context: tuple[KeyPair, Context] | None = None
 
-    @property
-    def key(self) -> str:
-        return self._find_key().fingerprint
-
-    def sign(self, source: BinaryIO, facts: SigningFacts, parent: BinaryIO | None) -> memoryview:
+    def sign(self, source: BinaryIO, facts: SigningFacts, parent: BinaryIO | None) -> SignedPicture:
         signed = io.BytesIO()
+        pair, context = self._ready()
         try:
-            builder = Builder(manifest_of(facts, edits_parent=parent is not None), self._ready())
+            builder = Builder(manifest_of(facts, edits_parent=parent is not None), context)
             if parent is not None:
                 builder.set_intent(C2paBuilderIntent.EDIT)
                 builder.add_ingredient({"relationship": "parentOf"}, facts.media_type, parent)
             builder.sign(facts.media_type, source, signed)
         except (C2paError, ValueError, OSError) as error:
             raise SigningFailed(f"the picture was not signed: {error}") from None
-        return signed.getbuffer()
+        return SignedPicture(pair.fingerprint, signed.getbuffer())
 
-    def _ready(self) -> Context:
-        """The context of the key that signs now; made anew when the key was changed."""
+    def _ready(self) -> tuple[KeyPair, Context]:
+        """The key that signs now and its context, which is made anew when the key was changed."""
         pair = self._find_key()
         with self._lock:
             if self._context is None or self._context[0] != pair:
                 self._context = pair, Context(Settings.from_dict(_SIGNING), self._signer(pair))
-            return self._context[1]
+            return self._context
 
     def _signer(self, pair: KeyPair) -> Signer:
         name = algorithm(pair.certificate)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from limner.ports.provenance import ManifestReport, SigningFacts, SigningFailed
+from limner.ports.provenance import ManifestReport, SignedPicture, SigningFacts, SigningFailed
 
 if TYPE_CHECKING:
     from limner.ports.provenance import ManifestReader, PictureSigner
@@ -65,7 +65,7 @@ class Provenance:
         current = self.keys.current()
         return checked(current.chain, current.private, self._now())
 
-    def sign(self, source: BinaryIO, facts: SigningFacts, parent: BinaryIO | None) -> memoryview:
+    def sign(self, source: BinaryIO, facts: SigningFacts, parent: BinaryIO | None) -> SignedPicture:
         return self._both()[0].sign(source, facts, parent)
 
     def read(self, file: BinaryIO, media_type: str) -> ManifestReport:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -25,6 +26,9 @@ KEY_LIFE: Final = timedelta(days=730)
 _EARLIER: Final = timedelta(minutes=10)
 """Certificates begin so long before now, for readers whose clock is behind."""
 
+_CACHED: Final = 4
+"""Keys whose files are not parsed again for each picture that is signed."""
+
 SigningKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
@@ -37,7 +41,7 @@ class KeyPair:
 
     @property
     def certificate(self) -> x509.Certificate:
-        return x509.load_pem_x509_certificates(self.chain)[0]
+        return _signing_certificate(self.chain)
 
     @property
     def fingerprint(self) -> str:
@@ -50,8 +54,10 @@ class KeyFolder:
 
     def ensure(self, now: datetime) -> bool:
         """Make a root and a signing key where there is no key yet; says whether they were made."""
+        if self._numbers():
+            return False
         with self._locked():
-            if self._numbers():
+            if self._numbers():  # made by another process meanwhile
                 return False
             self._make(now, 1)
             return True
@@ -136,11 +142,11 @@ class KeyFolder:
 def checked(chain: bytes, private: bytes | None, now: datetime) -> KeyPair:
     """A certificate that may sign pictures, and its key. Raises `SigningFailed` for what readers would not accept."""
     try:
-        certificate = x509.load_pem_x509_certificates(chain)[0]
+        certificate = _signing_certificate(chain)
     except ValueError as error:
         raise SigningFailed(f"the certificate is no PEM file of certificates: {error}") from None
     if private is not None:
-        _check_key(certificate, private)
+        _check_key(chain, private)
     if certificate.issuer == certificate.subject:
         raise SigningFailed("the certificate is its own issuer: C2PA takes one that an authority issued")
     if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
@@ -149,12 +155,18 @@ def checked(chain: bytes, private: bytes | None, now: datetime) -> KeyPair:
     return KeyPair(chain, private)
 
 
-def _check_key(certificate: x509.Certificate, private: bytes) -> None:
+@lru_cache(maxsize=_CACHED)
+def _signing_certificate(chain: bytes) -> x509.Certificate:
+    return x509.load_pem_x509_certificates(chain)[0]
+
+
+@lru_cache(maxsize=_CACHED)
+def _check_key(chain: bytes, private: bytes) -> None:
     try:
         key = serialization.load_pem_private_key(private, None)
     except (ValueError, TypeError) as error:
         raise SigningFailed(f"the private key is no PEM file without a passphrase: {error}") from None
-    if not isinstance(key, SigningKey) or key.public_key() != certificate.public_key():
+    if not isinstance(key, SigningKey) or key.public_key() != _signing_certificate(chain).public_key():
         raise SigningFailed("the private key is not that of the certificate")
 
 

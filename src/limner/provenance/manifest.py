@@ -1,9 +1,9 @@
 """What a manifest says (C2PA 2.2): the action that made the picture, and an assertion of ours with how."""
 
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Final
 
+from limner import __version__
 from limner.ports.provenance import SigningFacts
 
 VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -16,7 +16,7 @@ def manifest_of(facts: SigningFacts, *, edits_parent: bool) -> dict[str, Any]:
 
     A parent has a manifest of its own, which says how it was made; ours then says no more than who delivers it.
     """
-    generator = {"name": "Limner", "version": version("limner")}
+    generator = {"name": "Limner", "version": __version__}
     made: dict[str, Any] = {
         "label": ASSERTION,
         "data": {

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -109,7 +110,7 @@ class ObjectBlobs:
     async def _download(self, blob: BlobId, target: Path) -> None:
         try:
             size = await self.size(blob)
-            with await asyncio.to_thread(target.open, "wb") as out:
+            with await asyncio.to_thread(_created, target) as out:
                 async for piece in self.stream(blob, 0, size):
                     await asyncio.to_thread(out.write, piece)
         except BaseError as error:  # obstore has repeated what a dropped connection interrupted
@@ -151,6 +152,11 @@ def open_blobs(url: str) -> ObjectBlobs:
         folder.mkdir(parents=True, exist_ok=True)
         return ObjectBlobs(LocalStore(folder), folder)
     return ObjectBlobs(from_url(url))
+
+
+def _created(target: Path) -> BinaryIO:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.open("wb")
 
 
 def _identify(source: Path) -> Stored:

@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> KeyFolder:
 @pytest.fixture(scope="module")
 def signed(folder: KeyFolder) -> dict[str, bytes]:
     signer = C2paSigner(folder.current)
-    return {each: bytes(signer.sign(io.BytesIO(picture(each)), facts(each), None)) for each in FORMATS}
+    return {each: bytes(signer.sign(io.BytesIO(picture(each)), facts(each), None).data) for each in FORMATS}
 
 
 def stripped(format_: str, data: bytes) -> bytes:
@@ -166,7 +166,7 @@ def test_what_is_signed_elsewhere_is_not_ours_and_trusted_where_its_root_is(
 ) -> None:
     other = KeyFolder(tmp_path)
     other.ensure(NOW)
-    data = bytes(C2paSigner(other.current).sign(io.BytesIO(picture(format_)), facts(format_), None))
+    data = bytes(C2paSigner(other.current).sign(io.BytesIO(picture(format_)), facts(format_), None).data)
     reports = [
         C2paReader(folder.chains, trusted).read(io.BytesIO(data), f"image/{format_}")
         for trusted in (b"", other.root() or b"")
@@ -187,7 +187,7 @@ def test_of_a_pasted_manifest_it_is_said_that_it_fits_another_picture(
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_vendor_s_manifest_becomes_the_parent(folder: KeyFolder, signed: dict[str, bytes], format_: str) -> None:
     vendors = signed[format_]
-    again = C2paSigner(folder.current).sign(io.BytesIO(vendors), facts(format_), io.BytesIO(vendors))
+    again = C2paSigner(folder.current).sign(io.BytesIO(vendors), facts(format_), io.BytesIO(vendors)).data
     report = C2paReader(folder.chains).read(io.BytesIO(bytes(again)), f"image/{format_}")
 
     assert (report.state, len(report.ingredients)) == (VALID, 1)
@@ -216,7 +216,7 @@ def test_a_program_signs_where_the_private_key_is_elsewhere(folder: KeyFolder, t
         "sys.stdout.buffer.write(key.sign(sys.stdin.buffer.read(), ec.ECDSA(hashes.SHA256())))\n"
     )
     signer = C2paSigner(lambda: KeyPair(pair.chain, None), [sys.executable, str(program), str(tmp_path / "key.pem")])
-    data = bytes(signer.sign(io.BytesIO(picture("png")), facts("png"), None))
+    data = bytes(signer.sign(io.BytesIO(picture("png")), facts("png"), None).data)
 
     assert C2paReader(folder.chains).read(io.BytesIO(data), "image/png").state is VALID
     failing = C2paSigner(lambda: KeyPair(pair.chain, None), [sys.executable, "-c", "raise SystemExit(3)"])

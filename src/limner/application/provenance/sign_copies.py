@@ -2,18 +2,20 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from limner.application.images.mask import MASK
+from limner.application.random_bits import random_bits
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.signed_copies import SignedCopy
 from limner.domain.digital_source import DigitalSource
-from limner.domain.ids import TaskId
+from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.task import Result, Task
 from limner.marking.changes import UnexplainedChanges, composed, dumped, inserted, loaded
 from limner.marking.found import found_marks
@@ -86,15 +88,23 @@ class SignCopies:
             return loaded(stored.layout)
         if result.media_type not in SIGNED_FORMATS:
             raise SigningFailed(f"{result.media_type} is not signed")
-        workdir = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="sign-", dir=self._scratch))
-        try:
-            file = await self._blobs.local(result.blob, workdir)
+        async with self._file(result.blob) as file:
             key, layout = await asyncio.to_thread(self._signed, _Copy(file, marked, facts))
-        finally:
-            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
         made = SignedCopy(task.id, name, key, dumped(layout), self._clock.now_ms())
         stands = await self._store.run(lambda records: records.signed_copies.add(made))
         return loaded(stands.layout) if stands and stands.layout else layout
+
+    @asynccontextmanager
+    async def _file(self, blob: BlobId) -> AsyncIterator[Path]:
+        """The picture as a file, which is fetched where the store is no folder."""
+        workdir = self._scratch / f"sign-{random_bits(64):x}"
+        file = None
+        try:
+            file = await self._blobs.local(blob, workdir)
+            yield file
+        finally:
+            if file is None or file.parent == workdir:
+                await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
 
     def _signed(self, copy: _Copy) -> tuple[str, Layout]:
         """The key that signed, and the layout of the signed copy. Blocking."""
@@ -108,16 +118,16 @@ class SignCopies:
             if theirs in {ManifestState.VALID, ManifestState.TRUSTED, ManifestState.INVALID}:
                 file.seek(0)
                 parent = file
-            return self._signer.key, self._sign(copy, file, parent)
+            return self._sign(copy, file, parent)
 
-    def _sign(self, copy: _Copy, file: BinaryIO, parent: BinaryIO | None) -> Layout:
+    def _sign(self, copy: _Copy, file: BinaryIO, parent: BinaryIO | None) -> tuple[str, Layout]:
         source = cast("BinaryIO", LayoutFile(file, copy.marked))
         signed = self._signer.sign(source, _as_the_file_says(copy, file), parent)
         try:
-            pieces = inserted(source, copy.marked.size, signed)
+            pieces = inserted(source, copy.marked.size, signed.data)
         except UnexplainedChanges as error:
             raise SigningFailed(f"the signed copy is not the picture with a manifest added: {error}") from None
-        return composed(copy.marked, pieces, MarkState.SIGNED)
+        return signed.key, composed(copy.marked, pieces, MarkState.SIGNED)
 
 
 def _as_the_file_says(copy: _Copy, file: BinaryIO) -> SigningFacts:
