@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/write_licences.py
 
-Wheels are downloaded for it, never installed or run. tests/architecture/test_supply.py reads the others from the
+Wheels of new ones are downloaded for it, never installed or run. tests/architecture/test_supply.py reads the others from the
 environment, and compares both with the licences that may be there.
 """
 
@@ -23,13 +23,16 @@ _PREFIX = "License :: OSI Approved :: "
 
 
 def main() -> None:
-    wanted = sorted(not_installed_by_tests())
+    known: dict[str, str] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    elsewhere = not_installed_by_tests()
+    wanted = sorted(elsewhere - known.keys())
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
         for pin in wanted:  # one after another: two versions of a package are in two locks
             subprocess.run([*command, pin], check=True)
         found = {pin: named_by(metadata) for metadata in _metadata(Path(folder)) if (pin := pin_of(metadata)) in wanted}
-    KEPT.write_text(json.dumps(dict(sorted(found.items())), indent=2) + "\n")
+    kept = {pin: licence for pin, licence in (known | found).items() if pin in elsewhere}
+    KEPT.write_text(json.dumps(dict(sorted(kept.items())), indent=2) + "\n")
     sys.exit(f"no licence was found for {missing}" if (missing := set(wanted) - found.keys()) else None)
 
 
