@@ -37,6 +37,28 @@ def rgb(picture: Image.Image, at: tuple[int, int]) -> tuple[int, ...]:
     return found
 
 
+def test_a_dark_picture_is_lit_as_by_day(edit: Edit, pictures: Path) -> None:
+    dark = Image.open(pictures / "balls.png").point([round(value * 0.22) for value in range(256)] * 3)
+    dark.save(pictures / "dark.png")
+
+    picture, notice = edit("make it day", "dark.png")
+
+    assert notice.startswith("adjusted: Your picture, changed as asked: it is lit as by day")
+    assert np.asarray(picture.convert("L")).mean() > 3 * np.asarray(dark.convert("L")).mean()
+
+
+def test_grey_of_sixteen_bits_keeps_its_tones(edit: Edit, pictures: Path) -> None:
+    ramp = np.linspace(0, 65535, 320, dtype=np.uint16)[None].repeat(240, 0)
+    Image.fromarray(ramp).save(pictures / "deep.png")
+
+    picture, _ = edit("mirror it", "deep.png")
+
+    left, right = rgb(picture, (10, 100))[0], rgb(picture, (picture.width - 10, 100))[0]
+    assert left > 235
+    assert right < 20
+    assert abs(rgb(picture, (picture.width // 2, 100))[0] - 127) < 8
+
+
 def test_the_background_becomes_the_colour_that_was_asked_for(edit: Edit) -> None:
     picture, told = edit("green background", "person.png")
 

@@ -56,6 +56,16 @@ def _tinted(red: float, blue: float) -> Callable[[Pixels], Pixels]:
     return change
 
 
+def _by_day(picture: Pixels) -> Pixels:
+    """The tones spread to full light, and half of the cast of its light taken away."""
+    low, high = np.quantile(luma(picture), (0.01, 0.99))
+    spread = np.clip((picture - low) / max(float(high - low), 0.15), 0, 1)
+    cast = np.maximum(spread.mean((0, 1)), 0.02)
+    balanced = np.clip(spread * (cast.mean() / cast) ** 0.5, 0, 1)
+    middle = float(np.clip(np.median(luma(balanced)), 0.02, 0.98))
+    return _saturated(1.15)((balanced ** np.float32(min(1.0, np.log(0.5) / np.log(middle)))).astype(np.float32))
+
+
 def _sharpened(picture: Pixels) -> Pixels:
     fine = picture - blurred(picture, max(picture.shape) / 700)
     return np.clip(picture + fine * 1.3, 0, 1)
@@ -66,6 +76,7 @@ def soft(picture: Pixels) -> Pixels:
 
 
 WHOLE: Mapping[Change, tuple[Callable[[Pixels], Pixels], str]] = {
+    Change.DAYLIGHT: (_by_day, "it is lit as by day"),
     Change.BRIGHTER: (_levelled(0.68), "it is brighter"),
     Change.DARKER: (_levelled(1.5), "it is darker"),
     Change.CONTRAST: (_contrasted, "its contrast is higher"),

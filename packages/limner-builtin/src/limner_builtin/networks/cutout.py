@@ -50,9 +50,20 @@ def opened(path: Path) -> Image.Image:
     """The picture, at most `WORKING_SIDE` pixels long: more would cost time and add nothing at our sizes."""
     with Image.open(path) as image:
         image.load()
-        converted = image.convert("RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB")
+        converted = _of_eight_bits(image).convert(
+            "RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB"
+        )
     converted.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
     return converted
+
+
+def _of_eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits in eight: Pillow's own conversion clips it at 255 instead."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    tones = np.asarray(image, np.float32)
+    scale = 257.0 if tones.max() > 255 else 1.0
+    return Image.fromarray(np.clip(tones / scale + 0.5, 0, 255).astype(np.uint8))
 
 
 def subject_of(image: Image.Image) -> Subject:

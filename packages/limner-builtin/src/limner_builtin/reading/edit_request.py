@@ -19,6 +19,7 @@ class Change(StrEnum):
     CUT_OUT = "cut_out"
     BLUR = "blur"
     SHARPEN = "sharpen"
+    DAYLIGHT = "daylight"
     BRIGHTER = "brighter"
     DARKER = "darker"
     CONTRAST = "contrast"
