@@ -4,6 +4,7 @@ A test compares them with what this would write, so that they cannot fall behind
 """
 
 import html
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,15 @@ from pydantic_core import PydanticUndefined
 
 from limner.domain.model import DEFAULT_MODEL
 from limner.domain.routing.failure import FALLS_BACK, RETRIES, FailureKind
+from limner.domain.routing.prices import Prices
+from limner.domain.routing.route import Route
 from limner.models import ModelSettings, shipped_models
+from limner.ports.provider import Provider, prices_of
 from limner.providers.declarations import declarations
 from limner.routes import routes_of
 from limner.settings import ProviderSettings, RouteSettings, Settings
 from limner.templates.loader import load_templates
+from limner.vendors import upstreams
 from limner_vendors.failures import FAILURES, SECTIONS, FailureCase
 
 MODELS = shipped_models()
@@ -54,6 +59,14 @@ file that holds the value of the variable `NAME`, as Docker and Kubernetes provi
 
 | setting | default | meaning |
 |---|---|---|
+"""
+
+PRICED = ("bfl", "openai", "gemini", "fal", "replicate", "midjourney")
+PRICE_TABLE = re.compile(r"(<!-- prices: made by `make docs` -->\n).*?(<!-- /prices -->)", re.DOTALL)
+PRICES_HEAD = """\
+
+| model_version | the vendor's name | this route is | a picture | least and most, by quality and size | each reference |
+|---|---|---|---|---|---|
 """
 
 PROVIDERS = """
@@ -235,7 +248,8 @@ MEANINGS = {
 
 
 def pages() -> dict[str, str]:
-    return {"cli.md": _cli(), "configuration.md": _configuration(), "models.md": _models(), "failures.md": _failures()}
+    made = {"cli.md": _cli(), "configuration.md": _configuration(), "models.md": _models(), "failures.md": _failures()}
+    return made | {f"vendor-{vendor}.md": _vendor_page(vendor) for vendor in PRICED}
 
 
 def _cli() -> str:
@@ -307,6 +321,35 @@ def _vendors_by_variable() -> Iterator[str]:
         }
         served = [f"`{model}` ({', then '.join(names)})" for model, names in upstreams.items() if names]
         yield f"| `{vendor.required.environment_variable}` | {vendor.title} | {', '.join(served)} |"
+
+
+def _vendor_page(vendor: str) -> str:
+    """The page as it is written, with its table of prices made anew."""
+    page = (DOCS / f"vendor-{vendor}.md").read_text()
+    return PRICE_TABLE.sub(lambda found: f"{found[1]}{PRICES_HEAD}{''.join(_price_rows(vendor))}\n{found[2]}", page)
+
+
+def _price_rows(vendor: str) -> Iterator[str]:
+    keys = {each.key.setting: "x" for each in declarations().values() if each.key}
+    settings = Settings(**keys, midjourney_url="http://127.0.0.1")  # type: ignore[arg-type] - the vendors' settings
+    opened = upstreams(settings)[vendor].open()
+    for model, routes in routes_of(settings, frozenset(declarations())).items():
+        for place, route in enumerate(routes, 1):
+            if route.provider == vendor:
+                yield f"| `{model}` | `{route.upstream}` | {place} of {len(routes)} | {_priced(opened, route)} |\n"
+
+
+def _priced(provider: Provider | None, route: Route) -> str:
+    """The price of a picture for which nothing is asked, the range of what can be asked, and that of a reference."""
+    prices = prices_of(provider, route.upstream, route.options)
+    usual = "not known" if prices.usual is None else f"${prices.usual:.3g}"
+    more = f"${prices.per_reference:.3g}" if prices.per_reference else "–"
+    return f"{usual} | {_range(prices)} | {more}"
+
+
+def _range(prices: Prices) -> str:
+    every = sorted(usd for points in prices.points.values() for _, usd in points)
+    return f"${every[0]:.3g} to ${every[-1]:.3g}" if every and every[0] < every[-1] else "–"
 
 
 def _retired() -> str:
