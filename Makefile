@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check chart-check check fmt bench performance soak studio-budget plates docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -136,6 +136,10 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 
 upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'
+
+gallery: ## Draw what the built-in engine is judged by under out/gallery; PHOTOS=skimage/data adds photographs, ACCEPT=1 renews the goldens.
+	@$(BOOTSTRAP) dev
+	@.venv/bin/python packages/limner-builtin/tools/gallery out/gallery $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ACCEPT),--accept)
 
 MODELS := /usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f
 plates: ## Render the built-in engine's places that are not under out/plates yet, and pack all of them: half a minute each.

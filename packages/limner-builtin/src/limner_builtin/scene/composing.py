@@ -12,7 +12,7 @@ from limner_builtin.raster.sprite import Sprite, paste
 from limner_builtin.reading.meaning import Reading, Relation, Thing
 from limner_builtin.reading.vocabulary import Vocabulary, WordKind, flying, folded, stature, swimming
 from limner_builtin.scene.grading import falling, graded
-from limner_builtin.scene.layout import BACK, FAR_SKY, Box, LayoutBody, arranged
+from limner_builtin.scene.layout import BACK, FAR_SKY, TALLEST, Box, LayoutBody, arranged
 from limner_builtin.scene.plates import backdrop, podium
 from limner_builtin.scene.shadows import reflect, shadow
 from limner_builtin.scene.shapes import solids
@@ -44,6 +44,9 @@ class SceneStage:
 
 
 HOVERING_PLACES = frozenset({"underwater"})
+TALLEST_IN = {"room": 0.56, "kitchen": 0.56, "city": 0.6, "stage": 0.6}
+"""Where furniture, doors or lamps give a scale, things are smaller than elsewhere."""
+
 AFLOAT_PLACES = frozenset({"sea"})
 SETTLING = frozenset({Relation.ON, Relation.RIDE, Relation.INSIDE, Relation.WEAR, Relation.HOLD})
 """What flies otherwise does not while it sits on something, rides, wears or holds it."""
@@ -64,7 +67,7 @@ def composed(
     stage.progress(40)
     place = reading.setting.shown
     bodies = _bodies(things, drafts, place, cutouts)
-    boxes = arranged(bodies, *size, back.palette.horizon)
+    boxes = arranged(bodies, *size, back.palette.horizon, tallest=TALLEST_IN.get(place, TALLEST))
     canvas = back.picture.copy()
     for number, box in enumerate(boxes):
         # what stands far behind is soft anyway, so it is not worth enlarging well

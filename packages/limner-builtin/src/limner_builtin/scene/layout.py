@@ -112,12 +112,18 @@ FORWARD, BEHIND = 0.3, 0.16
 """How much of its own width a thing shares with its neighbour."""
 SKY_PLACES = ((0.77, 0.2), (0.2, 0.17), (0.5, 0.12), (0.88, 0.38), (0.1, 0.36), (0.64, 0.1), (0.35, 0.1), (0.93, 0.1))
 MARGIN = 0.075
+TALLEST, TALLEST_UNDER_SKY = 0.7, 0.62
+"""Shares of the picture's height that what stands on the ground takes at most."""
 
 
-def arranged(bodies: list[LayoutBody], width: int, height: int, horizon: float = 0.6) -> list[Box]:
-    """Boxes for every copy of every body, farthest first, all inside the frame."""
+def arranged(
+    bodies: list[LayoutBody], width: int, height: int, horizon: float = 0.6, *, tallest: float = TALLEST
+) -> list[Box]:
+    """Boxes for every copy of every body, farthest first, all inside the frame, at most so tall a share of it."""
     plan = _planned(bodies)
-    boxes = _grounded(plan.groups, width, height, horizon, leave_sky=bool(plan.sky))
+    boxes = _grounded(
+        plan.groups, width, height, horizon, tallest=tallest if not plan.sky else min(tallest, TALLEST_UNDER_SKY)
+    )
     boxes += _aloft(plan.sky, bodies, width, height, alone=not plan.groups)
     return [box for _, box in sorted(boxes, key=lambda entry: (-entry[1].far, entry[0]))]
 
@@ -248,9 +254,7 @@ def _shelter(group: Group, index: int, body: LayoutBody) -> None:
     )
 
 
-def _grounded(
-    groups: list[Group], width: int, height: int, horizon: float, *, leave_sky: bool
-) -> list[tuple[int, Box]]:
+def _grounded(groups: list[Group], width: int, height: int, horizon: float, *, tallest: float) -> list[tuple[int, Box]]:
     if not groups:
         return []
     depths = sorted({group.far for group in groups})
@@ -267,7 +271,7 @@ def _grounded(
     up = max(spot.bottom + spot.height for spot in spots) - low
     cut = any(group.cut for group in groups)
     most_wide = width * (0.9 if len(spots) > 1 else 0.74)
-    most_tall = height * (0.86 if cut else 0.62 if leave_sky else 0.7)
+    most_tall = height * (0.86 if cut else tallest)
     scale = min(most_wide / across, most_tall / up)
     ground = height if cut else _ground(up * scale, height, horizon)
     shift = (width - across * scale) / 2 - left * scale
