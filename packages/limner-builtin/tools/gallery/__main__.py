@@ -64,7 +64,7 @@ def asked(prompt: str, *references: Path, **options: object) -> EngineRequest:
 def scene(engine: Engine, prompt: str) -> Image.Image:
     rendering = engine.render(asked(prompt, size=(SIDE, SIDE)), lambda _: None)
     names = ", ".join(match["name"] for match in rendering.matched)
-    return tile(rendering, f"{prompt}\n= {names}\n{told(rendering)}")
+    return tile(rendering, f"{prompt}\n= {names}\n{left_out(rendering)}")
 
 
 def presets(engine: Engine, inputs: list[Path]) -> Iterator[Image.Image]:
@@ -79,10 +79,10 @@ def edits(engine: Engine, inputs: list[Path]) -> Iterator[Image.Image]:
     for path in inputs:
         for prompt in EDIT_PROMPTS:
             rendering = engine.render(asked(prompt, path), lambda _: None)
-            yield tile(rendering, f"{path.stem}: {prompt}\n{told(rendering)}")
+            yield tile(rendering, f"{path.stem}: {prompt}\n{left_out(rendering)}")
 
 
-def told(rendering: Rendering) -> str:
+def left_out(rendering: Rendering) -> str:
     """What the notice says is replaced or left out."""
     return " ".join(
         rendering.notice[rendering.notice.index(word) :].split(".")[0] + "."
