@@ -149,6 +149,14 @@ def new_tab(context: BrowserContext, served: Served) -> Tab:
     return tab
 
 
+def empty_account(served: Served) -> str:
+    """The name of an account of the server that never has a task."""
+    name = "newcomer"
+    if all(each["account"] != name for each in served.cli("accounts", "list")):
+        served.cli("accounts", "create", name, "--credits", "1000")
+    return name
+
+
 def download(tab: Tab, folder: Path) -> bytes:
     """The bytes that the first card's download button saves."""
     with tab.page.expect_download() as saving:

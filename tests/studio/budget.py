@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,13 @@ def _of_make(browser: Browser, data: Path) -> Iterator[Row]:
 
 
 def _transferred(page: Page, served: Served) -> Iterator[Row]:
-    """Bytes of the first visit without pictures, as they go over the line."""
+    shown = transferred_kb(page, served)
+    parts = ", ".join(f"{kind.lower()} {size:.1f}" for kind, size in sorted(shown.items()))
+    yield "Make, transferred without pictures", f"{sum(shown.values()):.0f} KB: {parts}"
+
+
+def transferred_kb(page: Page, served: Served) -> Mapping[str, float]:
+    """KB of the first visit without pictures, as they go over the line, by the kind of the resource."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
@@ -94,9 +100,7 @@ def _transferred(page: Page, served: Served) -> Iterator[Row]:
     for request, kind in kinds.items():
         by_kind[kind] = by_kind.get(kind, 0) + sizes.get(request, 0) / 1024
     session.detach()
-    shown = {kind: size for kind, size in by_kind.items() if kind not in {"Image", "WebSocket", "Ping"}}
-    parts = ", ".join(f"{kind.lower()} {size:.1f}" for kind, size in sorted(shown.items()))
-    yield "Make, transferred without pictures", f"{sum(shown.values()):.0f} KB: {parts}"
+    return {kind: size for kind, size in by_kind.items() if kind not in {"Image", "WebSocket", "Ping"}}
 
 
 def _paints(page: Page, served: Served) -> Iterator[Row]:

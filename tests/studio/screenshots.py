@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from contract.client import Client, client_of
 from serving import Served, serving
-from studio.browser import WAIT_MS, chromium, link, running_browser
+from studio.browser import WAIT_MS, chromium, empty_account, link, running_browser
 from studio.states import STATES, PageState
 
 WIDTHS = {390: 844, 1024: 768, 1920: 1080}
@@ -42,9 +42,9 @@ def main() -> None:
     states = [each for each in STATES if not asked.only or each.name in asked.only]
     with filled_server() as (served, task), running_browser(program) as browser:
         for width, theme in product(asked.width or WIDTHS, asked.theme or THEMES):
-            with _signed_in_and_out(browser, served, width, theme) as pages:
+            with _readers(browser, served, width, theme) as pages:
                 for state in states:
-                    page = pages[state.signed_in]
+                    page = pages[state.signed_in, state.newcomer]
                     _bring(page, served, state, task)
                     page.screenshot(path=asked.out / f"{state.name}-{width}-{theme}.png")
 
@@ -78,15 +78,17 @@ def _fill(client: Client) -> str:
 
 
 @contextlib.contextmanager
-def _signed_in_and_out(browser: Browser, served: Served, width: int, theme: str) -> Iterator[Mapping[bool, Page]]:
-    """A page that is signed in, and one that is not."""
+def _readers(browser: Browser, served: Served, width: int, theme: str) -> Iterator[Mapping[tuple[bool, bool], Page]]:
+    """A page each of somebody signed in, signed out, and new: by whether they are signed in, and new."""
     viewport = {"width": width, "height": WIDTHS[width]}
     options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "has_touch": width < PHONE}
-    with browser.new_context(**options) as member, browser.new_context(**options) as visitor:
-        pages = {True: member.new_page(), False: visitor.new_page()}
-        for page in pages.values():
-            page.set_default_timeout(WAIT_MS)
-        pages[True].goto(link(served, "--operator"))
+    with contextlib.ExitStack() as stack:
+        pages = {}
+        for reader in ((True, False), (False, False), (True, True)):
+            pages[reader] = stack.enter_context(browser.new_context(**options)).new_page()
+            pages[reader].set_default_timeout(WAIT_MS)
+        pages[True, False].goto(link(served, "--operator"))
+        pages[True, True].goto(link(served, "--operator", "--account", empty_account(served)))
         yield pages
 
 

@@ -14,6 +14,8 @@ class PageState:
     path: str
     open: Callable[[Page], object] | None = None
     signed_in: bool = True
+    newcomer: bool = False
+    """On an account without tasks, instead of the one with some."""
 
 
 def _composer(selector: str) -> Callable[[Page], object]:
@@ -28,6 +30,7 @@ def _composer(selector: str) -> Callable[[Page], object]:
 
 STATES = (
     PageState("sign-in", "/sign-in", signed_in=False),
+    PageState("first-run", "", newcomer=True),
     PageState("make", ""),
     PageState("make-models", "", _composer("[data-menu=models]")),
     PageState("make-address", "", _composer("[data-act=url]")),
@@ -38,6 +41,7 @@ STATES = (
     PageState("picture", "/pictures/{task}"),
     PageState("history", "/history"),
     PageState("history-empty", "/history?q=nothingofthekind"),
+    PageState("history-of-nothing", "/history", newcomer=True),
     PageState("history-selected", "/history", lambda page: page.locator(".tile .check").first.check()),
     PageState("templates", "/templates"),
     PageState("templates-import", "/templates", lambda page: page.click("[data-open=import]")),

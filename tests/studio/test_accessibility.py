@@ -1,6 +1,7 @@
 """axe-core finds nothing serious on any page, menu or dialog, in both themes, wide and on a phone."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from contract.client import client_of
 from serving import Served
-from studio.browser import WAIT_MS, link, until_ready
+from studio.browser import WAIT_MS, empty_account, link, until_ready
 from studio.states import STATES, PageState
 
 WIDTHS = {"wide": (1280, 800), "phone": (390, 844)}
@@ -24,16 +25,20 @@ def task(studio: Served) -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(browser: Browser, studio: Served, task: str) -> Iterator[dict[str, Page]]:
-    """A signed-in page of each width. The policy is lifted, since axe is a script that is put into the page."""
+def pages(browser: Browser, studio: Served, task: str) -> Iterator[dict[tuple[str, bool], Page]]:
+    """A signed-in page of each width, of the account with tasks and of one without any.
+
+    The policy is lifted, since axe is a script that is put into the page.
+    """
     contexts = []
     opened = {}
-    for name, (width, height) in WIDTHS.items():
+    for (name, (width, height)), newcomer in product(WIDTHS.items(), (False, True)):
         context = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
         contexts.append(context)
-        opened[name] = context.new_page()
-        opened[name].set_default_timeout(WAIT_MS)
-        opened[name].goto(link(studio, "--operator"))
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(link(studio, "--operator", *(("--account", empty_account(studio)) if newcomer else ())))
+        opened[name, newcomer] = page
     yield opened
     for context in contexts:
         context.close()
@@ -48,9 +53,9 @@ SETTLED = """Promise.allSettled(document.getAnimations()
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 def test_axe_finds_nothing_serious(
-    studio: Served, pages: dict[str, Page], task: str, state: PageState, width: str
+    studio: Served, pages: dict[tuple[str, bool], Page], task: str, state: PageState, width: str
 ) -> None:
-    page = pages[width]
+    page = pages[width, state.newcomer]
     page.goto(f"{studio.url}/studio{state.path.format(task=task)}")
     until_ready(page)
     if state.open:
@@ -64,9 +69,9 @@ def test_axe_finds_nothing_serious(
     assert found == []
 
 
-def test_a_theme_changes_at_once_for_who_wants_no_motion(pages: dict[str, Page], studio: Served) -> None:
+def test_a_theme_changes_at_once_for_who_wants_no_motion(pages: dict[tuple[str, bool], Page], studio: Served) -> None:
     """A transition of any length on every element passes an inherited colour on level by level, a frame for each."""
-    page = pages["wide"]
+    page = pages["wide", False]
     page.goto(f"{studio.url}/studio/account")
     until_ready(page)
     for theme in ("dark", "light", "dark"):

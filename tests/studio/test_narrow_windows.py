@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from contract.client import newcomer
 from serving import Served, serving
-from studio.browser import Tab, link, new_tab, until_ready
+from studio.browser import Tab, empty_account, link, new_tab, until_ready
 from studio.states import STATES, PageState
 
 ACCOUNT = "w" * 63
@@ -53,11 +53,20 @@ def tab(filled: tuple[Served, str], browser: Browser) -> Iterator[Tab]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def beginner(filled: tuple[Served, str], browser: Browser) -> Iterator[Tab]:
+    with browser.new_context(viewport={"width": WIDTH, "height": 640}) as context:
+        opened = new_tab(context, filled[0])
+        opened.page.goto(link(filled[0], "--operator", "--account", empty_account(filled[0])))
+        yield opened
+
+
 MORE = (PageState("template-of-ones-own", f"/templates/{TEMPLATE}"),)
 
 
 @pytest.mark.parametrize("state", [*STATES, *MORE], ids=lambda state: state.name)
-def test_no_page_scrolls_sideways(tab: Tab, filled: tuple[Served, str], state: PageState) -> None:
+def test_no_page_scrolls_sideways(tab: Tab, beginner: Tab, filled: tuple[Served, str], state: PageState) -> None:
+    tab = beginner if state.newcomer else tab
     tab.open(state.path.format(task=filled[1]))
     until_ready(tab.page)
     if state.open:

@@ -11,7 +11,7 @@ from limner.api.v2.errors import ERRORS
 from limner.domain.refusal import Code, Refusal
 from limner.studio.page import Pages
 
-INTERNAL = 500
+FORBIDDEN, INTERNAL = 403, 500
 
 Answer = Callable[[Scope, Refusal], Response]
 
@@ -37,4 +37,5 @@ def _problem(pages: Pages, request: Request, refusal: Refusal, status: int) -> H
     if "hx-request" in request.headers:
         return pages.fragment(request, "problem", status, refusal=refusal)
     missing = refusal.code in _WITHOUT_FIELD
-    return pages.bare(request, "error", status, refusal=refusal, missing=missing, fault=status == INTERNAL)
+    told = {"missing": missing, "fault": status == INTERNAL, "forbidden": status == FORBIDDEN}
+    return pages.bare(request, "error", status, refusal=refusal, **told)

@@ -141,6 +141,7 @@ export function composer() {
       for (const option of form.elements[name].options) option.disabled = Boolean(option.value) && offered !== "any" && !offered.split(" ").includes(option.value);
       if (form.elements[name].selectedOptions[0]?.disabled) form.elements[name].value = "";
     }
+    delete $("#shape").dataset.idle;
     $("#shape").hidden = !OPTIONS.some(obeyed);
     $("[data-shapenow]").textContent = Object.entries(options()).map(([name]) => form.elements[name].selectedOptions[0].textContent).join(" · ") || t("as the model likes");
   }

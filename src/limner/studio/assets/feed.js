@@ -27,6 +27,7 @@ export function feed() {
   const busy = () => {
     const states = [...box.querySelectorAll(".card")].map((card) => card.dataset.state);
     for (const [name, fits] of Object.entries(WANT)) document.querySelector(`[data-count-of=${name}]`).textContent = states.filter(fits).length || "";
+    if (states.length) box.setAttribute("role", "feed"); // a feed has an article
     document.getElementById("empty")?.toggleAttribute("hidden", box.childElementCount > 0);
   };
   function show(card) {
@@ -125,7 +126,7 @@ export function feed() {
     more.dataset.busy = "";
     try {
       const found = elements(await ask(`/feed${more.search}`));
-      more.replaceWith(...found.filter((each) => !each.id || !document.getElementById(each.id)));
+      more.closest(".more-cards").replaceWith(...found.filter((each) => !each.id || !document.getElementById(each.id)));
       for (const card of found.filter((each) => each.dataset.id)) show(card);
       busy();
       watchMore();

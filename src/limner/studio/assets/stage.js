@@ -17,7 +17,7 @@ export function stage() {
     x = Math.max(-mx, Math.min(mx, nx));
     y = Math.max(-my, Math.min(my, ny));
     for (const [name, value] of [["--z", z], ["--tx", `${x}px`], ["--ty", `${y}px`]]) image.style.setProperty(name, value);
-    now.textContent = `${Math.round(z * fit() * 100)} %`;
+    now.textContent = image.naturalWidth ? `${Math.round(z * fit() * 100)} %` : ""; // what it is of is not known before
   }
   function zoomAt(factor, cx = 0, cy = 0) {
     const k = Math.max(1, Math.min(12, z * factor)) / z;
