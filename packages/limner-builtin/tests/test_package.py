@@ -44,7 +44,7 @@ def test_every_name_in_the_lexicon_exists() -> None:
 
     named = [
         name
-        for section in ("flying", "swimming", "worn", "held", "garments", "containers")
+        for section in ("flying", "swimming", "worn", "held", "garments", "containers", "surfaces", "afloat")
         for name in lexicon()[section]["names"]
     ]
     named += [name for names in lexicon()["stature"].values() for name in names]

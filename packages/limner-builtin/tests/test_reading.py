@@ -60,6 +60,9 @@ def test_a_colour_that_names_no_thing_after_it_is_the_fruit() -> None:
         ("a bear with a balloon", Relation.HOLD),
         ("a bear and a balloon", Relation.HOLD),
         ("a cat riding a horse", Relation.RIDE),
+        ("a cat in a bed", Relation.ON),
+        ("un gato en la cama", Relation.ON),
+        ("un chat dans un panier", Relation.INSIDE),
     ],
 )
 def test_relations(prompt: str, relation: Relation) -> None:

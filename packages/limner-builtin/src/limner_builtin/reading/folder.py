@@ -17,6 +17,7 @@ from limner_builtin.reading.vocabulary import (
     garments,
     held,
     parts,
+    surfaces,
     worn,
 )
 from limner_builtin.reading.words import UNSPACED
@@ -256,6 +257,8 @@ class Folder:
 
     def _meant(self, asset: Asset | None) -> Relation:
         """A crown "with" somebody is worn, a sword is held."""
+        if asset is not None and self._relation is Relation.INSIDE and folded(asset.name) in surfaces():
+            return Relation.ON
         if not self._things or asset is None or self._relation is not Relation.BESIDE:
             return self._relation if self._things else Relation.BESIDE
         if self._joined_by not in OWNING:

@@ -289,6 +289,11 @@ def afloat() -> frozenset[str]:
 
 
 @cache
+def surfaces() -> frozenset[str]:
+    return frozenset(map(folded, lexicon()["surfaces"]["names"]))
+
+
+@cache
 def containers() -> frozenset[str]:
     return frozenset(map(folded, lexicon()["containers"]["names"]))
 
