@@ -46,6 +46,7 @@ STATES = (
     PageState("templates", "/templates"),
     PageState("templates-import", "/templates", lambda page: page.click("[data-open=import]")),
     PageState("template-edit", "/templates/new?like=figure"),
+    PageState("check", "/check"),
     PageState("account", "/account"),
     PageState("account-new-key", "/account", lambda page: page.click("[data-open=newkey]")),
     PageState("account-new-webhook", "/account", lambda page: page.click("[data-open=newhook]")),

@@ -4,7 +4,7 @@ It tells nothing of tenants: a task is named to its own account alone.
 """
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -14,13 +14,9 @@ from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_file
 from limner.api.http.openapi_schema import content, fields, ref
 from limner.api.http.operation import Operation
-from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import Services
 from limner.application.provenance.detect import SHOWN, Detected
 from limner.ports.provenance import ManifestState
-
-PER_SECOND: Final = 5
-"""For each account: a picture is decoded, which is the dearest thing that a free call does."""
 
 _TEXT = {"type": ["string", "null"]}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
@@ -61,9 +57,8 @@ def operations(services: Services) -> list[Operation]:
         body = {"code": 0, "data": _body(found)}
         return Response(orjson.dumps(body), media_type="application/json")
 
-    rate = RequestRate(PER_SECOND, "detections")
     summary = "Tell whether a picture was made here, and what its marks say"
-    return [Operation("POST", "/v1/detect", detect, "files", summary, _DESCRIBED, "read", rate)]
+    return [Operation("POST", "/v1/detect", detect, "files", summary, _DESCRIBED, "read", services.detect_rate)]
 
 
 def _body(found: Detected) -> dict[str, Any]:
@@ -71,7 +66,7 @@ def _body(found: Detected) -> dict[str, Any]:
     facts = asdict(report) if report else {}
     told = {name: facts.get(name) for name in ("signer", "generator", "source")}
     return {
-        "ours": found.ours or bool(report and report.ours and report.state is not ManifestState.INVALID),
+        "ours": found.made_here,
         "tasks": list(dict.fromkeys(each.task for each in found.own)),
         "says": {"source": found.marks.source, "tool": found.marks.tool},
         "manifest": {

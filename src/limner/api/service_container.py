@@ -1,7 +1,8 @@
 """The application services that HTTP handlers use."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from limner.api.http.authentication import Authentication
@@ -76,6 +77,10 @@ class OperatorServices:
     """What is left of the disk that pictures go to; it may block."""
 
 
+DETECTIONS_PER_SECOND = 5
+"""For each account: a picture is decoded, which is the dearest thing that a free call does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     authentication: Authentication
@@ -111,6 +116,7 @@ class Services:
     read_route_statistics: ReadRouteStatistics
     operators: OperatorServices
     tracing: Tracing
+    detect_rate: RequestRate = field(default_factory=partial(RequestRate, DETECTIONS_PER_SECOND, "detections"))
     metrics_page: Callable[[], Awaitable[bytes]] | None = None
     """The metrics as text; None where they are not served on this address."""
 

@@ -18,6 +18,7 @@ from limner.studio.assets import serve_asset
 from limner.studio.cards.read import Cards
 from limner.studio.errors import refusals
 from limner.studio.handlers.account import AccountHandlers
+from limner.studio.handlers.check import CheckHandlers
 from limner.studio.handlers.history import HistoryHandlers
 from limner.studio.handlers.live import Live
 from limner.studio.handlers.make import MakeHandlers
@@ -82,6 +83,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     behind = OperatorTaskPages(studio.services.operators, pages)
     template = TemplatePages(studio.services, pages)
     account = AccountHandlers(studio.services, studio.report, studio.accounts, studio.sign_in, studio.templates, pages)
+    check = CheckHandlers(studio.services, pages)
     live = Live(studio.services, studio.sign_in)
 
     def row(scope: str) -> Row:
@@ -110,6 +112,8 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         read("GET", "/pictures/{task_id}", picture.page),
         read("GET", "/pictures/{task_id}/thumb", picture.thumb),
         read("GET", "/compare", picture.compare),
+        read("GET", "/check", check.page),
+        read("POST", "/check", check.check),
         read("GET", "/history", past.page),
         read("GET", "/history/tiles", past.tiles),
         read("GET", "/history/find", past.find),

@@ -15,7 +15,7 @@ from limner.domain.ids import AccountId, BlobId, TaskId
 from limner.marking.found import FoundMarks, before_mark, found_marks
 from limner.marking.manifest_box import without_manifest
 from limner.ports.intake import Inspected, Intake
-from limner.ports.provenance import ManifestReader, ManifestReport
+from limner.ports.provenance import ManifestReader, ManifestReport, ManifestState
 
 SHOWN: Final = 100
 
@@ -44,6 +44,12 @@ class Detected:
     own: Sequence[OwnPicture]
     marks: FoundMarks
     manifest: ManifestReport | None = None
+
+    @property
+    def made_here(self) -> bool:
+        """Whether it was made here, by its bytes or by a signature that holds."""
+        signed = self.manifest
+        return self.ours or bool(signed and signed.ours and signed.state is not ManifestState.INVALID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ const OF_FEED = [
 // What can be done here: only pages that are in the bar, and of the feed only where it is.
 const commands = () => [
   ...PAGES.filter(([, , , path]) => pageLink(path)).map(([sign, name, key, path]) => [sign, name, key, () => go(path)]),
+  ["shield-check", "Check a picture", "", () => go("/check")],
   ["sun-moon", "Next theme", "Shift T", () => document.querySelector("[data-theme-next]").click()],
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],
   ...(document.getElementById("feed") ? OF_FEED : []),
