@@ -52,6 +52,14 @@ def test_bad_weather_takes_colour_away(weather: str) -> None:
     assert to_hsv(bad)[1].mean() < 0.8 * to_hsv(clear)[1].mean()
 
 
+def test_no_weather_comes_indoors() -> None:
+    dry, wet = (
+        backdrop(Setting("room", weather=each), (96, 96), np.random.default_rng(1)).picture for each in ("clear", "fog")
+    )
+
+    assert np.array_equal(dry, wet)
+
+
 @pytest.mark.parametrize("size", [(320, 180), (180, 320), (300, 100)])
 def test_a_plate_fits_any_shape_and_is_mirrored_by_the_draw(size: tuple[int, int]) -> None:
     backs = [backdrop(Setting("beach"), size, np.random.default_rng(seed)) for seed in range(8)]

@@ -71,9 +71,10 @@ def backdrop(setting: Setting, size: tuple[int, int], rng: np.random.Generator) 
     if setting.hue is not None:
         hue, saturation, value = to_hsv(picture)
         picture = from_hsv((hue + setting.hue - ALIEN_HUE) % 360, saturation, value)
-    if setting.weather in ("rain", "fog"):
+    weather = setting.weather if setting.shown in OUTDOORS else "clear"
+    if weather in ("rain", "fog"):
         picture = _overcast(picture)
-    if setting.weather == "fog":
+    if weather == "fog":
         picture = _misty(picture, plate.floor, palette.haze)
     return Backdrop(picture, palette, mirrored)
 
