@@ -121,12 +121,12 @@ def _typing(page: Page, client: Client) -> Iterator[Row]:
     kept = [
         {"name": f"{n}.png", "file": {"type": "png", "file_token": token}, "thumb": None} for n in range(REFERENCES)
     ]
-    page.evaluate("(refs) => localStorage.setItem('limner.draft', JSON.stringify({refs}))", kept)
+    page.evaluate("(refs) => sessionStorage.setItem('limner.draft', JSON.stringify({refs}))", kept)
     page.reload()
     expect(page.locator(".ref img, .ref__address")).to_have_count(REFERENCES)
     took = page.evaluate(TYPE, ["the knight of image[1], ", KEYS])
     yield f"a key with {REFERENCES} references (median, p95)", f"{_median(took)}, {_p95(took)} ms"
-    page.evaluate("localStorage.removeItem('limner.draft')")
+    page.evaluate("sessionStorage.removeItem('limner.draft')")
 
 
 def _live(page: Page, served: Served, client: Client) -> Iterator[Row]:

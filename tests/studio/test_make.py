@@ -81,6 +81,25 @@ def test_the_draft_survives_a_reload_with_its_pictures(tab: Tab) -> None:
     expect(tab.page.locator(".card[data-state=success]", has_text="the knight of image[1]")).to_be_visible()
 
 
+def test_two_windows_keep_a_draft_each(tab: Tab, studio: Served) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "the draft of the first window")
+    other = new_tab(tab.page.context, studio)
+    other.open()
+    expect(other.page.locator("#prompt")).to_have_value("the draft of the first window")
+
+    other.page.fill("#prompt", "the draft of the second window")
+    tab.page.reload()
+
+    expect(tab.page.locator("#prompt")).to_have_value("the draft of the first window")
+    other.page.reload()
+    expect(other.page.locator("#prompt")).to_have_value("the draft of the second window")
+    other.page.close()
+    last = new_tab(tab.page.context, studio)
+    last.open()
+    expect(last.page.locator("#prompt")).to_have_value("the draft of the second window")
+
+
 def test_numbers_in_the_prompt_move_along_with_the_pictures_and_back(tab: Tab) -> None:
     tab.sign_in()
     tab.page.set_input_files(

@@ -164,7 +164,9 @@ export function composer() {
   /* ---- the draft ---- */
   function keep() {
     const switches = [...form.querySelectorAll(".toggles input:checked")].map((box) => box.name);
-    localStorage.setItem(DRAFT, JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, n: times, options: options(), refs: refs.kept() }));
+    const draft = JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, n: times, options: options(), refs: refs.kept() });
+    sessionStorage.setItem(DRAFT, draft); // this window's, whatever is written in another
+    localStorage.setItem(DRAFT, draft); // the last, for a new window and after a crash
     $("[data-saved]").hidden = !prompt.value;
   }
   async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, n = 1, options: wanted = {}, refs: pictures_ = [] }) {
@@ -315,9 +317,9 @@ export function composer() {
   async function begin() {
     const asked = new URLSearchParams(location.search);
     choose(rows.find((row) => row.getAttribute("aria-selected") === "true"), false);
-    const draft = JSON.parse(localStorage.getItem(DRAFT) ?? "{}");
+    const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? localStorage.getItem(DRAFT) ?? "{}");
     if (prompt.value) draft.prompt = prompt.value; // typed before this script ran
-    await fill(draft).catch(() => localStorage.removeItem(DRAFT));
+    await fill(draft).catch(() => { sessionStorage.removeItem(DRAFT); localStorage.removeItem(DRAFT); });
     restoring = false;
     update();
     const named = asked.has("template") && form.querySelector(`[name=template][value="${CSS.escape(asked.get("template"))}"]`);
