@@ -285,3 +285,19 @@ def test_a_colour_before_a_named_thing_is_no_name_of_another_kind() -> None:
 def test_a_ship_in_a_storm_is_at_sea() -> None:
     assert reading_of("a pirate ship in a storm").setting.place == "sea"
     assert reading_of("a fox in a storm").setting.place is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected", "told"),
+    [
+        ("a chef cooking in a kitchen", ["cook"], "cooking"),
+        ("a hot air balloon over a mountain lake", ["air balloon"], "mountain"),
+        ("a fox in a castle garden", ["fox"], "castle"),
+    ],
+)
+def test_what_somebody_does_and_the_noun_before_a_place_are_no_things(
+    prompt: str, expected: list[str], told: str
+) -> None:
+    reading = reading_of(prompt)
+
+    assert (names(reading), told in reading.unmatched) == (expected, True)

@@ -16,6 +16,7 @@ from limner_builtin.reading.vocabulary import (
     folded,
     garments,
     held,
+    modifiers,
     parts,
     surfaces,
     worn,
@@ -182,6 +183,9 @@ class Folder:
             self._unmatched.append(phrase.text)
 
     def _placed(self, phrase: Phrase) -> None:
+        is_compound = self._last is Role.THING and " " not in phrase.text and not self._head_first
+        if is_compound and len(self._things) > 1:
+            self._unmatched.append(self._things.pop().phrase)  # "a balloon over a mountain lake"
         hue = self._paint.hue if phrase.value == "alien" else None
         if self._setting.place is None or self._setting.place == "space":
             self._setting = replace(self._setting, place=phrase.value, hue=hue)
@@ -201,7 +205,7 @@ class Folder:
             self._adjacent = False
             return
         if self._adjacent and phrase.role is Role.THING and self._things[-1].reference is None:
-            if self._head_first:
+            if self._head_first or phrase.text in modifiers():  # "a chef cooking" is not a pan
                 self._unmatched.append(phrase.text)
                 return
             self._merge()
