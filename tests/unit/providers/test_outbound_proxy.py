@@ -70,7 +70,8 @@ async def _vendor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         kind, body = b"application/json", b'{"ok": true}'
     else:
         kind, body = b"image/png", b"pixels"
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body))
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: %s\r\n" % kind)
+    writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
     await writer.drain()
     writer.close()
 
