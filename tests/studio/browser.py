@@ -149,9 +149,8 @@ def new_tab(context: BrowserContext, served: Served) -> Tab:
     return tab
 
 
-def empty_account(served: Served) -> str:
-    """The name of an account of the server that never has a task."""
-    name = "newcomer"
+def empty_account(served: Served, name: str = "newcomer") -> str:
+    """The name of an account of the server that never has a task. Each link to it may leave a key."""
     if all(each["account"] != name for each in served.cli("accounts", "list")):
         served.cli("accounts", "create", name, "--credits", "1000")
     return name

@@ -69,7 +69,7 @@ def newcomer(browser: Browser, studio: Served) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
-        page.goto(link(studio, "--account", empty_account(studio)))
+        page.goto(link(studio, "--account", empty_account(studio, "keyboard")))
         yield page
 
 
