@@ -23,6 +23,8 @@ def test_others_neither_see_it_nor_reach_it(tab: Tab, studio: Served) -> None:
     expect(tab.page.get_by_role("option", name="History")).to_be_visible()
     expect(tab.page.get_by_role("option", name="Operator")).to_have_count(0)
     tab.page.keyboard.press("Escape")
+    expect(tab.page.locator("#palette")).to_be_hidden()
+    tab.page.keyboard.press("Escape")  # out of the prompt, where the focus may have come back to
     for key in ("g", "o", "g", "h"):
         tab.page.keyboard.press(key)
     tab.page.wait_for_url("**/studio/history")
