@@ -88,7 +88,7 @@ def serving(
         reported = stack.enter_context(log.open("w")) if log else None
         process = _start(command, environment, reported, within, python)
     try:
-        ready = _ready(process)
+        ready = first_object(process)
         yield Served(process, ready["url"], ready.get("key"), data, environment, python)
     finally:
         if process.poll() is None:
@@ -116,12 +116,13 @@ def _empty_database() -> bytes:
         return file.read_bytes()
 
 
-def _ready(process: ForkedCommand | subprocess.Popen[str]) -> dict[str, Any]:
+def first_object(process: ForkedCommand | subprocess.Popen[str]) -> dict[str, Any]:
+    """The JSON object that a command prints over several lines, as services do when they are ready."""
     assert process.stdout
     reported = ""
     for line in process.stdout:
         reported += line
         if line.startswith("}"):
-            ready: dict[str, Any] = json.loads(reported)
-            return ready
-    raise RuntimeError(f"the server ended with {process.wait()} before it was ready")
+            found: dict[str, Any] = json.loads(reported)
+            return found
+    raise RuntimeError(f"the command ended with {process.wait()} after {reported!r}")

@@ -27,7 +27,7 @@ from contract.client import FINAL, Client
 from limner.db.migrate import HEAD, current_mark
 from limner_vendors import EmulatedSpeed, Vendors
 from postgres import Server, dies_with_parent
-from serving import OURS
+from serving import OURS, first_object
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = 6
@@ -83,7 +83,7 @@ class Service:
             text=True,
         )
         self.life.callback(_end, popen)
-        return Process(popen, _first_object(popen), log)
+        return Process(popen, first_object(popen), log)
 
     def api(self, version: Version) -> Process:
         return self.start(version, "serve", "--api-only", "--port", "0")
@@ -106,17 +106,6 @@ def _end(popen: "subprocess.Popen[str]") -> None:
     popen.wait()
     assert popen.stdout
     popen.stdout.close()
-
-
-def _first_object(popen: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert popen.stdout
-    said = ""
-    for line in popen.stdout:
-        said += line
-        if line.startswith("}"):
-            found: dict[str, Any] = json.loads(said)
-            return found
-    raise AssertionError(f"ended with {popen.wait()} before it was ready")
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Servers and workers as processes: starting, stopping, and handing over."""
 
-import json
 import os
 import pty
 import select
@@ -13,13 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from contract.client import TIMEOUT_S, client_of
 from postgres import dies_with_parent
-from serving import Served, serving
+from serving import Served, first_object, serving
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def working(served: Served) -> Iterator["subprocess.Popen[str]"]:
     )
     assert process.stdout
     try:
-        ready = read_object(process)
+        ready = first_object(process)
         assert ready["ready"] is True
         yield process
     finally:
@@ -44,17 +42,6 @@ def working(served: Served) -> Iterator["subprocess.Popen[str]"]:
             process.terminate()
         process.wait(60)
         process.stdout.close()
-
-
-def read_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert process.stdout
-    reported = ""
-    for line in process.stdout:
-        reported += line
-        if line.startswith("}"):
-            found: dict[str, Any] = json.loads(reported)
-            return found
-    raise AssertionError(f"ended with {process.wait()} after {reported!r}")
 
 
 def status_in(data: Path, task_id: str) -> str:
