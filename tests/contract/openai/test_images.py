@@ -275,7 +275,7 @@ def test_pictures_that_are_over_20_mb_together_are_edited(served: Served, caller
 
     assert answer.status == 200
     assert len(caller.task(answer.headers["x-limner-task-id"])["input"]["files"]) == 3
-    assert list((served.data / "scratch").rglob("edit-*")) == []
+    assert list((served.data / "scratch").rglob("upload-*")) == []
 
 
 def test_several_pictures_are_streamed_as_an_event_each(sdk: openai.OpenAI, caller: Client) -> None:

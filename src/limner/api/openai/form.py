@@ -2,9 +2,8 @@
 
 import asyncio
 import hashlib
-import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +11,7 @@ from typing import Any, BinaryIO
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from limner.api.http.bodies.file_body import scratch_file
 from limner.api.http.bodies.whole_form import read_whole_form
 from limner.api.loose_fields import MAX_REFERENCES, source_of
 from limner.domain.tasks.request import InlineSource, Source
@@ -52,23 +52,19 @@ async def received_form(request: Request, scratch: Path) -> AsyncIterator[EditFo
     """
     limits = {"max_files": MAX_REFERENCES + 2, "max_fields": MAX_FIELDS, "max_text": MAX_TEXT}
     form = await read_whole_form(request, folder=scratch, **limits)
-    parts = form.multi_items()
-    files: list[Path] = []
-    try:
-        yield await _edit_of(parts, scratch, files)
-    finally:
-        await form.close()
-        await asyncio.to_thread(_remove, files)
+    async with AsyncExitStack() as life:
+        life.push_async_callback(form.close)
+        yield await _edit_of(form.multi_items(), scratch, life)
 
 
-async def _edit_of(parts: Sequence[tuple[str, str | UploadFile]], scratch: Path, files: list[Path]) -> EditForm:
+async def _edit_of(parts: Sequence[tuple[str, str | UploadFile]], scratch: Path, life: AsyncExitStack) -> EditForm:
     edit, digest = EditForm(), hashlib.sha256()
     for name, value in parts:
         digest.update(name.encode() + b"\0")
         if isinstance(value, UploadFile):
-            files.append(scratch / f"edit-{uuid.uuid4()}")
-            digest.update(await asyncio.to_thread(_copy, value.file, files[-1]))
-            edit.add(name, InlineSource(files[-1]))
+            path = await life.enter_async_context(scratch_file(scratch))
+            digest.update(await asyncio.to_thread(_copy, value.file, path))
+            edit.add(name, InlineSource(path))
             continue
         digest.update(value.encode() + b"\0")
         if name in LINKS and value:
@@ -87,8 +83,3 @@ def _copy(source: BinaryIO, target: Path) -> bytes:
             digest.update(block)
             file.write(block)
     return digest.digest()
-
-
-def _remove(files: Sequence[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)

@@ -32,7 +32,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path |
             if len(first) <= SMALL_BODY:  # the last block, too
                 yield _file_of_form(request.headers["content-type"], first)
                 return
-            async with _scratch_file(scratch) as path:
+            async with scratch_file(scratch) as path:
                 await _receive_form(request, first, blocks, path)
                 yield path
 
@@ -41,7 +41,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path |
 async def received_body(request: Request, scratch: Path) -> AsyncIterator[Path]:
     """The whole body as a scratch file, removed on exit. `BodyCap` limits its size."""
     with _refused_at_file():
-        async with _scratch_file(scratch) as path:
+        async with scratch_file(scratch) as path:
             await _receive_body(request, path)
             yield path
 
@@ -57,7 +57,8 @@ def _refused_at_file() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _scratch_file(scratch: Path) -> AsyncIterator[Path]:
+async def scratch_file(scratch: Path) -> AsyncIterator[Path]:
+    """A path for what is received, whose file is removed on exit."""
     path = scratch / f"upload-{uuid.uuid4()}"
     try:
         yield path
