@@ -67,7 +67,7 @@ def _body(found: Detected) -> dict[str, Any]:
     told = {name: facts.get(name) for name in ("signer", "generator", "source")}
     return {
         "ours": found.made_here,
-        "tasks": list(dict.fromkeys(each.task for each in found.own)),
+        "tasks": found.tasks,
         "says": {"source": found.marks.source, "tool": found.marks.tool},
         "manifest": {
             "state": report.state if report else "not_checked",

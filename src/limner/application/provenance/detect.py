@@ -51,6 +51,11 @@ class Detected:
         signed = self.manifest
         return self.ours or bool(signed and signed.ours and signed.state is not ManifestState.INVALID)
 
+    @property
+    def tasks(self) -> Sequence[TaskId]:
+        """Those of `own`, each once."""
+        return list(dict.fromkeys(each.task for each in self.own))
+
 
 @dataclass(frozen=True, slots=True)
 class Detect:

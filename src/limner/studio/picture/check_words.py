@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from limner.application.provenance.detect import Detected
 from limner.domain.digital_source import DigitalSource
-from limner.domain.ids import TaskId
-from limner.ports.provenance import ManifestReport, ManifestState
+from limner.ports.provenance import ManifestState
 from limner.studio.texts import Texts
 
 
@@ -18,7 +17,7 @@ class CheckWords:
     @property
     def verdict(self) -> str:
         t = self.t
-        if self.tasks:
+        if self.found.tasks:
             return t("Made here, by a task of yours.")
         return t("Made here.") if self.found.made_here else t("Not known here.")
 
@@ -32,11 +31,6 @@ class CheckWords:
         return t("It is no picture of this server, byte for byte. A copy that was cropped or saved anew is not known.")
 
     @property
-    def tasks(self) -> Sequence[TaskId]:
-        """The account's own tasks that made it, newest first."""
-        return list(dict.fromkeys(each.task for each in self.found.own))
-
-    @property
     def file(self) -> str:
         seen = self.found.picture
         return f"{seen.media_type}, {seen.width} × {seen.height}, {seen.size:,} bytes"
@@ -45,7 +39,7 @@ class CheckWords:
     def says(self) -> str:
         """How it was made, as the marks in the file say."""
         t, said = self.t, self.found.marks.source
-        words = {
+        words: dict[str, str] = {
             DigitalSource.GENERATED: t("made by a trained model"),
             DigitalSource.GENERATED_FROM_PICTURES: t("made by a trained model from other pictures"),
             DigitalSource.DRAWN: t("drawn by rule, without a trained model"),
@@ -53,7 +47,7 @@ class CheckWords:
         }
         if said is None:
             return t("nothing of how it was made")
-        return next((meant for source, meant in words.items() if source == said), said)
+        return words.get(said, said)
 
     @property
     def manifest(self) -> str:
@@ -80,5 +74,5 @@ class CheckWords:
 
     @property
     def problems(self) -> Sequence[str]:
-        report: ManifestReport | None = self.found.manifest
+        report = self.found.manifest
         return report.problems if report and report.state is not ManifestState.VALID else ()
