@@ -58,6 +58,7 @@ system() {
     missing=
     python_can_make_environments || missing="$missing python3-venv"
     [ "$1" != dev ] || have_postgres || missing="$missing postgresql"
+    [ "$1" != dev ] || have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
     [ "$1" != dev ] || have chromium || missing="$missing chromium"
     [ "$1" != dev ] || have firefox-esr || have firefox || missing="$missing firefox-esr"
     [ "$1" != dev ] || have promtool || missing="$missing prometheus"
@@ -118,11 +119,11 @@ apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null
 }
 
-# Without PostgreSQL's programs, Chromium, Firefox, promtool or systemd-analyze the suite still runs: it skips what needs them, and says so at its end.
+# Without PostgreSQL's programs, PgBouncer, Chromium, Firefox, promtool or systemd-analyze the suite still runs: it skips what needs them, and says so at its end.
 may_be_skipped() {
     [ -z "${CI-}" ] || return 1
     for package in "$@"; do
-        case "$package" in postgresql | chromium | firefox-esr | prometheus | systemd) ;; *) return 1 ;; esac
+        case "$package" in postgresql | pgbouncer | chromium | firefox-esr | prometheus | systemd) ;; *) return 1 ;; esac
     done
     say "missing, so the tests that need them will be skipped: $* (apt-get install --no-install-recommends $*)"
 }
@@ -135,11 +136,13 @@ no_cluster() {
     echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 }
 
-# The tests check the alert rules with promtool: Debian's package is to bring programs, not a server that runs from then on.
+# The tests start what they need: Debian's packages are to bring programs, not servers that run from then on.
 no_service() {
-    case " $* " in *" prometheus "*) ;; *) return 0 ;; esac
-    [ -d /etc/systemd/system ] && [ ! -e /etc/systemd/system/prometheus.service ] || return 0
-    ln -s /dev/null /etc/systemd/system/prometheus.service
+    [ -d /etc/systemd/system ] || return 0
+    for package in "$@"; do
+        case "$package" in prometheus | pgbouncer) ;; *) continue ;; esac
+        [ -e "/etc/systemd/system/$package.service" ] || ln -s /dev/null "/etc/systemd/system/$package.service"
+    done
 }
 
 # --- the environment --------------------------------------------------------------------------------------

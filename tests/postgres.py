@@ -66,7 +66,7 @@ def find_programs() -> Path | None:
 @contextmanager
 def running_server(programs: Path) -> Iterator[Server]:
     """Run a server until the block is left; on Linux it also ends when this process is killed."""
-    identity = _server_identity()
+    identity = server_identity()
     folder = Path(tempfile.mkdtemp(prefix="limner-pg-"))
     try:
         if identity:
@@ -99,7 +99,7 @@ class RestartableServer:
 @contextmanager
 def restartable_server(programs: Path) -> Iterator[RestartableServer]:
     """Like `running_server`, for tests that stop their database."""
-    identity = _server_identity()
+    identity = server_identity()
     folder = Path(tempfile.mkdtemp(prefix="limner-pg-"))
     try:
         if identity:
@@ -119,7 +119,7 @@ def _is_complete(folder: Path) -> bool:
     return all(os.access(folder / program, os.X_OK) for program in ("initdb", "postgres"))
 
 
-def _server_identity() -> dict[str, Any]:
+def server_identity() -> dict[str, Any]:
     """PostgreSQL does not run as root: then it runs as the user `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return {}

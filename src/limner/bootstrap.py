@@ -410,7 +410,7 @@ class Limner:
 
     async def scrub(self) -> bool:
         """Leave nothing of what was erased in the database's own files; whether that was possible just now."""
-        return await asyncio.to_thread(scrub, self.settings.resolved_database_url)
+        return await asyncio.to_thread(scrub, self.settings.resolved_direct_url)
 
     def watch(self) -> Watch:
         """Build the one `Watch` of a process; all APIs share its read of the event feed."""
@@ -485,7 +485,7 @@ def prepare_data(settings: Settings) -> str:
     except OSError as error:
         raise OSError(f"the data folder {settings.data} cannot be made or used: {error.strerror}") from error
     sweep(settings.scratch)
-    return migrate(settings.resolved_database_url)
+    return migrate(settings.resolved_direct_url)
 
 
 def build(settings: Settings, *, measured: bool = False) -> Limner:
@@ -495,7 +495,7 @@ def build(settings: Settings, *, measured: bool = False) -> Limner:
     """
     secret = read_secret(settings)
     running = RunningTasks()
-    signals = SharedSignals(running, open_relay(settings.resolved_database_url))
+    signals = SharedSignals(running, open_relay(settings.resolved_direct_url))
     store, measuring = _open_store(settings, signals, running, measured=measured)
     reached = upstreams(settings)
     providers = find_providers(settings, reached)
@@ -536,17 +536,18 @@ def _open_store(
     """The store, and what measures it where it is `measured`."""
     url = settings.resolved_database_url
     if not measured:
-        return open_store(url, signals.tasks_changed), None
+        return open_store(url, signals.tasks_changed, pool=settings.pool), None
     from limner.telemetry.measuring import Measuring  # noqa: PLC0415 - a tenth of a second that no command needs
 
     measuring = Measuring(settings.metrics_listen, StatementCount(), lambda: len(running))
-    measuring.metrics.connections.set(connections_of(url))
+    measuring.metrics.connections.set(connections_of(url, settings.pool))
 
     def on_tasks_changed(changes: Sequence[StatusChange]) -> None:
         measuring.metrics.tasks_changed(changes)
         signals.tasks_changed(changes)
 
-    return measuring.measured(open_store(url, on_tasks_changed, statements=measuring.statements)), measuring
+    store = open_store(url, on_tasks_changed, pool=settings.pool, statements=measuring.statements)
+    return measuring.measured(store), measuring
 
 
 def _open_traces(settings: Settings) -> "OtelTracing | None":

@@ -29,7 +29,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from limner.config_sources import ConfigError, Environment, TomlFile, export_secrets, origin_of, suggest, variables_of
-from limner.db.open_store import SQLITE, check_url
+from limner.db.open_store import POSTGRES, SQLITE, check_url
+from limner.db.store import PostgresPool
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidModel, Models
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.prompts.dialect import DIALECTS
@@ -160,6 +161,17 @@ class ServiceSettings(BaseSettings):
     database_url: str | None = Field(
         default=None,
         description="`sqlite:///path` or `postgresql://user@host/name`. Default: `limner.db` in the data folder.",
+    )
+    database_direct_url: str | None = Field(
+        default=None,
+        description="PostgreSQL's own address where `LIMNER_DATABASE_URL` is that of a pooler in transaction mode, "
+        "such as PgBouncer: for LISTEN, migrations and backups. Units of work then do without prepared statements.",
+    )
+    database_connections: int = Field(
+        default=8,
+        ge=2,
+        le=100,
+        description="Connections to PostgreSQL for the units of work of a process. LISTEN and NOTIFY take two more.",
     )
     storage_url: str | None = Field(
         default=None,
@@ -539,11 +551,25 @@ class Settings(VendorSettings):
             raise _misplaced("tls_local", "makes a certificate of its own, and tls_cert names another", remedy)
         return self
 
+    @model_validator(mode="after")
+    def _a_pooler_stands_before_postgresql(self) -> "Settings":
+        if self.database_direct_url and not (self.database_url or "").startswith(POSTGRES):
+            remedy = "Set database_url to the pooler's address, or leave out database_direct_url."
+            raise _misplaced("database_direct_url", "is given, and database_url leads to no PostgreSQL", remedy)
+        return self
+
     @field_validator("database_url")
     @classmethod
     def _known_kind(cls, url: str | None) -> str | None:
         if url is not None:
             check_url(url)
+        return url
+
+    @field_validator("database_direct_url")
+    @classmethod
+    def _is_postgres(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(POSTGRES):
+            raise ValueError("a pooler stands before PostgreSQL alone: write postgresql://user@host/name")
         return url
 
     @field_validator("fetch_allow")
@@ -593,6 +619,15 @@ class Settings(VendorSettings):
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data / 'limner.db'}"
 
+    @property
+    def pool(self) -> PostgresPool:
+        return PostgresPool(self.database_connections, pooled=self.database_direct_url is not None)
+
+    @cached_property
+    def resolved_direct_url(self) -> str:
+        """The database's own address, past a pooler."""
+        return self.database_direct_url or self.resolved_database_url
+
     @cached_property
     def resolved_storage_url(self) -> str:
         return self.storage_url or f"file://{self.data.resolve() / 'blobs'}"
@@ -616,7 +651,7 @@ class Settings(VendorSettings):
         """Every secret that this process was given, so that the log can leave them out."""
         addresses = [getattr(self, vendor.base_url.setting) for vendor in declarations().values()]
         proxy = self.https_proxy.get_secret_value() if self.https_proxy else None
-        urls = (self.database_url, self.storage_url, proxy, self.traces_url, *addresses)
+        urls = (self.database_url, self.database_direct_url, self.storage_url, proxy, self.traces_url, *addresses)
         in_urls = [unquote(urlsplit(url).password or "") for url in urls if url and "://" in url]
         in_environment = [os.environ.get(name, "") for name in SECRET_VARIABLES]
         in_headers = [

@@ -34,7 +34,7 @@ def task_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     from limner.settings import load_settings
 
     async def recent() -> list[tuple[str, str]]:
-        store = open_store(load_settings(data=_data(ctx)).resolved_database_url)
+        store = open_store(load_settings(data=_data(ctx)).resolved_direct_url)
         try:
             found = await store.read(lambda records: records.tasks.recent(account=None, status=None, limit=50))
         finally:

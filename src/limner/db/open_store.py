@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from limner.db.sql import StatementCount
-from limner.db.store import Store
+from limner.db.store import USUAL_POOL, PostgresPool, Store
 from limner.ports.signals import OnTasksChanged, SignalRelay, ignore_task_changes
 
 SQLITE = "sqlite:///"
@@ -28,10 +28,14 @@ def open_store(
     url: str,
     on_tasks_changed: OnTasksChanged = ignore_task_changes,
     *,
+    pool: PostgresPool = USUAL_POOL,
     local_clock: bool = False,
     statements: StatementCount | None = None,
 ) -> Store:
-    """The store behind a URL. See the stores for `on_tasks_changed` and `local_clock`; `statements` counts theirs."""
+    """The store behind a URL. See the stores for `on_tasks_changed` and `local_clock`; `statements` counts theirs.
+
+    `pool` is for PostgreSQL alone.
+    """
     if url.startswith(SQLITE):
         from limner.db.engines.sqlite import SqliteStore  # noqa: PLC0415
 
@@ -39,19 +43,17 @@ def open_store(
     if url.startswith(POSTGRES):
         from limner.db.engines.postgres import PostgresStore  # noqa: PLC0415 - the driver takes half a second to import
 
-        return PostgresStore(url, on_tasks_changed, local_clock=local_clock, statements=statements)
+        return PostgresStore(url, on_tasks_changed, pool=pool, local_clock=local_clock, statements=statements)
     raise DatabaseUrlUnknown(url)
 
 
-def connections_of(url: str) -> int:
+def connections_of(url: str, pool: PostgresPool) -> int:
     """How many connections the store behind a URL has: how many units of work can run at once."""
     if url.startswith(SQLITE):
         from limner.db.engines.sqlite import READERS  # noqa: PLC0415
 
         return 1 + READERS
-    from limner.db.engines.postgres import POOL  # noqa: PLC0415
-
-    return POOL
+    return pool.connections
 
 
 def open_relay(url: str) -> SignalRelay:

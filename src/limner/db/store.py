@@ -1,11 +1,23 @@
 """The protocol of the two stores."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from limner.db.records import Records
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPool:
+    """How a process uses PostgreSQL: by so many connections; `pooled` where a pooler in transaction mode takes them."""
+
+    connections: int = 8
+    pooled: bool = False
+
+
+USUAL_POOL = PostgresPool()
 
 
 class StoreUnavailable(Exception):

@@ -11,10 +11,11 @@ from typing import Any, Self
 
 import pytest
 
-from limner.db.engines.postgres import POOL, PostgresStore
+from limner.db.engines.postgres import PostgresStore
 from limner.db.open_store import SQLITE, open_store
 from limner.db.records import Records
 from limner.db.sql import Sql
+from limner.db.store import USUAL_POOL
 from limner.db.tables.accounts import Account
 from limner.domain.ids import AccountId, TaskId
 from limner.domain.tasks.task import Status, StatusChange
@@ -237,7 +238,10 @@ async def test_a_unit_of_work_is_carried_out_although_its_caller_was_cancelled(s
     """It may hold the handle of a job that is paid for."""
     became: list[StatusChange] = []
     store = open_store(service.url, became.extend, local_clock=True)
-    all_busy, may_go_on = threading.Barrier(2 if service.url.startswith(SQLITE) else POOL + 1), threading.Event()
+    all_busy, may_go_on = (
+        threading.Barrier(2 if service.url.startswith(SQLITE) else USUAL_POOL.connections + 1),
+        threading.Event(),
+    )
 
     def occupies_a_thread(records: Records) -> None:
         all_busy.wait(60)
@@ -285,7 +289,7 @@ async def test_closing_finishes_what_was_handed_in(service: ServiceHarness) -> N
 
 
 async def test_accounts_take_turns_however_much_one_of_them_asks_for(service: ServiceHarness) -> None:
-    threads = 1 if service.url.startswith(SQLITE) else POOL
+    threads = 1 if service.url.startswith(SQLITE) else USUAL_POOL.connections
     all_busy, may_go_on, order = threading.Barrier(threads + 1), threading.Event(), deque[str]()
 
     def occupies_a_thread(_records: Records) -> None:
@@ -332,7 +336,7 @@ class Occupied:
 
 async def test_reads_of_one_account_that_take_long_leave_a_thread_to_others(service: ServiceHarness) -> None:
     async with Occupied() as loud:
-        loud.begin(service.store.read, 3 * POOL)
+        loud.begin(service.store.read, 3 * USUAL_POOL.connections)
         await asyncio.sleep(0)
 
         for _ in range(5):
@@ -344,10 +348,10 @@ async def test_reads_of_one_account_that_take_long_leave_a_thread_to_others(serv
 async def test_units_of_one_account_that_wait_for_a_row_leave_threads_to_others(service: ServiceHarness) -> None:
     """SQLite has one writer, which waits for nobody. A thread that was free the first times is not so in the end."""
     async with Occupied() as loud:
-        loud.begin(service.store.run, 3 * POOL)
+        loud.begin(service.store.run, 3 * USUAL_POOL.connections)
         await asyncio.sleep(0)
 
-        for number in range(2 * POOL):
+        for number in range(2 * USUAL_POOL.connections):
             with acting_for("quiet"):
                 added = service.store.run(adding(f"quiet-{number}"))
                 assert await asyncio.wait_for(added, SOON_S) == f"quiet-{number}"

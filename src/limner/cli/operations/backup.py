@@ -46,7 +46,7 @@ def create(
     async def work(backups: "ObjectBackups", scratch: Path) -> "Created":
         from limner import __version__
 
-        url = settings.resolved_database_url
+        url = settings.resolved_direct_url
         blobs = open_blobs(settings.resolved_storage_url)
         make = CreateBackup(
             blobs=blobs,
@@ -138,7 +138,7 @@ def restore(place: Place, name: Name = None, data: Data = None, json: Json = Fal
         if faults:
             fail(f"the backup is not complete: {faults[0]}", "See `limner backup verify`; name another one.", json=json)
         await asyncio.to_thread(settings.data.mkdir, mode=0o700, parents=True, exist_ok=True)
-        url = settings.resolved_database_url
+        url = settings.resolved_direct_url
         put = RestoreBackup(
             backups,
             open_blobs(settings.resolved_storage_url),
@@ -169,7 +169,7 @@ def _check_target(settings: "Settings", manifest: "Manifest", *, json: bool) -> 
     from limner.db.dump import NotEmpty, check_empty, kind_of
     from limner.db.migrate import is_newer, serves_this_version
 
-    url = settings.resolved_database_url
+    url = settings.resolved_direct_url
     if kind_of(url) != manifest.database:
         remedy = "Set LIMNER_DATABASE_URL to an empty database of that kind."
         fail(f"the backup is of a {manifest.database} database, and this one is {kind_of(url)}", remedy, json=json)

@@ -34,7 +34,7 @@ def upgrade(
 
     settings = settings_for(data, json=json)
     if dry_run:
-        _rehearse(settings.resolved_database_url, json=json)
+        _rehearse(settings.resolved_direct_url, json=json)
         return
     with startup_errors(json=json):
         done = prepare_data(settings)
@@ -72,7 +72,7 @@ def backup(
     from limner.db.database_files import CopyFailed, back_up
     from limner.domain.refusal import Code, Refusal
 
-    url = settings_for(data, json=json).resolved_database_url
+    url = settings_for(data, json=json).resolved_direct_url
     try:
         size = back_up(url, file)
     except CopyFailed as failed:

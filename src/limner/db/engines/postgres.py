@@ -15,15 +15,11 @@ from limner.db.engines.commit import Committed, committed
 from limner.db.engines.fair_threads import FairThreads
 from limner.db.records import Records, with_changes
 from limner.db.sql import Db, StatementCount
-from limner.db.store import StoreUnavailable
+from limner.db.store import USUAL_POOL, PostgresPool, StoreUnavailable
 from limner.domain.routing.backoff import full_jitter_s
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
-
-POOL = 8
-"""Connections of one process, each with its thread. One account may use half of them: most of its units lock its row,
-and wait for each other while they hold one."""
 
 _TRIES = 6
 
@@ -31,16 +27,43 @@ _UNAVAILABLE = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 """Errors of the server or the connection, not of the statement."""
 
 
-def connect(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
-    """A connection whose commits are on the server's disk when they return."""
+def connect(url: str, *, pooled: bool = False) -> "psycopg.Connection[tuple[Any, ...]]":
+    """A connection whose commits are on the server's disk when they return.
+
+    Through a pooler in transaction mode (`pooled`) each transaction may be another session's of the server: nothing is
+    prepared, and what a session may set is not set but looked at. Raises `CommitsNotDurable`.
+    """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
-    return psycopg.connect(plain, options="-c synchronous_commit=on", connect_timeout=10)
+    if not pooled:
+        return psycopg.connect(plain, options="-c synchronous_commit=on", connect_timeout=10)
+    connection = psycopg.connect(plain, connect_timeout=10, prepare_threshold=None)
+    if (waits_for := _synchronous_commit(connection)) == "off":
+        connection.close()
+        raise CommitsNotDurable(waits_for)
+    return connection
+
+
+def _synchronous_commit(connection: "psycopg.Connection[tuple[Any, ...]]") -> str:
+    row = connection.execute("SHOW synchronous_commit").fetchone()
+    connection.rollback()
+    return str(row[0]) if row else ""
+
+
+class CommitsNotDurable(psycopg.OperationalError):
+    """The database would confirm commits that a power cut may undo."""
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(
+            f"synchronous_commit is {setting} behind the pooler, so that a power cut would lose accepted tasks: "
+            "ALTER DATABASE ... SET synchronous_commit = on"
+        )
 
 
 class PostgresStore:
     """Units of work on a PostgreSQL database, side by side; the server groups their commits, and accounts take turns.
 
-    One account may use half of the threads.
+    Each thread has its connection. One account may use half of them: most of its units lock its row, and wait for each
+    other while they hold one.
 
     `on_tasks_changed` is called in the event loop after each commit that changed tasks. `local_clock` makes leases
     follow the caller's clock instead of the server's: for tests that move time by hand.
@@ -51,15 +74,16 @@ class PostgresStore:
         url: str,
         on_tasks_changed: OnTasksChanged = ignore_task_changes,
         *,
-        threads: int = POOL,
+        pool: PostgresPool = USUAL_POOL,
         local_clock: bool = False,
         statements: StatementCount | None = None,
     ) -> None:
         self._url = url
+        self._pooled = pool.pooled
         self._on_tasks_changed = on_tasks_changed
         self._local_clock = local_clock
         self._statements = statements or StatementCount()
-        self._threads = FairThreads(threads, of_account=max(1, threads // 2), name="limner-postgres")
+        self._threads = FairThreads(pool.connections, of_account=pool.connections // 2 or 1, name="limner-postgres")
         self._mine = threading.local()
         self._locked = threading.Lock()
         self._open: list[psycopg.Connection[Any]] = []
@@ -111,7 +135,7 @@ class PostgresStore:
     def _connection(self) -> "psycopg.Connection[Any]":
         mine: psycopg.Connection[Any] | None = getattr(self._mine, "connection", None)
         if mine is None or mine.closed:
-            mine = self._mine.connection = connect(self._url)
+            mine = self._mine.connection = connect(self._url, pooled=self._pooled)
             db = Db(mine, is_sqlite=False, local_clock=self._local_clock, statements=self._statements)
             self._mine.records = Records(db)
             with self._locked:
