@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
+from contract.client import Client
 from serving import Served
 
 _QUIET = (
@@ -154,6 +155,12 @@ def empty_account(served: Served, name: str = "newcomer") -> str:
     if all(each["account"] != name for each in served.cli("accounts", "list")):
         served.cli("accounts", "create", name, "--credits", "1000")
     return name
+
+
+def somebody(served: Served, name: str, credits: int = 1000) -> Client:  # noqa: A002
+    """A client of a new account of this name, whose tasks no other test sees."""
+    served.cli("accounts", "create", name, "--credits", str(credits))
+    return Client(served.url, served.cli("keys", "create", "--account", name)["key"])
 
 
 def download(tab: Tab, folder: Path) -> bytes:

@@ -22,6 +22,9 @@ async function change(path, done) {
   try { done(elements(await ask(path, { method: "POST" }))); } catch (error) { refused(error); }
 }
 
+// The request of a task once more, unchanged: a new task. What undoes a cancelling, too.
+export const sendAgain = (id) => change(`/tasks/${id}/again`, ([card]) => tell("new", [card]));
+
 function form(ids, fields = {}) {
   const body = new FormData();
   for (const id of ids) body.append("id", id);
@@ -86,8 +89,11 @@ export const ACTS = {
   },
   "compare-shown": (node) => compare({ id: idOf(node), src: node.dataset.src }, { id: node.dataset.other, src: node.dataset.otherSrc }),
   away: (node) => { const card = cardOf(node); card.hidden = true; toast(t("Put away. It stays in the history."), () => { card.hidden = false; }); },
-  cancel: (node) => change(`/tasks/${idOf(node)}/cancel`, ([card]) => tell("card", card)),
-  again: (node) => change(`/tasks/${idOf(node)}/again`, ([card]) => tell("new", [card])),
+  cancel: (node) => change(`/tasks/${idOf(node)}/cancel`, ([card]) => {
+    tell("card", card);
+    if (card.dataset.state === "cancelled") toast(t("Cancelled. Nothing was spent."), () => sendAgain(card.dataset.id));
+  }),
+  again: (node) => sendAgain(idOf(node)),
   link: (node) => copy(new URL(pictureOf(cardOf(node)), location.href).href, t("Link copied. It works for 24 hours, for everybody who has it.")),
   words: (node) => copy(cardOf(node)?.querySelector(".card__prompt").textContent.trim() ?? "", t("Prompt copied.")),
   download: (node) => cardOf(node)?.querySelector("[data-download]")?.click(),

@@ -1,5 +1,5 @@
 // Live cards. A frame of the WebSocket moves numbers in place; a change of status asks for the card anew.
-import { refused } from "./acts.js";
+import { refused, sendAgain } from "./acts.js";
 import { ask, elements, t } from "./page.js";
 import { isOpen } from "./live.js";
 import { toast } from "./floating.js";
@@ -11,7 +11,8 @@ const MOST_ASKED = 30;
 const AT_ONCE = 6;
 const NEXT_MS = 50;
 const WANT = { all: () => true, busy: (state) => state === "queued" || state === "running", none: (state) => !["queued", "running", "success"].includes(state) };
-const TITLE = document.title;
+// Further down than this somebody looks at other cards than the newest.
+const AT_TOP_PX = 48;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -22,7 +23,8 @@ export function feed() {
   const sent = new WeakMap(); // what the server sent of each card; the page changes it
 
   /* ---- cards ---- */
-  const cardOf = (id) => document.getElementById(`task-${id}`);
+  const held = new Map(); // new cards by their tasks, until somebody who looks further down is back at the top
+  const cardOf = (id) => document.getElementById(`task-${id}`) ?? held.get(id);
   const gild = (card) => card.querySelector(".guide")?.style.setProperty("--p", card.dataset.p);
   const busy = () => {
     const states = [...box.querySelectorAll(".card")].map((card) => card.dataset.state);
@@ -47,11 +49,15 @@ export function feed() {
   }
   // Puts a card in its place; whether it has just become a picture.
   function place(card) {
-    const old = document.getElementById(card.id);
+    const old = cardOf(card.dataset.id);
     let became = false;
     sent.set(card, card.outerHTML);
     if (old && sent.get(old) === sent.get(card)) return false; // a click on it is not lost
-    if (!old) { card.dataset.new = ""; box.prepend(card); } else {
+    if (!old?.isConnected) {
+      card.dataset.new = "";
+      if (scrollY > AT_TOP_PX) { hold(card); return false; }
+      insert(card);
+    } else {
       const focused = old.contains(document.activeElement) ? document.activeElement.dataset.act : null;
       const ticked = old.querySelector(".check")?.checked;
       became = old.dataset.state !== card.dataset.state && card.dataset.state === "success";
@@ -63,9 +69,29 @@ export function feed() {
     show(card);
     return became;
   }
+  // The newest first, as a reload would show them: ids of tasks are ordered by their time.
+  function insert(card) {
+    const next = [...box.children].find((each) => !(each.dataset.id > card.dataset.id));
+    box.insertBefore(card, next ?? null);
+  }
+  function hold(card) {
+    held.set(card.dataset.id, card);
+    const all = [...held.values()];
+    const ready = all.filter((each) => each.dataset.state === "success").length;
+    const chip = document.querySelector("[data-arrived]");
+    chip.lastChild.textContent = ready === all.length ? t("{n} ready", { n: ready }) : t("{n} new", { n: all.length });
+    chip.hidden = false;
+  }
+  function release() {
+    if (!held.size) return;
+    const cards = [...held.values()];
+    held.clear();
+    document.querySelector("[data-arrived]").hidden = true;
+    for (const card of cards) { insert(card); show(card); }
+    busy();
+  }
   function announce(ready) {
     if (!ready.length) return;
-    if (document.hidden) document.title = `● ${TITLE}`;
     if (ready.length > MOST_NAMED) { toast(t("{n} pictures are ready.", { n: ready.length })); return; }
     for (const card of ready) toast(`${t("Ready")}: ${card.querySelector(".card__prompt").textContent.trim().slice(0, 60)}`);
   }
@@ -85,8 +111,14 @@ export function feed() {
   function take(frame) {
     const card = cardOf(frame.id);
     const shown = card && card.dataset.state === frame.status && (frame.status !== "running" || +card.dataset.previews === frame.previews);
+    if (!card && isOlder(frame.id)) return; // it comes with the next cards, in its place
     if (shown && !frame.cancelling) numbers(card, frame);
     else if (!card || card.dataset.state !== "erased") want_(frame.id);
+  }
+  // Whether a task is older than all cards, where there are older cards to come.
+  function isOlder(id) {
+    const last = box.querySelector(".more-cards")?.previousElementSibling;
+    return Boolean(last) && id < last.dataset.id;
   }
   let asking = false;
   function want_(id) {
@@ -106,7 +138,6 @@ export function feed() {
 
   /* ---- the connection ---- */
   document.addEventListener("limner:frame", ({ detail }) => take(detail));
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = TITLE; });
   // A proxy may let no WebSocket through: cards under way are then asked for.
   setInterval(() => { if (!isOpen()) for (const card of box.querySelectorAll("[data-state=queued], [data-state=running]")) want_(card.dataset.id); }, POLL_MS);
 
@@ -134,11 +165,21 @@ export function feed() {
   }
   box.addEventListener("click", (event) => { if (event.target.closest("[data-more]")) { event.preventDefault(); older(); } });
   document.addEventListener("limner:card", ({ detail }) => put([detail]));
-  document.addEventListener("limner:new", ({ detail }) => { put([...detail].reverse()); scrollTo({ top: 0 }); });
+  document.addEventListener("limner:new", ({ detail }) => { scrollTo({ top: 0 }); release(); put([...detail].reverse()); });
+  addEventListener("scroll", () => { if (scrollY <= AT_TOP_PX) release(); }, { passive: true });
+  document.querySelector("[data-arrived]").addEventListener("click", () => { scrollTo({ top: 0 }); release(); box.querySelector(".card :is(a, button)")?.focus({ preventScroll: true }); });
   document.addEventListener("limner:cancel-waiting", async () => {
     const waiting = [...box.querySelectorAll("[data-state=queued]")];
-    for (const card of waiting) put(elements(await ask(`/tasks/${card.dataset.id}/cancel`, { method: "POST" })));
-    toast(t("Cancelled {n} that waited. What runs goes on.", { n: waiting.length }));
+    const gone = [];
+    for (const { dataset: { id } } of waiting) {
+      try {
+        const cards = elements(await ask(`/tasks/${id}/cancel`, { method: "POST" }));
+        await put(cards);
+        if (cards[0]?.dataset.state === "cancelled") gone.unshift(id);
+      } catch (error) { refused(error); break; }
+    }
+    const undo = gone.length ? async () => { for (const id of gone) await sendAgain(id); } : null;
+    toast(t("Cancelled {n} that waited. What runs goes on.", { n: gone.length }), undo);
   });
   for (const card of box.querySelectorAll(".card")) show(card);
   busy();

@@ -6,6 +6,7 @@ const RETRY_S = [1, 2, 4, 8, 10];
 const AWAY_AFTER_MS = 2_000;
 const OVERLAP_MS = 5_000;
 const BALANCE_AFTER_MS = 300;
+const TITLE = document.title;
 
 let socket;
 
@@ -19,6 +20,7 @@ export function live() {
   const known = new Map();
   let since = +document.body.dataset.now;
   let [tries, lost, timer, asking] = [0, 0, 0, 0];
+  let ready = 0; // pictures that came while the tab was hidden
 
   function connect() {
     clearTimeout(timer);
@@ -31,7 +33,10 @@ export function live() {
   }
   function take(frame) {
     since = Math.max(since, frame.now_ms);
-    if (known.get(frame.id) !== frame.status) balance();
+    if (known.get(frame.id) !== frame.status) {
+      balance();
+      if (document.hidden && frame.status === "success") document.title = `● ${t("{n} ready", { n: ready += 1 })} · ${TITLE}`;
+    }
     known.set(frame.id, frame.status);
     document.dispatchEvent(new CustomEvent("limner:frame", { detail: frame }));
   }
@@ -66,6 +71,10 @@ export function live() {
   const now = () => { if (socket.readyState > WebSocket.OPEN) { tries = 0; connect(); } };
   document.addEventListener("limner:reconnect", now);
   addEventListener("online", now);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) now(); });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    [ready, document.title] = [0, TITLE];
+    now();
+  });
   connect();
 }
