@@ -69,6 +69,7 @@ def application(limner: Limner, *, worker: Worker | None) -> Starlette:
         explain=limner.explain,
         report=limner.report_account,
         accounts=replace(limner.accounts, actor="studio"),
+        disk_guard=limner.disk_guard,
     )
     endpoint = _agent_endpoint(limner.settings, services.authentication)
     limits, pages = _request_limits(limner.settings), studio_pages(studio)

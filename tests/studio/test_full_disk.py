@@ -30,10 +30,12 @@ def test_a_full_disk_is_told_and_the_draft_is_kept(browser: Browser, tmp_path: P
             with tab.page.expect_response("**/studio/tasks") as answered:
                 tab.page.click("#send")
             expect(tab.page.locator("#problems .problem")).to_be_visible()
+            expect(tab.page.get_by_role("alert")).to_contain_text("The server’s disk is full.")
             expect(tab.page.locator("#prompt")).to_have_value("kept while the disk is full")
             assert download(tab, tmp_path)[:4] == b"\x89PNG"
         assert answered.value.status == 503
 
+        expect(tab.page.get_by_role("alert")).to_be_hidden()
         tab.page.click("#send")
 
         expect(tab.page.locator(".card[data-state=success]", has_text="kept while")).to_have_count(1)

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Route, expect
 
 from contract.client import client_of
 from serving import Served, serving
-from studio.browser import Tab, new_tab
+from studio.browser import Tab, new_tab, until_ready
 
 
 def _port(served: Served) -> str:
@@ -46,6 +46,65 @@ def test_without_a_websocket_the_cards_are_asked_for(tab: Tab) -> None:
     tab.make("without a socket")
 
     expect(tab.page.locator(".card[data-state=success]", has_text="without a socket")).to_be_visible()
+    expect(tab.page.locator("#live")).to_have_text("Asking")
+    expect(tab.page.get_by_role("alert")).to_be_hidden()  # the server is not away
+
+
+def test_a_page_older_than_its_server_says_so(tab: Tab) -> None:
+    def newer(route: Route) -> None:
+        route.fulfill(response=route.fetch(), json=route.fetch().json() | {"assets": "of a newer version"})
+
+    tab.page.route("**/studio/now", newer)
+    tab.sign_in()
+    tab.make("made by an older page")
+
+    expect(tab.page.get_by_role("alert")).to_contain_text(
+        "This page is older than its server. Reload; your draft stays."
+    )
+    tab.page.unroute("**/studio/now")
+    tab.page.get_by_role("button", name="Reload").click()
+    expect(tab.page.locator("#prompt")).to_have_value("made by an older page")
+    expect(tab.page.get_by_role("alert")).to_be_hidden()
+
+
+def test_tabs_share_a_connection_and_the_next_takes_over(tab: Tab, studio: Served) -> None:
+    """Both see what is made; a tab that comes later is told what changed since it was drawn."""
+    sockets: list[str] = []
+    tab.page.on("websocket", lambda _: sockets.append("first"))
+    tab.sign_in()
+    until_ready(tab.page)
+    other = new_tab(tab.page.context, studio)
+    other.page.on("websocket", lambda _: sockets.append("second"))
+    other.open()
+    until_ready(other.page)
+
+    tab.make("seen by both tabs")
+
+    for each in (tab, other):
+        expect(each.page.locator(".card[data-state=success]", has_text="seen by both tabs")).to_be_visible()
+    assert sockets == ["first"]
+    with other.page.expect_event("websocket"):
+        tab.page.goto("about:blank")
+    client_of(studio).done(prompt="seen by the one that is left")
+    expect(other.page.locator(".card[data-state=success]", has_text="by the one that is left")).to_be_visible()
+    other.page.close()
+
+
+def test_without_locks_each_tab_has_a_connection(tab: Tab, studio: Served) -> None:
+    """Browsers give none to pages over plain HTTP of another machine."""
+    tab.page.add_init_script("Object.defineProperty(navigator, 'locks', {value: undefined})")
+    with tab.page.expect_event("websocket"):
+        tab.sign_in()
+    other = new_tab(tab.page.context, studio)
+    other.page.add_init_script("Object.defineProperty(navigator, 'locks', {value: undefined})")
+    with other.page.expect_event("websocket"):
+        other.open()
+
+    tab.make("seen by both without locks")
+
+    for each in (tab, other):
+        expect(each.page.locator(".card[data-state=success]", has_text="by both without locks")).to_be_visible()
+    other.page.close()
 
 
 def test_no_change_is_lost_while_the_scripts_load(tab: Tab, studio: Served) -> None:

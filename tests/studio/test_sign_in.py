@@ -68,6 +68,8 @@ def test_a_revoked_key_ends_its_session_and_the_draft_stays(tab: Tab, studio: Se
 
     studio.cli("keys", "revoke", newest["id"])
 
+    expect(tab.page.get_by_role("alert")).to_contain_text("Your key was revoked. Your draft is kept here.")
+    tab.page.get_by_role("button", name="Sign in again").click()
     expect(tab.page.get_by_role("heading", name="Come in")).to_be_visible()
     tab.sign_in()
     expect(tab.page.locator("#prompt")).to_have_value("a draft that stays")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from limner.application.accounts.sign_in import SignIn
+from limner.application.generation.disk_guard import DiskGuard
 from limner.db.store import Store
 from limner.domain.accounts.credits import Balance
 from limner.ports.clock import Clock
@@ -40,7 +41,7 @@ NAVIGATION = (
 OPERATOR = ("operator", "/operator", "activity", "Operator")
 """(page, path under the Studio, icon, English title) of the pages in the bar."""
 
-_SIGNED_OUT = {"session": None, "csrf": "", "balance": None}
+_SIGNED_OUT = {"session": None, "csrf": "", "balance": None, "disk_full": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Pages:
     store: Store
     sign_in: SignIn
     clock: Clock
+    disk_guard: DiskGuard
 
     async def page(
         self, request: Request, name: str, status: int = 200, *, balance: Balance | None = None, **values: Any
@@ -70,6 +72,10 @@ class Pages:
         return self._response(
             request, f"fragments/{name}.html", status, self._common(request) | {"csrf": csrf} | values
         )
+
+    async def disk_full(self) -> bool:
+        """Whether nothing is made just now, since pictures could not be stored."""
+        return await self.disk_guard.is_full(self.clock.now_ms())
 
     def _response(self, request: Request, template: str, status: int, values: Mapping[str, Any]) -> HTMLResponse:
         response = HTMLResponse(render(template, texts_for(request), values), status, HEADERS)
@@ -99,4 +105,10 @@ class Pages:
         account = session.key.account
         balance = known or await self.store.read(lambda records: records.accounts.balance(account))
         navigation = (*NAVIGATION, OPERATOR) if session.may("admin") else NAVIGATION
-        return {"session": session, "csrf": session.csrf, "balance": balance, "navigation": navigation}
+        return {
+            "session": session,
+            "csrf": session.csrf,
+            "balance": balance,
+            "navigation": navigation,
+            "disk_full": await self.disk_full(),
+        }

@@ -13,6 +13,7 @@ from limner.application.accounts.manage import ManageAccounts
 from limner.application.accounts.report import ReportAccount
 from limner.application.accounts.sign_in import SignIn
 from limner.application.explain import Explain
+from limner.application.generation.disk_guard import DiskGuard
 from limner.ports.templates import Templates
 from limner.studio.assets import serve_asset
 from limner.studio.cards.read import Cards
@@ -49,10 +50,11 @@ class Studio:
     explain: Explain
     report: ReportAccount
     accounts: ManageAccounts
+    disk_guard: DiskGuard
 
 
 def studio_pages(studio: Studio) -> WebPages:
-    pages = Pages(studio.services.store, studio.sign_in, studio.services.clock)
+    pages = Pages(studio.services.store, studio.sign_in, studio.services.clock, studio.disk_guard)
 
     def routes(operations: Sequence[Operation], document: Mapping[str, Any]) -> Sequence[BaseRoute]:
         try_out = TryOut(operations, studio.services.authentication)
@@ -102,7 +104,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         read("GET", "", make.page),
         change("POST", "/tasks", make.create),
         read("POST", "/quote", make.quote),
-        read("GET", "/balance", make.balance),
+        read("GET", "/now", make.now),
         change("POST", "/uploads", make.upload),
         read("GET", "/tasks/cards", make.cards),
         read("GET", "/feed", make.feed),

@@ -1,37 +1,30 @@
-// The connection to the server: one WebSocket a page, frames of changed tasks, the notice while it is away, the balance.
-import { ask, root, t } from "./page.js";
+// The connection to the server: frames of changed tasks, the balance, and what is said while it is away.
+import { csrf, root, t } from "./page.js";
+import { askHowItIs, notice } from "./notices.js";
+import { ENDED, sharedSocket } from "./socket.js";
 import { toast } from "./floating.js";
 
-const RETRY_S = [1, 2, 4, 8, 10];
 const AWAY_AFTER_MS = 2_000;
-const OVERLAP_MS = 5_000;
 const BALANCE_AFTER_MS = 300;
+const AGAIN_MS = 10_000;
+const LOOKED_MS = 1_500; // the server looks at its disk once a second
+const RESTARTS = 1012;
 const TITLE = document.title;
 
 let socket;
 
-export const isOpen = () => socket?.readyState === WebSocket.OPEN;
+export const isOpen = () => Boolean(socket?.isOpen());
 
 // Tells `limner:frame` for each changed task.
 export function live() {
-  const away = document.getElementById("away");
   const dot = document.querySelector("#live .dot");
   const say = document.querySelector("#live span");
   const known = new Map();
   let since = +document.body.dataset.now;
-  let [tries, lost, timer, asking] = [0, 0, 0, 0];
+  let [lost, asking] = [0, 0];
   let ready = 0; // pictures that came while the tab was hidden
 
-  function connect() {
-    clearTimeout(timer);
-    const address = new URL(`${root}/live?since=${Math.max(0, since - OVERLAP_MS)}`, location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    socket = new WebSocket(address);
-    socket.addEventListener("open", back);
-    socket.addEventListener("message", (event) => take(JSON.parse(event.data)));
-    socket.addEventListener("close", closed);
-  }
-  function take(frame) {
+  function message(frame) {
     since = Math.max(since, frame.now_ms);
     if (known.get(frame.id) !== frame.status) {
       balance();
@@ -43,38 +36,55 @@ export function live() {
   function balance() {
     asking ||= setTimeout(async () => {
       asking = 0;
-      try {
-        const { available, frozen } = JSON.parse(await ask("/balance"));
-        document.querySelector("[data-balance]").textContent = available.toLocaleString("en");
-        document.querySelector(".purse").title = t("{n} more are held for tasks under way", { n: frozen.toLocaleString("en") });
-      } catch { /* the next change asks again */ }
+      const now = await askHowItIs();
+      if (!now) return; // the next change asks again
+      document.querySelector("[data-balance]").textContent = now.available.toLocaleString("en");
+      document.querySelector(".purse").title = t("{n} more are held for tasks under way", { n: now.frozen.toLocaleString("en") });
     }, BALANCE_AFTER_MS);
   }
-  function back() {
-    if (!away.hidden) { toast(t("Back.")); balance(); }
-    [tries, lost, away.hidden, dot.dataset.is, say.textContent] = [0, 0, true, "", t("Live")];
+  function open() {
+    if (!lost) return;
+    if (say.textContent === t("Away")) toast(t("Back."));
+    balance();
+    notice("away", false);
+    notice("starting", false);
+    [lost, dot.dataset.is, say.textContent] = [0, "", t("Live")];
   }
-  function closed(event) {
-    if (event.code === 1008) { location.reload(); return; }
+  function closed(code, reason) {
+    if (code === ENDED && reason === "the key was revoked") { ended(); return; }
+    if (code === ENDED) { location.reload(); return; }
     lost ||= Date.now();
     dot.dataset.is = "away";
-    const wait = RETRY_S[Math.min(tries, RETRY_S.length - 1)];
-    tries += 1;
-    timer = setTimeout(connect, wait * 1000);
-    setTimeout(() => {
+    setTimeout(async () => {
       if (!lost || Date.now() - lost < AWAY_AFTER_MS) return;
-      away.hidden = false;
-      say.textContent = t("Away");
-      away.querySelector("[data-retry]").textContent = t("Trying again every {s} s.", { s: RETRY_S.at(-1) });
+      const answers = await askHowItIs(); // a proxy may let no WebSocket through
+      if (!lost) return;
+      notice("starting", !answers && code === RESTARTS);
+      notice("away", !answers, t("Trying again every {s} s.", { s: AGAIN_MS / 1000 }));
+      [dot.dataset.is, say.textContent] = answers ? ["slow", t("Asking")] : ["away", t("Away")];
     }, AWAY_AFTER_MS);
   }
-  const now = () => { if (socket.readyState > WebSocket.OPEN) { tries = 0; connect(); } };
-  document.addEventListener("limner:reconnect", now);
-  addEventListener("online", now);
+  function ended() {
+    document.documentElement.dataset.ended = "";
+    notice("revoked", true);
+    [dot.dataset.is, say.textContent] = ["away", t("Signed out")];
+  }
+  const address = (from) => {
+    const url = new URL(`${root}/live?since=${from}`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    return url;
+  };
+  // A name that only pages of this session and this version know.
+  const name = `limner ${csrf.slice(0, 16)} ${document.documentElement.dataset.assets}`;
+  socket = sharedSocket(name, address, { since: () => since, message, open, closed });
+  document.addEventListener("limner:reconnect", socket.now);
+  addEventListener("online", socket.now);
+  document.addEventListener("limner:refused", () => setTimeout(balance, LOOKED_MS));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     [ready, document.title] = [0, TITLE];
-    now();
+    socket.now();
   });
-  connect();
+  setInterval(() => { if (lost && !document.hidden) socket.now(); }, AGAIN_MS); // timers of a hidden tab are late
+  if ("full" in document.body.dataset) notice("full", true);
 }

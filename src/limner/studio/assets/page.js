@@ -3,7 +3,7 @@ const { root, assets, csrf } = document.documentElement.dataset;
 const said = JSON.parse(document.body.dataset.texts ?? "{}");
 const NS = "http://www.w3.org/2000/svg";
 
-export { root, assets };
+export { root, assets, csrf };
 
 // A sentence in the reader's language; `{name}` is replaced by the value of that name.
 export function t(sentence, values = {}) {
@@ -23,8 +23,9 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
   } catch {
     throw new Refused(0, "");
   }
-  if (answer.status === 401) { location.href = answer.headers.get("HX-Redirect") ?? `${root}/sign-in`; return new Promise(() => {}); }
+  if (answer.status === 401 && !("ended" in document.documentElement.dataset)) { location.href = answer.headers.get("HX-Redirect") ?? `${root}/sign-in`; return new Promise(() => {}); }
   const text = await answer.text();
+  if (answer.status >= 500) document.dispatchEvent(new CustomEvent("limner:refused"));
   if (!answer.ok) throw new Refused(answer.status, text);
   return text;
 }

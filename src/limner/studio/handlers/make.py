@@ -21,7 +21,7 @@ from limner.domain.refusal import Problems
 from limner.domain.routing.abilities import QUALITIES
 from limner.domain.routing.obeyed import BACKGROUNDS
 from limner.domain.tasks.listing import TaskFilter
-from limner.studio.assets import example_templates
+from limner.studio.assets import example_templates, version
 from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
 from limner.studio.composer.first_run import IDEAS, vendor_hints
@@ -113,11 +113,13 @@ class MakeHandlers:
         say = QuoteWords(texts_for(request), quoted, str(form.get("model", "")))
         return self.pages.fragment(request, "quote", quote=say)
 
-    async def balance(self, request: Request) -> Response:
-        """The credits to spend and those held, for the bar."""
+    async def now(self, request: Request) -> Response:
+        """What a page shows of the account and the server: credits, whether the disk is full, the files' version."""
         account = session_of(request).key.account
         has = await self.services.store.read(lambda records: records.accounts.balance(account))
-        return Response(orjson.dumps({"available": has.available, "frozen": has.frozen}), media_type="application/json")
+        full = await self.pages.disk_full()
+        said = {"available": has.available, "frozen": has.frozen, "disk_full": full, "assets": version()}
+        return Response(orjson.dumps(said), media_type="application/json")
 
     async def upload(self, request: Request) -> Response:
         key = session_of(request).key
