@@ -1,5 +1,7 @@
 """The operator's page: for keys with the scope admin alone."""
 
+import re
+
 from playwright.sync_api import expect
 
 from contract.client import client_of
@@ -55,6 +57,30 @@ def test_each_figure_leads_to_the_tasks_behind_it(tab: Tab, studio: Served) -> N
     expect(tab.page.locator("#o-account")).to_have_value("local")
     tab.open("/operator/tasks?account=nobody")
     expect(tab.page.locator("body")).to_contain_text("There is no account 'nobody'")
+
+
+def test_the_figures_are_drawn_anew_and_the_focus_stays(tab: Tab, studio: Served) -> None:
+    client = client_of(studio)
+    tab.page.clock.install()
+    tab.sign_in(operator=True)
+    tab.open("/operator")
+    until_ready(tab.page)
+    ended = tab.page.locator("[data-refresh=figures] a[href*=without]")
+    ended.focus()
+    tab.page.locator("#weather summary").click()
+    ended.focus()
+    figures = tab.page.locator(".stat", has_text="Ended with a picture").locator("small")
+    before = int(figures.inner_text().rpartition(" of ")[2].replace(",", ""))
+    tab.page.evaluate("scrollTo(0, 200)")
+    client.done(prompt="while the figures are looked at")
+
+    with tab.page.expect_response("**/studio/operator"):
+        tab.page.clock.fast_forward(10_000)
+
+    expect(figures).not_to_have_text(re.compile(rf" of {before:,}$"))
+    expect(ended).to_be_focused()
+    expect(tab.page.locator("#weather details")).to_have_attribute("open", "")
+    assert tab.page.evaluate("scrollY") == 200
 
 
 def test_a_task_without_a_prompt_is_listed_by_its_type(tab: Tab, studio: Served) -> None:

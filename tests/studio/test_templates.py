@@ -1,10 +1,11 @@
 """The pages of templates: the gallery, and a template of one's own in versions."""
 
+import json
 import uuid
 
 from playwright.sync_api import expect
 
-from contract.client import client_of
+from contract.client import PICTURE, client_of
 from serving import Served
 from studio.browser import Tab
 
@@ -81,3 +82,74 @@ def test_a_template_is_exported_taken_in_again_and_shared(tab: Tab, studio: Serv
     tab.page.get_by_role("button", name=f"No longer share with {guest}").click()
     expect(tab.page.get_by_role("list", name="Shared with")).to_have_count(0)
     assert reader.get(f"/v1/templates/{copy}").status == 404
+
+
+def test_a_version_shows_what_it_changed_and_made_and_is_brought_back(tab: Tab, studio: Served) -> None:
+    slug = f"t{uuid.uuid4().hex[:8]}"
+    client = client_of(studio)
+    fields = {"title": "Stone", "summary": "As of stone."}
+    client.call("PUT", f"/v1/templates/{slug}", _json(text="Turn the subject into grey stone.", **fields), _JSON)
+    made = client.done(prompt="a bust of the first version", template=slug)["task_id"]
+    client.call("PUT", f"/v1/templates/{slug}", _json(text="Turn the subject into white stone.", **fields), _JSON)
+    tab.sign_in()
+    tab.open(f"/templates/{slug}")
+    newer, older = (tab.page.locator(".versions > li").nth(n) for n in (0, 1))
+
+    expect(older.get_by_role("group", name="Made with version 1").get_by_role("link")).to_have_attribute(
+        "href", f"/studio/pictures/{made}"
+    )
+    newer.get_by_text("What it changed").click()
+    expect(newer.locator("del")).to_have_text("grey")
+    expect(newer.locator("ins")).to_have_text("white")
+    older.get_by_role("button", name="Bring back version 1").click()
+
+    expect(tab.page.locator("#ttext")).to_have_value("Turn the subject into grey stone.")
+    expect(tab.page.locator(".versions > li").first).to_contain_text("Version 3")
+    expect(tab.page.locator(".versions > li").first).to_contain_text("in use")
+
+
+def test_another_templates_version_is_not_brought_back(tab: Tab, studio: Served) -> None:
+    slug, other = (f"t{uuid.uuid4().hex[:8]}" for _ in range(2))
+    client = client_of(studio)
+    for name in (slug, other):
+        fields = {"title": "Stone", "summary": "As of stone.", "text": f"Turn it into {name}."}
+        client.call("PUT", f"/v1/templates/{name}", _json(**fields), _JSON)
+    client.call(
+        "PUT", f"/v1/templates/{other}", _json(title="Stone", summary="As of stone.", text="Now another."), _JSON
+    )
+    tab.sign_in()
+    tab.open(f"/templates/{other}")
+    version = tab.page.locator("button[name=version]").get_attribute("value")
+    headers = {"x-csrf-token": tab.page.locator("html").get_attribute("data-csrf") or ""}
+
+    for named in (version, "nonsense\0"):
+        answer = tab.page.request.post(
+            f"{studio.url}/studio/templates/{slug}/bring-back", headers=headers, form={"version": named}
+        )
+        assert answer.status == 404
+
+
+def test_a_template_is_tried_with_a_picture_on_its_page(tab: Tab, studio: Served) -> None:
+    slug = f"t{uuid.uuid4().hex[:8]}"
+    fields = {"title": "Stone", "summary": "As of stone.", "text": "Turn the subject into grey stone."}
+    client = client_of(studio)
+    client.call("PUT", f"/v1/templates/{slug}", _json(**fields), _JSON)
+    tab.sign_in()
+    tab.open(f"/templates/{slug}")
+
+    tab.page.fill("#try-words", "as a bust")
+    tab.page.set_input_files("#try-picture", {"name": "knight.png", "mimeType": "image/png", "buffer": PICTURE})
+    tab.page.get_by_role("button", name="Make one").click()
+
+    tab.page.wait_for_url(f"**/templates/{slug}?tried=*")
+    expect(tab.page.locator("[data-cards] .card[data-state=success]")).to_contain_text("as a bust")
+    task = tab.page.url.partition("tried=")[2]
+    assert client.task(task)["input"]["template"] == slug
+    assert len(client.task(task)["input"]["files"]) == 1
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _json(**fields: object) -> bytes:
+    return json.dumps(fields).encode()

@@ -23,6 +23,7 @@ _OWN_SCRIPTS = {
     "make": ("composer.js", "feed.js"),
     "picture": ("stage.js", "code.js"),
     "history": ("history.js",),
+    "operator": ("operator.js",),
     "reference": ("reference.js",),
 }
 """What `studio.js` loads for a page by itself."""

@@ -83,7 +83,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
     past = HistoryHandlers(studio.services, studio.templates, pages, cards)
     operator = OperatorHandlers(studio.services.operators, pages)
     behind = OperatorTaskPages(studio.services.operators, pages)
-    template = TemplatePages(studio.services, pages)
+    template = TemplatePages(studio.services, pages, cards)
     account = AccountHandlers(studio.services, studio.report, studio.accounts, studio.sign_in, studio.templates, pages)
     check = CheckHandlers(studio.services, pages)
     live = Live(studio.services, studio.sign_in)
@@ -132,6 +132,7 @@ def _routes(studio: Studio, pages: Pages) -> Sequence[BaseRoute]:
         read("GET", "/templates/{slug}/zip", template.export),
         read("GET", "/templates/{slug}/files/{name}", template.picture),
         admin("POST", "/templates/{slug}/share", template.share),
+        change("POST", "/templates/{slug}/bring-back", template.bring_back),
         change("POST", "/templates/{slug}/remove", template.remove),
         admin("GET", "/operator", operator.page),
         admin("GET", "/operator/tasks", behind.tasks),

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from limner.application.ids import time_ordered
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.library.templates import TemplateVersion
-from limner.domain.ids import AccountId, TemplateVersionId
+from limner.domain.ids import AccountId, TemplateVersionId, is_uuid
 from limner.domain.prompts.template import Template, normalise_slug
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.spec import TaskSpec
@@ -173,6 +173,19 @@ class AccountTemplates:
         kept = {name: files[name] for name in template.files}
         return await self.store.run(lambda records: _add(records, version, kept))
 
+    async def bring_back(self, account: AccountId, slug: str, version: str, by: str) -> TemplateVersion:
+        """Use an earlier version of the account's own template again, as its newest one. Raises `Refusal`."""
+
+        def work(records: Records) -> TemplateVersion:
+            found = records.templates.version(TemplateVersionId(version)) if is_uuid(version) else None
+            if found is None or (found.account, found.slug) != (account, normalise_slug(slug)):
+                raise _no_version(slug)
+            now_ms = self.clock.now_ms()
+            again = replace(found, id=TemplateVersionId(time_ordered(now_ms)), created_ms=now_ms, created_by=by)
+            return _add(records, again, records.templates.files(found.id))
+
+        return await self.store.run(work)
+
     async def _checked(self, folder: Path, files: Mapping[str, bytes]) -> LoadedTemplate:
         for name, content in files.items():
             _check_file(name, content)
@@ -280,6 +293,15 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _no_version(slug: str) -> Refusal:
+    return Refusal(
+        Code.TEMPLATE_NOT_FOUND,
+        f"the template {slug!r} has no such version",
+        suggestion="Open the template's page, which lists its versions.",
+        field="version",
+    )
 
 
 def _unknown(slug: str) -> Refusal:

@@ -67,6 +67,8 @@ const parts = [
   ["#stage", () => import("./stage.js").then((m) => m.stage())],
   [".hist", () => import("./history.js").then((m) => m.history())],
   ["[data-code]", () => import("./code.js").then((m) => m.code())],
+  ["[data-cards]", () => import("./tried.js").then((m) => m.tried())],
+  ["[data-refresh]", () => import("./operator.js").then((m) => m.operator())],
   [".api", () => import("./reference.js").then((m) => m.reference())],
 ];
 const begun = parts.filter(([where]) => document.querySelector(where)).map(([, begin]) => begin());

@@ -1,11 +1,13 @@
 """The page Make: the composer, the feed, and what their buttons do."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +16,7 @@ from limner.api.http.idempotency import idempotency_of
 from limner.api.service_container import Services
 from limner.api.tripo.lenient_read import read_leniently
 from limner.api.v2.wire import PROMPT_LIMIT
+from limner.db.tables.uploads import Upload
 from limner.domain.ids import TaskId
 from limner.domain.picture_size import SIZE_CLASSES
 from limner.domain.prompts.template import SKETCH_TO_RENDER, T_POSE
@@ -100,10 +103,28 @@ class MakeHandlers:
     async def create(self, request: Request) -> Response:
         """Make a task of the form, once however often it is sent. Plain forms lead back to the page."""
         form = await form_of(request)
-        body = orjson.dumps(body_of(form))
+        asked = body_of(form)
+        if uploaded := await self._uploaded(request, form):
+            asked["files"] = [*asked.get("files", ()), *uploaded]
+        body = orjson.dumps(asked)
         once = idempotency_of(str(form.get("send") or uuid.uuid4()), request.url.path, body)
         created = await self.services.submit(session_of(request).key, image_request(body), idempotency=once)
-        return await self._changed(request, created.task)
+        back = f"/templates/{asked['template']}?tried={created.task}" if "try" in form and "template" in asked else ""
+        return await self._changed(request, created.task, back)
+
+    async def _uploaded(self, request: Request, form: FormData) -> Sequence[Mapping[str, str]]:
+        """The pictures of a plain form, stored as uploads; scripts upload theirs before."""
+        given = [each for each in form.getlist("picture") if isinstance(each, UploadFile) and each.filename]
+        found = []
+        for each in given:
+            kept = await self._kept(request, await each.read())
+            found.append({"type": kept.media_type.partition("/")[2], "file_token": kept.token})
+        return found
+
+    async def _kept(self, request: Request, picture: Path | bytes) -> Upload:
+        key = session_of(request).key
+        self.services.upload_rate.take(key.account, self.services.clock.now_ms()).check()
+        return await self.services.upload(key, picture)
 
     async def quote(self, request: Request) -> Response:
         """What the form would make, at what price and where, and all that is wrong with it; nothing is written."""
@@ -122,10 +143,8 @@ class MakeHandlers:
         return Response(orjson.dumps(said), media_type="application/json")
 
     async def upload(self, request: Request) -> Response:
-        key = session_of(request).key
-        self.services.upload_rate.take(key.account, self.services.clock.now_ms()).check()
         async with received_file(request, self.services.scratch) as path:
-            kept = await self.services.upload(key, path)
+            kept = await self._kept(request, path)
         return Response(orjson.dumps({"token": kept.token, "type": kept.media_type}), media_type="application/json")
 
     async def cancel(self, request: Request) -> Response:
@@ -149,9 +168,10 @@ class MakeHandlers:
         seen = await self.services.read(session_of(request).key.account, task)
         return request_body(seen)
 
-    async def _changed(self, request: Request, task: TaskId) -> Response:
+    async def _changed(self, request: Request, task: TaskId, back: str = "") -> Response:
+        """The card of a changed task; plain forms lead back to a page of the Studio."""
         if "hx-request" not in request.headers:
-            return RedirectResponse(root_of(request), 303)
+            return RedirectResponse(root_of(request) + back, 303)
         seen = await self.services.read(session_of(request).key.account, task)
         return self.pages.fragment(request, "cards", cards=await self.shown.explained(request, [seen]))
 

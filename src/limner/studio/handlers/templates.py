@@ -13,23 +13,29 @@ from starlette.responses import RedirectResponse, Response
 from limner.api.http.bodies.json_body import validated
 from limner.api.service_container import Services
 from limner.api.templates.wire import NewTemplate, picture_type, unzipped, zipped
-from limner.db.tables.library.templates import TemplateVersion
-from limner.domain.ids import AccountId
+from limner.domain.ids import AccountId, TaskId, is_uuid
 from limner.domain.prompts.template import Template, normalise_slug
 from limner.domain.refusal import Code, Refusal
+from limner.domain.tasks.listing import TaskFilter
+from limner.domain.tasks.task import Status
 from limner.studio.assets import example_templates
-from limner.studio.handlers.account import when
+from limner.studio.cards.card import FeedCard
+from limner.studio.cards.read import Cards
+from limner.studio.handlers.template_versions import VersionRow, version_rows
 from limner.studio.page import Pages
 from limner.studio.session import form_of, root_of, session_of
 
 USES_DAYS = 30
 DAY_MS = 86_400_000
+MOST_TASKS = 120
+"""The newest of a template that its page looks for pictures in."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplatePages:
     services: Services
     pages: Pages
+    shown: Cards
 
     async def gallery(self, request: Request) -> Response:
         account = session_of(request).key.account
@@ -61,9 +67,26 @@ class TemplatePages:
         account, slug = session_of(request).key.account, request.path_params["slug"]
         found = await self.services.templates.get(account, slug)
         versions = await self.services.templates.history(account, slug)
+        made = await self.services.list_tasks(
+            account, TaskFilter(template=found.slug, statuses=(Status.SUCCESS,)), after=None, limit=MOST_TASKS
+        )
+        rows = version_rows(versions, found.id, made.tasks, self.shown.maker(request))
         shares = session_of(request).may("admin")
         guests = await self.services.templates.guests(account, slug) if shares else ()
-        return await self._editor(request, found.slug, found.template, versions, guests=guests)
+        tried = await self._tried(request)
+        return await self._editor(request, found.slug, found.template, rows, guests=guests, tried=tried)
+
+    async def _tried(self, request: Request) -> Sequence[FeedCard]:
+        """The card of the task that the address names as a try."""
+        named = request.query_params.get("tried", "")
+        seen = await self.services.read.many(self._account(request), [TaskId(named)]) if is_uuid(named) else []
+        return await self.shown.explained(request, seen)
+
+    async def bring_back(self, request: Request) -> Response:
+        """Use an earlier version again."""
+        form, key, slug = await form_of(request), session_of(request).key, request.path_params["slug"]
+        await self.services.templates.bring_back(key.account, slug, str(form.get("version", "")), f"key {key.id}")
+        return RedirectResponse(f"{root_of(request)}/templates/{slug}", 303)
 
     async def save(self, request: Request) -> Response:
         """Save a version: tasks of now on use it, earlier ones keep theirs."""
@@ -132,11 +155,18 @@ class TemplatePages:
         request: Request,
         slug: str,
         template: Template | None,
-        versions: Sequence[TemplateVersion],
+        versions: Sequence[VersionRow],
         **shown: Any,
     ) -> Response:
-        values = {"slug": slug, "template": template, "versions": versions, "problem": None, "filled": None} | shown
-        return await self.pages.page(request, "template_edit", when=when, **values)
+        values = {
+            "slug": slug,
+            "template": template,
+            "versions": versions,
+            "problem": None,
+            "filled": None,
+            "tried": (),
+        }
+        return await self.pages.page(request, "template_edit", **(values | shown))
 
 
 def _slug(form: FormData) -> str:

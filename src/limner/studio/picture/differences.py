@@ -32,8 +32,8 @@ class Difference:
 def differences(a: Explanation, b: Explanation, models: Models, t: Texts) -> Sequence[Difference]:
     """Words, template, model, switches, shape, references and price of two tasks; equal ones are told once."""
     one, other = _facts(a, models, t), _facts(b, models, t)
-    words = Difference(t("Words"), list(_word_runs(_words(a.task), _words(b.task))))
-    rows = [Difference(t(name), _runs(one[name], other[name])) for name in one if one[name] or other[name]]
+    words = Difference(t("Words"), list(word_runs(_words(a.task), _words(b.task))))
+    rows = [Difference(t(name), runs_of(one[name], other[name])) for name in one if one[name] or other[name]]
     return [words, *rows]
 
 
@@ -56,7 +56,7 @@ def _words(task: Task) -> str:
     return str(task.echo.get("prompt") or "")
 
 
-def _runs(one: str, other: str) -> list[tuple[str, str]]:
+def runs_of(one: str, other: str) -> list[tuple[str, str]]:
     return (
         [(one, "same")]
         if one == other
@@ -64,7 +64,7 @@ def _runs(one: str, other: str) -> list[tuple[str, str]]:
     )
 
 
-def _word_runs(one: str, other: str) -> Iterator[tuple[str, str]]:
+def word_runs(one: str, other: str) -> Iterator[tuple[str, str]]:
     a, b = (_WORD.findall(each)[:MOST_WORDS] for each in (one, other))
     for kind, a1, a2, b1, b2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal":
