@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 HEAD = "0015"
 """The newest migration."""
 
+MOVING, MOVED = "moving", "moved"
+"""Marks of a database that is being filled by `limner db move`, and of one whose rows were moved away."""
+
 _WAIT_S = 20
 """How long one process waits while another one migrates."""
 
@@ -36,6 +39,16 @@ class SchemaTooNew(RuntimeError):
 
     def __init__(self, mark: str) -> None:
         super().__init__(f"the database has schema {mark}, this Limner supports {HEAD} at most: install a newer Limner")
+
+
+class DatabaseMoved(RuntimeError):
+    """A move into the database is not finished, or its rows were moved away: no service may run on it."""
+
+    def __init__(self, mark: str) -> None:
+        reason = "the database was moved away: set LIMNER_DATABASE_URL to where it is now"
+        if mark.startswith(MOVING):
+            reason = "a move into this database is not finished: run `limner db move` again"
+        super().__init__(reason)
 
 
 def migrate(url: str) -> str:
@@ -110,8 +123,8 @@ def open_engine(url: str) -> "Engine":
     return engine
 
 
-def create(conn: "Connection") -> None:
-    """Create the whole schema and record its newest revision."""
+def create(conn: "Connection", mark: str = HEAD) -> None:
+    """Create the whole schema and record its newest revision, or another mark."""
     from sqlalchemy import text  # noqa: PLC0415
 
     from limner.db.schema import metadata, queue_clock  # noqa: PLC0415
@@ -119,7 +132,7 @@ def create(conn: "Connection") -> None:
     metadata.create_all(conn)
     conn.execute(queue_clock.insert().values(id=1, place=0))
     conn.execute(text(_MARKS))
-    conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+    conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": mark})
 
 
 def upgrade(conn: "Connection", revision: str = "head") -> None:
@@ -167,7 +180,9 @@ def _mark(conn: "Connection") -> str | None:
 
 
 def _newer(mark: str) -> str:
-    """Raises `SchemaTooNew` where this version cannot use it."""
+    """Raises `SchemaTooNew` where this version cannot use it, `DatabaseMoved` where none may."""
+    if mark.startswith((MOVING, MOVED)):
+        raise DatabaseMoved(mark)
     if not serves_this_version(mark):
         raise SchemaTooNew(mark)
     return "newer"

@@ -1,13 +1,17 @@
-"""`limner db`: upgrades and backups of the database."""
+"""`limner db`: upgrades, backups and moves of the database."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from limner.cli.operations.db_move import move, reopen
 from limner.cli.terminal import Data, Json, out, print_json, refuse, settings_for, startup_errors
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
+
+app.command("move")(move)
+app.command("reopen")(reopen)
 
 _DONE = {
     "created": "Created the tables, schema {head}.",
