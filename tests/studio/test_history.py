@@ -141,3 +141,33 @@ def test_the_palette_finds_pictures_by_their_words_and_ids(tab: Tab, client: Cli
     tab.page.keyboard.press("Enter")
 
     tab.page.wait_for_url(f"**/pictures/{made}")
+
+
+def test_a_search_that_finds_nothing_says_what_may_be_meant(tab: Tab, client: Client) -> None:
+    client.done(prompt="a zeppelin over the harbour")
+    tab.sign_in()
+    tab.open("/history?q=zepelin+harbor")
+
+    tab.page.get_by_role("link", name="zeppelin harbour").click()
+
+    expect(tab.page.locator(".tile img")).to_have_attribute("alt", "a zeppelin over the harbour")
+    tab.open("/history?q=qqqqqqqq")
+    expect(tab.page.get_by_text("No picture matches.")).to_be_visible()
+    expect(tab.page.get_by_text("Did you mean")).to_have_count(0)
+
+
+def test_the_palette_finds_earlier_prompts_and_what_may_be_meant(tab: Tab) -> None:
+    tab.sign_in()
+    tab.make("a tambourine made of brass")
+    expect(tab.page.locator(".card[data-state=success]", has_text="a tambourine")).to_be_visible()
+    tab.page.fill("#prompt", "")
+    tab.page.keyboard.press("Control+k")
+    tab.page.locator("#palette input").fill("tambour brass")
+    tab.page.get_by_role("option", name="earlier prompt").click()
+    expect(tab.page.locator("#prompt")).to_have_value("a tambourine made of brass")
+
+    tab.page.keyboard.press("Control+k")
+    tab.page.locator("#palette input").fill("tamburine")
+    tab.page.get_by_role("option", name="Did you mean").click()
+    tab.page.wait_for_url("**/history?q=tambourine")
+    expect(tab.page.locator(".tile img").first).to_have_attribute("alt", "a tambourine made of brass")

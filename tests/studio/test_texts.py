@@ -60,3 +60,12 @@ def test_a_browser_that_asks_for_chinese_gets_chinese(browser: Browser, studio: 
         expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
         expect(page.get_by_role("link", name="创作", exact=True)).to_be_visible()
         expect(page.locator("#quote")).to_contain_text("写下要画的内容")
+
+
+def test_a_page_for_operators_refuses_in_the_readers_language(browser: Browser, studio: Served) -> None:
+    with browser.new_context(locale="zh-CN") as context:
+        page = context.new_page()
+        page.goto(link(studio))
+        page.goto(f"{studio.url}/studio/operator")
+
+        expect(page.locator("h1")).to_have_text("此页面仅供运营者使用。")

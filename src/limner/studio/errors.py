@@ -10,6 +10,8 @@ from limner.api.tripo.error_table import headers_of, status_of
 from limner.api.v2.errors import ERRORS
 from limner.domain.refusal import Code, Refusal
 from limner.studio.page import Pages
+from limner.studio.session import FOR_OPERATORS, OLD_TOKEN
+from limner.studio.texts import texts_for
 
 FORBIDDEN, INTERNAL = 403, 500
 
@@ -37,5 +39,15 @@ def _problem(pages: Pages, request: Request, refusal: Refusal, status: int) -> H
     if "hx-request" in request.headers:
         return pages.fragment(request, "problem", status, refusal=refusal)
     missing = refusal.code in _WITHOUT_FIELD
-    told = {"missing": missing, "fault": status == INTERNAL, "forbidden": status == FORBIDDEN}
+    t = texts_for(request)
+    said = {
+        FOR_OPERATORS: (t("This is for operators."), t("Sign in with a key that has the scope admin.")),
+        OLD_TOKEN: (t("This page's token is missing or old."), t("Reload the page and send it again.")),
+    }
+    told = {
+        "said": said.get(refusal.reason),
+        "missing": missing,
+        "fault": status == INTERNAL,
+        "forbidden": status == FORBIDDEN,
+    }
     return pages.bare(request, "error", status, refusal=refusal, **told)

@@ -25,6 +25,8 @@ MAX_FILES, MAX_FIELDS = 10, 1000
 MAX_TEXT = 64 * 1024
 """Bytes of one field of a form."""
 
+FOR_OPERATORS, OLD_TOKEN = "this is for operators", "the page's token is missing or old"
+
 _SESSION = "limner.studio.session"
 
 
@@ -81,7 +83,9 @@ def signed_in(sign_in: SignIn, scope: str, endpoint: Endpoint) -> Endpoint:
             return _to_sign_in(request)
         if not session.may(scope):
             raise Refusal(
-                Code.FORBIDDEN, f"this is for keys with the scope {scope!r}", suggestion="Sign in with such a key."
+                Code.FORBIDDEN,
+                FOR_OPERATORS if scope == "admin" else f"this is for keys with the scope {scope!r}",
+                suggestion="Sign in with such a key.",
             )
         request.scope[_SESSION] = session
         if request.method == "POST":
@@ -120,9 +124,7 @@ async def _check_csrf(request: Request, session: StudioSession) -> None:
     if given is None:
         given = str((await form_of(request)).get(CSRF_FIELD, ""))
     if not hmac.compare_digest(given.encode(), session.csrf.encode()):
-        raise Refusal(
-            Code.FORBIDDEN, "the page's token is missing or old", suggestion="Reload the page and send it again."
-        )
+        raise Refusal(Code.FORBIDDEN, OLD_TOKEN, suggestion="Reload the page and send it again.")
 
 
 async def form_of(request: Request) -> FormData:

@@ -1,12 +1,11 @@
 // The composer: the draft, what is wrong with it, what it will cost, and sending it.
-import { ask, element, elements, icon, root, t } from "./page.js";
+import { EARLIER, ask, earlierPrompts, element, elements, icon, root, t } from "./page.js";
 import { cites, firstEmoji, insert, paintMirror, points, renumbered, withoutEmoji } from "./prompt.js";
 import { References } from "./references.js";
 import { refused } from "./acts.js";
 import { toast } from "./floating.js";
 
 const DRAFT = "limner.draft";
-const EARLIER = "limner.prompts";
 const MOST_EARLIER = 200;
 const QUOTE_AFTER_MS = 250;
 const OPTIONS = ["aspect_ratio", "size", "quality", "background", "partial_images"];
@@ -191,7 +190,7 @@ export function composer() {
       return true;
     } catch (error) { refused(error); return false; }
   }
-  const earlier = () => JSON.parse(localStorage.getItem(EARLIER) ?? "[]");
+  const earlier = earlierPrompts;
   function remember() {
     const text = prompt.value.trim();
     if (text) localStorage.setItem(EARLIER, JSON.stringify([text, ...earlier().filter((each) => each !== text)].slice(0, MOST_EARLIER)));
@@ -299,6 +298,7 @@ export function composer() {
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) delete $(".prompt").dataset.drag; });
   document.addEventListener("drop", (event) => { delete $(".prompt").dataset.drag; if (event.dataTransfer.files.length) { event.preventDefault(); refs.take(event.dataTransfer.files); } });
   document.addEventListener("limner:ref", ({ detail }) => refs.picture(detail.id, detail.src));
+  document.addEventListener("limner:write", ({ detail }) => { open(true); edit(detail); });
   document.addEventListener("limner:vary", ({ detail }) => vary(detail.id, detail.model));
   // The request again, with another picture in the place of the one that could not be used.
   document.addEventListener("limner:replace", async ({ detail }) => { if (await vary(detail.id)) { replacing = detail.number - 1; $("#files").click(); } });

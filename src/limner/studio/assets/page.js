@@ -53,6 +53,10 @@ export function element(tag, props = {}, ...inside) {
   return node;
 }
 
+// The prompts that were sent from this device, the newest first.
+export const EARLIER = "limner.prompts";
+export const earlierPrompts = () => JSON.parse(localStorage.getItem(EARLIER) ?? "[]");
+
 export function cookie(name, value) {
   document.cookie = `${name}=${value}; path=${root}; max-age=31536000; samesite=strict`;
 }

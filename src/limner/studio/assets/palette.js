@@ -1,5 +1,5 @@
 // Ctrl K: pages, commands and pictures in one list.
-import { ask, element, elements, icon, root, t } from "./page.js";
+import { ask, earlierPrompts, element, elements, icon, root, t } from "./page.js";
 import { pageLink } from "./keys.js";
 
 const PAUSE_MS = 200;
@@ -24,6 +24,15 @@ const commands = () => [
   ["keyboard", "Keys", "?", () => document.getElementById("keys").showModal()],
   ...(document.getElementById("feed") ? OF_FEED : []),
 ];
+
+const MOST_PROMPTS = 5;
+// The prompts sent from this device that have all of the words: chosen, one stands in the composer again.
+const prompts = (words) => earlierPrompts().filter((each) => words.every((w) => each.toLowerCase().includes(w))).slice(0, MOST_PROMPTS)
+  .map((each) => ["history", each, t("earlier prompt"), () => write(each)]);
+function write(prompt) {
+  if (document.getElementById("composer")) document.dispatchEvent(new CustomEvent("limner:write", { detail: prompt }));
+  else go(`?prompt=${encodeURIComponent(prompt)}`);
+}
 
 export function palette() {
   const box = document.getElementById("palette");
@@ -53,6 +62,7 @@ export function palette() {
   function show() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     found = items.filter(([, name]) => words.every((w) => t(name).toLowerCase().includes(w)));
+    if (words.length) found = [...found, ...prompts(words)];
     list.replaceChildren(...found.map(([sign, name, key], i) => option(icon(sign), t(name), key, i)));
     none.hidden = found.length > 0;
     mark(0);

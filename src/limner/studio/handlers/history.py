@@ -19,6 +19,7 @@ from limner.ports.templates import Templates
 from limner.studio.cards.card import FeedCard
 from limner.studio.cards.read import Cards
 from limner.studio.date_rail import date_rail
+from limner.studio.handlers.near_words import near_words
 from limner.studio.page import Pages
 from limner.studio.session import form_of, root_of, session_of
 from limner.studio.texts import Texts, texts_for
@@ -67,6 +68,7 @@ class HistoryHandlers:
             "history",
             days=days,
             more=more,
+            meant=await self._meant(request, any_found=bool(days)),
             asked=asked,
             filtered=any(asked.values()),
             models=[(name, facts.title) for name, facts in self.services.routing.models.items()],
@@ -78,7 +80,8 @@ class HistoryHandlers:
         """The next tiles, or those of another search."""
         days, more = await self._listed(request)
         filtered = any(request.query_params.get(name) for name in FILTERS)
-        return self.pages.fragment(request, "tiles", days=days, more=more, filtered=filtered)
+        meant = await self._meant(request, any_found=bool(days))
+        return self.pages.fragment(request, "tiles", days=days, more=more, meant=meant, filtered=filtered)
 
     async def find(self, request: Request) -> Response:
         """The newest tasks with the words asked for, as links with their pictures; a task's id finds it."""
@@ -89,7 +92,8 @@ class HistoryHandlers:
             filter_, _ = read_query(request, STATUSES)
             seen = (await self.services.list_tasks(account, filter_, after=None, limit=FOUND)).tasks
         maker = self.shown.maker(request)
-        return self.pages.fragment(request, "found", cards=[maker.card(each) for each in seen])
+        cards, meant = [maker.card(each) for each in seen], await self._meant(request, any_found=bool(seen))
+        return self.pages.fragment(request, "found", cards=cards, meant=meant)
 
     async def rail(self, request: Request) -> Response:
         """How many tasks of the filter there are, by day and month, each with the address that begins there."""
@@ -133,6 +137,13 @@ class HistoryHandlers:
         if "hx-request" in request.headers:
             return JSONResponse(figures)
         return RedirectResponse(f"{root_of(request)}/history", 303)
+
+    async def _meant(self, request: Request, *, any_found: bool) -> str:
+        """What the words that found nothing may have meant."""
+        words = request.query_params.get("q", "").strip()
+        if any_found or not words or is_uuid(words):
+            return ""
+        return await near_words(self.services.list_tasks, session_of(request).key.account, words)
 
     async def _listed(self, request: Request) -> tuple[Sequence[HistoryDay], str | None]:
         """A page of tiles by day, and the query of the page after it."""
