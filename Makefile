@@ -104,8 +104,9 @@ soak: ## Send ten times as much as can be served for ten minutes, and print what
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench soak
 
-docs: ## Write what is made from the code: pages of docs/ (command line, configuration, models, performance), types for TypeScript.
+docs: ## Write what is made from the code: pages of docs/ (command line, configuration, models, performance), types for TypeScript, SQL.
 	@$(BOOTSTRAP) dev
+	@.venv/bin/python scripts/write_schema.py
 	@.venv/bin/python scripts/write_docs.py
 	@.venv/bin/python scripts/write_types.py
 	@.venv/bin/python scripts/write_performance.py

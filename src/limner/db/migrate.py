@@ -1,17 +1,19 @@
 """Brings a database to the newest schema.
 
-SQLAlchemy and Alembic take two seconds to import. A start that finds the database current never loads them: its mark
-is read with the driver alone. An empty database gets the whole schema and its mark at once; a test holds the two ways
-to one result.
+SQLAlchemy and Alembic take a second to import and 20 MB to keep. A start that finds the database current never loads
+them: its mark is read with the driver alone, which also makes an empty database with the whole schema and its mark at
+once. A test holds the two ways to one result.
 
 A mark is the number of the newest migration. `0017.0015` adds: what knows the schema up to 0015 can use it too, since
 all that came later is additive. So old and new processes share a database while a service is upgraded, and the older
 version can be installed again.
 """
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from limner.db.new_database import IS_EMPTY, create
 from limner.db.open_store import POSTGRES, SQLITE, DatabaseUrlUnknown
 
 if TYPE_CHECKING:
@@ -26,12 +28,7 @@ MOVING, MOVED = "moving", "moved"
 _WAIT_S = 20
 """How long one process waits while another one migrates."""
 
-_MARKS = """
-CREATE TABLE alembic_version (
-    version_num VARCHAR(32) NOT NULL,
-    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
-)
-"""  # as Alembic writes it
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('limner migrations'))"
 
 
 class SchemaTooNew(RuntimeError):
@@ -58,9 +55,12 @@ def migrate(url: str) -> str:
         return "current"
     if is_newer(mark):
         return _newer(mark)
+    if mark is None and create_if_empty(url):
+        return "created"
     engine = open_engine(url)
     try:
-        return _migrate(engine)
+        with engine.begin() as conn:
+            return _bring_to_head(conn)
     finally:
         engine.dispose()
 
@@ -123,16 +123,23 @@ def open_engine(url: str) -> "Engine":
     return engine
 
 
-def create(conn: "Connection", mark: str = HEAD) -> None:
+def create_on(conn: "Connection", mark: str = HEAD) -> None:
     """Create the whole schema and record its newest revision, or another mark."""
-    from sqlalchemy import text  # noqa: PLC0415
+    create(conn.exec_driver_sql, "sqlite" if conn.dialect.name == "sqlite" else "postgres")
+    if mark != HEAD:
+        conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{mark}'")
 
-    from limner.db.schema import metadata, queue_clock  # noqa: PLC0415
 
-    metadata.create_all(conn)
-    conn.execute(queue_clock.insert().values(id=1, place=0))
-    conn.execute(text(_MARKS))
-    conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": mark})
+def create_if_empty(url: str) -> bool:
+    """Create the whole schema where the database has no table, all of it or nothing; whether it was so."""
+    database = "sqlite" if url.startswith(SQLITE) else "postgres"
+    with contextlib.closing(_connect(url)) as connection:
+        connection.execute("BEGIN IMMEDIATE" if database == "sqlite" else _LOCK)
+        is_empty = connection.execute(IS_EMPTY[database]).fetchone()[0]
+        if is_empty:
+            create(connection.execute, database)
+        connection.commit()
+        return bool(is_empty)
 
 
 def upgrade(conn: "Connection", revision: str = "head") -> None:
@@ -146,11 +153,6 @@ def upgrade(conn: "Connection", revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
-def _migrate(engine: "Engine") -> str:
-    with engine.begin() as conn:
-        return _bring_to_head(conn)
-
-
 def _bring_to_head(conn: "Connection") -> str:
     from sqlalchemy import inspect  # noqa: PLC0415
 
@@ -162,7 +164,7 @@ def _bring_to_head(conn: "Connection") -> str:
     if is_newer(mark):
         return _newer(mark)
     if not tables:
-        create(conn)
+        create_on(conn)
         return "created"
     upgrade(conn)
     return "upgraded"
@@ -171,7 +173,7 @@ def _bring_to_head(conn: "Connection") -> str:
 def _wait_for_others(conn: "Connection") -> None:
     """Wait for the migration lock. On SQLite the transaction is the lock."""
     if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('limner migrations'))")
+        conn.exec_driver_sql(_LOCK)
 
 
 def _mark(conn: "Connection") -> str | None:

@@ -1,6 +1,8 @@
 """Bringing a database up to date: two ways to one schema, once, whole, and never backwards."""
 
 import re
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ import limner.db
 from limner.db import migrate as migrating
 from limner.db import schema
 from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, rehearse, upgrade
+from limner.db.new_database import create, file_of
 from limner.db.open_store import DatabaseUrlUnknown
 from limner.db.sql import Sql
 from limner.db.tables.library.listing import TaskListQueries
@@ -26,6 +29,7 @@ from limner.domain.ids import AccountId
 from limner.domain.tasks.listing import TaskFilter
 from limner.domain.tasks.search import search_terms
 from postgres import Server
+from project_scripts import load_script
 from stores import raw_database
 
 SQLITE_SHAPE = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
@@ -105,6 +109,22 @@ def differences(url: str) -> list[Any]:
 def _is_ours(_object: Any, name: str, *_: Any) -> bool:
     """Whether both databases have it: the index of prompts is another on each, and no table of the code."""
     return not name.startswith(("prompt_index", "ix_prompt_words_words"))
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_the_statements_of_a_new_database_are_those_of_the_schema(database: str) -> None:
+    written = load_script("write_schema").schema_of(database)
+
+    assert file_of(database).read_text() == written, "run `python scripts/write_schema.py`"
+
+
+def test_a_first_start_imports_no_sqlalchemy(tmp_path: Path) -> None:
+    program = f"import sys; from limner.db.migrate import migrate; migrate('sqlite:///{tmp_path}/limner.db'); "
+    program += "print('sqlalchemy' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert done.stdout == "False\n"
 
 
 def test_an_empty_database_is_created_once(new_url: NewUrl) -> None:
@@ -275,8 +295,8 @@ def test_many_processes_may_start_on_one_empty_database(new_url: NewUrl) -> None
 def test_a_start_that_dies_half_way_leaves_nothing_behind(new_url: NewUrl, monkeypatch: pytest.MonkeyPatch) -> None:
     url = new_url()
 
-    def create_and_die(conn: Any) -> None:
-        schema.metadata.create_all(conn)
+    def create_and_die(run: Callable[[str], Any], database: str) -> None:
+        create(run, database)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

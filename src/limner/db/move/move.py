@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from limner.db.migrate import HEAD, MOVED, MOVING, create, open_engine
+from limner.db.migrate import HEAD, MOVED, MOVING, create_on, open_engine
 from limner.db.move.end import End, MoveFailed, MoveRefused
 from limner.db.move.sqlite_end import SqliteEnd
 from limner.db.move.sums import RunningSum, TableSum, sum_of
@@ -132,7 +132,7 @@ def _create(url: str, target: End, mark: str) -> None:
     engine = open_engine(url)
     try:
         with engine.begin() as conn:
-            create(conn, mark=mark)
+            create_on(conn, mark)
     finally:
         engine.dispose()
     target.clear(metadata.sorted_tables)
