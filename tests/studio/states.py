@@ -33,6 +33,7 @@ STATES = (
     PageState("first-run", "", newcomer=True),
     PageState("make", ""),
     PageState("make-models", "", _composer("[data-menu=models]")),
+    PageState("make-other-models", "", _composer("#also summary")),
     PageState("make-address", "", _composer("[data-act=url]")),
     PageState("make-problems", "", lambda page: page.fill("#prompt", "like image[3] 🦊")),
     PageState("make-card-menu", "", lambda page: page.locator("[data-menu=card-menu]").first.click()),

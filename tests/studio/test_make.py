@@ -239,6 +239,42 @@ def test_only_the_answer_to_the_last_words_is_shown(tab: Tab) -> None:
     expect(tab.page.locator("[data-sentcount]")).to_have_text("14 characters")
 
 
+def test_one_prompt_on_several_models_has_a_quote_and_a_task_for_each(tab: Tab, client: Client) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "one prompt for three models")
+    tab.page.click("#also summary")
+    for model, quote in (("gpt_image_2", "GPT Image 2, at the sandbox"), ("midjourney", "Midjourney, at the sandbox")):
+        tab.page.locator(f"[data-also={model}]").check()
+        expect(tab.page.locator("#also li", has=tab.page.locator(f"[data-also={model}]"))).to_contain_text(quote)
+    before = sum(client.balance())
+    told = tab.page.locator("[data-send]")
+    expect(told).to_contain_text("Make 3")
+
+    tab.page.dblclick("#send")
+
+    cards = tab.page.locator(".card[data-state=success]", has_text="one prompt for three models")
+    expect(cards).to_have_count(3)
+    spent = before - sum(client.balance())
+    expect(told).to_contain_text(f"{spent} credits")
+    made = client.get("/v2/openapi/tasks?q=one+prompt+for+three+models").data["tasks"]
+    models = {each["input"]["model_version"] for each in made}
+    assert (len(made), {"gpt_image_2", "midjourney"} < models) == (3, True)
+    tab.page.reload()
+    expect(tab.page.locator("[data-also]:checked")).to_have_count(2)
+
+
+def test_another_model_that_cannot_do_it_says_why_and_stops_the_sending(tab: Tab) -> None:
+    tab.sign_in()
+    tab.page.fill("#prompt", "words for a model")
+    tab.page.click("#also summary")
+    tab.page.locator("[data-also=midjourney]").check()
+    tab.page.set_input_files("#files", {"name": "one.png", "mimeType": "image/png", "buffer": PICTURE})
+
+    expect(tab.page.locator("[data-also=midjourney]")).to_be_disabled()
+    expect(tab.page.locator("#also li", has_text="Midjourney")).to_contain_text("takes no pictures")
+    expect(tab.page.locator("[data-alsonow]")).to_have_text("none")
+
+
 def test_a_model_that_does_not_take_the_pictures_cannot_be_chosen_and_says_why(tab: Tab) -> None:
     tab.sign_in()
     midjourney = tab.page.locator(".model[data-id=midjourney]")

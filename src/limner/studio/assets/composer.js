@@ -2,6 +2,7 @@
 import { EARLIER, ask, earlierPrompts, element, elements, icon, root, t } from "./page.js";
 import { cites, firstEmoji, insert, paintMirror, points, renumbered, withoutEmoji } from "./prompt.js";
 import { References } from "./references.js";
+import { otherModels } from "./others.js";
 import { refused } from "./acts.js";
 import { toast } from "./floating.js";
 
@@ -30,6 +31,15 @@ export function composer() {
     pick: () => $("#files").click(),
     cite: (n) => { insert(prompt, `image[${n}]`); update(); },
     say: (nodes) => toast(nodes[0]?.textContent.trim() ?? t("That picture cannot be used.")),
+  });
+
+  const others = otherModels($("#also"), {
+    rows,
+    changed: () => paintReady(),
+    quoteOf: async (id, signal) => {
+      const [line] = elements(await ask("/quote", { method: "POST", body: body(id), signal }));
+      return { price: +line.dataset.price, bad: "bad" in line.dataset, brief: line.dataset.brief };
+    },
   });
 
   /* ---- what is wrong, each with the way out ---- */
@@ -86,12 +96,17 @@ export function composer() {
     const say = atOnce(bad);
     if (say) $("#quote").replaceChildren(icon(say[0]), element("span", { textContent: say[1] }));
     $("#quote").toggleAttribute("data-bad", bad > 0);
-    $("#send").setAttribute("aria-disabled", String(bad > 0 || nothing() || !refs.ready));
-    paintPrice(effective().credits * times);
+    price = effective().credits * times;
+    wrong = bad > 0;
+    paintReady();
     ask_(bad > 0 || nothing() || !refs.ready);
   }
-  function paintPrice(credits) {
-    $("[data-send]").textContent = `${t("Make")}${times > 1 ? ` ${times}` : ""} · ${t("{n} credits", { n: credits })}`;
+  let price = 0; // of the model itself
+  let wrong = false;
+  function paintReady() {
+    const many = times * (1 + others.chosen().length);
+    $("#send").setAttribute("aria-disabled", String(wrong || nothing() || !refs.ready || others.bad()));
+    $("[data-send]").textContent = `${t("Make")}${many > 1 ? ` ${many}` : ""} · ${t("{n} credits", { n: (price + others.price(times)).toLocaleString("en") })}`;
   }
 
   /* ---- the server's quote: price, route, wait, final words, and what it finds wrong ---- */
@@ -102,7 +117,8 @@ export function composer() {
     asking?.abort();
     asking = null;
     if (no && !said) $("#problems").replaceChildren();
-    if (no) { if (nothing()) paintTold(null); } else timer = setTimeout(quote, QUOTE_AFTER_MS);
+    others.stop();
+    if (no) { if (nothing()) paintTold(null); } else timer = setTimeout(() => { quote(); others.ask(); }, QUOTE_AFTER_MS);
   }
   async function quote() {
     asking = new AbortController();
@@ -112,14 +128,14 @@ export function composer() {
       if (!signal.aborted) paintAnswer(Object.fromEntries(parts.map((part) => [part.dataset.part, part])));
     } catch { /* without an answer, what is known here stands; sending tells more */ }
   }
-  function paintAnswer({ quote: line, problems: wrong, sent }) {
-    const bad = "bad" in line.dataset;
+  function paintAnswer({ quote: line, problems: found, sent }) {
+    wrong = "bad" in line.dataset;
     if (!atOnce(0)) $("#quote").replaceChildren(...line.childNodes);
-    $("#quote").toggleAttribute("data-bad", bad);
-    $("#send").setAttribute("aria-disabled", String(bad || nothing() || !refs.ready));
-    if (+line.dataset.price) paintPrice(+line.dataset.price);
+    $("#quote").toggleAttribute("data-bad", wrong);
+    if (+line.dataset.price) price = +line.dataset.price;
+    paintReady();
     said = "";
-    $("#problems").replaceChildren(...wrong.childNodes);
+    $("#problems").replaceChildren(...found.childNodes);
     paintTold(sent);
   }
   function paintTold(sent) {
@@ -153,6 +169,7 @@ export function composer() {
     $("[data-refmax]").textContent = effective().refs;
     paintOptions();
     paintModels();
+    others.paint(model.id);
     $("[data-count]").textContent = `${n.toLocaleString("en")} / ${limit.toLocaleString("en")}`;
     $("[data-count]").toggleAttribute("data-over", n > limit);
     paintProblems(found);
@@ -163,18 +180,19 @@ export function composer() {
   /* ---- the draft ---- */
   function keep() {
     const switches = [...form.querySelectorAll(".toggles input:checked")].map((box) => box.name);
-    const draft = JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, n: times, options: options(), refs: refs.kept() });
+    const draft = JSON.stringify({ prompt: prompt.value, template: form.elements.template.value, switches, model: model.id, also: others.chosen(), n: times, options: options(), refs: refs.kept() });
     sessionStorage.setItem(DRAFT, draft); // this window's, whatever is written in another
     localStorage.setItem(DRAFT, draft); // the last, for a new window and after a crash
     $("[data-saved]").hidden = !prompt.value;
   }
-  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, n = 1, options: wanted = {}, refs: pictures_ = [] }) {
+  async function fill({ prompt: text = "", template: slug = "", switches = [], model: id, also = [], n = 1, options: wanted = {}, refs: pictures_ = [] }) {
     prompt.value = text;
     const radio = form.querySelector(`[name=template][value="${CSS.escape(slug)}"]`) ?? form.querySelector("[name=template][value='']");
     radio.checked = true;
     for (const box of form.querySelectorAll(".toggles input")) box.checked = switches.includes(box.name);
     const row = rows.find((each) => each.dataset.id === id);
     if (row) choose(row, false);
+    others.choose(also);
     setTimes(n);
     for (const name of OPTIONS) form.elements[name].value = wanted[name] ?? "";
     await refs.restore(pictures_);
@@ -237,25 +255,29 @@ export function composer() {
   /* ---- sending ---- */
   let sending = false;
   let send = crypto.randomUUID();
-  function body() {
+  function body(id = model.id) {
     const all = new FormData();
-    for (const [name, value] of [["prompt", prompt.value], ["template", form.elements.template.value], ["model", model.id], ["n", times], ["send", send], ...Object.entries(options())]) all.append(name, value);
+    const once = id === model.id ? send : `${send}.${id}`; // a key for each model's task
+    for (const [name, value] of [["prompt", prompt.value], ["template", form.elements.template.value], ["model", id], ["n", times], ["send", once], ...Object.entries(options())]) all.append(name, value);
     for (const box of form.querySelectorAll(".toggles input:checked")) all.append(box.name, "on");
     for (const file of refs.files) all.append("reference", JSON.stringify(file));
     return all;
   }
   async function submit() {
     if (sending) return;
-    if ($("#send").getAttribute("aria-disabled") === "true") { ($(".problem button") ?? prompt).focus(); return; }
+    if ($("#send").getAttribute("aria-disabled") === "true") { ($(".problem button") ?? (others.bad() ? $("#also summary") : prompt)).focus(); return; }
     sending = true;
     $("#send").setAttribute("aria-busy", "true");
     try {
-      const [card] = elements(await ask("/tasks", { method: "POST", body: body() }));
+      const models = [...others.chosen(), model.id];
+      for (const id of models) {
+        const [card] = elements(await ask("/tasks", { method: "POST", body: body(id) }));
+        document.dispatchEvent(new CustomEvent("limner:new", { detail: [card] }));
+      }
       remember();
       send = crypto.randomUUID();
       open(false);
-      document.dispatchEvent(new CustomEvent("limner:new", { detail: [card] }));
-      toast(t("The task is on the server’s disk."));
+      toast(models.length > 1 ? t("The {n} tasks are on the server’s disk.", { n: models.length }) : t("The task is on the server’s disk."));
     } catch (error) {
       if (error.status) { said = error.html; $("#problems").replaceChildren(...elements(error.html)); send = crypto.randomUUID(); } else toast(t("The server did not answer. Your draft is kept: press Make again, nothing is made twice."));
     } finally {

@@ -65,6 +65,14 @@ class QuoteWords:
         return " ".join(each for each in (self._remark, self._who, t("You have {n}.", n=f"{has:,}")) if each)
 
     @property
+    def brief(self) -> str:
+        """What is said of one model of several: its price and wait, or the first thing that is wrong."""
+        if self.problems:
+            first = self.problems[0]
+            return f"{first.reason[:1].upper()}{first.reason[1:]}. {first.suggestion}"
+        return self.line if self.bad else f"{self.amount} {self._who}"
+
+    @property
     def notes(self) -> Sequence[str]:
         """What of the form has no effect on this model, and what is said of the prompt."""
         left_out = [
