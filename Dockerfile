@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Limner without a shell, a package manager or a compiler, as an unprivileged user over a read-only root.
 #
 #   docker build --tag limner .                              for vendors' keys and servers of your own

@@ -279,6 +279,16 @@ def test_a_key_for_people_is_alone_on_its_line(kept: Limner) -> None:
     assert "not shown again" in ran.err
 
 
+def test_a_first_key_needs_no_server_that_has_made_the_account(limner: Limner) -> None:
+    key = limner("keys", "create", "--json").json
+    generated = limner("generate", "a cat", "-o", limner.data / "a.png")
+    of_another = limner("keys", "create", "--account", "acme")
+
+    assert key["account"] == "local"
+    assert generated.code == 0
+    assert is_remedied(of_another, "no account 'acme'", "limner accounts create")
+
+
 def test_a_scope_that_is_none_is_refused_with_those_there_are(kept: Limner) -> None:
     assert is_remedied(kept("keys", "create", "--scope", "write"), "'write'", "generate, read, webhooks, admin")
 

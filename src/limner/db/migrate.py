@@ -114,7 +114,9 @@ def open_engine(url: str) -> "Engine":
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     if not url.startswith(SQLITE):
-        return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+        from limner.db.engines.postgres import connect  # noqa: PLC0415 - the driver takes half a second to import
+
+        return create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
     # Built from parts: in a URL, a path with "?" or "%" would name another file.
     address = URL.create("sqlite", database=url.removeprefix(SQLITE))
     engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": _WAIT_S, "isolation_level": None})

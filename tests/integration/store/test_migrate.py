@@ -20,6 +20,7 @@ from sqlalchemy import Index, Table
 import limner.db
 from limner.db import migrate as migrating
 from limner.db import schema
+from limner.db.engines.postgres import EncodingUnfit
 from limner.db.migrate import HEAD, SchemaTooNew, current_mark, migrate, open_engine, rehearse, upgrade
 from limner.db.new_database import create, file_of
 from limner.db.open_store import DatabaseUrlUnknown
@@ -392,3 +393,12 @@ def test_budgets_know_what_an_older_database_spent_in_their_periods(new_url: New
 
     assert rows(url, "SELECT spent_on_day, spent_in_month FROM accounts") == [(13, 13)]
     assert rows(url, "SELECT spent_in_month FROM api_keys") == [(13,)]
+
+
+def test_a_database_that_does_not_hold_every_text_is_refused_with_what_to_write(postgres_server: Server) -> None:
+    postgres_server.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
+    try:
+        with pytest.raises(EncodingUnfit, match=r"encoding SQL_ASCII, .*CREATE DATABASE limner ENCODING 'UTF8'"):
+            migrate(postgres_server.url("ascii"))
+    finally:
+        postgres_server.execute("DROP DATABASE ascii WITH (FORCE)")

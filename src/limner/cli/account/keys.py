@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,10 @@ from limner.db.tables.keys import Key
 from limner.domain.accounts.key_limits import KeyLimits, KeyUsage, day_of
 from limner.domain.ids import KeyId
 from limner.domain.spending_rules import SpendingRules
+
+if TYPE_CHECKING:
+    from limner.application.accounts.manage import CreatedKey
+    from limner.bootstrap import Limner
 
 app = typer.Typer(help="API keys of accounts.", no_args_is_help=True)
 
@@ -83,11 +87,15 @@ def create(
     limits = KeyLimits(**_chosen(per_second, tasks, credits_per_day, credits_per_month, total))
     own = SpendingRules(**rules(max_vendor_usd, fallback))
     expires_ms = None if expires is None else _expiry_ms(expires)
-    made = with_limner(
-        data,
-        lambda limner: limner.accounts.create_key(account, name, scopes, limits, expires_ms, rules=own),
-        json=json,
-    )
+
+    async def work(limner: "Limner") -> "CreatedKey":
+        from limner.cli.serving.serve import FIRST_CREDITS
+
+        if account == LOCAL:  # a server that has just been started, as in a container, may not have made it yet
+            await limner.accounts.ensure_first(LOCAL, FIRST_CREDITS)
+        return await limner.accounts.create_key(account, name, scopes, limits, expires_ms, rules=own)
+
+    made = with_limner(data, work, json=json)
     if json:
         created = {"key": made.secret, "account": account, "id": made.key.id, "scopes": scopes}
         print_json(created | _limits_of(made.key))

@@ -27,19 +27,36 @@ _UNAVAILABLE = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 """Errors of the server or the connection, not of the statement."""
 
 
+class EncodingUnfit(RuntimeError):
+    """The database cannot hold every text."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"the PostgreSQL database has the encoding {encoding}, which does not hold every prompt: create another "
+            "with CREATE DATABASE limner ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0"
+        )
+
+
 def connect(url: str, *, pooled: bool = False) -> "psycopg.Connection[tuple[Any, ...]]":
     """A connection whose commits are on the server's disk when they return.
 
     Through a pooler in transaction mode (`pooled`) each transaction may be another session's of the server: nothing is
-    prepared, and what a session may set is not set but looked at. Raises `CommitsNotDurable`.
+    prepared, and what a session may set is not set but looked at. Raises `CommitsNotDurable` and `EncodingUnfit`.
     """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     if not pooled:
-        return psycopg.connect(plain, options="-c synchronous_commit=on", connect_timeout=10)
-    connection = psycopg.connect(plain, connect_timeout=10, prepare_threshold=None)
+        return _of_texts(psycopg.connect(plain, options="-c synchronous_commit=on", connect_timeout=10))
+    connection = _of_texts(psycopg.connect(plain, connect_timeout=10, prepare_threshold=None))
     if (waits_for := _synchronous_commit(connection)) == "off":
         connection.close()
         raise CommitsNotDurable(waits_for)
+    return connection
+
+
+def _of_texts(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.Connection[tuple[Any, ...]]":
+    if (encoding := connection.info.parameter_status("server_encoding")) not in {"UTF8", None}:
+        connection.close()
+        raise EncodingUnfit(encoding)
     return connection
 
 
