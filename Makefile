@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check cluster chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -68,6 +68,10 @@ container-check: ## Build the container image and run it over a read-only root, 
 compose-check: ## Start what deploy/compose/cluster.yaml describes as processes with the same environment: as root, with caddy.
 	@$(BOOTSTRAP) dev
 	@unshare --net --mount .venv/bin/pytest -p no:cacheprovider tests/deploy/topology.py
+
+cluster: ## Run Limner on ten hosts of this machine, with Patroni, PgBouncer and S3, while all of them fail; as root; TASKS, SEED.
+	@$(BOOTSTRAP) cluster
+	@cd tests && unshare --net --mount ../.venv/bin/python -m cluster $(if $(TASKS),--tasks $(TASKS)) $(if $(SEED),--seed $(SEED))
 
 rolling-check: ## Run old and new code on one PostgreSQL database while tasks flow; OLD=COMMIT, else the oldest of today's schema.
 	@$(BOOTSTRAP) dev

@@ -5,6 +5,7 @@
 #   sh scripts/bootstrap.sh dev     that, and what `make test` needs, PostgreSQL's programs included
 #   sh scripts/bootstrap.sh diffusers
 #                                   what `make test-diffusers` needs, in .venv-diffusers: torch weighs gigabytes
+#   sh scripts/bootstrap.sh cluster what `make cluster` needs: `dev`, and Debian's Patroni, etcd, HAProxy, nftables and faketime
 #   sh scripts/bootstrap.sh make    only `make` itself
 #
 # Nothing happens when it has been done already. Debian packages are installed when this runs as root;
@@ -21,6 +22,15 @@ main() {
     make)
         have make || debian_packages make
         ;;
+    cluster)
+        sh scripts/bootstrap.sh dev
+        missing=
+        for each in patroni:patroni etcd:etcd-server haproxy:haproxy nft:nftables faketime:faketime pgbouncer:pgbouncer ip:iproute2; do
+            have "${each%:*}" || [ -x "/usr/sbin/${each%:*}" ] || missing="$missing ${each#*:}"
+        done
+        # shellcheck disable=SC2086 # one word per package
+        [ -z "$missing" ] || debian_packages $missing
+        ;;
     run | dev | diffusers)
         [ "$1" != diffusers ] || env=.venv-diffusers
         up_to_date "$1" || up_to_date dev && return
@@ -31,7 +41,7 @@ main() {
         fingerprint "$1" >"$env/installed-$1"
         ;;
     *)
-        sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac
@@ -140,7 +150,8 @@ no_cluster() {
 no_service() {
     [ -d /etc/systemd/system ] || return 0
     for package in "$@"; do
-        case "$package" in prometheus | pgbouncer) ;; *) continue ;; esac
+        package=${package%-server}
+        case "$package" in prometheus | pgbouncer | patroni | etcd | haproxy | nftables) ;; *) continue ;; esac
         [ -e "/etc/systemd/system/$package.service" ] || ln -s /dev/null "/etc/systemd/system/$package.service"
     done
 }

@@ -5,6 +5,7 @@ import base64
 import io
 import itertools
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ RETRIED = (aiohttp.ClientError, TimeoutError, OSError)
 class ClientRecord:
     """What a client saw of one task. `prompt_sha12` is read from the colour bands of the picture it downloaded.
 
-    `links` is how many pictures it was given of a task of several.
+    `links` is how many pictures it was given of a task of several. The times are of a monotonic clock; 0 is never.
     """
 
     number: int
@@ -39,12 +40,18 @@ class ClientRecord:
     consumed: int = 0
     prompt_sha12: str = ""
     links: int = 0
+    sent_s: float = 0.0
+    accepted_s: float = 0.0
+    ended_s: float = 0.0
     violations: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Clients:
-    """All clients of a run. `on_event` is called after each accepted and each ended task."""
+    """All clients of a run. `on_event` is called after each accepted and each ended task.
+
+    `wanted` says whether the task of a number is to be sent: by default, so many as the plan has.
+    """
 
     plan: Plan
     url: str
@@ -52,10 +59,11 @@ class Clients:
     on_event: Callable[[], None]
     retries: Counter[str] = field(default_factory=Counter)
     client_records: list[ClientRecord] = field(default_factory=list)
+    wanted: Callable[[int], bool] | None = None
 
     async def __call__(self) -> None:
         """Run all tasks from submit to end."""
-        numbers = iter(range(self.plan.tasks))
+        numbers = itertools.takewhile(self.wanted or self.plan.tasks.__gt__, itertools.count())
         timeout = aiohttp.ClientTimeout(total=20)
         connector = aiohttp.TCPConnector(limit=0)
         headers = {"Authorization": f"Bearer {self.key}"}
@@ -75,7 +83,9 @@ class Clients:
 
     async def _run_task(self, session: aiohttp.ClientSession, record: ClientRecord, rng: random.Random) -> None:
         body = _body(record, rng)
+        record.sent_s = time.monotonic()
         await self._submit(session, record, body)
+        record.accepted_s = time.monotonic()
         if rng.random() < 0.05:
             first, record.task = record.task, ""
             await self._submit(session, record, body)
@@ -86,6 +96,7 @@ class Clients:
             await asyncio.sleep(rng.uniform(0, 1.5))
             await self._call(session, "POST", f"/v2/openapi/task/{record.task}/cancel")
         seen = await self._wait_for_end(session, record)
+        record.ended_s = time.monotonic()
         record.status, record.consumed = seen["status"], seen["consumed_credit"]
         if record.status == "success":
             record.prompt_sha12 = await self._fetch(session, record, seen)
@@ -133,12 +144,13 @@ class Clients:
         for tries in itertools.count():
             try:
                 async with session.request(method, self.url + path, **more) as answer:
-                    said = await answer.json(content_type=None)
+                    # A proxy before the API has pages of its own for its errors.
+                    said = {} if answer.status >= 500 else await answer.json(content_type=None)
                 if answer.status == 200:
                     data: dict[str, Any] = said["data"]
                     return data
                 self.retries[f"HTTP {answer.status}"] += 1
-                if answer.status < 500 and answer.status != 429:
+                if answer.status < 500 and answer.status not in {409, 429}:  # a twin that is still being answered
                     raise RuntimeError(f"{method} {path} answered {answer.status}: {said}")
             except RETRIED as error:
                 self.retries[type(error).__name__] += 1

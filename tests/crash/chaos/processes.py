@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,10 +95,7 @@ class Processes:
         return json.loads(out)
 
     def logged_errors(self) -> list[str]:
-        """Log entries that report a defect of Limner."""
-        lines = [line for path in sorted(self.data.parent.glob("*.log")) for line in path.read_text().splitlines()]
-        entries = [json.loads(line) for line in lines if line.startswith("{")]
-        return [f"{each['event']}: {str(each.get('exception', ''))[-1500:]}" for each in entries if _is_defect(each)]
+        return logged_defects(sorted(self.data.parent.glob("*.log")))
 
     async def _start(self, child: ManagedProcess) -> None:
         child.process = await asyncio.create_subprocess_exec(
@@ -155,5 +152,13 @@ async def _object(stream: asyncio.StreamReader) -> dict[str, Any]:
     return {}
 
 
+def logged_defects(logs: Sequence[Path]) -> list[str]:
+    """Log entries that report a defect of Limner."""
+    lines = [line for path in logs for line in path.read_text(errors="replace").splitlines()]
+    entries = [json.loads(line) for line in lines if line.startswith('{"')]
+    return [f"{each['event']}: {str(each.get('exception', ''))[-1500:]}" for each in entries if _is_defect(each)]
+
+
 def _is_defect(entries: Mapping[str, Any]) -> bool:
-    return entries.get("event") in {"task failed on a bug", "task not ended"}
+    event = str(entries.get("event"))
+    return event in {"task failed on a bug", "task not ended"} or event.startswith("Exception in callback")

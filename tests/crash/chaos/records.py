@@ -15,7 +15,8 @@ _TASKS = Sql(
     "SELECT id, model, status, price, consumed, claims, cancel_requested, error_msg, pictures, echo FROM tasks"
 )
 _ATTEMPTS = Sql("""
-    SELECT task, provider, number, state, outcome, charged, handle, result IS NOT NULL, part FROM attempts
+    SELECT task, provider, number, state, outcome, charged, handle, result IS NOT NULL, part, intended_ms
+    FROM attempts
     ORDER BY task, part, number
 """)
 _EVENTS = Sql("SELECT task, status FROM task_events ORDER BY id")
@@ -40,6 +41,7 @@ class Attempt:
     handle: str
     delivered: bool
     part: str = ""
+    intended_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ def marker_in(prompt: str) -> str:
 
 def _records(db: Db, purchases: Sequence[Purchase], violations: Sequence[Any]) -> RunRecords:
     attempts, events, movements = defaultdict(list), defaultdict(list), defaultdict(list)
-    for task, provider, number, state, outcome, charged, handle, delivered, part in db.all(_ATTEMPTS):
-        row = Attempt(task, provider, number, state, outcome, bool(charged), handle or "", bool(delivered), part)
+    for task, provider, number, state, outcome, charged, handle, delivered, part, at_ms in db.all(_ATTEMPTS):
+        row = Attempt(task, provider, number, state, outcome, bool(charged), handle or "", bool(delivered), part, at_ms)
         attempts[task].append(row)
     for task, status in db.all(_EVENTS):
         events[task].append(status)

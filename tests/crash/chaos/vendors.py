@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,9 +66,13 @@ class FaultyVendors:
 
 
 @contextmanager
-def faulty_vendors(books: Path, plan: Plan) -> Iterator[FaultyVendors]:
-    records = json.dumps({"books": str(books), "seed": plan.seed, "faults": plan.faults, "pace_s": plan.pace_s})
-    command = [sys.executable, "-m", "crash.chaos.vendors", records]
+def faulty_vendors(
+    books: Path, plan: Plan, host: str | None = None, within: Sequence[str] = ()
+) -> Iterator[FaultyVendors]:
+    """`within` is a command that runs another one, in the network namespace where `host` is."""
+    options = {"seed": plan.seed, "faults": plan.faults, "pace_s": plan.pace_s, "host": host}
+    records = json.dumps({"books": str(books), **options})
+    command = [*within, sys.executable, "-m", "crash.chaos.vendors", records]
     tests = str(Path(__file__).parents[2])
     # aiohttp writes a traceback there when a client disconnects during a response.
     with (
@@ -99,9 +103,9 @@ def faults_of(vendor: str, emulators: Vendors, share: float) -> list[Fault]:
     ]
 
 
-async def serve(books: Path, seed: int, faults: float, pace_s: float) -> None:
+async def serve(books: Path, seed: int, faults: float, pace_s: float, host: str | None) -> None:
     speed = EmulatedSpeed(seconds=pace_s, pending=1)
-    async with Vendors.running(NAMES, records=books, speed=speed, seed=seed) as emulators:
+    async with Vendors.running(NAMES, records=books, speed=speed, seed=seed, host=host) as emulators:
         for vendor in NAMES:
             emulators.faults(vendor)._chance = random.Random(
                 f"{seed} {vendor}"

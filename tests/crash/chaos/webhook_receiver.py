@@ -42,14 +42,14 @@ class WebhookReceiver:
 
 
 @asynccontextmanager
-async def webhook_receiver(seed: int) -> AsyncIterator[WebhookReceiver]:
+async def webhook_receiver(seed: int, host: str = "127.0.0.1") -> AsyncIterator[WebhookReceiver]:
     receiver = WebhookReceiver(random.Random(seed))
     app = web.Application()
     app.router.add_post("/hook", receiver.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, host, 0)
         await site.start()
         receiver.address = "http://{}:{}/hook".format(*runner.addresses[0])
         yield receiver

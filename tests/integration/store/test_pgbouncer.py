@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from contract.client import client_of
+from limner.db.engines.postgres import connect
 from limner.db.migrate import migrate
 from limner.db.open_store import open_relay, open_store
 from limner.db.records import Records
@@ -117,6 +120,32 @@ async def test_a_database_that_does_not_wait_for_the_disk_is_refused(database: P
         await store.run(adding(1))
 
     await store.close()
+
+
+async def test_locks_of_lost_hosts_are_warned_of(database: Pooled, store: Store) -> None:
+    with capture_logs() as before:
+        await store.run(adding(1))
+    with psycopg.connect(database.direct.replace("+psycopg", ""), autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE \"{name}\" SET idle_in_transaction_session_timeout = '10s'".encode())
+    database.pooler.stop()
+    database.pooler.start()
+    with capture_logs() as after:
+        await store.run(adding(2))
+
+    assert [line["event"] for line in before] == ["locks of lost hosts are kept"]
+    assert after == []
+
+
+def test_a_host_that_vanishes_is_noticed(database: Pooled) -> None:
+    with connect(database.pooled, pooled=True) as connection, socket.socket(fileno=os.dup(connection.fileno())) as line:
+        noticed = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        idle = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    url = f"{database.pooled}?tcp_user_timeout=5000"
+    with connect(url, pooled=True) as connection, socket.socket(fileno=os.dup(connection.fileno())) as line:
+        chosen = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    assert (noticed, idle, chosen) == (30_000, 15, 5000)
 
 
 async def test_units_of_work_go_on_after_a_restart_of_the_pooler(store: Store, database: Pooled) -> None:

@@ -23,6 +23,7 @@ from limner.ports.acting_account import acting_for
 from stores import ServiceHarness, no_op, on_postgres, raw_database
 
 PROMISE = "SHOW synchronous_commit"
+END_OF_IDLE = "SHOW idle_in_transaction_session_timeout"
 
 SOON_S = 30.0
 """For what takes milliseconds."""
@@ -126,6 +127,13 @@ def test_a_commit_is_on_the_disk_when_it_returns(url: str, question: str, answer
     """No test can cut the power; it can ask for the promise: FULL is 2."""
     with raw_database(url) as db:
         assert db.all(Sql(question)) == [(answer,)]
+
+
+@on_postgres
+def test_a_host_that_is_gone_keeps_no_lock(url: str) -> None:
+    """The server ends a transaction that waits for its client so long; units of work never wait between statements."""
+    with raw_database(url) as db:
+        assert db.all(Sql(END_OF_IDLE)) == [("10s",)]
 
 
 def waits_for_the_disk(records: Records) -> bool:

@@ -66,8 +66,11 @@ class Vendors:
         speed: EmulatedSpeed | None = None,
         port: int = 0,
         seed: int = 0,
+        host: str | None = None,
     ) -> AsyncIterator[Self]:
         """Run these emulators in the current event loop, on free ports or on fixed ones starting at `port`.
+
+        `host` is an address for all of them, for clients in other hosts or network namespaces.
 
         `records` is a file for purchases and violations; existing entries are read first. Raises `UnknownVendor`, and
         `OSError` for a busy port.
@@ -78,7 +81,7 @@ class Vendors:
             def setup_for(urls: Mapping[str, str]) -> EmulatorSetup:
                 return EmulatorSetup(urls, kept, speed or EmulatedSpeed(), seed)
 
-            emulators = {name: await _start(stack, _class_of(name), port, setup_for) for name in names}
+            emulators = {name: await _start(stack, _class_of(name), port, host, setup_for) for name in names}
             yield cls(emulators, kept)
 
     @property
@@ -122,10 +125,14 @@ def _class_of(name: str) -> type[Emulator]:
 
 
 async def _start(
-    stack: AsyncExitStack, kind: type[Emulator], port: int, setup_for: Callable[[Mapping[str, str]], EmulatorSetup]
+    stack: AsyncExitStack,
+    kind: type[Emulator],
+    port: int,
+    host: str | None,
+    setup_for: Callable[[Mapping[str, str]], EmulatorSetup],
 ) -> Emulator:
     first = port and port + NAMES.index(kind.name) * PORTS_EACH
-    sockets = {site: _listen(stack, site, first and first + n) for n, site in enumerate(kind.sites)}
+    sockets = {site: _listen(stack, host or _HOSTS[site], first and first + n) for n, site in enumerate(kind.sites)}
     emulator = kind(setup_for({site: _root(one) for site, one in sockets.items()}))
     stack.push_async_callback(emulator.close)
     for site, app in emulator.applications().items():
@@ -138,12 +145,12 @@ async def _start(
     return emulator
 
 
-def _listen(stack: AsyncExitStack, site: str, port: int) -> socket.socket:
+def _listen(stack: AsyncExitStack, host: str, port: int) -> socket.socket:
     listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)  # noqa: FBT003 - the socket's own method
     try:
-        listener.bind((_HOSTS[site], port))
+        listener.bind((host, port))
     except OSError as error:
         if error.errno != errno.EADDRNOTAVAIL:
             raise

@@ -98,12 +98,15 @@ def _print_nothing(table: str, rows: int, became: str) -> None:
 @contextmanager
 def _move_errors(*, json: bool) -> Iterator[None]:
     """Print the errors of a move as sentences."""
+    from limner.db.engines.postgres import EncodingUnfit
     from limner.db.move.end import MoveFailed, MoveRefused
 
     try:
         yield
     except MoveRefused as refused:
         fail(str(refused), refused.remedy, json=json)
+    except EncodingUnfit as unfit:
+        fail(str(unfit), "Then name that one.", json=json)
     except MoveFailed as failed:
         fail(str(failed), "Correct that, then run the same command again: what was moved stays.", json=json)
     except KeyboardInterrupt:

@@ -76,6 +76,7 @@ class HttpConnection(HttpToolsProtocol):
         self._stop_timer()
         self._stop_watching()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves this timer where the connection ended with an error
 
     def shutdown(self) -> None:
         """Close after the current request, or after the first one, which may be on its way."""

@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
+import structlog
+from psycopg.conninfo import conninfo_to_dict
 
 from limner.db.engines.batch_threads import carriable
 from limner.db.engines.commit import Committed, committed
@@ -20,6 +22,8 @@ from limner.domain.routing.backoff import full_jitter_s
 from limner.ports.signals import OnTasksChanged, ignore_task_changes
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 _TRIES = 6
 
@@ -37,6 +41,24 @@ class EncodingUnfit(RuntimeError):
         )
 
 
+_SESSION = "SELECT current_setting('synchronous_commit'), current_setting('idle_in_transaction_session_timeout')"
+_END_IDLE = (
+    "idle_in_transaction_session_timeout is 0: ALTER DATABASE ... SET idle_in_transaction_session_timeout = '10s'"
+)
+_OPTIONS = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10s"
+"""Commits are on disk when they return. Between two statements of a unit of work are milliseconds: a transaction that
+is idle for seconds is that of a host which is gone, and it holds the lock of an account."""
+
+_TCP: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,  # a server that vanished while it worked is noticed within half a minute
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # so is one that vanished before it got the statement
+}
+"""Unless the URL says otherwise."""
+
+
 def connect(url: str, *, pooled: bool = False) -> "psycopg.Connection[tuple[Any, ...]]":
     """A connection whose commits are on the server's disk when they return.
 
@@ -44,12 +66,17 @@ def connect(url: str, *, pooled: bool = False) -> "psycopg.Connection[tuple[Any,
     prepared, and what a session may set is not set but looked at. Raises `CommitsNotDurable` and `EncodingUnfit`.
     """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    parameters: dict[str, Any] = _TCP | conninfo_to_dict(plain)
     if not pooled:
-        return _of_texts(psycopg.connect(plain, options="-c synchronous_commit=on", connect_timeout=10))
-    connection = _of_texts(psycopg.connect(plain, connect_timeout=10, prepare_threshold=None))
-    if (waits_for := _synchronous_commit(connection)) == "off":
+        return _of_texts(psycopg.connect(**parameters | {"options": _OPTIONS}))
+    connection = _of_texts(psycopg.connect(**parameters, prepare_threshold=None))
+    waits_for, idle = connection.execute(_SESSION).fetchone() or ("", "")
+    connection.rollback()
+    if waits_for == "off":
         connection.close()
         raise CommitsNotDurable(waits_for)
+    if idle == "0":
+        log.warning("locks of lost hosts are kept", trouble=_END_IDLE)
     return connection
 
 
@@ -58,12 +85,6 @@ def _of_texts(connection: "psycopg.Connection[tuple[Any, ...]]") -> "psycopg.Con
         connection.close()
         raise EncodingUnfit(encoding)
     return connection
-
-
-def _synchronous_commit(connection: "psycopg.Connection[tuple[Any, ...]]") -> str:
-    row = connection.execute("SHOW synchronous_commit").fetchone()
-    connection.rollback()
-    return str(row[0]) if row else ""
 
 
 class CommitsNotDurable(psycopg.OperationalError):

@@ -30,6 +30,8 @@ class PostgresEnd:
     def __init__(self, url: str) -> None:
         self._connection = connect(url)
         self._connection.prepare_threshold = None
+        self._connection.execute("SET idle_in_transaction_session_timeout = 0")  # while the other database is busy
+        self._connection.commit()
 
     @property
     def name(self) -> str:
