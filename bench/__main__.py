@@ -18,6 +18,7 @@ USUAL = (
     "images",
     "complete",
     "watch",
+    "pages",
     "agents",
     "queue",
     "neighbour",

@@ -11,7 +11,10 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 @dataclass(eq=False)
 class Socket(asyncio.Protocol):
-    """One watch. Each frame is kept as when it came, and its text where `keeps` says so."""
+    """One watch. Each frame is kept as when it came, and its text where `keeps` says so.
+
+    `key` is a key, or the cookie of a session with its name, as a browser sends it.
+    """
 
     path: str
     key: str
@@ -27,7 +30,9 @@ class Socket(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         lines = [f"GET {self.path} HTTP/1.1", "Host: bench", "Upgrade: websocket", "Connection: Upgrade"]
-        lines += ["Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY}", f"Authorization: Bearer {self.key}"]
+        lines += ["Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY}"]
+        browser = "=" in self.key
+        lines += ["Origin: http://bench", f"Cookie: {self.key}"] if browser else [f"Authorization: Bearer {self.key}"]
         transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def data_received(self, data: bytes) -> None:

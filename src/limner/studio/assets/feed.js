@@ -8,7 +8,7 @@ const POLL_MS = 3_000;
 const MOST_NAMED = 3;
 // So many cards are asked for at once, and so many of them are put in their places before the page may answer a key.
 const MOST_ASKED = 30;
-const AT_ONCE = 6;
+const AT_ONCE = 4;
 const NEXT_MS = 50;
 const WANT = { all: () => true, busy: (state) => state === "queued" || state === "running", none: (state) => !["queued", "running", "success"].includes(state) };
 // Further down than this somebody looks at other cards than the newest.
@@ -23,6 +23,7 @@ export function feed() {
   const sent = new WeakMap(); // what the server sent of each card; the page changes it
 
   /* ---- cards ---- */
+  let below = scrollY > AT_TOP_PX; // asked for at each card, it would lay the page out each time
   const held = new Map(); // new cards by their tasks, until somebody who looks further down is back at the top
   const cardOf = (id) => document.getElementById(`task-${id}`) ?? held.get(id);
   const gild = (card) => card.querySelector(".guide")?.style.setProperty("--p", card.dataset.p);
@@ -31,6 +32,7 @@ export function feed() {
     for (const [name, fits] of Object.entries(WANT)) document.querySelector(`[data-count-of=${name}]`).textContent = states.filter(fits).length || "";
     if (states.length) box.setAttribute("role", "feed"); // a feed has an article
     document.getElementById("empty")?.toggleAttribute("hidden", box.childElementCount > 0);
+    box.parentElement.toggleAttribute("data-empty", Boolean(document.getElementById("empty")) && !box.childElementCount);
   };
   function show(card) {
     gild(card);
@@ -55,7 +57,7 @@ export function feed() {
     if (old && sent.get(old) === sent.get(card)) return false; // a click on it is not lost
     if (!old?.isConnected) {
       card.dataset.new = "";
-      if (scrollY > AT_TOP_PX) { hold(card); return false; }
+      if (below) { hold(card); return false; }
       insert(card);
     } else {
       const focused = old.contains(document.activeElement) ? document.activeElement.dataset.act : null;
@@ -165,8 +167,9 @@ export function feed() {
   }
   box.addEventListener("click", (event) => { if (event.target.closest("[data-more]")) { event.preventDefault(); older(); } });
   document.addEventListener("limner:card", ({ detail }) => put([detail]));
-  document.addEventListener("limner:new", ({ detail }) => { scrollTo({ top: 0 }); release(); put([...detail].reverse()); });
-  addEventListener("scroll", () => { if (scrollY <= AT_TOP_PX) release(); }, { passive: true });
+  document.addEventListener("limner:new", ({ detail }) => { scrollTo({ top: 0 }); below = false; release(); put([...detail].reverse()); });
+  addEventListener("scroll", () => { below = scrollY > AT_TOP_PX; if (!below) release(); }, { passive: true });
+  box.addEventListener("change", () => box.toggleAttribute("data-selecting", Boolean(box.querySelector(".check:checked"))));
   document.querySelector("[data-arrived]").addEventListener("click", () => { scrollTo({ top: 0 }); release(); box.querySelector(".card :is(a, button)")?.focus({ preventScroll: true }); });
   document.addEventListener("limner:cancel-waiting", async () => {
     const waiting = [...box.querySelectorAll("[data-state=queued]")];

@@ -21,6 +21,7 @@ export function notice(kind, on, more = "") {
   shown = now;
   const box = document.getElementById("notice");
   box.hidden = !gravest;
+  document.body.toggleAttribute("data-notice", Boolean(gravest));
   if (gravest) draw(box, NOTICES[gravest](holding.get(gravest)));
 }
 
