@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from limner import __version__
 from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.serving.allocator import return_freed_memory
 from limner.cli.serving.systemd import inherited_listener, notify, watched
 from limner.cli.terminal import LOCAL, Data, err, fail, print_json, settings_for, startup_errors
 
@@ -62,6 +63,7 @@ def serve(
     from limner.bootstrap import prepare_data
     from limner.telemetry.logs import configure_logs
 
+    return_freed_memory()
     settings = settings_for(
         data, json=json, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, tls_local=tls_local or None
     )

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from limner.cli.event_loop.run_loop import run_loop
+from limner.cli.serving.allocator import return_freed_memory
 from limner.cli.serving.systemd import notify, watched
 from limner.cli.terminal import Data, Json, err, print_json, settings_for, startup_errors
 
@@ -21,6 +22,7 @@ def worker(data: Data = None, json: Json = False) -> None:
     from limner.bootstrap import prepare_data
     from limner.telemetry.logs import configure_logs
 
+    return_freed_memory()
     settings = settings_for(data, json=json)
     configure_logs(settings.log_format, settings.log_level, settings.secrets)
     with startup_errors(json=json):

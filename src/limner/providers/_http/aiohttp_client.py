@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 _Block = Sequence[bytes]
 
-_BLOCK: Final = 256 * 1024
+_BLOCK: Final = 128 * 1024
 _KEEP_ALIVE_S: Final = 4.0
 _PURCHASE_KEEP_ALIVE_S: Final = 1.0
 """Shorter than servers allow (gunicorn 2 s, Node and uvicorn 5 s): none closes a connection that is this new."""
@@ -183,6 +183,7 @@ def _opened(use: _Use, origin: Origin) -> aiohttp.ClientSession:
         headers={"User-Agent": "Limner", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+        read_bufsize=_BLOCK // 2,
         # Compression is not requested. Some vendors compress all the same; a downloaded bomb must stay compressed.
         auto_decompress=use in {_Use.POLL, _Use.PURCHASE, _Use.LONE_PURCHASE},
         trust_env=False,
