@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVarTuple, Unpack
 import uvloop
 
 from limner.cli.event_loop.account_lines import AccountLines
+from limner.cli.event_loop.switch_interval import SwitchInterval
 from limner.ports.acting_account import account_in, shared_work
 
 Ts = TypeVarTuple("Ts")
@@ -31,6 +32,7 @@ class FairLoop(uvloop.Loop):
     def __init__(self) -> None:
         super().__init__()
         self._lines = AccountLines()
+        self._switching = SwitchInterval()
         self._waiting_since_s = 0.0  # in the thread's CPU time: others may hold the interpreter lock meanwhile
 
     def close(self) -> None:
@@ -44,6 +46,8 @@ class FairLoop(uvloop.Loop):
         account = account_in(context)
         if not account:
             return super().call_soon(callback, *args, context=context)
+        if account != self._switching.account:
+            self._switching.changes(account)
         if not self._lines:
             self._schedule_turns()
         handle = asyncio.Handle(callback, args, self, context)
@@ -69,6 +73,7 @@ class FairLoop(uvloop.Loop):
 
     def _take_turns(self) -> None:
         now_s = time.perf_counter()
+        self._switching.passes(now_s)
         until_s = now_s + max(TURNS_S, time.thread_time() - self._waiting_since_s)
         try:
             while self._lines and now_s < until_s:
