@@ -136,8 +136,8 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@for extra in provenance mcp otel; do $(LOCK) pyproject.toml --extra $$extra -c requirements/dev.txt \
 		-o requirements/extras/$$extra.txt || exit; done
 	@for wanted in requirements/clients/*.in requirements/tools/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
-	@! command -v npm >/dev/null || (cd requirements/clients/node && npm install --package-lock-only --ignore-scripts \
-		--omit-lockfile-registry-resolved --no-audit --no-fund --silent)
+	@! command -v npm >/dev/null || for wanted in node azurite; do (cd requirements/clients/$$wanted && npm install --package-lock-only \
+		--ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent) || exit; done
 
 upgrade: ## Do what `make lock` does, with the newest versions.
 	@$(MAKE) --no-print-directory lock LOCK='$(LOCK) --upgrade'

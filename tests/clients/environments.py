@@ -71,7 +71,7 @@ def run_uv(*arguments: str) -> None:
     run_installer([uv, "--quiet", *arguments], KEPT, variables)  # in a folder where no project of uv's is
 
 
-def run_installer(command: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> None:
+def run_installer(command: Sequence[str], cwd: Path, variables: Mapping[str, str] | None) -> None:
     """Raises `NotInstalled` where the command fails."""
     done = subprocess.run(
         command, env=variables, cwd=cwd, capture_output=True, text=True, check=False, timeout=TIMEOUT_S

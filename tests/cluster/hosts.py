@@ -14,6 +14,9 @@ from cluster.network import Network
 from postgres import dies_with_parent
 
 READY_S = 90.0
+RESTART_S = 1.0
+"""As systemd and Kubernetes wait before they start a service again."""
+
 OWN_PIDS = ("unshare", "--fork", "--pid", "--mount-proc", "--kill-child")
 """A host of its own for Limner, which sees by the PID namespace whether another process is on the same machine."""
 
@@ -33,6 +36,9 @@ class Host:
     process: "subprocess.Popen[bytes] | None" = field(default=None)
     ends: list[int] = field(default_factory=list)
     """The exit codes of stops."""
+
+    early_ends: list[int] = field(default_factory=list)
+    """Those of starts that failed, such as while the database changed its primary: then it is started again."""
 
     @property
     def address(self) -> str:
@@ -57,7 +63,9 @@ class Host:
         async with asyncio.timeout(READY_S):
             while not await asyncio.to_thread(self.is_ready):
                 if self.process and self.process.poll() is not None:
-                    raise RuntimeError(f"{self.name} ended with {self.process.returncode}")
+                    self.early_ends.append(self.process.returncode)
+                    await asyncio.sleep(RESTART_S)
+                    self.start()
                 await asyncio.sleep(0.1)
 
     async def kill(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from contract.client import client_of
 from e2e.test_cli import Limner
 from postgres import Server
+from s3_server import s3_server
 from serving import serving
 
 QUEUED = 12
@@ -48,6 +49,38 @@ def test_a_killed_service_goes_on_where_its_database_was_moved_to(tmp_path: Path
     assert "set LIMNER_DATABASE_URL to where it is now" in refused.err
     assert proved["proved"]
     assert ended == ["success"] * QUEUED
+    assert after == before
+    assert [each for each in findings if not each["well"]] == []
+
+
+def test_from_one_machine_to_a_bucket_and_processes_apart(tmp_path: Path, postgres_url: str) -> None:
+    """The steps of docs/scaling.md, one after the other, with tasks queued all the way."""
+    data, here = tmp_path / "data", Limner(tmp_path / "data")
+    (tmp_path / "s3").mkdir()
+    with s3_server(tmp_path / "s3") as bucket:
+        with serving(data) as server:
+            client, key = client_of(server), server.key
+            done = client.done(prompt="before")
+            before = client.get(done["output"]["generated_image"], auth=False).body
+        with serving(data, "--api-only") as server:
+            queued = [client_of(server).as_(key).submit(prompt=f"queued {number}") for number in range(QUEUED // 2)]
+
+        moved = here("db", "move", postgres_url, "--json")
+        on_postgres = Limner(data, (("LIMNER_DATABASE_URL", postgres_url), *bucket.variables.items()))
+        copied = on_postgres("backup", "create", bucket.url, "--json")
+
+        secret = (data / "secret").read_text().strip()
+        shared = {"database_url": postgres_url, "storage_url": bucket.url, "secret": secret}
+        with serving(tmp_path / "api", "--api-only", vendors=bucket.variables, **shared) as api:
+            client = client_of(api).as_(key)
+            queued.append(client.submit(prompt="at the new API"))
+            with serving(tmp_path / "worker", vendors=bucket.variables, **shared):
+                ended = [client.wait(task)["status"] for task in queued]
+            after = client.get(client.task(done["task_id"])["output"]["generated_image"], auth=False).body
+            findings = api.cli("doctor", "--deep", "--hashes")["findings"]
+
+    assert (moved.code, copied.code) == (0, 0)
+    assert ended == ["success"] * (QUEUED // 2 + 1)
     assert after == before
     assert [each for each in findings if not each["well"]] == []
 

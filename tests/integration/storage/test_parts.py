@@ -2,25 +2,19 @@
 
 import asyncio
 import time
-import uuid
 from pathlib import Path
 
 import pytest
 
+from integration.storage.conftest import Place
 from limner.domain.ids import UploadToken
 from limner.ports.parts import MultipartUpload, PartMissing
 from limner.storage.parts import ObjectParts, open_parts
-from s3_server import S3Server
 
 
-@pytest.fixture(params=["folder", "s3"])
-def parts(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectParts:
-    if request.param == "folder":
-        return open_parts(f"file://{tmp_path / 'blobs'}")
-    server: S3Server = request.getfixturevalue("s3")
-    for name, value in server.variables.items():
-        monkeypatch.setenv(name, value)
-    return open_parts(f"{server.url}/{uuid.uuid4()}")
+@pytest.fixture
+def parts(place: Place) -> ObjectParts:
+    return open_parts(place.url)
 
 
 @pytest.fixture
