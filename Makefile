@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check compose-check rolling-check cluster chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -64,6 +64,12 @@ mutants: ## Remove each guard of an invariant, check that a test fails without i
 
 container-check: ## Build the container image and run it over a read-only root, without an engine: as root, with debootstrap and buildah.
 	@sh scripts/check_container.sh $(ENGINE)
+
+engine-check: ## Follow the pages on containers and Compose with Docker, by the commands that stand in them: five minutes.
+	@sh scripts/check_engine.sh
+
+service-check: ## Follow the page on systemd where it runs, as root, on a machine that may be thrown away: three minutes.
+	@sh scripts/check_service.sh
 
 compose-check: ## Start what deploy/compose/cluster.yaml describes as processes with the same environment: as root, with caddy.
 	@$(BOOTSTRAP) dev

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from locked_versions import locked_versions
 from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
@@ -49,7 +50,7 @@ def pins(locks: Iterable[Path]) -> dict[Pin, list[str]]:
     """Each version, with the locks that have it."""
     found: dict[Pin, list[str]] = {}
     for lock in locks:
-        for name, version in set(re.findall(r"^([a-z0-9][\w.-]*)==([^ \\\n]+)", lock.read_text(), re.MULTILINE)):
+        for name, version in {each[:2] for each in locked_versions(lock)}:
             found.setdefault((name, version), []).append(lock.name)
     return found
 

@@ -17,6 +17,8 @@ from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 
+from locked_versions import locked_versions
+
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 KEPT = REQUIREMENTS / "licences.json"
 _PREFIX = "License :: OSI Approved :: "
@@ -42,7 +44,7 @@ def not_installed_by_tests() -> set[str]:
 
 
 def pins(lock: Path) -> set[str]:
-    return set(re.findall(r"^[a-z0-9][\w.-]*==[^ \\\n]+", lock.read_text(), re.MULTILINE))
+    return {f"{each.name}=={each.version}" for each in locked_versions(lock)}
 
 
 def pin_of(metadata: Message) -> str:

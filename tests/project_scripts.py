@@ -10,6 +10,8 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
 def load_script(name: str) -> ModuleType:
     """Run `scripts/NAME.py` anew as a module; its `main` is not called."""
+    if str(SCRIPTS) not in sys.path:
+        sys.path.append(str(SCRIPTS))  # they import each other
     spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     assert spec
     assert spec.loader

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from project_scripts import load_script
+
 ROOT = Path(__file__).parents[2]
+READER = load_script("locked_versions")
 LOCKS = sorted((ROOT / "requirements").rglob("*.txt"))
 CLIENTS = sorted((ROOT / "requirements" / "clients").glob("*.in"))
 
@@ -61,7 +64,7 @@ def requirements(lock: Path) -> list[str]:
 
 
 def pins(lock: Path) -> dict[str, str]:
-    return dict(line.split(" ")[0].split("==") for line in requirements(lock))
+    return {each.name: each.version for each in READER.locked_versions(lock)}
 
 
 def test_a_file_says_what_it_holds() -> None:

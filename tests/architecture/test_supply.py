@@ -27,6 +27,7 @@ PROJECTS = {
 }
 OURS = {project["name"] for project in PROJECTS.values()}
 LICENCES = load_script("write_licences")
+READER = load_script("locked_versions")
 KEPT: dict[str, str] = json.loads(LICENCES.KEPT.read_text())
 """By name and version, what the packages name that `make test` does not install."""
 
@@ -77,9 +78,8 @@ def licence_of(name: str) -> str | None:
 
 def locked(lock: str) -> set[str]:
     """The packages of a lock that are meant for this system and interpreter."""
-    text = (ROOT / "requirements" / lock).read_text()
-    lines = re.findall(r"^([a-z0-9][\w.-]*)==[^ \\]+(?: ; ([^\\]+))?", text, re.MULTILINE)
-    return {name for name, marker in lines if not marker or Marker(marker.strip()).evaluate()}
+    found = READER.locked_versions(ROOT / "requirements" / lock)
+    return {each.name for each in found if not each.marker or Marker(each.marker).evaluate()}
 
 
 def test_every_dependency_has_a_reason() -> None:
