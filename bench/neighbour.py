@@ -1,5 +1,8 @@
 """What one account feels of another that does its worst: uploads and tasks, alone and beside it, on both databases.
 
+The account is also measured on a server of its own while the other loads its server: what that costs is the machine's
+share, since the two servers and the clients have only its cores and its disk in common.
+
 `python -m bench neighbour` measures all kinds of load together; `python -m bench.neighbour --help` takes one of them,
 and one database.
 """
@@ -62,22 +65,22 @@ def figures(size: Size, databases: Sequence[str] = ("sqlite", "postgres")) -> It
             if settings is None:
                 print("bench: PostgreSQL's programs are missing, its figures are left out", file=sys.stderr)
             else:
-                yield from _compared(name, asyncio.run(_measured(SETTINGS | settings, size)))
+                yield from _compared(name, asyncio.run(_measured(settings, size)))
 
 
 @contextlib.contextmanager
-def _sqlite() -> Iterator[dict[str, str] | None]:
-    yield {}
+def _sqlite() -> Iterator[Sequence[dict[str, str]] | None]:
+    yield {}, {}
 
 
 @contextlib.contextmanager
-def _postgres() -> Iterator[dict[str, str] | None]:
+def _postgres() -> Iterator[Sequence[dict[str, str]] | None]:
     programs = find_programs()
     if programs is None:
         yield None
         return
-    with running_server(programs) as server, server.database() as name:
-        yield {"database_url": server.url(name)}
+    with running_server(programs) as server, server.database() as one, server.database() as other:
+        yield {"database_url": server.url(one)}, {"database_url": server.url(other)}
 
 
 _DATABASES = {"sqlite": _sqlite, "postgres": _postgres}
@@ -91,15 +94,27 @@ class Felt:
     task: list[float] = field(default_factory=list)
 
 
-def _compared(database: str, felt: tuple[Felt, Felt]) -> Iterator[Figure]:
-    alone, beside = felt
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The quiet account alone, on another server than the loud one, and on the same."""
+
+    alone: Felt
+    elsewhere: Felt
+    beside: Felt
+
+
+def _compared(database: str, felt: Compared) -> Iterator[Figure]:
     for kind in ("upload", "task"):
         for share, word in ((0.5, "p50"), (0.99, "p99")):
             name = f"neighbour_{database}_{kind}_{word}"
-            calm, loud = _percentile_ms(getattr(alone, kind), share), _percentile_ms(getattr(beside, kind), share)
+            calm, machine, loud = (
+                _percentile_ms(getattr(each, kind), share) for each in (felt.alone, felt.elsewhere, felt.beside)
+            )
             yield Figure(f"{name}_alone", calm, "ms")
+            yield Figure(f"{name}_elsewhere", machine, "ms")
             yield Figure(f"{name}_beside", loud, "ms")
             yield Figure(f"{name}_ratio", loud / calm, "ratio")
+            yield Figure(f"{name}_ratio_to_elsewhere", loud / machine, "ratio")
 
 
 def _percentile_ms(times_s: Sequence[float], share: float) -> float:
@@ -107,22 +122,27 @@ def _percentile_ms(times_s: Sequence[float], share: float) -> float:
     return ranked[min(len(ranked) - 1, int(len(ranked) * share))] * 1000
 
 
-async def _measured(settings: dict[str, str], size: Size) -> tuple[Felt, Felt]:
+async def _measured(both: Sequence[dict[str, str]], size: Size) -> Compared:
+    """`both` are the settings of the loud account's server and of another one."""
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder, contextlib.ExitStack() as stack:
         within: Sequence[str] = ()
         if silence.possible():
             within = stack.enter_context(silence.silent_name_server(Path(folder)))
         else:
             print("bench: names are looked up as usual, since silence takes root", file=sys.stderr)
-        server = stack.enter_context(limner(settings, within=within))
+        server, other = (stack.enter_context(limner(SETTINGS | each, within=within)) for each in both)
         command("webhooks", "add", "--per-task", "--data", str(server.data), "--json", env=server.environment)
-        quiet = Quiet(server.port, _second_account(server))
-        await quiet.lives(2, size.every_s)  # opens what is opened at first use
+        quiet, apart = (Quiet(each.port, _second_account(each)) for each in (server, other))
+        for each in (quiet, apart):
+            await each.lives(2, size.every_s)  # opens what is opened at first use
         alone = await quiet.lives(size.tasks, size.every_s)
         with beside("bench.abuse", str(server.port), server.key, size.abuse.as_json()):
-            loud = await quiet.lives(size.tasks, size.every_s)
-        server.process.kill()  # rather than wait until it has done all that was asked of it
-        return alone, loud
+            loud, elsewhere = await asyncio.gather(
+                quiet.lives(size.tasks, size.every_s), apart.lives(size.tasks, size.every_s, size.every_s / 2)
+            )
+        for each in (server, other):
+            each.process.kill()  # rather than wait until it has done all that was asked of it
+        return Compared(alone, elsewhere, loud)
 
 
 def _second_account(server: Server) -> str:
@@ -139,9 +159,9 @@ class Quiet:
     port: int
     key: str
 
-    async def lives(self, many: int, every_s: float) -> Felt:
-        """One after `every_s` seconds, however long those before take."""
-        felt, begun = Felt(), time.perf_counter()
+    async def lives(self, many: int, every_s: float, after_s: float = 0.0) -> Felt:
+        """One after `every_s` seconds, however long those before take; the first after `after_s`."""
+        felt, begun = Felt(), time.perf_counter() + after_s
         async with asyncio.TaskGroup() as group:
             for number in range(many):
                 await asyncio.sleep(begun + number * every_s - time.perf_counter())
