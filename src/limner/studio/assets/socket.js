@@ -34,7 +34,7 @@ export function sharedSocket(name, address, events) {
       events.message(news.frame);
     } else if (news.is === "open") { last = news; events.open(); } else if (news.is === "closed") { last = news; events.closed(news.code, news.reason); }
   }
-  // What only the tab with the socket answers: a tab that comes later, and a wish to connect at once.
+  // What only the tab with the socket answers: a tab that comes later, and one that wants to connect at once.
   function answer({ since, now }) {
     if (!leads) return;
     if (since) {
