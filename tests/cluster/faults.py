@@ -52,6 +52,7 @@ class Faults:
 
     async def __call__(self) -> None:
         hosts = self.service.hosts
+        await asyncio.sleep(2 * PAUSE_S)  # tasks are under way
         await self._happens("a worker's host is killed", self._killed(hosts["worker1"]))
         await self._happens("an API's host is killed", self._killed(hosts["api1"]))
         await self._happens("the database is switched over", self._switched_over())

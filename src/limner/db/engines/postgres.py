@@ -164,7 +164,7 @@ class PostgresStore:
                 return transaction.run(work)
             except psycopg.Error as error:
                 if attempt == _TRIES - 1 or (transaction is not None and not transaction.worth_repeating(error)):
-                    if isinstance(error, _UNAVAILABLE):
+                    if isinstance(error, _UNAVAILABLE) or _is_out_of_step(error):
                         raise StoreUnavailable(str(error)) from error
                     raise
                 time.sleep(full_jitter_s(attempt, random.random(), base_s=0.05))  # noqa: S311 - spreads the retries
@@ -179,6 +179,11 @@ class PostgresStore:
             with self._locked:
                 self._open = [each for each in self._open if not each.closed] + [mine]
         return mine
+
+
+def _is_out_of_step(error: BaseException) -> bool:
+    """Whether the driver got answers that it did not ask for, as from a pooler that lost its server meanwhile."""
+    return isinstance(error, psycopg.InternalError) and error.sqlstate is None
 
 
 class _Transaction:
@@ -198,6 +203,8 @@ class _Transaction:
             self._committing = True
             self._connection.commit()
         except BaseException as error:
+            if _is_out_of_step(error):
+                self._connection.close()
             self._undo()
             if isinstance(error, StopIteration):
                 raise carriable(error) from error
