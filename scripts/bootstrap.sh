@@ -6,6 +6,7 @@
 #   sh scripts/bootstrap.sh diffusers
 #                                   what `make test-diffusers` needs, in .venv-diffusers: torch weighs gigabytes
 #   sh scripts/bootstrap.sh cluster what `make cluster` needs: `dev`, and Debian's Patroni, etcd, HAProxy, nftables and faketime
+#   sh scripts/bootstrap.sh ray     what `make test-ray` needs, in .venv-ray: Ray has versions of its own
 #   sh scripts/bootstrap.sh make    only `make` itself
 #
 # Nothing happens when it has been done already. Debian packages are installed when this runs as root;
@@ -31,8 +32,8 @@ main() {
         # shellcheck disable=SC2086 # one word per package
         [ -z "$missing" ] || debian_packages $missing
         ;;
-    run | dev | diffusers)
-        [ "$1" != diffusers ] || env=.venv-diffusers
+    run | dev | diffusers | ray)
+        case "$1" in diffusers | ray) env=.venv-$1 ;; esac
         up_to_date "$1" || up_to_date dev && return
         system "$1"
         environment
@@ -41,7 +42,7 @@ main() {
         fingerprint "$1" >"$env/installed-$1"
         ;;
     *)
-        sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac

@@ -1,6 +1,7 @@
 """Plain HTTP requests to the emulators, without a vendor's client library."""
 
 import base64
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,10 @@ SMALLEST = {
     ),
     "sglang": lambda prompt: ("/images/generations", {"prompt": prompt, "response_format": "b64_json"}),
     "vllm": lambda prompt: ("/images/generations", {"prompt": prompt}),
+    "ray": lambda prompt: (
+        "/v1/jobs",
+        {"id": f"job-{secrets.token_hex(8)}", "model": "FLUX.1-dev", "prompt": prompt, "seed": 1},
+    ),
 }
 
 

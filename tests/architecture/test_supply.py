@@ -36,6 +36,7 @@ PERMISSIVE = {
     "0BSD",
     "3-Clause BSD License",
     "Apache",
+    "Apache 2.0",
     "Apache 2.0 License",
     "Apache Software License",
     "Apache-2.0",
@@ -88,6 +89,7 @@ def test_every_dependency_has_a_reason() -> None:
     core = names(project["dependencies"])
     of_extras = {(extra, name) for extra, texts in project["optional-dependencies"].items() for name in names(texts)}
     of_extras |= {("builtin", name) for name in names(builtin["dependencies"]) - core}
+    of_extras |= {("ray", name) for name in names(PROJECTS["limner-ray"]["dependencies"]) - core}
 
     assert CORE.keys() == core
     assert EXTRAS.keys() == of_extras
@@ -155,9 +157,9 @@ def test_there_is_a_lock_for_every_extra() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
     locks = {path.stem for path in (ROOT / "requirements" / "extras").glob("*.txt")}
 
-    # limner-vendors adds nothing; the lock for diffusers is beside run.txt.
-    assert locks == extras - {"vendors", "diffusers"} | {"none"}
-    assert (ROOT / "requirements" / "diffusers.txt").exists()
+    # limner-vendors adds nothing; the locks for diffusers and ray are beside run.txt.
+    assert locks == extras - {"vendors", "diffusers", "ray"} | {"none"}
+    assert {"diffusers.txt", "ray.txt"} <= {path.name for path in (ROOT / "requirements").iterdir()}
 
 
 @pytest.mark.parametrize("lock", sorted((ROOT / "requirements" / "extras").glob("*.txt")), ids=lambda lock: lock.name)

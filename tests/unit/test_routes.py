@@ -79,7 +79,7 @@ def test_a_model_s_own_routes_take_the_place_of_those_that_ship(configured: Sett
 def test_the_other_models_keep_theirs(configured: Settings) -> None:
     assert [route.provider for route in routes_of(configured, KNOWN)["flux.1_kontext_pro"]] == [
         *("bfl", "fal", "replicate"),
-        "diffusers",
+        *("ray", "diffusers"),
     ]
 
 
@@ -224,6 +224,7 @@ SOUND = {
     "replicate": ("black-forest-labs/flux-dev", "{ go_fast = false }"),
     "midjourney": ("niji", '{ pick = "crop", flags = "--v 7" }'),
     "diffusers": ("a-folder", "{ steps = 20 }"),
+    "ray": ("a-model", "{ steps = 20, facts = { pictures = 2, formats = ['png'] } }"),
 }
 
 

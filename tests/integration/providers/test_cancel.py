@@ -10,6 +10,7 @@ from limner.domain.routing.failure import Failure, FailureKind
 from limner.ports.provider import Accepted, CancelsJobs, Provider, VendorAccount
 from limner.providers.fal import FalProvider
 from limner.providers.midjourney import MidjourneyProvider
+from limner.providers.ray import RayProvider
 from limner.providers.replicate import ReplicateProvider
 from limner_vendors import Vendors
 
@@ -17,6 +18,7 @@ OPEN: dict[str, tuple[Callable[[VendorAccount], Provider], str]] = {
     "fal": (lambda account: FalProvider(account, SteppingClock()), "fal-ai/flux/dev"),
     "replicate": (lambda account: ReplicateProvider(account, SteppingClock()), "black-forest-labs/flux-dev"),
     "midjourney": (lambda account: MidjourneyProvider(account, SteppingClock()), "midjourney"),
+    "ray": (lambda account: RayProvider(account, SteppingClock()), "FLUX.1-dev"),
 }
 
 

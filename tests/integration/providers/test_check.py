@@ -13,6 +13,7 @@ from limner.providers.fal import FalProvider
 from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
+from limner.providers.ray import RayProvider
 from limner.providers.replicate import ReplicateProvider
 from limner_vendors import Vendors
 
@@ -59,6 +60,7 @@ FAMILY = {
     ),
     "replicate": Member(ReplicateProvider, "replicate", "the key is valid; it belongs to the organization 'emulated'"),
     "midjourney": Member(MidjourneyProvider, "midjourney", "the relay answers and accepts the key"),
+    "ray": Member(RayProvider, "ray", "5 models, and FLUX.1-dev is among them", ("FLUX.1-dev",)),
     "sglang": Member(OpenAiProvider, "sglang", FLUX, ("any name",), options={"dialect": "sglang"}),
     "vllm": Member(
         OpenAiProvider, "vllm", f"{KONTEXT}, and {KONTEXT} is among them", (KONTEXT,), options={"dialect": "vllm-omni"}

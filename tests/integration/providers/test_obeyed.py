@@ -25,6 +25,7 @@ from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.midjourney import models as midjourney
 from limner.providers.openai import OpenAiProvider
+from limner.providers.ray import RayProvider
 from limner.providers.replicate import ReplicateProvider
 from limner.routes import routes_of
 from limner.settings import Settings
@@ -32,6 +33,7 @@ from limner_vendors import Vendors
 from limner_vendors import bfl as bfl_vendor
 from limner_vendors import gemini as gemini_vendor
 from limner_vendors import openai as openai_vendor
+from limner_vendors import ray as ray_vendor
 
 NOWHERE = VendorAccount("http://127.0.0.1:1", "a-key-of-some-length")
 PROMPT = "a red fox in the snow"
@@ -41,6 +43,7 @@ KINDS: dict[str, Any] = {
     "gemini": GeminiProvider,
     "midjourney": MidjourneyProvider,
     "openai": OpenAiProvider,
+    "ray": RayProvider,
     "replicate": ReplicateProvider,
 }
 UPSTREAMS = {
@@ -49,6 +52,7 @@ UPSTREAMS = {
     "gemini": list(gemini_vendor.MODELS),
     "midjourney": list(midjourney.MODELS),
     "openai": list(openai_vendor.MODELS),
+    "ray": list(ray_vendor.MODELS),
     "replicate": list(replicate.MODELS),
 }
 CASES = [(vendor, upstream) for vendor, upstreams in UPSTREAMS.items() for upstream in upstreams]

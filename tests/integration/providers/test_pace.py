@@ -9,6 +9,7 @@ from limner.ports.provider import Accepted, Provider, VendorAccount
 from limner.providers.bfl import BflProvider
 from limner.providers.fal import FalProvider
 from limner.providers.midjourney import MidjourneyProvider
+from limner.providers.ray import RayProvider
 from limner.providers.replicate import ReplicateProvider
 from limner_vendors import Vendors
 
@@ -17,6 +18,7 @@ PROVIDERS: dict[str, tuple[type[Provider], str]] = {
     "fal": (FalProvider, "fal-ai/flux/dev"),
     "replicate": (ReplicateProvider, "black-forest-labs/flux-dev"),
     "midjourney": (MidjourneyProvider, "midjourney"),
+    "ray": (RayProvider, "FLUX.1-dev"),
 }
 
 

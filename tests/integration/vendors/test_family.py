@@ -183,7 +183,7 @@ async def test_the_environment_points_at_every_vendor(emulators: Vendors) -> Non
     assert environment.keys() == {
         *("BFL_API_KEY", "BFL_BASE_URL", "BFL_POLLING_HOSTS", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
         *("GEMINI_API_KEY", "GEMINI_BASE_URL", "LIMNER_MIDJOURNEY_URL", "LIMNER_MIDJOURNEY_SECRET"),
-        *("FAL_KEY", "FAL_BASE_URL", "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
+        *("FAL_KEY", "FAL_BASE_URL", "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "LIMNER_RAY_URL", "LIMNER_RAY_KEY"),
         *(f"LIMNER_PROVIDER__{name}__{field}" for name in ("SGLANG", "VLLM") for field in ENGINE_FIELDS),
     }
 

@@ -6,7 +6,7 @@ from limner.ports.provider import VendorAccount
 from limner.providers.declarations import VendorDeclaration, declarations
 from limner.settings import ProviderSettings, Settings
 
-NAMES = ["bfl", "openai", "gemini", "fal", "replicate", "midjourney", "diffusers"]
+NAMES = ["bfl", "openai", "gemini", "fal", "replicate", "midjourney", "diffusers", "ray"]
 
 
 def test_the_vendors_are_listed_in_their_order() -> None:

@@ -15,6 +15,7 @@ from limner.providers.fal import FalProvider
 from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
+from limner.providers.ray import RayProvider
 from limner.providers.replicate import ReplicateProvider
 from limner.providers.sandbox import SandboxProvider
 from limner_builtin.provider import BuiltinProvider
@@ -33,6 +34,9 @@ CAPS: tuple[tuple[Provider, str, Mapping[str, Any], int], ...] = (
     (ReplicateProvider(NOWHERE), "black-forest-labs/flux-kontext-pro", {}, 1),
     (ReplicateProvider(NOWHERE), "black-forest-labs/flux-dev", {}, 0),
     (MidjourneyProvider(NOWHERE), "midjourney", {}, 5),
+    (RayProvider(NOWHERE), "FLUX.2-klein-4B", {}, 4),
+    (RayProvider(NOWHERE), "FLUX.1-dev", {}, 0),
+    (RayProvider(NOWHERE), "a model of mine", {"facts": {"pictures": 2}}, 2),
     (OpenAiProvider(NOWHERE), "gpt-image-2", {}, 16),
     (OpenAiProvider(VLLM), "flux", {}, 1),
     (GeminiProvider(NOWHERE), "gemini-3.1-flash-image", {}, 14),

@@ -21,6 +21,7 @@ from limner.providers.fal import FalProvider
 from limner.providers.gemini import GeminiProvider
 from limner.providers.midjourney import MidjourneyProvider
 from limner.providers.openai import OpenAiProvider
+from limner.providers.ray import RayProvider
 from limner.providers.replicate import ReplicateProvider
 from unit.providers.fake_vendor import order
 
@@ -32,6 +33,7 @@ ADAPTERS: Mapping[str, tuple[Callable[[VendorAccount], Provider], str]] = {
     "gemini": (GeminiProvider, "gemini-3-pro-image"),
     "midjourney": (MidjourneyProvider, "midjourney"),
     "fal": (FalProvider, "fal-ai/flux-pro/kontext"),
+    "ray": (RayProvider, "FLUX.1-Kontext-dev"),
     "replicate": (ReplicateProvider, "black-forest-labs/flux-kontext-pro"),
 }
 Body = Callable[[str], Any]
@@ -55,6 +57,7 @@ STATES: Mapping[str, Body] = {
     "bfl": lambda reported: {"status": "Request Moderated", "details": {reported: [reported]}},
     "midjourney": lambda reported: {"status": "FAILURE", "failReason": f"[Invalid prompt] {reported}"},
     "fal": lambda reported: {"status": "COMPLETED", "error": reported, "error_type": reported},
+    "ray": lambda reported: {"status": "failed", "error": {"kind": reported, "message": reported, "detail": reported}},
     "replicate": lambda reported: {"status": "failed", "error": reported},
 }
 

@@ -20,6 +20,7 @@ from limner_vendors._core.failure_cases import (
     POLICY,
     QUOTA,
     TRANSIENT,
+    UNBILLED,
     UNKNOWN,
     UNSUPPORTED,
     FailureCase,
@@ -55,7 +56,7 @@ _DIALECTS: Final[Mapping[str, Section]] = {
 def _sections() -> Iterator[tuple[str, Section]]:
     for vendor in declarations().values():
         if vendor.name in EMULATORS:
-            yield vendor.name, Section(vendor.title, vendor.name, vendor.name)
+            yield vendor.name, Section(vendor.title, vendor.name, vendor.name, is_billed=vendor.name not in UNBILLED)
         if vendor.name == "openai":
             yield from _DIALECTS.items()
 

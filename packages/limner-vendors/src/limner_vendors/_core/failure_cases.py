@@ -41,7 +41,7 @@ class FailureCase:
     account: Mapping[str, Any] = field(default_factory=dict)
 
 
-UNBILLED: Final = frozenset({"sglang", "vllm"})
+UNBILLED: Final = frozenset({"ray", "sglang", "vllm"})
 """Emulated servers that cost nothing."""
 
 

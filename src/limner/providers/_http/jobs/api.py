@@ -267,8 +267,12 @@ async def fetch_finished(
     *,
     age_s: float,
     timeout_s: float,
+    charged: bool = True,
 ) -> FinishedJob | Pending | Failure:
-    """Poll, and download the picture of a finished job to `target`. After a dead link the job is polled once more."""
+    """Poll, and download the picture of a finished job to `target`. After a dead link the job is polled once more.
+
+    `charged` says whether the vendor is paid for a picture of no use.
+    """
     last = _DeadLink("")
     for _ in range(2):
         outcome = await poll()
@@ -276,9 +280,9 @@ async def fetch_finished(
             return outcome
         dead = await _download(http, outcome.link, target, min(timeout_s, DOWNLOAD_TIMEOUT_S))
         if dead is None:
-            return blank_failure(vendor) if await asyncio.to_thread(is_blank, target) else outcome
+            return blank_failure(vendor, charged=charged) if await asyncio.to_thread(is_blank, target) else outcome
         last = dead
-    return _not_downloaded(vendor, last, age_s)
+    return _not_downloaded(vendor, last, age_s, charged=charged)
 
 
 async def _download(http: VendorHttp, link: str | Path | bytes, target: Path, timeout_s: float) -> _DeadLink | None:
@@ -297,9 +301,9 @@ async def _download(http: VendorHttp, link: str | Path | bytes, target: Path, ti
     return None if response.status == 200 else _DeadLink(f"its link answers HTTP {response.status}")
 
 
-def _not_downloaded(vendor: str, dead: _DeadLink, age_s: float) -> Pending | Failure:
+def _not_downloaded(vendor: str, dead: _DeadLink, age_s: float, *, charged: bool) -> Pending | Failure:
     if age_s < DEAD_LINK_S and not dead.is_final:
         return Pending(wait_s=RETRY_POLL_S)
     return Failure(
-        FailureKind.BAD_OUTPUT, f"the picture that {vendor} made could not be downloaded: {dead.reason}", charged=True
+        FailureKind.BAD_OUTPUT, f"the picture that {vendor} made could not be downloaded: {dead.reason}", charged
     )

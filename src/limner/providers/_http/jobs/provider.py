@@ -122,7 +122,10 @@ class JobProvider(ABC, Generic[F]):
 
         target = request.workdir / "delivered"
         outcome = await fetch_finished(
-            self._http, self.vendor, poll_once, target, age_s=age_s, timeout_s=request.deadline_s
+            *(self._http, self.vendor, poll_once, target),
+            age_s=age_s,
+            timeout_s=request.deadline_s,
+            charged=not self.free,
         )
         return self._delivered(outcome, target, handle, request) if isinstance(outcome, FinishedJob) else outcome
 
