@@ -119,7 +119,7 @@ def _services(
         links=limner.links,
         store=limner.store,
         open_picture=limner.open_picture,
-        detect=limner.detect,
+        detect=limner.detect_sent,
         clock=limner.clock,
         scratch=limner.scratch.folder,
         upload_rate=uploads,

@@ -5,7 +5,7 @@ import secrets
 import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -47,6 +47,7 @@ from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
 from limner.application.provenance.await_marks import AwaitMarks
 from limner.application.provenance.detect import Detect
+from limner.application.provenance.index_looks import IndexLooks
 from limner.application.provenance.sign_copies import SignCopies
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
@@ -105,6 +106,7 @@ from limner.worker.eraser import Eraser
 from limner.worker.janitor import Janitor
 from limner.worker.lease_owner import LeaseOwner, is_dead, operator, this_process
 from limner.worker.lease_renewal import LeaseRenewer
+from limner.worker.look_indexer import LookIndexer
 from limner.worker.progress_writer import ProgressWriter
 from limner.worker.provider_checker import ProviderChecker
 from limner.worker.rescuer import Rescuer
@@ -120,6 +122,9 @@ if TYPE_CHECKING:
 PICTURE_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024, purpose="a vendor's picture")
 """For what vendors deliver: a 4K PNG is larger than any reference may be."""
 
+CHECKED_LIMITS = ImageLimits(max_bytes=64 * 1024 * 1024, min_side=1, purpose="a picture to check")
+"""For what people bring to have it checked, which may be a picture of any vendor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limner:
@@ -131,6 +136,8 @@ class Limner:
     parts: UploadParts
     intake: ImageIntake
     pictures: ImageIntake
+    checked: ImageIntake
+    sent_for_check: ImageIntake
     templates: Templates
     upstreams: Mapping[str, Upstream]
     providers: Mapping[str, Provider]
@@ -307,8 +314,17 @@ class Limner:
         return ReadLineage(self.store)
 
     @property
+    def detect_sent(self) -> Detect:
+        """For what comes over HTTP, whose bodies are smaller than the files that a command reads."""
+        return replace(self.detect, intake=self.sent_for_check)
+
+    @property
     def detect(self) -> Detect:
-        return Detect(self.store, self.pictures, self.provenance if is_installed() else None)
+        return Detect(self.store, self.checked, self.provenance if is_installed() else None, self.index_looks)
+
+    @property
+    def index_looks(self) -> IndexLooks:
+        return IndexLooks(self.store, self.blobs, self.pictures, self.clock, self.scratch.folder)
 
     @property
     def thumbnails(self) -> Thumbnails:
@@ -444,6 +460,7 @@ class Limner:
             more={
                 "janitor": Janitor(self.prune, self.clock, lambda: sweep(self.settings.scratch)).run,
                 "eraser": Eraser(self.store, self.erase, self.clock).run,
+                "looks": LookIndexer(self.index_looks, self.clock).run,
                 "webhooks": self.webhook_sender().run,
                 "progress": ProgressWriter(self.store, self.clock, self.running).run,
                 **self._provider_checker(),
@@ -509,6 +526,8 @@ def build(settings: Settings, *, measured: bool = False) -> Limner:
         parts=open_parts(settings.resolved_storage_url),
         intake=ImageIntake(fetch_allow=FetchAllow.parse(settings.fetch_allow), pool=decodes),
         pictures=ImageIntake(limits=PICTURE_LIMITS, pool=decodes),
+        checked=ImageIntake(limits=CHECKED_LIMITS, pool=decodes),
+        sent_for_check=ImageIntake(limits=ImageLimits(min_side=1, purpose=CHECKED_LIMITS.purpose), pool=decodes),
         templates=load_templates(*([settings.templates] if settings.templates else [])),
         upstreams=reached,
         providers=providers,

@@ -23,6 +23,11 @@ _TEXTS = {"type": "array", "items": {"type": "string"}}
 _DATA = fields(
     ours={"type": "boolean", "description": "Made here: the same bytes, or the same but for our marks."},
     tasks={**_TEXTS, "description": f"The caller's own tasks that the picture is of, the {SHOWN} newest."},
+    looks_like_ours={
+        "type": "boolean",
+        "description": "Not the same bytes, and looks like a picture made here: scaled, saved anew, without marks.",
+    },
+    tasks_alike={**_TEXTS, "description": "The caller's own tasks whose picture it looks like."},
     says=fields(source=_TEXT, tool=_TEXT),
     manifest=fields(
         state={"type": "string", "enum": [*ManifestState, "not_checked"]},
@@ -68,6 +73,8 @@ def _body(found: Detected) -> dict[str, Any]:
     return {
         "ours": found.made_here,
         "tasks": found.tasks,
+        "looks_like_ours": found.alike,
+        "tasks_alike": found.tasks_alike,
         "says": {"source": found.marks.source, "tool": found.marks.tool},
         "manifest": {
             "state": report.state if report else "not_checked",

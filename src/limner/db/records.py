@@ -27,9 +27,10 @@ from limner.db.tables.operations.audit_log import AuditLogTable
 from limner.db.tables.operations.consistency import ConsistencyQueries
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.operations.route_calls import RouteCallQueries
+from limner.db.tables.provenance.looks import LookTable
+from limner.db.tables.provenance.signed_copies import SignedCopyTable
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
-from limner.db.tables.signed_copies import SignedCopyTable
 from limner.db.tables.studio.account_figures import AccountFigures
 from limner.db.tables.studio.sessions import SessionTable
 from limner.db.tables.tasks import TaskTable
@@ -58,6 +59,7 @@ class Records:
         self.uploads = UploadTable(db)
         self.blobs = BlobTable(db)
         self.signed_copies = SignedCopyTable(db)
+        self.looks = LookTable(db)
         self.events = EventTable(db)
         self.idempotency = IdempotencyTable(db)
         self.retention = RetentionQueries(db)

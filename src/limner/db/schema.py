@@ -386,6 +386,8 @@ blobs = Table(
     Column("let_go_ms", BigInteger),
     Column("condemned_ms", BigInteger),
     Column("condemned_by", String(120)),
+    # What a delivered picture looks like; the index of looks is in `picture_looks`.
+    Column("look", LargeBinary),
 )
 Index(
     "ix_blobs_let_go",
@@ -691,6 +693,26 @@ template_shares = Table(
     Column("account", UUID, ForeignKey("accounts.id"), primary_key=True),
     Column("slug", String(100), primary_key=True),
     Column("guest", UUID, ForeignKey("accounts.id"), primary_key=True, index=True),
+)
+
+# By which bands the look of a delivered picture is found. Without them it is no picture that can be recognised.
+picture_looks = Table(
+    "picture_looks",
+    metadata,
+    Column("blob", String(64), primary_key=True),
+    Column("band_1", Integer, index=True),
+    Column("band_2", Integer, index=True),
+    Column("band_3", Integer, index=True),
+    Column("band_4", Integer, index=True),
+)
+
+# One row: the looks of tasks that ended from `oldest_ms` up to `newest_ms` are indexed.
+look_progress = Table(
+    "look_progress",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("oldest_ms", BigInteger, nullable=False),
+    Column("newest_ms", BigInteger, nullable=False),
 )
 
 # What signing added to pictures, and by which key; `layout` goes with the picture.

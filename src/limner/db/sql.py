@@ -129,8 +129,8 @@ class Db:
         """
         return int(self.value(_SERVER_CLOCK, {})) if self._has_own_clock else local_ms
 
-    def ids(self, values: Sequence[str]) -> Any:
-        """A list of strings as a value for `IN :name`."""
+    def ids(self, values: Sequence[str] | Sequence[int]) -> Any:
+        """A list of strings or numbers as a value for `IN :name`."""
         return dump(list(values)) if self._is_sqlite else list(values)
 
     def _execute(self, statement: Sql, values: Mapping[str, Any]) -> Cursor:

@@ -56,7 +56,7 @@ def job_of(line: bytes) -> DecodeJob:
 def answer_line(job: DecodeJob) -> bytes:
     """Perform the job. A refusal and an error of a file are answers; other errors are raised."""
     try:
-        return encoded({"done": asdict(job.perform())})
+        return encoded({"done": _as_json(job.perform())})
     except Refusal as refusal:
         return encoded({"refused": [refusal.code, refusal.reason, refusal.suggestion, refusal.field]})
     except OSError as error:
@@ -67,12 +67,21 @@ def result_of(line: bytes, job: DecodeJob) -> Inspected | Normalised:
     """What an answer says. Raises the `Refusal` or the `OSError` in it."""
     match json.loads(line):
         case {"done": fields}:
-            return Normalised(**fields) if job.target else Inspected(**fields)
+            return Normalised(**fields) if job.target else _inspected(**fields)
         case {"refused": [code, reason, suggestion, field]}:
             raise Refusal(Code(code), reason, suggestion=suggestion, field=field)
         case {"os_error": [number, text]}:
             raise OSError(number, text)
     raise ValueError("the decoding process gave an unknown answer")
+
+
+def _as_json(done: Inspected | Normalised) -> Line:
+    look = {"look": done.look.hex() if done.look else None} if isinstance(done, Inspected) else {}
+    return asdict(done) | look
+
+
+def _inspected(look: str | None, **fields: Any) -> Inspected:
+    return Inspected(**fields, look=bytes.fromhex(look) if look else None)
 
 
 def encoded(line: Line) -> bytes:

@@ -1,6 +1,6 @@
 """Port for reference images: verify, normalise, fetch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +10,7 @@ class Inspected:
     """Facts of a verified picture, from its bytes alone.
 
     `width` and `height` are pixels as stored, before any EXIF rotation; `size` is bytes.
+    `look` is by what it is recognised, see `limner.domain.look`.
     """
 
     media_type: str
@@ -17,6 +18,7 @@ class Inspected:
     height: int
     size: int
     has_alpha: bool = False
+    look: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ def test_a_rehearsed_upgrade_names_the_migrations_and_leaves_no_trace(new_url: N
     mark, missing = rehearse(url)
 
     assert mark == "0004"
-    assert (missing[0], missing[-1]) == ("0005", HEAD)
+    assert (missing[0], missing[-1]) == ("0005", HEAD.partition(".")[0])
     assert shape(url) == before
     assert migrate(url) == "upgraded"
     assert rehearse(url) == (HEAD, ())

@@ -1,6 +1,6 @@
 """The signed copies of pictures, on both databases."""
 
-from limner.db.tables.signed_copies import SignedCopy
+from limner.db.tables.provenance.signed_copies import SignedCopy
 from limner.domain.ids import TaskId
 from stores import ServiceHarness
 

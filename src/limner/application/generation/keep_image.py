@@ -53,8 +53,8 @@ class KeepImage:
 
         Raises `Refusal` for bytes that are no image, and `Interrupted`.
         """
-        result, stored = await self._inspect(delivered.picture.source)
-        while refusal := await self._store(attempt.generation.task, delivered.picture.source, result, stored):
+        result, stored, look = await self._inspect(delivered.picture.source)
+        while refusal := await self._store(attempt.generation.task, delivered.picture.source, result, stored, look):
             await self._wait(attempt, refusal)
         first = attempt.generation.routes[:1]
         delivered = replace(delivered, served_by=_with_fallback(delivered.served_by, attempt.route, first))
@@ -64,22 +64,25 @@ class KeepImage:
 
     async def once(self, task: TaskId, attempt: AttemptId, route: Route, delivered: Delivered) -> KeptImage | None:
         """Keep the image of a task that is about to end; None where storage refuses it. Raises `Refusal`."""
-        result, stored = await self._inspect(delivered.picture.source)
-        if await self._store(task, delivered.picture.source, result, stored):
+        result, stored, look = await self._inspect(delivered.picture.source)
+        if await self._store(task, delivered.picture.source, result, stored, look):
             return None
         delivery = self._delivery(attempt, route, delivered, result, stored)
         await self.journal.delivered(delivery)
         return delivery.image
 
-    async def _inspect(self, source: Path | bytes) -> tuple[Result, Stored]:
+    async def _inspect(self, source: Path | bytes) -> tuple[Result, Stored, bytes | None]:
         seen, stored = await asyncio.gather(self.intake.inspect(source), self.blobs.identify(source))
-        return Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height), stored
+        result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
+        return result, stored, seen.look
 
-    async def _store(self, task: TaskId, source: Path | bytes, result: Result, stored: Stored) -> str | None:
+    async def _store(  # noqa: PLR0917 - what is known of the picture
+        self, task: TaskId, source: Path | bytes, result: Result, stored: Stored, look: bytes | None
+    ) -> str | None:
         """What storage said when it refused the bytes; None once they are stored."""
         keep = Keep(self.journal.store, self.blobs, self.clock)
         try:
-            await keep(source, result.media_type, task, stored, owned=True)
+            await keep(source, result.media_type, task, stored, owned=True, look=look)
         except (StorageRefuses, StoreUnavailable) as error:
             self.disk_guard.record_refusal(self.clock.now_ms())
             log.error("a delivered image could not be stored", task=task, error=str(error))  # noqa: TRY400

@@ -27,20 +27,30 @@ class Keep:
     clock: Clock
 
     async def __call__(
-        self, source: Path | bytes, media_type: str, holder: str, stored: Stored | None = None, *, owned: bool = False
+        self,
+        source: Path | bytes,
+        media_type: str,
+        holder: str,
+        stored: Stored | None = None,
+        *,
+        owned: bool = False,
+        look: bytes | None = None,
     ) -> Stored:
-        """`stored` is the identity of the bytes if it was computed before. For `owned` see `BlobStore.put`."""
+        """`stored` is the identity of the bytes if it was computed before. For `owned` see `BlobStore.put`.
+
+        `look` is that of a picture that was made here.
+        """
         stored = stored or await self.blobs.identify(source)
         pause_s = _FIRST_PAUSE_S
-        while not await self._pin(stored, media_type, holder):
+        while not await self._pin(stored, media_type, holder, look):
             await self.clock.sleep(pause_s)  # the blob is being deleted: retry until that is done, then put it again
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         await self.blobs.put(source, stored, owned=owned)
         return stored
 
-    async def _pin(self, stored: Stored, media_type: str, holder: str) -> bool:
+    async def _pin(self, stored: Stored, media_type: str, holder: str, look: bytes | None) -> bool:
         # A power cut may undo the pin alone: its blob is then in the store without a row, which `doctor --deep` finds.
         now_ms = self.clock.now_ms()
         return await self.store.run_unsynced(
-            lambda records: records.blobs.pin(stored.blob, holder, stored.size, media_type, now_ms)
+            lambda records: records.blobs.pin(stored.blob, holder, stored.size, media_type, now_ms, look)
         )

@@ -5,13 +5,16 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from limner.application.images.open_picture import images_of
+from limner.application.provenance.index_looks import IndexLooks
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.ids import AccountId, BlobId, TaskId
+from limner.domain.look import are_alike, bands, probes
 from limner.marking.found import FoundMarks, before_mark, found_marks
 from limner.marking.manifest_box import without_manifest
 from limner.ports.intake import Inspected, Intake
@@ -22,7 +25,7 @@ SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class OwnPicture:
-    """A task whose picture the file is, byte for byte. `marked` says that it is the delivered copy with our mark."""
+    """A task whose picture the file is, or looks like. `marked` says that it is the delivered copy with our mark."""
 
     task: TaskId
     account: AccountId
@@ -35,6 +38,7 @@ class Detected:
     """`own` are the tasks of the asking account that the file is a picture of, at most `SHOWN` of them, newest first.
 
     There are several where vendors delivered the same bytes twice. `ours` is true for those of other accounts, too.
+    `alike` and `own_alike` are the same of pictures that look like the file: only where its bytes are not ours.
     `manifest` is None where what reads manifests is not installed.
     """
 
@@ -44,6 +48,8 @@ class Detected:
     own: Sequence[OwnPicture]
     marks: FoundMarks
     manifest: ManifestReport | None = None
+    alike: bool = False
+    own_alike: Sequence[OwnPicture] = ()
 
     @property
     def made_here(self) -> bool:
@@ -56,12 +62,19 @@ class Detected:
         """Those of `own`, each once."""
         return list(dict.fromkeys(each.task for each in self.own))
 
+    @property
+    def tasks_alike(self) -> Sequence[TaskId]:
+        """Those of `own_alike`, each once."""
+        return list(dict.fromkeys(each.task for each in self.own_alike))
+
 
 @dataclass(frozen=True, slots=True)
 class Detect:
     store: Store
     intake: Intake
     reader: ManifestReader | None = None
+    index: IndexLooks | None = None
+    """None where pictures are recognised by their bytes alone."""
 
     async def __call__(self, source: Path | bytes, account: AccountId | None = None) -> Detected:
         """Look at a file, or at the bytes of a small one, for an account or, without one, for the operator.
@@ -72,7 +85,18 @@ class Detect:
         hashes, marks = await asyncio.to_thread(_read, source, picture.media_type)
         ours, own = await self.store.read(lambda records: _found(records, hashes, account))
         manifest = await asyncio.to_thread(self._manifest, source, picture.media_type)
-        return Detected(picture, hashes[0], ours, own, marks, manifest)
+        alike, own_alike = (False, ()) if ours else await self._alike(picture.look, account)
+        return Detected(picture, hashes[0], ours, own, marks, manifest, alike, own_alike)
+
+    async def _alike(self, look: bytes | None, account: AccountId | None) -> tuple[bool, Sequence[OwnPicture]]:
+        """Whether a picture of ours looks so, and those of the account, or of all."""
+        if self.index is None or look is None or not await asyncio.to_thread(bands, look):
+            return False, ()
+        await self.index.recent()
+        tried = await asyncio.to_thread(probes, look)
+        near = await self.store.read(lambda records: dict(records.looks.near(tried)))
+        alike = await asyncio.to_thread(lambda: [blob for blob, other in near.items() if are_alike(look, other)])
+        return await self.store.read(lambda records: _found(records, alike[:SHOWN], account, marked=False))
 
     def _manifest(self, source: Path | bytes, media_type: str) -> ManifestReport | None:
         if self.reader is None:
@@ -91,9 +115,15 @@ def _read(source: Path | bytes, media_type: str) -> tuple[list[BlobId], FoundMar
     return [BlobId(hashlib.sha256(each).hexdigest()) for each in files], found_marks(data)
 
 
-def _found(records: Records, hashes: Sequence[BlobId], account: AccountId | None) -> tuple[bool, Sequence[OwnPicture]]:
-    """Whether any task has the picture, and those of the account, or of all."""
-    own = [each for place, blob in enumerate(hashes) for each in _own(records, blob, account, marked=place > 0)][:SHOWN]
+def _found(
+    records: Records, hashes: Sequence[BlobId], account: AccountId | None, *, marked: bool = True
+) -> tuple[bool, Sequence[OwnPicture]]:
+    """Whether any task has one of the pictures, and those of the account, or of all.
+
+    `marked` says that all but the first are what the file was before our marks.
+    """
+    each_own = (_own(records, blob, account, marked=marked and place > 0) for place, blob in enumerate(hashes))
+    own = list(islice(chain.from_iterable(each_own), SHOWN))
     return bool(own) or any(records.task_lists.of_picture(blob, None, 1) for blob in hashes), own
 
 

@@ -13,7 +13,7 @@ from limner.application.images.mask import MASK
 from limner.application.random_bits import random_bits
 from limner.db.records import Records
 from limner.db.store import Store
-from limner.db.tables.signed_copies import SignedCopy
+from limner.db.tables.provenance.signed_copies import SignedCopy
 from limner.domain.digital_source import DigitalSource
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.task import Result, Task

@@ -10,7 +10,7 @@ from limner.cli.terminal import Data, Json, fail, out, print_json, settings_for,
 
 if TYPE_CHECKING:
     from limner.db.records import Records
-    from limner.db.tables.signed_copies import SignedByKey
+    from limner.db.tables.provenance.signed_copies import SignedByKey
     from limner.provenance.keys import KeyFolder, KeyPair
 
 app = typer.Typer(help="The keys that sign pictures (C2PA), and what they signed.", no_args_is_help=True)

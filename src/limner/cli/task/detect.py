@@ -26,7 +26,7 @@ def detect(
         return
     picture, marks = found.picture, found.marks
     out.print(f"File     {picture.media_type}, {picture.width} x {picture.height}, {picture.size} bytes")
-    for line in _origins(found) or ["not known here, byte for byte"]:
+    for line in _origins(found) or [_unknown(found)]:
         out.print(f"Ours     {line}", soft_wrap=True)
     said = f"says {marks.source}" if marks.source else "says nothing"
     tool = f", made by {escape(marks.tool)}" if marks.tool else ""
@@ -54,6 +54,13 @@ def _manifest(found: "Detected") -> str:
     return words[report.state] + made
 
 
+def _unknown(found: "Detected") -> str:
+    if found.alike:
+        return "looks like a picture that was made here, and is not the same file"
+    return "not known here, by its bytes or by its look"
+
+
 def _origins(found: "Detected") -> list[str]:
     what = {True: "as it was delivered, with its mark", False: "as the vendor made it"}
-    return [f"{each.name} of task {each.task}, {what[each.marked]}" for each in found.own]
+    alike = [f"looks like {each.name} of task {each.task}, and is not the same file" for each in found.own_alike]
+    return alike or [f"{each.name} of task {each.task}, {what[each.marked]}" for each in found.own]

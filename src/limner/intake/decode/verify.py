@@ -9,6 +9,7 @@ from PIL.Image import Image
 from limner.intake import refusals
 from limner.intake.admit import AdmittedImage
 from limner.intake.decode.decode import decode
+from limner.intake.decode.look import FINE, look_of
 from limner.intake.formats.header import BrokenError, Header
 from limner.intake.formats.jpeg import EOI
 from limner.intake.formats.png_rows import check_rows, last_row_has_data
@@ -35,6 +36,7 @@ def verify(admitted: AdmittedImage, limits: ImageLimits) -> Inspected:
         height=admitted.header.height,
         size=admitted.size,
         has_alpha=picture.has_transparency_data,
+        look=look_of(picture),
     )
 
 
@@ -42,7 +44,7 @@ def _decode_all(admitted: AdmittedImage) -> Image:
     """Decode. Counting a PNG's rows means a second inflate, so it is done only if the last row looks empty."""
     stripped = admitted.header.stripped
     try:
-        picture = decode(admitted.kind, admitted.header, at_least=1)
+        picture = decode(admitted.kind, admitted.header, at_least=FINE)
     except BrokenError:
         if admitted.kind is ImageKind.PNG:
             check_rows(stripped)  # raises with a clearer reason

@@ -19,6 +19,8 @@ class CheckWords:
         t = self.t
         if self.found.tasks:
             return t("Made here, by a task of yours.")
+        if self.found.alike and not self.found.made_here:
+            return t("Looks like a picture that was made here.")
         return t("Made here.") if self.found.made_here else t("Not known here.")
 
     @property
@@ -28,7 +30,9 @@ class CheckWords:
             return t("The file is a picture of this server, as it was delivered or as it was stored.")
         if self.found.made_here:
             return t("It has a signature of this server, and was not changed since.")
-        return t("It is no picture of this server, byte for byte. A copy that was cropped or saved anew is not known.")
+        if self.found.alike:
+            return t("It is not the same file: it was scaled or saved anew, or its metadata was removed.")
+        return t("It is no picture of this server, by its bytes or by its look. A cropped copy is not known.")
 
     @property
     def file(self) -> str:

@@ -1,0 +1,1 @@
+"""What is known of pictures that left: signatures and looks."""

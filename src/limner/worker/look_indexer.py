@@ -1,0 +1,24 @@
+"""Indexes what pictures look like, so that they are recognised without their metadata."""
+
+from dataclasses import dataclass
+
+from limner.application.provenance.index_looks import IndexLooks
+from limner.ports.clock import Clock
+from limner.worker.loop import every
+
+EVERY_S = 5.0
+OLDER = 25
+"""Pictures from before the index, each time: a sixth of a core at a megapixel each, for as long as there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookIndexer:
+    index: IndexLooks
+    clock: Clock
+
+    async def run(self) -> None:
+        await every(EVERY_S, self.once, clock=self.clock, on_error="indexing looks failed")
+
+    async def once(self) -> None:
+        await self.index.recent()
+        await self.index.older(OLDER)
