@@ -148,7 +148,7 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@for extra in provenance mcp otel; do $(LOCK) pyproject.toml --extra $$extra -c requirements/dev.txt \
 		-o requirements/extras/$$extra.txt || exit; done
 	@for wanted in requirements/clients/*.in requirements/tools/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
-	@! command -v npm >/dev/null || for wanted in node azurite; do (cd requirements/clients/$$wanted && npm install --package-lock-only \
+	@! command -v npm >/dev/null || for folder in requirements/clients/*/; do (cd $$folder && npm install --package-lock-only \
 		--ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent) || exit; done
 
 upgrade: ## Do what `make lock` does, with the newest versions.

@@ -17,20 +17,55 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from limner_builtin.engine import Engine, EngineRequest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from limner.domain.look import are_alike, bands, probes
 from limner.intake.decode.look import look_of
+from limner_builtin.engine import Engine, EngineRequest
 
 ROOT = Path(__file__).parents[1]
-THINGS = (
-    "cat dog fox horse giraffe knight car boat lighthouse tree house astronaut rocket dragon owl cake bicycle guitar "
-    "castle robot elephant penguin train bus flower mushroom sword crown chair table"
-).split()
-PLACES = (
-    "in a snowy forest;on the beach;on the moon;in the mountains;in a city at night;in a desert;on a lake;at sunset"
-).split(";")
+THINGS = [
+    "cat",
+    "dog",
+    "fox",
+    "horse",
+    "giraffe",
+    "knight",
+    "car",
+    "boat",
+    "lighthouse",
+    "tree",
+    "house",
+    "astronaut",
+    "rocket",
+    "dragon",
+    "owl",
+    "cake",
+    "bicycle",
+    "guitar",
+    "castle",
+    "robot",
+    "elephant",
+    "penguin",
+    "train",
+    "bus",
+    "flower",
+    "mushroom",
+    "sword",
+    "crown",
+    "chair",
+    "table",
+]
+PLACES = [
+    "in a snowy forest",
+    "on the beach",
+    "on the moon",
+    "in the mountains",
+    "in a city at night",
+    "in a desert",
+    "on a lake",
+    "at sunset",
+]
 
 
 def encoded(picture: Image.Image, kind: str, **options: object) -> Image.Image:
@@ -69,7 +104,7 @@ def of_engine(many: int) -> Iterator[Image.Image]:
     engine, texts = Engine(), list(itertools.product(("a", "two"), THINGS, PLACES))
     random.Random(1).shuffle(texts)
     for seed, words in enumerate(texts[:many]):
-        brief = EngineRequest(" ".join(words), None, False, False, (), 0, "1:1", seed, size=(256, 256))  # noqa: FBT003
+        brief = EngineRequest(" ".join(words), None, False, False, (), 0, "1:1", seed, size=(256, 256))
         yield Image.open(io.BytesIO(engine.render(brief, lambda _: None).data)).convert("RGB")
 
 
@@ -166,7 +201,9 @@ def main() -> None:
     index, flat = Index(), 0
     for picture in pictures:
         flat += not index.add(look_of(picture))
-    print(f"{len(pictures)} pictures: {asked.engine} of the engine, {drawn - asked.engine} of the repository, {flat} flat")
+    print(
+        f"{len(pictures)} pictures: {asked.engine} of the engine, {drawn - asked.engine} of the repository, {flat} flat"
+    )
     pairs, tried, began = [], 0, time.process_time()
     for number, look in enumerate(index.looks):
         if bands(look) is None:
@@ -174,7 +211,9 @@ def main() -> None:
         tried += len(index.candidates(look))
         pairs += [(number, other) for other in index.find(look) if other > number]
     spent = (time.process_time() - began) * 1000 / len(pictures)
-    print(f"{len(pairs)} pairs of unrelated pictures match; {tried / len(pictures):.0f} candidates, {spent:.1f} ms each")
+    print(
+        f"{len(pairs)} pairs of unrelated pictures match; {tried / len(pictures):.0f} candidates, {spent:.1f} ms each"
+    )
     for one, other in pairs[:20]:
         print(f"  {one} {other}", file=sys.stderr)
     chosen = random.Random(2).sample([n for n, look in enumerate(index.looks) if bands(look)], asked.changed)

@@ -926,6 +926,18 @@ export type AdminStudioLink = {
   operator?: boolean;
 };
 
+export type AdminWords = {
+  /** The whole list; an empty one removes it. */
+  words: Array<string>;
+};
+
+export type AdminAnswer = {
+  /** upheld or overturned. */
+  decision: string;
+  /** What the caller is told. */
+  text: string;
+};
+
 export type WatchFrame = {
   event: "update" | "finalized";
   data: Task;
@@ -1460,6 +1472,10 @@ export interface Calls {
       ours: boolean;
       /** The caller's own tasks that the picture is of, the 100 newest. */
       tasks: Array<string>;
+      /** Not the same bytes, and looks like a picture made here: scaled, saved anew, without marks. */
+      looks_like_ours: boolean;
+      /** The caller's own tasks whose picture it looks like. */
+      tasks_alike: Array<string>;
       says: {
         source: (string | null);
         tool: (string | null);
@@ -1472,6 +1488,65 @@ export interface Calls {
         source: (string | null);
         problems: Array<string>;
       };
+    };
+  } };
+  /** List what was refused to you, the 100 newest */
+  "GET /v1/refusals": { body: never; answer: {
+    code: 0;
+    data: {
+      rows: Array<{
+        id: string;
+        task: (string | null);
+        stage: "words" | "order" | "delivery" | "vendor";
+        reason: string;
+        categories: Array<string>;
+        prompt: (string | null);
+        at_ms: number;
+        appeal: (string | null);
+        appealed_ms: (number | null);
+        decision: "upheld" | "overturned" | null;
+        answer: (string | null);
+        answered_ms: (number | null);
+      }>;
+    };
+  } };
+  /** Read a refusal */
+  "GET /v1/refusals/{refusal_id}": { body: never; answer: {
+    code: 0;
+    data: {
+      id: string;
+      task: (string | null);
+      stage: "words" | "order" | "delivery" | "vendor";
+      reason: string;
+      categories: Array<string>;
+      prompt: (string | null);
+      at_ms: number;
+      appeal: (string | null);
+      appealed_ms: (number | null);
+      decision: "upheld" | "overturned" | null;
+      answer: (string | null);
+      answered_ms: (number | null);
+    };
+  } };
+  /** Appeal a refusal */
+  "POST /v1/refusals/{refusal_id}/appeal": { body: {
+    /** Why the refusal is wrong. */
+    text: string;
+  }; answer: {
+    code: 0;
+    data: {
+      id: string;
+      task: (string | null);
+      stage: "words" | "order" | "delivery" | "vendor";
+      reason: string;
+      categories: Array<string>;
+      prompt: (string | null);
+      at_ms: number;
+      appeal: (string | null);
+      appealed_ms: (number | null);
+      decision: "upheld" | "overturned" | null;
+      answer: (string | null);
+      answered_ms: (number | null);
     };
   } };
   /** The service at a glance */
@@ -1544,6 +1619,20 @@ export interface Calls {
       next: (string | null);
     };
   } };
+  /** What was refused, and appeals */
+  "GET /admin/refusals": { body: never; answer: {
+    code: 0;
+    data: {
+      rows: Array<Record<string, unknown>>;
+      /** Pass it as `after`; null on the last page. */
+      next: (string | null);
+    };
+  } };
+  /** Answer an appeal */
+  "POST /admin/refusals/{refusal_id}/answer": { body: AdminAnswer; answer: {
+    code: 0;
+    data: Record<string, unknown>;
+  } };
   /** Remove expired data now */
   "POST /admin/janitor": { body: never; answer: {
     code: 0;
@@ -1612,6 +1701,16 @@ export interface Calls {
   } };
   /** Change an account's budgets */
   "POST /admin/accounts/{name}/budget": { body: AdminBudget; answer: {
+    code: 0;
+    data: Record<string, unknown>;
+  } };
+  /** Read an account's word list */
+  "GET /admin/accounts/{name}/words": { body: never; answer: {
+    code: 0;
+    data: Record<string, unknown>;
+  } };
+  /** Replace an account's word list */
+  "POST /admin/accounts/{name}/words": { body: AdminWords; answer: {
     code: 0;
     data: Record<string, unknown>;
   } };

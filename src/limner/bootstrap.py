@@ -42,6 +42,10 @@ from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
 from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
+from limner.application.moderation.appeals import ManageModeration
+from limner.application.moderation.before_delivery import CheckPicture
+from limner.application.moderation.before_order import AwaitVerdict, CheckOrder
+from limner.application.moderation.judge import Judge
 from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
@@ -75,6 +79,7 @@ from limner.db.sql import StatementCount
 from limner.db.store import Store
 from limner.domain.accounts.rate_limit import RateLimit
 from limner.domain.ids import AccountId
+from limner.domain.moderation import Stage
 from limner.domain.tasks.task import StatusChange
 from limner.intake.decode_pool import DecodePool
 from limner.intake.image_intake import ImageIntake
@@ -146,6 +151,7 @@ class Limner:
     signals: SharedSignals
     links: Links
     webhook_http: GuardedWebhookHttp
+    judge_http: GuardedWebhookHttp
     clock: Clock
     digest: HashKey
     signing: SigningSecret
@@ -239,6 +245,28 @@ class Limner:
                 transcode_webp=settings.transcode_webp,
             ),
             tracing=self.tracing,
+            check_order=CheckOrder(self.store, self.clock, self.judge),
+        )
+
+    @property
+    def moderation(self) -> ManageModeration:
+        return ManageModeration(self.store, self.clock, operator())
+
+    @property
+    def judge(self) -> Judge | None:
+        """The operator's judge; None where there is none."""
+        settings = self.settings
+        if settings.judge_url is None or settings.judge_secret is None:
+            return None
+        stages = settings.stages_of_judge
+        return Judge(
+            self.judge_http,
+            settings.judge_url,
+            settings.judge_secret.get_secret_value().encode(),
+            self.clock,
+            settings.judge_on_timeout,
+            before_order=Stage.ORDER in stages,
+            before_delivery=Stage.DELIVERY in stages,
         )
 
     @property
@@ -366,7 +394,10 @@ class Limner:
         references = PrepareReferences(self.store, self.blobs, self.intake, self.clock, self.settings.transcode_webp)
         journal = SpendJournal(self.store, self.clock, self.route_limits)
         keep = KeepImage(journal, self.routing, self.blobs, self.pictures, self.clock, self.disk_guard)
-        previews = KeepPartialImage(self.store, self.blobs, self.pictures, self.clock)
+        judge = self.judge
+        check = self._check_picture(journal, judge) if judge and judge.before_delivery else None
+        # Nobody sees a picture before its verdict, and no part of it.
+        previews = None if check else KeepPartialImage(self.store, self.blobs, self.pictures, self.clock)
         observe = ObserveAttempt(self.routing, self.telemetry, self.tracing)
         run_attempt = RunAttempt(journal, self.routing, keep, self.clock, self.disk_guard, observe, previews)
         return ExecuteTask(
@@ -374,13 +405,19 @@ class Limner:
             prepare=PrepareInputs(
                 references, self.templates, self.settings.models, self.caller_of, self.account_templates
             ),
-            generate=Generate(journal, self.routing, run_attempt, self.clock),
+            generate=Generate(journal, self.routing, run_attempt, self.clock, check),
             stop_jobs=StopJobs(journal, self.routing, keep),
             clock=self.clock,
             workdirs=Workdirs(self.scratch.folder),
             tracing=self.tracing,
             await_marks=AwaitMarks(self.store, self.why_unmarkable) if self.settings.require_marking else None,
+            await_verdict=AwaitVerdict(self.store, judge) if judge and judge.before_order else None,
         )
+
+    def _check_picture(self, journal: SpendJournal, judge: Judge) -> CheckPicture:
+        show = self.pictures.thumbnail
+        scratch = self.scratch.folder
+        return CheckPicture(self.store, journal, self.routing, self.blobs, show, judge, self.clock, scratch)
 
     async def why_unmarkable(self) -> str | None:
         """Why no picture could leave now where marks are required; None where it could."""
@@ -484,6 +521,7 @@ class Limner:
         await self.intake.close()
         await self.pictures.close()
         await self.webhook_http.close()
+        await self.judge_http.close()
         await self.signals.close()
         await self.store.close()
         if self.traces:
@@ -536,6 +574,9 @@ def build(settings: Settings, *, measured: bool = False) -> Limner:
         signals=signals,
         links=SignedLinks(secret, settings.resolved_public_url, int(settings.link_hours * 3600)),
         webhook_http=GuardedWebhookHttp(FetchAllow.parse(settings.fetch_allow), settings.webhook_timeout_s),
+        judge_http=GuardedWebhookHttp(
+            FetchAllow.parse(settings.judge_allow), settings.judge_timeout_s, reads_answers=True
+        ),
         clock=SystemClock(),
         digest=HashKey(secret),
         signing=SigningSecret(secret),

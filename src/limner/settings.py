@@ -32,12 +32,14 @@ from limner.config_sources import ConfigError, Environment, TomlFile, export_sec
 from limner.db.open_store import POSTGRES, SQLITE, check_url
 from limner.db.store import PostgresPool
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidModel, Models
+from limner.domain.moderation import OnNoVerdict
 from limner.domain.network.proxies import TrustedProxies
 from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.spending_rules import Fallback
 from limner.models import ModelSettings, configured_models
 from limner.outbound.allowlist import FetchAllow
+from limner.outbound.webhook_http import why_not_sendable
 from limner.providers.declarations import declarations
 from limner.setting_remedies import remedy_of
 
@@ -374,6 +376,29 @@ class Settings(VendorSettings):
     provenance_trusted: Path | None = Field(
         default=None, description="Certificates in PEM whose signatures `limner detect` calls trusted."
     )
+    judge_url: str | None = Field(
+        default=None,
+        description="The address of your judge, which is asked before a task is accepted and before a picture is "
+        "handed out: https, or a host in `LIMNER_JUDGE_ALLOW`. See Moderation.",
+    )
+    judge_secret: SecretStr | None = Field(
+        default=None, description="What questions to the judge are signed with, at least 16 characters."
+    )
+    judge_timeout_s: float = Field(default=5, gt=0, le=60, description="Seconds that the judge may take for a verdict.")
+    judge_on_timeout: OnNoVerdict = Field(
+        default=OnNoVerdict.REFUSE,
+        description="What happens without a verdict: `refuse`, `allow`, or `wait` and ask again until the task's "
+        "time is over.",
+    )
+    judge_stages: str = Field(
+        default="order,delivery",
+        description="When the judge is asked, separated by commas: `order`, `delivery` or both.",
+    )
+    judge_allow: str = Field(
+        default="",
+        description="Hosts, `host:port` pairs or networks, separated by commas, at which the judge may be although "
+        "they are not public. Nothing else is fetched from there.",
+    )
     link_hours: float = Field(default=24, gt=0, description="How long a link to a picture works, in hours.")
     keep_results_days: float = Field(
         default=0,
@@ -572,7 +597,37 @@ class Settings(VendorSettings):
             raise ValueError("a pooler stands before PostgreSQL alone: write postgresql://user@host/name")
         return url
 
-    @field_validator("fetch_allow")
+    @property
+    def stages_of_judge(self) -> tuple[str, ...]:
+        return _listed(self.judge_stages)
+
+    @field_validator("judge_stages")
+    @classmethod
+    def _known_stages(cls, text: str) -> str:
+        if not _listed(text) or set(_listed(text)) - {"order", "delivery"}:
+            raise _wrong(f"{text!r} is not made of stages", "Write order, delivery or order,delivery.")
+        return text
+
+    @field_validator("judge_secret")
+    @classmethod
+    def _long_enough_to_sign(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < 16:
+            raise _wrong("must be at least 16 characters long", "Make one with `openssl rand -hex 32`.")
+        return secret
+
+    @model_validator(mode="after")
+    def _reachable_judge(self) -> "Settings":
+        if self.judge_url is None:
+            return self
+        if self.judge_secret is None:
+            raise _misplaced("judge_secret", "is missing, and questions to the judge are signed", "Set it.")
+        problem = why_not_sendable(self.judge_url, FetchAllow.parse(self.judge_allow))
+        if problem:
+            remedy = "Give an https address, or name its host in LIMNER_JUDGE_ALLOW."
+            raise _misplaced("judge_url", problem, remedy)
+        return self
+
+    @field_validator("fetch_allow", "judge_allow")
     @classmethod
     def _readable(cls, text: str) -> str:
         FetchAllow.parse(text)

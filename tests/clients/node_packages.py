@@ -1,24 +1,26 @@
-"""The published packages that run in Node, by the hashes in `requirements/clients/node/`."""
+"""The published packages that run in Node, by the hashes in `requirements/clients/node/` and others."""
 
 import hashlib
 import os
 import shutil
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from clients.environments import LOCKS, kept_folder, run_installer
 
-_LOCK = LOCKS / "node"
-
 
 @cache
-def node_packages() -> Path:
-    """The folder that has them in `node_modules`; it is filled where it is not there yet. Raises `NotInstalled`."""
-    digest = hashlib.sha256((_LOCK / "package-lock.json").read_bytes()).hexdigest()
-    return kept_folder(f"node-{digest[:12]}", _install)
+def node_packages(lock: str = "node") -> Path:
+    """The folder that has those of a lock in `node_modules`; it is filled where it is not there yet.
+
+    Raises `NotInstalled`.
+    """
+    folder = LOCKS / lock
+    digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    return kept_folder(f"{lock}-{digest[:12]}", partial(_install, folder))
 
 
-def _install(target: Path) -> None:
-    shutil.copytree(_LOCK, target)
+def _install(lock: Path, target: Path) -> None:
+    shutil.copytree(lock, target)
     variables = os.environ | {"npm_config_update_notifier": "false"}
     run_installer(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], target, variables)

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from limner.api import detect, docs, files, health, home, metrics, thumbs, weather
+from limner.api import detect, docs, files, health, home, metrics, refusals, thumbs, weather
 from limner.api.a1111 import errors as a1111_errors
 from limner.api.a1111 import routes as a1111
 from limner.api.admin import openapi as admin_openapi
@@ -127,6 +127,7 @@ def create_app(
         *metrics.operations(services),
         *weather.operations(services),
         *detect.operations(services),
+        *refusals.operations(services),
         *admin.operations(services.operators),
     ]
     operations += webhooks.operations(services)

@@ -21,6 +21,7 @@ from limner.application.library.lineage import ReadLineage
 from limner.application.library.listing import ListTasks
 from limner.application.library.templates import AccountTemplates
 from limner.application.library.thumbnails import Thumbnails
+from limner.application.moderation.appeals import ManageModeration
 from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
@@ -53,6 +54,7 @@ class OperatorServices:
     store: Store
     clock: Clock
     accounts: ManageAccounts
+    moderation: ManageModeration
     webhooks: ManageWebhooks
     rest_routes: RestRoutes
     check_providers: CheckProviders
@@ -104,6 +106,7 @@ class Services:
     store: Store
     open_picture: OpenPicture
     detect: Detect
+    moderation: ManageModeration
     clock: Clock
     scratch: Path
     upload_rate: RequestRate

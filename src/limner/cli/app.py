@@ -39,6 +39,7 @@ FAMILIES = {
     "config": ("operations.config",),
     "vendors": ("operations.vendors",),
     "webhooks": ("account.webhooks",),
+    "moderation": ("account.moderation",),
 }
 """The modules of each family: the one with its `app`, and those with more of its commands."""
 

@@ -22,6 +22,7 @@ from limner.db.tables.library.listing import TaskListQueries
 from limner.db.tables.library.marks import TaskMarks
 from limner.db.tables.library.prompt_index import PromptIndex
 from limner.db.tables.library.templates import TemplateTable
+from limner.db.tables.moderation.refusals import ModerationTable
 from limner.db.tables.operations.admin_pages import AdminPageQueries
 from limner.db.tables.operations.audit_log import AuditLogTable
 from limner.db.tables.operations.consistency import ConsistencyQueries
@@ -60,6 +61,7 @@ class Records:
         self.blobs = BlobTable(db)
         self.signed_copies = SignedCopyTable(db)
         self.looks = LookTable(db)
+        self.moderation = ModerationTable(db)
         self.events = EventTable(db)
         self.idempotency = IdempotencyTable(db)
         self.retention = RetentionQueries(db)

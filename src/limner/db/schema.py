@@ -695,6 +695,46 @@ template_shares = Table(
     Column("guest", UUID, ForeignKey("accounts.id"), primary_key=True, index=True),
 )
 
+# Words that texts of an account may not hold; the account `*` is all of them.
+word_lists = Table(
+    "word_lists",
+    metadata,
+    Column("account", UUID, primary_key=True),
+    Column("words", Text, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+
+# What rules of the operator, its judge and the vendors refused, with appeals and their answers.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("account", UUID, ForeignKey("accounts.id"), nullable=False),
+    Column("task", UUID),
+    Column("stage", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("categories", Text, nullable=False),
+    Column("prompt", Text),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("appeal", Text),
+    Column("appealed_ms", BigInteger),
+    Column("decision", String(10)),
+    Column("answer", Text),
+    Column("answered_ms", BigInteger),
+    Index("ix_refusals_account_at_ms", "account", "at_ms"),
+    Index("ix_refusals_task", "task"),
+    Index("ix_refusals_at_ms", "at_ms"),
+)
+
+# Tasks that may not order before the judge allows it, and pictures that the judge allowed.
+unjudged_tasks = Table("unjudged_tasks", metadata, Column("task", UUID, primary_key=True))
+allowed_pictures = Table(
+    "allowed_pictures",
+    metadata,
+    Column("attempt", UUID, primary_key=True),
+    Column("task", UUID, nullable=False, index=True),
+)
+
 # By which bands the look of a delivered picture is found. Without them it is no picture that can be recognised.
 picture_looks = Table(
     "picture_looks",

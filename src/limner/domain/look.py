@@ -2,7 +2,8 @@
 
 A *look* is a grid of 16 x 16 brightnesses, then two of 4 x 4 colour differences. Whether two pictures are alike is
 decided by their looks. To find candidates among a million, the signs of the 64 lowest frequencies of the brightness
-make four *bands* of 16 bits, from the coarsest to the finest: pictures that are alike agree in one of them nearly always.
+make four *bands* of 16 bits, from the coarsest to the finest: pictures that are alike agree in one of them nearly
+always.
 """
 
 import math
@@ -31,7 +32,7 @@ UNSURE_BITS: Final = 4
 """Per band: the bits whose frequencies are the weakest are looked up both ways."""
 
 _FREQUENCIES: Final = sorted(
-    ((u, v) for u in range(SIDE) for v in range(SIDE) if 0 < u + v), key=lambda each: (sum(each), each)
+    ((u, v) for u in range(SIDE) for v in range(SIDE) if u + v > 0), key=lambda each: (sum(each), each)
 )[: BANDS * BAND_BITS]
 """The lowest ones but the mean."""
 

@@ -28,9 +28,12 @@ _HEADERS: Final = {"User-Agent": f"Limner/{__version__}", "Accept": "*/*", "Acce
 class WebhookClient:
     """Bound to the event loop of its first message; close it there."""
 
-    def __init__(self, allow: FetchAllow, timeout_s: float, resolver: AbstractResolver | None) -> None:
+    def __init__(
+        self, allow: FetchAllow, timeout_s: float, resolver: AbstractResolver | None, *, reads_answers: bool = False
+    ) -> None:
         self._allow = allow
         self._timeout_s = timeout_s
+        self._reads_answers = reads_answers
         self._resolver = resolver or SystemResolver()
         self._session: aiohttp.ClientSession | None = None
 
@@ -43,7 +46,7 @@ class WebhookClient:
         except aiohttp.ClientError as error:
             return WebhookUnanswered(failure_reason(error))
         try:
-            return await _read_answer(response)
+            return await _read_answer(response, always=self._reads_answers)
         finally:
             response.close()  # the rest of the response is not needed
 
@@ -79,10 +82,12 @@ class WebhookClient:
         return self._session
 
 
-async def _read_answer(response: aiohttp.ClientResponse) -> WebhookAnswered:
-    """Status and, for an error, as much of the text as arrives within `ANSWER_S`."""
+async def _read_answer(response: aiohttp.ClientResponse, *, always: bool) -> WebhookAnswered:
+    """Status and, for an error or `always`, as much of the text as arrives within `ANSWER_S`."""
     answered = WebhookAnswered(response.status, retry_after_s=_retry_after_s(response))
-    return answered if answered.is_success else replace(answered, text=_printable(await _body_start(response)))
+    if answered.is_success and not always:
+        return answered
+    return replace(answered, text=_printable(await _body_start(response)))
 
 
 async def _body_start(response: aiohttp.ClientResponse) -> bytes:

@@ -26,7 +26,8 @@ class PlainHttpError(Exception):
 class GuardedWebhookHttp(WebhookHttp):
     """aiohttp is imported on the first message: a process that only checks URLs does not need it.
 
-    `resolver` replaces the default resolver. Close it on the event loop it sent on.
+    `resolver` replaces the default resolver; with `reads_answers` bodies of successes are read.
+    Close it on the event loop it sent on.
     """
 
     def __init__(
@@ -34,10 +35,13 @@ class GuardedWebhookHttp(WebhookHttp):
         allow: FetchAllow = FetchAllow(),  # noqa: B008 - a frozen value
         timeout_s: float = TIMEOUT_S,
         resolver: "AbstractResolver | None" = None,
+        *,
+        reads_answers: bool = False,
     ) -> None:
         self._allow = allow
         self._timeout_s = timeout_s
         self._resolver = resolver
+        self._reads_answers = reads_answers
         self._webhook_client: WebhookClient | None = None
 
     def check(self, url: str) -> None:
@@ -75,8 +79,17 @@ class GuardedWebhookHttp(WebhookHttp):
         # The import reads hundreds of files and would block the event loop.
         kind = await asyncio.to_thread(_sender_class)
         if self._webhook_client is None:
-            self._webhook_client = kind(self._allow, self._timeout_s, self._resolver)
+            self._webhook_client = kind(self._allow, self._timeout_s, self._resolver, reads_answers=self._reads_answers)
         return self._webhook_client
+
+
+def why_not_sendable(url: str, allow: FetchAllow) -> str | None:
+    """Why no message can be sent to this address, which is no caller's; None for one that may be tried."""
+    try:
+        GuardedWebhookHttp(allow).check(url)
+    except Refusal as refusal:
+        return refusal.reason
+    return None
 
 
 def _refused(reason: str) -> Refusal:

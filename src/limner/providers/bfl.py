@@ -366,9 +366,15 @@ def _ready(body: Mapping[str, Any], handle: Mapping[str, Any]) -> FinishedJob | 
 
 def _moderated(body: Mapping[str, Any], stage: Stage) -> Failure:
     what = "the prompt or a reference picture" if stage is Stage.INPUT else "the picture that was made"
-    return Failure(
-        FailureKind.CONTENT_POLICY, f"{_VENDOR}'s content policy refused {what}", detail=_detail(body), stage=stage
-    )
+    reason = f"{_VENDOR}'s content policy refused {what}{_reasons(body)}"
+    return Failure(FailureKind.CONTENT_POLICY, reason, detail=_detail(body), stage=stage)
+
+
+def _reasons(body: Mapping[str, Any]) -> str:
+    match body.get("details"):
+        case {"Moderation Reasons": [*reasons]} if told := [each for each in reasons if isinstance(each, str)]:
+            return f" ({redacted(', '.join(told))})"
+    return ""
 
 
 def _detail(body: Mapping[str, Any]) -> str:

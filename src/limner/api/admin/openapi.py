@@ -7,6 +7,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from limner.api.admin.wire import (
     AdminAccountChange,
+    AdminAnswer,
     AdminBudget,
     AdminErasure,
     AdminExamination,
@@ -20,11 +21,13 @@ from limner.api.admin.wire import (
     AdminPage,
     AdminPeriod,
     AdminProvider,
+    AdminRefusals,
     AdminRest,
     AdminRoute,
     AdminShare,
     AdminStudioLink,
     AdminTaskPage,
+    AdminWords,
 )
 from limner.api.http.openapi_schema import content, fields, ref, schemas_of
 from limner.api.webhooks import openapi as webhooks_openapi
@@ -66,6 +69,8 @@ SCHEMAS: dict[str, Any] = {
         AdminKeep,
         AdminShare,
         AdminStudioLink,
+        AdminWords,
+        AdminAnswer,
     ),
 }
 
@@ -135,6 +140,10 @@ SPEND = _operation(
     query=AdminPeriod,
 )
 AUDIT = _operation(_rows(ref("AdminAuditEntry")), 400, query=AdminPage)
+REFUSALS = _operation(_rows(_OBJECT), 400, query=AdminRefusals)
+ANSWER = _operation(_OBJECT, 400, 404, body=AdminAnswer)
+WORDS = _operation(_OBJECT, 400)
+SET_WORDS = _operation(_OBJECT, 400, body=AdminWords)
 PRUNE = _operation(_OBJECT, 400)
 EXAMINE = _operation(
     fields(well={"type": "boolean"}, findings={"type": "array", "items": ref("AdminFinding")}),

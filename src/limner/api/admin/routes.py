@@ -5,6 +5,7 @@ from typing import Any
 
 from limner.api.admin import openapi
 from limner.api.admin.account_handlers import AccountAdmin
+from limner.api.admin.moderation_handlers import ModerationAdmin
 from limner.api.admin.service_handlers import ServiceAdmin
 from limner.api.admin.spending_handlers import SpendingAdmin
 from limner.api.admin.task_handlers import TaskAdmin
@@ -24,7 +25,7 @@ def operations(services: OperatorServices) -> list[Operation]:
 
 
 def _service(services: OperatorServices, row: OperationRow) -> list[Operation]:
-    service = ServiceAdmin(services)
+    service, moderation = ServiceAdmin(services), ModerationAdmin(services)
     return [
         row("GET", "/overview", service.overview, "The service at a glance", openapi.OVERVIEW),
         row("GET", "/queue", service.queue, "The queue by model and by account", openapi.QUEUE),
@@ -35,13 +36,15 @@ def _service(services: OperatorServices, row: OperationRow) -> list[Operation]:
         row("GET", "/failures", service.failures, "Failed attempts", openapi.FAILURES),
         row("GET", "/spend", service.spend, "What was paid, and the margin", openapi.SPEND),
         row("GET", "/audit", service.audit, "The audit log", openapi.AUDIT),
+        row("GET", "/refusals", moderation.log, "What was refused, and appeals", openapi.REFUSALS),
+        row("POST", "/refusals/{refusal_id}/answer", moderation.answer, "Answer an appeal", openapi.ANSWER),
         row("POST", "/janitor", service.prune, "Remove expired data now", openapi.PRUNE),
         row("POST", "/doctor", service.examine, "Compare rows with rows and files", openapi.EXAMINE),
     ]
 
 
 def _accounts(services: OperatorServices, row: OperationRow) -> list[Operation]:
-    account, spending = AccountAdmin(services), SpendingAdmin(services)
+    account, spending, moderation = AccountAdmin(services), SpendingAdmin(services), ModerationAdmin(services)
     one, key, template = "/accounts/{name}", "/keys/{key_id}", "/accounts/{name}/templates/{slug}"
     return [
         row("GET", "/accounts", account.list, "List accounts", openapi.ACCOUNTS),
@@ -54,6 +57,8 @@ def _accounts(services: OperatorServices, row: OperationRow) -> list[Operation]:
         row("POST", f"{key}/revoke", account.revoke_key, "Revoke a key", openapi.REVOKE_KEY),
         row("GET", f"{one}/budget", spending.budget, "Read an account's budgets", openapi.BUDGET),
         row("POST", f"{one}/budget", spending.change_budget, "Change an account's budgets", openapi.CHANGE_BUDGET),
+        row("GET", f"{one}/words", moderation.words, "Read an account's word list", openapi.WORDS),
+        row("POST", f"{one}/words", moderation.set_words, "Replace an account's word list", openapi.SET_WORDS),
         row("GET", f"{one}/ledger", spending.ledger, "Read an account's balance and ledger", openapi.LEDGER),
         row("GET", "/ledger/proof", spending.prove, "Recompute all balances", openapi.PROOF),
         row("POST", f"{one}/erase", spending.erase, "Erase an account", openapi.ERASE_ACCOUNT),

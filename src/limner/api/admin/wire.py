@@ -62,6 +62,19 @@ class AdminErasure(AdminBody):
     by: StrictStr | None = Field(default=None, max_length=200, description="Who asked for it, for the receipt.")
 
 
+class AdminWords(AdminBody):
+    words: list[StrictStr] = Field(max_length=2_000, description="The whole list; an empty one removes it.")
+
+
+class AdminAnswer(AdminBody):
+    decision: StrictStr = Field(max_length=20, description="upheld or overturned.")
+    text: StrictStr = Field(max_length=2_000, description="What the caller is told.")
+
+
+class AdminRefusals(AdminBody):
+    appeals: bool = Field(default=False, description="Only those whose appeal waits for an answer.")
+
+
 class AdminKeep(AdminBody):
     kept: StrictBool = Field(default=True, description="Whether retention leaves the pictures alone.")
 

@@ -1,6 +1,7 @@
 """Generate one image: resume what the journal left open, then attempt after attempt as the retry rule allows."""
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,9 @@ from limner.domain.routing.retry import FailedTry, routes_to_try
 from limner.domain.routing.route import Route, UnknownOutcome
 from limner.ports.clock import Clock
 
+PictureCheck = Callable[[Generation, KeptImage], Awaitable[KeptImage | Failure]]
+"""Lets an image pass that is in the journal, or withholds it."""
+
 MAX_FREE_RETRIES = 5
 """Retries of a free call after an unknown outcome: a task that kills its worker each time must end."""
 
@@ -25,13 +29,15 @@ class Generate:
     routing: Routing
     run_attempt: RunAttempt
     clock: Clock
+    check_picture: PictureCheck | None = None
+    """None where no judge looks at pictures."""
 
     async def __call__(self, generation: Generation) -> KeptImage | Failure:
         """The stored image, or the failure that no retry is left for. Raises `Interrupted`."""
         with generation.siblings:
             attempts = generation.attempts
             if image := delivered_image(attempts):
-                return image
+                return await self._allowed(generation, image)
             tries = [
                 FailedTry(each.route, kind, charged=each.charged)
                 for each in attempts[:-1]
@@ -45,7 +51,10 @@ class Generate:
                     return outcome.failure
                 number += 1
                 outcome = await self.run_attempt(generation, routes, number)
-            return outcome
+            return await self._allowed(generation, outcome)
+
+    async def _allowed(self, generation: Generation, image: KeptImage) -> KeptImage | Failure:
+        return image if self.check_picture is None else await self.check_picture(generation, image)
 
     async def _routes_after(
         self, failed: AttemptFailed | None, generation: Generation, tries: list[FailedTry], number: int

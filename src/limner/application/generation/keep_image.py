@@ -76,7 +76,7 @@ class KeepImage:
         result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
         return result, stored, seen.look
 
-    async def _store(  # noqa: PLR0917 - what is known of the picture
+    async def _store(
         self, task: TaskId, source: Path | bytes, result: Result, stored: Stored, look: bytes | None
     ) -> str | None:
         """What storage said when it refused the bytes; None once they are stored."""

@@ -62,6 +62,7 @@ class Erase:
         if not task.status.final:
             raise _unfinished(task)
         kept = {name: value for name, value in (task.served_by or {}).items() if name in FIGURES}
+        records.moderation.forget_tasks([task.id])
         blobs = records.retention.erase_task(task.id, task.account, task.model, kept, now_ms)
         records.webhooks.forget_task(task.id)
         records.prompt_index.remove(task.id)
@@ -101,6 +102,7 @@ class EraseAccount:
 
         def finish(records: Records) -> Sequence[UnreferencedBlob]:
             _without_unfinished_tasks(records, name)  # no task was created while the others were erased
+            records.moderation.forget_account(account)
             blobs: set[BlobId] = records.retention.erase_account(account, new_name, now_ms)
             records.webhooks.forget_account(account)
             records.templates.erase_account(account)

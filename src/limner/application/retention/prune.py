@@ -57,6 +57,10 @@ ABANDONED_UPLOAD_MS = 24 * 3_600_000
 """A multipart upload without a new part for this long is abandoned."""
 
 
+REFUSALS_MS = 90 * 24 * 3_600_000
+"""How long the log of refusals is kept, with the texts and appeals in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prune:
     store: Store
@@ -77,6 +81,7 @@ class Prune:
         deliveries = await self._due(policy.events_ms, _deliveries, now_ms)
         inputs = await self._due(policy.inputs_ms, _inputs, now_ms)
         results = await self._due(policy.results_ms, _results, now_ms)
+        await self._due(REFUSALS_MS, _refusals, now_ms)
         deleted = await self._delete_unreferenced(now_ms)
         return Pruned(uploads, keys, events, deliveries, inputs, results, deleted.files, deleted.size)
 
@@ -126,6 +131,10 @@ def _events(records: Records, before_ms: int, _now_ms: int) -> int:
 
 def _deliveries(records: Records, before_ms: int, _now_ms: int) -> int:
     return records.deliveries.prune(before_ms, BATCH)
+
+
+def _refusals(records: Records, before_ms: int, _now_ms: int) -> int:
+    return records.moderation.prune(before_ms, BATCH)
 
 
 def _inputs(records: Records, before_ms: int, now_ms: int) -> int:

@@ -59,6 +59,8 @@ class Acceptance:
     inline: Mapping[str, KeptPicture]
     idempotency: IdempotencyKey | None
     limits: SubmitLimits
+    unjudged: bool = False
+    """Whether the operator's judge has still to allow it, before anything is ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def accept(records: Records, acceptance: Acceptance) -> AcceptedTask:
     record_parents(records, task.account, task.id, request, inputs)
     records.prompt_index.add(task.account, task.id, task.words)
     records.events.add(task.account, task.id, Status.QUEUED, task.created_ms)
+    if acceptance.unjudged:
+        records.moderation.hold(task.id)
     if request.webhook_url is not None:
         _add_task_webhook(records, task, request.webhook_url)
     return AcceptedTask(None, warnings)

@@ -12,6 +12,8 @@ from limner.application.generation.interrupt import Interrupt, Interrupted, Reas
 from limner.application.generation.journal import DeliveredImage, KeptImage
 from limner.application.generation.stop_jobs import StopJobs
 from limner.application.generation.workdirs import Workdirs
+from limner.application.moderation.before_order import AwaitVerdict
+from limner.application.moderation.log_banned import log_banned
 from limner.application.provenance.await_marks import AwaitMarks
 from limner.application.spans import SETTLE
 from limner.application.tasks.cancel import CANCELLED_BY_CALLER
@@ -78,6 +80,13 @@ class ExecuteTask:
     tracing: Tracing = NO_TRACING
     await_marks: AwaitMarks | None = None
     """None where pictures may leave without marks."""
+    await_verdict: AwaitVerdict | None = None
+    """None where no judge is asked before anything is ordered."""
+
+    @property
+    def judges_pictures(self) -> bool:
+        """Whether a judge has to allow each picture, which is in the journal by then, before it counts."""
+        return self.generate.check_picture is not None
 
     async def __call__(
         self, claimed: ClaimedTask, owner: str, interrupt: Interrupt, report: Report, *, is_new: bool = False
@@ -88,7 +97,7 @@ class ExecuteTask:
         """
         attempts = () if is_new else await self.generate.journal.of(claimed.task.id)
         run = TaskRun(claimed, owner, interrupt, report, attempts)
-        if images := all_delivered(attempts, run.images):
+        if images := all_delivered(await self._deliverable(attempts), run.images):
             return await self.end(claimed, owner, success(images, claimed))
         act_for(claimed.task.account)
         async with self._written_after_error(run):
@@ -102,7 +111,8 @@ class ExecuteTask:
                         outcomes = [await self.generate(first)]
                     ending: Ending | None = _ending_of(run, outcomes)
                 except Refusal as refusal:
-                    ending = Ending(Status.FAILED, error_code=refusal.code, error_msg=_message(refusal))
+                    status = Status.BANNED if refusal.code is Code.CONTENT_POLICY else Status.FAILED
+                    ending = Ending(status, error_code=refusal.code, error_msg=_message(refusal))
                 except Interrupted as interrupted:
                     ending = _ending_after(interrupted.reason, claimed.task)
                 if ending is not None and ending.status is not Status.SUCCESS:
@@ -148,10 +158,24 @@ class ExecuteTask:
         if delivery and (depends_on_journal or ending.status is not Status.SUCCESS):
             records.attempts.delivered(delivery.attempt, delivery.result, delivery.cost_usd, now_ms)
             delivery = None
+        if ending.status is Status.BANNED:
+            log_banned(records, claimed.task, ending, now_ms)
         if depends_on_journal:
-            attempts = records.attempts.of(claimed.task.id)
+            attempts = self._allowed(records, records.attempts.of(claimed.task.id))
             ending = by_delivery(ending, claimed, attempts, self.generate.routing)
         return settle(records, claimed.task.id, ending, now_ms, owner=owner, delivery=delivery)
+
+    async def _deliverable(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Those that may be handed out: where a judge looks at pictures, the ones that it allowed."""
+        if not (self.judges_pictures and attempts):
+            return attempts
+        return await self.store.read(lambda records: self._allowed(records, attempts))
+
+    def _allowed(self, records: Records, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        if not (self.judges_pictures and attempts):
+            return attempts
+        allowed = records.moderation.allowed_pictures(attempts[0].task)
+        return [each for each in attempts if not each.result or each.id in allowed]
 
     async def give_up(self, claimed: ClaimedTask, owner: str) -> Task | None:
         """End a task that met a bug of ours, unless a bought image can still be delivered: then a rescuer retries."""
@@ -171,6 +195,9 @@ class ExecuteTask:
             left_s = (submit_until_ms - self.clock.now_ms()) / 1000
             await self.await_marks(task.id, run.owner, run.interrupt, left_s)
         spec = run.claimed.spec
+        if self.await_verdict and not _bought(run.attempts):
+            left_s = (submit_until_ms - self.clock.now_ms()) / 1000
+            await self.await_verdict(task, run.owner, spec.texts, run.interrupt, left_s)
         references = await self._references(run, deadline_ms, workdir)
         inputs = [await self.prepare(task, spec, image, references, workdir) for image in run.images]
         routes = self._routes(run, max(len(each.references) for each in inputs))
@@ -190,7 +217,9 @@ class ExecuteTask:
                 owner=run.owner,
                 siblings=SiblingFailure() if spec.are_independent else together,
                 attempts=[attempt for attempt in run.attempts if attempt.part == each.image.part],
-                record=run.remember if len(inputs) == 1 else self.generate.journal.delivered,
+                record=run.remember
+                if len(inputs) == 1 and not self.judges_pictures
+                else self.generate.journal.delivered,
             )
             for each, report in zip(inputs, reports, strict=True)
         ]
@@ -223,7 +252,7 @@ class ExecuteTask:
         """Stop the vendors' jobs; a task whose images were all delivered by then succeeds."""
         if not await self.stop_jobs(run.task.id, workdir, ending.error_msg or ending.status):
             return ending
-        images = all_delivered(await self.generate.journal.of(run.task.id), run.images)
+        images = all_delivered(await self._deliverable(await self.generate.journal.of(run.task.id)), run.images)
         return success(images, run.claimed) if images else ending
 
 

@@ -1,5 +1,6 @@
 """Submitting a task: planned, then accepted in one unit of work that holds its credits and puts it into the queue."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -8,14 +9,16 @@ from limner.application.budgets.budget_warnings import BudgetOwner, log_warnings
 from limner.application.ids import time_ordered
 from limner.application.images.mask import CheckMask
 from limner.application.images.references import KeepInlineImages
+from limner.application.moderation.before_order import CheckOrder
 from limner.application.tasks.accept import Acceptance, DryRunSucceeded, IdempotencyKey, SubmitLimits, accept, dry_run
 from limner.application.tasks.plan import Plan
-from limner.application.tasks.plan_task import PlanTask
+from limner.application.tasks.plan_task import PlannedTask, PlanTask
 from limner.db.store import Store
 from limner.db.tables.keys import Key
 from limner.db.tables.tasks import NewTask
 from limner.domain.accounts.budgets import BudgetSpent
 from limner.domain.ids import TaskId
+from limner.domain.moderation import Moderated
 from limner.domain.prompts.prompt import V2_RULES, PromptRules
 from limner.domain.refusal import Problems
 from limner.domain.routing.obeyed import obeyed
@@ -48,6 +51,8 @@ class Submit:
     clock: Clock
     limits: SubmitLimits
     tracing: Tracing = NO_TRACING
+    check_order: CheckOrder | None = None
+    """None where there are no rules of the operator's."""
     turns: FairShare = field(default_factory=lambda: FairShare(SUBMITS_AT_ONCE, SUBMITS_OF_ACCOUNT))
 
     async def __call__(
@@ -67,13 +72,24 @@ class Submit:
             task=task, request=request, model=planned.model, inline={}, idempotency=idempotency, limits=self.limits
         )
         try:
-            earlier = await self._accept(acceptance)
+            earlier = await self._checked_and_accepted(acceptance, _texts(draft))
         except BudgetSpent as refusal:
             await self._warn_of(refusal, task)
             raise
         if earlier is None:
             self.signals.work_arrived()
         return Submitted(earlier or task.id, route.provider, replayed=earlier is not None)
+
+    async def _checked_and_accepted(self, acceptance: Acceptance, texts: Sequence[str]) -> TaskId | None:
+        """Accept what the operator's rules allow. A request that was accepted before is replayed, not judged again."""
+        account, model = acceptance.task.account, acceptance.model.name
+        try:
+            judged = self.check_order is None or await self.check_order(account, model, texts)
+        except Moderated:
+            if acceptance.idempotency and (earlier := await self._dry_run(acceptance)):
+                return earlier
+            raise
+        return await self._accept(acceptance if judged else replace(acceptance, unjudged=True))
 
     async def _accept(self, acceptance: Acceptance) -> TaskId | None:
         """Store the images that came inside the request, check its mask, then write the task."""
@@ -125,3 +141,10 @@ class Submit:
             words=words_of(planned.spec.texts),
             trace=self.tracing.context(),
         )
+
+
+def _texts(draft: PlannedTask) -> list[str]:
+    """What the caller wrote: in the request, and in a template of the account's own."""
+    spec = draft.plan.spec
+    composed = [each.text for each in draft.prompts.values()] if spec.template_row else []
+    return [*spec.texts, *dict.fromkeys(composed)]

@@ -68,6 +68,7 @@ CREATE TABLE blobs (
 	let_go_ms BIGINT,
 	condemned_ms BIGINT,
 	condemned_by VARCHAR(120),
+	look BLOB,
 	CONSTRAINT pk_blobs PRIMARY KEY (id)
 );
 
@@ -148,6 +149,50 @@ CREATE TABLE folder_templates (
 	version VARCHAR(12) NOT NULL,
 	definition TEXT NOT NULL,
 	CONSTRAINT pk_folder_templates PRIMARY KEY (slug, version)
+);
+
+CREATE TABLE word_lists (
+	account VARCHAR(36) NOT NULL,
+	words TEXT NOT NULL,
+	changed_ms BIGINT NOT NULL,
+	CONSTRAINT pk_word_lists PRIMARY KEY (account)
+);
+
+CREATE TABLE unjudged_tasks (
+	task VARCHAR(36) NOT NULL,
+	CONSTRAINT pk_unjudged_tasks PRIMARY KEY (task)
+);
+
+CREATE TABLE allowed_pictures (
+	attempt VARCHAR(36) NOT NULL,
+	task VARCHAR(36) NOT NULL,
+	CONSTRAINT pk_allowed_pictures PRIMARY KEY (attempt)
+);
+
+CREATE INDEX ix_allowed_pictures_task ON allowed_pictures (task);
+
+CREATE TABLE picture_looks (
+	blob VARCHAR(64) NOT NULL,
+	band_1 INTEGER,
+	band_2 INTEGER,
+	band_3 INTEGER,
+	band_4 INTEGER,
+	CONSTRAINT pk_picture_looks PRIMARY KEY (blob)
+);
+
+CREATE INDEX ix_picture_looks_band_1 ON picture_looks (band_1);
+
+CREATE INDEX ix_picture_looks_band_2 ON picture_looks (band_2);
+
+CREATE INDEX ix_picture_looks_band_3 ON picture_looks (band_3);
+
+CREATE INDEX ix_picture_looks_band_4 ON picture_looks (band_4);
+
+CREATE TABLE look_progress (
+	id INTEGER NOT NULL,
+	oldest_ms BIGINT NOT NULL,
+	newest_ms BIGINT NOT NULL,
+	CONSTRAINT pk_look_progress PRIMARY KEY (id)
 );
 
 CREATE TABLE buckets (
@@ -360,6 +405,30 @@ CREATE TABLE template_shares (
 
 CREATE INDEX ix_template_shares_guest ON template_shares (guest);
 
+CREATE TABLE refusals (
+	id VARCHAR(36) NOT NULL,
+	account VARCHAR(36) NOT NULL,
+	task VARCHAR(36),
+	stage VARCHAR(10) NOT NULL,
+	reason TEXT NOT NULL,
+	categories TEXT NOT NULL,
+	prompt TEXT,
+	at_ms BIGINT NOT NULL,
+	appeal TEXT,
+	appealed_ms BIGINT,
+	decision VARCHAR(10),
+	answer TEXT,
+	answered_ms BIGINT,
+	CONSTRAINT pk_refusals PRIMARY KEY (id),
+	CONSTRAINT fk_refusals_account FOREIGN KEY(account) REFERENCES accounts (id)
+);
+
+CREATE INDEX ix_refusals_account_at_ms ON refusals (account, at_ms);
+
+CREATE INDEX ix_refusals_at_ms ON refusals (at_ms);
+
+CREATE INDEX ix_refusals_task ON refusals (task);
+
 CREATE TABLE prompt_words (
 	number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	task VARCHAR(36) NOT NULL,
@@ -552,4 +621,4 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0015')
+INSERT INTO alembic_version VALUES ('0016.0015')

@@ -150,7 +150,7 @@ def _blocked(answer: VendorResponse) -> Failure:
     reason = get_field(feedback, "blockReason", "block_reason")
     words = redacted(get_field(feedback, "blockReasonMessage", "block_reason_message")) or redacted(reason)
     if str(reason) in POLICY_BLOCK_REASONS:
-        forbidden = f"Google's content policy forbids this: {words}"
+        forbidden = f"Google's content policy forbids this: {words}{_categories(feedback)}"
         return Failure(FailureKind.CONTENT_POLICY, forbidden, detail=detail_of(answer), stage=Stage.INPUT)
     return Failure(FailureKind.NO_IMAGE, _reason(FailureKind.NO_IMAGE, words), detail=detail_of(answer))
 
@@ -160,8 +160,17 @@ def _no_picture(answer: VendorResponse, candidate: Mapping[str, Any]) -> Failure
     kind = FINISH_REASONS.get(str(finish), FailureKind.NO_IMAGE)
     message = get_field(candidate, "finishMessage", "finish_message") or " ".join(_spoken_texts(candidate))
     words = redacted(message) or redacted(finish)
+    words += _categories(candidate) if kind is FailureKind.CONTENT_POLICY else ""
     stage = Stage.OUTPUT if kind is FailureKind.CONTENT_POLICY else None
     return Failure(kind, _reason(kind, words), detail=f"HTTP {answer.status} {redacted(finish)}".rstrip(), stage=stage)
+
+
+def _categories(rated: Any) -> str:
+    """The categories of harm for which Google says that it blocked."""
+    ratings = get_list(rated, "safetyRatings") or get_list(rated, "safety_ratings")
+    names = [str(get_field(each, "category")) for each in ratings if get_field(each, "blocked") is True]
+    told = [redacted(name.removeprefix("HARM_CATEGORY_").replace("_", " ").lower()) for name in names]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _reason(kind: FailureKind, words: str) -> str:

@@ -53,7 +53,7 @@ _NEAR = [
     Sql(f"""
         SELECT p.blob, b.look FROM picture_looks p JOIN blobs b ON b.id = p.blob
         WHERE p.band_{number} IN :bands AND b.look IS NOT NULL LIMIT :limit
-    """)  # noqa: S608 - a number
+    """)
     for number in range(1, 5)
 ]
 

@@ -1,0 +1,1 @@
+"""Rules of operators for texts and pictures, the judge, and appeals."""
