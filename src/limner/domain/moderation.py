@@ -12,6 +12,10 @@ from limner.domain.refusal import Code, Refusal
 EVERYBODY = "*"
 """In the place of an account: the list that holds for all."""
 
+REFUSED = "the judge of this service refuses the request"
+WITHHELD = "withheld by the judge of this service"
+"""How the messages of tasks begin that the judge ended; of the second kind, the picture was made."""
+
 MOST_WORDS = 2_000
 LONGEST_WORD = 100
 
@@ -69,6 +73,11 @@ class Moderated(Refusal):
             "appeal. Nothing was held, ordered or charged.",
             field="prompt",
         )
+
+
+def who_refused(message: str) -> str:
+    """Who a banned task's message speaks of, as the subject of a sentence."""
+    return "this service's rules" if message.startswith((REFUSED, WITHHELD)) else "the vendor's safety system"
 
 
 def checked_words(words: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
+from limner.domain.moderation import who_refused
 from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 from limner.domain.tasks.task import Status, Task
 
@@ -29,6 +30,10 @@ _STATUSES: dict[int, int] = {
 _OF_REFERENCE = {Code.IMAGE_EMPTY, Code.IMAGE_TYPE_UNSUPPORTED, Code.FILE_NOT_FOUND, Code.IMAGE_TOO_LARGE}
 
 
+def _capitalised(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def answer(_scope: Scope, refusal: Refusal) -> Response:
     field = f"{refusal.field}: " if refusal.field else ""
     text = f"{field}{refusal.clause}. {refusal.suggestion}"
@@ -43,7 +48,9 @@ def error_of_task(task: Task, headers: dict[str, str]) -> Response:
     said = task.error_msg or ""
     match task.status:
         case Status.BANNED:
-            return error_response(422, "Moderated", f"The vendor's safety system refused the request: {said}", headers)
+            return error_response(
+                422, "Moderated", f"{_capitalised(who_refused(said))} refused the request: {said}", headers
+            )
         case Status.EXPIRED:
             text = "The task waited too long in the queue. Nothing was charged."
             return error_response(503, "Expired", text, headers)

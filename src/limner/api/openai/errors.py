@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from limner.application.tasks.accept import IdempotencyConflict
+from limner.domain.moderation import who_refused
 from limner.domain.refusal import Code, Overloaded, Refusal, TooSlow, Unavailable, UnsupportedMedia
 from limner.domain.tasks.task import Status, Task
 
@@ -60,7 +61,7 @@ def error_of_task(task: Task) -> tuple[int, dict[str, Any]]:
     match task.status:
         case Status.BANNED:
             return 400, _body(
-                f"The request was rejected by the vendor's safety system: {said}", *_KINDS[Code.CONTENT_POLICY][1:]
+                f"The request was rejected by {who_refused(said)}: {said}", *_KINDS[Code.CONTENT_POLICY][1:]
             )
         case Status.EXPIRED:
             return 503, _body(

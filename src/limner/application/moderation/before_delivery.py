@@ -25,7 +25,7 @@ from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
 from limner.db.tables.moderation.refusals import LoggedRefusal
 from limner.domain.ids import BlobId
-from limner.domain.moderation import Stage, Verdict
+from limner.domain.moderation import WITHHELD, Stage, Verdict
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.failure import Stage as VendorStage
 from limner.domain.tasks.task import Task
@@ -36,9 +36,6 @@ log = structlog.get_logger()
 
 SIDE = 640
 """The judge gets a WebP of so many pixels at most."""
-
-WITHHELD = "withheld by the judge of this service"
-"""How the message of a task begins whose picture was made and not handed out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from limner.application.moderation.judge import PAUSE_S, Judge
 from limner.db.store import Store
 from limner.db.tables.moderation.refusals import LoggedRefusal
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.moderation import ALLOWED, Moderated, OnNoVerdict, Stage, Verdict, found_words
+from limner.domain.moderation import ALLOWED, REFUSED, Moderated, OnNoVerdict, Stage, Verdict, found_words
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
@@ -46,7 +46,7 @@ class CheckOrder:
             return False
         verdict = verdict or (ALLOWED if self.judge.on_no_verdict is OnNoVerdict.ALLOW else NO_VERDICT)
         if not verdict.allowed:
-            reason = f"the judge of this service refuses the request: {verdict.said}"
+            reason = f"{REFUSED}: {verdict.said}"
             await self._refuse(account, Stage.ORDER, reason, verdict.categories, texts)
         return True
 
@@ -76,7 +76,7 @@ class AwaitVerdict:
         await self._say(task.id, owner, "waits for the verdict of this service's judge")
         verdict = await self._verdict(task, texts, interrupt, left_s)
         if not verdict.allowed:
-            reason = f"the judge of this service refuses the request: {verdict.said}; nothing was ordered or charged"
+            reason = f"{REFUSED}: {verdict.said}; nothing was ordered or charged"
             raise Refusal(Code.CONTENT_POLICY, reason, suggestion="Change the request.")
         await self.store.run(lambda records: records.moderation.release(task.id))
         await self._say(task.id, owner, None)
