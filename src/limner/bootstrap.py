@@ -79,7 +79,7 @@ from limner.db.sql import StatementCount
 from limner.db.store import Store
 from limner.domain.accounts.rate_limit import RateLimit
 from limner.domain.ids import AccountId
-from limner.domain.moderation import Stage
+from limner.domain.moderation import RefusalStage
 from limner.domain.tasks.task import StatusChange
 from limner.intake.decode_pool import DecodePool
 from limner.intake.image_intake import ImageIntake
@@ -265,8 +265,8 @@ class Limner:
             settings.judge_secret.get_secret_value().encode(),
             self.clock,
             settings.judge_on_timeout,
-            before_order=Stage.ORDER in stages,
-            before_delivery=Stage.DELIVERY in stages,
+            before_order=RefusalStage.ORDER in stages,
+            before_delivery=RefusalStage.DELIVERY in stages,
         )
 
     @property

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from limner.api import detect, docs, files, health, home, metrics, refusals, thumbs, weather
+from limner.api import docs, files, health, home, metrics, thumbs, weather
 from limner.api.a1111 import errors as a1111_errors
 from limner.api.a1111 import routes as a1111
 from limner.api.admin import openapi as admin_openapi
@@ -43,6 +43,7 @@ from limner.api.s3.request import object_of
 from limner.api.service_container import Services
 from limner.api.templates import openapi as templates_openapi
 from limner.api.templates import routes as templates
+from limner.api.trust import detect, refusals
 from limner.api.v2 import errors as v2_errors
 from limner.api.v2 import openapi as v2_openapi
 from limner.api.v2 import routes as v2

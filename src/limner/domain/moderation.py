@@ -23,7 +23,7 @@ _IDEOGRAPHS_FROM = 0x2E80
 """Scripts without spaces between words begin here: their entries match inside of others."""
 
 
-class Stage(StrEnum):
+class RefusalStage(StrEnum):
     """Who refused, and when."""
 
     WORDS = "words"

@@ -12,7 +12,10 @@ _TOOL: Final = re.compile(rb"CreatorTool(?:\s*=\s*[\"']|>)([^\"'<]{1,200})")
 _MANIFEST: Final = re.compile(rb"jumd.{16}.c2pa\0", re.DOTALL)
 """The description box of a C2PA manifest store (C2PA 2.2, section 11.1), whichever container it is in."""
 
-_PACKET: Final = re.compile(rb"<\?xpacket begin=\"\xef\xbb\xbf\".{1,4096}?<\?xpacket end=\"r\"\?>", re.DOTALL)
+_BEGIN: Final = b'<?xpacket begin="\xef\xbb\xbf"'
+_END: Final = b'<?xpacket end="r"?>'
+_OWN_TOOL: Final = b'CreatorTool="Limner'
+_PACKET_WITHIN: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,10 @@ def before_mark(media_type: str, data: bytes) -> Iterator[bytes]:
 
     A picture that had XMP before is not among them.
     """
-    packet = _PACKET.search(data)
-    if packet is None or b'CreatorTool="Limner' not in packet[0]:
+    packet = _own_packet(data)
+    if packet is None:
         return
-    start, end = packet.span()
+    start, end = packet
     match media_type:
         case "image/png":
             head = data.rfind(b"iTXt", 0, start) - 4
@@ -54,6 +57,16 @@ def before_mark(media_type: str, data: bytes) -> Iterator[bytes]:
             yield data[:head] + data[end:]
         case "image/webp":
             yield from _webp_before(data, start, end)
+
+
+def _own_packet(data: bytes) -> tuple[int, int] | None:
+    """Where our packet is. Found from its middle: a file may be full of beginnings."""
+    tool = data.find(_OWN_TOOL)
+    if tool < 0:
+        return None
+    start = data.rfind(_BEGIN, max(0, tool - _PACKET_WITHIN), tool)
+    end = data.find(_END, tool, tool + _PACKET_WITHIN)
+    return (start, end + len(_END)) if start >= 0 and end >= 0 else None
 
 
 def _webp_before(data: bytes, start: int, end: int) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -229,3 +229,12 @@ def test_without_its_manifest_a_file_is_what_it_was(signed: dict[str, bytes], fo
     assert without_manifest(f"image/{format_}", picture(format_)) is None
     with Image.open(io.BytesIO(stripped(format_, signed[format_]))) as opened:
         opened.load()
+
+
+@pytest.mark.parametrize("days", [-3_000, 30], ids=["expired", "clock before its start"])
+def test_a_certificate_out_of_its_time_signs_nothing(tmp_path: Path, days: int) -> None:
+    folder = KeyFolder(tmp_path)
+    folder.ensure(NOW + timedelta(days=days))
+
+    with pytest.raises(SigningFailed, match="not valid at time of signing"):
+        C2paSigner(folder.current).sign(io.BytesIO(picture("png")), facts("png"), None)

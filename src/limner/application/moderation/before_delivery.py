@@ -25,9 +25,8 @@ from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
 from limner.db.tables.moderation.refusals import LoggedRefusal
 from limner.domain.ids import BlobId
-from limner.domain.moderation import WITHHELD, Stage, Verdict
-from limner.domain.routing.failure import Failure, FailureKind
-from limner.domain.routing.failure import Stage as VendorStage
+from limner.domain.moderation import WITHHELD, RefusalStage, Verdict
+from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.domain.tasks.task import Task
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
@@ -56,7 +55,7 @@ class CheckPicture:
         if attempt is None or await self._is_allowed(attempt):
             return image
         shown = await self._shown(image.result.blob)
-        asked = question(Stage.DELIVERY, task.account, task.model, await self._texts(task))
+        asked = question(RefusalStage.DELIVERY, task.account, task.model, await self._texts(task))
         asked |= {"task": task.id, "picture": picture_fields("image/webp", shown) | {"sha256": image.result.blob}}
         left_s = generation.left_s(self.clock.now_ms())
         verdict = await ask_until_told(self.judge, asked, generation.interrupt, left_s, self.pause_s)
@@ -90,7 +89,7 @@ class CheckPicture:
         reason = f"{WITHHELD}: {verdict.said}; {paid}; you are not charged for it"
         now_ms = self.clock.now_ms()
         entry = LoggedRefusal(
-            str(uuid.uuid4()), task.account, task.id, Stage.DELIVERY, reason, verdict.categories, None, now_ms
+            str(uuid.uuid4()), task.account, task.id, RefusalStage.DELIVERY, reason, verdict.categories, None, now_ms
         )
 
         def write(records: Records) -> None:
@@ -102,7 +101,7 @@ class CheckPicture:
 
         await self.store.run(write)
         log.info("a picture was withheld", task=task.id, refusal=entry.id, categories=verdict.categories)
-        return Failure(FailureKind.CONTENT_POLICY, reason, charged=not free, stage=VendorStage.OUTPUT)
+        return Failure(FailureKind.CONTENT_POLICY, reason, charged=not free, stage=Stage.OUTPUT)
 
 
 def _paid(attempt: Attempt) -> str:

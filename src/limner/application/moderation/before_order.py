@@ -12,7 +12,7 @@ from limner.application.moderation.judge import PAUSE_S, Judge
 from limner.db.store import Store
 from limner.db.tables.moderation.refusals import LoggedRefusal
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.moderation import ALLOWED, REFUSED, Moderated, OnNoVerdict, Stage, Verdict, found_words
+from limner.domain.moderation import ALLOWED, REFUSED, Moderated, OnNoVerdict, RefusalStage, Verdict, found_words
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
@@ -38,20 +38,22 @@ class CheckOrder:
         words = await self.store.read(lambda records: records.moderation.words_for(account))
         if found := found_words(words, texts):
             told = ", ".join(repr(each) for each in found[:5])
-            await self._refuse(account, Stage.WORDS, f"the text has words that are not allowed here: {told}", (), texts)
+            await self._refuse(
+                account, RefusalStage.WORDS, f"the text has words that are not allowed here: {told}", (), texts
+            )
         if self.judge is None or not self.judge.before_order:
             return True
-        verdict = await self.judge.ask(question(Stage.ORDER, account, model, texts))
+        verdict = await self.judge.ask(question(RefusalStage.ORDER, account, model, texts))
         if verdict is None and self.judge.on_no_verdict is OnNoVerdict.WAIT:
             return False
         verdict = verdict or (ALLOWED if self.judge.on_no_verdict is OnNoVerdict.ALLOW else NO_VERDICT)
         if not verdict.allowed:
             reason = f"{REFUSED}: {verdict.said}"
-            await self._refuse(account, Stage.ORDER, reason, verdict.categories, texts)
+            await self._refuse(account, RefusalStage.ORDER, reason, verdict.categories, texts)
         return True
 
     async def _refuse(
-        self, account: AccountId, stage: Stage, reason: str, categories: tuple[str, ...], texts: Sequence[str]
+        self, account: AccountId, stage: RefusalStage, reason: str, categories: tuple[str, ...], texts: Sequence[str]
     ) -> None:
         entry = LoggedRefusal(
             str(uuid.uuid4()), account, None, stage, reason, categories, "\n".join(texts), self.clock.now_ms()
@@ -82,7 +84,7 @@ class AwaitVerdict:
         await self._say(task.id, owner, None)
 
     async def _verdict(self, task: Task, texts: Sequence[str], interrupt: Interrupt, left_s: float) -> Verdict:
-        asked = question(Stage.ORDER, task.account, task.model, texts, task.id)
+        asked = question(RefusalStage.ORDER, task.account, task.model, texts, task.id)
         return await ask_until_told(self.judge, asked, interrupt, left_s, self.pause_s)
 
     async def _say(self, task: TaskId, owner: str, message: str | None) -> None:
@@ -109,6 +111,6 @@ async def ask_until_told(
 
 
 def question(
-    stage: Stage, account: AccountId, model: str, texts: Sequence[str], task: TaskId | None = None
+    stage: RefusalStage, account: AccountId, model: str, texts: Sequence[str], task: TaskId | None = None
 ) -> dict[str, Any]:
     return {"stage": stage, "account": account, "task": task, "model": model, "texts": list(texts)}

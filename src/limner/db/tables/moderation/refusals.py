@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from limner.db.sql import Db, Sql, dump, load
 from limner.domain.ids import AccountId, AttemptId, TaskId
-from limner.domain.moderation import EVERYBODY, Stage
+from limner.domain.moderation import EVERYBODY
 
 LONGEST_PROMPT = 2_000
 
@@ -20,7 +20,7 @@ class LoggedRefusal:
     id: str
     account: AccountId
     task: TaskId | None
-    stage: Stage
+    stage: RefusalStage
     reason: str
     categories: tuple[str, ...]
     prompt: str | None
@@ -185,7 +185,7 @@ def _refusal(  # noqa: PLR0917 - a row
         refusal_id,
         AccountId(account),
         TaskId(task) if task else None,
-        Stage(stage),
+        RefusalStage(stage),
         reason,
         tuple(load(categories)),
         prompt,

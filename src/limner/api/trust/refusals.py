@@ -13,7 +13,7 @@ from limner.api.http.openapi_schema import content, fields, ref
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
 from limner.application.moderation.appeals import LONGEST_TEXT, SHOWN, facts
-from limner.domain.moderation import Stage
+from limner.domain.moderation import RefusalStage
 
 PATH = "/v1/refusals"
 
@@ -22,7 +22,7 @@ _TIME = {"type": ["integer", "null"]}
 REFUSAL: dict[str, Any] = fields(
     id={"type": "string"},
     task=_TEXT,
-    stage={"type": "string", "enum": list(Stage)},
+    stage={"type": "string", "enum": list(RefusalStage)},
     reason={"type": "string"},
     categories={"type": "array", "items": {"type": "string"}},
     prompt=_TEXT,

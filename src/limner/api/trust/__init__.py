@@ -1,0 +1,1 @@
+"""Whether pictures were made here, and what was refused."""
