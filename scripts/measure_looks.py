@@ -35,7 +35,7 @@ THINGS = [
     "boat",
     "lighthouse",
     "tree",
-    "house",
+    "barn",
     "astronaut",
     "rocket",
     "dragon",

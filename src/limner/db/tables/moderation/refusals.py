@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from limner.db.sql import Db, Sql, dump, load
 from limner.domain.ids import AccountId, AttemptId, TaskId
-from limner.domain.moderation import EVERYBODY
+from limner.domain.moderation import EVERYBODY, RefusalStage
 
 LONGEST_PROMPT = 2_000
 
