@@ -46,6 +46,7 @@ from limner.application.moderation.appeals import ManageModeration
 from limner.application.moderation.before_delivery import CheckPicture
 from limner.application.moderation.before_order import AwaitVerdict, CheckOrder
 from limner.application.moderation.judge import Judge
+from limner.application.moderation.word_lists import WordLists
 from limner.application.operations.check_providers import CheckProviders
 from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
@@ -245,7 +246,7 @@ class Limner:
                 transcode_webp=settings.transcode_webp,
             ),
             tracing=self.tracing,
-            check_order=CheckOrder(self.store, self.clock, self.judge),
+            check_order=CheckOrder(self.store, self.clock, WordLists(self.store, self.clock), self.judge),
         )
 
     @property

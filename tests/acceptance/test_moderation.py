@@ -175,6 +175,7 @@ async def test_a_list_holds_for_its_account_alone_and_the_star_for_all(strict: S
     assert (await asked(strict, "POST", "/v2/openapi/task", body, other.key))[0] == 200
 
     await asyncio.to_thread(strict.cli, "moderation", "set-words", "*", "wolverine")
+    await until_refused(strict, "a wolverine")
     status, _ = await asked(strict, "POST", "/v2/openapi/task", body | {"prompt": "a wolverine"}, other.key)
     await asyncio.to_thread(strict.cli, "moderation", "set-words", "*")
     assert status == 400
@@ -352,6 +353,16 @@ def until(is_so: Callable[[], bool], changed: threading.Event) -> None:
         changed.clear()
         if not is_so():
             assert changed.wait(ENDS_WITHIN_S)
+
+
+async def until_refused(served: Served, prompt: str) -> None:
+    """Lists are read once in a second."""
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        while True:
+            status, said = await asked(served, "POST", "/v3/generation/text-to-image", {"prompt": prompt})
+            if (status, said["code"]) == (400, 2008):
+                return
+            await asyncio.sleep(0.2)
 
 
 async def ended(served: Served, task_id: str, key: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import structlog
 
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
 from limner.application.moderation.judge import PAUSE_S, Judge
+from limner.application.moderation.word_lists import WordLists
 from limner.db.store import Store
 from limner.db.tables.moderation.refusals import LoggedRefusal
 from limner.domain.ids import AccountId, TaskId
@@ -28,6 +29,7 @@ class CheckOrder:
 
     store: Store
     clock: Clock
+    lists: WordLists
     judge: Judge | None = None
 
     async def __call__(self, account: AccountId, model: str, texts: Sequence[str]) -> bool:
@@ -35,8 +37,7 @@ class CheckOrder:
 
         Raises `Moderated`, which is in the log then.
         """
-        words = await self.store.read(lambda records: records.moderation.words_for(account))
-        if found := found_words(words, texts):
+        if found := found_words(await self.lists.of(account), texts):
             told = ", ".join(repr(each) for each in found[:5])
             await self._refuse(
                 account, RefusalStage.WORDS, f"the text has words that are not allowed here: {told}", (), texts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from limner.db.sql import Db, Sql, dump, load
 from limner.domain.ids import AccountId, AttemptId, TaskId
-from limner.domain.moderation import EVERYBODY, RefusalStage
+from limner.domain.moderation import RefusalStage
 
 LONGEST_PROMPT = 2_000
 
@@ -34,7 +34,7 @@ class LoggedRefusal:
 
 _COLUMNS = """id, account, task, stage, reason, categories, prompt, at_ms, appeal, appealed_ms, decision, answer,
     answered_ms"""
-_WORDS = Sql("SELECT words FROM word_lists WHERE account = :account OR account = :everybody")
+_WORDS = Sql("SELECT account, words FROM word_lists")
 _LIST = Sql("SELECT words FROM word_lists WHERE account = :account")
 _SET = Sql("""
     INSERT INTO word_lists (account, words, changed_ms) VALUES (:account, :words, :now_ms)
@@ -83,10 +83,9 @@ class ModerationTable:
     def __init__(self, db: Db) -> None:
         self._db = db
 
-    def words_for(self, account: AccountId) -> list[str]:
-        """The account's words, and those of everybody."""
-        rows = self._db.all(_WORDS, {"account": account, "everybody": EVERYBODY})
-        return list(dict.fromkeys(word for row in rows for word in load(row[0])))
+    def word_lists(self) -> dict[str, list[str]]:
+        """All lists, by account."""
+        return {row[0]: load(row[1]) for row in self._db.all(_WORDS)}
 
     def word_list(self, account: str) -> list[str]:
         row = self._db.one(_LIST, {"account": account})
