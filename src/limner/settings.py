@@ -619,12 +619,12 @@ class Settings(VendorSettings):
     def _reachable_judge(self) -> "Settings":
         if self.judge_url is None:
             return self
-        if self.judge_secret is None:
-            raise _misplaced("judge_secret", "is missing, and questions to the judge are signed", "Set it.")
         problem = why_not_sendable(self.judge_url, FetchAllow.parse(self.judge_allow))
         if problem:
             remedy = "Give an https address, or name its host in LIMNER_JUDGE_ALLOW."
             raise _misplaced("judge_url", problem, remedy)
+        if self.judge_secret is None:
+            raise _misplaced("judge_url", "is set without a secret", "Questions are signed: set LIMNER_JUDGE_SECRET.")
         return self
 
     @field_validator("fetch_allow", "judge_allow")

@@ -27,7 +27,7 @@ class ModerationAdmin:
     async def log(self, request: Request) -> Response:
         asked = query(request, AdminRefusals)
         found = await self.services.moderation.log(open_appeals=asked.appeals)
-        return success({"rows": [_facts(each) for each in found]})
+        return success({"rows": [_facts(each) for each in found], "next": None})
 
     async def answer(self, request: Request) -> Response:
         sent, refusal = await body(request, AdminAnswer), request.path_params["refusal_id"]

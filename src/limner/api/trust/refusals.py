@@ -56,34 +56,37 @@ def operations(services: Services) -> list[Operation]:
         return _answer(facts(await moderation.appeal(key.account, request.path_params["refusal_id"], sent.text)))
 
     one = f"{PATH}/{{refusal_id}}"
-    listed = _described(fields(rows={"type": "array", "items": REFUSAL}), 401)
+    listed = _described(fields(rows={"type": "array", "items": REFUSAL}))
     body = {"required": True, "content": {"application/json": {"schema": _APPEAL}}}
     return [
         Operation(
             "GET", PATH, list_own, "refusals", f"List what was refused to you, the {SHOWN} newest", listed, "read"
         ),
-        Operation("GET", one, read, "refusals", "Read a refusal", _described(REFUSAL, 401, 404), "read"),
+        Operation("GET", one, read, "refusals", "Read a refusal", _described(REFUSAL), "read"),
         Operation(
             "POST",
             f"{one}/appeal",
             appeal,
             "refusals",
             "Appeal a refusal",
-            _described(REFUSAL, 400, 401, 403, 404) | {"requestBody": body},
+            _described(REFUSAL) | {"requestBody": body},
             "generate",
         ),
     ]
 
 
-_APPEAL = fields(text={"type": "string", "maxLength": LONGEST_TEXT, "description": "Why the refusal is wrong."})
+_REFUSED = (400, 401, 403, 404, 413, 415, 429)
+_APPEAL = fields(
+    text={"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "description": "Why the refusal is wrong."}
+)
 
 
-def _described(data: dict[str, Any], *refused: int) -> dict[str, Any]:
+def _described(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "security": [{"key": []}],
         "responses": {
             "200": {"description": "Success", **content(fields(code={"const": 0}, data=data))},
-            **{str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))} for code in refused},
+            **{str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))} for code in _REFUSED},
         },
     }
 
