@@ -23,6 +23,7 @@ GOOD = {
     "fal": "answers, and did not refuse the key; that it takes one, only a paid request would show",
     "replicate": "the key is valid; it belongs to the organization 'emulated'",
     "midjourney": "the relay answers and accepts the key",
+    "ray": "5 models, and FLUX.1-Kontext-dev and FLUX.1-dev are among them",
     "sglang": "black-forest-labs/FLUX.1-dev",
     "vllm": "black-forest-labs/FLUX.1-Kontext-dev",
 }
@@ -74,7 +75,7 @@ def test_a_refused_key_and_an_empty_address_are_reported_apart(emulators: dict[s
 
     reported = limner(tmp_path, emulators | wrong, "providers", "check")
 
-    lines = {line.split()[0]: line for line in reported.out.splitlines()[1:9]}
+    lines = {line.split()[0]: line for line in reported.out.splitlines()[1 : len(GOOD) + 1]}
     assert lines.keys() == GOOD.keys()
     assert "NOT WELL" in lines["openai"]
     assert "the key is refused: Incorrect API key provided" in lines["openai"]
