@@ -6,7 +6,7 @@ BOOTSTRAP := sh scripts/bootstrap.sh
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 	--no-emit-package limner --no-emit-package limner-builtin --no-emit-package limner-client \
-	--no-emit-package limner-vendors --no-emit-package limner-ray
+	--no-emit-package limner-vendors --no-emit-package limner-ray --no-emit-package litellm-enterprise
 # A process more than there are cores, since many tests wait. A file stays together, for the servers that its tests share,
 # and files start in their order: the long ones of tests/crash come early, and no process is left with one at the end.
 PYTEST := .venv/bin/pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile \
@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 PROJECTS := pyproject.toml $(filter-out packages/limner-ray/%,$(wildcard packages/*/pyproject.toml))
 
-.PHONY: help demo serve test test-fast walk test-diffusers test-ray chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench performance soak studio-budget gallery plates docs site audit lock upgrade clean
+.PHONY: help demo serve test test-fast walk test-diffusers test-ray chaos screenshots mutants container-check engine-check service-check compose-check rolling-check cluster chart-check check fmt bench bench-peers performance soak studio-budget gallery plates docs site audit lock upgrade clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -114,6 +114,15 @@ performance: ## Measure anew what docs/performance.md shows, and write that page
 	@.venv/bin/python -m bench --save bench/figures/after.json api flight vendors complete queue
 	@.venv/bin/python scripts/write_performance.py
 
+bench-peers: ## Measure Limner beside LiteLLM and Portkey in front of one vendor, in an environment of their own: half an hour.
+	@$(BOOTSTRAP) dev
+	@[ -x .venv-peers/bin/python ] || python3 -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/tools/peers.txt
+	@mkdir -p out .venv-peers/node && cp requirements/tools/node/*.json .venv-peers/node
+	@npm ci --prefix .venv-peers/node --silent --ignore-scripts --no-audit --no-fund
+	@PATH="$(CURDIR)/.venv-peers/bin:$$PATH" PORTKEY=.venv-peers/node/node_modules/@portkey-ai/gateway \
+		.venv/bin/python -m bench.peers --save out/peers.json
+
 soak: ## Send ten times as much as can be served for ten minutes, and print what became of it.
 	@$(BOOTSTRAP) dev
 	@.venv/bin/python -m bench soak
@@ -148,7 +157,7 @@ lock: ## Write requirements/ anew from the ranges in pyproject.toml, keeping eve
 	@for extra in provenance mcp otel; do $(LOCK) pyproject.toml --extra $$extra -c requirements/dev.txt \
 		-o requirements/extras/$$extra.txt || exit; done
 	@for wanted in requirements/clients/*.in requirements/tools/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt || exit; done
-	@! command -v npm >/dev/null || for folder in requirements/clients/*/; do (cd $$folder && npm install --package-lock-only \
+	@! command -v npm >/dev/null || for folder in requirements/clients/*/ requirements/tools/node/; do (cd $$folder && npm install --package-lock-only \
 		--ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent) || exit; done
 
 upgrade: ## Do what `make lock` does, with the newest versions.
@@ -167,5 +176,5 @@ plates: ## Render the built-in engine's places that are not under out/plates yet
 	@cd packages/limner-builtin/src/limner_builtin && sed -i '/plates.zip/d' SHA256SUMS && sha256sum assets/plates.zip >>SHA256SUMS
 
 clean: ## Remove the environment, the caches and the pictures that `make demo` made.
-	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-ray .venv-clients .venv-plates out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-charts .venv-site .venv-diffusers .venv-ray .venv-clients .venv-plates .venv-peers out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -113,6 +113,9 @@ which at a load of 12 took 1.7 ms of the writer's thread; on PostgreSQL 42 took 
     .venv/bin/python -m bench --save FILE api    # and write the figures as JSON
     .venv/bin/python -m bench --short            # a second of each, to see that they work
 
+`make bench-peers` sends the same calls through LiteLLM 1.100.5, Portkey 1.15.2 and Limner to one vendor, with answers of 1 KB and 2 MB, a vendor that takes 0, 1 and 20
+seconds, and 1, 32 and 500 calls at once; it prints calls a second, latencies, CPU and memory, and writes them to `out/peers.json`. It has not been run on an idle machine.
+
 `make performance` measures what this page shows, writes it to `bench/figures/after.json`, and the page anew.
 [Operating](operating.md#figures) says what each figure counts.
 """

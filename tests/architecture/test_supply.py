@@ -45,6 +45,7 @@ PERMISSIVE = {
     "BSD-3-Clause",
     "CC0-1.0",
     "CNRI-Python",
+    "ISC",
     "ISC License (ISCL)",
     "MIT",
     "MIT License",
@@ -52,6 +53,8 @@ PERMISSIVE = {
     "MIT-CMU",
     "PSF-2.0",
     "Python Software Foundation License",
+    "The Unlicense (Unlicense)",
+    "ZPL-2.1",
     "Zlib",
 }
 MPL = "Mozilla Public License 2.0 (MPL 2.0)"
