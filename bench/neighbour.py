@@ -133,8 +133,8 @@ async def _measured(both: Sequence[dict[str, str]], size: Size) -> Compared:
         server, other = (stack.enter_context(limner(SETTINGS | each, within=within)) for each in both)
         command("webhooks", "add", "--per-task", "--data", str(server.data), "--json", env=server.environment)
         quiet, apart = (Quiet(each.port, _second_account(each)) for each in (server, other))
-        for each in (quiet, apart):
-            await each.lives(2, size.every_s)  # opens what is opened at first use
+        for account in (quiet, apart):
+            await account.lives(2, size.every_s)  # opens what is opened at first use
         alone = await quiet.lives(size.tasks, size.every_s)
         with beside("bench.abuse", str(server.port), server.key, size.abuse.as_json()):
             loud, elsewhere = await asyncio.gather(
