@@ -19,8 +19,12 @@ PROJECTS = {
     "limner": ROOT,
     "limner_builtin": ROOT / "packages/limner-builtin",
     "limner_client": ROOT / "packages/limner-client",
+    "limner_ray": ROOT / "packages/limner-ray",
     "limner_vendors": ROOT / "packages/limner-vendors",
 }
+
+ELSEWHERE = {"limner_ray"}
+"""What is built and not installed: Ray has versions of its own, and an environment for its tests."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def wheel_environment(folder: Path) -> WheelEnvironment:
     What they need is linked from the environment of the tests, so no network is used. A package that the wheels do not
     declare, or that only the tests have, is not there.
     """
-    wheels = build(folder / "wheels")
+    wheels = {name: wheel for name, wheel in build(folder / "wheels").items() if name not in ELSEWHERE}
     made = WheelEnvironment(folder / "environment")
     venv.create(made.folder, with_pip=True)
     (site,) = made.folder.glob("lib/python*/site-packages")

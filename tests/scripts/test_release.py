@@ -1,6 +1,7 @@
 """The release script, run in a copy of the checkout."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = {"limner", *(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,8 @@ def test_a_rehearsal_builds_every_package_a_bill_of_materials_and_their_sums(che
 
     assert done.returncode == 0, done.stderr
     assert "Nothing is published" in done.stdout
-    assert len(list(dist.glob("*.whl"))) == len(list(dist.glob("*.tar.gz"))) == 4
+    for built in ("*.whl", "*.tar.gz"):
+        assert {path.name.partition("-")[0].replace("_", "-") for path in dist.glob(built)} == PACKAGES
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=dist, check=True)
     (bill,) = (json.loads(path.read_text()) for path in dist.glob("*.cdx.json"))
     named = {each["purl"].partition("@")[0] for each in bill["components"]}
@@ -61,3 +64,9 @@ def test_the_sums_are_signed(checkout: Path, tmp_path: Path) -> None:
     verify = ["ssh-keygen", "-Y", "verify", "-f", str(tmp_path / "allowed"), "-I", "limner", "-n", "limner"]
     done = subprocess.run([*verify, "-s", f"{sums}.sig"], input=sums.read_bytes(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_names_that_have_to_be_claimed_first_are_told() -> None:
+    first = (ROOT / "RELEASING.md").read_text().partition("\n1. ")[0]
+
+    assert set(re.findall(r"`(limner[a-z-]*)`", first)) == PACKAGES
