@@ -64,7 +64,8 @@ def log(
         print_json([facts(each) | {"account": each.account} for each in found])
         return
     rows = [(each.id, when(each.at_ms), each.stage, each.reason, _appeal(each)) for each in found]
-    table("refusal", "at", "by", "reason", "appeal", rows=rows, empty="Nothing was refused.")
+    empty = "No appeal waits for an answer." if appeals else "Nothing was refused."
+    table("refusal", "at", "by", "reason", "appeal", rows=rows, empty=empty)
 
 
 @app.command("appeal")
