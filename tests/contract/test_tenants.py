@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ MISSING = {
     "webhook_id": "66666666-7777-4888-8999-aaaaaaaaaaaa",
     "delivery_id": "msg_" + "1" * 32,
     "slug": "no-such-template",
+    "refusal_id": "22222222-3333-4444-8555-666666666666",
 }
 NO_IDS = {"kind", "model", "since"}
 """Parameters that name what all accounts have, or a time."""
@@ -43,13 +46,26 @@ def ask(client: Client, method: str, path: str, body: Any = None) -> Answer:
 
 @pytest.fixture(scope="module")
 def tenants(served: Served) -> Tenants:
-    owner = newcomer(served, scopes=SCOPES)
+    account = f"a-{uuid.uuid4().hex[:12]}"
+    owner = newcomer(served, name=account, scopes=SCOPES)
     task = owner.done()["task_id"]
     webhook = ask(owner, "POST", "/v1/webhooks", {"url": "https://example.com/hook"}).data["webhook_id"]
     delivery = ask(owner, "POST", f"/v1/webhooks/{webhook}/test").data["delivery_id"]
     assert ask(owner, "PUT", "/v1/templates/woodcut", TEMPLATE).status == 200
     ids = {"task_id": task, "webhook_id": webhook, "delivery_id": delivery, "slug": "woodcut"}
+    ids["refusal_id"] = _refusal_of(served, account, owner)
     return Tenants(owner, ids, newcomer(served, scopes=SCOPES))
+
+
+def _refusal_of(served: Served, account: str, owner: Client) -> str:
+    """The id of a request that a word list has refused. A server reads the lists once in a second."""
+    served.cli("moderation", "set-words", account, "badger")
+    deadline = time.monotonic() + 60
+    while ask(owner, "POST", "/v2/openapi/task", {"type": "generate_image", "prompt": "a badger"}).status == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (refusal,) = owner.get("/v1/refusals").json["data"]["rows"]
+    return str(refusal["id"])
 
 
 def routes(client: Client) -> list[tuple[str, str]]:
@@ -69,7 +85,7 @@ def filled(path: str, ids: Mapping[str, str]) -> str:
 
 
 def answer_of(client: Client, method: str, path: str, ids: Mapping[str, str]) -> tuple[int, str]:
-    answer = ask(client, method, filled(path, ids), TEMPLATE if (method, path) == ADD else None)
+    answer = ask(client, method, filled(path, ids), BODIES.get((method, path)))
     text = answer.body.decode(errors="replace")
     for name, value in ids.items():
         text = text.replace(value, f"<{name}>")
@@ -78,6 +94,8 @@ def answer_of(client: Client, method: str, path: str, ids: Mapping[str, str]) ->
 
 ADD = ("put", "/v1/templates/{slug}")
 """Makes a template of the caller's own, whatever others call theirs."""
+
+BODIES = {ADD: TEMPLATE, ("post", "/v1/refusals/{refusal_id}/appeal"): {"text": "It is an animal."}}
 
 
 SOCKETS = {("get", "/v2/openapi/task/watch/{task_id}")}

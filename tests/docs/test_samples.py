@@ -3,12 +3,14 @@
 import ast
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from limner.settings import load_settings
+from limner_ray.settings import settings_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +25,12 @@ def blocks(language: str) -> list[Any]:
 
 
 SAMPLES = blocks("python")
+OF_RAY = re.compile(r"^\[\[engine\]\]$", re.MULTILINE)
+"""Stands in `limner-ray.toml` only."""
+
+
+def samples_of(of_ray: bool) -> list[Any]:  # noqa: FBT001
+    return [sample for sample in blocks("toml") if bool(OF_RAY.search(sample.values[0])) is of_ray]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -37,7 +45,7 @@ def test_a_folder_that_a_sample_saves_to_is_made_by_it(sample: str) -> None:
     assert 'download_task_models(task, "out")' not in sample or 'Path("out").mkdir' in sample
 
 
-@pytest.mark.parametrize("sample", blocks("toml"))
+@pytest.mark.parametrize("sample", samples_of(of_ray=False))
 def test_a_sample_of_limner_toml_is_a_valid_configuration(
     sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,3 +53,8 @@ def test_a_sample_of_limner_toml_is_a_valid_configuration(
     monkeypatch.delenv("LIMNER_CONFIG", raising=False)
 
     assert load_settings(data=tmp_path).data == tmp_path
+
+
+@pytest.mark.parametrize("sample", samples_of(of_ray=True))
+def test_a_sample_of_limner_ray_toml_is_a_valid_configuration(sample: str) -> None:
+    assert settings_of(tomllib.loads(sample)).engine
