@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from azure_server import NO_AZURITE, AzureServer, azure_server
+from clients.environments import NotInstalled
 from contract.client import Client, client_of
 from e2e.test_cli import Limner, Ran
 from forked import run_forked
@@ -54,11 +56,17 @@ def examine_backups(*arguments: str, variables: Mapping[str, str] | None = None)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.fixture(params=["sqlite and a folder", "postgres and a bucket"])
+@pytest.fixture(params=["sqlite and a folder", "sqlite and a container of Azure", "postgres and a bucket"])
 def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Places]:
     data, restored, backups = tmp_path / "data", tmp_path / "restored", tmp_path / "backups"
     if request.param == "sqlite and a folder":
         yield Places(data, {}, str(backups), restored, {}, {})
+        return
+    if request.param == "sqlite and a container of Azure":
+        with azure(tmp_path) as container:
+            urls = (container.url, f"{container.url}-backups", f"{container.url}-restored")
+            own, there = ({"storage_url": url} for url in (urls[0], urls[2]))
+            yield Places(data, own, urls[1], restored, there, container.variables)
         return
     server: Server = request.getfixturevalue("postgres_server")
     (tmp_path / "s3").mkdir()
@@ -71,6 +79,16 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Places]:
             {"database_url": server.url(spare), "storage_url": f"{store.url}-restored"},
             store.variables,
         )
+
+
+@contextmanager
+def azure(folder: Path) -> Iterator[AzureServer]:
+    (folder / "azure").mkdir()
+    try:
+        with azure_server(folder / "azure") as server:
+            yield server
+    except NotInstalled as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{NO_AZURITE}: {error}")
 
 
 @contextmanager
