@@ -27,8 +27,8 @@ CREDITS = 1_000_000
 LOOPS = ("dispatcher ", "leases ", "rescuer ")
 """Loops. Their first round claims the task; later rounds repeat it."""
 
-NOTIFYING = ("webhooks ", "progress ")
-"""Loops that only notify and take no part in running a task."""
+NOTIFYING = ("webhooks ", "progress ", "looks ")
+"""Loops that notify or index and take no part in running a task."""
 
 
 class ForkServer:

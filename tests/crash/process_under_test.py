@@ -55,6 +55,8 @@ TIMED_OUT = 3
 ANSWERED = "main answer 1"
 """The step at which the caller has the answer that the task is accepted."""
 
+LOOPS = {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress", "looks"}
+
 
 @dataclass(frozen=True, slots=True)
 class ChildJob:
@@ -135,7 +137,11 @@ def _actor() -> str:
     except RuntimeError:
         return "task"
     name = task.get_name() if task else "task"
-    return name if name in {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress"} else "task"
+    return (
+        name
+        if name in {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress", "looks"}
+        else "task"
+    )
 
 
 class SteppedStore:
