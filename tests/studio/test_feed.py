@@ -90,16 +90,21 @@ def test_new_pictures_wait_above_who_looks_further_down(reader: tuple[Tab, Clien
     expect(chip).to_be_hidden()
 
 
-def test_the_title_of_a_hidden_tab_counts_what_became_ready(reader: tuple[Tab, Client, list[str]]) -> None:
-    tab, client, _ = reader
-    tab.page.evaluate(SAY_HIDDEN, "yes")
+def test_the_title_of_a_hidden_tab_counts_what_became_ready(browser: Browser, served: Served) -> None:
+    client = somebody(served, "hidden-tab")
+    client.done(prompt="before the page")
+    with browser.new_context() as context:
+        tab = new_tab(context, served)
+        tab.page.goto(link(served, "--account", "hidden-tab"))
+        until_ready(tab.page)
+        tab.page.evaluate(SAY_HIDDEN, "yes")
 
-    for number in range(2):
-        client.done(prompt=f"while nobody looks, {number}")
+        for number in range(2):
+            client.done(prompt=f"while nobody looks, {number}")
 
-    expect(tab.page).to_have_title("● 2 ready · Make · Limner")
-    tab.page.evaluate(SAY_HIDDEN, "")
-    expect(tab.page).to_have_title("Make · Limner")
+        expect(tab.page).to_have_title("● 2 ready · Make · Limner")
+        tab.page.evaluate(SAY_HIDDEN, "")
+        expect(tab.page).to_have_title("Make · Limner")
 
 
 def test_a_cancelled_task_is_sent_again_by_undo(browser: Browser, idle: Served) -> None:

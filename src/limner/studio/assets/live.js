@@ -28,10 +28,14 @@ export function live() {
     since = Math.max(since, frame.now_ms);
     if (known.get(frame.id) !== frame.status) {
       balance();
-      if (document.hidden && frame.status === "success") document.title = `● ${t("{n} ready", { n: ready += 1 })} · ${TITLE}`;
+      if (document.hidden && becameReady(frame)) document.title = `● ${t("{n} ready", { n: ready += 1 })} · ${TITLE}`;
     }
     known.set(frame.id, frame.status);
     document.dispatchEvent(new CustomEvent("limner:frame", { detail: frame }));
+  }
+  // A new connection tells again of what changed shortly before the page was drawn.
+  function becameReady({ id, status }) {
+    return status === "success" && document.getElementById(`task-${id}`)?.dataset.state !== status;
   }
   function balance() {
     asking ||= setTimeout(async () => {
