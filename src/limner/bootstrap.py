@@ -52,7 +52,7 @@ from limner.application.operations.overview import ReadOverview
 from limner.application.operations.rest_routes import RestRoutes
 from limner.application.provenance.await_marks import AwaitMarks
 from limner.application.provenance.detect import Detect
-from limner.application.provenance.index_looks import IndexLooks
+from limner.application.provenance.index_perceptual_hashes import IndexPerceptualHashes
 from limner.application.provenance.sign_copies import SignCopies
 from limner.application.read import ReadTask, TaskView
 from limner.application.retention.check_consistency import CheckConsistency
@@ -112,7 +112,7 @@ from limner.worker.eraser import Eraser
 from limner.worker.janitor import Janitor
 from limner.worker.lease_owner import LeaseOwner, is_dead, operator, this_process
 from limner.worker.lease_renewal import LeaseRenewer
-from limner.worker.look_indexer import LookIndexer
+from limner.worker.perceptual_hash_indexer import PerceptualHashIndexer
 from limner.worker.progress_writer import ProgressWriter
 from limner.worker.provider_checker import ProviderChecker
 from limner.worker.rescuer import Rescuer
@@ -349,11 +349,13 @@ class Limner:
 
     @property
     def detect(self) -> Detect:
-        return Detect(self.store, self.checked, self.provenance if is_installed() else None, self.index_looks)
+        return Detect(
+            self.store, self.checked, self.provenance if is_installed() else None, self.index_perceptual_hashes
+        )
 
     @property
-    def index_looks(self) -> IndexLooks:
-        return IndexLooks(self.store, self.blobs, self.pictures, self.clock, self.scratch.folder)
+    def index_perceptual_hashes(self) -> IndexPerceptualHashes:
+        return IndexPerceptualHashes(self.store, self.blobs, self.pictures, self.clock, self.scratch.folder)
 
     @property
     def thumbnails(self) -> Thumbnails:
@@ -498,7 +500,7 @@ class Limner:
             more={
                 "janitor": Janitor(self.prune, self.clock, lambda: sweep(self.settings.scratch)).run,
                 "eraser": Eraser(self.store, self.erase, self.clock).run,
-                "looks": LookIndexer(self.index_looks, self.clock).run,
+                "perceptual_hashes": PerceptualHashIndexer(self.index_perceptual_hashes, self.clock).run,
                 "webhooks": self.webhook_sender().run,
                 "progress": ProgressWriter(self.store, self.clock, self.running).run,
                 **self._provider_checker(),

@@ -27,7 +27,7 @@ CREDITS = 1_000_000
 LOOPS = ("dispatcher ", "leases ", "rescuer ")
 """Loops. Their first round claims the task; later rounds repeat it."""
 
-NOTIFYING = ("webhooks ", "progress ", "looks ")
+NOTIFYING = ("webhooks ", "progress ", "perceptual_hashes ")
 """Loops that notify or index and take no part in running a task."""
 
 

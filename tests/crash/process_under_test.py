@@ -55,7 +55,8 @@ TIMED_OUT = 3
 ANSWERED = "main answer 1"
 """The step at which the caller has the answer that the task is accepted."""
 
-LOOPS = {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress", "looks"}
+ACTORS = {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress", "perceptual_hashes"}
+"""The loops of a worker, and `main`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,7 @@ def _actor() -> str:
     except RuntimeError:
         return "task"
     name = task.get_name() if task else "task"
-    return (
-        name
-        if name in {"main", "dispatcher", "leases", "rescuer", "janitor", "webhooks", "progress", "looks"}
-        else "task"
-    )
+    return name if name in ACTORS else "task"
 
 
 class SteppedStore:

@@ -28,7 +28,7 @@ from limner.db.tables.operations.audit_log import AuditLogTable
 from limner.db.tables.operations.consistency import ConsistencyQueries
 from limner.db.tables.operations.overview import OverviewQueries
 from limner.db.tables.operations.route_calls import RouteCallQueries
-from limner.db.tables.provenance.looks import LookTable
+from limner.db.tables.provenance.perceptual_hashes import PerceptualHashTable
 from limner.db.tables.provenance.signed_copies import SignedCopyTable
 from limner.db.tables.provider_state import ProviderStateTable
 from limner.db.tables.retention import RetentionQueries
@@ -60,7 +60,7 @@ class Records:
         self.uploads = UploadTable(db)
         self.blobs = BlobTable(db)
         self.signed_copies = SignedCopyTable(db)
-        self.looks = LookTable(db)
+        self.perceptual_hashes = PerceptualHashTable(db)
         self.moderation = ModerationTable(db)
         self.events = EventTable(db)
         self.idempotency = IdempotencyTable(db)

@@ -386,8 +386,8 @@ blobs = Table(
     Column("let_go_ms", BigInteger),
     Column("condemned_ms", BigInteger),
     Column("condemned_by", String(120)),
-    # What a delivered picture looks like; the index of looks is in `picture_looks`.
-    Column("look", LargeBinary),
+    # The perceptual hash of a delivered picture; its index is in `perceptual_hashes`.
+    Column("phash", LargeBinary),
 )
 Index(
     "ix_blobs_let_go",
@@ -735,9 +735,9 @@ allowed_pictures = Table(
     Column("task", UUID, nullable=False, index=True),
 )
 
-# By which bands the look of a delivered picture is found. Without them it is no picture that can be recognised.
-picture_looks = Table(
-    "picture_looks",
+# By which bands the perceptual hash of a delivered picture is found; without them it cannot be recognised.
+perceptual_hashes = Table(
+    "perceptual_hashes",
     metadata,
     Column("blob", String(64), primary_key=True),
     Column("band_1", Integer, index=True),
@@ -746,9 +746,9 @@ picture_looks = Table(
     Column("band_4", Integer, index=True),
 )
 
-# One row: the looks of tasks that ended from `oldest_ms` up to `newest_ms` are indexed.
-look_progress = Table(
-    "look_progress",
+# One row: the perceptual hashes of tasks that ended from `oldest_ms` up to `newest_ms` are indexed.
+perceptual_hash_progress = Table(
+    "perceptual_hash_progress",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("oldest_ms", BigInteger, nullable=False),

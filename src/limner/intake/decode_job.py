@@ -76,12 +76,12 @@ def result_of(line: bytes, job: DecodeJob) -> Inspected | Normalised:
 
 
 def _as_json(done: Inspected | Normalised) -> Line:
-    look = {"look": done.look.hex() if done.look else None} if isinstance(done, Inspected) else {}
-    return asdict(done) | look
+    phash = {"phash": done.phash.hex() if done.phash else None} if isinstance(done, Inspected) else {}
+    return asdict(done) | phash
 
 
-def _inspected(look: str | None, **fields: Any) -> Inspected:
-    return Inspected(**fields, look=bytes.fromhex(look) if look else None)
+def _inspected(phash: str | None, **fields: Any) -> Inspected:
+    return Inspected(**fields, phash=bytes.fromhex(phash) if phash else None)
 
 
 def encoded(line: Line) -> bytes:

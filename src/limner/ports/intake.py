@@ -10,7 +10,7 @@ class Inspected:
     """Facts of a verified picture, from its bytes alone.
 
     `width` and `height` are pixels as stored, before any EXIF rotation; `size` is bytes.
-    `look` is by what it is recognised, see `limner.domain.look`.
+    `phash` is its perceptual hash, by which it is recognised, see `limner.domain.perceptual_hash`.
     """
 
     media_type: str
@@ -18,7 +18,7 @@ class Inspected:
     height: int
     size: int
     has_alpha: bool = False
-    look: bytes | None = field(default=None, compare=False, repr=False)
+    phash: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

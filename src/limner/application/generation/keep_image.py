@@ -53,8 +53,8 @@ class KeepImage:
 
         Raises `Refusal` for bytes that are no image, and `Interrupted`.
         """
-        result, stored, look = await self._inspect(delivered.picture.source)
-        while refusal := await self._store(attempt.generation.task, delivered.picture.source, result, stored, look):
+        result, stored, phash = await self._inspect(delivered.picture.source)
+        while refusal := await self._store(attempt.generation.task, delivered.picture.source, result, stored, phash):
             await self._wait(attempt, refusal)
         first = attempt.generation.routes[:1]
         delivered = replace(delivered, served_by=_with_fallback(delivered.served_by, attempt.route, first))
@@ -64,8 +64,8 @@ class KeepImage:
 
     async def once(self, task: TaskId, attempt: AttemptId, route: Route, delivered: Delivered) -> KeptImage | None:
         """Keep the image of a task that is about to end; None where storage refuses it. Raises `Refusal`."""
-        result, stored, look = await self._inspect(delivered.picture.source)
-        if await self._store(task, delivered.picture.source, result, stored, look):
+        result, stored, phash = await self._inspect(delivered.picture.source)
+        if await self._store(task, delivered.picture.source, result, stored, phash):
             return None
         delivery = self._delivery(attempt, route, delivered, result, stored)
         await self.journal.delivered(delivery)
@@ -74,15 +74,15 @@ class KeepImage:
     async def _inspect(self, source: Path | bytes) -> tuple[Result, Stored, bytes | None]:
         seen, stored = await asyncio.gather(self.intake.inspect(source), self.blobs.identify(source))
         result = Result(stored.blob, seen.media_type, EXTENSION[seen.media_type], seen.width, seen.height)
-        return result, stored, seen.look
+        return result, stored, seen.phash
 
     async def _store(
-        self, task: TaskId, source: Path | bytes, result: Result, stored: Stored, look: bytes | None
+        self, task: TaskId, source: Path | bytes, result: Result, stored: Stored, phash: bytes | None
     ) -> str | None:
         """What storage said when it refused the bytes; None once they are stored."""
         keep = Keep(self.journal.store, self.blobs, self.clock)
         try:
-            await keep(source, result.media_type, task, stored, owned=True, look=look)
+            await keep(source, result.media_type, task, stored, owned=True, phash=phash)
         except (StorageRefuses, StoreUnavailable) as error:
             self.disk_guard.record_refusal(self.clock.now_ms())
             log.error("a delivered image could not be stored", task=task, error=str(error))  # noqa: TRY400

@@ -34,23 +34,23 @@ class Keep:
         stored: Stored | None = None,
         *,
         owned: bool = False,
-        look: bytes | None = None,
+        phash: bytes | None = None,
     ) -> Stored:
         """`stored` is the identity of the bytes if it was computed before. For `owned` see `BlobStore.put`.
 
-        `look` is that of a picture that was made here.
+        `phash` is the perceptual hash of a picture that was made here.
         """
         stored = stored or await self.blobs.identify(source)
         pause_s = _FIRST_PAUSE_S
-        while not await self._pin(stored, media_type, holder, look):
+        while not await self._pin(stored, media_type, holder, phash):
             await self.clock.sleep(pause_s)  # the blob is being deleted: retry until that is done, then put it again
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         await self.blobs.put(source, stored, owned=owned)
         return stored
 
-    async def _pin(self, stored: Stored, media_type: str, holder: str, look: bytes | None) -> bool:
+    async def _pin(self, stored: Stored, media_type: str, holder: str, phash: bytes | None) -> bool:
         # A power cut may undo the pin alone: its blob is then in the store without a row, which `doctor --deep` finds.
         now_ms = self.clock.now_ms()
         return await self.store.run_unsynced(
-            lambda records: records.blobs.pin(stored.blob, holder, stored.size, media_type, now_ms, look)
+            lambda records: records.blobs.pin(stored.blob, holder, stored.size, media_type, now_ms, phash)
         )

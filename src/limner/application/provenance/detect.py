@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from limner.application.images.open_picture import images_of
-from limner.application.provenance.index_looks import IndexLooks
+from limner.application.provenance.index_perceptual_hashes import IndexPerceptualHashes
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.domain.ids import AccountId, BlobId, TaskId
-from limner.domain.look import are_alike, bands, probes
+from limner.domain.perceptual_hash import are_alike, bands, probes
 from limner.marking.found import FoundMarks, before_mark, found_marks
 from limner.marking.manifest_box import without_manifest
 from limner.ports.intake import Inspected, Intake
@@ -73,7 +73,7 @@ class Detect:
     store: Store
     intake: Intake
     reader: ManifestReader | None = None
-    index: IndexLooks | None = None
+    index: IndexPerceptualHashes | None = None
     """None where pictures are recognised by their bytes alone."""
 
     async def __call__(self, source: Path | bytes, account: AccountId | None = None) -> Detected:
@@ -85,17 +85,17 @@ class Detect:
         hashes, marks = await asyncio.to_thread(_read, source, picture.media_type)
         ours, own = await self.store.read(lambda records: _found(records, hashes, account))
         manifest = await asyncio.to_thread(self._manifest, source, picture.media_type)
-        alike, own_alike = (False, ()) if ours else await self._alike(picture.look, account)
+        alike, own_alike = (False, ()) if ours else await self._alike(picture.phash, account)
         return Detected(picture, hashes[0], ours, own, marks, manifest, alike, own_alike)
 
-    async def _alike(self, look: bytes | None, account: AccountId | None) -> tuple[bool, Sequence[OwnPicture]]:
+    async def _alike(self, phash: bytes | None, account: AccountId | None) -> tuple[bool, Sequence[OwnPicture]]:
         """Whether a picture of ours looks so, and those of the account, or of all."""
-        if self.index is None or look is None or not await asyncio.to_thread(bands, look):
+        if self.index is None or phash is None or not await asyncio.to_thread(bands, phash):
             return False, ()
         await self.index.recent()
-        tried = await asyncio.to_thread(probes, look)
-        near = await self.store.read(lambda records: dict(records.looks.near(tried)))
-        alike = await asyncio.to_thread(lambda: [blob for blob, other in near.items() if are_alike(look, other)])
+        tried = await asyncio.to_thread(probes, phash)
+        near = await self.store.read(lambda records: dict(records.perceptual_hashes.near(tried)))
+        alike = await asyncio.to_thread(lambda: [blob for blob, other in near.items() if are_alike(phash, other)])
         return await self.store.read(lambda records: _found(records, alike[:SHOWN], account, marked=False))
 
     def _manifest(self, source: Path | bytes, media_type: str) -> ManifestReport | None:

@@ -68,7 +68,7 @@ CREATE TABLE blobs (
 	let_go_ms BIGINT,
 	condemned_ms BIGINT,
 	condemned_by VARCHAR(120),
-	look BYTEA,
+	phash BYTEA,
 	CONSTRAINT pk_blobs PRIMARY KEY (id)
 );
 
@@ -173,28 +173,28 @@ CREATE TABLE allowed_pictures (
 
 CREATE INDEX ix_allowed_pictures_task ON allowed_pictures (task);
 
-CREATE TABLE picture_looks (
+CREATE TABLE perceptual_hashes (
 	blob VARCHAR(64) NOT NULL,
 	band_1 INTEGER,
 	band_2 INTEGER,
 	band_3 INTEGER,
 	band_4 INTEGER,
-	CONSTRAINT pk_picture_looks PRIMARY KEY (blob)
+	CONSTRAINT pk_perceptual_hashes PRIMARY KEY (blob)
 );
 
-CREATE INDEX ix_picture_looks_band_1 ON picture_looks (band_1);
+CREATE INDEX ix_perceptual_hashes_band_1 ON perceptual_hashes (band_1);
 
-CREATE INDEX ix_picture_looks_band_2 ON picture_looks (band_2);
+CREATE INDEX ix_perceptual_hashes_band_2 ON perceptual_hashes (band_2);
 
-CREATE INDEX ix_picture_looks_band_3 ON picture_looks (band_3);
+CREATE INDEX ix_perceptual_hashes_band_3 ON perceptual_hashes (band_3);
 
-CREATE INDEX ix_picture_looks_band_4 ON picture_looks (band_4);
+CREATE INDEX ix_perceptual_hashes_band_4 ON perceptual_hashes (band_4);
 
-CREATE TABLE look_progress (
+CREATE TABLE perceptual_hash_progress (
 	id SERIAL NOT NULL,
 	oldest_ms BIGINT NOT NULL,
 	newest_ms BIGINT NOT NULL,
-	CONSTRAINT pk_look_progress PRIMARY KEY (id)
+	CONSTRAINT pk_perceptual_hash_progress PRIMARY KEY (id)
 );
 
 CREATE TABLE buckets (

@@ -70,8 +70,8 @@ _ADD = Sql("""
 """)
 # The update changes nothing and locks the row: who marks the blob for deletion comes before, or sees the pin.
 _ADD_OR_LOCK = Sql("""
-    INSERT INTO blobs (id, size, media_type, created_ms, let_go_ms, look)
-    VALUES (:id, :size, :media_type, :now_ms, :now_ms, :look)
+    INSERT INTO blobs (id, size, media_type, created_ms, let_go_ms, phash)
+    VALUES (:id, :size, :media_type, :now_ms, :now_ms, :phash)
     ON CONFLICT (id) DO UPDATE SET size = blobs.size WHERE blobs.condemned_ms IS NULL
     RETURNING id
 """)
@@ -115,8 +115,9 @@ _UNMARK = Sql("""
     UPDATE blobs SET condemned_ms = NULL, condemned_by = NULL WHERE id IN :ids AND condemned_by = :owner
 """)
 _REMOVE = Sql("DELETE FROM blobs WHERE id IN :ids AND condemned_by = :owner")
-_REMOVE_LOOKS = Sql("""
-    DELETE FROM picture_looks WHERE blob IN :ids AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = picture_looks.blob)
+_REMOVE_HASHES = Sql("""
+    DELETE FROM perceptual_hashes
+    WHERE blob IN :ids AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = perceptual_hashes.blob)
 """)
 
 
@@ -136,10 +137,10 @@ class BlobTable:
         self._db.run(_ADD, {"id": blob, "size": size, "media_type": media_type, "created_ms": now_ms})
 
     def pin(  # noqa: PLR0917 - the row
-        self, blob: BlobId, holder: str, size: int, media_type: str, now_ms: int, look: bytes | None = None
+        self, blob: BlobId, holder: str, size: int, media_type: str, now_ms: int, phash: bytes | None = None
     ) -> bool:
         """Keep this blob until `holder` refers to it; False while it is being deleted."""
-        facts = {"id": blob, "size": size, "media_type": media_type, "now_ms": now_ms, "look": look}
+        facts = {"id": blob, "size": size, "media_type": media_type, "now_ms": now_ms, "phash": phash}
         if self._db.one(_ADD_OR_LOCK, facts) is None:
             return False
         self._db.run(_PIN, {"id": blob, "holder": holder, "now_ms": self._db.shared_now_ms(now_ms)})
@@ -208,7 +209,7 @@ class BlobTable:
         """Remove the rows of blobs that `owner` has deleted from the store."""
         ids = self._db.ids(sorted(blobs))
         self._db.run(_REMOVE, {"ids": ids, "owner": owner})
-        self._db.run(_REMOVE_LOOKS, {"ids": ids})
+        self._db.run(_REMOVE_HASHES, {"ids": ids})
 
 
 def _unreferenced(rows: Sequence[tuple[str, int]]) -> Sequence[UnreferencedBlob]:

@@ -9,7 +9,7 @@ from PIL.Image import Image
 from limner.intake import refusals
 from limner.intake.admit import AdmittedImage
 from limner.intake.decode.decode import decode
-from limner.intake.decode.look import FINE, look_of
+from limner.intake.decode.perceptual_hash import FINE, perceptual_hash_of
 from limner.intake.formats.header import BrokenError, Header
 from limner.intake.formats.jpeg import EOI
 from limner.intake.formats.png_rows import check_rows, last_row_has_data
@@ -36,7 +36,7 @@ def verify(admitted: AdmittedImage, limits: ImageLimits) -> Inspected:
         height=admitted.header.height,
         size=admitted.size,
         has_alpha=picture.has_transparency_data,
-        look=look_of(picture),
+        phash=perceptual_hash_of(picture),
     )
 
 

@@ -1,1 +1,1 @@
-"""What is known of pictures that left: signatures and looks."""
+"""What is known of pictures that left: signatures and perceptual hashes."""

@@ -1,4 +1,4 @@
-"""Pictures without their metadata are recognised by their look, on both databases."""
+"""Pictures without their metadata are recognised by their perceptual hash, on both databases."""
 
 import io
 import random
@@ -8,12 +8,12 @@ from PIL import Image, ImageDraw
 
 from integration.store.retention_steps import eraser
 from limner.application.provenance.detect import Detect
-from limner.application.provenance.index_looks import OVERLAP_MS, IndexLooks
+from limner.application.provenance.index_perceptual_hashes import OVERLAP_MS, IndexPerceptualHashes
 from limner.db.tables.keys import Key
 from limner.domain.ids import BlobId, TaskId
 from limner.domain.tasks.task import Ending, Result, Status
 from limner.intake.image_intake import ImageIntake
-from limner.worker.look_indexer import LookIndexer
+from limner.worker.perceptual_hash_indexer import PerceptualHashIndexer
 from stores import ServiceHarness
 
 
@@ -33,8 +33,8 @@ def encoded(made: Image.Image, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-async def make(service: ServiceHarness, key: Key, picture: bytes, *, look: bool) -> TaskId:
-    """A finished task with this picture, whose look is in its row or still to be made."""
+async def make(service: ServiceHarness, key: Key, picture: bytes, *, phash: bool) -> TaskId:
+    """A finished task with this picture, whose perceptual hash is in its row or still to be made."""
     intake, stored = ImageIntake(), await service.blobs.identify(picture)
     seen = await intake.inspect(picture)
     task = await service.submit_task(key)
@@ -42,7 +42,7 @@ async def make(service: ServiceHarness, key: Key, picture: bytes, *, look: bool)
     now_ms = service.clock.now_ms()
     await service.store.run(
         lambda records: records.blobs.pin(
-            stored.blob, task, stored.size, "image/png", now_ms, seen.look if look else None
+            stored.blob, task, stored.size, "image/png", now_ms, seen.phash if phash else None
         )
     )
     await service.blobs.put(picture, stored)
@@ -51,8 +51,8 @@ async def make(service: ServiceHarness, key: Key, picture: bytes, *, look: bool)
     return task
 
 
-def indexing(service: ServiceHarness) -> IndexLooks:
-    return IndexLooks(service.store, service.blobs, ImageIntake(), service.clock, service.folder)
+def indexing(service: ServiceHarness) -> IndexPerceptualHashes:
+    return IndexPerceptualHashes(service.store, service.blobs, ImageIntake(), service.clock, service.folder)
 
 
 def detecting(service: ServiceHarness) -> Detect:
@@ -66,7 +66,7 @@ def copies(seed: int) -> Sequence[bytes]:
 
 async def test_a_copy_is_recognised_at_once_and_its_task_told_to_its_account_alone(service: ServiceHarness) -> None:
     ada, bob = await service.open_account("ada"), await service.open_account("bob")
-    task = await make(service, ada, encoded(drawing(1)), look=True)
+    task = await make(service, ada, encoded(drawing(1)), phash=True)
     detect = detecting(service)
 
     for copy in copies(1):
@@ -80,7 +80,7 @@ async def test_a_copy_is_recognised_at_once_and_its_task_told_to_its_account_alo
 
 async def test_pictures_from_before_the_index_are_added_little_by_little(service: ServiceHarness) -> None:
     key = await service.open_account()
-    tasks = [await make(service, key, encoded(drawing(seed)), look=False) for seed in range(3)]
+    tasks = [await make(service, key, encoded(drawing(seed)), phash=False) for seed in range(3)]
     service.clock.pass_time(OVERLAP_MS * 3 / 1000)
     detect, index = detecting(service), indexing(service)
 
@@ -92,10 +92,10 @@ async def test_pictures_from_before_the_index_are_added_little_by_little(service
 
 async def test_a_worker_indexes_what_is_new_and_what_is_old(service: ServiceHarness) -> None:
     key = await service.open_account()
-    await make(service, key, encoded(drawing(5)), look=False)
+    await make(service, key, encoded(drawing(5)), phash=False)
     service.clock.pass_time(OVERLAP_MS * 3 / 1000)
-    await make(service, key, encoded(drawing(6)), look=True)
-    indexer = LookIndexer(indexing(service), service.clock)
+    await make(service, key, encoded(drawing(6)), phash=True)
+    indexer = PerceptualHashIndexer(indexing(service), service.clock)
     await indexer.once()
     detect = Detect(service.store, ImageIntake(), index=indexing(service))
 
@@ -104,9 +104,9 @@ async def test_a_worker_indexes_what_is_new_and_what_is_old(service: ServiceHarn
 
 async def test_what_was_erased_is_not_recognised(service: ServiceHarness) -> None:
     key = await service.open_account()
-    task = await make(service, key, encoded(drawing(7)), look=True)
+    task = await make(service, key, encoded(drawing(7)), phash=True)
     assert (await detecting(service)(copies(7)[0], key.account)).alike
     await eraser(service)(None, task, "ada@example.org")
 
     assert not (await detecting(service)(copies(7)[0], key.account)).alike
-    assert await service.query("SELECT * FROM picture_looks") == []
+    assert await service.query("SELECT * FROM perceptual_hashes") == []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from limner.application.provenance.index_looks import IndexLooks
+from limner.application.provenance.index_perceptual_hashes import IndexPerceptualHashes
 from limner.ports.clock import Clock
 from limner.worker.loop import every
 
@@ -12,12 +12,12 @@ OLDER = 25
 
 
 @dataclass(frozen=True, slots=True)
-class LookIndexer:
-    index: IndexLooks
+class PerceptualHashIndexer:
+    index: IndexPerceptualHashes
     clock: Clock
 
     async def run(self) -> None:
-        await every(EVERY_S, self.once, clock=self.clock, on_error="indexing looks failed")
+        await every(EVERY_S, self.once, clock=self.clock, on_error="indexing perceptual hashes failed")
 
     async def once(self) -> None:
         await self.index.recent()

@@ -1,16 +1,16 @@
-"""The look of a decoded picture, see `limner.domain.look`."""
+"""The perceptual hash of a decoded picture, see `limner.domain.perceptual_hash`."""
 
 from typing import Final
 
 from PIL import Image
 
-from limner.domain.look import COLOUR_SIDE, SIDE
+from limner.domain.perceptual_hash import COLOUR_SIDE, SIDE
 
 FINE: Final = 8 * SIDE
 """So many pixels a side are enough. What is larger is averaged over whole boxes first, which is much faster."""
 
 
-def look_of(picture: Image.Image) -> bytes:
+def perceptual_hash_of(picture: Image.Image) -> bytes:
     """Transparent places count as white. Orientation and colour profile are left aside."""
     small = _small(picture).convert("YCbCr")
     few = small.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.BOX).tobytes()

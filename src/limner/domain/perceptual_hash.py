@@ -1,7 +1,9 @@
-"""What a picture looks like, in 288 bytes: to find it again after it was scaled, encoded anew or stripped of metadata.
+"""The perceptual hash of a picture: 288 bytes that say what it looks like.
 
-A *look* is a grid of 16 x 16 brightnesses, then two of 4 x 4 colour differences. Whether two pictures are alike is
-decided by their looks. To find candidates among a million, the signs of the 64 lowest frequencies of the brightness
+By it a picture is found again that was scaled, encoded anew or stripped of metadata.
+
+It is a grid of 16 x 16 brightnesses, then two of 4 x 4 colour differences. Whether two pictures are alike is
+decided by their hashes. To find candidates among a million, the signs of the 64 lowest frequencies of the brightness
 make four *bands* of 16 bits, from the coarsest to the finest: pictures that are alike agree in one of them nearly
 always.
 """
@@ -14,7 +16,7 @@ from typing import Final
 
 SIDE: Final = 16
 COLOUR_SIDE: Final = 4
-LOOK_BYTES: Final = SIDE * SIDE + 2 * COLOUR_SIDE * COLOUR_SIDE
+HASH_BYTES: Final = SIDE * SIDE + 2 * COLOUR_SIDE * COLOUR_SIDE
 
 BANDS: Final = 4
 BAND_BITS: Final = 16
@@ -42,20 +44,20 @@ _WAVES: Final = [
 ]
 
 
-def bands(look: bytes) -> tuple[int, ...] | None:
-    """The bands by which a look is found; None for one that has too little contrast."""
-    if not _contrast(_brightness(look)) >= LEAST_CONTRAST:
+def bands(phash: bytes) -> tuple[int, ...] | None:
+    """The bands by which a hash is found; None for one that has too little contrast."""
+    if not _contrast(_brightness(phash)) >= LEAST_CONTRAST:
         return None
-    return tuple(_band(strengths) for strengths in _strengths(look))
+    return tuple(_band(strengths) for strengths in _strengths(phash))
 
 
-def probes(look: bytes) -> list[list[int]]:
+def probes(phash: bytes) -> list[list[int]]:
     """For each band the values to look up: its own first, then those with its least sure bits the other way."""
-    return [_variants(strengths) for strengths in _strengths(look)]
+    return [_variants(strengths) for strengths in _strengths(phash)]
 
 
 def are_alike(one: bytes, other: bytes) -> bool:
-    """Whether two looks are of the same picture. Both have enough contrast."""
+    """Whether two hashes are of the same picture. Both have enough contrast."""
     ours, theirs = _brightness(one), _brightness(other)
     contrast, other_contrast = _contrast(ours), _contrast(theirs)
     if not 0.5 < contrast / (other_contrast or 1) < 2:
@@ -65,8 +67,8 @@ def are_alike(one: bytes, other: bytes) -> bool:
     return _root_mean_square(one[SIDE * SIDE :], other[SIDE * SIDE :]) <= MOST_COLOUR_DIFFERENCE
 
 
-def _brightness(look: bytes) -> bytes:
-    return look[: SIDE * SIDE]
+def _brightness(phash: bytes) -> bytes:
+    return phash[: SIDE * SIDE]
 
 
 def _contrast(values: bytes) -> float:
@@ -84,9 +86,9 @@ def _root_mean_square(one: Sequence[float], other: Sequence[float]) -> float:
     return math.sqrt(sum(map(mul, differences, differences)) / len(differences))
 
 
-def _strengths(look: bytes) -> list[list[float]]:
+def _strengths(phash: bytes) -> list[list[float]]:
     """The frequencies' strengths by band."""
-    rows = [look[start : start + SIDE] for start in range(0, SIDE * SIDE, SIDE)]
+    rows = [phash[start : start + SIDE] for start in range(0, SIDE * SIDE, SIDE)]
     by_row = [[sum(map(mul, row, wave)) for row in rows] for wave in _WAVES]
     found = [sum(map(mul, by_row[u], _WAVES[v])) for u, v in _FREQUENCIES]
     return [found[start : start + BAND_BITS] for start in range(0, len(found), BAND_BITS)]

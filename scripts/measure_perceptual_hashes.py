@@ -1,4 +1,4 @@
-"""Measure how well pictures are recognised by their look: false matches among unrelated ones, and what is found again.
+"""Measure how well pictures are recognised by perceptual hashes: false matches among unrelated ones, and what is found again.
 
 `--engine N` pictures are composed by the built-in engine from as many texts, the pictures of this repository are cut
 into tiles, and the others are synthetic: fields of noise as soft as photographs, shapes, gradients, pages of text.
@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from limner.domain.look import are_alike, bands, probes
-from limner.intake.decode.look import look_of
+from limner.domain.perceptual_hash import are_alike, bands, probes
+from limner.intake.decode.perceptual_hash import perceptual_hash_of
 from limner_builtin.engine import Engine, EngineRequest
 
 ROOT = Path(__file__).parents[1]
@@ -171,22 +171,22 @@ def _page(rng: np.random.Generator) -> Image.Image:
 
 class Index:
     def __init__(self) -> None:
-        self.looks: list[bytes] = []
+        self.hashes: list[bytes] = []
         self.places: list[dict[int, list[int]]] = [defaultdict(list) for _ in range(4)]
 
-    def add(self, look: bytes) -> bool:
-        found = bands(look)
-        self.looks.append(look)
+    def add(self, phash: bytes) -> bool:
+        found = bands(phash)
+        self.hashes.append(phash)
         for band, places in zip(found or (), self.places, strict=False):
-            places[band].append(len(self.looks) - 1)
+            places[band].append(len(self.hashes) - 1)
         return found is not None
 
-    def candidates(self, look: bytes) -> set[int]:
-        tried = zip(probes(look), self.places, strict=True)
+    def candidates(self, phash: bytes) -> set[int]:
+        tried = zip(probes(phash), self.places, strict=True)
         return {each for values, places in tried for value in values for each in places.get(value, ())}
 
-    def find(self, look: bytes) -> list[int]:
-        return [each for each in self.candidates(look) if are_alike(look, self.looks[each])]
+    def find(self, phash: bytes) -> list[int]:
+        return [each for each in self.candidates(phash) if are_alike(phash, self.hashes[each])]
 
 
 def main() -> None:
@@ -200,25 +200,25 @@ def main() -> None:
     pictures += synthetic(asked.pictures - drawn)
     index, flat = Index(), 0
     for picture in pictures:
-        flat += not index.add(look_of(picture))
+        flat += not index.add(perceptual_hash_of(picture))
     print(
         f"{len(pictures)} pictures: {asked.engine} of the engine, {drawn - asked.engine} of the repository, {flat} flat"
     )
     pairs, tried, began = [], 0, time.process_time()
-    for number, look in enumerate(index.looks):
-        if bands(look) is None:
+    for number, phash in enumerate(index.hashes):
+        if bands(phash) is None:
             continue
-        tried += len(index.candidates(look))
-        pairs += [(number, other) for other in index.find(look) if other > number]
+        tried += len(index.candidates(phash))
+        pairs += [(number, other) for other in index.find(phash) if other > number]
     spent = (time.process_time() - began) * 1000 / len(pictures)
     print(
         f"{len(pairs)} pairs of unrelated pictures match; {tried / len(pictures):.0f} candidates, {spent:.1f} ms each"
     )
     for one, other in pairs[:20]:
         print(f"  {one} {other}", file=sys.stderr)
-    chosen = random.Random(2).sample([n for n, look in enumerate(index.looks) if bands(look)], asked.changed)
+    chosen = random.Random(2).sample([n for n, phash in enumerate(index.hashes) if bands(phash)], asked.changed)
     for name, change in CHANGES.items():
-        found = [number in index.find(look_of(change(pictures[number]))) for number in chosen]
+        found = [number in index.find(perceptual_hash_of(change(pictures[number]))) for number in chosen]
         print(f"{name}: {100 * sum(found) / len(found):.1f} % found again")
 
 
