@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from limner.api.http.bodies.success import success
 from limner.api.http.openapi_schema import content, fields, ref
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
@@ -47,8 +47,7 @@ _DESCRIBED: Mapping[str, Any] = {
 def operations(services: Services) -> list[Operation]:
     async def weather(_request: Request) -> Response:
         found = await services.read_route_statistics()
-        body = {"code": 0, "data": {"routes": [_route(each) for each in found]}}
-        return Response(orjson.dumps(body), media_type="application/json")
+        return success({"routes": [_route(each) for each in found]})
 
     summary = "How fast and how well each route has worked lately"
     return [Operation("GET", "/v1/weather", weather, "routes", summary, _DESCRIBED, "read")]

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse, read_object, validated
+from limner.api.http.bodies.success import success as success_body
 from limner.api.service_container import OperatorServices
 from limner.application.accounts.manage import ManageAccounts, named
 from limner.db.records import Records
@@ -23,7 +23,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 def success(data: Any) -> Response:
-    return Response(orjson.dumps({"code": 0, "data": data}), 200, NO_STORE, "application/json")
+    return success_body(data, NO_STORE)
 
 
 async def body(request: Request, model: type[B]) -> B:

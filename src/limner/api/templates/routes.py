@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_body
 from limner.api.http.bodies.json_body import parse, read_object, validated
+from limner.api.http.bodies.success import success
 from limner.api.http.headers import media_type
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.service_container import Services
@@ -68,21 +68,21 @@ class TemplateHandlers:
         own = await self.templates.visible(account)
         shared = {slug: _body(each.template, each.version, "built_in") for slug, each in self.templates.shared.items()}
         found = shared | {slug: _version_body(each, account) for slug, each in own.items()}
-        return _success({"templates": [found[slug] for slug in sorted(found)]})
+        return success({"templates": [found[slug] for slug in sorted(found)]})
 
     async def read(self, request: Request) -> Response:
         account, slug = caller(request).account, request.path_params["slug"]
         own = (await self.templates.of(account)).get(slug.replace("-", "_"))
         if own is not None and own.row is None:
-            return _success(_body(own.template, own.version, "built_in") | {"text": own.template.text})
+            return success(_body(own.template, own.version, "built_in") | {"text": own.template.text})
         found = await self.templates.get(account, slug)
-        return _success(_version_body(found, account) | {"text": found.template.text})
+        return success(_version_body(found, account) | {"text": found.template.text})
 
     async def versions(self, request: Request) -> Response:
         account = caller(request).account
         found = await self.templates.history(account, request.path_params["slug"])
         bodies = [_version_body(each, account) | {"text": each.template.text} for each in found]
-        return _success({"versions": bodies})
+        return success({"versions": bodies})
 
     async def add(self, request: Request) -> Response:
         key, slug = caller(request), request.path_params["slug"]
@@ -94,7 +94,7 @@ class TemplateHandlers:
             current = await self._current(key.account, slug)
             files = await asyncio.to_thread(new.files, current)
         added = await self.templates.add(key.account, slug, files, f"key {key.id}")
-        return _success(_version_body(added, key.account) | {"text": added.template.text})
+        return success(_version_body(added, key.account) | {"text": added.template.text})
 
     async def _current(self, account: AccountId, slug: str) -> Mapping[str, bytes]:
         """The files of the current version, which a new one may go on using."""
@@ -106,7 +106,7 @@ class TemplateHandlers:
     async def remove(self, request: Request) -> Response:
         key = caller(request)
         await self.templates.remove(key.account, request.path_params["slug"], f"key {key.id}")
-        return _success({})
+        return success({})
 
     async def export(self, request: Request) -> Response:
         found, files = await self.templates.files(caller(request).account, request.path_params["slug"])
@@ -149,7 +149,3 @@ def _body(template: Template, version: str, origin: str) -> dict[str, Any]:
         "before": template.before,
         "after": template.after,
     }
-
-
-def _success(data: dict[str, Any]) -> Response:
-    return Response(orjson.dumps({"code": 0, "data": data}), 200, media_type="application/json")

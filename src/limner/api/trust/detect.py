@@ -6,12 +6,12 @@ It tells nothing of tenants: a task is named to its own account alone.
 from dataclasses import asdict
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_file
+from limner.api.http.bodies.success import success
 from limner.api.http.openapi_schema import content, fields, ref
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
@@ -59,8 +59,7 @@ def operations(services: Services) -> list[Operation]:
         account = caller(request).account
         async with received_file(request, services.scratch) as file:
             found = await services.detect(file, account)
-        body = {"code": 0, "data": _body(found)}
-        return Response(orjson.dumps(body), media_type="application/json")
+        return success(_body(found))
 
     summary = "Tell whether a picture was made here, and what its marks say"
     return [Operation("POST", "/v1/detect", detect, "files", summary, _DESCRIBED, "read", services.detect_rate)]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse, read_object, validated
+from limner.api.http.bodies.success import success
 from limner.api.http.openapi_schema import content, fields, ref
 from limner.api.http.operation import Operation
 from limner.api.service_container import Services
@@ -45,15 +45,15 @@ def operations(services: Services) -> list[Operation]:
     moderation = services.moderation
 
     async def list_own(request: Request) -> Response:
-        return _answer({"rows": [facts(each) for each in await moderation.of_account(caller(request).account)]})
+        return success({"rows": [facts(each) for each in await moderation.of_account(caller(request).account)]})
 
     async def read(request: Request) -> Response:
-        return _answer(facts(await moderation.own(caller(request).account, request.path_params["refusal_id"])))
+        return success(facts(await moderation.own(caller(request).account, request.path_params["refusal_id"])))
 
     async def appeal(request: Request) -> Response:
         sent, _ = await parse(request, lambda body: validated(Appeal, read_object(body)))
         key = caller(request)
-        return _answer(facts(await moderation.appeal(key.account, request.path_params["refusal_id"], sent.text)))
+        return success(facts(await moderation.appeal(key.account, request.path_params["refusal_id"], sent.text)))
 
     one = f"{PATH}/{{refusal_id}}"
     listed = _described(fields(rows={"type": "array", "items": REFUSAL}))
@@ -89,7 +89,3 @@ def _described(data: dict[str, Any]) -> dict[str, Any]:
             **{str(code): {"description": f"Refused, HTTP {code}", **content(ref("Error"))} for code in _REFUSED},
         },
     }
-
-
-def _answer(data: Any) -> Response:
-    return Response(orjson.dumps({"code": 0, "data": data}), media_type="application/json")

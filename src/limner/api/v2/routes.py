@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.file_body import received_file
 from limner.api.http.bodies.json_body import parse
+from limner.api.http.bodies.success import success
 from limner.api.http.idempotency import idempotency
 from limner.api.http.operation import Operation, OperationTable
 from limner.api.library import routes as library
@@ -116,4 +116,4 @@ class V2Handlers(TaskHandlers):
         return task_body(seen, key.account_tag, self.services.links, self.services.clock.now_ms())
 
     def success(self, data: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-        return Response(orjson.dumps({"code": 0, "data": data}), 200, headers, "application/json")
+        return success(data, headers)

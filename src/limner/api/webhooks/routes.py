@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import parse
+from limner.api.http.bodies.success import success
 from limner.api.http.operation import Endpoint, Operation
 from limner.api.http.rate_limits import RequestRate
 from limner.api.service_container import Services
@@ -66,47 +66,45 @@ class WebhookHandlers:
 
     async def list(self, request: Request) -> Response:
         found = await self.services.webhooks.of(caller(request).account)
-        return _success({"webhooks": [webhook_body(each) for each in found]})
+        return success({"webhooks": [webhook_body(each) for each in found]})
 
     async def add(self, request: Request) -> Response:
         new, _ = await parse(request, read_new)
         account = caller(request).account
         created = await self.services.webhooks.add(account, new.url, new.events, new.description)
-        return _success(created_body(created), {"Cache-Control": "no-store"})
+        return success(created_body(created), {"Cache-Control": "no-store"})
 
     async def read(self, request: Request) -> Response:
-        return _success(webhook_body(await self.services.webhooks.get(caller(request).account, _webhook(request))))
+        return success(webhook_body(await self.services.webhooks.get(caller(request).account, _webhook(request))))
 
     async def remove(self, request: Request) -> Response:
-        return _success(webhook_body(await self.services.webhooks.remove(caller(request).account, _webhook(request))))
+        return success(webhook_body(await self.services.webhooks.remove(caller(request).account, _webhook(request))))
 
     async def enable(self, request: Request) -> Response:
-        return _success(webhook_body(await self.services.webhooks.enable(caller(request).account, _webhook(request))))
+        return success(webhook_body(await self.services.webhooks.enable(caller(request).account, _webhook(request))))
 
     async def rotate(self, request: Request) -> Response:
         rotation, _ = await parse(request, read_rotation)
         created = await self.services.webhooks.rotate(
             caller(request).account, _webhook(request), rotation.overlap_hours
         )
-        return _success(created_body(created), {"Cache-Control": "no-store"})
+        return success(created_body(created), {"Cache-Control": "no-store"})
 
     async def test(self, request: Request) -> Response:
-        return _success(delivery_body(await self.services.webhooks.test(caller(request).account, _webhook(request))))
+        return success(delivery_body(await self.services.webhooks.test(caller(request).account, _webhook(request))))
 
     async def deliveries(self, request: Request) -> Response:
         query = read_query(request)
         found = await self.services.webhooks.deliveries(
             caller(request).account, _webhook(request), state=query.state, limit=query.limit
         )
-        return _success({"deliveries": [history_body(each) for each in found]})
+        return success({"deliveries": [history_body(each) for each in found]})
 
     async def delivery(self, request: Request) -> Response:
-        return _success(
-            history_body(await self.services.webhooks.delivery(caller(request).account, _delivery(request)))
-        )
+        return success(history_body(await self.services.webhooks.delivery(caller(request).account, _delivery(request))))
 
     async def replay(self, request: Request) -> Response:
-        return _success(delivery_body(await self.services.webhooks.replay(caller(request).account, _delivery(request))))
+        return success(delivery_body(await self.services.webhooks.replay(caller(request).account, _delivery(request))))
 
 
 def _webhook(request: Request) -> WebhookId:
@@ -115,7 +113,3 @@ def _webhook(request: Request) -> WebhookId:
 
 def _delivery(request: Request) -> DeliveryId:
     return DeliveryId(request.path_params["delivery_id"])
-
-
-def _success(data: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"code": 0, "data": data}), 200, headers, "application/json")
