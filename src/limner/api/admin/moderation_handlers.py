@@ -8,8 +8,7 @@ from starlette.responses import Response
 from limner.api.admin.handlers import actor, body, query, success
 from limner.api.admin.wire import AdminAnswer, AdminRefusals, AdminWords
 from limner.api.service_container import OperatorServices
-from limner.application.moderation.appeals import ManageModeration, facts
-from limner.db.tables.moderation.refusals import LoggedRefusal
+from limner.application.moderation.appeals import ManageModeration, facts_for_operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +26,11 @@ class ModerationAdmin:
     async def log(self, request: Request) -> Response:
         asked = query(request, AdminRefusals)
         found = await self.services.moderation.log(open_appeals=asked.appeals)
-        return success({"rows": [_facts(each) for each in found], "next": None})
+        return success({"rows": [facts_for_operators(each) for each in found], "next": None})
 
     async def answer(self, request: Request) -> Response:
         sent, refusal = await body(request, AdminAnswer), request.path_params["refusal_id"]
-        return success(_facts(await self._moderation(request).answer(refusal, sent.decision, sent.text)))
+        return success(facts_for_operators(await self._moderation(request).answer(refusal, sent.decision, sent.text)))
 
     def _moderation(self, request: Request) -> ManageModeration:
         return replace(self.services.moderation, actor=actor(request))
-
-
-def _facts(refusal: LoggedRefusal) -> dict[str, object]:
-    return facts(refusal) | {"account": refusal.account}

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from limner.application.moderation.appeals import LONGEST_TEXT
+from limner.domain.moderation import MOST_WORDS
 from limner.domain.spending_rules import Fallback
 from limner.domain.tasks.task import Status
 
@@ -63,12 +65,12 @@ class AdminErasure(AdminBody):
 
 
 class AdminWords(AdminBody):
-    words: list[StrictStr] = Field(max_length=2_000, description="The whole list; an empty one removes it.")
+    words: list[StrictStr] = Field(max_length=MOST_WORDS, description="The whole list; an empty one removes it.")
 
 
 class AdminAnswer(AdminBody):
     decision: StrictStr = Field(max_length=20, description="upheld or overturned.")
-    text: StrictStr = Field(max_length=2_000, description="What the caller is told.")
+    text: StrictStr = Field(max_length=LONGEST_TEXT, description="What the caller is told.")
 
 
 class AdminRefusals(AdminBody):

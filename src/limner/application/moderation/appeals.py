@@ -111,6 +111,10 @@ def facts(refusal: LoggedRefusal) -> dict[str, object]:
     }
 
 
+def facts_for_operators(refusal: LoggedRefusal) -> dict[str, object]:
+    return facts(refusal) | {"account": refusal.account}
+
+
 def _id_of(records: Records, account: str) -> str:
     return EVERYBODY if account == EVERYBODY else named(records, account).id
 

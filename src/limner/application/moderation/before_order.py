@@ -8,19 +8,17 @@ from typing import Any
 import structlog
 
 from limner.application.generation.interrupt import Interrupt, Interrupted, Reason
-from limner.application.moderation.judge import PAUSE_S, Judge
+from limner.application.moderation.judge import NO_VERDICT, PAUSE_S, Judge
 from limner.application.moderation.word_lists import WordLists
 from limner.db.store import Store
 from limner.db.tables.moderation.refusals import LoggedRefusal
 from limner.domain.ids import AccountId, TaskId
-from limner.domain.moderation import ALLOWED, REFUSED, Moderated, OnNoVerdict, RefusalStage, Verdict, found_words
+from limner.domain.moderation import REFUSED, Moderated, RefusalStage, Verdict, found_words
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Task
 from limner.ports.clock import Clock
 
 log = structlog.get_logger()
-
-NO_VERDICT = Verdict(allowed=False, reason="the judge of this service gave no verdict in time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,8 @@ class CheckOrder:
         if self.judge is None or not self.judge.before_order:
             return True
         verdict = await self.judge.ask(question(RefusalStage.ORDER, account, model, texts))
-        if verdict is None and self.judge.on_no_verdict is OnNoVerdict.WAIT:
+        if (verdict := verdict or self.judge.without_verdict) is None:
             return False
-        verdict = verdict or (ALLOWED if self.judge.on_no_verdict is OnNoVerdict.ALLOW else NO_VERDICT)
         if not verdict.allowed:
             reason = f"{REFUSED}: {verdict.said}"
             await self._refuse(account, RefusalStage.ORDER, reason, verdict.categories, texts)
@@ -100,10 +97,8 @@ async def ask_until_told(
     while True:
         try:
             verdict = await interrupt.wait_for(judge.ask(asked), (ends_ms - judge.clock.now_ms()) / 1000)
-            if verdict is not None:
+            if verdict := verdict or judge.without_verdict:
                 return verdict
-            if judge.on_no_verdict is not OnNoVerdict.WAIT:
-                return ALLOWED if judge.on_no_verdict is OnNoVerdict.ALLOW else NO_VERDICT
             await interrupt.wait_for(judge.clock.sleep(pause_s), (ends_ms - judge.clock.now_ms()) / 1000)
         except Interrupted as interrupted:
             if interrupted.reason is Reason.DEADLINE:

@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from limner.domain.ids import DeliveryId
-from limner.domain.moderation import OnNoVerdict, Verdict
+from limner.domain.moderation import ALLOWED, OnNoVerdict, Verdict
 from limner.domain.webhook import signature
 from limner.ports.clock import Clock
 from limner.ports.webhook_http import WebhookAnswered, WebhookHttp
@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 PAUSE_S = 2.0
 """Between two questions, where the policy is to wait."""
+
+NO_VERDICT = Verdict(allowed=False, reason="the judge of this service gave no verdict in time")
 
 _MOST_CATEGORIES = 10
 _LONGEST = 200
@@ -36,6 +38,13 @@ class Judge:
     on_no_verdict: OnNoVerdict
     before_order: bool = True
     before_delivery: bool = True
+
+    @property
+    def without_verdict(self) -> Verdict | None:
+        """What holds where the judge gives none; None where it is asked again."""
+        if self.on_no_verdict is OnNoVerdict.WAIT:
+            return None
+        return ALLOWED if self.on_no_verdict is OnNoVerdict.ALLOW else NO_VERDICT
 
     async def ask(self, question: Mapping[str, Any]) -> Verdict | None:
         """Its verdict; None where it gave none, for whatever reason."""

@@ -57,11 +57,11 @@ def log(
     json: Json = False,
 ) -> None:
     """What was refused, by whom and why, the newest first."""
-    from limner.application.moderation.appeals import facts
+    from limner.application.moderation.appeals import facts_for_operators
 
     found = with_limner(data, lambda limner: limner.moderation.log(open_appeals=appeals), json=json)
     if json:
-        print_json([facts(each) | {"account": each.account} for each in found])
+        print_json([facts_for_operators(each) for each in found])
         return
     rows = [(each.id, when(each.at_ms), each.stage, each.reason, _appeal(each)) for each in found]
     empty = "No appeal waits for an answer." if appeals else "Nothing was refused."

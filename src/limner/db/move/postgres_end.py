@@ -81,8 +81,6 @@ class PostgresEnd:
         version = self._connection.info.server_version // 10_000
         if version < _OLDEST:
             raise MoveRefused(f"the server is PostgreSQL {version}", f"Limner needs PostgreSQL {_OLDEST} or newer.")
-        if (encoding := self._value("SHOW server_encoding")) != "UTF8":
-            raise MoveRefused(f"the database's encoding is {encoding}", "Create it with ENCODING 'UTF8'.")
         if self._value("SELECT pg_is_in_recovery()"):
             raise MoveRefused("the server is a standby, which takes no writes", "Name the primary's address.")
 
