@@ -1,8 +1,10 @@
 """A disk of 96 MB for a server alone, which a test fills."""
 
 import contextlib
+import io
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +19,33 @@ def private_mount() -> tuple[list[str], str]:
     return command, refused if probe.returncode else ""
 
 
+REFILL_S = 0.005
+
+
 @contextlib.contextmanager
 def full_disk(folder: Path) -> Iterator[None]:
-    """Fill the disk with one file for the duration of the block."""
-    ballast = folder / "ballast"
+    """Keep the disk full with one file for the duration of the block, also when files are removed meanwhile."""
+    ballast, over = folder / "ballast", threading.Event()
     try:
-        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
-        yield
+        with ballast.open("wb", buffering=0) as file:
+            _fill(file)
+            filling = threading.Thread(target=_keep_full, args=(file, over))
+            filling.start()
+            try:
+                yield
+            finally:
+                over.set()
+                filling.join()
     finally:
         ballast.unlink()
+
+
+def _keep_full(file: io.RawIOBase, over: threading.Event) -> None:
+    while not over.wait(REFILL_S):
+        _fill(file)
+
+
+def _fill(file: io.RawIOBase) -> None:
+    with contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
