@@ -27,6 +27,7 @@ from limner.api.admin import routes as admin
 from limner.api.http.access_log import AccessLog
 from limner.api.http.account_turn import AccountTurn
 from limner.api.http.bodies.body_timeout import BodyTimeout
+from limner.api.http.bodies.whole_form import FormsClosed
 from limner.api.http.load_shedding import LoadShedding
 from limner.api.http.middleware import AnswerError, BodyCap, Trace, TrailingSlash
 from limner.api.http.operation import Operation, document
@@ -165,6 +166,7 @@ def create_app(
             Middleware(S3Middleware, bucket=bucket),
             Middleware(BodyCap, answer=errors.answer, several=lambda path: path.startswith(OPENAI_PATHS[0])),
             Middleware(TrailingSlash),
+            Middleware(FormsClosed),
         ],
         exception_handlers=handlers,
         lifespan=lifespan,

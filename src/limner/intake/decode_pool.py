@@ -10,12 +10,15 @@ from limner.application.accounts.fair_share import FairShare
 from limner.intake.decode_job import DecodeJob
 from limner.intake.decode_process import DecodeProcess
 from limner.ports.intake import Inspected, Normalised
+from limner.threads import finished
 
 _T = TypeVar("_T")
 
 
 class DecodePool:
     """Decodes pictures of all accounts. A caller waits for admission on the event loop, not in a thread.
+
+    A cancelled caller waits for its decode, which holds memory until it ends.
 
     One account may use all threads but one. The process decodes one picture at a time, because of its memory, and
     accounts are charged by pixels there. Bound to one event loop until it is closed.
@@ -33,12 +36,12 @@ class DecodePool:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._most, thread_name_prefix="limner-pictures")
         async with self._thread_share.slot():
-            return await _finished(asyncio.get_running_loop().run_in_executor(self._threads, work))
+            return await finished(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
     async def in_process(self, job: DecodeJob, pixels: int) -> Inspected | Normalised:
         """The job done by the child process, charged with `pixels`."""
         async with self._process_share.slot(charge=pixels):
-            return await _finished(asyncio.ensure_future(self._process.run(job)))
+            return await finished(asyncio.ensure_future(self._process.run(job)))
 
     async def close(self) -> None:
         """End the threads and the process. A later use starts new ones."""
@@ -46,12 +49,3 @@ class DecodePool:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._threads = None
         await self._process.close()
-
-
-async def _finished(decode: "asyncio.Future[_T]") -> _T:
-    """The result. A cancelled caller waits for the decode, which holds the memory until it ends."""
-    try:
-        return await asyncio.shield(decode)
-    except asyncio.CancelledError:
-        await asyncio.wait([decode])
-        raise

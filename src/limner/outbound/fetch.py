@@ -1,9 +1,8 @@
 """Downloads user-given URLs: every redirect is checked, size and time are limited."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -16,9 +15,7 @@ from limner.outbound.limits import FetchLimits
 from limner.outbound.resolver import SystemResolver
 from limner.outbound.response_head import HEAD_LIMITS, compression
 from limner.outbound.urls import PrivateHostError, UrlError, parse
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+from limner.threads import in_thread
 
 _BLOCK: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -105,7 +102,7 @@ class Fetcher:
         try:
             await self._write_body(url, response, target)
         except BaseException:
-            await _in_thread(target.unlink, missing_ok=True)
+            await in_thread(target.unlink, missing_ok=True)
             raise
 
     def _check_head(self, url: str, response: aiohttp.ClientResponse) -> None:
@@ -118,7 +115,7 @@ class Fetcher:
             raise refusals.download_too_large(url, self._limits.max_bytes)
 
     async def _write_body(self, url: str, response: aiohttp.ClientResponse, target: Path) -> None:
-        await _in_thread(target.write_bytes, b"")
+        await in_thread(target.write_bytes, b"")
         total, block = 0, bytearray()
         async for chunk in response.content.iter_any():
             total += len(chunk)
@@ -126,9 +123,9 @@ class Fetcher:
                 raise refusals.download_too_large(url, self._limits.max_bytes)
             block += chunk
             if len(block) >= _BLOCK:
-                await _in_thread(_append, target, bytes(block))
+                await in_thread(_append, target, bytes(block))
                 block.clear()
-        await _in_thread(_append, target, bytes(block))
+        await in_thread(_append, target, bytes(block))
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -177,13 +174,3 @@ def failure_reason(error: aiohttp.ClientError) -> str:
 def _append(target: Path, block: bytes) -> None:
     with target.open("ab") as file:
         file.write(block)
-
-
-async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Run `work` in a thread and, if cancelled, wait for it: the caller removes the file next."""
-    job = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(job)
-    except asyncio.CancelledError:
-        await asyncio.wait([job])
-        raise

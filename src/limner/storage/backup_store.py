@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -14,6 +15,7 @@ from limner.ports.backup_store import BackupMissing
 from limner.ports.blobs import StorageRefuses
 from limner.storage.blobs import ObjectBlobs
 from limner.storage.durable_files import DurableFiles
+from limner.threads import closing_in_thread, in_thread
 
 _ROOT = "backups"
 
@@ -37,11 +39,10 @@ class ObjectBackups:
         return b"".join([piece async for piece in self._pieces(name)])
 
     async def fetch(self, name: str, target: Path) -> None:
-        descriptor = await asyncio.to_thread(os.open, target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as out:  # noqa: ASYNC230, PTH123 - an open descriptor; written to in threads
+        async with closing_in_thread(_created, target) as out:
             async for piece in self._pieces(name):
-                await asyncio.to_thread(out.write, piece)
-            await asyncio.to_thread(_sync, descriptor)
+                await in_thread(out.write, piece)
+            await in_thread(_sync, out)
 
     async def names(self) -> Sequence[str]:
         with _refusing(_ROOT):
@@ -79,5 +80,10 @@ def _refusing(name: str) -> Iterator[None]:
         raise StorageRefuses(str(error).partition("\n")[0]) from error
 
 
-def _sync(descriptor: int) -> None:
-    os.fsync(descriptor)
+def _created(target: Path) -> BinaryIO:
+    return open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: PTH123 - an open descriptor
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from limner.domain.thumbnail import SIDES
 from limner.ports.blobs import BlobMissing, StorageRefuses, Stored
 from limner.storage.durable_files import DurableFiles, sync_existing
 from limner.storage.partial_files import remove_older
+from limner.threads import closing_in_thread, in_thread
 
 _ROOT = "sha256"
 _THUMBNAILS = "thumbnails"
@@ -110,9 +111,9 @@ class ObjectBlobs:
     async def _download(self, blob: BlobId, target: Path) -> None:
         try:
             size = await self.size(blob)
-            with await asyncio.to_thread(_created, target) as out:
+            async with closing_in_thread(_created, target) as out:
                 async for piece in self.stream(blob, 0, size):
-                    await asyncio.to_thread(out.write, piece)
+                    await in_thread(out.write, piece)
         except BaseError as error:  # obstore has repeated what a dropped connection interrupted
             raise StorageRefuses(str(error).partition("\n")[0]) from error
 

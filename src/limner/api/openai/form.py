@@ -1,6 +1,5 @@
 """Receives an edit that is sent as a form: text parts, and pictures as `image`, `image[]`, `mask`: files or links."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,10 +10,11 @@ from typing import Any, BinaryIO
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from limner.api.http.bodies.file_body import scratch_file
-from limner.api.http.bodies.whole_form import read_whole_form
+from limner.api.http.bodies.whole_form import close_form, read_whole_form
 from limner.api.loose_fields import MAX_REFERENCES, source_of
 from limner.domain.tasks.request import InlineSource, Source
+from limner.scratch_paths import scratch_file
+from limner.threads import in_thread
 
 MAX_FIELDS = 60
 MAX_TEXT = 256 * 1024
@@ -53,7 +53,7 @@ async def received_form(request: Request, scratch: Path) -> AsyncIterator[EditFo
     limits = {"max_files": MAX_REFERENCES + 2, "max_fields": MAX_FIELDS, "max_text": MAX_TEXT}
     form = await read_whole_form(request, folder=scratch, **limits)
     async with AsyncExitStack() as life:
-        life.push_async_callback(form.close)
+        life.push_async_callback(close_form, request.scope)
         yield await _edit_of(form.multi_items(), scratch, life)
 
 
@@ -62,8 +62,8 @@ async def _edit_of(parts: Sequence[tuple[str, str | UploadFile]], scratch: Path,
     for name, value in parts:
         digest.update(name.encode() + b"\0")
         if isinstance(value, UploadFile):
-            path = await life.enter_async_context(scratch_file(scratch))
-            digest.update(await asyncio.to_thread(_copy, value.file, path))
+            path = await life.enter_async_context(scratch_file(scratch, "upload"))
+            digest.update(await in_thread(_copy, value.file, path))
             edit.add(name, InlineSource(path))
             continue
         digest.update(value.encode() + b"\0")

@@ -1,6 +1,5 @@
 """Assembles the parts of a multipart upload into one file."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from limner.api.s3.documents import NamedPart
 from limner.api.s3.errors import S3Error
 from limner.api.s3.receive import MAX_OBJECT_BYTES, too_large
 from limner.ports.parts import MultipartUpload, PartMissing, UploadParts
+from limner.threads import closing_in_thread, in_thread
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 """Minimum size of every part but the last, as on S3."""
@@ -24,21 +24,18 @@ async def assemble(
     checksum, and an object over the size limit.
     """
     check_sizes(await parts.sizes(assembly), named)
-    assembled = await asyncio.to_thread(_AssembledFile, path, expected)
-    try:
+    async with closing_in_thread(_AssembledFile, path, expected) as assembled:
         for part in named:
-            await asyncio.to_thread(assembled.begin, part)
+            await in_thread(assembled.begin, part)
             await _add(assembled, parts.stream(assembly, part.number), part.number)
             assembled.end(part)
-        await asyncio.to_thread(assembled.finish)
-    finally:
-        await asyncio.to_thread(assembled.close)
+        await in_thread(assembled.finish)
 
 
 async def _add(assembled: "_AssembledFile", pieces: AsyncIterator[bytes], number: int) -> None:
     try:
         async for piece in pieces:
-            await asyncio.to_thread(assembled.add, piece)
+            await in_thread(assembled.add, piece)
     except PartMissing:
         raise _part_missing(number) from None
 

@@ -12,11 +12,11 @@ from limner.api.s3.errors import S3Error
 from limner.api.s3.multipart import Multipart
 from limner.api.s3.receive import receive
 from limner.api.s3.request import Request
-from limner.api.s3.scratch import scratch_file
 from limner.application.images.object_uploads import FindObject, TakeObject
 from limner.application.images.upload_credentials import FindGrantOwner, SessionTokenSigner
 from limner.ports.clock import Clock
 from limner.ports.parts import UploadParts
+from limner.scratch_paths import scratch_file
 
 Call = Callable[[Request], Awaitable[Response]]
 
@@ -64,7 +64,7 @@ class UploadBucket:
 
     async def put(self, request: Request) -> Response:
         declared = request.declared()
-        async with scratch_file(self.scratch) as path:
+        async with scratch_file(self.scratch, "object") as path:
             received = await receive(request.body(), declared, path)
             etag = received.md5.hex()
             await self.take(request.name, path, etag)

@@ -16,11 +16,11 @@ from limner.api.s3.documents import MAX_LIST_BYTES, Content, NamedPart, part_num
 from limner.api.s3.errors import S3Error
 from limner.api.s3.receive import MAX_OBJECT_BYTES, Received, receive, too_large
 from limner.api.s3.request import Request
-from limner.api.s3.scratch import scratch_file
 from limner.application.images.object_uploads import FindObject, TakeObject
 from limner.domain.refusal import Refusal
 from limner.domain.upload import BUCKET
 from limner.ports.parts import MultipartUpload, PartMissing, UploadParts
+from limner.scratch_paths import scratch_file
 
 MAX_PARTS = 64
 """Stored parts per upload. 20 MiB hold at most five parts of the minimum size."""
@@ -47,7 +47,7 @@ class Multipart:
         number = part_number(request.parameters["partNumber"])
         assembly, declared = _assembly(request), request.declared()
         await self._check_begun(assembly)
-        async with scratch_file(self.scratch) as path:
+        async with scratch_file(self.scratch, "object") as path:
             received = await receive(request.body(), declared, path)
             await self._check_capacity(assembly, number, received)
             await self.parts.put(assembly, number, path)
@@ -88,7 +88,7 @@ class Multipart:
 
     async def _complete(self, request: Request, assembly: MultipartUpload, named: list[NamedPart], etag: str) -> None:
         expected = checksums.declared_checksums(request.head)
-        async with scratch_file(self.scratch) as path:
+        async with scratch_file(self.scratch, "object") as path:
             await assemble(self.parts, assembly, named, expected, path)
             try:
                 await self.take(request.name, path, etag)
@@ -100,7 +100,7 @@ class Multipart:
     async def _listed_parts(self, request: Request) -> list[NamedPart]:
         """The parts listed in the body. Checksum headers describe the object, not this body."""
         declared = replace(request.declared(), checksums={})
-        async with scratch_file(self.scratch) as path:
+        async with scratch_file(self.scratch, "object") as path:
             received = await receive(request.body(), declared, path)
             if received.size > MAX_LIST_BYTES:
                 raise S3Error("MaxMessageLengthExceeded", "Your request was too big.")

@@ -1,6 +1,5 @@
 """Receives a body into a file: removes aws-chunked framing, limits the size, verifies declared checksums."""
 
-import asyncio
 import hashlib
 import hmac
 import re
@@ -13,6 +12,7 @@ from limner.api.s3 import checksums
 from limner.api.s3.errors import S3Error
 from limner.api.s3.signature import UNSIGNED, Authorization, RequestHead, SignatureChain
 from limner.api.s3.unframe import Unframer
+from limner.threads import closing_in_thread, in_thread
 
 MAX_OBJECT_BYTES = 20 * 1024 * 1024
 """Size limit of an object, uploaded at once or in parts."""
@@ -67,13 +67,10 @@ def declared_body(head: RequestHead, authorization: Authorization, chain: Signat
 
 async def receive(body: AsyncIterator[bytes], declared: DeclaredBody, path: Path) -> Received:
     """Write the content to `path`. Raises `S3Error` over the size limit or when a declaration does not hold."""
-    writer = await asyncio.to_thread(_BodyWriter, declared, path)
-    try:
+    async with closing_in_thread(_BodyWriter, declared, path) as writer:
         async for block in in_blocks(body):
-            await asyncio.to_thread(writer.take, block)
-        return await asyncio.to_thread(writer.finish)
-    finally:
-        await asyncio.to_thread(writer.close)
+            await in_thread(writer.take, block)
+        return await in_thread(writer.finish)
 
 
 class _BodyWriter:

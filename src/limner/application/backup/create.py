@@ -21,6 +21,7 @@ from limner.application.backup.manifest import (
 from limner.domain.ids import BlobId
 from limner.ports.backup_store import BackupStore
 from limner.ports.blobs import BlobMissing, BlobStore, Stored
+from limner.threads import in_thread
 
 AT_ONCE = 8
 NAME = "%Y-%m-%dT%H-%M-%SZ"
@@ -78,7 +79,7 @@ class CreateBackup:
             await asyncio.to_thread(self.dump, copy)
             return await self._store(name, DATABASE, copy)
         finally:
-            await asyncio.to_thread(copy.unlink, missing_ok=True)
+            await in_thread(copy.unlink, missing_ok=True)
 
     async def _store(self, name: str, file: str, source: Path | bytes) -> tuple[str, BackupFile]:
         await self.backups.put(source, f"{name}/{file}")
@@ -109,7 +110,7 @@ class CreateBackup:
                     await self.backups.blobs.put(path, stored)
                 finally:
                     if path.parent == self.scratch:
-                        await asyncio.to_thread(path.unlink, missing_ok=True)
+                        await in_thread(path.unlink, missing_ok=True)
                 return True
         return None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from limner.application.backup.manifest import BLOBS, DATABASE, Manifest, blobs_of
 from limner.ports.backup_store import BackupStore
 from limner.ports.blobs import BlobStore, Stored
+from limner.threads import in_thread
 
 AT_ONCE = 8
 
@@ -37,7 +38,7 @@ class RestoreBackup:
             await self.backups.fetch(f"{manifest.name}/{DATABASE}", copy)
             await asyncio.to_thread(self.restore_database, copy)
         finally:
-            await asyncio.to_thread(copy.unlink, missing_ok=True)
+            await in_thread(copy.unlink, missing_ok=True)
 
     async def _restore_blob(self, stored: Stored, slots: asyncio.Semaphore) -> None:
         async with slots:
@@ -46,4 +47,4 @@ class RestoreBackup:
                 await self.blobs.put(path, stored)
             finally:
                 if path.parent == self.scratch:
-                    await asyncio.to_thread(path.unlink, missing_ok=True)
+                    await in_thread(path.unlink, missing_ok=True)

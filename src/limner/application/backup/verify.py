@@ -10,6 +10,7 @@ from limner.application.backup.manifest import BLOBS, DATABASE, Manifest, blobs_
 from limner.domain.ids import BlobId
 from limner.ports.backup_store import BackupMissing, BackupStore
 from limner.ports.blobs import BlobMissing, Stored
+from limner.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class VerifyBackup:
             except ValueError as error:
                 yield f"{name} cannot be restored: {error}"
             finally:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+                await in_thread(path.unlink, missing_ok=True)
         async for fault in self._faults_of_blobs(manifest, hashes=hashes):
             yield fault
 
@@ -60,4 +61,4 @@ class VerifyBackup:
             return await self.backups.blobs.identify(path) == stored
         finally:
             if path.parent == self.scratch:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+                await in_thread(path.unlink, missing_ok=True)

@@ -1,10 +1,8 @@
 """The mask of a request: a picture whose transparent parts say what of the first reference is drawn anew."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from limner.application.images.references import named_picture
 from limner.application.read import own_task
@@ -24,6 +22,7 @@ from limner.domain.tasks.request import (
 from limner.ports.blobs import BlobStore
 from limner.ports.intake import Inspected, Intake
 from limner.ports.provider import ReferenceImage
+from limner.scratch_paths import scratch_folder
 
 MASK = "mask"
 """The field of a mask, among a task's inputs too."""
@@ -59,11 +58,8 @@ class CheckMask:
         return await self._inspect(blob) if blob else None
 
     async def _inspect(self, blob: BlobId) -> Inspected:
-        folder = await asyncio.to_thread(TemporaryDirectory, dir=self.scratch)
-        try:
-            return await self.intake.inspect(await self.blobs.local(blob, Path(folder.name)))
-        finally:
-            await asyncio.to_thread(folder.cleanup)
+        async with scratch_folder(self.scratch, "mask") as folder:
+            return await self.intake.inspect(await self.blobs.local(blob, folder))
 
 
 async def check_clean_mask(intake: Intake, mask: ReferenceImage, picture: ReferenceImage) -> None:

@@ -1,6 +1,5 @@
 """Reference pictures of a request: stored when the task is accepted, normalised when it first runs."""
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Inspected, Intake
 from limner.ports.provider import ReferenceImage
+from limner.threads import in_thread
 
 INLINE_LIMIT = 20 * 1024 * 1024
 """Size limit of one inline picture, as for an upload."""
@@ -76,7 +76,7 @@ class KeepInlineImages:
             await check(inspected)
             return {field: await self.keep(path, task) for field, path in paths.items()}
         finally:
-            await asyncio.to_thread(_remove, decoded)
+            await in_thread(_remove, decoded)
 
     def _place(self, source: InlineSource, decoded: list[Path]) -> Path:
         """Where the picture is as a file, or will be once it is decoded."""
@@ -88,7 +88,7 @@ class KeepInlineImages:
     async def _verify(self, field: str, source: InlineSource, path: Path, model: ModelFacts) -> Inspected:
         try:
             if isinstance(source.data, str):
-                await asyncio.to_thread(_write_base64, source.data, path)
+                await in_thread(_write_base64, source.data, path)
             inspected = await self.keep.inspect(path)
         except Refusal as refusal:
             raise refusal.at(field) from None

@@ -27,6 +27,7 @@ from limner.domain.tasks.spec import TaskSpec
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
 from limner.ports.templates import LoadedTemplate, Templates
+from limner.scratch_paths import scratch_folder
 
 FILE = "template.toml"
 MOST_SLUG_CHARACTERS = 60
@@ -154,11 +155,8 @@ class AccountTemplates:
         """
         if not _SLUG.fullmatch(normalise_slug(slug)) or len(slug) > MOST_SLUG_CHARACTERS:
             raise _no_slug(slug)
-        workdir = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="template-", dir=self.folder.parent))
-        try:
-            loaded = await self._checked(workdir / normalise_slug(slug), files)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+        async with scratch_folder(self.folder.parent, "template") as folder:
+            loaded = await self._checked(folder / normalise_slug(slug), files)
         template = loaded.template
         version = TemplateVersion(
             id=TemplateVersionId(time_ordered(self.clock.now_ms())),

@@ -1,8 +1,6 @@
 """Thumbnails of finished pictures: made when first asked for, stored beside the picture, deleted with it."""
 
 import asyncio
-import shutil
-import tempfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +11,7 @@ from limner.domain.ids import BlobId, TaskId
 from limner.domain.refusal import Code, Refusal
 from limner.domain.tasks.task import Result, Task
 from limner.ports.blobs import BlobMissing, StorageRefuses, ThumbnailStore
+from limner.scratch_paths import scratch_folder
 
 CACHED = 200
 """Thumbnails kept in memory, of at most 25 KB each."""
@@ -54,11 +53,8 @@ class Thumbnails:
         return await asyncio.shield(making)
 
     async def _make_and_store(self, task: TaskId, blob: BlobId, side: int) -> bytes:
-        workdir = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="thumbnail-", dir=self._scratch))
-        try:
-            data = await self._data(blob, side, workdir)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+        async with scratch_folder(self._scratch, "thumbnail") as folder:
+            data = await self._data(blob, side, folder)
         try:
             await self._blobs.put_thumbnail(blob, side, data)
         except StorageRefuses:

@@ -5,7 +5,6 @@ that the judge allowed it, and asks again.
 """
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from limner.application.generation.routing import Routing
 from limner.application.library.thumbnails import MakeThumbnail
 from limner.application.moderation.before_order import ask_until_told, question
 from limner.application.moderation.judge import PAUSE_S, Judge, picture_fields
-from limner.application.random_bits import random_bits
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.attempts import Attempt
@@ -30,6 +28,7 @@ from limner.domain.routing.failure import Failure, FailureKind, Stage
 from limner.domain.tasks.task import Task
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
+from limner.scratch_paths import scratch_folder
 
 log = structlog.get_logger()
 
@@ -72,14 +71,10 @@ class CheckPicture:
         return spec.texts if spec else ()
 
     async def _shown(self, blob: BlobId) -> bytes:
-        workdir = self.scratch / f"judge-{random_bits(64):x}"
-        await asyncio.to_thread(workdir.mkdir)
-        try:
-            target = workdir / "shown.webp"
-            await self.thumbnail(await self.blobs.local(blob, workdir), target, SIDE)
+        async with scratch_folder(self.scratch, "judge") as folder:
+            target = folder / "shown.webp"
+            await self.thumbnail(await self.blobs.local(blob, folder), target, SIDE)
             return await asyncio.to_thread(target.read_bytes)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
 
     async def _withhold(self, task: Task, attempt: Attempt, verdict: Verdict) -> Failure:
         """Say what was paid, and take the picture out of the journal, in one unit of work."""

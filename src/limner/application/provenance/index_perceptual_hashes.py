@@ -1,8 +1,6 @@
 """Indexing perceptual hashes: of pictures that were just made, and, little by little, of those before the index."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from limner.domain.refusal import Refusal
 from limner.ports.blobs import BlobMissing, BlobStore
 from limner.ports.clock import Clock
 from limner.ports.intake import Intake
+from limner.scratch_paths import scratch_folder
 
 BATCH = 200
 MOST_RECENT = 2_000
@@ -70,13 +69,11 @@ class IndexPerceptualHashes:
 
     async def _hash(self, blob: BlobId) -> bytes | None:
         """The perceptual hash of a stored picture; None where it cannot be read."""
-        workdir = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="hash-", dir=self.scratch))
-        try:
-            return (await self.intake.inspect(await self.blobs.local(blob, workdir))).phash
-        except (BlobMissing, FileNotFoundError, Refusal):
-            return None
-        finally:
-            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+        async with scratch_folder(self.scratch, "hash") as folder:
+            try:
+                return (await self.intake.inspect(await self.blobs.local(blob, folder))).phash
+            except (BlobMissing, FileNotFoundError, Refusal):
+                return None
 
 
 def _bands(phash: bytes | None) -> Sequence[int] | None:

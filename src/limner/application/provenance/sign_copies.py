@@ -25,6 +25,7 @@ from limner.marking.xmp import Mark
 from limner.ports.blobs import BlobStore
 from limner.ports.clock import Clock
 from limner.ports.provenance import ManifestReader, ManifestState, PictureSigner, SigningFacts, SigningFailed
+from limner.threads import in_thread
 
 CACHED_COPIES = 2_000
 """Signatures kept in memory, of about 4 KB each."""
@@ -104,7 +105,7 @@ class SignCopies:
             yield file
         finally:
             if file is None or file.parent == workdir:
-                await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+                await in_thread(shutil.rmtree, workdir, ignore_errors=True)
 
     def _signed(self, copy: _Copy) -> tuple[str, Layout]:
         """The key that signed, and the layout of the signed copy. Blocking."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 import aiohttp
 from yarl import URL
@@ -26,9 +26,7 @@ from limner.providers._http.reading.json_spool import JsonSpool
 from limner.providers._http.reading.response_pictures import Pictures, ResponsePictures
 from limner.providers._http.request_body import RequestBody
 from limner.providers._http.response import VendorResponse
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+from limner.threads import in_thread
 
 _Block = Sequence[bytes]
 
@@ -269,7 +267,7 @@ async def _answer(
     try:
         raw = await (_spooled_events(response, pictures, streamed) if streamed else _spooled(response, pictures))
     except BaseException:
-        await _in_thread(pictures.remove)
+        await in_thread(pictures.remove)
         raise
     return _parsed(response, raw, pictures.found)
 
@@ -293,9 +291,9 @@ async def _spooled(response: aiohttp.ClientResponse, pictures: ResponsePictures)
         if fed <= SMALL_BYTES:  # stays in memory, and is decoded for less than a hop to a thread costs
             _feed(spool, block)
         else:
-            await _in_thread(_feed, spool, block)
+            await in_thread(_feed, spool, block)
     if pictures.has_files:
-        await _in_thread(pictures.close)
+        await in_thread(pictures.close)
     else:
         pictures.close()
     return bytes(spool.rest)
@@ -305,10 +303,10 @@ async def _spooled_events(response: aiohttp.ClientResponse, pictures: ResponsePi
     """As `_spooled`, and each event is passed on when it has ended: what arrives is not collected to large blocks."""
     spool, reader = JsonSpool(pictures), EventReader()
     async for chunk in response.content.iter_any():
-        await _in_thread(_feed, spool, (chunk,))
+        await in_thread(_feed, spool, (chunk,))
         for event in reader.take(spool.rest, pictures.found):
             await on_event(event)
-    await _in_thread(pictures.close)
+    await in_thread(pictures.close)
     return bytes(spool.rest)
 
 
@@ -345,7 +343,7 @@ async def _delivery(response: aiohttp.ClientResponse, target: Path, max_bytes: i
     try:
         await _save(response, target, max_bytes)
     except BaseException:
-        await _in_thread(target.unlink, missing_ok=True)
+        await in_thread(target.unlink, missing_ok=True)
         raise
     return VendorResponse(response.status, response.headers)
 
@@ -362,13 +360,13 @@ def _check_head(response: aiohttp.ClientResponse, max_bytes: int) -> None:
 
 
 async def _save(response: aiohttp.ClientResponse, target: Path, max_bytes: int) -> None:
-    await _in_thread(_create, target)
+    await in_thread(_create, target)
     total = 0
     async for block in _blocks(response):
         total += sum(map(len, block))
         if total > max_bytes:
             raise BadResponse(f"delivers more than {max_bytes} bytes")
-        await _in_thread(_append, target, block)
+        await in_thread(_append, target, block)
 
 
 def _create(target: Path) -> None:
@@ -387,13 +385,3 @@ def _joined(hop: URL, location: str) -> str:
         return location if target.absolute and target.scheme else str(hop.join(target))
     except (ValueError, TypeError) as error:
         raise BadResponse("redirects the delivery to an address that is none") from error
-
-
-async def _in_thread(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Run `work` in a thread and, if cancelled, wait for it: the caller removes the files next."""
-    job = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(job)
-    except asyncio.CancelledError:
-        await asyncio.wait([job])
-        raise

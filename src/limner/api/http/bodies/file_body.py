@@ -1,8 +1,6 @@
 """Receives an uploaded file, from a multipart form or a raw body, into a scratch file."""
 
-import asyncio
 import io
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -13,6 +11,8 @@ from limner.api.http.bodies.blocks import in_blocks
 from limner.api.http.bodies.form_file import FormError, FormFile
 from limner.api.http.headers import media_type
 from limner.domain.refusal import Code, Refusal
+from limner.scratch_paths import scratch_file
+from limner.threads import closing_in_thread, in_thread
 
 SMALL_BODY = 64 * 1024
 """A form of up to this many bytes stays in memory and is read on the event loop, in 0.2 ms; a hostile one takes 1 ms.
@@ -32,7 +32,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path |
             if len(first) <= SMALL_BODY:  # the last block, too
                 yield _file_of_form(request.headers["content-type"], first)
                 return
-            async with scratch_file(scratch) as path:
+            async with scratch_file(scratch, "upload") as path:
                 await _receive_form(request, first, blocks, path)
                 yield path
 
@@ -41,7 +41,7 @@ async def received_file(request: Request, scratch: Path) -> AsyncIterator[Path |
 async def received_body(request: Request, scratch: Path) -> AsyncIterator[Path]:
     """The whole body as a scratch file, removed on exit. `BodyCap` limits its size."""
     with _refused_at_file():
-        async with scratch_file(scratch) as path:
+        async with scratch_file(scratch, "upload") as path:
             await _receive_body(request, path)
             yield path
 
@@ -56,20 +56,10 @@ def _refused_at_file() -> Iterator[None]:
         raise Refusal(Code.MALFORMED, "the upload was interrupted", suggestion="Send it again.", field="file") from None
 
 
-@asynccontextmanager
-async def scratch_file(scratch: Path) -> AsyncIterator[Path]:
-    """A path for what is received, whose file is removed on exit."""
-    path = scratch / f"upload-{uuid.uuid4()}"
-    try:
-        yield path
-    finally:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-
-
 async def _receive_body(request: Request, path: Path) -> None:
-    with await asyncio.to_thread(path.open, "wb") as target:
+    async with closing_in_thread(path.open, "wb") as target:
         async for block in in_blocks(request.stream()):
-            await asyncio.to_thread(target.write, block)
+            await in_thread(target.write, block)
 
 
 def _file_of_form(content_type: str, body: bytes) -> bytes:
@@ -82,12 +72,13 @@ def _file_of_form(content_type: str, body: bytes) -> bytes:
 
 
 async def _receive_form(request: Request, first: bytes, blocks: AsyncIterator[bytes], path: Path) -> None:
-    with await asyncio.to_thread(path.open, "wb") as target, _refused_forms():
-        form = FormFile(request.headers["content-type"], target)
-        await asyncio.to_thread(form.feed, first)
-        async for block in blocks:
-            await asyncio.to_thread(form.feed, block)
-        form.finish()
+    with _refused_forms():
+        async with closing_in_thread(path.open, "wb") as target:
+            form = FormFile(request.headers["content-type"], target)
+            await in_thread(form.feed, first)
+            async for block in blocks:
+                await in_thread(form.feed, block)
+            form.finish()
 
 
 @contextmanager

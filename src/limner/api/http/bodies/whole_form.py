@@ -11,15 +11,17 @@ from tempfile import SpooledTemporaryFile
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limner.api.http.bodies.form_file import is_type_of_file
 from limner.api.http.content_coding import charset_of
 from limner.api.http.headers import media_type
 from limner.domain.refusal import Code, Refusal, UnsupportedMedia
+from limner.threads import in_thread
 
 _FORM: Final = "limner.form"
 """Key in the ASGI scope: the form, once it is read."""
@@ -37,12 +39,33 @@ async def read_whole_form(
     """The form of a request, which several may ask for; the first sets its limits. Raises `Refusal`.
 
     A body that is no form has no fields. Large files are in `folder`, or where the system has temporary files, until
-    the form is closed.
+    `close_form` or the end of the request.
     """
     if _FORM not in request.scope:
         request.scope[_FORM] = await _read(request, max_files, max_fields, max_text, folder)
     form: FormData = request.scope[_FORM]
     return form
+
+
+async def close_form(scope: Scope) -> None:
+    """Close the files of the form that was read, if one was."""
+    form: FormData | None = scope.get(_FORM)
+    files = [part.file for _, part in form.multi_items() if isinstance(part, UploadFile)] if form else []
+    if files:
+        await in_thread(lambda: [file.close() for file in files])
+
+
+class FormsClosed:
+    """Closes the form of each request at its end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await close_form(scope)
 
 
 async def _read(request: Request, max_files: int, max_fields: int, max_text: int, folder: Path | None) -> FormData:
@@ -70,6 +93,15 @@ class _RefusedPart(MultiPartException):
         self.refusal = refusal
 
 
+class _FormFile(UploadFile):
+    async def write(self, data: bytes) -> None:
+        """As the other, but a client that goes away is noticed between two writes: during one, the file is moved."""
+        if self._will_roll(len(data)):
+            await in_thread(self.file.write, data)
+        else:
+            self.file.write(data)
+
+
 class _FormParser(MultiPartParser):
     def __init__(self, request: Request, folder: Path | None, **limits: int) -> None:
         super().__init__(request.headers, request.stream(), **limits)
@@ -84,11 +116,11 @@ class _FormParser(MultiPartParser):
         elif not _PLAIN_NAME.search(disposition) and is_type_of_file(self._content_type()):
             self._current_part.content_disposition = disposition + b'; filename="file"'
         super().on_headers_finished()
-        if self._current_part.file is not None:
-            self._current_part.file.file.close()
+        if (theirs := self._current_part.file) is not None:
+            theirs.file.close()
             file = SpooledTemporaryFile(_SMALL_FILE, dir=self._folder)  # noqa: SIM115 - closed with the form
             self._files_to_close_on_error.append(file)
-            self._current_part.file.file = file  # type: ignore[assignment]
+            self._current_part.file = _FormFile(file, size=0, filename=theirs.filename, headers=theirs.headers)  # type: ignore[arg-type]
 
     def on_part_end(self) -> None:
         part = self._current_part
