@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.database import Database, missing
-from cluster.faults import CUT_OFF, Faults
+from cluster.faults import Faults
 from cluster.network import BRIDGE, Network
 from cluster.service import APIS, WORKERS, Service, bucket, made_service, new_build
 from cluster.summary import Outcome
@@ -86,12 +86,7 @@ class Run:
         records = await asyncio.to_thread(read_records, self.database.direct, books)
         violations = [
             *end.violations,
-            *find_violations(
-                records,
-                clients.client_records,
-                receiver.messages,
-                cut_off=[each.window for each in faults.done if each.name == CUT_OFF],
-            ),
+            *find_violations(records, clients.client_records, receiver.messages),
             *receiver.violations,
             *self._balances(records, end.shown),
         ]
@@ -139,11 +134,6 @@ class Run:
         for host in service.hosts.values():
             await host.stop()
         doctor = await service.cli("doctor", "--deep", "--hashes")
-        unknown = [each for each in doctor["findings"] if not each["well"] and "without a row" in each["detail"]]
-        if unknown:  # the pin of a picture waits for no disk, and a failover may undo it
-            self.say(f"after the failovers: {unknown[0]['detail']}; repaired")
-            await service.cli("doctor", "--deep", "--repair")
-            doctor = await service.cli("doctor", "--deep", "--hashes")
         proof = await service.cli("credits", "prove")
         shown = await service.cli("credits", "show", "--account", "load", "--limit", "1")
         violations = [

@@ -1,17 +1,21 @@
 """Workers that are slow, disconnected or defective lose no purchase and violate no invariant."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crash.workers import DAY_S, HeldAnswer, WorkerPool, claim, take_over, until, wait_until_idle
 from fakes import FrozenClock, ScriptedProvider, never_answers, picture
 from limner.application.generation.journal import WRITE_RETRIES_S, SpendJournal
+from limner.db.tables.attempts import LATE_HANDLE, Attempt
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
-from limner.ports.provider import Accepted, Delivered, GenerationRequest, Picture
+from limner.ports.provider import Accepted, Delivered, GenerationRequest, JobCancellation, Picture
 from limner.providers.sandbox import card
 
 TAKEN = Accepted({"job": "7"}, wait_s=0)
@@ -68,6 +72,60 @@ async def test_the_first_of_two_pictures_counts_and_both_are_journaled_as_charge
     path = await workers.limner.blobs.local(before.result.blob, workers.limner.scratch.folder)
     assert path.read_bytes() == card("another")
     assert await workers.ledger_faults() == []
+
+
+@dataclass
+class CancellingVendor(ScriptedProvider):
+    """A vendor that can be asked to stop a job."""
+
+    cancelled: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def cancel(self, handle: Mapping[str, Any], request: GenerationRequest) -> JobCancellation:
+        self.cancelled.append(handle)
+        return JobCancellation(accepted=True, detail="HTTP 202")
+
+
+async def test_a_job_whose_handle_comes_after_its_order_was_given_up_is_stopped(workers: WorkerPool) -> None:
+    held, vendor = HeldAnswer(TAKEN), CancellingVendor()
+    vendor.script.append(held)
+    cut_off, successor = workers.make_worker(vendor), workers.make_worker(ScriptedProvider([picture]))
+    task = await workers.submit_task()
+    await claim(cut_off, held)
+    workers.expire_leases()
+    await take_over(successor)
+    await wait_until_idle(successor)
+
+    held.released.set()
+    await wait_until_idle(cut_off)
+
+    late, counted = await workers.attempts(task)
+    assert (vendor.cancelled, vendor.polls) == ([TAKEN.handle], [])
+    assert (late.state, late.outcome, late.handle) == ("closed", "unknown_outcome", TAKEN.handle)
+    assert (late.detail, counted.detail) == (LATE_HANDLE, None)
+    assert (await workers.task(task)).status is Status.SUCCESS
+
+
+async def test_a_handle_that_is_written_while_another_worker_takes_over_is_not_given_up(workers: WorkerPool) -> None:
+    """The successor has read the journal before the handle was in it."""
+    held, vendor = HeldAnswer(TAKEN), ScriptedProvider([picture])
+    cut_off, successor = workers.make_worker(ScriptedProvider([held])), workers.make_worker(vendor)
+    task = await workers.submit_task()
+    await claim(cut_off, held)
+    workers.expire_leases()
+    closes = successor.dispatcher.execute.generate.run_attempt.journal.close_orphaned
+
+    async def handle_comes_first(journal: SpendJournal, *facts: Any) -> Attempt | None:
+        held.released.set()
+        await wait_until_idle(cut_off)
+        return await closes(*facts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SpendJournal, "close_orphaned", handle_comes_first)
+        await take_over(successor)
+        await wait_until_idle(successor)
+
+    assert (vendor.submits, vendor.polls) == ([], [TAKEN.handle])
+    assert await workers.outcomes(task) == ["picture"]
 
 
 async def test_a_worker_whose_lease_expired_does_not_take_over_its_own_running_task(workers: WorkerPool) -> None:

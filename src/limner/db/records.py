@@ -41,7 +41,11 @@ from limner.domain.tasks.task import StatusChange
 
 T = TypeVar("T")
 
-_UNSYNCED = Sql("SET LOCAL synchronous_commit = off")
+_UNSYNCED = Sql("""
+    SELECT set_config('synchronous_commit',
+        CASE WHEN current_setting('synchronous_standby_names') = '' THEN 'off'
+            ELSE current_setting('synchronous_commit') END, true)
+""")
 
 
 class Records:
@@ -84,8 +88,11 @@ class Records:
         return self._db.shared_now_ms(local_ms)
 
     def commit_unsynced(self) -> None:
-        """Let PostgreSQL commit this unit of work without waiting for the disk."""
-        self._db.run(_UNSYNCED)
+        """Let PostgreSQL commit this unit of work without waiting for the disk.
+
+        It waits where a standby has to confirm commits: a failover would undo more than a crash does.
+        """
+        self._db.value(_UNSYNCED, {})
 
     def analyze(self) -> None:
         """Let the database count what it has, after very many rows were written at once."""

@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 
 from crash.chaos.client import FINAL, ClientRecord
 from crash.chaos.plan import JOBS
 from crash.chaos.records import Attempt, RunRecords, TaskRecord
+from limner.db.tables.attempts import LATE_HANDLE
 from limner_vendors import sha_of
 
 DONE = frozenset({"picture", "bad_output", "no_image", "unsupported_output"})
@@ -31,16 +31,10 @@ def find_violations(
     records: RunRecords,
     client_records: Sequence[ClientRecord],
     received: Mapping[str, Sequence[tuple[str, str]]],
-    cut_off: Sequence[tuple[int, int]] = (),
 ) -> list[str]:
-    """All violations, each with the task it belongs to.
-
-    `cut_off` are times in which a worker did not reach the database: a handle that it was given then is journaled after
-    another worker has decided that the outcome is unknown.
-    """
-    rules = (*RULES, partial(known_purchases_completed, cut_off=cut_off))
+    """All violations, each with the task it belongs to."""
     violations = [
-        f"{violation} ({_describe(task)})" for task in records.tasks for rule in rules for violation in rule(task)
+        f"{violation} ({_describe(task)})" for task in records.tasks for rule in RULES for violation in rule(task)
     ]
     violations += [
         f"{each.vendor} sold {each.handle} for no known task: {each.prompt!r}" for each in records.unmatched_purchases
@@ -112,10 +106,13 @@ def handles_known(task: TaskRecord) -> Iterator[str]:
             yield f"{vendor} has {len(unknown_jobs)} jobs not in the journal, and {len(in_doubt)} orders are in doubt"
 
 
-def known_purchases_completed(task: TaskRecord, cut_off: Sequence[tuple[int, int]] = ()) -> Iterator[str]:
-    """A purchase whose handle is journaled is completed, and its picture ends the task with success."""
+def known_purchases_completed(task: TaskRecord) -> Iterator[str]:
+    """A purchase whose handle is journaled is completed, and its picture ends the task with success.
+
+    A worker that was cut off from the database writes a handle after another one has closed the attempt, and says so.
+    """
     for each in task.attempts:
-        late = any(first <= each.intended_ms <= last for first, last in cut_off)
+        late = each.detail == LATE_HANDLE
         if each.handle and each.outcome in {"unknown_outcome", "given_up"} and not (task.cancelled or late):
             yield f"attempt {each.number} has a handle and ended {each.outcome}"
         if each.delivered and task.status != "success":
@@ -165,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     journal_closed,
     purchases_explained,
     handles_known,
+    known_purchases_completed,
     bought_again_as_allowed,
     lost_purchases_explained,
     one_upscale_a_grid,

@@ -15,7 +15,7 @@ _TASKS = Sql(
     "SELECT id, model, status, price, consumed, claims, cancel_requested, error_msg, pictures, echo FROM tasks"
 )
 _ATTEMPTS = Sql("""
-    SELECT task, provider, number, state, outcome, charged, handle, result IS NOT NULL, part, intended_ms
+    SELECT task, provider, number, state, outcome, charged, handle, result IS NOT NULL, part, coalesce(detail, '')
     FROM attempts
     ORDER BY task, part, number
 """)
@@ -41,7 +41,7 @@ class Attempt:
     handle: str
     delivered: bool
     part: str = ""
-    intended_ms: int = 0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,10 @@ def marker_in(prompt: str) -> str:
 
 def _records(db: Db, purchases: Sequence[Purchase], violations: Sequence[Any]) -> RunRecords:
     attempts, events, movements = defaultdict(list), defaultdict(list), defaultdict(list)
-    for task, provider, number, state, outcome, charged, handle, delivered, part, at_ms in db.all(_ATTEMPTS):
-        row = Attempt(task, provider, number, state, outcome, bool(charged), handle or "", bool(delivered), part, at_ms)
+    for task, provider, number, state, outcome, charged, handle, delivered, part, detail in db.all(_ATTEMPTS):
+        row = Attempt(
+            task, provider, number, state, outcome, bool(charged), handle or "", bool(delivered), part, detail
+        )
         attempts[task].append(row)
     for task, status in db.all(_EVENTS):
         events[task].append(status)

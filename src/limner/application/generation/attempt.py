@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar, assert_never
 
+import structlog
+
 from limner.application.generation.disk_guard import DiskGuard
 from limner.application.generation.generation import SIBLING_FAILED, AttemptFailed, Generation, GenerationAttempt
 from limner.application.generation.interrupt import Interrupted, Reason
@@ -21,7 +23,9 @@ from limner.domain.refusal import Refusal
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import Route
 from limner.ports.clock import Clock
-from limner.ports.provider import Accepted, ChecksUpstreams, Delivered, GenerationRequest, Pending
+from limner.ports.provider import Accepted, CancelsJobs, ChecksUpstreams, Delivered, GenerationRequest, Pending
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -57,7 +61,9 @@ class RunAttempt:
                 first = await self._call(attempt, provider.submit(request, generation.report), ignored)
                 match first:
                     case Accepted(handle, wait_s):
-                        await self.journal.submitted(attempt.id, handle)
+                        if not await self.journal.submitted(attempt.id, handle):
+                            await self._stop_late(attempt, handle)
+                            raise Interrupted(Reason.LEASE_LOST)
                         answer = await self._poll(attempt, handle, wait_s)
                     case Delivered() | Failure():
                         answer = first
@@ -90,7 +96,8 @@ class RunAttempt:
                     return await self._finish(attempt, answer, observed)
             case Attempt(state="intended" | "submitted"):
                 failure = _cut_off() if route else _provider_removed(last.provider)
-                await self.journal.close_orphaned(generation.task, last.id, failure, generation.owner)
+                if answered := await self.journal.close_orphaned(last, failure, generation.owner):
+                    return await self.resume(generation, [answered])
                 return AttemptFailed(failure, route or self.routing.removed_route(last))
             case Attempt(state="closed") if kind := failure_kind(last):
                 failure = Failure(kind, last.reason or "", last.charged, detail=last.detail)
@@ -147,6 +154,19 @@ class RunAttempt:
                     assert_never(answer)
             if generation.siblings.is_set:
                 return None  # its row is closed when the task ends
+
+    async def _stop_late(self, attempt: GenerationAttempt, handle: Mapping[str, Any]) -> None:
+        """Ask the vendor to stop a job that nobody waits for: another worker gave it up before its handle came.
+
+        Not where calls are free: what the other worker asked for may be the same job.
+        """
+        provider, stopped = self.routing.provider(attempt.route), False
+        if isinstance(provider, CancelsJobs) and not provider.free:
+            request = replace(attempt.request(self._left_s(attempt.generation)), deadline_s=CHECK_TIMEOUT_S)
+            stopped = (await provider.cancel(handle, request)).accepted
+        log.warning(
+            "handle came too late", task=attempt.generation.task, provider=attempt.route.provider, stopped=stopped
+        )
 
     async def _call(
         self, attempt: GenerationAttempt, call: Coroutine[Any, Any, T], ignored: Reason | None = None

@@ -50,7 +50,7 @@ class DeliveredImage:
 
     @property
     def row(self) -> LastDelivery:
-        return LastDelivery(self.attempt, asdict(self.image), self.cost_usd)
+        return LastDelivery(self.attempt, asdict(self.image), self.cost_usd, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,13 @@ class SpendJournal:
 
         return await self.store.run(work)
 
-    async def submitted(self, attempt: AttemptId, handle: Mapping[str, Any]) -> None:
-        """Write the handle of the vendor's job, or the one that replaces it."""
+    async def submitted(self, attempt: AttemptId, handle: Mapping[str, Any]) -> bool:
+        """Write the handle of the vendor's job, or the one that replaces it.
+
+        Returns False where the attempt was closed meanwhile, by another worker that knew no handle.
+        """
         now_ms = self.clock.now_ms()
-        await self._write(lambda records: records.attempts.submitted(attempt, handle, now_ms))
+        return await self._write(lambda records: records.attempts.submitted(attempt, handle, now_ms))
 
     async def working(self, attempt: AttemptId) -> None:
         """Write that the vendor has begun to work on a job that it had queued."""
@@ -174,18 +177,26 @@ class SpendJournal:
             )
         )
 
-    async def close_orphaned(self, task: TaskId, attempt: AttemptId, failure: Failure, owner: str) -> None:
+    async def close_orphaned(self, attempt: Attempt, failure: Failure, owner: str) -> Attempt | None:
         """Close a dead worker's open attempt, not counted against its route.
 
+        Returns the attempt as it is now, and still open, where that worker is alive after all and has written the
+        handle since `attempt` was read: then the job goes on.
         Raises `Interrupted` when `owner` no longer holds the task's lease: the attempt may be its new holder's.
         """
-        now_ms = self.clock.now_ms()
+        now_ms, task = self.clock.now_ms(), attempt.task
 
-        def work(records: Records) -> None:
-            _check_lease(records, task, owner)
-            records.attempts.close(attempt, failure.kind, now_ms, reason=failure.reason, detail=None, charged=False)
+        def work(records: Records) -> Attempt | None:
+            _check_lease(records, task, owner)  # which locks the task's row, as the writing of a handle does
+            if attempt.handle is None:
+                now = next(each for each in records.attempts.of(task) if each.id == attempt.id)
+                if now.state == "submitted" and now.handle is not None:
+                    return now
+            kind, reason = failure.kind, failure.reason
+            records.attempts.close(attempt.id, kind, now_ms, reason=reason, detail=None, charged=False)
+            return None
 
-        await self.store.run(work)
+        return await self.store.run(work)
 
     async def _write(self, work: Callable[[Records], T]) -> T:
         """Write, and retry while the database is unavailable: until then only this process has the answer."""

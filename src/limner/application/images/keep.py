@@ -49,7 +49,8 @@ class Keep:
         return stored
 
     async def _pin(self, stored: Stored, media_type: str, holder: str, phash: bytes | None) -> bool:
-        # A power cut may undo the pin alone: its blob is then in the store without a row, which `doctor --deep` finds.
+        # A power cut may undo the pin alone. The unit of work that refers to the blob writes its row again; where none
+        # comes, the blob is in the store without a row, which `doctor --deep` finds.
         now_ms = self.clock.now_ms()
         return await self.store.run_unsynced(
             lambda records: records.blobs.pin(stored.blob, holder, stored.size, media_type, now_ms, phash)

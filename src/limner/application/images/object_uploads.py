@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.application.images.upload import KeepPicture
+from limner.application.images.upload import KeepPicture, keep_row
 from limner.db.records import Records
 from limner.db.store import Store
 from limner.db.tables.accounts import Account
@@ -61,5 +61,6 @@ class FindObject:
 
 
 def _put(records: Records, upload: Upload, now_ms: int) -> None:
+    keep_row(records, upload, now_ms)
     if not records.uploads.add(upload, now_ms):
         records.uploads.replace(upload, now_ms)

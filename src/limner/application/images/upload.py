@@ -75,7 +75,12 @@ class TakeUpload:
         return upload
 
 
+def keep_row(records: Records, upload: Upload, now_ms: int) -> None:
+    """Write the blob's row again, where a crash of the database's server undid the pin that wrote it."""
+    records.blobs.add(upload.blob, upload.size, upload.media_type, now_ms)
+
+
 def _keep_rows(records: Records, upload: Upload, now_ms: int) -> None:
-    # The blob has its row since it was pinned.
+    keep_row(records, upload, now_ms)
     if not records.uploads.add(upload, now_ms):
         raise TokenTaken(upload.token)

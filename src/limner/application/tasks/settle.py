@@ -6,7 +6,7 @@ from limner.db.tables.attempts import LastDelivery
 from limner.domain.accounts.budgets import periods_of
 from limner.domain.accounts.credits import closing
 from limner.domain.ids import TaskId
-from limner.domain.tasks.task import Ending, Task
+from limner.domain.tasks.task import Ending, Result, Task
 from limner.domain.webhook import EVENT_OF_STATUS
 
 
@@ -35,6 +35,9 @@ def settle(
     records.keys.release(task, unspent, periods)
     records.ledger.append(finished.account, entry, now_ms, task=task)
     if delivery:
+        stored = Result.of(delivery.result["result"])
+        # A crash of the database's server may have undone the pin, and the row with it.
+        records.blobs.add(stored.blob, delivery.size, stored.media_type, now_ms)
         records.attempts.deliver_last(task, delivery, now_ms)
     else:
         records.attempts.close_open(task, now_ms)

@@ -43,11 +43,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class LastDelivery:
-    """The picture that ends a task of one, as its attempt's row keeps it."""
+    """The picture that ends a task of one, as its attempt's row keeps it. `size` is in bytes."""
 
     attempt: AttemptId
     result: Mapping[str, Any]
     cost_usd: float | None
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,14 @@ _LOCK_TASK = Sql("SELECT id FROM tasks WHERE id = (SELECT task FROM attempts WHE
 _ERASED = Sql("SELECT 1 FROM erasures WHERE task = :task")
 # The state only moves forward: a late answer is recorded, a closed attempt stays closed.
 _SUBMITTED = Sql("""
-    UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END, handle = :handle,
-        submitted_ms = :now_ms
-    WHERE id = :id
+    UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END,
+        detail = CASE WHEN state = 'closed' AND handle IS NULL THEN coalesce(detail, :late) ELSE detail END,
+        handle = :handle, submitted_ms = :now_ms
+    WHERE id = :id RETURNING state
 """)
+LATE_HANDLE = "the vendor's handle came after the order had been closed"
+"""What the row of an attempt says that another worker had given up meanwhile."""
+
 _WORKING = Sql("UPDATE attempts SET working_ms = :now_ms WHERE id = :id AND working_ms IS NULL")
 _DELIVERED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END, result = :result,
@@ -228,10 +233,12 @@ class AttemptTable:
             },
         )
 
-    def submitted(self, attempt: AttemptId, handle: Mapping[str, Any], now_ms: int) -> None:
-        """Record the vendor's handle of the job, unless the task was erased."""
+    def submitted(self, attempt: AttemptId, handle: Mapping[str, Any], now_ms: int) -> bool:
+        """Record the vendor's handle of the job, unless the task was erased; False for a closed attempt."""
         _, erased = self._lock_task(attempt)
-        self._db.run(_SUBMITTED, {"id": attempt, "handle": None if erased else dump(handle), "now_ms": now_ms})
+        facts = {"handle": None if erased else dump(handle), "late": LATE_HANDLE, "now_ms": now_ms}
+        state: str = self._db.value(_SUBMITTED, facts | {"id": attempt})
+        return state != "closed"
 
     def working(self, attempt: AttemptId, now_ms: int) -> None:
         self._db.run(_WORKING, {"id": attempt, "now_ms": now_ms})
