@@ -1,9 +1,12 @@
 """The feed while other tasks change: what is looked at stays where it is."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from threading import Event
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from contract.client import Client
 from serving import Served, serving
@@ -105,6 +108,35 @@ def test_the_title_of_a_hidden_tab_counts_what_became_ready(browser: Browser, se
         expect(tab.page).to_have_title("● 2 ready · Make · Limner")
         tab.page.evaluate(SAY_HIDDEN, "")
         expect(tab.page).to_have_title("Make · Limner")
+
+
+def test_a_picture_counts_as_ready_whose_card_was_drawn_before_its_frame_came(browser: Browser, served: Served) -> None:
+    client, drawn, held = somebody(served, "late-frame"), Event(), list[Callable[[], None]]()
+
+    def hold_ends(socket: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            if "success" in str(message) and not drawn.is_set():
+                held.append(partial(socket.send, message))
+            else:
+                socket.send(message)
+
+        socket.connect_to_server().on_message(pass_on)
+
+    with browser.new_context() as context:
+        context.route_web_socket(re.compile("/live"), hold_ends)
+        tab = new_tab(context, served)
+        tab.page.goto(link(served, "--account", "late-frame"))
+        until_ready(tab.page)
+        tab.page.evaluate(SAY_HIDDEN, "yes")
+
+        made = client.done(prompt="while nobody looks")["task_id"]
+        tab.page.evaluate(FRAME, [made, "running"])
+        expect(tab.page.locator(f"#task-{made}")).to_have_attribute("data-state", "success")
+        drawn.set()
+        for send in held:
+            send()
+
+        expect(tab.page).to_have_title("● 1 ready · Make · Limner")
 
 
 def test_a_cancelled_task_is_sent_again_by_undo(browser: Browser, idle: Served) -> None:

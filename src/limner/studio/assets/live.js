@@ -23,19 +23,18 @@ export function live() {
   let since = +document.body.dataset.now;
   let [lost, asking] = [0, 0];
   let ready = 0; // pictures that came while the tab was hidden
+  // A new connection tells again of what changed shortly before the page was drawn. A card that was drawn later may be
+  // further than the frame that asked for it.
+  const drawnReady = new Set([...document.querySelectorAll(".card[data-state=success]")].map((card) => card.dataset.id));
 
   function message(frame) {
     since = Math.max(since, frame.now_ms);
     if (known.get(frame.id) !== frame.status) {
       balance();
-      if (document.hidden && becameReady(frame)) document.title = `● ${t("{n} ready", { n: ready += 1 })} · ${TITLE}`;
+      if (document.hidden && frame.status === "success" && !drawnReady.has(frame.id)) document.title = `● ${t("{n} ready", { n: ready += 1 })} · ${TITLE}`;
     }
     known.set(frame.id, frame.status);
     document.dispatchEvent(new CustomEvent("limner:frame", { detail: frame }));
-  }
-  // A new connection tells again of what changed shortly before the page was drawn.
-  function becameReady({ id, status }) {
-    return status === "success" && document.getElementById(`task-${id}`)?.dataset.state !== status;
   }
   function balance() {
     asking ||= setTimeout(async () => {
