@@ -24,11 +24,14 @@ from limner.domain.tasks.task import Status, Task
 from limner.providers.sandbox import card
 
 CREDITS = 1_000_000
-LOOPS = ("dispatcher ", "leases ", "rescuer ")
+LOOPS = ("dispatcher ", "rescuer ")
 """Loops. Their first round claims the task; later rounds repeat it."""
 
 NOTIFYING = ("webhooks ", "progress ", "perceptual_hashes ")
 """Loops that notify or index and take no part in running a task."""
+
+LEASES = "leases "
+"""The loop that renews leases: it finds a running task only in a run that takes half a second."""
 
 
 class ForkServer:
@@ -205,7 +208,7 @@ async def funded_account(limner: Limner) -> Key:
 
 def kill_points(steps: Sequence[str]) -> list[str]:
     """The steps that every run has: all of the task and of `main`, and the first of each kind of the loops."""
-    relevant_steps = [step for step in steps if not step.startswith(NOTIFYING)]
+    relevant_steps = [step for step in steps if not step.startswith((*NOTIFYING, LEASES))]
     return [step for step in relevant_steps if not step.startswith(LOOPS) or step.split()[-2] == "1"]
 
 
