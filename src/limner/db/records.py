@@ -87,6 +87,14 @@ class Records:
         """The time by which leases begin and end: the database's on PostgreSQL, `local_ms` on SQLite."""
         return self._db.shared_now_ms(local_ms)
 
+    def flush(self) -> None:
+        """Send what was put off: the unit of work is about to be committed."""
+        self._db.flush()
+
+    def discard(self) -> None:
+        """Forget what was put off: the unit of work was rolled back."""
+        self._db.discard()
+
     def commit_unsynced(self) -> None:
         """Let PostgreSQL commit this unit of work without waiting for the disk.
 

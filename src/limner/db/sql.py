@@ -7,12 +7,15 @@ migrations. `docs/decisions/0003-plain-sql.md` has the figures.
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
 
 _NAME = re.compile(r"(?<![:\w]):(\w+)")
 _LIST = re.compile(r"\bIN :(\w+)")
+_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 class Sql:
@@ -20,20 +23,22 @@ class Sql:
 
     `:name` is a value and `IN :name` a list of strings (pass it through `Db.ids`). At the end of a SELECT, `{locked}`
     locks the rows until the transaction ends, and `{skip_locked}` leaves out those that another transaction has locked.
-    SQLite has one writer and locks no rows.
+    SQLite has one writer and locks no rows. `{shared_now_ms}` is the time of `Db.shared_now_ms`, read by the statement
+    itself; its values have that of `Db.local_now`.
     """
 
     __slots__ = ("postgres", "sqlite")
 
     def __init__(self, text: str) -> None:
-        unlocked = text.replace("{skip_locked}", "").replace("{locked}", "")
+        unlocked = text.replace("{skip_locked}", "").replace("{locked}", "").replace("{shared_now_ms}", ":local_now_ms")
         locked = text.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED").replace("{locked}", "FOR UPDATE")
+        locked = locked.replace("{shared_now_ms}", f"coalesce(CAST(:local_now_ms AS BIGINT), {_CLOCK})")
         self.sqlite = _LIST.sub(r"IN (SELECT value FROM json_each(:\1))", unlocked)
         listed = _LIST.sub(r"= ANY(:\1)", locked)
         self.postgres = _NAME.sub(r"%(\1)s", listed)
 
 
-_SERVER_CLOCK = Sql("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+_SERVER_CLOCK = Sql(f"SELECT {_CLOCK}")
 
 
 class StatementCount:
@@ -73,7 +78,7 @@ class DbConnection(Executor, Protocol):
 class Db:
     """One connection and its SQL dialect."""
 
-    __slots__ = ("_connection", "_count", "_executor", "_has_own_clock", "_is_sqlite")
+    __slots__ = ("_connection", "_count", "_executor", "_has_own_clock", "_is_sqlite", "_later")
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class Db:
         self._executor: Executor = connection if is_sqlite else connection.cursor()
         self._is_sqlite = is_sqlite
         self._has_own_clock = not (is_sqlite or local_clock)
+        self._later: list[tuple[Sql, Mapping[str, Any]]] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -105,7 +111,29 @@ class Db:
         """Returns the number of rows changed."""
         return int(self._execute(statement, values or {}).rowcount)
 
+    def later(self, statement: Sql, values: Mapping[str, Any]) -> None:
+        """An INSERT, UPDATE or DELETE whose outcome nobody reads, before the next statement or the end of the unit.
+
+        PostgreSQL gets those that follow each other as one statement, in one round trip. So they touch different rows,
+        and none sees what another of them wrote. SQLite gets each at once.
+        """
+        if self._is_sqlite:
+            self.run(statement, values)
+        else:
+            self._later.append((statement, values))
+
+    def flush(self) -> None:
+        """Send what `later` has put off: before a commit."""
+        if self._later:
+            postponed, self._later = self._later, []
+            self._send(*_together(postponed))
+
+    def discard(self) -> None:
+        """Forget what `later` has put off: after a rollback."""
+        self._later.clear()
+
     def many(self, statement: Sql, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.flush()
         self._count()
         self._connection.cursor().executemany(self._text(statement), rows)
 
@@ -129,17 +157,42 @@ class Db:
         """
         return int(self.value(_SERVER_CLOCK, {})) if self._has_own_clock else local_ms
 
+    def local_now(self, local_ms: int) -> Mapping[str, int | None]:
+        """The value for a statement with `{shared_now_ms}`."""
+        return {"local_now_ms": None if self._has_own_clock else local_ms}
+
     def ids(self, values: Sequence[str] | Sequence[int]) -> Any:
         """A list of strings or numbers as a value for `IN :name`."""
         return dump(list(values)) if self._is_sqlite else list(values)
 
     def _execute(self, statement: Sql, values: Mapping[str, Any]) -> Cursor:
+        self.flush()
+        return self._send(self._text(statement), values)
+
+    def _send(self, text: str, values: Mapping[str, Any]) -> Cursor:
         self._count()
-        cursor: Cursor = self._executor.execute(self._text(statement), values)
+        cursor: Cursor = self._executor.execute(text, values)
         return cursor
 
     def _text(self, statement: Sql) -> str:
         return statement.sqlite if self._is_sqlite else statement.postgres
+
+
+def _together(statements: Sequence[tuple[Sql, Mapping[str, Any]]]) -> tuple[str, Mapping[str, Any]]:
+    """The text and the values of several statements as one for PostgreSQL."""
+    if len(statements) == 1:
+        [(statement, values)] = statements
+        return statement.postgres, values
+    text = _as_one(tuple(statement.postgres for statement, _ in statements))
+    return text, {f"{name}_{n}": value for n, (_, values) in enumerate(statements) for name, value in values.items()}
+
+
+@lru_cache(256)
+def _as_one(texts: Sequence[str]) -> str:
+    # The others run after the main statement, the last of the list first: as they are listed, they lock rows in the
+    # order in which they were put off.
+    first, *others = (_PLACEHOLDER.sub(rf"%(\1_{n})s", text) for n, text in enumerate(texts))
+    return "WITH " + ", ".join(f"w{n} AS ({text})" for n, text in reversed(list(enumerate(others)))) + f" {first}"
 
 
 def dump(value: Any) -> str:

@@ -200,6 +200,7 @@ class _Transaction:
     def run(self, work: Callable[[Records], T]) -> T:
         try:
             result = work(self._records)
+            self._records.flush()
             self._committing = True
             self._connection.commit()
         except BaseException as error:
@@ -218,6 +219,7 @@ class _Transaction:
         return self._connection.closed and not self._committing
 
     def _undo(self) -> None:
+        self._records.discard()
         if not self._connection.closed:
             try:
                 self._connection.rollback()

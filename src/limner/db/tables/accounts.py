@@ -143,7 +143,7 @@ class AccountTable:
     def close(self, account: AccountId, entry: LedgerEntry, unspent: int, periods: PeriodNumbers) -> None:
         """Apply the entry that closes a task of these periods; `unspent` of its price returns to the budgets."""
         amounts = {"available": entry.available, "frozen": entry.frozen, "unspent": unspent}
-        self._db.run(_CLOSE, amounts | {"id": account, "day": periods.day, "month": periods.month})
+        self._db.later(_CLOSE, amounts | {"id": account, "day": periods.day, "month": periods.month})
 
     def budgets(self, account: AccountId, periods: PeriodNumbers) -> tuple[Budget, ...]:
         row = self._db.one(_BUDGETS, {"id": account, "day": periods.day, "month": periods.month})
@@ -176,7 +176,7 @@ class AccountTable:
         return active is not None
 
     def release_slot(self, account: AccountId, group: str) -> None:
-        self._db.run(_RELEASE_SLOT, {"account": account, "bucket": group})
+        self._db.later(_RELEASE_SLOT, {"account": account, "bucket": group})
 
     def set_slots(self, account: AccountId, group: str, limit: int) -> None:
         self._db.run(_SET_SLOTS, {"account": account, "bucket": group, "cap": limit})

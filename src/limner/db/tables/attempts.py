@@ -278,7 +278,7 @@ class AttemptTable:
         The task's row is locked and refers to the picture's bytes already.
         """
         facts = {"id": delivery.attempt, "result": dump(delivery.result), "cost_usd": delivery.cost_usd}
-        self._db.run(_DELIVERED_LAST, facts | {"task": task, "now_ms": now_ms})
+        self._db.later(_DELIVERED_LAST, facts | {"task": task, "now_ms": now_ms})
 
     def of(self, task: TaskId) -> Sequence[Attempt]:
         return [_attempt(*row) for row in self._db.all(_OF, {"task": task})]

@@ -33,8 +33,8 @@ _LET_GO = Sql("UPDATE blobs SET let_go_ms = :now_ms WHERE id IN :ids")
 def use(db: Db, kind: str, holder: str, blobs: Sequence[BlobId]) -> None:
     """Record that `holder` refers to these blobs, in the transaction that writes the reference; removes its pins."""
     for blob in blobs:
-        db.run(_USE, {"blob": blob, "kind": kind, "holder": holder})
-        db.run(_UNPIN, {"blob": blob, "holder": holder})
+        db.later(_USE, {"blob": blob, "kind": kind, "holder": holder})
+        db.later(_UNPIN, {"blob": blob, "holder": holder})
 
 
 def unpin(db: Db, holder: str, blobs: Sequence[BlobId]) -> None:
@@ -76,8 +76,8 @@ _ADD_OR_LOCK = Sql("""
     RETURNING id
 """)
 _PIN = Sql("""
-    INSERT INTO blob_pins (blob, holder, at_ms) VALUES (:id, :holder, :now_ms)
-    ON CONFLICT (blob, holder) DO UPDATE SET at_ms = :now_ms
+    INSERT INTO blob_pins (blob, holder, at_ms) VALUES (:id, :holder, {shared_now_ms})
+    ON CONFLICT (blob, holder) DO UPDATE SET at_ms = excluded.at_ms
 """)
 _UNPIN_ABANDONED = Sql("""
     DELETE FROM blob_pins WHERE at_ms <= :before_ms
@@ -143,7 +143,7 @@ class BlobTable:
         facts = {"id": blob, "size": size, "media_type": media_type, "now_ms": now_ms, "phash": phash}
         if self._db.one(_ADD_OR_LOCK, facts) is None:
             return False
-        self._db.run(_PIN, {"id": blob, "holder": holder, "now_ms": self._db.shared_now_ms(now_ms)})
+        self._db.later(_PIN, {"id": blob, "holder": holder, **self._db.local_now(now_ms)})
         return True
 
     def total_size(self, blobs: Sequence[BlobId]) -> int:

@@ -76,7 +76,7 @@ class EventTable:
 
     def add(self, account: AccountId, task: TaskId, status: Status, now_ms: int) -> None:
         """Add an event. Write the task first: only then does a `FeedCursor` know that the transaction is open."""
-        self._db.run(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
+        self._db.later(_ADD, {"account": account, "task": task, "status": status, "at_ms": now_ms})
         self.written.append(StatusChange(task, status))
 
     def add_all(self, tasks: Sequence[Task], now_ms: int) -> None:

@@ -160,7 +160,7 @@ class KeyTable:
 
     def release(self, task: TaskId, unspent: int, periods: PeriodNumbers) -> None:
         """Count the end of a task for the key that created it; `unspent` of its price was not consumed."""
-        self._db.run(_RELEASE, {"task": task, "unspent": unspent, "day": periods.day, "month": periods.month})
+        self._db.later(_RELEASE, {"task": task, "unspent": unspent, "day": periods.day, "month": periods.month})
 
     def budgets(self, key: KeyId, periods: PeriodNumbers) -> tuple[Budget, ...]:
         row = self._db.one(_BUDGETS, {"id": key, "day": periods.day, "month": periods.month})

@@ -155,7 +155,7 @@ class LedgerTable:
         task: TaskId | None = None,
         note: str | None = None,
     ) -> None:
-        self._db.run(
+        self._db.later(
             _APPEND,
             {
                 "account": account,

@@ -168,8 +168,8 @@ _CLAIM_TEXT = f"""
     WITH due AS MATERIALIZED (
         SELECT id FROM tasks WHERE status = 'queued' {{which}} ORDER BY place, id LIMIT :limit {{{{skip_locked}}}})
     UPDATE tasks
-    SET status = 'running', lease_owner = :owner, lease_until_ms = :until_ms, claims = claims + 1,
-        started_ms = coalesce(started_ms, :now_ms)
+    SET status = 'running', lease_owner = :owner, lease_until_ms = {{{{shared_now_ms}}}} + :lease_ms,
+        claims = claims + 1, started_ms = coalesce(started_ms, :now_ms)
     WHERE id IN (SELECT id FROM due)
     RETURNING {_COLUMNS}, task_order, claims, keeps_inputs, trace, place
 """
@@ -268,7 +268,7 @@ class TaskTable:
         self._db = db
 
     def add(self, task: NewTask, inputs: Sequence[TaskInput]) -> None:
-        self._db.run(
+        self._db.later(
             _ADD,
             {
                 "id": task.id,
@@ -361,7 +361,7 @@ class TaskTable:
         self, owner: str, now_ms: int, lease_ms: int, limit: int, claim_limits: Sequence[ClaimLimit] = ()
     ) -> Sequence[ClaimedTask]:
         """Lease queued tasks in fair order; they become `running`. Each of `claim_limits` holds for its models."""
-        lease = {"owner": owner, "now_ms": now_ms, "until_ms": self._db.shared_now_ms(now_ms) + lease_ms}
+        lease = {"owner": owner, "now_ms": now_ms, "lease_ms": lease_ms, **self._db.local_now(now_ms)}
         if claim_limits:
             claimed = [each for group in self._groups(claim_limits, limit) for each in self._claim_group(group, lease)]
         else:

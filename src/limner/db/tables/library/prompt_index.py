@@ -40,7 +40,7 @@ class PromptIndex:
             return
         owned = [_owner(account), *words]
         if not self._db.is_sqlite:
-            self._db.run(_ADD_VECTOR, {"task": task, "words": " ".join(f"'{word}'" for word in owned)})
+            self._db.later(_ADD_VECTOR, {"task": task, "words": " ".join(f"'{word}'" for word in owned)})
             return
         number = self._db.value(_ADD, {"task": task, "words": " ".join(owned)})
         if number % BATCH == 0:
