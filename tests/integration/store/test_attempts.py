@@ -10,7 +10,7 @@ from limner.db.tables.keys import Key
 from limner.domain.ids import AttemptId, TaskId
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.progress import DEFAULT_EXPECTED_MS
-from stores import PICTURE, ROUTE, ServiceHarness, intend_attempt
+from stores import FAILED, PICTURE, ROUTE, SUCCEEDED, ServiceHarness, intend_attempt
 
 KEPT = KeptImage(PICTURE, {"provider": "scripted", "generative": True})
 
@@ -143,6 +143,42 @@ async def test_a_closed_attempt_is_not_opened_again_by_a_late_answer(service: Se
     assert submitted.state == delivered.state == "closed"
     assert (delivered.outcome, delivered.closed_ms) == (before.outcome, before.closed_ms)
     assert delivered.charged, "what was paid for is paid for, whenever we hear of it"
+
+
+@pytest.mark.parametrize("first", ["delivered", "given up"])
+async def test_a_picture_that_was_written_while_its_job_was_given_up_is_one_where_its_task_succeeds(
+    service: ServiceHarness, task: TaskId, first: str
+) -> None:
+    """A cancelled task's job is given up ten seconds after it was asked to stop, while the database is away."""
+    attempt = await intend_attempt(journal(service), task, 1)
+
+    async def give_up() -> None:
+        await journal(service).discarded(attempt, "cancelled by its owner", charged=True)
+
+    if first == "given up":
+        await give_up()
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 10, 0.04))
+    if first == "delivered":
+        await give_up()
+    closed_ms = (await last(service, task)).closed_ms
+    service.clock.pass_time(3)
+    await service.settle_task(task, SUCCEEDED)
+
+    kept = await last(service, task)
+    assert (kept.state, kept.outcome, kept.charged, kept.closed_ms) == ("closed", "picture", True, closed_ms)
+    assert await service.store.read(lambda records: records.consistency.tasks_without_picture()) == []
+
+
+async def test_a_picture_of_a_task_that_failed_all_the_same_stays_given_up(
+    service: ServiceHarness, task: TaskId
+) -> None:
+    attempt = await intend_attempt(journal(service), task, 1)
+    await journal(service).delivered(DeliveredImage(attempt, ROUTE, KEPT, 10, 0.04))
+    await journal(service).discarded(attempt, "cancelled by its owner", charged=True)
+
+    await service.settle_task(task, FAILED)
+
+    assert (await last(service, task)).outcome == "given_up"
 
 
 async def test_attempts_are_listed_in_their_order(service: ServiceHarness, task: TaskId) -> None:

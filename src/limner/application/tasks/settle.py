@@ -6,7 +6,7 @@ from limner.db.tables.attempts import LastDelivery
 from limner.domain.accounts.budgets import periods_of
 from limner.domain.accounts.credits import closing
 from limner.domain.ids import TaskId
-from limner.domain.tasks.task import Ending, Result, Task
+from limner.domain.tasks.task import Ending, Result, Status, Task
 from limner.domain.webhook import EVENT_OF_STATUS
 
 
@@ -40,7 +40,7 @@ def settle(
         records.blobs.add(stored.blob, delivery.size, stored.media_type, now_ms)
         records.attempts.deliver_last(task, delivery, now_ms)
     else:
-        records.attempts.close_open(task, now_ms)
+        records.attempts.close_open(task, now_ms, succeeded=ending.status is Status.SUCCESS)
     records.events.add(finished.account, task, ending.status, now_ms)
     enqueue_deliveries(records, finished, EVENT_OF_STATUS[ending.status], now_ms)
     return finished

@@ -123,9 +123,11 @@ _CLOSE = Sql("""
     RETURNING intended_ms
 """)
 _CLOSE_OPEN = Sql("""
-    UPDATE attempts SET outcome = CASE WHEN state = 'delivered' THEN 'picture' ELSE 'given_up' END, state = 'closed',
-        closed_ms = :now_ms
-    WHERE task = :task AND state <> 'closed'
+    UPDATE attempts SET
+        outcome = CASE WHEN state IN ('delivered', 'closed') THEN 'picture' ELSE 'given_up' END,
+        closed_ms = CASE WHEN state = 'closed' THEN closed_ms ELSE :now_ms END, state = 'closed'
+    WHERE task = :task
+        AND (state <> 'closed' OR (:succeeded = 1 AND outcome = 'given_up' AND result IS NOT NULL))
 """)
 # Columns of a closed attempt stay, as with the statements above.
 _DELIVERED_LAST = Sql("""
@@ -268,9 +270,13 @@ class AttemptTable:
         begun_ms: int | None = self._db.value(_CLOSE, facts | {"id": attempt, "now_ms": now_ms})
         return begun_ms
 
-    def close_open(self, task: TaskId, now_ms: int) -> None:
-        """Close the open attempts of a task that has ended: delivered ones as `picture`, others as `given_up`."""
-        self._db.run(_CLOSE_OPEN, {"task": task, "now_ms": now_ms})
+    def close_open(self, task: TaskId, now_ms: int, *, succeeded: bool = False) -> None:
+        """Close the open attempts of a task that has ended: delivered ones as `picture`, others as `given_up`.
+
+        One that had been given up while its picture was being written is a `picture` after all, where the task
+        `succeeded` by it.
+        """
+        self._db.run(_CLOSE_OPEN, {"task": task, "succeeded": int(succeeded), "now_ms": now_ms})
 
     def deliver_last(self, task: TaskId, delivery: LastDelivery, now_ms: int) -> None:
         """Record the picture that ended the task, and close all of its attempts, in one statement.
