@@ -34,6 +34,7 @@ from limner.db.store import PostgresPool
 from limner.domain.model import DEFAULT_MODEL, DEFAULT_MULTIVIEW_MODEL, InvalidModel, Models
 from limner.domain.moderation import OnNoVerdict
 from limner.domain.network.proxies import TrustedProxies
+from limner.domain.network.server_addresses import mistake_in_servers
 from limner.domain.prompts.dialect import DIALECTS
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.spending_rules import Fallback
@@ -60,6 +61,9 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 """Left out of addresses: there are clients that take `host:443` for a name."""
 
 NO_WEB_ADDRESS = "must be an address that begins with http:// or https://"
+
+BUCKET_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""What links of a bucket are signed with."""
 
 KNOWN_VENDORS = tuple(declarations())
 
@@ -91,6 +95,14 @@ class ProviderSettings(BaseModel):
         default=None, description="The protocol it speaks. A vendor that Limner knows by name needs none."
     )
     base_url: str | None = Field(default=None, description="Where it is. A known vendor has its own.")
+    base_urls: tuple[str, ...] | None = Field(
+        default=None,
+        description="Instead of `base_url`: several servers of yours, all alike. See "
+        "[several servers](own-gpus.md#several-servers).",
+    )
+    draining: tuple[str, ...] | None = Field(
+        default=None, description="Those of `base_urls` that get no new request; jobs that they have are fetched."
+    )
     key: SecretStr | None = Field(default=None, description="The key; a vendor's own variable wins over it.")
     concurrency: int | None = Field(
         default=None,
@@ -179,6 +191,17 @@ class ServiceSettings(BaseSettings):
         default=None,
         description="Where pictures are kept: `file:///path`, `s3://bucket/prefix`, `gs://…` or `az://…`. "
         "Default: the folder `blobs` in the data folder.",
+    )
+    deliver_from_bucket: bool = Field(
+        default=False,
+        description="Answer the link of a picture with a redirect to the bucket, where the bucket's file is what would "
+        "be delivered: marks that Limner adds on the way are in no such file. S3 only. See "
+        "[Pictures straight from the bucket](scaling.md#pictures-straight-from-the-bucket).",
+    )
+    bucket_public_url: str | None = Field(
+        default=None,
+        description="Where clients reach the store of the bucket, if not where Limner does. Default: the store's own "
+        "address.",
     )
     secret: SecretStr | None = Field(
         default=None,
@@ -535,7 +558,7 @@ class Settings(VendorSettings):
             raise _wrong(f"{data} is a file", "Name a folder; it is made if it is not there.")
         return data
 
-    @field_validator("public_url")
+    @field_validator("public_url", "bucket_public_url")
     @classmethod
     def _an_address(cls, url: str | None) -> str | None:
         if url and not _is_web_address(url):
@@ -564,6 +587,24 @@ class Settings(VendorSettings):
         for path, url in _vendor_addresses(self):
             if not _is_web_address(url):
                 raise _misplaced(path[0], NO_WEB_ADDRESS, "Write it as https://host/path.", below=path[1:])
+        for name, provider in self.provider.items():
+            for field, what, remedy in _mistakes_in_several(name, provider):
+                raise _misplaced("provider", what, remedy, below=(name, field))
+        return self
+
+    @model_validator(mode="after")
+    def _a_bucket_that_can_be_signed_for(self) -> "Settings":
+        if not self.deliver_from_bucket:
+            if self.bucket_public_url:
+                remedy = "Set deliver_from_bucket as well, or leave it out."
+                raise _misplaced("bucket_public_url", "is given, and deliver_from_bucket is not", remedy)
+            return self
+        if not self.resolved_storage_url.startswith("s3://"):
+            remedy = "Set storage_url to s3://bucket/prefix, or leave out deliver_from_bucket."
+            raise _misplaced("deliver_from_bucket", "is given, and the pictures are in no S3 bucket", remedy)
+        if missing := [name for name in BUCKET_CREDENTIALS if not os.environ.get(name)]:
+            remedy = "Give the bucket's keys; a role of the machine has none to sign links with."
+            raise _misplaced("deliver_from_bucket", f"needs {' and '.join(missing)}, to sign links", remedy)
         return self
 
     @model_validator(mode="after")
@@ -742,6 +783,30 @@ def _vendor_addresses(settings: Settings) -> Iterator[tuple[tuple[str, ...], str
     for name, provider in settings.provider.items():
         if provider.base_url and (provider.adapter or name) != "diffusers":
             yield ("provider", name, "base_url"), provider.base_url
+
+
+def _mistakes_in_several(name: str, provider: ProviderSettings) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the servers of a provider: the field, the mistake, and the remedy. The first one counts."""
+    urls, adapter = provider.base_urls or (), declarations().get(provider.adapter or name)
+    if provider.base_urls is None:
+        if provider.draining:
+            yield "draining", "is given without base_urls", "Write the servers into base_urls, or leave it out."
+        return
+    if provider.base_url:
+        yield "base_urls", "is given beside base_url", "Leave out base_url."
+    if adapter and not adapter.health:
+        able = " or ".join(each.name for each in declarations().values() if each.health)
+        yield (
+            "base_urls",
+            f"is for servers of your own, not for {adapter.name}",
+            f"Use the adapter {able}, or base_url.",
+        )
+    if not all(map(_is_web_address, urls)):
+        yield "base_urls", NO_WEB_ADDRESS, "Write each as https://host/path."
+    elif mistake := mistake_in_servers(urls):
+        yield "base_urls", mistake, "Write each server once, as http://host:port/v1."
+    if unknown := [each for each in provider.draining or () if each not in urls]:
+        yield "draining", f"has {unknown[0]!r}, which base_urls does not have", "Write it as it is there."
 
 
 def _vendor_keys(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:

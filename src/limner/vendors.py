@@ -7,6 +7,7 @@ from limner.domain.routing.provider_limits import ProviderLimits
 from limner.outbound.allowlist import FetchAllow
 from limner.outbound.proxy import OutboundProxy
 from limner.ports.provider import Provider, VendorAccount
+from limner.providers._servers import PoolFacts, open_pool
 from limner.providers.declarations import VendorDeclaration, declarations
 from limner.settings import ProviderSettings, Settings
 
@@ -17,20 +18,32 @@ class InvalidOption(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A configured provider. `account` is None while something is missing; `missing` says what."""
+    """A configured provider. `account` is None while something is missing; `missing` says what.
+
+    `servers` are the accounts of several servers that are used as one; `draining` get no new request.
+    """
 
     name: str
     adapter: VendorDeclaration
     account: VendorAccount | None
     missing: str | None = None
     limits: ProviderLimits = field(default_factory=ProviderLimits)
+    servers: tuple[VendorAccount, ...] = ()
+    draining: tuple[str, ...] = ()
 
     def open(self) -> Provider | None:
         """Make the provider, or None without an account. Raises `InvalidOption`."""
         try:
-            return self.adapter.open(self.account) if self.account else None
+            return self._open() if self.account else None
         except ValueError as error:
             raise InvalidOption(f"provider {self.name}: {error}") from error
+
+    def _open(self) -> Provider:
+        assert self.account  # noqa: S101 - looked at by `open`
+        if not self.servers:
+            return self.adapter.open(self.account)
+        facts = PoolFacts(self.name, self.adapter.health or "/health", self.draining)
+        return open_pool(facts, self.servers, self.adapter.adapter)
 
 
 def upstreams(settings: Settings) -> dict[str, Upstream]:
@@ -46,7 +59,7 @@ def _declared(vendor: VendorDeclaration, settings: Settings) -> Upstream:
     filled = table.model_copy(
         update={
             "adapter": table.adapter or vendor.name,
-            "base_url": table.base_url or getattr(settings, vendor.base_url.setting),
+            "base_url": table.base_url or _first(table) or getattr(settings, vendor.base_url.setting),
             "key": key or table.key,
             "concurrency": table.concurrency or vendor.concurrency,
             "options": _options(vendor, settings) | table.options,
@@ -72,7 +85,7 @@ def _split(values: str) -> tuple[str, ...]:
 
 
 def _own(name: str, table: ProviderSettings, settings: Settings) -> Upstream:
-    if not table.base_url:
+    if not (table.base_url or table.base_urls):
         missing: str | None = f"provider.{name} has no base_url"
     elif declarations()[table.adapter or ""].needs_key and not table.key:
         missing = f"LIMNER_PROVIDER__{name.upper()}__KEY is not set"
@@ -88,6 +101,22 @@ def _upstream(name: str, table: ProviderSettings, missing: str | None, settings:
     allows = FetchAllow.parse(settings.fetch_allow).permits
     proxy_url = settings.https_proxy.get_secret_value() if settings.https_proxy else None
     proxy = OutboundProxy(proxy_url, settings.no_proxy)
-    account = None if missing else VendorAccount(table.base_url or "", key, table.options, allows, proxy.for_request)
+
+    def account(url: str) -> VendorAccount:
+        return VendorAccount(url, key, table.options, allows, proxy.for_request)
+
+    servers = () if missing else tuple(account(url) for url in table.base_urls or ())
     limits = ProviderLimits(table.concurrency, table.per_minute, table.burst)
-    return Upstream(name, declarations()[table.adapter or ""], account, missing, limits)
+    return Upstream(
+        name,
+        declarations()[table.adapter or ""],
+        None if missing else account(table.base_url or _first(table) or ""),
+        missing,
+        limits,
+        servers,
+        table.draining or (),
+    )
+
+
+def _first(table: ProviderSettings) -> str | None:
+    return table.base_urls[0] if table.base_urls else None

@@ -253,3 +253,59 @@ def test_a_secret_of_a_library_is_read_from_its_file(tmp_path: Path) -> None:
     export_secrets(environ, SECRET_VARIABLES)
 
     assert environ == {"AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_REGION_FILE": "/absent"}
+
+
+# --- several servers as one provider ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ('base_urls = ["http://10.0.0.7/v1", "http://10.0.0.7/v1"]', "provider.gpu_room.base_urls"),
+        ('base_urls = ["http://10.0.0.7/v1", "https://10.0.0.8/v1"]', "mixes http and https"),
+        ('base_urls = ["http://169.254.169.254/v1"]', "no server of yours"),
+        ('base_urls = ["gpu7"]', "must be an address that begins with http:// or https://"),
+        ("base_urls = []", "1 to 64"),
+        ('base_url = "http://10.0.0.7/v1"\nbase_urls = ["http://10.0.0.8/v1"]', "beside base_url"),
+        ('base_urls = ["http://10.0.0.8/v1"]\ndraining = ["http://10.0.0.9/v1"]', "provider.gpu_room.draining"),
+        ('draining = ["http://10.0.0.9/v1"]', "without base_urls"),
+    ],
+)
+def test_a_mistake_in_the_servers_of_a_provider_is_named(tmp_path: Path, lines: str, named: str) -> None:
+    reported = refused(data=with_toml(tmp_path, f'[provider.gpu_room]\nadapter = "openai"\n{lines}\n'))
+
+    assert named in reported
+
+
+def test_several_servers_are_for_servers_of_your_own(tmp_path: Path) -> None:
+    text = '[provider.second]\nadapter = "bfl"\nkey = "a-key"\nbase_urls = ["https://api.bfl.ai"]\n'
+
+    reported = refused(data=with_toml(tmp_path, text))
+
+    assert "not for bfl | Use the adapter openai or ray, or base_url." in reported
+
+
+# --- pictures straight from the bucket --------------------------------------------------------------------------------
+
+
+def test_only_an_s3_bucket_delivers_pictures(tmp_path: Path) -> None:
+    reported = refused(data=tmp_path, deliver_from_bucket=True)
+
+    assert "the pictures are in no S3 bucket | Set storage_url" in reported
+
+
+def test_links_of_a_bucket_need_its_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-key")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+
+    reported = refused(data=tmp_path, deliver_from_bucket=True, storage_url="s3://pictures/limner")
+
+    assert "needs AWS_SECRET_ACCESS_KEY, to sign links | Give the bucket's keys" in reported
+
+
+def test_an_address_of_the_bucket_alone_does_nothing_and_is_refused(tmp_path: Path) -> None:
+    assert "deliver_from_bucket is not" in refused(data=tmp_path, bucket_public_url="https://pictures.example.org")
+
+
+def test_the_address_of_the_bucket_is_a_web_address(tmp_path: Path) -> None:
+    assert "bucket_public_url" in refused(data=tmp_path, bucket_public_url="pictures.example.org")

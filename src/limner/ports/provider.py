@@ -163,6 +163,24 @@ class ChecksUpstreams(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One of several servers: whether it takes requests, and a line for the operator."""
+
+    url: str
+    well: bool
+    says: str
+
+
+@runtime_checkable
+class HasServers(Protocol):
+    """A provider over several servers of the operator's."""
+
+    async def states(self) -> Sequence[ServerState]:
+        """What each server is, asked now, by calls that cost nothing."""
+        ...
+
+
 @runtime_checkable
 class ValidatesRoute(Protocol):
     """A provider that checks routes when they are configured. The account's options are checked by its constructor."""

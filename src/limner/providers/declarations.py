@@ -6,7 +6,7 @@ no adapter.
 
 import importlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -39,6 +39,7 @@ class VendorDeclaration:
     `provider` is the class in the module `limner.providers.NAME`. `position` is the vendor's place in lists.
     `needs_key` says whether a server with this protocol is useless without a key. `concurrency` is the vendor's limit
     for one key. `options` are settings whose comma-separated values become options of the account, by option name.
+    `health` is the path of a server's health check, from its root, where an operator may have several servers.
     """
 
     name: str
@@ -49,6 +50,7 @@ class VendorDeclaration:
     key: SettingDeclaration | None = None
     needs_key: bool = True
     concurrency: int | None = None
+    health: str | None = None
     options: Mapping[str, SettingDeclaration] = field(default_factory=dict)
 
     @property
@@ -69,9 +71,15 @@ class VendorDeclaration:
 
     def open(self, account: VendorAccount) -> Provider:
         """Import the adapter and make a provider. Raises ValueError for an invalid option."""
-        module = importlib.import_module(f"limner.providers.{self.name}")
-        provider: Provider = getattr(module, self.provider)(account)
-        return provider
+        return self.adapter(account)
+
+    @property
+    def adapter(self) -> Callable[[VendorAccount], Provider]:
+        """The adapter's class, which is imported."""
+        found: Callable[[VendorAccount], Provider] = getattr(
+            importlib.import_module(f"limner.providers.{self.name}"), self.provider
+        )
+        return found
 
 
 @cache

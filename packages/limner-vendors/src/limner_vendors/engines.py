@@ -43,7 +43,10 @@ _ENGINE_FIELDS: Final[Rules] = {
 
 
 class EngineEmulator(OpenAI):
-    """An inference server: no key, one model, short error bodies. POSTs block until `warm` is set."""
+    """An inference server: no key, one model, short error bodies. POSTs block until `warm` is set.
+
+    While it is `draining` its health check answers 503, what it works on goes on, and a new request is a violation.
+    """
 
     served: ClassVar[str]
     dialect: ClassVar[str]
@@ -53,6 +56,7 @@ class EngineEmulator(OpenAI):
         super().__init__(setup)
         self.warm = asyncio.Event()
         self.warm.set()
+        self.draining = False
 
     def environment(self) -> dict[str, str]:
         """The variables for a provider of this name. Routes to it are not included."""
@@ -75,6 +79,9 @@ class EngineEmulator(OpenAI):
         return {"api": self.application(routes)}
 
     async def answer(self, request: web.Request, ask: OpenAiRequest) -> web.StreamResponse:
+        if self.draining:
+            await self.record_violation("draining", "a request came to a server that drains")
+            raise detail(503, "The server is draining.")
         await self.warm.wait()
         return await super().answer(request, ask)
 
@@ -126,7 +133,7 @@ class EngineEmulator(OpenAI):
         return reply(200, {"object": "list", "data": [{"id": self.served, "object": "model", "owned_by": "local"}]})
 
     async def health(self, _: web.Request) -> web.Response:
-        return web.Response(status=200 if self.warm.is_set() else 503)
+        return web.Response(status=200 if self.warm.is_set() and not self.draining else 503)
 
     def refusal(self, fault: Fault) -> web.Response:
         status = 429 if fault.kind is FaultKind.QUOTA else http_status(fault)

@@ -84,6 +84,7 @@ async def _checks(limner: "Limner", depth: Depth) -> list[Finding]:
         await _attempt("storage", lambda: _storage(limner), "See LIMNER_STORAGE_URL, and the folder's permissions."),
         await _clock(limner),
         _engine(limner),
+        *(await _servers(limner)),
         Finding("templates", well=True, detail=f"{len(limner.templates)} at hand"),
     ]
     if not depth.deep:
@@ -161,6 +162,20 @@ def _engine(limner: "Limner") -> Finding:
     vendors = ", ".join(sorted(limner.routing.vendors()))
     stand_in = f"{limner.settings.engine} serves every model while no vendor is configured"
     return Finding("models", well=True, detail=f"served by {vendors}" if vendors else stand_in)
+
+
+async def _servers(limner: "Limner") -> list[Finding]:
+    """A finding for each provider over several servers: one of them has to take requests."""
+    from limner.ports.provider import HasServers
+
+    found = []
+    for name, provider in limner.providers.items():
+        if isinstance(provider, HasServers):
+            states = await provider.states()
+            detail = "; ".join(f"{each.url} is {each.says}" for each in states)
+            remedy = "Start one of them, or take one out of `draining`."
+            found.append(Finding(f"servers of {name}", any(each.well for each in states), detail, remedy))
+    return found
 
 
 async def _ledger(limner: "Limner") -> Finding:

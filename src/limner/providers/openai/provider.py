@@ -52,6 +52,7 @@ class OpenAiProvider:
         self._options = account.options
         self._dialect = _dialect(str(account.options.get("dialect", "openai")))
         require_valid(account.options, {**options_of(self._dialect), **dict.fromkeys(ACCOUNT_OPTIONS, text)})
+        self.charges_nothing = not self._dialect.is_billed
         self._host = urlsplit(account.base_url).hostname or ""
         self._http = VendorHttp(account, _headers(account, self._dialect))
 
