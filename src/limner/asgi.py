@@ -119,6 +119,7 @@ def _services(
         links=limner.links,
         store=limner.store,
         open_picture=limner.open_picture,
+        presigned=limner.presigned,
         detect=limner.detect_sent,
         moderation=limner.moderation,
         clock=limner.clock,

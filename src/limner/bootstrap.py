@@ -102,6 +102,7 @@ from limner.settings import Settings
 from limner.storage.blobs import ObjectBlobs, open_blobs
 from limner.storage.new_file import create_file
 from limner.storage.parts import open_parts
+from limner.storage.presigned import PresignedBucket, presigned_bucket
 from limner.storage.scratch import Scratch, free_bytes, open_scratch, sweep
 from limner.storage.signed_links import SignedLinks
 from limner.templates.loader import load_or_refuse, load_templates
@@ -303,6 +304,14 @@ class Limner:
     @property
     def read(self) -> ReadTask:
         return ReadTask(self.store)
+
+    @property
+    def presigned(self) -> PresignedBucket | None:
+        """What signs links of the bucket; None where pictures leave through Limner alone."""
+        settings = self.settings
+        if not settings.deliver_from_bucket:
+            return None
+        return presigned_bucket(settings.resolved_storage_url, settings.bucket_public_url)
 
     @property
     def open_picture(self) -> OpenPicture:

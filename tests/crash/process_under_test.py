@@ -195,13 +195,13 @@ class SteppedBlobs:
     async def identify(self, source: Path) -> Stored:
         return await self._blobs.identify(source)
 
-    async def put(self, source: Path, stored: Stored, *, owned: bool = False) -> None:
+    async def put(self, source: Path, stored: Stored, **more: Any) -> None:
         name = self._steps.name("put")
         self._steps(f"{name} before")
         if self._steps.last(f"{name} half"):
             _put_half(source, self._folder)
         self._steps(f"{name} half")
-        await self._blobs.put(source, stored, owned=owned)
+        await self._blobs.put(source, stored, **more)
         self._steps(f"{name} after")
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:

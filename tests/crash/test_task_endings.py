@@ -68,10 +68,10 @@ class HeldBlobs:
         stored: Stored = await self.blobs.identify(source)
         return stored
 
-    async def put(self, source: Path, stored: Stored, *, owned: bool = False) -> None:
+    async def put(self, source: Path, stored: Stored, **more: Any) -> None:
         self.reached.set()
         await self.released.wait()
-        await self.blobs.put(source, stored, owned=owned)
+        await self.blobs.put(source, stored, **more)
 
 
 # --- deadlines ----------------------------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ _HEADERS = {
 
 MARK = "X-Limner-Mark"
 
+BUCKET_LINK_S = 300
+"""The life of a link of the bucket: the client follows it at once."""
+
 _DESCRIBED = {
     "parameters": SIGNATURE,
     "responses": {
@@ -51,6 +54,7 @@ _DESCRIBED = {
             },
         },
         "206": {"description": "A part of it"},
+        "307": {"description": "It is in the bucket, at `Location`, for five minutes; where the operator chose that"},
         "403": {"description": "The link has expired or was changed"},
         "404": {"description": "There is no such picture"},
     },
@@ -85,7 +89,7 @@ def operations(services: Services) -> list[Operation]:
             opened = await services.open_picture(task, named[name])
         except BlobMissing:
             raise _not_found() from None
-        return picture_answer(request, name, opened)
+        return _at_the_bucket(services, request, name, opened) or picture_answer(request, name, opened)
 
     path = "/files/{tag}/{task_id}/{name}"
     return [Operation("GET", path, picture, "files", "Fetch a picture by its signed link", _DESCRIBED)]
@@ -108,6 +112,28 @@ def picture_answer(request: Request, name: str, opened: OpenedPicture) -> Respon
     body = _empty_body() if request.method == "HEAD" else opened.stream(byte_range.start, byte_range.end)
     sent_as = media_type if is_picture else "application/octet-stream"
     return StreamingResponse(body, 206 if byte_range.partial else 200, headers, sent_as)
+
+
+def _at_the_bucket(services: Services, request: Request, name: str, opened: OpenedPicture) -> Response | None:
+    """A redirect to the file in the bucket, where that is what would be sent; None where Limner sends it.
+
+    The link is for one picture and a few minutes, whatever the life of Limner's own, so that one that was passed on is
+    soon of no use. Of HEAD, and of a copy that the client has already, nothing is to be fetched.
+    """
+    result = opened.result
+    fits = opened.is_as_stored and result.media_type in INLINE_MEDIA_TYPES and request.method == "GET"
+    if services.presigned is None or not fits or is_cached(f'"{opened.tag}"', request):
+        return None
+    disposition = f'inline; filename="{name}"'
+    link = services.presigned.link(result.blob, result.media_type, disposition, BUCKET_LINK_S, services.clock.now_ms())
+    headers = {
+        "Location": link,
+        "Cache-Control": "private, no-store",
+        "Referrer-Policy": "no-referrer",
+        "Access-Control-Allow-Origin": "*",
+        MARK: opened.mark,
+    }
+    return Response(status_code=307, headers=headers)
 
 
 def is_cached(etag: str, request: Request) -> bool:

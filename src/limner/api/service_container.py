@@ -40,6 +40,7 @@ from limner.application.watching.wait_for_end import WaitForEnd
 from limner.application.watching.watch import Watch
 from limner.application.webhooks.manage import ManageWebhooks
 from limner.db.store import Store
+from limner.ports.blobs import PresignsBlobs
 from limner.ports.clock import Clock
 from limner.ports.links import Links
 from limner.ports.tracing import Tracing
@@ -105,6 +106,9 @@ class Services:
     links: Links
     store: Store
     open_picture: OpenPicture
+    presigned: PresignsBlobs | None
+    """Where clients may fetch pictures from the bucket."""
+
     detect: Detect
     moderation: ManageModeration
     clock: Clock

@@ -35,10 +35,13 @@ class BlobStore(Protocol):
         """The name and size that a file's bytes, or a small picture's, will have."""
         ...
 
-    async def put(self, source: Path | bytes, stored: Stored, *, owned: bool = False) -> None:
+    async def put(
+        self, source: Path | bytes, stored: Stored, *, owned: bool = False, media_type: str | None = None
+    ) -> None:
         """Store identified bytes; durable once this returns. Does nothing for bytes already stored.
 
-        `owned` says that nobody writes to the source file any more, so that the store may share its bytes.
+        `owned` says that nobody writes to the source file any more, so that the store may share its bytes. A store
+        that clients fetch from sends them with this `media_type`.
         Raises `StorageRefuses`.
         """
         ...
@@ -72,6 +75,14 @@ class BlobStore(Protocol):
 
     def stream(self, blob: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, not including, `end`, in pieces."""
+        ...
+
+
+class PresignsBlobs(Protocol):
+    """A store whose files clients may fetch by a link that the store itself checks."""
+
+    def link(self, blob: BlobId, media_type: str, disposition: str, life_s: int, now_ms: int) -> str:
+        """A link to the stored bytes, sent with this type and disposition, that ends after `life_s` seconds."""
         ...
 
 

@@ -45,13 +45,16 @@ class ObjectBlobs:
             return Stored(BlobId(hashlib.sha256(source).hexdigest()), len(source))
         return await asyncio.to_thread(_identify, source)
 
-    async def put(self, source: Path | bytes, stored: Stored, *, owned: bool = False) -> None:
-        key = _key(stored.blob)
+    async def put(
+        self, source: Path | bytes, stored: Stored, *, owned: bool = False, media_type: str | None = None
+    ) -> None:
+        key = key_of(stored.blob)
         try:
             if self._files:
                 await asyncio.to_thread(self._files.put, source, key, owned=owned)
             elif not await self._has(key):
-                await obstore.put_async(self._store, key, source)
+                attributes = {"Content-Type": media_type} if media_type else None
+                await obstore.put_async(self._store, key, source, attributes=attributes)
         except (BaseError, OSError) as error:
             raise StorageRefuses(str(error).partition("\n")[0]) from error
 
@@ -60,7 +63,7 @@ class ObjectBlobs:
             if self._folder:
                 await asyncio.to_thread(_check_folder, self._folder)
             else:
-                await self._has(_key(_UNUSED))
+                await self._has(key_of(_UNUSED))
         except (BaseError, OSError) as error:
             raise StorageRefuses(str(error).partition("\n")[0]) from error
 
@@ -68,11 +71,11 @@ class ObjectBlobs:
         slots = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._delete(blob, slots) for blob in blobs))
         if self._folder:
-            await asyncio.to_thread(sync_existing, {self._folder / Path(_key(blob)).parent for blob in blobs})
+            await asyncio.to_thread(sync_existing, {self._folder / Path(key_of(blob)).parent for blob in blobs})
 
     async def _delete(self, blob: BlobId, slots: asyncio.Semaphore) -> None:
         async with slots:
-            for key in (_key(blob), *(thumbnail_key(blob, side) for side in SIDES)):
+            for key in (key_of(blob), *(thumbnail_key(blob, side) for side in SIDES)):
                 with contextlib.suppress(NotFoundError, FileNotFoundError):
                     await obstore.delete_async(self._store, key)
 
@@ -86,20 +89,20 @@ class ObjectBlobs:
 
     async def local(self, blob: BlobId, workdir: Path) -> Path:
         if self._folder:
-            return self._folder / _key(blob)
+            return self._folder / key_of(blob)
         target = workdir / blob
         await self._download(blob, target)
         return target
 
     async def size(self, blob: BlobId) -> int:
         try:
-            return int((await obstore.head_async(self._store, _key(blob)))["size"])
+            return int((await obstore.head_async(self._store, key_of(blob)))["size"])
         except (NotFoundError, FileNotFoundError) as error:
             raise BlobMissing(blob) from error
 
     async def stream(self, blob: BlobId, start: int, end: int) -> AsyncIterator[bytes]:
         for at in range(start, end, _PIECE):
-            yield bytes(await obstore.get_range_async(self._store, _key(blob), start=at, end=min(at + _PIECE, end)))
+            yield bytes(await obstore.get_range_async(self._store, key_of(blob), start=at, end=min(at + _PIECE, end)))
 
     async def _has(self, key: str) -> bool:
         try:
@@ -166,7 +169,7 @@ def _identify(source: Path) -> Stored:
         return Stored(BlobId(digest.hexdigest()), file.tell())
 
 
-def _key(blob: BlobId) -> str:
+def key_of(blob: BlobId) -> str:
     return f"{_ROOT}/{blob[:2]}/{blob}"
 
 

@@ -45,7 +45,7 @@ class Keep:
         while not await self._pin(stored, media_type, holder, phash):
             await self.clock.sleep(pause_s)  # the blob is being deleted: retry until that is done, then put it again
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-        await self.blobs.put(source, stored, owned=owned)
+        await self.blobs.put(source, stored, owned=owned, media_type=media_type)
         return stored
 
     async def _pin(self, stored: Stored, media_type: str, holder: str, phash: bytes | None) -> bool:

@@ -51,6 +51,11 @@ class OpenedPicture:
         """Names the delivered bytes: the blob's name, and what was added."""
         return f"{self.result.blob}-{self.layout.digest}" if self.layout.splices else self.result.blob
 
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether the store's file is, byte for byte, what is delivered."""
+        return not self.layout.splices
+
     async def stream(self, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, not including, `end`, in pieces."""
         for piece in self.layout.pieces(start, end):

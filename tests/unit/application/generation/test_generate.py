@@ -687,11 +687,11 @@ class Refusing:
         stored: Stored = await self.blobs.identify(source)
         return stored
 
-    async def put(self, source: Path, stored: Stored, *, owned: bool = False) -> None:
+    async def put(self, source: Path, stored: Stored, **more: Any) -> None:
         self.seen += 1
         if self.seen <= self.tries:
             raise self.trouble
-        await self.blobs.put(source, stored, owned=owned)
+        await self.blobs.put(source, stored, **more)
 
 
 @pytest.mark.parametrize("trouble", [StorageRefuses("full"), StoreUnavailable("away")])
