@@ -1,12 +1,12 @@
 """A replica: holds engines, and draws one job at a time with the engine of the job's model."""
 
 import asyncio
-import importlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final
 
 import ray
@@ -14,7 +14,9 @@ from ray import serve
 
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.tasks.spec import TaskSpec
+from limner.intake.formats.sniff import MEDIA_TYPES, sniff
 from limner.ports.provider import Accepted, Delivered, GenerationRequest, Provider, Report, VendorAccount
+from limner.providers.declarations import declarations
 from limner_ray.order import JobOrder, engine_request
 from limner_ray.registry import RegistryClient
 from limner_ray.settings import EngineSettings
@@ -25,20 +27,16 @@ RENEW_S: Final = 1.0
 WARM_UP_S: Final = 1800.0
 SCRATCH: Final = "limner-ray-"
 
-_SIGNATURES: Final = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", "image/webp"))
-
 
 def open_engine(settings: EngineSettings) -> Provider:
     """A provider of Limner's for these settings. `limner` runs the same ones in its own process."""
     account = VendorAccount(settings.folder, "", settings.options)
     if settings.engine == "diffusers":
-        module, _, name = "limner.providers.diffusers:DiffusersProvider".partition(":")
-    elif ":" in settings.engine:
-        module, _, name = settings.engine.partition(":")
-    else:
-        return _installed_engine(settings.engine)
-    provider: Provider = getattr(importlib.import_module(module), name)(account)
-    return provider
+        return declarations()["diffusers"].open(account)
+    if ":" in settings.engine:
+        own: Provider = resolve_name(settings.engine)(account)
+        return own
+    return _installed_engine(settings.engine)
 
 
 def _installed_engine(name: str) -> Provider:
@@ -146,7 +144,7 @@ def ignore_progress(_percent: int) -> None:
 
 
 def media_type(picture: bytes) -> str:
-    return next((kind for start, kind in _SIGNATURES if picture.startswith(start)), "application/octet-stream")
+    return MEDIA_TYPES.get(sniff(picture), "application/octet-stream")
 
 
 def _small_request(model: str, folder: Path) -> GenerationRequest:
