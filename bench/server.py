@@ -64,7 +64,7 @@ def limner(
             ready = json.loads(announced)
             port = int(ready["url"].rpartition(":")[2])
             command("credits", "grant", str(purse), "--data", str(data), env=environment)
-            yield Server(process, port, ready["key"], data, ready_s, environment)
+            yield Server(process, port, ready.get("key") or "", data, ready_s, environment)
 
 
 @contextlib.contextmanager

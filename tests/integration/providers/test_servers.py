@@ -216,6 +216,20 @@ async def test_the_provider_is_down_only_when_all_servers_are(servers: Servers, 
     assert all(f"{url} is down" in none_left.says for url in servers.urls)
 
 
+async def test_a_server_that_takes_all_the_time_leaves_none_for_another(servers: Servers, tmp_path: Path) -> None:
+    pool = servers.pool()
+    servers.fault(HELD)
+
+    asking = asyncio.ensure_future(submitted(pool, order(tmp_path, servers.upstream, deadline_s=0.4)))
+    await servers.held()
+    servers.now_s += 0.4
+    failure = await asking
+
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNKNOWN_OUTCOME
+    assert sum(server.takes_requests for server in pool._servers.values()) == 1
+
+
 async def test_a_full_server_passes_its_request_on_and_stays_well(servers: Servers, tmp_path: Path) -> None:
     pool = servers.pool()
     servers.fault(Fault(FaultKind.QUOTA))

@@ -40,7 +40,8 @@ _NOT_ITS_FAULT = frozenset({FailureKind.RATE_LIMITED})
 _ELSEWHERE = frozenset({FailureKind.TRANSIENT, FailureKind.MODEL_UNAVAILABLE, FailureKind.RATE_LIMITED})
 """Failures of one server, which another may not have."""
 
-_LEAST_LEFT_S = 1.0
+_TIME_FOR_ANOTHER = 0.5
+"""The part of an attempt's time that has to be left for another server: with less it would fail, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class ServerPool:
         until_s = self._now() + request.deadline_s
         tried: list[Server] = []
         failure: Failure | None = None
-        while (left_s := until_s - self._now()) > _LEAST_LEFT_S or not tried:
+        while (left_s := until_s - self._now()) >= _TIME_FOR_ANOTHER * request.deadline_s:
             server = await self._choose(tried)
             if server is None:
                 break
@@ -115,7 +116,7 @@ class ServerPool:
     async def poll(self, handle: Mapping[str, Any], request: GenerationRequest) -> Delivered | Pending | Failure:
         server = self._server_of(handle)
         if server is None:
-            return self._server_removed(handle)
+            return self._server_removed()
         server.has_job(request.attempt_id)
         answer = await server.provider.poll(_own_part(handle), request)
         if not isinstance(answer, Pending):
@@ -207,18 +208,17 @@ class ServerPool:
         return failure.kind in _ELSEWHERE or (failure.kind is FailureKind.UNKNOWN_OUTCOME and repeats_unknown)
 
     def _none_ready(self) -> Failure:
-        states = [each.state for each in self._servers.values()]
-        detail = "; ".join(f"{each.url} is {each.says}" for each in states)
-        return Failure(FailureKind.TRANSIENT, f"none of {len(states)} servers takes requests", detail=detail)
+        # Their addresses are for the operator's log and checks: a caller may read why a task failed.
+        return Failure(FailureKind.TRANSIENT, f"none of {len(self._servers)} servers takes requests")
 
     def _server_of(self, handle: Mapping[str, Any]) -> Server | None:
         """The server that has a job; the first one for a handle from before there were several."""
         url = handle.get(SERVER)
         return next(iter(self._servers.values())) if url is None else self._servers.get(str(url))
 
-    def _server_removed(self, handle: Mapping[str, Any]) -> Failure:
+    def _server_removed(self) -> Failure:
         kind = FailureKind.TRANSIENT if self._charges_nothing else FailureKind.UNKNOWN_OUTCOME
-        return Failure(kind, "the server that has the job is no longer configured", detail=str(handle.get(SERVER)))
+        return Failure(kind, "the server that has the job is no longer configured")
 
 
 def _own_part(handle: Mapping[str, Any]) -> dict[str, Any]:
