@@ -11,7 +11,7 @@ import pytest
 from crash.workers import DAY_S, HeldAnswer, WorkerPool, claim, take_over, until, wait_until_idle
 from fakes import FrozenClock, ScriptedProvider, never_answers, picture
 from limner.application.generation.journal import WRITE_RETRIES_S, SpendJournal
-from limner.db.tables.attempts import LATE_HANDLE, Attempt
+from limner.db.tables.attempts import LATE_HANDLE, LATE_PICTURE, Attempt
 from limner.domain.routing.failure import Failure, FailureKind
 from limner.domain.routing.route import UnknownOutcome
 from limner.domain.tasks.task import Status
@@ -67,6 +67,7 @@ async def test_the_first_of_two_pictures_counts_and_both_are_journaled_as_charge
     late, counted = await workers.attempts(task)
     assert await workers.task(task) == before
     assert (late.state, late.outcome, late.charged) == ("closed", "unknown_outcome", True)
+    assert (late.detail, counted.detail) == (LATE_PICTURE, None)
     assert (counted.state, counted.outcome, counted.charged) == ("closed", "picture", True)
     assert before.result
     path = await workers.limner.blobs.local(before.result.blob, workers.limner.scratch.folder)

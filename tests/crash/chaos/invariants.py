@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from crash.chaos.client import FINAL, ClientRecord
 from crash.chaos.plan import JOBS
 from crash.chaos.records import Attempt, RunRecords, TaskRecord
-from limner.db.tables.attempts import LATE_HANDLE
+from limner.db.tables.attempts import LATE_HANDLE, LATE_PICTURE
 from limner_vendors import sha_of
 
 DONE = frozenset({"picture", "bad_output", "no_image", "unsupported_output"})
@@ -109,13 +109,14 @@ def handles_known(task: TaskRecord) -> Iterator[str]:
 def known_purchases_completed(task: TaskRecord) -> Iterator[str]:
     """A purchase whose handle is journaled is completed, and its picture ends the task with success.
 
-    A worker that was cut off from the database writes a handle after another one has closed the attempt, and says so.
+    A worker that was cut off from the database writes a handle or a picture after another one has closed the attempt,
+    and says so.
     """
     for each in task.attempts:
-        late = each.detail == LATE_HANDLE
+        late = LATE_HANDLE in each.detail
         if each.handle and each.outcome in {"unknown_outcome", "given_up"} and not (task.cancelled or late):
             yield f"attempt {each.number} has a handle and ended {each.outcome}"
-        if each.delivered and task.status != "success":
+        if each.delivered and task.status != "success" and LATE_PICTURE not in each.detail:
             yield f"attempt {each.number} delivered a picture, and the task is {task.status}"
     if task.status == "success" and not any(each.delivered for each in task.attempts):
         yield "it succeeded without a picture in the journal"

@@ -101,16 +101,21 @@ _ERASED = Sql("SELECT 1 FROM erasures WHERE task = :task")
 # The state only moves forward: a late answer is recorded, a closed attempt stays closed.
 _SUBMITTED = Sql("""
     UPDATE attempts SET state = CASE WHEN state = 'intended' THEN 'submitted' ELSE state END,
-        detail = CASE WHEN state = 'closed' AND handle IS NULL THEN coalesce(detail, :late) ELSE detail END,
+        detail = CASE WHEN state = 'closed' AND handle IS NULL
+            THEN coalesce(detail || '; ', '') || CAST(:late AS TEXT) ELSE detail END,
         handle = :handle, submitted_ms = :now_ms
     WHERE id = :id RETURNING state
 """)
 LATE_HANDLE = "the vendor's handle came after the order had been closed"
-"""What the row of an attempt says that another worker had given up meanwhile."""
+LATE_PICTURE = "the vendor's picture came after the order had been closed"
+"""What is added to the detail of an attempt that another worker had given up meanwhile."""
 
 _WORKING = Sql("UPDATE attempts SET working_ms = :now_ms WHERE id = :id AND working_ms IS NULL")
 _DELIVERED = Sql("""
-    UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END, result = :result,
+    UPDATE attempts SET state = CASE WHEN state = 'closed' THEN 'closed' ELSE 'delivered' END,
+        detail = CASE WHEN state = 'closed' AND result IS NULL
+            THEN coalesce(detail || '; ', '') || CAST(:late AS TEXT) ELSE detail END,
+        result = :result,
         cost_usd = CAST(:cost_usd AS DOUBLE PRECISION),
         charged = CASE WHEN CAST(:cost_usd AS DOUBLE PRECISION) = 0 THEN 0 ELSE 1 END, delivered_ms = :now_ms
     WHERE id = :id
@@ -249,7 +254,7 @@ class AttemptTable:
         """Record the result and its cost. For an erased task the cost is recorded and the picture is not kept."""
         task, erased = self._lock_task(attempt)
         facts = {"result": None if erased else dump(result), "cost_usd": cost_usd, "now_ms": now_ms}
-        self._db.run(_DELIVERED, facts | {"id": attempt})
+        self._db.run(_DELIVERED, facts | {"id": attempt, "late": LATE_PICTURE})
         if erased:
             unpin(self._db, task, list(blobs_in(result)))
         else:
