@@ -36,10 +36,20 @@ class Way:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     asked: int = 0
+    connections: dict["asyncio.Task[None]", asyncio.StreamWriter] = field(default_factory=dict)
 
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.asked += 1
         self.reached.set()
+        self.connections[asyncio.create_task(self._serve(reader, writer))] = writer
+
+    async def close(self) -> None:
+        self.opened.set()
+        for writer in self.connections.values():
+            writer.transport.abort()
+        await asyncio.gather(*self.connections)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             if self.answers:
                 await reader.readuntil(b"\r\n\r\n")
@@ -52,10 +62,11 @@ class Way:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream, down = await asyncio.open_connection("127.0.0.1", self.port)
-        sending = asyncio.ensure_future(_copied(reader, down))
-        await _copied(upstream, writer)
-        sending.cancel()
-        down.close()
+        both = [asyncio.create_task(_copied(reader, down)), asyncio.create_task(_copied(upstream, writer))]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        down.transport.abort()
+        writer.close()
+        await asyncio.gather(*both)
 
 
 async def _copied(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
@@ -73,8 +84,8 @@ async def way(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wa
     for name, value in (s3.variables | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}).items():
         monkeypatch.setenv(name, value)
     yield made
-    made.opened.set()
     server.close()
+    await made.close()
 
 
 @pytest.fixture
