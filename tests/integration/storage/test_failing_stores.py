@@ -1,4 +1,4 @@
-"""A store that answers late, asks for patience, refuses or goes away: a real S3 server behind a way that fails."""
+"""A store that answers late, asks to slow down, refuses or goes away: a real S3 server behind a way that fails."""
 
 import asyncio
 import contextlib
@@ -94,7 +94,7 @@ def blobs(way: Way, tmp_path: Path) -> ObjectBlobs:
     return open_blobs(f"s3://pictures/{tmp_path.name}-{way.port}")
 
 
-async def test_a_store_that_asks_for_patience_is_asked_again(blobs: ObjectBlobs, way: Way) -> None:
+async def test_a_store_that_asks_to_slow_down_is_asked_again(blobs: ObjectBlobs, way: Way) -> None:
     way.answers += [SLOW_DOWN, INTERNAL]
     way.opened.set()
     stored = await blobs.identify(PICTURE)

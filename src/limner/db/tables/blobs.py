@@ -134,7 +134,7 @@ class BlobTable:
         self._db = db
 
     def add(self, blob: BlobId, size: int, media_type: str, now_ms: int) -> None:
-        self._db.run(_ADD, {"id": blob, "size": size, "media_type": media_type, "created_ms": now_ms})
+        self._db.later(_ADD, {"id": blob, "size": size, "media_type": media_type, "created_ms": now_ms})
 
     def pin(  # noqa: PLR0917 - the row
         self, blob: BlobId, holder: str, size: int, media_type: str, now_ms: int, phash: bytes | None = None
