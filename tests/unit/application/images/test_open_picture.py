@@ -15,12 +15,14 @@ from limner.domain.ids import BlobId
 from limner.domain.tasks.request import UrlSource
 from limner.domain.tasks.task import Result, Task
 from limner.marking.layout import MarkState
+from limner.marking.mark import marked_bytes
 from limner.marking.xmp import Mark
 from limner.ports.blobs import BlobMissing
 from limner.providers.sandbox import card
 from stores import PICTURE, ServiceHarness, with_file
 
 FLUX = {"provider": "bfl", "model": "flux-2-pro", "generative": True}
+WITH_VENDORS_MARK = marked_bytes("image/png", card("a picture"), Mark(DigitalSource.GENERATED, "a vendor"))
 DRAWN = {"provider": "builtin", "generative": False}
 
 
@@ -83,6 +85,26 @@ async def test_the_delivered_bytes_are_the_same_each_time(service: ServiceHarnes
     assert bytes_of[0] == bytes_of[1]
     assert len(bytes_of[0]) == first.size > len(card("a picture"))
     assert (first.mark, first.tag) == (MarkState.ADDED, second.tag)
+
+
+async def test_only_a_picture_that_is_delivered_as_it_is_stored_may_come_from_the_bucket(
+    service: ServiceHarness, tmp_path: Path
+) -> None:
+    """Bytes without Limner's mark are delivered only where the vendor's own is in them, or marks are off."""
+    opened, drawn = {}, await made(service, FLUX)
+    for name, content in {"plain": card("a picture"), "marked": WITH_VENDORS_MARK}.items():
+        blob = await stored(service, content, tmp_path)
+        task = replace(drawn, result=Result(blob, "image/png", "png", 256, 256))
+        opened[name] = await opener(service)(task, "generated_image")
+        opened[f"{name}, marks off"] = await opener(service, mark=False)(task, "generated_image")
+
+    assert {name: each.is_as_stored for name, each in opened.items()} == {
+        "plain": False,
+        "plain, marks off": True,
+        "marked": True,
+        "marked, marks off": True,
+    }
+    assert opened["marked"].mark is MarkState.VENDOR
 
 
 async def test_without_marks_the_bytes_are_the_stored_ones(service: ServiceHarness, tmp_path: Path) -> None:
