@@ -27,6 +27,8 @@ AT_ONCE = (1, 32, 500)
 DELAYS_S = (0, 1, 20)
 KEY = "sk-bench"
 START_S = 120
+WARM = 100
+"""Calls before those that are counted: a new process is slower for its first dozens."""
 
 _numbers = count()
 
@@ -137,7 +139,7 @@ def measured(who: str, size: str, delay_s: int, at_once: int, *, short: bool) ->
     with vendor(min(20, delay_s), SIZES[size]) as at, WHO[who](at) as server:
         calls = _calls(delay_s, at_once, short=short)
         if delay_s < 20:
-            load.run(server.port, lambda _: _request(who, server, at), min(at_once, 32), min(at_once, 32))
+            load.run(server.port, lambda _: _request(who, server, at), WARM, min(at_once, 32))
         before = server.cpu_s()
         tally = load.run(server.port, lambda _: _request(who, server, at), calls, at_once)
         return Cell(
