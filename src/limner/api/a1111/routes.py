@@ -6,13 +6,13 @@ from functools import partial
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from limner.api.a1111 import answers, openapi
 from limner.api.a1111.basic_auth import bearer_of, user_name
 from limner.api.a1111.errors import error_of_task
 from limner.api.a1111.wire import FACE, DrawRequest, checkpoint_of, read_img2img, read_txt2img
-from limner.api.embedded_pictures import PICTURE, in_pieces
+from limner.api.embedded_pictures import PICTURE, json_response
 from limner.api.held_call import HeldCalls
 from limner.api.http.authentication import caller
 from limner.api.http.bodies.json_body import digest_of, parse, read_object, result_of
@@ -126,8 +126,7 @@ class A1111Handlers:
             "parameters": answers.parameters(asked.body),
             "info": answers.info(asked.body, ended.task),
         }
-        length, pieces = in_pieces(document, pictures)
-        return StreamingResponse(pieces, 200, headers | {"Content-Length": str(length)}, "application/json")
+        return await json_response(document, pictures, headers)
 
     def _headers(self, asked: DrawRequest, seen: TaskView) -> dict[str, str]:
         ignored = [*asked.ignored, *(each.field for each in seen.task.ignored if each.field != "output_format")]

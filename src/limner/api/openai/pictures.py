@@ -1,10 +1,12 @@
 """Finished pictures in OpenAI's answers: as base64 that is streamed, or as links."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from limner.api.embedded_pictures import PICTURE, in_pieces
+from starlette.responses import Response
+
+from limner.api.embedded_pictures import PICTURE, in_pieces, json_response
 from limner.api.service_container import Services
 from limner.application.images.open_picture import OpenedPicture
 from limner.db.tables.keys import Key
@@ -20,11 +22,11 @@ class FinishedPictures:
     urls: Sequence[str]
     described: dict[str, Any]
 
-    def json(self, *, as_url: bool) -> tuple[int, AsyncIterator[bytes]]:
-        """The whole answer: its length, and its pieces."""
+    async def response(self, headers: Mapping[str, str], *, as_url: bool) -> Response:
+        """The whole answer."""
         data = [{"url": url} if as_url else {"b64_json": PICTURE} for url in self.urls]
         document = {"created": (self.task.finished_ms or 0) // 1000, "data": data} | self.described
-        return in_pieces(document, () if as_url else self.pictures)
+        return await json_response(document, () if as_url else self.pictures, headers)
 
     async def event(self, name: str, place: int) -> AsyncIterator[bytes]:
         """The event of one finished picture, in pieces."""

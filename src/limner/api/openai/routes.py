@@ -148,9 +148,7 @@ class OpenAiHandlers:
             status, error = error_of_task(ended.task)
             return error_response(status, error, headers)
         finished = await self._finished(caller(call.request), asked, ended.task)
-        length, pieces = finished.json(as_url=asked.as_url)
-        headers |= {"Content-Length": str(length), SHOULD_RETRY: "false"}
-        return StreamingResponse(pieces, 200, headers, "application/json")
+        return await finished.response(headers | {SHOULD_RETRY: "false"}, as_url=asked.as_url)
 
     async def _events(self, held: HeldCalls, call: HeldCall, asked: ImagesRequest, event: str) -> AsyncIterator[bytes]:
         """Comments and previews while the task runs, then an event for each picture, or one with the error."""
